@@ -1,0 +1,257 @@
+"""Applying an op to Tensors: evaluate the forward function on arrays, and record how the value was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+import numpy as np
+
+from minigrad.core.certificate import Certificate
+from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
+from minigrad.core.mode import MODE
+from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, is_private, wrap
+from minigrad.core.types import Array
+
+ndarray = np.ndarray
+_mode = MODE.get
+
+
+def admit(op: Op, certificate: Certificate) -> None:
+    """Enter a verified op in the registry and give it its fast path."""
+    REGISTRY.admit(op, certificate)
+    op.apply = specialise(op)
+
+
+def specialise(op: Op) -> Callable[..., Tensor]:
+    """The quickest way to apply `op`: its own function for one or two arguments without metadata, else the general one."""
+    plain = not (op.defaults or op.required or op.claims.piecewise_constant) and all(
+        a.differentiable and not a.variadic for a in op.arguments
+    )
+    if plain and len(op.arguments) == 1:
+        return _unary(op)
+    if plain and len(op.arguments) == 2:
+        return _binary(op)
+
+    def call(*args: object, **meta: object) -> Tensor:
+        return apply(op, args, meta)
+
+    return call
+
+
+_NO_META: Mapping[str, object] = {}
+
+
+def _unary(op: Op) -> Callable[..., Tensor]:
+    forward = op.forward
+
+    def call(*args: object, **meta: object) -> Tensor:
+        if meta or len(args) != 1 or _mode() is not None or type(args[0]) is not Tensor:
+            return apply(op, args, meta)
+        node = args[0]._node
+        x = node.value
+        try:
+            y = forward(x)
+        except Exception as error:
+            raise explain(op, (x,), meta, error) from error
+        if type(y) is not ndarray:
+            if type(y) is tuple:
+                return apply(op, args, meta)
+            y = np.asarray(y)
+        return wrap(Recorded(op, y, (x,), (node,), _NO_META) if node.tracked else Constant(y))
+
+    return call
+
+
+def _binary(op: Op) -> Callable[..., Tensor]:
+    forward = op.forward
+
+    def call(*args: object, **meta: object) -> Tensor:
+        if meta or len(args) != 2 or _mode() is not None:
+            return apply(op, args, meta)
+        a, b = args
+        p: Node | None
+        q: Node | None
+        if type(a) is Tensor:
+            p = a._node
+            x = p.value
+            if type(b) is Tensor:
+                q = b._node
+                z = q.value
+                if not q.tracked:
+                    q = None
+            elif type(b) is float or type(b) is int:
+                q = None
+                z = scalar(b, x.dtype)
+            else:
+                return apply(op, args, meta)
+            if not p.tracked:
+                p = None
+        elif type(b) is Tensor and (type(a) is float or type(a) is int):
+            p = None
+            q = b._node
+            z = q.value
+            x = scalar(a, z.dtype)
+            if not q.tracked:
+                q = None
+        else:
+            return apply(op, args, meta)
+        try:
+            y = forward(x, z)
+        except Exception as error:
+            raise explain(op, (x, z), meta, error) from error
+        if type(y) is not ndarray:
+            if type(y) is tuple:
+                return apply(op, args, meta)
+            y = np.asarray(y)
+        return wrap(Constant(y) if p is None and q is None else Recorded(op, y, (x, z), (p, q), _NO_META))
+
+    return call
+
+
+def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
+    """Apply a registered op to arguments of which at least one is a Tensor.
+
+    Returns:
+        The output as a Tensor (a tuple of Tensors for an op with several outputs).
+
+    Raises:
+        ShapeError, OpError: the forward function refuses the arguments; names op, shapes and metadata.
+    """
+    mode = _mode()
+    if mode is not None and mode.interceptor is not None:
+        return mode.interceptor.call(op, args, meta, grad=mode.grad)  # type: ignore[return-value]
+    full = op.complete(meta)
+    values, parents, tracked = unpack(op, args)
+    try:
+        y = op.forward(*values, **full)
+    except Exception as error:
+        raise explain(op, values, full, error) from error
+    record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
+    if record:
+        values, y = _own_foreign_buffers(values, parents, y)
+    if type(y) is tuple:
+        return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
+    y = np.asarray(y)
+    return wrap(Recorded(op, y, values, parents, full) if record else Constant(y))
+
+
+def _wrap_tuple(
+    op: Op,
+    outputs: tuple[Array, ...],
+    values: tuple[Array, ...],
+    parents: tuple[Node | None, ...],
+    meta: Mapping[str, object],
+    record: bool,
+) -> tuple[Tensor, ...]:
+    outputs = tuple(np.asarray(o) for o in outputs)
+    if not record:
+        return tuple(wrap(Constant(o)) for o in outputs)
+    source = RecordedTuple(op, outputs, values, parents, meta)
+    return tuple(
+        wrap(Item(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs)
+    )
+
+
+def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:
+    """Arrays, tracked parents, and whether any parent is tracked. Python scalars take the dtype of their partner."""
+    arguments = op.arguments
+    count = len(arguments)
+    if len(args) != count and not (arguments[-1].variadic and len(args) >= count - 1):
+        names = ", ".join(("*" if a.variadic else "") + a.name for a in arguments)
+        raise TypeError(
+            f"op {op.name!r} takes ({names}), {len(args)} positional arguments given; metadata goes by keyword"
+        )
+    values: list[Array | None] = []
+    parents: list[Node | None] = []
+    tracked = False
+    weak: list[int] = []
+    for i, a in enumerate(args):
+        parent: Node | None = None
+        if isinstance(a, Tensor):
+            node = a._node
+            values.append(node.value)
+            if node.tracked and arguments[min(i, count - 1)].differentiable:
+                parent = node
+                tracked = True
+        elif isinstance(a, bool | int | float) and not isinstance(a, np.generic):
+            weak.append(i)
+            values.append(None)
+        else:
+            values.append(_as_array(op, i, a))
+        parents.append(parent)
+    if weak:
+        dtype = np.result_type(*(v for v in values if v is not None))
+        for i in weak:
+            values[i] = scalar(args[i], dtype)  # type: ignore[arg-type]
+    return tuple(v for v in values if v is not None), tuple(parents), tracked
+
+
+def _as_array(op: Op, index: int, a: object) -> Array:
+    array = np.asarray(a)
+    if array.dtype.kind not in "fiub":
+        name = op.arguments[min(index, len(op.arguments) - 1)].name
+        raise OpError(
+            f"op {op.name!r}: argument {name!r} is {type(a).__name__} of dtype {array.dtype}; real numbers are needed"
+        )
+    return array
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _cached_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+    array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
+    array.flags.writeable = False
+    return array
+
+
+def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars).
+
+    Zero is kept out of the cache: 0.0 and -0.0 are equal as keys.
+    """
+    return _cached_scalar(value, dtype) if value else _cached_scalar.__wrapped__(value, dtype)
+
+
+def _own_foreign_buffers(
+    values: tuple[Array, ...], parents: tuple[Node | None, ...], y: Array | tuple[Array, ...]
+) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
+    """Copy arrays that the caller could still write to: a rule must see what the forward function saw."""
+    foreign = [i for i, v in enumerate(values) if parents[i] is None and not is_private(v)]
+    if not foreign:
+        return values, y
+    owned = list(values)
+    for i in foreign:
+        owned[i] = values[i].copy()
+        owned[i].flags.writeable = False
+    if type(y) is ndarray and any(np.may_share_memory(y, values[i]) for i in foreign):
+        y = y.copy()
+    return tuple(owned), y
+
+
+def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
+    """What an op that is not registered does with Tensors: nothing, except under the gate's own eyes."""
+    mode = _mode()
+    if mode is None or not mode.unverified:
+        raise UnregisteredOp(
+            f"op {op.name!r} is not registered, so its gradient is unverified: call minigrad.register({op.name}) first"
+        )
+    return apply(op, args, meta)
+
+
+def explain(op: Op, values: tuple[Array, ...], meta: Mapping[str, object], error: Exception) -> Exception:
+    """`error`, raised by the forward function of `op`, as an error that names op, shapes and metadata."""
+    if isinstance(error, MinigradError):
+        return error
+    shapes = ", ".join(
+        f"{op.arguments[min(i, len(op.arguments) - 1)].name} {v.shape} {v.dtype}" for i, v in enumerate(values)
+    )
+    options = "".join(f", {k}={v!r}" for k, v in meta.items())
+    message = f"op {op.name!r} cannot take ({shapes}{options}): {error}"
+    if isinstance(error, ValueError | IndexError):
+        return ShapeError(message)
+    if isinstance(error, TypeError | ArithmeticError):
+        return OpError(message)
+    return error

@@ -1,0 +1,66 @@
+"""The proof that the gate hands to the registry: what was checked, and what the check could have revealed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from minigrad.core.op import Op
+
+
+@attrs.frozen
+class Power:
+    """The power of the check of one argument.
+
+    `resolution` is the smallest relative error of the gradient that the sharpest case would have revealed, `worst`
+    that of the bluntest case; `cases` counts the cases in which the argument had a gradient to check.
+    """
+
+    argument: str
+    cases: int
+    resolution: float
+    worst: float
+
+
+@attrs.frozen
+class Certificate:
+    """What was checked when an op was registered.
+
+    Attributes:
+        subject: the op itself; a certificate is good for no other.
+        seed: of the samples; the same seed repeats the check.
+        cases: sets of arguments that were compared with finite differences.
+        checks: all comparisons (differences, structure, dtype, purity, claims).
+        powers: per argument, the smallest error that could have been revealed.
+        kinks: entries that were placed exactly on a declared kink.
+        refused: structure cases that the op itself refuses with an error (such as 0-d input), which is its right.
+        second_order: whether the gradient of the rule was checked as well.
+        seconds: what the check took.
+    """
+
+    subject: Op = attrs.field(repr=lambda op: op.name)
+    seed: int
+    cases: int
+    checks: int
+    powers: tuple[Power, ...]
+    kinks: int = 0
+    refused: tuple[str, ...] = ()
+    second_order: bool = False
+    seconds: float = 0.0
+
+    @property
+    def resolution(self) -> float:
+        """The smallest relative error that the check of every argument would have revealed."""
+        return max((p.resolution for p in self.powers), default=0.0)
+
+    def __str__(self) -> str:
+        name = self.subject.name
+        lines = [
+            f"{name}: {self.cases} cases against differences, {self.checks} checks, {self.kinks} entries on kinks, "
+            f"second order {'checked' if self.second_order else 'before first use'}, seed {self.seed}"
+        ]
+        lines += [f"  {p.argument}: reveals relative errors from {p.resolution:.1e} ({p.cases} cases)" for p in self.powers]
+        lines += [f"  refused by the op itself: {r}" for r in self.refused]
+        return "\n".join(lines)

@@ -1,0 +1,99 @@
+"""NumPy's dispatch protocols: `np.sin(t)`, `np.sum(t, axis=0)` and friends reach the registered ops.
+
+A function that minigrad cannot differentiate raises and names the nearest supported one; it never drops a gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from minigrad.core.errors import UnsupportedFunction, nearest
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, exposed, plain
+
+PLAIN_UFUNCS = frozenset(
+    (
+        np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+        np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+    )
+)  # fmt: skip
+"""Ufuncs with boolean results: they have no gradient to lose and give plain arrays."""
+
+PLAIN_FUNCTIONS = frozenset(
+    (
+        np.shape, np.ndim, np.size, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argmax, np.argmin,
+        np.argsort, np.argpartition, np.searchsorted, np.digitize, np.count_nonzero, np.nonzero, np.flatnonzero,
+        np.argwhere, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.result_type,
+        np.array2string, np.array_repr, np.array_str, np.may_share_memory, np.shares_memory, np.can_cast, np.isin,
+        np.unique, np.histogram, np.bincount, np.iscomplexobj, np.isrealobj, np.save, np.savez, np.min_scalar_type,
+    )
+)  # fmt: skip
+"""Functions whose results are shapes, indices, truth values or constants: they give plain arrays."""
+
+
+def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options: Mapping[str, object]) -> object:
+    """Answer `Tensor.__array_ufunc__`."""
+    if method == "__call__":
+        if options.get("out") is not None:
+            raise UnsupportedFunction(
+                f"numpy.{ufunc.__name__}(..., out=...) cannot write into or from a Tensor: Tensors do not change. "
+                "Use the returned value"
+            )
+        if ufunc in PLAIN_UFUNCS:
+            return ufunc(*(plain(x) for x in inputs), **options)
+        op = REGISTRY.ufunc(ufunc)
+        if op is not None:
+            rest = {k: v for k, v in options.items() if v is not None}
+            if rest:
+                raise UnsupportedFunction(
+                    f"numpy.{ufunc.__name__} on a Tensor has no option {sorted(rest)[0]!r}"
+                    + (": use minigrad.where" if "where" in rest else ": use .astype()" if "dtype" in rest else "")
+                )
+            return op.apply(*inputs)
+        handler = REGISTRY.function(ufunc)
+        if handler is not None:
+            return handler(*inputs, **options)
+    elif method == "reduce" and ufunc in (np.add, np.maximum, np.minimum, np.multiply):
+        name = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod"}[ufunc.__name__]
+        op = REGISTRY.get(name)
+        if op is not None:
+            axis = options.get("axis", 0)
+            return op.apply(*inputs, axis=axis, keepdims=bool(options.get("keepdims", False)))
+    shown = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
+    raise unsupported(shown, ufunc.__name__)
+
+
+def call_function(func: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    """Answer `Tensor.__array_function__`."""
+    handler = REGISTRY.function(func)
+    if handler is not None:
+        if kwargs.get("out") is not None:
+            raise UnsupportedFunction(f"numpy.{func.__name__}(..., out=...) cannot write into a Tensor")
+        return handler(*args, **kwargs)
+    if func in PLAIN_FUNCTIONS:
+        return func(*_plain_arguments(args), **{k: _plain_argument(v) for k, v in kwargs.items()})
+    module = (getattr(func, "__module__", None) or "numpy").removesuffix("._core").removesuffix("._linalg")
+    raise unsupported(f"{module}.{func.__name__}", func.__name__)
+
+
+def _plain_arguments(args: tuple[object, ...]) -> tuple[object, ...]:
+    return tuple(_plain_argument(a) for a in args)
+
+
+def _plain_argument(a: object) -> object:
+    if isinstance(a, Tensor):
+        return exposed(a._node.value)
+    if isinstance(a, tuple):
+        return _plain_arguments(a)
+    return [_plain_argument(x) for x in a] if isinstance(a, list) else a
+
+
+def unsupported(shown: str, name: str) -> UnsupportedFunction:
+    """The error for a NumPy function without a gradient here."""
+    return UnsupportedFunction(
+        f"{shown} does not work on a Tensor, because minigrad has no gradient for it."
+        f"{nearest(name, REGISTRY.numpy_names())} Write it from supported functions, register an op for it, "
+        "or leave the graph on purpose with .detach().numpy()"
+    )

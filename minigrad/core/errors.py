@@ -1,0 +1,77 @@
+"""The errors minigrad raises. Each says what was wrong, where, and what to do next.
+
+Imports the standard library only, so that the command line can use it before NumPy is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "GradientError",
+    "GradientMismatch",
+    "InconclusiveCheck",
+    "InvalidRule",
+    "MinigradError",
+    "OpError",
+    "RegistrationError",
+    "ShapeError",
+    "StaleGraphError",
+    "UnregisteredOp",
+    "UnsupportedFunction",
+    "nearest",
+]
+
+
+class MinigradError(Exception):
+    """Base of every error that minigrad raises on purpose."""
+
+
+class RegistrationError(MinigradError):
+    """An op was refused by the gate; nothing of it is left in the registry."""
+
+
+class InvalidRule(RegistrationError):
+    """A rule breaks the contract of a rule: shape, dtype, purity, determinism, homogeneity or arity."""
+
+
+class GradientMismatch(RegistrationError):
+    """A rule disagrees with finite differences by more than their error bar."""
+
+
+class InconclusiveCheck(RegistrationError):
+    """The check could not have failed, so it is not a pass: the op needs a better domain, samples or kinks."""
+
+
+class OpError(MinigradError):
+    """A registered op could not be applied to the given arguments."""
+
+
+class ShapeError(OpError, ValueError):
+    """Shapes, axes or values of the arguments do not fit the op."""
+
+
+class UnregisteredOp(OpError, TypeError):
+    """An op was applied to a Tensor before `register` had verified it."""
+
+
+class UnsupportedFunction(MinigradError, TypeError):
+    """A NumPy function that minigrad cannot differentiate was called on a Tensor."""
+
+
+class GradientError(MinigradError, RuntimeError):
+    """Backward cannot be run here: no graph, no scalar, or a wrong seed."""
+
+
+class StaleGraphError(GradientError):
+    """Backward would use a parameter whose numbers an optimizer has changed since the graph was built."""
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """A sentence naming the closest of `options` to a misspelt `word`, or an empty string.
+
+    The result starts with a space, so that it can be appended to a message as it is.
+    """
+    found = get_close_matches(word.lower(), sorted(options), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]!r}?" if found else ""

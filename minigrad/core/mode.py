@@ -1,0 +1,93 @@
+"""What happens when an op meets a Tensor, as one context variable.
+
+`None` is the everyday mode (evaluate, record for backward), so that the hot path asks one question only.
+Anything else (no gradients, tracing, debugging, verification) is a `Mode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+
+import attrs
+
+if TYPE_CHECKING:
+    from minigrad.core.op import Op
+    from minigrad.core.tensor import Tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Interceptor(Protocol):
+    """Something that takes over every op call on Tensors: a tracer, a debugger."""
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Apply `op`; `grad` tells whether the call is inside `no_grad` (False) or not."""
+        ...
+
+
+@attrs.frozen
+class Mode:
+    """A departure from the everyday mode. `unverified` admits ops that the gate is still checking."""
+
+    grad: bool = True
+    unverified: bool = False
+    interceptor: Interceptor | None = None
+
+
+MODE: ContextVar[Mode | None] = ContextVar("minigrad_mode", default=None)
+EVERYDAY = Mode()
+
+
+@contextmanager
+def switched(
+    grad: bool | None = None, unverified: bool | None = None, interceptor: Interceptor | None = None
+) -> Iterator[Mode]:
+    """Run the block in the current mode with some fields changed; restores it also when the block raises."""
+    now = MODE.get() or EVERYDAY
+    mode = Mode(
+        now.grad if grad is None else grad,
+        now.unverified if unverified is None else unverified,
+        now.interceptor if interceptor is None else interceptor,
+    )
+    token = MODE.set(None if mode == EVERYDAY else mode)
+    try:
+        yield mode
+    finally:
+        MODE.reset(token)
+
+
+class no_grad:  # noqa: N801 - the field's established spelling
+    """Context manager and decorator: ops inside are evaluated but not recorded, so nothing can be differentiated.
+
+    Held in a context variable: other threads and asyncio tasks are not affected.
+    """
+
+    def __enter__(self) -> None:
+        self._context = switched(grad=False)
+        self._context.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._context.__exit__(None, None, None)
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """The same function, run without recording."""
+        from functools import wraps
+
+        @wraps(function)
+        def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+            with no_grad():
+                return function(*args, **kwargs)
+
+        return quiet
+
+
+def is_recording() -> bool:
+    """True when an op applied here to a Tensor that requires a gradient is recorded."""
+    mode = MODE.get()
+    return mode is None or mode.grad

@@ -1,0 +1,121 @@
+"""The tape: how a value was made, kept apart from the handle (`Tensor`) that a program holds.
+
+A node never refers to a handle or to a later node, so a graph has no reference cycles and dies with its last handle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import count
+from typing import TYPE_CHECKING, ClassVar
+
+from minigrad.core.types import Array
+
+if TYPE_CHECKING:
+    from minigrad.core.op import Op
+    from minigrad.core.tensor import Tensor
+
+next_sequence = count(1).__next__
+"""Sequence numbers: a node's is larger than those of all nodes it was made from."""
+
+
+class Handle:
+    """Base of `Tensor`, known here so that ops can tell Tensors from arrays without importing them."""
+
+    __slots__ = ()
+
+
+class Node:
+    """A value in a graph. `tracked` tells whether a gradient can flow into it."""
+
+    __slots__ = ("seq", "value")
+    tracked: ClassVar[bool] = True
+    seq: int
+    value: Array
+
+
+class Constant(Node):
+    """A value that no gradient flows into."""
+
+    __slots__ = ()
+    tracked = False
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+
+class Recorded(Node):
+    """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows."""
+
+    __slots__ = ("args", "meta", "op", "parents")
+
+    def __init__(
+        self, op: Op, value: Array, args: tuple[Array, ...], parents: tuple[Node | None, ...], meta: Mapping[str, object]
+    ) -> None:
+        self.op = op
+        self.value = value
+        self.args = args
+        self.parents = parents
+        self.meta = meta
+        self.seq = next_sequence()
+
+
+class RecordedTuple(Recorded):
+    """The outputs of an op that returns several arrays; each handle holds an `Item` of it."""
+
+    __slots__ = ("values",)
+
+    def __init__(
+        self,
+        op: Op,
+        values: tuple[Array, ...],
+        args: tuple[Array, ...],
+        parents: tuple[Node | None, ...],
+        meta: Mapping[str, object],
+    ) -> None:
+        super().__init__(op, values[0], args, parents, meta)
+        self.values = values
+
+
+class Item(Node):
+    """Output number `index` of a `RecordedTuple`."""
+
+    __slots__ = ("index", "source")
+
+    def __init__(self, source: RecordedTuple, index: int) -> None:
+        self.source = source
+        self.index = index
+        self.value = source.values[index]
+        self.seq = next_sequence()
+
+
+class Sink:
+    """Where the gradient of a leaf arrives.
+
+    `buffer`, when given, is the view of a flat gradient buffer that an optimizer owns: the first gradient after
+    `clear` overwrites it and later ones add, so that the buffer never needs to be zeroed.
+    """
+
+    __slots__ = ("buffer", "filled", "grad")
+
+    def __init__(self) -> None:
+        self.grad: Tensor | None = None
+        self.buffer: Array | None = None
+        self.filled = False
+
+    def clear(self) -> None:
+        """Forget the gradient."""
+        self.grad = None
+        self.filled = False
+
+
+class Leaf(Node):
+    """A value the program supplied and wants a gradient for. `stale` once an optimizer has overwritten it."""
+
+    __slots__ = ("sink", "stale")
+
+    def __init__(self, value: Array, sink: Sink) -> None:
+        self.value = value
+        self.sink = sink
+        self.stale = False
+        self.seq = next_sequence()

@@ -1,0 +1,95 @@
+"""The registry: every op that may touch a Tensor, each admitted with a certificate from the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.core.certificate import Certificate
+from minigrad.core.errors import RegistrationError
+from minigrad.core.op import Op
+
+Handler: TypeAlias = Callable[..., object]
+
+
+class Registry:
+    """Ops by name, and the NumPy functions that stand for them. Written to by `minigrad.register` only."""
+
+    def __init__(self) -> None:
+        self._ops: dict[str, Op] = {}
+        self._ufuncs: dict[np.ufunc, Op] = {}
+        self._functions: dict[Callable[..., object], Handler] = {}
+
+    def __getitem__(self, name: str) -> Op:
+        return self._ops[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._ops
+
+    def __iter__(self) -> Iterator[Op]:
+        return iter(tuple(self._ops.values()))
+
+    def __len__(self) -> int:
+        return len(self._ops)
+
+    def get(self, name: str) -> Op | None:
+        """The op of that name, or None."""
+        return self._ops.get(name)
+
+    def check_free(self, op: Op) -> None:
+        """Raise `RegistrationError` when the name or the NumPy function of `op` is taken."""
+        other = self._ops.get(op.name)
+        if other is not None:
+            raise RegistrationError(
+                f"an op named {op.name!r} is registered already (from {other.module}). Choose another name=..."
+            )
+        stands_for = op.claims.numpy
+        if stands_for is not None and (stands_for in self._ufuncs or stands_for in self._functions):
+            raise RegistrationError(
+                f"op {op.name!r}: numpy.{getattr(stands_for, '__name__', stands_for)} already stands for another op"
+            )
+
+    def admit(self, op: Op, certificate: Certificate) -> None:
+        """Enter `op`. `certificate` must be the gate's own for this very op (call `minigrad.core.apply.admit`)."""
+        if certificate.subject is not op:
+            raise RegistrationError(f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r}")
+        self.check_free(op)
+        op._certificate = certificate
+        stands_for = op.claims.numpy
+        if isinstance(stands_for, np.ufunc):
+            self._ufuncs[stands_for] = op
+        elif stands_for is not None:
+            self._functions[stands_for] = op
+        self._ops[op.name] = op
+
+    def certify_again(self, op: Op, certificate: Certificate) -> None:
+        """Replace the certificate of a registered op by a fuller one (after its second order was checked)."""
+        op._certificate = certificate
+
+    def implement(self, function: Callable[..., object], handler: Handler) -> None:
+        """Let `handler`, with NumPy's own signature, answer for a NumPy function called on Tensors.
+
+        The handler must be built from registered ops: it is no op itself and brings no rule.
+        """
+        if function in self._functions:
+            raise RegistrationError(f"numpy.{getattr(function, '__name__', function)} already has a handler")
+        self._functions[function] = handler
+
+    def ufunc(self, ufunc: np.ufunc) -> Op | None:
+        """The op that a NumPy ufunc stands for."""
+        return self._ufuncs.get(ufunc)
+
+    def function(self, function: Callable[..., object]) -> Handler | None:
+        """The op or handler that a NumPy function stands for."""
+        return self._functions.get(function)
+
+    def numpy_names(self) -> Mapping[str, object]:
+        """Names of all NumPy functions that work on Tensors."""
+        found: dict[str, object] = {u.__name__: u for u in self._ufuncs}
+        found.update({getattr(f, "__name__", str(f)): f for f in self._functions})
+        return found
+
+
+REGISTRY = Registry()

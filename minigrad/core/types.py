@@ -1,0 +1,19 @@
+"""Static types that the whole house shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+"""A real array. Statically float64; at run time any real dtype (float32 is common, integers for indices)."""
+
+BoolArray: TypeAlias = NDArray[np.bool_]
+IndexArray: TypeAlias = NDArray[np.intp]
+Scalar: TypeAlias = bool | int | float
+Nested: TypeAlias = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
+Axis: TypeAlias = int | tuple[int, ...] | None
+Shape: TypeAlias = tuple[int, ...]

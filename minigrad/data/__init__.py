@@ -1,0 +1,63 @@
+"""Data: embedded and generated sets, loaders of local files, splits, batches, augmentation. Nothing downloads.
+
+>>> from minigrad import data
+>>> fashion = data.load("fashion").scaled()        # (5000, 784) and (1000, 784) float32, labels int64
+>>> for x, y in data.batches(fashion.x_train, fashion.y_train, 64, seed=0): ...
+
+Sources and licences of the embedded sets: DATASHEET.md beside this file.
+"""
+
+from minigrad.data.augment import Augment, Compose, Flip, Frozen, Noise, RandomCrop
+from minigrad.data.batches import batches
+from minigrad.data.catalog import available, load
+from minigrad.data.check import Finding, check, check_finite, check_labels, inspect
+from minigrad.data.cifar import load_cifar10, read_cifar10
+from minigrad.data.corpus import Corpus, load_text, sequences
+from minigrad.data.dataset import Dataset
+from minigrad.data.embedded import Card
+from minigrad.data.errors import DataError, DataFileError, DataValueError, UnknownDataError
+from minigrad.data.generated import blobs, spiral
+from minigrad.data.idx import load_idx, read_idx
+from minigrad.data.loader import Loader
+from minigrad.data.npz import load_npz
+from minigrad.data.prefetch import prefetched
+from minigrad.data.scaling import Scaling
+from minigrad.data.split import resplit, split_rows
+
+__all__ = [
+    "Augment",
+    "Card",
+    "Compose",
+    "Corpus",
+    "DataError",
+    "DataFileError",
+    "DataValueError",
+    "Dataset",
+    "Finding",
+    "Flip",
+    "Frozen",
+    "Loader",
+    "Noise",
+    "RandomCrop",
+    "Scaling",
+    "UnknownDataError",
+    "available",
+    "batches",
+    "blobs",
+    "check",
+    "check_finite",
+    "check_labels",
+    "inspect",
+    "load",
+    "load_cifar10",
+    "load_idx",
+    "load_npz",
+    "load_text",
+    "prefetched",
+    "read_cifar10",
+    "read_idx",
+    "resplit",
+    "sequences",
+    "spiral",
+    "split_rows",
+]

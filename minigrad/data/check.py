@@ -1,0 +1,146 @@
+"""Looking at the values: `check` raises for what cannot be trained on, `inspect` reports what looks doubtful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import attrs
+import numpy as np
+
+from minigrad.data.arrays import Raw, any_real, row_keys
+from minigrad.data.dataset import Dataset
+from minigrad.data.errors import DataValueError
+
+Level = Literal["FAULT", "NOTE"]
+
+
+@attrs.frozen
+class Finding:
+    """Something about the data worth knowing: a stable ``code``, FAULT or NOTE, and a sentence with the evidence."""
+
+    code: str
+    level: Level
+    message: str
+
+
+def check(data: Dataset) -> None:
+    """Raise DataValueError at the first row (from 0) with NaN or Inf in ``x`` or ``y``, or a label out of range."""
+    for split in ("train", "val"):
+        x, y = (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
+        check_finite(x, f"{data.name}: x_{split}", data.feature_names)
+        check_finite(y, f"{data.name}: y_{split}")
+        if data.task == "classification":
+            check_labels(y, data.classes, f"{data.name}: y_{split}")
+
+
+def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) -> None:
+    """Raise DataValueError naming ``where``, the row and the column of the first NaN or infinity in ``array``."""
+    if array.dtype.kind != "f" or not array.size:
+        return
+    bad = ~np.isfinite(array.reshape(len(array), -1))
+    if not bad.any():
+        return
+    rows = np.flatnonzero(bad.any(axis=1))
+    row, column = int(rows[0]), int(np.argmax(bad[rows[0]]))
+    value = array.reshape(len(array), -1)[row, column]
+    place = f"column {column}" + (f" ({columns[column]})" if column < len(columns) else "")
+    more = f", and {len(rows) - 1} more rows have such values" if len(rows) > 1 else ""
+    raise DataValueError(where, row, f"{place} is {value}{more}", "Remove or fill in such rows before training.")
+
+
+def check_labels(y: Raw, classes: int, where: str = "y") -> None:
+    """Raise DataValueError naming the first row of ``y`` that is not an integer in [0, ``classes``)."""
+    if y.dtype.kind not in "iu":
+        raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
+    flat = any_real(y).reshape(len(y), -1)
+    bad = np.flatnonzero(((flat < 0) | (flat >= classes)).any(axis=1))
+    if len(bad):
+        row = int(bad[0])
+        worst = next(v for v in flat[row].tolist() if not 0 <= v < classes)
+        more = f", and {len(bad) - 1} more rows are out of range" if len(bad) > 1 else ""
+        remedy = f"With {classes} classes, labels run from 0 to {classes - 1}."
+        raise DataValueError(where, row, f"label {worst}{more}", remedy)
+
+
+def inspect(data: Dataset) -> tuple[Finding, ...]:
+    """What is doubtful about ``data``, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, CONFLICT, MISSING_CLASS, IMBALANCE,
+    CONSTANT. Call :func:`check` first: values are taken to be finite.
+
+    Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features), largest |x| above 20 or a standard
+    deviation outside [0.05, 5] for floats, validation mean off by a standard deviation or spread off by half, one class
+    above 0.6 (0.8 of two).
+    """
+    found: list[Finding] = []
+    for rule in (_leak, _scale, _shift, _conflict, _classes, _constant):
+        found.extend(rule(data))
+    return tuple(sorted(found, key=lambda finding: finding.level != "FAULT"))
+
+
+def _leak(data: Dataset) -> Iterator[Finding]:
+    if data.kind == "text" or not len(data.x_val):
+        return
+    train = set(row_keys(data.x_train))
+    shared = sum(key in train for key in row_keys(data.x_val))
+    share = shared / len(data.x_val)
+    if share > (0.1 if data.features <= 10 else 0.01):
+        message = f"{shared} of {len(data.x_val)} validation rows ({share:.1%}) are also training rows; use resplit"
+        yield Finding("LEAK", "FAULT", message)
+
+
+def _scale(data: Dataset) -> Iterator[Finding]:
+    if data.x_train.dtype.kind != "f" or not data.x_train.size:
+        return
+    largest = float(np.abs(data.x_train).max())
+    spread = float(data.x_train.std(dtype=np.float64))
+    if largest > 20 or not 0.05 <= spread <= 5:
+        message = f"inputs reach {largest:.3g} with standard deviation {spread:.3g}; use data.scaled()"
+        yield Finding("INPUT_SCALE", "FAULT", message)
+
+
+def _shift(data: Dataset) -> Iterator[Finding]:
+    if data.kind == "text" or len(data.x_val) < 50 or not data.x_train.size:
+        return
+    train, val = (x.astype(np.float64) for x in (data.x_train, data.x_val))
+    spread = float(train.std())
+    if spread == 0.0:
+        return
+    ratio, move = float(val.std()) / spread, (float(val.mean()) - float(train.mean())) / spread
+    if abs(ratio - 1) > 0.5 or abs(move) > 1:
+        message = f"validation inputs have {ratio:.2f} times the spread of the training inputs, means {move:+.2f} apart"
+        yield Finding("VAL_SHIFT", "FAULT", message + " (in training standard deviations): scale both alike")
+
+
+def _conflict(data: Dataset) -> Iterator[Finding]:
+    if data.task != "classification" or data.kind == "text":
+        return
+    label: dict[bytes, int] = {}
+    clashes = 0
+    for key, y in zip(row_keys(data.x_train), data.y_train.tolist(), strict=True):
+        clashes += label.setdefault(key, y) != y
+    if clashes:
+        message = f"{clashes} training rows repeat an earlier row with another label; no network can fit both"
+        yield Finding("CONFLICT", "NOTE", message)
+
+
+def _classes(data: Dataset) -> Iterator[Finding]:
+    if data.task != "classification" or data.kind == "text":
+        return
+    counts = np.bincount(data.y_train.reshape(-1).astype(np.int64), minlength=data.classes)
+    absent = [data.class_names[i] for i in np.flatnonzero(counts == 0).tolist()]
+    if absent:
+        yield Finding("MISSING_CLASS", "NOTE", f"no training row of class {', '.join(absent)}")
+    share = counts.max() / counts.sum()
+    if share > (0.8 if data.classes <= 2 else 0.6):
+        name = data.class_names[int(counts.argmax())]
+        yield Finding("IMBALANCE", "NOTE", f"{share:.0%} of the training rows are {name}: accuracy says little here")
+
+
+def _constant(data: Dataset) -> Iterator[Finding]:
+    if data.kind != "table" or data.x_train.ndim != 2:
+        return
+    same = np.flatnonzero(np.ptp(data.x_train.astype(np.float64), axis=0) == 0.0).tolist()
+    if same and len(same) < data.features:
+        names = [data.feature_names[i] if i < len(data.feature_names) else str(i) for i in same[:5]]
+        more = "" if len(same) <= 5 else f" and {len(same) - 5} more"
+        yield Finding("CONSTANT", "NOTE", f"the same value in every training row: column {', '.join(names)}{more}")

@@ -1,0 +1,91 @@
+"""A character corpus: text in sections, its alphabet, and the windows a character model trains on."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.data.arrays import Array, Labels, Raw, real, sealed, whole
+from minigrad.data.dataset import Dataset
+from minigrad.data.embedded import CARDS, read_embedded
+from minigrad.data.errors import DataError, UnknownDataError
+
+
+@attrs.frozen(slots=False)
+class Corpus:
+    """Text in named sections (books), in order. ``alphabet`` is every character that occurs, sorted."""
+
+    name: str
+    sections: dict[str, str] = attrs.field(repr=lambda sections: f"<{', '.join(sections)}>")
+    source: str = attrs.field(default="", repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if not any(self.sections.values()):
+            raise DataError(f"{self.name}: the corpus holds no text.")
+
+    @cached_property
+    def text(self) -> str:
+        """All sections, one after the other."""
+        return "".join(self.sections.values())
+
+    @cached_property
+    def alphabet(self) -> str:
+        """The distinct characters, sorted; a character's number is its place here."""
+        return "".join(sorted(set(self.text)))
+
+    def encode(self, text: str) -> Labels:
+        """Character numbers ``(len(text),)``. Raises DataError for a character outside the alphabet, with its place."""
+        number = {character: i for i, character in enumerate(self.alphabet)}
+        for place, character in enumerate(text):
+            if character not in number:
+                raise DataError(f"{self.name}: character {character!r} at {place} is not in the corpus's alphabet.")
+        return np.array([number[character] for character in text], dtype=np.int64)
+
+    def decode(self, numbers: Raw) -> str:
+        """The text of character numbers. Raises DataError for a number outside the alphabet."""
+        array = np.asarray(numbers)
+        if array.dtype.kind not in "iu" or (array.size and not 0 <= array.min() <= array.max() < len(self.alphabet)):
+            raise DataError(f"{self.name}: character numbers are integers from 0 to {len(self.alphabet) - 1}.")
+        return "".join(self.alphabet[i] for i in array.reshape(-1).tolist())
+
+    def split(self, val: float = 0.1) -> tuple[str, str]:
+        """(train, validation) text: of each section the last ``val`` of its characters is held out."""
+        real("val", val, 0.0, 1.0, open_ends=True)
+        cuts = {name: len(text) - round(val * len(text)) for name, text in self.sections.items()}
+        train = "".join(text[: cuts[name]] for name, text in self.sections.items())
+        return train, "".join(text[cuts[name] :] for name, text in self.sections.items())
+
+    def dataset(self, length: int = 64, val: float = 0.1) -> Dataset:
+        """Windows of ``length`` characters without overlap: ``x`` ``(N, length)``, ``y`` the next character of each.
+
+        No character of a validation window occurs in a training window. Raises DataError when one side is too short for
+        a single window.
+        """
+        (x_train, y_train), (x_val, y_val) = (sequences(self.encode(part), length) for part in self.split(val))
+        names = tuple(self.alphabet)
+        return Dataset(self.name, x_train, y_train, x_val, y_val, kind="text", class_names=names, source=self.source)
+
+
+def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
+    """(x, y) of shape ``(N, length)``: consecutive windows of ``numbers``, and the same moved on by one place.
+
+    The rest that fills no window is left out. Raises DataError when there is none.
+    """
+    count = (len(numbers) - 1) // whole("length", length, 1)
+    if count < 1:
+        raise DataError(f"length={length}: {len(numbers)} characters hold no window; at least {length + 1} are needed.")
+    x = numbers[: count * length].reshape(count, length).copy()
+    return sealed(x), sealed(numbers[1 : count * length + 1].reshape(count, length).copy())
+
+
+def load_text(name: str = "kjv") -> Corpus:
+    """An embedded text by name. Raises UnknownDataError (with the nearest name) when there is none."""
+    cards = {card.name: card for card in CARDS if card.kind == "text"}
+    if name not in cards:
+        raise UnknownDataError(name, cards)
+    card = cards[name]
+    sections = {key: array.tobytes().decode("ascii") for key, array in read_embedded(card).items()}
+    return Corpus(card.name, sections, f"{card.source}. Licence: {card.licence}. See minigrad/data/DATASHEET.md.")

@@ -1,0 +1,47 @@
+"""Errors of the data room. Each says what was wrong, in which file, field or row, and what was expected there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+
+
+class DataError(ValueError):
+    """Base of all errors about data: a damaged file, a bad argument, an unknown name, a bad value in a row."""
+
+
+class DataFileError(DataError):
+    """A file is missing, unreadable, truncated, corrupt or of another kind than expected.
+
+    ``path`` is the file or folder, ``found`` what is there, ``expected`` what should have been.
+    """
+
+    def __init__(self, path: Path, found: str, expected: str, remedy: str = "") -> None:
+        self.path, self.found, self.expected = path, found, expected
+        super().__init__(f"{path}: {found}. Expected {expected}." + (f" {remedy}" if remedy else ""))
+
+
+class UnknownDataError(DataError):
+    """No data set of this name; the message names the nearest one and lists all. ``name`` and ``options`` are kept."""
+
+    def __init__(self, name: str, options: Iterable[str]) -> None:
+        self.name, self.options = name, tuple(options)
+        super().__init__(
+            f"unknown data set {name!r}.{nearest(name, self.options)} Available: {', '.join(self.options)}; "
+            "or give the path of a folder with IDX (MNIST family) or CIFAR-10 binary files, or of an .npz file."
+        )
+
+
+class DataValueError(DataError):
+    """A value in the data is unusable. ``where`` is the array ("x_train"), ``row`` the first offending row, from 0."""
+
+    def __init__(self, where: str, row: int, problem: str, remedy: str) -> None:
+        self.where, self.row = where, row
+        super().__init__(f"{where} row {row}: {problem}. {remedy}")
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """ " Did you mean 'digits'?" when one of ``options`` is close to ``word``, else the empty string."""
+    close = get_close_matches(word, list(options), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,61 @@
+"""Reading files of a known size, gzip or not, without trusting what they claim about themselves."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from minigrad.data.errors import DataFileError
+
+CHUNK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+def read_at_most(path: Path, limit: int, what: str) -> bytes:
+    """The first ``limit`` bytes of ``path``'s content, unpacked when it is gzip (told by its content, not its name).
+
+    Memory grows with what is really there, never with ``limit``. Raises DataFileError naming ``what`` was expected when
+    the file is missing, unreadable, or a damaged gzip stream.
+    """
+    try:
+        with open(path, "rb") as file:
+            if file.read(2) != GZIP_MAGIC:
+                file.seek(0)
+                return _chunks(file, limit)
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) as stream:
+                return _chunks(stream, limit)
+    except FileNotFoundError:
+        raise DataFileError(path, "no such file", what) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DataFileError(path, f"truncated or corrupt gzip stream ({error})", what, "Get the file again.") from error
+    except OSError as error:
+        raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
+
+
+def _chunks(stream: BinaryIO | gzip.GzipFile, limit: int) -> bytes:
+    parts: list[bytes] = []
+    while limit > 0 and (part := stream.read(min(limit, CHUNK))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
+
+
+def listing(folder: Path, what: str) -> list[str]:
+    """Sorted names in ``folder``; DataFileError naming ``what`` was expected when it is no readable folder."""
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        raise DataFileError(folder, "no such folder", what) from None
+    except NotADirectoryError:
+        raise DataFileError(folder, "is a file, not a folder", what) from None
+    except OSError as error:
+        raise DataFileError(folder, f"cannot be read ({error.strerror or error})", what) from error
+
+
+def shown(names: list[str], most: int = 8) -> str:
+    """ "a, b, ..." for messages."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "") if names else "nothing"

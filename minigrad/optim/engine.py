@@ -1,0 +1,101 @@
+"""One rule running on one flat vector: everything about a step that needs no Tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.optim.errors import HyperparameterError, UpdateError
+from minigrad.optim.objective import Objective, read_only
+from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
+from minigrad.optim.schedules import Schedule
+from minigrad.optim.state import State
+
+__all__ = ["Rule", "Runner", "resolve", "with_fields"]
+
+
+class Rule(Optimizer[State], attrs.AttrsInstance, Protocol):
+    """An optimizer that is an attrs class, whatever its state: what the driver works with."""
+
+
+def with_fields(rule: Rule, changes: Mapping[str, object]) -> Rule:
+    """The same rule with some fields replaced, validated again."""
+    values = {field.name: getattr(rule, field.name) for field in attrs.fields(type(rule)) if field.init}
+    return type(rule)(**{**values, **changes})
+
+
+def resolve(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> Rule:
+    """The rule as it stands at step `t`, every scheduled hyperparameter a plain and checked number."""
+    if not schedules:
+        return rule
+    try:
+        return with_fields(rule, {name: schedule(t) for name, schedule in schedules.items()})
+    except HyperparameterError as error:
+        raise HyperparameterError(f"{error} (at step {t}, from its schedule)") from None
+
+
+class Runner:
+    """A rule, its schedules and its state, on parameters `w` of shape `(n,)` which it updates in place.
+
+    Args:
+        name: for error messages.
+        rule: hyperparameters; those in `schedules` are replaced at each step.
+        w: flat parameters.
+        layout: where the single parameters lie in `w`; handed to a rule that has a field `layout`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rule: Rule,
+        w: Array,
+        schedules: Mapping[str, Schedule] | None = None,
+        layout: tuple[Segment, ...] = (),
+    ) -> None:
+        if any(field.name == "layout" for field in attrs.fields(type(rule))):
+            rule = with_fields(rule, {"layout": layout})
+        self.name = name
+        self.rule = rule
+        self.schedules = dict(schedules or {})
+        self.w = w
+        self.state: State = resolve(rule, self.schedules, 1).init(read_only(w))
+
+    @property
+    def needs(self) -> Need:
+        """What the configured rule needs of its objective."""
+        return needs_of(self.rule, self.rule.needs)
+
+    def propose(self, f: Objective, t: int) -> tuple[Array, State]:
+        """Parameters and state after step `t`, changing nothing. Raises UpdateError if the rule returns neither."""
+        result = resolve(self.rule, self.schedules, t).update(read_only(self.w), f, self.state, t)
+        try:
+            w, state = result
+        except (TypeError, ValueError):
+            raise UpdateError(f"{self.name}: update must return (parameters, state), got {_kind(result)}") from None
+        if not isinstance(w, np.ndarray) or w.shape != self.w.shape or w.dtype != self.w.dtype:
+            raise UpdateError(
+                f"{self.name}: update returned parameters as {_kind(w)}, expected an array of shape {self.w.shape} and "
+                f"dtype {self.w.dtype}"
+            )
+        if type(state) is not type(self.state):
+            raise UpdateError(f"{self.name}: init gave a {_kind(self.state)} as state, update a {_kind(state)}")
+        return w, state
+
+    def commit(self, w: Array, state: State) -> None:
+        """Make a proposal the present."""
+        self.w[...] = w
+        self.state = state
+
+    def step(self, f: Objective, t: int) -> None:
+        """Propose and commit."""
+        self.commit(*self.propose(f, t))
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    return type(value).__name__

@@ -1,0 +1,86 @@
+"""What can go wrong with an optimizer, by kind. Each message names the plugin or field, the reason and the remedy."""
+
+from __future__ import annotations
+
+from minigrad.core.errors import MinigradError
+
+__all__ = [
+    "HyperparameterError",
+    "LawError",
+    "MissingGradient",
+    "NeedError",
+    "NonFiniteGradient",
+    "NonFiniteWarning",
+    "OptimizerError",
+    "ParameterError",
+    "PluginError",
+    "StateError",
+    "UnknownOptimizer",
+    "UpdateError",
+]
+
+
+class OptimizerError(MinigradError):
+    """Base of everything an optimizer or its driver raises."""
+
+
+class HyperparameterError(OptimizerError, ValueError):
+    """A hyperparameter is unknown, of the wrong type or out of its range."""
+
+
+class ParameterError(OptimizerError, ValueError):
+    """The parameters given to an optimizer are not leaves that it can train."""
+
+
+class MissingGradient(OptimizerError, RuntimeError):
+    """A parameter received no gradient since `zero_grad`."""
+
+
+class NonFiniteGradient(OptimizerError, ArithmeticError):
+    """A gradient holds NaN or infinity, and the driver was told to raise."""
+
+
+class NonFiniteWarning(RuntimeWarning):
+    """A step was skipped because its gradient or result held NaN or infinity; parameters and state are unchanged."""
+
+
+class NeedError(OptimizerError, TypeError):
+    """A rule asks its objective for something that nobody supplies: a closure, a Hessian, ..."""
+
+
+class StateError(OptimizerError, ValueError):
+    """Saved optimizer state does not fit the optimizer that should load it, or a rule's state is not plain data."""
+
+
+class UpdateError(OptimizerError, TypeError):
+    """A rule returned something other than parameters of the same shape and dtype, and a state of the same form."""
+
+
+class UnknownOptimizer(OptimizerError, LookupError):
+    """No installed distribution offers an optimizer of this name, or more than one does."""
+
+
+class PluginError(OptimizerError):
+    """A plugin was refused. The message names distribution, version, entry point and reason.
+
+    Attributes:
+        plugin: `name (distribution version, entry point value)`.
+        reason: why it was refused.
+    """
+
+    def __init__(self, plugin: str, reason: str) -> None:
+        super().__init__(f"optimizer {plugin} cannot be used: {reason}")
+        self.plugin = plugin
+        self.reason = reason
+
+
+class LawError(PluginError):
+    """A plugin breaks a law that every optimizer must keep, or one that it claims.
+
+    Attributes:
+        law: the key of the broken law, such as `C1` or `D4`.
+    """
+
+    def __init__(self, plugin: str, law: str, reason: str) -> None:
+        super().__init__(plugin, reason)
+        self.law = law

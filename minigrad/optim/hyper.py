@@ -1,0 +1,118 @@
+"""Hyperparameter fields: plain numbers with a range, checked whenever a rule is built."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
+
+import attrs
+import numpy as np
+
+from minigrad.optim.errors import HyperparameterError
+
+__all__ = ["choice", "count", "flag", "number", "range_of"]
+
+T = TypeVar("T", bound=str)
+
+
+def number(
+    default: float,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> float:
+    """A field holding one finite float in a range, for attrs classes: `lr: float = number(1e-3, ge=0.0)`.
+
+    Building the class with anything else raises HyperparameterError, which names class, field, value and range.
+    A learning rate should allow 0: a law says that a rule with `lr=0` stands still.
+    """
+    wanted = _range("a finite number", ge, gt, le, lt)
+
+    def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
+        fine = isinstance(value, float) and math.isfinite(value) and _inside(value, ge, gt, le, lt)
+        _require(fine, owner, field.name, value, wanted)
+
+    return cast(float, _field(default, _as_float, check, wanted))
+
+
+def count(default: int, *, ge: int = 0) -> int:
+    """A field holding one integer of at least `ge`."""
+    wanted = _range("an integer", ge, None, None, None)
+
+    def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
+        fine = isinstance(value, int) and not isinstance(value, bool) and value >= ge
+        _require(fine, owner, field.name, value, wanted)
+
+    return cast(int, _field(default, _as_plain, check, wanted))
+
+
+def flag(default: bool) -> bool:
+    """A field holding True or False."""
+
+    def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
+        _require(isinstance(value, bool), owner, field.name, value, "True or False")
+
+    return cast(bool, _field(default, _as_plain, check, "True or False"))
+
+
+def choice(default: T, options: Sequence[str]) -> T:
+    """A field holding one of a few words."""
+    wanted = "one of " + ", ".join(map(repr, options))
+
+    def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
+        _require(value in options, owner, field.name, value, wanted)
+
+    return cast(T, _field(default, _as_plain, check, wanted))
+
+
+def range_of(field: attrs.Attribute[object]) -> str:
+    """What a field made by this module accepts, in words; empty for other fields."""
+    return str(field.metadata.get("minigrad.range", ""))
+
+
+def _field(
+    default: object,
+    converter: Callable[[object], object],
+    check: Callable[[object, attrs.Attribute[object], object], None],
+    wanted: str,
+) -> object:
+    made: object = attrs.field(
+        default=default, converter=converter, validator=check, metadata={"minigrad.range": wanted}
+    )
+    return made
+
+
+def _as_plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_float(value: object) -> object:
+    # A NumPy scalar would promote float32 parameters to float64; a Python float does not.
+    plain = _as_plain(value)
+    if isinstance(plain, float | int) and not isinstance(plain, bool):
+        return float(plain)
+    return plain
+
+
+def _inside(value: float, ge: float | None, gt: float | None, le: float | None, lt: float | None) -> bool:
+    return (
+        (ge is None or value >= ge)
+        and (gt is None or value > gt)
+        and (le is None or value <= le)
+        and (lt is None or value < lt)
+    )
+
+
+def _range(noun: str, ge: float | None, gt: float | None, le: float | None, lt: float | None) -> str:
+    bounds = [
+        f"{sign} {bound:g}" for sign, bound in ((">=", ge), (">", gt), ("<=", le), ("<", lt)) if bound is not None
+    ]
+    return " ".join([noun, " and ".join(bounds)]) if bounds else noun
+
+
+def _require(fine: bool, owner: object, name: str, value: object, wanted: str) -> None:
+    if not fine:
+        raise HyperparameterError(f"{type(owner).__name__}.{name} must be {wanted}, got {value!r}")

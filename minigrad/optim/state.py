@@ -1,0 +1,104 @@
+"""A rule's state as named leaves: for saving, for slicing into tiles, for comparing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import nearest
+from minigrad.core.types import Array
+from minigrad.optim.errors import StateError
+
+__all__ = ["Leaf", "Migrates", "State", "check_fits", "copied", "leaves", "rebuild", "same", "state_version"]
+
+State: TypeAlias = attrs.AttrsInstance
+Leaf: TypeAlias = Array | float | int | bool
+
+
+@runtime_checkable
+class Migrates(Protocol):
+    """A rule whose state has changed its form since an earlier release."""
+
+    state_version: int
+
+    def migrate(self, version: int, tree: Mapping[str, Leaf]) -> Mapping[str, Leaf]:
+        """The leaves saved by `state_version == version`, renamed and converted to today's form."""
+        ...
+
+
+def state_version(rule: object) -> int:
+    """The number of the form of a rule's state: its `state_version`, or 1."""
+    version = getattr(rule, "state_version", 1)
+    return version if isinstance(version, int) else 1
+
+
+def leaves(state: State) -> dict[str, Leaf]:
+    """Name -> array or number, for all leaves of a state: `{"m.biased": ..., "m.weight": 0.1}`.
+
+    A field that is None is absent. Raises StateError for anything that is not plain data.
+    """
+    return dict(_walk(state, ""))
+
+
+def rebuild(template: State, values: Mapping[str, Leaf]) -> State:
+    """A state of the form of `template` whose leaves are `values` (by the names that `leaves` gives)."""
+    return _rebuild(template, "", values.__getitem__)
+
+
+def copied(value: Leaf) -> Leaf:
+    """A leaf that shares no memory with `value`."""
+    return value.copy() if isinstance(value, np.ndarray) else value
+
+
+def same(a: Leaf, b: Leaf) -> bool:
+    """Equal to the last bit, in shape and in kind."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    return type(a) is type(b) and np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def check_fits(owner: str, found: Mapping[str, Leaf], wanted: Mapping[str, Leaf]) -> None:
+    """Raise StateError naming every leaf of `found` that is unexpected, missing, or of another shape or dtype."""
+    wrong = [f"unexpected {name!r}.{nearest(name, wanted)}" for name in found if name not in wanted]
+    wrong += [f"missing {name!r}" for name in wanted if name not in found]
+    for name in wanted:
+        if name in found and _form(found[name]) != _form(wanted[name]):
+            wrong.append(f"{name!r} is {_form(found[name])}, expected {_form(wanted[name])}")
+    if wrong:
+        raise StateError(f"{owner}: the saved state does not fit: {'; '.join(wrong)}")
+
+
+def _form(leaf: Leaf) -> str:
+    return f"{leaf.dtype}{list(leaf.shape)}" if isinstance(leaf, np.ndarray) else type(leaf).__name__
+
+
+def _walk(state: State, prefix: str) -> Iterator[tuple[str, Leaf]]:
+    for field in attrs.fields(type(state)):
+        value: object = getattr(state, field.name)
+        name = prefix + field.name
+        if isinstance(value, np.ndarray | float | int):
+            yield name, value
+        elif attrs.has(type(value)):
+            yield from _walk(value, name + ".")  # type: ignore[arg-type]  # has() narrows only the class
+        elif value is not None:
+            raise StateError(
+                f"{type(state).__name__}.{field.name} is a {type(value).__name__}: a state may hold arrays, Moments, "
+                "numbers, None and further attrs classes of these, so that it can be saved and compared"
+            )
+
+
+def _rebuild(template: State, prefix: str, value_of: Callable[[str], Leaf]) -> State:
+    made: dict[str, object] = {}
+    for field in attrs.fields(type(template)):
+        old: object = getattr(template, field.name)
+        name = prefix + field.name
+        if old is None:
+            made[field.alias or field.name] = None
+        elif isinstance(old, np.ndarray | float | int):
+            made[field.alias or field.name] = value_of(name)
+        else:
+            made[field.alias or field.name] = _rebuild(old, name + ".", value_of)  # type: ignore[arg-type]
+    return type(template)(**made)
