@@ -103,7 +103,7 @@ CARDS = (
         "embedded",
         "text",
         "classification",
-        "Genesis and Psalms, 420,749 characters",
+        "Genesis and Psalms, 420,748 characters",
         "public domain (King James Version, 1611)",
         "Debian package bible-kjv-text",
         sha256="3d4e9f604808c9059dfad48aea3febf66ac9c917087d8d4ae5e949569a51d2df",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -43,5 +42,7 @@ class DataValueError(DataError):
 
 def nearest(word: str, options: Iterable[str]) -> str:
     """ " Did you mean 'digits'?" when one of ``options`` is close to ``word``, else the empty string."""
-    close = get_close_matches(word, list(options), n=1, cutoff=0.5)
+    from difflib import get_close_matches  # only a misspelt name needs it
+
+    close = get_close_matches(word, list(options), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from minigrad.data.errors import DataFileError
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Reader(Protocol):
+    """The part of an open file that is used here."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes; none at the end."""
+        ...
 
 
 def read_at_most(path: Path, limit: int, what: str) -> bytes:
@@ -26,17 +33,20 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
                 file.seek(0)
                 return _chunks(file, limit)
             file.seek(0)
+            import gzip  # costs a millisecond of every import of minigrad, for files few have
+
             with gzip.GzipFile(fileobj=file) as stream:
                 return _chunks(stream, limit)
     except FileNotFoundError:
         raise DataFileError(path, "no such file", what) from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataFileError(path, f"truncated or corrupt gzip stream ({error})", what, "Get the file again.") from error
-    except OSError as error:
+    except (EOFError, zlib.error, OSError) as error:
+        if not isinstance(error, OSError) or error.errno is None:
+            found = f"truncated or corrupt gzip stream ({error})"
+            raise DataFileError(path, found, what, "Get the file again.") from error
         raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
 
 
-def _chunks(stream: BinaryIO | gzip.GzipFile, limit: int) -> bytes:
+def _chunks(stream: Reader, limit: int) -> bytes:
     parts: list[bytes] = []
     while limit > 0 and (part := stream.read(min(limit, CHUNK))):
         parts.append(part)

@@ -7,10 +7,10 @@ import math
 import os
 import struct
 import tokenize
-import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from minigrad.data.dataset import Dataset, Kind, Task
 from minigrad.data.errors import DataError, DataFileError
 from minigrad.data.split import split_rows
 
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
 DAMAGE = (
-    zipfile.BadZipFile,
     zlib.error,
     EOFError,
     OSError,
@@ -41,16 +43,18 @@ KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
 def read_npz(path: Path, content: bytes | None = None) -> dict[str, Raw]:
     """Every array of an ``.npz`` (of ``content``, when given), read-only. Raises DataFileError for anything else."""
     expected = "an .npz file as numpy.savez writes it, without Python objects"
+    from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
+
     try:
-        with zipfile.ZipFile(path if content is None else io.BytesIO(content)) as archive:
+        with ZipFile(path if content is None else io.BytesIO(content)) as archive:
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
     except FileNotFoundError:
         raise DataFileError(path, "no such file", expected) from None
-    except DAMAGE as error:
+    except (BadZipFile, *DAMAGE) as error:
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Raw:
+def _member(archive: ZipFile, info: ZipInfo) -> Raw:
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
