@@ -21,6 +21,8 @@ __all__ = ["Rule", "Runner", "resolve", "with_fields"]
 class Rule(Optimizer[State], attrs.AttrsInstance, Protocol):
     """An optimizer that is an attrs class, whatever its state: what the driver works with."""
 
+    def __init__(self, **hyper: object) -> None: ...
+
 
 def with_fields(rule: Rule, changes: Mapping[str, object]) -> Rule:
     """The same rule with some fields replaced, validated again."""
@@ -69,21 +71,22 @@ class Runner:
         """What the configured rule needs of its objective."""
         return needs_of(self.rule, self.rule.needs)
 
-    def propose(self, f: Objective, t: int) -> tuple[Array, State]:
-        """Parameters and state after step `t`, changing nothing. Raises UpdateError if the rule returns neither."""
-        result = resolve(self.rule, self.schedules, t).update(read_only(self.w), f, self.state, t)
+    def propose(self, f: Objective, t: int, w: Array | None = None) -> tuple[Array, State]:
+        """Parameters and state after step `t` from `w` (the present parameters by default), changing nothing.
+
+        Raises UpdateError if the rule returns something else.
+        """
+        start = read_only(self.w if w is None else w)
+        result = resolve(self.rule, self.schedules, t).update(start, f, self.state, t)
         try:
-            w, state = result
+            moved, state = result
         except (TypeError, ValueError):
             raise UpdateError(f"{self.name}: update must return (parameters, state), got {_kind(result)}") from None
-        if not isinstance(w, np.ndarray) or w.shape != self.w.shape or w.dtype != self.w.dtype:
-            raise UpdateError(
-                f"{self.name}: update returned parameters as {_kind(w)}, expected an array of shape {self.w.shape} and "
-                f"dtype {self.w.dtype}"
-            )
+        if not isinstance(moved, np.ndarray) or moved.shape != self.w.shape or moved.dtype != self.w.dtype:
+            raise UpdateError(f"{self.name}: update returned parameters as {_kind(moved)}, expected {_kind(self.w)}")
         if type(state) is not type(self.state):
             raise UpdateError(f"{self.name}: init gave a {_kind(self.state)} as state, update a {_kind(state)}")
-        return w, state
+        return moved, state
 
     def commit(self, w: Array, state: State) -> None:
         """Make a proposal the present."""

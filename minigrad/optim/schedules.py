@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 import attrs
 import numpy as np
@@ -29,6 +30,14 @@ __all__ = [
     "Stair",
     "WarmUp",
 ]
+
+
+def _whole(values: Iterable[int]) -> tuple[int, ...]:
+    return tuple(int(v) for v in values)
+
+
+def _real(values: Iterable[float]) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
 
 
 class Schedule(ABC):
@@ -117,13 +126,13 @@ class Cosine(Schedule):
 
 @attrs.frozen
 class Piecewise(Schedule):
-    """`values[k]` from step `boundaries[k - 1]` on: `Piecewise((11,), (1e-3, 1e-4))` changes at t = 11.
+    """`levels[k]` from step `boundaries[k - 1]` on: `Piecewise((11,), (1e-3, 1e-4))` changes at t = 11.
 
     Raises HyperparameterError unless boundaries increase and there is one value more than there are boundaries.
     """
 
-    boundaries: tuple[int, ...] = attrs.field(converter=tuple)
-    levels: tuple[float, ...] = attrs.field(converter=tuple)
+    boundaries: tuple[int, ...] = attrs.field(converter=_whole)
+    levels: tuple[float, ...] = attrs.field(converter=_real)
 
     def __attrs_post_init__(self) -> None:
         ordered = all(a < b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False))
@@ -181,8 +190,8 @@ class OneCycle(Schedule):
 class Chain(Schedule):
     """Schedules one after another: `Chain((a, b), (100,))` runs `a` for 100 steps, then `b` from its own t = 1."""
 
-    parts: tuple[Schedule, ...] = attrs.field(converter=tuple)
-    lengths: tuple[int, ...] = attrs.field(converter=tuple)
+    parts: tuple[Schedule, ...]
+    lengths: tuple[int, ...] = attrs.field(converter=_whole)
 
     def __attrs_post_init__(self) -> None:
         if len(self.parts) != len(self.lengths) + 1 or any(n < 1 for n in self.lengths):

@@ -1,0 +1,253 @@
+"""The driver: owns the flat buffers, the step count and all that no plugin should be able to get wrong."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.optim.archive import StateDict, pack, unpack
+from minigrad.optim.buffers import Cell, Parameter, lay_out
+from minigrad.optim.engine import Rule, Runner
+from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
+from minigrad.optim.evaluate import Bench, Closure
+from minigrad.optim.objective import Objective
+from minigrad.optim.protocol import Need
+from minigrad.optim.schedules import Schedule
+from minigrad.optim.shaping import Clip, shaped
+
+__all__ = ["Driver", "Hyper", "Plan", "Settings", "Step"]
+
+Hyper: TypeAlias = float | int | bool | str | Schedule
+
+
+@attrs.frozen
+class Settings:
+    """How the driver treats gradients, for all parameters alike. See `minigrad.optimizer`."""
+
+    clip: Clip | None = None
+    maximise: bool = False
+    accumulate: int = 1
+    missing: Literal["error", "zero"] = "error"
+    nonfinite: Literal["skip", "raise"] = "skip"
+
+
+@attrs.frozen(eq=False)
+class Plan:
+    """One parameter group: its rule, what is scheduled, and its weight decay."""
+
+    parameters: tuple[Parameter, ...]
+    rule: Rule
+    schedules: Mapping[str, Schedule]
+    weight_decay: Callable[[int], float] | float = 0.0
+    decoupled: bool = False
+
+    def decay(self, t: int) -> float:
+        """The weight decay at step `t`."""
+        return self.weight_decay(t) if callable(self.weight_decay) else self.weight_decay
+
+
+@attrs.frozen
+class Step:
+    """What became of a call of `opt.step`.
+
+    Attributes:
+        t: number of completed updates, after this call.
+        loss: what the closure returned at the starting point, if there was one.
+        skipped: why parameters and state were left as they were; empty if they were updated.
+    """
+
+    t: int
+    loss: float | None = None
+    skipped: str = ""
+
+
+class Driver:
+    """Runs a rule on parameters. Made by `minigrad.optimizer`.
+
+    Attributes:
+        name: the optimizer, with its distribution and version.
+        t: number of completed updates. A skipped step does not count.
+    """
+
+    def __init__(self, name: str, plans: Sequence[Plan], settings: Settings) -> None:
+        self.name = name
+        self.t = 0
+        self._plans = tuple(plans)
+        self._settings = settings
+        self._cells = lay_out([plan.parameters for plan in plans])
+        self._runners = [self._runner(cell) for cell in self._cells]
+        self._objectives = [Objective(cell.g) for cell in self._cells]
+        self._micro = 0
+        self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
+        if settings.clip is not None and self.needs != Need.GRAD:
+            raise OptimizerError(f"{name} uses more than the gradient, which clipping would make inconsistent with f")
+
+    @property
+    def needs(self) -> Need:
+        """What the rule asks for. More than `Need.GRAD` means that `step` must be given a closure."""
+        needs = Need(0)
+        for runner in self._runners:
+            needs |= runner.needs
+        return needs
+
+    @property
+    def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
+        """For each parameter group, the hyperparameters as they stand at the next step."""
+        return tuple(
+            {
+                **{field.name: getattr(plan.rule, field.name) for field in attrs.fields(type(plan.rule))},
+                **{name: schedule(self.t + 1) for name, schedule in plan.schedules.items()},
+                "weight_decay": plan.decay(self.t + 1),
+            }
+            for plan in self._plans
+        )
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, unless micro-batches are being accumulated."""
+        if self._micro == 0:
+            for cell in self._cells:
+                cell.zero_grad()
+
+    def step(self, closure: Closure | None = None) -> Step:
+        """Update all parameters from their gradients.
+
+        Args:
+            closure: computes the loss, a Tensor, from the present parameters, without calling backward. A rule that
+                needs only gradients can do without: then `loss.backward()` must have been called.
+
+        Raises:
+            MissingGradient: a parameter received no gradient (unless `missing="zero"`).
+            NeedError: the rule needs a closure and there is none, or the closure returned no loss.
+            NonFiniteGradient: with `nonfinite="raise"`; otherwise the step is skipped with a NonFiniteWarning.
+        """
+        if closure is None:
+            if self.needs != Need.GRAD:
+                raise NeedError(
+                    f"{self.name} needs {_words(self.needs & ~Need.GRAD)}, so step() must be given a closure that "
+                    "returns the loss: opt.step(lambda: loss_of(model(x), y))"
+                )
+            for cell in self._cells:
+                cell.settle(self._settings.missing)
+            return self._advance(None)
+        if self._settings.accumulate > 1:
+            raise NeedError("accumulate > 1 works with loss.backward() and step(), not with a closure")
+        bench = Bench(self._cells, closure, self._settings.missing)
+        if self.needs == Need.GRAD:
+            return self._advance(bench.run())
+        return self._advance_with(bench)
+
+    def state_dict(self) -> StateDict:
+        """Step count and state as a flat dict of arrays and plain values: copies, keyed by parameter name."""
+        values = pack(self._cells, self._runners)
+        for index, hyper in enumerate(self.hyperparameters):
+            for name, value in hyper.items():
+                if isinstance(value, int | float | str):
+                    values[f"hyper/{index}/{name}"] = value
+        return {"optimizer": self.name, "t": self.t, "micro": self._micro, **values}
+
+    def load_state_dict(self, saved: Mapping[str, object]) -> None:
+        """Continue from what `state_dict` returned, to the last bit. Hyperparameters stay as they are.
+
+        Raises StateError, with the optimizer unchanged, if the state is not of this optimizer and these parameters.
+        """
+        counts = unpack(self.name, saved, self._cells, self._runners)
+        self.t, self._micro = counts
+
+    def _runner(self, cell: Cell) -> Runner:
+        plan = self._plans[cell.group]
+        return Runner(self.name, plan.rule, cell.w, plan.schedules, cell.layout)
+
+    def _advance(self, loss: float | None) -> Step:
+        """One update from the gradients in the buffers."""
+        for cell in self._cells:
+            if not math.isfinite(float(cell.g @ cell.g)) and not np.isfinite(cell.g).all():
+                return self._skip(f"the gradient is not finite at {cell.culprits()}", loss)
+        self._micro = (self._micro + 1) % self._settings.accumulate
+        if self._micro:
+            return Step(self.t, loss, f"accumulating: {self._micro} of {self._settings.accumulate} gradients")
+        gradients = self._gradients()
+        t = self.t + 1
+        objectives = []
+        for cell, g, ready in zip(self._cells, gradients, self._objectives, strict=True):
+            plan = self._plans[cell.group]
+            decay = 0.0 if plan.decoupled else plan.decay(t)
+            if decay:
+                g = g + decay * cell.w
+            objectives.append(ready if g is cell.g else Objective(g))
+        return self._propose_all(objectives, loss)
+
+    def _gradients(self) -> list[Array]:
+        """The gradients after averaging, sign and clipping; the buffers themselves where nothing is to be done."""
+        raw = [cell.g for cell in self._cells]
+        if self._plain:
+            return raw
+        scale = (-1.0 if self._settings.maximise else 1.0) / self._settings.accumulate
+        scaled = raw if scale == 1.0 else [scale * g for g in raw]
+        clip = self._settings.clip
+        if clip is None:
+            return scaled
+        return clip(scaled, [cell.w for cell in self._cells], [cell.layout for cell in self._cells])
+
+    def _advance_with(self, bench: Bench) -> Step:
+        """One update by rules that evaluate the loss themselves."""
+        sign = -1.0 if self._settings.maximise else 1.0
+        objectives = []
+        for index, cell in enumerate(self._cells):
+            plan = self._plans[cell.group]
+            decay = 0.0 if plan.decoupled else plan.decay(self.t + 1)
+            objectives.append(shaped(bench.objective(cell, self._runners[index].needs), bench.home[index], sign, decay))
+        try:
+            return self._propose_all(objectives, None, bench)
+        except NonFiniteGradient as error:
+            bench.restore()
+            return self._skip(str(error), bench.loss)
+        finally:
+            bench.restore()
+
+    def _propose_all(self, objectives: Sequence[Objective], loss: float | None, bench: Bench | None = None) -> Step:
+        t = self.t + 1
+        proposals = []
+        for index, (runner, f) in enumerate(zip(self._runners, objectives, strict=True)):
+            w = runner.w if bench is None else bench.home[index]
+            proposals.append(runner.propose(f, t, self._shrunk(w, index, t)))
+        if bench is not None:
+            bench.restore()
+            loss = bench.loss
+        for cell, (w, _) in zip(self._cells, proposals, strict=True):
+            if not math.isfinite(float(w @ w)) and not np.isfinite(w).all():
+                names = ", ".join(repr(s.name) for s in cell.layout if not np.isfinite(s.of(w)).all())
+                return self._skip(f"the update would make {names} infinite or NaN", loss)
+        for cell, runner, proposal in zip(self._cells, self._runners, proposals, strict=True):
+            runner.commit(*proposal)
+            cell.renew()
+        self.t = t
+        return Step(t, loss)
+
+    def _shrunk(self, w: Array, index: int, t: int) -> Array:
+        """The parameters after decoupled weight decay, w (1 - lr decay)."""
+        plan = self._plans[self._cells[index].group]
+        if not plan.decoupled:
+            return w
+        lr = plan.schedules["lr"](t) if "lr" in plan.schedules else float(getattr(plan.rule, "lr", 1.0))
+        return (1.0 - lr * plan.decay(t)) * w
+
+    def _skip(self, reason: str, loss: float | None) -> Step:
+        if self._settings.nonfinite == "raise":
+            raise NonFiniteGradient(f"{self.name}, step {self.t + 1}: {reason}")
+        warnings.warn(
+            f"{self.name} skipped step {self.t + 1}: {reason}. Parameters and state are unchanged. A lower learning "
+            "rate, clip=ClipNorm(1.0), or a look at the data usually helps",
+            NonFiniteWarning,
+            stacklevel=4,
+        )
+        return Step(self.t, loss, reason)
+
+
+def _words(needs: Need) -> str:
+    return " and ".join(need.name or "" for need in Need if need in needs)

@@ -1,0 +1,113 @@
+"""A user's closure as Objectives: lazily, at the present parameters or anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.leaf import has_grad
+from minigrad.core.types import Array
+from minigrad.optim.buffers import Cell
+from minigrad.optim.curvature import Graph
+from minigrad.optim.errors import NeedError, NonFiniteGradient
+from minigrad.optim.objective import Objective
+from minigrad.optim.protocol import Need
+
+__all__ = ["Bench", "Closure"]
+
+Closure = Callable[[], Tensor]
+
+
+class Bench:
+    """Runs a closure at points of the user's choosing, and puts the parameters back.
+
+    Args:
+        cells: all parameters. A rule moves one cell; the others stay where they are.
+        closure: computes the loss from the parameters, as a Tensor, and does not call backward.
+        missing: what a parameter without gradient means, see `Cell.settle`.
+    """
+
+    def __init__(self, cells: Sequence[Cell], closure: Closure, missing: str) -> None:
+        self.cells = cells
+        self.closure = closure
+        self.missing = missing
+        self.home = [cell.w.copy() for cell in cells]
+        self.loss: float | None = None
+        self._at: tuple[Cell, Array] | None = None
+        self._tensor: Tensor | None = None
+        self._delivered = False
+
+    def objective(self, cell: Cell, needs: Need) -> Objective:
+        """The loss as a function of one cell's parameters, seen from home, offering no more than `needs`."""
+        return self._seen_from(cell, self.home[self.cells.index(cell)], needs, home=True)
+
+    def restore(self) -> None:
+        """Bring all parameters back home."""
+        if self._at is not None:
+            for cell, w in zip(self.cells, self.home, strict=True):
+                if not np.array_equal(cell.w, w, equal_nan=True):
+                    cell.w[...] = w
+                    cell.renew()
+            self._at = self._tensor = None
+
+    def run(self) -> float:
+        """Evaluate loss and gradients at home, for rules that need no more than that."""
+        cell = self.cells[0]
+        loss = self._loss(cell, self.home[0])
+        self._gradient(cell, self.home[0])
+        return float(loss.item())
+
+    def _seen_from(self, cell: Cell, w: Array, needs: Need, home: bool = False) -> Objective:
+        def grad() -> Array:
+            self._gradient(cell, w)
+            if home and not np.isfinite(cell.g).all():
+                raise NonFiniteGradient(f"the gradient is not finite at {cell.culprits()}")
+            return cell.g.copy()
+
+        def graph() -> Graph:
+            loss = self._loss(cell, w)
+            return Graph(loss, [p.tensor for p in cell.parameters])
+
+        return Objective(
+            grad,
+            value=(lambda: float(self._loss(cell, w).item())) if Need.VALUE in needs else None,
+            at=(lambda there: self._seen_from(cell, there.copy(), needs)) if Need.REEVAL in needs else None,
+            hvp=(lambda v: graph().hvp(v)) if Need.HVP in needs else None,
+            hessian=(lambda: graph().hessian()) if Need.HESSIAN in needs else None,
+        )
+
+    def _loss(self, cell: Cell, w: Array) -> Tensor:
+        """The loss with `cell` at `w`, evaluated anew unless it was the last point visited."""
+        if self._tensor is not None and self._at is not None and self._at[0] is cell and self._at[1] is w:
+            return self._tensor
+        self.restore()
+        self._at = (cell, w)
+        if not np.array_equal(cell.w, w, equal_nan=True):
+            cell.w[...] = w
+            cell.renew()
+        for each in self.cells:
+            each.zero_grad()
+        self._delivered = False
+        self._tensor = self._call()
+        if self.loss is None:
+            self.loss = float(self._tensor.item())
+        return self._tensor
+
+    def _call(self) -> Tensor:
+        loss = self.closure()
+        if not isinstance(loss, Tensor) or loss.size != 1:
+            given = f"a Tensor of shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
+            raise NeedError(f"the closure must return the loss as a Tensor with one element, got {given}")
+        if any(has_grad(p.tensor) for cell in self.cells for p in cell.parameters):
+            raise NeedError("the closure must return the loss and leave backward() to the optimizer")
+        return loss
+
+    def _gradient(self, cell: Cell, w: Array) -> None:
+        loss = self._loss(cell, w)
+        if not self._delivered:
+            loss.backward()
+            self._delivered = True
+            for each in self.cells:
+                each.settle(self.missing)

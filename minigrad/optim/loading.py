@@ -1,0 +1,158 @@
+"""Importing one plugin: with its own errors kept to itself, and its class compared with the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import inspect
+import io
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import cast
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import nearest
+from minigrad.optim.discovery import Entry, find
+from minigrad.optim.engine import Rule
+from minigrad.optim.errors import PluginError
+from minigrad.optim.protocol import API, Need, Optimizer
+
+__all__ = ["conform", "load", "load_entry"]
+
+_QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
+
+
+def load(name: str) -> type[Rule]:
+    """The optimizer class called `name` (or `distribution:name`), imported and checked.
+
+    Raises UnknownOptimizer if nobody offers it, and PluginError, naming distribution, version, entry point and reason,
+    if it cannot be imported or does not keep the contract.
+    """
+    return load_entry(find(name))
+
+
+@lru_cache(maxsize=256)
+def load_entry(entry: Entry) -> type[Rule]:
+    """The class behind an entry. Loaded and checked once; a refusal is not remembered."""
+    rule = _imported(entry)
+    return conform(rule, str(entry))
+
+
+def conform(candidate: object, plugin: str) -> type[Rule]:
+    """`candidate` as an optimizer class, if it has everything the contract asks for. Raises PluginError."""
+    if not isinstance(candidate, type):
+        raise PluginError(plugin, f"the entry point must be a class, it is {_article(type(candidate).__name__)}")
+    if not attrs.has(candidate):
+        raise PluginError(plugin, f"{candidate.__name__} must be an attrs class: decorate it with @attrs.frozen")
+    if candidate.__setattr__ is object.__setattr__:
+        raise PluginError(plugin, f"{candidate.__name__} must be frozen: decorate it with @attrs.frozen")
+    _check_attributes(candidate, plugin)
+    _check_api(candidate.__dict__.get("api", getattr(candidate, "api", None)), plugin)
+    for method in ("init", "update"):
+        _check_signature(candidate, method, plugin)
+    required = [f.name for f in attrs.fields(candidate) if f.default is attrs.NOTHING and f.init]
+    if required:
+        raise PluginError(plugin, f"hyperparameters need defaults, {', '.join(required)} has none")
+    return cast("type[Rule]", candidate)
+
+
+def _imported(entry: Entry) -> object:
+    module, _, attribute = entry.value.split("[")[0].strip().partition(":")
+    plugin = str(entry)
+    with _contained(plugin) as said:
+        try:
+            found: object = importlib.import_module(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit and its like must not end the program that lists plugins
+            raise PluginError(plugin, f"importing {module} raised {_summary(error)}") from error
+    if said:
+        raise PluginError(plugin, f"importing {module} {' and '.join(said)}")
+    for part in filter(None, attribute.split(".")):
+        if not hasattr(found, part):
+            names = [n for n in dir(found) if not n.startswith("_")]
+            raise PluginError(plugin, f"{module} has no {part!r}.{nearest(part, names)}")
+        found = getattr(found, part)
+    return found
+
+
+@contextlib.contextmanager
+def _contained(plugin: str) -> Iterator[list[str]]:
+    """Undo what code does to the process besides its work, and tell what it did."""
+    said: list[str] = []
+    out = io.StringIO()
+    before = np.geterr()
+    try:
+        with (
+            warnings.catch_warnings(record=True) as caught,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(out),
+        ):
+            warnings.simplefilter("always")
+            yield said
+    finally:
+        after = np.seterr(**before)
+    if out.getvalue():
+        said.append(f"printed {out.getvalue()[:80]!r}")
+    said.extend(f"warned {str(w.message)[:80]!r}" for w in caught[:3] if not issubclass(w.category, _QUIET))
+    if after != before:
+        said.append(f"changed NumPy's error handling to {after}")
+
+
+def _check_attributes(cls: type, plugin: str) -> None:
+    for name, kind, example in (
+        ("api", tuple, "api: ClassVar[tuple[int, int]] = (1, 0)"),
+        ("needs", Need, "needs: ClassVar[Need] = Need.GRAD"),
+        ("laws", frozenset, "laws: ClassVar[frozenset[str]] = frozenset()"),
+    ):
+        if not hasattr(cls, name):
+            raise PluginError(plugin, f"{cls.__name__} does not say {name!r}; it should: {example}")
+        if not isinstance(getattr(cls, name), kind):
+            given = type(getattr(cls, name)).__name__
+            raise PluginError(plugin, f"{cls.__name__}.{name} is {_article(given)}; it should be: {example}")
+
+
+def _check_api(api: object, plugin: str) -> None:
+    ours = ".".join(map(str, API))
+    if not (isinstance(api, tuple) and len(api) == 2 and all(type(n) is int for n in api)):
+        raise PluginError(plugin, f"api must be two whole numbers such as {API}, got {api!r}")
+    gap = f"it was written for contract {api[0]}.{api[1]}, this minigrad speaks {ours}"
+    if api[0] > API[0] or (api[0] == API[0] and api[1] > API[1]):
+        raise PluginError(plugin, f"{gap}: update minigrad")
+    if api[0] < API[0]:
+        raise PluginError(plugin, f"{gap}: update the plugin")
+
+
+def _check_signature(cls: type, name: str, plugin: str) -> None:
+    """Same arguments, by position and by name: what mypy demands of a Protocol, for plugins that never saw mypy."""
+    wanted = list(inspect.signature(getattr(Optimizer, name)).parameters)
+    method = inspect.getattr_static(cls, name, None)
+    if method is None:
+        raise PluginError(plugin, f"{cls.__name__} has no method {name!r}")
+    expected = f"{name}({', '.join(wanted)})"
+    if not inspect.isfunction(method):
+        raise PluginError(plugin, f"{cls.__name__}.{name} must be a method {expected}, it is {type(method).__name__}")
+    if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
+        raise PluginError(plugin, f"{cls.__name__}.{name} must be an ordinary method, not async and not a generator")
+    given = list(inspect.signature(method).parameters.values())
+    positional = [p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    extra = [p.name for p in given if p.default is p.empty and p.kind is p.KEYWORD_ONLY]
+    optional = all(p.default is not p.empty for p in given if p.name in positional[len(wanted) :])
+    if positional[: len(wanted)] != wanted or extra or not optional:
+        raise PluginError(
+            plugin, f"{cls.__name__}.{name} has signature {name}{inspect.signature(method)}, expected {expected}"
+        )
+
+
+def _summary(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"SystemExit({error.code!r}): the module called sys.exit"
+    where = f" in {error.filename}, line {error.lineno}" if isinstance(error, SyntaxError) else ""
+    return f"{type(error).__name__}: {str(error)[:200]}{where}"
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
