@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from hashlib import blake2b
 from typing import cast
 
@@ -43,9 +44,14 @@ def sealed(array: Raw) -> Array:
     return any_real(array)
 
 
+def flat_rows(x: Raw) -> Array:
+    """``x`` as ``(N, D)``, one row after the other; N may be 0."""
+    return any_real(x).reshape(len(x), math.prod(x.shape[1:]))
+
+
 def row_keys(x: Raw) -> list[bytes]:
     """A 16-byte digest for each row of ``x``, equal for rows of equal values (0.0 and -0.0 are equal values)."""
-    flat = np.ascontiguousarray(x).reshape(len(x), -1)
+    flat = flat_rows(np.ascontiguousarray(x))
     if flat.dtype.kind == "f":
         flat = np.add(flat, 0.0)
     return [blake2b(row.tobytes(), digest_size=16).digest() for row in flat]

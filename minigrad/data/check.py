@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 import numpy as np
 
-from minigrad.data.arrays import Raw, any_real, row_keys
+from minigrad.data.arrays import Raw, flat_rows, row_keys
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataValueError
 
@@ -38,12 +38,12 @@ def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) ->
     """Raise DataValueError naming ``where``, the row and the column of the first NaN or infinity in ``array``."""
     if array.dtype.kind != "f" or not array.size:
         return
-    bad = ~np.isfinite(array.reshape(len(array), -1))
+    bad = ~np.isfinite(flat_rows(array))
     if not bad.any():
         return
     rows = np.flatnonzero(bad.any(axis=1))
     row, column = int(rows[0]), int(np.argmax(bad[rows[0]]))
-    value = array.reshape(len(array), -1)[row, column]
+    value = flat_rows(array)[row, column]
     place = f"column {column}" + (f" ({columns[column]})" if column < len(columns) else "")
     more = f", and {len(rows) - 1} more rows have such values" if len(rows) > 1 else ""
     raise DataValueError(where, row, f"{place} is {value}{more}", "Remove or fill in such rows before training.")
@@ -53,7 +53,7 @@ def check_labels(y: Raw, classes: int, where: str = "y") -> None:
     """Raise DataValueError naming the first row of ``y`` that is not an integer in [0, ``classes``)."""
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
-    flat = any_real(y).reshape(len(y), -1)
+    flat = flat_rows(y)
     bad = np.flatnonzero(((flat < 0) | (flat >= classes)).any(axis=1))
     if len(bad):
         row = int(bad[0])

@@ -7,6 +7,7 @@ import math
 import os
 import struct
 import tokenize
+import warnings
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,7 @@ DAMAGE = (
     struct.error,
     SyntaxError,
     TypeError,
+    Warning,
     tokenize.TokenError,
 )
 SPLIT_KEYS, POOL_KEYS = ("x_train", "y_train", "x_val", "y_val"), ("x", "y")
@@ -46,7 +48,8 @@ def read_npz(path: Path, content: bytes | None = None) -> dict[str, Raw]:
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
 
     try:
-        with ZipFile(path if content is None else io.BytesIO(content)) as archive:
+        with ZipFile(path if content is None else io.BytesIO(content)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy repairs some headers with a warning: here they are damage
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
     except FileNotFoundError:
         raise DataFileError(path, "no such file", expected) from None
