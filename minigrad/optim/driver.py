@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
@@ -13,7 +12,7 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.optim.archive import StateDict, pack, unpack
 from minigrad.optim.buffers import Cell, Parameter, lay_out
-from minigrad.optim.engine import Rule, Runner
+from minigrad.optim.engine import Rule, Runner, is_finite
 from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
 from minigrad.optim.evaluate import Bench, Closure
 from minigrad.optim.objective import Objective
@@ -166,7 +165,7 @@ class Driver:
     def _advance(self, loss: float | None) -> Step:
         """One update from the gradients in the buffers."""
         for cell in self._cells:
-            if not math.isfinite(float(cell.g @ cell.g)) and not np.isfinite(cell.g).all():
+            if not is_finite(cell.g):
                 return self._skip(f"the gradient is not finite at {cell.culprits()}", loss)
         self._micro = (self._micro + 1) % self._settings.accumulate
         if self._micro:
@@ -220,7 +219,7 @@ class Driver:
             bench.restore()
             loss = bench.loss
         for cell, (w, _) in zip(self._cells, proposals, strict=True):
-            if not math.isfinite(float(w @ w)) and not np.isfinite(w).all():
+            if not is_finite(w):
                 names = ", ".join(repr(s.name) for s in cell.layout if not np.isfinite(s.of(w)).all())
                 return self._skip(f"the update would make {names} infinite or NaN", loss)
         for cell, runner, proposal in zip(self._cells, self._runners, proposals, strict=True):

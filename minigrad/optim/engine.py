@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State
 
-__all__ = ["Rule", "Runner", "resolve", "with_fields"]
+__all__ = ["Rule", "Runner", "is_finite", "resolve", "with_fields"]
 
 
 class Rule(Optimizer[State], attrs.AttrsInstance, Protocol):
@@ -28,6 +29,12 @@ def with_fields(rule: Rule, changes: Mapping[str, object]) -> Rule:
     """The same rule with some fields replaced, validated again."""
     values = {field.name: getattr(rule, field.name) for field in attrs.fields(type(rule)) if field.init}
     return type(rule)(**{**values, **changes})
+
+
+def is_finite(v: Array) -> bool:
+    """Whether no entry is NaN or infinite. One pass; only where squares overflow a second."""
+    # vdot, unlike @ and dot, warns of no overflow.
+    return math.isfinite(np.vdot(v, v)) or bool(np.isfinite(v).all())
 
 
 def resolve(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> Rule:

@@ -11,6 +11,7 @@ from minigrad.core.leaf import has_grad
 from minigrad.core.types import Array
 from minigrad.optim.buffers import Cell
 from minigrad.optim.curvature import Graph
+from minigrad.optim.engine import is_finite
 from minigrad.optim.errors import NeedError, NonFiniteGradient
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
@@ -62,7 +63,7 @@ class Bench:
     def _seen_from(self, cell: Cell, w: Array, needs: Need, home: bool = False) -> Objective:
         def grad() -> Array:
             self._gradient(cell, w)
-            if home and not np.isfinite(cell.g).all():
+            if home and not is_finite(cell.g):
                 raise NonFiniteGradient(f"the gradient is not finite at {cell.culprits()}")
             return cell.g.copy()
 

@@ -19,7 +19,7 @@ __all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "norm", "shaped"]
 
 def norm(vectors: Sequence[Array]) -> float:
     """Euclidean norm of all entries together, without overflow."""
-    squares = sum(float(v @ v) for v in vectors)
+    squares = sum(float(np.vdot(v, v)) for v in vectors)
     if math.isfinite(squares):
         return math.sqrt(squares)
     peak = max(float(np.abs(v).max()) for v in vectors if v.size)
