@@ -1,0 +1,65 @@
+"""Throw-away distributions: a module and its metadata in a folder, and a fresh interpreter that sees them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+GOOD = dedent(
+    """
+    from __future__ import annotations
+    from typing import ClassVar
+    import attrs
+    import numpy as np
+    from minigrad.optim import Need, NoState, Objective, number
+
+    @attrs.frozen
+    class Rule:
+        api: ClassVar[tuple[int, int]] = (1, 0)
+        needs: ClassVar[Need] = Need.GRAD
+        laws: ClassVar[frozenset[str]] = frozenset()
+        lr: float = number(1e-2, ge=0.0)
+
+        def init(self, w):
+            return NoState()
+
+        def update(self, w, f, state, t):
+            return w - self.lr * f.grad, state
+    """
+)
+
+
+def install(
+    folder: Path,
+    distribution: str,
+    entry_points: Mapping[str, str],
+    modules: Mapping[str, str],
+    version: str = "1.0",
+) -> None:
+    """What an installer would leave in `folder`: the modules and a dist-info with the entry points."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in modules.items():
+        (folder / f"{name}.py").write_text(source)
+    info = folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+    lines = "".join(f"{name} = {value}\n" for name, value in entry_points.items())
+    (info / "entry_points.txt").write_text(f"[minigrad.optimizers]\n{lines}")
+    (info / "RECORD").write_text("")
+
+
+def ask(folders: list[Path], code: str, **environment: str) -> Any:
+    """What `code` leaves in `answer`, in a fresh interpreter that has `folders` on its path."""
+    script = f"import json\n{dedent(code)}\nprint('ANSWER' + json.dumps(answer))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders)), **environment}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=120)
+    marked = [line for line in done.stdout.splitlines() if line.startswith("ANSWER")]
+    if not marked:
+        raise AssertionError(f"the interpreter ended with {done.returncode}: {done.stdout}\n{done.stderr}")
+    return json.loads(marked[-1].removeprefix("ANSWER"))
