@@ -73,7 +73,7 @@ def test_two_distributions_with_one_name(tmp_path: Path) -> None:
     """
     for order in ([tmp_path / "a", tmp_path / "b"], [tmp_path / "b", tmp_path / "a"]):
         answer = ask(order, code)
-            assert answer[:3] == [["eta:twin", "zeta:twin"], "zeta_rule", "eta_rule"]
+        assert answer[:3] == [["eta:twin", "zeta:twin"], "zeta_rule", "eta_rule"]
         assert "offered by eta 2.5 and zeta 1.0: say which, 'eta:twin' or 'zeta:twin'" in answer[3]
 
 
