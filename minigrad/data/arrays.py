@@ -81,7 +81,7 @@ def whole(name: str, value: int, low: int, high: int | None = None) -> int:
 def real(name: str, value: float, low: float, high: float, *, open_ends: bool = False) -> float:
     """``value`` when it is a finite number in [low, high] (or in (low, high) with ``open_ends``), else DataError."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    inside = number and np.isfinite(value) and (low < value < high if open_ends else low <= value <= high)
+    inside = number and (low < value < high if open_ends else low <= value <= high)
     if not inside:
         ends = f"({low:g}, {high:g})" if open_ends else f"[{low:g}, {high:g}]"
         raise DataError(f"{name}={value!r}: expected a number in {ends}.")

@@ -63,15 +63,16 @@ def check_labels(y: Raw, classes: int, where: str = "y") -> None:
         raise DataValueError(where, row, f"label {worst}{more}", remedy)
 
 
-def inspect(data: Dataset) -> tuple[Finding, ...]:
-    """What is doubtful about ``data``, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, CONFLICT, MISSING_CLASS, IMBALANCE,
-    CONSTANT. Call :func:`check` first: values are taken to be finite.
+def inspect(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
+    """What is doubtful about ``data``, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS,
+    IMBALANCE, CONSTANT. Call :func:`check` first: values are taken to be finite. ``unshuffled`` is the batch size when
+    batches are taken in the stored order, 0 when they are shuffled.
 
     Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features), largest |x| above 20 or a standard
     deviation outside [0.05, 5] for floats, validation mean off by a standard deviation or spread off by half, one class
-    above 0.6 (0.8 of two).
+    above 0.6 (0.8 of two), and distinct labels in a batch (of 8 or more) below half of C (1 - (1 - 1/C)^B).
     """
-    found: list[Finding] = []
+    found: list[Finding] = list(_order(data, unshuffled))
     for rule in (_leak, _scale, _shift, _conflict, _classes, _constant):
         found.extend(rule(data))
     return tuple(sorted(found, key=lambda finding: finding.level != "FAULT"))
@@ -134,6 +135,18 @@ def _classes(data: Dataset) -> Iterator[Finding]:
     if share > (0.8 if data.classes <= 2 else 0.6):
         name = data.class_names[int(counts.argmax())]
         yield Finding("IMBALANCE", "NOTE", f"{share:.0%} of the training rows are {name}: accuracy says little here")
+
+
+def _order(data: Dataset, batch_size: int) -> Iterator[Finding]:
+    if data.task != "classification" or data.kind == "text" or not 8 <= batch_size <= len(data.y_train):
+        return
+    full = data.y_train[: len(data.y_train) // batch_size * batch_size].reshape(-1, batch_size)
+    distinct = float(np.mean([len(set(batch)) for batch in full.tolist()]))
+    present = len(set(data.y_train.tolist()))
+    expected = present * (1 - (1 - 1 / present) ** batch_size)
+    if distinct < 0.5 * expected:
+        message = f"batches of {batch_size} hold {distinct:.1f} classes each, shuffled ones {expected:.1f}; shuffle"
+        yield Finding("UNSHUFFLED", "FAULT", message)
 
 
 def _constant(data: Dataset) -> Iterator[Finding]:

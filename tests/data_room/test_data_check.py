@@ -93,6 +93,17 @@ def test_classes() -> None:
     assert codes(blobs) == []
 
 
+def test_sorted_labels_without_shuffling() -> None:
+    digits = data.load("digits").scaled()
+    order = np.argsort(digits.y_train, kind="stable")
+    stored = attrs.evolve(digits, x_train=digits.x_train[order], y_train=digits.y_train[order])
+    (finding,) = [f for f in data.inspect(stored, unshuffled=32) if f.code == "UNSHUFFLED"]
+    assert finding.level == "FAULT"
+    assert "shuffled ones 9.7" in finding.message  # 10 (1 - 0.9^32) = 9.657
+    for it, size in ((stored, 0), (stored, 4), (digits, 32)):
+        assert "UNSHUFFLED" not in [f.code for f in data.inspect(it, unshuffled=size)]
+
+
 def test_conflict_and_constant() -> None:
     blobs = data.blobs(300, 3).scaled()
     x, y = np.array(blobs.x_train), np.array(blobs.y_train)

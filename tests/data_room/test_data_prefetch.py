@@ -41,11 +41,10 @@ def test_an_exception_arrives_after_the_items_before_it() -> None:
         yield from (1, 2, 3)
         raise RuntimeError("the fourth item")
 
-    it, seen = prefetched(source(), 10), []
+    it = prefetched(source(), 10)
+    assert [next(it), next(it), next(it)] == [1, 2, 3]
     with pytest.raises(RuntimeError, match="the fourth item") as caught:
-        for item in it:
-            seen.append(item)
-    assert seen == [1, 2, 3]
+        next(it)
     assert "source" in [entry.name for entry in caught.traceback]
     assert next(it, None) is None
 
