@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.errors import InvalidRule, RegistrationError, UnregisteredOp, nearest
 from minigrad.core.node import Handle
-from minigrad.core.types import Array, Nested, Scalar, Shape
+from minigrad.core.types import Array, IndexArray, Nested, Scalar, Shape
 
 if TYPE_CHECKING:
     from minigrad.core.certificate import Certificate
@@ -23,16 +23,50 @@ Metadata: TypeAlias = Mapping[str, object]
 Kinks: TypeAlias = "Sequence[float] | str | Callable[..., tuple[Array, ...]]"
 
 
+class Numbers(Protocol):
+    """A reproducible source of random numbers (`minigrad.verify.draws.Draws`)."""
+
+    def uniform(self, shape: Shape) -> Array:
+        """Numbers uniform in [0, 1)."""
+        ...
+
+    def signs(self, shape: Shape) -> Array:
+        """+1.0 or -1.0."""
+        ...
+
+    def choice(self, values: Array, shape: Shape) -> Array:
+        """Entries of `values`."""
+        ...
+
+    def permutation(self, count: int) -> IndexArray:
+        """0 to count - 1 in random order."""
+        ...
+
+
 class Domain(Protocol):
     """Where the samples of one argument are drawn from (see `minigrad.verify.domains`)."""
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape its samples must have, or None."""
+        ...
+
+    @property
+    def matrix(self) -> bool:
+        """Whether samples are matrices of a special kind, which long steps would leave."""
+        ...
 
     @property
     def differentiable(self) -> bool:
         """False for integer and boolean arguments, which have no gradient."""
         ...
 
-    def draw(self, rng: np.random.Generator, shape: Shape) -> Array:
+    def draw(self, rng: Numbers, shape: Shape) -> Array:
         """A sample of the given shape."""
+        ...
+
+    def direction(self, rng: Numbers, x: Array) -> Array:
+        """A direction that can be stepped along from `x` without leaving the domain."""
         ...
 
 
@@ -94,6 +128,7 @@ class Claims:
     piecewise_constant: bool = False
     kinks: Kinks = ()
     params: tuple[Metadata, ...] = ({},)
+    shapes: tuple[tuple[Shape, ...], ...] = ()
     samples: Callable[[np.random.Generator], Iterable[Sample]] | None = None
     numpy: Callable[..., object] | None = None
 
@@ -242,6 +277,7 @@ def op(
     *,
     name: str | None = None,
     params: Sequence[Metadata] = ({},),
+    shapes: Sequence[tuple[Shape, ...]] = (),
     samples: Callable[[np.random.Generator], Iterable[Sample]] | None = None,
     kinks: Kinks = (),
     elementwise: bool = False,
@@ -258,6 +294,8 @@ def op(
     Args:
         name: the op's name; the function's name by default.
         params: metadata combinations that the gate sweeps; give every branch of the rule one.
+        shapes: tuples of shapes, one shape for each argument, when not any shapes will do; the first meets all
+            of `params`.
         samples: `samples(rng)` yields `Sample(*arrays, **metadata)`, for arguments that depend on each other.
         kinks: where the function is not differentiable: values of the argument (`[0.0]`), `"ties"` (equal entries),
             or a function `(rng, *arrays, **metadata) -> arrays` that moves arrays onto kinks.
@@ -270,7 +308,7 @@ def op(
     Raises:
         RegistrationError: for a signature that cannot be an op's.
     """
-    claims = Claims(elementwise, linear, piecewise_constant, kinks, tuple(params), samples, numpy)
+    claims = Claims(elementwise, linear, piecewise_constant, kinks, tuple(params), tuple(shapes), samples, numpy)
 
     def declare(forward: Forward) -> Op:
         title = name or str(getattr(forward, "__name__", "op"))

@@ -6,6 +6,7 @@ The operators find their ops in the registry, so that this file knows no formula
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from operator import index
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import DTypeLike
 from minigrad.core.errors import GradientError, ShapeError
 from minigrad.core.node import Constant, Handle, Leaf, Node, Recorded, Sink
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Array, Axis, BoolArray, Nested, Scalar, Shape
+from minigrad.core.types import Array, Axis, BoolArray, Key, KeyPart, Nested, Scalar, Shape
 
 if TYPE_CHECKING:
     TensorLike: TypeAlias = "Tensor | Array | Scalar | Nested"
@@ -365,10 +366,14 @@ def exposed(value: Array) -> Array:
     return value
 
 
-def frozen_key(key: object) -> object:
+def frozen_key(key: object) -> Key:
     """An index with private copies of the arrays in it. Raises TypeError for a Tensor that requires a gradient."""
     if isinstance(key, tuple):
-        return tuple(frozen_key(k) for k in key)
+        return tuple(_frozen_part(k) for k in key)
+    return _frozen_part(key)
+
+
+def _frozen_part(key: object) -> KeyPart:
     if isinstance(key, Tensor):
         if key.requires_grad:
             raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
@@ -381,5 +386,13 @@ def frozen_key(key: object) -> object:
         if not is_private(key):
             key = key.copy()
             key.flags.writeable = False
-    return key
+        return key
+    if key is None or key is Ellipsis or isinstance(key, slice):
+        return key
+    try:
+        return index(key)  # type: ignore[arg-type]
+    except TypeError:
+        raise IndexError(
+            f"a Tensor is indexed by integers, slices, ..., None, or integer and boolean arrays, not {type(key).__name__}"
+        ) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import TypeAlias
 
 import numpy as np
@@ -17,3 +18,6 @@ Scalar: TypeAlias = bool | int | float
 Nested: TypeAlias = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
 Axis: TypeAlias = int | tuple[int, ...] | None
 Shape: TypeAlias = tuple[int, ...]
+KeyPart: TypeAlias = int | slice | EllipsisType | None | IndexArray | BoolArray
+Key: TypeAlias = KeyPart | tuple[KeyPart, ...]
+"""Whatever NumPy takes between brackets."""

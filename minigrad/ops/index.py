@@ -1,0 +1,107 @@
+"""Reading and replacing parts of an array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, Key, Shape
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family()
+
+_ROWS = np.array([1, 0, 1])
+_COLUMNS = np.array([2, 2, 0])
+_MASK = np.array([[True, False, True], [False, True, True]])
+_KEYS: tuple[Key, ...] = (
+    (slice(None), 1),
+    (Ellipsis, slice(None, None, -2)),
+    (0, None, slice(1, None)),
+    (_ROWS,),
+    (_ROWS, _COLUMNS),
+    (_ROWS[:, None], slice(None), np.array([0, 0, 3])),
+    (_MASK,),
+    (-1, 2, 3),
+    (slice(0, 0),),
+)
+
+
+def is_basic(key: Key) -> bool:
+    """Whether a key holds integers, slices, None and Ellipsis only, so that no entry is met twice."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(p is None or p is Ellipsis or isinstance(p, slice | int | np.integer) for p in parts)
+
+
+@op(x=real(), linear=True, shapes=[((2, 3, 4),)], params=[{"key": k} for k in _KEYS])
+def getitem(x: Array, *, key: Key) -> Array:
+    """x[key], with all of NumPy's forms of indexing."""
+    return np.asarray(x[key])
+
+
+@getitem.vjp("x")
+def _(g: V, y: V, x: V, *, key: Key) -> V:
+    return scatter(g, key=key, shape=x.shape)
+
+
+@op(
+    g=real(),
+    linear=True,
+    shapes=[((2, 4),)],
+    params=[{"key": (slice(None), 1), "shape": (2, 3, 4)}],
+)
+def scatter(g: Array, *, key: Key, shape: Shape) -> Array:
+    """Zeros of `shape` to which g has been added at `key`; entries met several times add up."""
+    x: Array = np.zeros(shape, dtype=g.dtype)
+    if is_basic(key):
+        x[key] = g
+    else:
+        np.add.at(x, key, g)
+    return x
+
+
+@scatter.vjp("g")
+def _(h: V, y: V, g: V, *, key: Key, shape: Shape) -> V:
+    return getitem(h, key=key)
+
+
+@op(
+    x=real(),
+    v=real(),
+    linear=True,
+    shapes=[((2, 3, 4), (1, 1)), ((2, 3, 4), ())],
+    params=[{"key": k} for k in ((slice(None), 1), (_ROWS,), (_ROWS, _COLUMNS), (_MASK,), (Ellipsis, slice(None, None, 2)))],
+)
+def setitem(x: Array, v: Array, *, key: Key) -> Array:
+    """A copy of x in which x[key] = v. Where `key` meets an entry several times, the last value stays."""
+    result = x.astype(np.result_type(x, v), copy=True) if x.dtype != v.dtype and v.ndim else x.copy()
+    result[key] = v
+    return result
+
+
+@setitem.vjp("x")
+def _(g: V, y: V, x: V, v: V, *, key: Key) -> V:
+    return setitem(g, np.zeros((), dtype=x.dtype), key=key)
+
+
+@setitem.vjp("v")
+def _(g: V, y: V, x: V, v: V, *, key: Key) -> V:
+    picked: V = getitem(g, key=key)
+    if not is_basic(key):
+        picked = picked * last_writer(x.shape, key).astype(x.dtype)
+    return picked
+
+
+def last_writer(shape: Shape, key: Key) -> Array:
+    """For each place that `key` reads, 1.0 where that place is the last to be written to its entry, else 0.0."""
+    order = np.arange(int(np.prod(shape)) or 1).reshape(shape)[key]
+    places = np.arange(order.size).reshape(order.shape)
+    final = np.empty(shape, dtype=np.intp)
+    final[key] = places
+    last: Array = (final[key] == places).astype(np.float64)
+    return last
+
+
+for _op in (getitem, scatter, setitem):
+    family.add(_op)

@@ -1,0 +1,146 @@
+"""Reductions over axes, and the softmax family."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, Axis
+from minigrad.ops.elementwise import equal, exp
+from minigrad.ops.shape import broadcast_to, reshape
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import distinct, real
+
+family = Family()
+
+_AXES: list[dict[str, object]] = [
+    {"axis": None},
+    {"axis": 1},
+    {"axis": (0, 2)},
+    {"axis": -1, "keepdims": True},
+    {"axis": None, "keepdims": True},
+    {"axis": 0},
+]
+
+
+def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """`shape` with the lengths of the reduced axes replaced by one."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))} if shape else set()
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many entries are reduced into one."""
+    return prod(shape) // (prod(kept(shape, axis)) or 1)
+
+
+def spread(g: V, x: V, axis: Axis) -> V:
+    """The gradient of a reduction, repeated over the entries that were reduced."""
+    return broadcast_to(reshape(g, shape=kept(x.shape, axis)), shape=x.shape)
+
+
+@op(x=real(), linear=True, params=_AXES)
+def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+    """Sum over `axis`."""
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@sum.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return spread(g, x, axis)
+
+
+@op(x=real(), linear=True, params=_AXES)
+def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Mean over `axis`."""
+    total: Array = np.add.reduce(x, axis=axis, keepdims=keepdims)
+    return total / (count(x.shape, axis) or 1)
+
+
+@mean.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return spread(g / (count(x.shape, axis) or 1), x, axis)
+
+
+def _shared(g: V, y: V, x: V, axis: Axis) -> V:
+    winners: V = equal(x, broadcast_to(reshape(y, shape=kept(x.shape, axis)), shape=x.shape))
+    return spread(g, x, axis) * winners / sum(winners, axis=axis, keepdims=True)
+
+
+@op(x=distinct(), params=_AXES, kinks="ties")
+def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+    """Largest entry over `axis`; ties share the gradient equally."""
+    best: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)
+    return best
+
+
+@max.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return _shared(g, y, x, axis)
+
+
+@op(x=distinct(), params=_AXES, kinks="ties")
+def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+    """Smallest entry over `axis`; ties share the gradient equally."""
+    best: Array = np.minimum.reduce(x, axis=axis, keepdims=keepdims)
+    return best
+
+
+@min.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return _shared(g, y, x, axis)
+
+
+@op(x=real(), params=_AXES)
+def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log(sum(exp(x))) over `axis`, without overflow: the largest entry is taken out of the sum."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, 0.0).astype(x.dtype)
+    y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else y.reshape([n for n, k in zip(x.shape, _reduced(x.shape, axis), strict=True) if not k])
+
+
+def _reduced(shape: tuple[int, ...], axis: Axis) -> list[bool]:
+    if axis is None:
+        return [True] * len(shape)
+    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return [i in axes for i in range(len(shape))]
+
+
+@logsumexp.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return spread(g, x, axis) * exp(x - spread(y, x, axis))
+
+
+@op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": 1}])
+def log_softmax(x: Array, *, axis: int = -1) -> Array:
+    """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow."""
+    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+
+
+@log_softmax.vjp("x")
+def _(g: V, y: V, x: V, *, axis: int) -> V:
+    return g - exp(y) * sum(g, axis=axis, keepdims=True)
+
+
+@op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": 1}])
+def softmax(x: Array, *, axis: int = -1) -> Array:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
+    e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    return e / np.add.reduce(e, axis=axis, keepdims=True)
+
+
+@softmax.vjp("x")
+def _(g: V, y: V, x: V, *, axis: int) -> V:
+    return y * (g - sum(g * y, axis=axis, keepdims=True))
+
+
+for _op in (sum, mean, max, min, logsumexp, log_softmax, softmax):
+    family.add(_op)
+family.register()

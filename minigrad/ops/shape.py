@@ -1,0 +1,127 @@
+"""Ops that move entries without changing them, and the two the engine itself needs: `broadcast_to` and `sum_to`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, Shape
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family()
+
+
+@op(x=real(), linear=True, shapes=[((3, 1),), ((4,),), ((),), ((2, 3, 4),), ((1, 3, 1),)], params=[{"shape": (2, 3, 4)}])
+def broadcast_to(x: Array, *, shape: Shape) -> Array:
+    """x repeated along new axes and axes of length one, until it has `shape`."""
+    return np.broadcast_to(x, shape)
+
+
+@broadcast_to.vjp("x")
+def _(g: V, y: V, x: V, *, shape: Shape) -> V:
+    return sum_to(g, shape=x.shape)
+
+
+@op(
+    x=real(),
+    linear=True,
+    shapes=[((2, 3, 4),)],
+    params=[{"shape": s} for s in ((3, 1), (4,), (), (2, 3, 4), (1, 3, 1), (2, 1, 4))],
+)
+def sum_to(x: Array, *, shape: Shape) -> Array:
+    """x summed down to `shape`, which broadcasts to the shape of x: undoes broadcasting."""
+    if x.shape == shape:
+        return x
+    lead = x.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
+    total: Array = np.add.reduce(x, axis=axes, keepdims=True)
+    return total.reshape(shape)
+
+
+@sum_to.vjp("x")
+def _(g: V, y: V, x: V, *, shape: Shape) -> V:
+    return broadcast_to(g, shape=x.shape)
+
+
+@op(x=real(), linear=True, shapes=[((2, 3, 4),), ((2, 0, 3),)], params=[{"shape": s} for s in ((-1,), (6, 4), (2, 2, 3, 2))])
+def reshape(x: Array, *, shape: Shape) -> Array:
+    """The same entries in another shape; one length may be -1."""
+    return np.reshape(x, shape if x.size or -1 not in shape else _without_wildcard(x, shape))
+
+
+def _without_wildcard(x: Array, shape: Shape) -> Shape:
+    return tuple(0 if n == -1 else n for n in shape)
+
+
+@reshape.vjp("x")
+def _(g: V, y: V, x: V, *, shape: Shape) -> V:
+    return reshape(g, shape=x.shape)
+
+
+@op(x=real((2, 3, 4)), linear=True, params=[{"axes": a} for a in (None, (2, 0, 1), (0, 2, 1), (-1, 0, 1), (1, 2, 0))])
+def transpose(x: Array, *, axes: Shape | None = None) -> Array:
+    """x with its axes in the order `axes` (reversed by default)."""
+    return np.transpose(x, axes)
+
+
+@transpose.vjp("x")
+def _(g: V, y: V, x: V, *, axes: Shape | None) -> V:
+    if axes is None:
+        return transpose(g, axes=None)
+    inverse = [0] * len(axes)
+    for k, a in enumerate(axes):
+        inverse[a % len(axes)] = k
+    return transpose(g, axes=tuple(inverse))
+
+
+@op(x=real(), linear=True, shapes=[((3, 4),), ((2, 3, 4),), ((1, 1),)])
+def matrix_transpose(x: Array) -> Array:
+    """The last two axes swapped."""
+    return np.swapaxes(x, -1, -2)
+
+
+@matrix_transpose.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    return matrix_transpose(g)
+
+
+@op(x=real(), linear=True, params=[{"dtype": np.dtype(np.float64)}])
+def astype(x: Array, *, dtype: np.dtype[np.float64]) -> Array:
+    """x in another floating dtype; the gradient comes back in the dtype of x."""
+    return x.astype(dtype)
+
+
+@astype.vjp("x")
+def _(g: V, y: V, x: V, *, dtype: np.dtype[np.float64]) -> V:
+    return astype(g, dtype=x.dtype)
+
+
+@op(
+    xs=real(),
+    linear=True,
+    shapes=[((2, 3, 4), (2, 3, 4)), ((2, 3, 4), (2, 1, 4), (2, 2, 4)), ((2, 0, 4), (2, 3, 4))],
+    params=[{"axis": 1}, {"axis": 0}, {"axis": -1}],
+)
+def concatenate(*xs: Array, axis: int = 0) -> Array:
+    """Arrays joined along `axis`."""
+    return np.concatenate(xs, axis=axis)
+
+
+@concatenate.vjp("xs")
+def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
+    from minigrad.ops.index import getitem
+
+    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
+    found: list[V] = []
+    start = 0
+    for x in xs:
+        stop = start + x.shape[axis]
+        found.append(getitem(g, key=(*before, slice(start, stop))))
+        start = stop
+    return tuple(found)
+
+
+for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate):
+    family.add(_op)

@@ -1,0 +1,81 @@
+"""Short forms for declaring the ops of a family, so that a family reads like a table of calculus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.core.op import Argument, Claims, Domain, Kinks, Op
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+from minigrad.verify.domains import real
+from minigrad.verify.gate import register_builtin
+
+UnaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
+BinaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+_REAL = real()
+
+
+class Family:
+    """Ops that are declared together and registered together, so that their rules may use each other.
+
+    Rules are written with library ops, so the same text runs on arrays and on Tensors; mypy checks it on Tensors.
+    """
+
+    def __init__(self) -> None:
+        self.ops: list[Op] = []
+
+    def unary(
+        self,
+        name: str,
+        forward: Callable[..., Array],
+        doc: str,
+        rule: UnaryRule,
+        domain: Domain = _REAL,
+        kinks: Kinks = (),
+    ) -> Op:
+        """An elementwise op of one argument: `rule(g, y, x)`."""
+        claims = Claims(elementwise=True, kinks=kinks, numpy=_numpy(forward))
+        op = Op(name, forward, (Argument("x", domain),), {}, claims, doc)
+        op.add_rule(("x",), rule)
+        return self.add(op)
+
+    def binary(
+        self,
+        name: str,
+        forward: Callable[..., Array],
+        doc: str,
+        x: BinaryRule,
+        y: BinaryRule,
+        domains: tuple[Domain, Domain] = (_REAL, _REAL),
+        kinks: Kinks = (),
+        linear: bool = False,
+    ) -> Op:
+        """An elementwise op of two arguments that broadcast: a rule `(g, out, x, y)` for each."""
+        claims = Claims(elementwise=True, linear=linear, kinks=kinks, numpy=_numpy(forward))
+        op = Op(name, forward, (Argument("x", domains[0]), Argument("y", domains[1])), {}, claims, doc)
+        op.add_rule(("x",), x)
+        op.add_rule(("y",), y)
+        return self.add(op)
+
+    def constant(
+        self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)
+    ) -> Op:
+        """An elementwise op whose derivative is zero wherever it exists."""
+        claims = Claims(elementwise=True, piecewise_constant=True, numpy=_numpy(forward))
+        return self.add(Op(name, forward, tuple(Argument(a, _REAL) for a in arguments), {}, claims, doc))
+
+    def add(self, op: Op) -> Op:
+        """Put an op that was declared with `minigrad.op` into the family."""
+        self.ops.append(op)
+        return op
+
+    def register(self) -> None:
+        """Verify all ops of the family and enter them."""
+        register_builtin(self.ops)
+
+
+def _numpy(forward: Callable[..., Array]) -> Callable[..., object] | None:
+    return forward if isinstance(forward, np.ufunc) else None

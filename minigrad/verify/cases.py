@@ -1,0 +1,88 @@
+"""Which arguments an op is tried on: derived from its declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from minigrad.core.errors import RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.types import Array, Shape
+from minigrad.verify.draws import Draws
+from minigrad.verify.report import Case, refuse
+from minigrad.verify.subject import frozen
+
+BASE: Shape = (2, 3, 4)
+BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
+    ((4,), (2, 3, 4)),
+    ((2, 3, 4), (3, 1)),
+    ((2, 1, 4), (3, 1)),
+    ((), (3,)),
+)
+"""Pairs of shapes that broadcast against each other, in both directions and in both at once."""
+
+
+def draw(op: Op, rng: Draws, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
+    """One read-only float64 (or integer) array for each argument."""
+    last = len(op.arguments) - 1
+    arrays = []
+    for i, shape in enumerate(shapes):
+        domain = op.arguments[min(i, last)].domain
+        assert domain is not None
+        arrays.append(frozen(domain.draw(rng, shape)))
+    return tuple(arrays)
+
+
+def fixed_shape(op: Op) -> bool:
+    """Whether some argument prescribes its shape, so that shapes cannot be varied freely."""
+    return any(a.domain is not None and a.domain.shape is not None for a in op.arguments)
+
+
+def base_shapes(op: Op) -> tuple[tuple[Shape, ...], ...]:
+    """Shapes of the arguments for the cases that are compared with differences; the first meets all metadata."""
+    if op.claims.shapes:
+        return op.claims.shapes
+    shapes: list[Shape] = []
+    for a in op.arguments:
+        own = a.domain.shape if a.domain is not None else None
+        shapes += [own or BASE] * (2 if a.variadic else 1)
+    return (tuple(shapes),)
+
+
+def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
+    """The declared metadata combinations, defaults filled in."""
+    found = []
+    for given in op.claims.params:
+        try:
+            found.append(op.complete(given))
+        except TypeError as error:
+            raise refuse(RegistrationError, op, f"params has {dict(given)!r}, but {error}") from error
+    return tuple(found)
+
+
+def difference_cases(op: Op, seed: int) -> Iterator[Case]:
+    """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
+    if op.claims.samples is not None:
+        for k, sample in enumerate(op.claims.samples(np.random.default_rng(seed))):
+            arrays = tuple(frozen(np.array(a)) for a in sample.arrays)
+            yield Case(arrays, op.complete(sample.metadata), f"sample {k}", seed)
+        return
+    options = metadata(op)
+    rng = Draws(seed)
+    for k, shapes in enumerate(base_shapes(op)):
+        for meta in options if k == 0 else options[:1]:
+            yield Case(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
+
+
+def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """Further shapes for an op whose arguments may have any: 0-d, one element, empty, and broadcast pairs."""
+    if op.claims.samples is not None or op.claims.shapes or fixed_shape(op):
+        return
+    count = len(op.arguments) + any(a.variadic for a in op.arguments)
+    yield "0-d", ((),) * count
+    yield "one element", ((1, 1, 1),) * count
+    yield "empty", ((2, 0, 4),) * count
+    if count > 1:
+        for pair in BROADCASTS:
+            yield "broadcast", tuple(pair[i % 2] for i in range(count))

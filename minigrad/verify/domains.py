@@ -1,0 +1,177 @@
+"""Where samples come from, and in which directions the gate may step without leaving the domain.
+
+Samples lie on a dyadic grid and directions are powers of two relative to each entry, so that every step is exact in
+binary and none ever crosses zero or the edge of a domain.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.op import Numbers
+from minigrad.core.types import Array, BoolArray, Shape
+
+_GRID = 2.0**-12
+_STRATA = ((2.0**-10, 2.0**-4), (2.0**-4, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
+"""Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
+
+
+@attrs.frozen
+class SampleDomain:
+    """Where the samples of one argument are drawn from. Made by `real()`, `positive()` and so on.
+
+    Attributes:
+        kind: the name of the domain.
+        shape: shape of the samples, for arguments that need a particular one; None for "any shape".
+        high: upper end (exclusive) of an `integer_index`.
+    """
+
+    kind: str
+    shape: Shape | None = None
+    high: int = 0
+
+    @property
+    def differentiable(self) -> bool:
+        """False for `integer_index` and `boolean`."""
+        return self.kind not in ("integer_index", "boolean")
+
+    @property
+    def matrix(self) -> bool:
+        """Whether samples are square matrices."""
+        return self.kind in ("spd", "square_wellconditioned")
+
+    def draw(self, rng: Numbers, shape: Shape) -> Array:
+        """A sample of the given shape (for matrix domains its last two lengths must be equal)."""
+        return _DRAW[self.kind](self, rng, shape)
+
+    def direction(self, rng: Numbers, x: Array) -> Array:
+        """A random direction whose multiples up to 2**-5 stay inside the domain when added to `x`."""
+        d = rng.choice(_DIRECTIONS, x.shape)
+        if self.kind == "unit":
+            room = np.minimum(np.abs(x), 1.0 - np.abs(x))
+        elif self.kind == "spd":
+            d = (d + np.swapaxes(d, -1, -2)) * 0.25
+            room = np.ones(x.shape)
+        elif self.matrix:
+            room = np.ones(x.shape)
+        else:
+            room = np.minimum(np.abs(x), 1.0)
+        return d * _power_of_two(room)
+
+
+_DIRECTIONS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, -0.5, -0.75, -1.0, -1.25, -1.5])
+
+
+def _power_of_two(x: Array) -> Array:
+    return np.ldexp(0.5, np.frexp(np.where(x > 0, x, 1.0))[1])
+
+
+def _magnitudes(rng: Numbers, shape: Shape, strata: tuple[tuple[float, float], ...]) -> Array:
+    count = int(np.prod(shape, dtype=np.intp))
+    which = rng.permutation(count) % len(strata)
+    low, high = np.array(strata).T[:, which]
+    values: Array = low + (high - low) * rng.uniform((count,))
+    return np.round(values.reshape(shape) / _GRID) * _GRID
+
+
+def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    return _magnitudes(rng, shape, _STRATA) * rng.signs(shape)
+
+
+def _nonzero(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    return _magnitudes(rng, shape, _STRATA[1:]) * rng.signs(shape)
+
+
+def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    return _magnitudes(rng, shape, _STRATA)
+
+
+def _unit(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    strata = ((2.0**-10, 2.0**-4), (2.0**-4, 0.5), (0.5, 0.9), (0.9, 0.99))
+    return _magnitudes(rng, shape, strata) * rng.signs(shape)
+
+
+def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    count = int(np.prod(shape, dtype=np.intp))
+    ranks = rng.permutation(count) - (count - 1) / 2
+    values: Array = 0.375 * ranks + 0.125 * rng.uniform((count,)) + 0.0625
+    return np.round(values.reshape(shape) / _GRID) * _GRID
+
+
+def _spd(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    a = rng.uniform(shape) - 0.5
+    return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1]) * (1.0 + np.arange(shape[-1]) * 0.5)
+
+
+def _square_wellconditioned(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    a = rng.uniform(shape) - 0.5
+    return a + np.eye(shape[-1]) * (1.5 + np.arange(shape[-1]) * 0.5)
+
+
+def _integer_index(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    index: Array = np.floor(rng.uniform(shape) * domain.high).astype(np.intp)
+    return index
+
+
+def _boolean(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+    mask: BoolArray = rng.uniform(shape) < 0.5
+    return mask  # type: ignore[return-value]
+
+
+_DRAW = {
+    "real": _real,
+    "nonzero": _nonzero,
+    "positive": _positive,
+    "unit": _unit,
+    "distinct": _distinct,
+    "spd": _spd,
+    "square_wellconditioned": _square_wellconditioned,
+    "integer_index": _integer_index,
+    "boolean": _boolean,
+}
+
+
+def real(shape: Shape | None = None) -> SampleDomain:
+    """Real numbers of both signs, magnitudes 2**-10 to 8, never zero."""
+    return SampleDomain("real", shape)
+
+
+def positive(shape: Shape | None = None) -> SampleDomain:
+    """Positive numbers, 2**-10 to 8."""
+    return SampleDomain("positive", shape)
+
+
+def unit(shape: Shape | None = None) -> SampleDomain:
+    """The open interval (-1, 1), up to 0.99 in magnitude; no step leaves it."""
+    return SampleDomain("unit", shape)
+
+
+def nonzero(shape: Shape | None = None) -> SampleDomain:
+    """Real numbers of magnitude 1/16 to 8."""
+    return SampleDomain("nonzero", shape)
+
+
+def distinct(shape: Shape | None = None) -> SampleDomain:
+    """Real numbers that lie at least 1/4 apart, for ops that compare entries (max, sort)."""
+    return SampleDomain("distinct", shape)
+
+
+def spd(n: int | Shape = 3) -> SampleDomain:
+    """Symmetric positive definite matrices of shape (n, n), or of a given shape (..., n, n)."""
+    return SampleDomain("spd", (n, n) if isinstance(n, int) else n)
+
+
+def square_wellconditioned(n: int | Shape = 3) -> SampleDomain:
+    """Square matrices with condition number below about 10, of shape (n, n) or of a given shape (..., n, n)."""
+    return SampleDomain("square_wellconditioned", (n, n) if isinstance(n, int) else n)
+
+
+def integer_index(high: int = 2, shape: Shape | None = None) -> SampleDomain:
+    """Integers from 0 to `high` - 1. The argument is not differentiated."""
+    return SampleDomain("integer_index", shape, high)
+
+
+def boolean(shape: Shape | None = None) -> SampleDomain:
+    """True and False. The argument is not differentiated."""
+    return SampleDomain("boolean", shape)

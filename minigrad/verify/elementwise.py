@@ -1,0 +1,233 @@
+"""The gate for ops that claim to be elementwise: one draw decides many entries, each with an error bar of its own.
+
+Since entries do not depend on each other, all steps of all entries go through the forward function in one call, a
+wrong entry cannot hide in a sum, and every other shape, stride and broadcast only has to repeat, to rounding, what was
+compared with differences once. The claim itself is checked by exactly that repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.types import Array, Shape
+from minigrad.verify.cases import BROADCASTS, draw
+from minigrad.verify.draws import Draws
+from minigrad.verify.general import REDRAWS, Examined, check_purity, directions, refuse_unusable, undecided
+from minigrad.verify.numerics import INCONCLUSIVE, MISMATCH, Verdict, compare
+from minigrad.verify.report import Case, Worst, refuse
+from minigrad.verify.subject import Subject, frozen
+
+ENTRIES = 40
+_SHARP = 0.1
+"""Share of entries that must be able to reveal an error (a saturated tanh, or the loser of a maximum, has no gradient)."""
+
+
+def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, seed: int) -> Examined:
+    """Compare every entry of a 1-d draw with differences; raises a `RegistrationError` unless all agree."""
+    op = subject.op
+    count = len(op.arguments)
+    verdict: Verdict | None = None
+    best: Examined | None = None
+    for _ in range(REDRAWS):
+        case = Case(draw(op, rng, ((ENTRIES,),) * count), meta, "elementwise", seed)
+        outputs = subject.forward(case)
+        refuse_unusable(subject, case, outputs)
+        if outputs[0].shape != (ENTRIES,) or len(outputs) != 1:
+            raise not_elementwise(subject, case, f"its output has shape {outputs[0].shape} for 1-d arguments")
+        v = subject.cotangents(rng, outputs)
+        grads = subject.pull(case, outputs, v)
+        check_purity(subject, case, outputs, v, grads)
+        u = directions(op, case, rng, list(grads))
+        verdict = entrywise(subject, case, outputs, v, grads, u)
+        if verdict.mismatch:
+            raise _blame(subject, case, outputs, v, grads, u)
+        if not verdict.verified:
+            continue
+        power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
+        powerless = best is not None
+        best = Examined(case, outputs, v, grads, power)
+        if powerless or op.claims.piecewise_constant or all(p < np.inf for p in power.values()):
+            return best
+    assert verdict is not None
+    if best is None:
+        k = int(np.argmax(verdict.state == INCONCLUSIVE))
+        raise undecided(op, case, attrs.evolve(verdict, numeric=verdict.numeric[k], error=verdict.error[k]))
+    return best
+
+
+def entrywise(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    u: Mapping[int, Array],
+) -> Verdict:
+    """Differences for each entry on its own."""
+
+    def along(steps: Array) -> Array:
+        arrays = [frozen(a + steps * u[i]) if i in u else a for i, a in enumerate(case.arrays)]
+        try:
+            y = subject.forward(case, arrays)[0]
+        except RegistrationError:
+            raise
+        except Exception as error:
+            raise not_elementwise(subject, case, f"it cannot take 2-d arguments: {error}") from error
+        if y.shape != steps.shape:
+            raise not_elementwise(subject, case, f"its output has shape {y.shape} for arguments of shape {steps.shape}")
+        return np.multiply(v[0], y)
+
+    zero = np.zeros(case.arrays[0].shape)
+    analytic = sum((grads[i] * u[i] for i in u), zero)
+    weights = sum((np.abs(grads[i] * u[i]) for i in u), zero)
+    roundoff = np.abs(v[0] * outputs[0]) + sum((np.abs(grads[i] * case.arrays[i]) for i in u), zero)
+    return compare(along, v[0] * outputs[0], analytic, weights, roundoff)
+
+
+def _resolution(verdict: Verdict, contribution: Array) -> float:
+    """The relative error that a tenth of the entries would have revealed; infinite if fewer have a gradient."""
+    size = np.abs(contribution)
+    relative = np.where(size > 0, verdict.error / np.where(size > 0, size, 1.0), np.inf)
+    ordered: Array = np.sort(relative)
+    return float(ordered[int(_SHARP * (relative.size - 1))])
+
+
+def _blame(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    u: Mapping[int, Array],
+) -> RegistrationError:
+    each = {i: entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]}) for i in grads}
+    i = next((i for i, e in each.items() if e.mismatch), next(iter(each)))
+    e = each[i]
+    wrong = np.flatnonzero(e.state == MISMATCH)
+    gap = np.abs(e.analytic - e.numeric) / np.maximum(np.abs(u[i]), 1e-300)
+    k = int(wrong[np.argmax(gap[wrong])]) if wrong.size else int(np.argmax(gap))
+    step = u[i][k]
+    worst = Worst(
+        subject.name(i), (k,), float(case.arrays[i][k]), float(grads[i][k]), float(e.numeric[k] / step),
+        float(e.error[k] / abs(step)),
+    )  # fmt: skip
+    signs = np.sign(case.arrays[i][wrong])
+    only = "" if wrong.size in (0, ENTRIES) else f", at {wrong.size} of {ENTRIES} samples"
+    if only and wrong.size > 1 and np.all(signs == signs[0]):
+        only += f" ({'negative' if signs[0] < 0 else 'positive'} {subject.name(i)} only)"
+    return refuse(
+        GradientMismatch, subject.op, f"its rule disagrees with finite differences{only}", case=case,
+        argument=subject.name(i), worst=worst,
+        remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
+    )  # fmt: skip
+
+
+def not_elementwise(subject: Subject, case: Case, why: str) -> RegistrationError:
+    """The refusal of a false claim."""
+    return refuse(
+        InvalidRule, subject.op, f"it claims elementwise=True, but {why}", case=case,
+        remedy="drop the claim, or compute each output entry from the entries at its place only",
+    )  # fmt: skip
+
+
+Arrange = Callable[[Array], Array]
+
+
+def _grid(a: Array) -> Array:
+    return a.reshape(8, 5).T
+
+
+def _entry(a: Array) -> Array:
+    return a[7].reshape(())
+
+
+def _one(a: Array) -> Array:
+    return a[3:4].reshape(1, 1, 1)
+
+
+def _none(a: Array) -> Array:
+    return a[:0].reshape(2, 0, 3)
+
+
+ARRANGEMENTS: tuple[tuple[str, Arrange], ...] = (
+    ("2-d Fortran order", _grid),
+    ("reversed strides", lambda a: a[::-1]),
+    ("every other entry", lambda a: a[::2]),
+    ("0-d", _entry),
+    ("one element", _one),
+    ("empty", _none),
+)
+
+
+def repeat_arranged(subject: Subject, examined: Examined) -> int:
+    """The same entries in other shapes and strides must give the same outputs and gradients."""
+    case = examined.case
+    for label, arrange in ARRANGEMENTS:
+        arrays = tuple(frozen(arrange(a)) for a in case.arrays)
+        other = attrs.evolve(case, arrays=arrays, label=label)
+        outputs = _attempt(subject, other)
+        _same(subject, other, "output", outputs[0], arrange(examined.outputs[0]), None)
+        v = (frozen(arrange(examined.cotangents[0])),)
+        for i, g in subject.pull(other, outputs, v).items():
+            _same(subject, other, "gradient", g, arrange(examined.grads[i]), i)
+    return len(ARRANGEMENTS)
+
+
+def _attempt(subject: Subject, case: Case) -> tuple[Array, ...]:
+    try:
+        return subject.forward(case)
+    except RegistrationError:
+        raise
+    except Exception as error:
+        raise not_elementwise(subject, case, f"it cannot take these shapes: {type(error).__name__}: {error}") from error
+
+
+def _same(subject: Subject, case: Case, what: str, found: Array, expected: Array, index: int | None) -> None:
+    argument = "" if index is None else subject.name(index)
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise refuse(
+            InvalidRule, subject.op,
+            f"its {what} is {found.shape} {found.dtype} where {expected.shape} {expected.dtype} is due",
+            case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
+        )  # fmt: skip
+    size = np.abs(expected)
+    allowed = 1e-9 * size + 1e-12 * np.max(size, initial=0.0)
+    gap = np.abs(found - expected)
+    if np.any(~(gap <= allowed)):
+        k = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed))), gap.shape)
+        at = "" if index is None else f" at {argument} = {float(case.arrays[index][k]):.6g}"
+        raise refuse(
+            InvalidRule if index is None else GradientMismatch, subject.op,
+            f"its {what}{at} is {float(found[k]):.8g} for this layout, but {float(expected[k]):.8g} for the same "
+            "numbers in a 1-d array, where it was compared with differences",
+            case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
+        )  # fmt: skip
+
+
+def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], seed: int) -> int:
+    """Broadcast arguments must give what the same arguments give when they are broadcast beforehand."""
+    count = len(subject.op.arguments)
+    if count == 1:
+        return 0
+    for pair in BROADCASTS:
+        shapes: Sequence[Shape] = [pair[i % 2] for i in range(count)]
+        case = Case(draw(subject.op, rng, tuple(shapes)), meta, "broadcast", seed)
+        full = np.broadcast_shapes(*shapes)
+        wide = attrs.evolve(case, arrays=tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
+        outputs, expected = _attempt(subject, case), _attempt(subject, wide)
+        _same(subject, case, "output", outputs[0], expected[0], None)
+        v = subject.cotangents(rng, outputs)
+        for (i, g), h in zip(subject.pull(case, outputs, v).items(), subject.pull(wide, expected, v).values(), strict=True):
+            _same(subject, case, "gradient", g, _summed(h, g.shape), i)
+    return len(BROADCASTS)
+
+
+def _summed(g: Array, shape: Shape) -> Array:
+    lead = g.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and g.shape[lead + k] != 1)
+    total: Array = np.sum(g, axis=axes).reshape(shape)
+    return total

@@ -1,0 +1,228 @@
+"""The gate: `verify` examines an op, `register` lets it in. Nothing unverified gets past here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from zlib import crc32
+
+import numpy as np
+
+from minigrad.core.apply import admit
+from minigrad.core.certificate import Certificate, Power
+from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.verify.cases import difference_cases, metadata
+from minigrad.verify.draws import Draws
+from minigrad.verify.elementwise import examine_entries, repeat_arranged, repeat_broadcast
+from minigrad.verify.general import Examined, examine
+from minigrad.verify.kinks import check_kinks
+from minigrad.verify.report import refuse
+from minigrad.verify.second import check_second_order
+from minigrad.verify.structure import (
+    check_linear,
+    repeat_float32,
+    repeat_layouts,
+    repeat_shared,
+    sweep_shapes,
+)
+from minigrad.verify.subject import Subject
+
+NEEDED_POWER = 1e-5
+"""Every argument needs a case that would have revealed a gradient wrong by this relative error."""
+
+
+def register(*ops: Op, seed: int | None = None) -> None:
+    """Verify ops and enter them in the registry: all of them, or none.
+
+    Ops whose rules use each other are registered in one call. Each rule is compared with finite differences, at first
+    and second order, over the declared shapes and metadata; see `minigrad.verify`.
+
+    Args:
+        *ops: made by `minigrad.op`.
+        seed: of the samples; by default derived from the name of the op.
+
+    Raises:
+        GradientMismatch: a rule disagrees with differences.
+        InconclusiveCheck: the check could not have failed: the domain, kinks or samples need to be declared better.
+        InvalidRule: a rule is missing, impure, or returns the wrong thing.
+        RegistrationError: the name is taken, or the declaration makes no sense.
+    """
+    _admit_all(ops, seed, defer_second_order=False)
+
+
+def register_builtin(ops: Iterable[Op]) -> None:
+    """`register` for minigrad's own families: second order is checked just before an op is first differentiated twice."""
+    _admit_all(tuple(ops), None, defer_second_order=True)
+
+
+def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) -> None:
+    for op in ops:
+        if not isinstance(op, Op):
+            raise RegistrationError(
+                f"register() takes ops made by @minigrad.op(...), not {type(op).__name__}: decorate the function first"
+            )
+        if op.registered:
+            raise RegistrationError(f"op {op.name!r} is registered already")
+        REGISTRY.check_free(op)
+    names = [op.name for op in ops]
+    for name in names:
+        if names.count(name) > 1:
+            raise RegistrationError(f"two ops named {name!r} in one register() call")
+    certificates = [verify(op, seed, second_order=not defer_second_order) for op in ops]
+    for op, certificate in zip(ops, certificates, strict=True):
+        if defer_second_order and not op.claims.piecewise_constant:
+            op.differentiate_twice = _second_order_later(op, certificate.seed)
+        admit(op, certificate)
+
+
+def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
+    def check() -> None:
+        op.differentiate_twice = None  # first, since the check itself differentiates
+        try:
+            REGISTRY.certify_again(op, verify(op, seed, second_order=True))
+        except BaseException:
+            op.differentiate_twice = check
+            raise
+
+    return check
+
+
+def verify(op: Op, seed: int | None = None, second_order: bool = True) -> Certificate:
+    """Examine an op and its rules without registering it.
+
+    Args:
+        op: made by `minigrad.op`.
+        seed: of the samples; by default derived from the name, so that a check can be repeated.
+        second_order: whether to check the gradient of the rules too.
+
+    Returns:
+        The certificate. Raises a `RegistrationError` as `register` does.
+    """
+    start = time.perf_counter()
+    seed = crc32(op.name.encode()) if seed is None else seed
+    _check_rules_declared(op)
+    subject = Subject(op)
+    rng = Draws(seed)
+    with np.errstate(all="ignore"):
+        try:
+            examined, checks, refused = _examine_all(subject, rng, seed)
+            _refuse_powerless(op, examined)
+            kinks = sum(check_kinks(subject, e, rng) for e in examined[:1])
+            if second_order:
+                for e in _one_per_metadata(examined):
+                    check_second_order(subject, e, rng)
+        except RegistrationError:
+            raise
+        except Exception as error:
+            raise refuse(
+                InvalidRule, op, f"its forward function raises {type(error).__name__} on a sample: {error}",
+                remedy="declare shapes= or samples= with arguments that the op accepts, and params= that fit them",
+            ) from error  # fmt: skip
+    return Certificate(
+        op, seed, len(examined), checks + len(examined), _powers(subject, examined), kinks, tuple(refused),
+        second_order, time.perf_counter() - start,
+    )  # fmt: skip
+
+
+def _check_rules_declared(op: Op) -> None:
+    declared = {n for rule in op.rules for n in rule.names}
+    for a in op.arguments:
+        if a.differentiable and a.name not in declared and not op.claims.piecewise_constant:
+            raise refuse(
+                InvalidRule, op, "it has no rule", argument=a.name,
+                remedy=f"write @{op.name}.vjp({a.name!r}), or give the argument an integer or boolean domain",
+            )  # fmt: skip
+        if not a.differentiable and a.name in declared:
+            raise refuse(
+                InvalidRule, op, "it has a rule although its domain is integer or boolean", argument=a.name,
+                remedy="remove the rule: integers have no gradient",
+            )  # fmt: skip
+    if op.claims.piecewise_constant and op.rules:
+        raise refuse(InvalidRule, op, "it claims piecewise_constant=True and has rules", remedy="drop one of them")
+
+
+def _examine_all(subject: Subject, rng: Draws, seed: int) -> tuple[list[Examined], int, list[str]]:
+    claims = subject.op.claims
+    if claims.elementwise and claims.samples is None and not claims.shapes:
+        return _examine_elementwise(subject, rng, seed)
+    examined = [
+        examine(subject, case, rng, redraw=claims.samples is None) for case in difference_cases(subject.op, seed)
+    ]
+    if not examined:
+        raise refuse(InconclusiveCheck, subject.op, "there is no sample to check", remedy="samples= must yield some")
+    more, refused = sweep_shapes(subject, examined[0], rng)
+    checks = len(refused)
+    for k, e in enumerate(examined):
+        checks += repeat_layouts(subject, e)
+        if k == 0 or claims.samples is not None:
+            checks += repeat_float32(subject, e)
+        checks += repeat_shared(subject, e)
+        if claims.linear:
+            checks += check_linear(subject, e)
+    if claims.elementwise:
+        _check_entries_independent(subject, examined[0])
+    return examined + more, checks, refused
+
+
+def _examine_elementwise(subject: Subject, rng: Draws, seed: int) -> tuple[list[Examined], int, list[str]]:
+    examined: list[Examined] = []
+    checks = 0
+    for meta in metadata(subject.op):
+        e = examine_entries(subject, meta, rng, seed)
+        checks += repeat_arranged(subject, e) + repeat_broadcast(subject, rng, meta, seed)
+        checks += repeat_float32(subject, e) + repeat_shared(subject, e)
+        if subject.op.claims.linear:
+            checks += check_linear(subject, e)
+        examined.append(e)
+    return examined, checks, []
+
+
+def _check_entries_independent(subject: Subject, examined: Examined) -> None:
+    """The claim elementwise=True for an op with its own samples: changing one entry changes that output entry only."""
+    case = examined.case
+    for i in examined.grads:
+        moved = case.arrays[i].copy()
+        if moved.shape != examined.outputs[0].shape or moved.size < 2:
+            continue
+        moved.flat[0] += 2.0**-6
+        arrays = [moved if k == i else a for k, a in enumerate(case.arrays)]
+        changed = subject.forward(case, arrays)[0] != examined.outputs[0]
+        if np.any(changed.ravel()[1:]):
+            raise refuse(
+                InvalidRule, subject.op, "it claims elementwise=True, but one entry changes other outputs",
+                case=case, argument=subject.name(i), remedy="drop the claim",
+            )  # fmt: skip
+
+
+def _refuse_powerless(op: Op, examined: list[Examined]) -> None:
+    if op.claims.piecewise_constant:
+        return
+    for power in _powers(Subject(op), examined):
+        if power.resolution > NEEDED_POWER:
+            raise refuse(
+                InconclusiveCheck, op,
+                f"no sample could have revealed a relative error below {power.resolution:.1e}: the gradient vanishes, "
+                "or drowns in round-off",
+                case=examined[0].case, argument=power.argument,
+                remedy="declare a domain or samples= where the output really depends on the argument",
+            )  # fmt: skip
+
+
+def _powers(subject: Subject, examined: list[Examined]) -> tuple[Power, ...]:
+    seen: dict[str, list[float]] = {a.name: [] for a in subject.op.arguments if a.differentiable}
+    for e in examined:
+        for i, p in e.power.items():
+            if p < np.inf:
+                seen[subject.op.arguments[min(i, len(subject.op.arguments) - 1)].name].append(p)
+    return tuple(Power(n, len(p), min(p, default=np.inf), max(p, default=np.inf)) for n, p in seen.items())
+
+
+def _one_per_metadata(examined: list[Examined]) -> list[Examined]:
+    found: dict[str, Examined] = {}
+    for e in examined:
+        key = repr(sorted(e.case.meta.items(), key=lambda item: item[0])) + e.case.label
+        if all(a.size for a in e.case.arrays):
+            found.setdefault(key, e)
+    return list(found.values())

@@ -1,0 +1,201 @@
+"""Comparing the rules of one case with differences: one joint random direction, blame only on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InconclusiveCheck, InvalidRule, RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw
+from minigrad.verify.draws import Draws
+from minigrad.verify.numerics import Verdict, compare
+from minigrad.verify.report import Case, refuse, worst_of
+from minigrad.verify.subject import Subject, frozen
+
+REDRAWS = 6
+LONGEST_MATRIX_STEP = 2.0**-5
+
+
+@attrs.frozen
+class Examined:
+    """A case that agreed with differences: outputs, cotangents, gradients, and the power per argument."""
+
+    case: Case
+    outputs: tuple[Array, ...]
+    cotangents: tuple[Array, ...]
+    grads: Mapping[int, Array]
+    power: Mapping[int, float]
+
+
+def examine(subject: Subject, case: Case, rng: Draws, redraw: bool) -> Examined:
+    """Compare the rules with differences on `case`; raises a `RegistrationError` unless they agree.
+
+    With `redraw`, fresh numbers of the same shapes are drawn when a draw is inconclusive or some argument has no
+    gradient at it.
+    """
+    best: Examined | None = None
+    verdict: Verdict | None = None
+    for attempt in range(REDRAWS):
+        if attempt:
+            if not redraw:
+                break
+            case = attrs.evolve(case, arrays=draw(subject.op, rng, tuple(a.shape for a in case.arrays)))
+        outputs = subject.forward(case)
+        refuse_unusable(subject, case, outputs)
+        v = subject.cotangents(rng, outputs)
+        grads = subject.pull(case, outputs, v)
+        check_purity(subject, case, outputs, v, grads)
+        u = directions(subject.op, case, rng, list(grads))
+        verdict = project(subject, case, outputs, v, grads, u)
+        if verdict.mismatch:
+            raise blame(subject, case, outputs, v, grads, u)
+        if not verdict.verified:
+            continue
+        power = {
+            i: float(verdict.error) / w if (w := float(np.sum(np.abs(grads[i] * u[i])))) > 0 else np.inf for i in grads
+        }
+        best = Examined(case, outputs, v, grads, power)
+        if all(p < np.inf for p in power.values()) or not case.arrays or any(a.size == 0 for a in case.arrays):
+            break
+    if best is None:
+        assert verdict is not None
+        raise undecided(subject.op, case, verdict)
+    return best
+
+
+def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) -> None:
+    """Outputs of the samples must be finite, and of the arguments' dtype."""
+    op = subject.op
+    floats = [a.dtype for a in case.arrays if a.dtype.kind == "f"]
+    for o in outputs:
+        if o.dtype.kind != "f":
+            continue
+        if not np.all(np.isfinite(o)):
+            raise refuse(
+                InconclusiveCheck, op, "its forward function gives NaN or infinity on a sample", case=case,
+                remedy="declare the domain of each argument: positive(), unit(), nonzero(), ... or samples=",
+            )  # fmt: skip
+        if floats and not subject.casts and o.dtype != np.result_type(*floats):
+            raise refuse(
+                InvalidRule, op, f"its forward function turns {np.result_type(*floats)} into {o.dtype}", case=case,
+                remedy="keep the dtype of the arguments",
+            )  # fmt: skip
+
+
+def check_purity(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> None:
+    """vjp(-2 v) must be exactly -2 vjp(v), without changing what vjp(v) returned: linear in g, stateless, repeatable."""
+    before = {i: g.copy() for i, g in grads.items()}
+    again = subject.pull(case, outputs, tuple(frozen(-2.0 * w) if w.dtype.kind == "f" else w for w in v))
+    for i, g in grads.items():
+        if not np.array_equal(g, before[i]):
+            raise refuse(
+                InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=case,
+                argument=subject.name(i), remedy="return a new array from each call",
+            )  # fmt: skip
+        close = 64.0 * np.finfo(g.dtype).eps * np.maximum(np.abs(g), np.max(np.abs(g), initial=0.0) * 1e-3)
+        if np.any(np.abs(again[i] + 2.0 * g) > 2.0 * close):
+            raise refuse(
+                InvalidRule, subject.op, "its rule is not linear in the output gradient: vjp(-2 g) is not -2 vjp(g)",
+                case=case, argument=subject.name(i),
+                worst=worst_of(subject.name(i), case.arrays[i], again[i], -2.0 * g, close + 1e-300),
+                remedy="a vector-Jacobian product multiplies g: no abs, clip, constant term or random number",
+            )  # fmt: skip
+
+
+def directions(op: Op, case: Case, rng: Draws, indices: list[int]) -> dict[int, Array]:
+    """A random direction for each differentiable argument, inside its domain."""
+    from minigrad.verify.domains import real
+
+    last = len(op.arguments) - 1
+    found = {}
+    for i in indices:
+        domain = op.arguments[min(i, last)].domain or real()
+        found[i] = domain.direction(rng, case.arrays[i])
+    return found
+
+
+def longest_step(op: Op) -> float:
+    """The largest step that no domain of `op` is left with."""
+    return LONGEST_MATRIX_STEP if any(a.domain is not None and a.domain.matrix for a in op.arguments) else 0.5
+
+
+def stepped(case: Case, u: Mapping[int, Array], t: float) -> tuple[Array, ...]:
+    """Arguments of the case moved by t along u."""
+    return tuple(frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
+
+
+def projected(v: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:
+    """<v, outputs> over the real outputs."""
+    return float(sum(np.sum(w * o) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"))
+
+
+def project(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    u: Mapping[int, Array],
+) -> Verdict:
+    """Differences of F(t) = <v, f(x + t u)> against <g, u>."""
+
+    def along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            try:
+                values.append(projected(v, subject.forward(case, stepped(case, u, float(t)))))
+            except (RegistrationError, MemoryError):
+                raise
+            except Exception:
+                values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
+        return np.array(values).reshape(steps.shape)
+
+    analytic = sum(float(np.sum(grads[i] * u[i])) for i in u)
+    weights = sum(float(np.sum(np.abs(grads[i] * u[i]))) for i in u)
+    roundoff = sum(float(np.sum(np.abs(w * o))) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
+    roundoff += sum(float(np.sum(np.abs(grads[i] * case.arrays[i]))) for i in u)
+    return compare(
+        along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
+        longest_step(subject.op),
+    )  # fmt: skip
+
+
+def blame(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    u: Mapping[int, Array],
+) -> RegistrationError:
+    """Find the guilty argument and its worst entry (one direction each), and say so."""
+    guilty = [i for i in grads if not project(subject, case, outputs, v, grads, {i: u[i]}).verified] or list(grads)
+    i = guilty[0]
+    numeric, error = np.zeros(grads[i].shape), np.zeros(grads[i].shape)
+    for index in np.ndindex(*grads[i].shape):
+        one = np.zeros(grads[i].shape)
+        one[index] = step = u[i][index]
+        entry = project(subject, case, outputs, v, grads, {i: one})
+        numeric[index], error[index] = float(entry.numeric) / step, float(entry.error) / abs(step)
+    return refuse(
+        GradientMismatch, subject.op, "its rule disagrees with finite differences", case=case,
+        argument=subject.name(i), worst=worst_of(subject.name(i), case.arrays[i], grads[i], numeric, error),
+        remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
+    )  # fmt: skip
+
+
+def undecided(op: Op, case: Case, verdict: Verdict) -> RegistrationError:
+    """The refusal for a case in which no step gave a usable error bar."""
+    return refuse(
+        InconclusiveCheck, op,
+        f"differences are inconclusive (value {float(np.max(verdict.numeric)):.6g} +- "
+        f"{float(np.max(verdict.error)):.1e}, needed 1e-6 of {float(np.max(verdict.scale)):.3g})",
+        case=case,
+        remedy="declare the domain the function is smooth on, its kinks=, or samples= with numbers of moderate size",
+    )  # fmt: skip

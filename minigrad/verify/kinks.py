@@ -1,0 +1,101 @@
+"""Rules at declared kinks: the analytic value must lie between the one-sided derivatives, whatever it chooses there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch
+from minigrad.core.types import Array
+from minigrad.verify.draws import Draws
+from minigrad.verify.general import Examined, directions
+from minigrad.verify.numerics import FIRST_STEP, one_sided
+from minigrad.verify.report import Case, Worst, refuse
+from minigrad.verify.subject import Subject, frozen
+
+
+def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3) -> int:
+    """Compare the rules at kinks, along `ones` (which keeps ties tied) and random directions; entries on a kink."""
+    kinks = subject.op.claims.kinks
+    if isinstance(kinks, str | list | tuple) and not kinks:
+        return 0
+    placed = 0
+    for k in range(draws):
+        arrays, count = _on_kinks(subject, examined, rng, k)
+        case = Case(arrays, examined.case.meta, f"on a kink ({examined.case.label})", examined.case.seed)
+        outputs = subject.forward(case)
+        v = subject.cotangents(rng, outputs)
+        grads = subject.pull(case, outputs, v)
+        u = directions(subject.op, case, rng, list(grads))
+        if k == 0:
+            u = {i: np.ones_like(d) for i, d in u.items()}
+        _between(subject, case, outputs, v, grads, u)
+        placed += count
+    return placed
+
+
+def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple[tuple[Array, ...], int]:
+    kinks = subject.op.claims.kinks
+    case = examined.case
+    due = list(examined.grads)
+    if callable(kinks):
+        moved = kinks(rng, *case.arrays, **case.meta)
+        return tuple(frozen(np.array(a)) for a in moved), sum(a.size for a in moved)
+    arrays = [a.copy() for a in case.arrays]
+    if kinks == "ties":
+        if len(due) > 1:
+            for j in due[1:]:
+                if arrays[j].shape == arrays[due[0]].shape:
+                    arrays[j][...] = arrays[due[0]]
+        else:
+            levels = rng.choice(np.array([0.25, 0.75, 1.25]), arrays[due[0]].shape)
+            arrays[due[0]][...] = levels
+    else:
+        for i in due:
+            hit = rng.uniform(arrays[i].shape) < 0.75
+            values = np.array(kinks, dtype=np.float64)
+            arrays[i][hit] = rng.choice(values, arrays[i].shape)[hit]
+    count = int(arrays[due[0]].size)
+    return tuple(frozen(a) for a in arrays), count
+
+
+def _between(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    u: Mapping[int, Array],
+) -> None:
+    def along(steps: Array) -> Array:
+        values = []
+        for t in steps:
+            y = subject.forward(case, [frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays)])
+            values.append(np.concatenate([(w * o).ravel() for w, o in zip(v, y, strict=True) if o.dtype.kind == "f"]))
+        return np.array(values)
+
+    at_zero = np.concatenate([(w * o).ravel() for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"])
+    elementwise = subject.op.claims.elementwise
+    total = sum((np.abs(grads[i] * u[i]).sum() for i in u), 0.0)
+    left, right, bar = one_sided(along, at_zero, FIRST_STEP, np.abs(at_zero) + (0.0 if elementwise else total))
+    low, high = np.minimum(left, right) - bar, np.maximum(left, right) + bar
+    if elementwise:
+        analytic = sum((grads[i] * u[i] for i in u), np.zeros(case.arrays[0].shape)).ravel()
+    else:
+        analytic = np.array([sum(float(np.sum(grads[i] * u[i])) for i in u)])
+        low, high = np.array([low.sum()]), np.array([high.sum()])
+    outside = (analytic < low) | (analytic > high)
+    if np.any(outside):
+        k = int(np.argmax(np.where(outside, np.maximum(low - analytic, analytic - high), 0.0)))
+        i = next(iter(u))
+        x = float(case.arrays[i].ravel()[k]) if elementwise else float("nan")
+        nearest = float(low[k] if analytic[k] < low[k] else high[k])
+        raise refuse(
+            GradientMismatch, subject.op,
+            f"at a kink its directional derivative {float(analytic[k]):.8g} lies outside the one-sided derivatives "
+            f"[{float(low[k]):.8g}, {float(high[k]):.8g}]",
+            case=case, argument=", ".join(subject.name(j) for j in u),
+            worst=Worst(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
+            remedy="at a kink any convex combination of the two sides is right: ties must share one gradient, not copy it",
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""What a refusal says: op, argument, case, numbers, worst entry, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.types import Array
+
+
+@attrs.frozen
+class Case:
+    """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed."""
+
+    arrays: tuple[Array, ...]
+    meta: Mapping[str, object]
+    label: str
+    seed: int
+
+    def __str__(self) -> str:
+        shapes = ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)
+        options = "".join(f", {k}={v!r}" for k, v in self.meta.items())
+        return f"{self.label}: {shapes}{options}; seed {self.seed}"
+
+
+@attrs.frozen
+class Worst:
+    """The entry of an argument where rule and differences are furthest apart."""
+
+    argument: str
+    index: tuple[int, ...]
+    x: float
+    analytic: float
+    numeric: float
+    error: float
+
+    @property
+    def relative(self) -> float:
+        """|fa - fn| / max(|fa|, |fn|), the course notes' relative error."""
+        return relative_error(self.analytic, self.numeric)
+
+    def __str__(self) -> str:
+        at = f"{self.argument}[{', '.join(map(str, self.index))}]" if self.index else self.argument
+        return (
+            f"{at} = {self.x:.6g}: the rule gives {self.analytic:.8g}, differences give {self.numeric:.8g} "
+            f"+- {self.error:.1e} (relative error {self.relative:.2g}{_guess(self.analytic, self.numeric)})"
+        )
+
+
+def relative_error(analytic: float, numeric: float) -> float:
+    """|fa - fn| / max(|fa|, |fn|), 0 when both are 0 (course notes, gradient check, tip 2)."""
+    largest = max(abs(analytic), abs(numeric))
+    return abs(analytic - numeric) / largest if largest else 0.0
+
+
+def _guess(analytic: float, numeric: float) -> str:
+    if analytic == 0.0 or numeric == 0.0:
+        return ", the rule gives no gradient at all" if analytic == 0.0 else ""
+    ratio = analytic / numeric
+    for factor, words in (
+        (-1.0, ": the sign is wrong"),
+        (2.0, ": twice too large"),
+        (0.5, ": half of what it should be"),
+        (-2.0, ": wrong sign and twice too large"),
+    ):
+        if abs(ratio - factor) < 1e-6:
+            return words
+    return ""
+
+
+@attrs.frozen
+class Finding:
+    """Everything that is known about a refusal, for programs; `str(error)` is the same for people."""
+
+    op: str
+    kind: str
+    argument: str = ""
+    case: str = ""
+    worst: Worst | None = None
+
+
+def refuse(
+    kind: type[RegistrationError],
+    op: Op,
+    problem: str,
+    *,
+    case: Case | None = None,
+    argument: str = "",
+    worst: Worst | None = None,
+    remedy: str = "",
+) -> RegistrationError:
+    """An error of class `kind` with a message in four lines, and the same as data in `.finding`."""
+    where = f", argument {argument!r}" if argument else ""
+    lines = [f"op {op.name!r}{where} is refused: {problem}"]
+    if worst is not None:
+        lines.append(f"  worst entry: {worst}")
+    if case is not None:
+        lines.append(f"  case: {case}")
+    if remedy:
+        lines.append(f"  next: {remedy}")
+    error = kind("\n".join(lines))
+    error.finding = Finding(op.name, kind.__name__, argument, str(case) if case else "", worst)
+    return error
+
+
+def worst_of(
+    argument: str, x: Array, analytic: Array, numeric: Array, error: Array
+) -> Worst:
+    """The entry with the largest gap in units of its error bar."""
+    gap = np.abs(analytic - numeric) / np.maximum(error, 1e-300)
+    gap = np.where(np.isnan(gap), np.inf, gap)
+    index = np.unravel_index(int(np.argmax(gap)), gap.shape)
+    return Worst(
+        argument,
+        tuple(int(i) for i in index),
+        float(x[index]),
+        float(analytic[index]),
+        float(numeric[index]),
+        float(error[index]),
+    )

@@ -1,0 +1,143 @@
+"""Second order: the rule itself, run on Tensors and differentiated, against differences of the rule on arrays.
+
+Catches the rule that is right at first order but drops to raw arrays on the way, so that its own gradient is silently
+zero, and the rule that keeps an intermediate value as a constant.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.backward import conform, gradients, reached, results
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.mode import switched
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw
+from minigrad.verify.draws import Draws
+from minigrad.verify.general import REDRAWS, Examined, directions, longest_step, stepped, undecided
+from minigrad.verify.numerics import Verdict, compare
+from minigrad.verify.report import Case, refuse
+from minigrad.verify.subject import Subject, frozen
+
+_FEW = 8
+
+
+def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Raise a `RegistrationError` unless the gradient of the rule agrees with differences of the rule."""
+    if subject.op.claims.piecewise_constant or not examined.grads:
+        return
+    case = examined.case
+    if subject.op.claims.elementwise:
+        case = attrs.evolve(case, arrays=tuple(frozen(a[:_FEW].copy()) for a in case.arrays))
+    verdict: Verdict | None = None
+    for attempt in range(REDRAWS):
+        if attempt:
+            if subject.op.claims.samples is not None:
+                break
+            case = attrs.evolve(case, arrays=draw(subject.op, rng, tuple(a.shape for a in case.arrays)))
+        verdict = _compare_rule(subject, attrs.evolve(case, label=f"second order, {examined.case.label}"), rng)
+        if verdict.mismatch:
+            raise refuse(
+                GradientMismatch, subject.op,
+                "its rule is right, but the gradient of the rule is not: a second derivative would be wrong "
+                f"(differentiating the rule gives {float(verdict.analytic):.8g}, differences of it give "
+                f"{float(verdict.numeric):.8g} +- {float(verdict.error):.1e})",
+                case=case,
+                remedy="write the rule with library ops on g, the output and the arguments themselves: "
+                "no .data, no np.asarray, no value kept from the forward function",
+            )  # fmt: skip
+        if verdict.verified:
+            return
+    assert verdict is not None
+    raise undecided(subject.op, attrs.evolve(case, label="second order"), verdict)
+
+
+def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
+    outputs = subject.forward(case)
+    v = subject.cotangents(rng, outputs)
+    grads = subject.pull(case, outputs, v)
+    w = {i: rng.choice(np.array([0.5, 1.0, 1.5, -0.75, -1.25]), g.shape) for i, g in grads.items()}
+    u = directions(subject.op, case, rng, list(grads))
+    p = tuple(rng.choice(np.array([0.5, 1.0, -0.75]), o.shape) * (o.dtype.kind == "f") for o in outputs)
+
+    def of(arrays: tuple[Array, ...], cotangents: tuple[Array, ...]) -> float:
+        moved = attrs.evolve(case, arrays=arrays)
+        r = subject.pull(moved, subject.forward(moved), cotangents)
+        return sum(float(np.sum(w[i] * r[i])) for i in w)
+
+    def along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            try:
+                values.append(
+                    of(stepped(case, u, float(t)), tuple(frozen(np.asarray(c + t * q)) for c, q in zip(v, p, strict=True)))
+                )
+            except RegistrationError:
+                raise
+            except Exception:
+                values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
+        return np.array(values).reshape(steps.shape)
+
+    dx, dv = _differentiated(subject, case, v, w)
+    terms = [dx[i] * u[i] for i in u] + [d * q for d, q in zip(dv, p, strict=True) if d is not None]
+    analytic = sum(float(np.sum(t)) for t in terms)
+    weights = sum(float(np.sum(np.abs(t))) for t in terms)
+    at_zero = of(case.arrays, v)
+    roundoff = sum(float(np.sum(np.abs(w[i] * grads[i]))) for i in w) + sum(
+        float(np.sum(np.abs(dx[i] * case.arrays[i]))) for i in u
+    )
+    return compare(
+        along, np.array(at_zero), np.array(analytic), np.array(weights), np.array(roundoff), longest_step(subject.op)
+    )
+
+
+def _differentiated(
+    subject: Subject, case: Case, v: tuple[Array, ...], w: dict[int, Array]
+) -> tuple[dict[int, Array], list[Array | None]]:
+    """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
+    op = subject.op
+    with switched(unverified=True, grad=True):
+        xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
+        gs = tuple(Tensor(c, requires_grad=True) if c.dtype.kind == "f" else Tensor(c) for c in v)
+        y: object = op.apply(*xs, **case.meta)
+        g: object = gs if subject.several else gs[0]
+        loss: list[Tensor] = []
+        seeds: list[Array] = []
+        for rule in op.rules:
+            indices = reached(rule, len(xs))
+            if not set(indices) & set(w):
+                continue
+            try:
+                values = results(op, rule, g, y, xs, case.meta)
+            except RegistrationError:
+                raise
+            except Exception as error:
+                raise _not_on_tensors(subject, case, rule.names, f"raises {type(error).__name__}: {error}") from error
+            for i, r in zip(indices, values, strict=True):
+                if i not in w:
+                    continue
+                if not isinstance(r, Tensor):
+                    raise _not_on_tensors(subject, case, rule.names, f"returns {type(r).__name__}")
+                conformed = conform(op, subject.name(i), r, case.arrays[i])
+                assert isinstance(conformed, Tensor)
+                loss.append(conformed)
+                seeds.append(w[i])
+        targets = [x for x in xs if isinstance(x, Tensor)]
+        found = gradients(loss, seeds, [*targets, *gs], create_graph=False)
+    by_tensor = dict(zip(map(id, [*targets, *gs]), found, strict=True))
+    dx: dict[int, Array] = {}
+    for i in w:
+        d = by_tensor[id(xs[i])]
+        dx[i] = np.zeros(case.arrays[i].shape) if d is None else np.asarray(d)
+    dv = [by_tensor[id(t)] for t in gs]
+    return dx, [None if d is None else np.asarray(d) for d in dv]
+
+
+def _not_on_tensors(subject: Subject, case: Case, names: tuple[str, ...], what: str) -> RegistrationError:
+    return refuse(
+        InvalidRule, subject.op, f"on Tensors its rule {what}, so nothing could be differentiated twice", case=case,
+        argument=", ".join(names),
+        remedy="use minigrad's functions (mg.exp, not np.exp of .data) on g, the output and the arguments",
+    )  # fmt: skip

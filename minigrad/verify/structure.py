@@ -1,0 +1,151 @@
+"""The structure sweep for ops that are not elementwise: layouts, dtypes, shared arguments, claims."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw, structure_shapes
+from minigrad.verify.draws import Draws
+from minigrad.verify.general import Examined, examine
+from minigrad.verify.report import Case, refuse, worst_of
+from minigrad.verify.subject import Subject, frozen
+
+_F32 = 2e-2
+"""Share of the largest gradient by which a float32 gradient may differ: a check of the dtype, not of the precision."""
+
+
+def repeat_layouts(subject: Subject, examined: Examined) -> int:
+    """The same numbers behind reversed strides and in Fortran order must give the same gradients."""
+    case = examined.case
+    for label, relaid in (("reversed strides", _reversed), ("Fortran order", _fortran)):
+        other = attrs.evolve(case, arrays=tuple(frozen(relaid(a)) for a in case.arrays), label=f"{case.label}, {label}")
+        outputs = subject.forward(other)
+        for found, expected in zip(outputs, examined.outputs, strict=True):
+            _repeats(subject, other, found, expected, None)
+        for i, g in subject.pull(other, outputs, examined.cotangents).items():
+            _repeats(subject, other, g, examined.grads[i], i)
+    return 2
+
+
+def _fortran(a: Array) -> Array:
+    return a.copy(order="F")
+
+
+def _reversed(a: Array) -> Array:
+    if a.ndim == 0:
+        return a.copy()
+    flipped: Array = np.ascontiguousarray(a[::-1, ..., ::-1] if a.ndim > 1 else a[::-1])
+    return flipped[::-1, ..., ::-1] if a.ndim > 1 else flipped[::-1]
+
+
+def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index: int | None) -> None:
+    size = np.abs(expected)
+    allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0)
+    if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
+        return
+    argument = "" if index is None else subject.name(index)
+    worst = None
+    if index is not None and found.shape == expected.shape:
+        worst = worst_of(argument, case.arrays[index], found, expected, allowed + 1e-300)
+    raise refuse(
+        GradientMismatch if index is not None else InvalidRule, subject.op,
+        f"its {'gradient' if index is not None else 'output'} changes with the memory layout of the arguments",
+        case=case, argument=argument, worst=worst, remedy="index by axis, not by position in memory (ravel, view)",
+    )  # fmt: skip
+
+
+def repeat_float32(subject: Subject, examined: Examined) -> int:
+    """float32 in must give float32 out and float32 gradients of about the same values."""
+    case = examined.case
+    if subject.casts or not any(a.dtype == np.float64 for a in case.arrays):
+        return 0
+    arrays = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
+    other = attrs.evolve(case, arrays=arrays, label=f"{case.label}, float32")
+    outputs = subject.forward(other)
+    for o, expected in zip(outputs, examined.outputs, strict=True):
+        if expected.dtype == np.float64 and o.dtype != np.float32:
+            raise refuse(
+                InvalidRule, subject.op, f"its forward function turns float32 into {o.dtype}", case=other,
+                remedy="Python scalars keep the dtype; np.float64 scalars and np.ones(...) do not",
+            )  # fmt: skip
+    v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+    for i, g in subject.pull(other, outputs, v).items():
+        expected = examined.grads[i]
+        gap = np.abs(g - expected)
+        allowed = _F32 * (np.abs(expected) + np.max(np.abs(expected), initial=0.0)) + 1e-6
+        if g.size and np.mean(gap <= allowed) < 0.75:
+            raise refuse(
+                GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
+                argument=subject.name(i),
+                worst=worst_of(subject.name(i), other.arrays[i], np.asarray(g, dtype=np.float64), expected, allowed),
+                remedy="the rule must not depend on the dtype of its arguments",
+            )  # fmt: skip
+    return 1
+
+
+def repeat_shared(subject: Subject, examined: Examined) -> int:
+    """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
+    due = list(examined.grads)
+    checks = 0
+    for i, j in zip(due, due[1:], strict=False):
+        a = examined.case.arrays[i]
+        if examined.case.arrays[j].shape != a.shape or _domain(subject, i) != _domain(subject, j):
+            continue
+        shared = list(examined.case.arrays)
+        shared[j] = a
+        apart = [*shared]
+        apart[j] = frozen(a.copy())
+        one = attrs.evolve(examined.case, arrays=tuple(shared), label=f"{examined.case.label}, same array twice")
+        two = attrs.evolve(one, arrays=tuple(apart))
+        outputs = subject.forward(two)
+        v = subject.cotangents(Draws(examined.case.seed), outputs)
+        expected = subject.pull(two, outputs, v)
+        for k, g in subject.pull(one, subject.forward(one), v).items():
+            _repeats(subject, one, g, expected[k], k)
+        checks += 1
+    return checks
+
+
+def _domain(subject: Subject, index: int) -> object:
+    arguments = subject.op.arguments
+    return arguments[min(index, len(arguments) - 1)].domain
+
+
+def sweep_shapes(subject: Subject, examined: Examined, rng: Draws) -> tuple[list[Examined], list[str]]:
+    """0-d, one element, empty and broadcast shapes, compared with differences; and those the op itself refuses."""
+    found: list[Examined] = []
+    refused: list[str] = []
+    for label, shapes in structure_shapes(subject.op):
+        case = Case(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
+        try:
+            outputs = subject.forward(case)
+        except RegistrationError:
+            raise
+        except Exception as error:
+            refused.append(f"{label}: {type(error).__name__}: {error}")
+            continue
+        if label == "empty" and not all(np.all(np.isfinite(o)) for o in outputs):
+            refused.append("empty: the output is not finite")
+            continue
+        found.append(examine(subject, case, rng, redraw=True))
+    return found, refused
+
+
+def check_linear(subject: Subject, examined: Examined) -> int:
+    """The claim linear=True: f(2x - 3z) = 2 f(x) - 3 f(z) in all differentiable arguments together."""
+    case = examined.case
+    due = set(subject.differentiable(case))
+    other = [frozen(a[..., ::-1] * 0.5 + 0.25) if i in due and a.ndim else a for i, a in enumerate(case.arrays)]
+    mixed = [frozen(2.0 * a - 3.0 * z) if i in due else a for i, (a, z) in enumerate(zip(case.arrays, other, strict=True))]
+    left = subject.forward(case, mixed)
+    for found, x, z in zip(left, examined.outputs, subject.forward(case, other), strict=True):
+        expected = 2.0 * x - 3.0 * z
+        if np.any(np.abs(found - expected) > 1e-10 * (1.0 + np.max(np.abs(expected), initial=0.0))):
+            raise refuse(
+                InvalidRule, subject.op, "it claims linear=True, but f(2x - 3z) is not 2 f(x) - 3 f(z)", case=case,
+                remedy="drop the claim",
+            )  # fmt: skip
+    return 1

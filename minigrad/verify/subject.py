@@ -1,0 +1,139 @@
+"""An op under examination: its forward function and rules, run on read-only arrays under the contract of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigrad.core.backward import broadcasts_to, conform, reached, results
+from minigrad.core.errors import InvalidRule, RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.types import Array
+from minigrad.verify.draws import Draws
+from minigrad.verify.report import Case, refuse
+
+_COTANGENTS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, -0.5, -0.75, -1.0, -1.25, -1.5])
+
+
+def frozen(a: Array) -> Array:
+    """`a`, read-only: a forward function or rule that writes into it raises at the guilty line."""
+    owned = np.asarray(a)
+    owned.flags.writeable = False
+    return owned
+
+
+class Subject:
+    """The op, and how to call it. Every method raises `InvalidRule` when op or rule breaks its contract."""
+
+    def __init__(self, op: Op) -> None:
+        self.op = op
+        self.several = False
+
+    @property
+    def casts(self) -> bool:
+        """Whether the op's purpose is to change the dtype (it has the metadata `dtype`)."""
+        return "dtype" in self.op.required or "dtype" in self.op.defaults
+
+    def name(self, index: int) -> str:
+        """The name of the argument at a position."""
+        arguments = self.op.arguments
+        if index < len(arguments) and not arguments[index].variadic:
+            return arguments[index].name
+        return f"{arguments[-1].name}[{index - len(arguments) + 1}]"
+
+    def differentiable(self, case: Case) -> list[int]:
+        """Positions of the arguments that a gradient is due for."""
+        last = len(self.op.arguments) - 1
+        return [
+            i
+            for i, a in enumerate(case.arrays)
+            if a.dtype.kind == "f" and self.op.arguments[min(i, last)].differentiable
+        ]
+
+    def forward(self, case: Case, arrays: Sequence[Array] | None = None) -> tuple[Array, ...]:
+        """All outputs, as arrays."""
+        given = case.arrays if arrays is None else arrays
+        try:
+            y = self.op.forward(*given, **case.meta)
+        except ValueError as error:
+            if "read-only" in str(error):
+                raise refuse(
+                    InvalidRule, self.op, "its forward function writes into an argument", case=case,
+                    remedy="work on a copy: arguments belong to the caller",
+                ) from error  # fmt: skip
+            raise
+        self.several = type(y) is tuple
+        outputs = y if type(y) is tuple else (y,)
+        for o in outputs:
+            if not isinstance(o, np.ndarray | np.generic) or o.dtype.kind not in "fiub":
+                kind = f"dtype {o.dtype}" if isinstance(o, np.ndarray | np.generic) else type(o).__name__
+                raise refuse(
+                    InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case
+                )
+        return tuple(np.asarray(o) for o in outputs)
+
+    def cotangents(self, rng: Draws, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Random output gradients of both signs; zeros for outputs that are not real numbers."""
+        return tuple(
+            frozen(rng.choice(_COTANGENTS, o.shape).astype(o.dtype) if o.dtype.kind == "f" else np.zeros_like(o))
+            for o in outputs
+        )
+
+    def pull(self, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...]) -> dict[int, Array]:
+        """Gradients for all differentiable arguments, each checked for type, shape and dtype."""
+        g: object = v if self.several else v[0]
+        y: object = outputs if self.several else outputs[0]
+        due = set(self.differentiable(case))
+        if self.op.claims.piecewise_constant:
+            return {i: np.zeros_like(case.arrays[i]) for i in due}
+        found: dict[int, Array] = {}
+        for rule in self.op.rules:
+            indices = reached(rule, len(case.arrays))
+            if not due.intersection(indices):
+                continue
+            try:
+                values = results(self.op, rule, g, y, case.arrays, case.meta)
+            except RegistrationError:
+                raise
+            except Exception as error:
+                raise self._rule_raised(case, rule.names, error) from error
+            for i, r in zip(indices, values, strict=True):
+                if i in due:
+                    found[i] = self._gradient(case, i, r)
+        return found
+
+    def _rule_raised(self, case: Case, names: tuple[str, ...], error: Exception) -> RegistrationError:
+        argument = ", ".join(names)
+        if isinstance(error, ValueError) and "read-only" in str(error):
+            problem = "its rule writes into an array it was given"
+            remedy = "make a new array: the output gradient and the arguments are shared with other rules"
+        else:
+            problem = f"its rule raises {type(error).__name__}: {error}"
+            remedy = "the rule must handle every case the forward function accepts"
+        return refuse(InvalidRule, self.op, problem, case=case, argument=argument, remedy=remedy)
+
+    def _gradient(self, case: Case, index: int, r: object) -> Array:
+        x = case.arrays[index]
+        argument = self.name(index)
+        if not isinstance(r, np.ndarray | np.generic | float | int) or isinstance(r, bool):
+            raise refuse(
+                InvalidRule, self.op, f"its rule returns {type(r).__name__}, not an array", case=case,
+                argument=argument, remedy="return the gradient for the argument, an array of its shape",
+            )  # fmt: skip
+        a = np.asarray(r)
+        alone = len(case.arrays) == 1
+        if a.shape != x.shape and (alone or not broadcasts_to(x.shape, a.shape)):
+            raise refuse(
+                InvalidRule, self.op, f"its rule returns shape {a.shape} for an argument of shape {x.shape}",
+                case=case, argument=argument,
+                remedy="return the argument's own shape (or the broadcast shape, which the engine sums)",
+            )  # fmt: skip
+        wide = np.result_type(*(b.dtype for b in case.arrays if b.dtype.kind == "f"))
+        if a.dtype != wide and a.dtype != x.dtype and not self.casts:
+            raise refuse(
+                InvalidRule, self.op, f"its rule returns dtype {a.dtype} for arguments of dtype {wide}", case=case,
+                argument=argument, remedy="keep the dtype: Python scalars do, NumPy float64 scalars and arrays do not",
+            )  # fmt: skip
+        conformed = conform(self.op, argument, a, x)
+        return np.asarray(conformed)
