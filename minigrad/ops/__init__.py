@@ -1,14 +1,13 @@
 """The op library, by family. Importing it verifies and registers every op in it.
 
-Families are registered in this order: what the engine itself needs (`shape`) first.
+What the engine itself needs (`shape`, `index`) is registered first.
 """
 
-from minigrad.ops import shape  # isort: skip
-from minigrad.ops import index  # isort: skip
+from minigrad.ops import index, shape
 
 shape.family.register()
 index.family.register()
 
-from minigrad.ops import contract, elementwise, reduce  # noqa: E402 - after the ops that they rest on
+from minigrad.ops import contract, elementwise, functions, reduce  # noqa: E402 - they rest on the registered ones
 
-__all__ = ["contract", "elementwise", "index", "reduce", "shape"]
+__all__ = ["contract", "elementwise", "functions", "index", "reduce", "shape"]
