@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.optim.errors import HyperparameterError
 
-__all__ = ["choice", "count", "flag", "number", "range_of"]
+__all__ = ["choice", "count", "flag", "is_decay", "number", "range_of"]
 
 T = TypeVar("T", bound=str)
 
@@ -35,7 +35,8 @@ def number(
         fine = isinstance(value, float) and math.isfinite(value) and _inside(value, ge, gt, le, lt)
         _require(fine, owner, field.name, value, wanted)
 
-    return cast(float, _field(default, _as_float, check, wanted))
+    made = _field(default, _as_float, check, wanted, decay=(ge, lt) == (0.0, 1.0))
+    return cast(float, made)
 
 
 def count(default: int, *, ge: int = 0) -> int:
@@ -73,14 +74,23 @@ def range_of(field: attrs.Attribute[object]) -> str:
     return str(field.metadata.get("minigrad.range", ""))
 
 
+def is_decay(field: attrs.Attribute[object]) -> bool:
+    """Whether a field made by this module is a share of the past to keep: a number in [0, 1)."""
+    return bool(field.metadata.get("minigrad.decay", False))
+
+
 def _field(
     default: object,
     converter: Callable[[object], object],
     check: Callable[[object, attrs.Attribute[object], object], None],
     wanted: str,
+    decay: bool = False,
 ) -> object:
     made: object = attrs.field(
-        default=default, converter=converter, validator=check, metadata={"minigrad.range": wanted}
+        default=default,
+        converter=converter,
+        validator=check,
+        metadata={"minigrad.range": wanted, "minigrad.decay": decay},
     )
     return made
 

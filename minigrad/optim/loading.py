@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import inspect
-import io
-import warnings
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import cast
 
 import attrs
-import numpy as np
 
 from minigrad.core.errors import nearest
 from minigrad.optim.discovery import Entry, find
 from minigrad.optim.engine import Rule
-from minigrad.optim.errors import PluginError
+from minigrad.optim.errors import LawError, PluginError
+from minigrad.optim.laws import examine
+from minigrad.optim.laws.contain import contained, summary
 from minigrad.optim.protocol import API, Need, Optimizer
 
 __all__ = ["conform", "load", "load_entry"]
-
-_QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 def load(name: str) -> type[Rule]:
@@ -37,8 +32,10 @@ def load(name: str) -> type[Rule]:
 @lru_cache(maxsize=256)
 def load_entry(entry: Entry) -> type[Rule]:
     """The class behind an entry. Loaded and checked once; a refusal is not remembered."""
-    rule = _imported(entry)
-    return conform(rule, str(entry))
+    cls = conform(_imported(entry), str(entry))
+    for outcome in examine(cls, str(entry)).broken:
+        raise LawError(str(entry), outcome.law, f"it breaks law {outcome.law} ({outcome.title}): {outcome.detail}")
+    return cls
 
 
 def conform(candidate: object, plugin: str) -> type[Rule]:
@@ -62,13 +59,13 @@ def conform(candidate: object, plugin: str) -> type[Rule]:
 def _imported(entry: Entry) -> object:
     module, _, attribute = entry.value.split("[")[0].strip().partition(":")
     plugin = str(entry)
-    with _contained(plugin) as said:
+    with contained() as said:
         try:
             found: object = importlib.import_module(module)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit and its like must not end the program that lists plugins
-            raise PluginError(plugin, f"importing {module} raised {_summary(error)}") from error
+            raise PluginError(plugin, f"importing {module} raised {summary(error)}") from error
     if said:
         raise PluginError(plugin, f"importing {module} {' and '.join(said)}")
     for part in filter(None, attribute.split(".")):
@@ -77,29 +74,6 @@ def _imported(entry: Entry) -> object:
             raise PluginError(plugin, f"{module} has no {part!r}.{nearest(part, names)}")
         found = getattr(found, part)
     return found
-
-
-@contextlib.contextmanager
-def _contained(plugin: str) -> Iterator[list[str]]:
-    """Undo what code does to the process besides its work, and tell what it did."""
-    said: list[str] = []
-    out = io.StringIO()
-    before = np.geterr()
-    try:
-        with (
-            warnings.catch_warnings(record=True) as caught,
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(out),
-        ):
-            warnings.simplefilter("always")
-            yield said
-    finally:
-        after = np.seterr(**before)
-    if out.getvalue():
-        said.append(f"printed {out.getvalue()[:80]!r}")
-    said.extend(f"warned {str(w.message)[:80]!r}" for w in caught[:3] if not issubclass(w.category, _QUIET))
-    if after != before:
-        said.append(f"changed NumPy's error handling to {after}")
 
 
 def _check_attributes(cls: type, plugin: str) -> None:
@@ -145,13 +119,6 @@ def _check_signature(cls: type, name: str, plugin: str) -> None:
         raise PluginError(
             plugin, f"{cls.__name__}.{name} has signature {name}{inspect.signature(method)}, expected {expected}"
         )
-
-
-def _summary(error: BaseException) -> str:
-    if isinstance(error, SystemExit):
-        return f"SystemExit({error.code!r}): the module called sys.exit"
-    where = f" in {error.filename}, line {error.lineno}" if isinstance(error, SyntaxError) else ""
-    return f"{type(error).__name__}: {str(error)[:200]}{where}"
 
 
 def _article(noun: str) -> str:

@@ -1,0 +1,89 @@
+"""The laws of optimizers: invariances that a plugin must keep, or may claim, checked when it is loaded.
+
+`examine(cls)` runs them on small functions with known derivatives and returns a Report with a counter-example for each
+law that breaks. `holds(rule, "elementwise")` asks about one configured rule.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import attrs
+
+from minigrad.core.errors import nearest
+from minigrad.optim.engine import Rule
+from minigrad.optim.errors import PluginError
+from minigrad.optim.laws.contain import contained, summary
+from minigrad.optim.laws.core import CORE, Check
+from minigrad.optim.laws.declared import DECLARED
+from minigrad.optim.laws.report import Broken, Outcome, Report
+from minigrad.optim.laws.subject import Subject
+
+__all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds"]
+
+_SIZE = 8
+
+
+def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: bool = False) -> Report:
+    """Check the laws that every optimizer must keep, and those that `cls` claims.
+
+    Args:
+        cls: the optimizer class; it is built with its default hyperparameters and those in its `trial`, if any.
+        plugin: how to call it in messages.
+        seed: of the random functions and starting points.
+        everything: look at unclaimed laws too, and go on after the first broken one.
+
+    Raises PluginError if `laws` names a law that does not exist.
+    """
+    began = perf_counter()
+    name = plugin or cls.__name__
+    for law in sorted(cls.laws):
+        if law not in DECLARED:
+            known = ", ".join(DECLARED)
+            raise PluginError(name, f"it claims an unknown law {law!r}.{nearest(law, DECLARED)} Laws: {known}")
+    subject = Subject(name, cls, seed=seed)
+    outcomes: list[Outcome] = []
+    plan = [(key, title, check, True) for key, (title, check) in CORE.items()]
+    plan += [(key, f"{law}: {title}", check, law in cls.laws) for law, (key, title, check) in DECLARED.items()]
+    with contained() as said:
+        for key, title, check, claimed in plan:
+            if claimed or everything:
+                outcomes.append(_verdict(subject, key, title, check, claimed))
+                if outcomes[-1].verdict == "broken" and claimed and not everything:
+                    break
+    quiet = Outcome("C14", "touches nothing but its state", "broken" if said else "held", " and ".join(said))
+    outcomes.append(quiet)
+    return Report(name, tuple(outcomes), perf_counter() - began)
+
+
+def holds(rule: Rule, law: str) -> bool:
+    """Whether one declared law holds for a rule as it is configured."""
+    values = {f.name: getattr(rule, f.name) for f in attrs.fields(type(rule)) if f.name != "layout"}
+    key, title, check = DECLARED[law]
+    with contained():
+        return _verdict(Subject("", type(rule), values), key, title, check, True).verdict == "held"
+
+
+def _verdict(subject: Subject, key: str, title: str, check: Check, claimed: bool) -> Outcome:
+    found = _tried(subject, check, _SIZE)
+    if isinstance(found, Broken):
+        for smaller in (1, 2, 3):
+            again = _tried(subject, check, smaller)
+            if isinstance(again, Broken):
+                found = again
+                break
+        return Outcome(found.law or key, title, "broken", str(found), claimed)
+    if found is not None:
+        return Outcome(key, title, "skipped", found, claimed)
+    return Outcome(key, title, "held", "", claimed)
+
+
+def _tried(subject: Subject, check: Check, n: int) -> Broken | str | None:
+    try:
+        return check(subject, n)
+    except (Broken, KeyboardInterrupt) as error:
+        if isinstance(error, Broken):
+            return error
+        raise
+    except BaseException as error:  # a plugin's SystemExit must not end the program that examines it
+        return Broken(f"with {n} parameters it raised {summary(error)}")
