@@ -48,6 +48,7 @@ __all__ = [
     "UnregisteredOp",
     "UnsupportedFunction",
     "admit",
+    "adopt",
     "gradients",
     "is_recording",
     "no_grad",

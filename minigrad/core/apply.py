@@ -27,7 +27,7 @@ def admit(op: Op, certificate: Certificate) -> None:
 
 
 def specialise(op: Op) -> Callable[..., Tensor]:
-    """The quickest way to apply `op`: its own function for one or two arguments without metadata, else the general one."""
+    """The quickest way to apply `op`: a function of its own for one or two plain arguments, else the general one."""
     plain = not (op.defaults or op.required or op.claims.piecewise_constant) and all(
         a.differentiable and not a.variadic for a in op.arguments
     )
@@ -151,9 +151,7 @@ def _wrap_tuple(
     if not record:
         return tuple(wrap(Constant(o)) for o in outputs)
     source = RecordedTuple(op, outputs, values, parents, meta)
-    return tuple(
-        wrap(Item(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs)
-    )
+    return tuple(wrap(Item(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs))
 
 
 def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:

@@ -101,9 +101,7 @@ def pull_back(
 Pull: TypeAlias = Callable[[Recorded, Gradient, Callable[[Node, Gradient], None]], None]
 
 
-def _walk(
-    order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node], pull: Pull
-) -> dict[Node, Gradient]:
+def _walk(order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node], pull: Pull) -> dict[Node, Gradient]:
     owned: set[Node] = set()
     items: dict[RecordedTuple, list[Gradient | None]] = {}
 
@@ -168,9 +166,7 @@ def _rules_on_tensors(node: Recorded, g: Gradient, accumulate: Callable[[Node, G
     args = tuple(a if p is None else wrap(p) for a, p in zip(node.args, node.parents, strict=True))
     y: object = wrap(node)
     if type(node) is RecordedTuple:
-        y = tuple(
-            wrap(Item(node, i) if v.dtype.kind == "f" else Constant(v)) for i, v in enumerate(node.values)
-        )
+        y = tuple(wrap(Item(node, i) if v.dtype.kind == "f" else Constant(v)) for i, v in enumerate(node.values))
         g = tuple(  # type: ignore[assignment]
             wrap(Constant(np.zeros_like(v))) if s is None else s for s, v in zip(g, node.values, strict=True)
         )
@@ -202,9 +198,7 @@ def _joint(
             accumulate(parent, conform(node.op, name, r, node.args[i]))
 
 
-def results(
-    op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], meta: object
-) -> tuple[object, ...]:
+def results(op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], meta: object) -> tuple[object, ...]:
     """What `rule` returns, always as a tuple with one gradient for each argument it answers for."""
     r = rule.function(g, y, *args, **meta)  # type: ignore[arg-type]
     count = len(reached(rule, len(args)))
@@ -213,7 +207,7 @@ def results(
     if not isinstance(r, tuple | list) or len(r) != count:
         given = f"{len(r)} values" if isinstance(r, tuple | list) else type(r).__name__
         raise InvalidRule(
-            f"op {op.name!r}: the rule for {', '.join(rule.names)} must return a tuple of {count} gradients, not {given}"
+            f"op {op.name!r}: the rule for {', '.join(rule.names)} must return {count} gradients in a tuple, not {given}"
         )
     return tuple(r)
 

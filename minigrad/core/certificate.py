@@ -61,6 +61,7 @@ class Certificate:
             f"{name}: {self.cases} cases against differences, {self.checks} checks, {self.kinks} entries on kinks, "
             f"second order {'checked' if self.second_order else 'before first use'}, seed {self.seed}"
         ]
-        lines += [f"  {p.argument}: reveals relative errors from {p.resolution:.1e} ({p.cases} cases)" for p in self.powers]
+        for p in self.powers:
+            lines.append(f"  {p.argument}: reveals relative errors from {p.resolution:.1e} ({p.cases} cases)")
         lines += [f"  refused by the op itself: {r}" for r in self.refused]
         return "\n".join(lines)

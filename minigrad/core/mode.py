@@ -62,7 +62,7 @@ def switched(
         MODE.reset(token)
 
 
-class no_grad:  # noqa: N801 - the field's established spelling
+class no_grad:
     """Context manager and decorator: ops inside are evaluated but not recorded, so nothing can be differentiated.
 
     Held in a context variable: other threads and asyncio tasks are not affected.

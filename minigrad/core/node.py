@@ -50,7 +50,12 @@ class Recorded(Node):
     __slots__ = ("args", "meta", "op", "parents")
 
     def __init__(
-        self, op: Op, value: Array, args: tuple[Array, ...], parents: tuple[Node | None, ...], meta: Mapping[str, object]
+        self,
+        op: Op,
+        value: Array,
+        args: tuple[Array, ...],
+        parents: tuple[Node | None, ...],
+        meta: Mapping[str, object],
     ) -> None:
         self.op = op
         self.value = value

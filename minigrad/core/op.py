@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.errors import InvalidRule, RegistrationError, UnregisteredOp, nearest
 from minigrad.core.node import Handle
-from minigrad.core.types import Array, IndexArray, Nested, Scalar, Shape
+from minigrad.core.types import Array, ArrayLike, IndexArray, Shape
 
 if TYPE_CHECKING:
     from minigrad.core.certificate import Certificate
@@ -77,7 +77,7 @@ class Sample:
     arrays: tuple[Array, ...]
     metadata: dict[str, object]
 
-    def __init__(self, *arrays: Array | Scalar | Nested, **metadata: object) -> None:
+    def __init__(self, *arrays: ArrayLike, **metadata: object) -> None:
         self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)
 
     if TYPE_CHECKING:
@@ -220,10 +220,10 @@ class Op:
         self.rules = (*self.rules, Rule(names, indices, function, variadic))
 
     @overload
-    def __call__(self, *args: Array | Scalar | Nested, **meta: object) -> Array: ...  # type: ignore[overload-overlap]
+    def __call__(self, *args: ArrayLike, **meta: object) -> Array: ...  # type: ignore[overload-overlap]
     @overload
-    def __call__(self, *args: Tensor | Array | Scalar | Nested, **meta: object) -> Tensor: ...
-    def __call__(self, *args: Tensor | Array | Scalar | Nested, **meta: object) -> Tensor | Array:
+    def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor: ...
+    def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
         for a in args:
             if isinstance(a, Handle):
                 return self.apply(*args, **meta)
@@ -231,13 +231,11 @@ class Op:
 
     @overload
     def several(  # type: ignore[overload-overlap]
-        self, *args: Array | Scalar | Nested, **meta: object
+        self, *args: ArrayLike, **meta: object
     ) -> tuple[Array, ...]: ...
     @overload
-    def several(self, *args: Tensor | Array | Scalar | Nested, **meta: object) -> tuple[Tensor, ...]: ...
-    def several(
-        self, *args: Tensor | Array | Scalar | Nested, **meta: object
-    ) -> tuple[Tensor, ...] | tuple[Array, ...]:
+    def several(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...]: ...
+    def several(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...] | tuple[Array, ...]:
         """The same call for an op that returns several outputs, with the type to match."""
         return self(*args, **meta)  # type: ignore[return-value]
 

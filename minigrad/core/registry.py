@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigrad.core.certificate import Certificate
-from minigrad.core.errors import RegistrationError
+from minigrad.core.errors import RegistrationError, UnregisteredOp, nearest
 from minigrad.core.op import Op
 
 Handler: TypeAlias = Callable[..., object]
@@ -23,7 +23,13 @@ class Registry:
         self._functions: dict[Callable[..., object], Handler] = {}
 
     def __getitem__(self, name: str) -> Op:
-        return self._ops[name]
+        try:
+            return self._ops[name]
+        except KeyError:
+            raise UnregisteredOp(
+                f"no op named {name!r} is registered.{nearest(name, self._ops)}"
+                + ("" if self._ops else " The op library is not loaded: import minigrad.ops")
+            ) from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._ops

@@ -15,10 +15,10 @@ from numpy.typing import DTypeLike
 from minigrad.core.errors import GradientError, ShapeError
 from minigrad.core.node import Constant, Handle, Leaf, Node, Recorded, Sink
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Array, Axis, BoolArray, Key, KeyPart, Nested, Scalar, Shape
+from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Key, KeyPart, Shape
 
 if TYPE_CHECKING:
-    TensorLike: TypeAlias = "Tensor | Array | Scalar | Nested"
+    TensorLike: TypeAlias = "Tensor | ArrayLike"
 
 _new = object.__new__
 
@@ -393,6 +393,5 @@ def _frozen_part(key: object) -> KeyPart:
         return index(key)  # type: ignore[arg-type]
     except TypeError:
         raise IndexError(
-            f"a Tensor is indexed by integers, slices, ..., None, or integer and boolean arrays, not {type(key).__name__}"
+            f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
         ) from None
-

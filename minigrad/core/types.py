@@ -16,8 +16,10 @@ BoolArray: TypeAlias = NDArray[np.bool_]
 IndexArray: TypeAlias = NDArray[np.intp]
 Scalar: TypeAlias = bool | int | float
 Nested: TypeAlias = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
+AnyArray: TypeAlias = Array | BoolArray | IndexArray
+ArrayLike: TypeAlias = AnyArray | Scalar | Nested
 Axis: TypeAlias = int | tuple[int, ...] | None
 Shape: TypeAlias = tuple[int, ...]
-KeyPart: TypeAlias = int | slice | EllipsisType | None | IndexArray | BoolArray
+KeyPart: TypeAlias = int | slice | EllipsisType | IndexArray | BoolArray | None
 Key: TypeAlias = KeyPart | tuple[KeyPart, ...]
 """Whatever NumPy takes between brackets."""

@@ -34,7 +34,7 @@ family = Family()
 )
 def matmul(a: Array, b: Array) -> Array:
     """Matrix product of the last two axes, with NumPy's rules for 1-d arguments and broadcasting of the others."""
-    return np.matmul(a, b)
+    return np.asarray(np.matmul(a, b))
 
 
 def _column(x: V) -> V:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import Claims, Op
+from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.table import Family
@@ -25,7 +25,7 @@ def _softplus(x: Array) -> Array:
 
 def _prefer(x: Array, y: Array) -> Array:
     dtype = np.result_type(x, y)
-    return (np.greater(x, y).astype(dtype) + np.greater_equal(x, y)) * 0.5  # type: ignore[no-any-return]
+    return (np.greater(x, y).astype(dtype) + np.greater_equal(x, y)) * 0.5
 
 
 def _equal(x: Array, y: Array) -> Array:
@@ -36,6 +36,22 @@ def _relu(x: Array) -> Array:
     return np.maximum(x, 0.0)
 
 
+@declare(condition=boolean(), x=real(), y=real(), elementwise=True)
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where `condition` holds, y elsewhere. The branch that is not taken gets gradient 0, whatever its value."""
+    return np.where(condition, x, y)
+
+
+@where.vjp("x")
+def _(g: V, out: V, condition: V, x: V, y: V) -> V:
+    return where(condition, g, 0.0)
+
+
+@where.vjp("y")
+def _(g: V, out: V, condition: V, x: V, y: V) -> V:
+    return where(condition, 0.0, g)
+
+
 # fmt: off
 # Zero derivative wherever it exists
 sign = constant("sign", np.sign, "-1, 0 or 1.")
@@ -43,18 +59,21 @@ floor = constant("floor", np.floor, "The largest integer not above x.")
 ceil = constant("ceil", np.ceil, "The smallest integer not below x.")
 rint = constant("rint", np.rint, "The nearest integer, ties to even.")
 trunc = constant("trunc", np.trunc, "The integer part.")
-prefer = constant("prefer", _prefer, "1 where x > y, one half at ties, 0 elsewhere: how maximum shares its gradient.", ("x", "y"))
+prefer = constant("prefer", _prefer, "1 where x > y, one half at ties, 0 elsewhere.", ("x", "y"))
 equal = constant("equal", _equal, "1 where x equals y, 0 elsewhere.", ("x", "y"))
 
 # Arithmetic
 add = binary("add", np.add, "x + y.", lambda g, out, x, y: g, lambda g, out, x, y: g, linear=True)
 subtract = binary("subtract", np.subtract, "x - y.", lambda g, out, x, y: g, lambda g, out, x, y: -g, linear=True)
 multiply = binary("multiply", np.multiply, "x * y.", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
-divide = binary("divide", np.divide, "x / y.", lambda g, out, x, y: g / y, lambda g, out, x, y: -(g * out / y), (real(), nonzero()))
+divide = binary(
+    "divide", np.divide, "x / y.",
+    lambda g, out, x, y: g / y, lambda g, out, x, y: -(g * out / y), (real(), nonzero()),
+)
 negative = unary("negative", np.negative, "-x.", lambda g, y, x: -g)
 reciprocal = unary("reciprocal", np.reciprocal, "1 / x.", lambda g, y, x: -(g * y * y), nonzero())
 square = unary("square", np.square, "x * x.", lambda g, y, x: g * x * 2.0)
-power = binary(
+power: Op = binary(
     "power", np.power, "x ** y, for x > 0 (integer exponents: `integer_power`).",
     lambda g, out, x, y: g * y * power(x, y - 1.0),
     lambda g, out, x, y: g * out * log(where(x > 0.0, x, 1.0)),
@@ -64,13 +83,13 @@ power = binary(
 # Exponential and logarithm
 exp = unary("exp", np.exp, "e ** x.", lambda g, y, x: g * y)
 expm1 = unary("expm1", np.expm1, "e ** x - 1, accurate near 0.", lambda g, y, x: g * (y + 1.0))
-log = unary("log", np.log, "Natural logarithm.", lambda g, y, x: g / x, positive())
+log: Op = unary("log", np.log, "Natural logarithm.", lambda g, y, x: g / x, positive())
 log1p = unary("log1p", np.log1p, "log(1 + x), accurate near 0.", lambda g, y, x: g / (x + 1.0), positive())
 sqrt = unary("sqrt", np.sqrt, "Square root.", lambda g, y, x: g * 0.5 / y, positive())
 
 # Trigonometric and hyperbolic
 sin = unary("sin", np.sin, "Sine; x in radians.", lambda g, y, x: g * cos(x))
-cos = unary("cos", np.cos, "Cosine; x in radians.", lambda g, y, x: -(g * sin(x)))
+cos: Op = unary("cos", np.cos, "Cosine; x in radians.", lambda g, y, x: -(g * sin(x)))
 tanh = unary("tanh", np.tanh, "Hyperbolic tangent.", lambda g, y, x: g * (1.0 - y * y))
 
 # Activations
@@ -89,22 +108,6 @@ minimum = binary(
     lambda g, out, x, y: g * prefer(y, x), lambda g, out, x, y: g * prefer(x, y), kinks="ties",
 )
 # fmt: on
-
-
-@declare(condition=boolean(), x=real(), y=real(), elementwise=True)
-def where(condition: Array, x: Array, y: Array) -> Array:
-    """x where `condition` holds, y elsewhere. The branch that is not taken gets gradient 0, whatever its value."""
-    return np.where(condition, x, y)
-
-
-@where.vjp("x")
-def _(g: V, out: V, condition: V, x: V, y: V) -> V:
-    return where(condition, g, 0.0)
-
-
-@where.vjp("y")
-def _(g: V, out: V, condition: V, x: V, y: V) -> V:
-    return where(condition, 0.0, g)
 
 
 @declare(x=real(), elementwise=True, params=[{"n": n} for n in (2, 3, -1, -2, 1, 0, 5)])
@@ -149,5 +152,3 @@ def _(g: V, y: V, x: V, *, low: float | None, high: float | None) -> V:
 for _op in (where, integer_power, clip):
     family.add(_op)
 family.register()
-
-__all__ = ["Claims", "Op", "family"]

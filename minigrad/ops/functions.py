@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Axis, Shape
+from minigrad.core.types import Axis, Key, Shape
 from minigrad.ops import contract, elementwise, index, reduce, shape
-from minigrad.ops.index import Key
 from minigrad.typing import V
 
 
-def sum(x: V, axis: Axis = None, keepdims: bool = False) -> V:  # noqa: A001 - NumPy's name
+def sum(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Sum over `axis` (all axes by default)."""
     return reduce.sum(x, axis=axis, keepdims=keepdims)
 
@@ -24,12 +22,12 @@ def mean(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     return reduce.mean(x, axis=axis, keepdims=keepdims)
 
 
-def max(x: V, axis: Axis = None, keepdims: bool = False) -> V:  # noqa: A001 - NumPy's name
+def max(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Largest entry over `axis`; ties share the gradient equally."""
     return reduce.max(x, axis=axis, keepdims=keepdims)
 
 
-def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:  # noqa: A001 - NumPy's name
+def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Smallest entry over `axis`; ties share the gradient equally."""
     return reduce.min(x, axis=axis, keepdims=keepdims)
 
@@ -121,7 +119,7 @@ def concatenate(arrays: Sequence[V], axis: int = 0) -> V:
 
 def stack(arrays: Sequence[V], axis: int = 0) -> V:
     """Arrays of one shape joined along a new axis."""
-    return concatenate([expand_dims(_value(a), axis) for a in arrays], axis=axis)
+    return concatenate([expand_dims(a, axis) for a in arrays], axis=axis)
 
 
 def dot(a: V, b: V) -> V:
@@ -141,14 +139,9 @@ def clip(x: V, low: float | None = None, high: float | None = None) -> V:
 def take(x: V, indices: Key, axis: int | None = None) -> V:
     """Entries of x at `indices` along `axis` (of the flattened x by default); indices may repeat."""
     if axis is None:
-        return index.getitem(ravel(x), key=(indices,))  # type: ignore[arg-type]
+        return index.getitem(ravel(x), key=(indices,))
     before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
     return index.getitem(x, key=(*before, indices))
-
-
-def square(x: V) -> V:
-    """x * x."""
-    return elementwise.square(x)
 
 
 def _shape_op(name: str, x: V, **meta: object) -> V:
@@ -157,10 +150,6 @@ def _shape_op(name: str, x: V, **meta: object) -> V:
 
 def _lengths(shape: int | Shape) -> Shape:
     return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-
-
-def _value(x: V) -> V:
-    return x if hasattr(x, "ndim") else np.asarray(x)
 
 
 def _max(a: V, axis: Axis = None, out: None = None, keepdims: bool = False) -> V:
@@ -201,7 +190,7 @@ def _reshape(a: V, shape: int | Shape, order: str = "C") -> V:
     return reshape(a, shape)
 
 
-_HANDLERS = {
+_HANDLERS: dict[Callable[..., object], Callable[..., object]] = {
     np.sum: _sum,
     np.mean: _mean,
     np.max: _max,
@@ -226,5 +215,5 @@ _HANDLERS = {
     np.take: take,
 }
 
-for _function, _handler in builtins.dict(_HANDLERS).items():
+for _function, _handler in _HANDLERS.items():
     REGISTRY.implement(_function, _handler)

@@ -57,7 +57,7 @@ def scatter(g: Array, *, key: Key, shape: Shape) -> Array:
     if is_basic(key):
         x[key] = g
     else:
-        np.add.at(x, key, g)
+        np.add.at(x, key, g)  # type: ignore[arg-type]  # the stub knows fewer keys than NumPy
     return x
 
 
@@ -71,7 +71,9 @@ def _(h: V, y: V, g: V, *, key: Key, shape: Shape) -> V:
     v=real(),
     linear=True,
     shapes=[((2, 3, 4), (1, 1)), ((2, 3, 4), ())],
-    params=[{"key": k} for k in ((slice(None), 1), (_ROWS,), (_ROWS, _COLUMNS), (_MASK,), (Ellipsis, slice(None, None, 2)))],
+    params=[
+        {"key": k} for k in ((slice(None), 1), (_ROWS,), (_ROWS, _COLUMNS), (_MASK,), (Ellipsis, slice(None, None, 2)))
+    ],
 )
 def setitem(x: Array, v: Array, *, key: Key) -> Array:
     """A copy of x in which x[key] = v. Where `key` meets an entry several times, the last value stays."""

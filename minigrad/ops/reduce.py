@@ -45,9 +45,9 @@ def spread(g: V, x: V, axis: Axis) -> V:
 
 
 @op(x=real(), linear=True, params=_AXES)
-def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`."""
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims))
 
 
 @sum.vjp("x")
@@ -58,8 +58,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 @op(x=real(), linear=True, params=_AXES)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`."""
-    total: Array = np.add.reduce(x, axis=axis, keepdims=keepdims)
-    return total / (count(x.shape, axis) or 1)
+    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims)) / (count(x.shape, axis) or 1)
 
 
 @mean.vjp("x")
@@ -73,10 +72,9 @@ def _shared(g: V, y: V, x: V, axis: Axis) -> V:
 
 
 @op(x=distinct(), params=_AXES, kinks="ties")
-def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest entry over `axis`; ties share the gradient equally."""
-    best: Array = np.maximum.reduce(x, axis=axis, keepdims=keepdims)
-    return best
+    return np.asarray(np.max(x, axis=axis, keepdims=keepdims))
 
 
 @max.vjp("x")
@@ -85,10 +83,9 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 
 
 @op(x=distinct(), params=_AXES, kinks="ties")
-def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:  # noqa: A001 - NumPy's name
+def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest entry over `axis`; ties share the gradient equally."""
-    best: Array = np.minimum.reduce(x, axis=axis, keepdims=keepdims)
-    return best
+    return np.asarray(np.min(x, axis=axis, keepdims=keepdims))
 
 
 @min.vjp("x")

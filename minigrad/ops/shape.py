@@ -13,7 +13,9 @@ from minigrad.verify.domains import real
 family = Family()
 
 
-@op(x=real(), linear=True, shapes=[((3, 1),), ((4,),), ((),), ((2, 3, 4),), ((1, 3, 1),)], params=[{"shape": (2, 3, 4)}])
+@op(
+    x=real(), linear=True, shapes=[((3, 1),), ((4,),), ((),), ((2, 3, 4),), ((1, 3, 1),)], params=[{"shape": (2, 3, 4)}]
+)
 def broadcast_to(x: Array, *, shape: Shape) -> Array:
     """x repeated along new axes and axes of length one, until it has `shape`."""
     return np.broadcast_to(x, shape)
@@ -45,7 +47,12 @@ def _(g: V, y: V, x: V, *, shape: Shape) -> V:
     return broadcast_to(g, shape=x.shape)
 
 
-@op(x=real(), linear=True, shapes=[((2, 3, 4),), ((2, 0, 3),)], params=[{"shape": s} for s in ((-1,), (6, 4), (2, 2, 3, 2))])
+@op(
+    x=real(),
+    linear=True,
+    shapes=[((2, 3, 4),), ((2, 0, 3),)],
+    params=[{"shape": s} for s in ((-1,), (6, 4), (2, 2, 3, 2))],
+)
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same entries in another shape; one length may be -1."""
     return np.reshape(x, shape if x.size or -1 not in shape else _without_wildcard(x, shape))

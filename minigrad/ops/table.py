@@ -60,9 +60,7 @@ class Family:
         op.add_rule(("y",), y)
         return self.add(op)
 
-    def constant(
-        self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)
-    ) -> Op:
+    def constant(self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)) -> Op:
         """An elementwise op whose derivative is zero wherever it exists."""
         claims = Claims(elementwise=True, piecewise_constant=True, numpy=_numpy(forward))
         return self.add(Op(name, forward, tuple(Argument(a, _REAL) for a in arguments), {}, claims, doc))

@@ -53,7 +53,7 @@ def register(*ops: Op, seed: int | None = None) -> None:
 
 
 def register_builtin(ops: Iterable[Op]) -> None:
-    """`register` for minigrad's own families: second order is checked just before an op is first differentiated twice."""
+    """`register` for minigrad's own families: second order is checked just before it is first needed."""
     _admit_all(tuple(ops), None, defer_second_order=True)
 
 

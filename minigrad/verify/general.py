@@ -89,7 +89,7 @@ def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) ->
 def check_purity(
     subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
 ) -> None:
-    """vjp(-2 v) must be exactly -2 vjp(v), without changing what vjp(v) returned: linear in g, stateless, repeatable."""
+    """vjp(-2 v) must be -2 vjp(v), and must not change what vjp(v) returned: linear in g, stateless, repeatable."""
     before = {i: g.copy() for i, g in grads.items()}
     again = subject.pull(case, outputs, tuple(frozen(-2.0 * w) if w.dtype.kind == "f" else w for w in v))
     for i, g in grads.items():

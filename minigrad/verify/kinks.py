@@ -97,5 +97,5 @@ def _between(
             f"[{float(low[k]):.8g}, {float(high[k]):.8g}]",
             case=case, argument=", ".join(subject.name(j) for j in u),
             worst=Worst(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
-            remedy="at a kink any convex combination of the two sides is right: ties must share one gradient, not copy it",
+            remedy="at a kink any mixture of the two sides is right: ties must share one gradient, not copy it",
         )  # fmt: skip

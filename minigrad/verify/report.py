@@ -107,9 +107,7 @@ def refuse(
     return error
 
 
-def worst_of(
-    argument: str, x: Array, analytic: Array, numeric: Array, error: Array
-) -> Worst:
+def worst_of(argument: str, x: Array, analytic: Array, numeric: Array, error: Array) -> Worst:
     """The entry with the largest gap in units of its error bar."""
     gap = np.abs(analytic - numeric) / np.maximum(error, 1e-300)
     gap = np.where(np.isnan(gap), np.inf, gap)

@@ -71,9 +71,8 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
         values = []
         for t in steps.ravel():
             try:
-                values.append(
-                    of(stepped(case, u, float(t)), tuple(frozen(np.asarray(c + t * q)) for c, q in zip(v, p, strict=True)))
-                )
+                turned = tuple(frozen(np.asarray(c + t * q)) for c, q in zip(v, p, strict=True))
+                values.append(of(stepped(case, u, float(t)), turned))
             except RegistrationError:
                 raise
             except Exception:

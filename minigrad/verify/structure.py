@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 import numpy as np
 
@@ -90,7 +92,7 @@ def repeat_shared(subject: Subject, examined: Examined) -> int:
     """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
     due = list(examined.grads)
     checks = 0
-    for i, j in zip(due, due[1:], strict=False):
+    for i, j in pairwise(due):
         a = examined.case.arrays[i]
         if examined.case.arrays[j].shape != a.shape or _domain(subject, i) != _domain(subject, j):
             continue
@@ -139,7 +141,8 @@ def check_linear(subject: Subject, examined: Examined) -> int:
     case = examined.case
     due = set(subject.differentiable(case))
     other = [frozen(a[..., ::-1] * 0.5 + 0.25) if i in due and a.ndim else a for i, a in enumerate(case.arrays)]
-    mixed = [frozen(2.0 * a - 3.0 * z) if i in due else a for i, (a, z) in enumerate(zip(case.arrays, other, strict=True))]
+    pairs = zip(case.arrays, other, strict=True)
+    mixed = [frozen(2.0 * a - 3.0 * z) if i in due else a for i, (a, z) in enumerate(pairs)]
     left = subject.forward(case, mixed)
     for found, x, z in zip(left, examined.outputs, subject.forward(case, other), strict=True):
         expected = 2.0 * x - 3.0 * z

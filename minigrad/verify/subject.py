@@ -68,9 +68,7 @@ class Subject:
         for o in outputs:
             if not isinstance(o, np.ndarray | np.generic) or o.dtype.kind not in "fiub":
                 kind = f"dtype {o.dtype}" if isinstance(o, np.ndarray | np.generic) else type(o).__name__
-                raise refuse(
-                    InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case
-                )
+                raise refuse(InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case)
         return tuple(np.asarray(o) for o in outputs)
 
     def cotangents(self, rng: Draws, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
