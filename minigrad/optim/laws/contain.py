@@ -45,7 +45,7 @@ def contained() -> Iterator[list[str]]:
         said.extend(f"warned {str(w.message)[:80]!r}" for w in caught[:3] if not issubclass(w.category, _QUIET))
         if after != errors:
             said.append(f"changed NumPy's error handling to {after}")
-        if repr(np.random.get_state()) != repr(numpy_draws):
+        if _state_of(np.random.get_state()) != _state_of(numpy_draws):
             np.random.set_state(numpy_draws)
             said.append("drew from or seeded NumPy's global random generator")
         if random.getstate() != draws:

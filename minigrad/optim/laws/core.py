@@ -14,7 +14,7 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import StateError
 from minigrad.optim.laws.landscape import landscape
 from minigrad.optim.laws.report import Broken
-from minigrad.optim.laws.subject import Subject, differ, show
+from minigrad.optim.laws.subject import STEPS, Subject, differ, show
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need
 from minigrad.optim.shaping import shaped
@@ -23,7 +23,6 @@ from minigrad.optim.state import Leaf, State, check_fits, copied, leaves, rebuil
 __all__ = ["CORE", "Check"]
 
 Check = Callable[[Subject, int], str | None]
-_STEPS = 6
 
 
 def purity(s: Subject, n: int) -> None:
@@ -31,7 +30,7 @@ def purity(s: Subject, n: int) -> None:
     environment = landscape(n, s.seed).environment(s.needs)
     runner = s.runner(s.start(n))
     form = leaves(runner.state)
-    for t in range(1, _STEPS + 1):
+    for t in range(1, STEPS + 1):
         f = environment(runner.w.copy(), t)
         _guard(runner.state)
         before = {k: copied(v) for k, v in leaves(runner.state).items()}
@@ -57,10 +56,9 @@ def purity(s: Subject, n: int) -> None:
 def overwritten(s: Subject, n: int) -> None:
     """C3: what the caller does to his arrays after the step is no concern of the rule."""
     environment = landscape(n, s.seed).environment(s.needs)
-    clean = s.run(s.start(n), environment, _STEPS)
     runner = s.runner(s.start(n))
     iterates = [s.start(n)]
-    for t in range(1, _STEPS + 1):
+    for t in range(1, STEPS + 1):
         f = environment(runner.w.copy(), t)
         lent = f.grad.copy()
         f._grad = read_only(lent)
@@ -68,15 +66,15 @@ def overwritten(s: Subject, n: int) -> None:
         lent[...] = math.nan
         iterates.append(w.copy())
         runner.commit(w, state)
-    differ(np.array(iterates), clean, "the caller reused the gradient's memory after each step")
+    differ(np.array(iterates), s.plain(n), "the caller reused the gradient's memory after each step")
 
 
 def round_trip(s: Subject, n: int) -> None:
     """C4: a state saved as bytes and rebuilt continues to the last bit."""
     environment = landscape(n, s.seed).environment(s.needs)
-    straight = s.run(s.start(n), environment, _STEPS)
+    straight = s.plain(n)
     runner = s.runner(s.start(n))
-    for t in range(1, _STEPS + 1):
+    for t in range(1, STEPS + 1):
         runner.step(environment(runner.w.copy(), t), t)
         resumed = s.runner(runner.w)
         resumed.state = rebuild(resumed.state, {k: _reread(v) for k, v in leaves(runner.state).items()})
@@ -110,10 +108,10 @@ def maximising(s: Subject, n: int) -> str | None:
     if Need.RESIDUAL in s.needs:
         return "a sum of squares cannot be maximised"
     ground = landscape(n, s.seed)
-    down, up = ground.environment(s.needs), ground.scaled(-1.0).environment(s.needs)
+    up = ground.scaled(-1.0).environment(s.needs)
     w = s.start(n)
-    climbed = s.run(w, lambda y, t: shaped(up(y, t), y, -1.0, 0.0), _STEPS)
-    differ(climbed, s.run(w, down, _STEPS), "maximising -f")
+    climbed = s.run(w, lambda y, t: shaped(up(y, t), y, -1.0, 0.0), STEPS)
+    differ(climbed, s.plain(n), "maximising -f")
     return None
 
 
@@ -157,7 +155,7 @@ def interruption(s: Subject, n: int) -> None:
     environment = landscape(n, s.seed).environment(s.needs)
     runner = s.runner(s.start(n))
     iterates = [s.start(n)]
-    for t in range(1, _STEPS + 1):
+    for t in range(1, STEPS + 1):
         f = environment(runner.w.copy(), t)
         spoilt = environment(runner.w.copy(), t)
         spoilt._grad = np.full(n, math.nan)
@@ -171,7 +169,7 @@ def interruption(s: Subject, n: int) -> None:
                     raise Broken(f"a gradient of NaN at step {t} raised {type(error).__name__}: {error}") from None
         runner.step(f, t)
         iterates.append(runner.w.copy())
-    differ(np.array(iterates), s.run(s.start(n), environment, _STEPS), "after discarded steps with a NaN gradient")
+    differ(np.array(iterates), s.plain(n), "after discarded steps with a NaN gradient")
 
 
 def independence(s: Subject, n: int) -> None:
@@ -184,11 +182,11 @@ def independence(s: Subject, n: int) -> None:
     here = landscape(n, s.seed).environment(s.needs)
     there = landscape(n, s.seed + 1).environment(s.needs)
     iterates = [w]
-    for t in range(1, _STEPS + 1):
+    for t in range(1, STEPS + 1):
         first.step(here(first.w.copy(), t), t)
         second.step(there(second.w.copy(), t), t)
         iterates.append(first.w.copy())
-    differ(np.array(iterates), s.run(w, here, _STEPS), "two runs interleaved")
+    differ(np.array(iterates), s.plain(n), "two runs interleaved")
 
 
 def views(s: Subject, n: int) -> None:

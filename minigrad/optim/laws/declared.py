@@ -16,15 +16,13 @@ from minigrad.optim.hyper import is_decay
 from minigrad.optim.laws.core import Check
 from minigrad.optim.laws.landscape import landscape, tape
 from minigrad.optim.laws.report import Broken
-from minigrad.optim.laws.subject import Subject, differ, show
+from minigrad.optim.laws.subject import STEPS, Subject, differ, show
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
 from minigrad.optim.schedules import Piecewise, Schedule
 from minigrad.optim.state import leaves
 
 __all__ = ["DECLARED", "elementwise"]
-
-_STEPS = 6
 
 
 def elementwise(s: Subject, n: int) -> None:
@@ -59,24 +57,24 @@ def translation(s: Subject, n: int) -> None:
     ground = landscape(n, s.seed)
     w = s.start(n)
     shift = np.round(s.start(n + 1)[1:] * 64.0) / 16.0
-    moved = s.run(w + shift, ground.shifted(shift).environment(s.needs), _STEPS) - shift
-    differ(moved, s.run(w, ground.environment(s.needs), _STEPS), "origin shifted", rtol=1e-9, atol=1e-11)
+    moved = s.run(w + shift, ground.shifted(shift).environment(s.needs), STEPS) - shift
+    differ(moved, s.plain(n), "origin shifted", rtol=1e-9, atol=1e-11)
 
 
 def negation(s: Subject, n: int) -> None:
     """D3: mirroring the function mirrors the path."""
     ground = landscape(n, s.seed)
     w = s.start(n)
-    mirrored = -s.run(-w, ground.mapped(-np.eye(n)).environment(s.needs), _STEPS)
-    differ(mirrored, s.run(w, ground.environment(s.needs), _STEPS), "mirrored", rtol=1e-11, atol=1e-13)
+    mirrored = -s.run(-w, ground.mapped(-np.eye(n)).environment(s.needs), STEPS)
+    differ(mirrored, s.plain(n), "mirrored", rtol=1e-11, atol=1e-13)
 
 
 def scale_invariant(s: Subject, n: int) -> None:
     """D4: 1024 f leads along the same path as f."""
     ground = landscape(n, s.seed)
     w = s.start(n)
-    plain = s.run(w, ground.environment(s.needs), _STEPS)
-    steeper = s.run(w, ground.scaled(1024.0).environment(s.needs), _STEPS)
+    plain = s.plain(n)
+    steeper = s.run(w, ground.scaled(1024.0).environment(s.needs), STEPS)
     differ(steeper, plain, "f multiplied by 1024", rtol=1e-5, atol=1e-5 * float(np.abs(plain - w).max()))
 
 
@@ -84,8 +82,8 @@ def homogeneous(s: Subject, n: int) -> None:
     """D5: gradients 1024 times as large make steps 1024 times as large."""
     if s.needs != Need.GRAD:
         raise Broken("the law is about sequences of gradients, and this rule needs more")
-    w, g = s.start(n), s.gradients(_STEPS, n)
-    small, large = s.run(w, tape(g), _STEPS) - w, s.run(w, tape(1024.0 * g), _STEPS) - w
+    w, g = s.start(n), s.gradients(STEPS, n)
+    small, large = s.run(w, tape(g), STEPS) - w, s.run(w, tape(1024.0 * g), STEPS) - w
     size = float(np.abs(small).max()) + float(np.abs(w).max())
     differ(large / 1024.0, small, "gradients multiplied by 1024", rtol=1e-9, atol=1e-12 * size)
 
@@ -110,8 +108,8 @@ def affine(s: Subject, n: int) -> None:
     rng = np.random.default_rng([s.seed, n, 3])
     t = np.eye(n) + 0.3 * rng.standard_normal((n, n)) / np.sqrt(n)
     w = s.start(n)
-    mapped = s.run(np.linalg.solve(t, w - 0.5), ground.mapped(t, np.full(n, 0.5)).environment(s.needs), _STEPS)
-    straight = s.run(w, ground.environment(s.needs), _STEPS)
+    mapped = s.run(np.linalg.solve(t, w - 0.5), ground.mapped(t, np.full(n, 0.5)).environment(s.needs), STEPS)
+    straight = s.plain(n)
     differ(mapped @ t.T + 0.5, straight, "in other coordinates x = T y + c", rtol=1e-7, atol=1e-9)
 
 
@@ -135,8 +133,8 @@ def orthogonal(s: Subject, n: int) -> None:
     ground = landscape(n, s.seed)
     q, _ = np.linalg.qr(np.random.default_rng([s.seed, n, 4]).standard_normal((n, n)))
     w = s.start(n)
-    rotated = s.run(q.T @ w, ground.mapped(q).environment(s.needs), _STEPS)
-    differ(rotated @ q.T, s.run(w, ground.environment(s.needs), _STEPS), "rotated", rtol=1e-8, atol=1e-10)
+    rotated = s.run(q.T @ w, ground.mapped(q).environment(s.needs), STEPS)
+    differ(rotated @ q.T, s.plain(n), "rotated", rtol=1e-8, atol=1e-10)
 
 
 DECLARED: dict[str, tuple[str, str, Check]] = {

@@ -9,12 +9,15 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.engine import Rule, Runner
-from minigrad.optim.laws.landscape import Environment
+from minigrad.optim.laws.landscape import Environment, landscape
 from minigrad.optim.laws.report import Broken
 from minigrad.optim.protocol import Need, Segment
 from minigrad.optim.schedules import Schedule
 
-__all__ = ["Subject", "differ", "layout_of", "show"]
+__all__ = ["STEPS", "Subject", "differ", "layout_of", "show"]
+
+
+STEPS = 6
 
 
 @attrs.frozen
@@ -32,6 +35,7 @@ class Subject:
     cls: type[Rule]
     hyper: Mapping[str, object] = attrs.field(factory=dict)
     seed: int = 0
+    _plain: dict[int, Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
     @property
     def fields(self) -> dict[str, attrs.Attribute[object]]:
@@ -62,6 +66,13 @@ class Subject:
     def runner(self, w: Array, rule: Rule | None = None, schedules: Mapping[str, Schedule] | None = None) -> Runner:
         """The rule about to start from a copy of `w`."""
         return Runner(self.plugin, rule or self.rule(), w.copy(), schedules, layout_of(w.size))
+
+    def plain(self, n: int) -> Array:
+        """The run that most laws compare with: STEPS steps on the landscape, shape `(STEPS + 1, n)`."""
+        if n not in self._plain:
+            environment = landscape(n, self.seed).environment(self.needs)
+            self._plain[n] = self.run(self.start(n), environment, STEPS)
+        return self._plain[n]
 
     def run(
         self,
