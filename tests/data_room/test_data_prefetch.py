@@ -130,18 +130,6 @@ def test_the_producer_stays_the_given_number_ahead() -> None:
     assert len(made) == 6  # one taken, four waiting, one made and waiting for room
 
 
-def test_work_overlaps() -> None:
-    def slow() -> Iterator[int]:
-        for item in range(10):
-            time.sleep(0.01)
-            yield item
-
-    start = time.perf_counter()
-    for _ in prefetched(slow(), 2):
-        time.sleep(0.01)
-    assert time.perf_counter() - start < 0.17  # one after the other: 0.2 s
-
-
 def test_error_state_of_numpy_holds_in_the_thread() -> None:
     def source() -> Iterator[np.float64]:
         yield np.float64(1.0) / np.float64(0.0)
