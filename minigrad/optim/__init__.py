@@ -1,44 +1,106 @@
 """Optimizers: the contract for plugins, the driver that runs them, and the door through which they come in.
 
 Rules themselves are found through entry points of the group `minigrad.optimizers`; this package knows none by name.
+Its names are loaded when they are first used, so that `import minigrad` does not pay for them.
 """
 
-from minigrad.optim.discovery import Entry, available, rescan
-from minigrad.optim.driver import Driver, Hyper, Step
-from minigrad.optim.errors import (
-    HyperparameterError,
-    LawError,
-    MissingGradient,
-    NeedError,
-    NonFiniteGradient,
-    NonFiniteWarning,
-    OptimizerError,
-    ParameterError,
-    PluginError,
-    StateError,
-    UnknownOptimizer,
-    UpdateError,
-)
-from minigrad.optim.hyper import choice, count, flag, number
-from minigrad.optim.loading import load
-from minigrad.optim.make import Group, optimizer
-from minigrad.optim.moment import Moment
-from minigrad.optim.objective import Objective
-from minigrad.optim.protocol import API, Need, NeedsMore, NoState, Optimizer, Segment
-from minigrad.optim.schedules import (
-    Chain,
-    Constant,
-    Cosine,
-    Exponential,
-    InverseTime,
-    Linear,
-    OneCycle,
-    Piecewise,
-    Schedule,
-    Stair,
-    WarmUp,
-)
-from minigrad.optim.shaping import Clip, ClipAdaptive, ClipNorm, ClipValue
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from minigrad.optim.assemble import Group as Group
+    from minigrad.optim.discovery import Entry as Entry
+    from minigrad.optim.discovery import available as available
+    from minigrad.optim.discovery import rescan as rescan
+    from minigrad.optim.driver import Driver as Driver
+    from minigrad.optim.driver import Hyper as Hyper
+    from minigrad.optim.driver import Step as Step
+    from minigrad.optim.errors import HyperparameterError as HyperparameterError
+    from minigrad.optim.errors import LawError as LawError
+    from minigrad.optim.errors import MissingGradient as MissingGradient
+    from minigrad.optim.errors import NeedError as NeedError
+    from minigrad.optim.errors import NonFiniteGradient as NonFiniteGradient
+    from minigrad.optim.errors import NonFiniteWarning as NonFiniteWarning
+    from minigrad.optim.errors import OptimizerError as OptimizerError
+    from minigrad.optim.errors import ParameterError as ParameterError
+    from minigrad.optim.errors import PluginError as PluginError
+    from minigrad.optim.errors import StateError as StateError
+    from minigrad.optim.errors import UnknownOptimizer as UnknownOptimizer
+    from minigrad.optim.errors import UpdateError as UpdateError
+    from minigrad.optim.hyper import choice as choice
+    from minigrad.optim.hyper import count as count
+    from minigrad.optim.hyper import flag as flag
+    from minigrad.optim.hyper import number as number
+    from minigrad.optim.laws import examine as examine
+    from minigrad.optim.loading import load as load
+    from minigrad.optim.make import optimizer as optimizer
+    from minigrad.optim.moment import Moment as Moment
+    from minigrad.optim.objective import Objective as Objective
+    from minigrad.optim.protocol import API as API
+    from minigrad.optim.protocol import Need as Need
+    from minigrad.optim.protocol import NeedsMore as NeedsMore
+    from minigrad.optim.protocol import NoState as NoState
+    from minigrad.optim.protocol import Optimizer as Optimizer
+    from minigrad.optim.protocol import Segment as Segment
+    from minigrad.optim.schedules import Chain as Chain
+    from minigrad.optim.schedules import Constant as Constant
+    from minigrad.optim.schedules import Cosine as Cosine
+    from minigrad.optim.schedules import Exponential as Exponential
+    from minigrad.optim.schedules import InverseTime as InverseTime
+    from minigrad.optim.schedules import Linear as Linear
+    from minigrad.optim.schedules import OneCycle as OneCycle
+    from minigrad.optim.schedules import Piecewise as Piecewise
+    from minigrad.optim.schedules import Schedule as Schedule
+    from minigrad.optim.schedules import Stair as Stair
+    from minigrad.optim.schedules import WarmUp as WarmUp
+    from minigrad.optim.shaping import Clip as Clip
+    from minigrad.optim.shaping import ClipAdaptive as ClipAdaptive
+    from minigrad.optim.shaping import ClipNorm as ClipNorm
+    from minigrad.optim.shaping import ClipValue as ClipValue
+
+_HOMES = {
+    "assemble": ("Group",),
+    "discovery": ("Entry", "available", "rescan"),
+    "driver": ("Driver", "Hyper", "Step"),
+    "errors": (
+        "HyperparameterError",
+        "LawError",
+        "MissingGradient",
+        "NeedError",
+        "NonFiniteGradient",
+        "NonFiniteWarning",
+        "OptimizerError",
+        "ParameterError",
+        "PluginError",
+        "StateError",
+        "UnknownOptimizer",
+        "UpdateError",
+    ),
+    "hyper": ("choice", "count", "flag", "number"),
+    "laws": ("examine",),
+    "loading": ("load",),
+    "make": ("optimizer",),
+    "moment": ("Moment",),
+    "objective": ("Objective",),
+    "protocol": ("API", "Need", "NeedsMore", "NoState", "Optimizer", "Segment"),
+    "schedules": (
+        "Chain",
+        "Constant",
+        "Cosine",
+        "Exponential",
+        "InverseTime",
+        "Linear",
+        "OneCycle",
+        "Piecewise",
+        "Schedule",
+        "Stair",
+        "WarmUp",
+    ),
+    "shaping": ("Clip", "ClipAdaptive", "ClipNorm", "ClipValue"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "API",
@@ -84,9 +146,22 @@ __all__ = [
     "available",
     "choice",
     "count",
+    "examine",
     "flag",
     "load",
     "number",
     "optimizer",
     "rescan",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

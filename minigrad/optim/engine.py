@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 import numpy as np
@@ -13,8 +13,10 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError, UpdateError
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
-from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State
+
+if TYPE_CHECKING:
+    from minigrad.optim.schedules import Schedule
 
 __all__ = ["Rule", "Runner", "is_finite", "resolve", "with_fields"]
 

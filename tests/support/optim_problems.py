@@ -10,6 +10,8 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from minigrad.optim import Driver, optimizer
+from minigrad.optim.buffers import Parameters
 from minigrad.optim.engine import Rule, Runner
 from minigrad.optim.objective import Objective
 from minigrad.optim.schedules import Schedule
@@ -93,6 +95,11 @@ def golden() -> dict[str, dict[str, dict[str, list[object]]]]:
     """library -> case -> problem -> the 21 iterates."""
     found: dict[str, dict[str, dict[str, list[object]]]] = json.loads(DATA.read_text())["trajectories"]
     return found
+
+
+def build(name: str, params: Parameters, **options: object) -> Driver:
+    """`minigrad.optimizer` with options of any type, right or wrong."""
+    return optimizer(name, params, **options)  # type: ignore[arg-type]
 
 
 def trajectory(rule: Rule, problem: Problem, steps: int = 20, schedules: dict[str, Schedule] | None = None) -> Array:

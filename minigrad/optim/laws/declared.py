@@ -122,6 +122,8 @@ def one_step_quadratic(s: Subject, n: int) -> None:
 
 def monotone(s: Subject, n: int) -> None:
     """D9: f never rises, on a convex function and on Rosenbrock's."""
+    if not s.needs & (Need.VALUE | Need.RESIDUAL):
+        raise Broken("a rule that never looks at the value of f cannot promise it")
     ground = landscape(n, s.seed)
     _never_rises([ground.value(w) for w in s.run(s.start(n), ground.environment(s.needs), 12)], "a convex function")
     start = np.array([-1.2, 1.0])
