@@ -1,0 +1,58 @@
+"""Layers that are matrix products."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.tensor import Tensor
+from minigrad.nn.errors import ModuleError
+from minigrad.nn.initial import Initialiser, Source, generator, initialiser
+from minigrad.nn.module import Module, parameter
+from minigrad.ops.contract import matmul
+
+__all__ = ["Linear"]
+
+
+def _size(layer: object, field: attrs.Attribute[int], value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ModuleError(f"Linear.{field.name} must be an integer >= 1, got {value!r}")
+
+
+@attrs.define(eq=False, repr=False)
+class Linear(Module):
+    """y = x @ weight + bias.
+
+    Attributes:
+        inputs, outputs: lengths of the last axis of x and y; x is `(..., inputs)`.
+        init: initialiser of the weight, "he" (for ReLU), "xavier" (tanh, linear), or a function of shape and generator.
+        gain: factor on the initial weight; a small one in the output layer makes the first loss that of pure chance.
+        with_bias: whether there is a bias; it starts at 0.
+        rng: where the initial weight is drawn from: a generator, a seed, or None for the enclosing `nn.seeded`.
+        weight: `(inputs, outputs)` float32, as in the course notes. bias: `(outputs,)` float32, or None.
+    """
+
+    inputs: int = attrs.field(validator=_size)
+    outputs: int = attrs.field(validator=_size)
+    init: str | Initialiser = attrs.field(default="he", kw_only=True)
+    gain: float = attrs.field(default=1.0, kw_only=True)
+    with_bias: bool = attrs.field(default=True, kw_only=True)
+    rng: Source = attrs.field(default=None, kw_only=True)
+    weight: Tensor = attrs.field(init=False)
+    bias: Tensor | None = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        draw, rng = initialiser(self.init), generator(self.rng)
+        self.weight = parameter(self.gain * draw((self.inputs, self.outputs), rng))
+        self.bias = parameter(np.zeros(self.outputs)) if self.with_bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(..., inputs)` -> `(..., outputs)`. Raises ShapeError for another last axis."""
+        if x.ndim == 0 or x.shape[-1] != self.inputs:
+            raise ShapeError(f"{self!r} needs an input of shape (..., {self.inputs}), got {x.shape}")
+        y = matmul(x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+    def __repr__(self) -> str:
+        return f"Linear({self.inputs}, {self.outputs}{'' if self.with_bias else ', with_bias=False'})"
