@@ -79,7 +79,7 @@ def round_trip(s: Subject, n: int) -> None:
         resumed = s.runner(runner.w)
         resumed.state = rebuild(resumed.state, {k: _reread(v) for k, v in leaves(runner.state).items()})
         runner = resumed
-        differ(np.array([runner.w]), straight[t : t + 1], f"the state was saved and reloaded before step {t}")
+        differ(np.array([runner.w]), straight[t : t + 1], "the state was saved and reloaded before each step", since=t)
 
 
 def single_precision(s: Subject, n: int) -> None:
@@ -177,8 +177,10 @@ def independence(s: Subject, n: int) -> None:
     w = s.start(n)
     first, second = s.runner(w), s.runner(w)
     for name, leaf in leaves(first.state).items():
-        if not same(leaf, leaves(second.state)[name]):
-            raise Broken(f"init gave two different values of {name!r} for the same parameters")
+        twin = leaves(second.state)[name]
+        if not same(leaf, twin):
+            a, b = (np.ravel(x)[0] for x in (leaf, twin))
+            raise Broken(f"init gave {name!r} starting with {show(a)}, then with {show(b)}, for the same parameters")
     here = landscape(n, s.seed).environment(s.needs)
     there = landscape(n, s.seed + 1).environment(s.needs)
     iterates = [w]

@@ -98,8 +98,10 @@ def constant_step(s: Subject, n: int) -> None:
     scheduled: dict[str, Schedule] = {name: Piecewise((3,), (0.5, 0.95)) for name in decays}
     for schedules, what in (({}, "constant gradient"), (scheduled, f"{' and '.join(decays)} from 0.5 to 0.95 at t=3")):
         if schedules or what == "constant gradient":
-            steady = np.diff(s.run(np.zeros(n), tape(g), steps, schedules=schedules), axis=0)
-            differ(steady[1:], np.repeat(steady[:1], steps - 1, axis=0), f"length of a step, {what},", 1e-10, 1e-300)
+            path = s.run(np.zeros(n), tape(g), steps, schedules=schedules)
+            lengths = np.diff(path, axis=0, prepend=path[:1])
+            steady = np.repeat(lengths[1:2], steps + 1, axis=0)
+            differ(lengths[1:], steady[1:], f"length of each step, {what}", 1e-10, since=1)
 
 
 def affine(s: Subject, n: int) -> None:
@@ -117,7 +119,7 @@ def one_step_quadratic(s: Subject, n: int) -> None:
     """D8: the first step ends at the minimum of a quadratic."""
     ground = landscape(n, s.seed, quartic=0.0)
     found = s.run(s.start(n), ground.environment(s.needs), 1)
-    differ(found[1:], ground.minimum()[None], "minimum of a quadratic (counting steps from 1)", rtol=1e-9, atol=1e-11)
+    differ(found[1:], ground.minimum()[None], "minimum of a quadratic", rtol=1e-9, atol=1e-11, since=1)
 
 
 def monotone(s: Subject, n: int) -> None:

@@ -101,8 +101,11 @@ def layout_of(n: int) -> tuple[Segment, ...]:
     return (Segment("m", 0, (2, columns)), Segment("v", 2 * columns, (n - 2 * columns,)))
 
 
-def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: float = 0.0) -> None:
-    """Raise Broken at the first step and entry where two runs, shape `(steps + 1, n)`, are not as close as required."""
+def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: float = 0.0, since: int = 0) -> None:
+    """Raise Broken at the first step and entry where two runs, shape `(steps, n)`, are not as close as required.
+
+    The first row belongs to step `since`.
+    """
     if rtol == atol == 0.0:
         wrong = ~((found == wanted) | (np.isnan(found) & np.isnan(wanted)))
     else:
@@ -111,7 +114,7 @@ def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: floa
         t, i = (int(k) for k in np.argwhere(wrong)[0])
         n = found.shape[1]
         raise Broken(
-            f"{what}: with {n} parameter{'s' * (n > 1)}, after step {t}, entry {i} is {show(found[t, i])} "
+            f"{what}: with {n} parameter{'s' * (n > 1)}, after step {since + t}, entry {i} is {show(found[t, i])} "
             f"instead of {show(wanted[t, i])}"
         )
 
