@@ -206,9 +206,8 @@ def results(op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], 
         return (r,)
     if not isinstance(r, tuple | list) or len(r) != count:
         given = f"{len(r)} values" if isinstance(r, tuple | list) else type(r).__name__
-        raise InvalidRule(
-            f"op {op.name!r}: the rule for {', '.join(rule.names)} must return {count} gradients in a tuple, not {given}"
-        )
+        names = ", ".join(rule.names)
+        raise InvalidRule(f"op {op.name!r}: the rule for {names} must return {count} gradients in a tuple; got {given}")
     return tuple(r)
 
 

@@ -34,6 +34,10 @@ class Numbers(Protocol):
         """+1.0 or -1.0."""
         ...
 
+    def steps(self, shape: Shape) -> Array:
+        """Numbers of both signs with magnitudes from 1/2 to 3/2."""
+        ...
+
     def choice(self, values: Array, shape: Shape) -> Array:
         """Entries of `values`."""
         ...
@@ -59,6 +63,11 @@ class Domain(Protocol):
     @property
     def differentiable(self) -> bool:
         """False for integer and boolean arguments, which have no gradient."""
+        ...
+
+    @property
+    def contains_zero(self) -> bool:
+        """Whether 0 is in the domain; samples themselves are never exactly 0."""
         ...
 
     def draw(self, rng: Numbers, shape: Shape) -> Array:

@@ -83,6 +83,9 @@ def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     yield "0-d", ((),) * count
     yield "one element", ((1, 1, 1),) * count
     yield "empty", ((2, 0, 4),) * count
+    if op.arguments[-1].variadic:
+        yield "one array for *" + op.arguments[-1].name, (BASE,) * (count - 1)
+        yield "three arrays for *" + op.arguments[-1].name, (BASE,) * (count + 1)
     if count > 1:
         for pair in BROADCASTS:
             yield "broadcast", tuple(pair[i % 2] for i in range(count))

@@ -41,13 +41,18 @@ class SampleDomain:
         """Whether samples are square matrices."""
         return self.kind in ("spd", "square_wellconditioned")
 
+    @property
+    def contains_zero(self) -> bool:
+        """Whether 0, which samples avoid because signs and quotients break there, is in the domain."""
+        return self.kind in ("real", "unit", "distinct")
+
     def draw(self, rng: Numbers, shape: Shape) -> Array:
         """A sample of the given shape (for matrix domains its last two lengths must be equal)."""
         return _DRAW[self.kind](self, rng, shape)
 
     def direction(self, rng: Numbers, x: Array) -> Array:
         """A random direction whose multiples up to 2**-5 stay inside the domain when added to `x`."""
-        d = rng.choice(_DIRECTIONS, x.shape)
+        d = rng.steps(x.shape)
         if self.kind == "unit":
             room = np.minimum(np.abs(x), 1.0 - np.abs(x))
         elif self.kind == "spd":
@@ -58,9 +63,6 @@ class SampleDomain:
         else:
             room = np.minimum(np.abs(x), 1.0)
         return d * _power_of_two(room)
-
-
-_DIRECTIONS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, -0.5, -0.75, -1.0, -1.25, -1.5])
 
 
 def _power_of_two(x: Array) -> Array:

@@ -51,6 +51,11 @@ class Draws:
         """+1.0 or -1.0, each with probability one half."""
         return np.where(self.uniform(shape) < 0.5, -1.0, 1.0)
 
+    def steps(self, shape: Shape) -> Array:
+        """Multiples of 1/64 from 1/2 to 3/2 in magnitude, of both signs: never small, exact in binary, rarely equal."""
+        u = self.uniform(shape)
+        return (0.5 + np.floor(np.abs(128.0 * u - 64.0)) / 64.0) * np.where(u < 0.5, -1.0, 1.0)
+
     def choice(self, values: Array, shape: Shape) -> Array:
         """Entries of the 1-d array `values`, each equally likely."""
         index: IndexArray = (self.uniform(shape) * values.size).astype(np.intp)

@@ -86,7 +86,23 @@ def entrywise(
     analytic = sum((grads[i] * u[i] for i in u), zero)
     weights = sum((np.abs(grads[i] * u[i]) for i in u), zero)
     roundoff = np.abs(v[0] * outputs[0]) + sum((np.abs(grads[i] * case.arrays[i]) for i in u), zero)
-    return compare(along, v[0] * outputs[0], analytic, weights, roundoff)
+    largest = np.max(np.abs([a for i, a in enumerate(case.arrays) if i in u]), axis=0) if u else zero
+
+    def analytic_along(steps: Array) -> Array:
+        shape = np.broadcast_shapes(*(a.shape for a in case.arrays))
+        rows = []
+        for t in steps.reshape(len(steps), *shape):
+            moved = attrs.evolve(
+                case, arrays=tuple(frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
+            )
+            g = subject.pull(moved, subject.forward(moved), v)
+            rows.append(sum((g[i] * u[i] for i in u), zero))
+        return np.array(rows)
+
+    return compare(
+        along, v[0] * outputs[0], analytic, weights, roundoff, natural=np.abs(v[0]) * largest,
+        analytic_along=analytic_along,
+    )  # fmt: skip
 
 
 def _resolution(verdict: Verdict, contribution: Array) -> float:

@@ -17,7 +17,7 @@ from minigrad.verify.cases import difference_cases, metadata
 from minigrad.verify.draws import Draws
 from minigrad.verify.elementwise import examine_entries, repeat_arranged, repeat_broadcast
 from minigrad.verify.general import Examined, examine
-from minigrad.verify.kinks import check_kinks
+from minigrad.verify.kinks import check_kinks, check_zeros
 from minigrad.verify.report import refuse
 from minigrad.verify.second import check_second_order
 from minigrad.verify.structure import (
@@ -110,6 +110,7 @@ def verify(op: Op, seed: int | None = None, second_order: bool = True) -> Certif
             examined, checks, refused = _examine_all(subject, rng, seed)
             _refuse_powerless(op, examined)
             kinks = sum(check_kinks(subject, e, rng) for e in examined[:1])
+            checks += sum(check_zeros(subject, e, rng) for e in examined[:1])
             if second_order:
                 for e in _one_per_metadata(examined):
                     check_second_order(subject, e, rng)

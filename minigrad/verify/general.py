@@ -160,10 +160,25 @@ def project(
     weights = sum(float(np.sum(np.abs(grads[i] * u[i]))) for i in u)
     roundoff = sum(float(np.sum(np.abs(w * o))) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
     roundoff += sum(float(np.sum(np.abs(grads[i] * case.arrays[i]))) for i in u)
+
+    def analytic_along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            moved = attrs.evolve(case, arrays=stepped(case, u, float(t)))
+            g = subject.pull(moved, subject.forward(moved), v)
+            values.append(sum(float(np.sum(g[i] * u[i])) for i in u))
+        return np.array(values).reshape(steps.shape)
+
     return compare(
         along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
-        longest_step(subject.op),
+        natural=natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
     )  # fmt: skip
+
+
+def natural_scale(case: Case, v: tuple[Array, ...], u: Mapping[int, Array]) -> float:
+    """|v| max|x|: the round-off that a function of arguments of this size may carry, whatever its value."""
+    largest = max((float(np.max(np.abs(case.arrays[i]), initial=0.0)) for i in u), default=0.0)
+    return largest * max((float(np.max(np.abs(c), initial=0.0)) for c in v if c.dtype.kind == "f"), default=0.0)
 
 
 def blame(

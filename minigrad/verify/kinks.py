@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import Examined, directions
+from minigrad.verify.general import Examined, directions, natural_scale
 from minigrad.verify.numerics import FIRST_STEP, one_sided
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen
@@ -24,15 +24,46 @@ def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3
     for k in range(draws):
         arrays, count = _on_kinks(subject, examined, rng, k)
         case = Case(arrays, examined.case.meta, f"on a kink ({examined.case.label})", examined.case.seed)
-        outputs = subject.forward(case)
-        v = subject.cotangents(rng, outputs)
-        grads = subject.pull(case, outputs, v)
-        u = directions(subject.op, case, rng, list(grads))
-        if k == 0:
-            u = {i: np.ones_like(d) for i, d in u.items()}
-        _between(subject, case, outputs, v, grads, u)
+        _check_at(subject, case, rng, ones=k == 0)
         placed += count
     return placed
+
+
+def check_zeros(subject: Subject, examined: Examined, rng: Draws) -> int:
+    """Compare the rules where a quarter of the entries are exactly 0, the commonest number in a network.
+
+    A rule that divides by its argument or output is NaN there; a corner at 0 is answered as any kink is. Entries (for
+    an op that is not elementwise: cases) at which the function itself is not finite are left alone.
+    """
+    op = subject.op
+    if op.claims.piecewise_constant:
+        return 0
+    arrays = [a.copy() for a in examined.case.arrays]
+    last = len(op.arguments) - 1
+    hit = 0
+    for i in examined.grads:
+        domain = op.arguments[min(i, last)].domain
+        if domain is not None and domain.contains_zero and arrays[i].ndim:
+            where = rng.uniform(arrays[i].shape) < 0.25
+            arrays[i][where] = 0.0
+            hit += int(np.count_nonzero(where))
+    if not hit:
+        return 0
+    case = Case(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
+    if not op.claims.elementwise and not all(np.all(np.isfinite(o)) for o in subject.forward(case)):
+        return 0
+    _check_at(subject, case, rng, ones=False)
+    return 1
+
+
+def _check_at(subject: Subject, case: Case, rng: Draws, ones: bool) -> None:
+    outputs = subject.forward(case)
+    v = subject.cotangents(rng, outputs)
+    grads = subject.pull(case, outputs, v)
+    u = directions(subject.op, case, rng, list(grads))
+    if ones:
+        u = {i: np.ones_like(d) for i, d in u.items()}
+    _between(subject, case, outputs, v, grads, u)
 
 
 def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple[tuple[Array, ...], int]:
@@ -77,25 +108,32 @@ def _between(
 
     at_zero = np.concatenate([(w * o).ravel() for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"])
     elementwise = subject.op.claims.elementwise
-    total = sum((np.abs(grads[i] * u[i]).sum() for i in u), 0.0)
-    left, right, bar = one_sided(along, at_zero, FIRST_STEP, np.abs(at_zero) + (0.0 if elementwise else total))
+    weights = [np.abs(grads[i]) * (np.abs(u[i]) + np.abs(case.arrays[i])) for i in u]
+    scale = (
+        sum(weights, np.zeros(case.arrays[0].shape)).ravel() if elementwise else sum(float(w.sum()) for w in weights)
+    )
+    slack = np.abs(at_zero) + scale + natural_scale(case, v, u)
+    left, right, bar = one_sided(along, at_zero, FIRST_STEP, slack)
     low, high = np.minimum(left, right) - bar, np.maximum(left, right) + bar
     if elementwise:
         analytic = sum((grads[i] * u[i] for i in u), np.zeros(case.arrays[0].shape)).ravel()
     else:
         analytic = np.array([sum(float(np.sum(grads[i] * u[i])) for i in u)])
         low, high = np.array([low.sum()]), np.array([high.sum()])
-    outside = (analytic < low) | (analytic > high)
+    slopes_exist = np.isfinite(low) & np.isfinite(high)
+    outside = slopes_exist & ~((analytic >= low) & (analytic <= high))
     if np.any(outside):
-        k = int(np.argmax(np.where(outside, np.maximum(low - analytic, analytic - high), 0.0)))
+        distance = np.nan_to_num(np.maximum(low - analytic, analytic - high), nan=np.inf)
+        k = int(np.argmax(np.where(outside, distance, 0.0)))
         i = next(iter(u))
         x = float(case.arrays[i].ravel()[k]) if elementwise else float("nan")
         nearest = float(low[k] if analytic[k] < low[k] else high[k])
         raise refuse(
             GradientMismatch, subject.op,
-            f"at a kink its directional derivative {float(analytic[k]):.8g} lies outside the one-sided derivatives "
-            f"[{float(low[k]):.8g}, {float(high[k]):.8g}]",
+            f"{case.label.split(' (')[0]}, its directional derivative {float(analytic[k]):.8g} lies outside the "
+            f"one-sided derivatives [{float(low[k]):.8g}, {float(high[k]):.8g}]",
             case=case, argument=", ".join(subject.name(j) for j in u),
             worst=Worst(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
-            remedy="at a kink any mixture of the two sides is right: ties must share one gradient, not copy it",
+            remedy="at a corner any mixture of the two sides is right (ties share one gradient); "
+            "elsewhere nothing may be divided by a number that can be 0",
         )  # fmt: skip

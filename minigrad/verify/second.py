@@ -16,7 +16,15 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import REDRAWS, Examined, directions, longest_step, stepped, undecided
+from minigrad.verify.general import (
+    REDRAWS,
+    Examined,
+    directions,
+    longest_step,
+    natural_scale,
+    stepped,
+    undecided,
+)
 from minigrad.verify.numerics import Verdict, compare
 from minigrad.verify.report import Case, refuse
 from minigrad.verify.subject import Subject, frozen
@@ -88,7 +96,13 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
         float(np.sum(np.abs(dx[i] * case.arrays[i]))) for i in u
     )
     return compare(
-        along, np.array(at_zero), np.array(analytic), np.array(weights), np.array(roundoff), longest_step(subject.op)
+        along,
+        np.array(at_zero),
+        np.array(analytic),
+        np.array(weights),
+        np.array(roundoff),
+        natural=natural_scale(case, v, u),
+        longest=longest_step(subject.op),
     )
 
 
