@@ -44,7 +44,7 @@ def conform(candidate: object, plugin: str) -> type[Rule]:
         raise PluginError(plugin, f"the entry point must be a class, it is {_article(type(candidate).__name__)}")
     if not attrs.has(candidate):
         raise PluginError(plugin, f"{candidate.__name__} must be an attrs class: decorate it with @attrs.frozen")
-    if candidate.__setattr__ is object.__setattr__:
+    if not _is_frozen(candidate):
         raise PluginError(plugin, f"{candidate.__name__} must be frozen: decorate it with @attrs.frozen")
     _check_attributes(candidate, plugin)
     _check_api(candidate.__dict__.get("api", getattr(candidate, "api", None)), plugin)
@@ -74,6 +74,16 @@ def _imported(entry: Entry) -> object:
             raise PluginError(plugin, f"{module} has no {part!r}.{nearest(part, names)}")
         found = getattr(found, part)
     return found
+
+
+def _is_frozen(cls: type) -> bool:
+    try:
+        setattr(object.__new__(cls), "lr", None)  # noqa: B010  # no such field need exist
+    except attrs.exceptions.FrozenInstanceError:
+        return True
+    except Exception:
+        return False
+    return False
 
 
 def _check_attributes(cls: type, plugin: str) -> None:

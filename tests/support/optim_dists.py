@@ -13,7 +13,6 @@ from typing import Any
 
 GOOD = dedent(
     """
-    from __future__ import annotations
     from typing import ClassVar
     import attrs
     import numpy as np
