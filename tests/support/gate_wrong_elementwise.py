@@ -11,7 +11,6 @@ from support.gate_case import (
     POSITIVE,
     REAL,
     UNIT,
-    Wrong,
     binary,
     made,
     unary,
@@ -155,8 +154,9 @@ def divide_denominator_once(flaw: bool) -> Op:
 @wrong("forgotten term", MISMATCH)
 def hypot_unnormalised(flaw: bool) -> Op:
     return binary(
-        lambda a, b: np.hypot(a, b), lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b if flaw else g * b / y
-    )
+        lambda a, b: np.hypot(a, b), lambda g, y, a, b: g * a / y, lambda g, y, a, b: g * b if flaw else g * b / y,
+        domains=(REAL, NONZERO),
+    )  # fmt: skip
 
 
 @wrong("second argument only", MISMATCH)
@@ -171,7 +171,7 @@ def power_log_of_exponent(flaw: bool) -> Op:
 def arctan2_second_sign(flaw: bool) -> Op:
     return binary(
         lambda a, b: np.arctan2(a, b), lambda g, y, a, b: g * b / (a * a + b * b),
-        lambda g, y, a, b: g * (a if flaw else -a) / (a * a + b * b),
+        lambda g, y, a, b: g * (a if flaw else -a) / (a * a + b * b), domains=(REAL, NONZERO),
     )  # fmt: skip
 
 
@@ -294,6 +294,3 @@ def tinier_slope_declared_zero(flaw: bool) -> Op:
 @wrong("straight-through", MISMATCH, INCONCLUSIVE, twin=False)
 def round_straight_through(flaw: bool) -> Op:
     return unary(lambda x: np.rint(x * 4.0) / 4.0, lambda g, y, x: g)
-
-
-__all__ = ["Wrong"]

@@ -1,0 +1,318 @@
+"""Rules that break the contract of a rule: arity, type, shape, purity, linearity in g, un-broadcasting."""
+
+from __future__ import annotations
+
+import numpy as np
+from support.gate_case import INCONCLUSIVE, INVALID, MISMATCH, REAL, binary, made, plain, unary, wrong
+
+import minigrad as mg
+from minigrad.core.op import Op
+from minigrad.typing import Array
+
+
+@wrong("returns", INVALID)
+def returns_none(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: None if flaw else g * mg.cos(x))
+
+
+@wrong("returns", INVALID)
+def returns_list(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: list(g * mg.cos(x)) if flaw and x.ndim else g * mg.cos(x))
+
+
+@wrong("returns", INVALID)
+def returns_tuple_of_one(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (g * mg.cos(x),) if flaw else g * mg.cos(x))
+
+
+@wrong("returns", INVALID)
+def returns_one_for_two(flaw: bool) -> Op:
+    return made(
+        lambda a, b: a * b, {"a b": lambda g, y, a, b: g * b if flaw else (g * b, g * a)}, {"a": REAL, "b": REAL}
+    )
+
+
+@wrong("returns", INVALID)
+def returns_three_for_two(flaw: bool) -> Op:
+    return made(
+        lambda a, b: a * b, {"a b": lambda g, y, a, b: (g * b, g * a, g) if flaw else (g * b, g * a)},
+        {"a": REAL, "b": REAL},
+    )  # fmt: skip
+
+
+@wrong("returns", INVALID)
+def returns_none_for_second(flaw: bool) -> Op:
+    return made(
+        lambda a, b: a * b, {"a b": lambda g, y, a, b: (g * b, None if flaw else g * a)}, {"a": REAL, "b": REAL}
+    )
+
+
+@wrong("returns", MISMATCH)
+def returns_swapped_pair(flaw: bool) -> Op:
+    return made(
+        lambda a, b: a * a * b,
+        {"a b": lambda g, y, a, b: (g * a * a, g * a * b * 2.0) if flaw else (g * a * b * 2.0, g * a * a)},
+        {"a": REAL, "b": REAL},
+    )  # fmt: skip
+
+
+@wrong("returns", INVALID)
+def returns_dictionary(flaw: bool) -> Op:
+    return made(
+        lambda a, b: a * b, {"a b": lambda g, y, a, b: {"a": g * b, "b": g * a} if flaw else (g * b, g * a)},
+        {"a": REAL, "b": REAL},
+    )  # fmt: skip
+
+
+@wrong("returns", INVALID)
+def returns_string(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: "cos" if flaw else g * mg.cos(x))
+
+
+@wrong("returns", INVALID)
+def returns_too_few_for_variadic(flaw: bool) -> Op:
+    def rule(g, y, *xs):  # type: ignore[no-untyped-def]
+        found = tuple(g + x * 0.0 for x in xs)
+        return found[:1] if flaw else found
+
+    return made(lambda *xs: sum(xs[1:], xs[0] * 1.0), {"xs": rule}, {"xs": REAL})
+
+
+@wrong("no rule", INVALID)
+def rule_missing_for_second(flaw: bool) -> Op:
+    rules = {"a": lambda g, y, a, b: g * b, "b": lambda g, y, a, b: g * a}
+    if flaw:
+        del rules["b"]
+    return made(lambda a, b: a * b, rules, {"a": REAL, "b": REAL})
+
+
+@wrong("raises", INVALID)
+def rule_raises(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw:
+            raise NotImplementedError("later")
+        return g * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("raises", INVALID)
+def rule_raises_for_negative(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw and np.any(plain(x) < 0.0):
+            raise ValueError("negative")
+        return g * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("raises", INVALID)
+def rule_takes_no_metadata(flaw: bool) -> Op:
+    if flaw:
+        rule = lambda g, y, x: g * 2.0  # noqa: E731
+    else:
+        rule = lambda g, y, x, *, scale: g * scale  # type: ignore[misc]  # noqa: E731
+    return made(lambda x, *, scale=2.0: x * scale, {"x": rule}, {"x": REAL})
+
+
+@wrong("raises", INVALID)
+def rule_takes_too_few_arguments(flaw: bool) -> Op:
+    rule = (lambda g, x: g * mg.cos(x)) if flaw else (lambda g, y, x: g * mg.cos(x))  # type: ignore[misc]
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("order of parameters", MISMATCH)
+def rule_takes_output_for_argument(flaw: bool) -> Op:
+    """Written as (g, x, y): the output arrives where the argument is expected."""
+    rule = (lambda g, x, y: g * mg.cos(x)) if flaw else (lambda g, y, x: g * mg.cos(x))
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("order of parameters", MISMATCH, INVALID)
+def rule_takes_argument_for_gradient(flaw: bool) -> Op:
+    rule = (lambda y, x, g: g * mg.cos(x)) if flaw else (lambda g, y, x: g * mg.cos(x))
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def ignores_gradient(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: mg.cos(x) if flaw else g * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def absolute_gradient(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.abs(g) if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def clipped_gradient(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.clip(g, -1.0, 1.0) if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def gradient_clipped_at_ten(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.clip(g, -10.0, 10.0) if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def gradient_clipped_at_thousand_unclaimed(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        return mg.broadcast_to(mg.clip(g, -1e3, 1e3) if flaw else g, x.shape)
+
+    return made(lambda x: np.sum(x), {"x": rule}, {"x": REAL})
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def gradient_norm_clipped(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        size = float(np.sqrt(np.sum(plain(g) ** 2)))
+        return g * mg.cos(x) * (min(1.0, 100.0 / max(size, 1e-30)) if flaw else 1.0)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def gradient_clipped_at_million(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.clip(g, -1e6, 1e6) if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def tiny_gradient_flushed(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        keep = (np.abs(plain(g)) > 1e-3).astype(g.dtype) if flaw else 1.0
+        return g * keep * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def constant_added(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: g * mg.cos(x) + (1e-6 if flaw else 0.0))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def positive_gradients_only(flaw: bool) -> Op:
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.relu(g) if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def zero_gradient_is_nan(flaw: bool) -> Op:
+    """Most gradients in a network are zero somewhere: 0/0 here."""
+    return unary(lambda x: np.sin(x), lambda g, y, x: (g * g / g if flaw else g) * mg.cos(x))
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def zero_gradient_raises(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw and not np.any(plain(g)):
+            raise ValueError("nothing to propagate")
+        return g * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def gradient_normalised(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        size = float(np.max(np.abs(plain(g)), initial=1e-30))
+        return g * mg.cos(x) / (size if flaw else 1.0)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("writes", INVALID)
+def writes_into_gradient(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw:
+            g *= np.cos(x)
+            return g
+        return g * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("writes", INVALID)
+def writes_into_argument(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw and isinstance(x, np.ndarray):
+            np.cos(x, out=x)
+            return g * x
+        return g * mg.cos(x)
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("writes", INVALID, MISMATCH)
+def writes_into_output(flaw: bool) -> Op:
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw and isinstance(y, np.ndarray):
+            np.subtract(1.0, y, out=y)
+            return g * y * (1.0 - y)
+        return g * y * (1.0 - y)
+
+    return unary(lambda x: 1.0 / (1.0 + np.exp(-x)), rule)
+
+
+@wrong("writes", INVALID, MISMATCH)
+def writes_into_output_once(flaw: bool) -> Op:
+    """Clips the output in place: the second time it changes nothing."""
+
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        if flaw and isinstance(y, np.ndarray):
+            np.clip(y, 1e-12, 1.0 - 1e-12, out=y)
+        return g * y * (1.0 - y)
+
+    return unary(lambda x: 1.0 / (1.0 + np.exp(-x)), rule)
+
+
+@wrong("writes", INVALID)
+def forward_writes_into_argument(flaw: bool) -> Op:
+    def forward(x: Array) -> Array:
+        return np.multiply(x, 2.0, out=x) if flaw else x * 2.0
+
+    return unary(forward, lambda g, y, x: g * 2.0)
+
+
+@wrong("un-broadcasting", MISMATCH)
+def broadcast_mean_for_sum(flaw: bool) -> Op:
+    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+        if flaw and g.shape != b.shape:
+            return g / float(max(g.size // max(b.size, 1), 1))
+        return g
+
+    return binary(lambda a, b: a + b, lambda g, y, a, b: g, right)
+
+
+@wrong("un-broadcasting", MISMATCH, INVALID)
+def broadcast_takes_first(flaw: bool) -> Op:
+    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+        product = g * a
+        while flaw and product.ndim > b.ndim:
+            product = product[0]
+        return product
+
+    return binary(lambda a, b: a * b, lambda g, y, a, b: g * b, right, elementwise=False)
+
+
+@wrong("un-broadcasting", MISMATCH, INVALID)
+def broadcast_sums_leading_axes_twice(flaw: bool) -> Op:
+    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+        product = g * a
+        if flaw and product.ndim > b.ndim:
+            product = mg.sum(product, axis=tuple(range(product.ndim - b.ndim))) * 2.0
+        return product
+
+    return binary(lambda a, b: a * b, lambda g, y, a, b: g * b, right)
+
+
+@wrong("un-broadcasting", MISMATCH, INVALID, INCONCLUSIVE)
+def broadcast_only_third(flaw: bool) -> Op:
+    def forward(a: Array, b: Array, c: Array) -> Array:
+        return a * b * c
+
+    rules = {
+        "a": lambda g, y, a, b, c: g * b * c,
+        "b": lambda g, y, a, b, c: g * a * c,
+        "c": lambda g, y, a, b, c: g * a * b * (0.5 if flaw and c.shape != g.shape else 1.0),
+    }
+    return made(forward, rules, {"a": REAL, "b": REAL, "c": REAL})
