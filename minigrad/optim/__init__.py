@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from minigrad.optim.errors import StateError as StateError
     from minigrad.optim.errors import UnknownOptimizer as UnknownOptimizer
     from minigrad.optim.errors import UpdateError as UpdateError
+    from minigrad.optim.followers import Average as Average
+    from minigrad.optim.followers import Ema as Ema
+    from minigrad.optim.followers import LookAhead as LookAhead
+    from minigrad.optim.followers import Swa as Swa
     from minigrad.optim.hyper import choice as choice
     from minigrad.optim.hyper import count as count
     from minigrad.optim.hyper import flag as flag
@@ -78,6 +82,7 @@ _HOMES = {
         "UnknownOptimizer",
         "UpdateError",
     ),
+    "followers": ("Average", "Ema", "LookAhead", "Swa"),
     "hyper": ("choice", "count", "flag", "number"),
     "laws": ("examine",),
     "loading": ("load",),
@@ -104,6 +109,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "API",
+    "Average",
     "Chain",
     "Clip",
     "ClipAdaptive",
@@ -112,6 +118,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "Driver",
+    "Ema",
     "Entry",
     "Exponential",
     "Group",
@@ -120,6 +127,7 @@ __all__ = [
     "InverseTime",
     "LawError",
     "Linear",
+    "LookAhead",
     "MissingGradient",
     "Moment",
     "Need",
@@ -140,6 +148,7 @@ __all__ = [
     "Stair",
     "StateError",
     "Step",
+    "Swa",
     "UnknownOptimizer",
     "UpdateError",
     "WarmUp",

@@ -21,13 +21,14 @@ __all__ = ["FORMAT", "StateDict", "pack", "unpack"]
 
 StateDict: TypeAlias = dict[str, Array | float | int | bool | str]
 FORMAT = 1
+_OWN = "driver."
 
 
-def pack(cells: Sequence[Cell], runners: Sequence[Runner]) -> StateDict:
-    """All leaves of all states, copied."""
+def pack(cells: Sequence[Cell], runners: Sequence[Runner], extras: Sequence[Mapping[str, Array]]) -> StateDict:
+    """All leaves of all states, and the driver's own vectors for each cell, copied."""
     packed: StateDict = {"format": FORMAT, "state_version": state_version(runners[0].rule)}
-    for cell, runner in zip(cells, runners, strict=True):
-        for name, leaf in leaves(runner.state).items():
+    for cell, runner, extra in zip(cells, runners, extras, strict=True):
+        for name, leaf in {**leaves(runner.state), **{_OWN + k: v for k, v in extra.items()}}.items():
             if isinstance(leaf, np.ndarray) and leaf.shape == cell.w.shape and leaf.dtype == cell.w.dtype:
                 for segment in cell.layout:
                     packed[f"state/{segment.name}/{name}"] = segment.of(leaf).copy()
@@ -37,9 +38,13 @@ def pack(cells: Sequence[Cell], runners: Sequence[Runner]) -> StateDict:
 
 
 def unpack(
-    owner: str, saved: Mapping[str, object], cells: Sequence[Cell], runners: Sequence[Runner]
-) -> tuple[int, int]:
-    """Give the saved state to `runners`, all or none; returns (step count, micro-batch count).
+    owner: str,
+    saved: Mapping[str, object],
+    cells: Sequence[Cell],
+    runners: Sequence[Runner],
+    extras: Sequence[Mapping[str, Array]],
+) -> tuple[dict[str, int], list[dict[str, Array]]]:
+    """Give the saved state to `runners`, all or none; returns the driver's counts and its own vectors.
 
     Raises StateError naming what is missing, unexpected or of the wrong form.
     """
@@ -48,18 +53,21 @@ def unpack(
     theirs, ours = str(saved.get("optimizer", "")), owner
     if theirs.split(" ")[0] != ours.split(" ")[0]:
         raise StateError(f"{owner}: this state was saved by {theirs!r}")
-    counts = [_count(owner, saved, key) for key in ("t", "micro", "state_version")]
-    states = []
+    counts = {key: _count(owner, saved, key) for key in ("t", "micro", "averaged", "state_version")}
+    states, vectors = [], []
     used: set[str] = set()
-    for cell, runner in zip(cells, runners, strict=True):
+    for cell, runner, extra in zip(cells, runners, extras, strict=True):
         tree = _tree(owner, saved, cell, used)
-        states.append(_restored(owner, tree, runner, counts[2]))
+        own = {k.removeprefix(_OWN): tree.pop(k) for k in list(tree) if k.startswith(_OWN)}
+        check_fits(f"{owner} (followers)", own, extra)
+        vectors.append({k: v for k, v in own.items() if isinstance(v, np.ndarray)})
+        states.append(_restored(owner, tree, runner, counts["state_version"]))
     strangers = [k for k in saved if k.startswith(("state/", "shared/")) and k not in used]
     if strangers:
         raise StateError(f"{owner}: the saved state holds entries for nothing here: {', '.join(strangers[:5])}")
     for runner, state in zip(runners, states, strict=True):
         runner.state = state
-    return counts[0], counts[1]
+    return counts, vectors
 
 
 def _restored(owner: str, tree: Mapping[str, Leaf], runner: Runner, version: int) -> State:

@@ -14,6 +14,7 @@ from minigrad.optim.discovery import find
 from minigrad.optim.driver import Driver, Hyper, Plan, Settings
 from minigrad.optim.engine import Rule
 from minigrad.optim.errors import HyperparameterError, ParameterError
+from minigrad.optim.followers import Average, LookAhead
 from minigrad.optim.hyper import range_of
 from minigrad.optim.loading import load_entry
 from minigrad.optim.schedules import Schedule
@@ -104,6 +105,12 @@ def _check_settings(settings: Settings) -> None:
         value = getattr(settings, name)
         if value not in options:
             raise HyperparameterError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+    for name, kind in (("average", Average), ("lookahead", LookAhead)):
+        value = getattr(settings, name)
+        if value is not None and not isinstance(value, kind):
+            raise HyperparameterError(
+                f"{name} must be {'Ema or Swa' if name == 'average' else 'LookAhead'}, got {value!r}"
+            )
     if settings.accumulate < 1:
         raise HyperparameterError(f"accumulate must be at least 1, got {settings.accumulate}")
     if settings.clip is not None and not isinstance(settings.clip, Clip):

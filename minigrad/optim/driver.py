@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Literal, TypeAlias
 
 import attrs
@@ -15,6 +16,7 @@ from minigrad.optim.buffers import Cell, Parameter, lay_out
 from minigrad.optim.engine import Rule, Runner, is_finite
 from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
 from minigrad.optim.evaluate import Bench, Closure
+from minigrad.optim.followers import Average, Followers, LookAhead
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
 from minigrad.optim.schedules import Schedule
@@ -32,6 +34,8 @@ class Settings:
     clip: Clip | None = None
     maximise: bool = False
     accumulate: int = 1
+    average: Average | None = None
+    lookahead: LookAhead | None = None
     missing: Literal["error", "zero"] = "error"
     nonfinite: Literal["skip", "raise"] = "skip"
 
@@ -82,6 +86,7 @@ class Driver:
         self._cells = lay_out([plan.parameters for plan in plans])
         self._runners = [self._runner(cell) for cell in self._cells]
         self._objectives = [Objective(cell.g) for cell in self._cells]
+        self._followers = Followers(self._cells, settings.average, settings.lookahead)
         self._micro = 0
         self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
         if settings.clip is not None and self.needs != Need.GRAD:
@@ -141,22 +146,32 @@ class Driver:
             return self._advance(bench.run())
         return self._advance_with(bench)
 
+    def averaged(self) -> AbstractContextManager[None]:
+        """A block in which the parameters are their running averages, as `average=` asked for; then they come back.
+
+        Raises OptimizerError if there is no average yet.
+        """
+        return self._followers.averaged()
+
     def state_dict(self) -> StateDict:
         """Step count and state as a flat dict of arrays and plain values: copies, keyed by parameter name."""
-        values = pack(self._cells, self._runners)
+        values = pack(self._cells, self._runners, self._followers.parts())
         for index, hyper in enumerate(self.hyperparameters):
             for name, value in hyper.items():
                 if isinstance(value, int | float | str):
                     values[f"hyper/{index}/{name}"] = value
-        return {"optimizer": self.name, "t": self.t, "micro": self._micro, **values}
+        followers = {"averaged": self._followers.counted, "average_weight": self._followers.weight}
+        return {"optimizer": self.name, "t": self.t, "micro": self._micro, **followers, **values}
 
     def load_state_dict(self, saved: Mapping[str, object]) -> None:
         """Continue from what `state_dict` returned, to the last bit. Hyperparameters stay as they are.
 
         Raises StateError, with the optimizer unchanged, if the state is not of this optimizer and these parameters.
         """
-        counts = unpack(self.name, saved, self._cells, self._runners)
-        self.t, self._micro = counts
+        counts, vectors = unpack(self.name, saved, self._cells, self._runners, self._followers.parts())
+        weight = saved.get("average_weight")
+        self._followers.restore(vectors, counts["averaged"], float(weight) if isinstance(weight, float) else 0.0)
+        self.t, self._micro = counts["t"], counts["micro"]
 
     def _runner(self, cell: Cell) -> Runner:
         plan = self._plans[cell.group]
@@ -222,8 +237,10 @@ class Driver:
             if not is_finite(w):
                 names = ", ".join(repr(s.name) for s in cell.layout if not np.isfinite(s.of(w)).all())
                 return self._skip(f"the update would make {names} infinite or NaN", loss)
-        for cell, runner, proposal in zip(self._cells, self._runners, proposals, strict=True):
+        for runner, proposal in zip(self._runners, proposals, strict=True):
             runner.commit(*proposal)
+        self._followers.follow(t)
+        for cell in self._cells:
             cell.renew()
         self.t = t
         return Step(t, loss)

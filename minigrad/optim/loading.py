@@ -17,7 +17,7 @@ from minigrad.optim.laws import examine
 from minigrad.optim.laws.contain import contained, summary
 from minigrad.optim.protocol import API, Need, Optimizer
 
-__all__ = ["conform", "load", "load_entry"]
+__all__ = ["conform", "inspected", "load", "load_entry"]
 
 
 def load(name: str) -> type[Rule]:
@@ -27,6 +27,15 @@ def load(name: str) -> type[Rule]:
     if it cannot be imported or does not keep the contract.
     """
     return load_entry(find(name))
+
+
+def inspected(name: str) -> type[Rule]:
+    """The class called `name`, imported and compared with the contract, its laws unchecked: for tools that check them.
+
+    Raises as `load` does.
+    """
+    entry = find(name)
+    return conform(_imported(entry), str(entry))
 
 
 @lru_cache(maxsize=256)

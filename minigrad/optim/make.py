@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from minigrad.optim.assemble import Group
     from minigrad.optim.buffers import Parameters
     from minigrad.optim.driver import Driver, Hyper
+    from minigrad.optim.followers import Average, LookAhead
     from minigrad.optim.shaping import Clip
 
 __all__ = ["optimizer"]
@@ -23,6 +24,8 @@ def optimizer(
     clip: Clip | None = None,
     maximise: bool = False,
     accumulate: int = 1,
+    average: Average | None = None,
+    lookahead: LookAhead | None = None,
     missing: Literal["error", "zero"] = "error",
     nonfinite: Literal["skip", "raise"] = "skip",
     **hyper: Hyper,
@@ -40,6 +43,8 @@ def optimizer(
         clip: `ClipNorm(1.0)`, `ClipValue(1.0)` or `ClipAdaptive(0.01)`, after averaging and before weight decay.
         maximise: climb instead of descend.
         accumulate: number of `backward`, `step` rounds whose mean gradient makes one update.
+        average: `Ema(rate=0.999)` or `Swa(start=100)`, averages of the parameters for `with opt.averaged(): ...`.
+        lookahead: `LookAhead(every=5, pull=0.5)`, slow weights that the parameters return to.
         missing: "error" if a parameter without gradient is a mistake, "zero" if its gradient is then 0.
         nonfinite: "skip" a step whose gradient or result is not finite, with a warning, or "raise".
         hyper: hyperparameters of the rule, numbers or Schedules; and `weight_decay` for any rule (0 by default).
@@ -52,5 +57,5 @@ def optimizer(
     from minigrad.optim.assemble import assemble
     from minigrad.optim.driver import Settings
 
-    settings = Settings(clip, maximise, accumulate, missing, nonfinite)
+    settings = Settings(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
     return assemble(name, params, groups, decoupled, settings, hyper)

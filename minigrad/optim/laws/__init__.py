@@ -19,9 +19,10 @@ from minigrad.optim.laws.declared import DECLARED
 from minigrad.optim.laws.report import Broken, Outcome, Report
 from minigrad.optim.laws.subject import Subject
 
-__all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds"]
+__all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds", "judge", "laws_of"]
 
 _SIZE = 8
+_PROCESS = "touches nothing but its state"
 
 
 def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: bool = False) -> Report:
@@ -58,6 +59,22 @@ def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: boo
     return Report(name, tuple(outcomes), perf_counter() - began)
 
 
+def laws_of(cls: type[Rule]) -> tuple[str, ...]:
+    """Keys of the core laws and of the laws that `cls` claims."""
+    return (*CORE, *(DECLARED[law][0] for law in DECLARED if law in cls.laws))
+
+
+def judge(cls: type[Rule], key: str, plugin: str = "", *, seed: int = 0) -> Outcome:
+    """The verdict on one law, by its key (`C1` to `C12`, `D1` to `D10`)."""
+    checks = {**CORE, **{k: (f"{law}: {title}", check) for law, (k, title, check) in DECLARED.items()}}
+    title, check = checks[key]
+    with contained() as said:
+        outcome = _verdict(Subject(plugin or cls.__name__, cls, seed=seed), key, title, check, True)
+    if said and outcome.verdict == "held":
+        return Outcome("C14", _PROCESS, "broken", " and ".join(said))
+    return outcome
+
+
 def holds(rule: Rule, law: str) -> bool:
     """Whether one declared law holds for a rule as it is configured."""
     values = {f.name: getattr(rule, f.name) for f in attrs.fields(type(rule)) if f.name != "layout"}
@@ -67,10 +84,9 @@ def holds(rule: Rule, law: str) -> bool:
 
 
 def _quiet(outcomes: list[Outcome], said: list[str]) -> Outcome:
-    title = "touches nothing but its state"
     if any(o.verdict == "broken" for o in outcomes):
-        return Outcome("C14", title, "skipped", "another law broke first, which may make noise of its own")
-    return Outcome("C14", title, "broken" if said else "held", " and ".join(said))
+        return Outcome("C14", _PROCESS, "skipped", "another law broke first, which may make noise of its own")
+    return Outcome("C14", _PROCESS, "broken" if said else "held", " and ".join(said))
 
 
 def _verdict(subject: Subject, key: str, title: str, check: Check, claimed: bool) -> Outcome:
