@@ -1,0 +1,8 @@
+"""The command line: `minigrad train`, `minigrad optimizers`, `minigrad ops`.
+
+NumPy is loaded by the commands that need it, not by `--help` and `--version`.
+"""
+
+from minigrad.cli.main import main
+
+__all__ = ["main"]

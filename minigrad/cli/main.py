@@ -1,0 +1,65 @@
+"""The entry point: parse, run a command, turn errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from minigrad.cli.parser import build
+
+__all__ = ["FAILED", "INTERRUPTED", "main"]
+
+FAILED, INTERRUPTED = 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (the program's own by default).
+
+    Returns 0 when all went well, 1 after an error (one line about it on stderr), 130 after Ctrl-C; misuse exits with 2.
+    """
+    parser = build()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        print("minigrad: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone. Python would complain once more when it flushes stdout on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        return _failed(error, arguments.json)
+
+
+def _run(arguments: Namespace) -> int:
+    if arguments.command == "train":
+        from minigrad.cli.train import train
+
+        return train(arguments)
+    from minigrad.cli.listing import list_ops, list_optimizers
+
+    return list_optimizers(arguments) if arguments.command == "optimizers" else list_ops(arguments)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether the message is meant for the user; anything else is a bug, and its traceback is of use."""
+    from minigrad.core.errors import MinigradError
+    from minigrad.data import DataError
+
+    return isinstance(error, MinigradError | DataError | OSError)
+
+
+def _failed(error: Exception, as_json: bool) -> int:
+    text = " ".join(str(error).split())
+    if as_json:
+        print(json.dumps({"error": {"type": type(error).__name__, "message": text}}, indent=2))
+    print(f"minigrad: {type(error).__name__}: {text}", file=sys.stderr)
+    return FAILED

@@ -1,0 +1,147 @@
+"""What the command line understands. Imports no NumPy."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import NoReturn
+
+import minigrad
+
+__all__ = ["COMMANDS", "build"]
+
+COMMANDS = {
+    "train": "train a network, on Fashion-MNIST if nothing else is asked for",
+    "optimizers": "list the installed optimizers and who provides them",
+    "ops": "list the registered ops, each verified against finite differences",
+}
+
+_TRAIN = """\
+Train a multi-layer perceptron, checks first, and save the run in a folder of its own.
+
+  minigrad train                                        Fashion-MNIST, 784-128-10, adam
+  minigrad train --data spiral --hidden 32,32 --lr 0.01
+  minigrad train --data my/mnist/folder --optimizer nesterov --lr 0.01 --loss svm
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that names the nearest valid option or command when one is misspelt, and exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print one line about what is wrong, and exit with 2."""
+        self.exit(2, f"{self.prog}: error: {_explained(message, self)}\n  {self.prog} --help shows what there is\n")
+
+
+def build() -> Parser:
+    """The parser for all commands."""
+    parser = Parser(
+        prog="minigrad",
+        allow_abbrev=False,
+        description="minigrad: a small autograd framework in which no unverified gradient runs.",
+        epilog="'minigrad COMMAND --help' says more about a command.",
+    )
+    parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    _train(_command(commands.add_parser, "train", _TRAIN))
+    _command(commands.add_parser, "optimizers", "List the installed optimizers: name, distribution, entry point.")
+    ops = _command(commands.add_parser, "ops", "List the registered ops and what the gate checked when they came in.")
+    ops.add_argument("--certificates", action="store_true", help="print each op's certificate in full")
+    return parser
+
+
+def _command(add: Callable[..., Parser], name: str, description: str) -> Parser:
+    parser = add(
+        name,
+        help=COMMANDS[name],
+        description=description,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(parser=parser)
+    parser.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, on stdout")
+    return parser
+
+
+def _train(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--data", default="fashion", metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
+        "breast_cancer, diabetes, spiral, blobs), a folder of IDX (MNIST family) or CIFAR-10 binary files, or an .npz "
+        "file; default fashion")  # fmt: skip
+    add("--optimizer", default="adam", metavar="NAME", help="see 'minigrad optimizers'; default adam")
+    add("--lr", type=_number, metavar="RATE", help="learning rate; default: the optimizer's own")
+    add("--epochs", type=_count, default=20, metavar="N", help="passes over the training rows; default 20")
+    add("--batch-size", type=_count, default=64, metavar="N", help="rows in a step; default 64")
+    add("--hidden", type=_widths, default=(128,), metavar="N,N,...", help="widths of the hidden layers, 0 for none; "
+        "default 128")  # fmt: skip
+    add("--loss", choices=("softmax", "svm", "mse"), help="default softmax, for regression mse")
+    add("--l2", type=_number, default=0.0, metavar="STRENGTH", help="L2 regularisation; default 0")
+    add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
+    add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
+    add("--no-checks", action="store_true", help="leave out the sanity checks before training")
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def _count(text: str) -> int:
+    return _whole(text, 1)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, at least {least} is needed")
+    return value
+
+
+def _widths(text: str) -> tuple[int, ...]:
+    if text.strip() in ("0", ""):
+        return ()
+    return tuple(_count(part) for part in re.split(r"[,x\s-]+", text.strip()))
+
+
+def _explained(message: str, parser: Parser) -> str:
+    """argparse's message, with the nearest valid word."""
+    unknown = re.match(r"unrecognized arguments: (\S+)", message)
+    if unknown:
+        word = unknown[1].split("=")[0]
+        options = _options(parser)
+        what = "option" if word.startswith("-") else "argument"
+        return f"there is no {what} {word}.{_nearest(word, options)} Options: {', '.join(sorted(options))}"
+    choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+    if choice:
+        options = [o.strip("' ") for o in choice[2].split(",")]
+        named = re.match(r"argument (\S+): ", message)
+        where = "" if named is None or named[1] == "COMMAND" else f"{named[1]}: "
+        return f"{where}there is no {choice[1]!r}.{_nearest(choice[1], options)} Choose from {', '.join(options)}"
+    if "required: COMMAND" in message:
+        return f"a command is needed: {', '.join(COMMANDS)}"
+    return message
+
+
+def _options(parser: Parser) -> list[str]:
+    return [o for action in parser._actions for o in action.option_strings if o.startswith("--")]
+
+
+def _nearest(word: str, options: Iterable[str]) -> str:
+    # minigrad.core.errors has the same, but importing it loads NumPy.
+    found = get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)
+    return f" Did you mean {found[0]}?" if found else ""

@@ -1,0 +1,50 @@
+"""Training: the loop, sanity checks before it, history, pictures, and the folder of a run.
+
+>>> from minigrad import data, nn, train
+>>> history = train.fit(nn.mlp(784, [128], 10, rng=0), data.load("fashion").scaled(normalize="unit"), epochs=5)
+>>> history.best
+"""
+
+from minigrad.train.callbacks import Callback, Run, Step
+from minigrad.train.check import Check
+from minigrad.train.console import Console
+from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
+from minigrad.train.evaluate import Score, evaluate
+from minigrad.train.folder import RunFolder, new_folder
+from minigrad.train.gradients import GradientCheck, ParameterCheck, check_gradients, check_term
+from minigrad.train.history import Epoch, History
+from minigrad.train.loop import fit
+from minigrad.train.overfit import Overfit, overfit
+from minigrad.train.rows import Rows, Source, Split, as_split
+from minigrad.train.sanity import Regularization, sanity_checks
+
+__all__ = [
+    "Callback",
+    "Check",
+    "Console",
+    "Epoch",
+    "GradientCheck",
+    "History",
+    "Interrupted",
+    "NonFiniteError",
+    "NonFiniteLoss",
+    "Overfit",
+    "ParameterCheck",
+    "Regularization",
+    "Rows",
+    "Run",
+    "RunFolder",
+    "Score",
+    "Source",
+    "Split",
+    "Step",
+    "TrainError",
+    "as_split",
+    "check_gradients",
+    "check_term",
+    "evaluate",
+    "fit",
+    "new_folder",
+    "overfit",
+    "sanity_checks",
+]

@@ -1,0 +1,71 @@
+"""The run as callbacks see it, and the hooks they may fill in."""
+
+from __future__ import annotations
+
+import attrs
+
+from minigrad.nn import Loss, Module
+from minigrad.optim import Driver
+from minigrad.train.check import Check
+from minigrad.train.history import Epoch, History
+from minigrad.train.rows import Split
+
+__all__ = ["Callback", "Run", "Step"]
+
+
+@attrs.define(eq=False)
+class Run:
+    """A run in progress.
+
+    Attributes:
+        model, optimizer, loss, split: what is trained, how, for what and on what.
+        history: figures so far.
+        epochs, batch_size, seed: as asked for.
+        stop_reason: why the run shall end after this epoch; see `stop`.
+    """
+
+    model: Module
+    optimizer: Driver
+    loss: Loss
+    split: Split
+    history: History
+    epochs: int
+    batch_size: int
+    seed: int
+    stop_reason: str = ""
+
+    def stop(self, reason: str) -> None:
+        """End the run after the present epoch."""
+        self.stop_reason = reason
+
+
+@attrs.frozen
+class Step:
+    """One update: numbers of epoch and batch (both from 1), batches in the epoch, and the loss before the update."""
+
+    epoch: int
+    batch: int
+    batches: int
+    loss: float
+
+
+class Callback:
+    """Hooks of a run; the ones a subclass does not define do nothing. An exception in a hook ends the run."""
+
+    def on_start(self, run: Run) -> None:
+        """Everything is set up; nothing has been checked or trained."""
+
+    def on_check(self, run: Run, check: Check) -> None:
+        """A sanity check has finished."""
+
+    def on_train(self, run: Run) -> None:
+        """The checks are over; the first step comes next. `run.history.initial` holds the untrained figures."""
+
+    def on_step(self, run: Run, step: Step) -> None:
+        """An update was made."""
+
+    def on_epoch(self, run: Run, epoch: Epoch) -> None:
+        """An epoch is complete and evaluated; `run.history.best is epoch` if it is the best so far."""
+
+    def on_end(self, run: Run) -> None:
+        """The run is over: complete, stopped, interrupted or failed (`run.history.stopped` says which)."""

@@ -1,0 +1,29 @@
+"""The result of one sanity check."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+__all__ = ["Check", "Status"]
+
+Status = Literal["ok", "note", "fault", "skipped"]
+
+
+@attrs.frozen
+class Check:
+    """What was looked at, the verdict, and a sentence with the evidence (for a fault, also what to do).
+
+    Attributes:
+        name: "data", "chance", "gradients", "regularization", "overfit".
+        value, expected: the figure that was measured and what it is compared with, where there is one.
+        seconds: what the check took.
+    """
+
+    name: str
+    status: Status
+    message: str
+    value: float | None = None
+    expected: float | None = None
+    seconds: float = 0.0

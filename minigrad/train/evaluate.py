@@ -1,0 +1,64 @@
+"""Loss and accuracy of a model on rows it is not being trained on at the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor, no_grad
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.nn import Loss, Module
+from minigrad.train.rows import Rows
+
+__all__ = ["Score", "evaluate", "evaluating", "hits"]
+
+
+@attrs.frozen
+class Score:
+    """Mean data loss a row, and the share of rows whose largest score is that of their class (None: no classes)."""
+
+    loss: float
+    accuracy: float | None
+
+
+@contextmanager
+def evaluating(model: Module) -> Iterator[None]:
+    """Evaluation mode and no recording inside the block; the mode of each part is put back afterwards."""
+    before = [(part, part.training) for _, part in model.named_modules()]
+    model.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for part, mode in before:
+            object.__setattr__(part, "_evaluating", not mode)
+
+
+def hits(outputs: Array, labels: Array) -> int | None:
+    """How many labels have the largest score of their row; None when these are not scores and labels."""
+    if labels.dtype.kind not in "iu" or outputs.ndim != labels.ndim + 1:
+        return None
+    return int(np.count_nonzero(outputs.argmax(axis=-1) == labels))
+
+
+def evaluate(model: Module, rows: Rows, loss: Loss, *, batch_size: int = 1000) -> Score:
+    """Score `model` on all rows, in evaluation mode, `batch_size` at a time, without building graphs."""
+    total, right, labels = 0.0, 0, 0
+    counted = True
+    with evaluating(model):
+        for start in range(0, len(rows), batch_size):
+            x, y = rows.x[start : start + batch_size], rows.y[start : start + batch_size]
+            outputs = model(adopt(x))
+            total += len(x) * loss(outputs, y).item()
+            found = hits(_values(outputs), y)
+            counted = counted and found is not None
+            right, labels = right + (found or 0), labels + y.size
+    return Score(total / len(rows), right / labels if counted else None)
+
+
+def _values(outputs: Tensor) -> Array:
+    return outputs.numpy()

@@ -1,0 +1,105 @@
+"""What happened in a run: epochs, batch losses, checks, best weights. Plain values, ready for JSON and plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import attrs
+
+from minigrad.core.types import Array
+from minigrad.train.check import Check
+
+__all__ = ["Epoch", "History"]
+
+
+@attrs.frozen
+class Epoch:
+    """Figures after an epoch, measured on the whole training set (or a fixed part of it) and the validation set.
+
+    Attributes:
+        epoch: number, from 1; 0 for the untrained model.
+        train_loss, val_loss: mean data loss a row, without regularisation; None where there are no such rows.
+        train_accuracy, val_accuracy: shares in [0, 1]; None for regression.
+        seconds: since training began, evaluation included.
+    """
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None
+    train_accuracy: float | None
+    val_accuracy: float | None
+    seconds: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What the best epoch has most of: accuracy, then minus loss; on validation rows where there are some."""
+        loss = self.train_loss if self.val_loss is None else self.val_loss
+        accuracy = self.train_accuracy if self.val_loss is None else self.val_accuracy
+        return (0.0 if accuracy is None else accuracy, -loss if math.isfinite(loss) else -math.inf)
+
+
+@attrs.define(eq=False)
+class History:
+    """A run as it unfolded.
+
+    Attributes:
+        epochs: one entry for each completed epoch.
+        initial: figures of the untrained model.
+        batch_losses: what was minimised (data loss and regularisation) at every step; `steps_per_epoch` of them each.
+        best: the epoch with the highest validation accuracy (for regression the lowest validation loss; of equal ones
+            the first; training figures where there are no validation rows).
+        best_weights: `state_dict` of the model after that epoch.
+        checks: results of the sanity checks.
+        stopped: why the run ended before its last epoch; empty if it did not.
+        config: everything needed to repeat the run.
+    """
+
+    config: Mapping[str, object] = attrs.field(factory=dict, repr=False)
+    steps_per_epoch: int = 0
+    initial: Epoch | None = None
+    epochs: list[Epoch] = attrs.field(factory=list)
+    batch_losses: list[float] = attrs.field(factory=list, repr=False)
+    best: Epoch | None = None
+    best_weights: dict[str, Array] = attrs.field(factory=dict, repr=False)
+    checks: list[Check] = attrs.field(factory=list, repr=False)
+    stopped: str = ""
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    @property
+    def last(self) -> Epoch | None:
+        """The latest completed epoch."""
+        return self.epochs[-1] if self.epochs else None
+
+    @property
+    def criterion(self) -> str:
+        """What the best epoch is chosen by, in words."""
+        example = self.last or self.initial
+        split = "training" if example is None or example.val_loss is None else "validation"
+        scored = example is not None and example.train_accuracy is not None
+        return f"{split} {'accuracy' if scored else 'loss'}"
+
+    def column(self, name: str) -> list[float | None]:
+        """One figure of all epochs: `history.column("val_loss")`."""
+        return [getattr(e, name) for e in self.epochs]
+
+    def as_dict(self) -> dict[str, object]:
+        """All figures (not the weights) as JSON values; NaN and infinity become None."""
+        return {
+            "config": dict(self.config),
+            "checks": [attrs.asdict(c) for c in self.checks],
+            "initial": _finite(self.initial),
+            "epochs": [_finite(e) for e in self.epochs],
+            "best": _finite(self.best),
+            "chosen_by": self.criterion,
+            "stopped": self.stopped,
+        }
+
+
+def _finite(epoch: Epoch | None) -> dict[str, float | int | None] | None:
+    if epoch is None:
+        return None
+    values: dict[str, float | int | None] = attrs.asdict(epoch)
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

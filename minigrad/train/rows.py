@@ -1,0 +1,109 @@
+"""The rows a run trains on and validates with, whatever form they were given in."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.core.types import Array
+from minigrad.data import Dataset, check_finite, check_labels
+from minigrad.train.errors import TrainError
+
+__all__ = ["Rows", "Source", "Split", "as_split"]
+
+Raw: TypeAlias = NDArray[np.generic]
+Source: TypeAlias = Dataset | tuple[Raw, Raw] | tuple[Raw, Raw, Raw, Raw]
+
+
+@attrs.frozen(eq=False)
+class Rows:
+    """Inputs `(N, ...)` and targets `(N, ...)`, row by row; both read-only."""
+
+    x: Array
+    y: Array
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: NDArray[np.intp]) -> Rows:
+        """Some of the rows, by number."""
+        return Rows(self.x[rows], self.y[rows])
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the targets are class numbers (integers)."""
+        return self.y.dtype.kind in "iu"
+
+
+@attrs.frozen(eq=False)
+class Split:
+    """Training rows, validation rows or None, and a line that describes them."""
+
+    train: Rows
+    val: Rows | None
+    summary: str
+    dataset: Dataset | None = None
+
+
+def as_split(data: Source, dtype: np.dtype[np.generic]) -> Split:
+    """Check the values and cast floating inputs and targets to `dtype`, the model's.
+
+    Args:
+        data: a Dataset; or arrays `(x, y)`, or `(x_train, y_train, x_val, y_val)`.
+
+    Raises:
+        DataValueError: a value is NaN or infinite, or a label out of range; names the row.
+        TrainError: images have not been scaled, or `data` is something else.
+    """
+    if isinstance(data, Dataset):
+        _refuse_raw(data)
+        arrays = (data.x_train, data.y_train, data.x_val, data.y_val)
+        split = _checked(arrays, dtype, f"{data.name}: ", data.summary(), data)
+        for rows, name in ((split.train, "y_train"), (split.val, "y_val")):
+            if rows is not None and data.task == "classification":
+                check_labels(rows.y, data.classes, f"{data.name}: {name}")
+        return split
+    if not isinstance(data, tuple) or len(data) not in (2, 4):
+        kind = f"a tuple of {len(data)}" if isinstance(data, tuple) else type(data).__name__
+        raise TrainError(f"data must be a Dataset, (x, y) or (x_train, y_train, x_val, y_val), got {kind}")
+    given = tuple(np.asarray(a) for a in data)
+    shape = "x".join(map(str, given[0].shape[1:])) or "scalar"
+    held = f"/{len(given[2])}" if len(given) == 4 else ""
+    return _checked(given, dtype, "", f"{len(given[0])}{held} rows of {shape} {given[0].dtype}", None)
+
+
+def _refuse_raw(data: Dataset) -> None:
+    if data.kind == "image" and data.x_train.dtype.kind in "iu":
+        raise TrainError(
+            f"{data.name} holds raw pixels ({data.x_train.dtype}): pass data.scaled() for rows of floats (N, D), or "
+            "data.scaled('image') for (N, C, H, W)"
+        )
+
+
+def _checked(
+    arrays: tuple[Raw, ...], dtype: np.dtype[np.generic], prefix: str, summary: str, dataset: Dataset | None
+) -> Split:
+    made = []
+    for x, y, part in zip(arrays[::2], arrays[1::2], ("train", "val"), strict=False):
+        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+            raise TrainError(
+                f"{prefix}x_{part} has shape {x.shape} and y_{part} {y.shape}: give one target for each row"
+            )
+        check_finite(x, f"{prefix}x_{part}", dataset.feature_names if dataset else ())
+        check_finite(y, f"{prefix}y_{part}")
+        made.append(Rows(_ready(x, dtype), _ready(y, dtype)))
+    if not len(made[0]):
+        raise TrainError(f"{prefix}there are no training rows")
+    val = made[1] if len(made) == 2 and len(made[1]) else None
+    return Split(made[0], val, summary, dataset)
+
+
+def _ready(a: Raw, dtype: np.dtype[np.generic]) -> Array:
+    """The array, floats in `dtype`, as a read-only view or copy."""
+    cast: Array = a.astype(dtype if a.dtype.kind == "f" else a.dtype, copy=False)
+    view = cast.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,149 @@
+"""The sanity checks that run before training: what is expected, what was found, in one line each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.tensor import adopt
+from minigrad.data import inspect
+from minigrad.nn import Calibrated, Loss, Module
+from minigrad.train.check import Check, Status
+from minigrad.train.evaluate import evaluate, evaluating
+from minigrad.train.gradients import GradientCheck, check_gradients, check_term
+from minigrad.train.overfit import few, overfit
+from minigrad.train.rows import Rows, Split
+
+__all__ = ["Regularization", "sanity_checks"]
+
+Regularization: TypeAlias = Callable[[Module], Tensor]
+
+_ROWS = 1000
+
+
+def sanity_checks(
+    model: Module,
+    split: Split,
+    loss: Loss,
+    *,
+    regularization: Regularization | None = None,
+    optimizer: str = "sgd",
+    seed: int = 0,
+) -> Iterator[Check]:
+    """Run the checks one after another; together they take a second or two at most. The model is left as it is.
+
+    Args:
+        optimizer: the rule that the overfit check uses where adam is not installed.
+        seed: of the choice of rows, entries and directions.
+    """
+    checks: list[Callable[[], Check]] = []
+    if split.dataset is not None:
+        checks.append(partial(_data, split))
+    checks.append(partial(_chance, model, split.train, loss))
+    if regularization is not None:
+        checks.append(partial(_regularization, model, split.train, loss, regularization))
+    checks.append(partial(_gradients, model, split.train, loss, regularization, seed))
+    checks.append(partial(_overfit, model, split.train, loss, optimizer, seed))
+    for check in checks:
+        began = time.perf_counter()
+        result = check()
+        yield attrs.evolve(result, seconds=time.perf_counter() - began)
+
+
+def _data(split: Split) -> Check:
+    if split.dataset is None or split.dataset.x_train.size > 2e7:
+        return Check("data", "skipped", "too large to look at every row before each run")
+    found = inspect(split.dataset)
+    if not found:
+        return Check("data", "ok", "values finite, labels in range, no leak between splits, classes balanced")
+    status: Status = "fault" if found[0].level == "FAULT" else "note"
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return Check("data", status, f"{found[0].code}: {found[0].message}{more}")
+
+
+def _sample(rows: Rows) -> Rows:
+    return rows.take(np.linspace(0, len(rows) - 1, min(_ROWS, len(rows))).astype(np.intp))
+
+
+def _chance(model: Module, rows: Rows, loss: Loss) -> Check:
+    rows = _sample(rows)
+    value = evaluate(model, rows, loss).loss
+    if not isinstance(loss, Calibrated):
+        return Check(
+            "chance", "skipped", f"loss at init {value:.4g}; this loss does not say what chance would be", value
+        )
+    chance = loss.chance(_width(model, rows), rows.y)
+    text = f"loss at init {value:.4g}, chance is {chance.formula} = {chance.value:.4g}"
+    ratio = value / chance.value if chance.value > 0.0 else np.inf
+    if 0.8 <= ratio <= 1.2:
+        return Check("chance", "ok", text, value, chance.value)
+    if ratio > 1.2:
+        remedy = "the first scores are far apart; start the output layer smaller (Linear(..., gain=0.1))"
+    else:
+        remedy = "the untrained model already knows something: is it pretrained, or is the target among the inputs?"
+    return Check("chance", "note" if 0.5 <= ratio <= 1.5 else "fault", f"{text}: {remedy}", value, chance.value)
+
+
+def _width(model: Module, rows: Rows) -> int:
+    with evaluating(model):
+        return model(adopt(rows.x[:1])).shape[-1]
+
+
+def _regularization(model: Module, rows: Rows, loss: Loss, term: Regularization) -> Check:
+    data, extra = evaluate(model, _sample(rows), loss).loss, term(model).item()
+    text = f"adds {extra:.4g} to a data loss of {data:.4g}"
+    if extra < 0.0 or not np.isfinite(extra):
+        return Check("regularization", "fault", f"{text}: a penalty must not be negative", extra)
+    if extra > data:
+        return Check("regularization", "fault", f"{text}: it overwhelms the data; lower its strength", extra)
+    return Check("regularization", "ok", text, extra)
+
+
+def _gradients(model: Module, rows: Rows, loss: Loss, term: Regularization | None, seed: int) -> Check:
+    batch = few(rows, 20, seed)
+    results = [check_gradients(model, loss, (batch.x, batch.y), seed=seed)]
+    if term is not None and term(model).item() != 0.0:
+        results.append(check_term(model, term, seed=seed))
+    error = max(r.relative_error for r in results)
+    for part, result in zip(("", "regularisation: "), results, strict=False):
+        bad = _complaint(result)
+        if bad:
+            status: Status = "fault" if result.named("mismatch") else "note"
+            return Check("gradients", status, part + bad, error, 0.0)
+    directions = sum(p.directions for r in results for p in r.parameters)
+    unused = results[0].named("unused")
+    text = f"largest relative error {error:.1e} over {directions} directions in {len(results[0].parameters)} parameters"
+    if unused:
+        return Check("gradients", "note", f"{text}; the loss does not depend on {', '.join(unused)}", error, 0.0)
+    return Check("gradients", "ok", f"{text}, float64, after burn-in", error, 0.0)
+
+
+def _complaint(result: GradientCheck) -> str:
+    wrong = [p for p in result.parameters if p.status == "mismatch"]
+    if wrong and wrong[0].worst is not None:
+        w, many = wrong[0].worst, f" (and {len(wrong) - 1} more parameters)" if len(wrong) > 1 else ""
+        at = f"entry {list(w.index)} of {w.argument}" if w.index else f"a random direction of {w.argument}"
+        return (
+            f"{at}: backward gives {w.analytic:.6g}, differences {w.numeric:.6g} +- {w.error:.1e}{many}; "
+            "does forward() leave Tensors on the way (.data, .numpy(), .detach(), float())?"
+        )
+    if result.named("inconclusive"):
+        return f"inconclusive for {', '.join(result.named('inconclusive'))}: too many kinks or too much noise to tell"
+    return "" if result.passed else "no parameter has a gradient on these rows, so nothing was checked"
+
+
+def _overfit(model: Module, rows: Rows, loss: Loss, otherwise: str, seed: int) -> Check:
+    r = overfit(model, rows, loss, otherwise=otherwise, seed=seed)
+    text = f"{r.rows} examples: loss {r.first:.4g} -> {r.last:.2g} in {r.steps} steps"
+    if r.solved:
+        return Check("overfit", "ok", f"{text}, learnt by heart", r.last, r.target)
+    if r.timed_out:
+        return Check("overfit", "note", f"{text}, then its second was up (aim: {r.target:.2g})", r.last, r.target)
+    remedy = "the model cannot even learn these by heart: look at its wiring, the targets, and its width"
+    return Check("overfit", "fault", f"{text}, aim {r.target:.2g}: {remedy}", r.last, r.target)
