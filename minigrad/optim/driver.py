@@ -21,6 +21,7 @@ from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.shaping import Clip, shaped
+from minigrad.optim.tiles import TiledRunner, licensed
 
 __all__ = ["Driver", "Hyper", "Plan", "Settings", "Step"]
 
@@ -175,7 +176,8 @@ class Driver:
 
     def _runner(self, cell: Cell) -> Runner:
         plan = self._plans[cell.group]
-        return Runner(self.name, plan.rule, cell.w, plan.schedules, cell.layout)
+        kind = TiledRunner if licensed(plan.rule, cell.w) else Runner
+        return kind(self.name, plan.rule, cell.w, plan.schedules, cell.layout)
 
     def _advance(self, loss: float | None) -> Step:
         """One update from the gradients in the buffers."""
@@ -185,15 +187,16 @@ class Driver:
         self._micro = (self._micro + 1) % self._settings.accumulate
         if self._micro:
             return Step(self.t, loss, f"accumulating: {self._micro} of {self._settings.accumulate} gradients")
-        gradients = self._gradients()
-        t = self.t + 1
-        objectives = []
-        for cell, g, ready in zip(self._cells, gradients, self._objectives, strict=True):
-            plan = self._plans[cell.group]
-            decay = 0.0 if plan.decoupled else plan.decay(t)
+        objectives: list[Objective | None] = []
+        for index, g in enumerate(self._gradients()):
+            cell, runner = self._cells[index], self._runners[index]
+            decay, shrink = self._decays(index)
+            if isinstance(runner, TiledRunner) and runner.advance(g, self.t + 1, decay, shrink):
+                objectives.append(None)
+                continue
             if decay:
                 g = g + decay * cell.w
-            objectives.append(ready if g is cell.g else Objective(g))
+            objectives.append(self._objectives[index] if g is cell.g else Objective(g))
         return self._propose_all(objectives, loss)
 
     def _gradients(self) -> list[Array]:
@@ -213,9 +216,8 @@ class Driver:
         sign = -1.0 if self._settings.maximise else 1.0
         objectives = []
         for index, cell in enumerate(self._cells):
-            plan = self._plans[cell.group]
-            decay = 0.0 if plan.decoupled else plan.decay(self.t + 1)
-            objectives.append(shaped(bench.objective(cell, self._runners[index].needs), bench.home[index], sign, decay))
+            f = bench.objective(cell, self._runners[index].needs)
+            objectives.append(shaped(f, bench.home[index], sign, self._decays(index)[0]))
         try:
             return self._propose_all(objectives, None, bench)
         except NonFiniteGradient as error:
@@ -224,34 +226,40 @@ class Driver:
         finally:
             bench.restore()
 
-    def _propose_all(self, objectives: Sequence[Objective], loss: float | None, bench: Bench | None = None) -> Step:
+    def _propose_all(
+        self, objectives: Sequence[Objective | None], loss: float | None, bench: Bench | None = None
+    ) -> Step:
+        """Let every rule with an objective propose; commit all proposals if all are finite."""
         t = self.t + 1
         proposals = []
-        for index, (runner, f) in enumerate(zip(self._runners, objectives, strict=True)):
-            w = runner.w if bench is None else bench.home[index]
-            proposals.append(runner.propose(f, t, self._shrunk(w, index, t)))
+        for index, f in enumerate(objectives):
+            if f is not None:
+                runner, shrink = self._runners[index], self._decays(index)[1]
+                w = runner.w if bench is None else bench.home[index]
+                proposals.append((index, *runner.propose(f, t, w if shrink == 1.0 else shrink * w)))
         if bench is not None:
             bench.restore()
             loss = bench.loss
-        for cell, (w, _) in zip(self._cells, proposals, strict=True):
+        for index, w, _ in proposals:
             if not is_finite(w):
-                names = ", ".join(repr(s.name) for s in cell.layout if not np.isfinite(s.of(w)).all())
+                layout = self._cells[index].layout
+                names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(w)).all())
                 return self._skip(f"the update would make {names} infinite or NaN", loss)
-        for runner, proposal in zip(self._runners, proposals, strict=True):
-            runner.commit(*proposal)
+        for index, w, state in proposals:
+            self._runners[index].commit(w, state)
         self._followers.follow(t)
         for cell in self._cells:
             cell.renew()
         self.t = t
         return Step(t, loss)
 
-    def _shrunk(self, w: Array, index: int, t: int) -> Array:
-        """The parameters after decoupled weight decay, w (1 - lr decay)."""
-        plan = self._plans[self._cells[index].group]
+    def _decays(self, index: int) -> tuple[float, float]:
+        """Weight decay of a cell at the coming step: coupled, added to the gradient; decoupled, a factor for w."""
+        plan, t = self._plans[self._cells[index].group], self.t + 1
         if not plan.decoupled:
-            return w
+            return plan.decay(t), 1.0
         lr = plan.schedules["lr"](t) if "lr" in plan.schedules else float(getattr(plan.rule, "lr", 1.0))
-        return (1.0 - lr * plan.decay(t)) * w
+        return 0.0, 1.0 - lr * plan.decay(t)
 
     def _skip(self, reason: str, loss: float | None) -> Step:
         if self._settings.nonfinite == "raise":

@@ -1,0 +1,277 @@
+"""Running elementwise rules tile by tile: the checked law `elementwise` is the licence.
+
+A rule is written as the formula on whole vectors, which sweeps memory once for each operation and allocates each
+result. Here its calls are recorded (see lanes), and the list is run on one cache-sized tile after another, in place, in
+threads. The numbers are the same to the last bit, because the calls are the same.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, cast
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.optim.engine import Rule, Runner, resolve
+from minigrad.optim.lanes import Call, Function, Lane, NotElementwise, Recorder
+from minigrad.optim.objective import Objective
+from minigrad.optim.protocol import Need, Segment, needs_of
+from minigrad.optim.state import State, leaves, rebuild
+
+if TYPE_CHECKING:
+    from minigrad.optim.schedules import Schedule
+
+__all__ = ["SMALLEST", "Program", "TiledRunner", "compiled", "licensed"]
+
+SMALLEST = 1 << 16
+"""Number of parameters from which tiling pays for the recording."""
+_TILE_BYTES = 1 << 19
+_PROBE = 1000
+
+
+@attrs.frozen
+class Program:
+    """Calls over registers: vectors that are cut into tiles, then scratch tiles, then constants.
+
+    Attributes:
+        calls: function, registers of its operands, register of its result.
+        scratch: dtypes of the scratch tiles.
+        constants: values of the constant registers.
+    """
+
+    calls: tuple[tuple[Function, tuple[int, ...], int], ...]
+    scratch: tuple[np.dtype[np.generic], ...]
+    constants: tuple[object, ...]
+
+    def run(self, vectors: Sequence[Array], start: int, stop: int, tile: int) -> None:
+        """Run on `vectors[:, start:stop]`, writing results back into the vectors."""
+        scratch = [np.empty(tile, dtype) for dtype in self.scratch]
+        for low in range(start, stop, tile):
+            high = min(low + tile, stop)
+            registers: list[object] = [v[low:high] for v in vectors]
+            registers += scratch if high - low == tile else [s[: high - low] for s in scratch]
+            registers += self.constants
+            for function, operands, result in self.calls:
+                function(*[registers[i] for i in operands], out=registers[result])
+
+
+def compiled(calls: Sequence[Call], dtypes: Sequence[np.dtype[np.generic]], results: Sequence[int]) -> Program:
+    """Assign registers: `results[k]` is the lane whose values input vector k shall hold in the end (k < len(results)).
+
+    A result goes straight into its vector as soon as nobody reads the old values any more; dead calls are dropped.
+    """
+    calls, results, inputs = list(calls), list(results), len(dtypes)
+    for k, lane in enumerate(results):
+        if lane < inputs and lane != k:  # the old values of another vector: copy them before they are overwritten
+            calls.append(Call(np.positive, (lane,), dtypes[lane]))
+            results[k] = inputs + len(calls) - 1
+    end = len(calls)
+    last = {lane: end for k, lane in enumerate(results) if lane != k}
+    live = []
+    for i in range(end - 1, -1, -1):
+        if inputs + i in last:
+            live.append(i)
+            for operand in calls[i].operands:
+                if isinstance(operand, int):
+                    last.setdefault(operand, i)
+    return _allocated(calls, inputs, results, last, live[::-1])
+
+
+def _allocated(calls: list[Call], inputs: int, results: list[int], last: dict[int, int], live: list[int]) -> Program:
+    home = {lane: k for k, lane in reversed(list(enumerate(results))) if lane >= inputs}
+    place: dict[int, int] = {k: k for k in range(inputs)}
+    scratch: list[np.dtype[np.generic]] = []
+    free: list[int] = []
+    constants: list[object] = []
+    code: list[tuple[Function, list[int], int]] = []
+    for i in live:
+        call, lane = calls[i], inputs + i
+        operands = []
+        for operand in call.operands:
+            if isinstance(operand, int):
+                operands.append(place[operand])
+            else:
+                constants.append(operand[0])
+                operands.append(-len(constants))
+        done = [o for o in set(call.operands) if isinstance(o, int) and o >= inputs and last[o] == i]
+        released = [place[o] - inputs for o in done if place[o] >= inputs]
+        if call.in_place:
+            free += released
+        target = home.get(lane)
+        if target is not None and last.get(target, -1) <= i and (call.in_place or target not in operands):
+            place[lane] = target
+        else:
+            fitting = [s for s in free if scratch[s] == call.dtype]
+            if fitting:
+                free.remove(fitting[0])
+                place[lane] = inputs + fitting[0]
+            else:
+                scratch.append(call.dtype)
+                place[lane] = inputs + len(scratch) - 1
+        if not call.in_place:
+            free += released
+        code.append((call.function, operands, place[lane]))
+    for k, lane in enumerate(results):
+        if place[lane] != k:
+            code.append((np.positive, [place[lane]], k))
+    first = inputs + len(scratch)
+    settled = [(f, tuple(o if o >= 0 else first - o - 1 for o in ops), out) for f, ops, out in code]
+    return Program(tuple(settled), tuple(scratch), tuple(constants))
+
+
+class TiledRunner(Runner):
+    """A Runner for a large vector and a rule that holds the licence: `advance` moves it in place, tile by tile."""
+
+    def __init__(
+        self,
+        name: str,
+        rule: Rule,
+        w: Array,
+        schedules: Mapping[str, Schedule] | None = None,
+        layout: tuple[Segment, ...] = (),
+    ) -> None:
+        super().__init__(name, rule, w, schedules, layout)
+        self.tile = max(1, _TILE_BYTES // w.dtype.itemsize)
+        self.workers = min(_processors(), -(-w.size // self.tile))
+        self.pool = ThreadPoolExecutor(self.workers - 1) if self.workers > 1 else None
+        self._owned: State | None = None
+        self._checked = self._refused = False
+
+    def advance(self, g: Array, t: int, decay: float, shrink: float) -> bool:
+        """One update with gradients `g + decay w`, from parameters `shrink w`.
+
+        False, with nothing changed, if the rule does something that cannot be recorded: then `propose` and `commit`.
+        """
+        rule = resolve(self.rule, self.schedules, t)
+        if self._refused:
+            return False
+        try:
+            names, arrays = self._own()
+            program, state = _recorded(rule, self.w, self.state, names, arrays, g, t, decay, shrink)
+            vectors = [self.w, *arrays, g]
+            self._checked = self._checked or self._agrees(program, rule, vectors, names, t, decay, shrink)
+        except Exception:  # whatever it is, the untiled path will either work or say it better
+            self._checked = False
+        if not self._checked:
+            self._refused = True
+            return False
+        self._run(program, vectors)
+        self.state = self._owned = state
+        return True
+
+    def _own(self) -> tuple[list[str], list[Array]]:
+        """Names and arrays of the state; copies where somebody else may hold them."""
+        values = leaves(self.state)
+        names = [name for name, leaf in values.items() if isinstance(leaf, np.ndarray)]
+        arrays = [leaf for leaf in values.values() if isinstance(leaf, np.ndarray)]
+        if any(a.shape != self.w.shape for a in arrays):
+            raise NotElementwise("its state is not made of vectors as long as the parameters")
+        return names, arrays if self._owned is self.state else [a.copy() for a in arrays]
+
+    def _agrees(
+        self, program: Program, rule: Rule, vectors: list[Array], names: list[str], t: int, decay: float, shrink: float
+    ) -> bool:
+        """Whether the program gives what the rule itself gives on the first entries."""
+        parts = [v[:_PROBE].copy() for v in vectors]
+        w, *arrays, g = parts
+        state = rebuild(self.state, {**leaves(self.state), **dict(zip(names, arrays, strict=True))})
+        start = w if shrink == 1.0 else shrink * w
+        with np.errstate(all="ignore"):
+            moved, after = rule.update(start, Objective(g + decay * w if decay else g), state, t)
+            expected = [moved.copy(), *(np.array(leaves(after)[name]) for name in names)]
+            program.run(parts, 0, w.size, _PROBE // 3)
+        return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, parts, strict=False))
+
+    def _run(self, program: Program, vectors: list[Array]) -> None:
+        n, share = self.w.size, -(-self.w.size // self.workers)
+        cuts = [(low, min(low + share, n)) for low in range(0, n, share)]
+        futures = []
+        for low, high in cuts[1:]:
+            if self.pool is not None:
+                context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
+                futures.append(self.pool.submit(context.run, program.run, vectors, low, high, self.tile))
+        program.run(vectors, *cuts[0], self.tile)
+        for future in futures:
+            future.result()
+
+
+def licensed(rule: Rule, w: Array) -> bool:
+    """Whether a vector is worth tiling and the rule, as it is configured, keeps the law that allows it."""
+    if w.size < SMALLEST or "elementwise" not in rule.laws or needs_of(rule, rule.needs) != Need.GRAD:
+        return False
+    from minigrad.optim.laws import holds
+
+    return holds(rule, "elementwise")
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _recorded(
+    rule: Rule,
+    w: Array,
+    before: State,
+    names: list[str],
+    arrays: list[Array],
+    g: Array,
+    t: int,
+    decay: float,
+    shrink: float,
+) -> tuple[Program, State]:
+    """The program of one step and the state after it, whose arrays are `arrays`. Raises NotElementwise or worse."""
+    recorder = Recorder((w.dtype, *(a.dtype for a in arrays), g.dtype))
+    lane, *own, gradient = recorder.inputs
+    with np.errstate(all="ignore"):
+        start = lane if shrink == 1.0 else shrink * lane
+        f = _Recorded(gradient + decay * lane if decay else gradient)
+        lanes = cast("dict[str, Array]", dict(zip(names, own, strict=True)))
+        state = rebuild(before, {**leaves(before), **lanes})
+        moved, after = rule.update(cast(Array, start), f, state, t)
+    if type(after) is not type(before):
+        raise NotElementwise("the state changed its type")
+    found = _parts(after)
+    results: list[int] = []
+    for result, wanted in zip([moved, *(found.pop(n, None) for n in names)], recorder.inputs, strict=False):
+        if not isinstance(result, Lane) or result.dtype != wanted.dtype:
+            raise NotElementwise("a result is no vector of the dtype it replaces")
+        results.append(result.index)
+    if any(isinstance(v, Lane) for v in found.values()):
+        raise NotElementwise("a number of the state became a vector")
+    settled = rebuild(before, {**cast("dict[str, float]", found), **dict(zip(names, arrays, strict=True))})
+    return compiled(recorder.calls, [x.dtype for x in recorder.inputs], results), settled
+
+
+class _Recorded(Objective):
+    """An objective whose gradient is a Lane."""
+
+    __slots__ = ("lane",)
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self.lane = lane
+
+    @property
+    def grad(self) -> Array:
+        """The recorded gradient."""
+        return cast(Array, self.lane)
+
+
+def _parts(state: State) -> dict[str, object]:
+    """The leaves of a state that holds Lanes."""
+    found: dict[str, object] = {}
+    stack: list[tuple[str, State]] = [("", state)]
+    while stack:
+        prefix, node = stack.pop()
+        for field in attrs.fields(type(node)):
+            value: object = getattr(node, field.name)
+            if attrs.has(type(value)):
+                stack.append((f"{prefix}{field.name}.", cast(State, value)))
+            elif value is not None:
+                found[prefix + field.name] = value
+    return found
