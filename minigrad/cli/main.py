@@ -8,7 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from minigrad.cli.parser import build
+from minigrad.cli.parser import COMMANDS, build
 
 __all__ = ["FAILED", "INTERRUPTED", "main"]
 
@@ -24,6 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = parser.parse_known_args(argv)
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.command is None:
+        parser.error(f"a command is needed: {', '.join(COMMANDS)}")
     try:
         return _run(arguments)
     except KeyboardInterrupt:

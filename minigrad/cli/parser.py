@@ -44,8 +44,9 @@ def build() -> Parser:
         description="minigrad: a small autograd framework in which no unverified gradient runs.",
         epilog="'minigrad COMMAND --help' says more about a command.",
     )
+    parser.set_defaults(parser=parser)
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _train(_command(commands.add_parser, "train", _TRAIN))
     _command(commands.add_parser, "optimizers", "List the installed optimizers: name, distribution, entry point.")
     ops = _command(commands.add_parser, "ops", "List the registered ops and what the gate checked when they came in.")
@@ -132,8 +133,6 @@ def _explained(message: str, parser: Parser) -> str:
         named = re.match(r"argument (\S+): ", message)
         where = "" if named is None or named[1] == "COMMAND" else f"{named[1]}: "
         return f"{where}there is no {choice[1]!r}.{_nearest(choice[1], options)} Choose from {', '.join(options)}"
-    if "required: COMMAND" in message:
-        return f"a command is needed: {', '.join(COMMANDS)}"
     return message
 
 

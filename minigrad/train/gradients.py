@@ -239,10 +239,11 @@ class _Probe:
         tried.append(self._settle(name, None))
         verdicts = [v for v, _ in tried]
         ranked = sorted((w for v, w in tried if _is_resolved(v)), key=lambda w: w.relative, reverse=True)
+        powerful = any(v.verified and float(v.error) <= TOLERANCE * float(v.scale) for v in verdicts)
         if any(v.mismatch for v in verdicts):
             status: Status = "mismatch"
             ranked = [w for v, w in tried if v.mismatch]
-        elif ranked and (verdicts[-1].verified or all(v.verified for v in verdicts[:-1])):
+        elif powerful and (verdicts[-1].verified or all(v.verified for v in verdicts[:-1])):
             status = "verified"
         elif all(float(v.numeric) == float(v.analytic) == 0.0 for v in verdicts):
             status = "unused"
