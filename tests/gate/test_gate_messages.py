@@ -1,0 +1,206 @@
+"""What a refusal says: somebody who did not write the op must know what to mend."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from support import gate_wrong_contract as contract
+from support import gate_wrong_elementwise as elementwise
+from support import gate_wrong_linalg as linalg
+from support import gate_wrong_reduce as reduce
+from support import gate_wrong_region as region
+from support import gate_wrong_second_order as second_order
+from support.gate_case import REAL, UNIT, Wrong, made, plain, unary
+from support.gate_corpus import WRONG
+
+import minigrad as mg
+from minigrad.verify import Finding, verify
+
+TYPICAL: list[tuple[Wrong, str, str]] = [
+    (elementwise.cos_without_minus, "x", "sign"),
+    (elementwise.square_without_two, "x", "half"),
+    (elementwise.power_log_of_exponent, "b", ""),
+    (reduce.mean_without_count, "x", ""),
+    (linalg.matmul_square_untransposed, "a", ""),
+    (region.elu_without_exp, "x", "negative"),
+]
+
+
+def refused(case: Wrong, seed: int = 0) -> tuple[str, Finding]:
+    """The message and the finding of a refusal."""
+    with pytest.raises(mg.RegistrationError) as caught:
+        verify(case.op(), seed=seed)
+    finding = caught.value.finding
+    assert isinstance(finding, Finding)
+    return str(caught.value), finding
+
+
+@pytest.mark.parametrize(("case", "argument", "hint"), TYPICAL, ids=lambda v: v.name if isinstance(v, Wrong) else None)
+def test_mismatch_names_everything_and_a_remedy(case: Wrong, argument: str, hint: str) -> None:
+    message, finding = refused(case)
+    worst = finding.worst
+    assert worst is not None
+    assert repr(case.op().name) in message
+    assert f"argument {argument!r}" in message
+    for word in ("float64", "seed 0", "the rule gives", "differences give", "+-", "relative error", "next:"):
+        assert word in message
+    for number in (worst.analytic, worst.numeric):
+        assert f"{number:.8g}" in message
+    assert f"{worst.error:.1e}" in message
+    assert hint in message
+    assert (finding.op, finding.kind, finding.argument) == (case.op().name, "GradientMismatch", argument)
+    assert finding.case in message
+
+
+@pytest.mark.parametrize(("case", "argument", "hint"), TYPICAL, ids=lambda v: v.name if isinstance(v, Wrong) else None)
+def test_numbers_of_the_finding_are_consistent(case: Wrong, argument: str, hint: str) -> None:
+    _, finding = refused(case)
+    worst = finding.worst
+    assert worst is not None
+    assert worst.argument == argument
+    assert abs(worst.analytic - worst.numeric) > worst.error >= 0.0
+    largest = max(abs(worst.analytic), abs(worst.numeric))
+    assert math.isclose(worst.relative, abs(worst.analytic - worst.numeric) / largest, rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_worst_entry_holds_the_true_derivative(seed: int) -> None:
+    """cos without its minus: rule and differences at the named entry are v sin(x) and -v sin(x) for one cotangent v."""
+    _, finding = refused(elementwise.cos_without_minus, seed)
+    worst = finding.worst
+    assert worst is not None
+    v = worst.analytic / math.sin(worst.x)
+    assert math.isclose(worst.numeric, -v * math.sin(worst.x), rel_tol=1e-6)
+    assert worst.relative == pytest.approx(2.0, rel=1e-6)
+
+
+def test_only_the_guilty_argument_is_blamed() -> None:
+    message, finding = refused(linalg.outer_second_uses_first_gradient)
+    assert finding.argument == "b"
+    assert "argument 'a'" not in message
+
+
+def test_the_guilty_entry_is_found() -> None:
+    """One entry of 12 is wrong by 1e-4; the finding points at it."""
+    _, finding = refused(region.corner_of_product)
+    assert finding.worst is not None
+    assert finding.worst.argument == "a"
+    assert finding.worst.index == (0, 0)
+
+
+def test_shape_of_a_gradient_is_named() -> None:
+    message, finding = refused(reduce.sum_gradient_not_spread)
+    assert finding.kind == "InvalidRule"
+    assert "shape ()" in message
+    assert "(2, 3, 4)" in message
+    assert "next:" in message
+
+
+@pytest.mark.parametrize(
+    ("case", "word"),
+    [
+        (contract.returns_none, "NoneType"),
+        (contract.returns_one_for_two, "2 gradients in a tuple"),
+        (contract.rule_raises, "NotImplementedError: later"),
+        (contract.writes_into_gradient, "writes into"),
+        (contract.absolute_gradient, "linear in the output gradient"),
+        (contract.rule_missing_for_second, "has no rule"),
+        (contract.forward_writes_into_argument, "forward function writes into"),
+    ],
+    ids=lambda v: v.name if isinstance(v, Wrong) else None,
+)
+def test_breach_of_contract_is_named(case: Wrong, word: str) -> None:
+    message, finding = refused(case)
+    assert word in message
+    assert finding.kind == "InvalidRule"
+
+
+def test_second_order_says_that_the_first_is_right() -> None:
+    message, finding = refused(second_order.output_detached)
+    assert "second derivative" in message
+    assert "+-" in message
+    assert ".data" in message
+    assert finding.kind == "GradientMismatch"
+
+
+def test_domain_violations_suggest_a_domain() -> None:
+    def op() -> mg.Op:
+        return unary(lambda x: np.log(x), lambda g, y, x: g / x)
+
+    with pytest.raises(mg.InconclusiveCheck, match=r"positive\(\)"):
+        verify(op(), seed=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_right_rule_of_a_function_full_of_corners_is_not_called_wrong(seed: int) -> None:
+    """A zigzag of period 1/1000: its rule may be refused as undecidable, but never as a mismatch."""
+
+    def rule(g, y, x):  # type: ignore[no-untyped-def]
+        return g * np.sign(np.sin(2000.0 * np.pi * plain(x))).astype(x.dtype)
+
+    def forward(x):  # type: ignore[no-untyped-def]
+        period = (x * 1000.0) % 1.0
+        return np.minimum(period, 1.0 - period) / 1000.0
+
+    try:
+        verify(made(forward, {"x": rule}, {"x": mg.real((3,))}), seed=seed)
+    except mg.InconclusiveCheck:
+        pass
+
+
+def test_message_repeats_the_case_that_reproduces_it() -> None:
+    """Seed and metadata of the message are those of the failing case."""
+    message, finding = refused(reduce.sum_axis_one_doubled, seed=17)
+    assert re.search(r"axis=1\b", finding.case)
+    assert "seed 17" in finding.case
+    assert finding.case in message
+
+
+def test_every_refusal_names_its_op_and_carries_a_finding() -> None:
+    for case in WRONG:
+        op = case.op()
+        try:
+            verify(op, seed=1)
+        except mg.RegistrationError as error:
+            assert isinstance(error.finding, Finding), case.name
+            assert error.finding.op == op.name
+            assert error.finding.kind == type(error).__name__
+            assert repr(op.name) in str(error)
+            assert "\n" in str(error), case.name
+
+
+def test_nearly_right_rule_reports_the_size_of_the_error() -> None:
+    """A relative error of 1e-4 is reported as 1e-4."""
+    _, finding = refused(elementwise.exp_off_by_1e4)
+    assert finding.worst is not None
+    assert finding.worst.relative == pytest.approx(1e-4, rel=1e-3)
+
+
+def test_unlike_domains_are_checked_inside_their_domain() -> None:
+    """No forward call of the gate leaves the open interval (-1, 1)."""
+    reach: list[float] = []
+
+    def forward(x):  # type: ignore[no-untyped-def]
+        reach.append(float(np.max(np.abs(x), initial=0.0)))
+        return np.arctanh(x)
+
+    verify(made(forward, {"x": lambda g, y, x: g / ((1.0 - x) * (1.0 + x))}, {"x": UNIT}), seed=0)
+    verify(unary(forward, lambda g, y, x: g / ((1.0 - x) * (1.0 + x)), UNIT), seed=0)
+    assert max(reach) < 1.0
+
+
+def test_real_samples_reach_both_signs_and_several_octaves() -> None:
+    seen: list[float] = []
+
+    def forward(x):  # type: ignore[no-untyped-def]
+        seen.extend(np.ravel(x).tolist())
+        return x * 2.0
+
+    verify(unary(forward, lambda g, y, x: g * 2.0, REAL), seed=0)
+    values = np.array(seen)
+    assert np.any(values > 4.0)
+    assert np.any(values < -4.0)
+    assert np.any((np.abs(values) < 0.06) & (values != 0.0))

@@ -1,0 +1,45 @@
+"""Correct ops that a careless checker refuses are let in: no false alarm, no inconclusive verdict.
+
+The ops are in tests/support/gate_tricky_*.py. Reproduce one verdict: `verify(<case>.ops()[0], seed=<seed>)`.
+"""
+
+from __future__ import annotations
+
+import pytest
+from support.gate_case import Tricky
+from support.gate_corpus import TRICKY
+
+import minigrad as mg
+from minigrad.verify import verify
+
+by_name = pytest.mark.parametrize("case", TRICKY, ids=lambda case: case.name)
+EVERYDAY, SOAK = 3, 1000
+
+
+def alarms(case: Tricky, seeds: int) -> list[str]:
+    """Seeds at which a correct op is refused."""
+    found = []
+    for seed in range(seeds):
+        for op in case.ops():
+            try:
+                verify(op, seed=seed)
+            except mg.RegistrationError as error:
+                found.append(f"seed {seed}: {type(error).__name__}: {error}")
+    return found
+
+
+@by_name
+def test_tricky_op_is_accepted(case: Tricky) -> None:
+    assert not alarms(case, EVERYDAY)
+
+
+@pytest.mark.soak
+@by_name
+def test_tricky_op_is_accepted_over_many_seeds(case: Tricky) -> None:
+    assert not alarms(case, SOAK)
+
+
+def test_the_corpus_is_large_and_without_duplicates() -> None:
+    names = [case.name for case in TRICKY]
+    assert len(names) == len(set(names))
+    assert len(names) >= 60

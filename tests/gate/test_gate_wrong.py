@@ -1,0 +1,91 @@
+"""Every wrong rule is refused with an error that says so, and its mended twin is let in.
+
+The corpus is in tests/support/gate_wrong_*.py. Reproduce one refusal:
+`verify(<case>.op(), seed=<seed>)`.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pytest
+from support.gate_case import Wrong
+from support.gate_corpus import WRONG
+
+import minigrad as mg
+from minigrad.core.registry import REGISTRY
+from minigrad.verify import verify
+
+by_name = pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
+EVERYDAY, SOAK = 2, 200
+
+
+def refusal(case: Wrong, seed: int) -> mg.RegistrationError | None:
+    """What the gate says to the flawed op, or None when it lets it in."""
+    try:
+        verify(case.op(), seed=seed)
+    except mg.RegistrationError as error:
+        return error
+    return None
+
+
+def failures(case: Wrong, seeds: int) -> list[str]:
+    """Seeds at which the flawed op is accepted, or refused for another reason than the expected ones."""
+    found = []
+    for seed in range(seeds):
+        error = refusal(case, seed)
+        if error is None:
+            found.append(f"seed {seed}: accepted")
+        elif not isinstance(error, case.expected):
+            found.append(f"seed {seed}: {type(error).__name__}: {error}")
+    return found
+
+
+@by_name
+def test_wrong_rule_is_refused(case: Wrong) -> None:
+    assert not failures(case, EVERYDAY)
+
+
+@pytest.mark.soak
+@by_name
+def test_wrong_rule_is_refused_over_many_seeds(case: Wrong) -> None:
+    assert not failures(case, SOAK)
+
+
+@pytest.mark.parametrize("case", [c for c in WRONG if c.twin], ids=lambda case: case.name)
+def test_mended_rule_is_accepted(case: Wrong) -> None:
+    certificate = verify(case.mended(), seed=0)
+    assert certificate.subject.claims.piecewise_constant or certificate.resolution <= 1e-5
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("case", [c for c in WRONG if c.twin], ids=lambda case: case.name)
+def test_mended_rule_is_accepted_over_many_seeds(case: Wrong) -> None:
+    for seed in range(SOAK):
+        verify(case.mended(), seed=seed)
+
+
+@by_name
+def test_refused_op_leaves_no_trace(case: Wrong) -> None:
+    """Not in the registry, not in `minigrad`, not behind a NumPy function, and not usable on Tensors."""
+    op = case.op()
+    stand_in = np.frompyfunc(lambda *xs: xs[0], len(op.arguments), 1)
+    op.claims = attrs.evolve(op.claims, numpy=stand_in)
+    before = [o.name for o in REGISTRY]
+    with pytest.raises(mg.RegistrationError):
+        mg.register(op, seed=1)
+    assert [o.name for o in REGISTRY] == before
+    assert op.name not in REGISTRY
+    assert not hasattr(mg, op.name)
+    assert not op.registered
+    with pytest.raises(mg.UnsupportedFunction):
+        stand_in(*(mg.tensor([1.0, 2.0]) for _ in op.arguments))
+    with pytest.raises(mg.UnregisteredOp):
+        op(*(mg.tensor([1.0, 2.0]) for _ in op.arguments))
+
+
+def test_the_corpus_is_large_and_without_duplicates() -> None:
+    names = [case.name for case in WRONG]
+    assert len(names) == len(set(names))
+    assert len(names) >= 150
+    assert len({case.kind for case in WRONG}) >= 30
