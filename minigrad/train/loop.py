@@ -131,8 +131,10 @@ class _Trainer:
         except KeyboardInterrupt:
             history.stopped = "interrupted"
             raise Interrupted(history) from None
-        except TrainError as error:
-            history.stopped, error.history, self.failed = str(error), history, True
+        except Exception as error:
+            history.stopped, self.failed = f"{type(error).__name__}: {error}", True
+            if isinstance(error, TrainError):
+                error.history = history
             raise
         finally:
             if restore_best and history.best_weights and not self.failed:

@@ -72,8 +72,8 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
 
 def _learner(model: Module, otherwise: str) -> Driver:
     if "adam" in available():
-        return optimizer("adam", model.named_parameters(), nonfinite="raise", lr=1e-2)
-    return optimizer(otherwise, model.named_parameters(), nonfinite="raise")
+        return optimizer("adam", model.named_parameters(), missing="zero", nonfinite="raise", lr=1e-2)
+    return optimizer(otherwise, model.named_parameters(), missing="zero", nonfinite="raise")
 
 
 def _target(loss: Loss, batch: Rows, first: float) -> float:

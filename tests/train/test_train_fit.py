@@ -1,0 +1,310 @@
+"""The loop: what it reaches, that it can be repeated to the last bit, and how it ends when something goes wrong."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from minigrad import data, nn
+from minigrad.core import Tensor, tensor
+from minigrad.core.errors import ShapeError
+from minigrad.data import DataValueError
+from minigrad.optim import Constant, HyperparameterError, MissingGradient, UnknownOptimizer, available, optimizer
+from minigrad.train import (
+    Callback,
+    Check,
+    Epoch,
+    History,
+    Interrupted,
+    NonFiniteError,
+    NonFiniteLoss,
+    Run,
+    Step,
+    TrainError,
+    evaluate,
+    fit,
+)
+from minigrad.train.rows import Rows
+
+DIGITS = data.load("digits").scaled()
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(40, 5)), RNG.integers(0, 3, 40)
+
+
+def quick(model: nn.Module, *callbacks: Callback, epochs: int = 3, seed: int = 0, lr: float = 1e-2) -> History:
+    return fit(model, DIGITS, epochs=epochs, seed=seed, lr=lr, callbacks=callbacks, checks=False, quiet=True)
+
+
+def test_digits_are_learnt() -> None:
+    for seed in range(3):
+        model = nn.mlp(64, [32], 10, rng=seed)
+        history = fit(model, DIGITS, epochs=8, lr=5e-3, seed=seed, quiet=True)
+        assert history.best is not None
+        assert history.best.val_accuracy is not None
+        assert history.best.val_accuracy > 0.94
+        assert len(history) == 8
+        assert history.initial is not None
+        assert history.initial.train_loss == pytest.approx(math.log(10), rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"])
+def test_every_optimizer_and_the_svm_loss_train(name: str) -> None:
+    model = nn.mlp(64, [16], 10, rng=0)
+    rate = 1e-2 if name in ("sgd", "momentum", "nesterov", "adagrad") else 2e-3
+    history = fit(model, DIGITS, loss="svm", optimizer=name, lr=rate, epochs=3, checks=False, quiet=True)
+    assert history.initial is not None
+    assert history.initial.train_loss == pytest.approx(9.0, rel=0.1)
+    assert history.epochs[-1].train_loss < 0.3 * history.initial.train_loss
+
+
+def test_regression_has_losses_and_no_accuracy() -> None:
+    history = fit(nn.mlp(10, [32], 1, rng=0), data.load("diabetes").scaled(), epochs=10, checks=False, quiet=True)
+    assert history.config["loss"] == "MeanSquaredError()"
+    assert history.best is not None
+    assert history.best.val_accuracy is None
+    assert history.criterion == "validation loss"
+    assert history.best.val_loss == min(v for v in history.column("val_loss") if v is not None)
+    assert history.best.val_loss is not None
+    assert history.best.val_loss < 0.75
+
+
+def test_full_batch_descent_is_that_of_plain_numpy() -> None:
+    """Softmax regression with L2, by hand: W <- W - lr (x^T (p - onehot) / n + strength W)."""
+    model = nn.mlp(5, [], 3, rng=1).astype(np.float64)
+    w, b = (p.numpy().copy() for p in model.parameters())
+    history = fit(
+        model, (X, Y), optimizer="sgd", lr=0.5, epochs=20, batch_size=40, regularization=nn.L2(0.1), checks=False,
+        quiet=True, restore_best=False,
+    )  # fmt: skip
+    losses = []
+    for _ in range(20):
+        scores = X @ w + b
+        logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        losses.append(-logs[np.arange(40), Y].mean() + 0.05 * np.sum(w**2))
+        slope = (np.exp(logs) - np.eye(3)[Y]) / 40
+        w, b = w - 0.5 * (X.T @ slope + 0.1 * w), b - 0.5 * slope.sum(axis=0)
+    np.testing.assert_allclose(history.batch_losses, losses, rtol=1e-12)
+    np.testing.assert_allclose(model.parameters()[0].numpy(), w, rtol=1e-11)
+    np.testing.assert_allclose(model.parameters()[1].numpy(), b, rtol=1e-11, atol=1e-14)
+
+
+def test_same_seed_same_run_to_the_last_bit() -> None:
+    def run(seed: int) -> tuple[list[float], dict[str, np.ndarray]]:
+        model = nn.mlp(64, [16], 10, rng=4)
+        history = fit(model, DIGITS, epochs=2, seed=seed, quiet=True)
+        return history.batch_losses, model.state_dict()
+
+    (losses, state), (losses2, state2), (losses3, _) = run(1), run(1), run(2)
+    assert losses == losses2
+    assert losses != losses3
+    for name, value in state.items():
+        assert value.tobytes() == state2[name].tobytes()
+
+
+def test_checks_do_not_change_the_run() -> None:
+    runs = [
+        fit(nn.mlp(64, [16], 10, rng=4), DIGITS, epochs=1, checks=checks, quiet=True).batch_losses
+        for checks in (True, False)
+    ]
+    assert runs[0] == runs[1]
+
+
+def test_figures_are_those_of_the_whole_set_and_best_weights_come_back() -> None:
+    model = nn.mlp(64, [16], 10, rng=0)
+    history = quick(model, epochs=6, lr=0.05)
+    assert history.best is not None
+    accuracies = [e.val_accuracy for e in history.epochs if e.val_accuracy is not None]
+    assert history.best.val_accuracy == max(accuracies)
+    assert not model.training
+    scores = model(tensor(DIGITS.x_val, dtype=np.float32)).numpy()
+    labels = np.asarray(DIGITS.y_val, dtype=int)
+    assert history.best.val_accuracy == np.mean(scores.argmax(axis=1) == labels)
+    logs = scores - np.logaddexp.reduce(scores.astype(float), axis=1, keepdims=True)
+    assert history.best.val_loss == pytest.approx(-logs[np.arange(len(labels)), labels].mean(), rel=1e-5)
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, history.best_weights[name])
+
+
+def test_without_validation_rows_the_training_figures_decide() -> None:
+    history = fit(nn.mlp(5, [8], 3, rng=0), (X, Y), epochs=5, checks=False, quiet=True)
+    assert history.column("val_loss") == [None] * 5
+    assert history.criterion == "training accuracy"
+    assert history.best is not None
+
+
+def test_evaluate_does_not_depend_on_the_batch_size_and_restores_the_mode() -> None:
+    model = nn.mlp(5, [8], 3, rng=0).astype(np.float64).train()
+    rows = Rows(X, Y.astype(np.intp))
+    whole = evaluate(model, rows, nn.SoftmaxCrossEntropy())
+    parts = evaluate(model, rows, nn.SoftmaxCrossEntropy(), batch_size=7)
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-13)
+    assert parts.accuracy == whole.accuracy
+    assert model.training
+
+
+class Recorder(Callback):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def on_start(self, run: Run) -> None:
+        self.events.append("start")
+
+    def on_check(self, run: Run, check: Check) -> None:
+        self.events.append("check")
+
+    def on_train(self, run: Run) -> None:
+        self.events.append("train")
+
+    def on_step(self, run: Run, step: Step) -> None:
+        assert step.batches == 2
+        self.events.append(f"step {step.epoch}.{step.batch}")
+
+    def on_epoch(self, run: Run, epoch: Epoch) -> None:
+        self.events.append(f"epoch {epoch.epoch}")
+        if epoch.epoch == 2:
+            run.stop("enough")
+
+    def on_end(self, run: Run) -> None:
+        self.events.append("end")
+
+
+def test_callbacks_see_everything_in_order_and_may_stop_the_run() -> None:
+    recorder = Recorder()
+    model = nn.mlp(5, [8], 3, rng=0)
+    history = fit(model, (X, Y), epochs=9, batch_size=20, callbacks=[recorder], quiet=True)
+    events = [e for e in recorder.events if e != "check"]
+    assert events == "start train|step 1.1|step 1.2|epoch 1|step 2.1|step 2.2|epoch 2|end".replace(" t", "|t").split(
+        "|"
+    )
+    assert recorder.events.count("check") == 3
+    assert history.stopped == "enough"
+
+
+class Interrupt(Callback):
+    """Presses Ctrl-C in the third epoch, and remembers whether it was told of the end."""
+
+    ended = False
+
+    def on_step(self, run: Run, step: Step) -> None:
+        if step.epoch == 3:
+            raise KeyboardInterrupt
+
+    def on_end(self, run: Run) -> None:
+        self.ended = True
+
+
+def test_ctrl_c_keeps_the_metrics_and_the_best_weights() -> None:
+    model, interrupt = nn.mlp(64, [16], 10, rng=0), Interrupt()
+    with pytest.raises(Interrupted) as caught:
+        quick(model, interrupt, epochs=9)
+    history = caught.value.history
+    assert isinstance(caught.value, KeyboardInterrupt)
+    assert [e.epoch for e in history.epochs] == [1, 2]
+    assert history.stopped == "interrupted"
+    assert interrupt.ended
+    for name, value in model.state_dict().items():
+        np.testing.assert_array_equal(value, history.best_weights[name])
+
+
+class Bomb(nn.Module):
+    """Overflows once its weight has grown beyond a bound."""
+
+    def __init__(self) -> None:
+        self.w = nn.parameter(np.ones((5, 3)))
+        self.calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += self.training
+        factor = 1e38 if self.calls > 5 else 1.0
+        return (x @ self.w) * factor * factor
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_are_touched() -> None:
+    model = Bomb()
+    seen: list[np.ndarray] = []
+
+    class Watch(Callback):
+        def on_step(self, run: Run, step: Step) -> None:
+            seen.append(model.w.numpy().copy())
+
+    with pytest.raises(NonFiniteLoss) as caught:
+        fit(model, (X, Y), epochs=9, batch_size=20, callbacks=[Watch()], checks=False, quiet=True)
+    text = str(caught.value)
+    assert "in epoch 3, batch 2 of 2" in text
+    assert "op 'multiply'" in text
+    assert "learning rate" in text
+    assert len(seen) == 5
+    np.testing.assert_array_equal(model.w.numpy(), seen[-1])
+    assert caught.value.history is not None
+    assert len(caught.value.history) == 2
+
+
+def test_a_learning_rate_far_too_high_ends_in_one_typed_error() -> None:
+    with pytest.raises(NonFiniteError, match=r"in epoch \d+, batch \d+ of 12.*before this step"):
+        fit(nn.mlp(64, [32, 32], 10, rng=0), DIGITS, loss="svm", optimizer="sgd", lr=1e20, batch_size=128,
+            checks=False, quiet=True)  # fmt: skip
+
+
+def test_bad_rows_are_named_before_anything_runs() -> None:
+    model, recorder = nn.mlp(5, [], 3, rng=0), Recorder()
+    x = X.copy()
+    x[17, 2] = np.nan
+    with pytest.raises(DataValueError, match=r"x_train row 17: column 2 is nan"):
+        fit(model, (x, Y), callbacks=[recorder], quiet=True)
+    labels = Y.copy()
+    labels[23] = 3
+    with pytest.raises(DataValueError, match=r"y_val row 23: label 3"):
+        fit(model, (X, Y, X, labels), callbacks=[recorder], quiet=True)
+    assert recorder.events == []
+
+
+def test_wrong_arguments_say_what_would_be_right() -> None:
+    model = nn.mlp(64, [], 10, rng=0)
+    with pytest.raises(UnknownOptimizer, match=r"no optimizer 'adm'. Did you mean 'adam'\? Installed: .*minigrad"):
+        fit(model, DIGITS, optimizer="adm", quiet=True)
+    with pytest.raises(HyperparameterError, match=r"Adam\.lr must be a finite number >= 0, got -1"):
+        fit(model, DIGITS, lr=-1.0, quiet=True)
+    with pytest.raises(TrainError, match="epochs must be an integer >= 1, got 0"):
+        fit(model, DIGITS, epochs=0, quiet=True)
+    with pytest.raises(TrainError, match=r"holds raw pixels.*pass data\.scaled\(\)"):
+        fit(model, data.load("digits"), quiet=True)
+    with pytest.raises(TrainError, match=r"must be a Dataset, \(x, y\)"):
+        fit(model, (X, Y, X), quiet=True)  # type: ignore[arg-type]
+    with pytest.raises(TrainError, match=r"x_train has shape \(40, 5\) and y_train \(39,\)"):
+        fit(model, (X, Y[:39]), quiet=True)
+    with pytest.raises(
+        ShapeError, match=r"layers\.0: Linear\(64, 10\) needs an input of shape \(\.\.\., 64\), got \(2, 5\)"
+    ):
+        fit(model, (X, Y), quiet=True)
+    with pytest.raises(TrainError, match="ReLU has no parameters to train"):
+        fit(nn.ReLU(), DIGITS, quiet=True)
+    with pytest.raises(TrainError, match="lr belongs to the optimizer"):
+        fit(model, DIGITS, optimizer=optimizer("adam", model.parameters()), lr=0.1, quiet=True)
+
+
+def test_a_driver_with_options_and_a_schedule_can_be_given() -> None:
+    model = nn.mlp(64, [16], 10, rng=0)
+    driver = optimizer("momentum", model.named_parameters(), lr=Constant(0.01), momentum=0.8)
+    history = fit(model, DIGITS, optimizer=driver, epochs=1, checks=False, quiet=True)
+    assert history.config["optimizer"] == driver.name
+    assert driver.t == history.steps_per_epoch == len(history.batch_losses)
+
+
+def test_a_parameter_without_gradient_is_named() -> None:
+    model = nn.Sequential(nn.Linear(5, 4, rng=0), lambda h: h.detach(), nn.Linear(4, 3, rng=1))
+    with pytest.raises(MissingGradient, match=r"'layers\.0\.weight'"):
+        fit(model, (X, Y), checks=False, quiet=True)
+
+
+@pytest.mark.skipif("newton" not in available(), reason="the plugin minigrad-newton is not installed")
+def test_an_optimizer_that_evaluates_the_loss_itself() -> None:
+    """A step of Newton's method solves least squares: the weights are those of the normal equations."""
+    model = nn.Linear(5, 1, rng=0, with_bias=False).astype(np.float64)
+    y = X @ np.arange(5.0) + 1.0
+    history = fit(model, (X, y), optimizer="newton", epochs=1, batch_size=40, checks=False, quiet=True)
+    np.testing.assert_allclose(model.weight.numpy()[:, 0], np.linalg.lstsq(X, y, rcond=None)[0], rtol=1e-6)
+    assert history.batch_losses[0] > history.epochs[0].train_loss
