@@ -14,6 +14,7 @@ from minigrad.optim import Driver, optimizer
 from minigrad.optim.buffers import Parameters
 from minigrad.optim.engine import Rule, Runner
 from minigrad.optim.objective import Objective
+from minigrad.optim.protocol import Segment
 from minigrad.optim.schedules import Schedule
 from minigrad.typing import Array
 
@@ -104,7 +105,8 @@ def build(name: str, params: Parameters, **options: object) -> Driver:
 
 def trajectory(rule: Rule, problem: Problem, steps: int = 20, schedules: dict[str, Schedule] | None = None) -> Array:
     """All iterates, shape `(steps + 1, n)`."""
-    runner = Runner("rule under test", rule, problem.start.copy(), schedules)
+    layout = (Segment("w", 0, problem.shape),)
+    runner = Runner("rule under test", rule, problem.start.copy(), schedules, layout)
     iterates = [runner.w.copy()]
     for t in range(1, steps + 1):
         runner.step(problem.at(runner.w.copy()), t)

@@ -1,0 +1,1 @@
+"""Update rules since Adam. Reached through their entry points: `mg.optimizer("lion", params)`."""

@@ -1,0 +1,198 @@
+"""Rules that treat each parameter as a whole, and matrices as matrices: they have a field `layout`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from minigrad.optim import Moment, Need, Objective, Optimizer, Segment, count, number
+from minigrad.typing import Array
+
+__all__ = ["Adafactor", "Lamb", "Muon"]
+
+
+@attrs.frozen
+class Moments:
+    """First and second moment of the gradient."""
+
+    m: Moment
+    v: Moment
+
+
+def _parts(w: Array, layout: Sequence[Segment]) -> Sequence[Segment]:
+    return layout or (Segment("w", 0, w.shape),)
+
+
+def _size(a: Array) -> float:
+    return math.sqrt(float(np.sum(a * a)))
+
+
+@attrs.frozen
+class Lamb:
+    """Adam's direction r plus weight decay, scaled for each parameter by |w| / |r|.
+
+    Source: You et al. 2020, algorithm 2, with phi the identity; the ratio is 1 where either norm is 0.
+    """
+
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    needs: ClassVar[Need] = Need.GRAD
+    laws: ClassVar[frozenset[str]] = frozenset({"negation", "scale-invariant"})
+
+    lr: float = number(1e-3, ge=0.0)
+    beta1: float = number(0.9, ge=0.0, lt=1.0)
+    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    eps: float = number(1e-6, ge=0.0)
+    weight_decay: float = number(0.0, ge=0.0)
+    layout: tuple[Segment, ...] = ()
+
+    def init(self, w: Array) -> Moments:
+        """Empty moments."""
+        return Moments(Moment.zeros(w), Moment.zeros(w))
+
+    def update(self, w: Array, f: Objective, state: Moments, t: int) -> tuple[Array, Moments]:
+        """A step of the same relative length for each parameter."""
+        m, v = state.m.update(f.grad, self.beta1), state.v.update(f.grad**2, self.beta2)
+        r = m.corrected / (np.sqrt(v.corrected) + self.eps) + self.weight_decay * w
+        moved = w.copy()
+        for part in _parts(w, self.layout):
+            here, step = part.of(w), part.of(r)
+            size, length = _size(here), _size(step)
+            part.of(moved)[...] -= self.lr * (size / length if size > 0.0 and length > 0.0 else 1.0) * step
+        return moved, Moments(m, v)
+
+
+@attrs.frozen
+class MuonState:
+    """Momentum of the matrices; Adam's moments for the rest."""
+
+    momentum: Moment
+    m: Moment
+    v: Moment
+
+
+@attrs.frozen
+class Muon:
+    """Momentum whose matrices are orthogonalised; other parameters follow Adam, at `adam_ratio` times the rate.
+
+    Source: Jordan et al. 2024: Nesterov momentum d = b m^ + (1 - b) g, five Newton-Schulz iterations with the quintic
+    3.4445 x - 4.775 x^3 + 2.0315 x^5, times sqrt(max(1, columns / rows)). As in optax, m is corrected as of the next
+    step and g as of this one. (PyTorch corrects neither, scales by rows / columns and iterates in bfloat16.)
+    """
+
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    needs: ClassVar[Need] = Need.GRAD
+    laws: ClassVar[frozenset[str]] = frozenset({"negation", "translation", "scale-invariant"})
+
+    lr: float = number(2e-2, ge=0.0)
+    momentum: float = number(0.95, ge=0.0, lt=1.0)
+    iterations: int = count(5, ge=1)
+    eps: float = number(1e-8, gt=0.0)
+    adam_ratio: float = number(0.05, ge=0.0)
+    beta1: float = number(0.9, ge=0.0, lt=1.0)
+    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    layout: tuple[Segment, ...] = ()
+
+    def init(self, w: Array) -> MuonState:
+        """Empty moments."""
+        return MuonState(Moment.zeros(w), Moment.zeros(w), Moment.zeros(w))
+
+    def update(self, w: Array, f: Objective, state: MuonState, t: int) -> tuple[Array, MuonState]:
+        """Equal steps in all directions of each matrix."""
+        g, b = f.grad, self.momentum
+        momentum = state.momentum.update(g, b)
+        m, v = state.m.update(g, self.beta1), state.v.update(g**2, self.beta2)
+        ahead = b / (b * momentum.weight + 1.0 - b) * momentum.biased + (1.0 - b) / momentum.weight * g
+        adam = m.corrected / (np.sqrt(v.corrected) + self.eps)
+        moved = w.copy()
+        for part in _parts(w, self.layout):
+            if len(part.shape) == 2:
+                d = orthogonalised(part.of(ahead), self.iterations, self.eps)
+                rows, columns = part.shape
+                part.of(moved)[...] -= self.lr * math.sqrt(max(1.0, columns / rows)) * d
+            else:
+                part.of(moved)[...] -= self.lr * self.adam_ratio * part.of(adam)
+        return moved, MuonState(momentum, m, v)
+
+
+def orthogonalised(x: Array, iterations: int, eps: float) -> Array:
+    """Roughly U V^T of the singular value decomposition of `x`, shape `(rows, columns)`."""
+    y = x.T if x.shape[0] > x.shape[1] else x
+    y = y / (_size(y) + eps)
+    for _ in range(iterations):
+        a = y @ y.T
+        y = 3.4445 * y + (-4.775 * a + 2.0315 * (a @ a)) @ y
+    result: Array = y.T if x.shape[0] > x.shape[1] else y
+    return result
+
+
+@attrs.frozen
+class Factors:
+    """Second moments: of rows and columns for matrices, of entries for the rest, each joined in order of the layout."""
+
+    rows: Array
+    columns: Array
+    entries: Array
+
+
+@attrs.frozen
+class Adafactor:
+    """Adam without a first moment, its second moment factored into rows and columns, steps relative to the weights.
+
+    Source: Shazeer & Stern 2018, algorithms 4 and 5, in PyTorch's form: decay 1 - t^-0.8, update clipped to a root
+    mean square of `clip`, step max(floor, rms(w)) min(lr, 1/sqrt(t)).
+    """
+
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    needs: ClassVar[Need] = Need.GRAD
+    laws: ClassVar[frozenset[str]] = frozenset({"negation", "scale-invariant"})
+
+    lr: float = number(1e-2, ge=0.0)
+    decay: float = number(0.8, gt=0.0)
+    floor: float = number(1e-3, ge=0.0)
+    clip: float = number(1.0, gt=0.0)
+    weight_decay: float = number(0.0, ge=0.0)
+    layout: tuple[Segment, ...] = ()
+
+    def init(self, w: Array) -> Factors:
+        """Nothing seen."""
+        parts = _parts(w, self.layout)
+        matrices = [p.shape for p in parts if len(p.shape) == 2]
+        others = sum(p.size for p in parts if len(p.shape) != 2)
+        sizes = (sum(r for r, _ in matrices), sum(c for _, c in matrices), others)
+        return Factors(*(np.zeros(size, w.dtype) for size in sizes))
+
+    def update(self, w: Array, f: Objective, state: Factors, t: int) -> tuple[Array, Factors]:
+        """Each parameter by its own scale."""
+        take = float(t) ** -self.decay
+        tiny = float(np.finfo(w.dtype).eps)
+        rows, columns, entries = state.rows.copy(), state.columns.copy(), state.entries.copy()
+        at = [0, 0, 0]
+        moved = (1.0 - self.lr * self.weight_decay) * w
+        for part in _parts(w, self.layout):
+            g = part.of(f.grad)
+            if len(part.shape) == 2:
+                height, width = part.shape
+                row, column = rows[at[0] : at[0] + height], columns[at[1] : at[1] + width]
+                at[0], at[1] = at[0] + height, at[1] + width
+                row += take * (np.mean(g * g, axis=1) - row)
+                column += take * (np.mean(g * g, axis=0) - column)
+                variance = np.outer(row, column) / max(float(np.mean(row)), tiny)
+            else:
+                entry = entries[at[2] : at[2] + part.size].reshape(part.shape)
+                at[2] += part.size
+                entry += take * (g * g - entry)
+                variance = entry
+            step = g / np.sqrt(np.maximum(variance, tiny * tiny))
+            root = math.sqrt(part.size)
+            length = max(self.floor, _size(part.of(w)) / root) * min(self.lr, 1.0 / math.sqrt(t))
+            part.of(moved)[...] -= length / max(1.0, _size(step) / (root * self.clip)) * step
+        return moved, Factors(rows, columns, entries)
+
+
+_lamb: Optimizer[Moments] = Lamb()
+_muon: Optimizer[MuonState] = Muon()
+_adafactor: Optimizer[Factors] = Adafactor()
