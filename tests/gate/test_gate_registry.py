@@ -12,7 +12,7 @@ from support.gate_case import POSITIVE, REAL, made, unary
 
 import minigrad as mg
 from minigrad.core.certificate import Certificate
-from minigrad.core.op import Op
+from minigrad.core.op import Op, Sample
 from minigrad.core.registry import REGISTRY, Registry
 from minigrad.typing import Array, V
 from minigrad.verify import verify
@@ -265,7 +265,7 @@ def test_wrong_number_of_shapes() -> None:
 def test_samples_of_the_wrong_arity() -> None:
     op = made(
         lambda a, b: a * b, {"a": lambda g, y, a, b: g * b, "b": lambda g, y, a, b: g * a}, {"a": REAL, "b": REAL},
-        samples=lambda rng: [mg.Sample(rng.normal(size=3))],
+        samples=lambda rng: iter([Sample(rng.normal(size=3))]),
     )  # fmt: skip
     with pytest.raises(mg.RegistrationError):
         verify(op, seed=0)

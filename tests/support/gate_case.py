@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import attrs
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.op import Domain, Kinks, Op
+from minigrad.core.op import Domain, Forward, Kinks, Op
 from minigrad.core.types import Shape
 from minigrad.typing import Array
 
@@ -98,7 +98,7 @@ def trickies(*modules: ModuleType) -> tuple[Tricky, ...]:
 
 
 def made(
-    forward: Callable[..., Array | tuple[Array, ...]],
+    forward: Callable[..., object],
     rules: Mapping[str, Callable[..., object]],
     domains: Mapping[str, Domain],
     *,
@@ -114,22 +114,22 @@ def made(
     """An op from its forward function and its rules; the key "x y" stands for one rule that returns both gradients."""
     op = mg.op(
         name=name, params=params, shapes=shapes, samples=samples, kinks=kinks, elementwise=elementwise, linear=linear,
-        piecewise_constant=piecewise_constant, **domains,
-    )(forward)  # fmt: skip
+        piecewise_constant=piecewise_constant, numpy=None, **domains,
+    )(cast(Forward, forward))  # fmt: skip
     for names, rule in rules.items():
         op.vjp(*names.split())(rule)
     return op
 
 
 def unary(
-    forward: Callable[..., Array], rule: Callable[..., object], domain: Domain = REAL, *, kinks: Kinks = ()
+    forward: Callable[..., object], rule: Callable[..., object], domain: Domain = REAL, *, kinks: Kinks = ()
 ) -> Op:
     """An op of one argument `x` that claims to be elementwise: `rule(g, y, x)`."""
     return made(forward, {"x": rule}, {"x": domain}, elementwise=True, kinks=kinks)
 
 
 def binary(
-    forward: Callable[..., Array],
+    forward: Callable[..., object],
     left: Callable[..., object],
     right: Callable[..., object],
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from support import (
     gate_tricky_arrays,
+    gate_tricky_linalg,
     gate_tricky_scalar,
     gate_tricky_shapes,
     gate_wrong_contract,
@@ -17,6 +18,7 @@ from support import (
     gate_wrong_nn,
     gate_wrong_reduce,
     gate_wrong_region,
+    gate_wrong_scan,
     gate_wrong_second_order,
     gate_wrong_state,
 )
@@ -26,6 +28,7 @@ WRONG: tuple[Wrong, ...] = wrongs(
     gate_wrong_elementwise,
     gate_wrong_region,
     gate_wrong_reduce,
+    gate_wrong_scan,
     gate_wrong_index,
     gate_wrong_linalg,
     gate_wrong_conv,
@@ -37,4 +40,4 @@ WRONG: tuple[Wrong, ...] = wrongs(
     gate_wrong_kinks,
     gate_wrong_metadata,
 )
-TRICKY: tuple[Tricky, ...] = trickies(gate_tricky_scalar, gate_tricky_arrays, gate_tricky_shapes)
+TRICKY: tuple[Tricky, ...] = trickies(gate_tricky_scalar, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes)

@@ -1,5 +1,8 @@
 """Rules that break the contract of a rule: arity, type, shape, purity, linearity in g, un-broadcasting."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 import numpy as np
@@ -71,7 +74,7 @@ def returns_string(flaw: bool) -> Op:
 
 @wrong("returns", INVALID)
 def returns_too_few_for_variadic(flaw: bool) -> Op:
-    def rule(g, y, *xs):  # type: ignore[no-untyped-def]
+    def rule(g, y, *xs):
         found = tuple(g + x * 0.0 for x in xs)
         return found[:1] if flaw else found
 
@@ -88,7 +91,7 @@ def rule_missing_for_second(flaw: bool) -> Op:
 
 @wrong("raises", INVALID)
 def rule_raises(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw:
             raise NotImplementedError("later")
         return g * mg.cos(x)
@@ -98,7 +101,7 @@ def rule_raises(flaw: bool) -> Op:
 
 @wrong("raises", INVALID)
 def rule_raises_for_negative(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and np.any(plain(x) < 0.0):
             raise ValueError("negative")
         return g * mg.cos(x)
@@ -108,16 +111,13 @@ def rule_raises_for_negative(flaw: bool) -> Op:
 
 @wrong("raises", INVALID)
 def rule_takes_no_metadata(flaw: bool) -> Op:
-    if flaw:
-        rule = lambda g, y, x: g * 2.0  # noqa: E731
-    else:
-        rule = lambda g, y, x, *, scale: g * scale  # type: ignore[misc]  # noqa: E731
+    rule = (lambda g, y, x: g * 2.0) if flaw else (lambda g, y, x, *, scale: g * scale)
     return made(lambda x, *, scale=2.0: x * scale, {"x": rule}, {"x": REAL})
 
 
 @wrong("raises", INVALID)
 def rule_takes_too_few_arguments(flaw: bool) -> Op:
-    rule = (lambda g, x: g * mg.cos(x)) if flaw else (lambda g, y, x: g * mg.cos(x))  # type: ignore[misc]
+    rule = (lambda g, x: g * mg.cos(x)) if flaw else (lambda g, y, x: g * mg.cos(x))
     return unary(lambda x: np.sin(x), rule)
 
 
@@ -156,7 +156,7 @@ def gradient_clipped_at_ten(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def gradient_clipped_at_thousand_unclaimed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return mg.broadcast_to(mg.clip(g, -1e3, 1e3) if flaw else g, x.shape)
 
     return made(lambda x: np.sum(x), {"x": rule}, {"x": REAL})
@@ -164,7 +164,7 @@ def gradient_clipped_at_thousand_unclaimed(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def gradient_norm_clipped(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         size = float(np.sqrt(np.sum(plain(g) ** 2)))
         return g * mg.cos(x) * (min(1.0, 100.0 / max(size, 1e-30)) if flaw else 1.0)
 
@@ -178,7 +178,7 @@ def gradient_clipped_at_million(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def tiny_gradient_flushed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         keep = (np.abs(plain(g)) > 1e-3).astype(g.dtype) if flaw else 1.0
         return g * keep * mg.cos(x)
 
@@ -203,7 +203,7 @@ def zero_gradient_is_nan(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def zero_gradient_raises(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and not np.any(plain(g)):
             raise ValueError("nothing to propagate")
         return g * mg.cos(x)
@@ -213,7 +213,7 @@ def zero_gradient_raises(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def gradient_normalised(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         size = float(np.max(np.abs(plain(g)), initial=1e-30))
         return g * mg.cos(x) / (size if flaw else 1.0)
 
@@ -222,7 +222,7 @@ def gradient_normalised(flaw: bool) -> Op:
 
 @wrong("writes", INVALID)
 def writes_into_gradient(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw:
             g *= np.cos(x)
             return g
@@ -233,7 +233,7 @@ def writes_into_gradient(flaw: bool) -> Op:
 
 @wrong("writes", INVALID)
 def writes_into_argument(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and isinstance(x, np.ndarray):
             np.cos(x, out=x)
             return g * x
@@ -244,7 +244,7 @@ def writes_into_argument(flaw: bool) -> Op:
 
 @wrong("writes", INVALID, MISMATCH)
 def writes_into_output(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and isinstance(y, np.ndarray):
             np.subtract(1.0, y, out=y)
             return g * y * (1.0 - y)
@@ -257,7 +257,7 @@ def writes_into_output(flaw: bool) -> Op:
 def writes_into_output_once(flaw: bool) -> Op:
     """Clips the output in place: the second time it changes nothing."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and isinstance(y, np.ndarray):
             np.clip(y, 1e-12, 1.0 - 1e-12, out=y)
         return g * y * (1.0 - y)
@@ -275,7 +275,7 @@ def forward_writes_into_argument(flaw: bool) -> Op:
 
 @wrong("un-broadcasting", MISMATCH)
 def broadcast_mean_for_sum(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         if flaw and g.shape != b.shape:
             return g / float(max(g.size // max(b.size, 1), 1))
         return g
@@ -285,7 +285,7 @@ def broadcast_mean_for_sum(flaw: bool) -> Op:
 
 @wrong("un-broadcasting", MISMATCH, INVALID)
 def broadcast_takes_first(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         product = g * a
         while flaw and product.ndim > b.ndim:
             product = product[0]
@@ -296,7 +296,7 @@ def broadcast_takes_first(flaw: bool) -> Op:
 
 @wrong("un-broadcasting", MISMATCH, INVALID)
 def broadcast_sums_leading_axes_twice(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         product = g * a
         if flaw and product.ndim > b.ndim:
             product = mg.sum(product, axis=tuple(range(product.ndim - b.ndim))) * 2.0

@@ -1,5 +1,8 @@
 """Wrong rules of ops that move, pick, repeat and order entries."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -17,7 +20,7 @@ AXES3: list[dict[str, object]] = [{"axes": a} for a in ((2, 0, 1), (1, 2, 0), (0
 
 @wrong("inverse", INVALID, MISMATCH)
 def transpose_not_inverted(flaw: bool) -> Op:
-    def rule(g, y, x, *, axes):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, axes):
         return mg.transpose(g, axes if flaw else tuple(int(i) for i in np.argsort(axes)))
 
     return made(lambda x, *, axes: np.transpose(x, axes), {"x": rule}, {"x": mg.real((2, 3, 4))}, params=AXES3)
@@ -27,7 +30,7 @@ def transpose_not_inverted(flaw: bool) -> Op:
 def transpose_not_inverted_cube(flaw: bool) -> Op:
     """All axes equally long: only the numbers can tell."""
 
-    def rule(g, y, x, *, axes):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, axes):
         return mg.transpose(g, axes if flaw else tuple(int(i) for i in np.argsort(axes)))
 
     return made(lambda x, *, axes: np.transpose(x, axes), {"x": rule}, {"x": mg.real((3, 3, 3))}, params=AXES3)
@@ -35,7 +38,7 @@ def transpose_not_inverted_cube(flaw: bool) -> Op:
 
 @wrong("inverse", MISMATCH)
 def transpose_by_reshape(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return mg.reshape(g, x.shape) if flaw else mg.transpose(g)
 
     return made(lambda x: x.T, {"x": rule}, {"x": REAL}, shapes=[((3, 4),)], linear=True)
@@ -43,7 +46,7 @@ def transpose_by_reshape(flaw: bool) -> Op:
 
 @wrong("inverse", MISMATCH)
 def swapaxes_square_forgotten(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g if flaw else mg.swapaxes(g, -1, -2)
 
     return made(lambda x: np.swapaxes(x, -1, -2), {"x": rule}, {"x": REAL}, shapes=[((3, 3),)], linear=True)
@@ -51,7 +54,7 @@ def swapaxes_square_forgotten(flaw: bool) -> Op:
 
 @wrong("inverse", MISMATCH)
 def roll_same_direction(flaw: bool) -> Op:
-    def rule(g, y, x, *, shift):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, shift):
         k = shift % x.shape[-1] if not flaw else -shift % x.shape[-1]
         return mg.concatenate([g[..., k:], g[..., :k]], axis=-1)
 
@@ -71,7 +74,7 @@ def flip_forgotten(flaw: bool) -> Op:
 
 @wrong("inverse", MISMATCH)
 def rot90_twice(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         turned = mg.transpose(g)
         return turned[::-1] if flaw else turned[..., ::-1]
 
@@ -82,7 +85,7 @@ def rot90_twice(flaw: bool) -> Op:
 def gather_loses_repeats(flaw: bool) -> Op:
     rows = np.array([1, 0, 1])
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and isinstance(g, np.ndarray):
             out = np.zeros_like(x)
             out[rows] = g
@@ -97,7 +100,7 @@ def embedding_loses_repeats(flaw: bool) -> Op:
     def forward(table: Array, index: Array) -> Array:
         return table[index]
 
-    def rule(g, y, table, index):  # type: ignore[no-untyped-def]
+    def rule(g, y, table, index):
         if flaw and isinstance(g, np.ndarray):
             out = np.zeros_like(table)
             out[index] += g
@@ -109,7 +112,7 @@ def embedding_loses_repeats(flaw: bool) -> Op:
 
 @wrong("repeated entries", MISMATCH)
 def repeat_not_summed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         parts = mg.reshape(g, (*x.shape, 2))
         return parts[..., 0] if flaw else mg.sum(parts, axis=-1)
 
@@ -118,7 +121,7 @@ def repeat_not_summed(flaw: bool) -> Op:
 
 @wrong("repeated entries", MISMATCH)
 def tile_as_repeat(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         n = x.shape[-1]
         return mg.sum(mg.reshape(g, (n, 2)), axis=1) if flaw else mg.sum(mg.reshape(g, (2, n)), axis=0)
 
@@ -127,7 +130,7 @@ def tile_as_repeat(flaw: bool) -> Op:
 
 @wrong("repeated entries", MISMATCH)
 def pad_edge_not_summed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         inner = g[..., 1:-1]
         if flaw:
             return inner
@@ -141,7 +144,7 @@ def pad_edge_not_summed(flaw: bool) -> Op:
 
 @wrong("off by one", MISMATCH)
 def pad_zero_shifted(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g[..., :-2] if flaw else g[..., 1:-1]
 
     return made(lambda x: np.pad(x, [(0, 0), (1, 1)]), {"x": rule}, {"x": REAL}, shapes=[((2, 4),)], linear=True)
@@ -149,7 +152,7 @@ def pad_zero_shifted(flaw: bool) -> Op:
 
 @wrong("off by one", MISMATCH)
 def slice_shifted(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         first = 0 if flaw else 1
         return scatter(g, key=(slice(first, first + 3),), shape=x.shape)
 
@@ -158,7 +161,7 @@ def slice_shifted(flaw: bool) -> Op:
 
 @wrong("off by one", MISMATCH)
 def strided_slice_contiguous(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return scatter(g, key=(slice(None, 3) if flaw else slice(None, None, 2),), shape=x.shape)
 
     return made(lambda x: x[::2], {"x": rule}, {"x": REAL}, shapes=[((6,),)], linear=True)
@@ -168,18 +171,16 @@ def strided_slice_contiguous(flaw: bool) -> Op:
 def concatenate_equal_parts(flaw: bool) -> Op:
     """Splits the gradient into equal parts, whatever the lengths; the shapes happen to add up."""
 
-    def rule(g, y, a, b):  # type: ignore[no-untyped-def]
+    def rule(g, y, a, b):
         n = a.shape[0]
         return (g[-n:], g[: b.shape[0]]) if flaw else (g[:n], g[n:])
 
-    return made(
-        lambda a, b: np.concatenate([a, b]), {"a b": rule}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (4, 3))]
-    )
+    return made(lambda a, b: np.concatenate([a, b]), {"a b": rule}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (4, 3))])
 
 
 @wrong("wrong part", MISMATCH)
 def stack_parts_swapped(flaw: bool) -> Op:
-    def rule(g, y, a, b):  # type: ignore[no-untyped-def]
+    def rule(g, y, a, b):
         return (g[1], g[0]) if flaw else (g[0], g[1])
 
     return made(lambda a, b: np.stack([a, b]), {"a b": rule}, {"a": REAL, "b": REAL}, shapes=[((3,), (3,))])
@@ -192,7 +193,7 @@ def mean_of_two_arrays_only(flaw: bool) -> Op:
     def forward(*xs: Array) -> Array:
         return sum(xs[1:], xs[0]) / len(xs)
 
-    def rule(g, y, *xs):  # type: ignore[no-untyped-def]
+    def rule(g, y, *xs):
         share = 0.5 if flaw else 1.0 / len(xs)
         return tuple(g * share + x * 0.0 for x in xs)
 
@@ -204,7 +205,7 @@ def variadic_last_one_wrong(flaw: bool) -> Op:
     def forward(*xs: Array) -> Array:
         return sum(((k + 1.0) * x for k, x in enumerate(xs)), xs[0] * 0.0)
 
-    def rule(g, y, *xs):  # type: ignore[no-untyped-def]
+    def rule(g, y, *xs):
         return tuple(g * (1.0 if flaw and k == len(xs) - 1 else k + 1.0) for k in range(len(xs)))
 
     return made(forward, {"xs": rule}, {"xs": REAL}, shapes=[((3,), (3,), (3,))])
@@ -212,7 +213,7 @@ def variadic_last_one_wrong(flaw: bool) -> Op:
 
 @wrong("inverse", MISMATCH)
 def sort_permutation_not_inverted(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         order = np.argsort(plain(x))
         return g[order if flaw else np.argsort(order)]
 
@@ -224,7 +225,7 @@ def permute_by_argument(flaw: bool) -> Op:
     def forward(x: Array, order: Array) -> Array:
         return x[order]
 
-    def rule(g, y, x, order):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, order):
         return g[plain(order)] if flaw else g[np.argsort(plain(order))]
 
     def samples(rng: np.random.Generator) -> Iterator[mg.Sample]:
@@ -243,19 +244,17 @@ def setitem_keeps_old_gradient(flaw: bool) -> Op:
         y[1] = v
         return y
 
-    def left(g, y, x, v):  # type: ignore[no-untyped-def]
+    def left(g, y, x, v):
         rest = np.ones((x.shape[0], 1), dtype=x.dtype)
         rest[1] = 1.0 if flaw else 0.0
         return g * rest
 
-    return made(
-        forward, {"x": left, "v": lambda g, y, x, v: g[1]}, {"x": REAL, "v": REAL}, shapes=[((3, 4), (4,))]
-    )
+    return made(forward, {"x": left, "v": lambda g, y, x, v: g[1]}, {"x": REAL, "v": REAL}, shapes=[((3, 4), (4,))])
 
 
 @wrong("wrong part", MISMATCH)
 def triangle_upper_for_lower(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         ones = np.ones((3, 3), dtype=x.dtype)
         return g * (np.triu(ones) if flaw else np.tril(ones))
 
@@ -264,7 +263,7 @@ def triangle_upper_for_lower(flaw: bool) -> Op:
 
 @wrong("wrong part", MISMATCH)
 def diagonal_spread_everywhere(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * (np.ones((3, 3), dtype=x.dtype) if flaw else np.eye(3, dtype=x.dtype))
 
     return made(lambda x: np.diagonal(x).copy(), {"x": rule}, {"x": REAL}, shapes=[((3, 3),)], linear=True)
@@ -274,7 +273,7 @@ def diagonal_spread_everywhere(flaw: bool) -> Op:
 def mask_complement(flaw: bool) -> Op:
     mask = np.array([[True, False, True], [False, True, True]])
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         spread = scatter(g, key=(mask,), shape=x.shape)
         return spread[:, ::-1] if flaw else spread
 

@@ -1,5 +1,8 @@
 """Rules that are wrong exactly on kinks and ties, and claims that do not hold."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -26,7 +29,7 @@ from minigrad.typing import Array
 
 @wrong("kink", MISMATCH)
 def relu_two_at_zero(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         at = plain(x)
         return g * np.where(at == 0.0, 2.0 if flaw else 0.5, (at > 0.0) * 1.0).astype(x.dtype)
 
@@ -35,7 +38,7 @@ def relu_two_at_zero(flaw: bool) -> Op:
 
 @wrong("kink", MISMATCH)
 def relu_two_at_zero_unclaimed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         at = plain(x)
         return g * np.where(at == 0.0, 2.0 if flaw else 0.5, (at > 0.0) * 1.0).astype(x.dtype)
 
@@ -44,7 +47,7 @@ def relu_two_at_zero_unclaimed(flaw: bool) -> Op:
 
 @wrong("kink", MISMATCH)
 def relu_negative_at_zero(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         at = plain(x)
         return g * np.where(at == 0.0, -0.1 if flaw else 0.0, (at > 0.0) * 1.0).astype(x.dtype)
 
@@ -59,7 +62,7 @@ def abs_nan_at_zero_unclaimed(flaw: bool) -> Op:
 
 @wrong("kink", MISMATCH)
 def clip_doubled_on_bounds(flaw: bool) -> Op:
-    def rule(g, y, x, *, low, high):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, low, high):
         at = plain(x)
         inside = (at > low) * 1.0 * (at < high) + ((at == low) | (at == high)) * (1.5 if flaw else 1.0)
         return g * inside.astype(x.dtype)
@@ -74,7 +77,7 @@ def clip_doubled_on_bounds(flaw: bool) -> Op:
 def clip_bounds_of_second_metadata(flaw: bool) -> Op:
     """Right on the bounds of the first metadata, wrong on those of the second."""
 
-    def rule(g, y, x, *, low, high):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, low, high):
         at = plain(x)
         edge = 3.0 if flaw and high == 0.5 else 1.0
         inside = (at > low) * 1.0 * (at < high) + ((at == low) | (at == high)) * edge
@@ -88,7 +91,7 @@ def clip_bounds_of_second_metadata(flaw: bool) -> Op:
 
 @wrong("tie", MISMATCH)
 def maximum_both_winners(flaw: bool) -> Op:
-    def share(g, one, other):  # type: ignore[no-untyped-def]
+    def share(g, one, other):
         p, q = plain(one), plain(other)
         return g * ((p > q) * 1.0 + (p == q) * (1.0 if flaw else 0.5)).astype(g.dtype)
 
@@ -100,7 +103,7 @@ def maximum_both_winners(flaw: bool) -> Op:
 
 @wrong("tie", MISMATCH)
 def minimum_no_winner(flaw: bool) -> Op:
-    def share(g, one, other, tied):  # type: ignore[no-untyped-def]
+    def share(g, one, other, tied):
         p, q = plain(one), plain(other)
         return g * ((p < q) * 1.0 + (p == q) * tied).astype(g.dtype)
 
@@ -110,8 +113,8 @@ def minimum_no_winner(flaw: bool) -> Op:
     )  # fmt: skip
 
 
-def _max(count: bool, axis: object = None):  # type: ignore[no-untyped-def]
-    def rule(g, y, x, *, axis=axis):  # type: ignore[no-untyped-def]
+def _max(count: bool, axis: object = None):
+    def rule(g, y, x, *, axis=axis):
         hit = (plain(x) == np.max(plain(x), axis=axis, keepdims=True)).astype(x.dtype)
         if count:
             hit = hit / hit.sum(axis=axis, keepdims=True)
@@ -139,7 +142,7 @@ def max_all_winners_along_axis(flaw: bool) -> Op:
 
 @wrong("tie", MISMATCH)
 def max_all_winners_second_axis_only(flaw: bool) -> Op:
-    def rule(g, y, x, *, axis):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, axis):
         return _max(not (flaw and axis == 0))(g, y, x, axis=axis)
 
     return made(
@@ -152,7 +155,7 @@ def max_all_winners_second_axis_only(flaw: bool) -> Op:
 def median_middle_not_shared(flaw: bool) -> Op:
     """At ties the gradient goes to every entry equal to the median."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         hit = (plain(x) == plain(y)[..., None]).astype(x.dtype)
         return mg.expand_dims(g, -1) * (hit if flaw else hit / hit.sum(axis=-1, keepdims=True))
 
@@ -169,7 +172,7 @@ def elementwise_but_centred(flaw: bool) -> Op:
 
 @wrong("false claim", INVALID)
 def elementwise_but_cumulative(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return op(g[::-1])[::-1]
 
     op = made(lambda x: np.cumsum(x), {"x": rule}, {"x": REAL}, elementwise=flaw, shapes=() if flaw else [((4,),)])
@@ -178,7 +181,7 @@ def elementwise_but_cumulative(flaw: bool) -> Op:
 
 @wrong("false claim", INVALID)
 def elementwise_but_normalised_by_max(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         top = mg.max(x)
         return g / top - mg.sum(g * x) / (top * top) * (plain(x) == plain(top)).astype(x.dtype)
 
@@ -192,9 +195,7 @@ def elementwise_but_positional(flaw: bool) -> Op:
     def weights(x: Array | mg.Tensor) -> Array:
         return np.arange(1.0, x.size + 1.0).reshape(x.shape).astype(x.dtype)
 
-    return made(
-        lambda x: x * weights(x), {"x": lambda g, y, x: g * weights(x)}, {"x": REAL}, elementwise=flaw
-    )
+    return made(lambda x: x * weights(x), {"x": lambda g, y, x: g * weights(x)}, {"x": REAL}, elementwise=flaw)
 
 
 def _last_sample(rng: np.random.Generator) -> Iterator[Sample]:
@@ -206,7 +207,7 @@ def _last_sample(rng: np.random.Generator) -> Iterator[Sample]:
 def elementwise_but_uses_last_entry(flaw: bool) -> Op:
     """Every entry is scaled by the last one; the samples are the author's own."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         ends = np.zeros(x.shape, dtype=x.dtype)
         ends[-1] = 1.0
         return g * x[-1] + mg.sum(g * x) * ends
@@ -229,9 +230,7 @@ def linear_but_affine(flaw: bool) -> Op:
 
 @wrong("false claim", INVALID)
 def linear_but_slightly_quadratic(flaw: bool) -> Op:
-    return made(
-        lambda x: x + 1e-7 * x * x, {"x": lambda g, y, x: g * (x * 2e-7 + 1.0)}, {"x": REAL}, linear=flaw
-    )
+    return made(lambda x: x + 1e-7 * x * x, {"x": lambda g, y, x: g * (x * 2e-7 + 1.0)}, {"x": REAL}, linear=flaw)
 
 
 @wrong("false claim", INVALID)
@@ -293,7 +292,7 @@ def saturated_tanh(flaw: bool) -> Op:
     def samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample(rng.choice([-1.0, 1.0], 6) * rng.uniform(25.0, 30.0, 6) * (1.0 if flaw else 0.04))
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * (1.0 - y) * (1.0 + y) * (2.0 if flaw else 1.0)
 
     return made(lambda x: np.tanh(x), {"x": rule}, {"x": REAL}, samples=samples)

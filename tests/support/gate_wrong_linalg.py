@@ -1,5 +1,8 @@
 """Wrong rules of linear algebra and of contractions."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -21,7 +24,7 @@ def _t(x: V) -> V:
 def inverse(flaw: str = "") -> Op:
     """y = inv(x): gradient -y^T g y^T."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw == "plain":
             return -mg.matmul(mg.matmul(y, g), y)
         product = mg.matmul(mg.matmul(_t(y), g), _t(y))
@@ -42,11 +45,11 @@ def inverse_untransposed(flaw: bool) -> Op:
 
 @wrong("transpose", MISMATCH)
 def solve_untransposed(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         w = op(a if flaw else _t(a), g)
         return -mg.matmul(w, _t(y))
 
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return op(_t(a), g)
 
     op = made(lambda a, b: np.linalg.solve(a, b), {"a": left, "b": right}, {"a": SQUARE, "b": mg.real((3, 2))})
@@ -55,7 +58,7 @@ def solve_untransposed(flaw: bool) -> Op:
 
 @wrong("forgotten term", MISMATCH)
 def solve_matrix_constant(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return a * 0.0 if flaw else -mg.matmul(op(_t(a), g), _t(y))
 
     op = made(
@@ -69,7 +72,7 @@ def solve_matrix_constant(flaw: bool) -> Op:
 def determinant_untransposed(flaw: bool) -> Op:
     inv = inverse()
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * y * (inv(x) if flaw else _t(inv(x)))
 
     return made(lambda x: np.linalg.det(x), {"x": rule}, {"x": SQUARE})
@@ -79,7 +82,7 @@ def determinant_untransposed(flaw: bool) -> Op:
 def determinant_without_value(flaw: bool) -> Op:
     inv = inverse()
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return (g if flaw else g * y) * _t(inv(x))
 
     return made(lambda x: np.linalg.det(x), {"x": rule}, {"x": SQUARE})
@@ -89,7 +92,7 @@ def determinant_without_value(flaw: bool) -> Op:
 def logdet_spd_half(flaw: bool) -> Op:
     inv = inverse()
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * _t(inv(x)) * (0.5 if flaw else 1.0)
 
     return made(lambda x: np.linalg.slogdet(x)[1], {"x": rule}, {"x": SPD})
@@ -115,7 +118,7 @@ def cholesky_diagonal_not_halved(flaw: bool) -> Op:
 def trace_product_transposed(flaw: bool) -> Op:
     """y = tr(a b): gradient b^T for a."""
 
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g * (b if flaw else _t(b))
 
     return made(
@@ -135,7 +138,7 @@ def matmul_square_untransposed(flaw: bool) -> Op:
 
 @wrong("arguments swapped", MISMATCH)
 def matmul_order_reversed(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return mg.matmul(g, _t(a)) if flaw else mg.matmul(_t(a), g)
 
     return made(
@@ -146,7 +149,7 @@ def matmul_order_reversed(flaw: bool) -> Op:
 
 @wrong("batch only", MISMATCH)
 def matmul_batch_first_only(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         full = mg.matmul(_t(a), g)
         return full / float(g.shape[0]) if flaw and g.ndim == 3 else full
 
@@ -158,7 +161,7 @@ def matmul_batch_first_only(flaw: bool) -> Op:
 
 @wrong("second argument only", MISMATCH)
 def outer_second_uses_first_gradient(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return mg.matmul(g if flaw else _t(g), a)
 
     return made(
@@ -171,10 +174,10 @@ def outer_second_uses_first_gradient(flaw: bool) -> Op:
 def bilinear_form_half(flaw: bool) -> Op:
     """y = x^T A x: gradient (A + A^T) x, not 2 A x, for an A that is not symmetric."""
 
-    def left(g, y, x, a):  # type: ignore[no-untyped-def]
+    def left(g, y, x, a):
         return g * (mg.matmul(a, x) * 2.0 if flaw else mg.matmul(a, x) + mg.matmul(_t(a), x))
 
-    def right(g, y, x, a):  # type: ignore[no-untyped-def]
+    def right(g, y, x, a):
         return g * (mg.reshape(x, (3, 1)) * mg.reshape(x, (1, 3)))
 
     return made(
@@ -184,7 +187,7 @@ def bilinear_form_half(flaw: bool) -> Op:
 
 @wrong("same array twice", MISMATCH)
 def dot_with_itself(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g * b * (0.5 if flaw and a is b else 1.0)
 
     return made(
@@ -197,7 +200,7 @@ def dot_with_itself(flaw: bool) -> Op:
 def same_array_is_squared(flaw: bool) -> Op:
     """Believes that b's share is in a's gradient already when both are one array."""
 
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return g * a * (0.0 if flaw and a is b else 1.0)
 
     return made(lambda a, b: a * b, {"a": lambda g, y, a, b: g * b, "b": right}, {"a": REAL, "b": REAL})
@@ -229,7 +232,7 @@ def same_array_in_elementwise(flaw: bool) -> Op:
 def same_array_in_later_shapes(flaw: bool) -> Op:
     """Only square matrices can be passed twice, and they are not the first shapes."""
 
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return mg.matmul(g, _t(b)) * (0.5 if flaw and a is b else 1.0)
 
     return made(
@@ -240,7 +243,7 @@ def same_array_in_later_shapes(flaw: bool) -> Op:
 
 @wrong("factor", MISMATCH)
 def geometric_mean_exponent(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return mg.expand_dims(g * y, -1) / x / (1.0 if flaw else float(x.shape[-1]))
 
     return made(lambda x: np.exp(np.mean(np.log(x), axis=-1)), {"x": rule}, {"x": POSITIVE}, shapes=[((2, 4),)])
@@ -248,7 +251,7 @@ def geometric_mean_exponent(flaw: bool) -> Op:
 
 @wrong("forgotten term", MISMATCH)
 def cross_product_reversed(flaw: bool) -> Op:
-    def rule(g, y, a, b):  # type: ignore[no-untyped-def]
+    def rule(g, y, a, b):
         return (op(g, b), op(g, a)) if flaw else (op(b, g), op(g, a))
 
     op = made(lambda a, b: np.cross(a, b), {"a b": rule}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (2, 3))])
@@ -261,7 +264,7 @@ def fourier_power_unscaled(flaw: bool) -> Op:
     k = np.arange(4)
     c = np.cos(np.pi * (k[None, :] + 0.5) * k[:, None] / 4)
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         m = (np.linalg.inv(c) if flaw else c.T).astype(x.dtype)
         return mg.matmul(mg.tensor(m) if isinstance(g, mg.Tensor) else m, g)
 
@@ -276,7 +279,7 @@ def quadratic_in_symmetric_argument(flaw: bool) -> Op:
         yield mg.Sample(rng.normal(size=(3, 3)))
         yield mg.Sample(rng.normal(size=(2, 2)))
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * (x + _t(x) if flaw else _t(x) * 2.0)
 
     return made(lambda x: np.sum(x * x.T), {"x": rule}, {"x": REAL}, samples=samples)

@@ -1,5 +1,8 @@
 """Rules that read metadata wrongly, ops with several outputs, and integer arguments."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -34,7 +37,7 @@ def scale_default_never_listed(flaw: bool) -> Op:
 
 @wrong("metadata", MISMATCH)
 def negative_exponent(flaw: bool) -> Op:
-    def rule(g, y, x, *, n):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, n):
         return g * mg.power(x, float(n - 1)) * float(abs(n) if flaw else n)
 
     return made(
@@ -45,7 +48,7 @@ def negative_exponent(flaw: bool) -> Op:
 
 @wrong("metadata", MISMATCH)
 def zero_exponent(flaw: bool) -> Op:
-    def rule(g, y, x, *, n):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, n):
         return g * x * 2.0 if n == 2 else g * (1.0 if n == 1 or flaw else 0.0)
 
     def forward(x: Array, *, n: int) -> Array:
@@ -59,7 +62,7 @@ def mode_string_misspelt(flaw: bool) -> Op:
     def forward(x: Array, *, reduction: str) -> Array:
         return np.asarray(x.mean() if reduction == "mean" else x.sum())
 
-    def rule(g, y, x, *, reduction):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, reduction):
         mean = reduction == ("average" if flaw else "mean")
         return mg.broadcast_to(g / float(x.size if mean else 1), x.shape)
 
@@ -73,7 +76,7 @@ def flag_inverted(flaw: bool) -> Op:
     def forward(x: Array, *, reverse: bool) -> Array:
         return np.cumsum(x[::-1])[::-1] if reverse else np.cumsum(x)
 
-    def rule(g, y, x, *, reverse):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, reverse):
         return op(g, reverse=bool(reverse) if flaw else not reverse)
 
     op = made(forward, {"x": rule}, {"x": REAL}, params=[{"reverse": False}, {"reverse": True}], shapes=[((5,),)])
@@ -82,7 +85,7 @@ def flag_inverted(flaw: bool) -> Op:
 
 @wrong("metadata", MISMATCH)
 def bounds_exchanged(flaw: bool) -> Op:
-    def rule(g, y, x, *, low, high):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, low, high):
         a, b = (high, low) if flaw else (low, high)
         return g * ((plain(x) > a) & (plain(x) < b)).astype(x.dtype)
 
@@ -94,7 +97,7 @@ def bounds_exchanged(flaw: bool) -> Op:
 
 @wrong("metadata", MISMATCH, INVALID)
 def axis_none_as_zero(flaw: bool) -> Op:
-    def rule(g, y, x, *, axis):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, axis):
         at = (0 if flaw else None) if axis is None else axis
         weights = mg.softmax(x, axis=at) if at is not None else mg.reshape(mg.softmax(mg.ravel(x)), x.shape)
         kept = (1,) * x.ndim if axis is None else tuple(1 if i == axis else n for i, n in enumerate(x.shape))
@@ -112,7 +115,7 @@ def _sincos(x: Array) -> tuple[Array, Array]:
 
 @wrong("second output", MISMATCH)
 def second_output_ignored(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         first = g[0] * mg.cos(x)
         return first if flaw else first - g[1] * mg.sin(x)
 
@@ -121,7 +124,7 @@ def second_output_ignored(flaw: bool) -> Op:
 
 @wrong("second output", MISMATCH)
 def second_output_sign(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g[0] * mg.cos(x) + g[1] * mg.sin(x) * (1.0 if flaw else -1.0)
 
     return made(_sincos, {"x": rule}, {"x": REAL})
@@ -129,7 +132,7 @@ def second_output_sign(flaw: bool) -> Op:
 
 @wrong("second output", MISMATCH)
 def outputs_exchanged(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         p, q = (g[1], g[0]) if flaw else g
         return p * mg.cos(x) - q * mg.sin(x)
 
@@ -143,7 +146,7 @@ def small_second_output_ignored(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return 1e3 * np.sin(x), np.cos(x)
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         first = g[0] * mg.cos(x) * 1e3
         return first if flaw else first - g[1] * mg.sin(x)
 
@@ -157,7 +160,7 @@ def tiny_second_output_ignored(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return 1e8 * np.sin(x), np.cos(x)
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         first = g[0] * mg.cos(x) * 1e8
         return first if flaw else first - g[1] * mg.sin(x)
 
@@ -169,7 +172,7 @@ def mean_and_variance_second(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return np.asarray(x.mean(axis=-1)), np.asarray(x.var(axis=-1))
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         n = float(x.shape[-1])
         centred = x if flaw else x - mg.expand_dims(y[0], -1)
         return mg.expand_dims(g[0], -1) / n + mg.expand_dims(g[1], -1) * centred * (2.0 / n)
@@ -184,7 +187,7 @@ def max_with_index_loses_gradient(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return np.asarray(x.max(axis=-1)), np.asarray(x.argmax(axis=-1))
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         hot = np.eye(x.shape[-1], dtype=x.dtype)[plain(y[1]) * (0 if flaw else 1)]
         return mg.expand_dims(g[0], -1) * hot
 
@@ -196,7 +199,7 @@ def split_parts_exchanged(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return x[:2].copy(), x[2:].copy()
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return mg.concatenate([g[1], g[0]] if flaw else [g[0], g[1]])
 
     return made(forward, {"x": rule}, {"x": REAL}, shapes=[((4,),)], linear=True)
@@ -219,7 +222,7 @@ def power_of_integer_argument(flaw: bool) -> Op:
     def forward(x: Array, n: Array) -> Array:
         return np.power(x, n).astype(x.dtype)
 
-    def rule(g, y, x, n):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, n):
         k = plain(n).astype(x.dtype)
         return g * y / x * (1.0 if flaw else k)
 
@@ -241,10 +244,10 @@ def rule_for_integer_argument(flaw: bool) -> Op:
 def segment_sum_ignores_segments(flaw: bool) -> Op:
     def forward(x: Array, segment: Array) -> Array:
         y = np.zeros(3, dtype=x.dtype)
-        np.add.at(y, segment, x)
+        np.add.at(y, segment.astype(int), x)
         return y
 
-    def rule(g, y, x, segment):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, segment):
         at = plain(segment)
         return g[np.sort(at) if flaw else at]
 
@@ -259,7 +262,7 @@ def segment_sum_ignores_segments(flaw: bool) -> Op:
 def gather_drops_index_zero(flaw: bool) -> Op:
     """Takes index 0 for padding in the rule, not in the forward function."""
 
-    def rule(g, y, table, index):  # type: ignore[no-untyped-def]
+    def rule(g, y, table, index):
         keep = (plain(index) != 0)[..., None].astype(g.dtype) if flaw else 1.0
         return scatter(g * keep, key=(plain(index),), shape=table.shape)
 
@@ -285,7 +288,7 @@ def weak_entries_forgotten(flaw: bool) -> Op:
     claimed = weights.copy()
     claimed[-1] *= 0.5 if flaw else 1.0
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * claimed.astype(x.dtype)
 
     return made(lambda x: np.asarray((x * weights.astype(x.dtype)).sum()), {"x": rule}, {"x": REAL}, shapes=[((9,),)])
@@ -298,7 +301,7 @@ def weak_entries_of_elementwise_map(flaw: bool) -> Op:
     def samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample(np.linspace(-20.0, 0.0, 11) + rng.uniform(0.0, 0.5, 11))
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * y * ((plain(x) > -15.0).astype(x.dtype) if flaw else 1.0)
 
     return made(lambda x: np.exp(x), {"x": rule}, {"x": REAL}, samples=samples)

@@ -1,5 +1,8 @@
 """Wrong rules of normalisation layers, losses, and the odds and ends of networks."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -24,8 +27,8 @@ def _layer_norm(x: Array) -> Array:
     return c / np.sqrt((c * c).mean(axis=-1, keepdims=True) + EPS)
 
 
-def _norm_rule(flaw: str):  # type: ignore[no-untyped-def]
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+def _norm_rule(flaw: str):
+    def rule(g, y, x):
         c = x - _rowmean(x)
         s = mg.sqrt(_rowmean(c * c) + (0.0 if flaw == "eps" else EPS))
         h = c / s
@@ -61,12 +64,12 @@ def _batch_norm(flaw: str) -> Op:
         c = x - x.mean(axis=0)
         return c / np.sqrt((c * c).mean(axis=0) + EPS) * scale + shift
 
-    def normal(x):  # type: ignore[no-untyped-def]
+    def normal(x):
         c = x - mg.mean(x, axis=0, keepdims=True)
         s = mg.sqrt(mg.mean(c * c, axis=0, keepdims=True) + EPS)
         return c / s, s
 
-    def rule(g, y, x, scale, shift):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, scale, shift):
         h, s = normal(x)
         axis = -1 if flaw == "axis" else 0
         k = g if flaw == "scale" else g * scale
@@ -100,7 +103,7 @@ def batch_norm_shift_averaged(flaw: bool) -> Op:
 
 @wrong("factor", MISMATCH)
 def rms_norm_size(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         s = mg.sqrt(_rowmean(x * x) + EPS)
         dot = mg.sum(g * x, axis=-1, keepdims=True) / (1.0 if flaw else float(x.shape[-1]))
         return g / s - x * dot / (s * s * s)
@@ -117,16 +120,14 @@ def _cross_entropy(x: Array, labels: Array) -> Array:
 
 
 def _ce_op(flaw: str) -> Op:
-    def rule(g, y, x, labels):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, labels):
         index = plain(labels).astype(int)
         hot = np.eye(x.shape[-1], dtype=x.dtype)[(index + 1) % x.shape[-1] if flaw == "label" else index]
         p = mg.sigmoid(x) if flaw == "sigmoid" else mg.softmax(x)
         n = 1.0 if flaw == "count" else float(x.shape[-1] if flaw == "classes" else x.shape[0])
         return g * (p if flaw == "hot" else p - hot) / n
 
-    return made(
-        _cross_entropy, {"x": rule}, {"x": REAL, "labels": mg.integer_index(4)}, shapes=[((3, 4), (3,))]
-    )
+    return made(_cross_entropy, {"x": rule}, {"x": REAL, "labels": mg.integer_index(4)}, shapes=[((3, 4), (3,))])
 
 
 @wrong("factor", MISMATCH)
@@ -160,7 +161,7 @@ def label_smoothing_ignored(flaw: bool) -> Op:
         log_p = x - np.log(np.exp(x).sum())
         return np.asarray(-(1.0 - smooth) * log_p[target] - smooth * log_p.mean())
 
-    def rule(g, y, x, *, target, smooth):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, target, smooth):
         n = x.shape[0]
         s = 0.0 if flaw else smooth
         want = np.full(n, s / n, dtype=x.dtype)
@@ -175,7 +176,7 @@ def label_smoothing_ignored(flaw: bool) -> Op:
 
 @wrong("factor", MISMATCH)
 def mean_squared_error_unhalved(flaw: bool) -> Op:
-    def rule(g, y, a, b):  # type: ignore[no-untyped-def]
+    def rule(g, y, a, b):
         d = (a - b) * g * ((1.0 if flaw else 2.0) / a.size)
         return d, -d
 
@@ -187,7 +188,7 @@ def mean_squared_error_unhalved(flaw: bool) -> Op:
 
 @wrong("second argument only", MISMATCH)
 def squared_error_target_sign(flaw: bool) -> Op:
-    def rule(g, y, a, b):  # type: ignore[no-untyped-def]
+    def rule(g, y, a, b):
         d = (a - b) * g * 2.0
         return d, d if flaw else -d
 
@@ -201,10 +202,10 @@ def binary_cross_entropy_one_sided(flaw: bool) -> Op:
     def forward(p: Array, t: Array) -> Array:
         return -(t * np.log(p) + (1.0 - t) * np.log(1.0 - p))
 
-    def left(g, y, p, t):  # type: ignore[no-untyped-def]
+    def left(g, y, p, t):
         return -(g * t / p) if flaw else g * (p - t) / (p * (1.0 - p))
 
-    def right(g, y, p, t):  # type: ignore[no-untyped-def]
+    def right(g, y, p, t):
         return g * (mg.log(1.0 - p) - mg.log(p))
 
     def samples(rng: np.random.Generator) -> Iterator[mg.Sample]:
@@ -217,7 +218,10 @@ def binary_cross_entropy_one_sided(flaw: bool) -> Op:
 def kullback_leibler_of_wrong_argument(flaw: bool) -> Op:
     return made(
         lambda p, q: p * (np.log(p) - np.log(q)),
-        {"p": lambda g, y, p, q: g * (mg.log(p) - mg.log(q) + (0.0 if flaw else 1.0)), "q": lambda g, y, p, q: -(g * p / q)},
+        {
+            "p": lambda g, y, p, q: g * (mg.log(p) - mg.log(q) + (0.0 if flaw else 1.0)),
+            "q": lambda g, y, p, q: -(g * p / q),
+        },
         {"p": POSITIVE, "q": POSITIVE}, elementwise=True,
     )  # fmt: skip
 
@@ -228,7 +232,7 @@ def svm_loss_without_correct_class(flaw: bool) -> Op:
         margins = np.maximum(x - x[target] + 1.0, 0.0)
         return np.asarray(margins.sum() - 1.0)
 
-    def rule(g, y, x, *, target):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, target):
         active = either(plain(x) - plain(x)[target] + 1.0 > 0.0, 1.0, 0.0, x)
         active[target] = 0.0 if flaw else 1.0 - active.sum()
         return g * active
@@ -241,7 +245,7 @@ def dropout_scale_forgotten(flaw: bool) -> Op:
     def forward(x: Array, keep: Array, *, rate: float) -> Array:
         return np.where(keep, x / (1.0 - rate), 0.0).astype(x.dtype)
 
-    def rule(g, y, x, keep, *, rate):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, keep, *, rate):
         kept = either(plain(keep), 1.0, 0.0, g)
         return g * kept / (1.0 if flaw else 1.0 - rate)
 
@@ -252,7 +256,7 @@ def dropout_scale_forgotten(flaw: bool) -> Op:
 
 @wrong("mask", MISMATCH)
 def dropout_mask_ignored(flaw: bool) -> Op:
-    def rule(g, y, x, keep):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, keep):
         return g * 2.0 if flaw else g * either(plain(keep), 2.0, 0.0, g)
 
     return made(
@@ -265,7 +269,7 @@ def cosine_similarity_unprojected(flaw: bool) -> Op:
     def forward(a: Array, b: Array) -> Array:
         return np.asarray(a @ b / np.sqrt((a @ a) * (b @ b)))
 
-    def one(g, y, a, b):  # type: ignore[no-untyped-def]
+    def one(g, y, a, b):
         na, nb = mg.sqrt(mg.sum(a * a)), mg.sqrt(mg.sum(b * b))
         toward = b / (na * nb)
         return g * (toward if flaw else toward - a * y / (na * na))
@@ -282,7 +286,7 @@ def lstm_cell_forget_gate(flaw: bool) -> Op:
     def forward(c: Array, f: Array, i: Array, z: Array) -> Array:
         return f * c + i * np.tanh(z)
 
-    def rule(g, y, c, f, i, z):  # type: ignore[no-untyped-def]
+    def rule(g, y, c, f, i, z):
         t = mg.tanh(z)
         return g * f, g if flaw else g * c, g * t, g * i * (1.0 - t * t)
 
@@ -296,7 +300,7 @@ def weighted_mean_weights_constant(flaw: bool) -> Op:
     def forward(x: Array, w: Array) -> Array:
         return np.asarray((w * x).sum() / w.sum())
 
-    def right(g, y, x, w):  # type: ignore[no-untyped-def]
+    def right(g, y, x, w):
         return g * (x if flaw else x - y) / mg.sum(w)
 
     return made(

@@ -1,5 +1,8 @@
 """Wrong rules that are wrong in places only: a sign, a band, a stratum, an entry, a special value."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -29,7 +32,7 @@ from minigrad.typing import Array
 
 @wrong("negative only", MISMATCH)
 def elu_without_exp(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * mg.where(x > 0.0, 1.0, 1.0 if flaw else mg.exp(mg.minimum(x, 0.0)))
 
     return unary(lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0.0))), rule, kinks=[0.0])
@@ -45,7 +48,7 @@ def leaky_slope_forgotten(flaw: bool) -> Op:
 
 @wrong("negative only", MISMATCH)
 def softsign_without_abs(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         d = (x if flaw else mg.abs(x)) + 1.0
         return g / (d * d)
 
@@ -54,7 +57,7 @@ def softsign_without_abs(flaw: bool) -> Op:
 
 @wrong("negative only", MISMATCH)
 def cube_root_of_magnitude(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * (mg.sign(x) if flaw else 1.0) / (y * y * 3.0)
 
     return unary(lambda x: np.cbrt(x), rule, NONZERO)
@@ -68,7 +71,7 @@ def unclaimed_abs_is_identity(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def huber_outside_delta(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * mg.where(np.abs(plain(x)) <= 1.0, x, (2.0 if flaw else 1.0) * mg.sign(x))
 
     return unary(lambda x: np.where(np.abs(x) <= 1, 0.5 * x * x, np.abs(x) - 0.5), rule, kinks=[-1.0, 1.0])
@@ -76,7 +79,7 @@ def huber_outside_delta(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def hard_sigmoid_outside(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g / 6.0 * either(np.abs(plain(x)) < (4.0 if flaw else 3.0), 1.0, 0.0, x)
 
     return unary(lambda x: np.clip(x / 6.0 + 0.5, 0.0, 1.0), rule, kinks=[-3.0, 3.0])
@@ -84,7 +87,7 @@ def hard_sigmoid_outside(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def hard_swish_inner(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         inside = (x * (1.0 if flaw else 2.0) + 3.0) / 6.0
         return g * mg.where(x <= -3.0, 0.0, mg.where(x >= 3.0, 1.0, inside))
 
@@ -93,7 +96,7 @@ def hard_swish_inner(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def above_two(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * y * either(x > 2.0, 1.01 if flaw else 1.0, 1.0, g)
 
     return unary(lambda x: np.exp(x), rule)
@@ -101,7 +104,7 @@ def above_two(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def above_two_unclaimed(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * mg.cos(x) * either(x > 2.0, 1.01 if flaw else 1.0, 1.0, g)
 
     return made(lambda x: np.sin(x), {"x": rule}, {"x": REAL})
@@ -109,7 +112,7 @@ def above_two_unclaimed(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def above_five(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g / (x * x + 1.0) * either(x > 5.0, 1.01 if flaw else 1.0, 1.0, g)
 
     return unary(lambda x: np.arctan(x), rule)
@@ -117,7 +120,7 @@ def above_five(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def near_zero(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * mg.where(np.abs(plain(x)) < 0.1, 1.0 if flaw else mg.cos(x), mg.cos(x))
 
     return unary(lambda x: np.sin(x), rule)
@@ -125,7 +128,7 @@ def near_zero(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def very_near_zero(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * mg.where(np.abs(plain(x)) < 0.03, 1.0 if flaw else mg.exp(x), mg.exp(x))
 
     return unary(lambda x: np.exp(x), rule)
@@ -133,7 +136,7 @@ def very_near_zero(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def one_stratum(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         band = (np.abs(plain(x)) > 1.0) & (np.abs(plain(x)) < 2.0)
         return g * (1.0 - y * y) * either(band, 0.999 if flaw else 1.0, 1.0, g)
 
@@ -142,7 +145,7 @@ def one_stratum(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def arcsin_near_the_edge(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g / mg.sqrt(1.0 - x * x) * either(np.abs(plain(x)) > 0.9, 0.5 if flaw else 1.0, 1.0, g)
 
     return unary(lambda x: np.arcsin(x), rule, UNIT)
@@ -155,7 +158,7 @@ def log_floor_too_high(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def second_argument_negative(flaw: bool) -> Op:
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return g * a * either(b < 0.0, -1.0 if flaw else 1.0, 1.0, g)
 
     return binary(lambda a, b: a * b, lambda g, y, a, b: g * b, right)
@@ -163,7 +166,7 @@ def second_argument_negative(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def both_negative(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g * b * either((a < 0.0) & (b < 0.0), 0.9 if flaw else 1.0, 1.0, g)
 
     return binary(lambda a, b: a * b, left, lambda g, y, a, b: g * a)
@@ -171,7 +174,7 @@ def both_negative(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def quotient_of_large_by_small(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g / b * either(np.abs(plain(a)) > np.abs(plain(b)), 1.001 if flaw else 1.0, 1.0, g)
 
     return binary(lambda a, b: a / b, left, lambda g, y, a, b: -(g * y / b), domains=(REAL, NONZERO))
@@ -203,7 +206,7 @@ def where_condition_swapped(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def sort_above_two(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         order = np.argsort(x)
         inverse = np.argsort(order)
         return g[inverse] * either(x > 2.0, 1.01 if flaw else 1.0, 1.0, g)
@@ -216,7 +219,7 @@ def last_entry_of_sum(flaw: bool) -> Op:
     weights = np.ones((2, 3, 4))
     weights[1, 2, 3] = 1.001 if flaw else 1.0
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return mg.broadcast_to(g, x.shape) * (weights.astype(x.dtype) if x.shape == weights.shape else 1.0)
 
     return made(lambda x: np.sum(x), {"x": rule}, {"x": REAL})
@@ -224,7 +227,7 @@ def last_entry_of_sum(flaw: bool) -> Op:
 
 @wrong("one entry", MISMATCH)
 def corner_of_product(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         w = np.ones(a.shape, dtype=a.dtype)
         w[0, 0] = 1.0001 if flaw else 1.0
         return mg.matmul(g, mg.swapaxes(b, -1, -2)) * w
@@ -237,7 +240,7 @@ def corner_of_product(flaw: bool) -> Op:
 
 @wrong("one entry", MISMATCH)
 def diagonal_of_outer(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         hollow = 1.0 - np.eye(3, dtype=a.dtype)
         return mg.matmul(g * hollow if flaw else g, b)
 
@@ -265,7 +268,7 @@ def abs_by_quotient(flaw: bool) -> Op:
 
 @wrong("not finite at zero", MISMATCH, INVALID, INCONCLUSIVE)
 def softsign_by_quotient(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         r = y / x if flaw else 1.0 / (mg.abs(x) + 1.0)
         return g * r * r
 
@@ -274,7 +277,7 @@ def softsign_by_quotient(flaw: bool) -> Op:
 
 @wrong("not finite far out", MISMATCH, INVALID, INCONCLUSIVE)
 def softplus_naive_far_out(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         e = mg.exp(x)
         return g * (e / (e + 1.0)) if flaw else g * mg.sigmoid(x)
 
@@ -290,9 +293,11 @@ def series_branch_wrong(flaw: bool) -> Op:
     """expm1(x)/x with a series near 0 whose derivative is 1/2, not 1."""
 
     def forward(x: Array) -> Array:
-        return np.where(np.abs(x) < 0.02, 1.0 + x / 2 + x * x / 6 + x**3 / 24 + x**4 / 120 + x**5 / 720, np.expm1(x) / x)
+        return np.where(
+            np.abs(x) < 0.02, 1.0 + x / 2 + x * x / 6 + x**3 / 24 + x**4 / 120 + x**5 / 720, np.expm1(x) / x
+        )
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         far = (mg.exp(x) - y) / x
         near = x * 0.0 + 1.0 if flaw else x * (1 / 3) + 0.5 + x * x * 0.125 + x * x * x / 30 + x * x * x * x / 144
         return g * mg.where(np.abs(plain(x)) < 0.02, near, far)

@@ -1,5 +1,8 @@
 """Rules that are right at first order and wrong, or silently zero, when they are differentiated themselves."""
 
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
 from __future__ import annotations
 
 import numpy as np
@@ -37,7 +40,7 @@ def data_of_gradient(flaw: bool) -> Op:
 
 @wrong("raw arrays", MISMATCH, INVALID)
 def everything_raw(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return plain(g) * np.cos(plain(x)) if flaw else g * mg.cos(x)
 
     return unary(lambda x: np.sin(x), rule)
@@ -45,7 +48,7 @@ def everything_raw(flaw: bool) -> Op:
 
 @wrong("raw arrays", MISMATCH, INVALID)
 def everything_raw_then_wrapped(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return _again(g, plain(g) * np.cos(plain(x))) if flaw else g * mg.cos(x)
 
     return unary(lambda x: np.sin(x), rule)
@@ -53,7 +56,7 @@ def everything_raw_then_wrapped(flaw: bool) -> Op:
 
 @wrong("raw arrays", MISMATCH, INVALID)
 def asarray_of_argument(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * np.cos(np.asarray(x)) if flaw else g * mg.cos(x)
 
     return unary(lambda x: np.sin(x), rule)
@@ -63,7 +66,7 @@ def asarray_of_argument(flaw: bool) -> Op:
 def linear_rule_raw(flaw: bool) -> Op:
     """A linear op: only the way from g to the gradient is lost."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         spread = np.broadcast_to(plain(g), x.shape)
         return _again(g, np.array(spread)) if flaw else mg.broadcast_to(g, x.shape)
 
@@ -72,7 +75,7 @@ def linear_rule_raw(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def output_detached(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         kept = y.detach() if flaw and isinstance(y, mg.Tensor) else y
         return g * (1.0 - kept * kept)
 
@@ -83,7 +86,7 @@ def output_detached(flaw: bool) -> Op:
 def one_factor_detached(flaw: bool) -> Op:
     """y (1 - y) with one of the two y taken as a constant."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         kept = y.detach() if flaw and isinstance(y, mg.Tensor) else y
         return g * y * (1.0 - kept)
 
@@ -92,7 +95,7 @@ def one_factor_detached(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def gradient_detached(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return (g.detach() if flaw and isinstance(g, mg.Tensor) else g) * mg.cos(x)
 
     return unary(lambda x: np.sin(x), rule)
@@ -100,7 +103,7 @@ def gradient_detached(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH, INVALID)
 def under_no_grad(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if not flaw:
             return g * mg.cos(x)
         with mg.no_grad():
@@ -114,7 +117,7 @@ def under_no_grad(flaw: bool) -> Op:
 def first_argument_constant(flaw: bool) -> Op:
     """Mixed second derivative of a product lost."""
 
-    def right(g, y, a, b):  # type: ignore[no-untyped-def]
+    def right(g, y, a, b):
         return g * (a.detach() if flaw and isinstance(a, mg.Tensor) else a)
 
     return made(lambda a, b: a * b, {"a": lambda g, y, a, b: g * b, "b": right}, {"a": REAL, "b": REAL})
@@ -122,7 +125,7 @@ def first_argument_constant(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def softmax_probabilities_constant(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         p = _again(y, plain(y)) if flaw else y
         return p * (g - mg.sum(g * p, axis=-1, keepdims=True))
 
@@ -135,7 +138,7 @@ def softmax_probabilities_constant(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def norm_value_constant(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         size = _again(y, plain(y)) if flaw else y
         return mg.expand_dims(g / size, -1) * x
 
@@ -144,7 +147,7 @@ def norm_value_constant(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def inverse_value_constant(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         t = mg.swapaxes(y, -1, -2)
         left = _again(t, plain(t)) if flaw else t
         return -mg.matmul(mg.matmul(left, g), t)
@@ -154,7 +157,7 @@ def inverse_value_constant(flaw: bool) -> Op:
 
 @wrong("detached", MISMATCH)
 def normaliser_constant_in_layer_norm(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         c = x - mg.mean(x, axis=-1, keepdims=True)
         s = mg.sqrt(mg.mean(c * c, axis=-1, keepdims=True))
         s = _again(s, plain(s)) if flaw else s
@@ -184,7 +187,7 @@ def slope_kept_by_forward(flaw: bool) -> Op:
 def item_of_output(flaw: bool) -> Op:
     """y = exp(mean x): the rule multiplies by a Python float."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         value = float(plain(y)) if flaw else y
         return mg.broadcast_to(g * value / float(x.size), x.shape)
 
@@ -193,7 +196,7 @@ def item_of_output(flaw: bool) -> Op:
 
 @wrong("other branch on Tensors", MISMATCH)
 def other_formula_on_tensors(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         if flaw and isinstance(x, mg.Tensor):
             return g * mg.cos(x) * 2.0
         return g * mg.cos(x)
@@ -205,7 +208,7 @@ def other_formula_on_tensors(flaw: bool) -> Op:
 def constant_on_tensors(flaw: bool) -> Op:
     """The value of the rule on Tensors is off by a constant: its derivative is right, its value is not."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         d = g * mg.cos(x)
         return d + 1.0 if flaw and isinstance(x, mg.Tensor) else d
 
@@ -214,7 +217,7 @@ def constant_on_tensors(flaw: bool) -> Op:
 
 @wrong("other branch on Tensors", MISMATCH, INVALID)
 def piecewise_linear_doubled_on_tensors(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         factor = 2.0 if flaw and isinstance(x, mg.Tensor) else 1.0
         return g * either(plain(x) > 0.0, factor, 0.0, x)
 
@@ -223,7 +226,7 @@ def piecewise_linear_doubled_on_tensors(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def detached_for_negative(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         slope = mg.cos(x)
         return g * (mg.where(plain(x) < 0.0, plain(slope), slope) if flaw else slope)
 
@@ -232,7 +235,7 @@ def detached_for_negative(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def detached_above_two(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         slope = mg.cos(x)
         return g * (mg.where(plain(x) > 2.0, plain(slope), slope) if flaw else slope)
 
@@ -241,7 +244,7 @@ def detached_above_two(flaw: bool) -> Op:
 
 @wrong("metadata", MISMATCH)
 def detached_for_one_axis(flaw: bool) -> Op:
-    def rule(g, y, x, *, axis):  # type: ignore[no-untyped-def]
+    def rule(g, y, x, *, axis):
         p = _again(y, plain(y)) if flaw and axis == 0 else y
         return p * (g - mg.sum(g * p, axis=axis, keepdims=True))
 
@@ -249,14 +252,12 @@ def detached_for_one_axis(flaw: bool) -> Op:
         e = np.exp(x - x.max(axis=axis, keepdims=True))
         return e / e.sum(axis=axis, keepdims=True)
 
-    return made(
-        forward, {"x": rule}, {"x": UNIT}, shapes=[((2, 3),)], params=[{"axis": 1}, {"axis": 0}]
-    )
+    return made(forward, {"x": rule}, {"x": UNIT}, shapes=[((2, 3),)], params=[{"axis": 1}, {"axis": 0}])
 
 
 @wrong("shape only", MISMATCH)
 def detached_when_broadcast(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g * (_again(b, plain(b)) if flaw and b.shape != a.shape else b)
 
     return made(lambda a, b: a * b, {"a": left, "b": lambda g, y, a, b: g * a}, {"a": REAL, "b": REAL})
@@ -264,7 +265,7 @@ def detached_when_broadcast(flaw: bool) -> Op:
 
 @wrong("shape only", MISMATCH)
 def detached_when_broadcast_elementwise(flaw: bool) -> Op:
-    def left(g, y, a, b):  # type: ignore[no-untyped-def]
+    def left(g, y, a, b):
         return g * (_again(b, plain(b)) if flaw and b.shape != a.shape else b)
 
     return made(
@@ -274,7 +275,7 @@ def detached_when_broadcast_elementwise(flaw: bool) -> Op:
 
 @wrong("shape only", MISMATCH)
 def detached_in_zero_d(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         slope = mg.cos(x)
         return g * (_again(slope, plain(slope)) if flaw and x.ndim == 0 else slope)
 
@@ -286,7 +287,7 @@ def second_output_detached(flaw: bool) -> Op:
     def forward(x: Array) -> tuple[Array, Array]:
         return np.sin(x), np.exp(x)
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         e = _again(y[1], plain(y[1])) if flaw else y[1]
         return g[0] * mg.cos(x) + g[1] * e
 
@@ -295,7 +296,7 @@ def second_output_detached(flaw: bool) -> Op:
 
 @wrong("raw arrays", MISMATCH, INVALID)
 def log_rule_by_numpy_reciprocal(flaw: bool) -> Op:
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         return g * np.reciprocal(plain(x)) if flaw else g / x
 
     return unary(lambda x: np.log(x), rule, POSITIVE)
@@ -305,7 +306,7 @@ def log_rule_by_numpy_reciprocal(flaw: bool) -> Op:
 def second_order_off_by_1e4(flaw: bool) -> Op:
     """x - x.detach() is zero: it changes no gradient, only the gradient's gradient."""
 
-    def rule(g, y, x):  # type: ignore[no-untyped-def]
+    def rule(g, y, x):
         extra = (x - x.detach()) * 1e-4 if flaw and isinstance(x, mg.Tensor) else 0.0
         return g * (mg.cos(x) + extra)
 
