@@ -1,171 +1,80 @@
-"""The public names of minigrad. Importing this module registers the op library: every op passes the gate here.
+"""The public names of minigrad, and the module each lives in.
 
-`minigrad/__init__.py` loads it on first use, so that `minigrad --help` answers without NumPy.
+Importing this module registers the op library that every program needs: each op passes the gate here. Names of other
+families load, and so register, when they are first used. `minigrad/__init__.pyi` holds the same names for type
+checkers; `tests/tools/write_stub.py` writes it from this table.
 """
 
 from __future__ import annotations
 
-from minigrad.core import (
-    GradientError,
-    GradientMismatch,
-    InconclusiveCheck,
-    InvalidRule,
-    MinigradError,
-    Op,
-    OpError,
-    RegistrationError,
-    Sample,
-    ShapeError,
-    StaleGraphError,
-    Tensor,
-    UnregisteredOp,
-    UnsupportedFunction,
-    no_grad,
-    op,
-    tensor,
-)
-from minigrad.ops.contract import matmul
-from minigrad.ops.elementwise import (
-    absolute,
-    add,
-    cos,
-    divide,
-    exp,
-    expm1,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    reciprocal,
-    relu,
-    sigmoid,
-    sign,
-    sin,
-    softplus,
-    sqrt,
-    square,
-    subtract,
-    tanh,
-    where,
-)
-from minigrad.ops.functions import (
-    broadcast_to,
-    clip,
-    concatenate,
-    dot,
-    expand_dims,
-    log_softmax,
-    logsumexp,
-    max,
-    mean,
-    min,
-    moveaxis,
-    ravel,
-    reshape,
-    softmax,
-    squeeze,
-    stack,
-    std,
-    sum,
-    swapaxes,
-    take,
-    transpose,
-    var,
-)
-from minigrad.optim import optimizer
-from minigrad.verify import (
-    boolean,
-    distinct,
-    integer_index,
-    nonzero,
-    positive,
-    real,
-    register,
-    spd,
-    square_wellconditioned,
-    unit,
-)
+from collections.abc import Mapping
+from importlib import import_module
 
-abs = absolute
+import minigrad.ops as _ops  # registers the ops
 
-__all__ = [
-    "GradientError",
-    "GradientMismatch",
-    "InconclusiveCheck",
-    "InvalidRule",
-    "MinigradError",
-    "Op",
-    "OpError",
-    "RegistrationError",
-    "Sample",
-    "ShapeError",
-    "StaleGraphError",
-    "Tensor",
-    "UnregisteredOp",
-    "UnsupportedFunction",
-    "abs",
-    "absolute",
-    "add",
-    "boolean",
-    "broadcast_to",
-    "clip",
-    "concatenate",
-    "cos",
-    "distinct",
-    "divide",
-    "dot",
-    "exp",
-    "expand_dims",
-    "expm1",
-    "integer_index",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "moveaxis",
-    "multiply",
-    "negative",
-    "no_grad",
-    "nonzero",
-    "op",
-    "optimizer",
-    "positive",
-    "power",
-    "ravel",
-    "real",
-    "reciprocal",
-    "register",
-    "relu",
-    "reshape",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "softplus",
-    "spd",
-    "sqrt",
-    "square",
-    "square_wellconditioned",
-    "squeeze",
-    "stack",
-    "std",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "take",
-    "tanh",
-    "tensor",
-    "transpose",
-    "unit",
-    "var",
-    "where",
-]
+_HOMES: Mapping[str, str] = {
+    "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
+        Sample ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad op tensor""",
+    "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
+        unit""",
+    "optim": "optimizer",
+    "calculus": "grad hessian hvp jacobian jvp value_and_grad vjp",
+    "ops.constant": "ceil equal floor greater prefer rint sign trunc",
+    "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
+    "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
+    "ops.kinked": "abs=absolute absolute maximum minimum relu",
+    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_softmax logsumexp max mean min
+        moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var""",
+    "ops.contract": "matmul",
+    "ops.shape": "matrix_transpose",
+    "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh
+        cosh cot coth csc csch deg2rad hypot rad2deg sec sech sinh tan""",
+    "ops.numeric": """angle cbrt copysign exp2 fabs float_power fmax fmin fmod frac imag=imag_part lerp log10 log2
+        logaddexp logaddexp2 mod nan_to_num real_part remainder rsqrt sinc xlogy""",
+    "ops.gaussian": "erf erfc normal_cdf normal_pdf",
+    "ops.activation": """celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid mish relu6
+        selu silu softmin softshrink softsign tanhshrink threshold""",
+    "ops.scan": """cumlogsumexp cumprod cumsum diff ediff1d linear_recurrence logcumsumexp prod trapezoid""",
+    "ops.masked": "average nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp round",
+    "ops.arrange": """append array_split astype atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack copy diag
+        diag_embed diagflat diagonal dsplit dstack fliplr flipud full gradient hsplit hstack linspace pad repeat roll
+        rollaxis rot90 split tile trace tril triu unstack vsplit vstack""",
+    "ops.gather": """compress delete embedding extract gather index_add index_select masked_fill masked_select
+        scatter_add take take_along_axis""",
+    "ops.sort": "argsort median partition quantile sort topk",
+    "ops.einsum": """add_sequence cross dot einsum inner kron matvec multi_dot multi_matmul multiply_sequence outer
+        tensordot vdot vecdot""",
+    "ops.windows": "fold sliding_window_view unfold",
+    "ops.convolution": """conv conv1d conv2d conv3d conv_nd conv_transpose conv_transpose1d conv_transpose2d
+        conv_transpose3d convolve=convolve1d""",
+    "ops.pooling": """adaptive_avg_pool adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool
+        adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
+        global_avg_pool max_pool max_pool1d max_pool2d max_pool3d""",
+}
+
+
+def _table() -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for module, names in _HOMES.items():
+        for entry in names.split():
+            name, _, attribute = entry.partition("=")
+            found[name] = (f"minigrad.{module}", attribute or name)
+    return found
+
+
+PUBLIC: Mapping[str, tuple[str, str]] = _table()
+"""Name -> (module, attribute)."""
+
+
+def load(name: str) -> object:
+    """The public object of that name; registers the family it belongs to."""
+    module, attribute = PUBLIC[name]
+    return getattr(import_module(module), attribute)
+
+
+def register_all() -> None:
+    """Register every family of the library, also those that wait for their first use (a self-test wants them)."""
+    for module in sorted({module for module, _ in PUBLIC.values() if module.startswith(_ops.__name__)}):
+        import_module(module)
+    for room in ("linalg", "fft"):
+        import_module(f"minigrad.{room}")

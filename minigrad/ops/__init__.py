@@ -8,6 +8,12 @@ from minigrad.ops import index, shape
 shape.family.register()
 index.family.register()
 
-from minigrad.ops import contract, elementwise, functions, reduce  # noqa: E402 - they rest on the registered ones
+from minigrad.ops import (  # noqa: E402 - they rest on the registered ones
+    contract,
+    elementwise,
+    functions,
+    numpy_signatures,
+    reduce,
+)
 
-__all__ = ["contract", "elementwise", "functions", "index", "reduce", "shape"]
+__all__ = ["contract", "elementwise", "functions", "index", "numpy_signatures", "reduce", "shape"]

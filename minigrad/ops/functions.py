@@ -1,14 +1,15 @@
-"""Functions with NumPy's signatures, composed of registered ops: arrays in, arrays out; Tensors in, Tensors out."""
+"""Everyday functions composed of registered ops: arrays in, arrays out; Tensors in, Tensors out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from math import sqrt
 
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Axis, Key, Shape
-from minigrad.ops import contract, elementwise, index, reduce, shape
+from minigrad.core.types import Axis, Shape
+from minigrad.ops import arithmetic, index, kinked, reduce, shape
 from minigrad.typing import V
 
 
@@ -32,20 +33,22 @@ def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     return reduce.min(x, axis=axis, keepdims=keepdims)
 
 
-def var(x: V, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> V:
+def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
     """Variance over `axis`, divided by the number of entries less `ddof`."""
     centred: V = x - reduce.mean(x, axis=axis, keepdims=True)
-    squares: V = elementwise.square(centred)
+    squares: V = arithmetic.square(centred)
     return reduce.sum(squares, axis=axis, keepdims=keepdims) / float(reduce.count(x.shape, axis) - ddof)
 
 
-def std(x: V, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> V:
-    """Standard deviation over `axis`: the square root of `var`."""
-    return elementwise.sqrt(var(x, axis=axis, ddof=ddof, keepdims=keepdims))
+def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
+    """Standard deviation over `axis`: the square root of `var`. Where it is 0 the gradient is 0."""
+    centred: V = x - reduce.mean(x, axis=axis, keepdims=True)
+    length: V = reduce.length(centred, axis=axis, keepdims=keepdims)
+    return length / sqrt(reduce.count(x.shape, axis) - ddof)
 
 
 def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """log(sum(exp(x))) over `axis`, without overflow."""
+    """log(sum(exp(x))) over `axis`, without overflow. Where all entries are -inf the gradient is 0."""
     return reduce.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
@@ -59,6 +62,24 @@ def log_softmax(x: V, axis: int = -1) -> V:
     return reduce.log_softmax(x, axis=axis)
 
 
+def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:
+    """x moved into [low, high]; the gradient is 1 inside and on scalar bounds. Array bounds share it at ties."""
+    if _scalar_or_none(low) and _scalar_or_none(high):
+        return kinked.clip(x, low=low, high=high)
+    if low is not None:
+        x = kinked.maximum(x, low)
+    return x if high is None else kinked.minimum(x, high)
+
+
+def _scalar_or_none(bound: object) -> bool:
+    return bound is None or (isinstance(bound, int | float | np.integer | np.floating))
+
+
+def positive(x: V) -> V:
+    """+x: a copy."""
+    return x * 1.0
+
+
 def reshape(x: V, shape: int | Shape) -> V:
     """The same entries in another shape; one length may be -1."""
     return _shape_op("reshape", x, shape=_lengths(shape))
@@ -67,6 +88,9 @@ def reshape(x: V, shape: int | Shape) -> V:
 def ravel(x: V) -> V:
     """All entries in one axis."""
     return _shape_op("reshape", x, shape=(-1,))
+
+
+flatten = ravel
 
 
 def transpose(x: V, axes: Shape | None = None) -> V:
@@ -81,10 +105,15 @@ def swapaxes(x: V, axis1: int, axis2: int) -> V:
     return transpose(x, tuple(order))
 
 
-def moveaxis(x: V, source: int, destination: int) -> V:
-    """One axis moved to another position."""
-    order = [i for i in range(x.ndim) if i != source % x.ndim]
-    order.insert(destination % x.ndim, source % x.ndim)
+def moveaxis(x: V, source: int | Shape, destination: int | Shape) -> V:
+    """Axes moved to other positions; the rest keep their order."""
+    sources = [a % x.ndim for a in ((source,) if isinstance(source, int) else source)]
+    targets = [a % x.ndim for a in ((destination,) if isinstance(destination, int) else destination)]
+    if len(sources) != len(targets):
+        raise ValueError(f"moveaxis: {len(sources)} source axes and {len(targets)} destinations")
+    order = [i for i in range(x.ndim) if i not in sources]
+    for to, a in sorted(zip(targets, sources, strict=True)):
+        order.insert(to, a)
     return transpose(x, tuple(order))
 
 
@@ -112,8 +141,10 @@ def squeeze(x: V, axis: int | Shape | None = None) -> V:
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in at))
 
 
-def concatenate(arrays: Sequence[V], axis: int = 0) -> V:
-    """Arrays joined along `axis`."""
+def concatenate(arrays: Sequence[V], axis: int | None = 0) -> V:
+    """Arrays joined along `axis` (flattened first when it is None)."""
+    if axis is None:
+        return shape.concatenate(*(ravel(a) for a in arrays), axis=0)
     return shape.concatenate(*arrays, axis=axis)
 
 
@@ -122,26 +153,15 @@ def stack(arrays: Sequence[V], axis: int = 0) -> V:
     return concatenate([expand_dims(a, axis) for a in arrays], axis=axis)
 
 
-def dot(a: V, b: V) -> V:
-    """Inner product of 1-d arguments, matrix product of 2-d ones, as numpy.dot for up to two axes."""
-    if a.ndim == 0 or b.ndim == 0:
-        return a * b
-    if b.ndim > 2:
-        raise ValueError(f"dot: for b with {b.ndim} axes use matmul or einsum, which say what is meant")
-    return contract.matmul(a, b)
+def flip(x: V, axis: int | Shape | None = None) -> V:
+    """Entries in reversed order along `axis` (all axes by default)."""
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    return index.getitem(x, key=tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)))
 
 
-def clip(x: V, low: float | None = None, high: float | None = None) -> V:
-    """x moved into [low, high]."""
-    return elementwise.clip(x, low=low, high=high)
-
-
-def take(x: V, indices: Key, axis: int | None = None) -> V:
-    """Entries of x at `indices` along `axis` (of the flattened x by default); indices may repeat."""
-    if axis is None:
-        return index.getitem(ravel(x), key=(indices,))
-    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
-    return index.getitem(x, key=(*before, indices))
+def norm(x: V, axis: Axis = None, keepdims: bool = False) -> V:
+    """Euclidean length over `axis` (all axes by default). At 0 the gradient is 0, the smallest subgradient."""
+    return reduce.length(x, axis=axis, keepdims=keepdims)
 
 
 def _shape_op(name: str, x: V, **meta: object) -> V:
@@ -149,71 +169,4 @@ def _shape_op(name: str, x: V, **meta: object) -> V:
 
 
 def _lengths(shape: int | Shape) -> Shape:
-    return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
-
-
-def _max(a: V, axis: Axis = None, out: None = None, keepdims: bool = False) -> V:
-    return max(a, axis, keepdims)
-
-
-def _min(a: V, axis: Axis = None, out: None = None, keepdims: bool = False) -> V:
-    return min(a, axis, keepdims)
-
-
-def _sum(a: V, axis: Axis = None, dtype: None = None, out: None = None, keepdims: bool = False) -> V:
-    return sum(a if dtype is None else shape.astype(a, dtype=np.dtype(dtype)), axis, keepdims)
-
-
-def _mean(a: V, axis: Axis = None, dtype: None = None, out: None = None, keepdims: bool = False) -> V:
-    return mean(a if dtype is None else shape.astype(a, dtype=np.dtype(dtype)), axis, keepdims)
-
-
-def _var(a: V, axis: Axis = None, dtype: None = None, out: None = None, ddof: int = 0, keepdims: bool = False) -> V:
-    return var(a, axis, ddof, keepdims)
-
-
-def _std(a: V, axis: Axis = None, dtype: None = None, out: None = None, ddof: int = 0, keepdims: bool = False) -> V:
-    return std(a, axis, ddof, keepdims)
-
-
-def _clip(a: V, a_min: float | None = None, a_max: float | None = None, out: None = None) -> V:
-    scalars = all(b is None or isinstance(b, int | float) for b in (a_min, a_max))
-    if scalars:
-        return clip(a, a_min, a_max)
-    low = a if a_min is None else elementwise.maximum(a, a_min)
-    return low if a_max is None else elementwise.minimum(low, a_max)
-
-
-def _reshape(a: V, shape: int | Shape, order: str = "C") -> V:
-    if order != "C":
-        raise TypeError(f"reshape on a Tensor knows order='C' only, not {order!r}: transpose first")
-    return reshape(a, shape)
-
-
-_HANDLERS: dict[Callable[..., object], Callable[..., object]] = {
-    np.sum: _sum,
-    np.mean: _mean,
-    np.max: _max,
-    np.amax: _max,
-    np.min: _min,
-    np.amin: _min,
-    np.var: _var,
-    np.std: _std,
-    np.reshape: _reshape,
-    np.ravel: ravel,
-    np.transpose: transpose,
-    np.swapaxes: swapaxes,
-    np.moveaxis: moveaxis,
-    np.broadcast_to: broadcast_to,
-    np.expand_dims: expand_dims,
-    np.squeeze: squeeze,
-    np.concatenate: concatenate,
-    np.stack: stack,
-    np.dot: dot,
-    np.clip: _clip,
-    np.where: elementwise.where,
-    np.take: take,
-}
-
-for _function, _handler in _HANDLERS.items():
-    REGISTRY.implement(_function, _handler)
+    return (int(shape),) if isinstance(shape, int | np.integer) else tuple(shape)

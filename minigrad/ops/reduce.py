@@ -8,7 +8,10 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
-from minigrad.ops.elementwise import equal, exp
+from minigrad.ops.arithmetic import ratio
+from minigrad.ops.constant import equal
+from minigrad.ops.kinked import maximum
+from minigrad.ops.transcendental import exp
 from minigrad.ops.shape import broadcast_to, reshape
 from minigrad.ops.table import Family
 from minigrad.typing import V
@@ -22,8 +25,9 @@ _AXES: list[dict[str, object]] = [
     {"axis": (0, 2)},
     {"axis": -1, "keepdims": True},
     {"axis": None, "keepdims": True},
-    {"axis": 0},
 ]
+_FEW_AXES: list[dict[str, object]] = [{"axis": None}, {"axis": (0, 2)}, {"axis": 1, "keepdims": True}]
+"""For ops whose rules share `spread`, which `sum` has met with all combinations."""
 
 
 def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -55,7 +59,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return spread(g, x, axis)
 
 
-@op(x=real(), linear=True, params=_AXES)
+@op(x=real(), linear=True, params=_FEW_AXES)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`."""
     return np.asarray(np.sum(x, axis=axis, keepdims=keepdims)) / (count(x.shape, axis) or 1)
@@ -71,7 +75,7 @@ def _shared(g: V, y: V, x: V, axis: Axis) -> V:
     return spread(g, x, axis) * winners / sum(winners, axis=axis, keepdims=True)
 
 
-@op(x=distinct(), params=_AXES, kinks="ties")
+@op(x=distinct(), params=_FEW_AXES, kinks="ties")
 def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest entry over `axis`; ties share the gradient equally."""
     return np.asarray(np.max(x, axis=axis, keepdims=keepdims))
@@ -82,7 +86,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return _shared(g, y, x, axis)
 
 
-@op(x=distinct(), params=_AXES, kinks="ties")
+@op(x=distinct(), params=_FEW_AXES, kinks="ties")
 def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Smallest entry over `axis`; ties share the gradient equally."""
     return np.asarray(np.min(x, axis=axis, keepdims=keepdims))
@@ -93,7 +97,22 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return _shared(g, y, x, axis)
 
 
-@op(x=real(), params=_AXES)
+@op(x=real(), params=_FEW_AXES)
+def length(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Euclidean length over `axis`, without overflow or underflow. At 0 the gradient is 0, a subgradient."""
+    largest = np.max(np.abs(x), initial=0.0)
+    if 1e-15 < largest < 1e15:
+        return np.asarray(np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)))
+    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0).astype(x.dtype)
+    return np.asarray(np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=keepdims)) * scale)
+
+
+@length.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
+    return spread(g, x, axis) * ratio(x, spread(y, x, axis))
+
+
+@op(x=real(), params=_FEW_AXES)
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over `axis`, without overflow: the largest entry is taken out of the sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
@@ -111,10 +130,12 @@ def _reduced(shape: tuple[int, ...], axis: Axis) -> list[bool]:
 
 @logsumexp.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    return spread(g, x, axis) * exp(x - spread(y, x, axis))
+    # -inf - -inf would be NaN: where all entries are -inf the gradient is 0.
+    finite: V = maximum(y, float(np.finfo(y.dtype).min))
+    return spread(g, x, axis) * exp(x - spread(finite, x, axis))
 
 
-@op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": 1}])
+@op(x=real(), params=[{"axis": -1}, {"axis": 0}])
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
     """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow."""
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
@@ -126,7 +147,7 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     return g - exp(y) * sum(g, axis=axis, keepdims=True)
 
 
-@op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": 1}])
+@op(x=real(), params=[{"axis": -1}, {"axis": 0}])
 def softmax(x: Array, *, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, without overflow."""
     e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
@@ -138,6 +159,6 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     return y * (g - sum(g * y, axis=axis, keepdims=True))
 
 
-for _op in (sum, mean, max, min, logsumexp, log_softmax, softmax):
+for _op in (sum, mean, max, min, length, logsumexp, log_softmax, softmax):
     family.add(_op)
 family.register()

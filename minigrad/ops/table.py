@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+import attrs
 import numpy as np
 
-from minigrad.core.op import Argument, Claims, Domain, Kinks, Op
+from minigrad.core.op import Argument, Claims, Domain, Kinks, Numbers, Op
 from minigrad.core.tensor import Tensor
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 from minigrad.verify.domains import real
 from minigrad.verify.gate import register_builtin
 
@@ -18,14 +19,41 @@ BinaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 _REAL = real()
 
 
+@attrs.frozen
+class Shifted:
+    """The domain `base`, moved by `by`: `Shifted(positive(), 1.0)` holds the numbers above 1."""
+
+    base: Domain
+    by: float
+    shape: Shape | None = None
+    matrix: bool = False
+    differentiable: bool = True
+    contains_zero: bool = False
+
+    @property
+    def kind(self) -> str:
+        """For messages."""
+        return f"{self.base.kind} + {self.by:g}"
+
+    def draw(self, rng: Numbers, shape: Shape) -> Array:
+        """A sample of the base, moved."""
+        return self.base.draw(rng, shape) + self.by
+
+    def direction(self, rng: Numbers, x: Array) -> Array:
+        """A direction of the base at the place moved back."""
+        return self.base.direction(rng, x - self.by)
+
+
 class Family:
     """Ops that are declared together and registered together, so that their rules may use each other.
 
+    A `late` family is registered when it is first used; NumPy functions reach it through `numpy_signatures`.
     Rules are written with library ops, so the same text runs on arrays and on Tensors; mypy checks it on Tensors.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, late: bool = False) -> None:
         self.ops: list[Op] = []
+        self._late = late
 
     def unary(
         self,
@@ -35,9 +63,10 @@ class Family:
         rule: UnaryRule,
         domain: Domain = _REAL,
         kinks: Kinks = (),
+        numpy: Callable[..., object] | None = None,
     ) -> Op:
-        """An elementwise op of one argument: `rule(g, y, x)`."""
-        claims = Claims(elementwise=True, kinks=kinks, numpy=_numpy(forward))
+        """An elementwise op of one argument: `rule(g, y, x)`; `numpy` where `forward` is not the ufunc itself."""
+        claims = Claims(elementwise=True, kinks=kinks, numpy=numpy or self._numpy(forward))
         op = Op(name, forward, (Argument("x", domain),), {}, claims, doc)
         op.add_rule(("x",), rule)
         return self.add(op)
@@ -52,9 +81,10 @@ class Family:
         domains: tuple[Domain, Domain] = (_REAL, _REAL),
         kinks: Kinks = (),
         linear: bool = False,
+        numpy: Callable[..., object] | None = None,
     ) -> Op:
         """An elementwise op of two arguments that broadcast: a rule `(g, out, x, y)` for each."""
-        claims = Claims(elementwise=True, linear=linear, kinks=kinks, numpy=_numpy(forward))
+        claims = Claims(elementwise=True, linear=linear, kinks=kinks, numpy=numpy or self._numpy(forward))
         op = Op(name, forward, (Argument("x", domains[0]), Argument("y", domains[1])), {}, claims, doc)
         op.add_rule(("x",), x)
         op.add_rule(("y",), y)
@@ -62,7 +92,7 @@ class Family:
 
     def constant(self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)) -> Op:
         """An elementwise op whose derivative is zero wherever it exists."""
-        claims = Claims(elementwise=True, piecewise_constant=True, numpy=_numpy(forward))
+        claims = Claims(elementwise=True, piecewise_constant=True, numpy=self._numpy(forward))
         return self.add(Op(name, forward, tuple(Argument(a, _REAL) for a in arguments), {}, claims, doc))
 
     def add(self, op: Op) -> Op:
@@ -74,6 +104,5 @@ class Family:
         """Verify all ops of the family and enter them."""
         register_builtin(self.ops)
 
-
-def _numpy(forward: Callable[..., Array]) -> Callable[..., object] | None:
-    return forward if isinstance(forward, np.ufunc) else None
+    def _numpy(self, forward: Callable[..., Array]) -> Callable[..., object] | None:
+        return forward if isinstance(forward, np.ufunc) and not self._late else None

@@ -1,0 +1,177 @@
+"""Activation functions of neural networks. Registered on first use.
+
+(`relu`, `sigmoid`, `tanh` and `softplus` are registered at once; `softmax` and `log_softmax` are reductions.)
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import Op
+from minigrad.core.op import op as declare
+from minigrad.core.types import Array
+from minigrad.ops.arithmetic import where
+from minigrad.ops.constant import greater
+from minigrad.ops.functions import clip, softmax
+from minigrad.ops.gaussian import normal_cdf
+from minigrad.ops.index import getitem
+from minigrad.ops.kinked import absolute, relu
+from minigrad.ops.table import Family
+from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family(late=True)
+_SLOPE = 1.5957691216057308
+"""sqrt(8 / pi): the tanh form of gelu is x * sigmoid(_SLOPE * (x + _CUBIC * x ** 3)), and so it does not cancel."""
+_CUBIC = 0.044715
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def _logistic(x: Array) -> Array:
+    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
+
+
+def _silu(x: Array) -> Array:
+    return x * _logistic(x)
+
+
+def _gelu_tanh(x: Array) -> Array:
+    return x * _logistic((x * x * _CUBIC + 1.0) * x * _SLOPE)
+
+
+def _gelu_tanh_rule(g: V, y: V, x: V) -> V:
+    z: V = x * x
+    s: V = sigmoid((z * _CUBIC + 1.0) * x * _SLOPE)
+    return g * (s + x * s * (1.0 - s) * (z * (3.0 * _CUBIC) + 1.0) * _SLOPE)
+
+
+def _silu_rule(g: V, y: V, x: V) -> V:
+    s: V = sigmoid(x)
+    return g * (s + y * (1.0 - s))
+
+
+silu: Op = family.unary("silu", _silu, "x * sigmoid(x), also called swish (Elfwing et al., 2017).", _silu_rule)
+gelu_tanh: Op = family.unary(
+    "gelu_tanh",
+    _gelu_tanh,
+    "0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x ** 3))): Hendrycks and Gimpel's approximation of gelu.",
+    _gelu_tanh_rule,
+)
+
+
+@declare(x=real(), elementwise=True, params=[{"slope": 0.01}, {"slope": 0.25}], kinks=[0.0])
+def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
+    """x for x > 0, slope * x below; the gradient at 0 is `slope`."""
+    return np.maximum(x, 0.0) + np.minimum(x, 0.0) * slope
+
+
+@leaky_relu.vjp("x")
+def _(g: V, y: V, x: V, *, slope: float) -> V:
+    return g * (greater(x, 0.0) * (1.0 - slope) + slope)
+
+
+@declare(x=real(), elementwise=True, params=[{"alpha": 1.0}, {"alpha": 0.5}], kinks=[0.0])
+def elu(x: Array, *, alpha: float = 1.0) -> Array:
+    """x for x > 0, alpha * (e ** x - 1) below (Clevert et al., 2015); the gradient at 0 is `alpha`."""
+    return np.maximum(x, 0.0) + np.expm1(np.minimum(x, 0.0)) * alpha
+
+
+@elu.vjp("x")
+def _(g: V, y: V, x: V, *, alpha: float) -> V:
+    above: V = greater(x, 0.0)
+    return g * (above + (1.0 - above) * exp(-relu(-x)) * alpha)
+
+
+family.add(leaky_relu)
+family.add(elu)
+family.register()
+
+
+def gelu(x: V, approximate: str = "none") -> V:
+    """x times the probability that a standard normal number is below x; `approximate="tanh"` for the usual formula."""
+    if approximate == "tanh":
+        return gelu_tanh(x)
+    if approximate != "none":
+        raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
+    return x * normal_cdf(x)
+
+
+def selu(x: V) -> V:
+    """1.0507 times elu with alpha = 1.67326, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    return elu(x, alpha=_SELU_ALPHA) * _SELU_SCALE
+
+
+def celu(x: V, alpha: float = 1.0) -> V:
+    """max(x, 0) + min(0, alpha * (e ** (x / alpha) - 1)): elu with slope 1 at 0 for every alpha (Barron, 2017)."""
+    return elu(x / alpha, alpha=1.0) * alpha
+
+
+def log_sigmoid(x: V) -> V:
+    """log(sigmoid(x)), without overflow."""
+    return -softplus(-x)
+
+
+def hardtanh(x: V, low: float = -1.0, high: float = 1.0) -> V:
+    """x moved into [low, high]; the gradient is 1 on the bounds."""
+    return clip(x, low, high)
+
+
+def relu6(x: V) -> V:
+    """x moved into [0, 6]."""
+    return clip(x, 0.0, 6.0)
+
+
+def hardsigmoid(x: V) -> V:
+    """(x + 3) / 6 moved into [0, 1]."""
+    return clip(x + 3.0, 0.0, 6.0) / 6.0
+
+
+def hardswish(x: V) -> V:
+    """x * hardsigmoid(x)."""
+    return x * hardsigmoid(x)
+
+
+def mish(x: V) -> V:
+    """x * tanh(softplus(x)) (Misra, 2019)."""
+    return x * tanh(softplus(x))
+
+
+def softsign(x: V) -> V:
+    """x / (1 + |x|)."""
+    return x / (absolute(x) + 1.0)
+
+
+def softmin(x: V, axis: int = -1) -> V:
+    """softmax(-x)."""
+    return softmax(-x, axis)
+
+
+def tanhshrink(x: V) -> V:
+    """x - tanh(x)."""
+    return x - tanh(x)
+
+
+def softshrink(x: V, lambd: float = 0.5) -> V:
+    """x moved towards 0 by `lambd`, and 0 within that distance of it."""
+    return x - clip(x, -lambd, lambd)
+
+
+def hardshrink(x: V, lambd: float = 0.5) -> V:
+    """x where |x| > lambd, else 0."""
+    return x * greater(absolute(x), lambd)
+
+
+def threshold(x: V, threshold: float, value: float) -> V:
+    """x where x > threshold, else `value`."""
+    return where(greater(x, threshold), x, value)
+
+
+def glu(x: V, axis: int = -1) -> V:
+    """a * sigmoid(b) for the first half a and second half b of x along `axis` (Dauphin et al., 2016)."""
+    half, odd = divmod(x.shape[axis], 2)
+    if odd:
+        raise ValueError(f"glu: axis {axis} of shape {x.shape} has odd length")
+    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
+    gate: V = sigmoid(getitem(x, key=(*before, slice(half, None))))
+    return getitem(x, key=(*before, slice(None, half))) * gate

@@ -1,0 +1,89 @@
+"""Elementwise arithmetic. g: gradient of the output; y or out: output."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import Op
+from minigrad.core.op import op as declare
+from minigrad.core.types import Array
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import boolean, nonzero, real
+
+family = Family()
+unary, binary = family.unary, family.binary
+
+
+@declare(condition=boolean(), x=real(), y=real(), elementwise=True)
+def where(condition: Array, x: Array, y: Array) -> Array:
+    """x where `condition` holds, y elsewhere. The branch that is not taken gets gradient 0, whatever its value."""
+    return np.where(condition, x, y)
+
+
+@where.vjp("x")
+def _(g: V, out: V, condition: V, x: V, y: V) -> V:
+    return where(condition, g, 0.0)
+
+
+@where.vjp("y")
+def _(g: V, out: V, condition: V, x: V, y: V) -> V:
+    return where(condition, 0.0, g)
+
+
+def _ratio(x: Array, y: Array) -> Array:
+    zero = np.equal(y, 0.0)
+    if not zero.any():
+        return np.divide(x, y)
+    # Only where both are 0 the quotient is replaced: a gradient that really is infinite stays visible.
+    return np.divide(x, np.where(zero & np.equal(x, 0.0), np.asarray(1.0, dtype=y.dtype), y))
+
+
+# fmt: off
+add = binary("add", np.add, "x + y.", lambda g, out, x, y: g, lambda g, out, x, y: g, linear=True)
+subtract = binary("subtract", np.subtract, "x - y.", lambda g, out, x, y: g, lambda g, out, x, y: -g, linear=True)
+multiply = binary("multiply", np.multiply, "x * y.", lambda g, out, x, y: g * y, lambda g, out, x, y: g * x)
+divide = binary(
+    "divide", np.divide, "x / y.",
+    lambda g, out, x, y: g / y, lambda g, out, x, y: -(g * out / y), (real(), nonzero()),
+)
+ratio: Op = binary(
+    "ratio", _ratio, "x / y, where 0 / 0 is 0: for rules in which no gradient arrives at a place of infinite slope.",
+    lambda g, out, x, y: ratio(g, y), lambda g, out, x, y: -ratio(g * out, y), (real(), nonzero()),
+)
+negative = unary("negative", np.negative, "-x.", lambda g, y, x: -g)
+reciprocal = unary("reciprocal", np.reciprocal, "1 / x.", lambda g, y, x: -(g * y * y), nonzero())
+square = unary("square", np.square, "x * x.", lambda g, y, x: g * x * 2.0)
+# fmt: on
+
+
+def by_squaring(x: Array, n: int) -> Array:
+    """x ** n for an integer n, by repeated multiplication: NumPy's own `x ** n` costs 400 multiplications."""
+    if n == 0:
+        return np.ones_like(x)
+    if n < 0:
+        return np.reciprocal(by_squaring(x, -n))
+    result: Array | None = None
+    while n:
+        if n & 1:
+            result = x if result is None else result * x
+        n >>= 1
+        x = x * x if n else x
+    assert result is not None
+    return result
+
+
+@declare(x=real(), elementwise=True, params=[{"n": n} for n in (2, 3, -1, 1, 0)])
+def integer_power(x: Array, *, n: int) -> Array:
+    """x ** n for an integer n and x of any sign."""
+    return by_squaring(x, n)
+
+
+@integer_power.vjp("x")
+def _(g: V, y: V, x: V, *, n: int) -> V:
+    return g * 0.0 if n == 0 else g * integer_power(x, n=n - 1) * float(n)
+
+
+for _op in (where, integer_power):
+    family.add(_op)
+family.register()

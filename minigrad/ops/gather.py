@@ -1,0 +1,196 @@
+"""Picking and adding entries at positions that an integer array holds. Registered on first use.
+
+Positions are arguments, not metadata: a traced program may be run again with other positions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, BoolArray, IndexArray
+from minigrad.ops.arithmetic import where
+from minigrad.ops.functions import ravel
+from minigrad.ops.index import getitem
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import integer_index, real
+
+family = Family(late=True)
+
+
+@op(
+    x=real(),
+    indices=integer_index(3),
+    params=[{"axis": 0}],
+    shapes=[((3, 4), (2, 2)), ((3,), (4,)), ((3, 2), ())],
+    name="take",
+)
+def take_along(x: Array, indices: IndexArray, *, axis: int = 0) -> Array:
+    """Slices of x along `axis` at `indices`; the shape of `indices` replaces that axis."""
+    return np.asarray(np.take(x, indices, axis=axis))
+
+
+@take_along.vjp("x")
+def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
+    return put_along(g, indices, axis=axis % x.ndim, length=x.shape[axis])
+
+
+def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
+    """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
+    count, columns = g.shape
+    if count * length <= 1 << 14:
+        # A small product with the 0-1 matrix of positions is quicker than adding row by row.
+        return np.equal(np.arange(length)[:, None], indices).astype(g.dtype) @ g
+    order = np.argsort(indices, kind="stable")
+    ordered = indices[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    total = np.zeros((length, columns), dtype=g.dtype)
+    if len(starts) == count:
+        total[indices] = g
+    else:
+        np.add.at(total, indices, g)
+    return total
+
+
+@op(
+    g=real(),
+    indices=integer_index(3),
+    linear=True,
+    params=[{"axis": 0, "length": 3}],
+    shapes=[((2, 2, 4), (2, 2)), ((4,), (4,))],
+)
+def put_along(g: Array, indices: IndexArray, *, axis: int, length: int) -> Array:
+    """Zeros with `length` places on `axis`, to which the slices of g are added at `indices`: undoes `take`."""
+    places = np.asarray(indices)
+    if length and places.size and places.min() < 0:
+        places = np.where(places < 0, places + length, places)
+    before, after = g.shape[:axis], g.shape[axis + places.ndim :]
+    rows = np.moveaxis(g.reshape(*before, places.size, *after), axis, 0).reshape(places.size, -1)
+    total = add_rows(rows, places.ravel(), length)
+    return np.moveaxis(total.reshape(length, *before, *after), 0, axis)
+
+
+@put_along.vjp("g")
+def _(h: V, y: V, g: V, indices: V, *, axis: int, length: int) -> V:
+    return take_along(h, indices, axis=axis)
+
+
+@op(
+    x=real(),
+    indices=integer_index(3),
+    params=[{"axis": 0}],
+    shapes=[((3, 4), (2, 4)), ((3, 4), (5, 1)), ((3,), (4,))],
+    name="take_along_axis",
+)
+def pick(x: Array, indices: IndexArray, *, axis: int = -1) -> Array:
+    """y[.., k, ..] = x[.., indices[.., k, ..], ..]: one position along `axis` for each entry of the result."""
+    return np.take_along_axis(x, indices, axis=axis)
+
+
+@pick.vjp("x")
+def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
+    return unpick(g, indices, axis=axis % x.ndim, shape=x.shape)
+
+
+@op(
+    g=real(),
+    indices=integer_index(3),
+    linear=True,
+    params=[{"axis": 0, "shape": (3, 4)}],
+    shapes=[((2, 4), (2, 4)), ((2, 4), (2, 1))],
+)
+def unpick(g: Array, indices: IndexArray, *, axis: int, shape: tuple[int, ...]) -> Array:
+    """Zeros of `shape` to which the entries of g are added at `indices` along `axis`: undoes `take_along_axis`."""
+    places = np.broadcast_to(indices, g.shape)
+    key: list[IndexArray] = []
+    for a, n in enumerate(g.shape):
+        steps = np.arange(n) if shape[a] != 1 else np.zeros(n, dtype=np.intp)
+        key.append(places if a == axis else steps.reshape([-1 if i == a else 1 for i in range(g.ndim)]))
+    wrapped = [np.where(k < 0, k + n, k) for k, n in zip(key, shape, strict=True)]
+    flat = np.ravel_multi_index(tuple(np.broadcast_arrays(*wrapped)), shape)
+    total = np.bincount(flat.ravel(), weights=g.ravel(), minlength=int(np.prod(shape)))
+    return total.reshape(shape).astype(g.dtype, copy=False)
+
+
+@unpick.vjp("g")
+def _(h: V, y: V, g: V, indices: V, *, axis: int, shape: tuple[int, ...]) -> V:
+    return pick(h, indices, axis=axis)
+
+
+for _op in (take_along, put_along, pick, unpick):
+    family.add(_op)
+family.register()
+
+
+def take(x: V, indices: IndexArray | int, axis: int | None = None) -> V:
+    """Slices of x at `indices` along `axis` (entries of the flattened x by default); indices may repeat."""
+    return take_along(ravel(x), indices, axis=0) if axis is None else take_along(x, indices, axis=axis)
+
+
+def index_select(x: V, axis: int, indices: IndexArray) -> V:
+    """Slices of x at `indices` along `axis`."""
+    return take_along(x, indices, axis=axis)
+
+
+def embedding(indices: IndexArray, table: V) -> V:
+    """Rows of `table` (count, width) at `indices` (any shape): the result has shape (*indices.shape, width)."""
+    return take_along(table, indices, axis=0)
+
+
+def take_along_axis(x: V, indices: IndexArray, axis: int | None = -1) -> V:
+    """As numpy.take_along_axis: x and `indices` broadcast against each other on the other axes."""
+    return pick(ravel(x), indices, axis=0) if axis is None else pick(x, indices, axis=axis)
+
+
+def gather(x: V, axis: int, indices: IndexArray) -> V:
+    """As torch.gather: `indices` may be shorter than x on the other axes, whose first entries are then read."""
+    key = tuple(slice(None) if a == axis % x.ndim else slice(0, n) for a, n in enumerate(indices.shape))
+    return pick(getitem(x, key=key), indices, axis=axis)
+
+
+def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
+    """x with the entries of `source` added at `indices` along `axis` (of one shape, no longer than x elsewhere)."""
+    key = tuple(slice(0, n) for n in indices.shape)
+    part: V = getitem(source, key=key)
+    shape = tuple(x.shape[a] if a == axis % x.ndim else n for a, n in enumerate(part.shape))
+    added: V = unpick(part, indices, axis=axis % x.ndim, shape=shape)
+    if shape != x.shape:
+        from minigrad.ops.arrange import pad
+
+        added = pad(added, [(0, n - m) for n, m in zip(x.shape, shape, strict=True)])
+    return x + added
+
+
+def index_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
+    """x with the slices of `source` along `axis` added at `indices` (1-d, may repeat)."""
+    added: V = put_along(source, indices, axis=axis % x.ndim, length=x.shape[axis])
+    return x + added
+
+
+def masked_fill(x: V, mask: BoolArray, value: V | float) -> V:
+    """x with `value` where `mask` holds."""
+    return where(mask, value, x)
+
+
+def masked_select(x: V, mask: BoolArray) -> V:
+    """The entries of x where `mask` (of its shape) holds, in one axis."""
+    return getitem(x, key=(mask,))
+
+
+
+
+def extract(condition: BoolArray, x: V) -> V:
+    """The entries of x where `condition` (as large as x) holds, in one axis."""
+    return getitem(ravel(x), key=(np.ravel(condition),))
+
+
+def compress(condition: BoolArray, x: V, axis: int | None = None) -> V:
+    """Slices of x along `axis` (entries of the flattened x by default) where the 1-d `condition` holds."""
+    return take(x, np.flatnonzero(condition), axis)
+
+
+def delete(x: V, positions: int | slice | IndexArray, axis: int | None = None) -> V:
+    """x without the slices along `axis` (entries of the flattened x by default) at `positions`."""
+    length = x.size if axis is None else x.shape[axis]
+    return take(x, np.delete(np.arange(length), positions), axis)

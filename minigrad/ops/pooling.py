@@ -1,0 +1,126 @@
+"""Pooling: the largest or the mean entry of each window. Registered on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.op import op
+from minigrad.core.types import Array, Shape
+from minigrad.ops.arrange import along, pad
+from minigrad.ops.contract import matmul
+from minigrad.ops.functions import max as largest
+from minigrad.ops.functions import mean, moveaxis, reshape
+from minigrad.ops.index import getitem
+from minigrad.ops.table import Family
+from minigrad.ops.windows import each, offsets, overlap_add, places, view_windows
+from minigrad.typing import V
+from minigrad.verify.domains import distinct
+
+family = Family(late=True)
+_META: dict[str, object] = {"kernel": (2, 2), "stride": (1, 2), "dilation": (1, 1)}
+
+
+@op(x=distinct(), y=distinct(), piecewise_constant=True, params=[_META], shapes=[((2, 3, 4), (2, 2, 2))])
+def window_winners(x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+    """The share of each entry of a window in its largest entry y: 1 for the winner, 1 / n for n that tie.
+
+    Returns:
+        An array of windows, as `windows(x)` gives.
+    """
+    shares = np.empty((*kernel, *y.shape), dtype=x.dtype)
+    for at, part in offsets(kernel, stride, dilation, y.shape[-len(kernel) :]):
+        np.equal(x[(Ellipsis, *part)], y, out=shares[at], casting="unsafe")
+    winners = shares.sum(axis=tuple(range(len(kernel))))
+    if winners.size and winners.max() > 1.0:
+        shares /= np.maximum(winners, 1.0)
+    return shares
+
+
+@op(x=distinct(), params=[_META], shapes=[((2, 5, 4),), ((3, 3),)], kinks="ties", name="max_pool")
+def pool_largest(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+    """The largest entry of each window of the last axes; ties share the gradient equally."""
+    count = places(x.shape[-len(kernel) :], kernel, stride, dilation)
+    y: Array | None = None
+    for _, part in offsets(kernel, stride, dilation, count):
+        y = x[(Ellipsis, *part)].copy() if y is None else np.maximum(y, x[(Ellipsis, *part)], out=y)
+    assert y is not None
+    return y
+
+
+@pool_largest.vjp("x")
+def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
+    shares: V = window_winners(x, y, kernel=kernel, stride=stride, dilation=dilation)
+    return overlap_add(g * shares, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
+
+
+family.add(window_winners)
+family.add(pool_largest)
+family.register()
+
+
+def max_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
+             padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
+    """The largest entry of each window of images x (N, C, *size); the stride is the window's length by default."""
+    n = x.ndim - 2
+    k, p = each(kernel, n), each(padding, n)
+    if any(p):
+        x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)], constant_values=-np.inf)
+    return pool_largest(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=each(dilation, n))
+
+
+max_pool1d = max_pool2d = max_pool3d = max_pool
+
+
+def avg_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
+             padding: int | Sequence[int] = 0) -> V:  # fmt: skip
+    """The mean of each window of images x (N, C, *size), zeros of the padding included."""
+    n = x.ndim - 2
+    k, p = each(kernel, n), each(padding, n)
+    if any(p):
+        x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)])
+    w: V = view_windows(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=(1,) * n)
+    return mean(w, axis=tuple(range(n)))
+
+
+avg_pool1d = avg_pool2d = avg_pool3d = avg_pool
+
+
+def _bins(length: int, count: int) -> list[tuple[int, int]]:
+    if count < 1:
+        raise ShapeError(f"adaptive pooling: {count} is no number of bins")
+    return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+
+
+def adaptive_avg_pool(x: V, output_size: int | Sequence[int]) -> V:
+    """Means over `output_size` bins that cover each axis after (N, C) as evenly as possible, as torch's."""
+    for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
+        weights = np.zeros((x.shape[axis], count), dtype=x.dtype)
+        for k, (start, stop) in enumerate(_bins(x.shape[axis], count)):
+            weights[start:stop, k] = 1.0 / (stop - start)
+        x = moveaxis(matmul(moveaxis(x, axis, -1), weights), -1, axis)
+    return x
+
+
+adaptive_avg_pool1d = adaptive_avg_pool2d = adaptive_avg_pool3d = adaptive_avg_pool
+
+
+def adaptive_max_pool(x: V, output_size: int | Sequence[int]) -> V:
+    """Largest entries of `output_size` bins that cover each axis after (N, C) as evenly as possible, as torch's."""
+    for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
+        bins = _bins(x.shape[axis], count)
+        width = max(stop - start for start, stop in bins)
+        order = np.array([[min(start + j, stop - 1) for j in range(width)] for start, stop in bins])
+        gathered: V = getitem(x, key=along(axis, x.ndim, order))
+        x = largest(gathered, axis=axis + 1)
+    return x
+
+
+adaptive_max_pool1d = adaptive_max_pool2d = adaptive_max_pool3d = adaptive_max_pool
+
+
+def global_avg_pool(x: V) -> V:
+    """The mean over all axes after (N, C): shape (N, C)."""
+    return mean(reshape(x, (*x.shape[:2], -1)), axis=-1)

@@ -1,0 +1,105 @@
+"""Sorting and order statistics. The order itself is an op without a derivative. Registered on first use."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, IndexArray
+from minigrad.ops.functions import flip, mean, ravel, reshape
+from minigrad.ops.gather import pick
+from minigrad.ops.index import getitem
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import distinct
+
+family = Family(late=True)
+
+
+def _as_value(positions: IndexArray) -> Array:
+    return positions  # type: ignore[return-value]  # the value of an op is an Array to mypy, of any dtype
+
+
+@op(x=distinct(), piecewise_constant=True, params=[{"axis": 1}], shapes=[((2, 3, 4),)], name="argsort")
+def order_of(x: Array, *, axis: int = -1) -> Array:
+    """The positions that sort x along `axis`; equal entries stay in order."""
+    return _as_value(np.argsort(x, axis=axis, kind="stable"))
+
+
+@op(x=distinct(), piecewise_constant=True, params=[{"axis": 1, "kth": 1}], shapes=[((2, 3, 4),)], name="argpartition")
+def partition_of(x: Array, *, kth: int, axis: int = -1) -> Array:
+    """Positions along `axis` such that place `kth` is right, smaller entries lie before it and larger ones behind."""
+    return _as_value(np.argpartition(x, kth, axis=axis))
+
+
+@op(x=distinct(), piecewise_constant=True, params=[{"axis": 1, "k": 2}], shapes=[((2, 3, 4),)], name="argtopk")
+def largest_of(x: Array, *, k: int, axis: int = -1) -> Array:
+    """Positions of the k largest entries along `axis`, largest first."""
+    n = x.shape[axis]
+    if not 0 < k <= n:
+        raise ValueError(f"topk: k = {k} entries of an axis of length {n}")
+    part = np.argpartition(x, n - k, axis=axis).take(range(n - k, n), axis=axis)
+    order = np.argsort(-np.take_along_axis(x, part, axis=axis), axis=axis, kind="stable")
+    return _as_value(np.take_along_axis(part, order, axis=axis))
+
+
+for _op in (order_of, partition_of, largest_of):
+    family.add(_op)
+family.register()
+
+
+def argsort(x: V, axis: int | None = -1, descending: bool = False) -> IndexArray:
+    """The positions that sort x along `axis`, as a plain array."""
+    order = np.argsort(x if isinstance(x, np.ndarray) else x.data, axis=axis, kind="stable")
+    return np.flip(order, -1 if axis is None else axis) if descending else order
+
+
+def sort(x: V, axis: int | None = -1, descending: bool = False) -> V:
+    """Entries in increasing order along `axis` (of the flattened x when it is None)."""
+    if axis is None:
+        return sort(ravel(x), 0, descending)
+    ordered: V = pick(x, order_of(x, axis=axis), axis=axis)
+    return flip(ordered, axis) if descending else ordered
+
+
+def partition(x: V, kth: int, axis: int | None = -1) -> V:
+    """Entries along `axis` such that place `kth` is the one sorting would put there, with smaller ones before it."""
+    if axis is None:
+        return partition(ravel(x), kth, 0)
+    return pick(x, partition_of(x, kth=kth % x.shape[axis], axis=axis), axis=axis)
+
+
+def topk(x: V, k: int, axis: int = -1) -> tuple[V, V]:
+    """The k largest entries along `axis`, largest first, and their positions."""
+    positions: V = largest_of(x, k=k, axis=axis)
+    return pick(x, positions, axis=axis), positions
+
+
+def median(x: V, axis: int | None = None, keepdims: bool = False) -> V:
+    """The middle entry along `axis`, the mean of the middle two for an even number."""
+    shape = x.shape
+    if axis is None:
+        y: V = median(ravel(x), 0)
+        return reshape(y, (1,) * len(shape)) if keepdims else y
+    ordered: V = sort(x, axis)
+    n = x.shape[axis]
+    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
+    return mean(getitem(ordered, key=(*before, slice((n - 1) // 2, n // 2 + 1))), axis, keepdims)
+
+
+def quantile(x: V, q: float, axis: int | None = None, keepdims: bool = False) -> V:
+    """The q-quantile along `axis`, interpolated linearly between neighbours (NumPy's default)."""
+    if not 0.0 <= q <= 1.0:
+        raise ValueError(f"quantile: q = {q} is not between 0 and 1")
+    if axis is None:
+        return quantile(ravel(x), q, 0)
+    ordered: V = sort(x, axis)
+    place = q * (x.shape[axis] - 1)
+    low = min(int(place), max(x.shape[axis] - 2, 0))
+    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
+    bounds: V = getitem(ordered, key=(*before, slice(low, low + 2)))
+    if bounds.shape[axis] == 1:
+        return mean(bounds, axis, keepdims)
+    weights = np.array([1.0 - (place - low), place - low], dtype=x.dtype)
+    lined = weights.reshape([2 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    return mean(bounds * lined, axis, keepdims) * 2.0

@@ -1,0 +1,74 @@
+"""Elementwise powers, exponentials, logarithms and waves. g: gradient of the output; y or out: output.
+
+Where a slope is infinite (sqrt and log at 0) the gradient is infinite too, unless none arrives there: then it is 0,
+so that `where(x > 0, log(x), 0)` has gradient 0 at 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import Op
+from minigrad.core.types import Array
+from minigrad.ops.arithmetic import by_squaring, ratio
+from minigrad.ops.constant import equal
+from minigrad.ops.table import Family
+from minigrad.verify.domains import positive, real
+
+family = Family()
+unary, binary = family.unary, family.binary
+
+_QUICK = 32.0
+
+
+def _power(x: Array, y: Array) -> Array:
+    """np.power, but by multiplication or square root for the exponents that programs are full of."""
+    if y.ndim == 0 and x.dtype == y.dtype and x.dtype.kind == "f":
+        n = float(y)
+        if n.is_integer() and abs(n) <= _QUICK:
+            return by_squaring(x, int(n))
+        if n == 0.5:
+            return np.sqrt(x)
+    return np.power(x, y)
+
+
+def _power_slope(x: Array, y: Array) -> Array:
+    """y x ** (y - 1). Where y = 0 the base is replaced by 1, since 0 * 0 ** -1 would be NaN."""
+    if y.ndim == 0:
+        return y * _power(x, y - 1.0) if y else np.zeros_like(x)
+    return np.asarray(y * np.power(np.where(np.equal(y, 0.0), np.asarray(1.0, dtype=x.dtype), x), y - 1.0))
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
+
+
+def _softplus(x: Array) -> Array:
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+# fmt: off
+exp = unary("exp", np.exp, "e ** x.", lambda g, y, x: g * y)
+expm1 = unary("expm1", np.expm1, "e ** x - 1, accurate near 0.", lambda g, y, x: g * (y + 1.0))
+log: Op = unary("log", np.log, "Natural logarithm.", lambda g, y, x: ratio(g, x), positive())
+log1p = unary("log1p", np.log1p, "log(1 + x), accurate near 0.", lambda g, y, x: ratio(g, x + 1.0), positive())
+sqrt = unary("sqrt", np.sqrt, "Square root.", lambda g, y, x: ratio(g * 0.5, y), positive())
+power: Op = binary(
+    "power", _power, "x ** y. The gradient for y is 0 where x = 0; x < 0 has one for x only.",
+    lambda g, out, x, y: g * power_slope(x, y), lambda g, out, x, y: g * out * log(x + equal(x, 0.0)),
+    (positive(), real()), numpy=np.power,
+)
+power_slope: Op = binary(
+    "power_slope", _power_slope, "y x ** (y - 1), the slope of x ** y: 0 where y = 0.",
+    lambda g, out, x, y: g * y * power_slope(x, y - 1.0),
+    lambda g, out, x, y: g * (power(x, y - 1.0) + out * log(x + equal(x, 0.0))), (positive(), real()),
+)
+
+sin = unary("sin", np.sin, "Sine; x in radians.", lambda g, y, x: g * cos(x))
+cos: Op = unary("cos", np.cos, "Cosine; x in radians.", lambda g, y, x: -(g * sin(x)))
+tanh = unary("tanh", np.tanh, "Hyperbolic tangent.", lambda g, y, x: g * (1.0 - y * y))
+sigmoid = unary("sigmoid", _sigmoid, "1 / (1 + e ** -x), without overflow.", lambda g, y, x: g * y * (1.0 - y))
+softplus = unary("softplus", _softplus, "log(1 + e ** x), without overflow.", lambda g, y, x: g * sigmoid(x))
+# fmt: on
+
+family.register()

@@ -1,0 +1,147 @@
+"""Sliding windows over the last axes, and their adjoint: adding windows up where they overlap. Registered on first use.
+
+Arrays of windows have the axes of a window first, so that each offset is one slice that lies like the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.op import op
+from minigrad.core.types import Array, Shape
+from minigrad.ops.functions import moveaxis, reshape, transpose
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family(late=True)
+Pairs = tuple[tuple[int, int], ...]
+
+
+def each(value: int | Sequence[int], count: int) -> Shape:
+    """One number for each of `count` axes."""
+    given = (int(value),) * count if isinstance(value, int | np.integer) else tuple(int(v) for v in value)
+    if len(given) != count:
+        raise ShapeError(f"{len(given)} numbers are given for {count} axes: {given}")
+    return given
+
+
+def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
+    """How many windows fit along each axis. Raises ShapeError where none does."""
+    found = tuple(
+        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
+    )
+    if min(found, default=1) < 1 or min(stride, default=1) < 1:
+        raise ShapeError(f"no window of {kernel} with dilation {dilation} and stride {stride} fits into {size}")
+    return found
+
+
+def offsets(kernel: Shape, stride: Shape, dilation: Shape, count: Shape) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
+    """Each place in a window, and the slices of the image that lie there in all windows."""
+    for at in product(*(range(k) for k in kernel)):
+        yield at, tuple(
+            slice(d * i, d * i + s * (n - 1) + 1, s) for i, d, s, n in zip(at, dilation, stride, count, strict=True)
+        )
+
+
+@op(
+    x=real(),
+    linear=True,
+    params=[{"kernel": (2, 2), "stride": (1, 2), "dilation": (2, 1)}],
+    shapes=[((2, 5, 4),), ((3, 2),)],
+    name="windows",
+)
+def view_windows(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Windows of the last len(kernel) axes of x: shape (*kernel, *other axes, *places), without copying."""
+    n = len(kernel)
+    count = places(x.shape[-n:], kernel, stride, dilation)
+    steps = x.strides[-n:]
+    inside = tuple(d * s for d, s in zip(dilation, steps, strict=True))
+    between = tuple(t * s for t, s in zip(stride, steps, strict=True))
+    return as_strided(x, (*kernel, *x.shape[:-n], *count), (*inside, *x.strides[:-n], *between), writeable=False)
+
+
+@view_windows.vjp("x")
+def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
+    return overlap_add(g, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
+
+
+@op(
+    g=real(),
+    linear=True,
+    params=[{"size": (5, 4), "stride": (1, 2), "dilation": (2, 1)}],
+    shapes=[((2, 2, 3, 2),), ((2, 2, 2, 3, 2),)],
+)
+def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Array:
+    """Windows added up in an image of `size`: undoes `windows`."""
+    n = len(size)
+    x = np.zeros((*g.shape[n:-n], *size), dtype=g.dtype)
+    for at, part in offsets(g.shape[:n], stride, dilation, g.shape[-n:]):
+        x[(Ellipsis, *part)] += g[at]
+    return x
+
+
+@overlap_add.vjp("g")
+def _(h: V, y: V, g: V, *, size: Shape, stride: Shape, dilation: Shape) -> V:
+    return view_windows(h, kernel=g.shape[: len(size)], stride=stride, dilation=dilation)
+
+
+family.add(view_windows)
+family.add(overlap_add)
+family.register()
+
+
+def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Sequence[int] | None = None,
+                        step: int | Sequence[int] = 1, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
+    """Windows of x along `axis` (all axes by default): their axes come last, as in NumPy.
+
+    Args:
+        x: any shape.
+        window_shape: length of the windows along each of the axes.
+        axis: the axes.
+        step: distance between windows.
+        dilation: distance between neighbours in a window.
+    """
+    if axis is None:
+        axes = tuple(range(x.ndim))
+    else:
+        axes = tuple(a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    n = len(axes)
+    kernel = each(window_shape, n)
+    moved: V = moveaxis(x, axes, tuple(range(x.ndim - n, x.ndim)))
+    found: V = view_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
+    unmoved: V = moveaxis(found, tuple(range(n)), tuple(range(x.ndim, x.ndim + n)))
+    return moveaxis(unmoved, tuple(range(x.ndim - n, x.ndim)), axes)
+
+
+def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
+           dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
+    """Windows of images (N, C, *size) as columns: shape (N, C * prod(kernel), number of windows), as torch.unfold."""
+    from minigrad.ops.arrange import pad
+
+    n = x.ndim - 2
+    k = each(kernel, n)
+    wide: V = pad(x, [(0, 0), (0, 0), *((p, p) for p in each(padding, n))])
+    w: V = view_windows(wide, kernel=k, stride=each(stride, n), dilation=each(dilation, n))
+    columns: V = transpose(w, (n, n + 1, *range(n), *range(n + 2, w.ndim)))
+    return reshape(columns, (x.shape[0], x.shape[1] * int(np.prod(k)), -1))
+
+
+def fold(x: V, output_size: Sequence[int], kernel: int | Sequence[int], stride: int | Sequence[int] = 1,
+         padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
+    """Columns (N, C * prod(kernel), number of windows) added up in images (N, C, *output_size): undoes `unfold`."""
+    from minigrad.ops.index import getitem
+
+    n = len(output_size)
+    k, s, d, p = each(kernel, n), each(stride, n), each(dilation, n), each(padding, n)
+    size = tuple(m + 2 * q for m, q in zip(output_size, p, strict=True))
+    count = places(size, k, s, d)
+    apart: V = reshape(x, (x.shape[0], -1, *k, *count))
+    first: V = transpose(apart, (*range(2, 2 + n), 0, 1, *range(2 + n, 2 + 2 * n)))
+    image: V = overlap_add(first, size=size, stride=s, dilation=d)
+    return getitem(image, key=(Ellipsis, *(slice(q, q + m) for q, m in zip(p, output_size, strict=True))))

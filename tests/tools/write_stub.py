@@ -1,0 +1,51 @@
+"""Write minigrad/__init__.pyi from the table of public names in minigrad/api.py: `python tests/tools/write_stub.py`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import minigrad
+from minigrad import api
+
+HEAD = '''"""The public names of minigrad, for type checkers.
+
+Written by tests/tools/write_stub.py from the table in minigrad/api.py.
+"""
+# ruff: noqa
+# isort: skip_file
+
+# fmt: off
+'''
+_WIDTH = 120
+
+
+def stub() -> str:
+    """The text of the stub."""
+    package = Path(minigrad.__file__).parent
+    rooms = [r for r in sorted(minigrad._ROOMS) if (package / r).exists() or (package / f"{r}.py").exists()]
+    by_module: dict[str, list[str]] = defaultdict(list)
+    for name, (module, attribute) in sorted(api.PUBLIC.items()):
+        by_module[module].append(f"{attribute} as {name}")
+    lines = [HEAD.rstrip(), *_import("minigrad", [f"{r} as {r}" for r in rooms])]
+    for module, names in sorted(by_module.items()):
+        lines += _import(module, names)
+    return "\n".join([*lines, "", "__version__: str", ""])
+
+
+def _import(module: str, names: list[str]) -> list[str]:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= _WIDTH:
+        return [line]
+    lines = [f"from {module} import ("]
+    row = "   "
+    for name in names:
+        if len(row) + len(name) + 2 > _WIDTH:
+            lines.append(row)
+            row = "   "
+        row += f" {name},"
+    return [*lines, row, ")"]
+
+
+if __name__ == "__main__":
+    (Path(minigrad.__file__).parent / "__init__.pyi").write_text(stub())
