@@ -232,7 +232,7 @@ def _own_foreign_buffers(
 def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
     """What an op that is not registered does with Tensors: nothing, except under the gate's own eyes."""
     mode = _mode()
-    if mode is None or not mode.unverified:
+    if mode is None or mode.unverified is None or not mode.unverified(op):
         raise UnregisteredOp(
             f"op {op.name!r} is not registered, so its gradient is unverified: call minigrad.register({op.name}) first"
         )

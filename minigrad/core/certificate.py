@@ -38,6 +38,7 @@ class Certificate:
         refused: structure cases that the op itself refuses with an error (such as 0-d input), which is its right.
         second_order: whether the gradient of the rule was checked as well.
         seconds: what the check took.
+        evidence: the forward function, rules and claims that were checked.
     """
 
     subject: Op = attrs.field(repr=lambda op: op.name)
@@ -49,6 +50,11 @@ class Certificate:
     refused: tuple[str, ...] = ()
     second_order: bool = False
     seconds: float = 0.0
+    evidence: tuple[object, ...] = attrs.field(default=(), repr=False)
+
+    def covers(self, op: Op) -> bool:
+        """Whether `op` is the very op that was checked, forward function, rules and claims as they were then."""
+        return self.subject is op and self.evidence == (op.forward, op.rules, op.claims)
 
     @property
     def resolution(self) -> float:

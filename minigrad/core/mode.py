@@ -33,10 +33,10 @@ class Interceptor(Protocol):
 
 @attrs.frozen
 class Mode:
-    """A departure from the everyday mode. `unverified` admits ops that the gate is still checking."""
+    """A departure from the everyday mode. `unverified` tells which ops, still before the gate, may run."""
 
     grad: bool = True
-    unverified: bool = False
+    unverified: Callable[[Op], bool] | None = None
     interceptor: Interceptor | None = None
 
 
@@ -46,7 +46,7 @@ EVERYDAY = Mode()
 
 @contextmanager
 def switched(
-    grad: bool | None = None, unverified: bool | None = None, interceptor: Interceptor | None = None
+    grad: bool | None = None, unverified: Callable[[Op], bool] | None = None, interceptor: Interceptor | None = None
 ) -> Iterator[Mode]:
     """Run the block in the current mode with some fields changed; restores it also when the block raises."""
     now = MODE.get() or EVERYDAY

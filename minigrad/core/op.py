@@ -51,6 +51,11 @@ class Domain(Protocol):
     """Where the samples of one argument are drawn from (see `minigrad.verify.domains`)."""
 
     @property
+    def kind(self) -> str:
+        """The name of the domain."""
+        ...
+
+    @property
     def shape(self) -> Shape | None:
         """The shape its samples must have, or None."""
         ...

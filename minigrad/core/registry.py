@@ -59,8 +59,11 @@ class Registry:
 
     def admit(self, op: Op, certificate: Certificate) -> None:
         """Enter `op`. `certificate` must be the gate's own for this very op (call `minigrad.core.apply.admit`)."""
-        if certificate.subject is not op:
-            raise RegistrationError(f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r}")
+        if not certificate.covers(op):
+            raise RegistrationError(
+                f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r} as it was when checked; "
+                "call minigrad.register, and change nothing in between"
+            )
         self.check_free(op)
         op._certificate = certificate
         stands_for = op.claims.numpy

@@ -13,12 +13,24 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
 from minigrad.verify.subject import frozen
 
+DEFAULTS = "default options"
 BASE: Shape = (2, 3, 4)
+SHAPES: tuple[tuple[str, Shape], ...] = (
+    ("0-d", ()),
+    ("1-d", (5,)),
+    ("2-d", (1, 4)),
+    ("4-d", (2, 1, 3, 2)),
+    ("empty", (2, 0, 4)),
+)
+"""Numbers of axes that the base shape does not have, axes of length one, and no entries at all."""
+
 BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
     ((4,), (2, 3, 4)),
     ((2, 3, 4), (3, 1)),
     ((2, 1, 4), (3, 1)),
-    ((), (3,)),
+    ((), (2, 3)),
+    ((2, 3), ()),
+    ((2, 3, 4), (4,)),
 )
 """Pairs of shapes that broadcast against each other, in both directions and in both at once."""
 
@@ -58,7 +70,8 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
             found.append(op.complete(given))
         except TypeError as error:
             raise refuse(RegistrationError, op, f"params has {dict(given)!r}, but {error}") from error
-    return tuple(found)
+    # Whoever calls the op without options gets the defaults, listed or not.
+    return tuple(found if op.required or op.defaults in found else [*found, op.defaults])
 
 
 def difference_cases(op: Op, seed: int) -> Iterator[Case]:
@@ -72,7 +85,13 @@ def difference_cases(op: Op, seed: int) -> Iterator[Case]:
     rng = Draws(seed)
     for k, shapes in enumerate(base_shapes(op)):
         for meta in options if k == 0 else options[:1]:
-            yield Case(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
+            label = DEFAULTS if meta is op.defaults else "base" if k == 0 else f"shapes {k}"
+            yield Case(draw(op, rng, shapes), meta, label, seed)
+
+
+def fresh(op: Op, case: Case, rng: Draws) -> Case:
+    """The same shapes and metadata with other numbers: a rule that keeps something by shape is caught by it."""
+    return Case(draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed)
 
 
 def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
@@ -80,9 +99,8 @@ def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     if op.claims.samples is not None or op.claims.shapes or fixed_shape(op):
         return
     count = len(op.arguments) + any(a.variadic for a in op.arguments)
-    yield "0-d", ((),) * count
-    yield "one element", ((1, 1, 1),) * count
-    yield "empty", ((2, 0, 4),) * count
+    for label, shape in SHAPES:
+        yield label, (shape,) * count
     if op.arguments[-1].variadic:
         yield "one array for *" + op.arguments[-1].name, (BASE,) * (count - 1)
         yield "three arrays for *" + op.arguments[-1].name, (BASE,) * (count + 1)

@@ -6,6 +6,8 @@ binary and none ever crosses zero or the edge of a domain.
 
 from __future__ import annotations
 
+from math import prod
+
 import attrs
 import numpy as np
 
@@ -13,8 +15,6 @@ from minigrad.core.op import Numbers
 from minigrad.core.types import Array, BoolArray, Shape
 
 _GRID = 2.0**-12
-_STRATA = ((2.0**-10, 2.0**-4), (2.0**-4, 1.0), (1.0, 2.0), (2.0, 4.0), (4.0, 8.0))
-"""Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
 
 
 @attrs.frozen
@@ -66,15 +66,28 @@ class SampleDomain:
 
 
 def _power_of_two(x: Array) -> Array:
-    return np.ldexp(0.5, np.frexp(np.where(x > 0, x, 1.0))[1])
+    _, exponent = np.frexp(x + (x == 0.0))
+    return np.asarray(np.ldexp(0.5, exponent))
 
 
-def _magnitudes(rng: Numbers, shape: Shape, strata: tuple[tuple[float, float], ...]) -> Array:
-    count = int(np.prod(shape, dtype=np.intp))
-    which = rng.permutation(count) % len(strata)
-    low, high = np.array(strata).T[:, which]
-    values: Array = low + (high - low) * rng.uniform((count,))
-    return np.round(values.reshape(shape) / _GRID) * _GRID
+def _magnitudes(rng: Numbers, shape: Shape, strata: tuple[Array, Array]) -> Array:
+    low, width = strata
+    count = prod(shape)
+    which = rng.permutation(count) % low.size
+    values: Array = low[which] + width[which] * rng.uniform((count,))
+    return (np.rint(values / _GRID) * _GRID).reshape(shape)
+
+
+def _strata(*bounds: float) -> tuple[Array, Array]:
+    edges = np.array(bounds)
+    return edges[:-1], np.diff(edges)
+
+
+_STRATA = _strata(2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0)
+"""Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
+
+_ABOVE_TINY = _strata(2.0**-4, 1.0, 2.0, 4.0, 8.0)
+_UNIT = _strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99)
 
 
 def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
@@ -82,7 +95,7 @@ def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
 
 
 def _nonzero(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _magnitudes(rng, shape, _STRATA[1:]) * rng.signs(shape)
+    return _magnitudes(rng, shape, _ABOVE_TINY) * rng.signs(shape)
 
 
 def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
@@ -90,12 +103,11 @@ def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
 
 
 def _unit(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    strata = ((2.0**-10, 2.0**-4), (2.0**-4, 0.5), (0.5, 0.9), (0.9, 0.99))
-    return _magnitudes(rng, shape, strata) * rng.signs(shape)
+    return _magnitudes(rng, shape, _UNIT) * rng.signs(shape)
 
 
 def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    count = int(np.prod(shape, dtype=np.intp))
+    count = prod(shape)
     ranks = rng.permutation(count) - (count - 1) / 2
     values: Array = 0.375 * ranks + 0.125 * rng.uniform((count,)) + 0.0625
     return np.round(values.reshape(shape) / _GRID) * _GRID
@@ -112,8 +124,8 @@ def _square_wellconditioned(domain: SampleDomain, rng: Numbers, shape: Shape) ->
 
 
 def _integer_index(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    index: Array = np.floor(rng.uniform(shape) * domain.high).astype(np.intp)
-    return index
+    index = rng.permutation(prod(shape)) % domain.high  # every value occurs where there is room, and repeats do
+    return index.reshape(shape)  # type: ignore[return-value]
 
 
 def _boolean(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:

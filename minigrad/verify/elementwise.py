@@ -16,8 +16,18 @@ from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationErro
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import BROADCASTS, draw
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import REDRAWS, Examined, check_purity, directions, refuse_unusable, undecided
+from minigrad.verify.general import (
+    ENOUGH,
+    REDRAWS,
+    Examined,
+    directions,
+    merged,
+    quietened,
+    refuse_unusable,
+    undecided,
+)
 from minigrad.verify.numerics import INCONCLUSIVE, MISMATCH, Verdict, compare
+from minigrad.verify.purity import check_purity
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen
 
@@ -32,12 +42,15 @@ def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, se
     count = len(op.arguments)
     verdict: Verdict | None = None
     best: Examined | None = None
-    for _ in range(REDRAWS):
-        case = Case(draw(op, rng, ((ENTRIES,),) * count), meta, "elementwise", seed)
+    sharp: set[int] = set()
+    for attempt in range(REDRAWS):
+        arrays = quietened(op, draw(op, rng, ((ENTRIES,),) * count), sharp, attempt)
+        case = Case(arrays, meta, "elementwise", seed)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
         if outputs[0].shape != (ENTRIES,) or len(outputs) != 1:
             raise not_elementwise(subject, case, f"its output has shape {outputs[0].shape} for 1-d arguments")
+        _refuse_false_claim(subject, case, outputs[0])
         v = subject.cotangents(rng, outputs)
         grads = subject.pull(case, outputs, v)
         check_purity(subject, case, outputs, v, grads)
@@ -48,15 +61,28 @@ def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, se
         if not verdict.verified:
             continue
         power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
-        powerless = best is not None
-        best = Examined(case, outputs, v, grads, power)
-        if powerless or op.claims.piecewise_constant or all(p < np.inf for p in power.values()):
+        for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
+            alone = entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]})
+            if alone.mismatch:
+                raise _blame(subject, case, outputs, v, grads, u)
+            power[i] = min(power[i], _resolution(alone, grads[i] * u[i]))
+        best = merged(best, Examined(case, outputs, v, grads, power))
+        sharp = {i for i, p in best.power.items() if p <= ENOUGH}
+        if op.claims.piecewise_constant or len(sharp) == len(grads) or (best.case is not case and not sharp):
             return best
     assert verdict is not None
     if best is None:
         k = int(np.argmax(verdict.state == INCONCLUSIVE))
         raise undecided(op, case, attrs.evolve(verdict, numeric=verdict.numeric[k], error=verdict.error[k]))
     return best
+
+
+def _refuse_false_claim(subject: Subject, case: Case, output: Array) -> None:
+    """Half of the entries, in reverse: an output that depends on other entries or on its place changes."""
+    part = attrs.evolve(case, arrays=tuple(frozen(a[: ENTRIES // 2][::-1]) for a in case.arrays))
+    found, expected = _attempt(subject, part)[0], output[: ENTRIES // 2][::-1]
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
+        raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
 
 
 def entrywise(
@@ -211,6 +237,8 @@ def _same(subject: Subject, case: Case, what: str, found: Array, expected: Array
             f"its {what} is {found.shape} {found.dtype} where {expected.shape} {expected.dtype} is due",
             case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
         )  # fmt: skip
+    if (found == expected).all():
+        return
     size = np.abs(expected)
     allowed = 1e-9 * size + 1e-12 * np.max(size, initial=0.0)
     gap = np.abs(found - expected)
@@ -242,6 +270,16 @@ def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], s
         for i, g in subject.pull(case, outputs, v).items():
             _same(subject, case, "gradient", g, _summed(beforehand[i], g.shape), i)
     return len(BROADCASTS)
+
+
+def broadcast_case(subject: Subject, examined: Examined, rng: Draws) -> Examined:
+    """Gradients for arguments that broadcast, for the check of second order."""
+    pair = BROADCASTS[2]
+    shapes = tuple(pair[i % 2] for i in range(len(subject.op.arguments)))
+    case = Case(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
+    outputs = subject.forward(case)
+    v = subject.cotangents(rng, outputs)
+    return Examined(case, outputs, v, subject.pull(case, outputs, v), {})
 
 
 def _summed(g: Array, shape: Shape) -> Array:

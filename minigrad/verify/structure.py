@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import combinations, islice
 
 import attrs
 import numpy as np
@@ -13,23 +14,31 @@ from minigrad.verify.cases import draw, structure_shapes
 from minigrad.verify.draws import Draws
 from minigrad.verify.general import Examined, examine
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen
+from minigrad.verify.subject import Subject, frozen, natural_scale
 
 _F32 = 2e-2
-"""Share of the largest gradient by which a float32 gradient may differ: a check of the dtype, not of the precision."""
+"""Share by which a float32 gradient may differ from the float64 one; a quarter of entries may exceed a tenth of it."""
+
+_EPS32 = float(np.finfo(np.float32).eps)
 
 
-def repeat_layouts(subject: Subject, examined: Examined) -> int:
-    """The same numbers behind reversed strides and in Fortran order must give the same gradients."""
+def repeat_layouts(subject: Subject, examined: Examined, thorough: bool) -> int:
+    """The same numbers in another memory layout, of the arguments or of g, must give the same gradients."""
     case = examined.case
-    for label, relaid in (("reversed strides", _reversed), ("Fortran order", _fortran)):
+    layouts = _LAYOUTS if thorough else _LAYOUTS[:1]
+    for label, relaid, relaid_g in layouts:
         other = attrs.evolve(case, arrays=tuple(frozen(relaid(a)) for a in case.arrays), label=f"{case.label}, {label}")
         outputs = subject.forward(other)
         for found, expected in zip(outputs, examined.outputs, strict=True):
             _repeats(subject, other, found, expected, None)
-        for i, g in subject.pull(other, outputs, examined.cotangents).items():
+        v = tuple(frozen(relaid_g(c)) for c in examined.cotangents)
+        for i, g in subject.pull(other, outputs, v).items():
             _repeats(subject, other, g, examined.grads[i], i)
-    return 2
+    return len(layouts)
+
+
+def _same_layout(a: Array) -> Array:
+    return a
 
 
 def _fortran(a: Array) -> Array:
@@ -43,7 +52,17 @@ def _reversed(a: Array) -> Array:
     return flipped[::-1, ..., ::-1] if a.ndim > 1 else flipped[::-1]
 
 
+_LAYOUTS: tuple[tuple[str, Callable[[Array], Array], Callable[[Array], Array]], ...] = (
+    ("arguments and g in Fortran order", _fortran, _fortran),
+    ("arguments with reversed strides", _reversed, _same_layout),
+    ("g with reversed strides", _same_layout, _reversed),
+    ("g in Fortran order", _same_layout, _fortran),
+)
+
+
 def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index: int | None) -> None:
+    if found.shape == expected.shape and (found == expected).all():
+        return
     size = np.abs(expected)
     allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0)
     if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
@@ -75,24 +94,47 @@ def repeat_float32(subject: Subject, examined: Examined) -> int:
             )  # fmt: skip
     v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
     for i, g in subject.pull(other, outputs, v).items():
-        expected = examined.grads[i]
-        gap = np.abs(g - expected)
-        allowed = _F32 * (np.abs(expected) + np.max(np.abs(expected), initial=0.0)) + 1e-6
-        if g.size and np.mean(gap <= allowed) < 0.75:
-            raise refuse(
-                GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
-                argument=subject.name(i),
-                worst=worst_of(subject.name(i), other.arrays[i], np.asarray(g, dtype=np.float64), expected, allowed),
-                remedy="the rule must not depend on the dtype of its arguments",
-            )  # fmt: skip
+        _near_float64(subject, examined, other, i, np.asarray(g, dtype=np.float64))
     return 1
+
+
+def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: Array) -> None:
+    """Samples are exact in float32, so float32 may differ by its rounding, times what the rule makes of rounding."""
+    expected = examined.grads[i]
+    size = np.abs(expected)
+    floor = 64.0 * _EPS32 * (np.max(size, initial=0.0) + natural_scale(examined.case, examined.cotangents, [i]))
+
+    def outside(slack: Array | float) -> Array:
+        gap = np.where(size < 1e37, np.abs(g - expected), 0.0)
+        allowed: Array = _F32 * size + floor + slack
+        few = np.mean(~(gap <= 0.1 * _F32 * size + floor + slack)) > 0.25 if g.size else False
+        return ~(gap <= allowed) | few
+
+    if not np.any(outside(0.0)):
+        return
+    arrays = tuple(frozen(_nudged(a)) if a.dtype == np.float64 else a for a in examined.case.arrays)
+    nudged = attrs.evolve(examined.case, arrays=arrays)
+    sensitive = np.abs(subject.pull(nudged, subject.forward(nudged), examined.cotangents)[i] - expected)
+    wrong = outside(16.0 * np.nan_to_num(sensitive))
+    if np.any(wrong):
+        raise refuse(
+            GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
+            argument=subject.name(i),
+            worst=worst_of(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor),
+            remedy="the rule must not depend on the dtype of its arguments",
+        )  # fmt: skip
+
+
+def _nudged(a: Array) -> Array:
+    """Entries moved by a few float32 ulps, alternately up and down: no invariance of the function hides it."""
+    return a * (1.0 + 4.0 * _EPS32 * (1.0 - 2.0 * (np.arange(a.size) % 2).reshape(a.shape)))
 
 
 def repeat_shared(subject: Subject, examined: Examined) -> int:
     """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
     due = list(examined.grads)
     checks = 0
-    for i, j in pairwise(due):
+    for i, j in islice(combinations(due, 2), 6):
         a = examined.case.arrays[i]
         if examined.case.arrays[j].shape != a.shape or _domain(subject, i) != _domain(subject, j):
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -61,13 +61,13 @@ class Subject:
                     remedy="work on a copy: arguments belong to the caller",
                 ) from error  # fmt: skip
             raise
-        self.several = type(y) is tuple
-        outputs = y if type(y) is tuple else (y,)
+        self.several = isinstance(y, tuple)
+        outputs: tuple[Array, ...] = y if isinstance(y, tuple) else (y,)
         for o in outputs:
             if not isinstance(o, np.ndarray | np.generic) or o.dtype.kind not in "fiub":
                 kind = f"dtype {o.dtype}" if isinstance(o, np.ndarray | np.generic) else type(o).__name__
                 raise refuse(InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case)
-        return tuple(np.asarray(o) for o in outputs)
+        return tuple(frozen(o) for o in outputs)
 
     def cotangents(self, rng: Draws, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Random output gradients of both signs; zeros for outputs that are not real numbers."""
@@ -89,14 +89,23 @@ class Subject:
                 continue
             try:
                 values = results(self.op, rule, g, y, case.arrays, case.meta)
-            except RegistrationError:
-                raise
+            except RegistrationError as error:
+                raise self.with_case(error, case, rule.names) from error
             except Exception as error:
                 raise self._rule_raised(case, rule.names, error) from error
             for i, r in zip(indices, values, strict=True):
                 if i in due:
                     found[i] = self._gradient(case, i, r)
         return found
+
+    def with_case(self, error: RegistrationError, case: Case, names: tuple[str, ...]) -> RegistrationError:
+        """The engine's own complaint about a rule, with the case it arose in."""
+        if error.finding is not None:
+            return error
+        return refuse(
+            type(error), self.op, f"its rule breaks the contract of a rule: {error}", case=case,
+            argument=", ".join(names), remedy="return one array for each argument that the rule is declared for",
+        )  # fmt: skip
 
     def _rule_raised(self, case: Case, names: tuple[str, ...], error: Exception) -> RegistrationError:
         argument = ", ".join(names)
@@ -117,6 +126,8 @@ class Subject:
                 argument=argument, remedy="return the gradient for the argument, an array of its shape",
             )  # fmt: skip
         a = np.asarray(r)
+        if a.shape == x.shape and a.dtype == x.dtype:
+            return a
         alone = len(case.arrays) == 1
         if a.shape != x.shape and (alone or not broadcasts_to(x.shape, a.shape)):
             raise refuse(
@@ -132,3 +143,9 @@ class Subject:
             )  # fmt: skip
         conformed = conform(self.op, argument, a, x)
         return np.asarray(conformed)
+
+
+def natural_scale(case: Case, v: tuple[Array, ...], indices: Iterable[int]) -> float:
+    """|v| max|x|: the round-off that a function of arguments of this size may carry, whatever its value."""
+    largest = max((float(np.max(np.abs(case.arrays[i]), initial=0.0)) for i in indices), default=0.0)
+    return largest * max((float(np.max(np.abs(c), initial=0.0)) for c in v if c.dtype.kind == "f"), default=0.0)

@@ -1,0 +1,128 @@
+"""A rule must be a linear map of the output gradient, the same at every call, and remember nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minigrad.core.errors import InvalidRule, RegistrationError
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw
+from minigrad.verify.draws import Draws
+from minigrad.verify.report import Case, refuse, worst_of
+from minigrad.verify.subject import Subject, frozen, natural_scale
+
+_LINEAR = "a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number"
+
+
+def check_purity(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> None:
+    """vjp(-2 v) must be -2 vjp(v), and must not change what vjp(v) returned."""
+    before = {i: g.copy() for i, g in grads.items()}
+    again = subject.pull(case, outputs, _scaled(v, -2.0))
+    for i, g in grads.items():
+        if not np.array_equal(g, before[i], equal_nan=True):
+            raise refuse(
+                InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=case,
+                argument=subject.name(i), remedy="return a new array from each call",
+            )  # fmt: skip
+    _proportional(subject, case, grads, again, -2.0)
+
+
+def _scaled(v: tuple[Array, ...], factor: float) -> tuple[Array, ...]:
+    return tuple(frozen(factor * w) if w.dtype.kind == "f" else w for w in v)
+
+
+def _proportional(
+    subject: Subject, case: Case, grads: Mapping[int, Array], found: Mapping[int, Array], factor: float
+) -> None:
+    for i, g in grads.items():
+        expected = factor * g
+        if (found[i] == expected).all():
+            continue
+        size = np.abs(expected)
+        close = 128.0 * np.finfo(g.dtype).eps * np.maximum(size, np.max(size, initial=0.0) * 1e-3)
+        if not (np.abs(found[i] - expected) <= close).all():
+            how = "-2" if factor == -2.0 else f"2**{int(np.log2(factor))}"
+            raise refuse(
+                InvalidRule, subject.op,
+                f"its rule is not linear in the output gradient: vjp({how} g) is not {how} vjp(g)",
+                case=case, argument=subject.name(i),
+                worst=worst_of(subject.name(i), case.arrays[i], found[i], expected, close + 1e-300), remedy=_LINEAR,
+            )  # fmt: skip
+
+
+def check_cotangents(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> int:
+    """Huge, tiny and partly zero output gradients: vjp(2**±40 v), and vjp(v) as the sum over two halves of v."""
+    for factor in (2.0**40, 2.0**-40):
+        _proportional(subject, case, grads, subject.pull(case, outputs, _scaled(v, factor)), factor)
+    odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
+    halves = [
+        subject.pull(case, outputs, tuple(frozen(w * (m == side)) for w, m in zip(v, odd, strict=True)))
+        for side in (0, 1)
+    ]
+    floor = 64.0 * float(np.finfo(np.float64).eps) * natural_scale(case, v, grads)
+    for i, g in grads.items():
+        a, b = halves[0][i], halves[1][i]
+        close = 1e-10 * (np.max(np.abs(a), initial=0.0) + np.max(np.abs(b), initial=0.0)) + floor
+        if not (np.abs(a + b - g) <= close).all():
+            raise refuse(
+                InvalidRule, subject.op,
+                "its rule is not linear in the output gradient: the gradients for two halves of g, each with zeros in "
+                "place of the other, do not add up to the gradient for g",
+                case=case, argument=subject.name(i),
+                worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300)),
+                remedy=_LINEAR + "; nothing may be divided by g",
+            )  # fmt: skip
+    return 3
+
+
+def check_memory(
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    rng: Draws,
+) -> int:
+    """The forward function must repeat itself, and a rule must not use what another forward call left behind."""
+    for first, second in zip(outputs, subject.forward(case), strict=True):
+        if not np.array_equal(first, second, equal_nan=first.dtype.kind == "f"):
+            raise refuse(
+                InvalidRule, subject.op, "its forward function is not deterministic: equal arguments, other outputs",
+                case=case, remedy="take random numbers and running statistics as arguments",
+            )  # fmt: skip
+    checks = 1
+    for arrays in _elsewhere(subject, case, rng):
+        try:
+            subject.forward(case, arrays)
+        except RegistrationError:
+            raise
+        except Exception:  # arguments that the op refuses leave nothing behind
+            continue
+        after = subject.pull(case, outputs, v)
+        checks += 1
+        for i, g in grads.items():
+            if not np.array_equal(g, after[i], equal_nan=True):
+                name = subject.name(i)
+                raise refuse(
+                    InvalidRule, subject.op,
+                    "its rule gives another gradient after the forward function was called on something else",
+                    case=case, argument=name,
+                    worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300)),
+                    remedy="keep nothing between calls: compute what the rule needs from the output and the arguments",
+                )  # fmt: skip
+    return checks
+
+
+def _elsewhere(subject: Subject, case: Case, rng: Draws) -> list[Sequence[Array]]:
+    """Other arguments of the same shapes, and of other shapes."""
+    turned = [frozen(a[..., ::-1].copy()) if a.ndim else a for a in case.arrays]
+    shorter = [frozen(a[..., : max(1, a.shape[-1] - 1)].copy()) if a.ndim else a for a in case.arrays]
+    if subject.op.claims.samples is not None:
+        return [turned, shorter]
+    return [turned, draw(subject.op, rng, tuple(a.shape for a in case.arrays)), shorter]
