@@ -56,6 +56,8 @@ def conform(candidate: object, plugin: str) -> type[Rule]:
     if not _is_frozen(candidate):
         raise PluginError(plugin, f"{candidate.__name__} must be frozen: decorate it with @attrs.frozen")
     _check_attributes(candidate, plugin)
+    if Need.GRAD not in candidate.__dict__.get("needs", getattr(candidate, "needs", Need(0))):
+        raise PluginError(plugin, f"{candidate.__name__}.needs must include Need.GRAD")
     _check_api(candidate.__dict__.get("api", getattr(candidate, "api", None)), plugin)
     for method in ("init", "update"):
         _check_signature(candidate, method, plugin)

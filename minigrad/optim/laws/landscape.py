@@ -76,7 +76,7 @@ class Landscape:
             at=(lambda there: self._seen_from(there, needs)) if Need.REEVAL in needs else None,
             hvp=(lambda v: self.hessian(y) @ v) if Need.HVP in needs else None,
             hessian=(lambda: self.hessian(y)) if Need.HESSIAN in needs else None,
-            residual=(lambda: self._factor() @ self._x(y) - self._target()) if Need.RESIDUAL in needs else None,
+            residual=(lambda: self._root() @ self._x(y) - self._target()) if Need.RESIDUAL in needs else None,
             jacobian=self._factor if Need.RESIDUAL in needs else None,
         )
 
@@ -85,8 +85,11 @@ class Landscape:
         return np.asarray(np.linalg.solve(self.h, self.b), dtype=np.float64)
 
     def _factor(self) -> Array:
+        return self._root() if self.t is None else self._root() @ self.t
+
+    def _root(self) -> Array:
         root: Array = np.sqrt(self.k) * np.linalg.cholesky(self.h).T
-        return root if self.t is None else root @ self.t
+        return root
 
     def _target(self) -> Array:
         target: Array = np.sqrt(self.k) * np.linalg.solve(np.linalg.cholesky(self.h), self.b)
@@ -98,7 +101,7 @@ class Landscape:
 
 
 @lru_cache(maxsize=16)
-def landscape(n: int, seed: int, dtype: type[np.floating] = np.float64, quartic: float = 0.05) -> Landscape:
+def landscape(n: int, seed: int, dtype: str = "float64", quartic: float = 0.05) -> Landscape:
     """A random landscape over n variables, its Hessian's eigenvalues between 0.5 and 4 without the quartic term."""
     rng = np.random.default_rng([seed, n])
     q, _ = np.linalg.qr(rng.standard_normal((n, n)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.engine import Rule, Runner
-from minigrad.optim.laws.landscape import Environment, landscape
+from minigrad.optim.laws.landscape import Environment, Landscape, landscape
 from minigrad.optim.laws.report import Broken
 from minigrad.optim.protocol import Need, Segment
 from minigrad.optim.schedules import Schedule
@@ -52,6 +52,10 @@ class Subject:
         """What the rule needs as it is configured here."""
         return Runner(self.plugin, self.rule(), np.zeros(1)).needs
 
+    def ground(self, n: int, dtype: str = "float64") -> Landscape:
+        """The landscape it is tried on: a sum of squares for a rule that takes residuals, else with a quartic part."""
+        return landscape(n, self.seed, dtype, 0.0 if Need.RESIDUAL in self.needs else 0.05)
+
     def start(self, n: int, dtype: type[np.floating] = np.float64) -> Array:
         """A starting point, a multiple of 2^-10 in each coordinate so that shifting it is exact."""
         w = np.random.default_rng([self.seed, n, 1]).uniform(-1.0, 1.0, n)
@@ -70,7 +74,7 @@ class Subject:
     def plain(self, n: int) -> Array:
         """The run that most laws compare with: STEPS steps on the landscape, shape `(STEPS + 1, n)`."""
         if n not in self._plain:
-            environment = landscape(n, self.seed).environment(self.needs)
+            environment = self.ground(n).environment(self.needs)
             self._plain[n] = self.run(self.start(n), environment, STEPS)
         return self._plain[n]
 

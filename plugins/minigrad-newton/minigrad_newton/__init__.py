@@ -1,5 +1,9 @@
-"""Newton's method for minigrad, as an entry-point plugin."""
+"""Newton's method and its kin for minigrad, as an entry-point plugin; and `root`, Newton's method for equations."""
 
 from minigrad_newton.newton import Newton
+from minigrad_newton.quasi import LBFGS
+from minigrad_newton.roots import Root, root
+from minigrad_newton.squares import LevenbergMarquardt
+from minigrad_newton.truncated import NewtonCG
 
-__all__ = ["Newton"]
+__all__ = ["LBFGS", "LevenbergMarquardt", "Newton", "NewtonCG", "Root", "root"]
