@@ -51,12 +51,26 @@ def _resolution(op: Op) -> str:
 
 
 def _certificate(op: Op) -> dict[str, object]:
-    found = attrs.asdict(
-        op.certificate,
-        filter=lambda field, value: field.name != "subject",
-        value_serializer=lambda owner, field, value: None if value in (math.inf, -math.inf) else value,
-    )
-    return {"module": op.module, **found}
+    c = op.certificate
+    return {
+        "module": op.module,
+        "arguments": [a.name for a in op.arguments],
+        "seed": c.seed,
+        "cases": c.cases,
+        "checks": c.checks,
+        "kinks": c.kinks,
+        "powers": [
+            {"argument": p.argument, "cases": p.cases, "resolution": _finite(p.resolution), "worst": _finite(p.worst)}
+            for p in c.powers
+        ],
+        "refused": list(c.refused),
+        "second_order": c.second_order,
+        "seconds": c.seconds,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

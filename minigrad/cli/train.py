@@ -26,6 +26,7 @@ def train(arguments: Namespace) -> int:
     given = data.load(arguments.data, seed=arguments.seed)
     ready = _ready(given, arguments.loss)
     model = nn.mlp(ready.features, arguments.hidden, ready.classes or 1, rng=arguments.seed)
+    term = nn.L2(arguments.l2) if arguments.l2 else None
     _try_optimizer(arguments)
     folder = RunFolder(new_folder(Path(arguments.out), given.name), {"command": _command(arguments)})
     console = [] if arguments.json else [Console()]
@@ -33,7 +34,7 @@ def train(arguments: Namespace) -> int:
         print(f"minigrad {minigrad.__version__}: {given.summary()}")
     code = 0
     try:
-        history = _fit(model, ready, arguments, [*console, folder])
+        history = _fit(model, ready, arguments, term, [*console, folder])
     except Interrupted as stop:
         history, code = stop.history, 130
     except MinigradError:
@@ -46,7 +47,9 @@ def train(arguments: Namespace) -> int:
     return code
 
 
-def _fit(model: Module, ready: Dataset, arguments: Namespace, callbacks: Sequence[Callback]) -> History:
+def _fit(
+    model: Module, ready: Dataset, arguments: Namespace, term: nn.L2 | None, callbacks: Sequence[Callback]
+) -> History:
     return fit(
         model,
         ready,
@@ -56,7 +59,7 @@ def _fit(model: Module, ready: Dataset, arguments: Namespace, callbacks: Sequenc
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
-        regularization=nn.L2(arguments.l2) if arguments.l2 else None,
+        regularization=term,
         callbacks=callbacks,
         checks=not arguments.no_checks,
         quiet=True,

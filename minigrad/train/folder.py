@@ -79,8 +79,9 @@ class RunFolder(Callback):
         """A row of metrics.csv, and best.safetensors if this is the best epoch so far."""
         self._append(["" if v is None else repr(v) for v in attrs.astuple(epoch)])
         if run.history.best is epoch:
-            about = {"epoch": str(epoch.epoch), "chosen_by": run.history.criterion}
-            self._write("best.safetensors", save(run.history.best_weights, metadata=about))
+            # One key only: with several, safetensors writes them in an order that changes from run to run.
+            about = json.dumps({"epoch": epoch.epoch, "chosen_by": run.history.criterion})
+            self._write("best.safetensors", save(run.history.best_weights, metadata={"minigrad": about}))
 
     def on_end(self, run: Run) -> None:
         """The pictures."""

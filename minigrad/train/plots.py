@@ -131,5 +131,6 @@ def _finished(figure: Figure, axes: Axes, corner: Literal["upper right", "lower 
     axes.grid(alpha=0.3)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-    axes.legend(loc=corner, framealpha=0.8, edgecolor="none")
+    anchor = (1.0, 0.94) if corner == "upper right" else (1.0, 0.0)
+    axes.legend(loc=corner, bbox_to_anchor=anchor, framealpha=0.8, edgecolor="none")
     return figure
