@@ -84,7 +84,7 @@ class Domain(Protocol):
         ...
 
 
-@attrs.frozen
+@attrs.frozen(init=False)
 class Sample:
     """One set of arguments for the gate: positional arrays and keyword metadata."""
 
@@ -92,11 +92,7 @@ class Sample:
     metadata: dict[str, object]
 
     def __init__(self, *arrays: ArrayLike, **metadata: object) -> None:
-        self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)
-
-    if TYPE_CHECKING:
-
-        def __attrs_init__(self, arrays: tuple[Array, ...], metadata: dict[str, object]) -> None: ...
+        self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)  # type: ignore[attr-defined]  # made by attrs
 
 
 @attrs.frozen

@@ -1,0 +1,52 @@
+"""The README's Python blocks run as they stand, and its two commands are where the continuous integration looks."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda b: b.strip().splitlines()[0])
+def test_python_blocks_run(block: str) -> None:
+    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wrong_rule_is_refused_as_the_readme_says() -> None:
+    block = next(b for b in BLOCKS if "mg.register" in b)
+    wrong = block.replace("+ 1.0)) + 1.0)", "+ 1.0)))")
+    assert wrong != block
+    done = subprocess.run([sys.executable, "-c", wrong], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    shown = re.search(r"```text\n(op 'bent'.*?)```", README, re.S)
+    assert shown is not None
+    said = done.stderr.split("GradientMismatch: ")[1]
+    assert words(said) == words(shown[1])
+
+
+def words(text: str) -> list[str]:
+    """The text without error bars, whose last digits depend on the processor."""
+    return re.sub(r"\+- \S+", "+- bar", text).split()
+
+
+def test_the_readme_opens_with_two_commands() -> None:
+    first = re.search(r"```sh\n(.*?)```", README, re.S)
+    assert first is not None
+    assert README.index("```") == README.index("```sh")
+    commands = first[1].strip().splitlines()
+    assert len(commands) == 2
+    assert "minigrad train" in commands[0]
+    assert "pytest" in commands[1]
+
+
+def test_every_path_in_the_readme_exists() -> None:
+    root = Path(__file__).parents[2]
+    for path in re.findall(r"`((?:minigrad|plugins|tests)/[\w./-]*)`", README):
+        assert (root / path).exists(), path
