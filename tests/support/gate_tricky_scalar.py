@@ -249,7 +249,7 @@ def argument_in_millions() -> Op:
     def samples(rng: np.random.Generator) -> Iterator[Sample]:
         yield Sample(rng.normal(size=6) * 1e6)
 
-    return made(lambda x: x * np.abs(x), {"x": lambda g, y, x: g * mg.abs(x) * 2.0}, {"x": REAL}, samples=samples)
+    return made(lambda x: x * np.abs(x), {"x": lambda g, y, x: g * mg.absolute(x) * 2.0}, {"x": REAL}, samples=samples)
 
 
 @tricky

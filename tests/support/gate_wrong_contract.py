@@ -141,7 +141,7 @@ def ignores_gradient(flaw: bool) -> Op:
 
 @wrong("not linear in g", MISMATCH, INVALID)
 def absolute_gradient(flaw: bool) -> Op:
-    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.abs(g) if flaw else g) * mg.cos(x))
+    return unary(lambda x: np.sin(x), lambda g, y, x: (mg.absolute(g) if flaw else g) * mg.cos(x))
 
 
 @wrong("not linear in g", MISMATCH, INVALID)

@@ -106,13 +106,13 @@ def tan_of_output_minus(flaw: bool) -> Op:
 def arcsinh_as_arccosh(flaw: bool) -> Op:
     shift = -1.0 if flaw else 1.0
     return unary(
-        lambda x: np.arcsinh(x * 4.0), lambda g, y, x: g * 4.0 / mg.sqrt(mg.abs(x * x * 16.0 + shift)), NONZERO
+        lambda x: np.arcsinh(x * 4.0), lambda g, y, x: g * 4.0 / mg.sqrt(mg.absolute(x * x * 16.0 + shift)), NONZERO
     )
 
 
 @wrong("formula", MISMATCH)
 def arctanh_without_square(flaw: bool) -> Op:
-    return unary(lambda x: np.arctanh(x), lambda g, y, x: g / (1.0 - (mg.abs(x) if flaw else x * x)), UNIT)
+    return unary(lambda x: np.arctanh(x), lambda g, y, x: g / (1.0 - (mg.absolute(x) if flaw else x * x)), UNIT)
 
 
 @wrong("forgotten term", MISMATCH)
@@ -170,7 +170,7 @@ def hypot_unnormalised(flaw: bool) -> Op:
 def power_log_of_exponent(flaw: bool) -> Op:
     return binary(
         lambda a, b: np.power(a, b), lambda g, y, a, b: g * b * mg.power(a, b - 1.0),
-        lambda g, y, a, b: g * y * mg.log(mg.abs(b) if flaw else a), domains=(POSITIVE, REAL),
+        lambda g, y, a, b: g * y * mg.log(mg.absolute(b) if flaw else a), domains=(POSITIVE, REAL),
     )  # fmt: skip
 
 

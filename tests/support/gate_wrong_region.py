@@ -49,7 +49,7 @@ def leaky_slope_forgotten(flaw: bool) -> Op:
 @wrong("negative only", MISMATCH)
 def softsign_without_abs(flaw: bool) -> Op:
     def rule(g, y, x):
-        d = (x if flaw else mg.abs(x)) + 1.0
+        d = (x if flaw else mg.absolute(x)) + 1.0
         return g / (d * d)
 
     return unary(lambda x: x / (1.0 + np.abs(x)), rule)
@@ -269,7 +269,7 @@ def abs_by_quotient(flaw: bool) -> Op:
 @wrong("not finite at zero", MISMATCH, INVALID, INCONCLUSIVE)
 def softsign_by_quotient(flaw: bool) -> Op:
     def rule(g, y, x):
-        r = y / x if flaw else 1.0 / (mg.abs(x) + 1.0)
+        r = y / x if flaw else 1.0 / (mg.absolute(x) + 1.0)
         return g * r * r
 
     return unary(lambda x: x / (1.0 + np.abs(x)), rule)

@@ -140,7 +140,7 @@ def dropout_mask_of_last_forward(flaw: bool) -> Op:
         last[:] = [(rng.random(x.shape) < 0.5).astype(x.dtype) if flaw else np.ones(x.shape, dtype=x.dtype)]
         return x * last[0]
 
-    return unary(forward, lambda g, y, x: g * last[0].astype(x.dtype), kinks=())
+    return unary(forward, lambda g, y, x: g * (last[0].astype(x.dtype) if flaw else 1.0))
 
 
 @wrong("stateful", INVALID, MISMATCH)
