@@ -11,6 +11,9 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+
+import minigrad as mg
+from minigrad.verify import Finding, verify
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg
@@ -19,9 +22,6 @@ from support import gate_wrong_region as region
 from support import gate_wrong_second_order as second_order
 from support.gate_case import REAL, UNIT, Wrong, made, plain, unary
 from support.gate_corpus import WRONG
-
-import minigrad as mg
-from minigrad.verify import Finding, verify
 
 TYPICAL: list[tuple[Wrong, str, str]] = [
     (elementwise.cos_without_minus, "x", "sign"),

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 import pytest
-from support.gate_case import POSITIVE, REAL, made, unary
 
 import minigrad as mg
 from minigrad.core.certificate import Certificate
@@ -16,6 +15,7 @@ from minigrad.core.op import Op, Sample
 from minigrad.core.registry import REGISTRY, Registry
 from minigrad.typing import Array, V
 from minigrad.verify import verify
+from support.gate_case import POSITIVE, REAL, made, unary
 
 
 def fresh(name: str, factor: float = 2.0, rule: float = 2.0) -> Op:

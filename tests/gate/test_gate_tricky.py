@@ -6,11 +6,11 @@ The ops are in tests/support/gate_tricky_*.py. Reproduce one verdict: `verify(<c
 from __future__ import annotations
 
 import pytest
-from support.gate_case import Tricky
-from support.gate_corpus import TRICKY
 
 import minigrad as mg
 from minigrad.verify import verify
+from support.gate_case import Tricky
+from support.gate_corpus import TRICKY
 
 by_name = pytest.mark.parametrize("case", TRICKY, ids=lambda case: case.name)
 EVERYDAY, SOAK = 3, 1000

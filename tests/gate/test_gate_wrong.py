@@ -9,12 +9,12 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
-from support.gate_case import Wrong
-from support.gate_corpus import WRONG
 
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import verify
+from support.gate_case import Wrong
+from support.gate_corpus import WRONG
 
 by_name = pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
 EVERYDAY, SOAK = 2, 200

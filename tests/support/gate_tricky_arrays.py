@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import DISTINCT, POSITIVE, REAL, made, plain, tricky
-from support.gate_wrong_conv import _back_w, _back_x, _max_pool, _pool_key, correlate
-from support.gate_wrong_nn import _ce_op, _layer_norm, _norm_rule
 
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.ops.index import scatter
 from minigrad.typing import Array, IndexArray, V
+from support.gate_case import DISTINCT, POSITIVE, REAL, made, plain, tricky
+from support.gate_wrong_conv import _back_w, _back_x, _max_pool, _pool_key, correlate
+from support.gate_wrong_nn import _ce_op, _layer_norm, _norm_rule
 
 
 def _hot(index: IndexArray, n: int, like: Array | mg.Tensor) -> Array:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import REAL, UNIT, Made, made, tricky
-from support.gate_wrong_linalg import inverse
 
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.typing import Array, V
+from support.gate_case import REAL, UNIT, Made, made, tricky
+from support.gate_wrong_linalg import inverse
 
 
 @tricky

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, binary, made, plain, tricky, unary
 
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.typing import Array
+from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, binary, made, plain, tricky, unary
 
 
 def _step(x: Array | mg.Tensor, at_zero: float, below: float = 0.0) -> Array:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, made, plain, tricky
 
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.typing import Array
+from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, made, plain, tricky
 
 
 @tricky

@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import numpy as np
-from support.gate_case import INCONCLUSIVE, INVALID, MISMATCH, REAL, binary, made, plain, unary, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array
+from support.gate_case import INCONCLUSIVE, INVALID, MISMATCH, REAL, binary, made, plain, unary, wrong
 
 
 @wrong("returns", INVALID)

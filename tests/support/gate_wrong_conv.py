@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import numpy as np
-from support.gate_case import DISTINCT, INVALID, MISMATCH, REAL, either, made, plain, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.ops.index import scatter
 from minigrad.typing import Array, IndexArray, V
+from support.gate_case import DISTINCT, INVALID, MISMATCH, REAL, either, made, plain, wrong
 
 SHAPES = [((2, 7), (3,))]
 

@@ -8,6 +8,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+
+import minigrad as mg
+from minigrad.core.op import Op
+from minigrad.typing import Array
 from support.gate_case import (
     INCONCLUSIVE,
     INVALID,
@@ -21,10 +25,6 @@ from support.gate_case import (
     unary,
     wrong,
 )
-
-import minigrad as mg
-from minigrad.core.op import Op
-from minigrad.typing import Array
 
 ALPHA, SELU = 1.6732632423543772, 1.0507009873554805
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import DISTINCT, INVALID, MISMATCH, REAL, made, plain, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.ops.index import scatter
 from minigrad.typing import Array
+from support.gate_case import DISTINCT, INVALID, MISMATCH, REAL, made, plain, wrong
 
 AXES3: list[dict[str, object]] = [{"axes": a} for a in ((2, 0, 1), (1, 2, 0), (0, 2, 1))]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, made, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, V
+from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, made, wrong
 
 SQUARE, SPD = mg.square_wellconditioned(), mg.spd()
 

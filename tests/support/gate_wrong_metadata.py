@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, UNIT, made, plain, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.ops.index import scatter
 from minigrad.typing import Array
+from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, UNIT, made, plain, wrong
 
 
 @wrong("metadata", MISMATCH)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import MISMATCH, POSITIVE, REAL, either, made, plain, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, V
+from support.gate_case import MISMATCH, POSITIVE, REAL, either, made, plain, wrong
 
 ROWS = [((3, 5),)]
 EPS = 1e-5

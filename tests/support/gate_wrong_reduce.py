@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from math import prod
 
 import numpy as np
-from support.gate_case import DISTINCT, INCONCLUSIVE, INVALID, MISMATCH, POSITIVE, REAL, either, made, plain, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.core.types import Axis
 from minigrad.typing import Array, V
+from support.gate_case import DISTINCT, INCONCLUSIVE, INVALID, MISMATCH, POSITIVE, REAL, either, made, plain, wrong
 
 AXES: list[dict[str, object]] = [{"axis": 0}, {"axis": 1}, {"axis": -1}]
 KEEP: list[dict[str, object]] = [{"axis": 1}, {"axis": 1, "keepdims": True}, {"axis": None}, {"axis": (0, 2)}]

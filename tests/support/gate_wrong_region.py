@@ -8,6 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+
+import minigrad as mg
+from minigrad.core.op import Op
+from minigrad.typing import Array
 from support.gate_case import (
     DISTINCT,
     INCONCLUSIVE,
@@ -24,10 +28,6 @@ from support.gate_case import (
     unary,
     wrong,
 )
-
-import minigrad as mg
-from minigrad.core.op import Op
-from minigrad.typing import Array
 
 
 @wrong("negative only", MISMATCH)

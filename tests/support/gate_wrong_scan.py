@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import numpy as np
-from support.gate_case import MISMATCH, NONZERO, REAL, made, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
+from support.gate_case import MISMATCH, NONZERO, REAL, made, wrong
 
 
 @wrong("direction", MISMATCH)

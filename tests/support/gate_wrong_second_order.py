@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import numpy as np
-from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, UNIT, either, made, plain, unary, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, V
+from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, UNIT, either, made, plain, unary, wrong
 
 
 def _again(t: V, value: Array) -> V:

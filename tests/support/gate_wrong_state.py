@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
-from support.gate_case import DISTINCT, INCONCLUSIVE, INVALID, MISMATCH, REAL, binary, either, made, plain, unary, wrong
 
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, BoolArray
+from support.gate_case import DISTINCT, INCONCLUSIVE, INVALID, MISMATCH, REAL, binary, either, made, plain, unary, wrong
 
 
 @wrong("stateful", INVALID, MISMATCH)
