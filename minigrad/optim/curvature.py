@@ -12,7 +12,17 @@ import numpy as np
 from minigrad.core import Tensor, gradients
 from minigrad.core.types import Array
 
-__all__ = ["Graph", "hessian_by_differences", "hvp_by_differences"]
+__all__ = ["Graph", "hessian_by_differences", "hvp_by_differences", "jacobian"]
+
+
+def _joined(rows: Sequence[object], targets: Sequence[Tensor]) -> Array:
+    """One flat vector from the gradients of several targets, zeros where there is none."""
+    return np.concatenate(
+        [
+            np.zeros(t.size, t.dtype) if row is None else np.asarray(row).reshape(-1)
+            for t, row in zip(targets, rows, strict=True)
+        ]
+    )
 
 
 class Graph:
@@ -34,12 +44,7 @@ class Graph:
                 outputs.append(g)
                 seeds.append(part)
         rows = gradients(outputs, seeds, self.targets, create_graph=False) if outputs else [None] * len(self.targets)
-        return np.concatenate(
-            [
-                np.zeros(t.size, t.dtype) if row is None else np.asarray(row).reshape(-1)
-                for t, row in zip(self.targets, rows, strict=True)
-            ]
-        )
+        return _joined(rows, self.targets)
 
     def hessian(self) -> Array:
         """The whole matrix, shape `(n, n)`, one product for each row."""
@@ -47,6 +52,15 @@ class Graph:
         rows = np.array([self.hvp(unit) for unit in np.eye(n, dtype=self.targets[0].dtype)])
         symmetric: Array = 0.5 * (rows + rows.T)
         return symmetric
+
+
+def jacobian(outputs: Tensor, targets: Sequence[Tensor]) -> Array:
+    """Derivatives of `outputs`, shape `(m,)`, by `targets`, flattened and joined: shape `(m, n)`, m backward passes."""
+    rows = []
+    for unit in np.eye(outputs.size, dtype=outputs.dtype):
+        row = gradients([outputs], [unit], targets, create_graph=False)
+        rows.append(_joined(row, targets))
+    return np.array(rows).reshape(outputs.size, sum(t.size for t in targets))
 
 
 def hvp_by_differences(grad: Callable[[Array], Array], w: Array, v: Array) -> Array:

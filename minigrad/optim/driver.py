@@ -77,6 +77,7 @@ class Driver:
     Attributes:
         name: the optimizer, with its distribution and version.
         t: number of completed updates. A skipped step does not count.
+        needs: what the rule asks for. More than `Need.GRAD` means that `step` must be given a closure.
     """
 
     def __init__(self, name: str, plans: Sequence[Plan], settings: Settings) -> None:
@@ -86,20 +87,16 @@ class Driver:
         self._settings = settings
         self._cells = lay_out([plan.parameters for plan in plans])
         self._runners = [self._runner(cell) for cell in self._cells]
+        self.needs = Need(0)
+        for runner in self._runners:
+            self.needs |= runner.needs
+        self._gradient_only = self.needs == Need.GRAD
         self._objectives = [Objective(cell.g) for cell in self._cells]
         self._followers = Followers(self._cells, settings.average, settings.lookahead)
         self._micro = 0
         self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
-        if settings.clip is not None and self.needs != Need.GRAD:
+        if settings.clip is not None and not self._gradient_only:
             raise OptimizerError(f"{name} uses more than the gradient, which clipping would make inconsistent with f")
-
-    @property
-    def needs(self) -> Need:
-        """What the rule asks for. More than `Need.GRAD` means that `step` must be given a closure."""
-        needs = Need(0)
-        for runner in self._runners:
-            needs |= runner.needs
-        return needs
 
     @property
     def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
@@ -132,7 +129,7 @@ class Driver:
             NonFiniteGradient: with `nonfinite="raise"`; otherwise the step is skipped with a NonFiniteWarning.
         """
         if closure is None:
-            if self.needs != Need.GRAD:
+            if not self._gradient_only:
                 raise NeedError(
                     f"{self.name} needs {_words(self.needs & ~Need.GRAD)}, so step() must be given a closure that "
                     "returns the loss: opt.step(lambda: loss_of(model(x), y))"
@@ -142,8 +139,8 @@ class Driver:
             return self._advance(None)
         if self._settings.accumulate > 1:
             raise NeedError("accumulate > 1 works with loss.backward() and step(), not with a closure")
-        bench = Bench(self._cells, closure, self._settings.missing)
-        if self.needs == Need.GRAD:
+        bench = Bench(self._cells, closure, self._settings.missing, Need.RESIDUAL in self.needs)
+        if self._gradient_only:
             return self._advance(bench.run())
         return self._advance_with(bench)
 

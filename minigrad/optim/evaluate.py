@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from minigrad.core import Tensor
 from minigrad.core.leaf import has_grad
 from minigrad.core.types import Array
 from minigrad.optim.buffers import Cell
-from minigrad.optim.curvature import Graph
+from minigrad.optim.curvature import Graph, jacobian
 from minigrad.optim.engine import is_finite
 from minigrad.optim.errors import NeedError, NonFiniteGradient
 from minigrad.optim.objective import Objective
@@ -28,16 +29,19 @@ class Bench:
         cells: all parameters. A rule moves one cell; the others stay where they are.
         closure: computes the loss from the parameters, as a Tensor, and does not call backward.
         missing: what a parameter without gradient means, see `Cell.settle`.
+        residuals: whether the closure returns the residuals r, shape `(m,)`, of a loss r.r / 2.
     """
 
-    def __init__(self, cells: Sequence[Cell], closure: Closure, missing: str) -> None:
+    def __init__(self, cells: Sequence[Cell], closure: Closure, missing: str, residuals: bool = False) -> None:
         self.cells = cells
         self.closure = closure
         self.missing = missing
+        self.residuals = residuals
         self.home = [cell.w.copy() for cell in cells]
         self.loss: float | None = None
         self._at: tuple[Cell, Array] | None = None
         self._tensor: Tensor | None = None
+        self._residual: Tensor | None = None
         self._delivered = False
 
     def objective(self, cell: Cell, needs: Need) -> Objective:
@@ -67,9 +71,14 @@ class Bench:
                 raise NonFiniteGradient(f"the gradient is not finite at {cell.culprits()}")
             return cell.g.copy()
 
+        targets = [p.tensor for p in cell.parameters]
+
         def graph() -> Graph:
-            loss = self._loss(cell, w)
-            return Graph(loss, [p.tensor for p in cell.parameters])
+            return Graph(self._loss(cell, w), targets)
+
+        def residual() -> Tensor:
+            self._loss(cell, w)
+            return self._residual if self._residual is not None else _no_residual()
 
         return Objective(
             grad,
@@ -77,6 +86,8 @@ class Bench:
             at=(lambda there: self._seen_from(cell, there.copy(), needs)) if Need.REEVAL in needs else None,
             hvp=(lambda v: graph().hvp(v)) if Need.HVP in needs else None,
             hessian=(lambda: graph().hessian()) if Need.HESSIAN in needs else None,
+            residual=(lambda: residual().detach().numpy().copy()) if Need.RESIDUAL in needs else None,
+            jacobian=(lambda: jacobian(residual(), targets)) if Need.RESIDUAL in needs else None,
         )
 
     def _loss(self, cell: Cell, w: Array) -> Tensor:
@@ -98,9 +109,13 @@ class Bench:
 
     def _call(self) -> Tensor:
         loss = self.closure()
+        if self.residuals:
+            if not isinstance(loss, Tensor) or loss.ndim != 1:
+                raise NeedError(f"the closure must return the residuals as a Tensor of shape (m,), got {_kind(loss)}")
+            self._residual = loss
+            loss = (loss * loss).sum() * 0.5
         if not isinstance(loss, Tensor) or loss.size != 1:
-            given = f"a Tensor of shape {loss.shape}" if isinstance(loss, Tensor) else type(loss).__name__
-            raise NeedError(f"the closure must return the loss as a Tensor with one element, got {given}")
+            raise NeedError(f"the closure must return the loss as a Tensor with one element, got {_kind(loss)}")
         if any(has_grad(p.tensor) for cell in self.cells for p in cell.parameters):
             raise NeedError("the closure must return the loss and leave backward() to the optimizer")
         return loss
@@ -112,3 +127,11 @@ class Bench:
             self._delivered = True
             for each in self.cells:
                 each.settle(self.missing)
+
+
+def _kind(value: object) -> str:
+    return f"a Tensor of shape {value.shape}" if isinstance(value, Tensor) else type(value).__name__
+
+
+def _no_residual() -> NoReturn:
+    raise NeedError("this closure returns a loss, and the rule needs the residuals of a least-squares loss")

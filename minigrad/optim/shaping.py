@@ -92,6 +92,7 @@ def shaped(f: Objective, w: Array, sign: float, decay: float) -> Objective:
     """`sign * f + decay / 2 |w|^2` as an Objective at `w`; f itself where that is the same."""
     if sign == 1.0 and decay == 0.0:
         return f
+    # Residuals are left out: neither a maximum nor weight decay is a sum of squares of the same residuals.
     return Objective(
         lambda: sign * f.grad + decay * w,
         value=lambda: sign * f.value() + 0.5 * decay * float(w @ w),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.optim_broken import BROKEN
 from support.optim_dists import GOOD, ask, install
 

@@ -8,7 +8,6 @@ from typing import ClassVar, cast
 import attrs
 import numpy as np
 import pytest
-from support.optim_problems import PROBLEMS, A, B, build, golden, trajectory
 
 import minigrad as mg
 from minigrad.optim import Group, Need, NeedError, NonFiniteWarning, NoState, Objective, StateError, load, optimizer
@@ -18,6 +17,7 @@ from minigrad.optim.driver import Driver, Plan, Settings
 from minigrad.optim.engine import Rule
 from minigrad.optim.state import leaves, rebuild
 from minigrad.typing import Array, Tensor
+from support.optim_problems import PROBLEMS, A, B, build, golden, trajectory
 
 
 def rosenbrock(w: Tensor) -> Tensor:

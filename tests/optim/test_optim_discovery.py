@@ -7,9 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.optim_dists import GOOD, ask, install
-
 import minigrad
+from support.optim_dists import GOOD, ask, install
 
 LIST = """
 from minigrad.optim import available

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.optim_problems import PROBLEMS, build, golden
 
 from minigrad.core import StaleGraphError, Tensor, tensor
 from minigrad.optim import (
@@ -31,6 +30,7 @@ from minigrad.optim import (
     optimizer,
 )
 from minigrad.typing import Array
+from support.optim_problems import PROBLEMS, build, golden
 
 RULES = sorted(name for name, entry in available().items() if entry.distribution == "minigrad")
 

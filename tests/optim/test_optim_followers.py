@@ -9,7 +9,6 @@ from typing import ClassVar, cast
 import attrs
 import numpy as np
 import pytest
-from support.optim_problems import build
 
 from minigrad.core import Tensor, tensor
 from minigrad.optim import (
@@ -39,6 +38,7 @@ from minigrad.optim.driver import Driver, Plan, Settings
 from minigrad.optim.engine import Rule
 from minigrad.optim.state import Leaf
 from minigrad.typing import Array
+from support.optim_problems import build
 
 
 def walk(opt: Driver, w: Tensor, gradients: list[float]) -> list[float]:

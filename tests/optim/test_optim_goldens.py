@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.optim_problems import PROBLEMS, golden, trajectory
 
 from minigrad.optim import InverseTime, Piecewise, Schedule, load
 from minigrad.typing import Array
+from support.optim_problems import PROBLEMS, golden, trajectory
 
 Hyper = dict[str, float | bool | str]
 

@@ -7,12 +7,12 @@ from typing import cast
 
 import numpy as np
 import pytest
-from support.optim_lawless import LAWLESS, Descent, Rolling
 
 from minigrad.optim import PluginError, available, examine, load
 from minigrad.optim.engine import Rule
 from minigrad.optim.laws import CORE, holds
 from minigrad.optim.laws.landscape import landscape
+from support.optim_lawless import LAWLESS, Descent, Rolling
 
 
 @pytest.mark.parametrize(("law", "cls"), LAWLESS, ids=lambda v: v if isinstance(v, str) else v.__name__)

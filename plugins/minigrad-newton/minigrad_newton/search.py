@@ -35,8 +35,9 @@ def strong_wolfe(
 ) -> Found | None:
     """A step a with f(w + a d) <= f + c1 a g.d and |g(w + a d).d| <= c2 |g.d|, or None.
 
-    Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, with cubic interpolation. If `limit` evaluations do not find
-    one, the lowest point seen that lies below the start is returned.
+    Source: Nocedal & Wright 2006, algorithms 3.5 and 3.6, with cubic interpolation. Where differences of f drown in
+    rounding, the first condition is replaced by its approximation from slopes (Hager & Zhang 2005). If `limit`
+    evaluations do not find one, the lowest point seen that lies below the start is returned.
 
     Args:
         f: the function seen from `w`; needs value, gradient and `at`.
@@ -59,20 +60,24 @@ def strong_wolfe(
     def enough(p: Found) -> bool:
         return p.value <= start.value + c1 * p.step * start.slope
 
-    def flat(p: Found) -> bool:
-        return abs(p.slope) <= -c2 * start.slope
+    noise = 4.0 * float(np.finfo(w.dtype).eps) * abs(start.value)
+
+    def done(p: Found) -> bool:
+        if abs(p.slope) > -c2 * start.slope:
+            return False
+        return enough(p) or (p.value <= start.value + noise and p.slope <= (2.0 * c1 - 1.0) * start.slope)
 
     low, step, best = start, first, start
     for count in range(limit):
         p = look(step)
         if p.value < best.value:
             best = p
-        if not enough(p) or (p.value >= low.value and count > 0):
-            return _zoom(low, p, best, limit - count, look, enough, flat)
-        if flat(p):
+        if done(p):
             return p
+        if not enough(p) or (p.value >= low.value and count > 0):
+            return _zoom(low, p, best, limit - count, look, enough, done)
         if p.slope >= 0.0:
-            return _zoom(p, low, best, limit - count, look, enough, flat)
+            return _zoom(p, low, best, limit - count, look, enough, done)
         low, step = p, 2.0 * step
     return best if best.step > 0.0 else None
 
@@ -84,18 +89,18 @@ def _zoom(
     limit: int,
     look: _Look,
     enough: _Test,
-    flat: _Test,
+    done: _Test,
 ) -> Found | None:
     """Narrow the interval whose end `low` is the lower one and satisfies the first condition."""
     for _ in range(limit):
         p = look(_between(low, high))
         if p.value < best.value:
             best = p
+        if done(p):
+            return p
         if not enough(p) or p.value >= low.value:
             high = p
         else:
-            if flat(p):
-                return p
             if p.slope * (high.step - low.step) >= 0.0:
                 high = low
             low = p
