@@ -184,6 +184,22 @@ def test_hessian_block_of_each_group() -> None:
     np.testing.assert_allclose(b.numpy(), [5.0 - (2.0 + 20.0) / 4.0])
 
 
+def test_a_group_that_looks_ahead_sees_the_others_at_home() -> None:
+    """f = a b + a^2 + b^2 with momentum 0.5 and rate 0.1, each group's gradient at its own looked-ahead point."""
+    a = mg.tensor([1.0], requires_grad=True)
+    b = mg.tensor([2.0], requires_grad=True)
+    opt = mg.optimizer(
+        "nesterov", {"a": a, "b": b}, lr=0.1, momentum=0.5, form="lookahead", groups=[Group("b", lr=0.1)]
+    )
+    x, y, u, v = 1.0, 2.0, 0.0, 0.0
+    for _ in range(5):
+        opt.step(lambda: mg.sum(a * b + a * a + b * b))
+        ga, gb = y + 2 * (x + 0.5 * u), x + 2 * (y + 0.5 * v)
+        u, v = 0.5 * u - 0.1 * ga, 0.5 * v - 0.1 * gb
+        x, y = x + u, y + v
+        np.testing.assert_allclose([a.numpy()[0], b.numpy()[0]], [x, y], rtol=1e-13)
+
+
 def test_states_are_named_leaves() -> None:
     rule = load("rmsprop")(centred=True, momentum=0.5)
     state = rule.init(np.ones(2))

@@ -78,9 +78,11 @@ def test_two_distributions_with_one_name(tmp_path: Path) -> None:
 
 def test_the_first_copy_of_a_distribution_on_the_path_counts(tmp_path: Path) -> None:
     install(tmp_path / "new", "twice", {"twice": "twice_new:Rule"}, {"twice_new": GOOD}, version="2.0")
-    install(tmp_path / "old", "Twice", {"twice": "twice_old:Rule"}, {"twice_old": GOOD}, version="1.0")
+    old = {"twice": "twice_old:Rule", "ghost": "twice_old:Rule"}
+    install(tmp_path / "old", "Twice", old, {"twice_old": GOOD}, version="1.0")
     answer = ask([tmp_path / "new", tmp_path / "old"], LIST)
     assert answer["twice"] == ["twice", "2.0", "twice_new:Rule"]
+    assert "ghost" not in answer
 
 
 def test_allow_list(tmp_path: Path) -> None:

@@ -271,6 +271,7 @@ def test_clipping() -> None:
     w = np.array([[1.0, 2.0], [1.0, 2.0]])
     np.testing.assert_allclose(moved(ClipValue(2.0), g, w), np.clip(g, -2, 2))
     np.testing.assert_allclose(moved(ClipNorm(1.0), g, w), g / np.sqrt(np.sum(g * g)))
+    np.testing.assert_allclose(moved(ClipNorm(4.0), g, w), g * 4.0 / np.sqrt(np.sum(g * g)))
     np.testing.assert_allclose(moved(ClipNorm(9.0), g, w), g)
     unit = 0.1 * np.sqrt(2.0) / 5.0
     np.testing.assert_allclose(moved(ClipAdaptive(0.1), g, w), g * [unit, 1.0])

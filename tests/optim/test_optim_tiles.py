@@ -104,6 +104,23 @@ def test_swapped_and_handed_on_vectors() -> None:
 
 
 @attrs.frozen
+class Twin(Odd):
+    """Starts with one array under two names, which must not become one memory."""
+
+    def init(self, w: Array) -> OddState:
+        z = np.zeros_like(w)
+        return OddState(z, z, np.ones_like(w), z, 0)
+
+    def update(self, w: Array, f: Objective, state: OddState, t: int) -> tuple[Array, OddState]:
+        a, b = 0.5 * state.a + f.grad, 0.9 * state.b + f.grad
+        return w - self.lr * (a - b), OddState(a, b, state.c, state.last, state.count)
+
+
+def test_one_array_under_two_names() -> None:
+    compare(*pair(cast(Rule, Twin())))
+
+
+@attrs.frozen
 class Branching:
     """Elementwise, but decides in Python what each coordinate does."""
 

@@ -136,6 +136,18 @@ def test_levenberg_marquardt_fits_a_curve(damping: float) -> None:
     np.testing.assert_allclose(w.numpy(), theirs.x, rtol=1e-6)
 
 
+def test_one_damped_step_by_its_formula() -> None:
+    a, b = np.array([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5]]), np.array([1.0, 2.0, 3.0])
+    w = np.array([0.3, -0.2])
+    f = Objective.of(w, lambda x: a.T @ (a @ x - b), residual=lambda x: a @ x - b, jacobian=lambda x: a)
+    rule = load("gauss-newton")(damping=0.5)
+    moved, state = rule.update(w, f, rule.init(w), 1)
+    normal = a.T @ a
+    expected = w - np.linalg.solve(normal + 0.5 * np.diag(np.diag(normal)), a.T @ (a @ w - b))
+    np.testing.assert_allclose(moved, expected, rtol=1e-13)
+    assert state == type(state)(0.05)  # type: ignore[call-arg]
+
+
 def test_least_squares_errors() -> None:
     w = mg.tensor([1.0, 1.0], requires_grad=True)
     with pytest.raises(NeedError, match=r"residuals as a Tensor of shape \(m,\)"):
