@@ -11,6 +11,7 @@ import contextvars
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
 import attrs
@@ -32,6 +33,7 @@ SMALLEST = 1 << 16
 """Number of parameters from which tiling pays for the recording."""
 _TILE_BYTES = 1 << 19
 _PROBE = 1000
+_TRIALS, _PERIOD = 8, 256
 
 
 @attrs.frozen
@@ -139,6 +141,8 @@ class TiledRunner(Runner):
         self.tile = max(1, _TILE_BYTES // w.dtype.itemsize)
         self.workers = min(_processors(), -(-w.size // self.tile))
         self.pool = ThreadPoolExecutor(self.workers - 1) if self.workers > 1 else None
+        self._runs = 0
+        self._spent = {1: 0.0, self.workers: 0.0}
         self._owned: State | None = None
         self._checked = self._refused = False
 
@@ -160,7 +164,7 @@ class TiledRunner(Runner):
         if not self._checked:
             self._refused = True
             return False
-        self._run(program, vectors)
+        self._timed(program, vectors)
         self.state = self._owned = state
         return True
 
@@ -187,8 +191,24 @@ class TiledRunner(Runner):
             program.run(parts, 0, w.size, _PROBE // 3)
         return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, parts, strict=False))
 
-    def _run(self, program: Program, vectors: list[Array]) -> None:
-        n, share = self.w.size, -(-self.w.size // self.workers)
+    def _timed(self, program: Program, vectors: list[Array]) -> None:
+        """Run with one worker or with all, whichever took less time in trials that are repeated now and then.
+
+        The other processors may be busy (a matrix library's threads go on spinning after their work), and then waiting
+        for a second thread costs more than it brings.
+        """
+        trial = self._runs % _PERIOD
+        if trial == 0:
+            self._spent = dict.fromkeys(self._spent, 0.0)
+        workers = (1, self.workers)[trial % 2] if trial < _TRIALS else min(self._spent, key=lambda k: self._spent[k])
+        began = perf_counter()
+        self._run(program, vectors, workers)
+        if trial < _TRIALS:
+            self._spent[workers] += perf_counter() - began
+        self._runs += 1
+
+    def _run(self, program: Program, vectors: list[Array], workers: int) -> None:
+        n, share = self.w.size, -(-self.w.size // workers)
         cuts = [(low, min(low + share, n)) for low in range(0, n, share)]
         futures = []
         for low, high in cuts[1:]:
