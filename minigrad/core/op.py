@@ -92,7 +92,7 @@ class Sample:
     metadata: dict[str, object]
 
     def __init__(self, *arrays: ArrayLike, **metadata: object) -> None:
-        self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)  # type: ignore[attr-defined]  # made by attrs
+        self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)
 
 
 @attrs.frozen

@@ -24,15 +24,15 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
 )
 """Numbers of axes that the base shape does not have, axes of length one, and no entries at all."""
 
-BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
-    ((4,), (2, 3, 4)),
-    ((2, 3, 4), (3, 1)),
-    ((2, 1, 4), (3, 1)),
-    ((), (2, 3)),
-    ((2, 3), ()),
-    ((2, 3, 4), (4,)),
-)
-"""Pairs of shapes that broadcast against each other, in both directions and in both at once."""
+BROADCASTS: tuple[tuple[Shape, Shape], ...] = (((4,), (2, 3, 4)), ((3, 1), (2, 1, 4)), ((), (2, 3)))
+"""A shape for one argument in turn and one for the others: fewer axes, lengths of one on both sides, no axes."""
+
+
+def broadcasts(count: int) -> Iterator[tuple[Shape, ...]]:
+    """Shapes of `count` arguments that broadcast, each argument being the odd one out once."""
+    for one, rest in BROADCASTS:
+        for odd in range(count):
+            yield tuple(one if i == odd else rest for i in range(count))
 
 
 def draw(op: Op, rng: Draws, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
@@ -105,5 +105,5 @@ def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
         yield "one array for *" + op.arguments[-1].name, (BASE,) * (count - 1)
         yield "three arrays for *" + op.arguments[-1].name, (BASE,) * (count + 1)
     if count > 1:
-        for pair in BROADCASTS:
-            yield "broadcast", tuple(pair[i % 2] for i in range(count))
+        for shapes in broadcasts(count):
+            yield "broadcast", shapes

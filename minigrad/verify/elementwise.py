@@ -7,14 +7,14 @@ compared with differences once. The claim itself is checked by exactly that repe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import attrs
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array, Shape
-from minigrad.verify.cases import BROADCASTS, draw
+from minigrad.verify.cases import BROADCASTS, broadcasts, draw
 from minigrad.verify.draws import Draws
 from minigrad.verify.general import (
     ENOUGH,
@@ -258,9 +258,10 @@ def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], s
     count = len(subject.op.arguments)
     if count == 1:
         return 0
-    for pair in BROADCASTS:
-        shapes: Sequence[Shape] = [pair[i % 2] for i in range(count)]
-        case = Case(draw(subject.op, rng, tuple(shapes)), meta, "broadcast", seed)
+    checks = 0
+    for shapes in broadcasts(count):
+        checks += 1
+        case = Case(draw(subject.op, rng, shapes), meta, "broadcast", seed)
         full = np.broadcast_shapes(*shapes)
         wide = attrs.evolve(case, arrays=tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
         outputs, expected = _attempt(subject, case), _attempt(subject, wide)
@@ -269,13 +270,13 @@ def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], s
         beforehand = subject.pull(wide, expected, v)
         for i, g in subject.pull(case, outputs, v).items():
             _same(subject, case, "gradient", g, _summed(beforehand[i], g.shape), i)
-    return len(BROADCASTS)
+    return checks
 
 
 def broadcast_case(subject: Subject, examined: Examined, rng: Draws) -> Examined:
     """Gradients for arguments that broadcast, for the check of second order."""
-    pair = BROADCASTS[2]
-    shapes = tuple(pair[i % 2] for i in range(len(subject.op.arguments)))
+    one, rest = BROADCASTS[1]
+    shapes = (one, *(rest for _ in subject.op.arguments[1:]))
     case = Case(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
     outputs = subject.forward(case)
     v = subject.cotangents(rng, outputs)

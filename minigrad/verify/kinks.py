@@ -14,7 +14,6 @@ from minigrad.verify.numerics import FIRST_STEP, one_sided
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen, natural_scale
 
-
 _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
 
 
