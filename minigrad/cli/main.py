@@ -28,7 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"a command is needed: {', '.join(COMMANDS)}")
     _one_blas_thread()
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("minigrad: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -34,7 +34,7 @@ def train(arguments: Namespace) -> int:
         print(f"minigrad {minigrad.__version__}: {given.summary()}")
     code = 0
     try:
-        history = _fit(model, ready, arguments, term, [*console, folder])
+        history = _fit(model, ready, arguments, term, [folder, *console])
     except Interrupted as stop:
         history, code = stop.history, 130
     except MinigradError:

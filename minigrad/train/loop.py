@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import NoReturn
 
 import attrs
@@ -110,6 +111,12 @@ class _Hooks:
         for callback in self.callbacks:
             hook(callback)
 
+    def tell_all(self, hook: Callable[[Callback], None]) -> None:
+        """The same, also when one of them raises, so that all can close their files; the first error is raised."""
+        with ExitStack() as later:
+            for callback in reversed(self.callbacks):
+                later.callback(hook, callback)
+
 
 @attrs.define(eq=False)
 class _Trainer:
@@ -140,7 +147,7 @@ class _Trainer:
             if restore_best and history.best_weights and not self.failed:
                 self.run.model.load_state_dict(history.best_weights)
             self.run.model.eval()
-            self.hooks.tell(lambda c: c.on_end(self.run))
+            self.hooks.tell_all(lambda c: c.on_end(self.run))
 
     def check(self, optimizer: str) -> None:
         run = self.run

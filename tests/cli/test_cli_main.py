@@ -190,3 +190,12 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         "no-checks",
     ):
         assert f"--{name}" in out
+
+
+def test_ctrl_c_before_training_is_130_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(name: str, seed: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minigrad.data.load", interrupted)
+    assert code_of(*QUICK) == 130
+    assert capsys.readouterr().err == "minigrad: interrupted\n"

@@ -96,3 +96,8 @@ def test_the_few_rows_are_distinct_and_deal_the_classes_out() -> None:
 def test_regression_overfits_too() -> None:
     split = as_split(data.load("diabetes").scaled(), np.dtype(np.float32))
     assert overfit(nn.mlp(10, [64], 1, rng=0), split.train, nn.MeanSquaredError()).solved
+
+
+def test_a_small_loss_with_wrong_answers_is_not_learning() -> None:
+    found = checks(nn.mlp(64, [32], 10, rng=0), lambda outputs, labels: (outputs * outputs).mean())
+    assert found["overfit"].status == "fault"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.train_streams import Stream
 
 from minigrad import data, nn
-from minigrad.train import Callback, Console, Epoch, History, Run, fit
+from minigrad.train import Callback, Console, Epoch, History, Run, Step, fit
+from support.train_streams import Stream
 
 SPIRAL = data.load("spiral").scaled()
 
@@ -93,3 +93,16 @@ def test_the_reason_for_an_early_end_is_printed() -> None:
     out = Stream()
     run(out, Stream(), Stopper(), epochs=50)
     assert "patience is over" in out.getvalue()
+
+
+def test_a_run_that_fails_in_its_first_epoch_leaves_no_progress_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(Callback):
+        def on_step(self, run: Run, step: Step) -> None:
+            raise ZeroDivisionError
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("minigrad.train.console._INTERVAL", 0.0)
+    err = Stream(terminal=True)
+    with pytest.raises(ZeroDivisionError):
+        run(Stream(), err, Failing())
+    assert err.getvalue().endswith("\r\x1b[K")

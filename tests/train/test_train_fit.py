@@ -259,6 +259,8 @@ def test_bad_rows_are_named_before_anything_runs() -> None:
     labels[23] = 3
     with pytest.raises(DataValueError, match=r"y_val row 23: label 3"):
         fit(model, (X, Y, X, labels), callbacks=[recorder], quiet=True)
+    with pytest.raises(DataValueError, match=r"y_train row 3"):
+        fit(nn.mlp(5, [], 1, rng=0), (X, np.where(np.arange(40) == 3, np.inf, 0.5)), callbacks=[recorder], quiet=True)
     assert recorder.events == []
 
 
@@ -308,3 +310,30 @@ def test_an_optimizer_that_evaluates_the_loss_itself() -> None:
     history = fit(model, (X, y), optimizer="newton", epochs=1, batch_size=40, checks=False, quiet=True)
     np.testing.assert_allclose(model.weight.numpy()[:, 0], np.linalg.lstsq(X, y, rcond=None)[0], rtol=1e-6)
     assert history.batch_losses[0] > history.epochs[0].train_loss
+
+
+def test_steps_are_taken_in_training_mode_and_figures_in_evaluation_mode() -> None:
+    class Spy(nn.Module):
+        def __init__(self) -> None:
+            self.inner = nn.Linear(5, 3, rng=0)
+            self.modes: list[tuple[int, bool, bool]] = []
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.modes.append((len(x), self.training, self.inner.training))
+            return self.inner(x)
+
+    model = Spy()
+    fit(model.eval(), (X, Y, X[:30], Y[:30]), epochs=2, batch_size=20, checks=False, quiet=True)
+    assert {m[1:] for m in model.modes if m[0] == 20} == {(True, True)}
+    assert {m[1:] for m in model.modes if m[0] != 20} == {(False, False)}
+
+
+def test_every_callback_hears_of_the_end_even_if_one_fails() -> None:
+    class Failing(Callback):
+        def on_end(self, run: Run) -> None:
+            raise ZeroDivisionError
+
+    last = Interrupt()
+    with pytest.raises(ZeroDivisionError):
+        quick(nn.mlp(64, [4], 10, rng=0), Failing(), last, epochs=1)
+    assert last.ended

@@ -120,3 +120,33 @@ def test_a_model_that_has_learnt_its_rows_by_heart_raises_no_false_alarm() -> No
         labels = scaled(Tensor(X, dtype=np.float32)).numpy().argmax(axis=1)
         result = check_gradients(scaled, nn.SoftmaxCrossEntropy(), (X, labels), burn_in=0, seed=seed)
         assert not result.named("mismatch"), result
+
+
+def test_a_parameter_that_the_first_rows_do_not_use_is_checked_on_others() -> None:
+    @attrs.define(eq=False)
+    class Sparse(nn.Module):
+        base: nn.Linear
+        rare: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.base(x[:, 1:]) + x[:, :1] * self.rare
+
+    x = X.copy()
+    x[:10, 0] = 0.0
+    result = check_gradients(Sparse(nn.Linear(5, 4, rng=0), nn.parameter(np.zeros(4))), nn.WestonWatkins(), (x, LABELS))
+    assert result.named("verified") == ("base.weight", "base.bias", "rare")
+
+
+def test_the_burn_in_stops_while_there_is_a_gradient_to_check() -> None:
+    labels = (X[:, 0] > 0).astype(int)
+    result = check_gradients(nn.mlp(6, [16], 2, rng=0), nn.WestonWatkins(), (X, labels), burn_in=500)
+    assert result.passed
+    assert 0.0 < result.loss_after < result.loss_before
+
+
+def test_many_kinks_are_no_obstacle() -> None:
+    for seed in range(3):
+        result = check_gradients(
+            nn.mlp(6, [300, 300], 4, rng=seed), nn.WestonWatkins(), (X, LABELS), rows=20, seed=seed
+        )
+        assert result.passed, result
