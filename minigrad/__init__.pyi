@@ -7,8 +7,8 @@ Written by tests/tools/write_stub.py from the table in minigrad/api.py.
 
 # fmt: off
 from minigrad import (
-    calculus as calculus, core as core, data as data, nn as nn, ops as ops, optim as optim, program as program,
-    train as train, verify as verify,
+    calculus as calculus, core as core, data as data, fft as fft, linalg as linalg, nn as nn, ops as ops,
+    optim as optim, program as program, train as train, verify as verify,
 )
 from minigrad.calculus import (
     grad as grad, hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, value_and_grad as value_and_grad,
@@ -71,9 +71,24 @@ from minigrad.ops.gaussian import erf as erf, erfc as erfc, normal_cdf as normal
 from minigrad.ops.kinked import (
     absolute as abs, absolute as absolute, maximum as maximum, minimum as minimum, relu as relu,
 )
+from minigrad.ops.loss import (
+    binary_cross_entropy as binary_cross_entropy, binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    cosine_similarity as cosine_similarity, cross_entropy as cross_entropy, focal_loss as focal_loss,
+    gaussian_nll_loss as gaussian_nll_loss, hinge_embedding_loss as hinge_embedding_loss, huber_loss as huber_loss,
+    kl_div as kl_div, l1_loss as l1_loss, margin_ranking_loss as margin_ranking_loss, mse_loss as mse_loss,
+    multiclass_hinge as multiclass_hinge, negative_log_likelihood as negative_log_likelihood, nll_loss as nll_loss,
+    one_hot as one_hot, poisson_nll_loss as poisson_nll_loss, smooth_l1_loss as smooth_l1_loss,
+    soft_margin_loss as soft_margin_loss, softmax_cross_entropy as softmax_cross_entropy,
+    softmax_focal_loss as softmax_focal_loss, triplet_margin_loss as triplet_margin_loss,
+)
 from minigrad.ops.masked import (
     average as average, nanmax as nanmax, nanmean as nanmean, nanmin as nanmin, nanprod as nanprod, nanstd as nanstd,
     nansum as nansum, nanvar as nanvar, ptp as ptp, round as round,
+)
+from minigrad.ops.normalise import (
+    batch_norm as batch_norm, group_norm as group_norm, instance_norm as instance_norm, layer_norm as layer_norm,
+    local_response_norm as local_response_norm, normalize as normalize, rms_norm as rms_norm,
+    scaled_dot_product_attention as scaled_dot_product_attention,
 )
 from minigrad.ops.numeric import (
     angle as angle, cbrt as cbrt, copysign as copysign, exp2 as exp2, fabs as fabs, float_power as float_power,
@@ -89,6 +104,8 @@ from minigrad.ops.pooling import (
     avg_pool1d as avg_pool1d, avg_pool2d as avg_pool2d, avg_pool3d as avg_pool3d, global_avg_pool as global_avg_pool,
     max_pool as max_pool, max_pool1d as max_pool1d, max_pool2d as max_pool2d, max_pool3d as max_pool3d,
 )
+from minigrad.ops.random import dropout as dropout, dropout_mask as dropout_mask
+from minigrad.ops.recurrent import gru as gru, odeint as odeint
 from minigrad.ops.scan import (
     cumlogsumexp as cumlogsumexp, cumprod as cumprod, cumsum as cumsum, diff as diff, ediff1d as ediff1d,
     linear_recurrence as linear_recurrence, logcumsumexp as logcumsumexp, prod as prod, trapezoid as trapezoid,

@@ -50,6 +50,14 @@ _HOMES: Mapping[str, str] = {
     "ops.pooling": """adaptive_avg_pool adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool
         adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
         global_avg_pool max_pool max_pool1d max_pool2d max_pool3d""",
+    "ops.normalise": """batch_norm group_norm instance_norm layer_norm local_response_norm normalize rms_norm
+        scaled_dot_product_attention""",
+    "ops.loss": """binary_cross_entropy binary_cross_entropy_with_logits cosine_similarity cross_entropy focal_loss
+        gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss multiclass_hinge
+        negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss soft_margin_loss softmax_cross_entropy
+        softmax_focal_loss triplet_margin_loss""",
+    "ops.random": "dropout dropout_mask",
+    "ops.recurrent": "gru odeint",
 }
 
 

@@ -21,22 +21,29 @@ unary, binary = family.unary, family.binary
 _QUICK = 32.0
 
 
-def _power(x: Array, y: Array) -> Array:
+def _exponent(x: Array, y: Array | float) -> float | None:
+    """y as a Python number, when it is one number that leaves the dtype of x alone."""
+    if isinstance(y, float | int):
+        return float(y) if x.dtype.kind == "f" else None
+    return float(y) if y.ndim == 0 and x.dtype == y.dtype and x.dtype.kind == "f" else None
+
+
+def _power(x: Array, y: Array | float) -> Array:
     """np.power, but by multiplication or square root for the exponents that programs are full of."""
-    if y.ndim == 0 and x.dtype == y.dtype and x.dtype.kind == "f":
-        n = float(y)
-        if n.is_integer() and abs(n) <= _QUICK:
+    if isinstance(x, np.ndarray):
+        n = _exponent(x, y)
+        if n is not None and n.is_integer() and abs(n) <= _QUICK:
             return by_squaring(x, int(n))
         if n == 0.5:
             return np.sqrt(x)
     return np.power(x, y)
 
 
-def _power_slope(x: Array, y: Array) -> Array:
+def _power_slope(x: Array, y: Array | float) -> Array:
     """y x ** (y - 1). Where y = 0 the base is replaced by 1, since 0 * 0 ** -1 would be NaN."""
-    if y.ndim == 0:
-        return y * _power(x, y - 1.0) if y else np.zeros_like(x)
-    return np.asarray(y * np.power(np.where(np.equal(y, 0.0), np.asarray(1.0, dtype=x.dtype), x), y - 1.0))
+    if isinstance(y, float | int) or y.ndim == 0:
+        return _power(x, y - 1.0) * y if y else x * 0.0 + y
+    return np.asarray(np.power(np.where(np.equal(y, 0.0), x * 0.0 + 1.0, x), y - 1.0) * y)
 
 
 def _sigmoid(x: Array) -> Array:

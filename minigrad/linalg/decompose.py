@@ -1,0 +1,163 @@
+"""Cholesky, QR, symmetric eigenvalues, singular values. Vectors belonging to equal values have no derivative."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.errors import UnsupportedFunction
+from minigrad.core.op import op
+from minigrad.core.types import Array
+from minigrad.linalg.solve import solve_columns
+from minigrad.ops.arithmetic import ratio
+from minigrad.ops.arrange import diag_embed, tril
+from minigrad.ops.contract import matmul
+from minigrad.ops.functions import concatenate, expand_dims
+from minigrad.ops.index import getitem
+from minigrad.ops.shape import matrix_transpose
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import real, spd
+
+family = Family(late=True)
+
+
+def _off_diagonal(n: int, like: V) -> Array:
+    return (1.0 - np.eye(n)).astype(like.dtype)
+
+
+def _symmetric(x: V) -> V:
+    return (x + matrix_transpose(x)) * 0.5
+
+
+@op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="cholesky")
+def lower_factor(a: Array) -> Array:
+    """Lower triangular l with a = l l^T, for symmetric positive definite matrices (..., n, n)."""
+    return np.linalg.cholesky(a)
+
+
+@lower_factor.vjp("a")
+def _(g: V, y: V, a: V) -> V:
+    turned: V = matrix_transpose(y)
+    halved = np.tril(1.0 - 0.5 * np.eye(a.shape[-1])).astype(a.dtype)
+    inner: V = matmul(turned, tril(g)) * halved
+    left: V = solve_columns(turned, inner)
+    return _symmetric(matrix_transpose(solve_columns(turned, matrix_transpose(left))))
+
+
+@op(a=real(), shapes=[((2, 4, 3),), ((3, 3),)], name="qr")
+def tall_qr(a: Array) -> tuple[Array, Array]:
+    """Orthonormal columns q (..., m, n) and upper triangular r with a = q r, for m >= n and full rank."""
+    q, r = np.linalg.qr(a)
+    return q, r
+
+
+@tall_qr.vjp("a")
+def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
+    q, r = y
+    inner: V = matmul(r, matrix_transpose(g[1])) - matmul(matrix_transpose(g[0]), q)
+    copied: V = tril(inner) + matrix_transpose(tril(inner, -1))
+    back: V = g[0] + matmul(q, copied)
+    return matrix_transpose(solve_columns(r, matrix_transpose(back)))
+
+
+@op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="eigh")
+def symmetric_eigen(a: Array) -> tuple[Array, Array]:
+    """Eigenvalues (..., n), increasing, and eigenvectors as columns, of symmetric matrices (lower triangle)."""
+    values, vectors = np.linalg.eigh(a)
+    return values, vectors
+
+
+@symmetric_eigen.vjp("a")
+def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
+    w, v = y
+    apart: V = expand_dims(w, -2) - expand_dims(w, -1)
+    mixed: V = matmul(matrix_transpose(v), g[1]) * _off_diagonal(a.shape[-1], a)
+    inner: V = ratio(mixed, apart) + diag_embed(g[0])
+    return _symmetric(matmul(matmul(v, inner), matrix_transpose(v)))
+
+
+@op(a=real(), shapes=[((2, 4, 3),), ((2, 3),)], name="svd")
+def thin_svd(a: Array) -> tuple[Array, Array, Array]:
+    """u (..., m, k), singular values (..., k), decreasing, and v^T (..., k, n), k = min(m, n), of matrices."""
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    return u, s, vt
+
+
+@thin_svd.vjp("a")
+def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
+    u, s, vt = y
+    gu, gs, gvt = g
+    ut, v = matrix_transpose(u), matrix_transpose(vt)
+    squares: V = s * s
+    apart: V = expand_dims(squares, -2) - expand_dims(squares, -1)
+    turn_u: V = matmul(ut, gu)
+    turn_v: V = matmul(gvt, v)
+    row, column = expand_dims(s, -2), expand_dims(s, -1)
+    inner: V = ratio(turn_u - matrix_transpose(turn_u), apart) * row + column * ratio(
+        matrix_transpose(turn_v) - turn_v, apart
+    )
+    found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
+    if a.shape[-2] > s.shape[-1]:
+        found = found + matmul((gu - matmul(u, turn_u)) / row, vt)
+    if a.shape[-1] > s.shape[-1]:
+        found = found + matmul(u, (gvt - matmul(turn_v, vt)) / column)
+    return found
+
+
+for _op in (lower_factor, tall_qr, symmetric_eigen, thin_svd):
+    family.add(_op)
+family.register()
+
+
+def cholesky(a: V, upper: bool = False) -> V:
+    """Lower (`upper`: upper) triangular factor of symmetric positive definite matrices (..., n, n).
+
+    The gradient is that of the symmetric part of a, and itself symmetric.
+    """
+    factor: V = lower_factor(a)
+    return matrix_transpose(factor) if upper else factor
+
+
+def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
+    """q and r with a = q r (mode "r": r alone), for matrices (..., m, n) whose first min(m, n) columns are independent."""
+    if mode not in ("reduced", "r"):
+        raise UnsupportedFunction(f"qr on a Tensor knows modes 'reduced' and 'r', not {mode!r}: the rest has no gradient")
+    rows, columns = a.shape[-2:]
+    if rows >= columns:
+        q, r = tall_qr.several(a)
+    else:
+        q, left = tall_qr.several(getitem(a, key=(Ellipsis, slice(None, rows))))
+        rest: V = matmul(matrix_transpose(q), getitem(a, key=(Ellipsis, slice(rows, None))))
+        r = concatenate([left, rest], axis=-1)
+    return r if mode == "r" else (q, r)
+
+
+def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
+    """Eigenvalues and eigenvectors of symmetric matrices (..., n, n); the gradient is symmetric.
+
+    Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues.
+    """
+    w, v = symmetric_eigen.several(matrix_transpose(a) if UPLO.upper() == "U" else a)
+    return w, v
+
+
+def eigvalsh(a: V, UPLO: str = "L") -> V:
+    """Eigenvalues of symmetric matrices (..., n, n), increasing. Equal ones share a gradient by LAPACK's vectors."""
+    return eigh(a, UPLO)[0]
+
+
+def svd(a: V, full_matrices: bool = True, compute_uv: bool = True) -> tuple[V, V, V] | V:
+    """Singular value decomposition of matrices (..., m, n), as numpy.linalg.svd.
+
+    Raises:
+        UnsupportedFunction: `full_matrices` for a matrix that is not square: the extra vectors are arbitrary.
+    """
+    if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
+        raise UnsupportedFunction("svd: the full set of vectors has no gradient; pass full_matrices=False")
+    u, s, vt = thin_svd.several(a)
+    return (u, s, vt) if compute_uv else s
+
+
+def svdvals(a: V) -> V:
+    """Singular values of matrices (..., m, n), decreasing."""
+    return thin_svd.several(a)[1]

@@ -1,0 +1,109 @@
+"""Norms of vectors and matrices, as numpy.linalg. At 0 every norm has the gradient 0, a subgradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, Axis
+from minigrad.linalg.decompose import svdvals
+from minigrad.linalg.solve import inv
+from minigrad.ops import arrange
+from minigrad.ops.arithmetic import ratio
+from minigrad.ops.constant import equal, sign
+from minigrad.ops.functions import max, min, moveaxis, reshape, sum
+from minigrad.ops.kinked import absolute
+from minigrad.ops.reduce import kept, length, spread
+from minigrad.ops.table import Family
+from minigrad.ops.transcendental import power
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family(late=True)
+Order = float | str | None
+
+
+@op(x=real(), params=[{"p": 3.0, "axis": 1}, {"p": 1.5, "axis": (0, 2), "keepdims": True}])
+def p_length(x: Array, *, p: float, axis: Axis = None, keepdims: bool = False) -> Array:
+    """(sum |x| ** p) ** (1 / p) over `axis`, without overflow; at 0 the gradient is 0."""
+    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+    scale = np.where((top > 0) & np.isfinite(top), top, 1.0).astype(x.dtype)
+    y = np.power(np.sum(np.power(np.abs(x) / scale, p), axis=axis, keepdims=True), 1.0 / p) * scale
+    return y if keepdims else np.asarray(y.squeeze(axis))
+
+
+@p_length.vjp("x")
+def _(g: V, y: V, x: V, *, p: float, axis: Axis, keepdims: bool) -> V:
+    share: V = ratio(absolute(x), spread(y, x, axis))
+    return spread(g, x, axis) * sign(x) * power(share, p - 1.0)
+
+
+family.add(p_length)
+family.register()
+
+
+def vector_norm(x: V, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> V:
+    """The norm of order `ord` over `axis` (all axes by default): 2, 1, inf, -inf, 0 (count) or any p."""
+    if ord == 2:
+        return length(x, axis=axis, keepdims=keepdims)
+    size: V = absolute(x)
+    if ord == np.inf:
+        return max(size, axis, keepdims)
+    if ord == -np.inf:
+        return min(size, axis, keepdims)
+    if ord == 1:
+        return sum(size, axis, keepdims)
+    if ord == 0:
+        return sum(1.0 - equal(x, 0.0), axis, keepdims)
+    return p_length(x, p=float(ord), axis=axis, keepdims=keepdims)
+
+
+def matrix_norm(x: V, keepdims: bool = False, ord: Order = "fro") -> V:
+    """The norm of matrices (..., m, n): "fro", "nuc", 1, -1, 2, -2, inf or -inf."""
+    if ord in ("fro", None):
+        return length(x, axis=(-2, -1), keepdims=keepdims)
+    if ord in ("nuc", 2, -2):
+        values: V = svdvals(x)
+        y: V = sum(values, -1) if ord == "nuc" else values[..., 0] if ord == 2 else values[..., -1]
+        return reshape(y, (*y.shape, 1, 1)) if keepdims else y
+    if ord not in (1, -1, np.inf, -np.inf):
+        raise ValueError(f"matrix_norm: ord {ord!r} is not one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf")
+    along = -2 if ord in (1, -1) else -1
+    sums: V = sum(absolute(x), along, keepdims=True)
+    pick = max if ord in (1, np.inf) else min
+    return pick(sums, (-2, -1), keepdims)
+
+
+def norm(x: V, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> V:
+    """numpy.linalg.norm: a vector norm over one axis, a matrix norm over two, the length of everything by default."""
+    if axis is None:
+        if ord is None:
+            return length(x, axis=None, keepdims=keepdims)
+        if x.ndim > 2:
+            raise ValueError(f"norm: with ord={ord!r} and {x.ndim} axes say which axis, or which two")
+        axis = 0 if x.ndim == 1 else (0, 1)
+    if isinstance(axis, int) or len(axis) == 1:
+        if isinstance(ord, str):
+            raise ValueError(f"norm: ord {ord!r} is a norm of matrices, but one axis is given")
+        return vector_norm(x, axis, keepdims, 2 if ord is None else ord)
+    last: V = moveaxis(x, axis, (-2, -1))
+    y: V = matrix_norm(last, False, ord)
+    return reshape(y, kept(x.shape, axis)) if keepdims else y
+
+
+def cond(a: V, p: Order = None) -> V:
+    """The condition number of matrices (..., m, n): the largest over the smallest singular value by default."""
+    if p in (None, 2, -2):
+        values: V = svdvals(a)
+        return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]
+    return matrix_norm(a, ord=p) * matrix_norm(inv(a), ord=p)
+
+
+def trace(x: V, offset: int = 0) -> V:
+    """Sum over the diagonal of matrices (..., m, n)."""
+    return arrange.trace(x, offset, -2, -1)
+
+
+def diagonal(x: V, offset: int = 0) -> V:
+    """The diagonal of matrices (..., m, n)."""
+    return arrange.diagonal(x, offset, -2, -1)

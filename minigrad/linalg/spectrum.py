@@ -1,0 +1,72 @@
+"""Eigenvalues of general real matrices, as a pair of real arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array
+from minigrad.ops.complex import Complex
+from minigrad.ops.contract import matmul
+from minigrad.ops.functions import expand_dims
+from minigrad.ops.index import getitem
+from minigrad.ops.shape import matrix_transpose
+from minigrad.ops.table import Family
+from minigrad.typing import V
+from minigrad.verify.domains import square_wellconditioned
+
+family = Family(late=True)
+
+
+@op(a=square_wellconditioned(), shapes=[((2, 3, 3),), ((2, 2),)], name="eigvals")
+def eigenvalue_pair(a: Array) -> tuple[Array, Array]:
+    """Real and imaginary parts of the eigenvalues of matrices (..., n, n), in LAPACK's order."""
+    w = np.linalg.eigvals(a)
+    return np.ascontiguousarray(w.real), np.ascontiguousarray(w.imag).astype(a.dtype)
+
+
+@eigenvalue_pair.vjp("a")
+def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
+    # d lambda_i = tr(P_i da) with the spectral projector P_i = prod_{j != i} (a - lambda_j) / (lambda_i - lambda_j),
+    # which holds no eigenvector, so that it can be differentiated again.
+    w = Complex(y[0], y[1])
+    n = a.shape[-1]
+    found: V = a * 0.0
+    for i in range(n):
+        p = _projector(a, w, i, n)
+        found = found + _entry(g[0], i) * p.real + _entry(g[1], i) * p.imag
+    return matrix_transpose(found)
+
+
+def _entry(x: V, i: int) -> V:
+    return expand_dims(getitem(x, key=(Ellipsis, i)), (-2, -1))
+
+
+def _projector(a: V, w: Complex[V], i: int, n: int) -> Complex[V]:
+    one = np.eye(n, dtype=a.dtype)
+    start: V = a * 0.0 + one
+    p = Complex(start, a * 0.0)
+    here = Complex(_entry(w.real, i), _entry(w.imag, i))
+    for j in range(n):
+        if j != i:
+            there = Complex(_entry(w.real, j), _entry(w.imag, j))
+            factor = Complex(a - there.real * one, -(there.imag * one)) / (here - there)
+            p = Complex(
+                matmul(p.real, factor.real) - matmul(p.imag, factor.imag),
+                matmul(p.real, factor.imag) + matmul(p.imag, factor.real),
+            )
+    return p
+
+
+family.add(eigenvalue_pair)
+family.register()
+
+
+def eigvals(a: V) -> Complex[V]:
+    """Eigenvalues of real matrices (..., n, n) that differ from each other, as complex numbers in two real parts.
+
+    The rule multiplies n * n matrices: it is meant for n up to about 20. Eigenvectors are not offered: their complex
+    scale is arbitrary, so that a real gradient would depend on LAPACK's choice.
+    """
+    re, im = eigenvalue_pair.several(a)
+    return Complex(re, im)

@@ -1,0 +1,73 @@
+"""Complex numbers as pairs of real arrays: what transforms and eigenvalues give and take."""
+
+from __future__ import annotations
+
+from typing import Generic
+
+import attrs
+
+from minigrad.core.types import Shape
+from minigrad.typing import V
+
+
+@attrs.frozen(eq=False)
+class Complex(Generic[V]):
+    """real + i imag, two arrays (or two Tensors) of one shape. Gradients flow through both, as through any reals."""
+
+    real: V
+    imag: V
+
+    @property
+    def shape(self) -> Shape:
+        """Lengths of the axes."""
+        return self.real.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.real.ndim
+
+    def conj(self) -> Complex[V]:
+        """real - i imag."""
+        return Complex(self.real, -self.imag)
+
+    def __neg__(self) -> Complex[V]:
+        return Complex(-self.real, -self.imag)
+
+    def __add__(self, other: Complex[V] | V | float) -> Complex[V]:
+        if isinstance(other, Complex):
+            return Complex(self.real + other.real, self.imag + other.imag)
+        return Complex(self.real + other, self.imag + 0.0 * other)
+
+    def __sub__(self, other: Complex[V] | V | float) -> Complex[V]:
+        return self + (-other)
+
+    def __mul__(self, other: Complex[V] | V | float) -> Complex[V]:
+        if isinstance(other, Complex):
+            return Complex(
+                self.real * other.real - self.imag * other.imag, self.real * other.imag + self.imag * other.real
+            )
+        return Complex(self.real * other, self.imag * other)
+
+    __rmul__ = __mul__
+    __radd__ = __add__
+
+    def __truediv__(self, other: Complex[V] | V | float) -> Complex[V]:
+        if isinstance(other, Complex):
+            return self * other.conj() / other.abs2()
+        return Complex(self.real / other, self.imag / other)
+
+    def abs2(self) -> V:
+        """real ** 2 + imag ** 2."""
+        return self.real * self.real + self.imag * self.imag
+
+    def __abs__(self) -> V:
+        from minigrad.ops.trigonometric import hypot
+
+        return hypot(self.real, self.imag)
+
+    def angle(self) -> V:
+        """The angle in radians, in (-pi, pi]."""
+        from minigrad.ops.trigonometric import arctan2
+
+        return arctan2(self.imag, self.real)
