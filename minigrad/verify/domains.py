@@ -70,12 +70,18 @@ def _power_of_two(x: Array) -> Array:
     return np.asarray(np.ldexp(0.5, exponent))
 
 
-def _magnitudes(rng: Numbers, shape: Shape, strata: tuple[Array, Array]) -> Array:
+def _stratified(rng: Numbers, shape: Shape, strata: tuple[Array, Array], signed: bool) -> Array:
+    """Every stratum, with either sign, gets its share of the entries, spread over the stratum from end to end."""
     low, width = strata
     count = prod(shape)
-    which = rng.permutation(count) % low.size
-    values: Array = low[which] + width[which] * rng.uniform((count,))
-    return (np.rint(values / _GRID) * _GRID).reshape(shape)
+    cells = low.size * (2 if signed else 1)
+    rank, cell = np.divmod(rng.permutation(count), cells)
+    spread = (rank + rng.uniform((count,))) / (count // cells + 1)
+    stratum = cell % low.size
+    values: Array = np.rint((low[stratum] + width[stratum] * spread) / _GRID) * _GRID
+    if signed:
+        values = np.where(cell < low.size, values, -values)
+    return values.reshape(shape)
 
 
 def _strata(*bounds: float) -> tuple[Array, Array]:
@@ -91,19 +97,19 @@ _UNIT = _strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99)
 
 
 def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _magnitudes(rng, shape, _STRATA) * rng.signs(shape)
+    return _stratified(rng, shape, _STRATA, signed=True)
 
 
 def _nonzero(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _magnitudes(rng, shape, _ABOVE_TINY) * rng.signs(shape)
+    return _stratified(rng, shape, _ABOVE_TINY, signed=True)
 
 
 def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _magnitudes(rng, shape, _STRATA)
+    return _stratified(rng, shape, _STRATA, signed=False)
 
 
 def _unit(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _magnitudes(rng, shape, _UNIT) * rng.signs(shape)
+    return _stratified(rng, shape, _UNIT, signed=True)
 
 
 def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
