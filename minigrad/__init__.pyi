@@ -23,22 +23,19 @@ from minigrad.core import (
 )
 from minigrad.ops.activation import (
     celu as celu, elu as elu, gelu as gelu, glu as glu, hardshrink as hardshrink, hardsigmoid as hardsigmoid,
-    hardswish as hardswish, hardtanh as hardtanh, leaky_relu as leaky_relu, log_sigmoid as log_sigmoid, mish as mish,
-    relu6 as relu6, selu as selu, silu as silu, softmin as softmin, softshrink as softshrink, softsign as softsign,
-    tanhshrink as tanhshrink, threshold as threshold,
+    hardswish as hardswish, hardtanh as hardtanh, leaky_relu as leaky_relu, mish as mish, relu6 as relu6, selu as selu,
+    silu as silu, softmin as softmin, softshrink as softshrink, softsign as softsign, tanhshrink as tanhshrink,
+    threshold as threshold,
 )
 from minigrad.ops.arithmetic import (
     add as add, divide as divide, integer_power as integer_power, multiply as multiply, negative as negative,
     ratio as ratio, reciprocal as reciprocal, square as square, subtract as subtract, where as where,
 )
 from minigrad.ops.arrange import (
-    append as append, array_split as array_split, astype as astype, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
-    atleast_3d as atleast_3d, broadcast_arrays as broadcast_arrays, column_stack as column_stack, copy as copy,
-    diag as diag, diag_embed as diag_embed, diagflat as diagflat, diagonal as diagonal, dsplit as dsplit,
-    dstack as dstack, fliplr as fliplr, flipud as flipud, full as full, gradient as gradient, hsplit as hsplit,
-    hstack as hstack, linspace as linspace, pad as pad, repeat as repeat, roll as roll, rollaxis as rollaxis,
-    rot90 as rot90, split as split, tile as tile, trace as trace, tril as tril, triu as triu, unstack as unstack,
-    vsplit as vsplit, vstack as vstack,
+    astype as astype, broadcast_arrays as broadcast_arrays, copy as copy, diag as diag, diag_embed as diag_embed,
+    diagflat as diagflat, diagonal as diagonal, fliplr as fliplr, flipud as flipud, full as full, gradient as gradient,
+    linspace as linspace, pad as pad, repeat as repeat, roll as roll, rollaxis as rollaxis, rot90 as rot90,
+    tile as tile, trace as trace, tril as tril, triu as triu,
 )
 from minigrad.ops.constant import (
     ceil as ceil, equal as equal, floor as floor, greater as greater, prefer as prefer, rint as rint, sign as sign,
@@ -57,10 +54,10 @@ from minigrad.ops.einsum import (
 )
 from minigrad.ops.functions import (
     broadcast_to as broadcast_to, clip as clip, concatenate as concatenate, expand_dims as expand_dims,
-    flatten as flatten, flip as flip, log_softmax as log_softmax, logsumexp as logsumexp, max as max, mean as mean,
-    min as min, moveaxis as moveaxis, norm as norm, ravel as ravel, reshape as reshape, softmax as softmax,
-    squeeze as squeeze, stack as stack, std as std, sum as sum, swapaxes as swapaxes, transpose as transpose,
-    var as var,
+    flatten as flatten, flip as flip, log_sigmoid as log_sigmoid, log_softmax as log_softmax, logsumexp as logsumexp,
+    max as max, mean as mean, min as min, moveaxis as moveaxis, norm as norm, ravel as ravel, reshape as reshape,
+    softmax as softmax, squeeze as squeeze, stack as stack, std as std, sum as sum, swapaxes as swapaxes,
+    transpose as transpose, var as var, xlogy as xlogy,
 )
 from minigrad.ops.gather import (
     compress as compress, delete as delete, embedding as embedding, extract as extract, gather as gather,
@@ -94,7 +91,12 @@ from minigrad.ops.numeric import (
     angle as angle, cbrt as cbrt, copysign as copysign, exp2 as exp2, fabs as fabs, float_power as float_power,
     fmax as fmax, fmin as fmin, fmod as fmod, frac as frac, imag_part as imag, lerp as lerp, log10 as log10,
     log2 as log2, logaddexp as logaddexp, logaddexp2 as logaddexp2, mod as mod, nan_to_num as nan_to_num,
-    real_part as real_part, remainder as remainder, rsqrt as rsqrt, sinc as sinc, xlogy as xlogy,
+    real_part as real_part, remainder as remainder, rsqrt as rsqrt, sinc as sinc,
+)
+from minigrad.ops.pieces import (
+    append as append, array_split as array_split, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
+    atleast_3d as atleast_3d, column_stack as column_stack, dsplit as dsplit, dstack as dstack, hsplit as hsplit,
+    hstack as hstack, split as split, unstack as unstack, vsplit as vsplit, vstack as vstack,
 )
 from minigrad.ops.pooling import (
     adaptive_avg_pool as adaptive_avg_pool, adaptive_avg_pool1d as adaptive_avg_pool1d,

@@ -23,22 +23,23 @@ _HOMES: Mapping[str, str] = {
     "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
     "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
     "ops.kinked": "abs=absolute absolute maximum minimum relu",
-    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_softmax logsumexp max mean min
-        moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var""",
+    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max mean min
+        moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
     "ops.contract": "matmul",
     "ops.shape": "matrix_transpose",
     "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh
         cosh cot coth csc csch deg2rad hypot rad2deg sec sech sinh tan""",
     "ops.numeric": """angle cbrt copysign exp2 fabs float_power fmax fmin fmod frac imag=imag_part lerp log10 log2
-        logaddexp logaddexp2 mod nan_to_num real_part remainder rsqrt sinc xlogy""",
+        logaddexp logaddexp2 mod nan_to_num real_part remainder rsqrt sinc""",
     "ops.gaussian": "erf erfc normal_cdf normal_pdf",
-    "ops.activation": """celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu log_sigmoid mish relu6
+    "ops.activation": """celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu mish relu6
         selu silu softmin softshrink softsign tanhshrink threshold""",
     "ops.scan": """cumlogsumexp cumprod cumsum diff ediff1d linear_recurrence logcumsumexp prod trapezoid""",
     "ops.masked": "average nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp round",
-    "ops.arrange": """append array_split astype atleast_1d atleast_2d atleast_3d broadcast_arrays column_stack copy diag
-        diag_embed diagflat diagonal dsplit dstack fliplr flipud full gradient hsplit hstack linspace pad repeat roll
-        rollaxis rot90 split tile trace tril triu unstack vsplit vstack""",
+    "ops.arrange": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full gradient linspace
+        pad repeat roll rollaxis rot90 tile trace tril triu""",
+    "ops.pieces": """append array_split atleast_1d atleast_2d atleast_3d column_stack dsplit dstack hsplit hstack split
+        unstack vsplit vstack""",
     "ops.gather": """compress delete embedding extract gather index_add index_select masked_fill masked_select
         scatter_add take take_along_axis""",
     "ops.sort": "argsort median partition quantile sort topk",

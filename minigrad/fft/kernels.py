@@ -49,9 +49,7 @@ def edges(n: int, axis: int, ndim: int, inner: float) -> Array:
     return weights.reshape([-1 if a == axis % ndim else 1 for a in range(ndim)])
 
 
-@op(
-    x=real(), linear=True, params=[{"axis": 0}, {"axis": -1}], shapes=[((5, 4),), ((2,),), ((1,),)], name="rfft"
-)
+@op(x=real(), linear=True, params=[{"axis": 0}, {"axis": -1}], shapes=[((5, 4),), ((2,),), ((1,),)], name="rfft")
 def real_transform(x: Array, *, axis: int = -1) -> tuple[Array, Array]:
     """The first n // 2 + 1 frequencies of the transform of a real x of length n along `axis`."""
     return _split(np.fft.rfft(x, axis=axis))
@@ -73,7 +71,7 @@ def _(g: tuple[V, V], y: tuple[V, V], x: V, *, axis: int) -> V:
     name="irfft",
 )
 def inverse_real_transform(re: Array, im: Array, *, n: int, axis: int = -1) -> Array:
-    """The real array of length n along `axis` whose first n // 2 + 1 frequencies are given, without the factor 1 / n."""
+    """The real array of length n along `axis` with the first n // 2 + 1 frequencies given, without the factor 1 / n."""
     return np.fft.irfft(re + 1j * im, n=n, axis=axis, norm="forward")
 
 

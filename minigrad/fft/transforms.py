@@ -46,9 +46,7 @@ def _scaled(z: Complex[V], factor: float) -> Complex[V]:
 def _one(x: V | Complex[V], n: int | None, axis: int, norm: Norm, inverse: bool) -> Complex[V]:
     z = _pair(x)
     count = z.shape[axis] if n is None else n
-    re, im = transform.several(
-        _resized(z.real, count, axis), _resized(z.imag, count, axis), axis=axis, inverse=inverse
-    )
+    re, im = transform.several(_resized(z.real, count, axis), _resized(z.imag, count, axis), axis=axis, inverse=inverse)
     return _scaled(Complex(re, im), _factor(count, norm, inverse))
 
 

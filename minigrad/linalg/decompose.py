@@ -32,7 +32,7 @@ def _symmetric(x: V) -> V:
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="cholesky")
 def lower_factor(a: Array) -> Array:
     """Lower triangular l with a = l l^T, for symmetric positive definite matrices (..., n, n)."""
-    return np.linalg.cholesky(a)
+    return np.asarray(np.linalg.cholesky(a), dtype=a.dtype)
 
 
 @lower_factor.vjp("a")
@@ -119,9 +119,9 @@ def cholesky(a: V, upper: bool = False) -> V:
 
 
 def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
-    """q and r with a = q r (mode "r": r alone), for matrices (..., m, n) whose first min(m, n) columns are independent."""
+    """q and r with a = q r (mode "r": r alone), for matrices (..., m, n) with independent leading columns."""
     if mode not in ("reduced", "r"):
-        raise UnsupportedFunction(f"qr on a Tensor knows modes 'reduced' and 'r', not {mode!r}: the rest has no gradient")
+        raise UnsupportedFunction(f"qr on a Tensor knows the modes 'reduced' and 'r', not {mode!r}")
     rows, columns = a.shape[-2:]
     if rows >= columns:
         q, r = tall_qr.several(a)

@@ -46,7 +46,7 @@ def expm(a: Array) -> Array:
     a6 = a2 @ a4
     odd = a @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one)
     even = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * one
-    y: Array = np.linalg.solve(even - odd, even + odd)
+    y: Array = np.asarray(np.linalg.solve(even - odd, even + odd), dtype=a.dtype)
     for _ in range(halvings):
         y = y @ y
     return y
@@ -85,7 +85,7 @@ def _sylvester(a: Array, b: Array, q: Array) -> Array:
     shapes=[((2, 3, 3), (2, 2, 2), (2, 3, 2)), ((2, 2), (2, 2), (2, 2))],
 )
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
-    """x with a x + x b = q, for a (..., n, n), b (..., m, m), q (..., n, m). Takes (n m)**3 steps: for small matrices."""
+    """x with a x + x b = q, for a (..., n, n), b (..., m, m), q (..., n, m). Costs (n m) ** 3: for small matrices."""
     return _sylvester(a, b, q)
 
 

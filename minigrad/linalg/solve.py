@@ -26,7 +26,7 @@ _SQUARE = square_wellconditioned()
 @op(a=_SQUARE, shapes=[((2, 3, 3),), ((1, 1),)])
 def inv(a: Array) -> Array:
     """The inverse of matrices (..., n, n)."""
-    return np.linalg.inv(a)
+    return np.asarray(np.linalg.inv(a), dtype=a.dtype)
 
 
 @inv.vjp("a")
@@ -79,7 +79,7 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 @op(a=_SQUARE, b=real(), shapes=[((2, 3, 3), (2, 3, 2)), ((3, 3), (2, 3, 1))], name="solve")
 def solve_columns(a: Array, b: Array) -> Array:
     """x with a x = b, for matrices a (..., n, n) and columns b (..., n, k)."""
-    return np.linalg.solve(a, b)
+    return np.asarray(np.linalg.solve(a, b), dtype=np.result_type(a, b))
 
 
 @solve_columns.vjp("a", "b")
@@ -91,7 +91,7 @@ def _(g: V, x: V, a: V, b: V) -> tuple[V, V]:
 @op(a=real(), shapes=[((2, 4, 3),), ((2, 3),)], name="pinv")
 def pseudo_inverse(a: Array, *, rcond: float = 1e-15) -> Array:
     """The Moore-Penrose inverse of matrices (..., m, n); singular values below rcond times the largest count as 0."""
-    return np.linalg.pinv(a, rcond=rcond)
+    return np.asarray(np.linalg.pinv(a, rcond=rcond), dtype=a.dtype)
 
 
 @pseudo_inverse.vjp("a")
@@ -100,9 +100,7 @@ def _(g: V, p: V, a: V, *, rcond: float) -> V:
     pt, gt = matrix_transpose(p), matrix_transpose(g)
     left: V = matmul(gt, matmul(p, pt))
     right: V = matmul(matmul(pt, p), gt)
-    return (
-        left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - matmul(pt, matmul(g, pt))
-    )
+    return left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - matmul(pt, matmul(g, pt))
 
 
 for _op in (inv, cofactors, det, slogdet_pair, solve_columns, pseudo_inverse):
@@ -130,7 +128,7 @@ def pinv(a: V, rcond: float | None = None, rtol: float | None = None) -> V:
 
 
 def solve_triangular(a: V, b: V, lower: bool = False, trans: bool = False, unit_diagonal: bool = False) -> V:
-    """x with t x = b (`trans`: t^T x = b), t the upper (`lower`: lower) triangle of a. Other entries get no gradient."""
+    """x with t x = b (`trans`: t^T x = b), t the upper (`lower`: lower) triangle of a, which alone has a gradient."""
     t: V = tril(a, -1 if unit_diagonal else 0) if lower else triu(a, 1 if unit_diagonal else 0)
     if unit_diagonal:
         t = t + np.eye(a.shape[-1], dtype=a.dtype)
@@ -155,7 +153,8 @@ def lstsq(a: V, b: V, rcond: float | None = None) -> tuple[V, V, int, Array]:
 
     a is (m, n) of any shape and constant rank, b (m,) or (m, k). Rank and singular values are plain.
     """
-    values = np.linalg.svd(a if isinstance(a, np.ndarray) else a.data, compute_uv=False)
+    plain = a if isinstance(a, np.ndarray) else a.data
+    values: Array = np.asarray(np.linalg.svd(plain, compute_uv=False), dtype=plain.dtype)
     cut = np.finfo(values.dtype).eps * max(a.shape) if rcond is None else rcond
     rank = int(np.sum(values > cut * values[0])) if values.size else 0
     x: V = matmul(pinv(a, float(cut)), b)
@@ -173,7 +172,6 @@ def tensorsolve(a: V, b: V, axes: Shape | None = None) -> V:
 
 def tensorinv(a: V, ind: int = 2) -> V:
     """The inverse of a as a map from its last axes to its first `ind` axes."""
-    rows, columns = a.shape[:ind], a.shape[ind:]
+    rows: Shape = a.shape[:ind]
+    columns: Shape = a.shape[ind:]
     return reshape(inv(reshape(a, (prod(rows), prod(columns)))), (*columns, *rows))
-
-

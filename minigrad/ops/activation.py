@@ -107,11 +107,6 @@ def celu(x: V, alpha: float = 1.0) -> V:
     return elu(x / alpha, alpha=1.0) * alpha
 
 
-def log_sigmoid(x: V) -> V:
-    """log(sigmoid(x)), without overflow."""
-    return -softplus(-x)
-
-
 def hardtanh(x: V, low: float = -1.0, high: float = 1.0) -> V:
     """x moved into [low, high]; the gradient is 1 on the bounds."""
     return clip(x, low, high)

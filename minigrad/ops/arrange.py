@@ -20,9 +20,7 @@ from minigrad.ops.functions import (
     moveaxis,
     ravel,
     reshape,
-    stack,
     swapaxes,
-    transpose,
 )
 from minigrad.ops.index import getitem, setitem
 from minigrad.ops.reduce import sum as total
@@ -77,10 +75,10 @@ def rollaxis(x: V, axis: int, start: int = 0) -> V:
 
 
 def repeat(x: V, repeats: int | Sequence[int], axis: int | None = None) -> V:
-    """Each entry along `axis` (of the flattened x by default) repeated, `repeats` times or as often as it says for each."""
+    """Entries along `axis` (of the flattened x by default) repeated, all `repeats` times or each its own number."""
     if axis is None:
         return repeat(ravel(x), repeats, 0)
-    at = axis % x.ndim
+    at: int = axis % x.ndim
     if isinstance(repeats, int | np.integer):
         wide: V = broadcast_to(expand_dims(x, at + 1), (*x.shape[: at + 1], int(repeats), *x.shape[at + 1 :]))
         return reshape(wide, (*x.shape[:at], x.shape[at] * int(repeats), *x.shape[at + 1 :]))
@@ -98,90 +96,6 @@ def tile(x: V, reps: int | Shape) -> V:
     wide = tuple(n for pair in zip(counts, lengths, strict=True) for n in pair)
     laid: V = broadcast_to(reshape(x, apart), wide)
     return reshape(laid, tuple(c * n for c, n in zip(counts, lengths, strict=True)))
-
-
-def _cuts(length: int, where_to: int | Sequence[int]) -> list[int]:
-    if isinstance(where_to, int | np.integer):
-        long, extra = divmod(length, int(where_to))
-        return [long * k + min(k, extra) for k in range(1, int(where_to))]
-    return [int(c) for c in where_to]
-
-
-def array_split(x: V, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[V]:
-    """x cut along `axis` into so many parts of nearly equal length, or at the given places."""
-    cuts = _cuts(x.shape[axis], indices_or_sections)
-    bounds = zip([None, *cuts], [*cuts, None], strict=True)
-    return [getitem(x, key=along(axis, x.ndim, slice(a, b))) for a, b in bounds]
-
-
-def split(x: V, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[V]:
-    """x cut along `axis` into so many parts of one length, or at the given places."""
-    if isinstance(indices_or_sections, int) and x.shape[axis] % indices_or_sections:
-        raise ValueError(f"split: {x.shape[axis]} entries do not divide into {indices_or_sections} parts")
-    return array_split(x, indices_or_sections, axis)
-
-
-def hsplit(x: V, indices_or_sections: int | Sequence[int]) -> list[V]:
-    """x split along axis 1 (axis 0 if it has one axis)."""
-    return split(x, indices_or_sections, 1 if x.ndim > 1 else 0)
-
-
-def vsplit(x: V, indices_or_sections: int | Sequence[int]) -> list[V]:
-    """x split along axis 0."""
-    return split(x, indices_or_sections, 0)
-
-
-def dsplit(x: V, indices_or_sections: int | Sequence[int]) -> list[V]:
-    """x split along axis 2."""
-    return split(x, indices_or_sections, 2)
-
-
-def unstack(x: V, axis: int = 0) -> tuple[V, ...]:
-    """The slices of x along `axis`."""
-    return tuple(getitem(x, key=along(axis, x.ndim, i)) for i in range(x.shape[axis]))
-
-
-def atleast_1d(x: V) -> V:
-    """x with at least one axis."""
-    return reshape(x, (1,)) if x.ndim == 0 else x
-
-
-def atleast_2d(x: V) -> V:
-    """x with at least two axes: a vector becomes a row."""
-    return x if x.ndim >= 2 else reshape(x, (1, x.size))
-
-
-def atleast_3d(x: V) -> V:
-    """x with at least three axes: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
-    if x.ndim >= 3:
-        return x
-    return reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1))
-
-
-def hstack(arrays: Sequence[V]) -> V:
-    """Arrays joined along axis 1 (axis 0 if they have one axis)."""
-    whole = [atleast_1d(a) for a in arrays]
-    return concatenate(whole, axis=0 if whole[0].ndim == 1 else 1)
-
-
-def vstack(arrays: Sequence[V]) -> V:
-    """Arrays joined along axis 0, vectors as rows."""
-    return concatenate([atleast_2d(a) for a in arrays], axis=0)
-
-
-def dstack(arrays: Sequence[V]) -> V:
-    """Arrays joined along axis 2."""
-    return concatenate([atleast_3d(a) for a in arrays], axis=2)
-
-
-def column_stack(arrays: Sequence[V]) -> V:
-    """Arrays joined along axis 1, vectors as columns."""
-    return concatenate([a if a.ndim > 1 else reshape(a, (a.size, 1)) for a in arrays], axis=1)
-
-
-def append(x: V, values: V, axis: int | None = None) -> V:
-    """`values` joined to the end of x along `axis` (both flattened by default)."""
-    return concatenate([x, values], axis=axis)
 
 
 def diagonal(x: V, offset: int = 0, axis1: int = 0, axis2: int = 1) -> V:
@@ -246,7 +160,7 @@ def linspace(start: V, stop: V, num: int = 50, endpoint: bool = True) -> V:
 
 
 def gradient(x: V, spacing: float = 1.0, axis: int | Shape | None = None) -> V | list[V]:
-    """Central differences along each axis, one-sided at the ends: a list with an array for each axis (one: the array)."""
+    """Central differences along each axis, one-sided at the ends: a list with one array for each axis, or the one."""
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
     found = [_slope(x, spacing, a) for a in axes]
     return found[0] if len(found) == 1 else found
@@ -287,8 +201,6 @@ def pad(x: V, pad_width: int | Sequence[int] | Sequence[Sequence[int]], mode: st
             order: IndexArray = np.pad(np.arange(x.shape[axis]), tuple(pair), mode=mode)  # type: ignore[call-overload]
             x = getitem(x, key=along(axis, x.ndim, order))
     return x
-
-
 
 
 def astype(x: V, dtype: np.dtype[np.float64] | type[np.floating]) -> V:

@@ -18,7 +18,7 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.functions import flip, reshape
 from minigrad.ops.table import Family
-from minigrad.ops.windows import Pairs, each, offsets, places
+from minigrad.ops.windows import Pairs, each, last, offsets, places
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
@@ -100,10 +100,11 @@ def convolve_input(g: Array, w: Array, *, shape: Shape, stride: Shape, padding: 
     kernel, images = w.shape[2:], g.shape[0]
     flat = w.reshape(groups, w.shape[0] // groups, -1)
     columns = (np.swapaxes(flat, 1, 2) @ _by_group(g, groups)).reshape(shape[0], *kernel, images, *g.shape[2:])
+    by_place = np.moveaxis(columns, 0, len(kernel))
     wide = tuple(b + n + a for (b, a), n in zip(padding, shape[1:], strict=True))
     x = np.zeros((shape[0], images, *wide), dtype=columns.dtype)
     for at, part in offsets(kernel, stride, dilation, g.shape[2:]):
-        x[(slice(None), slice(None), *part)] += columns[(slice(None), *at)]
+        x[last(part)] += by_place[at]
     return np.swapaxes(x[_inner(padding, shape[1:])], 0, 1)
 
 
@@ -145,6 +146,13 @@ for _op in (convolve, convolve_input, convolve_kernel):
 family.register()
 
 
+def _with_bias(y: V, bias: V | None) -> V:
+    if bias is None:
+        return y
+    lined: V = reshape(bias, (bias.size, *(1,) * (y.ndim - 2)))
+    return y + lined
+
+
 def conv(x: V, w: V, bias: V | None = None, stride: int | Sequence[int] = 1,
          padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
     """Cross-correlation of images x (N, C, *size) with kernels w (O, C / groups, *window), plus a bias (O,).
@@ -157,7 +165,7 @@ def conv(x: V, w: V, bias: V | None = None, stride: int | Sequence[int] = 1,
         padding: zeros at both ends of each axis; "same" keeps the size (for stride 1), "valid" adds none.
         dilation: distance between neighbours in a window.
     """
-    n = x.ndim - 2
+    n: int = x.ndim - 2
     if n < 1 or w.ndim != x.ndim:
         raise ShapeError(f"conv: images (N, C, *size) and kernels (O, C, *window) are needed, not {x.shape}, {w.shape}")
     apart = each(dilation, n)
@@ -166,7 +174,7 @@ def conv(x: V, w: V, bias: V | None = None, stride: int | Sequence[int] = 1,
     else:
         pairs = tuple((p, p) for p in each(padding, n))
     y: V = convolve(x, w, stride=each(stride, n), padding=pairs, dilation=apart)
-    return y if bias is None else y + reshape(bias, (bias.size, *(1,) * n))
+    return _with_bias(y, bias)
 
 
 def _named_padding(name: str, kernel: Shape, dilation: Shape) -> Pairs:
@@ -185,15 +193,15 @@ def conv_transpose(x: V, w: V, bias: V | None = None, stride: int | Sequence[int
                    padding: int | Sequence[int] = 0, output_padding: int | Sequence[int] = 0,
                    dilation: int | Sequence[int] = 1, groups: int = 1) -> V:  # fmt: skip
     """Transposed convolution: the adjoint of `conv` in its images. w: (C, O / groups, *window); as torch's."""
-    n = x.ndim - 2
+    n: int = x.ndim - 2
     s, p, d, more = each(stride, n), each(padding, n), each(dilation, n), each(output_padding, n)
-    size = tuple(
+    size: Shape = tuple(
         (m - 1) * t - 2 * q + e * (k - 1) + o + 1
         for m, t, q, e, k, o in zip(x.shape[2:], s, p, d, w.shape[2:], more, strict=True)
     )
     shape = (w.shape[1] * groups, *size)
     y: V = convolve_input(x, w, shape=shape, stride=s, padding=tuple((q, q) for q in p), dilation=d)
-    return y if bias is None else y + reshape(bias, (bias.size, *(1,) * n))
+    return _with_bias(y, bias)
 
 
 conv_transpose1d = conv_transpose2d = conv_transpose3d = conv_transpose
@@ -206,9 +214,7 @@ def convolve1d(a: V, v: V, mode: str = "full") -> V:
     if v.size > a.size:
         return convolve1d(v, a, mode)
     spare = v.size - 1
-    pair = {"full": (spare, spare), "same": (spare - spare // 2 - (0 if spare % 2 == 0 else 1), 0), "valid": (0, 0)}[mode]
-    if mode == "same":
-        pair = (spare // 2 + spare % 2, spare // 2)
+    pair = {"full": (spare, spare), "same": (spare // 2 + spare % 2, spare // 2), "valid": (0, 0)}[mode]
     image: V = reshape(a, (1, 1, a.size))
     kernel: V = reshape(flip(v), (1, 1, v.size))
     return reshape(convolve(image, kernel, stride=(1,), padding=(pair,), dilation=(1,)), (-1,))

@@ -56,7 +56,7 @@ def _parse(subscripts: str, ndims: tuple[int, ...]) -> _Plan:
 def _labels(term: str, ndim: int, subscripts: str) -> Labels:
     before, dots, after = term.partition("...")
     hidden = ndim - len(before) - len(after)
-    if hidden < 0 or (hidden and not dots) or not (before + after).isalpha() and before + after:
+    if hidden < 0 or (hidden and not dots) or (before + after and not (before + after).isalpha()):
         raise ShapeError(f"einsum {subscripts!r}: term {term!r} does not fit an operand with {ndim} axes")
     # Hidden axes align from the right, so that they broadcast.
     return (*before, *(f".{k}" for k in range(hidden - 1, -1, -1)), *after) if dots else tuple(term)
@@ -70,7 +70,7 @@ def einsum(subscripts: str, *operands: V) -> V:
     Raises:
         ShapeError: subscripts and operands do not fit.
     """
-    plan = _parse(subscripts, tuple(x.ndim for x in operands))
+    plan: _Plan = _parse(subscripts, tuple(x.ndim for x in operands))
     terms = [_take_diagonals(x, labels) for x, labels in zip(operands, plan.inputs, strict=True)]
     lengths: dict[str, int] = {}
     for x, labels in terms:
@@ -81,13 +81,16 @@ def einsum(subscripts: str, *operands: V) -> V:
                 lengths[c] = n
     x, labels = terms[0]
     for k, (z, others) in enumerate(terms[1:], start=1):
-        needed = {*plan.output, *(c for _, later in terms[k + 1 :] for c in later)}
-        x, labels = _contract(x, labels, z, others, needed)
+        x, labels = _contract(x, labels, z, others, _needed(plan.output, [later for _, later in terms[k + 1 :]]))
     spare = tuple(i for i, c in enumerate(labels) if c not in plan.output)
     if spare:
         x = total(x, axis=spare)
         labels = tuple(c for c in labels if c in plan.output)
     return _ordered(x, labels, plan.output)
+
+
+def _needed(output: Labels, later: list[Labels]) -> set[str]:
+    return {*output, *(c for labels in later for c in labels)}
 
 
 def _ordered(x: V, labels: Labels, wanted: Labels) -> V:
@@ -99,8 +102,8 @@ def _ordered(x: V, labels: Labels, wanted: Labels) -> V:
 def _take_diagonals(x: V, labels: Labels) -> tuple[V, Labels]:
     while len(set(labels)) < len(labels):
         c = next(c for c in labels if labels.count(c) > 1)
-        i = labels.index(c)
-        j = labels.index(c, i + 1)
+        i: int = labels.index(c)
+        j: int = labels.index(c, i + 1)
         if x.shape[i] != x.shape[j]:
             raise ShapeError(f"einsum: axes labelled {c!r} have lengths {x.shape[i]} and {x.shape[j]}")
         x = diagonal(x, 0, i, j)
@@ -112,21 +115,24 @@ def _contract(x: V, a: Labels, z: V, b: Labels, needed: set[str]) -> tuple[V, La
     """One pair, as a batched matrix product: letters are batch (kept, in both), rows, columns, or summed."""
     x, a = _sum_alone(x, a, {*b, *needed})
     z, b = _sum_alone(z, b, {*a, *needed})
-    sizes_x, sizes_z = dict(zip(a, x.shape, strict=True)), dict(zip(b, z.shape, strict=True))
-    batch = tuple(c for c in a if c in b and (c in needed or sizes_x[c] != sizes_z[c]))
-    summed = tuple(c for c in a if c in b and c not in batch)
-    rows = tuple(c for c in a if c not in b)
-    columns = tuple(c for c in b if c not in a)
+    sizes_x: dict[str, int] = dict(zip(a, x.shape, strict=True))
+    sizes_z: dict[str, int] = dict(zip(b, z.shape, strict=True))
+    batch: Labels = tuple(c for c in a if c in b and (c in needed or sizes_x[c] != sizes_z[c]))
+    summed: Labels = tuple(c for c in a if c in b and c not in batch)
+    rows: Labels = tuple(c for c in a if c not in b)
+    columns: Labels = tuple(c for c in b if c not in a)
     left: V = _ordered(x, a, (*batch, *rows, *summed))
     right: V = _ordered(z, b, (*batch, *summed, *columns))
-    shape_x, shape_z = tuple(sizes_x[c] for c in batch), tuple(sizes_z[c] for c in batch)
-    row_lengths, column_lengths = tuple(sizes_x[c] for c in rows), tuple(sizes_z[c] for c in columns)
+    shape_x: Shape = tuple(sizes_x[c] for c in batch)
+    shape_z: Shape = tuple(sizes_z[c] for c in batch)
+    row_lengths: Shape = tuple(sizes_x[c] for c in rows)
+    column_lengths: Shape = tuple(sizes_z[c] for c in columns)
     inner = prod(sizes_x[c] for c in summed)
     y: V = matmul(
         _shaped(left, (*shape_x, prod(row_lengths), inner)), _shaped(right, (*shape_z, inner, prod(column_lengths)))
     )
     found: V = _shaped(y, (*np.broadcast_shapes(shape_x, shape_z), *row_lengths, *column_lengths))
-    labels = (*batch, *rows, *columns)
+    labels: Labels = (*batch, *rows, *columns)
     spare = tuple(i for i, c in enumerate(labels) if c not in needed)
     if spare:
         found = total(found, axis=spare)
@@ -145,15 +151,16 @@ def _shaped(x: V, shape: Shape) -> V:
 def tensordot(a: V, b: V, axes: int | tuple[int | Shape, int | Shape] | Sequence[Sequence[int]] = 2) -> V:
     """Sum of products over the last `axes` axes of a and the first of b, or over the given pairs of axes."""
     if isinstance(axes, int):
-        over_a, over_b = tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes))
-    else:
-        over_a, over_b = _axes(axes[0], a.ndim), _axes(axes[1], b.ndim)
+        axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
+    over_a: Shape = _axes(axes[0], a.ndim)
+    over_b: Shape = _axes(axes[1], b.ndim)
     lengths_a, lengths_b = tuple(a.shape[i] for i in over_a), tuple(b.shape[i] for i in over_b)
     if lengths_a != lengths_b:
         raise ShapeError(f"tensordot: axes {over_a} of {a.shape} and {over_b} of {b.shape} differ in length")
-    rest_a = tuple(i for i in range(a.ndim) if i not in over_a)
-    rest_b = tuple(i for i in range(b.ndim) if i not in over_b)
-    rows, columns = tuple(a.shape[i] for i in rest_a), tuple(b.shape[i] for i in rest_b)
+    rest_a: Shape = tuple(i for i in range(a.ndim) if i not in over_a)
+    rest_b: Shape = tuple(i for i in range(b.ndim) if i not in over_b)
+    rows: Shape = tuple(a.shape[i] for i in rest_a)
+    columns: Shape = tuple(b.shape[i] for i in rest_b)
     left: V = reshape(transpose(a, (*rest_a, *over_a)), (prod(rows), prod(lengths_a)))
     right: V = reshape(transpose(b, (*over_b, *rest_b)), (prod(lengths_b), prod(columns)))
     return reshape(matmul(left, right), (*rows, *columns))
@@ -223,7 +230,7 @@ def cross(a: V, b: V, axis: int = -1) -> V:
 
 def multi_matmul(matrices: Sequence[V]) -> V:
     """Product of several matrices in the order that needs the fewest multiplications; vectors may stand at the ends."""
-    chain = list(matrices)
+    chain: list[V] = list(matrices)
     sizes = [chain[0].shape[0] if chain[0].ndim > 1 else 1, *(m.shape[-1] if m.ndim > 1 else 1 for m in chain)]
     if chain[0].ndim == 1:
         sizes[1] = chain[0].shape[0]

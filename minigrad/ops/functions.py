@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
-from minigrad.ops import arithmetic, index, kinked, reduce, shape
+from minigrad.ops import arithmetic, constant, index, kinked, reduce, shape, transcendental
 from minigrad.typing import V
 
 
@@ -60,6 +60,17 @@ def softmax(x: V, axis: int = -1) -> V:
 def log_softmax(x: V, axis: int = -1) -> V:
     """x - logsumexp(x) along `axis`."""
     return reduce.log_softmax(x, axis=axis)
+
+
+def log_sigmoid(x: V) -> V:
+    """log(sigmoid(x)), without overflow."""
+    return -transcendental.softplus(-x)
+
+
+def xlogy(x: V, y: V) -> V:
+    """x transcendental.log(y), 0 where x = 0 (even where y = 0)."""
+    zero: V = constant.equal(x, 0.0)
+    return arithmetic.where(zero, 0.0, x * transcendental.log(arithmetic.where(zero, 1.0, y)))
 
 
 def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:

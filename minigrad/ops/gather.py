@@ -178,8 +178,6 @@ def masked_select(x: V, mask: BoolArray) -> V:
     return getitem(x, key=(mask,))
 
 
-
-
 def extract(condition: BoolArray, x: V) -> V:
     """The entries of x where `condition` (as large as x) holds, in one axis."""
     return getitem(ravel(x), key=(np.ravel(condition),))

@@ -1,7 +1,7 @@
 """The error function and the normal distribution, on NumPy alone. Registered on first use.
 
-Rational approximations of W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969),
-good to 16 digits. Each is evaluated only on the entries of its interval.
+From W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), good to 16 digits.
+Each approximation is evaluated only on the entries of its interval.
 """
 
 from __future__ import annotations

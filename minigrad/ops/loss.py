@@ -6,14 +6,12 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
-from minigrad.ops.activation import log_sigmoid
 from minigrad.ops.arithmetic import multiply, square, where
 from minigrad.ops.constant import equal
-from minigrad.ops.functions import clip, log_softmax, mean, moveaxis, reshape, squeeze, sum
+from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, reshape, squeeze, sum, xlogy
 from minigrad.ops.functions import norm as length
 from minigrad.ops.gather import pick, take_along
 from minigrad.ops.kinked import absolute, maximum, relu
-from minigrad.ops.numeric import xlogy
 from minigrad.ops.reduce import softmax
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp, log, power, softplus
@@ -34,7 +32,8 @@ def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     """-log softmax(logits)[label] over the last axis, one number for each label, without overflow."""
     shifted = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
     picked = np.take_along_axis(shifted, np.asarray(labels)[..., None], axis=-1)[..., 0]
-    return np.log(np.add.reduce(np.exp(shifted), axis=-1)) - picked
+    y: Array = np.log(np.add.reduce(np.exp(shifted), axis=-1)) - picked
+    return y
 
 
 @softmax_cross_entropy.vjp("logits")

@@ -59,7 +59,7 @@ family.register()
 
 def layer_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, bias: V | None = None,
                eps: float = 1e-5) -> V:  # fmt: skip
-    """Mean 0 and variance 1 over the last axes, of the given `shape` (the last axis by default), then weight and bias."""
+    """Mean 0 and variance 1 over the last axes, those of `shape` (the last one by default), then weight and bias."""
     last = (x.shape[-1],) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
     if x.shape[x.ndim - len(last) :] != last:
         raise ShapeError(f"layer_norm: x {x.shape} does not end with the shape {last}")
@@ -68,7 +68,7 @@ def layer_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, 
 
 
 def rms_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, eps: float = 1e-5) -> V:
-    """Mean square 1 over the last axes, of the given `shape` (the last by default), then weight (Zhang and Sennrich)."""
+    """Mean square 1 over the last axes, those of `shape` (the last one by default), then weight (Zhang, Sennrich)."""
     count = 1 if shape is None or isinstance(shape, int) else len(shape)
     axes: Axis = -1 if count == 1 else tuple(range(-count, 0))
     return _affine(standardize(x, axis=axes, eps=eps, centre=False), weight, None)

@@ -9,11 +9,11 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import multiply, ratio, reciprocal, where
-from minigrad.ops.constant import equal, floor, greater, prefer, trunc
+from minigrad.ops.arithmetic import multiply, ratio, reciprocal
+from minigrad.ops.constant import floor, greater, prefer, trunc
 from minigrad.ops.kinked import absolute, maximum
 from minigrad.ops.table import Family
-from minigrad.ops.transcendental import exp, log, power, sqrt
+from minigrad.ops.transcendental import exp, power, sqrt
 from minigrad.typing import Tensor, V
 from minigrad.verify.domains import nonzero, positive, real
 
@@ -158,12 +158,6 @@ def frac(x: V) -> V:
 def copysign(x: V, y: V) -> V:
     """|x| with the sign of y. The gradient for y is 0."""
     return multiply(absolute(x), unit_sign(y))
-
-
-def xlogy(x: V, y: V) -> V:
-    """x log(y), 0 where x = 0 (even where y = 0)."""
-    zero: V = equal(x, 0.0)
-    return where(zero, 0.0, x * log(where(zero, 1.0, y)))
 
 
 def lerp(a: V, b: V, weight: V | float) -> V:

@@ -62,7 +62,7 @@ class Answer:
             arrays = [given.pop(n) for n in self.arrays if n in given]
         dtype = given.pop("dtype", None)
         if dtype is not None and dtype is not _NO_VALUE:
-            arrays[0] = REGISTRY["astype"](arrays[0], dtype=np.dtype(dtype))  # type: ignore[arg-type, call-overload]
+            arrays[0] = REGISTRY["astype"](arrays[0], dtype=np.dtype(dtype))  # type: ignore[call-overload]
         options = {k: v for k, v in given.items() if self._keep(k, v, known)}
         return function(*arrays, **options)
 
@@ -106,8 +106,6 @@ def _implement(table: Mapping[str, tuple[str, str]], home: str, module: object) 
         REGISTRY.implement(
             function, Answer(f"{home}.{name}", tuple(before.split()), tuple(after.split()), f"minigrad.{target}")
         )
-
-
 
 
 _implement(NUMPY, "numpy", np)

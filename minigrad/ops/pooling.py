@@ -15,7 +15,7 @@ from minigrad.ops.functions import max as largest
 from minigrad.ops.functions import mean, moveaxis, reshape
 from minigrad.ops.index import getitem
 from minigrad.ops.table import Family
-from minigrad.ops.windows import each, offsets, overlap_add, places, view_windows
+from minigrad.ops.windows import each, last, offsets, overlap_add, places, view_windows
 from minigrad.typing import V
 from minigrad.verify.domains import distinct
 
@@ -32,7 +32,7 @@ def window_winners(x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation
     """
     shares = np.empty((*kernel, *y.shape), dtype=x.dtype)
     for at, part in offsets(kernel, stride, dilation, y.shape[-len(kernel) :]):
-        np.equal(x[(Ellipsis, *part)], y, out=shares[at], casting="unsafe")
+        shares[at] = np.equal(x[last(part)], y)
     winners = shares.sum(axis=tuple(range(len(kernel))))
     if winners.size and winners.max() > 1.0:
         shares /= np.maximum(winners, 1.0)
@@ -45,7 +45,7 @@ def pool_largest(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> 
     count = places(x.shape[-len(kernel) :], kernel, stride, dilation)
     y: Array | None = None
     for _, part in offsets(kernel, stride, dilation, count):
-        y = x[(Ellipsis, *part)].copy() if y is None else np.maximum(y, x[(Ellipsis, *part)], out=y)
+        y = x[last(part)].copy() if y is None else np.maximum(y, x[last(part)], out=y)
     assert y is not None
     return y
 
@@ -64,8 +64,9 @@ family.register()
 def max_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
              padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
     """The largest entry of each window of images x (N, C, *size); the stride is the window's length by default."""
-    n = x.ndim - 2
-    k, p = each(kernel, n), each(padding, n)
+    n: int = x.ndim - 2
+    k: Shape = each(kernel, n)
+    p: Shape = each(padding, n)
     if any(p):
         x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)], constant_values=-np.inf)
     return pool_largest(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=each(dilation, n))
@@ -77,8 +78,9 @@ max_pool1d = max_pool2d = max_pool3d = max_pool
 def avg_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
              padding: int | Sequence[int] = 0) -> V:  # fmt: skip
     """The mean of each window of images x (N, C, *size), zeros of the padding included."""
-    n = x.ndim - 2
-    k, p = each(kernel, n), each(padding, n)
+    n: int = x.ndim - 2
+    k: Shape = each(kernel, n)
+    p: Shape = each(padding, n)
     if any(p):
         x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)])
     w: V = view_windows(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=(1,) * n)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from minigrad.core.types import Array
 from minigrad.ops.contract import matmul
@@ -53,7 +54,7 @@ def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) ->
     """
     y = y0
     found = [y]
-    for start, stop in zip(t[:-1], t[1:], strict=True):
+    for start, stop in pairwise(t):
         h = float(stop - start) / substeps
         for k in range(substeps):
             now = float(start) + k * h

@@ -11,9 +11,9 @@ from minigrad.core.types import Array, Axis
 from minigrad.ops.arithmetic import ratio
 from minigrad.ops.constant import equal
 from minigrad.ops.kinked import maximum
-from minigrad.ops.transcendental import exp
 from minigrad.ops.shape import broadcast_to, reshape
 from minigrad.ops.table import Family
+from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.domains import distinct, real
 

@@ -173,7 +173,7 @@ def cumlogsumexp(x: V, axis: int | None = None) -> V:
 def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Product over `axis` (all axes by default). Zeros have exact gradients: nothing is divided by x."""
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
-    rest = [i for i in range(x.ndim) if i not in axes]
+    rest: list[int] = [i for i in range(x.ndim) if i not in axes]
     last: V = moveaxis(x, tuple(axes), tuple(range(x.ndim - len(axes), x.ndim))) if rest else x
     count = lengths_product(x.shape[a] for a in axes)
     y: V = product_last(reshape(last, (*(x.shape[i] for i in rest), count)))

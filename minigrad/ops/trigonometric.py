@@ -13,7 +13,7 @@ from minigrad.ops.arithmetic import ratio, reciprocal
 from minigrad.ops.table import Family, Shifted
 from minigrad.ops.transcendental import cos, sin, sqrt, tanh
 from minigrad.typing import V
-from minigrad.verify.domains import nonzero, positive, real, unit
+from minigrad.verify.domains import nonzero, positive, unit
 
 family = Family(late=True)
 unary, binary = family.unary, family.binary

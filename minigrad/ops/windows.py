@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from types import EllipsisType
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -31,11 +32,14 @@ def each(value: int | Sequence[int], count: int) -> Shape:
     return given
 
 
+def last(part: tuple[slice, ...]) -> tuple[EllipsisType | slice, ...]:
+    """The key that takes `part` of the last axes."""
+    return (Ellipsis, *part)
+
+
 def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
     """How many windows fit along each axis. Raises ShapeError where none does."""
-    found = tuple(
-        (n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True)
-    )
+    found = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
     if min(found, default=1) < 1 or min(stride, default=1) < 1:
         raise ShapeError(f"no window of {kernel} with dilation {dilation} and stride {stride} fits into {size}")
     return found
@@ -44,8 +48,11 @@ def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
 def offsets(kernel: Shape, stride: Shape, dilation: Shape, count: Shape) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
     """Each place in a window, and the slices of the image that lie there in all windows."""
     for at in product(*(range(k) for k in kernel)):
-        yield at, tuple(
-            slice(d * i, d * i + s * (n - 1) + 1, s) for i, d, s, n in zip(at, dilation, stride, count, strict=True)
+        yield (
+            at,
+            tuple(
+                slice(d * i, d * i + s * (n - 1) + 1, s) for i, d, s, n in zip(at, dilation, stride, count, strict=True)
+            ),
         )
 
 
@@ -82,7 +89,7 @@ def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Arr
     n = len(size)
     x = np.zeros((*g.shape[n:-n], *size), dtype=g.dtype)
     for at, part in offsets(g.shape[:n], stride, dilation, g.shape[-n:]):
-        x[(Ellipsis, *part)] += g[at]
+        x[last(part)] += g[at]
     return x
 
 
@@ -111,7 +118,7 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
         axes = tuple(range(x.ndim))
     else:
         axes = tuple(a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis))
-    n = len(axes)
+    n: int = len(axes)
     kernel = each(window_shape, n)
     moved: V = moveaxis(x, axes, tuple(range(x.ndim - n, x.ndim)))
     found: V = view_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
@@ -124,8 +131,8 @@ def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, p
     """Windows of images (N, C, *size) as columns: shape (N, C * prod(kernel), number of windows), as torch.unfold."""
     from minigrad.ops.arrange import pad
 
-    n = x.ndim - 2
-    k = each(kernel, n)
+    n: int = x.ndim - 2
+    k: Shape = each(kernel, n)
     wide: V = pad(x, [(0, 0), (0, 0), *((p, p) for p in each(padding, n))])
     w: V = view_windows(wide, kernel=k, stride=each(stride, n), dilation=each(dilation, n))
     columns: V = transpose(w, (n, n + 1, *range(n), *range(n + 2, w.ndim)))
@@ -137,10 +144,13 @@ def fold(x: V, output_size: Sequence[int], kernel: int | Sequence[int], stride: 
     """Columns (N, C * prod(kernel), number of windows) added up in images (N, C, *output_size): undoes `unfold`."""
     from minigrad.ops.index import getitem
 
-    n = len(output_size)
-    k, s, d, p = each(kernel, n), each(stride, n), each(dilation, n), each(padding, n)
-    size = tuple(m + 2 * q for m, q in zip(output_size, p, strict=True))
-    count = places(size, k, s, d)
+    n: int = len(output_size)
+    k: Shape = each(kernel, n)
+    s: Shape = each(stride, n)
+    d: Shape = each(dilation, n)
+    p: Shape = each(padding, n)
+    size: Shape = tuple(m + 2 * q for m, q in zip(output_size, p, strict=True))
+    count: Shape = places(size, k, s, d)
     apart: V = reshape(x, (x.shape[0], -1, *k, *count))
     first: V = transpose(apart, (*range(2, 2 + n), 0, 1, *range(2 + n, 2 + 2 * n)))
     image: V = overlap_add(first, size=size, stride=s, dilation=d)
