@@ -113,6 +113,14 @@ def test_name_is_taken_once(snapshot: Callable[[], bool]) -> None:
     assert snapshot()
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_group_with_a_taken_name_is_refused_whole(order: tuple[int, int], snapshot: Callable[[], bool]) -> None:
+    pair = [fresh("gate_test_free"), fresh("tanh")]
+    with pytest.raises(mg.RegistrationError, match="'tanh' is registered already"):
+        mg.register(*(pair[i] for i in order))
+    assert snapshot()
+
+
 def test_op_is_registered_once() -> None:
     op = fresh("gate_test_once")
     mg.register(op)

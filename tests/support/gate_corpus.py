@@ -1,6 +1,9 @@
-"""The whole corpus: every wrong rule and every tricky correct op, by name."""
+"""The whole corpus: every wrong rule and every tricky correct op, by family."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from support import (
     gate_tricky_arrays,
@@ -24,20 +27,22 @@ from support import (
 )
 from support.gate_case import Tricky, Wrong, trickies, wrongs
 
-WRONG: tuple[Wrong, ...] = wrongs(
-    gate_wrong_elementwise,
-    gate_wrong_region,
-    gate_wrong_reduce,
-    gate_wrong_scan,
-    gate_wrong_index,
-    gate_wrong_linalg,
-    gate_wrong_conv,
-    gate_wrong_nn,
-    gate_wrong_contract,
-    gate_wrong_dtype_shape,
-    gate_wrong_state,
-    gate_wrong_second_order,
-    gate_wrong_kinks,
-    gate_wrong_metadata,
+FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
+    {
+        "formulas, elementwise": wrongs(gate_wrong_elementwise),
+        "in a region only": wrongs(gate_wrong_region),
+        "reductions, scans": wrongs(gate_wrong_reduce, gate_wrong_scan),
+        "indexing, moving": wrongs(gate_wrong_index),
+        "linear algebra": wrongs(gate_wrong_linalg),
+        "convolution, pooling": wrongs(gate_wrong_conv),
+        "layers, losses": wrongs(gate_wrong_nn),
+        "metadata, outputs, integers": wrongs(gate_wrong_metadata),
+        "contract of a rule": wrongs(gate_wrong_contract),
+        "dtype, shape, layout": wrongs(gate_wrong_dtype_shape),
+        "state, chance, buffers": wrongs(gate_wrong_state),
+        "second order only": wrongs(gate_wrong_second_order),
+        "kinks, ties, claims, vacuity": wrongs(gate_wrong_kinks),
+    }
 )
+WRONG: tuple[Wrong, ...] = tuple(case for family in FAMILIES.values() for case in family)
 TRICKY: tuple[Tricky, ...] = trickies(gate_tricky_scalar, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes)
