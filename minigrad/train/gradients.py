@@ -31,7 +31,6 @@ __all__ = ["GradientCheck", "ParameterCheck", "check_gradients", "check_term"]
 Status: TypeAlias = Literal["verified", "mismatch", "inconclusive", "unused"]
 Named: TypeAlias = Sequence[tuple[str, Tensor]]
 
-_SHRINK = (1.0, 2.0**-5, 2.0**-10)
 _ENTRIES = 5
 _SMALLEST = 2.0**-7
 _LONGEST = 8.0
@@ -269,22 +268,18 @@ class _Probe:
         return list(dict.fromkeys(int(i) for i in picks))
 
     def _settle(self, name: str, index: int | None) -> tuple[Verdict, Worst]:
-        """The verdict along one entry, or along a random direction; smaller steps where a kink is in the way."""
-        verdict, direction = self._compare(name, index, _SHRINK[0])
-        for shrink in _SHRINK[1:]:
-            if verdict.verified or verdict.mismatch:
-                break
-            verdict, direction = self._compare(name, index, shrink)
+        """The verdict along one entry, or along a random direction, and the derivatives a unit of the parameter."""
+        verdict, direction = self._compare(name, index)
         scale = direction if index is not None else 1.0
         where = () if index is None else tuple(int(i) for i in np.unravel_index(index, self.views[name].shape))
         x = float(self.views[name][where]) if index is not None else math.nan
         analytic, numeric, error = (float(v) / scale for v in (verdict.analytic, verdict.numeric, verdict.error))
         return verdict, Worst(name, where, x, analytic, numeric, abs(error))
 
-    def _compare(self, name: str, index: int | None, shrink: float) -> tuple[Verdict, float]:
+    def _compare(self, name: str, index: int | None) -> tuple[Verdict, float]:
         view, grad = self.views[name], self.grads[name]
         home = view.copy()
-        step = shrink * 2.0 ** math.floor(math.log2(max(float(np.sqrt(np.mean(home**2))), _SMALLEST)))
+        step = 2.0 ** math.floor(math.log2(max(float(np.sqrt(np.mean(home**2))), _SMALLEST)))
         u = np.zeros(home.shape)
         if index is None:
             u[...] = step * self.rng.choice((-1.0, 1.0), home.shape)
