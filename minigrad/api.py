@@ -23,8 +23,8 @@ _HOMES: Mapping[str, str] = {
     "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
     "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
     "ops.kinked": "abs=absolute absolute maximum minimum relu",
-    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max mean min
-        moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
+    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max mean
+        min moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
     "ops.contract": "matmul",
     "ops.shape": "matrix_transpose",
     "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh
@@ -36,8 +36,8 @@ _HOMES: Mapping[str, str] = {
         selu silu softmin softshrink softsign tanhshrink threshold""",
     "ops.scan": """cumlogsumexp cumprod cumsum diff ediff1d linear_recurrence logcumsumexp prod trapezoid""",
     "ops.masked": "average nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp round",
-    "ops.arrange": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full gradient linspace
-        pad repeat roll rollaxis rot90 tile trace tril triu""",
+    "ops.arrange": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full gradient
+        linspace pad repeat roll rollaxis rot90 tile trace tril triu""",
     "ops.pieces": """append array_split atleast_1d atleast_2d atleast_3d column_stack dsplit dstack hsplit hstack split
         unstack vsplit vstack""",
     "ops.gather": """compress delete embedding extract gather index_add index_select masked_fill masked_select

@@ -1,0 +1,47 @@
+"""Logistic and information functions, composed of minigrad's own ops."""
+
+from __future__ import annotations
+
+import minigrad as mg
+from minigrad.typing import Axis, V
+
+
+def expit(x: V) -> V:
+    """1 / (1 + exp(-x))."""
+    return mg.sigmoid(x)
+
+
+def log_expit(x: V) -> V:
+    """The logarithm of expit, without overflow."""
+    return mg.log_sigmoid(x)
+
+
+def logit(p: V) -> V:
+    """log(p / (1 - p)), for 0 < p < 1."""
+    return mg.log(p) - mg.log1p(-p)
+
+
+def xlogy(x: V, y: V) -> V:
+    """x log(y), 0 where x = 0."""
+    return mg.xlogy(x, y)
+
+
+def xlog1py(x: V, y: V) -> V:
+    """x log(1 + y), 0 where x = 0."""
+    zero: V = mg.equal(x, 0.0)
+    return mg.where(zero, 0.0, x * mg.log1p(mg.where(zero, 0.0, y)))
+
+
+def entr(x: V) -> V:
+    """-x log(x), 0 at 0."""
+    return -mg.xlogy(x, x)
+
+
+def rel_entr(x: V, y: V) -> V:
+    """x log(x / y), 0 where x = 0."""
+    return mg.xlogy(x, x) - mg.xlogy(x, y)
+
+
+def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
+    """log(sum(exp(x))) over `axis`."""
+    return mg.logsumexp(x, axis=axis, keepdims=keepdims)
