@@ -11,10 +11,11 @@ from minigrad.train.console import Console
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import Score, evaluate
 from minigrad.train.folder import RunFolder, new_folder
-from minigrad.train.gradients import GradientCheck, ParameterCheck, check_gradients, check_term
+from minigrad.train.gradients import GradientCheck, check_gradients, check_term
 from minigrad.train.history import Epoch, History
 from minigrad.train.loop import fit
 from minigrad.train.overfit import Overfit, overfit
+from minigrad.train.probe import ParameterCheck
 from minigrad.train.rows import Rows, Source, Split, as_split
 from minigrad.train.sanity import Regularization, sanity_checks
 

@@ -89,7 +89,7 @@ class History:
         """All figures (not the weights) as JSON values; NaN and infinity become None."""
         return {
             "config": dict(self.config),
-            "checks": [attrs.asdict(c) for c in self.checks],
+            "checks": [_finite(c) for c in self.checks],
             "initial": _finite(self.initial),
             "epochs": [_finite(e) for e in self.epochs],
             "best": _finite(self.best),
@@ -98,8 +98,8 @@ class History:
         }
 
 
-def _finite(epoch: Epoch | None) -> dict[str, float | int | None] | None:
-    if epoch is None:
+def _finite(record: Epoch | Check | None) -> dict[str, float | int | str | None] | None:
+    if record is None:
         return None
-    values: dict[str, float | int | None] = attrs.asdict(epoch)
+    values: dict[str, float | int | str | None] = attrs.asdict(record)
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}

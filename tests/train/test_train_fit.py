@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -337,3 +338,17 @@ def test_every_callback_hears_of_the_end_even_if_one_fails() -> None:
     with pytest.raises(ZeroDivisionError):
         quick(nn.mlp(64, [4], 10, rng=0), Failing(), last, epochs=1)
     assert last.ended
+
+
+def test_a_history_is_json_whatever_was_measured() -> None:
+    history = History(
+        initial=Epoch(0, math.inf, math.nan, None, 0.5, 0.0),
+        epochs=[Epoch(1, 0.5, None, 0.25, None, 1.5)],
+        checks=[Check("overfit", "fault", "diverged", math.inf, 0.01)],
+    )
+    document = json.loads(json.dumps(history.as_dict(), allow_nan=False))
+    assert document["initial"]["train_loss"] is None
+    assert document["checks"][0]["value"] is None
+    assert document["epochs"][0] == {
+        "epoch": 1, "train_loss": 0.5, "val_loss": None, "train_accuracy": 0.25, "val_accuracy": None, "seconds": 1.5,
+    }  # fmt: skip

@@ -150,3 +150,19 @@ def test_many_kinks_are_no_obstacle() -> None:
             nn.mlp(6, [300, 300], 4, rng=seed), nn.WestonWatkins(), (X, LABELS), rows=20, seed=seed
         )
         assert result.passed, result
+
+
+def test_parameters_without_axes_or_without_entries() -> None:
+    @attrs.define(eq=False)
+    class Odd(nn.Module):
+        scale: Tensor
+        none: Tensor
+
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, :4] * self.scale + self.none.sum()
+
+    result = check_gradients(
+        Odd(nn.parameter(np.array(0.5)), nn.parameter(np.zeros((0, 3)))), nn.SoftmaxCrossEntropy(), (X, LABELS)
+    )
+    assert result.named("verified") == ("scale",)
+    assert result.named("unused") == ("none",)
