@@ -29,7 +29,7 @@ def __getattr__(name: str) -> object:
     from minigrad.core import REGISTRY
     from minigrad.core.errors import nearest
 
-    found = REGISTRY.get(name)
+    found = REGISTRY.get(name) or import_module("minigrad.ops.plugins").find(name)
     if found is not None:
         return found
     known = {*api.PUBLIC, *_ROOMS, *(op.name for op in REGISTRY)}

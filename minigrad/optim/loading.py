@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from functools import lru_cache
 from typing import cast
 
 import attrs
 
-from minigrad.core.errors import nearest
+from minigrad.containment import ImportFailure, imported
 from minigrad.optim.discovery import Entry, find
 from minigrad.optim.engine import Rule
 from minigrad.optim.errors import LawError, PluginError
 from minigrad.optim.laws import examine
-from minigrad.optim.laws.contain import contained, summary
 from minigrad.optim.protocol import API, Need, Optimizer
 
 __all__ = ["conform", "inspected", "load", "load_entry"]
@@ -68,23 +66,10 @@ def conform(candidate: object, plugin: str) -> type[Rule]:
 
 
 def _imported(entry: Entry) -> object:
-    module, _, attribute = entry.value.split("[")[0].strip().partition(":")
-    plugin = str(entry)
-    with contained() as said:
-        try:
-            found: object = importlib.import_module(module)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit and its like must not end the program that lists plugins
-            raise PluginError(plugin, f"importing {module} raised {summary(error)}") from error
-    if said:
-        raise PluginError(plugin, f"importing {module} {' and '.join(said)}")
-    for part in filter(None, attribute.split(".")):
-        if not hasattr(found, part):
-            names = [n for n in dir(found) if not n.startswith("_")]
-            raise PluginError(plugin, f"{module} has no {part!r}.{nearest(part, names)}")
-        found = getattr(found, part)
-    return found
+    try:
+        return imported(entry)
+    except ImportFailure as failure:
+        raise PluginError(str(entry), str(failure)) from failure
 
 
 def _is_frozen(cls: type) -> bool:

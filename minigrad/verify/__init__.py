@@ -12,7 +12,8 @@ from minigrad.verify.domains import (
     square_wellconditioned,
     unit,
 )
-from minigrad.verify.gate import register, register_builtin, verify
+from minigrad.verify.gate import verify
+from minigrad.verify.register import register, register_builtin, register_sound
 from minigrad.verify.report import Finding, Worst, relative_error
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "real",
     "register",
     "register_builtin",
+    "register_sound",
     "relative_error",
     "spd",
     "square_wellconditioned",

@@ -1,19 +1,16 @@
-"""The gate: `verify` examines an op, `register` lets it in. Nothing unverified gets past here."""
+"""The gate: `verify` examines an op and its rules, and certifies what it has seen."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
 from zlib import crc32
 
 import numpy as np
 
-from minigrad.core.apply import admit
 from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.mode import MODE, switched
 from minigrad.core.op import Op
-from minigrad.core.registry import REGISTRY
 from minigrad.verify.cases import DEFAULTS, difference_cases, fresh, metadata
 from minigrad.verify.draws import Draws
 from minigrad.verify.elementwise import broadcast_case, examine_entries, repeat_arranged, repeat_broadcast
@@ -30,72 +27,6 @@ from minigrad.verify.structure import (
     sweep_shapes,
 )
 from minigrad.verify.subject import Subject
-
-
-def register(*ops: Op, seed: int | None = None) -> None:
-    """Verify ops and enter them in the registry: all of them, or none.
-
-    Ops whose rules use each other are registered in one call. Each rule is compared with finite differences, at first
-    and second order, over the declared shapes and metadata; see `minigrad.verify`.
-
-    Args:
-        *ops: made by `minigrad.op`.
-        seed: of the samples; by default derived from the name of the op.
-
-    Raises:
-        GradientMismatch: a rule disagrees with differences.
-        InconclusiveCheck: the check could not have failed: the domain, kinks or samples need to be declared better.
-        InvalidRule: a rule is missing, impure, or returns the wrong thing.
-        RegistrationError: the name is taken, or the declaration makes no sense.
-    """
-    _admit_all(ops, seed, defer_second_order=False)
-
-
-def register_builtin(ops: Iterable[Op]) -> None:
-    """`register` for minigrad's own families: second order is checked just before it is first needed."""
-    _admit_all(tuple(ops), None, defer_second_order=True)
-
-
-def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) -> None:
-    for op in ops:
-        if not isinstance(op, Op):
-            raise RegistrationError(
-                f"register() takes ops made by @minigrad.op(...), not {type(op).__name__}: decorate the function first"
-            )
-        if op.registered:
-            raise RegistrationError(f"op {op.name!r} is registered already")
-        REGISTRY.check_free(op)
-    _refuse_collisions(ops)
-    together = frozenset(ops)
-    with switched(unverified=together.__contains__):
-        certificates = [verify(op, seed, not defer_second_order, thorough=not defer_second_order) for op in ops]
-    for op, certificate in zip(ops, certificates, strict=True):
-        if defer_second_order and not op.claims.piecewise_constant:
-            op.differentiate_twice = _second_order_later(op, certificate.seed)
-        admit(op, certificate)
-
-
-def _refuse_collisions(ops: tuple[Op, ...]) -> None:
-    names = [op.name for op in ops]
-    functions = [op.claims.numpy for op in ops if op.claims.numpy is not None]
-    for op in ops:
-        if names.count(op.name) > 1:
-            raise RegistrationError(f"two ops named {op.name!r} in one register() call")
-        if op.claims.numpy is not None and functions.count(op.claims.numpy) > 1:
-            shown = getattr(op.claims.numpy, "__name__", op.claims.numpy)
-            raise RegistrationError(f"two ops in one register() call stand for numpy.{shown}")
-
-
-def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
-    def check() -> None:
-        op.differentiate_twice = None  # first, since the check itself differentiates
-        try:
-            REGISTRY.certify_again(op, verify(op, seed, second_order=True))
-        except BaseException:
-            op.differentiate_twice = check
-            raise
-
-    return check
 
 
 def verify(op: Op, seed: int | None = None, second_order: bool = True, thorough: bool = True) -> Certificate:

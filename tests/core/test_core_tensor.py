@@ -68,8 +68,8 @@ def test_losing_a_gradient_is_an_error() -> None:
     with pytest.raises(TypeError, match=r"detach\(\)\.numpy\(\)"):
         np.asarray(t)
     np.testing.assert_array_equal(np.asarray(t.detach()), [1.0, 2.0])
-    with pytest.raises(mg.UnsupportedFunction, match=r"numpy\.fft\.fft"):
-        np.fft.fft(t)
+    with pytest.raises(mg.UnsupportedFunction, match=r"numpy\.interp"):
+        np.interp(t, t, t)
     with pytest.raises(mg.UnsupportedFunction, match="Did you mean"):
         np.arctan2(t, t) if mg.core.REGISTRY.ufunc(np.arctan2) is None else np.nansum(t)
     with pytest.raises(mg.UnsupportedFunction, match="out="):

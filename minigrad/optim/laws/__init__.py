@@ -10,10 +10,10 @@ from time import perf_counter
 
 import attrs
 
+from minigrad.containment import contained, summary
 from minigrad.core.errors import nearest
 from minigrad.optim.engine import Rule
 from minigrad.optim.errors import PluginError
-from minigrad.optim.laws.contain import contained, summary
 from minigrad.optim.laws.core import CORE, Check
 from minigrad.optim.laws.declared import DECLARED
 from minigrad.optim.laws.report import Broken, Outcome, Report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import io
 import os
 import random
@@ -14,7 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["contained", "summary"]
+from minigrad.core.errors import nearest
+from minigrad.plugins import Entry
+
+__all__ = ["ImportFailure", "contained", "imported", "summary"]
 
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
@@ -77,3 +81,27 @@ def summary(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {str(error)[:200]}{where}"
+
+
+class ImportFailure(Exception):
+    """A plugin could not be imported, or did more than that; the message says what, without naming the plugin."""
+
+
+def imported(entry: Entry) -> object:
+    """The object behind an entry point, its import contained. Raises ImportFailure, whatever the plugin raised."""
+    module, _, attribute = entry.value.split("[")[0].strip().partition(":")
+    with contained() as said:
+        try:
+            found: object = importlib.import_module(module)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit and its like must not end the program that lists plugins
+            raise ImportFailure(f"importing {module} raised {summary(error)}") from error
+    if said:
+        raise ImportFailure(f"importing {module} {' and '.join(said)}")
+    for part in filter(None, attribute.split(".")):
+        if not hasattr(found, part):
+            names = [n for n in dir(found) if not n.startswith("_")]
+            raise ImportFailure(f"{module} has no {part!r}.{nearest(part, names)}")
+        found = getattr(found, part)
+    return found

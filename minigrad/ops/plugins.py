@@ -1,0 +1,82 @@
+"""Ops that other distributions offer: entry points of the group `minigrad.ops`, let in through the same gate.
+
+An entry point names an op, or an iterable of ops (a family whose rules may use each other). A wrong rule is reported
+by distribution, op and verdict, and the plugin's other ops stay usable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import attrs
+
+from minigrad import plugins
+from minigrad.containment import ImportFailure, imported
+from minigrad.core.errors import RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.plugins import Entry
+from minigrad.verify.register import register_sound
+
+__all__ = ["GROUP", "Loaded", "find", "load", "load_all"]
+
+GROUP = "minigrad.ops"
+
+
+@attrs.frozen
+class Loaded:
+    """What became of one entry point.
+
+    Attributes:
+        entry: where it came from.
+        ops: names of the ops that were let in.
+        refusals: why others were not: each names distribution, op and verdict.
+    """
+
+    entry: Entry
+    ops: tuple[str, ...]
+    refusals: tuple[str, ...]
+
+
+@lru_cache(maxsize=256)
+def load(entry: Entry) -> Loaded:
+    """Import one plugin and register its ops. Never raises for what the plugin did: `refusals` tells."""
+    try:
+        found = imported(entry)
+    except ImportFailure as failure:
+        return Loaded(entry, (), (f"plugin {entry}: {failure}",))
+    if isinstance(found, Op):
+        offered: list[object] = [found]
+    elif isinstance(found, Iterable) and not isinstance(found, str):
+        offered = list(found)
+    else:
+        why = f"plugin {entry}: the entry point must name an op or an iterable of ops, it is a {type(found).__name__}"
+        return Loaded(entry, (), (why,))
+    ops = [op for op in offered if isinstance(op, Op)]
+    refusals = [
+        f"plugin {entry}: {op!r} is no op: decorate it with @minigrad.op(...)" for op in offered if op not in ops
+    ]
+    errors = register_sound(op for op in ops if not op.registered)
+    refusals += [f"plugin {entry}: {_verdict(error)}" for error in errors]
+    return Loaded(entry, tuple(op.name for op in ops if op.registered), tuple(refusals))
+
+
+def _verdict(error: RegistrationError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def load_all() -> tuple[Loaded, ...]:
+    """Load every allowed plugin of the group."""
+    return tuple(load(e) for e in plugins.available(GROUP).values())
+
+
+def find(name: str) -> Op | None:
+    """The op called `name` from a plugin, or None. The entry of that name is tried first, others only if need be."""
+    entries = plugins.available(GROUP)
+    for entry in sorted(entries.values(), key=lambda e: e.name != name):
+        load(entry)
+        found = REGISTRY.get(name)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,104 @@
+"""The door: `register` lets in what `verify` has passed, all of a group or none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from minigrad.core.apply import admit
+from minigrad.core.certificate import Certificate
+from minigrad.core.errors import RegistrationError
+from minigrad.core.mode import switched
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.verify.gate import verify
+
+
+def register(*ops: Op, seed: int | None = None) -> None:
+    """Verify ops and enter them in the registry: all of them, or none.
+
+    Ops whose rules use each other are registered in one call. Each rule is compared with finite differences, at first
+    and second order, over the declared shapes and metadata; see `minigrad.verify`.
+
+    Args:
+        *ops: made by `minigrad.op`.
+        seed: of the samples; by default derived from the name of the op.
+
+    Raises:
+        GradientMismatch: a rule disagrees with differences.
+        InconclusiveCheck: the check could not have failed: the domain, kinks or samples need to be declared better.
+        InvalidRule: a rule is missing, impure, or returns the wrong thing.
+        RegistrationError: the name is taken, or the declaration makes no sense.
+    """
+    _admit_all(ops, seed, defer_second_order=False)
+
+
+def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
+    """Register the ops that pass, and return the refusals of the others: how a plugin's ops are let in.
+
+    An op whose rule uses a refused one is refused as well, since it is verified without it in the next round.
+    """
+    remaining = list(ops)
+    refusals: list[RegistrationError] = []
+    while remaining:
+        together = frozenset(remaining)
+        passed: list[tuple[Op, Certificate]] = []
+        for op in remaining:
+            try:
+                REGISTRY.check_free(op)
+                with switched(unverified=together.__contains__):
+                    passed.append((op, verify(op)))
+            except RegistrationError as error:
+                refusals.append(error)
+        if len(passed) == len(remaining):
+            for op, certificate in passed:
+                admit(op, certificate)
+            break
+        remaining = [op for op, _ in passed]
+    return refusals
+
+
+def register_builtin(ops: Iterable[Op]) -> None:
+    """`register` for minigrad's own families: second order is checked just before it is first needed."""
+    _admit_all(tuple(ops), None, defer_second_order=True)
+
+
+def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) -> None:
+    for op in ops:
+        if not isinstance(op, Op):
+            raise RegistrationError(
+                f"register() takes ops made by @minigrad.op(...), not {type(op).__name__}: decorate the function first"
+            )
+        if op.registered:
+            raise RegistrationError(f"op {op.name!r} is registered already")
+        REGISTRY.check_free(op)
+    _refuse_collisions(ops)
+    together = frozenset(ops)
+    with switched(unverified=together.__contains__):
+        certificates = [verify(op, seed, not defer_second_order, thorough=not defer_second_order) for op in ops]
+    for op, certificate in zip(ops, certificates, strict=True):
+        if defer_second_order and not op.claims.piecewise_constant:
+            op.differentiate_twice = _second_order_later(op, certificate.seed)
+        admit(op, certificate)
+
+
+def _refuse_collisions(ops: tuple[Op, ...]) -> None:
+    names = [op.name for op in ops]
+    functions = [op.claims.numpy for op in ops if op.claims.numpy is not None]
+    for op in ops:
+        if names.count(op.name) > 1:
+            raise RegistrationError(f"two ops named {op.name!r} in one register() call")
+        if op.claims.numpy is not None and functions.count(op.claims.numpy) > 1:
+            shown = getattr(op.claims.numpy, "__name__", op.claims.numpy)
+            raise RegistrationError(f"two ops in one register() call stand for numpy.{shown}")
+
+
+def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
+    def check() -> None:
+        op.differentiate_twice = None  # first, since the check itself differentiates
+        try:
+            REGISTRY.certify_again(op, verify(op, seed, second_order=True))
+        except BaseException:
+            op.differentiate_twice = check
+            raise
+
+    return check
