@@ -47,8 +47,8 @@ class History:
         epochs: one entry for each completed epoch.
         initial: figures of the untrained model.
         batch_losses: what was minimised (data loss and regularisation) at every step; `steps_per_epoch` of them each.
-        best: the epoch with the highest validation accuracy (for regression the lowest validation loss; of equal ones
-            the first; training figures where there are no validation rows).
+        best: the epoch with the highest validation accuracy, of equal ones that with the lowest validation loss; for
+            regression the lowest loss; training figures where there are no validation rows.
         best_weights: `state_dict` of the model after that epoch.
         checks: results of the sanity checks.
         stopped: why the run ended before its last epoch; empty if it did not.
