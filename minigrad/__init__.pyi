@@ -45,7 +45,7 @@ from minigrad.ops.contract import matmul as matmul
 from minigrad.ops.convolution import (
     conv as conv, conv1d as conv1d, conv2d as conv2d, conv3d as conv3d, conv_nd as conv_nd,
     conv_transpose as conv_transpose, conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
-    conv_transpose3d as conv_transpose3d, convolve1d as convolve,
+    conv_transpose3d as conv_transpose3d, convolve1d as _convolve1d,
 )
 from minigrad.ops.einsum import (
     add_sequence as add_sequence, cross as cross, dot as dot, einsum as einsum, inner as inner, kron as kron,
@@ -66,7 +66,7 @@ from minigrad.ops.gather import (
 )
 from minigrad.ops.gaussian import erf as erf, erfc as erfc, normal_cdf as normal_cdf, normal_pdf as normal_pdf
 from minigrad.ops.kinked import (
-    absolute as abs, absolute as absolute, maximum as maximum, minimum as minimum, relu as relu,
+    absolute as _absolute, absolute as absolute, maximum as maximum, minimum as minimum, relu as relu,
 )
 from minigrad.ops.loss import (
     binary_cross_entropy as binary_cross_entropy, binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
@@ -89,7 +89,7 @@ from minigrad.ops.normalise import (
 )
 from minigrad.ops.numeric import (
     angle as angle, cbrt as cbrt, copysign as copysign, exp2 as exp2, fabs as fabs, float_power as float_power,
-    fmax as fmax, fmin as fmin, fmod as fmod, frac as frac, imag_part as imag, lerp as lerp, log10 as log10,
+    fmax as fmax, fmin as fmin, fmod as fmod, frac as frac, imag_part as _imag_part, lerp as lerp, log10 as log10,
     log2 as log2, logaddexp as logaddexp, logaddexp2 as logaddexp2, mod as mod, nan_to_num as nan_to_num,
     real_part as real_part, remainder as remainder, rsqrt as rsqrt, sinc as sinc,
 )
@@ -133,4 +133,7 @@ from minigrad.verify import (
     real as real, register as register, spd as spd, square_wellconditioned as square_wellconditioned, unit as unit,
 )
 
+abs = _absolute
+convolve = _convolve1d
+imag = _imag_part
 __version__: str

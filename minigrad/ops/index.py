@@ -68,7 +68,7 @@ def _(h: V, y: V, g: V, *, key: Key, shape: Shape) -> V:
     x=real(),
     v=real(),
     linear=True,
-    shapes=[((2, 3, 4), (1, 1)), ((2, 3, 4), ())],
+    shapes=[((2, 3, 4), (1, 1)), ((2, 3, 4), ()), ((2, 3, 4), (3, 4))],
     params=[{"key": k} for k in ((_ROWS, _COLUMNS), (_MASK,), (Ellipsis, slice(None, None, 2)))],
 )
 def setitem(x: Array, v: Array, *, key: Key) -> Array:

@@ -12,7 +12,7 @@ from minigrad.core.op import Argument, Claims, Domain, Kinks, Numbers, Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.verify.domains import real
-from minigrad.verify.gate import register_builtin
+from minigrad.verify.register import register_builtin
 
 UnaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 BinaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]

@@ -25,12 +25,17 @@ def stub() -> str:
     package = Path(minigrad.__file__).parent
     rooms = [r for r in sorted(minigrad._ROOMS) if (package / r).exists() or (package / f"{r}.py").exists()]
     by_module: dict[str, list[str]] = defaultdict(list)
+    renamed: list[str] = []
     for name, (module, attribute) in sorted(api.PUBLIC.items()):
-        by_module[module].append(f"{attribute} as {name}")
+        if name == attribute:
+            by_module[module].append(f"{name} as {name}")
+        else:  # a stub exports `x as x` only: other names are assigned
+            by_module[module].append(f"{attribute} as _{attribute}")
+            renamed.append(f"{name} = _{attribute}")
     lines = [HEAD.rstrip(), *_import("minigrad", [f"{r} as {r}" for r in rooms])]
     for module, names in sorted(by_module.items()):
         lines += _import(module, names)
-    return "\n".join([*lines, "", "__version__: str", ""])
+    return "\n".join([*lines, "", *renamed, "__version__: str", ""])
 
 
 def _import(module: str, names: list[str]) -> list[str]:
