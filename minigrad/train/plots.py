@@ -42,7 +42,8 @@ def loss_figure(history: History) -> Figure:
     batches = np.asarray(history.batch_losses)
     if history.steps_per_epoch and len(batches):
         at = (np.arange(len(batches)) + 0.5) / history.steps_per_epoch
-        axes.plot(at, batches, color=TRAIN, alpha=0.25, linewidth=0.7, label="training batches, as minimised")
+        name = "training batches" + (", with regularisation" if history.config.get("regularization") else "")
+        axes.plot(at, batches, color=TRAIN, alpha=0.25, linewidth=0.7, label=name)
     points = _points(history)
     _curve(axes, points, [e.train_loss for e in points], TRAIN, "training")
     _curve(axes, points, [e.val_loss for e in points], VAL, "validation")
