@@ -78,5 +78,6 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
     The result starts with a space, so that it can be appended to a message as it is.
     """
-    found = get_close_matches(word.lower(), sorted(options), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]!r}?" if found else ""
+    by_lower = {option.lower(): option for option in sorted(options)}
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[found[0]]!r}?" if found else ""

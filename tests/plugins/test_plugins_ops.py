@@ -1,0 +1,122 @@
+"""Ops from plugins: the same gate, a wrong rule named by distribution, op and verdict, the good ones usable."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+MODULE = dedent(
+    """
+    import numpy as np
+    import minigrad as mg
+
+    @mg.op(x=mg.real(), elementwise=True)
+    def plug_good(x):
+        return x / (1.0 + np.abs(x))
+
+    @plug_good.vjp("x")
+    def _(g, y, x):
+        return g / mg.square(1.0 + mg.abs(x))
+
+    @mg.op(x=mg.real(), elementwise=True)
+    def plug_wrong(x):
+        return np.sin(x)
+
+    @plug_wrong.vjp("x")
+    def _(g, y, x):
+        return g * mg.sin(x)
+
+    @mg.op(x=mg.real(), elementwise=True)
+    def plug_leaning(x):
+        return np.cos(x)
+
+    @plug_leaning.vjp("x")
+    def _(g, y, x):
+        return -(g * plug_wrong(x))
+
+    OPS = (plug_good, plug_wrong, plug_leaning, "not an op")
+    """
+)
+
+
+def install(folder: Path, name: str, module: str, source: str, value: str) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{module}.py").write_text(source)
+    info = folder / f"{name.replace('-', '_')}-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.5\n")
+    (info / "entry_points.txt").write_text(f"[minigrad.ops]\n{name} = {value}\n")
+
+
+def ask(folder: Path, code: str, **environment: str) -> object:
+    env = {**os.environ, "PYTHONPATH": str(folder), **environment}
+    script = f"import json\n{dedent(code)}\nprint('ANSWER' + json.dumps(answer))"
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
+    assert "ANSWER" in done.stdout, done.stderr
+    answer: object = json.loads(done.stdout.split("ANSWER")[1])
+    return answer
+
+
+USE = """
+import minigrad as mg
+x = mg.tensor([3.0], requires_grad=True)
+mg.plug_good(x).backward()
+answer = [x.grad.item(), "plug_wrong" in mg.core.REGISTRY]
+try:
+    mg.plug_wrong
+except AttributeError as error:
+    answer.append(str(error))
+from minigrad.ops.plugins import load_all
+answer.append([r for loaded in load_all() for r in loaded.refusals])
+"""
+
+
+def test_a_wrong_rule_is_named_and_the_good_op_stays_usable(tmp_path: Path) -> None:
+    install(tmp_path, "plug-dist", "plug_module", MODULE, "plug_module:OPS")
+    answer = ask(tmp_path, USE)
+    assert isinstance(answer, list)
+    grad, present, missing, refusals = answer
+    assert grad == 1 / 16
+    assert not present
+    assert "plug_wrong" in missing
+    wrong = next(r for r in refusals if "'plug_wrong'" in r and "GradientMismatch" in r)
+    assert "plug-dist 1.5" in wrong
+    assert any("plug_leaning" in r for r in refusals), "an op that leans on a refused one must not get in"
+    assert any("'not an op' is no op" in r for r in refusals)
+
+
+def test_broken_plugins_are_named_and_harmless(tmp_path: Path) -> None:
+    install(tmp_path, "plug-dist", "plug_module", MODULE, "plug_module:OPS")
+    install(tmp_path, "plug-exit", "plug_exit", "import sys; sys.exit(3)", "plug_exit:OPS")
+    install(tmp_path, "plug-syntax", "plug_syntax", "def (", "plug_syntax:OPS")
+    install(tmp_path, "plug-absent", "plug_absent", "OPS = 3", "plug_absent:OPPS")
+    install(tmp_path, "plug-number", "plug_number", "OPS = 3", "plug_number:OPS")
+    answer = ask(tmp_path, USE)
+    assert isinstance(answer, list)
+    assert answer[0] == 1 / 16
+    text = "\n".join(answer[3])
+    for part in (
+        "plug-exit 1.5",
+        "sys.exit",
+        "plug-syntax 1.5",
+        "SyntaxError",
+        "plug-absent 1.5",
+        "Did you mean 'OPS'",
+    ):
+        assert part in text
+    assert "it is a int" in text
+
+
+def test_plugins_can_be_kept_out(tmp_path: Path) -> None:
+    install(tmp_path, "plug-dist", "plug_module", MODULE, "plug_module:OPS")
+    code = """
+    import sys
+    import minigrad as mg
+    answer = [hasattr(mg, "plug_good"), "plug_module" in sys.modules]
+    """
+    assert ask(tmp_path, code, MINIGRAD_PLUGINS="none") == [False, False]
+    assert ask(tmp_path, code, MINIGRAD_PLUGINS="plug-dist") == [True, True]
