@@ -18,6 +18,8 @@ _HOMES: Mapping[str, str] = {
     "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
         unit""",
     "optim": "optimizer",
+    "train": "check_gradients fit",
+    "verify.gradcheck": "gradcheck",
     "calculus": "grad hessian hvp jacobian jvp value_and_grad vjp",
     "ops.constant": "ceil equal floor greater prefer rint sign trunc",
     "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
