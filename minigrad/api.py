@@ -25,8 +25,8 @@ _HOMES: Mapping[str, str] = {
     "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
     "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
     "ops.kinked": "abs=absolute absolute maximum minimum relu",
-    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max mean
-        min moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
+    "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max
+        mean min moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
     "ops.contract": "matmul",
     "ops.shape": "matrix_transpose",
     "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh

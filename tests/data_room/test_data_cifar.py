@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.data_writers import cifar_folder
 
 import minigrad.data as data
 from minigrad.data.cifar import RECORD
+from support.data_writers import cifar_folder
 
 
 def test_round_trip(tmp_path: Path) -> None:

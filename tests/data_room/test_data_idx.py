@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from support.data_writers import CODES, MNIST_NAMES, idx_bytes, mnist_folder
 
 import minigrad.data as data
+from support.data_writers import CODES, MNIST_NAMES, idx_bytes, mnist_folder
 
 FILES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
