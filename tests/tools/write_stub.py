@@ -23,7 +23,8 @@ _WIDTH = 120
 def stub() -> str:
     """The text of the stub."""
     package = Path(minigrad.__file__).parent
-    rooms = [r for r in sorted(vars(minigrad)["_ROOMS"]) if (package / r / "__init__.py").exists() or (package / f"{r}.py").exists()]
+    places = {r: (package / r / "__init__.py", package / f"{r}.py") for r in sorted(vars(minigrad)["_ROOMS"])}
+    rooms = [r for r, files in places.items() if any(f.exists() for f in files)]
     by_module: dict[str, list[str]] = defaultdict(list)
     renamed: list[str] = []
     for name, (module, attribute) in sorted(api.PUBLIC.items()):
