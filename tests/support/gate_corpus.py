@@ -10,6 +10,7 @@ from support import (
     gate_tricky_linalg,
     gate_tricky_scalar,
     gate_tricky_shapes,
+    gate_tricky_wild,
     gate_wrong_contract,
     gate_wrong_conv,
     gate_wrong_dtype_shape,
@@ -24,6 +25,7 @@ from support import (
     gate_wrong_scan,
     gate_wrong_second_order,
     gate_wrong_state,
+    gate_wrong_unlisted,
 )
 from support.gate_case import Tricky, Wrong, trickies, wrongs
 
@@ -37,6 +39,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "convolution, pooling": wrongs(gate_wrong_conv),
         "layers, losses": wrongs(gate_wrong_nn),
         "metadata, outputs, integers": wrongs(gate_wrong_metadata),
+        "what the author forgot": wrongs(gate_wrong_unlisted),
         "contract of a rule": wrongs(gate_wrong_contract),
         "dtype, shape, layout": wrongs(gate_wrong_dtype_shape),
         "state, chance, buffers": wrongs(gate_wrong_state),
@@ -45,4 +48,6 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
     }
 )
 WRONG: tuple[Wrong, ...] = tuple(case for family in FAMILIES.values() for case in family)
-TRICKY: tuple[Tricky, ...] = trickies(gate_tricky_scalar, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes)
+TRICKY: tuple[Tricky, ...] = trickies(
+    gate_tricky_scalar, gate_tricky_wild, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes
+)

@@ -12,7 +12,7 @@ import numpy as np
 import minigrad as mg
 from minigrad.core.op import Op, Sample
 from minigrad.typing import Array
-from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, binary, made, plain, tricky, unary
+from support.gate_case import POSITIVE, REAL, UNIT, binary, made, plain, tricky, unary
 
 
 def _step(x: Array | mg.Tensor, at_zero: float, below: float = 0.0) -> Array:
@@ -242,87 +242,3 @@ def steep_slope() -> Op:
 @tricky
 def steep_slope_unclaimed() -> Op:
     return made(lambda x: 1e8 * x, {"x": lambda g, y, x: g * 1e8}, {"x": REAL})
-
-
-@tricky
-def argument_in_millions() -> Op:
-    def samples(rng: np.random.Generator) -> Iterator[Sample]:
-        yield Sample(rng.normal(size=6) * 1e6)
-
-    return made(lambda x: x * np.abs(x), {"x": lambda g, y, x: g * mg.absolute(x) * 2.0}, {"x": REAL}, samples=samples)
-
-
-@tricky
-def argument_in_millionths() -> Op:
-    def samples(rng: np.random.Generator) -> Iterator[Sample]:
-        yield Sample(rng.normal(size=6) * 1e-6)
-
-    return made(lambda x: np.expm1(x), {"x": lambda g, y, x: g * (y + 1.0)}, {"x": REAL}, samples=samples)
-
-
-@tricky
-def cosine_of_large_angles() -> Op:
-    def samples(rng: np.random.Generator) -> Iterator[Sample]:
-        yield Sample(rng.uniform(900.0, 1100.0, 6))
-
-    return made(lambda x: np.cos(x), {"x": lambda g, y, x: -(g * mg.sin(x))}, {"x": REAL}, samples=samples)
-
-
-@tricky
-def fast_oscillation() -> Op:
-    return unary(lambda x: np.sin(30.0 * x), lambda g, y, x: g * mg.cos(x * 30.0) * 30.0)
-
-
-@tricky
-def where_with_condition() -> Op:
-    def forward(c: Array, a: Array, b: Array) -> Array:
-        return np.where(c, a, b)
-
-    rules = {"a": lambda g, y, c, a, b: mg.where(c, g, 0.0), "b": lambda g, y, c, a, b: mg.where(c, 0.0, g)}
-    return made(forward, rules, {"c": mg.boolean(), "a": REAL, "b": REAL}, elementwise=True)
-
-
-@tricky
-def arctan2_all_quadrants() -> Op:
-    return binary(
-        lambda a, b: np.arctan2(a, b), lambda g, y, a, b: g * b / (a * a + b * b),
-        lambda g, y, a, b: -(g * a / (a * a + b * b)), domains=(NONZERO, NONZERO),
-    )  # fmt: skip
-
-
-@tricky
-def rounding_has_no_gradient() -> Op:
-    return made(lambda x: np.rint(x), {}, {"x": REAL}, elementwise=True, piecewise_constant=True)
-
-
-@tricky
-def cube_root_of_any_sign() -> Op:
-    return unary(lambda x: np.cbrt(x), lambda g, y, x: g / (y * y * 3.0), NONZERO)
-
-
-@tricky
-def huber_joins_smoothly() -> Op:
-    """Continuous slope, jump in the curvature: no kink of the function, one of the rule."""
-
-    def rule(g, y, x):
-        return g * mg.clip(x, -1.0, 1.0)
-
-    return unary(lambda x: np.where(np.abs(x) <= 1, 0.5 * x * x, np.abs(x) - 0.5), rule)
-
-
-@tricky
-def rule_in_long_powers() -> Op:
-    """A polynomial of degree nine: large numbers and large higher derivatives."""
-    return unary(lambda x: x**9, lambda g, y, x: g * x * x * x * x * x * x * x * x * 9.0)
-
-
-@tricky
-def float32_constants_in_forward() -> Op:
-    """exp(5x): float32 overflows nowhere, but loses five digits."""
-    return unary(lambda x: np.exp(5.0 * x), lambda g, y, x: g * y * 5.0)
-
-
-@tricky
-def float32_cancellation() -> Op:
-    """(x + 1000) - 1000 in float32 keeps four digits; the gradient is 1 all the same."""
-    return unary(lambda x: (x + 1000.0) - 1000.0, lambda g, y, x: g)

@@ -299,8 +299,9 @@ def samples_seen_only_once(flaw: bool) -> Op:
     first: list[Array] = []
 
     def samples(rng: np.random.Generator) -> Iterator[mg.Sample]:
-        for _ in range(2):
-            yield mg.Sample(rng.uniform(0.5, 2.0, 6) * rng.choice([-1.0, 1.0], 6))
+        signs = rng.choice([-1.0, 1.0], 6)
+        yield mg.Sample(rng.uniform(0.5, 2.0, 6) * signs)
+        yield mg.Sample(rng.uniform(0.5, 2.0, 6) * -signs)
 
     def rule(g, y, x):
         first[:] = first or [plain(x)]

@@ -1,0 +1,188 @@
+"""Rules that fail where the author did not think of looking: metadata, shapes and numbers he has not listed."""
+
+# Rules are untyped: half of the corpus breaks the types on purpose.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import minigrad as mg
+from minigrad.core.op import Op
+from minigrad.core.types import Axis
+from minigrad.typing import Array
+from support.gate_case import INVALID, MISMATCH, NONZERO, REAL, UNIT, binary, made, unary, wrong
+
+
+def _sum(x: Array, *, axis: int, keepdims: bool = False) -> Array:
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+@wrong("unlisted metadata", MISMATCH, INVALID)
+def negative_axis_not_listed(flaw: bool) -> Op:
+    """x.shape[axis + 1 :] is everything for axis = -1. Listed are 0, 1 and 2, which mean the same axes."""
+
+    def rule(g, y, x, *, axis):
+        at = axis if flaw else axis % x.ndim
+        return mg.broadcast_to(mg.reshape(g, (*x.shape[:at], 1, *x.shape[at + 1 :])), x.shape)
+
+    return made(
+        lambda x, *, axis: np.sum(x, axis=axis), {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)],
+        params=[{"axis": 0}, {"axis": 1}, {"axis": 2}],
+    )  # fmt: skip
+
+
+@wrong("unlisted metadata", MISMATCH, INVALID)
+def keepdims_not_listed(flaw: bool) -> Op:
+    """The rule expands the axis whether it was kept or not; only keepdims=False is listed."""
+
+    def rule(g, y, x, *, axis, keepdims):
+        spread = g if keepdims and not flaw else mg.expand_dims(g, axis)
+        return mg.broadcast_to(spread, x.shape)
+
+    return made(_sum, {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)], params=[{"axis": 1}, {"axis": 0}])
+
+
+@wrong("unlisted metadata", MISMATCH, INVALID)
+def flag_with_default_never_set(flaw: bool) -> Op:
+    """No params= at all: `reverse=True` is never tried."""
+
+    def forward(x: Array, *, reverse: bool = False) -> Array:
+        return -x if reverse else x * 1.0
+
+    def rule(g, y, x, *, reverse):
+        return -g if reverse and not flaw else g
+
+    return made(forward, {"x": rule}, {"x": REAL}, elementwise=True)
+
+
+@wrong("unlisted metadata", MISMATCH, INVALID)
+def axis_as_tuple_of_one(flaw: bool) -> Op:
+    """axis=(1,) and axis=1 mean the same; the rule reads one of them only."""
+
+    def rule(g, y, x, *, axis):
+        one = 1 if flaw and isinstance(axis, tuple) else 0
+        shape = list(x.shape)
+        for a in axis if isinstance(axis, tuple) else (axis,):
+            shape[a] = 1
+        return mg.broadcast_to(mg.reshape(g, tuple(shape)), x.shape) * (1.0 - 0.5 * one)
+
+    def forward(x: Array, *, axis: Axis) -> Array:
+        return np.asarray(np.sum(x, axis=axis))
+
+    return made(
+        forward, {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)], params=[{"axis": 1}, {"axis": 0}, {"axis": (0, 2)}]
+    )
+
+
+@wrong("batch only", MISMATCH, INVALID)
+def inverse_of_a_stack(flaw: bool) -> Op:
+    """.T is right for one matrix; the forward function takes stacks of them as well."""
+
+    def rule(g, y, x):
+        t = mg.transpose(y) if flaw else mg.swapaxes(y, -1, -2)
+        return -mg.matmul(mg.matmul(t, g), t)
+
+    return made(lambda x: np.linalg.inv(x), {"x": rule}, {"x": mg.square_wellconditioned()})
+
+
+@wrong("batch only", MISMATCH, INVALID)
+def determinant_of_a_stack(flaw: bool) -> Op:
+    """det * inv^T needs the determinant spread over the matrix; for one matrix it spreads itself."""
+
+    def rule(g, y, x):
+        k = g * y
+        inv = helper(x)
+        t = mg.swapaxes(inv, -1, -2)
+        return (k if flaw else mg.expand_dims(mg.expand_dims(k, -1), -1)) * t
+
+    helper = made(
+        lambda x: np.linalg.inv(x),
+        {"x": lambda g, y, x: -mg.matmul(mg.matmul(mg.swapaxes(y, -1, -2), g), mg.swapaxes(y, -1, -2))},
+        {"x": mg.square_wellconditioned()},
+    )  # fmt: skip
+    return made(lambda x: np.asarray(np.linalg.det(x)), {"x": rule}, {"x": mg.square_wellconditioned()})
+
+
+@wrong("truncated constant", MISMATCH)
+def constant_in_single_precision(flaw: bool) -> Op:
+    """np.float32(0.1) is 1.5e-8 off."""
+    tenth = float(np.float32(0.1)) if flaw else 0.1
+    return unary(lambda x: x * 0.1, lambda g, y, x: g * tenth)
+
+
+@wrong("truncated constant", MISMATCH)
+def pi_to_six_digits(flaw: bool) -> Op:
+    pi = 3.14159 if flaw else float(np.pi)
+    return unary(lambda x: np.sin(np.pi * x), lambda g, y, x: g * mg.cos(x * float(np.pi)) * pi, UNIT)
+
+
+@wrong("late binding", MISMATCH)
+def loop_variable_captured(flaw: bool) -> Op:
+    """Rules made in a loop: all of them see the last value of the loop variable."""
+    factors = {"a": 2.0, "b": 5.0}
+    rules: dict[str, Callable[..., object]] = {}
+    for name in factors:
+
+        def late(g, y, a, b):
+            return g * factors[name]  # noqa: B023 - that is the flaw
+
+        def early(g, y, a, b, name=name):
+            return g * factors[name]
+
+        rules[name] = late if flaw else early
+    return made(lambda a, b: a * 2.0 + b * 5.0, rules, {"a": REAL, "b": REAL}, elementwise=True)
+
+
+@wrong("integer division", MISMATCH, INVALID)
+def floor_division_of_gradient(flaw: bool) -> Op:
+    rule = lambda g, y, x: np.floor_divide(g, 2.0) if flaw and isinstance(g, np.ndarray) else g / 2.0  # noqa: E731
+    return unary(lambda x: x / 2.0, rule)
+
+
+@wrong("integer division", MISMATCH)
+def half_the_count_rounded_down(flaw: bool) -> Op:
+    """Divides by 2 * (n // 2), which is n for even n only."""
+
+    def rule(g, y, x):
+        n = x.shape[-1]
+        return mg.broadcast_to(mg.expand_dims(g, -1), x.shape) / float(2 * (n // 2) if flaw else n)
+
+    return made(lambda x: x.mean(axis=-1), {"x": rule}, {"x": REAL}, shapes=[((2, 4),), ((2, 5),)])
+
+
+@wrong("not linear in g", MISMATCH, INVALID)
+def second_gradient_divides_by_first(flaw: bool) -> Op:
+    """Two outputs: nothing arrives through the first one when only the second is used."""
+
+    def rule(g, y, x):
+        first = g[0] * mg.cos(x)
+        return first * (1.0 - g[1] * mg.sin(x) / first) if flaw else first - g[1] * mg.sin(x)
+
+    return made(lambda x: (np.sin(x), np.cos(x)), {"x": rule}, {"x": UNIT}, shapes=[((3,),)])
+
+
+@wrong("wrong root", MISMATCH, INVALID)
+def arccosh_branch(flaw: bool) -> Op:
+    """sqrt(x^2) in a rule is |x|: wrong for negative x."""
+
+    def rule(g, y, x):
+        return g * 2.0 * (mg.sqrt(x * x) if flaw else x)
+
+    return unary(lambda x: x * x, rule, NONZERO)
+
+
+@wrong("un-broadcasting", MISMATCH, INVALID)
+def summed_by_hand_over_leading_axes(flaw: bool) -> Op:
+    """Sums the surplus axes itself, but over the last ones instead of the first."""
+
+    def right(g, y, a, b):
+        product = g * a
+        surplus = product.ndim - b.ndim
+        if flaw and surplus > 0 and product.shape[: b.ndim] == b.shape:
+            return mg.sum(product, axis=tuple(range(b.ndim, product.ndim)))
+        return product
+
+    return binary(lambda a, b: a * b, lambda g, y, a, b: g * b, right, elementwise=False)
