@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from minigrad import plugins
+import minigrad.plugins as plugins  # not "from minigrad import": that would ask for an op of this name
 from minigrad.core.errors import nearest
 from minigrad.optim.errors import UnknownOptimizer
 from minigrad.plugins import Entry, Scan, rescan

@@ -140,7 +140,7 @@ def descent(s: Subject, n: int) -> None:
     floor = ground.value(ground.minimum())
     first = ground.value(runner.w) - floor
     # Rules that search are done within a few steps, and costly ever after.
-    checkpoints = (4, 60, 300, 1000, 3000) if s.needs != Need.GRAD else (60, 300, 1000, 3000)
+    checkpoints = (4, 60, 300, 1000, 3000) if s.needs != Need.GRAD else (20, 60, 300, 1000, 3000)
     for t in range(1, 3001):
         runner.step(environment(runner.w.copy(), t), t)
         if t in checkpoints and ground.value(runner.w) - floor < 0.98 * first:

@@ -23,11 +23,14 @@ class Landscape:
     """`k f(T y + c)` with f(x) = x.Hx/2 - b.x + q sum_i (Ax)_i^4 / 4, as a function of y.
 
     Its Hessian is positive definite for k > 0, so that Newton's method and line searches have something to hold on to.
+    Without the quartic part and up to a constant it is k |root x - target|^2 / 2.
     """
 
     h: Array
     b: Array
     a: Array
+    root: Array
+    target: Array
     q: float
     k: float = 1.0
     t: Array | None = None
@@ -65,6 +68,13 @@ class Landscape:
         pulled: Array = m if self.t is None else self.t.T @ m @ self.t
         return pulled
 
+    def hvp(self, y: Array, v: Array) -> Array:
+        """Hessian with respect to y, times v."""
+        u = v if self.t is None else self.t @ v
+        image = self.k * (self.h @ u + 3.0 * self.q * (self.a.T @ ((self.a @ self._x(y)) ** 2 * (self.a @ u))))
+        pulled: Array = image if self.t is None else self.t.T @ image
+        return pulled
+
     def environment(self, needs: Need) -> Environment:
         """This landscape as a rule meets it, offering no more than it declares to need."""
         return lambda y, _: self._seen_from(y, needs)
@@ -74,7 +84,7 @@ class Landscape:
             self.grad(y) if Need.GRAD in needs else None,
             value=(lambda: self.value(y)) if Need.VALUE in needs else None,
             at=(lambda there: self._seen_from(there, needs)) if Need.REEVAL in needs else None,
-            hvp=(lambda v: self.hessian(y) @ v) if Need.HVP in needs else None,
+            hvp=(lambda v: self.hvp(y, v)) if Need.HVP in needs else None,
             hessian=(lambda: self.hessian(y)) if Need.HESSIAN in needs else None,
             residual=(lambda: self._root() @ self._x(y) - self._target()) if Need.RESIDUAL in needs else None,
             jacobian=self._factor if Need.RESIDUAL in needs else None,
@@ -88,11 +98,11 @@ class Landscape:
         return self._root() if self.t is None else self._root() @ self.t
 
     def _root(self) -> Array:
-        root: Array = np.sqrt(self.k) * np.linalg.cholesky(self.h).T
+        root: Array = np.sqrt(self.k) * self.root
         return root
 
     def _target(self) -> Array:
-        target: Array = np.sqrt(self.k) * np.linalg.solve(np.linalg.cholesky(self.h), self.b)
+        target: Array = np.sqrt(self.k) * self.target
         return target
 
     def _x(self, y: Array) -> Array:
@@ -108,7 +118,9 @@ def landscape(n: int, seed: int, dtype: str = "float64", quartic: float = 0.05) 
     h = (q * np.linspace(0.5, 4.0, n)) @ q.T
     b = h @ rng.uniform(-0.5, 0.5, n)
     a = rng.standard_normal((n, n)) / np.sqrt(n)
-    return Landscape(h.astype(dtype), b.astype(dtype), a.astype(dtype), quartic)
+    lower = np.linalg.cholesky(h)
+    h, b, a, root, target = (m.astype(dtype) for m in (h, b, a, lower.T, np.linalg.solve(lower, b)))
+    return Landscape(h, b, a, root, target, quartic)
 
 
 def tape(gradients: Array) -> Environment:

@@ -36,6 +36,8 @@ class Subject:
     hyper: Mapping[str, object] = attrs.field(factory=dict)
     seed: int = 0
     _plain: dict[int, Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _starts: dict[tuple[int, str], Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _needs: list[Need] = attrs.field(factory=list, init=False, eq=False, repr=False)
 
     @property
     def fields(self) -> dict[str, attrs.Attribute[object]]:
@@ -50,7 +52,9 @@ class Subject:
     @property
     def needs(self) -> Need:
         """What the rule needs as it is configured here."""
-        return Runner(self.plugin, self.rule(), np.zeros(1)).needs
+        if not self._needs:
+            self._needs.append(Runner(self.plugin, self.rule(), np.zeros(1)).needs)
+        return self._needs[0]
 
     def ground(self, n: int, dtype: str = "float64") -> Landscape:
         """The landscape it is tried on: a sum of squares for a rule that takes residuals, else with a quartic part."""
@@ -58,8 +62,11 @@ class Subject:
 
     def start(self, n: int, dtype: type[np.floating] = np.float64) -> Array:
         """A starting point, a multiple of 2^-10 in each coordinate so that shifting it is exact."""
-        w = np.random.default_rng([self.seed, n, 1]).uniform(-1.0, 1.0, n)
-        return (np.round(w * 1024.0) / 1024.0).astype(dtype)
+        key = (n, np.dtype(dtype).name)
+        if key not in self._starts:
+            w = np.random.default_rng([self.seed, n, 1]).uniform(-1.0, 1.0, n)
+            self._starts[key] = (np.round(w * 1024.0) / 1024.0).astype(dtype)
+        return self._starts[key].copy()
 
     def gradients(self, steps: int, n: int) -> Array:
         """A sequence of gradients, shape `(steps, n)`, with sizes from about 0.1 to 10 and both signs."""
