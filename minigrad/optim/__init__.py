@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from minigrad.optim.errors import MissingGradient as MissingGradient
     from minigrad.optim.errors import NeedError as NeedError
     from minigrad.optim.errors import NonFiniteGradient as NonFiniteGradient
+    from minigrad.optim.errors import NonFiniteParameters as NonFiniteParameters
     from minigrad.optim.errors import NonFiniteWarning as NonFiniteWarning
     from minigrad.optim.errors import OptimizerError as OptimizerError
     from minigrad.optim.errors import ParameterError as ParameterError
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from minigrad.optim.moment import Moment as Moment
     from minigrad.optim.objective import Objective as Objective
     from minigrad.optim.protocol import API as API
+    from minigrad.optim.protocol import Averages as Averages
     from minigrad.optim.protocol import Need as Need
     from minigrad.optim.protocol import NeedsMore as NeedsMore
     from minigrad.optim.protocol import NoState as NoState
@@ -74,6 +76,7 @@ _HOMES = {
         "MissingGradient",
         "NeedError",
         "NonFiniteGradient",
+        "NonFiniteParameters",
         "NonFiniteWarning",
         "OptimizerError",
         "ParameterError",
@@ -89,7 +92,7 @@ _HOMES = {
     "make": ("optimizer",),
     "moment": ("Moment",),
     "objective": ("Objective",),
-    "protocol": ("API", "Need", "NeedsMore", "NoState", "Optimizer", "Segment"),
+    "protocol": ("API", "Averages", "Need", "NeedsMore", "NoState", "Optimizer", "Segment"),
     "schedules": (
         "Chain",
         "Constant",

@@ -34,7 +34,7 @@ class Cell:
     Attributes:
         group: index of the parameter group.
         w: the numbers, shape `(n,)`. g: their gradients.
-        layout: one Segment for each of `parameters`, in order.
+        layout: one Segment for each of `parameters`, in order. views: the part of `w` that each was bound to.
     """
 
     group: int
@@ -42,6 +42,7 @@ class Cell:
     g: Array
     parameters: tuple[Parameter, ...]
     layout: tuple[Segment, ...]
+    views: tuple[Array, ...]
 
     def renew(self) -> None:
         """Declare that `w` has changed."""
@@ -52,6 +53,16 @@ class Cell:
         """Forget all gradients."""
         for p in self.parameters:
             p.tensor.zero_grad()
+
+    def require_present(self) -> None:
+        """Raise ParameterError if another optimizer has taken over a parameter: updates here would reach nobody."""
+        gone = [p.name for p, view in zip(self.parameters, self.views, strict=True) if p.tensor._node.value is not view]
+        if gone:
+            raise ParameterError(
+                f"{', '.join(map(repr, gone))} moved to an optimizer that was made after this one, and a parameter "
+                "belongs to one at a time: go on with the newer optimizer, or make this one anew and load its state "
+                "with load_state_dict"
+            )
 
     def missing(self) -> list[str]:
         """Names of parameters that no gradient has reached since `zero_grad`."""
@@ -132,11 +143,12 @@ def lay_out(groups: Sequence[Sequence[Parameter]]) -> tuple[Cell, ...]:
 
 
 def _cell(index: int, group: tuple[Parameter, ...], w: Array, g: Array) -> Cell:
-    layout = []
+    layout, views = [], []
     start = 0
     for p in group:
         segment = Segment(p.name, start, p.tensor.shape)
-        bind(p.tensor, segment.of(w), segment.of(g))
+        views.append(segment.of(w))
+        bind(p.tensor, views[-1], segment.of(g))
         layout.append(segment)
         start = segment.stop
-    return Cell(index, w, g, group, tuple(layout))
+    return Cell(index, w, g, group, tuple(layout), tuple(views))

@@ -14,11 +14,11 @@ from minigrad.core.types import Array
 from minigrad.optim.archive import StateDict, pack, unpack
 from minigrad.optim.buffers import Cell, Parameter, lay_out
 from minigrad.optim.engine import Rule, Runner, is_finite
-from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
+from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteParameters, NonFiniteWarning, OptimizerError
 from minigrad.optim.evaluate import Bench, Closure
 from minigrad.optim.followers import Average, Followers, LookAhead
 from minigrad.optim.objective import Objective
-from minigrad.optim.protocol import Need
+from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.shaping import Clip, shaped
 from minigrad.optim.tiles import TiledRunner, licensed
@@ -127,7 +127,11 @@ class Driver:
             MissingGradient: a parameter received no gradient (unless `missing="zero"`).
             NeedError: the rule needs a closure and there is none, or the closure returned no loss.
             NonFiniteGradient: with `nonfinite="raise"`; otherwise the step is skipped with a NonFiniteWarning.
+            NonFiniteParameters: a tiled update, which cannot be undone, went beyond the largest number.
+            ParameterError: another optimizer has taken over a parameter.
         """
+        for cell in self._cells:
+            cell.require_present()
         if closure is None:
             if not self._gradient_only:
                 raise NeedError(
@@ -145,11 +149,21 @@ class Driver:
         return self._advance_with(bench)
 
     def averaged(self) -> AbstractContextManager[None]:
-        """A block in which the parameters are their running averages, as `average=` asked for; then they come back.
+        """A block in which the parameters are their running averages; then they come back.
 
-        Raises OptimizerError if there is no average yet.
+        The averages are those that `average=` asked for, else those that the rule itself keeps (schedule-free).
+        Raises OptimizerError if there is none, or none yet.
         """
-        return self._followers.averaged()
+        for cell in self._cells:
+            cell.require_present()
+        rules = [(r, r.rule) for r in self._runners]
+        own = [rule.average(r.w, r.state) if isinstance(rule, Averages) else None for r, rule in rules]
+        return self._followers.averaged(own)
+
+    @property
+    def has_average(self) -> bool:
+        """Whether `averaged()` has something to show."""
+        return self._followers.counted > 0 or any(isinstance(r.rule, Averages) for r in self._runners)
 
     def state_dict(self) -> StateDict:
         """Step count and state as a flat dict of arrays and plain values: copies, keyed by parameter name."""
@@ -188,7 +202,7 @@ class Driver:
         for index, g in enumerate(self._gradients()):
             cell, runner = self._cells[index], self._runners[index]
             decay, shrink = self._decays(index)
-            if isinstance(runner, TiledRunner) and runner.advance(g, self.t + 1, decay, shrink):
+            if isinstance(runner, TiledRunner) and runner.prepare(g, self.t + 1, decay, shrink):
                 objectives.append(None)
                 continue
             if decay:
@@ -226,7 +240,7 @@ class Driver:
     def _propose_all(
         self, objectives: Sequence[Objective | None], loss: float | None, bench: Bench | None = None
     ) -> Step:
-        """Let every rule with an objective propose; commit all proposals if all are finite."""
+        """Let every rule with an objective propose; if all proposals are finite, commit them and what was prepared."""
         t = self.t + 1
         proposals = []
         for index, f in enumerate(objectives):
@@ -244,11 +258,22 @@ class Driver:
                 return self._skip(f"the update would make {names} infinite or NaN", loss)
         for index, w, state in proposals:
             self._runners[index].commit(w, state)
+        self._execute([index for index, f in enumerate(objectives) if f is None], t)
         self._followers.follow(t)
         for cell in self._cells:
             cell.renew()
         self.t = t
         return Step(t, loss)
+
+    def _execute(self, prepared: Sequence[int], t: int) -> None:
+        for index in prepared:
+            runner = self._runners[index]
+            if isinstance(runner, TiledRunner):
+                try:
+                    runner.execute(t)
+                except NonFiniteParameters:
+                    self._cells[index].renew()
+                    raise
 
     def _decays(self, index: int) -> tuple[float, float]:
         """Weight decay of a cell at the coming step: coupled, added to the gradient; decoupled, a factor for w."""

@@ -10,6 +10,7 @@ __all__ = [
     "MissingGradient",
     "NeedError",
     "NonFiniteGradient",
+    "NonFiniteParameters",
     "NonFiniteWarning",
     "OptimizerError",
     "ParameterError",
@@ -38,6 +39,10 @@ class MissingGradient(OptimizerError, RuntimeError):
 
 class NonFiniteGradient(OptimizerError, ArithmeticError):
     """A gradient holds NaN or infinity, and the driver was told to raise."""
+
+
+class NonFiniteParameters(OptimizerError, ArithmeticError):
+    """An update in place, which cannot be undone, made parameters infinite or NaN."""
 
 
 class NonFiniteWarning(RuntimeWarning):

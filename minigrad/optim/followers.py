@@ -85,14 +85,19 @@ class Followers:
             self.counted += 1
 
     @contextlib.contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The parameters are their averages inside the block, and themselves again after it."""
-        if not self.counted:
+    def averaged(self, own: Sequence[Array | None]) -> Iterator[None]:
+        """The parameters are their averages inside the block, and themselves again after it.
+
+        Args:
+            own: for each cell the rule's own average, if it keeps one; used unless `average=` asked for another.
+        """
+        means: list[Array | None] = [m.corrected for m in self.means] if self.counted else list(own)
+        if all(m is None for m in means):
             raise OptimizerError(
                 "there is no average yet: pass average=Ema(rate=0.999) or average=Swa() to the optimizer, and step"
             )
         kept = [cell.w.copy() for cell in self.cells]
-        self._assign([m.corrected for m in self.means])
+        self._assign([w if m is None else m for m, w in zip(means, kept, strict=True)])
         try:
             yield
         finally:

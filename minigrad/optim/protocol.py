@@ -14,7 +14,7 @@ import attrs
 from minigrad.core.types import Array
 from minigrad.optim.objective import Objective
 
-__all__ = ["API", "Need", "NeedsMore", "NoState", "Optimizer", "Segment", "needs_of"]
+__all__ = ["API", "Averages", "Need", "NeedsMore", "NoState", "Optimizer", "Segment", "needs_of"]
 
 API: Final = (1, 0)
 
@@ -71,6 +71,7 @@ class NoState:
 
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 
 
 @runtime_checkable
@@ -106,6 +107,15 @@ class NeedsMore(Protocol):
 
     def extra_needs(self) -> Need:
         """What this instance needs on top of `needs`; `Need(0)` for nothing."""
+        ...
+
+
+@runtime_checkable
+class Averages(Protocol[S_contra]):
+    """An optimizer whose promise is about other weights than those it descends with: `opt.averaged()` shows them."""
+
+    def average(self, w: Array, state: S_contra) -> Array:
+        """The weights to evaluate and to keep, shape `(n,)`."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
@@ -19,15 +19,17 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.engine import Rule, Runner, resolve
-from minigrad.optim.lanes import Call, Function, Lane, NotElementwise, Recorder
+from minigrad.optim.errors import NonFiniteParameters, UpdateError
+from minigrad.optim.lanes import Lane, NotElementwise, Recorder
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment, needs_of
+from minigrad.optim.registers import Program, compiled
 from minigrad.optim.state import State, leaves, rebuild
 
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule
 
-__all__ = ["SMALLEST", "Program", "TiledRunner", "compiled", "licensed"]
+__all__ = ["SMALLEST", "TiledRunner", "licensed"]
 
 SMALLEST = 1 << 16
 """Number of parameters from which tiling pays for the recording."""
@@ -36,98 +38,8 @@ _PROBE = 1000
 _TRIALS, _PERIOD = 8, 256
 
 
-@attrs.frozen
-class Program:
-    """Calls over registers: vectors that are cut into tiles, then scratch tiles, then constants.
-
-    Attributes:
-        calls: function, registers of its operands, register of its result.
-        scratch: dtypes of the scratch tiles.
-        constants: values of the constant registers.
-    """
-
-    calls: tuple[tuple[Function, tuple[int, ...], int], ...]
-    scratch: tuple[np.dtype[np.generic], ...]
-    constants: tuple[object, ...]
-
-    def run(self, vectors: Sequence[Array], start: int, stop: int, tile: int) -> None:
-        """Run on `vectors[:, start:stop]`, writing results back into the vectors."""
-        scratch = [np.empty(tile, dtype) for dtype in self.scratch]
-        for low in range(start, stop, tile):
-            high = min(low + tile, stop)
-            registers: list[object] = [v[low:high] for v in vectors]
-            registers += scratch if high - low == tile else [s[: high - low] for s in scratch]
-            registers += self.constants
-            for function, operands, result in self.calls:
-                function(*[registers[i] for i in operands], out=registers[result])
-
-
-def compiled(calls: Sequence[Call], dtypes: Sequence[np.dtype[np.generic]], results: Sequence[int]) -> Program:
-    """Assign registers: `results[k]` is the lane whose values input vector k shall hold in the end (k < len(results)).
-
-    A result goes straight into its vector as soon as nobody reads the old values any more; dead calls are dropped.
-    """
-    calls, results, inputs = list(calls), list(results), len(dtypes)
-    for k, lane in enumerate(results):
-        if lane < inputs and lane != k:  # the old values of another vector: copy them before they are overwritten
-            calls.append(Call(np.positive, (lane,), dtypes[lane]))
-            results[k] = inputs + len(calls) - 1
-    end = len(calls)
-    last = {lane: end for k, lane in enumerate(results) if lane != k}
-    live = []
-    for i in range(end - 1, -1, -1):
-        if inputs + i in last:
-            live.append(i)
-            for operand in calls[i].operands:
-                if isinstance(operand, int):
-                    last.setdefault(operand, i)
-    return _allocated(calls, inputs, results, last, live[::-1])
-
-
-def _allocated(calls: list[Call], inputs: int, results: list[int], last: dict[int, int], live: list[int]) -> Program:
-    home = {lane: k for k, lane in reversed(list(enumerate(results))) if lane >= inputs}
-    place: dict[int, int] = {k: k for k in range(inputs)}
-    scratch: list[np.dtype[np.generic]] = []
-    free: list[int] = []
-    constants: list[object] = []
-    code: list[tuple[Function, list[int], int]] = []
-    for i in live:
-        call, lane = calls[i], inputs + i
-        operands = []
-        for operand in call.operands:
-            if isinstance(operand, int):
-                operands.append(place[operand])
-            else:
-                constants.append(operand[0])
-                operands.append(-len(constants))
-        done = [o for o in set(call.operands) if isinstance(o, int) and o >= inputs and last[o] == i]
-        released = [place[o] - inputs for o in done if place[o] >= inputs]
-        if call.in_place:
-            free += released
-        target = home.get(lane)
-        if target is not None and last.get(target, -1) <= i and (call.in_place or target not in operands):
-            place[lane] = target
-        else:
-            fitting = [s for s in free if scratch[s] == call.dtype]
-            if fitting:
-                free.remove(fitting[0])
-                place[lane] = inputs + fitting[0]
-            else:
-                scratch.append(call.dtype)
-                place[lane] = inputs + len(scratch) - 1
-        if not call.in_place:
-            free += released
-        code.append((call.function, operands, place[lane]))
-    for k, lane in enumerate(results):
-        if place[lane] != k:
-            code.append((np.positive, [place[lane]], k))
-    first = inputs + len(scratch)
-    settled = [(f, tuple(o if o >= 0 else first - o - 1 for o in ops), out) for f, ops, out in code]
-    return Program(tuple(settled), tuple(scratch), tuple(constants))
-
-
 class TiledRunner(Runner):
-    """A Runner for a large vector and a rule that holds the licence: `advance` moves it in place, tile by tile."""
+    """A Runner for a large vector and a licensed rule: `prepare` and `execute` move it in place, tile by tile."""
 
     def __init__(
         self,
@@ -138,18 +50,20 @@ class TiledRunner(Runner):
         layout: tuple[Segment, ...] = (),
     ) -> None:
         super().__init__(name, rule, w, schedules, layout)
+        self.layout = layout
         self.tile = max(1, _TILE_BYTES // w.dtype.itemsize)
         self.workers = min(_processors(), -(-w.size // self.tile))
         self.pool = ThreadPoolExecutor(self.workers - 1) if self.workers > 1 else None
         self._runs = 0
         self._spent = {1: 0.0, self.workers: 0.0}
         self._owned: State | None = None
+        self._ready: tuple[Program, list[Array], State] | None = None
         self._checked = self._refused = False
 
-    def advance(self, g: Array, t: int, decay: float, shrink: float) -> bool:
-        """One update with gradients `g + decay w`, from parameters `shrink w`.
+    def prepare(self, g: Array, t: int, decay: float, shrink: float) -> bool:
+        """Get ready for one update with gradients `g + decay w`, from parameters `shrink w`; `execute` makes it.
 
-        False, with nothing changed, if the rule does something that cannot be recorded: then `propose` and `commit`.
+        False if the rule does something that cannot be recorded: then `propose` and `commit`. Changes nothing.
         """
         rule = resolve(self.rule, self.schedules, t)
         if self._refused:
@@ -164,9 +78,23 @@ class TiledRunner(Runner):
         if not self._checked:
             self._refused = True
             return False
-        self._timed(program, vectors)
-        self.state = self._owned = state
+        self._ready = (program, vectors, state)
         return True
+
+    def execute(self, t: int) -> None:
+        """Make the update that was prepared. Raises NonFiniteParameters if it went beyond the largest number."""
+        if self._ready is None:
+            raise UpdateError(f"{self.name}: no update has been prepared")
+        program, vectors, state = self._ready
+        self._ready = None
+        fine = self._timed(program, vectors)
+        self.state = self._owned = state
+        if not fine:
+            culprits = ", ".join(repr(part.name) for part in self.layout if not np.isfinite(part.of(self.w)).all())
+            raise NonFiniteParameters(
+                f"{self.name}, step {t}: the update made {culprits} infinite or NaN. Parameters as many as these are "
+                "updated in place, so the step cannot be undone: load the last checkpoint, and lower the learning rate"
+            )
 
     def _own(self) -> tuple[list[str], list[Array]]:
         """Names and arrays of the state; copies where somebody else may hold them."""
@@ -191,8 +119,10 @@ class TiledRunner(Runner):
             program.run(parts, 0, w.size, _PROBE // 3)
         return all(np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, parts, strict=False))
 
-    def _timed(self, program: Program, vectors: list[Array]) -> None:
+    def _timed(self, program: Program, vectors: list[Array]) -> bool:
         """Run with one worker or with all, whichever took less time in trials that are repeated now and then.
+
+        Returns whether the parameters are finite.
 
         The other processors may be busy (a matrix library's threads go on spinning after their work), and then waiting
         for a second thread costs more than it brings.
@@ -202,12 +132,13 @@ class TiledRunner(Runner):
             self._spent = dict.fromkeys(self._spent, 0.0)
         workers = (1, self.workers)[trial % 2] if trial < _TRIALS else min(self._spent, key=lambda k: self._spent[k])
         began = perf_counter()
-        self._run(program, vectors, workers)
+        fine = self._run(program, vectors, workers)
         if trial < _TRIALS:
             self._spent[workers] += perf_counter() - began
         self._runs += 1
+        return fine
 
-    def _run(self, program: Program, vectors: list[Array], workers: int) -> None:
+    def _run(self, program: Program, vectors: list[Array], workers: int) -> bool:
         n, share = self.w.size, -(-self.w.size // workers)
         cuts = [(low, min(low + share, n)) for low in range(0, n, share)]
         futures = []
@@ -215,9 +146,8 @@ class TiledRunner(Runner):
             if self.pool is not None:
                 context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
                 futures.append(self.pool.submit(context.run, program.run, vectors, low, high, self.tile))
-        program.run(vectors, *cuts[0], self.tile)
-        for future in futures:
-            future.result()
+        fine = program.run(vectors, *cuts[0], self.tile)
+        return all([fine, *(future.result() for future in futures)])
 
 
 def licensed(rule: Rule, w: Array) -> bool:

@@ -15,8 +15,9 @@ from minigrad.optim import Ema, Moment, Need, Objective, available, load, number
 from minigrad.optim.engine import Rule, Runner
 from minigrad.optim.lanes import NotElementwise, Recorder
 from minigrad.optim.protocol import NoState
+from minigrad.optim.registers import compiled
 from minigrad.optim.state import leaves
-from minigrad.optim.tiles import SMALLEST, TiledRunner, compiled, licensed
+from minigrad.optim.tiles import SMALLEST, TiledRunner, licensed
 from minigrad.typing import Array
 
 N = SMALLEST + 4321
@@ -37,7 +38,8 @@ def compare(whole: Runner, tiled: TiledRunner, steps: int = 4, decay: float = 0.
         kept = g.copy()
         w = whole.w if shrink == 1.0 else shrink * whole.w
         whole.commit(*whole.propose(Objective(g + decay * whole.w if decay else g), t, w))
-        assert tiled.advance(g, t, decay, shrink)
+        assert tiled.prepare(g, t, decay, shrink)
+        tiled.execute(t)
         assert np.array_equal(g, kept)
         assert whole.w.tobytes() == tiled.w.tobytes()
         for name, leaf in leaves(whole.state).items():
@@ -140,7 +142,7 @@ class Branching:
 def test_rules_that_cannot_be_recorded_run_untiled() -> None:
     _, tiled = pair(cast(Rule, Branching()))
     before = tiled.w.copy()
-    assert not tiled.advance(np.ones(N, np.float32), 1, 0.0, 1.0)
+    assert not tiled.prepare(np.ones(N, np.float32), 1, 0.0, 1.0)
     assert np.array_equal(tiled.w, before)
     tiled.step(Objective(np.ones(N, np.float32)), 1)
     np.testing.assert_allclose(tiled.w, before - 0.1, rtol=1e-6)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import attrs
 
-from minigrad.optim import Need, Objective, Optimizer, number
+from minigrad.optim import Averages, Need, Objective, Optimizer, number
 from minigrad.typing import Array
 
 __all__ = ["ScheduleFree"]
@@ -25,7 +25,8 @@ class ScheduleFree:
     """z <- z - lr g(y), x <- (1 - 1/t) x + z/t, y = (1 - beta) z + beta x.
 
     Source: Defazio et al. 2024, schedule-free SGD, equations 3 to 5. The parameters hold y, where gradients are taken.
-    What the method promises is said of x, the leaf `x` of the saved state; y and x meet as training converges.
+    What the method promises is said of x: evaluate and save inside `with opt.averaged(): ...`. y and x meet as training
+    converges.
     """
 
     api: ClassVar[tuple[int, int]] = (1, 0)
@@ -45,5 +46,10 @@ class ScheduleFree:
         x = state.x + (z - state.x) / t
         return z + self.beta * (x - z), TwoPoints(z, x)
 
+    def average(self, w: Array, state: TwoPoints) -> Array:
+        """x."""
+        return state.x
+
 
 _check: Optimizer[TwoPoints] = ScheduleFree()
+_averages: Averages[TwoPoints] = ScheduleFree()
