@@ -13,7 +13,6 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
 from minigrad.verify.subject import frozen
 
-DEFAULTS = "default options"
 BASE: Shape = (2, 3, 4)
 SHAPES: tuple[tuple[str, Shape], ...] = (
     ("0-d", ()),
@@ -24,13 +23,18 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
 )
 """Numbers of axes that the base shape does not have, axes of length one, and no entries at all."""
 
-BROADCASTS: tuple[tuple[Shape, Shape], ...] = (((4,), (2, 3, 4)), ((3, 1), (2, 1, 4)), ((), (2, 3)))
-"""A shape for one argument in turn and one for the others: fewer axes, lengths of one on both sides, no axes."""
+BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
+    ((4,), (2, 3, 4)),
+    ((3, 1), (2, 1, 4)),
+    ((), (2, 3)),
+    ((3,), (3, 3)),
+)
+"""A shape for one argument in turn and one for the others: fewer axes, lengths of one on both sides, none at all."""
 
 
-def broadcasts(count: int) -> Iterator[tuple[Shape, ...]]:
+def broadcasts(count: int, thorough: bool) -> Iterator[tuple[Shape, ...]]:
     """Shapes of `count` arguments that broadcast, each argument being the odd one out once."""
-    for one, rest in BROADCASTS:
+    for one, rest in BROADCASTS if thorough else BROADCASTS[1:2]:
         for odd in range(count):
             yield tuple(one if i == odd else rest for i in range(count))
 
@@ -70,11 +74,30 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
             found.append(op.complete(given))
         except TypeError as error:
             raise refuse(RegistrationError, op, f"params has {dict(given)!r}, but {error}") from error
-    # Whoever calls the op without options gets the defaults, listed or not.
-    return tuple(found if op.required or op.defaults in found else [*found, op.defaults])
+    return tuple(found)
 
 
-def difference_cases(op: Op, seed: int) -> Iterator[Case]:
+def unlisted(op: Op, options: tuple[Mapping[str, object], ...]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Metadata that the author did not list and users will pass: the defaults, each flag flipped, negative axes."""
+    if not op.required and not any(m is op.defaults or _same(m, op.defaults) for m in options):
+        yield "default options", op.defaults
+    first = options[0]
+    for name in first:
+        flags = {m[name] for m in options if isinstance(m[name], bool)}
+        if len(flags) == 1:
+            yield f"{name} flipped", {**first, name: not flags.pop()}
+    axes = [m for m in options if type(m.get("axis")) is int]
+    if axes and all(int(str(m["axis"])) >= 0 for m in axes):
+        ndim = len(base_shapes(op)[0][0])
+        for m in sorted(axes, key=lambda m: -int(str(m["axis"])))[:2]:
+            yield "negative axis", {**m, "axis": int(str(m["axis"])) - ndim}
+
+
+def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
+    return a.keys() == b.keys() and all(a[k] is b[k] or (type(a[k]) is type(b[k]) and a[k] == b[k]) for k in a)
+
+
+def difference_cases(op: Op, seed: int, thorough: bool) -> Iterator[Case]:
     """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
     if op.claims.samples is not None:
         for k, sample in enumerate(op.claims.samples(np.random.default_rng(seed))):
@@ -85,8 +108,13 @@ def difference_cases(op: Op, seed: int) -> Iterator[Case]:
     rng = Draws(seed)
     for k, shapes in enumerate(base_shapes(op)):
         for meta in options if k == 0 else options[:1]:
-            label = DEFAULTS if meta is op.defaults else "base" if k == 0 else f"shapes {k}"
-            yield Case(draw(op, rng, shapes), meta, label, seed)
+            yield Case(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
+    if thorough:
+        first = base_shapes(op)[0]
+        for label, meta in unlisted(op, options):
+            yield Case(draw(op, rng, first), meta, label, seed, derived=True)
+        if any(a.domain is not None and a.domain.matrix for a in op.arguments):
+            yield Case(draw(op, rng, tuple((2, *s) for s in first)), options[0], "stack", seed, derived=True)
 
 
 def fresh(op: Op, case: Case, rng: Draws) -> Case:
@@ -94,16 +122,17 @@ def fresh(op: Op, case: Case, rng: Draws) -> Case:
     return Case(draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed)
 
 
-def structure_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+def structure_shapes(op: Op, thorough: bool) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """Further shapes for an op whose arguments may have any: 0-d, one element, empty, and broadcast pairs."""
     if op.claims.samples is not None or op.claims.shapes or fixed_shape(op):
         return
     count = len(op.arguments) + any(a.variadic for a in op.arguments)
-    for label, shape in SHAPES:
+    for label, shape in SHAPES if thorough else SHAPES[::4]:
         yield label, (shape,) * count
     if op.arguments[-1].variadic:
         yield "one array for *" + op.arguments[-1].name, (BASE,) * (count - 1)
-        yield "three arrays for *" + op.arguments[-1].name, (BASE,) * (count + 1)
+        if thorough:
+            yield "three arrays for *" + op.arguments[-1].name, (BASE,) * (count + 1)
     if count > 1:
-        for shapes in broadcasts(count):
+        for shapes in broadcasts(count, thorough):
             yield "broadcast", shapes

@@ -146,9 +146,9 @@ def longest_step(op: Op) -> float:
     return LONGEST_MATRIX_STEP if any(a.domain is not None and a.domain.matrix for a in op.arguments) else 0.5
 
 
-def stepped(case: Case, u: Mapping[int, Array], t: float) -> tuple[Array, ...]:
+def stepped(case: Case, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:
     """Arguments of the case moved by t along u."""
-    return tuple(frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
+    return tuple(np.asarray(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
 
 
 def absolute(a: Array, b: Array) -> float:
@@ -175,7 +175,7 @@ def project(
         values = []
         for t in steps.ravel():
             try:
-                values.append(projected(v, subject.forward(case, stepped(case, u, float(t)))))
+                values.append(projected(v, subject.evaluate(case, stepped(case, u, float(t)))))
             except (RegistrationError, MemoryError):
                 raise
             except Exception:

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import Examined, directions
+from minigrad.verify.general import Examined, directions, stepped
 from minigrad.verify.numerics import FIRST_STEP, one_sided
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen, natural_scale
@@ -103,15 +103,18 @@ def _between(
     grads: Mapping[int, Array],
     u: Mapping[int, Array],
 ) -> None:
+    elementwise = subject.op.claims.elementwise
+
     def along(steps: Array) -> Array:
+        if elementwise and outputs[0].ndim == 1:
+            return v[0] * subject.evaluate(case, stepped(case, u, steps[:, None]))[0]
         values = []
         for t in steps:
-            y = subject.forward(case, [frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays)])
+            y = subject.evaluate(case, stepped(case, u, float(t)))
             values.append(np.concatenate([(w * o).ravel() for w, o in zip(v, y, strict=True) if o.dtype.kind == "f"]))
         return np.array(values)
 
     at_zero = np.concatenate([(w * o).ravel() for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"])
-    elementwise = subject.op.claims.elementwise
     # A gradient that is not finite must meet a finite bar, or it would excuse itself.
     weights = [
         np.nan_to_num(np.abs(grads[i]), nan=0.0, posinf=0.0) * (np.abs(u[i]) + np.abs(case.arrays[i])) for i in u

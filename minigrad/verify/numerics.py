@@ -189,7 +189,8 @@ def compare(
         # Where the function hardly changes, agreement down to round-off is all there is; it adds nothing to the power.
         flat = ~e.kink & (e.error <= 1e-11 * roundoff) & ((weights <= 1e-10 * roundoff) | (attempt >= 3))
         agree = (earned | flat) & (gap <= e.error)
-        differ = earned & (gap > e.error)
+        # Between one and four bars nothing is decided: another step, another draw.
+        differ = earned & (gap > 4.0 * e.error)
         open_ = state == INCONCLUSIVE
         if np.any(differ & open_) and not noise_known:
             # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before accusing.

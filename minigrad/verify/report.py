@@ -14,12 +14,16 @@ from minigrad.core.types import Array
 
 @attrs.frozen
 class Case:
-    """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed."""
+    """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed.
+
+    `derived`: not declared by the author, so the forward function may refuse it.
+    """
 
     arrays: tuple[Array, ...]
     meta: Mapping[str, object]
     label: str
     seed: int
+    derived: bool = False
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)

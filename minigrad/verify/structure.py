@@ -158,11 +158,11 @@ def _domain(subject: Subject, index: int) -> object:
     return arguments[min(index, len(arguments) - 1)].domain
 
 
-def sweep_shapes(subject: Subject, examined: Examined, rng: Draws) -> tuple[list[Examined], list[str]]:
+def sweep_shapes(subject: Subject, examined: Examined, rng: Draws, thorough: bool) -> tuple[list[Examined], list[str]]:
     """0-d, one element, empty and broadcast shapes, compared with differences; and those the op itself refuses."""
     found: list[Examined] = []
     refused: list[str] = []
-    for label, shapes in structure_shapes(subject.op):
+    for label, shapes in structure_shapes(subject.op, thorough):
         case = Case(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
         try:
             outputs = subject.forward(case)
