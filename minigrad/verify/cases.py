@@ -97,7 +97,7 @@ def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
     return a.keys() == b.keys() and all(a[k] is b[k] or (type(a[k]) is type(b[k]) and a[k] == b[k]) for k in a)
 
 
-def difference_cases(op: Op, seed: int, thorough: bool) -> Iterator[Case]:
+def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]:
     """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
     if op.claims.samples is not None:
         for k, sample in enumerate(op.claims.samples(np.random.default_rng(seed))):
