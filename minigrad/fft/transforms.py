@@ -71,6 +71,8 @@ def irfft(x: V | Complex[V], n: int | None = None, axis: int = -1, norm: Norm = 
     """The real array of n points (2 (m - 1) by default) along `axis` with the m frequencies of x."""
     z = _pair(x)
     count = 2 * (z.shape[axis] - 1) if n is None else n
+    if count < 1:
+        raise ValueError(f"irfft: {z.shape[axis]} frequencies make no points; pass n")
     kept = count // 2 + 1
     y: V = inverse_real_transform(_resized(z.real, kept, axis), _resized(z.imag, kept, axis), n=count, axis=axis)
     return y * _factor(count, norm, inverse=True)

@@ -21,8 +21,14 @@ from minigrad.verify.domains import real, spd
 family = Family(late=True)
 
 
-def _off_diagonal(n: int, like: V) -> Array:
-    return (1.0 - np.eye(n)).astype(like.dtype)
+def _over_gaps(mixed: V, values: V) -> V:
+    """mixed[i, j] / (values[j] - values[i]), 0 on the diagonal (and where both are 0: equal values, unused vectors)."""
+    one = np.eye(values.shape[-1], dtype=values.dtype)
+    return ratio(mixed * (1.0 - one), expand_dims(values, -2) - expand_dims(values, -1) + one)
+
+
+def _even(a: Array) -> Array:
+    return (a + np.swapaxes(a, -1, -2)) * 0.5
 
 
 def _symmetric(x: V) -> V:
@@ -31,8 +37,8 @@ def _symmetric(x: V) -> V:
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="cholesky")
 def lower_factor(a: Array) -> Array:
-    """Lower triangular l with a = l l^T, for symmetric positive definite matrices (..., n, n)."""
-    return np.asarray(np.linalg.cholesky(a), dtype=a.dtype)
+    """Lower triangular l with a = l l^T, for the symmetric part a of positive definite matrices (..., n, n)."""
+    return np.asarray(np.linalg.cholesky(_even(a)), dtype=a.dtype)
 
 
 @lower_factor.vjp("a")
@@ -62,17 +68,15 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="eigh")
 def symmetric_eigen(a: Array) -> tuple[Array, Array]:
-    """Eigenvalues (..., n), increasing, and eigenvectors as columns, of symmetric matrices (lower triangle)."""
-    values, vectors = np.linalg.eigh(a)
+    """Eigenvalues (..., n), increasing, and eigenvectors as columns, of the symmetric part of matrices."""
+    values, vectors = np.linalg.eigh(_even(a))
     return values, vectors
 
 
 @symmetric_eigen.vjp("a")
 def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     w, v = y
-    apart: V = expand_dims(w, -2) - expand_dims(w, -1)
-    mixed: V = matmul(matrix_transpose(v), g[1]) * _off_diagonal(a.shape[-1], a)
-    inner: V = ratio(mixed, apart) + diag_embed(g[0])
+    inner: V = _over_gaps(matmul(matrix_transpose(v), g[1]), w) + diag_embed(g[0])
     return _symmetric(matmul(matmul(v, inner), matrix_transpose(v)))
 
 
@@ -89,13 +93,11 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     gu, gs, gvt = g
     ut, v = matrix_transpose(u), matrix_transpose(vt)
     squares: V = s * s
-    apart: V = expand_dims(squares, -2) - expand_dims(squares, -1)
     turn_u: V = matmul(ut, gu)
     turn_v: V = matmul(gvt, v)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
-    inner: V = ratio(turn_u - matrix_transpose(turn_u), apart) * row + column * ratio(
-        matrix_transpose(turn_v) - turn_v, apart
-    )
+    inner: V = _over_gaps(turn_u - matrix_transpose(turn_u), squares) * row
+    inner = inner + column * _over_gaps(matrix_transpose(turn_v) - turn_v, squares)
     found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
     if a.shape[-2] > s.shape[-1]:
         found = found + matmul((gu - matmul(u, turn_u)) / row, vt)
@@ -112,7 +114,7 @@ family.register()
 def cholesky(a: V, upper: bool = False) -> V:
     """Lower (`upper`: upper) triangular factor of symmetric positive definite matrices (..., n, n).
 
-    The gradient is that of the symmetric part of a, and itself symmetric.
+    Both the value and the gradient are those of the symmetric part of a (NumPy reads one triangle only).
     """
     factor: V = lower_factor(a)
     return matrix_transpose(factor) if upper else factor
@@ -133,11 +135,12 @@ def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
 
 
 def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
-    """Eigenvalues and eigenvectors of symmetric matrices (..., n, n); the gradient is symmetric.
+    """Eigenvalues and eigenvectors of symmetric matrices (..., n, n).
 
+    Value and gradient are those of the symmetric part of a, so `UPLO` makes no difference.
     Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues.
     """
-    w, v = symmetric_eigen.several(matrix_transpose(a) if UPLO.upper() == "U" else a)
+    w, v = symmetric_eigen.several(a)
     return w, v
 
 

@@ -1,0 +1,214 @@
+"""Catalog: linear algebra and Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from scipy import linalg as sl
+from support.ops_catalog import DTYPES, Call, Entry, array, seeds
+
+import minigrad as mg
+from minigrad import fft, linalg
+
+
+@st.composite
+def _square(draw: st.DrawFn, kind: str = "plain", count: int = 1) -> Call:
+    """Well-conditioned (kind "spd": symmetric positive definite, "apart": with separated values) matrices."""
+    lead = draw(st.sampled_from([(), (2,), (2, 1)]))
+    n = draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(seeds))
+    arrays = []
+    for _ in range(count):
+        a = rng.uniform(-0.5, 0.5, (*lead, n, n))
+        if kind == "spd":
+            a = a @ np.swapaxes(a, -1, -2) + np.diag(1.0 + np.arange(n))
+        else:
+            a = a * 0.5 + np.diag(1.5 + np.arange(n))
+        arrays.append(a.astype(draw(st.just(np.float64))))
+    return Call(tuple(arrays))
+
+
+@st.composite
+def _system(draw: st.DrawFn, vector: bool = False) -> Call:
+    a = draw(_square()).arrays[0]
+    shape = (a.shape[-1],) if vector else (*a.shape[:-1], draw(st.integers(1, 3)))
+    return Call((a, array(draw, shape)))
+
+
+@st.composite
+def _rectangle(draw: st.DrawFn) -> Call:
+    """Full-rank (..., m, n) with well separated singular values."""
+    lead = draw(st.sampled_from([(), (2,)]))
+    m, n = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(seeds))
+    k = min(m, n)
+    u, _ = np.linalg.qr(rng.normal(size=(*lead, m, m)))
+    v, _ = np.linalg.qr(rng.normal(size=(*lead, n, n)))
+    return Call((u[..., :k] * (1.0 + np.arange(k)) @ np.swapaxes(v[..., :k], -1, -2),))
+
+
+@st.composite
+def _spread(draw: st.DrawFn) -> Call:
+    """(..., m, n) with entries, and sums of rows and columns, of clearly different sizes."""
+    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    rng = np.random.default_rng(draw(seeds))
+    sizes = 1.0 + 0.5 * rng.permutation(m)[:, None] + 2.0 * rng.permutation(n) + rng.uniform(0.0, 0.1, (2, m, n))
+    return Call((sizes * np.where(rng.random((2, m, n)) < 0.5, -1.0, 1.0),))
+
+
+@st.composite
+def _signal(draw: st.DrawFn, count: int = 1, two: bool = False) -> Call:
+    shape = (draw(st.integers(2, 3)), draw(st.integers(2, 5)), draw(st.integers(2, 5)))
+    options: dict[str, Any] = {"norm": draw(st.sampled_from([None, "backward", "ortho", "forward"]))}
+    if two:
+        options["s"] = draw(st.sampled_from([None, (3, 4), (5, 2)]))
+    else:
+        options["axis"] = draw(st.integers(-3, 2))
+        options["n"] = draw(st.sampled_from([None, 2, 3, 4, 5, 6]))
+    dtype = draw(st.sampled_from(DTYPES))
+    return Call(tuple(array(draw, shape, dtype=dtype) for _ in range(count)), options)
+
+
+def _parts(f: Any) -> Any:
+    """Both parts of a complex result, side by side, so that each has to be right."""
+
+    def call(*x: Any, **options: Any) -> Any:
+        z = f(*x, **options)
+        return mg.concatenate([z.real, z.imag * 2.0], axis=0)
+
+    return call
+
+
+def _numpy_parts(f: Any) -> Any:
+    def call(*x: Any, **options: Any) -> Any:
+        z = f(x[0] if len(x) == 1 else x[0] + 1j * x[1], **options)
+        return np.concatenate([z.real, z.imag * 2.0], axis=0)
+
+    return call
+
+
+def _pair(f: Any) -> Any:
+    return lambda re, im, **options: f(fft.Complex(re, im), **options)
+
+
+def _eigh_value(a: Any) -> Any:
+    w, v = linalg.eigh(a)
+    return mg.matmul(mg.matmul(v, mg.diag_embed(mg.sin(w))), mg.matrix_transpose(v))
+
+
+def _eigh_oracle(a: Any) -> Any:
+    w, v = np.linalg.eigh((a + np.swapaxes(a, -1, -2)) / 2)
+    return (v * np.sin(w)[..., None, :]) @ np.swapaxes(v, -1, -2)
+
+
+def _svd_value(a: Any) -> Any:
+    u, s, vt = linalg.svd(a, full_matrices=False)
+    return mg.matmul(mg.matmul(u, mg.diag_embed(mg.sin(s))), vt)
+
+
+def _svd_oracle(a: Any) -> Any:
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    return (u * np.sin(s)[..., None, :]) @ vt
+
+
+def _qr_value(a: Any) -> Any:
+    q, r = linalg.qr(a)
+    return mg.matmul(q, mg.sin(r))
+
+
+def _qr_oracle(a: Any) -> Any:
+    q, r = np.linalg.qr(a)
+    return q @ np.sin(r)
+
+
+def _sorted_eigvals(a: Any) -> Any:
+    w = linalg.eigvals(a)
+    return mg.sort(w.real, axis=-1)
+
+
+def _l(name: str, calls: st.SearchStrategy[Call], oracle: Any = None, torch: Any = "same", **fixed: Any) -> Entry:
+    def there(t: Any, *x: Any) -> Any:
+        return getattr(t.linalg, name)(*x, **fixed)
+
+    return Entry(
+        f"linalg.{name}" + "".join(f"_{v}" for v in fixed.values()),
+        lambda *x: getattr(linalg, name)(*x, **fixed),
+        (lambda *x: oracle(*x, **fixed)) if oracle else (lambda *x: getattr(np.linalg, name)(*x, **fixed)),
+        calls,
+        there if torch == "same" else torch,
+    )
+
+
+def _symmetric(f: Any) -> Any:
+    return lambda a: f((a + np.swapaxes(a, -1, -2)) / 2)
+
+
+def _batched(f: Any) -> Any:
+    return lambda *x: np.vectorize(f, signature=",".join(["(n,n)"] * len(x)) + "->(n,n)")(*x)
+
+
+def _slogdet(a: Any) -> Any:
+    sign, logarithm = linalg.slogdet(a)
+    return sign * 3.0 + logarithm
+
+
+ENTRIES = [
+    _l("inv", _square()),
+    _l("det", _square()),
+    Entry("linalg.slogdet", _slogdet, lambda a: 3.0 * np.linalg.slogdet(a)[0] + np.linalg.slogdet(a)[1], _square(),
+          lambda t, a: 3.0 * t.linalg.slogdet(a)[0] + t.linalg.slogdet(a)[1]),
+    _l("solve", _system()),
+    Entry("linalg.solve_vector", linalg.solve, lambda a, b: np.linalg.inv(a) @ b, _system(vector=True)),
+    _l("cholesky", _square("spd"), _symmetric(np.linalg.cholesky),
+       lambda t, a: t.linalg.cholesky((a + a.mT) / 2)),
+    Entry("linalg.qr", _qr_value, _qr_oracle, _rectangle(), lambda t, a: t.linalg.qr(a)[0] @ t.sin(t.linalg.qr(a)[1])),
+    Entry("linalg.eigh", _eigh_value, _eigh_oracle, _square("spd"),
+          lambda t, a: (lambda e: e[1] @ t.diag_embed(t.sin(e[0])) @ e[1].mT)(t.linalg.eigh((a + a.mT) / 2))),
+    _l("eigvalsh", _square("spd"), _symmetric(np.linalg.eigvalsh), lambda t, a: t.linalg.eigvalsh((a + a.mT) / 2)),
+    Entry("linalg.svd", _svd_value, _svd_oracle, _rectangle(),
+          lambda t, a: (lambda e: e[0] @ t.diag_embed(t.sin(e[1])) @ e[2])(t.linalg.svd(a, full_matrices=False))),
+    _l("svdvals", _rectangle(), lambda a: np.linalg.svd(a, compute_uv=False)),
+    _l("pinv", _rectangle()),
+    Entry("linalg.eigvals", _sorted_eigvals, lambda a: np.sort(np.linalg.eigvals(a).real, -1), _square()),
+    Entry("linalg.expm", linalg.expm, sl.expm, _square(), lambda t, a: t.linalg.matrix_exp(a)),
+    Entry("linalg.sqrtm", linalg.sqrtm, _batched(lambda a: sl.sqrtm(a).real), _square("spd")),
+    Entry("linalg.solve_sylvester", linalg.solve_sylvester, _batched(sl.solve_sylvester), _square(count=3)),
+    *(
+        Entry(f"linalg.matrix_power_{n}", lambda a, n=n: linalg.matrix_power(a, n), lambda a, n=n: np.linalg.matrix_power(a, n),
+              _square(), lambda t, a, n=n: t.linalg.matrix_power(a, n))
+        for n in (-2, 0, 1, 5)
+    ),
+    Entry("linalg.solve_triangular", lambda a, b: linalg.solve_triangular(a, b, lower=True), lambda a, b: np.linalg.solve(
+        np.tril(a), b), _system(), lambda t, a, b: t.linalg.solve_triangular(a.tril(), b, upper=False)),
+    *(_l("matrix_norm", _spread(), torch=None, ord=o) for o in ("fro", "nuc", 1, -1, np.inf, -np.inf, 2, -2)),
+    *(
+        Entry(f"linalg.norm_{o}", lambda a, o=o: linalg.norm(a, o, -1), lambda a, o=o: np.linalg.norm(a, o, -1), _spread(),
+              lambda t, a, o=o: t.linalg.vector_norm(a, o, -1))
+        for o in (1, 2, 3, 1.5, np.inf, -np.inf)
+    ),
+    Entry("linalg.cond", linalg.cond, np.linalg.cond, _square()),
+    Entry("linalg.lstsq", lambda a: linalg.lstsq(a[..., :, :], np.ones(a.shape[-2]))[0] if a.ndim == 2 else a,
+          lambda a: np.linalg.lstsq(a, np.ones(a.shape[-2]), rcond=None)[0] if a.ndim == 2 else a, _rectangle()),
+    # Fourier
+    Entry("fft.fft", _parts(_pair(fft.fft)), _numpy_parts(np.fft.fft), _signal(2)),
+    Entry("fft.ifft", _parts(_pair(fft.ifft)), _numpy_parts(np.fft.ifft), _signal(2)),
+    Entry("fft.rfft", _parts(fft.rfft), _numpy_parts(np.fft.rfft), _signal()),
+    Entry("fft.irfft", _pair(fft.irfft), lambda a, b, **o: np.fft.irfft(a + 1j * b, **o), _signal(2)),
+    Entry("fft.hfft", _pair(fft.hfft), lambda a, b, **o: np.fft.hfft(a + 1j * b, **o), _signal(2)),
+    Entry("fft.ihfft", _parts(fft.ihfft), _numpy_parts(np.fft.ihfft), _signal()),
+    *(
+        Entry(f"fft.{name}", _parts(_pair(getattr(fft, name))), _numpy_parts(getattr(np.fft, name)), _signal(2, two=name[-1] == "2"
+              ) if name[-1] == "2" else _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]})))
+        for name in ("fft2", "ifft2", "fftn", "ifftn")
+    ),
+    Entry("fft.rfft2", _parts(fft.rfft2), _numpy_parts(np.fft.rfft2), _signal(1, two=True)),
+    Entry("fft.irfft2", _pair(fft.irfft2), lambda a, b, **o: np.fft.irfft2(a + 1j * b, **o), _signal(2, two=True)),
+    Entry("fft.rfftn", _parts(fft.rfftn), _numpy_parts(np.fft.rfftn),
+          _signal().map(lambda c: Call(c.arrays, {"norm": c.options["norm"]}))),
+    Entry("fft.irfftn", _pair(fft.irfftn), lambda a, b, **o: np.fft.irfftn(a + 1j * b, **o),
+          _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]}))),
+    Entry("fft.fftshift", fft.fftshift, np.fft.fftshift, _signal().map(lambda c: Call(c.arrays))),
+    Entry("fft.ifftshift", fft.ifftshift, np.fft.ifftshift, _signal().map(lambda c: Call(c.arrays))),
+]  # fmt: skip
