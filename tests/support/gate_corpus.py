@@ -24,6 +24,7 @@ from support import (
     gate_wrong_region,
     gate_wrong_scan,
     gate_wrong_second_order,
+    gate_wrong_second_part,
     gate_wrong_state,
     gate_wrong_unlisted,
 )
@@ -43,7 +44,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "contract of a rule": wrongs(gate_wrong_contract),
         "dtype, shape, layout": wrongs(gate_wrong_dtype_shape),
         "state, chance, buffers": wrongs(gate_wrong_state),
-        "second order only": wrongs(gate_wrong_second_order),
+        "second order only": wrongs(gate_wrong_second_order, gate_wrong_second_part),
         "kinks, ties, claims, vacuity": wrongs(gate_wrong_kinks),
     }
 )

@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, V
-from support.gate_case import INVALID, MISMATCH, POSITIVE, REAL, UNIT, either, made, plain, unary, wrong
+from support.gate_case import INVALID, MISMATCH, REAL, UNIT, either, made, plain, unary, wrong
 
 
 def _again(t: V, value: Array) -> V:
@@ -222,92 +222,3 @@ def piecewise_linear_doubled_on_tensors(flaw: bool) -> Op:
         return g * either(plain(x) > 0.0, factor, 0.0, x)
 
     return unary(lambda x: np.maximum(x, 0.0), rule, kinks=[0.0])
-
-
-@wrong("region", MISMATCH)
-def detached_for_negative(flaw: bool) -> Op:
-    def rule(g, y, x):
-        slope = mg.cos(x)
-        return g * (mg.where(plain(x) < 0.0, plain(slope), slope) if flaw else slope)
-
-    return unary(lambda x: np.sin(x), rule)
-
-
-@wrong("region", MISMATCH)
-def detached_above_two(flaw: bool) -> Op:
-    def rule(g, y, x):
-        slope = mg.cos(x)
-        return g * (mg.where(plain(x) > 2.0, plain(slope), slope) if flaw else slope)
-
-    return unary(lambda x: np.sin(x), rule)
-
-
-@wrong("metadata", MISMATCH)
-def detached_for_one_axis(flaw: bool) -> Op:
-    def rule(g, y, x, *, axis):
-        p = _again(y, plain(y)) if flaw and axis == 0 else y
-        return p * (g - mg.sum(g * p, axis=axis, keepdims=True))
-
-    def forward(x: Array, *, axis: int) -> Array:
-        e = np.exp(x - x.max(axis=axis, keepdims=True))
-        return e / e.sum(axis=axis, keepdims=True)
-
-    return made(forward, {"x": rule}, {"x": UNIT}, shapes=[((2, 3),)], params=[{"axis": 1}, {"axis": 0}])
-
-
-@wrong("shape only", MISMATCH)
-def detached_when_broadcast(flaw: bool) -> Op:
-    def left(g, y, a, b):
-        return g * (_again(b, plain(b)) if flaw and b.shape != a.shape else b)
-
-    return made(lambda a, b: a * b, {"a": left, "b": lambda g, y, a, b: g * a}, {"a": REAL, "b": REAL})
-
-
-@wrong("shape only", MISMATCH)
-def detached_when_broadcast_elementwise(flaw: bool) -> Op:
-    def left(g, y, a, b):
-        return g * (_again(b, plain(b)) if flaw and b.shape != a.shape else b)
-
-    return made(
-        lambda a, b: a * b, {"a": left, "b": lambda g, y, a, b: g * a}, {"a": REAL, "b": REAL}, elementwise=True
-    )
-
-
-@wrong("shape only", MISMATCH)
-def detached_in_zero_d(flaw: bool) -> Op:
-    def rule(g, y, x):
-        slope = mg.cos(x)
-        return g * (_again(slope, plain(slope)) if flaw and x.ndim == 0 else slope)
-
-    return made(lambda x: np.sin(x), {"x": rule}, {"x": REAL})
-
-
-@wrong("second output", MISMATCH)
-def second_output_detached(flaw: bool) -> Op:
-    def forward(x: Array) -> tuple[Array, Array]:
-        return np.sin(x), np.exp(x)
-
-    def rule(g, y, x):
-        e = _again(y[1], plain(y[1])) if flaw else y[1]
-        return g[0] * mg.cos(x) + g[1] * e
-
-    return made(forward, {"x": rule}, {"x": UNIT})
-
-
-@wrong("raw arrays", MISMATCH, INVALID)
-def log_rule_by_numpy_reciprocal(flaw: bool) -> Op:
-    def rule(g, y, x):
-        return g * np.reciprocal(plain(x)) if flaw else g / x
-
-    return unary(lambda x: np.log(x), rule, POSITIVE)
-
-
-@wrong("small error", MISMATCH)
-def second_order_off_by_1e4(flaw: bool) -> Op:
-    """x - x.detach() is zero: it changes no gradient, only the gradient's gradient."""
-
-    def rule(g, y, x):
-        extra = (x - x.detach()) * 1e-4 if flaw and isinstance(x, mg.Tensor) else 0.0
-        return g * (mg.cos(x) + extra)
-
-    return unary(lambda x: np.sin(x), rule)

@@ -13,36 +13,41 @@ import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.core.types import Axis
 from minigrad.typing import Array
-from support.gate_case import INVALID, MISMATCH, NONZERO, REAL, UNIT, binary, made, unary, wrong
-
-
-def _sum(x: Array, *, axis: int, keepdims: bool = False) -> Array:
-    return np.sum(x, axis=axis, keepdims=keepdims)
+from support.gate_case import INVALID, MISMATCH, NONZERO, REAL, UNIT, binary, either, made, plain, unary, wrong
 
 
 @wrong("unlisted metadata", MISMATCH, INVALID)
 def negative_axis_not_listed(flaw: bool) -> Op:
-    """x.shape[axis + 1 :] is everything for axis = -1. Listed are 0, 1 and 2, which mean the same axes."""
+    """A running sum is undone by flipping along the axis; `(slice(None),) * -1` is empty, so the first axis flips."""
+
+    def flipped(x, axis):
+        before = (slice(None),) * (axis if flaw else axis % x.ndim)
+        return x[(*before, slice(None, None, -1))]
 
     def rule(g, y, x, *, axis):
-        at = axis if flaw else axis % x.ndim
-        return mg.broadcast_to(mg.reshape(g, (*x.shape[:at], 1, *x.shape[at + 1 :])), x.shape)
+        return flipped(op(flipped(g, axis), axis=axis), axis)
 
-    return made(
-        lambda x, *, axis: np.sum(x, axis=axis), {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)],
+    op = made(
+        lambda x, *, axis: np.cumsum(x, axis=axis), {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)],
         params=[{"axis": 0}, {"axis": 1}, {"axis": 2}],
     )  # fmt: skip
+    return op
 
 
 @wrong("unlisted metadata", MISMATCH, INVALID)
 def keepdims_not_listed(flaw: bool) -> Op:
-    """The rule expands the axis whether it was kept or not; only keepdims=False is listed."""
+    """y = |x| along an axis; with the axis kept, the rule for a lost one divides by the wrong entries."""
 
-    def rule(g, y, x, *, axis, keepdims):
-        spread = g if keepdims and not flaw else mg.expand_dims(g, axis)
-        return mg.broadcast_to(spread, x.shape)
+    def forward(x: Array, *, keepdims: bool = False) -> Array:
+        return np.sqrt(np.sum(x * x, axis=-1, keepdims=keepdims))
 
-    return made(_sum, {"x": rule}, {"x": REAL}, shapes=[((2, 3, 4),)], params=[{"axis": 1}, {"axis": 0}])
+    def rule(g, y, x, *, keepdims):
+        scale = g / y
+        if keepdims:
+            return mg.transpose(scale) * x if flaw else scale * x
+        return mg.expand_dims(scale, -1) * x
+
+    return made(forward, {"x": rule}, {"x": REAL}, shapes=[((3, 3),)])
 
 
 @wrong("unlisted metadata", MISMATCH, INVALID)
@@ -186,3 +191,61 @@ def summed_by_hand_over_leading_axes(flaw: bool) -> Op:
         return product
 
     return binary(lambda a, b: a * b, lambda g, y, a, b: g * b, right, elementwise=False)
+
+
+@wrong("long axes only", MISMATCH, INVALID)
+def axis_longer_than_eight(flaw: bool) -> Op:
+    """Works through the axis in one block of eight and forgets the rest."""
+
+    def forward(x: Array) -> Array:
+        if x.ndim == 0:
+            raise ValueError("needs an axis")
+        return np.asarray(np.sum(x, axis=-1))
+
+    def rule(g, y, x):
+        kept = np.ones(x.shape, dtype=x.dtype)
+        kept[..., 8:] = 0.0 if flaw else 1.0
+        return mg.broadcast_to(mg.expand_dims(g, -1), x.shape) * kept
+
+    return made(forward, {"x": rule}, {"x": REAL})
+
+
+@wrong("mixed dtypes only", MISMATCH, INVALID)
+def float32_next_to_float64(flaw: bool) -> Op:
+    """A special case for arguments of unlike dtype, with a factor too much."""
+    return binary(
+        lambda a, b: a * b, lambda g, y, a, b: g * b * (2.0 if flaw and a.dtype != b.dtype else 1.0),
+        lambda g, y, a, b: g * a,
+    )  # fmt: skip
+
+
+@wrong("few entries", MISMATCH)
+def above_two_with_three_entries(flaw: bool) -> Op:
+    """The declared shape holds three numbers: one draw does not visit every magnitude."""
+
+    def rule(g, y, x):
+        return g * mg.cos(x) * either(plain(x) > 2.0, 1.01 if flaw else 1.0, 1.0, x)
+
+    return made(lambda x: np.sin(x), {"x": rule}, {"x": REAL}, shapes=[((3,),)])
+
+
+@wrong("returns", INVALID)
+def masked_array_returned(flaw: bool) -> Op:
+    """Entries behind the mask are no gradient: some NumPy functions skip them, others use what lies underneath."""
+
+    def rule(g, y, x):
+        d = g * mg.cos(x)
+        return np.ma.masked_where(x > 3.0, d) if flaw and isinstance(d, np.ndarray) else d
+
+    return unary(lambda x: np.sin(x), rule)
+
+
+@wrong("returns", INVALID)
+def matrix_returned(flaw: bool) -> Op:
+    """numpy.matrix turns the next `*` of the backward pass into a matrix product."""
+
+    def rule(g, y, x):
+        d = mg.broadcast_to(g, x.shape) * 2.0
+        return d.view(np.matrix) if flaw and isinstance(d, np.ndarray) and d.ndim == 2 else d
+
+    return made(lambda x: np.asarray(2.0 * np.sum(x)), {"x": rule}, {"x": REAL}, shapes=[((3, 4),)])
