@@ -63,6 +63,7 @@ def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
 def put_along(g: Array, indices: IndexArray, *, axis: int, length: int) -> Array:
     """Zeros with `length` places on `axis`, to which the slices of g are added at `indices`: undoes `take`."""
     places = np.asarray(indices)
+    axis %= g.ndim - places.ndim + 1
     if length and places.size and places.min() < 0:
         places = np.where(places < 0, places + length, places)
     before, after = g.shape[:axis], g.shape[axis + places.ndim :]
@@ -102,6 +103,7 @@ def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
 )
 def unpick(g: Array, indices: IndexArray, *, axis: int, shape: tuple[int, ...]) -> Array:
     """Zeros of `shape` to which the entries of g are added at `indices` along `axis`: undoes `take_along_axis`."""
+    axis %= len(shape)
     places = np.broadcast_to(indices, g.shape)
     key: list[IndexArray] = []
     for a, n in enumerate(g.shape):

@@ -116,7 +116,7 @@ ENTRIES = [
     _u("celu", "nonzero", oracle=lambda x: np.maximum(x, 0) + np.minimum(0, np.expm1(x))),
     _u("tanhshrink", oracle=lambda x: x - np.tanh(x), torch=None),
     *(
-        Entry(name, getattr(mg, name), oracle, one("distinct"), _f(torch))
+        Entry(name, getattr(mg, name), oracle, one("distinct"), _f(torch) if torch else None)
         for name, oracle, torch in (
             ("silu", lambda x: x * special.expit(x), "silu"),
             ("mish", lambda x: x * np.tanh(_softplus(x)), "mish"),
@@ -126,7 +126,7 @@ ENTRIES = [
             ("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x), "leaky_relu"),
             ("hardtanh", lambda x: np.clip(x, -1, 1), "hardtanh"),
             ("relu6", lambda x: np.clip(x, 0, 6), "relu6"),
-            ("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, "hardsigmoid"),
+            ("hardsigmoid", lambda x: np.clip(x + 3, 0, 6) / 6, ""),  # no second derivative in PyTorch
             ("hardswish", lambda x: x * np.clip(x + 3, 0, 6) / 6, "hardswish"),
             ("softshrink", lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), "softshrink"),
             ("hardshrink", lambda x: x * (np.abs(x) > 0.5), "hardshrink"),

@@ -243,9 +243,9 @@ ENTRIES = [
     Entry("binary_cross_entropy_with_logits", mg.binary_cross_entropy_with_logits,
           lambda x, z: np.mean(np.logaddexp(0, x) - x * z), _predicted("real", "probability"),
           _t_loss("binary_cross_entropy_with_logits")),
-    Entry("kl_div", mg.kl_div, lambda x, z: np.mean(z * (np.log(z) - x)), _predicted("real", "probability"), _t_loss("kl_div")),
-    Entry("soft_margin_loss", mg.soft_margin_loss, lambda x, z: np.mean(np.log1p(np.exp(-x * z))), _predicted(),
-          _t_loss("soft_margin_loss")),
+    Entry("kl_div", lambda x, z: mg.kl_div(x, z, "sum"), lambda x, z: np.sum(z * (np.log(z) - x)),
+          _predicted("real", "probability"), _t_loss("kl_div", reduction="sum")),
+    Entry("soft_margin_loss", mg.soft_margin_loss, lambda x, z: np.mean(np.log1p(np.exp(-x * z))), _predicted()),
     Entry("margin_ranking_loss", lambda x, z: mg.margin_ranking_loss(x, z, np.ones_like(x.data if hasattr(x, "data") and not
           isinstance(x, np.ndarray) else x), 0.012), lambda x, z: np.mean(np.maximum(0, 0.012 - (x - z))),
           _predicted("distinct", "distinct")),
