@@ -60,6 +60,18 @@ def _run(arguments: Namespace) -> int:
         from minigrad.cli.train import train
 
         return train(arguments)
+    if arguments.command == "compare":
+        from minigrad.cli.compare import compare_optimizers
+
+        return compare_optimizers(arguments)
+    if arguments.command == "new":
+        from minigrad.cli.new import new
+
+        return new(arguments)
+    if arguments.command == "optimizers" and arguments.action == "check":
+        from minigrad.cli.probe import check_optimizer
+
+        return check_optimizer(arguments)
     from minigrad.cli.listing import list_ops, list_optimizers
 
     return list_optimizers(arguments) if arguments.command == "optimizers" else list_ops(arguments)

@@ -17,6 +17,8 @@ COMMANDS = {
     "train": "train a network, on Fashion-MNIST if nothing else is asked for",
     "optimizers": "list the installed optimizers and who provides them",
     "ops": "list the registered ops, each verified against finite differences",
+    "compare": "compare optimizers, each at a learning rate of its own",
+    "new": "write a plugin with an optimizer or an op of your own",
 }
 
 _TRAIN = """\
@@ -27,6 +29,15 @@ Train a multi-layer perceptron, checks first, and save the run in a folder of it
   minigrad train --data my/mnist/folder --optimizer nesterov --lr 0.01 --loss svm
 
 Runs on one BLAS thread, which is the fastest for small networks; for wide ones set OPENBLAS_NUM_THREADS.
+"""
+
+_COMPARE = """\
+Compare optimizers: time to a target and final loss over several seeds, each rule at the learning rate that is best for
+it out of the same few, chosen on other seeds.
+
+  minigrad compare --optimizers sgd,adam,lion --problem digits-mlp
+  minigrad compare --optimizers adam,newton,l-bfgs --problem rosenbrock
+  minigrad compare --optimizers adam,adamw --problem mine.py       mine.py defines problem()
 """
 
 
@@ -50,9 +61,13 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _train(_command(commands.add_parser, "train", _TRAIN))
-    _command(commands.add_parser, "optimizers", "List the installed optimizers: name, distribution, entry point.")
+    _check(
+        _command(commands.add_parser, "optimizers", "List the installed optimizers: name, distribution, entry point.")
+    )
     ops = _command(commands.add_parser, "ops", "List the registered ops and what the gate checked when they came in.")
     ops.add_argument("--certificates", action="store_true", help="print each op's certificate in full")
+    _compare(_command(commands.add_parser, "compare", _COMPARE))
+    _new(_command(commands.add_parser, "new", "Write a plugin distribution that installs and passes its own tests."))
     return parser
 
 
@@ -85,6 +100,46 @@ def _train(parser: Parser) -> None:
     add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
     add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
     add("--no-checks", action="store_true", help="leave out the sanity checks before training")
+
+
+def _check(parser: Parser) -> None:
+    what = "examine one of them, in a process of its own, against the laws it has to keep"
+    actions = parser.add_subparsers(dest="action", metavar="check NAME", parser_class=Parser, help=what)
+    check = actions.add_parser(
+        "check", allow_abbrev=False, description="Examine an optimizer; exits with 1 if refused."
+    )
+    check.set_defaults(parser=check)
+    check.add_argument("name", metavar="NAME", help="as 'minigrad optimizers' lists it, or distribution:name")
+    check.add_argument("--timeout", type=_number, default=60.0, metavar="S", help="seconds to wait; default 60")
+    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+
+
+def _compare(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--optimizers", type=_words, default=("sgd", "momentum", "adam"), metavar="NAME,NAME,...", help="see "
+        "'minigrad optimizers'; default sgd,momentum,adam")  # fmt: skip
+    add("--problem", default="digits-mlp", metavar="NAME|SCRIPT", help="digits-mlp, quadratic, rosenbrock, or a .py "
+        "file; default digits-mlp")  # fmt: skip
+    add("--seeds", type=_count, default=5, metavar="N", help="runs that count; default 5")
+    add("--tuning-seeds", type=_count, default=2, metavar="N", help="runs for each learning rate before; default 2")
+    add("--lr", type=_rates, metavar="RATE,RATE,...", help="rates to choose from; default 1e-4 to 3.2, 10 of them")
+    add("--budget", type=_count, metavar="N", help="epochs or evaluations in a run; default: the problem's")
+    add("--target", type=_number, metavar="LOSS", help="loss to reach; default: the problem's")
+    add("--out", default="runs", metavar="FOLDER", help="where figures and pictures are saved; default runs")
+
+
+def _new(parser: Parser) -> None:
+    parser.add_argument("kind", choices=("optimizer", "op"), help="what the plugin shall offer")
+    parser.add_argument("name", metavar="NAME", help="what users will call it")
+    parser.add_argument("--out", default=".", metavar="FOLDER", help="where its folder is made; default here")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    return tuple(_number(word) for word in _words(text))
 
 
 def _number(text: str) -> float:

@@ -113,6 +113,7 @@ def test_an_average_that_was_asked_for_comes_first() -> None:
     w = mg.tensor([4.0], requires_grad=True)
     opt = mg.optimizer("schedule-free", {"w": w}, lr=0.5, average=Ema(rate=0.0))
     push(opt, w)
+    push(opt, w)
     trained = w.numpy()
     with opt.averaged():
         assert np.array_equal(w.numpy(), trained)
