@@ -92,7 +92,7 @@ def _strata(*bounds: float) -> tuple[Array, Array]:
 _STRATA = _strata(2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0)
 """Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
 
-_ABOVE_TINY = _strata(2.0**-4, 1.0, 2.0, 4.0, 8.0)
+_ABOVE_TINY = _strata(2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0)
 _UNIT = _strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99)
 
 

@@ -31,7 +31,6 @@ from minigrad.verify.purity import check_purity
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen
 
-ENTRIES = 40
 _SHARP = 0.1
 """Share of entries that must be able to reveal an error; a saturated tanh or the loser of a maximum cannot."""
 
@@ -44,11 +43,11 @@ def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, se
     best: Examined | None = None
     sharp: set[int] = set()
     for attempt in range(REDRAWS):
-        arrays = quietened(op, draw(op, rng, ((ENTRIES,),) * count), sharp, attempt)
+        arrays = quietened(op, draw(op, rng, ((subject.entries,),) * count), sharp, attempt)
         case = Case(arrays, meta, "elementwise", seed)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
-        if outputs[0].shape != (ENTRIES,) or len(outputs) != 1:
+        if outputs[0].shape != (subject.entries,) or len(outputs) != 1:
             raise not_elementwise(subject, case, f"its output has shape {outputs[0].shape} for 1-d arguments")
         _refuse_false_claim(subject, case, outputs[0])
         v = subject.cotangents(rng, outputs)
@@ -79,8 +78,8 @@ def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, se
 
 def _refuse_false_claim(subject: Subject, case: Case, output: Array) -> None:
     """Half of the entries, in reverse: an output that depends on other entries or on its place changes."""
-    part = attrs.evolve(case, arrays=tuple(frozen(a[: ENTRIES // 2][::-1]) for a in case.arrays))
-    found, expected = _attempt(subject, part)[0], output[: ENTRIES // 2][::-1]
+    part = attrs.evolve(case, arrays=tuple(frozen(a[: subject.entries // 2][::-1]) for a in case.arrays))
+    found, expected = _attempt(subject, part)[0], output[: subject.entries // 2][::-1]
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
         raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
 
@@ -159,7 +158,7 @@ def _blame(
         float(e.error[k] / abs(step)),
     )  # fmt: skip
     signs = np.sign(case.arrays[i][wrong])
-    only = "" if wrong.size in (0, ENTRIES) else f", at {wrong.size} of {ENTRIES} samples"
+    only = "" if wrong.size in (0, subject.entries) else f", at {wrong.size} of {subject.entries} samples"
     if only and wrong.size > 1 and np.all(signs == signs[0]):
         only += f" ({'negative' if signs[0] < 0 else 'positive'} {subject.name(i)} only)"
     return refuse(
@@ -181,7 +180,11 @@ Arrange = Callable[[Array], Array]
 
 
 def _grid(a: Array) -> Array:
-    return a.reshape(8, 5).T
+    return a.reshape(8, -1).T
+
+
+def _square(a: Array) -> Array:
+    return a[:-37:-1].reshape(6, 6)  # as many rows as columns: a transposed gradient has the right shape
 
 
 def _entry(a: Array) -> Array:
@@ -198,7 +201,7 @@ def _none(a: Array) -> Array:
 
 ARRANGEMENTS: tuple[tuple[str, Arrange], ...] = (
     ("2-d Fortran order", _grid),
-    ("reversed strides", lambda a: a[::-1]),
+    ("square, reversed strides", _square),
     ("every other entry", lambda a: a[::2]),
     ("0-d", _entry),
     ("one element", _one),

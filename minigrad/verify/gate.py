@@ -26,10 +26,12 @@ from minigrad.verify.structure import (
     repeat_shared,
     sweep_shapes,
 )
-from minigrad.verify.subject import Subject
+from minigrad.verify.subject import ENTRIES, Subject
 
 
-def verify(op: Op, seed: int | None = None, second_order: bool = True, thorough: bool = True) -> Certificate:
+def verify(
+    op: Op, seed: int | None = None, second_order: bool = True, thorough: bool = True, entries: int = ENTRIES
+) -> Certificate:
     """Examine an op and its rules without registering it.
 
     Args:
@@ -38,6 +40,7 @@ def verify(op: Op, seed: int | None = None, second_order: bool = True, thorough:
         second_order: whether to check the gradient of the rules too.
         thorough: all shapes, broadcasts and layouts, and a second draw. Without, a telling few of each, which is what
             minigrad's own families get at import; the tests and `minigrad selftest` examine them thoroughly.
+        entries: samples of an elementwise op, a multiple of 8.
 
     Returns:
         The certificate. Raises a `RegistrationError` as `register` does.
@@ -45,7 +48,7 @@ def verify(op: Op, seed: int | None = None, second_order: bool = True, thorough:
     start = time.perf_counter()
     seed = crc32(op.name.encode()) if seed is None else seed
     _check_rules_declared(op)
-    subject = Subject(op)
+    subject = Subject(op, entries)
     evidence = (op.forward, op.rules, op.claims)
     rng = Draws(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from
     mode = MODE.get()

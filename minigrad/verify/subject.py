@@ -13,6 +13,9 @@ from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
 
+ENTRIES = 40
+"""Samples of an elementwise op; a multiple of 8."""
+
 
 def frozen(a: Array) -> Array:
     """`a`, read-only: a forward function or rule that writes into it raises at the guilty line."""
@@ -24,8 +27,9 @@ def frozen(a: Array) -> Array:
 class Subject:
     """The op, and how to call it. Every method raises `InvalidRule` when op or rule breaks its contract."""
 
-    def __init__(self, op: Op) -> None:
+    def __init__(self, op: Op, entries: int = ENTRIES) -> None:
         self.op = op
+        self.entries = entries
         self.several = False
 
     @property
