@@ -21,6 +21,8 @@ from minigrad.core import (
     StaleGraphError as StaleGraphError, Tensor as Tensor, UnregisteredOp as UnregisteredOp,
     UnsupportedFunction as UnsupportedFunction, no_grad as no_grad, op as op, tensor as tensor,
 )
+from minigrad.core.debug import NonFiniteValue as NonFiniteValue, debug as debug
+from minigrad.core.recompute import checkpointed as checkpointed
 from minigrad.ops.activation import (
     celu as celu, elu as elu, gelu as gelu, glu as glu, hardshrink as hardshrink, hardsigmoid as hardsigmoid,
     hardswish as hardswish, hardtanh as hardtanh, leaky_relu as leaky_relu, mish as mish, relu6 as relu6, selu as selu,

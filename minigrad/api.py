@@ -17,6 +17,8 @@ _HOMES: Mapping[str, str] = {
         Sample ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad op tensor""",
     "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
         unit""",
+    "core.debug": "NonFiniteValue debug",
+    "core.recompute": "checkpointed",
     "optim": "optimizer",
     "train": "check_gradients fit",
     "verify.gradcheck": "gradcheck",

@@ -16,12 +16,13 @@ import attrs
 import numpy as np
 
 from minigrad.core.backward import gradients, topological
+from minigrad.core.buffers import exposed
 from minigrad.core.containers import Rebuild, flatten
 from minigrad.core.errors import GradientError
 from minigrad.core.mode import switched
 from minigrad.core.node import Leaf
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, exposed
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 
 Argnums: TypeAlias = int | Sequence[int]

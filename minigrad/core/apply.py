@@ -7,13 +7,14 @@ from functools import lru_cache
 
 import numpy as np
 
+from minigrad.core.buffers import is_private
 from minigrad.core.certificate import Certificate
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
 from minigrad.core.mode import MODE
 from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, is_private, wrap
+from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 
 ndarray = np.ndarray

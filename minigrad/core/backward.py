@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigrad.core.errors import GradientError, InvalidRule, StaleGraphError
-from minigrad.core.mode import switched
+from minigrad.core.mode import MODE, Interceptor, switched
 from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
 from minigrad.core.op import Op, Rule
 from minigrad.core.registry import REGISTRY
@@ -92,10 +92,25 @@ def pull_back(
                 f"backward would differentiate at a parameter of shape {node.value.shape} whose numbers an optimizer "
                 "has changed since this graph was built. Compute the loss again after step(), or run backward first"
             )
+    pull: Pull = _rules_on_tensors if create_graph else _rules_on_arrays
+    mode = MODE.get()
+    if mode is not None and mode.interceptor is not None:
+        pull = _watched(pull, mode.interceptor)
     if create_graph:
         with switched(grad=True):
-            return _walk(order, grads, wanted, _rules_on_tensors)
-    return _walk(order, grads, wanted, _rules_on_arrays)
+            return _walk(order, grads, wanted, pull)
+    return _walk(order, grads, wanted, pull)
+
+
+def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
+    def watched(node: Recorded, g: Gradient, accumulate: Callable[[Node, Gradient], None]) -> None:
+        def look(parent: Node, r: Gradient) -> None:
+            interceptor.gradient(node, parent, r)
+            accumulate(parent, r)
+
+        pull(node, g, look)
+
+    return watched
 
 
 Pull: TypeAlias = Callable[[Recorded, Gradient, Callable[[Node, Gradient], None]], None]

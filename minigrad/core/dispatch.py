@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from minigrad.core.buffers import exposed
 from minigrad.core.errors import UnsupportedFunction, nearest
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, exposed, plain
+from minigrad.core.tensor import Tensor, plain
 
 PLAIN_UFUNCS = frozenset(
     (

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
 
 import attrs
 
 if TYPE_CHECKING:
+    from minigrad.core.node import Node
     from minigrad.core.op import Op
     from minigrad.core.tensor import Tensor
 
@@ -28,6 +29,10 @@ class Interceptor(Protocol):
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply `op`; `grad` tells whether the call is inside `no_grad` (False) or not."""
+        ...
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Look at a gradient that the rule of `node` has just returned for `parent`."""
         ...
 
 
@@ -46,14 +51,16 @@ EVERYDAY = Mode()
 
 @contextmanager
 def switched(
-    grad: bool | None = None, unverified: Callable[[Op], bool] | None = None, interceptor: Interceptor | None = None
+    grad: bool | None = None,
+    unverified: Callable[[Op], bool] | None = None,
+    interceptor: Interceptor | Literal[False] | None = None,
 ) -> Iterator[Mode]:
-    """Run the block in the current mode with some fields changed; restores it also when the block raises."""
+    """Run the block in the current mode with some fields changed (an interceptor of False takes it off)."""
     now = MODE.get() or EVERYDAY
     mode = Mode(
         now.grad if grad is None else grad,
         now.unverified if unverified is None else unverified,
-        now.interceptor if interceptor is None else interceptor,
+        now.interceptor if interceptor is None else interceptor or None,
     )
     token = MODE.set(None if mode == EVERYDAY else mode)
     try:

@@ -47,7 +47,8 @@ class Constant(Node):
 class Recorded(Node):
     """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows."""
 
-    __slots__ = ("args", "meta", "op", "parents")
+    __slots__ = ("args", "meta", "op", "parents", "where")
+    where: str  # set inside mg.debug() only
 
     def __init__(
         self,

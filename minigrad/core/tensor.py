@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.buffers import exposed, is_private
 from minigrad.core.errors import GradientError, ShapeError
+from minigrad.core.methods import ArrayMethods
 from minigrad.core.node import Constant, Handle, Leaf, Node, Recorded, Sink
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Key, KeyPart, Shape
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _new = object.__new__
 
 
-class Tensor(Handle):
+class Tensor(Handle, ArrayMethods):
     """A real array whose gradient can be asked for.
 
     Made by `minigrad.tensor`, or by applying ops to other Tensors. NumPy functions work on Tensors and return Tensors.
@@ -239,6 +241,21 @@ class Tensor(Handle):
         updated: Tensor = REGISTRY["setitem"].apply(self, value, key=frozen_key(key))
         self._node = updated._node
 
+    def tolist(self) -> object:
+        """The numbers as nested lists."""
+        return self._node.value.tolist()
+
+    def copy(self) -> Tensor:
+        """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
+        return wrap(self._node)
+
+    def __dlpack__(self, **options: object) -> object:
+        """NumPy's export to other libraries; refused where a gradient would be lost."""
+        return self.__array__().copy().__dlpack__(**options)  # type: ignore[arg-type]
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
     def __len__(self) -> int:
         if self.ndim == 0:
             raise TypeError("a 0-d Tensor has no length")
@@ -334,35 +351,6 @@ def _copied(data: object, dtype: DTypeLike | None) -> Array:
     if value.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
     value.flags.writeable = False
-    return value
-
-
-def is_private(value: Array) -> bool:
-    """True when nobody can write to the memory of `value`: it and all arrays it is a view of are read-only."""
-    owner: object = value
-    while isinstance(owner, np.ndarray):
-        if owner.flags.writeable:
-            return False
-        owner = owner.base
-    return owner is None
-
-
-def exposed(value: Array) -> Array:
-    """`value` in a form that can be handed out: read-only down to the array that owns the memory.
-
-    Results of ops stay writeable until somebody looks at them, which keeps the flag off the hot path. Memory that no
-    array owns belongs to an optimizer's flat buffer (or a file), whose owner goes on writing to it: hand out a copy.
-    """
-    chain: list[Array] = []
-    owner: object = value
-    while isinstance(owner, np.ndarray):
-        chain.append(owner)
-        owner = owner.base
-    if owner is not None:
-        value = value.copy()
-        chain = [value]
-    for a in chain:
-        a.flags.writeable = False
     return value
 
 
