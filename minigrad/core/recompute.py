@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from minigrad.core.types import Array
 
 P = ParamSpec("P")
 Result = Tensor | tuple[Tensor, ...]
+R = TypeVar("R", Tensor, tuple[Tensor, ...])
 
 
-def checkpointed(f: Callable[P, Result]) -> Callable[P, Result]:
+def checkpointed(f: Callable[P, R]) -> Callable[P, R]:
     """`f`, storing nothing between its inputs and outputs: backward runs it again.
 
     Costs one more forward pass of `f`, saves the memory of its inner values. Gradients of every order, also with
@@ -38,7 +39,7 @@ def checkpointed(f: Callable[P, Result]) -> Callable[P, Result]:
     """
 
     @wraps(f)
-    def run(*args: P.args, **kwargs: P.kwargs) -> Result:
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
         if not is_recording():
             return f(*args, **kwargs)
         # Handles of our own: `x[i] = v` on the caller's must not reach the second run.
@@ -48,7 +49,7 @@ def checkpointed(f: Callable[P, Result]) -> Callable[P, Result]:
             with switched(grad=True):
                 return f(*kept, **kwargs)  # type: ignore[arg-type]  # the same arguments in other handles
 
-        return _record(again)
+        return cast("R", _record(again))
 
     return run
 
