@@ -112,7 +112,8 @@ def _caption(result: Result, curve: Curve, comparison: Comparison) -> str:
     rate = "" if result.lr is None else f", lr {result.lr:g}"
     hit = curve.reached(comparison.problem.target)
     when = f"target after {hit[0]:g}" if hit is not None else f"{curve.final:.1g} after {curve.units[-1]:g}"
-    return f"{result.optimizer}{rate}\n{when} {comparison.problem.unit}"
+    unit = comparison.problem.unit.removesuffix("s") if hit is not None and hit[0] == 1 else comparison.problem.unit
+    return f"{result.optimizer}{rate}\n{when} {unit}"
 
 
 def _drawn(comparison: Comparison) -> list[Result]:
@@ -130,9 +131,14 @@ def _bands(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array, Array]:
 
 
 def _longest(comparison: Comparison) -> float:
-    """Enough for all rules but those that take far longer than the others."""
-    totals = sorted(float(np.median([c.seconds[-1] for c in r.curves])) for r in _drawn(comparison))
-    return max(min(totals[-1], 3.0 * totals[len(totals) // 2]), 1e-6) if totals else 1.0
+    """Until the last rule has left the picture below, or spent its budget."""
+    floor = _limits(comparison)[0]
+    ends = []
+    for result in _drawn(comparison):
+        _, seconds, _, middle, _ = _bands(result.curves)
+        inside = np.flatnonzero(middle > floor)
+        ends.append(float(seconds[inside[-1] if len(inside) else 0]))
+    return 1.03 * max(ends, default=1.0) or 1.0
 
 
 def _limits(comparison: Comparison) -> tuple[float, float]:
