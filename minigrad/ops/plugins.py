@@ -1,13 +1,15 @@
 """Ops that other distributions offer: entry points of the group `minigrad.ops`, let in through the same gate.
 
-An entry point names an op, or an iterable of ops (a family whose rules may use each other). A wrong rule is reported
-by distribution, op and verdict, and the plugin's other ops stay usable.
+An entry point names an op, or an iterable of ops (a family whose rules may use each other): a wrong rule is reported
+by distribution, op and verdict, and the other ops stay usable. It may also name a module that registers its ops when it
+is imported; then a wrong rule refuses the whole module.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from types import ModuleType
 
 import attrs
 
@@ -48,6 +50,8 @@ def load(entry: Entry) -> Loaded:
         return Loaded(entry, (), (f"plugin {entry}: {failure}",))
     if isinstance(found, Op):
         offered: list[object] = [found]
+    elif isinstance(found, ModuleType):  # it has registered its ops itself, on import
+        offered = [v for v in vars(found).values() if isinstance(v, Op)]
     elif isinstance(found, Iterable) and not isinstance(found, str):
         offered = list(found)
     else:
