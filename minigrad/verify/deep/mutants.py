@@ -18,7 +18,7 @@ from minigrad.core.errors import RegistrationError
 from minigrad.core.node import Constant
 from minigrad.core.op import Op, Rule
 from minigrad.core.tensor import Tensor, plain, wrap
-from minigrad.core.types import Array, BoolArray
+from minigrad.core.types import Array, BoolArray, Shape
 from minigrad.verify.gate import verify
 
 Change: TypeAlias = Callable[["Site", object], object]
@@ -26,16 +26,22 @@ Change: TypeAlias = Callable[["Site", object], object]
 
 @attrs.frozen
 class Site:
-    """Where a mutation acts: the call of a rule, and the argument whose gradient it changes."""
+    """Where a mutation acts: the call of a rule, and the argument `x` among `args` whose gradient it changes."""
 
     g: object
     x: object
+    args: tuple[object, ...]
     meta: Mapping[str, object]
 
     @property
     def value(self) -> Array:
         """The argument as an array."""
         return plain(self.x)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the same array was given for another argument too."""
+        return sum(plain(a) is self.value for a in self.args) > 1
 
 
 def _scaled(factor: float) -> Change:
@@ -88,6 +94,40 @@ def _promoted(site: Site, r: object) -> object:
     return np.asarray(r, dtype=np.float64) if isinstance(r, np.ndarray) and r.dtype == np.float32 else r
 
 
+def _bent(site: Site, r: object) -> object:
+    """The right value with twice the right derivative."""
+    return r * 2.0 - wrap(Constant(plain(r))) if isinstance(r, Tensor) and r.requires_grad else r
+
+
+def _broadcast_mean(site: Site, r: object) -> object:
+    """What a mean over the broadcast axes makes where a sum is due."""
+    value = plain(r)
+    widened = value.size > site.value.size > 0
+    return r * (site.value.size / value.size) if widened else r  # type: ignore[operator]
+
+
+def _broadcast_dropped(site: Site, r: object) -> object:
+    """The gradient of one broadcast copy instead of the sum over all."""
+    value, shape = plain(r), site.value.shape
+    if value.shape == shape or not value.size:
+        return r
+    lead = value.ndim - len(shape)
+    one = tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)
+    return r[(0,) * lead + one]  # type: ignore[index]
+
+
+def _in_memory(hit: Callable[[Array], bool]) -> Change:
+    return _where(lambda s: s.value.size > 1 and hit(s.value))
+
+
+def _clipped_g(site: Site, r: object) -> object:
+    g = site.g
+    if isinstance(g, tuple) or np.shape(plain(g)) != np.shape(plain(r)):
+        return r
+    size = np.maximum(np.abs(plain(g)), 1.0)
+    return r * (1.0 / size).astype(plain(r).dtype)  # type: ignore[operator]
+
+
 def _biased(site: Site, r: object) -> object:
     return r + 1e-4 * float(np.max(np.abs(plain(r)), initial=0.0))  # type: ignore[operator]
 
@@ -129,7 +169,17 @@ MUTATIONS: dict[str, Change] = {
     "wrong for an axis of length 1": _where(lambda s: 1 in s.value.shape),
     "wrong for keepdims": _where(lambda s: bool(s.meta.get("keepdims"))),
     "wrong for axis 1": _where(lambda s: s.meta.get("axis") == 1),
+    "wrong for axis 0": _where(lambda s: s.meta.get("axis") == 0),
+    "wrong for three axes or more": _where(lambda s: s.value.ndim > 2),
+    "wrong for the same array twice": _where(lambda s: s.is_shared),
+    "wrong for Fortran order": _in_memory(lambda x: x.flags.f_contiguous and not x.flags.c_contiguous),
+    "wrong for negative strides": _in_memory(lambda x: min(x.strides, default=0) < 0),
+    "broadcast mean": _broadcast_mean,
+    "broadcast sum dropped": _broadcast_dropped,
+    "clipped g": _clipped_g,
+    "wrong for float32": _where(lambda s: s.value.dtype == np.float32, 1.5),
     "second order lost": _detached,
+    "second order twice": _bent,
     "float32 promoted": _promoted,
 }
 
@@ -179,8 +229,9 @@ def _mutated(rule: Rule, position: int, change: Change, touched: list[bool]) -> 
         before = parts[where]
         if not isinstance(before, Tensor | np.ndarray | np.generic):
             return result
-        after = change(Site(g, args[index], meta), before)
-        if _differs(before, after):
+        after = change(Site(g, args[index], args, meta), before)
+        bent = change is _bent and after is not before  # the same value with another derivative
+        if bent or _differs(before, after, plain(args[index]).shape):
             touched.append(True)
         parts[where] = after
         return tuple(parts) if several else after
@@ -188,8 +239,18 @@ def _mutated(rule: Rule, position: int, change: Change, touched: list[bool]) -> 
     return function
 
 
-def _differs(before: object, after: object) -> bool:
-    a, b = plain(before), plain(after)
-    if isinstance(before, Tensor) and isinstance(after, Tensor) and before.requires_grad and not after.requires_grad:
+def _differs(before: object, after: object, shape: Shape) -> bool:
+    """Whether the engine, which sums what was broadcast, would deliver another gradient."""
+    if isinstance(before, Tensor) and before.requires_grad and isinstance(after, Tensor) and not after.requires_grad:
         return True
+    a, b = (_delivered(plain(r), shape) for r in (before, after))
     return a.shape != b.shape or a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)
+
+
+def _delivered(r: Array, shape: Shape) -> Array:
+    lead = r.ndim - len(shape)
+    if r.shape == shape or lead < 0:
+        return r
+    axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and r.shape[lead + k] != 1)
+    total: Array = np.sum(r, axis=axes, keepdims=False)
+    return total.reshape(shape) if total.size == int(np.prod(shape)) else r
