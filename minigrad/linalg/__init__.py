@@ -21,13 +21,14 @@ from minigrad.linalg.solve import (
     tensorinv,
     tensorsolve,
 )
-from minigrad.linalg.spectrum import eigvals
+from minigrad.linalg.spectrum import eig, eigvals
 
 __all__ = [
     "cholesky",
     "cond",
     "det",
     "diagonal",
+    "eig",
     "eigh",
     "eigvals",
     "eigvalsh",

@@ -8,10 +8,12 @@ from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.ops.complex import Complex
 from minigrad.ops.contract import matmul
-from minigrad.ops.functions import expand_dims
+from minigrad.ops.functions import concatenate, expand_dims
+from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
 from minigrad.ops.shape import matrix_transpose
 from minigrad.ops.table import Family
+from minigrad.ops.transcendental import sqrt
 from minigrad.typing import V
 from minigrad.verify.domains import square_wellconditioned
 
@@ -21,7 +23,7 @@ family = Family(late=True)
 @op(a=square_wellconditioned(), shapes=[((2, 3, 3),), ((2, 2),)], name="eigvals")
 def eigenvalue_pair(a: Array) -> tuple[Array, Array]:
     """Real and imaginary parts of the eigenvalues of matrices (..., n, n), in LAPACK's order."""
-    w = np.linalg.eigvals(a)
+    w = np.linalg.eig(a)[0]  # with vectors LAPACK may order the values differently
     return np.ascontiguousarray(w.real), np.ascontiguousarray(w.imag).astype(a.dtype)
 
 
@@ -65,8 +67,32 @@ family.register()
 def eigvals(a: V) -> Complex[V]:
     """Eigenvalues of real matrices (..., n, n) that differ from each other, as complex numbers in two real parts.
 
-    The rule multiplies n * n matrices: it is meant for n up to about 20. Eigenvectors are not offered: their complex
-    scale is arbitrary, so that a real gradient would depend on LAPACK's choice.
+    The rule multiplies n * n matrices: it is meant for n up to about 20.
     """
     re, im = eigenvalue_pair.several(a)
     return Complex(re, im)
+
+
+def eig(a: V) -> tuple[Complex[V], Complex[V]]:
+    """Eigenvalues and, as columns, eigenvectors of real matrices (..., n, n) whose eigenvalues differ.
+
+    Vectors have length 1 and a real largest entry, as LAPACK's, and the gradient is that of vectors so chosen. They are
+    P_i v_i / |P_i v_i| with the projectors P_i of the rule for eigenvalues and LAPACK's v_i as constants.
+    """
+    w = eigvals(a)
+    constant = np.linalg.eig(a if isinstance(a, np.ndarray) else a.data)[1]
+    n = a.shape[-1]
+    real: list[V] = []
+    imag: list[V] = []
+    for i in range(n):
+        column = constant[..., :, i : i + 1]
+        re, im = np.ascontiguousarray(column.real), np.ascontiguousarray(column.imag).astype(a.dtype)
+        p = _projector(a, w, i, n)
+        u = Complex(matmul(p.real, re) - matmul(p.imag, im), matmul(p.real, im) + matmul(p.imag, re))
+        largest = np.equal(np.arange(n)[:, None], np.argmax(np.abs(column), axis=-2, keepdims=True)).astype(a.dtype)
+        at = Complex(total(u.real * largest, -2, True), total(u.imag * largest, -2, True))
+        turned = u * at.conj() * np.sign(np.sum(re * largest, axis=-2, keepdims=True))
+        length = sqrt(total(u.abs2(), -2, True) * at.abs2())
+        real.append(turned.real / length)
+        imag.append(turned.imag / length)
+    return w, Complex(concatenate(real, axis=-1), concatenate(imag, axis=-1))

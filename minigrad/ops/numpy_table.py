@@ -142,7 +142,7 @@ UFUNCS: Table = {
 }
 
 LINEAR_ALGEBRA: Table = {
-    **{name: ("a", f"linalg:{name}") for name in ("inv", "det", "slogdet", "eigvals", "cond")},
+    **{name: ("a", f"linalg:{name}") for name in ("inv", "det", "slogdet", "eig", "eigvals", "cond")},
     "cholesky": ("a | upper", "linalg:cholesky"),
     "solve": ("a b", "linalg:solve"),
     "qr": ("a | mode", "linalg:qr"),

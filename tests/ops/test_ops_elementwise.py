@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ops_elementwise import ENTRIES
+
 from support.ops_catalog import Entry
+from support.ops_elementwise import ENTRIES
 from support.ops_property import EVERYDAY, SOAK, agree
 
 

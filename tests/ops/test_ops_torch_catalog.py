@@ -6,19 +6,28 @@ import os
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import ops_arrays, ops_elementwise, ops_linear, ops_nets
-from support.ops_catalog import Entry
 
 import minigrad as mg
 from minigrad.core.backward import gradients
 from minigrad.typing import Array, Tensor
+from support import (
+    ops_contractions,
+    ops_elementwise,
+    ops_images,
+    ops_linalg,
+    ops_losses,
+    ops_reductions,
+    ops_shapes,
+)
+from support.ops_catalog import Entry
+
+torch = pytest.importorskip("torch")
 
 ENTRIES = [
     e
-    for module in (ops_elementwise, ops_arrays, ops_nets, ops_linear)
+    for module in (ops_elementwise, ops_reductions, ops_shapes, ops_contractions, ops_images, ops_losses, ops_linalg)
     for e in module.ENTRIES
     if e.torch is not None
 ]
@@ -49,7 +58,11 @@ def _theirs(entry: Entry, arrays: list[Array], fixed: tuple[object, ...], option
     if live:
         found = torch.autograd.grad([g for g, _ in live], xs, [torch.tensor(d) for _, d in live], allow_unused=True)
         second = [z if g is None else g.numpy(force=True) for g, z in zip(found, zeros, strict=True)]
-    return y.detach().numpy(), [z if g is None else g.numpy(force=True) for g, z in zip(first, zeros, strict=True)], second
+    return (
+        y.detach().numpy(),
+        [z if g is None else g.numpy(force=True) for g, z in zip(first, zeros, strict=True)],
+        second,
+    )
 
 
 def _ours(entry: Entry, arrays: list[Array], fixed: tuple[object, ...], options: dict[str, object],

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from minigrad.typing import Array, Shape
 
 LAYOUTS = ("C", "F", "reversed", "spread")
-DTYPES = (np.float64, np.float64, np.float32)
+DTYPES: list[type[np.floating[Any]]] = [np.float64, np.float64, np.float32]
 
 
 @attrs.frozen
@@ -44,7 +44,7 @@ class Entry:
 
 
 def numbers(kind: str, shape: Shape, seed: int, dtype: type[np.floating[Any]]) -> Array:
-    """Reproducible numbers of a kind: real, positive, unit, nonzero, above (one), distinct, probability, between (integers)."""
+    """Reproducible numbers: real, positive, unit, nonzero, above (one), distinct, probability, between (integers)."""
     rng = np.random.default_rng(seed)
     x = rng.uniform(0.1, 2.0, shape)
     sign = np.where(rng.random(shape) < 0.5, -1.0, 1.0)
@@ -129,10 +129,3 @@ def array(draw: st.DrawFn, shape: Shape, kind: str = "real", dtype: type[np.floa
     """An array of a given shape, for strategies of one's own."""
     x = numbers(kind, shape, draw(seeds), dtype or np.float64)
     return laid(x, draw(st.sampled_from(LAYOUTS)))
-
-
-def named(entries: list[Entry]) -> dict[str, Entry]:
-    """Entries by name; names must differ."""
-    found = {e.name: e for e in entries}
-    assert len(found) == len(entries), "two entries share a name"
-    return found

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from support.ops_catalog import Call, Entry
 
 import minigrad as mg
 from minigrad.core.backward import gradients
 from minigrad.typing import Array, Tensor
+from support.ops_catalog import Call, Entry
 
 _POINTS = ((1.0, 8.0), (-1.0, -8.0), (2.0, -1.0), (-2.0, 1.0))
 """Places and weights of the five-point difference: error h ** 4."""
@@ -59,7 +59,9 @@ def check_gradient(entry: Entry, call: Call) -> None:
         numeric += weight * float(np.sum(v * entry.oracle(*moved, *call.fixed, **call.options)))
     numeric /= 12.0 * _STEP
     analytic = sum(float(np.sum(g * d)) for g, d in zip(found, u, strict=True))
-    scale = sum(float(np.sum(np.abs(g * d))) for g, d in zip(found, u, strict=True)) + float(np.sum(np.abs(v * at_zero)))
+    scale = sum(float(np.sum(np.abs(g * d))) for g, d in zip(found, u, strict=True)) + float(
+        np.sum(np.abs(v * at_zero))
+    )
     assert abs(analytic - numeric) <= 1e-7 * scale + 1e-9, f"{entry}: gradient {analytic}, differences {numeric}"
     if call.arrays[0].dtype == np.float32:
         for g, single in zip(found, gradient(entry, call, list(call.arrays), v.astype(np.float32)), strict=True):

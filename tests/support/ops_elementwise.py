@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from scipy import special
-from support.ops_catalog import Entry, one, pair
 
 import minigrad as mg
+from support.ops_catalog import Entry, one, pair
 
 
-def _u(name: str, kind: str = "real", oracle: Callable[..., Any] | None = None, torch: str | None = "", **more: Any) -> Entry:
+def _u(
+    name: str, kind: str = "real", oracle: Callable[..., Any] | None = None, torch: str | None = "", **more: Any
+) -> Entry:
     """A function of one array. `torch`: its name there, "" for the same, None for none."""
     return Entry(
         name,
@@ -101,13 +103,25 @@ ENTRIES = [
     _b("copysign", ("nonzero", "nonzero")),
     _b("xlogy", ("real", "positive"), oracle=special.xlogy),
     *(_b(n, ("distinct", "distinct")) for n in ("maximum", "minimum", "fmax", "fmin")),
-    Entry("lerp", lambda x, z: mg.lerp(x, z, 0.25), lambda x, z: x + 0.25 * (z - x), pair(),
-          lambda t, x, z: t.lerp(x.broadcast_to(t.broadcast_shapes(x.shape, z.shape)), z, 0.25)),
+    Entry(
+        "lerp",
+        lambda x, z: mg.lerp(x, z, 0.25),
+        lambda x, z: x + 0.25 * (z - x),
+        pair(),
+        lambda t, x, z: t.lerp(x.broadcast_to(t.broadcast_shapes(x.shape, z.shape)), z, 0.25),
+    ),
     Entry("integer_power", lambda x: mg.integer_power(x, n=3), lambda x: x**3, one(), lambda t, x: x**3),
-    Entry("power_minus_two", lambda x: mg.integer_power(x, n=-2), lambda x: x**-2.0, one("nonzero"), lambda t, x: x**-2),
+    Entry(
+        "power_minus_two", lambda x: mg.integer_power(x, n=-2), lambda x: x**-2.0, one("nonzero"), lambda t, x: x**-2
+    ),
     Entry("where", lambda x, z: mg.where(np.array(True), x, z), lambda x, z: np.where(True, x, z), pair()),
-    Entry("clip", lambda x: mg.clip(x, -0.55, 0.75), lambda x: np.clip(x, -0.55, 0.75), one("distinct"),
-          lambda t, x: t.clamp(x, -0.55, 0.75)),
+    Entry(
+        "clip",
+        lambda x: mg.clip(x, -0.55, 0.75),
+        lambda x: np.clip(x, -0.55, 0.75),
+        one("distinct"),
+        lambda t, x: t.clamp(x, -0.55, 0.75),
+    ),
     # Activations
     _u("relu", "nonzero", oracle=lambda x: np.maximum(x, 0)),
     _u("softplus", oracle=_softplus, torch=None),
@@ -132,8 +146,18 @@ ENTRIES = [
             ("hardshrink", lambda x: x * (np.abs(x) > 0.5), "hardshrink"),
         )
     ),
-    Entry("gelu_tanh", lambda x: mg.gelu(x, approximate="tanh"), _gelu_tanh, one(),
-          lambda t, x: t.nn.functional.gelu(x, approximate="tanh")),
-    Entry("threshold", lambda x: mg.threshold(x, 0.2, -1.0), lambda x: np.where(x > 0.2, x, -1), one("distinct"),
-          lambda t, x: t.nn.functional.threshold(x, 0.2, -1.0)),
-]  # fmt: skip
+    Entry(
+        "gelu_tanh",
+        lambda x: mg.gelu(x, approximate="tanh"),
+        _gelu_tanh,
+        one(),
+        lambda t, x: t.nn.functional.gelu(x, approximate="tanh"),
+    ),
+    Entry(
+        "threshold",
+        lambda x: mg.threshold(x, 0.2, -1.0),
+        lambda x: np.where(x > 0.2, x, -1),
+        one("distinct"),
+        lambda t, x: t.nn.functional.threshold(x, 0.2, -1.0),
+    ),
+]

@@ -6,6 +6,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
 from support.ops_catalog import Entry
 from support.ops_check import check_gradient, check_second, check_value
 

@@ -81,7 +81,7 @@ def _(g: V, y: V, a: V, b: V) -> V:
 @mg.op(a=Parameter(_POSITIVE), x=_POSITIVE, elementwise=True, name="gammainc")
 def lower_gamma(a: Array, x: Array) -> Array:
     """The regularised lower incomplete gamma function P(a, x) (8.2.4)."""
-    return np.asarray(sp.gammainc(a, x))
+    return np.asarray(sp.gammainc(a, x), dtype=np.result_type(a, x))
 
 
 @lower_gamma.vjp("x")
@@ -92,7 +92,7 @@ def _(g: V, y: V, a: V, x: V) -> V:
 @mg.op(a=Parameter(_POSITIVE), x=_POSITIVE, elementwise=True, name="gammaincc")
 def upper_gamma(a: Array, x: Array) -> Array:
     """The regularised upper incomplete gamma function 1 - P(a, x), precise in the tail."""
-    return np.asarray(sp.gammaincc(a, x))
+    return np.asarray(sp.gammaincc(a, x), dtype=np.result_type(a, x))
 
 
 @upper_gamma.vjp("x")
@@ -103,7 +103,7 @@ def _(g: V, y: V, a: V, x: V) -> V:
 @mg.op(a=Parameter(_POSITIVE), b=Parameter(_POSITIVE), x=Between(0.0, 1.0), elementwise=True, name="betainc")
 def incomplete_beta(a: Array, b: Array, x: Array) -> Array:
     """The regularised incomplete beta function I_x(a, b) (8.17.2), for 0 < x < 1."""
-    return np.asarray(sp.betainc(a, b, x))
+    return np.asarray(sp.betainc(a, b, x), dtype=np.result_type(a, b, x))
 
 
 @incomplete_beta.vjp("x")

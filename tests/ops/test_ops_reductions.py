@@ -1,13 +1,14 @@
-"""The linear catalog against its oracles: value, gradient, second gradient."""
+"""The reductions catalog against its oracles: value, gradient, second gradient."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ops_linear import ENTRIES
+
 from support.ops_catalog import Entry
 from support.ops_property import EVERYDAY, SOAK, agree
+from support.ops_reductions import ENTRIES
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)

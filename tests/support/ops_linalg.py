@@ -1,4 +1,4 @@
-"""Catalog: linear algebra and Fourier transforms."""
+"""Catalog: linear algebra."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from scipy import linalg as sl
-from support.ops_catalog import DTYPES, Call, Entry, array, seeds
 
 import minigrad as mg
-from minigrad import fft, linalg
+from minigrad import linalg
+from support.ops_catalog import Call, Entry, array, seeds
 
 
 @st.composite
@@ -58,41 +58,6 @@ def _spread(draw: st.DrawFn) -> Call:
     return Call((sizes * np.where(rng.random((2, m, n)) < 0.5, -1.0, 1.0),))
 
 
-@st.composite
-def _signal(draw: st.DrawFn, count: int = 1, two: bool = False) -> Call:
-    shape = (draw(st.integers(2, 3)), draw(st.integers(2, 5)), draw(st.integers(2, 5)))
-    options: dict[str, Any] = {"norm": draw(st.sampled_from([None, "backward", "ortho", "forward"]))}
-    if two:
-        options["s"] = draw(st.sampled_from([None, (3, 4), (5, 2)]))
-    else:
-        options["axis"] = draw(st.integers(-3, 2))
-        options["n"] = draw(st.sampled_from([None, 2, 3, 4, 5, 6]))
-    dtype = draw(st.sampled_from(DTYPES))
-    return Call(tuple(array(draw, shape, dtype=dtype) for _ in range(count)), options)
-
-
-def _parts(f: Any) -> Any:
-    """Both parts of a complex result, side by side, so that each has to be right."""
-
-    def call(*x: Any, **options: Any) -> Any:
-        z = f(*x, **options)
-        return mg.concatenate([z.real, z.imag * 2.0], axis=0)
-
-    return call
-
-
-def _numpy_parts(f: Any) -> Any:
-    def call(*x: Any, **options: Any) -> Any:
-        z = f(x[0] if len(x) == 1 else x[0] + 1j * x[1], **options)
-        return np.concatenate([z.real, z.imag * 2.0], axis=0)
-
-    return call
-
-
-def _pair(f: Any) -> Any:
-    return lambda re, im, **options: f(fft.Complex(re, im), **options)
-
-
 def _eigh_value(a: Any) -> Any:
     w, v = linalg.eigh(a)
     return mg.matmul(mg.matmul(v, mg.diag_embed(mg.sin(w))), mg.matrix_transpose(v))
@@ -128,6 +93,20 @@ def _sorted_eigvals(a: Any) -> Any:
     return mg.sort(w.real, axis=-1)
 
 
+_TURN = np.array([[0.0, 3.0, 0.0], [-3.0, 0.0, 0.0], [0.0, 0.0, 4.0]])
+
+
+def _vectors(a: Any) -> Any:
+    w, v = linalg.eig(a)
+    size: Any = mg.concatenate([v.real, v.imag * 2.0], axis=-1)
+    return mg.concatenate([size, mg.expand_dims(w.real, -1), mg.expand_dims(w.imag, -1)], axis=-1)
+
+
+def _vectors_oracle(a: Any) -> Any:
+    w, v = np.linalg.eig(a)
+    return np.concatenate([v.real, v.imag * 2.0, w.real[..., None], w.imag[..., None]], axis=-1)
+
+
 def _l(name: str, calls: st.SearchStrategy[Call], oracle: Any = None, torch: Any = "same", **fixed: Any) -> Entry:
     def there(t: Any, *x: Any) -> Any:
         return getattr(t.linalg, name)(*x, **fixed)
@@ -157,58 +136,78 @@ def _slogdet(a: Any) -> Any:
 ENTRIES = [
     _l("inv", _square()),
     _l("det", _square()),
-    Entry("linalg.slogdet", _slogdet, lambda a: 3.0 * np.linalg.slogdet(a)[0] + np.linalg.slogdet(a)[1], _square(),
-          lambda t, a: 3.0 * t.linalg.slogdet(a)[0] + t.linalg.slogdet(a)[1]),
+    Entry(
+        "linalg.slogdet",
+        _slogdet,
+        lambda a: 3.0 * np.linalg.slogdet(a)[0] + np.linalg.slogdet(a)[1],
+        _square(),
+        lambda t, a: 3.0 * t.linalg.slogdet(a)[0] + t.linalg.slogdet(a)[1],
+    ),
     _l("solve", _system()),
     Entry("linalg.solve_vector", linalg.solve, lambda a, b: np.linalg.inv(a) @ b, _system(vector=True)),
-    _l("cholesky", _square("spd"), _symmetric(np.linalg.cholesky),
-       lambda t, a: t.linalg.cholesky((a + a.mT) / 2)),
+    _l("cholesky", _square("spd"), _symmetric(np.linalg.cholesky), lambda t, a: t.linalg.cholesky((a + a.mT) / 2)),
     Entry("linalg.qr", _qr_value, _qr_oracle, _rectangle(), lambda t, a: t.linalg.qr(a)[0] @ t.sin(t.linalg.qr(a)[1])),
-    Entry("linalg.eigh", _eigh_value, _eigh_oracle, _square("spd"),
-          lambda t, a: (lambda e: e[1] @ t.diag_embed(t.sin(e[0])) @ e[1].mT)(t.linalg.eigh((a + a.mT) / 2))),
+    Entry(
+        "linalg.eigh",
+        _eigh_value,
+        _eigh_oracle,
+        _square("spd"),
+        lambda t, a: (lambda e: e[1] @ t.diag_embed(t.sin(e[0])) @ e[1].mT)(t.linalg.eigh((a + a.mT) / 2)),
+    ),
     _l("eigvalsh", _square("spd"), _symmetric(np.linalg.eigvalsh), lambda t, a: t.linalg.eigvalsh((a + a.mT) / 2)),
-    Entry("linalg.svd", _svd_value, _svd_oracle, _rectangle(),
-          lambda t, a: (lambda e: e[0] @ t.diag_embed(t.sin(e[1])) @ e[2])(t.linalg.svd(a, full_matrices=False))),
+    Entry(
+        "linalg.svd",
+        _svd_value,
+        _svd_oracle,
+        _rectangle(),
+        lambda t, a: (lambda e: e[0] @ t.diag_embed(t.sin(e[1])) @ e[2])(t.linalg.svd(a, full_matrices=False)),
+    ),
     _l("svdvals", _rectangle(), lambda a: np.linalg.svd(a, compute_uv=False)),
     _l("pinv", _rectangle()),
     Entry("linalg.eigvals", _sorted_eigvals, lambda a: np.sort(np.linalg.eigvals(a).real, -1), _square()),
+    Entry("linalg.eig", _vectors, _vectors_oracle, _square().filter(lambda c: c.arrays[0].shape[-1] < 4)),
+    Entry(
+        "linalg.eig_rotation",
+        lambda a: _vectors(a + _TURN),
+        lambda a: _vectors_oracle(a + _TURN),
+        _square().filter(lambda c: c.arrays[0].shape[-1] == 3),
+    ),
     Entry("linalg.expm", linalg.expm, sl.expm, _square(), lambda t, a: t.linalg.matrix_exp(a)),
     Entry("linalg.sqrtm", linalg.sqrtm, _batched(lambda a: sl.sqrtm(a).real), _square("spd")),
     Entry("linalg.solve_sylvester", linalg.solve_sylvester, _batched(sl.solve_sylvester), _square(count=3)),
     *(
-        Entry(f"linalg.matrix_power_{n}", lambda a, n=n: linalg.matrix_power(a, n), lambda a, n=n: np.linalg.matrix_power(a, n),
-              _square(), lambda t, a, n=n: t.linalg.matrix_power(a, n))
+        Entry(
+            f"linalg.matrix_power_{n}",
+            lambda a, n=n: linalg.matrix_power(a, n),
+            lambda a, n=n: np.linalg.matrix_power(a, n),
+            _square(),
+            lambda t, a, n=n: t.linalg.matrix_power(a, n),
+        )
         for n in (-2, 0, 1, 5)
     ),
-    Entry("linalg.solve_triangular", lambda a, b: linalg.solve_triangular(a, b, lower=True), lambda a, b: np.linalg.solve(
-        np.tril(a), b), _system(), lambda t, a, b: t.linalg.solve_triangular(a.tril(), b, upper=False)),
+    Entry(
+        "linalg.solve_triangular",
+        lambda a, b: linalg.solve_triangular(a, b, lower=True),
+        lambda a, b: np.linalg.solve(np.tril(a), b),
+        _system(),
+        lambda t, a, b: t.linalg.solve_triangular(a.tril(), b, upper=False),
+    ),
     *(_l("matrix_norm", _spread(), torch=None, ord=o) for o in ("fro", "nuc", 1, -1, np.inf, -np.inf, 2, -2)),
     *(
-        Entry(f"linalg.norm_{o}", lambda a, o=o: linalg.norm(a, o, -1), lambda a, o=o: np.linalg.norm(a, o, -1), _spread(),
-              lambda t, a, o=o: t.linalg.vector_norm(a, o, -1))
+        Entry(
+            f"linalg.norm_{o}",
+            lambda a, o=o: linalg.norm(a, o, -1),
+            lambda a, o=o: np.linalg.norm(a, o, -1),
+            _spread(),
+            lambda t, a, o=o: t.linalg.vector_norm(a, o, -1),
+        )
         for o in (1, 2, 3, 1.5, np.inf, -np.inf)
     ),
     Entry("linalg.cond", linalg.cond, np.linalg.cond, _square()),
-    Entry("linalg.lstsq", lambda a: linalg.lstsq(a[..., :, :], np.ones(a.shape[-2]))[0] if a.ndim == 2 else a,
-          lambda a: np.linalg.lstsq(a, np.ones(a.shape[-2]), rcond=None)[0] if a.ndim == 2 else a, _rectangle()),
-    # Fourier
-    Entry("fft.fft", _parts(_pair(fft.fft)), _numpy_parts(np.fft.fft), _signal(2)),
-    Entry("fft.ifft", _parts(_pair(fft.ifft)), _numpy_parts(np.fft.ifft), _signal(2)),
-    Entry("fft.rfft", _parts(fft.rfft), _numpy_parts(np.fft.rfft), _signal()),
-    Entry("fft.irfft", _pair(fft.irfft), lambda a, b, **o: np.fft.irfft(a + 1j * b, **o), _signal(2)),
-    Entry("fft.hfft", _pair(fft.hfft), lambda a, b, **o: np.fft.hfft(a + 1j * b, **o), _signal(2)),
-    Entry("fft.ihfft", _parts(fft.ihfft), _numpy_parts(np.fft.ihfft), _signal()),
-    *(
-        Entry(f"fft.{name}", _parts(_pair(getattr(fft, name))), _numpy_parts(getattr(np.fft, name)), _signal(2, two=name[-1] == "2"
-              ) if name[-1] == "2" else _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]})))
-        for name in ("fft2", "ifft2", "fftn", "ifftn")
+    Entry(
+        "linalg.lstsq",
+        lambda a: linalg.lstsq(a[..., :, :], np.ones(a.shape[-2]))[0] if a.ndim == 2 else a,
+        lambda a: np.linalg.lstsq(a, np.ones(a.shape[-2]), rcond=None)[0] if a.ndim == 2 else a,
+        _rectangle(),
     ),
-    Entry("fft.rfft2", _parts(fft.rfft2), _numpy_parts(np.fft.rfft2), _signal(1, two=True)),
-    Entry("fft.irfft2", _pair(fft.irfft2), lambda a, b, **o: np.fft.irfft2(a + 1j * b, **o), _signal(2, two=True)),
-    Entry("fft.rfftn", _parts(fft.rfftn), _numpy_parts(np.fft.rfftn),
-          _signal().map(lambda c: Call(c.arrays, {"norm": c.options["norm"]}))),
-    Entry("fft.irfftn", _pair(fft.irfftn), lambda a, b, **o: np.fft.irfftn(a + 1j * b, **o),
-          _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]}))),
-    Entry("fft.fftshift", fft.fftshift, np.fft.fftshift, _signal().map(lambda c: Call(c.arrays))),
-    Entry("fft.ifftshift", fft.ifftshift, np.fft.ifftshift, _signal().map(lambda c: Call(c.arrays))),
-]  # fmt: skip
+]

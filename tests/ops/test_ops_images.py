@@ -1,12 +1,13 @@
-"""The nets catalog against its oracles: value, gradient, second gradient."""
+"""The images catalog against its oracles: value, gradient, second gradient."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.ops_nets import ENTRIES
+
 from support.ops_catalog import Entry
+from support.ops_images import ENTRIES
 from support.ops_property import EVERYDAY, SOAK, agree
 
 

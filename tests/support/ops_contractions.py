@@ -1,0 +1,49 @@
+"""Catalog: contractions."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import strategies as st
+
+import minigrad as mg
+from support.ops_catalog import Call, Entry, numbers, seeds
+from support.ops_strategies import any_two, einsum_call, matrices, same, vectors
+
+ENTRIES = [
+    # Contractions
+    same("matmul", matrices(), lambda t, a, b: t.matmul(a, b)),
+    same("dot", matrices(batch=False), lambda t, a, b: t.matmul(a, b)),
+    same("inner", vectors(4), lambda t, a, b: t.inner(a, b)),
+    same("vdot", vectors(4), lambda t, a, b: t.dot(a.ravel(), b.ravel())),
+    same("vecdot", vectors(4), lambda t, a, b: t.linalg.vecdot(a, b), lambda a, b: np.sum(a * b, -1)),
+    same("outer", any_two(), lambda t, a, b: t.outer(a.ravel(), b.ravel())),
+    same("kron", any_two(), lambda t, a, b: t.kron(a, b)),
+    same("cross", vectors(3), lambda t, a, b: t.linalg.cross(a, b)),
+    Entry(
+        "tensordot",
+        lambda a, b: mg.tensordot(a, b, ((0, 1), (1, 0))),
+        lambda a, b: np.tensordot(a, b, ((0, 1), (1, 0))),
+        st.builds(
+            lambda s: Call((numbers("real", (2, 3, 2), s, np.float64), numbers("real", (3, 2, 4), s + 1, np.float64))),
+            seeds,
+        ),
+        lambda t, a, b: t.tensordot(a, b, ((0, 1), (1, 0))),
+    ),
+    Entry(
+        "einsum",
+        lambda *x, subscripts: mg.einsum(subscripts, *x),
+        lambda *x, subscripts: np.einsum(subscripts, *x),
+        einsum_call(),
+        lambda t, *x, subscripts: t.einsum(subscripts, *x),
+    ),
+    Entry(
+        "multi_dot",
+        lambda a, b: mg.multi_dot([a, b, mg.transpose(a)]) if a.ndim == 2 else mg.multi_dot([a, b]),
+        lambda a, b: np.linalg.multi_dot([a, b, a.T]) if a.ndim == 2 else np.linalg.multi_dot([a, b]),
+        st.builds(
+            lambda s: Call((numbers("real", (3, 4), s, np.float64), numbers("real", (4, 4), s + 1, np.float64))), seeds
+        ),
+    ),
+    Entry("add_sequence", mg.add_sequence, lambda *x: sum(x), vectors(2)),
+    Entry("multiply_sequence", mg.multiply_sequence, lambda a, b: a * b, vectors(2)),
+]
