@@ -21,7 +21,7 @@ _SHAPES = {
     "optimizer": (r"[a-z][a-z0-9]*(-[a-z0-9]+)*", "small letters, digits and single hyphens, such as my-rule"),
     "op": (r"[a-z][a-z0-9]*(_[a-z0-9]+)*", "small letters, digits and single underscores, such as my_op"),
 }
-_NAMES_IN_TEMPLATE = ("Array", "Law", "Moment", "Need", "None", "Objective", "Optimizer", "True", "False")
+_NAMES_IN_TEMPLATE = ("Array", "Law", "Moment", "Need", "None", "Objective", "Optimizer", "State", "True", "False")
 _WORDS_IN_TEMPLATE = ("mg", "np", "op", "t", "x", "y", "g", "seed", "certificate", "find", "verify", "pytest")
 
 
@@ -94,8 +94,8 @@ def _check_name(kind: str, name: str) -> None:
     pattern, words = _SHAPES[kind]
     if not re.fullmatch(pattern, name):
         raise ScaffoldError(f"{name!r} is no usable name for an {kind}: {words}")
-    if len(name) > 50:
-        raise ScaffoldError(f"{name!r} is too long a name: at most 50 characters")
+    if len(name) > 40:
+        raise ScaffoldError(f"{name!r} is too long a name: at most 40 characters")
     if kind == "op":
         _check_op(name)
         return
