@@ -12,7 +12,7 @@ import attrs
 from minigrad.core import REGISTRY, Op
 from minigrad.optim import available
 
-__all__ = ["list_ops", "list_optimizers"]
+__all__ = ["list_ops", "list_optimizers", "table"]
 
 
 def list_optimizers(arguments: Namespace) -> int:
@@ -22,7 +22,7 @@ def list_optimizers(arguments: Namespace) -> int:
         print(json.dumps({name: attrs.asdict(e) for name, e in sorted(entries.items())}, indent=2))
         return 0
     rows = [(name, f"{e.distribution} {e.version}", e.value) for name, e in sorted(entries.items())]
-    print("\n".join(_table(("name", "distribution", "entry point"), rows)))
+    print("\n".join(table(("name", "distribution", "entry point"), rows)))
     if not rows:
         print("no distribution offers an entry point in the group minigrad.optimizers")
     return 0
@@ -30,20 +30,47 @@ def list_optimizers(arguments: Namespace) -> int:
 
 def list_ops(arguments: Namespace) -> int:
     """Print every op in the registry with what the gate checked."""
-    import minigrad.ops  # noqa: F401 - registers the library
+    from minigrad.api import register_all
+    from minigrad.ops.plugins import load_all
 
+    register_all()
+    load_all()
     ops = sorted(REGISTRY, key=lambda op: op.name)
     if arguments.json:
         print(json.dumps({op.name: _certificate(op) for op in ops}, indent=2, allow_nan=False))
     elif arguments.certificates:
-        print("\n".join(str(op.certificate) for op in ops))
+        print("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)])))
+        for op in ops:
+            for reason in op.certificate.refused:
+                print(f"{op.name} itself refuses {reason}")
     else:
         rows = [
             (op.name, ", ".join(a.name for a in op.arguments), str(op.certificate.cases), _resolution(op)) for op in ops
         ]
-        print("\n".join(_table(("op", "arguments", "cases", "reveals errors from"), rows)))
+        print("\n".join(table(("op", "arguments", "cases", "reveals errors from"), rows)))
         print(f"{len(ops)} ops, each verified against finite differences when it was registered")
     return 0
+
+
+_COLUMNS = ("op", "argument", "smallest error revealed", "bluntest case", "in cases", "cases", "checks", "on kinks",
+            "second order", "ms")  # fmt: skip
+
+
+def _certificate_rows(op: Op) -> list[tuple[str, ...]]:
+    """A row for each differentiable argument; what holds for the whole op stands in the first."""
+    c = op.certificate
+    later = "-" if op.claims.piecewise_constant else "before first use"
+    whole = (
+        str(c.cases),
+        str(c.checks),
+        str(c.kinks),
+        "checked" if c.second_order else later,
+        f"{1e3 * c.seconds:.1f}",
+    )
+    if op.claims.piecewise_constant or not c.powers:
+        return [(op.name, "-", "zero derivative", "-", "-", *whole)]
+    rows = [(p.argument, f"{p.resolution:.1e}", f"{p.worst:.1e}", str(p.cases)) for p in c.powers]
+    return [(op.name, *rows[0], *whole), *(("", *row, "", "", "", "", "") for row in rows[1:])]
 
 
 def _resolution(op: Op) -> str:
@@ -73,6 +100,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in (head, *rows)]

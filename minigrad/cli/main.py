@@ -64,6 +64,14 @@ def _run(arguments: Namespace) -> int:
         from minigrad.cli.compare import compare_optimizers
 
         return compare_optimizers(arguments)
+    if arguments.command == "selftest":
+        from minigrad.cli.selftest import selftest
+
+        return selftest(arguments)
+    if arguments.command == "check":
+        from minigrad.cli.check import check_script
+
+        return check_script(arguments)
     if arguments.command == "new":
         from minigrad.cli.new import new
 

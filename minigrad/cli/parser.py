@@ -18,6 +18,8 @@ COMMANDS = {
     "optimizers": "list the installed optimizers and who provides them",
     "ops": "list the registered ops, each verified against finite differences",
     "compare": "compare optimizers, each at a learning rate of its own",
+    "selftest": "re-run the gate over every op: many seeds, larger shapes, rules made wrong on purpose",
+    "check": "check the gradients of a script's model, the course notes' tips one by one",
     "new": "write a plugin with an optimizer or an op of your own",
 }
 
@@ -38,6 +40,23 @@ it out of the same few, chosen on other seeds.
   minigrad compare --optimizers sgd,adam,lion --problem digits-mlp
   minigrad compare --optimizers adam,newton,l-bfgs --problem rosenbrock
   minigrad compare --optimizers adam,adamw --problem mine.py       mine.py defines problem()
+"""
+
+_SELFTEST = """\
+Check every registered op deeply, those of plugins too: many seeds, larger shapes, both orders, which lines of the rules
+ran, and whether the gate refuses each rule once it is made wrong on purpose (self-mutation). Exits with 3 if anything
+fails.
+
+  minigrad selftest                                     all ops, a minute or two
+  minigrad selftest --ops exp,matmul --seeds 100
+"""
+
+_CHECK = """\
+Check the gradients of a model script: a file that defines model, data and loss, and perhaps regularization. Exits with
+3 if a gradient is wrong or nothing could be decided.
+
+  minigrad check script.py
+  minigrad check script.py --plot                       error against step size, as gradient-check.png
 """
 
 
@@ -67,6 +86,8 @@ def build() -> Parser:
     ops = _command(commands.add_parser, "ops", "List the registered ops and what the gate checked when they came in.")
     ops.add_argument("--certificates", action="store_true", help="print each op's certificate in full")
     _compare(_command(commands.add_parser, "compare", _COMPARE))
+    _selftest(_command(commands.add_parser, "selftest", _SELFTEST))
+    _check_script(_command(commands.add_parser, "check", _CHECK))
     _new(_command(commands.add_parser, "new", "Write a plugin distribution that installs and passes its own tests."))
     return parser
 
@@ -100,6 +121,27 @@ def _train(parser: Parser) -> None:
     add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
     add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
     add("--no-checks", action="store_true", help="leave out the sanity checks before training")
+
+
+def _selftest(parser: Parser) -> None:
+    add = parser.add_argument
+    add("--ops", type=_names, default=(), metavar="NAME,NAME,...", help="these only; default all")
+    add("--seeds", type=_count, default=10, metavar="N", help="runs of the gate for each op; default 10")
+    add("--no-mutants", action="store_true", help="leave out the self-mutation")
+
+
+def _check_script(parser: Parser) -> None:
+    add = parser.add_argument
+    add("script", metavar="SCRIPT", help="a Python file that defines model, data, loss; optionally regularization")
+    add("--plot", nargs="?", const="gradient-check.png", metavar="FILE", help="draw error against step size; default "
+        "gradient-check.png")  # fmt: skip
+    add("--rows", type=_count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
+    add("--burn-in", type=_seed, default=20, metavar="N", help="steps before the comparison; default 20")
+    add("--seed", type=_seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _check(parser: Parser) -> None:

@@ -1,0 +1,128 @@
+"""`minigrad selftest`: the deep check of every registered op, those of plugins included."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from minigrad.api import register_all
+from minigrad.cli.listing import table
+from minigrad.core import REGISTRY, Op
+from minigrad.core.errors import MinigradError, nearest
+from minigrad.ops.plugins import Loaded, load_all
+from minigrad.train.console import is_terminal
+from minigrad.verify.deep import Deep, deep_check
+
+__all__ = ["SOMETHING_FAILED", "UnknownOp", "everything", "selftest"]
+
+SOMETHING_FAILED = 3
+_HEAD = ("op", "passed", "larger", "cases", "checks", "reveals from", "lines missed", "killed", "unreached", "seconds")
+
+
+class UnknownOp(MinigradError):
+    """There is no op of that name, neither in the library nor in a plugin."""
+
+
+def selftest(arguments: Namespace) -> int:
+    """Check the ops asked for (all by default), print a table. Returns 0, or 3 if something failed."""
+    began = time.perf_counter()
+    plugins = everything()
+    ops = _chosen(arguments.ops)
+    found = [
+        deep_check(op, range(arguments.seeds), None if arguments.no_mutants else 0)
+        for op in _shown(ops, sys.stderr if is_terminal(sys.stderr) else None)
+    ]
+    refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
+    seconds = time.perf_counter() - began
+    if arguments.json:
+        print(json.dumps(_document(found, refusals, seconds), indent=2, allow_nan=False))
+    else:
+        print("\n".join(_report(found, refusals, seconds)))
+    return 0 if all(d.ok for d in found) and not refusals else SOMETHING_FAILED
+
+
+def everything() -> tuple[Loaded, ...]:
+    """Register every family of the library and the ops of every allowed plugin; what became of each plugin."""
+    register_all()
+    return load_all()
+
+
+def _chosen(names: Sequence[str]) -> list[Op]:
+    ops = {op.name: op for op in REGISTRY}
+    for name in names:
+        if name not in ops:
+            raise UnknownOp(f"there is no op {name!r}.{nearest(name, ops)} 'minigrad ops' lists all {len(ops)}")
+    return [ops[name] for name in (names or sorted(ops))]
+
+
+def _shown(ops: Sequence[Op], terminal: object) -> Iterable[Op]:
+    """The ops in turn, with a line of progress on a terminal."""
+    for k, op in enumerate(ops):
+        if terminal is not None:
+            bar = ("#" * (30 * k // len(ops))).ljust(30, ".")
+            print(f"\r\x1b[K[{bar}] {k + 1}/{len(ops)} {op.name}", end="", file=sys.stderr, flush=True)
+        yield op
+    if terminal is not None:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _report(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> list[str]:
+    lines = table(_HEAD, [_row(d) for d in found])
+    for title, items in (
+        ("failed", [f"{d.op}, {f}" for d in found for f in d.failures]),
+        ("refused plugins", list(refusals)),
+        ("survived mutants", [f"{o.op}, argument {o.argument!r}: {o.mutation}" for d in found for o in d.survived]),
+        ("lines of rules never executed", [f"{d.op}: {_near(u)}" for d in found for u in d.unexecuted]),
+        ("skipped", [f"{d.op}: {s}" for d in found for s in d.skipped]),
+    ):
+        if items:
+            lines += ["", f"{title}:", *(f"  {i}" for i in items)]
+    return [*lines, "", _summary(found, refusals, seconds)]
+
+
+def _row(d: Deep) -> tuple[str, ...]:
+    reveals = f"{d.resolution:.1e}" if d.resolution else "zero derivative"
+    mutants = f"{d.killed}/{d.killed + len(d.survived)}"
+    return (
+        d.op, f"{d.passed}/{d.seeds}", str(d.larger), str(d.cases), str(d.checks), reveals if d.passed else "-",
+        str(len(d.unexecuted)), mutants, str(d.unreached), f"{d.seconds:.2f}",
+    )  # fmt: skip
+
+
+def _near(place: str) -> str:
+    path, _, line = place.rpartition(":")
+    inside = os.path.relpath(path)
+    return f"{path if inside.startswith('..') else inside}:{line}"
+
+
+def _summary(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> str:
+    killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
+    good = sum(d.passed == d.seeds for d in found)
+    text = f"{good} of {len(found)} ops pass at every seed ({sum(d.seeds for d in found)} runs)"
+    if killed + survived:
+        rate = killed / (killed + survived)
+        text += f"; {killed} of {killed + survived} mutants killed ({math.floor(1e4 * rate) / 100:.2f} %)"
+    if refusals:
+        text += f"; {len(refusals)} refused by the gate when their plugin was loaded"
+    return f"{text}; {seconds:.0f} s"
+
+
+def _document(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> dict[str, object]:
+    killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
+    return {
+        "command": "selftest",
+        "ops": [{**attrs.asdict(d), "ok": d.ok} for d in found],
+        "refused": list(refusals),
+        "passed": sum(d.passed == d.seeds for d in found),
+        "killed": killed,
+        "survived": survived,
+        "kill_rate": killed / (killed + survived) if killed + survived else None,
+        "seconds": seconds,
+    }
