@@ -30,7 +30,7 @@ _COLOURS = (
     "#bcbd22",
 )
 _LINES = ("-", "--", "-.", ":")
-_FLOOR = 1e-14
+_FLOOR, _CEILING = 1e-14, 1e30
 
 
 def draw_comparison(comparison: Comparison, folder: Path) -> tuple[list[str], str]:
@@ -72,7 +72,8 @@ def curves_figure(comparison: Comparison) -> Figure:
     left.set_ylim(*_limits(comparison))
     right.annotate("target", (1.0, problem.target), xycoords=("axes fraction", "data"), ha="right", va="bottom",
         fontsize=8, color="0.35")  # fmt: skip
-    figure.legend(loc="outside right center", frameon=False)
+    if left.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside right center", frameon=False)
     figure.suptitle(f"{problem.name}: each rule at the best of the same {len(comparison.grid)} learning rates")
     return figure
 
@@ -124,7 +125,7 @@ def _bands(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array, Array]:
     """Median units and seconds, and least, median and largest figure, at each measurement all runs came to."""
     length = min(len(curve.values) for curve in curves)
     values = np.array([curve.values[:length] for curve in curves])
-    values = np.clip(np.where(np.isfinite(values), values, np.nan), _FLOOR, None)
+    values = np.clip(np.where(np.isfinite(values), values, np.nan), _FLOOR, _CEILING)
     places = np.median([curve.units[:length] for curve in curves], axis=0)
     times = np.median([curve.seconds[:length] for curve in curves], axis=0)
     return places, times, values.min(axis=0), np.median(values, axis=0), values.max(axis=0)
