@@ -1,0 +1,90 @@
+"""`pytest --minigrad-ops[=NAME,...]`: the deep check of every registered op. Loaded by pytest, so it imports little."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from minigrad.core.op import Op
+
+__all__ = ["OpItem", "RefusedItem", "pytest_addoption", "pytest_collection_modifyitems"]
+
+_ALL = "*"
+_SEEDS = 3
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("minigrad")
+    group.addoption(
+        "--minigrad-ops",
+        nargs="?",
+        const=_ALL,
+        metavar="NAME,...",
+        help="run the gate again over registered ops, those of plugins too, and mutate their rules; default all. Write "
+        "--minigrad-ops=NAME with '=', or a path after it would be taken for the name",
+    )
+    group.addoption("--minigrad-seeds", type=int, default=_SEEDS, metavar="N", help="how often for each op; default 3")
+
+
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add one item for each op, and one for each that was refused when its plugin was loaded."""
+    wanted = config.getoption("--minigrad-ops")
+    if wanted is None:
+        return
+    from minigrad.api import register_all
+    from minigrad.core.errors import nearest
+    from minigrad.core.registry import REGISTRY
+    from minigrad.ops.plugins import load_all
+
+    register_all()
+    refusals = [r for plugin in load_all() for r in plugin.refusals]
+    ops = {op.name: op for op in REGISTRY}
+    names = sorted(ops) if wanted == _ALL else [n.strip() for n in wanted.split(",") if n.strip()]
+    for name in names:
+        if name not in ops:
+            raise pytest.UsageError(f"--minigrad-ops: there is no op {name!r}.{nearest(name, ops)}")
+    seeds = config.getoption("--minigrad-seeds")
+    items.extend(OpItem.from_parent(session, name=f"op-{n}", op=ops[n], seeds=seeds) for n in names)
+    if wanted == _ALL:
+        items.extend(RefusedItem.from_parent(session, name=f"refused-{k}", why=r) for k, r in enumerate(refusals))
+
+
+class OpItem(pytest.Item):
+    """The deep check of one op, as a test of its own."""
+
+    def __init__(self, *, op: Op, seeds: int, name: str, parent: pytest.Session) -> None:
+        super().__init__(name, parent)
+        self.op, self.seeds = op, seeds
+
+    def runtest(self) -> None:
+        """Fail with the refusals, or with the mutants that survived."""
+        from minigrad.verify.deep import deep_check
+
+        found = deep_check(self.op, range(self.seeds))
+        wrong = [*found.failures]
+        wrong += [f"a mutant survives: {o.mutation!r}, argument {o.argument!r}, seed {o.seed}" for o in found.survived]
+        if wrong:
+            pytest.fail(f"op {found.op!r} of {found.module}:\n" + "\n".join(wrong), pytrace=False)
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        """What to show in the report."""
+        return self.op.module, None, self.name
+
+
+class RefusedItem(pytest.Item):
+    """An op that its plugin offers and the gate does not let in: fails with the refusal."""
+
+    def __init__(self, *, why: str, name: str, parent: pytest.Session) -> None:
+        super().__init__(name, parent)
+        self.why = why
+
+    def runtest(self) -> None:
+        """Fail."""
+        pytest.fail(self.why, pytrace=False)
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        """What to show in the report."""
+        return "minigrad.ops.plugins", None, self.name
