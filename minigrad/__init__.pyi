@@ -7,8 +7,8 @@ Written by tests/tools/write_stub.py from the table in minigrad/api.py.
 
 # fmt: off
 from minigrad import (
-    calculus as calculus, core as core, data as data, fft as fft, linalg as linalg, nn as nn, ops as ops,
-    optim as optim, train as train, verify as verify,
+    calculus as calculus, checkpoint as checkpoint, core as core, data as data, fft as fft, linalg as linalg, nn as nn,
+    ops as ops, optim as optim, train as train, verify as verify,
 )
 from minigrad.calculus import (
     grad as grad, hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, value_and_grad as value_and_grad,

@@ -39,17 +39,19 @@ def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
 def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
     """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
     count, columns = g.shape
-    if count * length <= 1 << 14:
+    if count * length <= 1 << 16:
         # A small product with the 0-1 matrix of positions is quicker than adding row by row.
         return np.equal(np.arange(length)[:, None], indices).astype(g.dtype) @ g
-    order = np.argsort(indices, kind="stable")
-    ordered = indices[order]
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    if length <= 2 * count:
+        flat = (indices[:, None] * columns + np.arange(columns)).ravel()
+        summed = np.bincount(flat, weights=g.ravel(), minlength=length * columns)
+        return summed.reshape(length, columns).astype(g.dtype, copy=False)
     total = np.zeros((length, columns), dtype=g.dtype)
-    if len(starts) == count:
-        total[indices] = g
-    else:
-        np.add.at(total, indices, g)
+    if count:
+        order = np.argsort(indices, kind="stable")
+        ordered = indices[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        total[ordered[starts]] = np.add.reduceat(g[order], starts, axis=0)
     return total
 
 

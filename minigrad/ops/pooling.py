@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.arrange import along, pad
 from minigrad.ops.contract import matmul
+from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
 from minigrad.ops.functions import max as largest
-from minigrad.ops.functions import mean, moveaxis, reshape
 from minigrad.ops.index import getitem
 from minigrad.ops.table import Family
-from minigrad.ops.windows import each, last, offsets, overlap_add, places, view_windows
+from minigrad.ops.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
-from minigrad.verify.domains import distinct
+from minigrad.verify.domains import distinct, real
 
 family = Family(late=True)
 _META: dict[str, object] = {"kernel": (2, 2), "stride": (1, 2), "dilation": (1, 1)}
@@ -56,8 +57,24 @@ def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
     return overlap_add(g * shares, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
 
 
-family.add(window_winners)
-family.add(pool_largest)
+@op(x=real(), linear=True, params=[_META], shapes=[((2, 5, 4),), ((3, 3),)])
+def window_sum(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+    """The sum of each window of the last axes."""
+    count = places(x.shape[-len(kernel) :], kernel, stride, dilation)
+    y = np.zeros((*x.shape[: -len(kernel)], *count), dtype=x.dtype)
+    for _, part in offsets(kernel, stride, dilation, count):
+        y += x[last(part)]
+    return y
+
+
+@window_sum.vjp("x")
+def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
+    windows: V = broadcast_to(g, (*kernel, *g.shape))
+    return overlap_add(windows, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
+
+
+for _op in (window_winners, pool_largest, window_sum):
+    family.add(_op)
 family.register()
 
 
@@ -83,8 +100,8 @@ def avg_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | No
     p: Shape = each(padding, n)
     if any(p):
         x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)])
-    w: V = view_windows(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=(1,) * n)
-    return mean(w, axis=tuple(range(n)))
+    y: V = window_sum(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=(1,) * n)
+    return y * (1.0 / prod(k))
 
 
 avg_pool1d = avg_pool2d = avg_pool3d = avg_pool

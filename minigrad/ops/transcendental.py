@@ -46,8 +46,14 @@ def _power_slope(x: Array, y: Array | float) -> Array:
     return np.asarray(np.power(np.where(np.equal(y, 0.0), x * 0.0 + 1.0, x), y - 1.0) * y)
 
 
+_LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}
+"""By the bytes of a float: e to that power is still finite."""
+
+
 def _sigmoid(x: Array) -> Array:
-    return np.exp(np.minimum(x, 0.0)) / (1.0 + np.exp(-np.abs(x)))
+    z = np.exp(np.minimum(-x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0)))
+    z += 1.0
+    return np.reciprocal(z)
 
 
 def _softplus(x: Array) -> Array:
