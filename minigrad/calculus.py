@@ -1,145 +1,69 @@
 """Derivatives of functions: gradients, products with Jacobians from both sides, Jacobians and Hessians, of any order.
 
-Functions take and return numbers, arrays, Tensors or containers of them (lists, tuples, dicts, attrs classes). Arrays
-in, arrays out; Tensors in (or inside another derivative), Tensors out, so that everything can be nested. Forward mode
-comes from the rules too: the vector-Jacobian product is linear in its cotangent, and its own transpose is the
-Jacobian-vector product.
+Functions take and return numbers, arrays, Tensors or containers of them (lists, tuples, dicts, attrs classes,
+dataclasses). Arrays in, arrays out; Tensors in (or inside another derivative), Tensors out, so that everything can be
+nested. Forward mode comes from the rules too: the vector-Jacobian product is linear in its cotangent, and its own
+transpose is the Jacobian-vector product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
-from typing import TypeAlias
 
-import attrs
 import numpy as np
 
-from minigrad.core.backward import gradients, topological
-from minigrad.core.buffers import exposed
-from minigrad.core.containers import Rebuild, flatten
+from minigrad.core.backward import gradients
+from minigrad.core.containers import flatten
 from minigrad.core.errors import GradientError
-from minigrad.core.mode import switched
-from minigrad.core.node import Leaf
+from minigrad.core.jacobians import matrices
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
+from minigrad.core.traced import Argnums, Function, Traced, matching, trace
 from minigrad.core.types import Array
 
-Argnums: TypeAlias = int | Sequence[int]
-Function: TypeAlias = Callable[..., object]
 
-_inside: ContextVar[bool] = ContextVar("minigrad_inside_derivative", default=False)
-
-
-@attrs.frozen
-class _Traced:
-    """A call whose differentiated arguments have been replaced by variables of our own."""
-
-    variables: tuple[Tensor, ...]
-    rebuild: Rebuild
-    output: object
-    as_tensors: bool
-
-    def outputs(self) -> tuple[list[Tensor], Rebuild]:
-        """The Tensors in the output (constants where it does not depend on the variables)."""
-        leaves, rebuild = flatten(self.output)
-        return [x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype=float)) for x in leaves], rebuild
-
-    def back(self, found: Sequence[object], rebuild: Rebuild) -> object:
-        """Gradients in the caller's structure and kind."""
-        return rebuild([x if self.as_tensors else _array(x) for x in found])
-
-
-def _array(x: object) -> Array:
-    return exposed(x._node.value) if isinstance(x, Tensor) else np.asarray(x)
-
-
-def _trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argnums: Argnums) -> _Traced:
-    chosen = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    for n in chosen:
-        if not -len(args) <= n < len(args):
-            raise GradientError(f"argnums names argument {n}, but the function was called with {len(args)} arguments")
-    leaves, rebuild = flatten([args[n] for n in chosen])
-    if not leaves:
-        raise GradientError(f"there is no number in argument {argnums} to differentiate with respect to")
-    variables = tuple(_variable(x) for x in leaves)
-    changed = list(args)
-    parts = rebuild(variables)
-    assert isinstance(parts, list)
-    for n, part in zip(chosen, parts, strict=True):
-        changed[n] = part
-    token = _inside.set(True)
-    try:
-        with switched(grad=True):
-            output = f(*changed, **kwargs)
-    finally:
-        _inside.reset(token)
-    as_tensors = any(isinstance(x, Tensor) for x in leaves) or (_inside.get() and _foreign(output, variables))
-    single = isinstance(argnums, int)
-
-    def back(new: Sequence[object]) -> object:
-        values = rebuild(new)
-        assert isinstance(values, list)
-        return values[0] if single else tuple(values)
-
-    return _Traced(variables, back, output, as_tensors)
-
-
-def _variable(x: object) -> Tensor:
-    if isinstance(x, Tensor):
-        if x.dtype.kind != "f":
-            raise GradientError(f"cannot differentiate with respect to a Tensor of {x.dtype}: convert it to floats")
-        # An alias: other uses of the same Tensor inside the function are constants to this derivative.
-        return REGISTRY["reshape"].apply(x, shape=x.shape) if x.requires_grad else Tensor(x, requires_grad=True)
-    value = np.asarray(x)
-    if value.dtype.kind in "iub":
-        if value.ndim:
-            raise GradientError(
-                f"cannot differentiate with respect to an array of {value.dtype}: convert it with .astype(float)"
-            )
-        value = value.astype(float)
-    return Tensor(value, requires_grad=True)
-
-
-def _foreign(output: object, variables: tuple[Tensor, ...]) -> bool:
-    """Whether `output` depends on leaves other than our own variables (those of an outer derivative)."""
-    ours = {v._node for v in variables}
-    roots = [x._node for x in flatten(output)[0] if isinstance(x, Tensor) and x.requires_grad]
-    return any(isinstance(n, Leaf) and n not in ours for n in topological(roots))
-
-
-def _pull(traced: _Traced, outputs: list[Tensor], seeds: Sequence[Array | Tensor]) -> list[object]:
-    live = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
-    found = gradients(
-        [o for o, _ in live], [s for _, s in live], list(traced.variables), create_graph=traced.as_tensors
-    )
-    zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in traced.variables)
-    return [z if g is None else g for g, z in zip(found, zeros, strict=True)]
+def _pull(traced: Traced, seeds: Sequence[Array | Tensor]) -> list[object]:
+    live = [(o, s) for o, s in zip(traced.outputs, seeds, strict=True) if o.requires_grad]
+    found = gradients([o for o, _ in live], [s for _, s in live], traced.variables, create_graph=traced.recorded)
+    return [
+        Tensor(np.zeros(v.shape, v.dtype)) if g is None else g for g, v in zip(found, traced.variables, strict=True)
+    ]
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
     """A function that returns `f`'s value and its gradient with respect to the arguments `argnums`.
+
+    The gradient has the structure, shapes and dtypes of the argument. A Tensor that `f` takes from outside (a closure)
+    is a constant to this derivative, even if it is the very Tensor that is passed as the argument.
 
     Args:
         f: returns one real number (a 0-d or one-element array or Tensor).
         argnums: position of the argument, or several positions (then the gradient is a tuple).
 
     Raises:
-        GradientError: when called: `f` does not return one number, or an argument holds integers.
+        GradientError: when called: `f` does not return one number, an argument holds integers or nothing to
+            differentiate with respect to, or there is no argument of that position.
     """
 
     def differentiated(*args: object, **kwargs: object) -> tuple[object, object]:
-        traced = _trace(f, args, kwargs, argnums)
-        outputs, rebuild = traced.outputs()
-        if len(outputs) != 1 or outputs[0].size != 1:
-            shapes = ", ".join(str(o.shape) for o in outputs) or "nothing"
-            raise GradientError(
-                f"grad needs a function that returns one number; this one returned {shapes}. See jacobian"
-            )
-        found = _pull(traced, outputs, [np.ones(outputs[0].shape, outputs[0].dtype)])
-        return traced.back(outputs, rebuild), traced.back(found, traced.rebuild)
+        traced = trace(f, args, kwargs, argnums)
+        one_number(traced)
+        out = traced.outputs[0]
+        found = _pull(traced, [np.ones(out.shape, out.dtype)])
+        return traced.value(), traced.back(found)
 
     return differentiated
+
+
+def one_number(traced: Traced) -> None:
+    """Raise `GradientError` unless the function returned one real number."""
+    if len(traced.outputs) == 1 and traced.outputs[0].size == 1:
+        return
+    shapes = ", ".join(str(o.shape) for o in traced.outputs) or "nothing numeric"
+    raise GradientError(
+        f"grad needs a function that returns one number; this one returned {shapes}. "
+        "Reduce it (.sum(), .mean()), or see jacobian and vjp"
+    )
 
 
 def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
@@ -153,17 +77,20 @@ def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
 
 
 def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple[object, ...]]]:
-    """`f(*primals)` and a function that maps a cotangent of its structure to gradients, one for each primal."""
-    traced = _trace(f, primals, {}, tuple(range(len(primals))))
-    outputs, rebuild = traced.outputs()
+    """`f(*primals)` and a function that maps a cotangent of its structure to gradients, one for each primal.
+
+    Raises:
+        GradientError: a primal holds integers; a cotangent has not the structure or the shapes of the output.
+    """
+    traced = trace(f, primals, {}, tuple(range(len(primals))))
 
     def pull(cotangent: object) -> tuple[object, ...]:
-        seeds = _matching(cotangent, outputs, "cotangent")
-        found = traced.back(_pull(traced, outputs, seeds), traced.rebuild)
+        seeds = matching(cotangent, traced.output, traced.outputs, "cotangent")
+        found = traced.back(_pull(traced, seeds))
         assert isinstance(found, tuple)
         return found
 
-    return traced.back(outputs, rebuild), pull
+    return traced.value(), pull
 
 
 def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> tuple[object, object]:
@@ -173,63 +100,47 @@ def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> t
         f: any differentiable function.
         primals: its arguments.
         tangents: one direction for each argument, of the same structure and shapes.
+
+    Raises:
+        GradientError: a primal holds integers; a tangent has not the structure or the shapes of its primal.
     """
-    traced = _trace(f, tuple(primals), {}, tuple(range(len(primals))))
-    outputs, rebuild = traced.outputs()
-    directions = _matching(list(tangents), list(traced.variables), "tangent")
-    duals = [Tensor(np.zeros(o.shape, o.dtype), requires_grad=True) for o in outputs]
-    live = [(o, d) for o, d in zip(outputs, duals, strict=True) if o.requires_grad]
-    pulled = gradients([o for o, _ in live], [d for _, d in live], list(traced.variables), create_graph=True)
+    if isinstance(primals, np.ndarray | Tensor) or isinstance(tangents, np.ndarray | Tensor):
+        raise GradientError("jvp takes a sequence of primals and one of tangents: jvp(f, (x,), (v,))")
+    traced = trace(f, tuple(primals), {}, tuple(range(len(primals))))
+    directions = matching(tuple(tangents), tuple(primals), traced.variables, "tangent")
+    # <d, f(x)>' is linear in d; its derivative in d along u is f'(x) u.
+    duals = [Tensor(np.zeros(o.shape, o.dtype), requires_grad=True) for o in traced.outputs]
+    live = [(o, d) for o, d in zip(traced.outputs, duals, strict=True) if o.requires_grad]
+    pulled = gradients([o for o, _ in live], [d for _, d in live], traced.variables, create_graph=True)
     pairs = [(g, u) for g, u in zip(pulled, directions, strict=True) if isinstance(g, Tensor) and g.requires_grad]
-    pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=traced.as_tensors)
-    zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in outputs)
+    again = traced.recorded or any(isinstance(u, Tensor) and u.requires_grad for u in directions)
+    pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=again)
+    zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in traced.outputs)
     found = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
-    return traced.back(outputs, rebuild), traced.back(found, rebuild)
+    return traced.value(), traced.like_output(found, as_tensors=traced.as_tensors or again)
 
 
-def _matching(given: object, like: Sequence[Tensor], what: str) -> list[Array | Tensor]:
-    leaves, _ = flatten(given)
-    if len(leaves) != len(like):
-        raise GradientError(f"the {what} has {len(leaves)} arrays where {len(like)} are due")
-    found: list[Array | Tensor] = []
-    for x, t in zip(leaves, like, strict=True):
-        value = x if isinstance(x, Tensor) else np.asarray(x, dtype=t.dtype)
-        if value.shape != t.shape:
-            raise GradientError(f"a {what} has shape {value.shape} where {t.shape} is due")
-        found.append(value)
-    return found
-
-
-def jacobian(f: Function, argnums: int = 0) -> Callable[..., object]:
+def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
     """A function that returns the Jacobian of `f`, of shape (*output shape, *argument shape).
 
-    One reverse pass for each output entry. `f` takes one array at `argnums` and returns one array.
+    Containers give containers: the structure of the output, in which each array is replaced by the structure of the
+    argument, filled with Jacobians. Rows are found in blocks, many in one walk over the graph (see
+    `minigrad.core.jacobians`), except inside another derivative.
     """
 
     def differentiated(*args: object, **kwargs: object) -> object:
-        traced = _trace(f, args, kwargs, argnums)
-        outputs, _ = traced.outputs()
-        if len(outputs) != 1 or len(traced.variables) != 1:
-            raise GradientError(
-                "jacobian needs one array argument and one array result; differentiate parts separately"
-            )
-        out, variable = outputs[0], traced.variables[0]
-        rows = []
-        for index in np.ndindex(*out.shape):
-            seed = np.zeros(out.shape, out.dtype)
-            seed[index] = 1.0
-            rows.append(_pull(traced, outputs, [seed])[0])
-        shape = (*out.shape, *variable.shape)
-        if not traced.as_tensors:
-            return np.array([_array(r) for r in rows], dtype=out.dtype).reshape(shape)
-        flat = [REGISTRY["reshape"].apply(r, shape=(1, variable.size)) for r in rows]
-        return REGISTRY["reshape"].apply(REGISTRY["concatenate"].apply(*flat, axis=0), shape=shape)
+        traced = trace(f, args, kwargs, argnums)
+        return traced.like_output([traced.back(row) for row in matrices(traced)], as_tensors=None)
 
     return differentiated
 
 
-def hessian(f: Function, argnums: int = 0) -> Callable[..., object]:
-    """A function that returns the matrix of second derivatives of a scalar `f`, of shape (*argument, *argument)."""
+def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
+    """A function that returns the matrix of second derivatives of a scalar `f`, of shape (*argument, *argument).
+
+    The gradient is recorded once, and its rows are found in blocks, as in `jacobian`: a Hessian of n parameters costs
+    far fewer than n walks in Python. For a container, or several `argnums`, the blocks are nested: `H["w"]["b"]`.
+    """
     return jacobian(grad(f, argnums), argnums)
 
 
@@ -237,18 +148,27 @@ def hvp(f: Function, primals: Sequence[object], vectors: Sequence[object]) -> ob
     """The Hessian of a scalar `f` at `primals` times `vectors`, without forming the Hessian.
 
     Reverse over reverse: the gradient of <grad f, v>. Costs a small multiple of one gradient.
+
+    Returns:
+        What `grad` returns: the product in the structure of the primal, or a tuple of them for several primals.
+
+    Raises:
+        GradientError: `f` does not return one number, or a vector has not the structure or shapes of its primal.
     """
-    count = len(primals)
-    where: Argnums = 0 if count == 1 else tuple(range(count))
+    if isinstance(primals, np.ndarray | Tensor) or isinstance(vectors, np.ndarray | Tensor):
+        raise GradientError("hvp takes a sequence of primals and one of vectors: hvp(f, (x,), (v,))")
+    where: Argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
 
     def along(*args: object) -> object:
-        slopes, _ = flatten(grad(f, where)(*args))
-        directions = _matching(list(vectors), [s for s in slopes if isinstance(s, Tensor)], "vector")
-        total: Tensor | None = None
+        leaves, _ = flatten(grad(f, where)(*args))
+        slopes = [s for s in leaves if isinstance(s, Tensor)]
+        directions = matching(tuple(vectors), tuple(primals), slopes, "vector")
+        total = Tensor(0.0)
         for s, v in zip(slopes, directions, strict=True):
-            assert isinstance(s, Tensor)
-            term: Tensor = REGISTRY["sum"].apply(s * v)
-            total = term if total is None else total + term
+            total = total + REGISTRY["sum"].apply(s * v)
         return total
 
     return grad(along, where)(*primals)
+
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -12,15 +12,22 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minigrad.core.errors import GradientError, InvalidRule, StaleGraphError
+from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import MODE, Interceptor, switched
 from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
-from minigrad.core.op import Op, Rule
-from minigrad.core.registry import REGISTRY
+from minigrad.core.rules import (
+    Accumulate,
+    Gradient,
+    Live,
+    broadcasts_to,
+    conform,
+    reached,
+    results,
+    rules_on_arrays,
+    rules_on_tensors,
+)
 from minigrad.core.tensor import Tensor, plain, wrap
-from minigrad.core.types import Array
 
-Gradient: TypeAlias = "Array | Tensor"
 _by_sequence = attrgetter("seq")
 
 
@@ -58,8 +65,21 @@ def gradients(
             value: Gradient = _as_tensor(seed) if create_graph else plain(seed)
             start[node] = start[node] + value if node in start else value
     wanted = {t._node for t in targets if t._node.tracked}
-    found = pull_back(topological(start), start, wanted, create_graph)
+    order = topological(start)
+    found = pull_back(order, start, wanted, create_graph, leading_to(order, wanted))
     return [found.get(t._node) for t in targets]
+
+
+def leading_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
+    """The nodes of `order` (latest first) through which a gradient can reach one of `wanted`."""
+    useful = set(wanted)
+    for node in reversed(order):
+        if isinstance(node, Recorded):
+            if not useful.isdisjoint(node.parents):
+                useful.add(node)
+        elif isinstance(node, Item) and node.source in useful:
+            useful.add(node)
+    return useful
 
 
 def topological(roots: Iterable[Node]) -> list[Node]:
@@ -83,40 +103,59 @@ def topological(roots: Iterable[Node]) -> list[Node]:
 
 
 def pull_back(
-    order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node], create_graph: bool
+    order: Sequence[Node],
+    grads: dict[Node, Gradient],
+    wanted: set[Node],
+    create_graph: bool,
+    useful: set[Node] | None = None,
 ) -> dict[Node, Gradient]:
-    """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of the `wanted` nodes."""
+    """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of the `wanted` nodes.
+
+    With `useful` (see `leading_to`) only the rules that carry something to `wanted` are run.
+    """
+    refuse_stale(order)
+    pull: Pull = rules_on_tensors if create_graph else rules_on_arrays
+    mode = MODE.get()
+    if mode is not None and mode.interceptor is not None:
+        pull = _watched(pull, mode.interceptor)
+    if create_graph:
+        with switched(grad=True):
+            return walk(order, grads, wanted, pull, useful)
+    return walk(order, grads, wanted, pull, useful)
+
+
+def refuse_stale(order: Sequence[Node]) -> None:
+    """Raise `StaleGraphError` when a parameter that the graph was built on has been changed since."""
     for node in order:
         if type(node) is Leaf and node.stale:
             raise StaleGraphError(
                 f"backward would differentiate at a parameter of shape {node.value.shape} whose numbers an optimizer "
                 "has changed since this graph was built. Compute the loss again after step(), or run backward first"
             )
-    pull: Pull = _rules_on_tensors if create_graph else _rules_on_arrays
-    mode = MODE.get()
-    if mode is not None and mode.interceptor is not None:
-        pull = _watched(pull, mode.interceptor)
-    if create_graph:
-        with switched(grad=True):
-            return _walk(order, grads, wanted, pull)
-    return _walk(order, grads, wanted, pull)
+
+
+Pull: TypeAlias = Callable[[Recorded, Gradient, Accumulate, Live], None]
 
 
 def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
-    def watched(node: Recorded, g: Gradient, accumulate: Callable[[Node, Gradient], None]) -> None:
+    def watched(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
         def look(parent: Node, r: Gradient) -> None:
             interceptor.gradient(node, parent, r)
             accumulate(parent, r)
 
-        pull(node, g, look)
+        pull(node, g, look, live)
 
     return watched
 
 
-Pull: TypeAlias = Callable[[Recorded, Gradient, Callable[[Node, Gradient], None]], None]
-
-
-def _walk(order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node], pull: Pull) -> dict[Node, Gradient]:
+def walk(
+    order: Sequence[Node],
+    grads: dict[Node, Gradient],
+    wanted: set[Node],
+    pull: Pull,
+    useful: set[Node] | None = None,
+) -> dict[Node, Gradient]:
+    """Visit `order` (latest first), let `pull` hand the gradient of each node to its parents, and add up."""
     owned: set[Node] = set()
     items: dict[RecordedTuple, list[Gradient | None]] = {}
 
@@ -133,9 +172,11 @@ def _walk(order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node],
                 owned.add(node)
 
     for node in order:
+        if useful is not None and node not in useful:
+            continue
         if isinstance(node, RecordedTuple):
             if node in items:
-                pull(node, items.pop(node), accumulate)  # type: ignore[arg-type]  # several outputs: a list
+                pull(node, items.pop(node), accumulate, _live(node, useful))  # type: ignore[arg-type]  # a list
             continue
         g = grads.get(node)
         if g is None:
@@ -143,116 +184,17 @@ def _walk(order: Sequence[Node], grads: dict[Node, Gradient], wanted: set[Node],
         if node not in wanted:
             del grads[node]
         if isinstance(node, Recorded):
-            pull(node, g, accumulate)
+            pull(node, g, accumulate, _live(node, useful))
         elif isinstance(node, Item):
             slots = items.setdefault(node.source, [None] * len(node.source.values))
-            slots[node.index] = g
+            # One output has several items when rules were recorded: each brings its share.
+            old = slots[node.index]
+            slots[node.index] = g if old is None else old + g
     return {n: grads[n] for n in wanted if n in grads}
 
 
-def _rules_on_arrays(node: Recorded, g: Gradient, accumulate: Callable[[Node, Gradient], None]) -> None:
-    args = node.args
-    parents = node.parents
-    y: object = node.value
-    if type(node) is RecordedTuple:
-        y = node.values
-        g = tuple(np.zeros_like(v) if s is None else s for s, v in zip(g, y, strict=True))  # type: ignore[assignment]
-    for rule in node.op.rules:
-        indices = rule.indices
-        if len(indices) == 1 and not rule.variadic:
-            i = indices[0]
-            parent = parents[i]
-            if parent is not None:
-                r = rule.function(g, y, *args, **node.meta)
-                x = args[i]
-                try:
-                    fits = r.shape == x.shape and r.dtype is x.dtype  # type: ignore[attr-defined]
-                except AttributeError:
-                    fits = False
-                accumulate(parent, r if fits else conform(node.op, rule.names[0], r, x))  # type: ignore[arg-type]
-        else:
-            _joint(node, rule, g, y, args, accumulate)
-
-
-def _rules_on_tensors(node: Recorded, g: Gradient, accumulate: Callable[[Node, Gradient], None]) -> None:
-    op = node.op
-    if op.differentiate_twice is not None:
-        op.differentiate_twice()
-    args = tuple(a if p is None else wrap(p) for a, p in zip(node.args, node.parents, strict=True))
-    y: object = wrap(node)
-    if type(node) is RecordedTuple:
-        y = tuple(wrap(Item(node, i) if v.dtype.kind == "f" else Constant(v)) for i, v in enumerate(node.values))
-        g = tuple(  # type: ignore[assignment]
-            wrap(Constant(np.zeros_like(v))) if s is None else s for s, v in zip(g, node.values, strict=True)
-        )
-    for rule in op.rules:
-        if any(node.parents[i] is not None for i in reached(rule, len(args))):
-            _joint(node, rule, g, y, args, accumulate)
-
-
-def reached(rule: Rule, count: int) -> Sequence[int]:
-    """Positions of the arguments that `rule` answers for, in a call with `count` positional arguments."""
-    return range(rule.indices[0], count) if rule.variadic else rule.indices
-
-
-def _joint(
-    node: Recorded,
-    rule: Rule,
-    g: object,
-    y: object,
-    args: tuple[object, ...],
-    accumulate: Callable[[Node, Gradient], None],
-) -> None:
-    indices = reached(rule, len(args))
-    if all(node.parents[i] is None for i in indices):
-        return
-    for i, r in zip(indices, results(node.op, rule, g, y, args, node.meta), strict=True):
-        parent = node.parents[i]
-        if parent is not None:
-            name = node.op.arguments[min(i, len(node.op.arguments) - 1)].name
-            accumulate(parent, conform(node.op, name, r, node.args[i]))
-
-
-def results(op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], meta: object) -> tuple[object, ...]:
-    """What `rule` returns, always as a tuple with one gradient for each argument it answers for."""
-    r = rule.function(g, y, *args, **meta)  # type: ignore[arg-type]
-    count = len(reached(rule, len(args)))
-    if len(rule.names) == 1 and not rule.variadic:
-        return (r,)
-    if not isinstance(r, tuple | list) or len(r) != count:
-        given = f"{len(r)} values" if isinstance(r, tuple | list) else type(r).__name__
-        names = ", ".join(rule.names)
-        raise InvalidRule(f"op {op.name!r}: the rule for {names} must return {count} gradients in a tuple; got {given}")
-    return tuple(r)
-
-
-def conform(op: Op, name: str, r: object, x: Array) -> Gradient:
-    """`r` in the shape and dtype of argument `x`: undoes broadcasting and promotion, by registered ops.
-
-    Raises `InvalidRule` when `r` is no gradient for an array of the shape of `x`.
-    """
-    if isinstance(r, Tensor | np.ndarray):
-        g: Gradient = r
-    elif isinstance(r, np.generic | int | float):
-        g = np.asarray(r, dtype=x.dtype)
-    else:
-        raise InvalidRule(f"op {op.name!r}: the rule for {name!r} returned {type(r).__name__}, not an array")
-    if g.shape != x.shape:
-        if not broadcasts_to(x.shape, g.shape):
-            raise InvalidRule(
-                f"op {op.name!r}: the rule for {name!r} returned shape {g.shape} for an argument of shape {x.shape}"
-            )
-        g = REGISTRY["sum_to"](g, shape=x.shape)
-    if g.dtype != x.dtype:
-        g = REGISTRY["astype"](g, dtype=x.dtype)
-    return g
-
-
-def broadcasts_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether an array of shape `small` can be broadcast to shape `large`."""
-    if len(small) > len(large):
-        return False
-    return all(a in (1, b) for a, b in zip(small[::-1], large[::-1], strict=False))
+def _live(node: Recorded, useful: set[Node] | None) -> Live:
+    return node.parents if useful is None else tuple(p if p in useful else None for p in node.parents)
 
 
 def deliver(leaf: Leaf, g: Gradient) -> None:
@@ -292,3 +234,20 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
     if given.shape != value.shape:
         raise GradientError(f"the gradient passed to backward() has shape {given.shape}, this Tensor has {value.shape}")
     return given
+
+
+__all__ = [
+    "Gradient",
+    "backward",
+    "broadcasts_to",
+    "conform",
+    "deliver",
+    "gradients",
+    "leading_to",
+    "pull_back",
+    "reached",
+    "refuse_stale",
+    "results",
+    "topological",
+    "walk",
+]

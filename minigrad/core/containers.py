@@ -1,7 +1,8 @@
-"""Values inside lists, tuples, dicts and attrs classes, taken out and put back."""
+"""Values inside lists, tuples, dicts, attrs classes and dataclasses, taken out and put back."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -12,46 +13,97 @@ from minigrad.core.tensor import Tensor
 Rebuild = Callable[[Sequence[object]], object]
 
 
+@attrs.frozen
+class Flat:
+    """The numeric leaves of a container in a fixed order, where each was found, and the way back.
+
+    `paths` are in Python's notation (`.layers[0]['w']`; an empty string when the container is a leaf itself);
+    `rebuild` makes the same container around new leaves.
+    """
+
+    leaves: list[object]
+    paths: list[str]
+    rebuild: Rebuild
+
+
 def flatten(tree: object) -> tuple[list[object], Rebuild]:
     """The numeric leaves of a container, in a fixed order, and a function that rebuilds it from new leaves.
 
-    Numbers, arrays and Tensors are leaves. Containers are lists, tuples (named ones too), dicts (by sorted key) and
-    attrs classes; anything else (None, strings, flags) is kept as it is.
+    Numbers, arrays and Tensors are leaves. Containers are lists, tuples (named ones too), dicts (leaves by sorted key,
+    so that equal dicts match however they were filled), attrs classes and dataclasses; anything else (None, strings,
+    truth values) is kept as it is.
+
+    Classes are rebuilt without converters and validators, which know arrays and not gradients; a class with a
+    post-init method or with fields outside `__init__` is rebuilt through `__init__`, so that these follow.
     """
+    flat = spread(tree)
+    return flat.leaves, flat.rebuild
+
+
+def spread(tree: object) -> Flat:
+    """`flatten`, with the path to each leaf."""
     leaves: list[object] = []
-    rebuild = _take(tree, leaves)
-    return leaves, rebuild
+    paths: list[str] = []
+    rebuild = _take(tree, "", leaves, paths)
+    return Flat(leaves, paths, rebuild)
 
 
 def is_leaf(x: object) -> bool:
     """Whether `x` is a number, an array or a Tensor; truth values are flags and no numbers."""
-    if isinstance(x, bool):
-        return False
-    return isinstance(x, Tensor | int | float | np.ndarray | np.generic)
+    if isinstance(x, np.generic):
+        return x.dtype.kind in "fiuc"
+    return isinstance(x, Tensor | int | float | np.ndarray) and not isinstance(x, bool)
 
 
-def _take(tree: object, leaves: list[object]) -> Rebuild:
+def _take(tree: object, path: str, leaves: list[object], paths: list[str]) -> Rebuild:
     if is_leaf(tree):
         position = len(leaves)
         leaves.append(tree)
+        paths.append(path)
         return lambda new: new[position]
     if isinstance(tree, dict):
-        keys = sorted(tree, key=repr)
-        parts = [_take(tree[k], leaves) for k in keys]
-        return lambda new: {k: p(new) for k, p in zip(keys, parts, strict=True)}
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        kind: Callable[..., object] = type(tree)
-        parts = [_take(v, leaves) for v in tree]
-        return lambda new: kind(*(p(new) for p in parts))
+        found = {k: _take(tree[k], f"{path}[{k!r}]", leaves, paths) for k in sorted(tree, key=repr)}
+        order = list(tree)
+        return lambda new: {k: found[k](new) for k in order}
     if isinstance(tree, list | tuple):
-        parts = [_take(v, leaves) for v in tree]
+        parts = [_take(v, f"{path}[{i}]", leaves, paths) for i, v in enumerate(tree)]
         if isinstance(tree, list):
             return lambda new: [p(new) for p in parts]
+        if hasattr(tree, "_fields"):
+            kind: Callable[..., object] = type(tree)
+            return lambda new: kind(*(p(new) for p in parts))
         return lambda new: tuple([p(new) for p in parts])
-    made: type = type(tree)
+    fields = _fields(type(tree))
+    if fields is None or isinstance(tree, type):
+        return lambda new: tree
+    inside = {name: _take(getattr(tree, name), f"{path}.{name}", leaves, paths) for name in fields}
+    return _maker(type(tree), fields, inside)
+
+
+def _fields(made: type) -> dict[str, str] | None:
+    """Fields that `__init__` takes, with the names it takes them by; None for a class of another kind."""
     if attrs.has(made):
-        fields = [a for a in attrs.fields(made) if a.init]
-        parts = [_take(getattr(tree, a.name), leaves) for a in fields]
-        aliases = [a.alias or a.name for a in fields]
-        return lambda new: made(**{a: p(new) for a, p in zip(aliases, parts, strict=True)})
-    return lambda new: tree
+        return {a.name: a.alias or a.name for a in attrs.fields(made) if a.init}
+    if dataclasses.is_dataclass(made):
+        return {f.name: f.name for f in dataclasses.fields(made) if f.init}
+    return None
+
+
+def _maker(made: type, fields: dict[str, str], parts: dict[str, Rebuild]) -> Rebuild:
+    if _follows_init(made, fields):
+        return lambda new: made(**{fields[name]: part(new) for name, part in parts.items()})
+
+    def plain(new: Sequence[object]) -> object:
+        instance: object = object.__new__(made)
+        for name, part in parts.items():
+            object.__setattr__(instance, name, part(new))
+        return instance
+
+    return plain
+
+
+def _follows_init(made: type, fields: dict[str, str]) -> bool:
+    if any(hasattr(made, name) for name in ("__attrs_post_init__", "__post_init__")):
+        return True
+    total = len(attrs.fields(made)) if attrs.has(made) else len(dataclasses.fields(made))
+    return total != len(fields)

@@ -1,0 +1,248 @@
+"""One walk over the graph for a whole block of cotangents, with the rules as they are.
+
+A rule is handed a `Block`: a Tensor that looks like one cotangent and stands for many. Every op it meets is applied to
+all of them at once. That takes no second set of rules, only the knowledge of how an op treats one more axis in front:
+for ops with the elementwise claim this follows from the claim, for those that move or add up entries from their
+metadata, and any other op is applied to one cotangent after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+
+import numpy as np
+
+from minigrad.core.backward import walk
+from minigrad.core.mode import switched
+from minigrad.core.node import Node
+from minigrad.core.op import Op
+from minigrad.core.rules import Gradient, rules_on_arrays
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.types import Array, Key, Shape
+
+Options = Mapping[str, object]
+
+
+class Block(Node):
+    """Many values of one shape, stacked along a first axis; `value` is the first of them.
+
+    It counts as tracked, so that a rule which would drop it to a plain array is refused instead of seeing one value.
+    """
+
+    __slots__ = ("rows",)
+
+    def __init__(self, rows: Array) -> None:
+        self.rows = rows
+        self.value = rows[0]
+        self.seq = 0
+
+
+def pull_block(
+    order: Sequence[Node], root: Node, seeds: Array, wanted: set[Node], useful: set[Node]
+) -> dict[Node, Array]:
+    """Gradients of `<seeds[k], root>` for every k in one walk, stacked along a first axis.
+
+    Args:
+        order: `topological((root,))`.
+        root: where the cotangents enter.
+        seeds: cotangents, of shape (count, *root shape), count at least 1.
+        wanted: the nodes to find gradients for; those that nothing reaches are left out of the result.
+        useful: `leading_to(order, wanted)`.
+
+    Raises:
+        Exception: a rule cannot be run on a block (it reads its cotangent as a plain array).
+    """
+    with switched(grad=False, interceptor=_Blocks(len(seeds))):
+        start: dict[Node, Gradient] = {root: wrap(Block(seeds))}
+        found = walk(order, start, wanted, rules_on_arrays, useful)
+    return {n: _rows(g, len(seeds)) for n, g in found.items()}
+
+
+def _rows(g: Gradient, count: int) -> Array:
+    if isinstance(g, Tensor) and isinstance(g._node, Block):
+        return g._node.rows
+    value = g._node.value if isinstance(g, Tensor) else g
+    return np.broadcast_to(value, (count, *value.shape))
+
+
+class _Blocks:
+    """Applies ops to blocks."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        from minigrad.core.apply import apply, unpack
+
+        nodes = [a._node if isinstance(a, Tensor) else None for a in args]
+        if not any(isinstance(n, Block) for n in nodes):
+            with switched(interceptor=False):
+                return apply(op, args, meta)
+        values, _, _ = unpack(op, args)
+        given = [n if isinstance(n, Block) else v for n, v in zip(nodes, values, strict=True)]
+        full = op.complete(meta)
+        way = _elementwise if op.claims.elementwise else _WAYS.get(op.name)
+        rows = None if way is None else way(op, given, full)
+        if rows is not None:
+            return wrap(Block(rows))
+        found = [self._at(op, given, full, k) for k in range(self.count)]
+        if isinstance(found[0], tuple):
+            return tuple(wrap(Block(np.stack(parts))) for parts in zip(*found, strict=True))
+        return wrap(Block(np.stack([np.asarray(f) for f in found])))
+
+    @staticmethod
+    def _at(op: Op, given: Sequence[Array | Block], meta: Options, k: int) -> Array | tuple[Array, ...]:
+        return op.forward(*(a.rows[k] if isinstance(a, Block) else a for a in given), **meta)
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Nothing to see."""
+
+
+def _shape(a: Array | Block) -> Shape:
+    return a.value.shape if isinstance(a, Block) else a.shape
+
+
+def _padded(a: Array | Block, ndim: int) -> Array:
+    """The rows of a block with axes of length one behind the first, so that they broadcast as their values do."""
+    if not isinstance(a, Block):
+        return a
+    shape = a.value.shape
+    return a.rows.reshape(a.rows.shape[0], *(1,) * (ndim - len(shape)), *shape)
+
+
+def _elementwise(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    ndim = max(len(_shape(a)) for a in given)
+    y = op.forward(*(_padded(a, ndim) for a in given), **meta)
+    return None if isinstance(y, tuple) else np.asarray(y)
+
+
+def _sum(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    a = _only(given)
+    ndim = a.value.ndim
+    axis = meta["axis"]
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    behind = tuple(1 + int(i) % ndim for i in axes) if ndim else ()
+    total: Array = np.sum(a.rows, axis=behind, keepdims=bool(meta["keepdims"]))
+    if op.name == "mean":
+        total = total / (prod(a.rows.shape[i] for i in behind) or 1)
+    return np.asarray(total)
+
+
+def _sum_to(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    a = _only(given)
+    shape = _target(meta)
+    lead = a.value.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and a.value.shape[lead + i] != 1)
+    total: Array = np.add.reduce(a.rows, axis=tuple(1 + i for i in axes), keepdims=True) if axes else a.rows
+    return total.reshape(len(a.rows), *shape)
+
+
+def _target(meta: Options) -> Shape:
+    shape = meta["shape"]
+    assert isinstance(shape, tuple)
+    return shape
+
+
+def _broadcast_to(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    shape = _target(meta)
+    return np.broadcast_to(_padded(given[0], len(shape)), (len(_only(given).rows), *shape))
+
+
+def _only(given: Sequence[Array | Block]) -> Block:
+    (a,) = given
+    assert isinstance(a, Block)
+    return a
+
+
+def _reshape(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    a = _only(given)
+    shape = op.forward(np.broadcast_to(0.0, a.value.shape), **meta)
+    assert isinstance(shape, np.ndarray)
+    return a.rows.reshape(len(a.rows), *shape.shape)
+
+
+def _transpose(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    a = _only(given)
+    axes = meta["axes"]
+    order = range(a.value.ndim)[::-1] if axes is None else axes
+    assert isinstance(order, tuple | range)
+    return np.transpose(a.rows, (0, *(1 + i % a.value.ndim for i in order)))
+
+
+def _as_it_is(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    y = op.forward(_only(given).rows, **meta)
+    return None if isinstance(y, tuple) else y
+
+
+def _concatenate(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    count = next(len(a.rows) for a in given if isinstance(a, Block))
+    axis = meta["axis"]
+    assert isinstance(axis, int)
+    parts = [a.rows if isinstance(a, Block) else np.broadcast_to(a, (count, *a.shape)) for a in given]
+    return np.concatenate(parts, axis=1 + axis % len(_shape(given[0])))
+
+
+def _behind(key: object) -> Key:
+    parts = key if isinstance(key, tuple) else (key,)
+    return (slice(None), *parts)
+
+
+def _getitem(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    if not _basic(meta["key"]):
+        return None
+    return np.asarray(_only(given).rows[_behind(meta["key"])])
+
+
+def _scatter(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    if not _basic(meta["key"]):
+        return None
+    a = _only(given)
+    x: Array = np.zeros((len(a.rows), *_target(meta)), dtype=a.rows.dtype)
+    x[_behind(meta["key"])] = a.rows
+    return x
+
+
+def _basic(key: object) -> bool:
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(p is None or p is Ellipsis or (isinstance(p, slice | int) and not isinstance(p, bool)) for p in parts)
+
+
+def _matmul(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
+    a, b = given
+    if len(_shape(a)) < 2 or len(_shape(b)) < 2:
+        return None
+    if not isinstance(b, Block) and b.ndim == 2 and isinstance(a, Block):
+        # One product for all rows: many small ones would be slower.
+        rows = np.ascontiguousarray(a.rows)
+        product: Array = rows.reshape(-1, rows.shape[-1]) @ b
+        return product.reshape(*rows.shape[:-1], b.shape[-1])
+    if not isinstance(a, Block) and a.ndim == 2 and isinstance(b, Block) and b.value.ndim == 2:
+        # a (m, k) with rows (count, k, n): the transposed product (count * n, k) @ (k, m).
+        count, k, n = b.rows.shape
+        product = b.rows.swapaxes(1, 2).reshape(count * n, k) @ a.T
+        return product.reshape(count, n, a.shape[0]).swapaxes(1, 2)
+    ndim = max(len(_shape(a)), len(_shape(b)))
+    return np.asarray(np.matmul(_padded(a, ndim), _padded(b, ndim)))
+
+
+_Way = Callable[[Op, Sequence["Array | Block"], Options], "Array | None"]
+_WAYS: Mapping[str, _Way] = {
+    "sum": _sum,
+    "mean": _sum,
+    "sum_to": _sum_to,
+    "broadcast_to": _broadcast_to,
+    "reshape": _reshape,
+    "transpose": _transpose,
+    "matrix_transpose": _as_it_is,
+    "astype": _as_it_is,
+    "concatenate": _concatenate,
+    "getitem": _getitem,
+    "scatter": _scatter,
+    "matmul": _matmul,
+}
+"""How ops of the library without the elementwise claim treat an axis in front; None: one row after the other."""
+
+__all__ = ["Block", "pull_block"]

@@ -1,0 +1,126 @@
+"""Running the rules of one node: in the algebra of arrays or of Tensors, with broadcasting and promotion undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.core.errors import InvalidRule
+from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple
+from minigrad.core.op import Op, Rule
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.types import Array
+
+Gradient: TypeAlias = "Array | Tensor"
+Accumulate: TypeAlias = Callable[[Node, Gradient], None]
+Live: TypeAlias = tuple[Node | None, ...]
+"""The parents of a node that a gradient is wanted for, None in the places of the others."""
+
+
+def rules_on_arrays(node: Recorded, g: Gradient, accumulate: Accumulate, parents: Live) -> None:
+    """First-order gradients for the live parents of `node`, from its rules; nothing is recorded."""
+    args = node.args
+    y: object = node.value
+    if type(node) is RecordedTuple:
+        y = node.values
+        g = tuple(np.zeros_like(v) if s is None else s for s, v in zip(g, y, strict=True))  # type: ignore[assignment]
+    for rule in node.op.rules:
+        indices = rule.indices
+        if len(indices) == 1 and not rule.variadic:
+            i = indices[0]
+            parent = parents[i]
+            if parent is not None:
+                r = rule.function(g, y, *args, **node.meta)
+                x = args[i]
+                try:
+                    fits = r.shape == x.shape and r.dtype is x.dtype  # type: ignore[attr-defined]
+                except AttributeError:
+                    fits = False
+                accumulate(parent, r if fits else conform(node.op, rule.names[0], r, x))  # type: ignore[arg-type]
+        else:
+            _joint(node, rule, g, y, args, accumulate, parents)
+
+
+def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
+    """The same in the algebra of Tensors, so that the backward pass is a graph itself."""
+    op = node.op
+    if op.differentiate_twice is not None:
+        op.differentiate_twice()
+    args = tuple(a if p is None else wrap(p) for a, p in zip(node.args, node.parents, strict=True))
+    y: object = wrap(node)
+    if type(node) is RecordedTuple:
+        y = tuple(wrap(Item(node, i) if v.dtype.kind == "f" else Constant(v)) for i, v in enumerate(node.values))
+        g = tuple(  # type: ignore[assignment]
+            wrap(Constant(np.zeros_like(v))) if s is None else s for s, v in zip(g, node.values, strict=True)
+        )
+    for rule in op.rules:
+        _joint(node, rule, g, y, args, accumulate, live)
+
+
+def reached(rule: Rule, count: int) -> Sequence[int]:
+    """Positions of the arguments that `rule` answers for, in a call with `count` positional arguments."""
+    return range(rule.indices[0], count) if rule.variadic else rule.indices
+
+
+def _joint(
+    node: Recorded,
+    rule: Rule,
+    g: object,
+    y: object,
+    args: tuple[object, ...],
+    accumulate: Accumulate,
+    live: Live,
+) -> None:
+    indices = reached(rule, len(args))
+    if all(live[i] is None for i in indices):
+        return
+    for i, r in zip(indices, results(node.op, rule, g, y, args, node.meta), strict=True):
+        parent = live[i]
+        if parent is not None:
+            name = node.op.arguments[min(i, len(node.op.arguments) - 1)].name
+            accumulate(parent, conform(node.op, name, r, node.args[i]))
+
+
+def results(op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], meta: object) -> tuple[object, ...]:
+    """What `rule` returns, always as a tuple with one gradient for each argument it answers for."""
+    r = rule.function(g, y, *args, **meta)  # type: ignore[arg-type]
+    count = len(reached(rule, len(args)))
+    if len(rule.names) == 1 and not rule.variadic:
+        return (r,)
+    if not isinstance(r, tuple | list) or len(r) != count:
+        given = f"{len(r)} values" if isinstance(r, tuple | list) else type(r).__name__
+        names = ", ".join(rule.names)
+        raise InvalidRule(f"op {op.name!r}: the rule for {names} must return {count} gradients in a tuple; got {given}")
+    return tuple(r)
+
+
+def conform(op: Op, name: str, r: object, x: Array) -> Gradient:
+    """`r` in the shape and dtype of argument `x`: undoes broadcasting and promotion, by registered ops.
+
+    Raises `InvalidRule` when `r` is no gradient for an array of the shape of `x`.
+    """
+    if isinstance(r, Tensor | np.ndarray):
+        g: Gradient = r
+    elif isinstance(r, np.generic | int | float):
+        g = np.asarray(r, dtype=x.dtype)
+    else:
+        raise InvalidRule(f"op {op.name!r}: the rule for {name!r} returned {type(r).__name__}, not an array")
+    if g.shape != x.shape:
+        if not broadcasts_to(x.shape, g.shape):
+            raise InvalidRule(
+                f"op {op.name!r}: the rule for {name!r} returned shape {g.shape} for an argument of shape {x.shape}"
+            )
+        g = REGISTRY["sum_to"](g, shape=x.shape)
+    if g.dtype != x.dtype:
+        g = REGISTRY["astype"](g, dtype=x.dtype)
+    return g
+
+
+def broadcasts_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether an array of shape `small` can be broadcast to shape `large`."""
+    if len(small) > len(large):
+        return False
+    return all(a in (1, b) for a, b in zip(small[::-1], large[::-1], strict=False))
