@@ -1,0 +1,226 @@
+"""The file: named tensors and a JSON document in safetensors' format, every byte under a checksum.
+
+    8 bytes     length of the header, little-endian
+    header      {"__metadata__": {"sha256": <64 digits>, "minigrad": <JSON as a string>}, <name>: {dtype, shape,
+                data_offsets}, ...}, padded with spaces to a multiple of 8
+    tensors     one after another without gaps, little-endian, rows first
+
+`sha256` is that of length and header with 64 zeros in its own place, and stands at a fixed position: the header is
+known to be what was written before anything in it is interpreted. The JSON in it lists the SHA-256 of every tensor.
+Equal content gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+import attrs
+import numpy as np
+
+from minigrad.checkpoint.errors import CheckpointError
+from minigrad.checkpoint.files import Bytes, replace
+from minigrad.core.types import Array
+
+__all__ = ["FORMAT", "Contents", "Json", "read", "write"]
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+FORMAT = 1
+
+_LONGEST_HEADER = 100_000_000
+_OPENING = b'{"__metadata__":{"sha256":"'
+_DIGEST = slice(len(_OPENING), len(_OPENING) + 64)
+_TYPES = {"F64": "<f8", "I64": "<i8", "U64": "<u8", "F32": "<f4", "I32": "<i4", "U32": "<u4", "F16": "<f2",
+          "I16": "<i2", "U16": "<u2", "I8": "|i1", "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
+_CODES = {np.dtype(text): code for code, text in _TYPES.items()}
+_AGAIN = "Take an older checkpoint, or start the run anew"
+
+
+@attrs.frozen(eq=False)
+class Contents:
+    """Arrays by name, and a JSON object."""
+
+    tensors: Mapping[str, Array]
+    about: Mapping[str, Json]
+
+
+@attrs.frozen
+class _Entry:
+    """Where a tensor lies in the file, and what its bytes must add up to."""
+
+    name: str
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, ...]
+    sha256: str
+
+
+def write(path: Path, contents: Contents) -> int:
+    """Replace `path` by a file that holds `contents`, and return its size in bytes.
+
+    Raises CheckpointError, with the old file unchanged: a dtype that the format lacks, a disk that is full, a folder
+    that is missing or closed.
+    """
+    tensors = {name: _plain(path, name, a) for name, a in contents.tensors.items()}
+    # Large items first keeps every tensor aligned, so that other readers can map the file into memory.
+    ordered = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
+    entries: dict[str, Json] = {}
+    sums: dict[str, Json] = {}
+    start = 0
+    for name in ordered:
+        a = tensors[name]
+        entries[name] = {
+            "dtype": _CODES[a.dtype],
+            "shape": list(a.shape),
+            "data_offsets": [start, start + a.nbytes],
+        }
+        sums[name] = hashlib.sha256(_bytes(a)).hexdigest()
+        start += a.nbytes
+    inner: dict[str, Json] = {"format": FORMAT, "sums": sums, "about": dict(contents.about)}
+    try:
+        return replace(path, [_header(inner, entries), *(_bytes(tensors[name]) for name in ordered)])
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: the checkpoint could not be written ({error.strerror or error}); "
+            f"{'the one before it is still there' if path.exists() else 'there is none before it'}"
+        ) from error
+
+
+def read(path: Path) -> Contents:
+    """What `write` wrote. Memory is asked for only after all lengths have been found to agree with the file's.
+
+    Raises CheckpointError for anything else: not one byte may differ.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise CheckpointError(f"{path}: is a folder or a device, not a checkpoint file")
+        with open(path, "rb") as file:
+            return _read(path, file, os.fstat(file.fileno()).st_size)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: there is no such checkpoint") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except MemoryError as error:
+        raise CheckpointError(f"{path}: does not fit into memory") from error
+
+
+def _header(inner: Mapping[str, Json], entries: Mapping[str, Json]) -> bytes:
+    text = _dumped(inner)
+    header = _dumped({"__metadata__": {"sha256": "0" * 64, "minigrad": text}, **entries}).encode("ascii")
+    header += b" " * (-len(header) % 8)
+    length = len(header).to_bytes(8, "little")
+    digest = hashlib.sha256(length + header).hexdigest().encode("ascii")
+    return length + header[: _DIGEST.start] + digest + header[_DIGEST.stop :]
+
+
+def _dumped(value: Mapping[str, Json]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _plain(path: Path, name: str, value: Array) -> Array:
+    """The array, rows first and little-endian."""
+    dtype = value.dtype.newbyteorder("<")
+    if dtype not in _CODES:
+        raise CheckpointError(
+            f"{path}: {name!r} has dtype {value.dtype}, which safetensors cannot hold: {', '.join(map(str, _CODES))}"
+        )
+    return np.asarray(value, dtype=dtype, order="C")
+
+
+def _bytes(a: Array) -> Bytes:
+    return a.reshape(-1).view(np.uint8).data if a.size else b""
+
+
+def _read(path: Path, file: io.BufferedReader, size: int) -> Contents:
+    length = _exactly(path, file, 8, size)
+    count = int.from_bytes(length, "little")
+    if count > min(size - 8, _LONGEST_HEADER):
+        _damaged(path, f"its header claims {count:,} bytes, the file has {size:,}")
+    header = _exactly(path, file, count, size)
+    if not header.startswith(_OPENING):
+        _damaged(path, "no checkpoint of minigrad: it does not begin like one")
+    blank = header[: _DIGEST.start] + b"0" * 64 + header[_DIGEST.stop :]
+    if hashlib.sha256(length + blank).hexdigest().encode("ascii") != header[_DIGEST]:
+        _damaged(path, "its header is not what was written")
+    about, entries = _understood(path, header)
+    promised = 8 + count + sum(_size(e) for e in entries)
+    if promised != size:
+        _damaged(path, f"its tensors need {promised:,} bytes, the file has {size:,}")
+    tensors: dict[str, Array] = {}
+    for entry in entries:
+        a = _empty(path, entry)
+        view = _bytes(a)
+        if isinstance(view, memoryview) and file.readinto(view) != len(view):
+            _damaged(path, f"tensor {entry.name!r} ends early")
+        if hashlib.sha256(view).hexdigest() != entry.sha256:
+            _damaged(path, f"tensor {entry.name!r} is not what was written")
+        tensors[entry.name] = a.astype(a.dtype.newbyteorder("="), copy=False)
+    return Contents(tensors, about)
+
+
+def _empty(path: Path, entry: _Entry) -> Array:
+    try:
+        return np.empty(entry.shape, entry.dtype)
+    except (ValueError, OverflowError):
+        _damaged(path, f"tensor {entry.name!r} cannot have the shape {entry.shape}")
+
+
+def _exactly(path: Path, file: io.BufferedReader, count: int, size: int) -> bytes:
+    data = file.read(count)
+    if len(data) != count:
+        _damaged(path, f"it ends early, after {size:,} bytes")
+    return data
+
+
+def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry]]:
+    """The JSON document, and the tensors in the order of the file; every field of the kind it should be."""
+    try:
+        outer = json.loads(header, object_pairs_hook=_unique)
+        inner = json.loads(outer.pop("__metadata__")["minigrad"], object_pairs_hook=_unique)
+        if inner["format"] != FORMAT:
+            raise CheckpointError(
+                f"{path}: is of format {inner['format']!r}, and this minigrad reads format {FORMAT}: use the release "
+                "of minigrad that wrote it"
+            )
+        sums, about = inner["sums"], inner["about"]
+        if not isinstance(about, dict) or sums.keys() != outer.keys():
+            raise ValueError("tensors and checksums are not of the same names")
+        entries, start = [], 0
+        for name, entry in outer.items():
+            made = _Entry(name, np.dtype(_TYPES[entry["dtype"]]), _shape(entry["shape"]), str(sums[name]))
+            if entry["data_offsets"] != [start, start + _size(made)]:
+                raise ValueError(f"tensor {name!r} is said to lie at {entry['data_offsets']}")
+            start += _size(made)
+            entries.append(made)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        _damaged(path, f"its header makes no sense ({type(error).__name__}: {error})")
+    return about, entries
+
+
+def _shape(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > 32 or not all(type(n) is int and n >= 0 for n in value):
+        raise ValueError(f"{value!r} is no shape")
+    return tuple(value)
+
+
+def _size(entry: _Entry) -> int:
+    size = entry.dtype.itemsize
+    for extent in entry.shape:
+        size *= extent
+    return size
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found
+
+
+def _damaged(path: Path, what: str) -> NoReturn:
+    raise CheckpointError(f"{path}: damaged, or no checkpoint: {what}. {_AGAIN}")

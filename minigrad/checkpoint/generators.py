@@ -1,0 +1,80 @@
+"""The random generators of a model (dropout, noise), so that a resumed run draws the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from minigrad.checkpoint.contents import Json
+from minigrad.nn import Module
+from minigrad.nn.module import _members
+
+__all__ = ["generators", "misfits", "state_of", "with_state"]
+
+
+def generators(model: Module) -> dict[str, np.random.Generator]:
+    """Every Generator in the fields of a module or its parts, by the path of fields: `layers.1.rng`.
+
+    One that several parts share is found under each of its names.
+    """
+    found = {}
+    for owner, module in model.named_modules():
+        stack = [(f"{owner}.{name}" if owner else name, value) for name, value in _members(module)]
+        while stack:
+            name, value = stack.pop()
+            if isinstance(value, np.random.Generator):
+                found[name] = value
+            elif isinstance(value, list | tuple):
+                stack += [(f"{name}.{i}", part) for i, part in enumerate(value)]
+            elif isinstance(value, dict):
+                stack += [(f"{name}.{key}", part) for key, part in value.items()]
+    return found
+
+
+def state_of(generator: np.random.Generator) -> Json:
+    """The state of a generator as JSON."""
+    return _plain(generator.bit_generator.state)
+
+
+def with_state(generator: np.random.Generator, state: Json) -> None:
+    """Put a generator into a state. Raises ValueError, TypeError or KeyError if it is no state of this kind."""
+    generator.bit_generator.state = _restored(state)
+
+
+def misfits(model: Module, states: Mapping[str, Json]) -> list[str]:
+    """How the generators of a model differ from saved states, in words; empty if they can take them."""
+    own = generators(model)
+    wrong = [f"generator {name!r} is in the file only" for name in states if name not in own]
+    wrong += [f"generator {name!r} is in the model only" for name in own if name not in states]
+    for name, generator in own.items():
+        if name in states:
+            try:
+                with_state(np.random.Generator(type(generator.bit_generator)()), states[name])
+            except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+                wrong.append(f"generator {name!r} cannot take the saved state ({error})")
+    return wrong
+
+
+def _plain(value: object) -> Json:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return {"array": value.ravel().tolist(), "dtype": str(value.dtype)}
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, int | str):
+        return value
+    raise TypeError(f"a generator whose state holds a {type(value).__name__} cannot be saved")
+
+
+def _restored(value: Json) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise TypeError(f"expected the state of a generator, got a {type(value).__name__}")
+    return {key: _part(part) for key, part in value.items()}
+
+
+def _part(value: Json) -> object:
+    if isinstance(value, dict) and value.keys() == {"array", "dtype"}:
+        return np.array(value["array"], dtype=str(value["dtype"]))
+    return _restored(value) if isinstance(value, dict) else value
