@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
 from minigrad.verify.subject import frozen
 
+_NUMBERS = 40
+"""How many numbers of each argument the cases of an op should have seen, at least."""
+
 BASE: Shape = (2, 3, 4)
 SHAPES: tuple[tuple[str, Shape], ...] = (
     ("0-d", ()),
-    ("1-d", (5,)),
+    ("1-d", (17,)),
     ("2-d", (1, 4)),
     ("4-d", (2, 1, 3, 2)),
     ("empty", (2, 0, 4)),
@@ -111,6 +115,9 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]
             yield Case(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
     if thorough:
         first = base_shapes(op)[0]
+        fewest = min((prod(s) for s in first if prod(s)), default=_NUMBERS)
+        for k in range(min(8, _NUMBERS // fewest) if fewest < _NUMBERS // 2 else 0):
+            yield Case(draw(op, rng, first), options[0], f"base, draw {k + 2}", seed)
         for label, meta in unlisted(op, options):
             yield Case(draw(op, rng, first), meta, label, seed, derived=True)
         if any(a.domain is not None and a.domain.matrix for a in op.arguments):

@@ -75,7 +75,8 @@ def _stratified(rng: Numbers, shape: Shape, strata: tuple[Array, Array], signed:
     low, width = strata
     count = prod(shape)
     cells = low.size * (2 if signed else 1)
-    rank, cell = np.divmod(rng.permutation(count), cells)
+    rank, turn = np.divmod(rng.permutation(count), cells)
+    cell = rng.permutation(cells)[turn]  # a few entries meet a few cells, others at every draw
     spread = (rank + rng.uniform((count,))) / (count // cells + 1)
     stratum = cell % low.size
     values: Array = np.rint((low[stratum] + width[stratum] * spread) / _GRID) * _GRID

@@ -23,6 +23,7 @@ from minigrad.verify.structure import (
     check_linear,
     repeat_float32,
     repeat_layouts,
+    repeat_mixed,
     repeat_shared,
     sweep_shapes,
 )
@@ -136,6 +137,8 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
         if k == 0 or claims.samples is not None:
             checks += repeat_float32(subject, e)
         checks += repeat_shared(subject, e)
+        if thorough and k == 0:
+            checks += repeat_mixed(subject, e)
         if claims.linear:
             checks += check_linear(subject, e)
     if claims.elementwise:
@@ -169,6 +172,7 @@ def _examine_elementwise(
         e = examine_entries(subject, meta, rng, seed)
         checks += repeat_arranged(subject, e) + repeat_broadcast(subject, rng, meta, seed, thorough)
         checks += repeat_float32(subject, e) + repeat_shared(subject, e)
+        checks += repeat_mixed(subject, e) if thorough else 0
         if subject.op.claims.linear:
             checks += check_linear(subject, e)
         examined.append(e)
@@ -236,7 +240,7 @@ def _check_second_order(subject: Subject, cases: list[Examined], rng: Draws) -> 
 def _one_per_metadata(examined: list[Examined]) -> list[Examined]:
     found: dict[str, Examined] = {}
     for e in examined:
-        key = repr(sorted(e.case.meta.items(), key=lambda item: item[0])) + e.case.label.removesuffix(", second draw")
+        key = repr(sorted(e.case.meta.items(), key=lambda item: item[0])) + e.case.label.split(", ")[0]
         if all(a.size for a in e.case.arrays):
             found.setdefault(key, e)
     return list(found.values())

@@ -138,7 +138,7 @@ def _at_first_go(along: Along, at_zero: float, analytic: float, weights: float, 
     """The verdict for one number when the first step decides it in the rule's favour, as it nearly always does."""
     e = central(along, at_zero, FIRST_STEP, roundoff + 2.0 * FIRST_STEP * weights)  # type: ignore[arg-type]
     gap = abs(analytic - e.value)
-    if e.kink or gap > e.error or e.error > TOLERANCE * weights:
+    if e.kink or not (gap <= e.error <= TOLERANCE * weights):  # written so that NaN decides nothing
         return None
     one = np.asarray
     return Verdict(one(VERIFIED), one(analytic), one(e.value), one(e.error), one(weights), one(FIRST_STEP))

@@ -9,9 +9,10 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from minigrad.core.backward import conform, gradients, reached, results
+from minigrad.core.backward import gradients
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.mode import switched
+from minigrad.core.rules import conform, reached, results
 from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws

@@ -125,6 +125,22 @@ def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: 
         )  # fmt: skip
 
 
+def repeat_mixed(subject: Subject, examined: Examined) -> int:
+    """One argument in float32 beside float64 ones must get about the gradient that it gets in float64."""
+    case = examined.case
+    due = list(examined.grads)
+    if len(due) < 2 or subject.casts:
+        return 0
+    for i in due:
+        arrays = tuple(frozen(a.astype(np.float32)) if k == i else a for k, a in enumerate(case.arrays))
+        other = attrs.evolve(case, arrays=arrays, label=f"{case.label}, {subject.name(i)} in float32")
+        outputs = subject.forward(other)
+        v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+        for j, g in subject.pull(other, outputs, v).items():
+            _near_float64(subject, examined, other, j, np.asarray(g, dtype=np.float64))
+    return len(due)
+
+
 def _nudged(a: Array) -> Array:
     """Entries moved by a few float32 ulps, alternately up and down: no invariance of the function hides it."""
     return a * (1.0 + 4.0 * _EPS32 * (1.0 - 2.0 * (np.arange(a.size) % 2).reshape(a.shape)))

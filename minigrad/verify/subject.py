@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 import numpy as np
 
-from minigrad.core.backward import broadcasts_to, conform, reached, results
 from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.op import Op
+from minigrad.core.rules import broadcasts_to, conform, reached, results
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
@@ -22,6 +23,11 @@ def frozen(a: Array) -> Array:
     owned = np.asarray(a)
     owned.flags.writeable = False
     return owned
+
+
+def is_plain_array(x: object) -> TypeGuard[Array]:
+    """An array or NumPy scalar, and no subclass: a matrix or masked array means other things by `*` and `sum`."""
+    return type(x) is np.ndarray or isinstance(x, np.generic)
 
 
 class Subject:
@@ -68,8 +74,8 @@ class Subject:
         self.several = isinstance(y, tuple)
         outputs: tuple[Array, ...] = y if isinstance(y, tuple) else (y,)
         for o in outputs:
-            if not isinstance(o, np.ndarray | np.generic) or o.dtype.kind not in "fiub":
-                kind = f"dtype {o.dtype}" if isinstance(o, np.ndarray | np.generic) else type(o).__name__
+            if not is_plain_array(o) or o.dtype.kind not in "fiub":
+                kind = f"dtype {o.dtype}" if is_plain_array(o) else type(o).__name__
                 raise refuse(InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case)
         return tuple(frozen(o) for o in outputs)
 
@@ -129,7 +135,7 @@ class Subject:
     def _gradient(self, case: Case, index: int, r: object) -> Array:
         x = case.arrays[index]
         argument = self.name(index)
-        if not isinstance(r, np.ndarray | np.generic | float | int) or isinstance(r, bool):
+        if not (is_plain_array(r) or type(r) in (float, int)):
             raise refuse(
                 InvalidRule, self.op, f"its rule returns {type(r).__name__}, not an array", case=case,
                 argument=argument, remedy="return the gradient for the argument, an array of its shape",
@@ -145,7 +151,8 @@ class Subject:
                 remedy="return the argument's own shape (or the broadcast shape, which the engine sums)",
             )  # fmt: skip
         wide = np.result_type(*(b.dtype for b in case.arrays if b.dtype.kind == "f"))
-        if a.dtype != wide and a.dtype != x.dtype and not self.casts:
+        alike = all(b.dtype == wide for b in case.arrays if b.dtype.kind == "f")
+        if a.dtype != wide and a.dtype != x.dtype and alike and not self.casts:
             raise refuse(
                 InvalidRule, self.op, f"its rule returns dtype {a.dtype} for arguments of dtype {wide}", case=case,
                 argument=argument, remedy="keep the dtype: Python scalars do, NumPy float64 scalars and arrays do not",

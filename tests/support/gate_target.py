@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.backward import conform, gradients, reached, results
+from minigrad.core.backward import gradients
+from minigrad.core.rules import conform, reached, results
 from minigrad.core.mode import switched
 from minigrad.core.op import Op
 from minigrad.typing import Array
