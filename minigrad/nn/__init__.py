@@ -3,12 +3,34 @@
 >>> from minigrad import nn
 >>> model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10, gain=0.1))
 >>> loss = nn.softmax_cross_entropy(model(x), labels)
+
+Layers whose ops register on first use (convolution, pooling, normalisation, attention, embedding ...) load with them.
 """
 
-from minigrad.nn.activations import Flatten, ReLU, Sigmoid, Tanh
-from minigrad.nn.container import Layer, Sequential, mlp
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from minigrad.core.errors import nearest
+from minigrad.nn.activations import Flatten, Maxout, ReLU, Sigmoid, Softplus, Tanh
+from minigrad.nn.container import Layer, Residual, Sequential, mlp
 from minigrad.nn.errors import LabelError, ModuleError, StateMismatch, UnknownLoss
-from minigrad.nn.initial import INITIALISERS, Initialiser, Source, he, seeded, xavier, zeros
+from minigrad.nn.initial import (
+    INITIALISERS,
+    Initialiser,
+    Source,
+    forget_bias,
+    he,
+    he_uniform,
+    normal,
+    orthogonal,
+    seeded,
+    xavier,
+    xavier_uniform,
+    zeros,
+)
 from minigrad.nn.linear import Linear
 from minigrad.nn.losses import (
     LOSSES,
@@ -27,39 +49,133 @@ from minigrad.nn.losses import (
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.regularize import L2
 
+if TYPE_CHECKING:
+    from minigrad.nn.attention import MultiHeadAttention, TransformerBlock
+    from minigrad.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
+    from minigrad.nn.dropout import Dropout, frozen, reseed
+    from minigrad.nn.embedding import Embedding
+    from minigrad.nn.normalise import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+    from minigrad.nn.pooling import (
+        AdaptiveAvgPool1d,
+        AdaptiveAvgPool2d,
+        AdaptiveMaxPool1d,
+        AdaptiveMaxPool2d,
+        AvgPool1d,
+        AvgPool2d,
+        GlobalAvgPool,
+        MaxPool1d,
+        MaxPool2d,
+    )
+    from minigrad.nn.recurrent import GRU, LSTM, RNN
+    from minigrad.nn.smooth import ELU, GELU, LeakyReLU, SiLU
+
+_LATE: Mapping[str, str] = {
+    **dict.fromkeys(["MultiHeadAttention", "TransformerBlock"], "attention"),
+    **dict.fromkeys(["Conv1d", "Conv2d", "ConvTranspose2d"], "convolution"),
+    **dict.fromkeys(["Dropout", "frozen", "reseed"], "dropout"),
+    **dict.fromkeys(["Embedding"], "embedding"),
+    **dict.fromkeys(["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"], "normalise"),
+    **dict.fromkeys(
+        [
+            "AdaptiveAvgPool1d",
+            "AdaptiveAvgPool2d",
+            "AdaptiveMaxPool1d",
+            "AdaptiveMaxPool2d",
+            "AvgPool1d",
+            "AvgPool2d",
+            "GlobalAvgPool",
+            "MaxPool1d",
+            "MaxPool2d",
+        ],
+        "pooling",
+    ),
+    **dict.fromkeys(["GRU", "LSTM", "RNN"], "recurrent"),
+    **dict.fromkeys(["ELU", "GELU", "LeakyReLU", "SiLU"], "smooth"),
+}
+"""Name -> module of this package."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATE:
+        raise AttributeError(f"module 'minigrad.nn' has no {name!r}.{nearest(name, __all__)}")
+    return getattr(import_module(f"minigrad.nn.{_LATE[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 __all__ = [
+    "ELU",
+    "GELU",
+    "GRU",
     "INITIALISERS",
     "L2",
     "LOSSES",
+    "LSTM",
+    "RNN",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Calibrated",
     "Chance",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dropout",
+    "Embedding",
     "Flatten",
+    "GlobalAvgPool",
+    "GroupNorm",
     "Initialiser",
     "LabelError",
     "Layer",
+    "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "Loss",
+    "MaxPool1d",
+    "MaxPool2d",
+    "Maxout",
     "MeanSquaredError",
     "Module",
     "ModuleError",
+    "MultiHeadAttention",
+    "RMSNorm",
     "ReLU",
+    "Residual",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "SoftmaxCrossEntropy",
+    "Softplus",
     "Source",
     "StateMismatch",
     "Tanh",
     "Targets",
+    "TransformerBlock",
     "UnknownLoss",
     "WestonWatkins",
     "find_loss",
+    "forget_bias",
+    "frozen",
     "he",
+    "he_uniform",
     "mean_squared_error",
     "mlp",
+    "normal",
+    "orthogonal",
     "parameter",
+    "reseed",
     "seeded",
     "softmax_cross_entropy",
     "weston_watkins",
     "xavier",
+    "xavier_uniform",
     "zeros",
 ]

@@ -15,7 +15,7 @@ from minigrad.nn.initial import Source, generator
 from minigrad.nn.linear import Linear
 from minigrad.nn.module import Module
 
-__all__ = ["Layer", "Sequential", "mlp"]
+__all__ = ["Layer", "Residual", "Sequential", "mlp"]
 
 Layer: TypeAlias = Callable[[Tensor], Tensor]
 
@@ -60,6 +60,29 @@ class Sequential(Module):
     def __repr__(self) -> str:
         inside = ", ".join(getattr(x, "name", None) or repr(x) for x in self.layers)
         return f"Sequential({inside})"
+
+
+@attrs.define(eq=False, repr=False)
+class Residual(Module):
+    """shortcut(x) + body(x) (He et al. 2016).
+
+    Attributes:
+        body: a layer whose output has the shape of the shortcut.
+        shortcut: a layer for x, such as a Linear where the width changes; x itself by default.
+    """
+
+    body: Layer
+    shortcut: Layer | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raises ShapeError where the two differ in shape: broadcasting would hide a mistake."""
+        y, around = self.body(x), x if self.shortcut is None else self.shortcut(x)
+        if y.shape != around.shape:
+            raise ShapeError(f"{self!r}: the body gives {y.shape}, the shortcut {around.shape}")
+        return around + y
+
+    def __repr__(self) -> str:
+        return f"Residual({self.body!r}{'' if self.shortcut is None else f', {self.shortcut!r}'})"
 
 
 _ACTIVATIONS = {"relu": ReLU, "tanh": Tanh, "sigmoid": Sigmoid}

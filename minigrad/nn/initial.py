@@ -20,11 +20,16 @@ __all__ = [
     "Initialiser",
     "Source",
     "fans",
+    "forget_bias",
     "generator",
     "he",
+    "he_uniform",
     "initialiser",
+    "normal",
+    "orthogonal",
     "seeded",
     "xavier",
+    "xavier_uniform",
     "zeros",
 ]
 
@@ -61,8 +66,15 @@ def generator(source: Source) -> np.random.Generator:
 
 
 def fans(shape: Shape) -> tuple[int, int]:
-    """Inputs and outputs of one unit of a weight of shape `(inputs, outputs)`."""
-    return shape[0], shape[-1]
+    """Inputs and outputs of one unit of a weight.
+
+    Two axes are `(inputs, outputs)`, those of Linear; more are `(outputs, inputs, *window)`, those of a convolution,
+    where each output entry sums inputs * window products. One axis counts as both.
+    """
+    if len(shape) <= 2:
+        return shape[0], shape[-1]
+    window = math.prod(shape[2:])
+    return shape[1] * window, shape[0] * window
 
 
 def he(shape: Shape, rng: np.random.Generator) -> Array:
@@ -75,12 +87,59 @@ def xavier(shape: Shape, rng: np.random.Generator) -> Array:
     return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
 
 
+def he_uniform(shape: Shape, rng: np.random.Generator) -> Array:
+    """Uniform with the variance of `he`: between -b and b, b = sqrt(6 / inputs)."""
+    bound = math.sqrt(6.0 / fans(shape)[0])
+    return rng.uniform(-bound, bound, shape)
+
+
+def xavier_uniform(shape: Shape, rng: np.random.Generator) -> Array:
+    """Uniform with the variance of `xavier`: between -b and b, b = sqrt(6 / (inputs + outputs))."""
+    bound = math.sqrt(6.0 / sum(fans(shape)))
+    return rng.uniform(-bound, bound, shape)
+
+
+def orthogonal(shape: Shape, rng: np.random.Generator) -> Array:
+    """Rows or columns (the fewer of them) orthonormal, uniformly so; keeps lengths through time (Saxe et al. 2014).
+
+    More than two axes count as a matrix `(shape[0], rest)`. Source: Mezzadri 2007, QR with the signs of R's diagonal.
+    """
+    rows, columns = shape[0], math.prod(shape[1:])
+    tall = rng.normal(size=(max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q = q * np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
+def normal(std: float = 0.01) -> Initialiser:
+    """An initialiser that draws normal numbers of this standard deviation: the notes' 0.01 * randn."""
+    if not 0.0 <= std < math.inf:
+        raise ModuleError(f"normal(std={std!r}): a finite standard deviation >= 0 is needed")
+    return lambda shape, rng: rng.normal(0.0, std, shape)
+
+
+def forget_bias(units: int, value: float = 1.0) -> Array:
+    """The bias of an LSTM, blocks i, f, g, o of `units`: zeros, but `value` for the forget gate f."""
+    bias = np.zeros(4 * units)
+    bias[units : 2 * units] = value
+    return bias
+
+
 def zeros(shape: Shape, rng: np.random.Generator) -> Array:
     """All zeros: right for biases, fatal for hidden weights, whose units would then all stay equal."""
     return np.zeros(shape)
 
 
-INITIALISERS: Mapping[str, Initialiser] = MappingProxyType({"he": he, "xavier": xavier, "zeros": zeros})
+INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
+    {
+        "he": he,
+        "he_uniform": he_uniform,
+        "xavier": xavier,
+        "xavier_uniform": xavier_uniform,
+        "orthogonal": orthogonal,
+        "zeros": zeros,
+    }
+)
 
 
 def initialiser(choice: str | Initialiser) -> Initialiser:

@@ -7,17 +7,12 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor
-from minigrad.nn.errors import ModuleError
+from minigrad.nn.checks import size
 from minigrad.nn.initial import Initialiser, Source, generator, initialiser
 from minigrad.nn.module import Module, parameter
 from minigrad.ops.contract import matmul
 
 __all__ = ["Linear"]
-
-
-def _size(layer: object, field: attrs.Attribute[int], value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ModuleError(f"Linear.{field.name} must be an integer >= 1, got {value!r}")
 
 
 @attrs.define(eq=False, repr=False)
@@ -30,11 +25,12 @@ class Linear(Module):
         gain: factor on the initial weight; a small one in the output layer makes the first loss that of pure chance.
         with_bias: whether there is a bias; it starts at 0.
         rng: where the initial weight is drawn from: a generator, a seed, or None for the enclosing `nn.seeded`.
-        weight: `(inputs, outputs)` float32, as in the course notes. bias: `(outputs,)` float32, or None.
+        weight: `(inputs, outputs)` float32, as in the course notes; the transpose of PyTorch's. bias: `(outputs,)`
+            float32, or None.
     """
 
-    inputs: int = attrs.field(validator=_size)
-    outputs: int = attrs.field(validator=_size)
+    inputs: int = attrs.field(validator=size)
+    outputs: int = attrs.field(validator=size)
     init: str | Initialiser = attrs.field(default="he", kw_only=True)
     gain: float = attrs.field(default=1.0, kw_only=True)
     with_bias: bool = attrs.field(default=True, kw_only=True)
