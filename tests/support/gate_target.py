@@ -9,9 +9,9 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.core.backward import gradients
-from minigrad.core.rules import conform, reached, results
 from minigrad.core.mode import switched
 from minigrad.core.op import Op
+from minigrad.core.rules import conform, reached, results
 from minigrad.typing import Array
 from minigrad.verify.cases import difference_cases
 

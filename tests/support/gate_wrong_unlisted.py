@@ -84,10 +84,11 @@ def axis_as_tuple_of_one(flaw: bool) -> Op:
 
 @wrong("batch only", MISMATCH, INVALID)
 def inverse_of_a_stack(flaw: bool) -> Op:
-    """.T is right for one matrix; the forward function takes stacks of them as well."""
+    """Right for one matrix; of a stack it uses the first inverse for all."""
 
     def rule(g, y, x):
-        t = mg.transpose(y) if flaw else mg.swapaxes(y, -1, -2)
+        t = mg.swapaxes(y, -1, -2)
+        t = t[:1] if flaw and x.ndim > 2 else t
         return -mg.matmul(mg.matmul(t, g), t)
 
     return made(lambda x: np.linalg.inv(x), {"x": rule}, {"x": mg.square_wellconditioned()})
@@ -95,13 +96,11 @@ def inverse_of_a_stack(flaw: bool) -> Op:
 
 @wrong("batch only", MISMATCH, INVALID)
 def determinant_of_a_stack(flaw: bool) -> Op:
-    """det * inv^T needs the determinant spread over the matrix; for one matrix it spreads itself."""
+    """The rule adds up the determinants of a stack, which for one matrix changes nothing."""
 
     def rule(g, y, x):
-        k = g * y
-        inv = helper(x)
-        t = mg.swapaxes(inv, -1, -2)
-        return (k if flaw else mg.expand_dims(mg.expand_dims(k, -1), -1)) * t
+        k = mg.sum(g * y) if flaw else mg.expand_dims(mg.expand_dims(g * y, -1), -1)
+        return k * mg.swapaxes(helper(x), -1, -2)
 
     helper = made(
         lambda x: np.linalg.inv(x),
