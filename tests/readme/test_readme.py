@@ -32,8 +32,8 @@ def test_a_wrong_rule_is_refused_as_the_readme_says() -> None:
 
 
 def words(text: str) -> list[str]:
-    """The text without error bars, whose last digits depend on the processor."""
-    return re.sub(r"\+- \S+", "+- bar", text).split()
+    """The text with numbers masked: which sample is worst may change with the sampling, what is said may not."""
+    return re.sub(r"-?\d[\d.e+-]*", "#", text).split()
 
 
 def test_the_readme_opens_with_two_commands() -> None:
