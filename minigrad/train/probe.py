@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import attrs
@@ -11,8 +12,9 @@ import numpy as np
 
 from minigrad.core import Tensor, no_grad
 from minigrad.core.types import Array
+from minigrad.train.crossings import Crossing, crossings, sides
 from minigrad.verify import Worst
-from minigrad.verify.numerics import EPS, TOLERANCE, Verdict, compare
+from minigrad.verify.numerics import EPS, FIRST_STEP, TOLERANCE, Verdict, compare
 
 __all__ = ["Named", "ParameterCheck", "Probe", "Status"]
 
@@ -36,6 +38,9 @@ class ParameterCheck:
         directions: how many were decided: single entries and one random direction through all of them. An entry whose
             gradient is too small to tell from round-off is not.
         worst: the direction with the largest relative error; its index is empty for the random direction.
+        rows: of the batch that it was decided on.
+        step: the smallest step that was needed, as a share of the parameter's size.
+        kinks: what changes sides within the first step, where that step had to be made smaller or nothing was decided.
     """
 
     name: str
@@ -44,6 +49,15 @@ class ParameterCheck:
     relative_error: float
     directions: int
     worst: Worst | None = None
+    rows: int = 0
+    step: float = FIRST_STEP
+    kinks: tuple[Crossing, ...] = ()
+
+    @property
+    def error_bar(self) -> float:
+        """The error bar of the difference that `worst` was compared with, relative to it."""
+        largest = max(abs(self.worst.analytic), abs(self.worst.numeric)) if self.worst is not None else 0.0
+        return self.worst.error / largest if self.worst is not None and largest else 0.0
 
 
 class Probe:
@@ -54,6 +68,7 @@ class Probe:
         objective: the loss as it stands with these numbers.
         rng: of entries and directions.
         floor: round-off in the objective that its caller knows of.
+        modules: id -> name, to say where kinks are.
     """
 
     def __init__(
@@ -63,8 +78,10 @@ class Probe:
         objective: Callable[[], Tensor],
         rng: np.random.Generator,
         floor: float,
+        modules: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
-        self.objective, self.views, self.rng = objective, views, rng
+        self.objective, self.views, self.rng, self.modules = objective, views, rng, modules
+        self.kinks: tuple[Crossing, ...] | None = None
         for _, t in named:
             t.zero_grad()
         loss = objective()
@@ -98,6 +115,7 @@ class Probe:
     def examine(self, name: str) -> ParameterCheck:
         """Compare entries chosen by the size of their gradient, and a random direction through all entries."""
         grad = self.grads[name]
+        self.kinks = None
         if not grad.size:
             return ParameterCheck(name, grad.shape, "unused", 0.0, 0)
         tried = [self._settle(name, index) for index in self._chosen(grad)]
@@ -117,7 +135,10 @@ class Probe:
             ranked = ranked or [w for v, w in tried if not v.verified]
         error = max((w.relative for v, w in tried if _is_resolved(v) or v.mismatch), default=0.0)
         count = sum(v.verified or v.mismatch for v in verdicts)
-        return ParameterCheck(name, grad.shape, status, error, count, ranked[0] if ranked else None)
+        step = min(float(v.h) for v in verdicts)
+        return ParameterCheck(
+            name, grad.shape, status, error, count, ranked[0] if ranked else None, step=step, kinks=self.kinks or ()
+        )
 
     def _chosen(self, grad: Array) -> list[int]:
         """Entries at quantiles of |gradient|, from the largest to the smallest, and one whose gradient is 0."""
@@ -167,9 +188,19 @@ class Probe:
                     np.array(abs(self.at_home) + float(np.sum(np.abs(grad * home))) + self.noise / EPS),
                     longest=_LONGEST,
                 )
+                if self.kinks is None and (float(verdict.h) < FIRST_STEP or not verdict.verified):
+                    self.kinks = self._between(view, home, u)
         finally:
             view[...] = home
         return verdict, step
+
+    def _between(self, view: Array, home: Array, u: Array) -> tuple[Crossing, ...]:
+        """The kinks between the points that the first step compares."""
+        found = []
+        for t in (0.0, FIRST_STEP, -FIRST_STEP):
+            view[...] = home + t * u
+            found.append(sides(self.objective, self.modules))
+        return crossings(*found)
 
 
 def _is_resolved(v: Verdict) -> bool:

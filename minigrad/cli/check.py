@@ -1,0 +1,53 @@
+"""`minigrad check script.py`: the gradient check of the model that a script defines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from minigrad.cli.selftest import SOMETHING_FAILED
+from minigrad.train.gradients import check_gradients
+from minigrad.train.overfit import few
+from minigrad.train.script import load_script
+from minigrad.train.steps import StepCurve, draw_steps, step_curve
+from minigrad.train.verdict import as_document, report
+
+__all__ = ["check_script"]
+
+_BATCH = 20
+
+
+def check_script(arguments: Namespace) -> int:
+    """Check, print the report (or JSON). Returns 0, or 3 if a gradient is wrong or nothing could be decided."""
+    script = load_script(Path(arguments.script))
+    batch = few(script.split.train, max(_BATCH, arguments.rows), arguments.seed)
+    pair, few_ = (batch.x, batch.y), {"rows": arguments.rows, "burn_in": arguments.burn_in, "seed": arguments.seed}
+    found = check_gradients(script.model, script.loss, pair, regularization=script.regularization, **few_)
+    curve = step_curve(script.model, script.loss, pair, **few_) if arguments.plot else None
+    note = draw_steps(curve, Path(arguments.plot)) if curve is not None else ""
+    if arguments.json:
+        document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(found)}
+        if curve is not None:
+            document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
+        print(json.dumps(document, indent=2, default=str))
+    else:
+        print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
+        print("\n".join(report(found)))
+        for line in _steps(curve, arguments.plot, note):
+            print(line)
+    if note:
+        print(f"note: {note}", file=sys.stderr)
+    return 0 if found.passed else SOMETHING_FAILED
+
+
+def _steps(curve: StepCurve | None, path: str, note: str) -> list[str]:
+    if curve is None:
+        return []
+    lines = ["", "step size      least error   at step   slopes (truncation, round-off)"]
+    for name in curve.errors:
+        step, error = curve.best(name)
+        down, up = curve.slopes(name)
+        lines.append(f"  {name:<32} {error:.1e} at {step:.1e}, {down:+.1f} and {up:+.1f}")
+    return lines if note else [*lines, f"saved {path}"]
