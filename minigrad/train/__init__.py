@@ -16,12 +16,16 @@ from minigrad.train.history import Epoch, History
 from minigrad.train.loop import fit
 from minigrad.train.overfit import Overfit, overfit
 from minigrad.train.probe import ParameterCheck
+from minigrad.train.progress import Checkpoints
+from minigrad.train.rates import SCHEDULES, named_schedule
 from minigrad.train.rows import Rows, Source, Split, as_split
 from minigrad.train.sanity import Regularization, sanity_checks
 
 __all__ = [
+    "SCHEDULES",
     "Callback",
     "Check",
+    "Checkpoints",
     "Console",
     "Epoch",
     "GradientCheck",
@@ -45,6 +49,7 @@ __all__ = [
     "check_term",
     "evaluate",
     "fit",
+    "named_schedule",
     "new_folder",
     "overfit",
     "sanity_checks",

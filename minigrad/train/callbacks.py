@@ -22,6 +22,7 @@ class Run:
         history: figures so far.
         epochs, batch_size, seed: as asked for.
         stop_reason: why the run shall end after this epoch; see `stop`.
+        began: `time.perf_counter()` when training began; for a resumed run, earlier by the time already spent.
     """
 
     model: Module
@@ -33,6 +34,7 @@ class Run:
     batch_size: int
     seed: int
     stop_reason: str = ""
+    began: float = 0.0
 
     def stop(self, reason: str) -> None:
         """End the run after the present epoch."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
 import platform
 import re
 from pathlib import Path
@@ -15,9 +15,10 @@ import numpy as np
 from safetensors.numpy import save
 
 import minigrad
+from minigrad.checkpoint.files import replace
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.history import Epoch
+from minigrad.train.history import Epoch, History
 from minigrad.train.plots import draw
 
 __all__ = ["RunFolder", "new_folder"]
@@ -71,17 +72,20 @@ class RunFolder(Callback):
         versions = {"minigrad": minigrad.__version__, "numpy": np.__version__, "python": platform.python_version()}
         config = {**self._config, **run.history.config, "versions": versions}
         self._write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
-        self._metrics = open(self.path / "metrics.csv", "w", newline="", encoding="utf-8")  # noqa: SIM115
-        self.files.append("metrics.csv")
-        self._append(COLUMNS)
+        # A resumed run begins with the epochs of its checkpoint; rows after those, written before a crash, go.
+        self._write("metrics.csv", "".join(map(_line, [COLUMNS, *map(_cells, run.history.epochs)])).encode())
+        if run.history.best is not None:
+            self._write_best(run.history)
+        self._metrics = open(self.path / "metrics.csv", "a", newline="", encoding="utf-8")  # noqa: SIM115
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
         """A row of metrics.csv, and best.safetensors if this is the best epoch so far."""
-        self._append(["" if v is None else repr(v) for v in attrs.astuple(epoch)])
+        if self._metrics is None:
+            raise TrainError(f"{self.path}: the run has not been started")
+        self._metrics.write(_line(_cells(epoch)))
+        self._metrics.flush()
         if run.history.best is epoch:
-            # One key only: with several, safetensors writes them in an order that changes from run to run.
-            about = json.dumps({"epoch": epoch.epoch, "chosen_by": run.history.criterion})
-            self._write("best.safetensors", save(run.history.best_weights, metadata={"minigrad": about}))
+            self._write_best(run.history)
 
     def on_end(self, run: Run) -> None:
         """The pictures."""
@@ -92,16 +96,25 @@ class RunFolder(Callback):
             self.files += drawn
             self.notes += [note] if note else []
 
-    def _append(self, cells: tuple[str, ...] | list[str]) -> None:
-        if self._metrics is None:
-            raise TrainError(f"{self.path}: the run has not been started")
-        csv.writer(self._metrics, lineterminator="\n").writerow(cells)
-        self._metrics.flush()
+    def _write_best(self, history: History) -> None:
+        if history.best is not None:
+            # One key only: with several, safetensors writes them in an order that changes from run to run.
+            about = json.dumps({"epoch": history.best.epoch, "chosen_by": history.criterion})
+            self._write("best.safetensors", save(history.best_weights, metadata={"minigrad": about}))
 
     def _write(self, name: str, content: bytes) -> None:
         """Replace a file in one go: a reader sees the old one or the new one, never half of it."""
-        part = self.path / f".{name}.part"
-        part.write_bytes(content)
-        os.replace(part, self.path / name)
+        # The checkpoint, which holds all of this, is what has to survive a power cut; syncing twice would cost twice.
+        replace(self.path / name, [content], durable=False)
         if name not in self.files:
             self.files.append(name)
+
+
+def _cells(epoch: Epoch) -> tuple[str, ...]:
+    return tuple("" if v is None else repr(v) for v in attrs.astuple(epoch))
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

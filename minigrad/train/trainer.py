@@ -1,0 +1,217 @@
+"""What `fit` drives: epochs of batches, evaluation, best weights, callbacks, an orderly end whatever happens."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import NoReturn
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.data import Loader
+from minigrad.optim import Need, NonFiniteGradient
+from minigrad.train.callbacks import Callback, Run, Step
+from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
+from minigrad.train.evaluate import evaluate
+from minigrad.train.guard import origin
+from minigrad.train.history import Epoch
+from minigrad.train.rows import Rows
+from minigrad.train.sanity import Regularization, sanity_checks
+
+__all__ = ["Hooks", "Trainer"]
+
+MEASURED = 10_000
+"""Training loss and accuracy of an epoch are measured on at most this many rows, always the same."""
+
+
+@attrs.frozen
+class Hooks:
+    """Calls a hook of every callback, in order."""
+
+    callbacks: tuple[Callback, ...]
+
+    def tell(self, hook: Callable[[Callback], None]) -> None:
+        """Call it."""
+        for callback in self.callbacks:
+            hook(callback)
+
+    def tell_all(self, hook: Callable[[Callback], None]) -> None:
+        """The same, also when one of them raises, so that all can close their files; the first error is raised."""
+        with ExitStack() as later:
+            for callback in reversed(self.callbacks):
+                later.callback(hook, callback)
+
+
+@attrs.define(eq=False)
+class Trainer:
+    """A run, its callbacks, and what is added to the loss.
+
+    Attributes:
+        patience: epochs without a better one after which the run stops; None for never.
+        failed: whether an error ended the run.
+    """
+
+    run: Run
+    hooks: Hooks
+    regularization: Regularization | None
+    patience: int | None = None
+    failed: bool = False
+
+    def run_all(self, optimizer: str, checks: bool, restore_best: bool) -> None:
+        """Check, train, and end in an orderly way whatever happens."""
+        history = self.run.history
+        try:
+            # What overflows is caught as a loss or gradient that is not finite, with its place: no warnings besides.
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                self.hooks.tell(lambda c: c.on_start(self.run))
+                if checks and not self.resumed:
+                    self.check(optimizer)
+                self.train()
+        except KeyboardInterrupt:
+            history.stopped = "interrupted"
+            raise Interrupted(history) from None
+        except Exception as error:
+            history.stopped, self.failed = f"{type(error).__name__}: {error}", True
+            if isinstance(error, TrainError):
+                error.history = history
+            raise
+        finally:
+            if restore_best and history.best_weights and not self.failed:
+                self.run.model.load_state_dict(history.best_weights)
+            self.run.model.eval()
+            self.hooks.tell_all(lambda c: c.on_end(self.run))
+
+    def check(self, optimizer: str) -> None:
+        """The sanity checks, each told as soon as it is done."""
+        run = self.run
+        for result in sanity_checks(
+            run.model, run.split, run.loss, regularization=self.regularization, optimizer=optimizer, seed=run.seed
+        ):
+            run.history.checks.append(result)
+            self.hooks.tell(lambda c, result=result: c.on_check(run, result))  # type: ignore[misc]
+
+    def train(self) -> None:
+        """Epochs of batches, from wherever the history ends."""
+        run = self.run
+        rows = run.split.train
+        loader = Loader(rows.x, rows.y, run.batch_size, seed=run.seed)
+        step = self.by_gradient if run.optimizer.needs == Need.GRAD else self.by_closure
+        history = run.history
+        if not self.resumed:
+            run.began = time.perf_counter()
+            history.initial = self.measure(0)
+        self.hooks.tell(lambda c: c.on_train(run))
+        self.consider_stopping()
+        while len(history) < run.epochs and not run.stop_reason:
+            epoch, start = len(history) + 1, len(history.batch_losses) - len(history) * history.steps_per_epoch
+            run.model.train()
+            for batch, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
+                done = Step(epoch, batch, history.steps_per_epoch, step(adopt(x), y, epoch, batch))
+                history.batch_losses.append(done.loss)
+                self.hooks.tell(lambda c, done=done: c.on_step(run, done))  # type: ignore[misc]
+            self.complete(self.measure(epoch))
+        history.stopped = run.stop_reason
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this run continues another: the untrained model has been measured already."""
+        return self.run.history.initial is not None
+
+    def complete(self, epoch: Epoch) -> None:
+        """Take note of a finished epoch."""
+        history = self.run.history
+        history.epochs.append(epoch)
+        if history.best is None or epoch.rank > history.best.rank:
+            history.best, history.best_weights = epoch, self.run.model.state_dict()
+        self.consider_stopping()
+        self.hooks.tell(lambda c: c.on_epoch(self.run, epoch))
+
+    def consider_stopping(self) -> None:
+        """Stop a run that has not become better for `patience` epochs."""
+        history = self.run.history
+        if self.patience is not None and history.best and len(history) - history.best.epoch >= self.patience:
+            self.run.stop(
+                f"no better {history.criterion} for {len(history) - history.best.epoch} epochs, after epoch "
+                f"{history.best.epoch}"
+            )
+
+    def by_gradient(self, x: Tensor, y: Array, epoch: int, batch: int) -> float:
+        """One update from the gradient of a batch; returns its loss."""
+        opt = self.run.optimizer
+        opt.zero_grad()
+        total = self.total(x, y)
+        value: float = total.item()
+        if not math.isfinite(value):
+            self.fail(total, epoch, batch)
+        total.backward()
+        try:
+            opt.step()
+        except NonFiniteGradient as error:
+            raise self.overflow(error, epoch, batch) from error
+        return value
+
+    def by_closure(self, x: Tensor, y: Array, epoch: int, batch: int) -> float:
+        """One update by a rule that evaluates the loss itself; returns the loss at its start."""
+        first: list[float] = []
+
+        def closure() -> Tensor:
+            total = self.total(x, y)
+            if not first and not math.isfinite(total.item()):
+                self.fail(total, epoch, batch)
+            first.append(total.item())
+            return total
+
+        try:
+            self.run.optimizer.step(closure)
+        except NonFiniteGradient as error:
+            raise self.overflow(error, epoch, batch) from error
+        return first[0]
+
+    def total(self, x: Tensor, y: Array) -> Tensor:
+        """Data loss and regularisation."""
+        value = self.run.loss(self.run.model(x), y)
+        return value if self.regularization is None else value + self.regularization(self.run.model)
+
+    def fail(self, total: Tensor, epoch: int, batch: int) -> NoReturn:
+        """End the run with where a loss that is not finite came from."""
+        raise NonFiniteLoss(
+            f"the loss is {total.item()} {self.place(epoch, batch)}; first not finite: "
+            f"{origin(total, self.run.model)}. {_REMEDY}"
+        )
+
+    def overflow(self, error: NonFiniteGradient, epoch: int, batch: int) -> NonFiniteError:
+        """The error for an update that was not possible."""
+        return NonFiniteError(f"no update was possible {self.place(epoch, batch)}: {error}. {_REMEDY}")
+
+    def place(self, epoch: int, batch: int) -> str:
+        """Where in the run, in words."""
+        return f"in epoch {epoch}, batch {batch} of {self.run.history.steps_per_epoch}"
+
+    def measure(self, number: int) -> Epoch:
+        """Figures of the model as it stands."""
+        run = self.run
+        train = evaluate(run.model, _measured(run.split.train, run.seed), run.loss)
+        val = None if run.split.val is None else evaluate(run.model, run.split.val, run.loss)
+        return Epoch(
+            number,
+            train.loss,
+            None if val is None else val.loss,
+            train.accuracy,
+            None if val is None else val.accuracy,
+            time.perf_counter() - run.began if number else 0.0,
+        )
+
+
+_REMEDY = "The weights are those before this step. Usual causes: a learning rate that is too high, or inputs not scaled"
+
+
+def _measured(rows: Rows, seed: int) -> Rows:
+    if len(rows) <= MEASURED:
+        return rows
+    return rows.take(np.sort(np.random.default_rng([seed, 2]).choice(len(rows), MEASURED, replace=False)))
