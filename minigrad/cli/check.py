@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -45,9 +46,15 @@ def check_script(arguments: Namespace) -> int:
 def _steps(curve: StepCurve | None, path: str, note: str) -> list[str]:
     if curve is None:
         return []
-    lines = ["", "step size      least error   at step   slopes (truncation, round-off)"]
+    lines = ["", "least error of differences, the step it is reached at, slopes of the error (truncation, round-off):"]
     for name in curve.errors:
         step, error = curve.best(name)
         down, up = curve.slopes(name)
-        lines.append(f"  {name:<32} {error:.1e} at {step:.1e}, {down:+.1f} and {up:+.1f}")
+        lines.append(f"  {name:<32} {error:.1e} at {step:.1e}   {_slope(down)}, {_slope(up)}")
+    if math.isfinite(curve.kinks):
+        lines.append(f"  steps of {curve.kinks:.1e} and more meet a kink")
     return lines if note else [*lines, f"saved {path}"]
+
+
+def _slope(value: float) -> str:
+    return f"{value:+.1f}" if math.isfinite(value) else "-"

@@ -172,7 +172,7 @@ def _imported(path: Path) -> ModuleType:
 
 def _line_in(path: Path, error: BaseException) -> int:
     """The line of the script that an exception came through last."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename) == path]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
     return (frames[-1].lineno or 1) if frames else 1
 
 

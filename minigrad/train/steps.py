@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ import numpy as np
 from minigrad.core import no_grad
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
+from minigrad.train.crossings import crossings, sides
+from minigrad.train.crossings import named as names_of
 from minigrad.train.errors import TrainError
 from minigrad.train.gradients import BURN_IN, ROWS, burned_in, own_buffers, prepared
 from minigrad.train.rows import Raw
@@ -35,11 +38,13 @@ class StepCurve:
         steps: h, as a share of the size of each parameter, from large to small.
         errors: name of the formula -> relative error at each step; the error bar that the check itself uses last.
         bar: the relative error bar of the extrapolated difference at each step.
+        kinks: the smallest step within which some unit crosses a kink; infinite if none does.
     """
 
     steps: Array
     errors: dict[str, Array]
     bar: Array
+    kinks: float = np.inf
 
     def best(self, name: str) -> tuple[float, float]:
         """The step at which a formula errs least, and its relative error there."""
@@ -50,10 +55,10 @@ class StepCurve:
         """Fitted exponents of h on both sides of the best step: truncation (2 for central ones), round-off (-1)."""
         error = np.maximum(self.errors[name], 1e-17)
         k = int(np.nanargmin(error))
-        # Where the error is well above its smallest, near which both kinds mix, but not far: there are kinks out there.
-        left = [i for i in range(k - 1, -1, -1) if 10.0 * error[k] < error[i] < 0.1]
-        right = [i for i in range(k + 1, error.size) if 10.0 * error[k] < error[i] < 0.1]
-        return _slope(self.steps, error, left[:6]), _slope(self.steps, error, right[:16])
+        # Where the error is well above its smallest, near which both kinds mix, and no kink is inside the step.
+        clear = [i for i in range(error.size) if 10.0 * error[k] < error[i] < 0.1 and self.steps[i] < self.kinks]
+        left, right = [i for i in clear if i < k], [i for i in clear if i > k]
+        return _slope(self.steps, error, left), _slope(self.steps, error, right)
 
 
 def _slope(steps: Array, error: Array, where: list[int]) -> float:
@@ -95,10 +100,22 @@ def step_curve(
     if analytic == 0.0:
         raise TrainError("step curve: the loss does not change along the direction, so there is no error to draw")
     try:
-        return _curve(f, analytic)
+        curve = _curve(f, analytic)
+        return attrs.evolve(curve, kinks=_kinked_from(f, names_of(of.model)))
     finally:
         f(0.0)
         of.frozen.restore()
+
+
+def _kinked_from(f: Callable[[float], float], modules: Mapping[int, str]) -> float:
+    home = sides(partial(f, 0.0), modules)
+    smallest = np.inf
+    for h in _STEPS[:32].tolist():
+        if crossings(home, sides(partial(f, h), modules), sides(partial(f, -h), modules)):
+            smallest = h
+        elif smallest < np.inf:
+            break
+    return smallest
 
 
 def _rms(a: Array) -> float:
@@ -141,6 +158,8 @@ def figure(curve: StepCurve) -> Figure:
     _guides(axes, curve)
     axes.axvline(FIRST_STEP, color="0.6", linewidth=0.8)
     axes.annotate("first step", (FIRST_STEP, 1.0), xytext=(3, -2), textcoords="offset points", fontsize=8, color="0.4")
+    if curve.kinks < np.inf:
+        axes.axvspan(curve.kinks, float(curve.steps[0]), color="#ffbf00", alpha=0.15, label="a kink inside the step")
     axes.set_ylim(1e-17, 10.0)
     axes.set_xlabel("step h, as a share of the size of the parameters")
     axes.set_ylabel("relative error |fa - fn| / max(|fa|, |fn|)")
@@ -151,17 +170,18 @@ def figure(curve: StepCurve) -> Figure:
 
 
 def _guides(axes: Axes, curve: StepCurve) -> None:
-    """Dashed lines of slope 2 and -1 through the central differences, a little above them."""
+    """Dashed lines of slope 2 and -1 beside the central differences, a little above them."""
     error, steps = np.maximum(curve.errors[CENTRAL], 1e-17), curve.steps
     k = int(np.argmin(error))
-    coarse, fine = max(k // 3, 0), min(k + 2 * (error.size - k) // 3, error.size - 1)
-    for i, exponent, name, part in (
-        (coarse, 2.0, "truncation, slope 2", slice(0, k + 1)),
-        (fine, -1.0, "round-off, slope -1", slice(k, None)),
+    clear = int(np.count_nonzero(steps >= curve.kinks))
+    for i, exponent, name, part, side in (
+        ((clear + k) // 2, 2.0, "truncation, slope 2", slice(clear, k + 1), "left"),
+        ((k + error.size) // 2, -1.0, "round-off, slope -1", slice(k, None), "right"),
     ):
         line = 5.0 * error[i] * (steps[part] / steps[i]) ** exponent
+        if line.size < 2:
+            continue
         axes.loglog(steps[part], line, color="black", linestyle="--", linewidth=0.9, alpha=0.7)
-        m = len(line) // 2
-        axes.annotate(
-            name, (steps[part][m], line[m]), xytext=(-4, 6), textcoords="offset points", fontsize=8, ha="right"
-        )
+        m = line.size // 2
+        at, shift = (steps[part][m], line[m]), (-6 if side == "right" else 8, -16)
+        axes.annotate(name, at, xytext=shift, textcoords="offset points", fontsize=8, ha=side)
