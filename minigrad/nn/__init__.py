@@ -32,22 +32,32 @@ from minigrad.nn.initial import (
     zeros,
 )
 from minigrad.nn.linear import Linear
+from minigrad.nn.loss_table import LOSSES, find_loss
 from minigrad.nn.losses import (
-    LOSSES,
     Calibrated,
     Chance,
+    CrammerSinger,
     Loss,
-    MeanSquaredError,
     SoftmaxCrossEntropy,
     Targets,
     WestonWatkins,
-    find_loss,
-    mean_squared_error,
+    crammer_singer,
     softmax_cross_entropy,
     weston_watkins,
 )
+from minigrad.nn.losses_binary import BinaryCrossEntropy, Hinge, binary_cross_entropy, hinge
+from minigrad.nn.losses_distribution import KLDivergence, kl_divergence
+from minigrad.nn.losses_regression import (
+    Huber,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    huber,
+    mean_absolute_error,
+    mean_squared_error,
+)
 from minigrad.nn.module import Module, parameter
-from minigrad.nn.regularize import L2
+from minigrad.nn.observe import Watcher, observing
+from minigrad.nn.regularize import L1, L2
 
 if TYPE_CHECKING:
     from minigrad.nn.attention import MultiHeadAttention, TransformerBlock
@@ -68,6 +78,7 @@ if TYPE_CHECKING:
     )
     from minigrad.nn.recurrent import GRU, LSTM, RNN
     from minigrad.nn.smooth import ELU, GELU, LeakyReLU, SiLU
+    from minigrad.nn.summary import LayerSummary, Summary
 
 _LATE: Mapping[str, str] = {
     **dict.fromkeys(["MultiHeadAttention", "TransformerBlock"], "attention"),
@@ -91,6 +102,7 @@ _LATE: Mapping[str, str] = {
     ),
     **dict.fromkeys(["GRU", "LSTM", "RNN"], "recurrent"),
     **dict.fromkeys(["ELU", "GELU", "LeakyReLU", "SiLU"], "smooth"),
+    **dict.fromkeys(["Summary", "LayerSummary"], "summary"),
 }
 """Name -> module of this package."""
 
@@ -110,6 +122,7 @@ __all__ = [
     "GELU",
     "GRU",
     "INITIALISERS",
+    "L1",
     "L2",
     "LOSSES",
     "LSTM",
@@ -122,26 +135,33 @@ __all__ = [
     "AvgPool2d",
     "BatchNorm1d",
     "BatchNorm2d",
+    "BinaryCrossEntropy",
     "Calibrated",
     "Chance",
     "Conv1d",
     "Conv2d",
     "ConvTranspose2d",
+    "CrammerSinger",
     "Dropout",
     "Embedding",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
+    "Hinge",
+    "Huber",
     "Initialiser",
+    "KLDivergence",
     "LabelError",
     "Layer",
     "LayerNorm",
+    "LayerSummary",
     "LeakyReLU",
     "Linear",
     "Loss",
     "MaxPool1d",
     "MaxPool2d",
     "Maxout",
+    "MeanAbsoluteError",
     "MeanSquaredError",
     "Module",
     "ModuleError",
@@ -156,19 +176,28 @@ __all__ = [
     "Softplus",
     "Source",
     "StateMismatch",
+    "Summary",
     "Tanh",
     "Targets",
     "TransformerBlock",
     "UnknownLoss",
+    "Watcher",
     "WestonWatkins",
+    "binary_cross_entropy",
+    "crammer_singer",
     "find_loss",
     "forget_bias",
     "frozen",
     "he",
     "he_uniform",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "mean_absolute_error",
     "mean_squared_error",
     "mlp",
     "normal",
+    "observing",
     "orthogonal",
     "parameter",
     "reseed",

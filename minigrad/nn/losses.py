@@ -2,37 +2,36 @@
 
 Each is a function, and an attrs class of the same formula for a training loop, which also wants to know what a model
 that knows nothing would score (`chance`) and from where on targets count as learnt by heart (`solved_below`).
+This file holds what they share, and the losses of classifiers: scores `(N, C)` and labels `(N,)`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.core.errors import ShapeError, nearest
+from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, plain
-from minigrad.nn.errors import LabelError, ModuleError, UnknownLoss
+from minigrad.nn.checks import positive, probability
+from minigrad.nn.errors import LabelError
 from minigrad.ops import reduce
-from minigrad.ops.elementwise import relu, square
+from minigrad.ops.elementwise import relu
 from minigrad.ops.functions import reshape
 
 __all__ = [
-    "LOSSES",
     "Calibrated",
     "Chance",
+    "CrammerSinger",
     "Loss",
-    "MeanSquaredError",
     "SoftmaxCrossEntropy",
     "Targets",
     "WestonWatkins",
-    "find_loss",
-    "mean_squared_error",
+    "crammer_singer",
     "softmax_cross_entropy",
     "weston_watkins",
 ]
@@ -66,20 +65,22 @@ class Calibrated(Protocol):
         ...
 
 
-def softmax_cross_entropy(scores: Tensor, labels: Targets) -> Tensor:
+def softmax_cross_entropy(scores: Tensor, labels: Targets, smoothing: float = 0.0) -> Tensor:
     """Mean of -log softmax(scores)[label], from scores (logits), without overflow (course notes, softmax classifier).
 
     Args:
         scores: `(N, C)`, or `(..., C)` with labels of the leading shape.
         labels: integers in [0, C), shape `(N,)`.
+        smoothing: share of each target that is spread evenly over all C classes (Szegedy et al. 2016), in [0, 1).
 
     Raises:
         LabelError: a label is out of range (the message names the row), or not an integer.
         ShapeError: labels do not have the leading shape of the scores.
     """
     flat, index = _aligned("softmax cross-entropy", scores, labels)
-    chosen = reduce.log_softmax(flat, axis=-1)[np.arange(len(index)), index]
-    return -chosen.mean()
+    logs = reduce.log_softmax(flat, axis=-1)
+    loss = -logs[np.arange(len(index)), index].mean()
+    return loss if smoothing == 0.0 else loss * (1.0 - smoothing) - logs.mean() * smoothing
 
 
 def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -95,18 +96,17 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     return (relu(flat - correct + margin) * others).sum() / float(len(index))
 
 
-def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
-    """Mean over all entries of (outputs - targets)^2.
+def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
+    """Mean over rows of max(0, max_{j != y} s_j - s_y + margin): only the worst rival counts.
 
-    Targets of shape `(N,)` also fit outputs of shape `(N, 1)`. Raises ShapeError for other shapes: broadcasting
-    `(N, 1)` against `(N,)` would compare every row with every target.
+    Source: Crammer & Singer 2001. Arguments and errors as for `softmax_cross_entropy`. Equal rivals share the gradient.
     """
-    goal = plain(targets)
-    if goal.shape != outputs.shape:
-        if outputs.shape != (*goal.shape, 1):
-            raise ShapeError(f"mean squared error: outputs have shape {outputs.shape}, targets {goal.shape}")
-        outputs = reshape(outputs, goal.shape)
-    return square(outputs - goal.astype(outputs.dtype, copy=False)).mean()
+    flat, index = _aligned("Crammer-Singer loss", scores, labels)
+    rows = np.arange(len(index))
+    out = np.zeros(flat.shape, dtype=flat.dtype)
+    out[rows, index] = -np.inf
+    rival = reduce.max(flat + out, axis=-1)
+    return relu(rival - flat[rows, index] + margin).mean()
 
 
 def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, NDArray[np.intp]]:
@@ -132,31 +132,34 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, NDArra
 
 @attrs.frozen
 class SoftmaxCrossEntropy:
-    """`softmax_cross_entropy` for a training loop."""
+    """`softmax_cross_entropy` with its label smoothing, for a training loop."""
+
+    smoothing: float = attrs.field(default=0.0, validator=probability)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
-        return softmax_cross_entropy(outputs, targets)
+        return softmax_cross_entropy(outputs, targets, self.smoothing)
 
     def chance(self, outputs: int, targets: Targets) -> Chance:
-        """-ln(1/C) = ln C: every class is equally likely."""
+        """-ln(1/C) = ln C: every class is equally likely, whatever the smoothing."""
         return Chance(math.log(outputs), f"ln {outputs}")
 
     def solved_below(self, targets: Targets) -> float:
-        """0.01: the right class has a probability of 99 %."""
-        return 0.01
-
-
-def _positive(owner: object, field: attrs.Attribute[float], value: float) -> None:
-    if not 0.0 < value < math.inf:
-        raise ModuleError(f"{type(owner).__name__}.{field.name} must be a finite number > 0, got {value!r}")
+        """0.01: the right class has a probability of 99 %. Smoothed targets have an entropy that no model can beat."""
+        if not self.smoothing:
+            return 0.01
+        classes = max(int(np.max(plain(targets), initial=0)) + 1, 2)
+        spread = self.smoothing / classes
+        right = 1.0 - self.smoothing + spread
+        floor = -right * math.log(right) - (classes - 1) * spread * math.log(spread)
+        return 0.01 + 1.02 * floor
 
 
 @attrs.frozen
 class WestonWatkins:
     """`weston_watkins` with its margin, for a training loop."""
 
-    margin: float = attrs.field(default=1.0, validator=_positive)
+    margin: float = attrs.field(default=1.0, validator=positive)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
@@ -172,31 +175,19 @@ class WestonWatkins:
 
 
 @attrs.frozen
-class MeanSquaredError:
-    """`mean_squared_error` for a training loop."""
+class CrammerSinger:
+    """`crammer_singer` with its margin, for a training loop."""
+
+    margin: float = attrs.field(default=1.0, validator=positive)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """Outputs and targets of one shape -> the loss."""
-        return mean_squared_error(outputs, targets)
+        """Scores `(N, C)` and labels `(N,)` -> the loss."""
+        return crammer_singer(outputs, targets, self.margin)
 
     def chance(self, outputs: int, targets: Targets) -> Chance:
-        """Mean of y^2: outputs near 0. That is the variance, 1, for standardised targets."""
-        return Chance(float(np.mean(np.square(plain(targets), dtype=np.float64))), "mean of y^2")
+        """The margin: with equal scores the worst rival misses it by all of it (0 for a single class)."""
+        return Chance(self.margin if outputs > 1 else 0.0, f"margin {self.margin:g}")
 
     def solved_below(self, targets: Targets) -> float:
-        """A thousandth of the variance of the targets."""
-        return 1e-3 * float(np.var(plain(targets), dtype=np.float64))
-
-
-LOSSES: Mapping[str, Callable[[], Loss]] = MappingProxyType(
-    {"softmax": SoftmaxCrossEntropy, "svm": WestonWatkins, "mse": MeanSquaredError}
-)
-
-
-def find_loss(choice: str | Loss) -> Loss:
-    """The loss of that name (`softmax`, `svm`, `mse`), or the callable itself. Raises UnknownLoss, with the nearest."""
-    if not isinstance(choice, str):
-        return choice
-    if choice not in LOSSES:
-        raise UnknownLoss(f"there is no loss {choice!r}.{nearest(choice, LOSSES)} Known: {', '.join(LOSSES)}")
-    return LOSSES[choice]()
+        """A hundredth of the margin; the loss reaches 0 itself once every margin is kept."""
+        return 0.01 * self.margin

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,6 +14,10 @@ from minigrad.core.node import Leaf
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import ModuleError, StateMismatch
+from minigrad.nn.observe import WATCHER
+
+if TYPE_CHECKING:
+    from minigrad.nn.summary import Summary
 
 __all__ = ["Module", "parameter"]
 
@@ -44,7 +48,8 @@ class Module:
 
     def __call__(self, *inputs: Tensor | AnyArray) -> Tensor:
         """The output for a batch; what shapes fit is for `forward` to say."""
-        return self.forward(*inputs)
+        watcher = WATCHER.get()
+        return self.forward(*inputs) if watcher is None else watcher.call(self, inputs)
 
     # -- what it is made of ------------------------------------------------------------------------------------------
     def named_parameters(self) -> list[tuple[str, Tensor]]:
@@ -73,6 +78,15 @@ class Module:
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
         return sum(p.size for p in self.parameters())
+
+    def summary(self, *batch: Tensor | AnyArray) -> Summary:
+        """Shapes, parameters, bytes and FLOPs of each layer for one real batch: `print(model.summary(x))`.
+
+        The model runs once, in evaluation, and stays as it is. Errors are those of `forward`.
+        """
+        from minigrad.nn.summary import summarise
+
+        return summarise(self, batch)
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
