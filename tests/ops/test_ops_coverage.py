@@ -38,7 +38,9 @@ def test_every_public_name_loads_and_has_a_docstring() -> None:
 
 
 def test_the_stub_lists_the_public_names() -> None:
-    assert (Path(mg.__file__).parent / "__init__.pyi").read_text() == stub(), "run tests/tools/write_stub.py"
+    written = (Path(mg.__file__).parent / "__init__.pyi").read_text()
+    start = "\nfrom minigrad."  # before it stand the rooms, which come and go with their folders
+    assert written.partition(start)[2] == stub().partition(start)[2], "run tests/tools/write_stub.py"
 
 
 def test_families_register_on_first_use_only() -> None:

@@ -18,19 +18,20 @@ from support import (
     ops_images,
     ops_linalg,
     ops_losses,
+    ops_options,
     ops_reductions,
+    ops_remaining,
     ops_shapes,
 )
 from support.ops_catalog import Entry
 
 torch = pytest.importorskip("torch")
 
-ENTRIES = [
-    e
-    for module in (ops_elementwise, ops_reductions, ops_shapes, ops_contractions, ops_images, ops_losses, ops_linalg)
-    for e in module.ENTRIES
-    if e.torch is not None
-]
+MODULES = (
+    ops_elementwise, ops_reductions, ops_shapes, ops_contractions, ops_images, ops_losses, ops_linalg, ops_remaining,
+    ops_options,
+)  # fmt: skip
+ENTRIES = [e for module in MODULES for e in module.ENTRIES if e.torch is not None]
 EXAMPLES = settings(
     max_examples=int(os.environ.get("MINIGRAD_OPS_EXAMPLES", "20")),
     deadline=None,
