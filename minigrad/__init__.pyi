@@ -8,7 +8,7 @@ Written by tests/tools/write_stub.py from the table in minigrad/api.py.
 # fmt: off
 from minigrad import (
     calculus as calculus, checkpoint as checkpoint, core as core, data as data, fft as fft, linalg as linalg, nn as nn,
-    ops as ops, optim as optim, train as train, verify as verify,
+    ops as ops, optim as optim, program as program, train as train, verify as verify,
 )
 from minigrad.calculus import (
     grad as grad, hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, value_and_grad as value_and_grad,
@@ -130,6 +130,7 @@ from minigrad.ops.trigonometric import (
 )
 from minigrad.ops.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
 from minigrad.optim import optimizer as optimizer
+from minigrad.program import TraceError as TraceError, define as define
 from minigrad.train import check_gradients as check_gradients, fit as fit
 from minigrad.verify import (
     boolean as boolean, distinct as distinct, integer_index as integer_index, nonzero as nonzero, positive as positive,

@@ -20,6 +20,7 @@ _HOMES: Mapping[str, str] = {
     "core.debug": "NonFiniteValue debug",
     "core.recompute": "checkpointed",
     "optim": "optimizer",
+    "program": "define TraceError",
     "train": "check_gradients fit",
     "verify.gradcheck": "gradcheck",
     "calculus": "grad hessian hvp jacobian jvp value_and_grad vjp",

@@ -1,0 +1,240 @@
+"""`mg.define`: a step function as a program, traced for each kind of arguments and repeated from then on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import update_wrapper
+from threading import RLock
+from time import perf_counter
+from typing import Generic, ParamSpec, TypeVar, cast, overload
+
+import attrs
+import numpy as np
+
+from minigrad.core.containers import flatten
+from minigrad.core.mode import MODE, switched
+from minigrad.core.tensor import Tensor, adopt
+from minigrad.core.types import Array
+from minigrad.program.errors import RetraceWarning, TraceError
+from minigrad.program.explain import explained
+from minigrad.program.graph import Graph
+from minigrad.program.passes import PASSES
+from minigrad.program.plan import Options, Plan, plan
+from minigrad.program.scan import Reach, reach
+from minigrad.program.standin import StandIn
+from minigrad.program.trace import Trace
+
+__all__ = ["Program", "define"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_KEPT = 8
+_SWITCHES = ("reuse", "in_place", "direct")
+
+
+@attrs.define(eq=False)
+class Traced:
+    """One trace: the graph, its plan, and what must still be so for it to hold."""
+
+    graph: Graph
+    plan: Plan
+    rebuild: Callable[[list[Array]], object]
+    found: Reach
+    captured: tuple[tuple[Array, Array], ...]
+    seconds: float
+    kept: tuple[object, ...]
+
+    def holds(self) -> bool:
+        """Whether everything is in the mode (training or evaluation) it was traced in."""
+        return all(item.training is mode for item, mode in self.found.modes)  # type: ignore[attr-defined]
+
+
+class Program(Generic[P, R]):
+    """A step function that is recorded at its first call and repeated as a plan afterwards. Made by `minigrad.define`.
+
+    Attributes:
+        traces: how often the step has been traced.
+        switched_off: passes that are left out.
+    """
+
+    def __init__(self, step: Callable[P, R], without: Sequence[str] = ()) -> None:
+        unknown = set(without) - {*PASSES, *_SWITCHES}
+        if unknown:
+            raise ValueError(f"no pass is called {sorted(unknown)[0]!r}; there are {', '.join((*PASSES, *_SWITCHES))}")
+        self.step = step
+        self.switched_off = frozenset(without)
+        self.traces = 0
+        self._options = Options(**{name: name not in self.switched_off for name in _SWITCHES})
+        self._entries: dict[Hashable, list[Traced]] = {}
+        self._latest: Traced | None = None
+        self._lock = RLock()
+        update_wrapper(self, step)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the step. Raises TraceError where it cannot be repeated."""
+        mode = MODE.get()
+        if mode is not None and mode.interceptor is not None:
+            return self.step(*args, **kwargs)  # inside another program, or under mg.debug()
+        with self._lock:
+            arrays: list[Array] = []
+            key = (mode is None or mode.grad, *_signature(args, arrays))
+            if kwargs:
+                key = (*key, tuple(kwargs), *_signature(tuple(kwargs.values()), arrays))
+            for entry in self._entries.get(key, ()):
+                if entry.holds():
+                    return cast(R, self._run(entry, tuple(arrays)))
+            return cast(R, self._define(key, args, kwargs))
+
+    # -- looking at it -----------------------------------------------------------------------------------------------
+    @property
+    def graph(self) -> Graph:
+        """The graph that ran last, after all passes. Raises TraceError before the first call."""
+        return self._last().graph
+
+    def explain(self) -> str:
+        """What the program does: ops, buffers, bytes, and where its calls come from."""
+        last = self._last()
+        return explained(getattr(self.step, "__name__", "step"), last.graph, last.plan, last.seconds)
+
+    def _last(self) -> Traced:
+        if self._latest is None:
+            raise TraceError("the program has not been defined yet: call it once")
+        return self._latest
+
+    # -- running it ----------------------------------------------------------------------------------------------------
+    def _run(self, entry: Traced, arrays: tuple[Array, ...]) -> object:
+        for original, copy in entry.captured:
+            if not np.array_equal(original, copy, equal_nan=original.dtype.kind == "f"):
+                raise TraceError(
+                    f"an array of shape {original.shape} that the step uses has been changed since the program was "
+                    "traced, which a program would not notice: pass it to the step as an argument"
+                )
+        if not entry.plan.valid():
+            entry.plan = plan(entry.graph, self._options)
+        self._latest = entry
+        return entry.rebuild(entry.plan.run(arrays))
+
+    def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        began = perf_counter()
+        trace = Trace()
+        found = reach(self.step, [*args, *kwargs.values()])
+        given = _replaced((args, dict(kwargs)), trace)
+        assert isinstance(given, tuple)
+        with switched(interceptor=trace), trace.delivery.hold(found):
+            result = self.step(*given[0], **given[1])
+        outputs, rebuild = _returned(result, trace)
+        graph = Graph(tuple(trace.values), tuple(trace.steps), tuple(outputs))
+        now = [trace.numbers[k].copy() for k in outputs]
+        for name, run in PASSES.items():
+            if name not in self.switched_off:
+                graph = run(graph)
+        made = plan(graph, self._options)
+        entry = Traced(graph, made, rebuild, found, tuple(trace.captured), perf_counter() - began, (args, kwargs))
+        self._enter(key, entry)
+        return rebuild(now)
+
+    def _enter(self, key: Hashable, entry: Traced) -> None:
+        self.traces += 1
+        self._latest = entry
+        self._entries.setdefault(key, []).append(entry)
+        while sum(map(len, self._entries.values())) > _KEPT:
+            oldest = next(iter(self._entries))
+            self._entries[oldest].pop(0)
+            if not self._entries[oldest]:
+                del self._entries[oldest]
+        if self.traces in (_KEPT + 1, 10 * _KEPT, 100 * _KEPT):
+            warnings.warn(
+                f"{getattr(self.step, '__name__', 'step')} has been traced {self.traces} times, the last time for "
+                f"{_described(key)}. Each shape, dtype, plain number or object among the arguments makes a program of "
+                "its own: pass numbers that change as arrays, and batches of one size",
+                RetraceWarning,
+                stacklevel=4,
+            )
+
+
+def _signature(args: tuple[object, ...], arrays: list[Array]) -> tuple[Hashable, ...]:
+    """What of the arguments a program depends on; their numbers go to `arrays`."""
+    key: list[Hashable] = []
+    for a in args:
+        if type(a) is np.ndarray:
+            arrays.append(a)
+            key.append((a.shape, a.dtype))
+        elif isinstance(a, Tensor) and not a._node.tracked:
+            arrays.append(a._node.value)
+            key.append((a.shape, a.dtype, "Tensor"))
+        elif isinstance(a, list | tuple):
+            key.append((type(a), *_signature(tuple(a), arrays)))
+        elif isinstance(a, dict):
+            key.append((dict, tuple(a), *_signature(tuple(a.values()), arrays)))
+        elif isinstance(a, bool | int | float | str | np.generic | None):
+            key.append((type(a), a))
+        else:
+            key.append((type(a), id(a)))
+    return tuple(key)
+
+
+def _replaced(item: object, trace: Trace) -> object:
+    """The arguments with traced Tensors in the place of arrays, in the order of `_signature`."""
+    if type(item) is np.ndarray:
+        return trace.input(item, 0)
+    if isinstance(item, Tensor) and not item._node.tracked:
+        return trace.input(item._node.value, 0)
+    if isinstance(item, tuple) and hasattr(item, "_fields"):
+        kind: Callable[..., object] = type(item)
+        return kind(*(_replaced(x, trace) for x in item))
+    if isinstance(item, list | tuple):
+        parts = [_replaced(x, trace) for x in item]
+        return parts if isinstance(item, list) else tuple(parts)
+    if isinstance(item, dict):
+        return {k: _replaced(v, trace) for k, v in item.items()}
+    return item
+
+
+def _returned(result: object, trace: Trace) -> tuple[list[int], Callable[[list[Array]], object]]:
+    """The traced values in what the step returned, and a function that puts numbers in their places."""
+    leaves, rebuild = flatten(result)
+    places: list[int] = []
+    outputs: list[int] = []
+    for i, leaf in enumerate(leaves):
+        value = leaf._node.value if isinstance(leaf, Tensor) else leaf
+        if isinstance(value, StandIn):
+            places.append(i)
+            outputs.append(trace.index_of(value))
+
+    def back(numbers: list[Array]) -> object:
+        new = list(leaves)
+        for i, number in zip(places, numbers, strict=True):
+            new[i] = adopt(number)
+        return rebuild(new)
+
+    return outputs, back
+
+
+def _described(key: Hashable) -> str:
+    return str(key)[:200]
+
+
+@overload
+def define(step: Callable[P, R]) -> Program[P, R]: ...
+@overload
+def define(*, without: Sequence[str] = ()) -> Callable[[Callable[P, R]], Program[P, R]]: ...
+def define(
+    step: Callable[P, R] | None = None, *, without: Sequence[str] = ()
+) -> Program[P, R] | Callable[[Callable[P, R]], Program[P, R]]:
+    """Make a program of a step function: `@mg.define`.
+
+    The first call with arguments of given shapes and dtypes runs the step and writes down every op, backward and
+    optimizer step included; later calls repeat them on the new numbers. Arrays and Tensors among the arguments (in
+    lists, tuples and dicts too) are inputs; models and optimizers are found in arguments, closure and globals.
+
+    Args:
+        step: takes arrays, Tensors, models, containers; inside it arrays are Tensors. Returns Tensors (or a container).
+        without: passes to leave out: lower, fold, identities, bias, common, dead, reuse, in_place, direct.
+
+    Raises:
+        TraceError: (when called) the step reads a traced value, or does something else that cannot be repeated.
+    """
+    if step is None:
+        return lambda f: Program(f, without)
+    return Program(step, without)

@@ -1,0 +1,15 @@
+"""Errors and warnings of defined programs."""
+
+from __future__ import annotations
+
+from minigrad.core.errors import MinigradError
+
+__all__ = ["RetraceWarning", "TraceError"]
+
+
+class TraceError(MinigradError, RuntimeError):
+    """A step did something that a program cannot repeat: names the line of the program and what to write instead."""
+
+
+class RetraceWarning(UserWarning):
+    """A program is traced again and again, which costs more than it saves."""

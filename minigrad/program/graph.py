@@ -1,0 +1,162 @@
+"""The graph of a program: values by number, and steps in the order in which they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+from minigrad.core.node import Sink
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array, Shape
+
+__all__ = ["Call", "Clear", "Deliver", "Graph", "Slot", "Step", "Store", "Update", "Value"]
+
+
+@attrs.frozen(eq=False)
+class Value:
+    """What is known of a value before it is computed.
+
+    Attributes:
+        kind: "input" (an argument), "parameter" and "state" (numbers of a Tensor that the step holds), "constant",
+            or "result" of a call.
+        number: for a constant, its numbers. holder: for parameter and state, the Tensor. position: of an input.
+    """
+
+    shape: Shape
+    dtype: np.dtype[np.generic]
+    kind: str
+    number: Array | None = None
+    holder: Tensor | None = None
+    position: int = -1
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the numbers take."""
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
+@attrs.frozen
+class Slot:
+    """The place of a traced value inside metadata: operand number `operand` of the call."""
+
+    operand: int
+
+
+@attrs.frozen(eq=False)
+class Call:
+    """`outs = op(*args, **meta)`. Operands from `extra` on stand in metadata, where `Slot`s say."""
+
+    op: Op
+    args: tuple[int, ...]
+    meta: Mapping[str, object]
+    outs: tuple[int, ...]
+    extra: int = -1
+    where: str = ""
+
+    @property
+    def positional(self) -> tuple[int, ...]:
+        """The operands that go by position."""
+        return self.args if self.extra < 0 else self.args[: self.extra]
+
+
+@attrs.frozen(eq=False)
+class Deliver:
+    """A gradient arrives at a parameter. `fresh`: it is the first since zero_grad, and overwrites; else it adds."""
+
+    sink: Sink
+    value: int
+    fresh: bool
+
+
+@attrs.frozen(eq=False)
+class Clear:
+    """`zero_grad` of a parameter."""
+
+    sink: Sink
+
+
+@attrs.frozen(eq=False)
+class Update:
+    """A call of an optimizer's `step()`."""
+
+    run: Callable[[], object]
+    name: str
+
+
+@attrs.frozen(eq=False)
+class Store:
+    """A Tensor that the step holds (a running mean, say) takes a new value at the end of the run."""
+
+    holder: Tensor
+    value: int
+
+
+Step: TypeAlias = Call | Deliver | Clear | Update | Store
+
+
+@attrs.frozen(eq=False)
+class Graph:
+    """Values, steps, and the values that are returned. Iterating gives the steps."""
+
+    values: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    outputs: tuple[int, ...]
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The op calls among the steps."""
+        return [s for s in self.steps if isinstance(s, Call)]
+
+    def renamed(self, steps: Sequence[Step], names: Mapping[int, int], values: Sequence[Value] | None = None) -> Graph:
+        """Other steps, in which value k stands for value `names[k]` wherever it is used."""
+
+        def now(k: int) -> int:
+            while k in names:
+                k = names[k]
+            return k
+
+        changed: list[Step] = []
+        for s in steps:
+            if isinstance(s, Call):
+                args = tuple(now(a) for a in s.args)
+                changed.append(s if args == s.args else attrs.evolve(s, args=args))
+            elif isinstance(s, Deliver | Store):
+                changed.append(s if now(s.value) == s.value else attrs.evolve(s, value=now(s.value)))
+            else:
+                changed.append(s)
+        return Graph(tuple(values or self.values), tuple(changed), tuple(now(k) for k in self.outputs))
+
+
+def used(step: Step) -> tuple[int, ...]:
+    """The values that a step reads."""
+    if isinstance(step, Call):
+        return step.args
+    return (step.value,) if isinstance(step, Deliver | Store) else ()
+
+
+def evaluate(call: Call, operands: Sequence[Array]) -> tuple[Array, ...]:
+    """The outputs of a call, by the op's own forward function."""
+    count = len(call.positional)
+    y = call.op.forward(*operands[:count], **filled(call.meta, operands) if call.extra >= 0 else call.meta)
+    return tuple(np.asarray(o) for o in y) if isinstance(y, tuple) else (np.asarray(y),)
+
+
+def filled(meta: Mapping[str, object], operands: Sequence[Array]) -> dict[str, object]:
+    """Metadata with the numbers of traced values in their places."""
+
+    def part(x: object) -> object:
+        if isinstance(x, Slot):
+            return operands[x.operand]
+        return tuple(part(y) for y in x) if isinstance(x, tuple) else x
+
+    return {k: part(v) for k, v in meta.items()}

@@ -1,0 +1,31 @@
+"""Passes: each takes a graph and returns one that computes the same with less work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from minigrad.program.graph import Graph
+from minigrad.program.passes.bias import bias_gradients
+from minigrad.program.passes.common import common_subexpressions
+from minigrad.program.passes.dead import dead_code
+from minigrad.program.passes.fold import constant_folding
+from minigrad.program.passes.lower import lowering
+from minigrad.program.passes.simplify import identities
+
+__all__ = ["PASSES", "Pass"]
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+PASSES: Mapping[str, Pass] = MappingProxyType(
+    {
+        "lower": lowering,
+        "fold": constant_folding,
+        "identities": identities,
+        "bias": bias_gradients,
+        "common": common_subexpressions,
+        "dead": dead_code,
+    }
+)
+"""In the order in which they run."""

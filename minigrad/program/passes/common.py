@@ -1,0 +1,70 @@
+"""Common subexpressions: the same op on the same values is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+
+from minigrad.program.graph import Call, Graph, Slot, Step
+
+_SMALL = 64
+
+
+def common_subexpressions(graph: Graph) -> Graph:
+    """Later calls of the same op on the same values and metadata stand for the first one."""
+    names: dict[int, int] = {}
+    first: dict[Hashable, Call] = {}
+    kept: list[Step] = []
+    equal = _equal_constants(graph)
+    for step in graph.steps:
+        if isinstance(step, Call):
+            key = _key(step, {**equal, **names})
+            earlier = None if key is None else first.setdefault(key, step)
+            if earlier is not None and earlier is not step:
+                names.update(zip(step.outs, earlier.outs, strict=True))
+                continue
+        kept.append(step)
+    return graph.renamed(kept, names)
+
+
+def _equal_constants(graph: Graph) -> dict[int, int]:
+    """For each small constant the first one with the same bits."""
+    seen: dict[Hashable, int] = {}
+    found = {}
+    for i, value in enumerate(graph.values):
+        if value.number is not None and value.number.size <= _SMALL:
+            j = seen.setdefault((value.shape, value.dtype, value.number.tobytes()), i)
+            if j != i:
+                found[i] = j
+    return found
+
+
+def _key(call: Call, names: dict[int, int]) -> Hashable:
+    args = []
+    for a in call.args:
+        while a in names:
+            a = names[a]
+        args.append(a)
+    try:
+        return (id(call.op), tuple(args), call.extra, tuple((k, _frozen(v)) for k, v in sorted(call.meta.items())))
+    except TypeError:
+        return None
+
+
+def _frozen(x: object) -> Hashable:
+    """Metadata as a key. Raises TypeError for what cannot be compared."""
+    if isinstance(x, slice):
+        return ("slice", _frozen(x.start), _frozen(x.stop), _frozen(x.step))
+    if isinstance(x, tuple):
+        return tuple(_frozen(y) for y in x)
+    if isinstance(x, np.ndarray):
+        if x.size > _SMALL:
+            return ("array", id(x))
+        return ("array", x.shape, x.dtype.str, x.tobytes())
+    if isinstance(x, Slot):
+        return ("slot", x.operand)
+    if isinstance(x, list | dict | set):
+        raise TypeError(type(x))
+    hash(x)
+    return (type(x), x)

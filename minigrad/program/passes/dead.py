@@ -1,0 +1,16 @@
+"""Dead code: calls whose results nobody reads."""
+
+from __future__ import annotations
+
+from minigrad.program.graph import Call, Graph, Step, used
+
+
+def dead_code(graph: Graph) -> Graph:
+    """The graph without calls that neither an output nor an effect needs. Ops have no effects, so none is lost."""
+    needed = set(graph.outputs)
+    kept: list[Step] = []
+    for step in reversed(graph.steps):
+        if not isinstance(step, Call) or not needed.isdisjoint(step.outs):
+            needed.update(used(step))
+            kept.append(step)
+    return Graph(graph.values, tuple(reversed(kept)), graph.outputs)

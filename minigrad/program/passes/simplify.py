@@ -1,0 +1,41 @@
+"""Identities: calls that hand on their argument unchanged, to the last bit."""
+
+from __future__ import annotations
+
+from minigrad.program.graph import Call, Graph, Step, Value
+
+_MOVES = frozenset(("reshape", "broadcast_to", "sum_to", "astype"))
+
+
+def identities(graph: Graph) -> Graph:
+    """Without moves to the shape or dtype a value has already, and products and quotients with 1.
+
+    x + 0 stays: it turns -0 into 0.
+    """
+    names: dict[int, int] = {}
+    kept: list[Step] = []
+    for step in graph.steps:
+        same = _same(step, graph.values) if isinstance(step, Call) else None
+        if same is not None and isinstance(step, Call):
+            names[step.outs[0]] = same
+        else:
+            kept.append(step)
+    return graph.renamed(kept, names)
+
+
+def _same(call: Call, values: tuple[Value, ...]) -> int | None:
+    out, x = values[call.outs[0]], values[call.args[0]]
+    if out.shape != x.shape or out.dtype != x.dtype:
+        if call.op.name == "multiply" and _is_one(x) and len(call.args) == 2:
+            other = values[call.args[1]]
+            return call.args[1] if (other.shape, other.dtype) == (out.shape, out.dtype) else None
+        return None
+    if call.op.name in _MOVES:
+        return call.args[0]
+    if call.op.name in ("multiply", "divide") and _is_one(values[call.args[1]]):
+        return call.args[0]
+    return None
+
+
+def _is_one(value: Value) -> bool:
+    return value.number is not None and value.number.size == 1 and bool((value.number == 1).all())

@@ -1,0 +1,113 @@
+"""What a step can reach: the Tensors it holds and the optimizers it steps, from arguments, closure and globals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Protocol, cast
+
+import attrs
+
+from minigrad.core.node import Leaf
+from minigrad.core.tensor import Tensor
+
+__all__ = ["Reach", "Stepper", "reach"]
+
+_LIMIT = 100_000
+
+
+class Stepper(Protocol):
+    """An optimizer, as far as a program is concerned."""
+
+    def step(self) -> object:
+        """Update the parameters from their gradients."""
+        ...
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        ...
+
+    def state_dict(self) -> Mapping[str, object]:
+        """Step count and state."""
+        ...
+
+
+@attrs.frozen(eq=False)
+class Reach:
+    """What was found.
+
+    Attributes:
+        parameters: leaves that require a gradient. state: other Tensors. steppers: optimizers.
+        modes: objects with a `training` switch, and how it stood.
+    """
+
+    parameters: tuple[Tensor, ...]
+    state: tuple[Tensor, ...]
+    steppers: tuple[Stepper, ...]
+    modes: tuple[tuple[object, bool], ...]
+
+
+def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
+    """Everything below the step's arguments, closure, defaults and the globals its code names. Without recursion."""
+    parameters: list[Tensor] = []
+    state: list[Tensor] = []
+    steppers: list[Stepper] = []
+    modes: list[tuple[object, bool]] = []
+    stack: list[object] = [step, *args]
+    seen: set[int] = set()
+    kept: list[object] = []  # temporaries must live as long as their ids are in use
+    while stack and len(seen) < _LIMIT:
+        item = stack.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        kept.append(item)
+        if isinstance(item, Tensor):
+            (parameters if isinstance(item._node, Leaf) else state).append(item)
+            continue
+        if isinstance(item, type | ModuleType):
+            continue
+        if all(hasattr(type(item), name) for name in ("step", "zero_grad", "state_dict")):
+            steppers.append(cast(Stepper, item))
+        training = getattr(type(item), "training", None)
+        if isinstance(training, property):
+            modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
+        stack.extend(_below(item))
+    return Reach(tuple(parameters), tuple(state), tuple(steppers), tuple(modes))
+
+
+def _below(item: object) -> Iterator[object]:
+    if isinstance(item, list | tuple | set | frozenset):
+        yield from item
+    elif isinstance(item, dict):
+        yield from item.values()
+    elif isinstance(item, MethodType):
+        yield item.__self__
+        yield item.__func__
+    elif isinstance(item, FunctionType):
+        if not item.__module__.startswith("minigrad."):
+            yield from _of_function(item)
+    elif type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread"):
+        yield from vars(item).values() if hasattr(item, "__dict__") else ()
+        for cls in type(item).__mro__:
+            slots = cls.__dict__.get("__slots__", ())
+            for slot in (slots,) if isinstance(slots, str) else slots:
+                if hasattr(item, slot):
+                    yield getattr(item, slot)
+
+
+def _of_function(function: FunctionType) -> Iterator[object]:
+    yield from function.__defaults__ or ()
+    yield from (function.__kwdefaults__ or {}).values()
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:  # not filled yet
+            continue
+    codes: list[CodeType] = [function.__code__]
+    while codes:
+        code = codes.pop()
+        codes.extend(c for c in code.co_consts if isinstance(c, CodeType))
+        for name in code.co_names:
+            if name in function.__globals__:
+                yield function.__globals__[name]

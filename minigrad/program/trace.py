@@ -1,0 +1,160 @@
+"""Tracing: one run of the step on stand-ins, in which every op call is evaluated and written down."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from minigrad.core.apply import explain, unpack
+from minigrad.core.buffers import is_private
+from minigrad.core.mode import switched
+from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.types import Array
+from minigrad.program.errors import TraceError
+from minigrad.program.graph import Call, Slot, Step, Value
+from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users_line
+
+__all__ = ["Trace", "TracedTensor"]
+
+
+class TracedTensor(Tensor):
+    """A Tensor inside a trace: its numbers are those of a stand-in, and backward is recorded."""
+
+    __slots__ = ("_trace",)
+    _trace: Trace
+
+    def backward(self, gradient: object = None, create_graph: bool = False) -> None:
+        """Deliver gradients as `Tensor.backward` does, and record how."""
+        self._trace.delivery.backward(self, gradient, create_graph)
+
+
+class Trace:
+    """An Interceptor. `values`, `numbers` (what each value was in this run) and `steps` grow as the step runs."""
+
+    def __init__(self) -> None:
+        from minigrad.program.holding import Holding
+
+        self.values: list[Value] = []
+        self.numbers: list[Array] = []
+        self.steps: list[Step] = []
+        self.captured: list[tuple[Array, Array]] = []
+        self._constants: dict[int, int] = {}
+        self._kept: list[object] = []
+        self.delivery = Holding(self)
+
+    # -- values ----------------------------------------------------------------------------------------------------
+    def add(self, value: Value, number: Array) -> int:
+        """A new value."""
+        self.values.append(value)
+        self.numbers.append(number)
+        return len(self.values) - 1
+
+    def stand_in(self, index: int) -> StandIn:
+        """A stand-in for value `index`."""
+        value = self.values[index]
+        return standin(self, index, value.shape, value.dtype)
+
+    def handle(self, node: Node) -> TracedTensor:
+        """A Tensor of this trace over a node."""
+        t = TracedTensor.__new__(TracedTensor)
+        t._node = node
+        t._trace = self
+        return t
+
+    def input(self, array: Array, position: int) -> TracedTensor:
+        """An argument of the step."""
+        index = self.add(Value(array.shape, array.dtype, "input", position=position), array)
+        return self.handle(Constant(self.stand_in(index)))
+
+    def index_of(self, value: Array) -> int:
+        """The number of a value: of a stand-in, or of a constant that is entered now."""
+        if isinstance(value, StandIn):
+            if value.origin is not self or value.index < 0:
+                raise TraceError(
+                    f"a value was derived from a traced one without an op, or belongs to another trace\n  at "
+                    f"{shown(users_line())}\nUse minigrad's functions, which the program records"
+                )
+            return value.index
+        known = self._constants.get(id(value))
+        if known is not None:
+            return known
+        if is_poisoned(value):
+            raise TraceError(
+                f"a traced value was copied into an array\n  at {shown(users_line())}\nA program is repeated with "
+                "other numbers: use minigrad's functions on the Tensor itself"
+            )
+        number = value
+        if not is_private(value):
+            number = value.copy()
+            number.flags.writeable = False
+            self.captured.append((value, number))
+        self._kept.append(value)
+        index = self.add(Value(value.shape, value.dtype, "constant", number=number), number)
+        self._constants[id(value)] = index
+        return index
+
+    # -- ops -----------------------------------------------------------------------------------------------------
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Evaluate and write down one op call (see `minigrad.core.mode.Interceptor`)."""
+        full = op.complete(meta)
+        handles = tuple(wrap(Constant(a)) if isinstance(a, StandIn) else a for a in args)
+        values, parents, tracked = unpack(op, handles)
+        for p in parents:
+            if isinstance(p, Leaf) and not isinstance(p.value, StandIn):
+                raise TraceError(
+                    f"op {op.name!r} uses a parameter of shape {p.value.shape} that the program cannot find again"
+                    f"\n  at {shown(users_line())}\nPass the model to the step as an argument, or hold it in a "
+                    "variable that the step names"
+                )
+        operands = [self.index_of(v) for v in values]
+        outs, several = self._evaluate(op, operands, full)
+        stands = tuple(self.stand_in(k) for k in outs)
+        record = tracked and grad and not op.claims.piecewise_constant
+        if not several:
+            node: Node = Recorded(op, stands[0], values, parents, full) if record else Constant(stands[0])
+            return self.handle(node)
+        if not record:
+            return tuple(self.handle(Constant(s)) for s in stands)
+        source = RecordedTuple(op, stands, values, parents, full)
+        return tuple(self.handle(Item(source, i) if s.dtype.kind == "f" else Constant(s)) for i, s in enumerate(stands))
+
+    def _evaluate(self, op: Op, operands: list[int], meta: Mapping[str, object]) -> tuple[tuple[int, ...], bool]:
+        count = len(operands)
+        slotted = {k: self._slotted(v, operands) for k, v in meta.items()}
+        real = {k: self._real(v) for k, v in meta.items()} if len(operands) > count else meta
+        given = tuple(self.numbers[k] for k in operands[:count])
+        try:
+            with switched(interceptor=False):
+                y = op.forward(*given, **real)
+        except Exception as error:
+            raise explain(op, given, real, error) from error
+        numbers = tuple(np.asarray(o) for o in (y if isinstance(y, tuple) else (y,)))
+        outs = tuple(self.add(Value(n.shape, n.dtype, "result"), n) for n in numbers)
+        extra = count if len(operands) > count else -1
+        self.steps.append(Call(op, tuple(operands), slotted, outs, extra, users_line()))
+        return outs, isinstance(y, tuple)
+
+    def _slotted(self, x: object, operands: list[int]) -> object:
+        if isinstance(x, StandIn):
+            operands.append(self.index_of(x))
+            return Slot(len(operands) - 1)
+        return tuple(self._slotted(y, operands) for y in x) if isinstance(x, tuple) else x
+
+    def _real(self, x: object) -> object:
+        if isinstance(x, StandIn):
+            return self.numbers[x.index]
+        return tuple(self._real(y) for y in x) if isinstance(x, tuple) else x
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Gradients are the business of `Delivery`."""
+
+    def moved(self, name: str, value: StandIn, meta: Mapping[str, object]) -> StandIn:
+        """Record an op on a bare stand-in."""
+        outs, _ = self._evaluate(REGISTRY[name], [self.index_of(value)], meta)
+        return self.stand_in(outs[0])
