@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from typing import NoReturn
 
 import minigrad
@@ -29,6 +30,7 @@ Train a multi-layer perceptron, checks first, and save the run in a folder of it
   minigrad train                                        Fashion-MNIST, 784-128-10, adam
   minigrad train --data spiral --hidden 32,32 --lr 0.01
   minigrad train --data my/mnist/folder --optimizer nesterov --lr 0.01 --loss svm
+  minigrad train --resume runs/0001-fashion             go on after a crash, from the last checkpoint
 
 Runs on one BLAS thread, which is the fastest for small networks; for wide ones set OPENBLAS_NUM_THREADS.
 """
@@ -105,8 +107,23 @@ def _command(add: Callable[..., Parser], name: str, description: str) -> Parser:
     return parser
 
 
+class _Given(argparse.Action):
+    """Stores a value, and in `given` that it was given: a resumed run must tell a wish from a default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, values)
+        namespace.given = (*namespace.given, self.dest)
+
+
 def _train(parser: Parser) -> None:
-    add = parser.add_argument
+    parser.set_defaults(given=())
+    add = partial(parser.add_argument, action=_Given)
     add("--data", default="fashion", metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
         "breast_cancer, diabetes, spiral, blobs), a folder of IDX (MNIST family) or CIFAR-10 binary files, or an .npz "
         "file; default fashion")  # fmt: skip
@@ -118,9 +135,20 @@ def _train(parser: Parser) -> None:
         "default 128")  # fmt: skip
     add("--loss", choices=("softmax", "svm", "mse"), help="default softmax, for regression mse")
     add("--l2", type=_number, default=0.0, metavar="STRENGTH", help="L2 regularisation; default 0")
+    add("--schedule", choices=("constant", "cosine", "linear", "step", "exponential", "inverse-time", "one-cycle"),
+        help="how the learning rate changes over the run; default constant")  # fmt: skip
+    add("--warmup", type=_seed, default=0, metavar="N", help="updates in which it climbs from 0 first; default 0")
+    add("--clip", type=_number, metavar="NORM", help="bound on the norm of the whole gradient; default none")
+    add("--accumulate", type=_count, default=1, metavar="N", help="batches whose mean gradient makes one update; "
+        "default 1")  # fmt: skip
+    add("--patience", type=_count, metavar="N", help="stop after N epochs without a better one; default never")
     add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
     add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
-    add("--no-checks", action="store_true", help="leave out the sanity checks before training")
+    add("--save-every", type=_count, metavar="N", help="save a checkpoint every N batches too, not only at ends of "
+        "epochs")  # fmt: skip
+    add("--resume", metavar="RUN", help="continue the run in this folder, to the last bit as if it had never stopped; "
+        "only --epochs, --patience, --save-every, --json may be given besides")  # fmt: skip
+    parser.add_argument("--no-checks", action="store_true", help="leave out the sanity checks before training")
 
 
 def _selftest(parser: Parser) -> None:
