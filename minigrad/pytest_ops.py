@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--minigrad-seeds", type=int, default=_SEEDS, metavar="N", help="how often for each op; default 3")
 
 
+@pytest.hookimpl(tryfirst=True)  # before -k selects
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add one item for each op, and one for each that was refused when its plugin was loaded."""
     wanted = config.getoption("--minigrad-ops")

@@ -1,0 +1,143 @@
+"""minigrad's own ops pass the thorough gate, at both orders, and the gate refuses them once their rules are bent."""
+
+from __future__ import annotations
+
+import sys
+
+import attrs
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.api import register_all
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.typing import Array, V
+from minigrad.verify import verify
+from minigrad.verify.deep import MUTATIONS, deep_check, enlarged
+from minigrad.verify.deep.lines import code_of, executed, lines_of
+
+register_all()
+OPS = sorted((op for op in REGISTRY if op.module.startswith(("minigrad.", "numpy"))), key=lambda op: op.name)
+SAMPLE = ("add", "where", "sigmoid", "relu", "max", "sum_to", "matmul", "getitem", "logsumexp", "cumsum", "logaddexp")
+KILL_RATE = 0.995
+by_name = pytest.mark.parametrize("op", OPS, ids=lambda op: op.name)
+
+UNREACHED_LINES = {"logcumsumexp", "product_last"}
+"""Ops with a branch for axes of length 0 that none of their declared shapes has."""
+
+
+@by_name
+def test_passes_the_thorough_gate_at_both_orders(op: Op) -> None:
+    for seed in range(2):
+        certificate = verify(op, seed, entries=80)
+        assert certificate.second_order
+        assert op.claims.piecewise_constant or certificate.resolution <= 1e-5
+
+
+@pytest.mark.soak
+@by_name
+def test_passes_over_many_seeds_and_on_larger_shapes(op: Op) -> None:
+    for seed in range(2, 102):
+        verify(op, seed)
+    found = deep_check(op, range(2), mutation_seed=None)
+    assert not found.failures, "\n".join(found.failures)
+    assert not found.unexecuted or op.name in UNREACHED_LINES, found.unexecuted
+
+
+def kill_rate(ops: list[Op]) -> tuple[float, str]:
+    found = [deep_check(op, (), factor=1) for op in ops]
+    survivors = [o for d in found for o in d.survived]
+    killed = sum(d.killed for d in found)
+    return killed / (killed + len(survivors)), "\n".join(f"{o.op}, {o.argument}: {o.mutation}" for o in survivors)
+
+
+def test_bent_rules_of_some_ops_are_refused() -> None:
+    ops = [op for op in OPS if op.name in SAMPLE]
+    assert len(ops) >= 8
+    rate, survivors = kill_rate(ops)
+    assert rate >= KILL_RATE, survivors
+
+
+@pytest.mark.soak
+def test_bent_rules_of_all_ops_are_refused() -> None:
+    rate, survivors = kill_rate(OPS)
+    assert rate >= KILL_RATE, survivors
+
+
+@mg.op(x=mg.real(), elementwise=True)
+def halves(x: Array) -> Array:
+    """x / 2, with a branch in its rule that no sample enters."""
+    return x * 0.5
+
+
+@halves.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    if x.ndim == 7:
+        return g * 3.0
+    return g * 0.5
+
+
+def test_a_branch_that_no_sample_enters_is_named() -> None:
+    found = deep_check(halves, range(2))
+    assert found.ok
+    assert [int(place.rpartition(":")[2]) for place in found.unexecuted] == [
+        halves.rules[0].function.__code__.co_firstlineno + 3
+    ]
+    code = code_of(halves.rules[0].function)
+    assert code is not None
+    with executed({code}) as seen:
+        halves.rules[0].function(np.ones(3), np.ones(3), np.ones(3))
+    assert len(lines_of(code) - seen[code]) == 1
+
+
+def test_every_mutation_of_a_plain_op_is_killed_or_unreached() -> None:
+    found = deep_check(halves, range(1))
+    assert found.killed + found.unreached == len(MUTATIONS)
+    assert found.killed >= 20
+
+
+def test_a_weaker_gate_kills_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures are the gate's: without second order, both mutations of the second order go unseen."""
+    full = deep_check(halves, range(1))
+    # The package has a function of the same name, so the module is asked for by its full one.
+    module = sys.modules["minigrad.verify.deep.mutants"]
+    monkeypatch.setattr(module, "verify", lambda op, seed: verify(op, seed, second_order=False))
+    weaker = deep_check(halves, range(1))
+    assert weaker.killed == full.killed - 2
+    monkeypatch.setattr(module, "verify", lambda op, seed: op.rules[0].function(*[np.ones((2, 2))] * 3))
+    blind = deep_check(halves, range(1))
+    assert blind.killed == 0
+    assert "sign" in {o.mutation for o in blind.survived}
+    assert not blind.ok
+
+
+@mg.op(x=mg.real(), shapes=[((3,),)])
+def three(x: Array) -> Array:
+    """Sums of neighbours."""
+    return x[..., 1:] + x[..., :-1]
+
+
+@three.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    padded: V = mg.concatenate([np.zeros(1, g.dtype), g, np.zeros(1, g.dtype)])
+    right: V = padded[:-1] + padded[1:]
+    if x.shape[0] > 4:
+        return right * mg.concatenate([np.full(4, 1.0), np.full(x.shape[0] - 4, 2.0)]).astype(x.dtype)
+    return right
+
+
+def test_what_is_wrong_on_longer_axes_only_is_found_by_larger_shapes() -> None:
+    verify(three, 0)
+    found = deep_check(three, range(2), None)
+    assert len(found.failures) == 2
+    assert all("larger" in f for f in found.failures)
+    twin = enlarged(three, 2)
+    assert isinstance(twin, Op)
+    assert twin.claims.shapes == (((6,),),)
+
+
+def test_what_cannot_be_enlarged_is_said() -> None:
+    sampled = attrs.evolve(halves.claims, samples=lambda rng: [mg.Sample(rng.normal(size=3))])
+    twin = mg.op(x=mg.real(), samples=sampled.samples)(halves.forward)
+    assert "samples=" in str(enlarged(twin, 2))
