@@ -22,12 +22,13 @@ from minigrad.core.traced import Argnums, Function, Traced, matching, trace
 from minigrad.core.types import Array
 
 
-def _pull(traced: Traced, seeds: Sequence[Array | Tensor]) -> list[object]:
+def _pull(traced: Traced, seeds: Sequence[Array | Tensor]) -> object:
+    """Gradients of `<seeds, outputs>` in the structure of the argument; recorded where somebody may ask again."""
+    again = traced.recorded or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
     live = [(o, s) for o, s in zip(traced.outputs, seeds, strict=True) if o.requires_grad]
-    found = gradients([o for o, _ in live], [s for _, s in live], traced.variables, create_graph=traced.recorded)
-    return [
-        Tensor(np.zeros(v.shape, v.dtype)) if g is None else g for g, v in zip(found, traced.variables, strict=True)
-    ]
+    found = gradients([o for o, _ in live], [s for _, s in live], traced.variables, create_graph=again)
+    zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in traced.variables)
+    return traced.back([z if g is None else g for g, z in zip(found, zeros, strict=True)], as_tensors=again)
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
@@ -49,8 +50,7 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[obj
         traced = trace(f, args, kwargs, argnums)
         one_number(traced)
         out = traced.outputs[0]
-        found = _pull(traced, [np.ones(out.shape, out.dtype)])
-        return traced.value(), traced.back(found)
+        return traced.value(), _pull(traced, [np.ones(out.shape, out.dtype)])
 
     return differentiated
 
@@ -86,7 +86,7 @@ def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple
 
     def pull(cotangent: object) -> tuple[object, ...]:
         seeds = matching(cotangent, traced.output, traced.outputs, "cotangent")
-        found = traced.back(_pull(traced, seeds))
+        found = _pull(traced, seeds)
         assert isinstance(found, tuple)
         return found
 
@@ -117,7 +117,7 @@ def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> t
     pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=again)
     zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in traced.outputs)
     found = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
-    return traced.value(), traced.like_output(found, as_tensors=traced.as_tensors or again)
+    return traced.value(), traced.like_output(found, as_tensors=again)
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:

@@ -54,9 +54,9 @@ class Traced:
         kind = as_tensors if as_tensors is None else as_tensors or self.as_tensors
         return self.rebuild_output([_kind(x, kind) for x in found])
 
-    def back(self, found: Sequence[object]) -> object:
-        """Gradients, one for each variable, in the structure of the argument and the caller's kind."""
-        return self.rebuild_argument([_kind(x, self.as_tensors) for x in found])
+    def back(self, found: Sequence[object], as_tensors: bool = False) -> object:
+        """Gradients, one for each variable, in the structure of the argument and the caller's kind (or Tensors)."""
+        return self.rebuild_argument([_kind(x, as_tensors or self.as_tensors) for x in found])
 
 
 def _kind(x: object, as_tensors: bool | None) -> object:
