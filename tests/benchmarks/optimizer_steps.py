@@ -91,8 +91,8 @@ def torch_step(variant: str) -> Callable[[str, tuple[tuple[int, ...], ...]], Cal
             return lion
         kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[rule]
         flags = {} if variant == "default" else {variant: True}
-        optimizer: torch.optim.Optimizer = kind(params, lr=1e-3, **flags)
-        return optimizer.step
+        made: Callable[[], object] = kind(params, lr=1e-3, **flags).step
+        return made
 
     return build
 
@@ -136,7 +136,7 @@ def _child(variant: str, peer: str) -> dict[str, list[float]]:
 
 def table(rounds: dict[str, list[dict[str, list[float]]]]) -> str:
     """Microseconds a step, and minigrad's time over each variant's."""
-    lines = ["rule and layout     variant          median us [least to most]      p10 us   minigrad / it"]
+    lines = ["rule and layout     variant          median us [least to most]      p10 us   minigrad / it: median   p10"]
     for key in rounds["minigrad"][0]:
         ours = [r[key] for r in rounds["minigrad"]]
         for variant in VARIANTS:
@@ -146,8 +146,10 @@ def table(rounds: dict[str, list[dict[str, list[float]]]]) -> str:
                 continue
             medians = [m for m, _ in theirs]
             spread = f"{median(medians):9.1f} [{min(medians):.1f} to {max(medians):.1f}]"
+            tenth = median(p for _, p in theirs)
             ratio = median(a[0] / b[0] for a, b in zip(ours, theirs, strict=True))
-            lines.append(f"{key:<19} {variant:<16} {spread:<30} {median(p for _, p in theirs):8.1f}   {ratio:6.2f}")
+            fast = median(p for _, p in ours) / tenth
+            lines.append(f"{key:<19} {variant:<16} {spread:<30} {tenth:8.1f}   {ratio:21.2f}  {fast:5.2f}")
     return "\n".join(lines)
 
 

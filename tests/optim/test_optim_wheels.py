@@ -162,6 +162,15 @@ def test_a_scaffold_passes_its_own_checks(place: Place, folder: str) -> None:
     assert "already formatted" in place.run("ruff", "format", "--check", cwd=here)
 
 
+def test_no_seed_refuses_a_fresh_scaffold(place: Place) -> None:
+    code = """
+    from minigrad.optim import examine, load
+    rule = load("slow-start")
+    print([seed for seed in range(200) if examine(rule, seed=seed).broken])
+    """
+    assert place.run("python", "-c", dedent(code)).strip() == "[]"
+
+
 def test_the_good_rule_of_the_corpus_is_good(place: Place) -> None:
     folder = place.work / "good"
     folder.mkdir()
