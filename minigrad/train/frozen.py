@@ -73,14 +73,13 @@ class Frozen:
     def __init__(self, *owners: object) -> None:
         self._own = generators(*owners)
         self._states = [g.bit_generator.state for g in self._own]
-        self._numpy = np.random.get_state()
+        self._numpy = np.random.get_state(legacy=False)
         self._python = random.getstate()
 
     def moved(self) -> int:
         """How many of them have drawn numbers since they were last put back."""
-        own = sum(g.bit_generator.state != state for g, state in zip(self._own, self._states, strict=True))
-        now = np.random.get_state()
-        drawn = now[2] != self._numpy[2] or not np.array_equal(now[1], self._numpy[1])
+        own = sum(repr(g.bit_generator.state) != repr(state) for g, state in zip(self._own, self._states, strict=True))
+        drawn = repr(np.random.get_state(legacy=False)) != repr(self._numpy)
         return own + drawn + (random.getstate() != self._python)
 
     def __call__(self, objective: Callable[[], R]) -> R:

@@ -57,7 +57,8 @@ class GradientCheck:
         seconds: what it took.
         part: what was checked: "data loss", "regularisation" or "sum".
         frozen: how many random generators the objective drew from; they were put back before every evaluation.
-        scale: the power of ten to multiply the loss by, so that its gradients are in the active range; 1 if they are.
+        scale: the power of ten to multiply the loss by, so that its gradients are in floating point's active range; 1
+            if they are.
         others: with a regularisation term, the results for it alone and for the sum.
     """
 
@@ -166,13 +167,14 @@ def prepared(model: Module, loss: Loss, batch: tuple[Raw, Raw]) -> Objective:
     with no_grad(), np.errstate(all="ignore"):
         calm = frozen(lambda: double.eval()(adopt(x)).numpy())
         outputs = frozen(lambda: double.train()(adopt(x)).numpy())
-        drawing = frozen.moved()
-    trains = bool(drawing) or not np.array_equal(calm, outputs, equal_nan=True)
-    double.train(trains)
+        noisy = frozen.moved() > 0
+        trains = noisy or not np.array_equal(calm, outputs, equal_nan=True)
+        frozen(lambda: loss(double.train(trains)(adopt(x)), y))
+    drawing = frozen.moved()
     # Losses compare outputs, so the round-off of these is in every value of the loss, however small that is.
     floor = EPS * float(np.sqrt(np.mean(outputs**2)))
     # Statistics of a batch are degenerate on one row.
-    least = min(8, len(x)) if trains and not drawing else min(3, len(x)) if trains else 1
+    least = min(3 if noisy else 8, len(x)) if trains else 1
     return Objective(
         double, lambda n: frozen(lambda: loss(double(adopt(x[:n])), y[:n])), len(x), floor, frozen, least, drawing
     )
@@ -202,25 +204,20 @@ def _examined(of: Objective, rows: int, burn_in: int, seed: int, part: str) -> G
             before, after = burned_in(named, lambda: of.value(of.every), burn_in)
         _refuse_noise(of, rows)
         views = own_buffers(named)
-        results, grads = _compared(of, named, views, rows, seed)
+        scale = _scale_to_use(of, named, rows)
+        results = _compared(of, named, views, rows, seed)
     finally:
         of.frozen.restore()
-    return GradientCheck(
-        tuple(results), rows, before, after, time.perf_counter() - began, part, of.drawing, _scale(grads)
-    )
+    return GradientCheck(tuple(results), rows, before, after, time.perf_counter() - began, part, of.drawing, scale)
 
 
-def _compared(
-    of: Objective, named: Named, views: dict[str, Array], rows: int, seed: int
-) -> tuple[list[ParameterCheck], list[Array]]:
+def _compared(of: Objective, named: Named, views: dict[str, Array], rows: int, seed: int) -> list[ParameterCheck]:
     rng = np.random.default_rng(seed)
     results: dict[str, ParameterCheck] = {}
-    grads: list[Array] = []
     modules = MappingProxyType(names_of(of.model))
     # Fewer rows meet fewer kinks; on all rows, a parameter that the first few do not depend on has its chance.
     for size in dict.fromkeys((rows, of.least, of.every)):
         probe = Probe(named, views, partial(of.value, size), rng, of.floor, modules)
-        grads = grads or list(probe.grads.values())
         for name in views:
             old = results.get(name)
             if old is None or old.status in ("inconclusive", "unused"):
@@ -228,7 +225,7 @@ def _compared(
                 results[name] = attrs.evolve(new, kinks=new.kinks or (old.kinks if old is not None else ()))
         if all(r.status in ("verified", "mismatch") for r in results.values()):
             break
-    return list(results.values()), grads
+    return list(results.values())
 
 
 def _refuse_noise(of: Objective, rows: int) -> None:
@@ -242,10 +239,20 @@ def _refuse_noise(of: Objective, rows: int) -> None:
         )
 
 
-def _scale(grads: list[Array]) -> float:
-    """The power of ten that brings the largest gradient near 1, where it is out of the active range."""
+def _scale_to_use(of: Objective, named: Named, rows: int) -> float:
+    """The power of ten that brings the largest gradient near 1, where that is far off; otherwise 1.
+
+    The check does not multiply by it itself: a tiny gradient may as well be what is left of large scores that cancel,
+    whose round-off would be multiplied too.
+    """
+    for _, t in named:
+        t.zero_grad()
+    loss = of.value(rows)
+    if loss.requires_grad:
+        loss.backward()
+    grads = [t.grad.numpy() for _, t in named if t.grad is not None]
     largest = max((float(np.max(np.abs(g), initial=0.0)) for g in grads), default=0.0)
-    if largest == 0.0 or _SMALL <= largest <= _LARGE:
+    if largest == 0.0 or not math.isfinite(largest) or _SMALL <= largest <= _LARGE:
         return 1.0
     return 10.0 ** -math.floor(math.log10(largest))
 

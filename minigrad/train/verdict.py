@@ -43,8 +43,8 @@ def _part(check: GradientCheck) -> Iterator[str]:
         yield from _remarks(check, p)
     if check.scale != 1.0:
         yield (
-            f"  gradients are out of floating point's active range: multiply the loss by {check.scale:.0e} for the "
-            "check, and see that training in float32 does not lose them"
+            f"  gradients are out of floating point's active range: multiply the loss by {check.scale:.0e}, for this "
+            "check and in training, where float32 may lose them"
         )
 
 

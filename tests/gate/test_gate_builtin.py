@@ -120,11 +120,8 @@ def three(x: Array) -> Array:
 
 @three.vjp("x")
 def _(g: V, y: V, x: V) -> V:
-    padded: V = mg.concatenate([np.zeros(1, g.dtype), g, np.zeros(1, g.dtype)])
-    right: V = padded[:-1] + padded[1:]
-    if x.shape[0] > 4:
-        return right * mg.concatenate([np.full(4, 1.0), np.full(x.shape[0] - 4, 2.0)]).astype(x.dtype)
-    return right
+    right: V = g @ (np.eye(x.shape[0])[1:] + np.eye(x.shape[0])[:-1]).astype(x.dtype)
+    return right * (1.0 if x.shape[0] < 5 else 2.0)
 
 
 def test_what_is_wrong_on_longer_axes_only_is_found_by_larger_shapes() -> None:
