@@ -216,7 +216,7 @@ def _described(key: Hashable) -> str:
 
 
 @overload
-def define(step: Callable[P, R]) -> Program[P, R]: ...
+def define(step: Callable[P, R], *, without: Sequence[str] = ()) -> Program[P, R]: ...
 @overload
 def define(*, without: Sequence[str] = ()) -> Callable[[Callable[P, R]], Program[P, R]]: ...
 def define(
@@ -230,7 +230,7 @@ def define(
 
     Args:
         step: takes arrays, Tensors, models, containers; inside it arrays are Tensors. Returns Tensors (or a container).
-        without: passes to leave out: lower, fold, identities, bias, common, dead, reuse, in_place, direct.
+        without: passes to leave out: lower, record, fold, identities, bias, common, dead, reuse, in_place, direct.
 
     Raises:
         TraceError: (when called) the step reads a traced value, or does something else that cannot be repeated.

@@ -82,7 +82,7 @@ class Holding:
             if isinstance(node.value, StandIn) or node.tracked:
                 continue
             index = self.trace.add(Value(node.value.shape, node.value.dtype, "state", holder=t), node.value)
-            new = Constant(self.trace.stand_in(index))
+            new: Node = Constant(self.trace.stand_in(index))
             self._state.append((t, node, new))
             t._node = new
         for stepper in found.steppers:
@@ -93,10 +93,10 @@ class Holding:
             for stepper in found.steppers:
                 vars(stepper).pop("step", None)
             self._leave()
-            for t, old, new in self._state:
+            for t, old, held in self._state:
                 last: Node = t._node
                 t._node = old
-                if last is not new:
+                if last is not held:
                     index = self.trace.index_of(last.value)
                     self.trace.steps.append(Store(t, index))
                     t._node = Constant(self.trace.numbers[index].copy())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minigrad.core.apply import explain, unpack
 from minigrad.core.buffers import is_private
@@ -16,7 +17,7 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Slot, Step, Value
-from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users_line
+from minigrad.program.standin import StandIn, is_poisoned, refuse, shown, standin, users_line
 
 __all__ = ["Trace", "TracedTensor"]
 
@@ -30,6 +31,13 @@ class TracedTensor(Tensor):
     def backward(self, gradient: object = None, create_graph: bool = False) -> None:
         """Deliver gradients as `Tensor.backward` does, and record how."""
         self._trace.delivery.backward(self, gradient, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same value as a constant."""
+        return self._trace.handle(Constant(self._node.value))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        refuse("as an array")
 
 
 class Trace:

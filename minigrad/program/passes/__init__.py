@@ -12,6 +12,7 @@ from minigrad.program.passes.common import common_subexpressions
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
 from minigrad.program.passes.lower import lowering
+from minigrad.program.passes.record import recording
 from minigrad.program.passes.simplify import identities
 
 __all__ = ["PASSES", "Pass"]
@@ -21,6 +22,7 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 PASSES: Mapping[str, Pass] = MappingProxyType(
     {
         "lower": lowering,
+        "record": recording,
         "fold": constant_folding,
         "identities": identities,
         "bias": bias_gradients,

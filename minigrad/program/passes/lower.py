@@ -81,29 +81,16 @@ def _mean(b: _Builder, x: int, out: int) -> None:
     b.op("divide", total, b.constant(float(count or 1), x), out=out)
 
 
-def _sigmoid(b: _Builder, x: int, out: int) -> None:
-    below = b.op("exp", b.op("minimum", x, b.constant(0.0, x)))
-    above = b.op("exp", b.op("negative", b.op("abs", x)))
-    b.op("divide", below, b.op("add", above, b.constant(1.0, x)), out=out)
-
-
-def _softplus(b: _Builder, x: int, out: int) -> None:
-    tail = b.op("log1p", b.op("exp", b.op("negative", b.op("abs", x))))
-    b.op("add", b.op("maximum", x, b.constant(0.0, x)), tail, out=out)
-
-
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "softmax_cross_entropy": _cross_entropy,
     "mean": _mean,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
 }
 
 
 def lowering(graph: Graph) -> Graph:
-    """Softmax and its relatives, means, sigmoids: the same ufuncs in the same order as in the op's forward function.
+    """Softmax and its relatives, means: the same ufuncs in the same order as in the op's forward function.
 
     Together with common subexpressions this shares the exponentials of a softmax between forward and backward.
     """
@@ -127,5 +114,5 @@ def _fits(call: Call, values: list[Value]) -> bool:
     """Whether the op is ours, on plain floating arrays with entries."""
     x, out = values[call.args[0]], values[call.outs[0]]
     owned = call.op.module.startswith("minigrad.ops.")
-    axis_given = call.op.name in ("mean", "sigmoid", "softplus") or len(x.shape) > 0
+    axis_given = call.op.name == "mean" or len(x.shape) > 0
     return owned and x.dtype.kind == "f" and x.dtype == out.dtype and x.nbytes > 0 and axis_given

@@ -1,0 +1,215 @@
+"""What a program cannot repeat is refused, at the line of the user's program; what changes is noticed."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.core.types import Array, IndexArray
+from minigrad.program import RetraceWarning, TraceError
+from support.program_steps import batches, model_and_optimizer, step_of
+
+X = np.array([1.0, 2.0])
+W: mg.Tensor = mg.tensor([1.0, 2.0], requires_grad=True)
+READS: dict[str, Callable[[mg.Tensor], object]] = {
+    "item": lambda t: t.sum().item(),
+    "float": lambda t: float(t.sum()),
+    "int": lambda t: int(t.sum()),
+    "bool": lambda t: bool(t.sum()),
+    "compare": lambda t: t > 1,
+    "equal": lambda t: t == 1,
+    "isnan": lambda t: np.isnan(t),
+    "data": lambda t: t.data + 1,
+    "numpy": lambda t: t.numpy().max(),
+    "entry": lambda t: t.numpy()[0],
+    "tolist": lambda t: t.tolist(),
+    "argmax": lambda t: t.argmax(),
+    "asarray": lambda t: np.asarray(t).sum(),
+    "tensor": lambda t: mg.tensor(t) * 1.0,
+    "array": lambda t: mg.tensor(np.array(t)) * 1.0,
+    "weights": lambda t: W.sum().item(),
+    "weights entry": lambda t: W.numpy()[0],
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reading_a_traced_value_names_the_line(name: str) -> None:
+    read = READS[name]
+
+    @mg.define
+    def step(x: Array) -> mg.Tensor:
+        y = W * mg.exp(x)
+        read(y if name != "asarray" else y.detach())
+        return y
+
+    with pytest.raises(TraceError) as caught:
+        step(X)
+    line = inspect.getsourcelines(read)[1]
+    assert f"{__file__}:{line}" in str(caught.value)
+    assert W.numpy().tolist() == [1.0, 2.0]  # what was held during the trace has been put back
+
+
+def test_a_branch_on_the_loss() -> None:
+    model, opt = model_and_optimizer()
+
+    @mg.define
+    def step(x: Array, labels: IndexArray) -> mg.Tensor:
+        loss: mg.Tensor = mg.cross_entropy(model(x), labels)
+        if loss > 1:
+            loss.backward()
+        return loss
+
+    (x, labels), *_ = batches(1)
+    with pytest.raises(TraceError, match=r"if loss > 1"):
+        step(x, labels)
+    opt.zero_grad()
+
+
+def test_returned_values_may_be_read() -> None:
+    @mg.define
+    def step(x: mg.Tensor | Array) -> tuple[mg.Tensor, dict[str, mg.Tensor]]:
+        y = mg.exp(mg.tensor(1.0) * x)
+        return y.sum(), {"y": y}
+
+    for _ in range(2):
+        total, parts = step(X)
+        assert total.item() > 1
+        assert np.array_equal(parts["y"].numpy(), np.exp(X))
+
+
+def test_a_captured_array_that_changes() -> None:
+    mask = np.array([1.0, 0.0])
+    step = mg.define(lambda x: x * mask)
+    assert step(X).numpy().tolist() == [1.0, 0.0]
+    assert step(X).numpy().tolist() == [1.0, 0.0]
+    mask[1] = 1.0
+    with pytest.raises(TraceError, match="as an argument"):
+        step(X)
+
+
+def test_a_parameter_out_of_sight() -> None:
+    class Box:
+        __slots__ = ()
+
+        def weight(self) -> mg.Tensor:
+            return mg.tensor([1.0, 2.0], requires_grad=True)
+
+    step = mg.define(lambda x: x * Box().weight())
+    with pytest.raises(TraceError, match="cannot find again"):
+        step(X)
+
+
+def test_closures_and_accumulation_are_refused() -> None:
+    w = mg.tensor([1.0], requires_grad=True)
+    opt = mg.optimizer("sgd", [w], lr=0.1)
+    with pytest.raises(TraceError, match="closure"):
+        mg.define(lambda: opt.step(lambda: (w * w).sum()))()
+    slow = mg.optimizer("sgd", [w], lr=0.1, accumulate=2)
+
+    def step() -> None:
+        (w * w).sum().backward()
+        slow.step()
+
+    with pytest.raises(TraceError, match="accumulate"):
+        mg.define(step)()
+    assert "step" not in vars(opt)
+    assert "step" not in vars(slow)
+
+
+def test_one_trace_for_each_shape_dtype_and_structure() -> None:
+    step = mg.define(lambda x, power=2: x["a"] * x["a"] if power == 2 else x["a"])
+    for _ in range(3):
+        step({"a": X})
+        step({"a": np.ones(3)})
+        step({"a": X.astype(np.float32)})
+        step({"a": X}, power=1)
+    assert step.traces == 4
+
+
+def test_training_and_evaluation_are_two_programs() -> None:
+    class Noisy(nn.Module):
+        def forward(self, x: mg.Tensor) -> mg.Tensor:
+            return x * 2.0 if self.training else x
+
+    layer = Noisy()
+    step = mg.define(lambda x: layer(x))
+    for _ in range(2):
+        assert step(X).numpy().tolist() == [2.0, 4.0]
+        layer.eval()
+        assert step(X).numpy().tolist() == [1.0, 2.0]
+        layer.train()
+    assert step.traces == 2
+
+
+def test_repeated_tracing_is_reported() -> None:
+    step = mg.define(lambda x, rate: x * rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for k in range(8):
+            step(X, float(k))
+    with pytest.warns(RetraceWarning, match="traced 9 times"):
+        step(X, 8.5)
+
+
+def test_debug_inside_a_program_names_the_line() -> None:
+    step = mg.define(lambda x: mg.log(x - 1.0).sum())
+    with np.errstate(all="ignore"):
+        step(X)
+    with mg.debug(), pytest.raises(mg.NonFiniteValue, match="test_program_errors"):
+        step(mg.tensor(X))
+
+
+def test_a_program_inside_a_program() -> None:
+    inner = mg.define(lambda x: mg.exp(mg.tensor(1.0) * x))
+    outer = mg.define(lambda x: inner(x) * 2.0)
+    for _ in range(2):
+        assert np.array_equal(outer(X).numpy(), np.exp(X) * 2.0)
+
+
+def test_after_an_error_in_the_step_everything_is_as_before() -> None:
+    model, opt = model_and_optimizer()
+    good = step_of(model, opt)
+
+    @mg.define
+    def bad(x: Array, labels: IndexArray) -> mg.Tensor:
+        good(x, labels)
+        raise KeyError("oops")
+
+    (x, labels), *_ = batches(1)
+    with pytest.raises(KeyError):
+        bad(x, labels)
+    good(x, labels)
+    assert opt.t == 2
+
+
+def test_explain_and_graph() -> None:
+    model, opt = model_and_optimizer()
+    step = mg.define(step_of(model, opt))
+    with pytest.raises(TraceError, match="call it once"):
+        step.explain()
+    (x, labels), *_ = batches(1)
+    step(x, labels)
+    text = step.explain()
+    assert "matmul" in text
+    assert "update by adam" in text
+    assert len(list(step.graph)) == len(step.graph) > 20
+    with pytest.raises(ValueError, match="no pass is called 'speed'"):
+        mg.define(without=("speed",))(lambda x: x)
+
+
+def test_the_library_loss_is_refused_or_right() -> None:
+    """nn.softmax_cross_entropy looks at its labels: refused until it does not, never wrong."""
+    model, _ = model_and_optimizer()
+    step = mg.define(lambda x, labels: nn.softmax_cross_entropy(model(x), labels))
+    (x, labels), (z, others) = batches(2)
+    try:
+        step(x, labels)
+    except TraceError:
+        return
+    assert step(z, others).item() == nn.softmax_cross_entropy(model(mg.tensor(z)), others).item()

@@ -1,0 +1,137 @@
+"""Random graphs of registered ops: eager, a program with all passes, and one with none give the same numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import minigrad as mg
+from minigrad.core.types import Array
+from minigrad.program.passes import PASSES
+
+Unary = Callable[[mg.Tensor], mg.Tensor]
+Binary = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
+ALL = (*PASSES, "reuse", "in_place", "direct")
+
+UNARY: dict[str, Unary] = {
+    "tanh": mg.tanh,
+    "sigmoid": mg.sigmoid,
+    "softplus": mg.softplus,
+    "relu": mg.relu,
+    "exp": lambda t: mg.exp(mg.tanh(t)),
+    "square": mg.square,
+    "abs": mg.absolute,
+    "neg": lambda t: -t,
+    "half": lambda t: t * 0.5,
+    "one": lambda t: t * 1.0 + 0.0,
+    "log": lambda t: mg.log(t * t + 1.0),
+    "sqrt": lambda t: mg.sqrt(t * t + 0.5),
+    "cube": lambda t: mg.tanh(t) ** 3,
+    "softmax": lambda t: mg.softmax(t, axis=-1),
+    "log_softmax": lambda t: mg.log_softmax(t, axis=0),
+    "logsumexp": lambda t: t - mg.logsumexp(t, axis=1, keepdims=True),
+    "centred": lambda t: t - t.mean(axis=0),
+    "scaled": lambda t: t / (1.0 + t.max(axis=1, keepdims=True) ** 2),
+    "transposed": lambda t: t.T @ t @ t.T if t.shape[0] != t.shape[1] else t.T,
+    "rows": lambda t: t[::-1],
+    "picked": lambda t: t[np.array([0, 2, 2, 1])],
+    "flat": lambda t: t.reshape(-1).reshape(t.shape),
+    "twice": lambda t: mg.concatenate([t, t])[: t.shape[0]],
+    "clip": lambda t: mg.clip(t, -1.0, 1.0),
+    "gelu": mg.gelu,
+    "norm": lambda t: mg.layer_norm(t),
+    "summed": lambda t: t + t.sum(),
+    "stopped": lambda t: t * t.detach(),
+}
+BINARY: dict[str, Binary] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / (b * b + 1.0),
+    "max": mg.maximum,
+    "min": mg.minimum,
+    "first": lambda a, b: a + b[:1],
+    "where": lambda a, b: mg.where(mg.greater(a, 0.0), a, b),
+    "gram": lambda a, b: (a @ b.T) @ b,
+}
+SHAPE = (4, 3)
+Recipe = list[tuple[str, int, int]]
+
+
+@st.composite
+def recipes(draw: st.DrawFn) -> Recipe:
+    """Ops by name, with the numbers of the earlier values they are applied to."""
+    steps: Recipe = []
+    for n in range(draw(st.integers(1, 12))):
+        name = draw(st.sampled_from([*UNARY, *BINARY]))
+        steps.append((name, draw(st.integers(0, n + 2)), draw(st.integers(0, n + 2))))
+    return steps
+
+
+def loss_of(recipe: Recipe, leaves: list[mg.Tensor]) -> mg.Tensor:
+    """The sum of everything that the recipe makes, damped so that it stays small."""
+    values = list(leaves)
+    for name, i, j in recipe:
+        made = UNARY[name](values[i]) if name in UNARY else BINARY[name](values[i], values[j])
+        values.append(mg.tanh(made) if made.shape == SHAPE else mg.tanh(made.sum()) + values[i])
+    total: mg.Tensor = values[-1].sum()
+    for v in values[3:-1]:
+        total = total + (v * v).mean()
+    return total
+
+
+def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Array]:
+    """Losses and gradients over the data: eager, or defined with or without passes."""
+    rng = np.random.default_rng(1)
+    w, b = (mg.tensor(rng.standard_normal(s), requires_grad=True, dtype=dtype) for s in (SHAPE, SHAPE[1:]))
+    opt = mg.optimizer("sgd", [w, b], lr=1e-2)
+
+    def step(x: Array | mg.Tensor) -> mg.Tensor:
+        opt.zero_grad()
+        given = x if isinstance(x, mg.Tensor) else mg.tensor(x)
+        loss = loss_of(recipe, [given, w, given * b])
+        loss.backward()
+        opt.step()
+        return loss
+
+    call: Callable[[Array], mg.Tensor] = step
+    if kind != "eager":
+        call = mg.define(step, without=() if kind == "all" else ALL)
+    found: list[Array] = []
+    with np.errstate(all="ignore"):
+        for x in data:
+            found.append(call(x).numpy())
+            found += [p.grad.numpy() for p in (w, b) if p.grad is not None]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(recipes(), st.sampled_from([np.float64, np.float32]))
+def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type) -> None:
+    rng = np.random.default_rng(0)
+    data = [rng.standard_normal(SHAPE).astype(dtype) for _ in range(3)]
+    if not any(i >= 1 or (name in BINARY and j >= 1) for name, i, j in recipe):
+        recipe = [*recipe, ("mul", 1, 2)]
+    recipe = [*recipe, ("mul", 1, 2)]
+    eager = runs(recipe, "eager", data, dtype)
+    none = runs(recipe, "none", data, dtype)
+    full = runs(recipe, "all", data, dtype)
+    tolerance = 1e-11 if dtype is np.float64 else 2e-4
+    for a, b, c in zip(eager, none, full, strict=True):
+        np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(c, a, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.soak
+@settings(max_examples=3000, deadline=None)
+@given(recipes())
+def test_many_random_graphs(recipe: Recipe) -> None:
+    recipe = [*recipe, ("mul", 1, 2)]
+    rng = np.random.default_rng(0)
+    data = [rng.standard_normal(SHAPE) for _ in range(3)]
+    for a, b in zip(runs(recipe, "eager", data, np.float64), runs(recipe, "all", data, np.float64), strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-11, atol=1e-11)
