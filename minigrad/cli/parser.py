@@ -49,7 +49,7 @@ Check every registered op deeply, those of plugins too: many seeds, larger shape
 ran, and whether the gate refuses each rule once it is made wrong on purpose (self-mutation). Exits with 3 if anything
 fails.
 
-  minigrad selftest                                     all ops, a minute or two
+  minigrad selftest                                     all ops, a few minutes
   minigrad selftest --ops exp,matmul --seeds 100
 """
 

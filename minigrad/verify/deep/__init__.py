@@ -82,21 +82,24 @@ def deep_check(op: Op, seeds: Iterable[int] = range(10), mutation_seed: int | No
     failures: list[str] = []
     passed = cases = checks = larger = 0
     resolution = 0.0
-    with executed(codes) as seen:
-        for label, subject, seed, entries in runs:
-            try:
+    missing = {c: lines_of(c) for c in codes}
+    for label, subject, seed, entries in runs:
+        try:
+            with executed({c for c in codes if missing[c]}) as seen:
                 certificate = verify(subject, seed, entries=entries)
-            except RegistrationError as error:
-                failures.append(f"{label}: {type(error).__name__}: {error}")
-                continue
-            passed += 1
-            larger += subject is big
-            if subject is op:
-                cases, checks = certificate.cases, certificate.checks
-                refused = certificate.refused
-                resolution = max(resolution, 0.0 if op.claims.piecewise_constant else certificate.resolution)
-                skipped = [s for s in skipped if s not in refused] + list(refused)
-    missed = tuple(sorted(f"{c.co_filename}:{n}" for c in codes for n in lines_of(c) - seen[c]))
+        except RegistrationError as error:
+            failures.append(f"{label}: {type(error).__name__}: {error}")
+            continue
+        passed += 1
+        larger += subject is big
+        for c, lines in seen.items():
+            missing[c] -= lines
+        if subject is op:
+            cases, checks = certificate.cases, certificate.checks
+            refused = certificate.refused
+            resolution = max(resolution, 0.0 if op.claims.piecewise_constant else certificate.resolution)
+            skipped = [s for s in skipped if s not in refused] + list(refused)
+    missed = tuple(sorted(f"{c.co_filename}:{n}" for c, lines in missing.items() for n in lines))
     outcomes = [] if mutation_seed is None else list(mutants(op, mutation_seed))
     return Deep(
         op=op.name,
