@@ -50,7 +50,8 @@ def _proportional(
                 InvalidRule, subject.op,
                 f"its rule is not linear in the output gradient: vjp({how} g) is not {how} vjp(g)",
                 case=case, argument=subject.name(i),
-                worst=worst_of(subject.name(i), case.arrays[i], found[i], expected, close + 1e-300), remedy=_LINEAR,
+                worst=worst_of(subject.name(i), case.arrays[i], found[i], expected, close + 1e-300, "due is"),
+                remedy=_LINEAR,
             )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def check_cotangents(
                 "its rule is not linear in the output gradient: the gradients for two halves of g, each with zeros in "
                 "place of the other, do not add up to the gradient for g",
                 case=case, argument=subject.name(i),
-                worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300)),
+                worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300), "due is"),
                 remedy=_LINEAR + "; nothing may be divided by g",
             )  # fmt: skip
     return 3
@@ -114,7 +115,7 @@ def check_memory(
                     InvalidRule, subject.op,
                     "its rule gives another gradient after the forward function was called on something else",
                     case=case, argument=name,
-                    worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300)),
+                    worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300), "due is"),
                     remedy="keep nothing between calls: compute what the rule needs from the output and the arguments",
                 )  # fmt: skip
     return checks

@@ -41,6 +41,7 @@ class Worst:
     analytic: float
     numeric: float
     error: float
+    against: str = "differences give"
 
     @property
     def relative(self) -> float:
@@ -50,7 +51,7 @@ class Worst:
     def __str__(self) -> str:
         at = f"{self.argument}[{', '.join(map(str, self.index))}]" if self.index else self.argument
         return (
-            f"{at} = {self.x:.6g}: the rule gives {self.analytic:.8g}, differences give {self.numeric:.8g} "
+            f"{at} = {self.x:.6g}: the rule gives {self.analytic:.8g}, {self.against} {self.numeric:.8g} "
             f"+- {self.error:.1e} (relative error {self.relative:.2g}{_guess(self.analytic, self.numeric)})"
         )
 
@@ -111,8 +112,10 @@ def refuse(
     return error
 
 
-def worst_of(argument: str, x: Array, analytic: Array, numeric: Array, error: Array) -> Worst:
-    """The entry with the largest gap in units of its error bar."""
+def worst_of(
+    argument: str, x: Array, analytic: Array, numeric: Array, error: Array, against: str = "differences give"
+) -> Worst:
+    """The entry with the largest gap in units of its error bar; `against` says what `numeric` is."""
     gap = np.abs(analytic - numeric) / np.maximum(error, 1e-300)
     gap = np.where(np.isnan(gap), np.inf, gap)
     index = np.unravel_index(int(np.argmax(gap)), gap.shape)
@@ -123,4 +126,5 @@ def worst_of(argument: str, x: Array, analytic: Array, numeric: Array, error: Ar
         float(analytic[index]),
         float(numeric[index]),
         float(error[index]),
+        against,
     )

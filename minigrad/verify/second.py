@@ -151,7 +151,7 @@ def _same_value(subject: Subject, case: Case, index: int, found: Tensor, expecte
         name = subject.name(index)
         raise refuse(
             GradientMismatch, subject.op, "on Tensors its rule gives another value than on arrays", case=case,
-            argument=name, worst=worst_of(name, case.arrays[index], plain(found), expected, close),
+            argument=name, worst=worst_of(name, case.arrays[index], plain(found), expected, close, "due is"),
             remedy="write one rule for both: no isinstance, no branch on the kind of argument",
         )  # fmt: skip
 

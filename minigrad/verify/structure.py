@@ -70,7 +70,7 @@ def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index:
     argument = "" if index is None else subject.name(index)
     worst = None
     if index is not None and found.shape == expected.shape:
-        worst = worst_of(argument, case.arrays[index], found, expected, allowed + 1e-300)
+        worst = worst_of(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
     raise refuse(
         GradientMismatch if index is not None else InvalidRule, subject.op,
         f"its {'gradient' if index is not None else 'output'} changes with the memory layout of the arguments",
@@ -120,7 +120,7 @@ def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: 
         raise refuse(
             GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
             argument=subject.name(i),
-            worst=worst_of(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor),
+            worst=worst_of(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor, "due is"),
             remedy="the rule must not depend on the dtype of its arguments",
         )  # fmt: skip
 
