@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from support.ops_catalog import Call, Entry, numbers, seeds
-from support.ops_strategies import any_two, einsum_call, matrices, same, vectors
+from support.ops_strategies import SUBSCRIPTS, any_two, einsum_call, matrices, same, vectors
 
 ENTRIES = [
     # Contractions
@@ -29,12 +29,15 @@ ENTRIES = [
         ),
         lambda t, a, b: t.tensordot(a, b, ((0, 1), (1, 0))),
     ),
-    Entry(
-        "einsum",
-        lambda *x, subscripts: mg.einsum(subscripts, *x),
-        lambda *x, subscripts: np.einsum(subscripts, *x),
-        einsum_call(),
-        lambda t, *x, subscripts: t.einsum(subscripts, *x),
+    *(
+        Entry(
+            f"einsum_{subscripts}",
+            lambda *x, subscripts: mg.einsum(subscripts, *x),
+            lambda *x, subscripts: np.einsum(subscripts, *x),
+            einsum_call(subscripts),
+            lambda t, *x, subscripts: t.einsum(subscripts, *x),
+        )
+        for subscripts in SUBSCRIPTS
     ),
     Entry(
         "multi_dot",

@@ -93,7 +93,7 @@ def _sorted_eigvals(a: Any) -> Any:
     return mg.sort(w.real, axis=-1)
 
 
-_TURN = np.array([[0.0, 3.0, 0.0], [-3.0, 0.0, 0.0], [0.0, 0.0, 4.0]])
+_TURN = np.array([[0.0, 6.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 4.0]])
 
 
 def _vectors(a: Any) -> Any:

@@ -11,7 +11,7 @@ from support.ops_catalog import Entry
 from support.ops_check import check_gradient, check_second, check_value
 
 EVERYDAY = settings(
-    max_examples=int(os.environ.get("MINIGRAD_OPS_EXAMPLES", "20")),
+    max_examples=int(os.environ.get("MINIGRAD_OPS_EXAMPLES", "30")),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -23,4 +23,5 @@ def agree(entry: Entry, data: st.DataObject) -> None:
     call = data.draw(entry.calls)
     check_value(entry, call)
     check_gradient(entry, call)
-    check_second(entry, call)
+    if data.draw(st.integers(0, 3)) == 0:  # costs as much as the other two together
+        check_second(entry, call)

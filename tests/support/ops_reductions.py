@@ -70,9 +70,9 @@ ENTRIES = [
     ),
     Entry(
         "quantile",
-        lambda x, axis, keepdims: mg.quantile(x, 0.3, axis, keepdims),
-        lambda x, axis, keepdims: np.quantile(x, 0.3, axis=axis, keepdims=keepdims),
+        lambda x, axis, keepdims: mg.quantile(x, 0.7, axis, keepdims),
+        lambda x, axis, keepdims: np.quantile(x, 0.7, axis=axis, keepdims=keepdims),
         reduction("distinct", single=True),
-        lambda t, x, axis, keepdims: t.quantile(x, 0.3, axis, keepdim=keepdims),
+        lambda t, x, axis, keepdims: t.quantile(x, 0.7, axis, keepdim=keepdims),
     ),
 ]

@@ -157,6 +157,12 @@ ENTRIES = [
     ),
     Entry("cross_2d", mg.cross, lambda a, b: a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0], vectors(2)),
     Entry(
+        "conv_same_even",
+        lambda x, w: mg.conv(x, w, padding="same"),
+        lambda x, w: np.convolve(np.pad(x[0, 0], (1, 2)), w[0, 0, ::-1], "valid")[None, None],
+        fixed((1, 1, 6), (1, 1, 4)),
+    ),
+    Entry(
         "conv_same",
         lambda x, w: mg.conv(x, w, padding="same", dilation=2),
         lambda x, w: np.stack([np.convolve(np.pad(x[0, 0], 2), np.insert(w[0, 0, ::-1], [1, 2], 0.0), "valid")])[None],
