@@ -48,6 +48,7 @@ def train(arguments: Namespace) -> int:
     given = data.load(arguments.data, seed=arguments.seed)
     ready = _ready(given, arguments.loss)
     model = nn.mlp(ready.features, arguments.hidden, ready.classes or 1, rng=arguments.seed)
+    term = nn.L2(arguments.l2) if arguments.l2 else None
     _try_optimizer(arguments, len(ready.x_train))
     path = new_folder(Path(arguments.out), given.name) if saved is None else saved.path.parent
     folder = RunFolder(path, {"command": _command(arguments)})
@@ -58,7 +59,7 @@ def train(arguments: Namespace) -> int:
     console = [] if arguments.json else [Console()]
     code = 0
     try:
-        history = _fit(model, ready, arguments, saved, [folder, saver, *console])
+        history = _fit(model, ready, arguments, term, saved, [folder, saver, *console])
     except Interrupted as stop:
         history, code = stop.history, 130
     except MinigradError:
@@ -73,7 +74,12 @@ def train(arguments: Namespace) -> int:
 
 
 def _fit(
-    model: Module, ready: Dataset, arguments: Namespace, saved: Checkpoint | None, callbacks: Sequence[Callback]
+    model: Module,
+    ready: Dataset,
+    arguments: Namespace,
+    term: nn.L2 | None,
+    saved: Checkpoint | None,
+    callbacks: Sequence[Callback],
 ) -> History:
     return fit(
         model,
@@ -88,7 +94,7 @@ def _fit(
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         seed=arguments.seed,
-        regularization=nn.L2(arguments.l2) if arguments.l2 else None,
+        regularization=term,
         callbacks=callbacks,
         checks=not arguments.no_checks,
         patience=arguments.patience,
