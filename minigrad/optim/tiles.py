@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +26,8 @@ from minigrad.optim.registers import Program, compiled
 from minigrad.optim.state import State, leaves, rebuild
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from minigrad.optim.schedules import Schedule
 
 __all__ = ["SMALLEST", "TiledRunner", "licensed"]
@@ -53,7 +54,7 @@ class TiledRunner(Runner):
         self.layout = layout
         self.tile = max(1, _TILE_BYTES // w.dtype.itemsize)
         self.workers = min(_processors(), -(-w.size // self.tile))
-        self.pool = ThreadPoolExecutor(self.workers - 1) if self.workers > 1 else None
+        self.pool = _pool(self.workers - 1)
         self._runs = 0
         self._spent = {1: 0.0, self.workers: 0.0}
         self._owned: State | None = None
@@ -157,6 +158,14 @@ def licensed(rule: Rule, w: Array) -> bool:
     from minigrad.optim.laws import holds
 
     return holds(rule, "elementwise")
+
+
+def _pool(threads: int) -> ThreadPoolExecutor | None:
+    if not threads:
+        return None
+    from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large vectors should pay
+
+    return ThreadPoolExecutor(threads)
 
 
 def _processors() -> int:
