@@ -8,7 +8,7 @@ from types import MappingProxyType
 import attrs
 import numpy as np
 
-from minigrad.core.types import Array, Shape
+from minigrad.core.types import Array, IndexArray, Shape
 from minigrad.program.graph import Call, Value
 
 __all__ = ["VIEWS", "Kernel", "kernel_of"]
@@ -49,7 +49,32 @@ def kernel_of(call: Call, values: tuple[Value, ...]) -> Kernel | None:
 
 
 def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    return Kernel(np.matmul) if all(x.dtype == out.dtype and x.nbytes for x in xs) else None
+    if not all(x.dtype == out.dtype and x.nbytes for x in xs):
+        return None
+    # dot is matmul with less ceremony, where both are matrices.
+    return Kernel(np.dot if all(len(x.shape) == 2 for x in xs) else np.matmul)
+
+
+def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
+    classes = np.arange(out.shape[-1])
+
+    def fill(labels: Array, like: Array, out: Array) -> None:
+        np.equal(classes, labels[..., None], out=out)
+
+    return Kernel(fill)
+
+
+def _pick(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    """One entry of each row."""
+    x, places = xs
+    if call.meta["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
+        return None
+    rows = np.arange(x.shape[0])
+
+    def fill(x: Array, places: IndexArray, out: Array) -> None:
+        out[:, 0] = x[rows, places[:, 0]]
+
+    return Kernel(fill)
 
 
 def _relu(call: Call, xs: list[Value], out: Value) -> Kernel:
@@ -84,6 +109,8 @@ _KERNELS: Mapping[str, Callable[[Call, list[Value], Value], Kernel | None]] = Ma
     {
         "matmul": _matmul,
         "relu": _relu,
+        "one_hot": _one_hot,
+        "take_along_axis": _pick,
         "greater": _compare(np.greater),
         "equal": _compare(np.equal),
         "sum": _reduce(np.add),

@@ -19,6 +19,9 @@ from minigrad.program.memory import Pool, fits_in_place, last_uses, roots_of
 __all__ = ["Options", "Plan", "plan"]
 
 Code = Callable[[], object]
+copyto = np.copyto
+_COPIED = 1 << 15
+"""Arguments of so many bytes are copied to fixed memory: that costs less than looking operands up in each call."""
 
 
 @attrs.frozen
@@ -55,6 +58,7 @@ class Plan:
     bytes: int = 0
     late: int = 0
     direct: int = 0
+    copied: tuple[Array | None, ...] = ()
 
     def valid(self) -> bool:
         """Whether parameters and gradients still live where the code was bound to."""
@@ -66,8 +70,11 @@ class Plan:
     def run(self, arrays: tuple[Array, ...]) -> list[Array]:
         """One run. The outputs are copies."""
         registers = self.registers
-        for k, array in zip(self.inputs, arrays, strict=True):
-            registers[k] = array
+        for k, array, copied in zip(self.inputs, arrays, self.copied, strict=True):
+            if copied is None:
+                registers[k] = array
+            else:
+                copyto(copied, array)
         for k, t in self.state:
             registers[k] = t._node.value
         for call in self.code:
@@ -114,6 +121,8 @@ class _Planner:
                     self.parameters.append((v.holder, v.holder._node.value))
             elif v.kind == "input":
                 inputs.append(k)
+                if 0 < v.nbytes <= _COPIED:
+                    self._fix(k, np.empty(v.shape, v.dtype))
             elif v.kind == "state" and v.holder is not None:
                 state.append((k, v.holder))
         for i, step in enumerate(self.graph.steps):
@@ -132,6 +141,7 @@ class _Planner:
         return Plan(
             self.registers, self.code, tuple(inputs), tuple(state), self.graph.outputs, tuple(self.parameters),
             tuple(self.sinks.items()), self.pool.total, self.late, len(self.landing),
+            tuple(self.registers[k] if k in self.static else None for k in inputs),
         )  # fmt: skip
 
     def _fix(self, k: int, array: Array) -> None:

@@ -113,7 +113,7 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
 @given(recipes(), st.sampled_from([np.float64, np.float32]))
 def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type) -> None:
     rng = np.random.default_rng(0)
-    data = [rng.standard_normal(SHAPE).astype(dtype) for _ in range(3)]
+    data: list[Array] = [rng.standard_normal(SHAPE).astype(dtype) for _ in range(3)]
     if not any(i >= 1 or (name in BINARY and j >= 1) for name, i, j in recipe):
         recipe = [*recipe, ("mul", 1, 2)]
     recipe = [*recipe, ("mul", 1, 2)]
