@@ -107,10 +107,12 @@ _LATE: Mapping[str, str] = {
 """Name -> module of this package."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in _LATE:
-        raise AttributeError(f"module 'minigrad.nn' has no {name!r}.{nearest(name, __all__)}")
-    return getattr(import_module(f"minigrad.nn.{_LATE[name]}"), name)
+if not TYPE_CHECKING:  # where types are checked, the imports above say what there is
+
+    def __getattr__(name: str) -> object:
+        if name not in _LATE:
+            raise AttributeError(f"module 'minigrad.nn' has no {name!r}.{nearest(name, __all__)}")
+        return getattr(import_module(f"minigrad.nn.{_LATE[name]}"), name)
 
 
 def __dir__() -> list[str]:

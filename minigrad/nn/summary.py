@@ -245,13 +245,13 @@ def flops_of(op: Op, args: Sequence[Array], outputs: Sequence[Array]) -> int:
     none. All others: one for each entry of the largest array involved, also for exp and tanh, which cost more.
     """
     if op.name == "matmul":
-        return 2 * outputs[0].size * args[0].shape[-1]
+        return 2 * outputs[0].size * int(args[0].shape[-1])
     if op.name == "convolve":
-        return 2 * outputs[0].size * prod(args[1].shape[1:])
+        return 2 * outputs[0].size * int(prod(args[1].shape[1:]))
     if op.name == "convolve_kernel":
-        return 2 * outputs[0].size * (args[0].size // args[0].shape[1])
+        return 2 * outputs[0].size * int(args[0].size // args[0].shape[1])
     if op.name == "convolve_input":
-        return 2 * args[0].size * prod(args[1].shape[1:])
+        return 2 * args[0].size * int(prod(args[1].shape[1:]))
     if op.name in _FREE:
         return 0
     return max((a.size for a in (*args, *outputs)), default=0)

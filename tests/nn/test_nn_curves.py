@@ -1,0 +1,20 @@
+"""Training by layers, losses and optimizers together gives the losses that PyTorch gave (tests/data/nn_curves.json)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.nn_curves import PROBLEMS, curve
+
+STORED: dict[str, list[float]] = json.loads((Path(__file__).parents[1] / "data" / "nn_curves.json").read_text())[
+    "losses"
+]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_first_twenty_losses_are_those_of_torch(name: str) -> None:
+    np.testing.assert_allclose(curve(PROBLEMS[name], len(STORED[name])), STORED[name], rtol=0, atol=1e-10)
