@@ -72,6 +72,10 @@ def _(g: tuple[V, V], y: tuple[V, V], x: V, *, axis: int) -> V:
 )
 def inverse_real_transform(re: Array, im: Array, *, n: int, axis: int = -1) -> Array:
     """The real array of length n along `axis` with the first n // 2 + 1 frequencies given, without the factor 1 / n."""
+    if re.shape[axis] != n // 2 + 1:
+        raise ValueError(
+            f"{n} points have {n // 2 + 1} frequencies, not {re.shape[axis]}: minigrad.fft.irfft fits them"
+        )
     return np.fft.irfft(re + 1j * im, n=n, axis=axis, norm="forward")
 
 

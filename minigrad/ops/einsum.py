@@ -12,7 +12,7 @@ from math import prod
 import attrs
 import numpy as np
 
-from minigrad.core.errors import ShapeError
+from minigrad.core.errors import ShapeError, UnsupportedFunction
 from minigrad.core.types import Shape
 from minigrad.ops.arrange import diagonal
 from minigrad.ops.contract import matmul
@@ -70,6 +70,8 @@ def einsum(subscripts: str, *operands: V) -> V:
     Raises:
         ShapeError: subscripts and operands do not fit.
     """
+    if not isinstance(subscripts, str):
+        raise UnsupportedFunction("einsum on a Tensor takes subscripts as a string, such as 'ij,jk->ik', not as lists")
     plan: _Plan = _parse(subscripts, tuple(x.ndim for x in operands))
     terms = [_take_diagonals(x, labels) for x, labels in zip(operands, plan.inputs, strict=True)]
     lengths: dict[str, int] = {}
@@ -172,7 +174,7 @@ def _axes(axes: int | Sequence[int], ndim: int) -> Shape:
 
 def dot(a: V, b: V) -> V:
     """As numpy.dot: sums products over a's last axis and b's last but one (its only one)."""
-    if a.ndim == 0 or b.ndim == 0:
+    if isinstance(a, float | int) or isinstance(b, float | int) or a.ndim == 0 or b.ndim == 0:
         return a * b
     return tensordot(a, b, (a.ndim - 1, b.ndim - 2)) if b.ndim > 2 else matmul(a, b)
 
@@ -214,8 +216,10 @@ def kron(a: V, b: V) -> V:
     return reshape(left * right, tuple(m * n for m, n in zip(shape_a, shape_b, strict=True)))
 
 
-def cross(a: V, b: V, axis: int = -1) -> V:
-    """Vector product of 3-vectors along `axis`; of 2-vectors its third component, without that axis."""
+def cross(a: V, b: V, axis: int | None = -1) -> V:
+    """Vector product of 3-vectors along `axis` (the last); of 2-vectors its third component, without that axis."""
+    if axis is None:
+        axis = -1
     first: V = moveaxis(a, axis, -1)
     second: V = moveaxis(b, axis, -1)
     x = [getitem(first, key=(Ellipsis, i)) for i in range(first.shape[-1])]

@@ -118,7 +118,7 @@ def diff(x: V, n: int = 1, axis: int = -1) -> V:
     return x
 
 
-@op(x=real(), params=[{"axis": 0}, {"axis": -1}], shapes=[((2, 3, 4),), ((5,),)])
+@op(x=real(), params=[{"axis": 0}, {"axis": -1}], shapes=[((2, 3, 4),), ((5,),), ((0, 2),)])
 def logcumsumexp(x: Array, *, axis: int = -1) -> Array:
     """y[k] = log(exp(x[0]) + ... + exp(x[k])) along `axis`, without overflow."""
     return np.logaddexp.accumulate(x, axis=axis)
@@ -135,7 +135,7 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     return exp(x - finite) * linear_recurrence(factors, g, axis=axis, reverse=True)
 
 
-@op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),)])
+@op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),), ((2, 0),)])
 def product_last(x: Array) -> Array:
     """Product over the last axis."""
     return np.asarray(np.multiply.reduce(x, axis=-1))

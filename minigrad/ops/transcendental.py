@@ -73,7 +73,7 @@ power: Op = binary(
 )
 power_slope: Op = binary(
     "power_slope", _power_slope, "y x ** (y - 1), the slope of x ** y: 0 where y = 0.",
-    lambda g, out, x, y: g * y * power_slope(x, y - 1.0),
+    lambda g, out, x, y: g * y * power_slope(x + equal(x, 0.0) * equal(y, 0.0), y - 1.0),
     lambda g, out, x, y: g * (power(x, y - 1.0) + out * log(x + equal(x, 0.0))), (positive(), real()),
 )
 

@@ -97,6 +97,12 @@ def test_products_with_zeros_have_exact_second_derivatives() -> None:
     np.testing.assert_allclose(np.asarray(hessian), expected)
 
 
+def test_the_second_derivative_of_a_constant_power_is_zero_at_zero() -> None:
+    for exponent in (0.0, 1.0):
+        second = mg.grad(mg.grad(lambda x, n=exponent: mg.power(x, n)))
+        assert np.asarray(second(np.array(0.0))) == 0.0
+
+
 def test_long_recurrences_agree_with_the_step_by_step_ones() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.uniform(-1.0, 1.0, 1000), rng.normal(size=1000)

@@ -97,14 +97,14 @@ _TURN = np.array([[0.0, 6.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 4.0]])
 
 
 def _vectors(a: Any) -> Any:
+    """Numbers that do not depend on the phase of the eigenvectors, which jumps where their largest entries tie."""
     w, v = linalg.eig(a)
-    size: Any = mg.concatenate([v.real, v.imag * 2.0], axis=-1)
-    return mg.concatenate([size, mg.expand_dims(w.real, -1), mg.expand_dims(w.imag, -1)], axis=-1)
+    return mg.concatenate([v.abs2(), mg.expand_dims(w.real, -1), mg.expand_dims(w.imag, -1)], axis=-1)
 
 
 def _vectors_oracle(a: Any) -> Any:
     w, v = np.linalg.eig(a)
-    return np.concatenate([v.real, v.imag * 2.0, w.real[..., None], w.imag[..., None]], axis=-1)
+    return np.concatenate([np.abs(v) ** 2, w.real[..., None], w.imag[..., None]], axis=-1)
 
 
 def _l(name: str, calls: st.SearchStrategy[Call], oracle: Any = None, torch: Any = "same", **fixed: Any) -> Entry:
