@@ -135,7 +135,9 @@ LIES: dict[str, Callable[[Header], object]] = {
     "no document": lambda h: h["__metadata__"].pop("minigrad"),
     "document is no JSON": lambda h: h["__metadata__"].update(minigrad="{"),
     "document is a list": lambda h: h["__metadata__"].update(minigrad="[]"),
-    "a name twice": lambda h: h["__metadata__"].update(minigrad='{"format":1,"format":1,"sums":{},"about":{}}'),
+    "a name twice": lambda h: h["__metadata__"].update(
+        minigrad=str(h["__metadata__"]["minigrad"]).replace('{"format"', '{"format":1,"format"', 1)
+    ),
     "deep document": lambda h: h["__metadata__"].update(minigrad="[" * 100_000),
     "long number": lambda h: h["__metadata__"].update(minigrad="9" * 10_000),
     "another format": meta(lambda d: d.update(format=2)),

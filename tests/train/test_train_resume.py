@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from minigrad import checkpoint, data, nn
 from minigrad.checkpoint import CheckpointError, Json
@@ -211,6 +212,17 @@ def test_the_folder_of_a_resumed_run_has_no_trace_of_the_crash(tmp_path: Path, m
     assert [line.rsplit(",", 1)[0] for line in tables[0]] == [line.rsplit(",", 1)[0] for line in tables[1]]
     best = [(tmp_path / n / "best.safetensors").read_bytes() for n in ("whole", "stopped")]
     assert best[0] == best[1]
+    (stopped / "best.safetensors").write_bytes(b"")
+    over = fit(net(7), SMALL, epochs=1, quiet=True, resume=path, callbacks=[RunFolder(stopped)])
+    weights = load_file(stopped / "best.safetensors")
+    assert {k: v.tobytes() for k, v in weights.items()} == {k: v.tobytes() for k, v in over.best_weights.items()}
+
+
+def test_the_order_of_rows_is_that_of_the_loader() -> None:
+    model, loss = nn.mlp(64, [], 10, rng=0), nn.SoftmaxCrossEntropy()
+    history = fit(model, SMALL, optimizer="sgd", lr=0.0, epochs=3, seed=4, checks=False, quiet=True)
+    loader = data.Loader(SMALL[0], SMALL[1], 64, seed=4)
+    assert history.batch_losses == [loss(model(x), y).item() for _ in range(3) for x, y in loader]
 
 
 def test_patience_stops_a_run_and_says_which_epoch_was_best(tmp_path: Path) -> None:
