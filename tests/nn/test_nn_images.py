@@ -107,7 +107,7 @@ def test_batch_norm(shape: tuple[int, ...]) -> None:
 
 def test_running_figures_are_saved_and_not_trained() -> None:
     layer = nn.BatchNorm2d(3)
-    layer(tensor(RNG(0).normal(size=(4, 3, 2, 2)), dtype=np.float32))
+    layer(tensor(RNG(0).normal(size=(4, 3, 2, 2)), requires_grad=True, dtype=np.float32))
     assert [name for name, _ in layer.named_parameters()] == ["weight", "bias"]
     other = nn.BatchNorm2d(3)
     other.load_state_dict(layer.state_dict())
