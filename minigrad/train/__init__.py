@@ -20,6 +20,8 @@ from minigrad.train.progress import Checkpoints
 from minigrad.train.rates import SCHEDULES, named_schedule
 from minigrad.train.rows import Rows, Source, Split, as_split
 from minigrad.train.sanity import Regularization, sanity_checks
+from minigrad.train.script import Script, ScriptError, load_script
+from minigrad.train.steps import StepCurve, step_curve
 
 __all__ = [
     "SCHEDULES",
@@ -40,17 +42,22 @@ __all__ = [
     "Run",
     "RunFolder",
     "Score",
+    "Script",
+    "ScriptError",
     "Source",
     "Split",
     "Step",
+    "StepCurve",
     "TrainError",
     "as_split",
     "check_gradients",
     "check_term",
     "evaluate",
     "fit",
+    "load_script",
     "named_schedule",
     "new_folder",
     "overfit",
     "sanity_checks",
+    "step_curve",
 ]
