@@ -16,6 +16,7 @@ from minigrad.core.containers import flatten
 from minigrad.core.mode import MODE, switched
 from minigrad.core.tensor import Tensor, adopt
 from minigrad.core.types import Array
+from minigrad.program.captured import Captured
 from minigrad.program.errors import RetraceWarning, TraceError
 from minigrad.program.explain import explained
 from minigrad.program.graph import Graph
@@ -41,7 +42,7 @@ class Traced:
     plan: Plan
     rebuild: Callable[[list[Array]], object]
     found: Reach
-    captured: tuple[tuple[Array, Array], ...]
+    captured: tuple[Captured, ...]
     seconds: float
     kept: tuple[object, ...]
 
@@ -104,12 +105,8 @@ class Program(Generic[P, R]):
 
     # -- running it ----------------------------------------------------------------------------------------------------
     def _run(self, entry: Traced, arrays: tuple[Array, ...]) -> object:
-        for original, copy in entry.captured:
-            if not np.array_equal(original, copy, equal_nan=original.dtype.kind == "f"):
-                raise TraceError(
-                    f"an array of shape {original.shape} that the step uses has been changed since the program was "
-                    "traced, which a program would not notice: pass it to the step as an argument"
-                )
+        for captured in entry.captured:
+            captured.check()
         if not entry.plan.valid():
             entry.plan = plan(entry.graph, self._options)
         self._latest = entry
@@ -126,11 +123,21 @@ class Program(Generic[P, R]):
         outputs, rebuild = _returned(result, trace)
         graph = Graph(tuple(trace.values), tuple(trace.steps), tuple(outputs))
         now = [trace.numbers[k].copy() for k in outputs]
+        captured = trace.captured
+        trace.forget()
         for name, run in PASSES.items():
             if name not in self.switched_off:
                 graph = run(graph)
         made = plan(graph, self._options)
-        entry = Traced(graph, made, rebuild, found, tuple(trace.captured), perf_counter() - began, (args, kwargs))
+        entry = Traced(
+            graph,
+            made,
+            rebuild,
+            found,
+            tuple(c for c in captured if c.find() is not None),
+            perf_counter() - began,
+            (args, kwargs),
+        )
         self._enter(key, entry)
         return rebuild(now)
 
@@ -200,6 +207,7 @@ def _returned(result: object, trace: Trace) -> tuple[list[int], Callable[[list[A
         value = leaf._node.value if isinstance(leaf, Tensor) else leaf
         if isinstance(value, StandIn):
             places.append(i)
+            leaves[i] = None  # let go of the trace
             outputs.append(trace.index_of(value))
 
     def back(numbers: list[Array]) -> object:

@@ -15,6 +15,7 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
+from minigrad.program.captured import Captured
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Slot, Step, Value
 from minigrad.program.standin import StandIn, is_poisoned, refuse, shown, standin, users_line
@@ -49,7 +50,7 @@ class Trace:
         self.values: list[Value] = []
         self.numbers: list[Array] = []
         self.steps: list[Step] = []
-        self.captured: list[tuple[Array, Array]] = []
+        self.captured: list[Captured] = []
         self._constants: dict[int, int] = {}
         self._kept: list[object] = []
         self.delivery = Holding(self)
@@ -99,7 +100,7 @@ class Trace:
         if not is_private(value):
             number = value.copy()
             number.flags.writeable = False
-            self.captured.append((value, number))
+            self.captured.append(Captured.of(value))
         self._kept.append(value)
         index = self.add(Value(value.shape, value.dtype, "constant", number=number), number)
         self._constants[id(value)] = index
@@ -158,6 +159,11 @@ class Trace:
         if isinstance(x, StandIn):
             return self.numbers[x.index]
         return tuple(self._real(y) for y in x) if isinstance(x, tuple) else x
+
+    def forget(self) -> None:
+        """Let go of the numbers of this run, and of the arrays that only the trace still held."""
+        self.numbers.clear()
+        self._kept.clear()
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:
         """Gradients are the business of `Delivery`."""

@@ -93,6 +93,18 @@ def test_a_captured_array_that_changes() -> None:
         step(X)
 
 
+def test_a_captured_view_of_an_array_that_changes() -> None:
+    table = np.ones((3, 2))
+    step = mg.define(lambda x: x * table[1])
+    for _ in range(3):
+        step(X)
+    table[0] = 5.0
+    step(X)
+    table[1] = 5.0
+    with pytest.raises(TraceError, match="as an argument"):
+        step(X)
+
+
 def test_a_parameter_out_of_sight() -> None:
     class Box:
         __slots__ = ()

@@ -1,0 +1,127 @@
+"""Each pass does its work, and what it writes gives the bits of the op's own forward function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.core import REGISTRY
+from minigrad.core.types import Array
+from minigrad.program.graph import Call, Graph, Value, evaluate
+from minigrad.program.passes.lower import lowering
+from minigrad.program.passes.record import recording
+from minigrad.program.plan import Options, plan
+from support.program_steps import batches, model_and_optimizer, step_of
+
+
+def one_call(name: str, arrays: list[Array], **meta: object) -> tuple[Graph, Array]:
+    """A graph of one call, and what the op's forward function gives."""
+    op = REGISTRY[name]
+    full = op.complete(meta)
+    call = Call(op, tuple(range(len(arrays))), full, (len(arrays),))
+    (y,) = evaluate(call, arrays)
+    values = [Value(a.shape, a.dtype, "input", position=i) for i, a in enumerate(arrays)]
+    return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y
+
+
+CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[str, object]]] = {
+    "softmax": ("softmax", lambda r: [r.standard_normal((5, 7)) * 9], {"axis": -1}),
+    "softmax first axis": ("softmax", lambda r: [r.standard_normal((5, 7)) * 9], {"axis": 0}),
+    "log_softmax": ("log_softmax", lambda r: [r.standard_normal((3, 4, 5))], {"axis": 1}),
+    "cross entropy": (
+        "softmax_cross_entropy",
+        lambda r: [r.standard_normal((6, 9)), r.integers(0, 9, 6)],
+        {},
+    ),
+    "cross entropy of a stack": (
+        "softmax_cross_entropy",
+        lambda r: [r.standard_normal((2, 3, 4)), r.integers(0, 4, (2, 3))],
+        {},
+    ),
+    "mean": ("mean", lambda r: [r.standard_normal((5, 7))], {"axis": 0}),
+    "mean of all": ("mean", lambda r: [r.standard_normal((50, 7))], {"keepdims": True}),
+    "sigmoid": ("sigmoid", lambda r: [r.standard_normal((50, 7)) * 99], {}),
+    "softplus": ("softplus", lambda r: [r.standard_normal((50, 7)) * 99], {}),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("case", CASES)
+def test_lowered_ops_keep_their_bits(case: str, dtype: type) -> None:
+    mg.cross_entropy  # noqa: B018  # registers the family
+    name, draw, meta = CASES[case]
+    drawn = [np.asarray(a) for a in draw(np.random.default_rng(3))]
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]
+    graph, expected = one_call(name, arrays, **meta)
+    lowered = recording(lowering(graph))
+    assert all(c.op.name != name for c in lowered.calls)
+    for options in (Options(), Options(reuse=False, in_place=False)):
+        (got,) = plan(lowered, options).run(tuple(arrays))
+        assert got.dtype == expected.dtype
+        assert np.array_equal(got, expected)
+
+
+def test_a_training_step_is_what_one_would_write_by_hand() -> None:
+    model, opt = model_and_optimizer()
+    step = mg.define(step_of(model, opt))
+    (x, labels), *_ = batches(1)
+    step(x, labels)
+    counts = Counter(c.op.name for c in step.graph.calls)
+    # One exponential for the loss and its gradient; 2 + 3 products, and one for each bias.
+    assert counts["exp"] == 1
+    assert counts["matmul"] == 7
+    assert counts["sum_to"] == 0
+
+
+def test_buffers_are_reused_and_gradients_land() -> None:
+    model, opt = model_and_optimizer((12, [16] * 8, 5))
+    (x, labels), *_ = batches(1)
+    thrifty, lavish = (mg.define(step_of(model, opt), without=w) for w in ((), ("reuse", "in_place", "direct")))
+    thrifty(x, labels)
+    lavish(x, labels)
+    assert thrifty._last().plan.bytes < 0.6 * lavish._last().plan.bytes
+    assert thrifty._last().plan.direct == len(model.parameters())
+    assert lavish._last().plan.direct == 0
+
+
+def test_no_large_array_is_made_in_a_run() -> None:
+    """Traced memory never rises by as much as one activation."""
+    import tracemalloc
+
+    model, opt = model_and_optimizer((12, [256, 256], 5), name="sgd")
+    step = mg.define(step_of(model, opt))
+    (x, labels), *_ = batches(1, rows=256)
+    forward = mg.define(lambda t: model(t).sum())
+    for _ in range(3):
+        step(x, labels)
+        forward(x)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        forward(x)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 256 * 256 * 8 // 4
+
+
+def test_dead_and_equal_calls_go_and_constants_fold() -> None:
+    base = np.arange(3.0)
+    base.flags.writeable = False
+
+    @mg.define
+    def step(x: Array | mg.Tensor) -> mg.Tensor:
+        t = mg.tensor(1.0) * x
+        mg.exp(t)
+        folded = mg.exp(mg.tensor(base)) * 2.0
+        return mg.sin(t) * mg.sin(t) + folded
+
+    x = np.array([0.1, 0.2, 0.3])
+    for _ in range(2):
+        assert np.array_equal(step(x).numpy(), np.sin(x) * np.sin(x) + np.exp(base) * 2.0)
+    assert Counter(c.op.name for c in step.graph.calls) == {"sin": 1, "multiply": 1, "add": 1}
