@@ -173,7 +173,7 @@ ENTRIES = [
     ),
     Entry(
         "odeint",
-        lambda y, k: mg.odeint(lambda y, t, k: k * y * -1.0, y, _TIMES, k, substeps=20),
+        lambda y, k: mg.odeint(lambda y, t, k: k * y * -1.0, y, _TIMES, k, substeps=40),
         lambda y, k: y * np.exp(-_TIMES[:, None] * k),
         fixed((2,), (1,), kind="unit"),
     ),
