@@ -18,6 +18,7 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 
 ndarray = np.ndarray
+new = object.__new__
 _mode = MODE.get
 
 
@@ -29,12 +30,11 @@ def admit(op: Op, certificate: Certificate) -> None:
 
 def specialise(op: Op) -> Callable[..., Tensor]:
     """The quickest way to apply `op`: a function of its own for one or two plain arguments, else the general one."""
-    plain = not (op.defaults or op.required or op.claims.piecewise_constant) and all(
-        a.differentiable and not a.variadic for a in op.arguments
-    )
+    options = bool(op.defaults or op.required)
+    plain = not op.claims.piecewise_constant and all(a.differentiable and not a.variadic for a in op.arguments)
     if plain and len(op.arguments) == 1:
-        return _unary(op)
-    if plain and len(op.arguments) == 2:
+        return _unary_with_options(op) if options else _unary(op)
+    if plain and len(op.arguments) == 2 and not options:
         return _binary(op)
 
     def call(*args: object, **meta: object) -> Tensor:
@@ -62,7 +62,35 @@ def _unary(op: Op) -> Callable[..., Tensor]:
             if type(y) is tuple:
                 return apply(op, args, meta)
             y = np.asarray(y)
-        return wrap(Recorded(op, y, (x,), (node,), _NO_META) if node.tracked else Constant(y))
+        result = new(Tensor)
+        result._node = Recorded(op, y, (x,), (node,), _NO_META) if node.tracked else Constant(y)
+        return result
+
+    return call
+
+
+def _unary_with_options(op: Op) -> Callable[..., Tensor]:
+    forward = op.forward
+    defaults = op.defaults
+    names = defaults.keys() | op.required
+
+    def call(*args: object, **meta: object) -> Tensor:
+        if len(args) != 1 or _mode() is not None or type(args[0]) is not Tensor:
+            return apply(op, args, meta)
+        full = {**defaults, **meta} if meta else defaults
+        if full.keys() != names:
+            return apply(op, args, meta)
+        node = args[0]._node
+        x = node.value
+        try:
+            y = forward(x, **full)
+        except Exception as error:
+            raise explain(op, (x,), full, error) from error
+        if type(y) is not ndarray:
+            if type(y) is tuple:
+                return apply(op, args, meta)
+            y = np.asarray(y)
+        return wrap(Recorded(op, y, (x,), (node,), full) if node.tracked else Constant(y))
 
     return call
 
@@ -108,7 +136,9 @@ def _binary(op: Op) -> Callable[..., Tensor]:
             if type(y) is tuple:
                 return apply(op, args, meta)
             y = np.asarray(y)
-        return wrap(Constant(y) if p is None and q is None else Recorded(op, y, (x, z), (p, q), _NO_META))
+        result = new(Tensor)
+        result._node = Constant(y) if p is None and q is None else Recorded(op, y, (x, z), (p, q), _NO_META)
+        return result
 
     return call
 

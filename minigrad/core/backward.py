@@ -172,9 +172,9 @@ def walk(
                 owned.add(node)
 
     for node in order:
-        if useful is not None and node not in useful:
+        if type(node) is Leaf or (useful is not None and node not in useful):
             continue
-        if isinstance(node, RecordedTuple):
+        if type(node) is RecordedTuple:
             if node in items:
                 pull(node, items.pop(node), accumulate, _live(node, useful))  # type: ignore[arg-type]  # a list
             continue
@@ -183,9 +183,9 @@ def walk(
             continue
         if node not in wanted:
             del grads[node]
-        if isinstance(node, Recorded):
-            pull(node, g, accumulate, _live(node, useful))
-        elif isinstance(node, Item):
+        if type(node) is Recorded:
+            pull(node, g, accumulate, node.parents if useful is None else _live(node, useful))
+        elif type(node) is Item:
             slots = items.setdefault(node.source, [None] * len(node.source.values))
             # One output has several items when rules were recorded: each brings its share.
             old = slots[node.index]

@@ -22,6 +22,12 @@ class ArrayMethods:
 
     __slots__ = ()
 
+    def __mod__(self, other: Tensor | Array | float) -> Tensor:
+        return _call("mod", self, other)
+
+    def __rmod__(self, other: Tensor | Array | float) -> Tensor:
+        return _call("mod", other, self)
+
     # -- reductions and scans
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`; exact also where entries are zero."""

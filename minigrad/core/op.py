@@ -120,7 +120,7 @@ class Op:
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
         for a in args:
             if isinstance(a, Handle):
-                return self.apply(*args, **meta)
+                return self.apply(*args, **meta) if meta else self.apply(*args)
         return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `several`
 
     @overload

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     TensorLike: TypeAlias = "Tensor | ArrayLike"
 
 _new = object.__new__
+_ops = REGISTRY.ops
 
 
 class Tensor(Handle, ArrayMethods):
@@ -135,49 +136,49 @@ class Tensor(Handle, ArrayMethods):
 
     # -- operators: each finds its op in the registry ----------------------------------------------------------------
     def __add__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["add"].apply(self, other)
+        return _ops["add"].apply(self, other)
 
     def __radd__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["add"].apply(other, self)
+        return _ops["add"].apply(other, self)
 
     def __sub__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["subtract"].apply(self, other)
+        return _ops["subtract"].apply(self, other)
 
     def __rsub__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["subtract"].apply(other, self)
+        return _ops["subtract"].apply(other, self)
 
     def __mul__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["multiply"].apply(self, other)
+        return _ops["multiply"].apply(self, other)
 
     def __rmul__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["multiply"].apply(other, self)
+        return _ops["multiply"].apply(other, self)
 
     def __truediv__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["divide"].apply(self, other)
+        return _ops["divide"].apply(self, other)
 
     def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["divide"].apply(other, self)
+        return _ops["divide"].apply(other, self)
 
     def __pow__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["power"].apply(self, other)
+        return _ops["power"].apply(self, other)
 
     def __rpow__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["power"].apply(other, self)
+        return _ops["power"].apply(other, self)
 
     def __matmul__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["matmul"].apply(self, other)
+        return _ops["matmul"].apply(self, other)
 
     def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return REGISTRY["matmul"].apply(other, self)
+        return _ops["matmul"].apply(other, self)
 
     def __neg__(self) -> Tensor:
-        return REGISTRY["negative"].apply(self)
+        return _ops["negative"].apply(self)
 
     def __pos__(self) -> Tensor:
         return self
 
     def __abs__(self) -> Tensor:
-        return REGISTRY["abs"].apply(self)
+        return _ops["abs"].apply(self)
 
     # Comparisons have no gradient: they give plain arrays.
     def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
