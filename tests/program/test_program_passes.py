@@ -125,3 +125,18 @@ def test_dead_and_equal_calls_go_and_constants_fold() -> None:
     for _ in range(2):
         assert np.array_equal(step(x).numpy(), np.sin(x) * np.sin(x) + np.exp(base) * 2.0)
     assert Counter(c.op.name for c in step.graph.calls) == {"sin": 1, "multiply": 1, "add": 1}
+
+
+def test_a_view_keeps_the_memory_it_looks_into() -> None:
+    @mg.define
+    def step(x: Array | mg.Tensor) -> mg.Tensor:
+        t = mg.tensor(1.5) * x
+        view = mg.exp(t).reshape(3, 2)
+        other = mg.cos(mg.sin(t)) + mg.tanh(t)
+        return view + other.reshape(3, 2)
+
+    x = np.linspace(0.1, 0.6, 6)
+    for _ in range(3):
+        t = 1.5 * x
+        expected = (np.exp(t) + (np.cos(np.sin(t)) + np.tanh(t))).reshape(3, 2)
+        assert np.array_equal(step(x).numpy(), expected)

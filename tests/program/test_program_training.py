@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core.leaf import assign
 from minigrad.core.types import Array
 from support.program_steps import batches, largest_difference, model_and_optimizer, step_of, weights
 
@@ -162,3 +163,24 @@ def test_memory_stays_flat() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 4096
+
+
+def test_parameters_that_move_to_other_memory_are_followed() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+
+    @mg.define
+    def step(x: Array | mg.Tensor) -> mg.Tensor:
+        w.zero_grad()
+        loss = (w * w * x).sum()
+        loss.backward()
+        return loss
+
+    x = np.array([1.0, 1.0])
+    assert step(x).item() == step(x).item() == 5.0
+    assign(w, np.array([3.0, 4.0]))
+    assert step(x).item() == 25.0
+    mg.optimizer("sgd", [w], lr=0.1)
+    assert step(x).item() == 25.0
+    assert w.grad is not None
+    assert np.array_equal(w.grad.numpy(), [6.0, 8.0])
+    assert step.traces == 1
