@@ -44,11 +44,10 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
         )
     seed = _seed(output, gradient)
     order = topological((root,))
-    leaves = [n for n in order if isinstance(n, Leaf)]
-    grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, set(leaves), create_graph)
-    for leaf in leaves:
-        if leaf in grads:
-            deliver(leaf, grads[leaf])
+    leaves: set[Node] = {n for n in order if type(n) is Leaf}
+    grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, leaves, create_graph)
+    for leaf, g in grads.items():
+        deliver(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted
 
 
 def gradients(
@@ -94,7 +93,7 @@ def topological(roots: Iterable[Node]) -> list[Node]:
             for parent in node.parents:
                 if parent is not None and parent not in seen:
                     seen.add(parent)
-                    stack.append(parent)
+                    (order if type(parent) is Leaf else stack).append(parent)
         elif isinstance(node, Item) and node.source not in seen:
             seen.add(node.source)
             stack.append(node.source)

@@ -130,9 +130,7 @@ class Tensor(Handle, ArrayMethods):
             GradientError: there is nothing to differentiate, or `gradient` is missing or of another shape.
             StaleGraphError: an optimizer has changed a parameter since this Tensor was computed.
         """
-        from minigrad.core.backward import backward
-
-        backward(self, gradient, create_graph=create_graph)
+        _engine.backward(self, gradient, create_graph)
 
     # -- operators: each finds its op in the registry ----------------------------------------------------------------
     def __add__(self, other: TensorLike) -> Tensor:
@@ -298,16 +296,12 @@ class Tensor(Handle, ArrayMethods):
         return converted.copy() if copy and converted is value else converted
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: TensorLike, **options: object) -> object:
-        from minigrad.core.dispatch import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, options)
+        return _dispatch.call_ufunc(ufunc, method, inputs, options)
 
     def __array_function__(
         self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: Mapping[str, object]
     ) -> object:
-        from minigrad.core.dispatch import call_function
-
-        return call_function(func, args, kwargs)
+        return _dispatch.call_function(func, args, kwargs)
 
 
 def wrap(node: Node) -> Tensor:
@@ -384,3 +378,8 @@ def _frozen_part(key: object) -> KeyPart:
         raise IndexError(
             f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
         ) from None
+
+
+# Both need Tensor, and an import inside the methods would cost as much as a small op.
+import minigrad.core.backward as _engine  # noqa: E402
+import minigrad.core.dispatch as _dispatch  # noqa: E402
