@@ -7,11 +7,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from minigrad.core.buffers import is_private
+from minigrad.core.buffers import own_foreign
 from minigrad.core.certificate import Certificate
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
 from minigrad.core.mode import MODE
-from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple
+from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple, next_sequence
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
@@ -44,26 +44,36 @@ def specialise(op: Op) -> Callable[..., Tensor]:
 
 
 _NO_META: Mapping[str, object] = {}
+_NOTHING = object()
 
 
 def _unary(op: Op) -> Callable[..., Tensor]:
     forward = op.forward
 
-    def call(*args: object, **meta: object) -> Tensor:
-        if meta or len(args) != 1 or _mode() is not None or type(args[0]) is not Tensor:
-            return apply(op, args, meta)
-        node = args[0]._node
-        x = node.value
+    def call(a: object = _NOTHING, *more: object, **meta: object) -> Tensor:
+        if type(a) is not Tensor or more or meta or _mode() is not None:
+            return apply(op, _given(a, *more), meta)
+        parent = a._node
+        x = parent.value
         try:
             y = forward(x)
         except Exception as error:
             raise explain(op, (x,), meta, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
-                return apply(op, args, meta)
+                return apply(op, (a,), meta)
             y = np.asarray(y)
         result = new(Tensor)
-        result._node = Recorded(op, y, (x,), (node,), _NO_META) if node.tracked else Constant(y)
+        if parent.tracked:
+            result._node = node = new(Recorded)  # what Recorded() does, without the call
+            node.op = op
+            node.value = y
+            node.args = (x,)
+            node.parents = (parent,)
+            node.meta = _NO_META
+            node.seq = next_sequence()
+        else:
+            result._node = Constant(y)
         return result
 
     return call
@@ -98,49 +108,57 @@ def _unary_with_options(op: Op) -> Callable[..., Tensor]:
 def _binary(op: Op) -> Callable[..., Tensor]:
     forward = op.forward
 
-    def call(*args: object, **meta: object) -> Tensor:
-        if meta or len(args) != 2 or _mode() is not None:
-            return apply(op, args, meta)
-        a, b = args
-        p: Node | None
-        q: Node | None
+    def call(a: object = _NOTHING, b: object = _NOTHING, *more: object, **meta: object) -> Tensor:
+        if more or meta or _mode() is not None:
+            return apply(op, _given(a, b, *more), meta)
+        p: Node | None = None
+        q: Node | None = None
         if type(a) is Tensor:
             p = a._node
             x = p.value
             if type(b) is Tensor:
                 q = b._node
                 z = q.value
-                if not q.tracked:
-                    q = None
             elif type(b) is float or type(b) is int:
-                q = None
                 z = scalar(b, x.dtype)
             else:
-                return apply(op, args, meta)
-            if not p.tracked:
-                p = None
+                return apply(op, _given(a, b), meta)
         elif type(b) is Tensor and (type(a) is float or type(a) is int):
-            p = None
             q = b._node
             z = q.value
             x = scalar(a, z.dtype)
-            if not q.tracked:
-                q = None
         else:
-            return apply(op, args, meta)
+            return apply(op, _given(a, b), meta)
         try:
             y = forward(x, z)
         except Exception as error:
             raise explain(op, (x, z), meta, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
-                return apply(op, args, meta)
+                return apply(op, (a, b), meta)
             y = np.asarray(y)
+        if p is not None and not p.tracked:
+            p = None
+        if q is not None and not q.tracked:
+            q = None
         result = new(Tensor)
-        result._node = Constant(y) if p is None and q is None else Recorded(op, y, (x, z), (p, q), _NO_META)
+        if p is None and q is None:
+            result._node = Constant(y)
+        else:
+            result._node = node = new(Recorded)  # what Recorded() does, without the call
+            node.op = op
+            node.value = y
+            node.args = (x, z)
+            node.parents = (p, q)
+            node.meta = _NO_META
+            node.seq = next_sequence()
         return result
 
     return call
+
+
+def _given(*args: object) -> tuple[object, ...]:
+    return tuple(a for a in args if a is not _NOTHING)
 
 
 def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
@@ -163,7 +181,7 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
         raise explain(op, values, full, error) from error
     record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
     if record:
-        values, y = _own_foreign_buffers(values, parents, y)
+        values, y = own_foreign(values, parents, y)
     if type(y) is tuple:
         return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
     y = np.asarray(y)
@@ -242,22 +260,6 @@ def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
     Zero is kept out of the cache: 0.0 and -0.0 are equal as keys.
     """
     return _cached_scalar(value, dtype) if value else _cached_scalar.__wrapped__(value, dtype)
-
-
-def _own_foreign_buffers(
-    values: tuple[Array, ...], parents: tuple[Node | None, ...], y: Array | tuple[Array, ...]
-) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
-    """Copy arrays that the caller could still write to: a rule must see what the forward function saw."""
-    foreign = [i for i, v in enumerate(values) if parents[i] is None and not is_private(v)]
-    if not foreign:
-        return values, y
-    owned = list(values)
-    for i in foreign:
-        owned[i] = values[i].copy()
-        owned[i].flags.writeable = False
-    if type(y) is ndarray and any(np.may_share_memory(y, values[i]) for i in foreign):
-        y = y.copy()
-    return tuple(owned), y
 
 
 def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:

@@ -6,15 +6,14 @@ The same rules run in two algebras. On arrays they give first-order gradients wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import TypeAlias
 
 import numpy as np
 
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import MODE, Interceptor, switched
-from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
+from minigrad.core.node import Constant, Item, Leaf, Node, Recorded
 from minigrad.core.rules import (
     Accumulate,
     Gradient,
@@ -27,6 +26,7 @@ from minigrad.core.rules import (
     rules_on_tensors,
 )
 from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.walk import Pull, everyday_walk, walk
 
 _by_sequence = attrgetter("seq")
 
@@ -45,7 +45,11 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
     seed = _seed(output, gradient)
     order = topological((root,))
     leaves: set[Node] = {n for n in order if type(n) is Leaf}
-    grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, leaves, create_graph)
+    if create_graph or MODE.get() is not None:
+        grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, leaves, create_graph)
+    else:
+        refuse_stale(order)
+        grads = everyday_walk(order, {root: plain(seed)})
     for leaf, g in grads.items():
         deliver(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted
 
@@ -133,9 +137,6 @@ def refuse_stale(order: Sequence[Node]) -> None:
             )
 
 
-Pull: TypeAlias = Callable[[Recorded, Gradient, Accumulate, Live], None]
-
-
 def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
     def watched(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
         def look(parent: Node, r: Gradient) -> None:
@@ -145,55 +146,6 @@ def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
         pull(node, g, look, live)
 
     return watched
-
-
-def walk(
-    order: Sequence[Node],
-    grads: dict[Node, Gradient],
-    wanted: set[Node],
-    pull: Pull,
-    useful: set[Node] | None = None,
-) -> dict[Node, Gradient]:
-    """Visit `order` (latest first), let `pull` hand the gradient of each node to its parents, and add up."""
-    owned: set[Node] = set()
-    items: dict[RecordedTuple, list[Gradient | None]] = {}
-
-    def accumulate(node: Node, g: Gradient) -> None:
-        old = grads.get(node)
-        if old is None:
-            grads[node] = g
-        elif node in owned:
-            old += g  # an array made below, which nobody else holds
-        else:
-            total = old + g
-            grads[node] = total
-            if type(total) is np.ndarray:
-                owned.add(node)
-
-    for node in order:
-        if type(node) is Leaf or (useful is not None and node not in useful):
-            continue
-        if type(node) is RecordedTuple:
-            if node in items:
-                pull(node, items.pop(node), accumulate, _live(node, useful))  # type: ignore[arg-type]  # a list
-            continue
-        g = grads.get(node)
-        if g is None:
-            continue
-        if node not in wanted:
-            del grads[node]
-        if type(node) is Recorded:
-            pull(node, g, accumulate, node.parents if useful is None else _live(node, useful))
-        elif type(node) is Item:
-            slots = items.setdefault(node.source, [None] * len(node.source.values))
-            # One output has several items when rules were recorded: each brings its share.
-            old = slots[node.index]
-            slots[node.index] = g if old is None else old + g
-    return {n: grads[n] for n in wanted if n in grads}
-
-
-def _live(node: Recorded, useful: set[Node] | None) -> Live:
-    return node.parents if useful is None else tuple(p if p in useful else None for p in node.parents)
 
 
 def deliver(leaf: Leaf, g: Gradient) -> None:
@@ -248,5 +200,4 @@ __all__ = [
     "refuse_stale",
     "results",
     "topological",
-    "walk",
 ]

@@ -13,13 +13,13 @@ from math import prod
 
 import numpy as np
 
-from minigrad.core.backward import walk
 from minigrad.core.mode import switched
 from minigrad.core.node import Node
 from minigrad.core.op import Op
 from minigrad.core.rules import Gradient, rules_on_arrays
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array, Key, Shape
+from minigrad.core.walk import walk
 
 Options = Mapping[str, object]
 

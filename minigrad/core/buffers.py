@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minigrad.core.types import Array
@@ -34,3 +36,19 @@ def exposed(value: Array) -> Array:
     for a in chain:
         a.flags.writeable = False
     return value
+
+
+def own_foreign(
+    values: tuple[Array, ...], parents: Sequence[object | None], y: Array | tuple[Array, ...]
+) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
+    """Copy the arguments without a parent that the caller could still write to: a rule must see what `forward` saw."""
+    foreign = [i for i, v in enumerate(values) if parents[i] is None and not is_private(v)]
+    if not foreign:
+        return values, y
+    owned = list(values)
+    for i in foreign:
+        owned[i] = values[i].copy()
+        owned[i].flags.writeable = False
+    if type(y) is np.ndarray and any(np.may_share_memory(y, values[i]) for i in foreign):
+        y = y.copy()
+    return tuple(owned), y

@@ -41,7 +41,7 @@ def rules_on_arrays(node: Recorded, g: Gradient, accumulate: Accumulate, parents
                     fits = False
                 accumulate(parent, r if fits else conform(node.op, rule.names[0], r, x))  # type: ignore[arg-type]
         else:
-            _joint(node, rule, g, y, args, accumulate, parents)
+            joint(node, rule, g, y, args, accumulate, parents)
 
 
 def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
@@ -57,7 +57,7 @@ def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: 
             wrap(Constant(np.zeros_like(v))) if s is None else s for s, v in zip(g, node.values, strict=True)
         )
     for rule in op.rules:
-        _joint(node, rule, g, y, args, accumulate, live)
+        joint(node, rule, g, y, args, accumulate, live)
 
 
 def reached(rule: Rule, count: int) -> Sequence[int]:
@@ -65,7 +65,7 @@ def reached(rule: Rule, count: int) -> Sequence[int]:
     return range(rule.indices[0], count) if rule.variadic else rule.indices
 
 
-def _joint(
+def joint(
     node: Recorded,
     rule: Rule,
     g: object,
@@ -74,6 +74,7 @@ def _joint(
     accumulate: Accumulate,
     live: Live,
 ) -> None:
+    """Run a rule that answers for several arguments at once, and hand on what the live parents are due."""
     indices = reached(rule, len(args))
     if all(live[i] is None for i in indices):
         return

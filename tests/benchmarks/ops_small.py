@@ -29,7 +29,7 @@ CHAIN = "chain of 1,000 ops"
 
 def _chain(n: SimpleNamespace, x: object, y: object) -> object:
     for _ in range(500):
-        x = n.add(n.multiply(x, n.half), n.half)
+        x = x * n.half + n.half
     return x
 
 
@@ -125,7 +125,7 @@ def torch() -> Callable[[str], Call]:
 
     def prepare(name: str) -> Call:
         f = OPS[name]
-        one = t.ones_like(f(n, variables[0], variables[1]))  # type: ignore[call-overload]
+        one = t.ones_like(f(n, variables[0], variables[1]))
 
         def call() -> None:
             f(n, variables[0], variables[1]).backward(one)  # type: ignore[attr-defined]
