@@ -84,7 +84,9 @@ def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple
                 if arrays[j].shape == arrays[due[0]].shape:
                     arrays[j][...] = arrays[due[0]]
         else:
-            levels = rng.choice(np.array([0.25, 0.75, 1.25]), arrays[due[0]].shape)
+            # First everything equal, so that every group of entries that is compared has its tie at the top.
+            several = np.array([0.75]) if k == 0 else np.array([0.25, 0.75, 1.25])
+            levels = rng.choice(several, arrays[due[0]].shape)
             arrays[due[0]][...] = levels
     else:
         for i in due:
