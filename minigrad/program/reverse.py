@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.backward import topological, walk
+from minigrad.core.walk import walk
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import switched
 from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
