@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.walk import walk
+from minigrad.core.backward import topological
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import switched
 from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
 from minigrad.core.rules import Accumulate, Gradient, Live, conform, reached, results
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
+from minigrad.core.walk import walk
 from minigrad.program.standin import StandIn
 
 __all__ = ["gradients_of"]
