@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core import gradients
 from minigrad.typing import Tensor
 from support.core_nets import FIVE_HUNDRED, THREE_LAYERS, probes
 
@@ -60,3 +61,33 @@ def test_a_tower_of_forward_or_reverse_derivatives(order: int) -> None:
         g = slope(g) if k < 3 else g
     assert float(np.asarray(f(1.1))) == pytest.approx(factorial(14) / factorial(14 - order) * 1.1 ** (14 - order))
     assert float(np.asarray(g(1.1))) == pytest.approx(14 * 13 * 12 * 1.1**11)
+
+
+def test_an_op_with_two_outputs_differentiates_twice_when_both_are_used() -> None:
+    """The rule sees its outputs through items of its own: what flows into both must add up."""
+
+    @mg.op(x=mg.positive())
+    def root_and_cube(x):  # type: ignore[no-untyped-def]
+        return np.sqrt(x), x * x * x
+
+    @root_and_cube.vjp("x")
+    def _(g, y, x):  # type: ignore[no-untyped-def]
+        return g[0] * 0.5 / y[0] + g[1] * 3.0 * (y[0] * y[0]) ** 2
+
+    mg.register(root_and_cube)
+
+    def f(x: Tensor) -> Tensor:
+        root, cube = root_and_cube.several(x)
+        return root * mg.sin(root) * cube  # x**3.5 sin(sqrt(x))
+
+    x = 1.7
+    found = [float(np.asarray(d(x))) for d in (mg.grad(f), mg.grad(mg.grad(f)))]
+    s, c = np.sin(np.sqrt(x)), np.cos(np.sqrt(x))
+    assert found[0] == pytest.approx(3.5 * x**2.5 * s + 0.5 * x**3 * c, rel=1e-12)
+    assert found[1] == pytest.approx(8.75 * x**1.5 * s + 3.25 * x**2 * c - 0.25 * x**2.5 * s, rel=1e-12)
+    t = mg.tensor(x, requires_grad=True)
+    slope = gradients([f(t)], [np.ones(())], [t], create_graph=True)[0]
+    assert isinstance(slope, Tensor)
+    slope.backward()  # the everyday walk
+    assert t.grad is not None
+    assert t.grad.item() == pytest.approx(found[1], rel=1e-12)
