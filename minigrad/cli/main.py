@@ -88,9 +88,8 @@ def _run(arguments: Namespace) -> int:
 def _is_expected(error: Exception) -> bool:
     """Whether the message is meant for the user; anything else is a bug, and its traceback is of use."""
     from minigrad.core.errors import MinigradError
-    from minigrad.data import DataError
 
-    return isinstance(error, MinigradError | DataError | OSError)
+    return isinstance(error, MinigradError | OSError)
 
 
 def _failed(error: Exception, as_json: bool) -> int:

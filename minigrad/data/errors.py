@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from minigrad.core.errors import MinigradError, nearest
 
-class DataError(ValueError):
+
+class DataError(MinigradError, ValueError):
     """Base of all errors about data: a damaged file, a bad argument, an unknown name, a bad value in a row."""
 
 
@@ -38,11 +40,3 @@ class DataValueError(DataError):
     def __init__(self, where: str, row: int, problem: str, remedy: str) -> None:
         self.where, self.row = where, row
         super().__init__(f"{where} row {row}: {problem}. {remedy}")
-
-
-def nearest(word: str, options: Iterable[str]) -> str:
-    """ " Did you mean 'digits'?" when one of ``options`` is close to ``word``, else the empty string."""
-    from difflib import get_close_matches  # only a misspelt name needs it
-
-    close = get_close_matches(word, list(options), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""

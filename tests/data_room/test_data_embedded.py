@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import minigrad as mg
 import minigrad.data as data
 from minigrad.data import embedded
 
@@ -122,8 +123,14 @@ def test_a_damaged_embedded_file_is_refused(damage: str, tmp_path: Path, monkeyp
         data.load("iris")
 
 
-def test_loading_data_needs_neither_core_nor_network() -> None:
-    # `import minigrad` may load what it likes; the data room itself must ask for nothing above it.
+def test_an_error_about_data_is_an_error_of_minigrad() -> None:
+    with pytest.raises(mg.MinigradError, match="Did you mean 'fashion'"):
+        data.load("fashon")
+    assert issubclass(data.DataError, ValueError)
+
+
+def test_loading_data_needs_neither_ops_nor_network() -> None:
+    # `import minigrad` may load what it likes; the data room itself asks for the core, whose errors it shares.
     code = (
         "import sys, types, importlib.util, socket\n"
         "socket.socket = None\n"
@@ -132,7 +139,7 @@ def test_loading_data_needs_neither_core_nor_network() -> None:
         "sys.modules['minigrad'] = package\n"
         "import minigrad.data as d\n"
         "[d.load(name) for name in d.available()]\n"
-        "extra = [m for m in sys.modules if m.startswith('minigrad.') and not m.startswith('minigrad.data')]\n"
+        "extra = [m for m in sys.modules if m.startswith('minigrad.') and m.split('.')[1] not in ('data', 'core')]\n"
         "assert not extra, extra\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
