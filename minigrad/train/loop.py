@@ -56,7 +56,8 @@ def fit(
     Args:
         model: trained in place. After the run it holds the weights of the best epoch (see `History.best`), or those of
             the last one with `restore_best=False`.
-        data: a Dataset (`data.load("fashion").scaled()`), or arrays `(x, y)` or `(x_train, y_train, x_val, y_val)`.
+        data: a Dataset (`data.load("fashion").scaled()`), arrays `(x, y)` or `(x_train, y_train, x_val, y_val)`, a
+            `data.Loader` (alone or as `(loader, x_val, y_val)`), whose batch size and seed hold, or a Split.
         loss: "softmax", "svm", "mse", or a function of outputs and targets; by default softmax for integer targets and
             mse for others.
         optimizer: the name of an installed one, or a driver made by `mg.optimizer`, with options of its own.
@@ -92,7 +93,8 @@ def fit(
     chosen = find_loss(loss if loss is not None else "softmax" if split.train.has_labels else "mse")
     _check_fit(model, split)
     _whole("accumulate", accumulate)
-    batches = -(-len(split.train) // batch_size)
+    loader = split.batches(batch_size, seed)
+    batch_size, batches = loader.batch_size, len(loader)
     wishes = _Wishes(lr, schedule, warmup, clip, accumulate)
     driver = optimizer if isinstance(optimizer, Driver) else None
     if driver is None:

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
-from minigrad.data import Dataset, check_finite, check_labels
+from minigrad.data import Dataset, Loader, check_finite, check_labels
 from minigrad.train.errors import TrainError
 
 __all__ = ["Rows", "Source", "Split", "as_split"]
 
 Raw: TypeAlias = NDArray[np.generic]
-Source: TypeAlias = Dataset | tuple[Raw, Raw] | tuple[Raw, Raw, Raw, Raw]
+Source: TypeAlias = "Dataset | Loader | Split | tuple[Raw, Raw] | tuple[Raw, Raw, Raw, Raw] | tuple[Loader, Raw, Raw]"
 
 
 @attrs.frozen(eq=False)
@@ -40,19 +40,30 @@ class Rows:
 
 @attrs.frozen(eq=False)
 class Split:
-    """Training rows, validation rows or None, and a line that describes them."""
+    """Training rows, validation rows or None, and a line that describes them.
+
+    Attributes:
+        dataset: where they come from, if they were given as one.
+        loader: what makes batches of `train`, if one was given; its batch size, seed and augmentation then hold.
+    """
 
     train: Rows
     val: Rows | None
     summary: str
     dataset: Dataset | None = None
+    loader: Loader | None = None
+
+    def batches(self, batch_size: int, seed: int) -> Loader:
+        """The loader that was given, or one that shuffles the training rows with `seed`."""
+        return self.loader or Loader(self.train.x, self.train.y, batch_size, seed=seed)
 
 
 def as_split(data: Source, dtype: np.dtype[np.generic]) -> Split:
     """Check the values and cast floating inputs and targets to `dtype`, the model's.
 
     Args:
-        data: a Dataset; or arrays `(x, y)`, or `(x_train, y_train, x_val, y_val)`.
+        data: a Dataset; arrays `(x, y)`, or `(x_train, y_train, x_val, y_val)`; a Loader of training rows, alone or as
+            `(loader, x_val, y_val)`; or a Split, whose floats are cast.
 
     Raises:
         DataValueError: a value is NaN or infinite, or a label out of range; names the row.
@@ -66,13 +77,37 @@ def as_split(data: Source, dtype: np.dtype[np.generic]) -> Split:
             if rows is not None and data.task == "classification":
                 check_labels(rows.y, data.classes, f"{data.name}: {name}")
         return split
+    if isinstance(data, Split):
+        held_out = () if data.val is None else (data.val.x, data.val.y)
+        again = _checked((data.train.x, data.train.y, *held_out), dtype, "", data.summary, data.dataset)
+        return attrs.evolve(again, loader=_same_rows(data.loader, again.train))
+    loader = data if isinstance(data, Loader) else data[0] if isinstance(data, tuple) and data else None
+    if isinstance(loader, Loader):
+        return _loaded(loader, data[1:] if isinstance(data, tuple) else (), dtype)
     if not isinstance(data, tuple) or len(data) not in (2, 4):
         kind = f"a tuple of {len(data)}" if isinstance(data, tuple) else type(data).__name__
-        raise TrainError(f"data must be a Dataset, (x, y) or (x_train, y_train, x_val, y_val), got {kind}")
+        raise TrainError(f"data must be a Dataset, a Loader, (x, y) or (x_train, y_train, x_val, y_val), got {kind}")
     given = tuple(np.asarray(a) for a in data)
     shape = "x".join(map(str, given[0].shape[1:])) or "scalar"
     held = f"/{len(given[2])}" if len(given) == 4 else ""
     return _checked(given, dtype, "", f"{len(given[0])}{held} rows of {shape} {given[0].dtype}", None)
+
+
+def _loaded(loader: Loader, held_out: tuple[Raw, ...], dtype: np.dtype[np.generic]) -> Split:
+    if len(held_out) not in (0, 2):
+        raise TrainError(f"beside a Loader, data holds x_val and y_val or nothing, got {len(held_out)} more")
+    arrays = (loader.x, loader.y, *(np.asarray(a) for a in held_out))
+    held = f"/{len(arrays[2])}" if held_out else ""
+    shape = "x".join(map(str, loader.x.shape[1:])) or "scalar"
+    changed = f", augmented by {loader.augment!r}" if loader.augment is not None else ""
+    split = _checked(arrays, dtype, "", f"{len(loader.x)}{held} rows of {shape} {loader.x.dtype}{changed}", None)
+    return attrs.evolve(split, loader=_same_rows(loader, split.train))
+
+
+def _same_rows(loader: Loader | None, rows: Rows) -> Loader | None:
+    if loader is not None and not len(loader):
+        raise TrainError(f"the Loader drops its only batch: {len(loader.x)} rows make no batch of {loader.batch_size}")
+    return None if loader is None else attrs.evolve(loader, x=rows.x, y=rows.y)
 
 
 def _refuse_raw(data: Dataset) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
-from minigrad.data import Loader
 from minigrad.optim import Need, NonFiniteGradient
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
@@ -99,8 +98,7 @@ class Trainer:
     def train(self) -> None:
         """Epochs of batches, from wherever the history ends."""
         run = self.run
-        rows = run.split.train
-        loader = Loader(rows.x, rows.y, run.batch_size, seed=run.seed)
+        loader = run.split.batches(run.batch_size, run.seed)
         step = self.by_gradient if run.optimizer.needs == Need.GRAD else self.by_closure
         history = run.history
         if not self.resumed:

@@ -275,7 +275,7 @@ def test_wrong_arguments_say_what_would_be_right() -> None:
         fit(model, DIGITS, epochs=0, quiet=True)
     with pytest.raises(TrainError, match=r"holds raw pixels.*pass data\.scaled\(\)"):
         fit(model, data.load("digits"), quiet=True)
-    with pytest.raises(TrainError, match=r"must be a Dataset, \(x, y\)"):
+    with pytest.raises(TrainError, match=r"must be a Dataset, a Loader, \(x, y\)"):
         fit(model, (X, Y, X), quiet=True)  # type: ignore[arg-type]
     with pytest.raises(TrainError, match=r"x_train has shape \(40, 5\) and y_train \(39,\)"):
         fit(model, (X, Y[:39]), quiet=True)
