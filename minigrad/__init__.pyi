@@ -131,7 +131,7 @@ from minigrad.ops.trigonometric import (
 from minigrad.ops.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
 from minigrad.optim import optimizer as optimizer
 from minigrad.program import TraceError as TraceError, define as define
-from minigrad.train import check_gradients as check_gradients, fit as fit
+from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit
 from minigrad.verify import (
     boolean as boolean, distinct as distinct, integer_index as integer_index, nonzero as nonzero, positive as positive,
     real as real, register as register, spd as spd, square_wellconditioned as square_wellconditioned, unit as unit,

@@ -21,7 +21,7 @@ _HOMES: Mapping[str, str] = {
     "core.recompute": "checkpointed",
     "optim": "optimizer",
     "program": "define TraceError",
-    "train": "check_gradients fit",
+    "train": "Monitor check_gradients fit",
     "verify.gradcheck": "gradcheck",
     "calculus": "grad hessian hvp jacobian jvp value_and_grad vjp",
     "ops.constant": "ceil equal floor greater prefer rint sign trunc",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -109,6 +110,20 @@ class Driver:
             }
             for plan in self._plans
         )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """For each parameter group, the learning rate of the latest update (of the first, before it); NaN for none."""
+        t = max(self.t, 1)
+        return tuple(
+            plan.schedules["lr"](t) if "lr" in plan.schedules else float(getattr(plan.rule, "lr", math.nan))
+            for plan in self._plans
+        )
+
+    @property
+    def gradient_norm(self) -> float:
+        """Euclidean norm of all gradients together as they stand in the buffers, before clipping."""
+        return math.sqrt(sum(float(np.vdot(cell.g, cell.g)) for cell in self._cells))
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""

@@ -5,6 +5,7 @@
 >>> history.best
 """
 
+from minigrad.train.activations import LayerFigures
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.check import Check
 from minigrad.train.console import Console
@@ -12,8 +13,10 @@ from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, Tr
 from minigrad.train.evaluate import Score, evaluate
 from minigrad.train.folder import RunFolder, new_folder
 from minigrad.train.gradients import GradientCheck, check_gradients, check_term
+from minigrad.train.histograms import Histograms
 from minigrad.train.history import Epoch, History
 from minigrad.train.loop import fit
+from minigrad.train.monitor import Monitor
 from minigrad.train.overfit import Overfit, overfit
 from minigrad.train.probe import ParameterCheck
 from minigrad.train.progress import Checkpoints
@@ -22,6 +25,7 @@ from minigrad.train.rows import Rows, Source, Split, as_split
 from minigrad.train.sanity import Regularization, sanity_checks
 from minigrad.train.script import Script, ScriptError, load_script
 from minigrad.train.steps import StepCurve, step_curve
+from minigrad.train.tables import Table
 
 __all__ = [
     "SCHEDULES",
@@ -31,8 +35,11 @@ __all__ = [
     "Console",
     "Epoch",
     "GradientCheck",
+    "Histograms",
     "History",
     "Interrupted",
+    "LayerFigures",
+    "Monitor",
     "NonFiniteError",
     "NonFiniteLoss",
     "Overfit",
@@ -48,6 +55,7 @@ __all__ = [
     "Split",
     "Step",
     "StepCurve",
+    "Table",
     "TrainError",
     "as_split",
     "check_gradients",

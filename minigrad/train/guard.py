@@ -1,15 +1,35 @@
-"""Where NaN and infinity came from: a walk over the graph of a loss."""
+"""Where NaN and infinity came from: a walk over the graph of a loss, and the step once more under `mg.debug`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from minigrad.core import Tensor
+from minigrad.core.debug import NonFiniteValue, debug
 from minigrad.core.node import Item, Leaf, Node, Recorded
 from minigrad.core.types import Array
 from minigrad.nn import Module
 
-__all__ = ["origin"]
+__all__ = ["REMEDY", "origin", "replayed"]
+
+REMEDY = "The weights are those before this step. Usual causes: a learning rate that is too high, or inputs not scaled"
+
+
+def replayed(again: Callable[[], Tensor] | None) -> str:
+    """Compute a loss once more, backward too, with every op watched; what was found, or nothing, as part of a message.
+
+    Parameters are only read; their gradients are those of this evaluation afterwards.
+    """
+    if again is None:
+        return ""
+    try:
+        with debug():
+            again().backward()
+    except NonFiniteValue as error:
+        return f"\n  {error}\n "
+    return ""
 
 
 def origin(loss: Tensor, model: Module) -> str:

@@ -1,0 +1,293 @@
+"""Babysitting: what a run's losses, parameters, gradients and layers do, and what looking at them costs.
+
+Nothing is hooked into the step: figures are read from parameters and gradients between steps, and those of layers from
+a forward pass of a copy on a fixed batch now and then. So programs of `minigrad.define` are watched like any loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.leaf import assign
+from minigrad.core.tensor import plain
+from minigrad.core.types import AnyArray, Array
+from minigrad.nn import Module
+from minigrad.optim import Driver
+from minigrad.train.activations import FIGURES, layer_figures
+from minigrad.train.errors import NonFiniteError, NonFiniteLoss
+from minigrad.train.guard import REMEDY, origin, replayed
+from minigrad.train.histograms import Histograms, thinned
+from minigrad.train.rhythm import Rhythm
+from minigrad.train.tables import Table
+
+__all__ = ["Monitor", "Part"]
+
+Part: TypeAlias = Literal["data", "gradient", "update"]
+
+PROBE_ROWS = 256
+"""Rows of the fixed batch that the layers are looked at with."""
+
+
+class Monitor:
+    """Watches a training run; call it after each update.
+
+    >>> watch = mg.Monitor(model, optimizer, probe=x_train)
+    >>> for x, y in loader:
+    ...     optimizer.zero_grad()
+    ...     loss = nn.softmax_cross_entropy(model(x), y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     watch(loss)
+
+    Args:
+        model: its parameters are watched.
+        optimizer: a driver, for learning rates and the norm of the whole gradient; None for updates of your own.
+        probe: inputs (a tuple for a model that takes several), of which up to 256 rows, evenly spaced, are the batch
+            that the layers are looked at with. None leaves out `layers` and the histograms of activations.
+        every: steps between two looks at the parameters, at most; at the beginning they are closer.
+        steps_per_epoch: updates in an epoch, where that is known; otherwise `epoch` tells when one is over.
+
+    Attributes:
+        steps: Table with a row for every step. `step` (from 1), `loss` (what was minimised, before the update),
+            `data_loss`, `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of
+            others), `gradient_norm` (of all parameters, before clipping), `seconds` (without monitoring) and of these
+            `seconds_data`, `seconds_gradient`, `seconds_update` where `lap` was called, `seconds_monitor`.
+        parameters: Table with a row for some steps (all of the first 8, then ever fewer, at least one in `every`) and
+            an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
+            made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
+            gradient entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and
+            gradient that are NaN or infinite.
+        layers: Table with a row for the untrained model and for the first epochs, then ever fewer, and an entry for
+            each layer: see `LayerFigures`. `layer_kinds`: for each entry, "relu", "tanh", "sigmoid", or its class.
+        epochs: Table with a row for every epoch: `epoch`, `step` (the last one of it), `seconds` and `seconds_monitor`
+            since the run began, and whatever else `epoch` was told.
+        activations, gradients: Histograms of layers and of parameters' gradients, from the steps of `layers`.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Driver | None = None,
+        *,
+        probe: AnyArray | Tensor | tuple[AnyArray | Tensor, ...] | None = None,
+        every: int = 50,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        began = perf_counter()
+        self.model, self.optimizer, self.steps_per_epoch = model, optimizer, steps_per_epoch
+        self._named = model.named_parameters()
+        given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
+        self._probe = tuple(_few(plain(x), self._named) for x in given)
+        self._every, self._looks, self._probes = every, Rhythm(8, every, 1), Rhythm(3)
+        self._before: list[Array] = []
+        self._wanted = False
+        self.steps, self.epochs = Table(), Table()
+        self.parameters = Table([name for name, _ in self._named])
+        self.layers = Table()
+        self.layer_kinds: tuple[str, ...] = ()
+        self.activations, self.gradients = Histograms(), Histograms()
+        self.seconds = self.seconds_monitor = 0.0
+        self._laps: dict[str, float] = {}
+        self._consider_layers(0, 0)
+        self._remember(0)
+        self._mark = perf_counter()
+        self.seconds_monitor += self._mark - began
+
+    # -- during a run ------------------------------------------------------------------------------------------------
+    def __call__(
+        self,
+        loss: Tensor | float,
+        *,
+        data_loss: Tensor | float | None = None,
+        regularization: Tensor | float | None = None,
+        accuracy: float | None = None,
+        again: Callable[[], Tensor] | None = None,
+    ) -> None:
+        """Take note of a step, after its update and before `zero_grad`.
+
+        Args:
+            loss: what the step minimised, at the parameters it began with. data_loss, regularization: its parts.
+            accuracy: of the batch, a share in [0, 1].
+            again: computes the loss of this batch once more; only called to find out why it is not finite.
+
+        Raises:
+            NonFiniteLoss: the loss is NaN or infinite; names the first op whose result was and, with `again`, the line
+                that called it. An optimizer of minigrad has not let it reach the parameters.
+        """
+        now = perf_counter()
+        step = len(self.steps) + 1
+        value = _number(loss)
+        row: dict[str, float] = {"step": float(step), "loss": value}
+        if data_loss is not None:
+            row["data_loss"] = _number(data_loss)
+        if regularization is not None:
+            row["regularization"] = _number(regularization)
+        if accuracy is not None:
+            row["accuracy"] = accuracy
+        opt = self.optimizer
+        if opt is not None:
+            row["lr"], *others = opt.rates
+            row.update((f"lr_{k}", rate) for k, rate in enumerate(others, 1))
+            row["gradient_norm"] = opt.gradient_norm
+        if opt is None:
+            self._guard_parameters(step)
+        if self._wanted:
+            self._look_at_parameters(step)
+        self._remember(step)
+        if self._in_steps and step % self._every == 0:
+            self._consider_layers(step // self._every, step)
+        row["seconds"] = sum(self._laps.values()) + now - self._mark
+        row.update((f"seconds_{name}", spent) for name, spent in self._laps.items())
+        self._laps.clear()
+        self._mark = perf_counter()
+        row["seconds_monitor"] = self._mark - now
+        self.seconds += row["seconds"]
+        self.seconds_monitor += row["seconds_monitor"]
+        self.steps.append(row)
+        if not math.isfinite(value):
+            found = f"; first not finite: {origin(loss, self.model)}" if isinstance(loss, Tensor) else ""
+            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}. {REMEDY}")
+
+    def lap(self, part: Part) -> None:
+        """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
+        now = perf_counter()
+        self._laps[part] = self._laps.get(part, 0.0) + now - self._mark
+        self._mark = now
+
+    def epoch(self, **figures: float | None) -> None:
+        """An epoch is over; `figures` such as `val_loss=...` go into `epochs` (those that are None do not)."""
+        began = perf_counter()
+        number, step = len(self.epochs) + 1, len(self.steps)
+        self._consider_layers(number, step)
+        self._mark = perf_counter()
+        self.seconds_monitor += self._mark - began
+        given = {name: float(v) for name, v in figures.items() if v is not None}
+        times = {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor}
+        self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
+
+    def resume_clock(self) -> None:
+        """What happened since the last step was noted, such as an evaluation, is no part of the next one."""
+        self._mark = perf_counter()
+
+    # -- what it shows -----------------------------------------------------------------------------------------------
+    @property
+    def share(self) -> float:
+        """Time that monitoring took, as a share of the time that the steps took."""
+        return self.seconds_monitor / self.seconds if self.seconds else 0.0
+
+    def in_epochs(self, steps: Array) -> Array:
+        """Numbers of steps as epochs, the x-axis of plots: 0 before the first step, 1 at the end of the first epoch."""
+        ends = np.concatenate([[0.0], self.epochs["step"]]) if len(self.epochs) else np.zeros(1)
+        length = float(self.steps_per_epoch or (ends[-1] - ends[-2] if len(ends) > 1 else max(len(self.steps), 1)))
+        inside: Array = np.interp(steps, ends, np.arange(len(ends)))
+        beyond: Array = np.maximum(np.asarray(steps, dtype=np.float64) - ends[-1], 0.0) / length
+        return np.add(inside, beyond)
+
+    def look_at_layers(self) -> None:
+        """Add a row to `layers` and to the histograms now, unless the last one is of this very step."""
+        step = len(self.steps)
+        if not len(self.gradients) or self.gradients.step[-1] != step:
+            self._look_at_layers(step)
+
+    @property
+    def _in_steps(self) -> bool:
+        """Whether nobody has told what an epoch is, so that layers are looked at by the number of steps."""
+        return not self.steps_per_epoch and not len(self.epochs)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+    def _remember(self, step: int) -> None:
+        """Copy the parameters, if the step after `step` is to be looked at, or nobody else guards them."""
+        self._wanted = self._looks.due <= step + 1
+        if not self._wanted and self.optimizer is not None:
+            return
+        if not self._before:
+            self._before = [t._node.value.copy() for _, t in self._named]
+            return
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            np.copyto(old, t._node.value)
+
+    def _look_at_parameters(self, step: int) -> None:
+        """Compare the parameters with their copies from before the step, and describe their gradients."""
+        row: dict[str, list[float]] = {name: [] for name in _PARAMETER_FIGURES}
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            for name, value in zip(_PARAMETER_FIGURES, _described(old, t), strict=True):
+                row[name].append(value)
+        self.parameters.append({"step": float(step), **row})
+        self._looks.took(step)
+
+    def _consider_layers(self, number: int, step: int) -> None:
+        """Look at the layers if it is time after so many epochs (or hundreds of steps)."""
+        if number >= self._probes.due:
+            self._probes.took(number)
+            self._look_at_layers(step)
+
+    def _look_at_layers(self, step: int) -> None:
+        if self._probe:
+            found = layer_figures(self.model, *self._probe)
+            names = tuple(f.name for f in found)
+            if not self.layers.entries:
+                self.layers, self.layer_kinds = Table(names), tuple(f.kind for f in found)
+            if names == self.layers.entries:
+                columns = {name: [getattr(f, name) for f in found] for name in FIGURES}
+                self.layers.append({"step": float(step), **columns})
+            self.activations.append(step, {f.name: f.sample for f in found})
+        if step:
+            grads = {name: _gradient(t) for name, t in self._named}
+            empty = np.zeros(0)
+            self.gradients.append(step, {n: empty if g is None else thinned(g) for n, g in grads.items()})
+
+    def _guard_parameters(self, step: int) -> None:
+        """Put parameters that an update of the caller's own has spoilt back to what they were before it."""
+        bad = [name for name, t in self._named if not np.isfinite(t._node.value).all()]
+        if bad:
+            for old, (_, t) in zip(self._before, self._named, strict=True):
+                assign(t, old)
+            raise NonFiniteError(
+                f"step {step}: the update made {', '.join(bad)} infinite or NaN, and they have been put back. {REMEDY}"
+            )
+
+
+_PARAMETER_FIGURES = (
+    "update_ratio", "update_rms", "weight_rms", "gradient_rms", "gradient_zero", "nonfinite"
+)  # fmt: skip
+
+
+def _described(old: Array, t: Tensor) -> tuple[float, ...]:
+    """The figures of one parameter, by `_PARAMETER_FIGURES`; `old` is overwritten."""
+    w, g, n = t._node.value, _gradient(t), max(t.size, 1)
+    before = float(np.vdot(old, old))
+    moved = np.subtract(w, old, out=old)
+    update = float(np.vdot(moved, moved))
+    slope = 0.0 if g is None else float(np.vdot(g, g))
+    zero = 1.0 if g is None else 1.0 - np.count_nonzero(g) / n
+    bad = (
+        0
+        if math.isfinite(update + slope)
+        else sum(int(np.count_nonzero(~np.isfinite(a))) for a in (w, g) if a is not None)
+    )
+    ratio = math.sqrt(update / before) if before else (math.inf if update else 0.0)
+    return ratio, math.sqrt(update / n), math.sqrt(before / n), math.sqrt(slope / n), zero, float(bad)
+
+
+def _gradient(t: Tensor) -> Array | None:
+    """The gradient that has arrived at `t`, without a copy."""
+    sink = t._own_sink()
+    if sink is None or not sink.filled:
+        return None
+    return sink.buffer if sink.grad is None else sink.grad._node.value
+
+
+def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
+    """Up to `PROBE_ROWS` rows, evenly spaced; floats in the dtype of the parameters."""
+    rows = x[np.linspace(0, len(x) - 1, min(PROBE_ROWS, len(x))).astype(np.intp)]
+    return rows.astype(named[0][1].dtype) if named and rows.dtype.kind == "f" else rows
+
+
+def _number(value: Tensor | float) -> float:
+    return value.item() if isinstance(value, Tensor) else float(value)
