@@ -108,7 +108,9 @@ from minigrad.ops.pooling import (
     avg_pool1d as avg_pool1d, avg_pool2d as avg_pool2d, avg_pool3d as avg_pool3d, global_avg_pool as global_avg_pool,
     max_pool as max_pool, max_pool1d as max_pool1d, max_pool2d as max_pool2d, max_pool3d as max_pool3d,
 )
-from minigrad.ops.random import dropout as dropout, dropout_mask as dropout_mask
+from minigrad.ops.random import (
+    dropout as dropout, dropout_mask as dropout_mask, random_normal as random_normal, random_uniform as random_uniform,
+)
 from minigrad.ops.recurrent import gru as gru, odeint as odeint
 from minigrad.ops.scan import (
     cumlogsumexp as cumlogsumexp, cumprod as cumprod, cumsum as cumsum, diff as diff, ediff1d as ediff1d,

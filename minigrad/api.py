@@ -62,7 +62,7 @@ _HOMES: Mapping[str, str] = {
         gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss multiclass_hinge
         negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss soft_margin_loss softmax_cross_entropy
         softmax_focal_loss triplet_margin_loss""",
-    "ops.random": "dropout dropout_mask",
+    "ops.random": "dropout dropout_mask random_normal random_uniform",
     "ops.recurrent": "gru odeint",
 }
 

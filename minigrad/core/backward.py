@@ -11,6 +11,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import MODE, Interceptor, switched
 from minigrad.core.node import Constant, Item, Leaf, Node, Recorded
@@ -24,6 +25,7 @@ from minigrad.core.rules import (
     results,
     rules_on_arrays,
     rules_on_tensors,
+    traced_rules,
 )
 from minigrad.core.tensor import Tensor, plain, wrap
 from minigrad.core.walk import Pull, everyday_walk, walk
@@ -50,8 +52,12 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
     else:
         refuse_stale(order)
         grads = everyday_walk(order, {root: plain(seed)})
+    tracer = tracing()
     for leaf, g in grads.items():
-        deliver(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted
+        if tracer is not None:
+            tracer.deliver(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted, and all are Tensors
+        else:
+            deliver(leaf, g)  # type: ignore[arg-type]
 
 
 def gradients(
@@ -119,6 +125,11 @@ def pull_back(
     refuse_stale(order)
     pull: Pull = rules_on_tensors if create_graph else rules_on_arrays
     mode = MODE.get()
+    if tracing() is not None:
+        pull = rules_on_tensors if create_graph else traced_rules
+        grads = {n: _as_tensor(g) for n, g in grads.items()}
+        with switched(grad=create_graph):
+            return {n: _as_tensor(g) for n, g in walk(order, grads, wanted, pull, useful).items()}
     if mode is not None and mode.interceptor is not None:
         pull = _watched(pull, mode.interceptor)
     if create_graph:
@@ -169,7 +180,9 @@ def deliver(leaf: Leaf, g: Gradient) -> None:
 
 
 def _as_tensor(g: object) -> Tensor:
-    return g if isinstance(g, Tensor) else wrap(Constant(np.asarray(g)))
+    if isinstance(g, Tensor):
+        return g
+    return wrap(Constant(g if isinstance(g, np.ndarray) else np.asarray(g)))
 
 
 def _seed(output: Tensor, gradient: object) -> Gradient:

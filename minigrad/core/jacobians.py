@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.backward import Gradient, leading_to, pull_back, refuse_stale, topological
 from minigrad.core.batch import pull_block
+from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError
 from minigrad.core.mode import MODE
 from minigrad.core.node import Constant, Node
@@ -50,7 +51,7 @@ def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
     if not out.requires_grad or not out.size:
         return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
     sweep = _Sweep(out, variables, traced.recorded)
-    if traced.recorded:
+    if traced.recorded or tracing() is not None:
         return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
     found = sweep.in_blocks()
     if found is None:

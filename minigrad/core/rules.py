@@ -46,10 +46,15 @@ def rules_on_arrays(node: Recorded, g: Gradient, accumulate: Accumulate, parents
 
 def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
     """The same in the algebra of Tensors, so that the backward pass is a graph itself."""
+    if node.op.differentiate_twice is not None:
+        node.op.differentiate_twice()
+    traced_rules(node, g, accumulate, live)
+
+
+def traced_rules(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
+    """The same for somebody who only wants to see which ops the rules are made of."""
     op = node.op
-    if op.differentiate_twice is not None:
-        op.differentiate_twice()
-    args = tuple(a if p is None else wrap(p) for a, p in zip(node.args, node.parents, strict=True))
+    args = tuple(_operand(a, p) for a, p in zip(node.args, node.parents, strict=True))
     y: object = wrap(node)
     if type(node) is RecordedTuple:
         y = tuple(wrap(Item(node, i) if v.dtype.kind == "f" else Constant(v)) for i, v in enumerate(node.values))
@@ -58,6 +63,13 @@ def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: 
         )
     for rule in op.rules:
         joint(node, rule, g, y, args, accumulate, live)
+
+
+def _operand(value: Array, parent: Node | None) -> Gradient:
+    """A Tensor where a gradient flows, and for what a tracer has put in the place of numbers; else the array."""
+    if parent is not None:
+        return wrap(parent)
+    return value if type(value) is np.ndarray else wrap(Constant(value))
 
 
 def reached(rule: Rule, count: int) -> Sequence[int]:

@@ -286,6 +286,7 @@ class Tensor(Handle, ArrayMethods):
 
     # -- NumPy's protocols -----------------------------------------------------------------------------------------
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
+        self._node.value.__array__()  # refused here if there are no numbers
         if self._node.tracked:
             raise TypeError(
                 "this Tensor requires a gradient, which an array would lose: use .detach().numpy(), "
@@ -339,10 +340,12 @@ def plain(x: object) -> Array:
 
 def _copied(data: object, dtype: DTypeLike | None) -> Array:
     if isinstance(data, Tensor):
-        data = data._node.value
+        given = data._node.value
+        value = given.copy("K") if dtype is None else given.astype(dtype)
     elif isinstance(data, list | tuple) and any(isinstance(d, Tensor) for d in data):
         raise TypeError("tensor() copies numbers; to join Tensors and keep their gradients use minigrad.stack")
-    value = np.array(data, dtype=dtype)
+    else:
+        value = np.array(data, dtype=dtype)
     if value.dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
     value.flags.writeable = False

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.core.backward import topological
 from minigrad.core.buffers import exposed
 from minigrad.core.containers import Rebuild, spread
+from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError
 from minigrad.core.mode import switched
 from minigrad.core.node import Leaf
@@ -99,7 +100,8 @@ def trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argn
     outputs = [_output(x) for x in flat_output.leaves]
     given_tensors = any(isinstance(x, Tensor) for flat in found for x in flat.leaves)
     recorded = (given_tensors or _inside.get()) and _depends_on_others(outputs, variables)
-    return Traced(variables, rebuild, output, outputs, flat_output.rebuild, given_tensors or recorded, recorded)
+    as_tensors = given_tensors or recorded or tracing() is not None
+    return Traced(variables, rebuild, output, outputs, flat_output.rebuild, as_tensors, recorded)
 
 
 def _positions(argnums: Argnums, count: int) -> tuple[int, ...]:

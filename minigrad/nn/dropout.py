@@ -8,12 +8,14 @@ from contextlib import contextmanager
 import attrs
 import numpy as np
 
+from minigrad.core.effects import draw
 from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
 from minigrad.nn.checks import probability
 from minigrad.nn.initial import Source, generator
 from minigrad.nn.module import Module
 from minigrad.ops.arithmetic import multiply
-from minigrad.ops.random import dropout_mask
+from minigrad.ops.random import fill_dropout_mask
 
 __all__ = ["Dropout", "frozen", "reseed"]
 
@@ -44,8 +46,10 @@ class Dropout(Module):
         """Any shape, which stays."""
         if not self.training or self.p == 0.0:
             return x
-        source = self.generator if self._frozen is None else np.random.default_rng(self._frozen)
-        return multiply(x, dropout_mask(x.shape, self.p, source, x.dtype))
+        return multiply(x, draw(self._mask, x.shape, x.dtype))
+
+    def _mask(self, out: Array) -> None:
+        fill_dropout_mask(out, self.p, self.generator if self._frozen is None else np.random.default_rng(self._frozen))
 
     def reseed(self, seed: int) -> None:
         """Start the masks anew from a seed."""

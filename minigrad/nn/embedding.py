@@ -5,8 +5,9 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from minigrad.core.effects import examine
 from minigrad.core.tensor import Tensor, plain
-from minigrad.core.types import AnyArray
+from minigrad.core.types import AnyArray, Array
 from minigrad.nn.checks import positive, size
 from minigrad.nn.errors import LabelError
 from minigrad.nn.initial import Source, generator
@@ -42,10 +43,14 @@ class Embedding(Module):
         index = plain(symbols)
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
+        examine(symbols, self._in_range)
+        return embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
+
+    def _in_range(self, index: Array) -> None:
+        """Raise LabelError unless all symbols are known."""
         if index.size and (index.min() < 0 or index.max() >= self.count):
             at = np.unravel_index(int(np.argmax((index < 0) | (index >= self.count))), index.shape)
             raise LabelError(f"{self!r}: symbol {index[at]} at {[int(i) for i in at]} is not in 0 to {self.count - 1}")
-        return embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         return f"Embedding({self.count}, {self.width})"

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.core.effects import examine
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.node import Constant
+from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.types import Array
 from minigrad.nn.checks import positive, probability
 from minigrad.nn.errors import LabelError
 from minigrad.ops import reduce
+from minigrad.ops.arithmetic import where
 from minigrad.ops.elementwise import relu
 from minigrad.ops.functions import reshape
 
@@ -77,10 +82,13 @@ def softmax_cross_entropy(scores: Tensor, labels: Targets, smoothing: float = 0.
         LabelError: a label is out of range (the message names the row), or not an integer.
         ShapeError: labels do not have the leading shape of the scores.
     """
+    from minigrad.ops import loss  # registers on first use
+
     flat, index = _aligned("softmax cross-entropy", scores, labels)
-    logs = reduce.log_softmax(flat, axis=-1)
-    loss = -logs[np.arange(len(index)), index].mean()
-    return loss if smoothing == 0.0 else loss * (1.0 - smoothing) - logs.mean() * smoothing
+    mean = reduce.mean(loss.softmax_cross_entropy(flat, index))
+    if smoothing == 0.0:
+        return mean
+    return mean * (1.0 - smoothing) - reduce.log_softmax(flat, axis=-1).mean() * smoothing
 
 
 def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -88,12 +96,12 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
     Source: Weston & Watkins 1999. Arguments and errors as for `softmax_cross_entropy`.
     """
+    from minigrad.ops.gather import pick
+    from minigrad.ops.loss import indicator
+
     flat, index = _aligned("Weston-Watkins loss", scores, labels)
-    rows = np.arange(len(index))
-    others = np.ones(flat.shape, dtype=flat.dtype)
-    others[rows, index] = 0.0
-    correct = reshape(flat[rows, index], (len(index), 1))
-    return (relu(flat - correct + margin) * others).sum() / float(len(index))
+    correct = pick(flat, index.reshape(len(index), 1), axis=-1)
+    return (relu(flat - correct + margin) * (1.0 - indicator(index, flat))).sum() / float(len(index))
 
 
 def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -101,15 +109,16 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
     Source: Crammer & Singer 2001. Arguments and errors as for `softmax_cross_entropy`. Equal rivals share the gradient.
     """
+    from minigrad.ops.gather import pick
+    from minigrad.ops.loss import indicator
+
     flat, index = _aligned("Crammer-Singer loss", scores, labels)
-    rows = np.arange(len(index))
-    out = np.zeros(flat.shape, dtype=flat.dtype)
-    out[rows, index] = -np.inf
-    rival = reduce.max(flat + out, axis=-1)
-    return relu(rival - flat[rows, index] + margin).mean()
+    correct = pick(flat, index.reshape(len(index), 1), axis=-1)
+    rival = reduce.max(where(indicator(index, flat), -np.inf, flat), axis=-1, keepdims=True)
+    return relu(rival - correct + margin).mean()
 
 
-def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, NDArray[np.intp]]:
+def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor]:
     """Scores as `(N, C)` and labels as `(N,)`, after checking that they belong together."""
     index = plain(labels)
     if index.dtype.kind not in "iu":
@@ -119,15 +128,24 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, NDArra
             f"{loss}: scores of shape {scores.shape} need labels of shape {scores.shape[:-1]}, got {index.shape}"
         )
     classes = scores.shape[-1]
-    flat = index.reshape(-1).astype(np.intp, copy=False)
-    if not flat.size:
+    if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
-    if flat.min() < 0 or flat.max() >= classes:
-        row = int(np.argmax((flat < 0) | (flat >= classes)))
-        raise LabelError(
-            f"{loss}: label {flat[row]} in row {row} is out of range; {classes} scores allow 0 to {classes - 1}"
-        )
-    return (scores if scores.ndim == 2 else reshape(scores, (len(flat), classes))), flat
+    examine(labels, partial(_in_range, loss, classes))
+    given = labels if isinstance(labels, Tensor) else wrap(Constant(index))
+    if scores.ndim == 2:
+        return scores, given
+    return reshape(scores, (index.size, classes)), given.reshape(index.size)
+
+
+def _in_range(loss: str, classes: int, labels: Array) -> None:
+    """Raise LabelError unless all labels are in [0, classes)."""
+    if labels.view(f"u{labels.itemsize}").max() < classes:  # a negative label, without its sign, is a very large one
+        return
+    flat = labels.reshape(-1)
+    row = int(np.argmax((flat < 0) | (flat >= classes)))
+    raise LabelError(
+        f"{loss}: label {flat[row]} in row {row} is out of range; {classes} scores allow 0 to {classes - 1}"
+    )
 
 
 @attrs.frozen

@@ -7,6 +7,7 @@ import math
 import attrs
 import numpy as np
 
+from minigrad.core.effects import examine
 from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array, BoolArray
 from minigrad.nn.checks import positive
@@ -17,6 +18,14 @@ from minigrad.ops.elementwise import relu
 from minigrad.ops.transcendental import softplus
 
 __all__ = ["BinaryCrossEntropy", "Hinge", "binary_cross_entropy", "hinge"]
+
+
+def _shares(targets: Array) -> None:
+    _refuse("binary cross-entropy", "in [0, 1]", ~((targets >= 0.0) & (targets <= 1.0)), targets)
+
+
+def _signs(targets: Array) -> None:
+    _refuse("hinge loss", "of -1 or +1", np.abs(targets) != 1.0, targets)
 
 
 def _refuse(loss: str, wanted: str, wrong: BoolArray, targets: Array) -> None:
@@ -39,7 +48,7 @@ def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
         ShapeError: the shapes differ.
     """
     x, y = paired("binary cross-entropy", scores, targets)
-    _refuse("binary cross-entropy", "in [0, 1]", ~((y >= 0.0) & (y <= 1.0)), y)
+    examine(y, _shares)
     return (softplus(x) - x * y).mean()
 
 
@@ -56,7 +65,7 @@ def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
         ShapeError: the shapes differ.
     """
     x, y = paired("hinge loss", scores, targets)
-    _refuse("hinge loss", "of -1 or +1", np.abs(y) != 1.0, y)
+    examine(y, _signs)
     return relu(margin - x * y).mean()
 
 

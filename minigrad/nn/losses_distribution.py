@@ -7,12 +7,15 @@ import math
 import attrs
 import numpy as np
 
+from minigrad.core.effects import examine
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.node import Constant
+from minigrad.core.tensor import Tensor, plain, wrap
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses import Chance, Targets
 from minigrad.ops import reduce
+from minigrad.ops.functions import xlogy
 
 __all__ = ["KLDivergence", "kl_divergence"]
 
@@ -30,17 +33,21 @@ def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
         LabelError: a row of the targets is not a distribution (to 1e-3).
         ShapeError: the shapes differ.
     """
-    p = plain(targets)
+    p = targets.detach() if isinstance(targets, Tensor) else wrap(Constant(plain(targets)))
     if p.shape != scores.shape or p.ndim == 0 or not p.size:
         raise ShapeError(f"KL divergence: scores have shape {scores.shape}, targets {p.shape}; needed are rows of both")
+    examine(p, _distributions)
+    p = p if p.dtype == scores.dtype else p.astype(scores.dtype)
+    gaps = xlogy(p, p) - reduce.log_softmax(scores, axis=-1) * p
+    return gaps.sum() / float(p.size // p.shape[-1])
+
+
+def _distributions(p: Array) -> None:
+    """Raise LabelError unless the rows are distributions."""
     wrong = (p.min(axis=-1) < 0.0) | ~(np.abs(p.sum(axis=-1) - 1.0) <= 1e-3)
     if wrong.any():
         row = [int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape)]
         raise LabelError(f"KL divergence: row {row} of the targets is no distribution: {p[tuple(row)].tolist()}")
-    p = p.astype(scores.dtype, copy=False)
-    rows = p.size // p.shape[-1]
-    cross = (reduce.log_softmax(scores, axis=-1) * p).sum() / float(rows)
-    return -_entropy(p) - cross
 
 
 def _entropy(p: Array) -> float:

@@ -6,7 +6,8 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.node import Constant
+from minigrad.core.tensor import Tensor, plain, wrap
 from minigrad.core.types import Array
 from minigrad.nn.checks import positive
 from minigrad.nn.losses import Chance, Targets
@@ -25,19 +26,19 @@ __all__ = [
 ]
 
 
-def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Array]:
+def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
     """Outputs and targets of one shape and dtype; outputs `(N, 1)` also fit targets `(N,)`.
 
     Raises ShapeError for other shapes: broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
     """
-    goal = plain(targets)
+    goal = targets.detach() if isinstance(targets, Tensor) else wrap(Constant(plain(targets)))
     if goal.shape != outputs.shape:
         if outputs.shape != (*goal.shape, 1):
             raise ShapeError(f"{loss}: outputs have shape {outputs.shape}, targets {goal.shape}")
         outputs = reshape(outputs, goal.shape)
     if not goal.size:
         raise ShapeError(f"{loss} of an empty batch (outputs of shape {outputs.shape}) is not defined")
-    return outputs, goal.astype(outputs.dtype, copy=False)
+    return outputs, goal if goal.dtype == outputs.dtype else goal.astype(outputs.dtype)
 
 
 def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:

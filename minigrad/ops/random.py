@@ -1,20 +1,53 @@
-"""Random masks for training. The random numbers are plain arrays: an op itself never draws any."""
+"""Random numbers for training. Ops never draw any: these are arguments, fresh ones in each run of a defined program."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from minigrad.core.effects import draw
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.ops.arithmetic import multiply
 from minigrad.typing import V
 
+_TILE = 1 << 14
+
+
+def random_uniform(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array | Tensor:
+    """Numbers from [0, 1), those of `rng.random(shape)`. Inside a defined program a Tensor, drawn anew at each run."""
+
+    def fill(out: Array) -> None:
+        out[...] = rng.random(out.shape)
+
+    return draw(fill, shape, dtype)
+
+
+def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array | Tensor:
+    """Standard normal numbers, `rng.standard_normal(shape)`. Inside a defined program a Tensor, drawn at each run."""
+
+    def fill(out: Array) -> None:
+        out[...] = rng.standard_normal(out.shape)
+
+    return draw(fill, shape, dtype)
+
+
+def fill_dropout_mask(out: Array, p: float, rng: np.random.Generator) -> None:
+    """Write a mask into `out`, a contiguous array: 0 with probability p and 1 / (1 - p) otherwise."""
+    if not 0.0 <= p < 1.0:
+        raise ValueError(f"dropout: the probability p = {p} is not in [0, 1)")
+    scale = 1.0 / (1.0 - p)
+    flat = out.reshape(-1)
+    for start in range(0, flat.size, _TILE):  # in parts that stay in cache; the stream of numbers is the same
+        part = flat[start : start + _TILE]
+        np.multiply(rng.random(part.size) >= p, scale, out=part, casting="same_kind")
+
 
 def dropout_mask(shape: Shape, p: float, rng: np.random.Generator, dtype: np.dtype[np.float64] | None = None) -> Array:
     """0 with probability p and 1 / (1 - p) otherwise, so that the mean is 1."""
-    if not 0.0 <= p < 1.0:
-        raise ValueError(f"dropout: the probability p = {p} is not in [0, 1)")
-    kept: Array = (rng.random(shape) >= p).astype(np.float64 if dtype is None else dtype)
-    return kept * (1.0 / (1.0 - p))
+    mask: Array = np.empty(shape, np.float64 if dtype is None else dtype)
+    fill_dropout_mask(mask, p, rng)
+    return mask
 
 
 def dropout(x: V, p: float = 0.5, *, rng: np.random.Generator, training: bool = True) -> V:
@@ -23,10 +56,10 @@ def dropout(x: V, p: float = 0.5, *, rng: np.random.Generator, training: bool = 
     Args:
         x: any shape.
         p: probability of losing an entry.
-        rng: source of the mask. Inside a defined program draw the mask outside (`dropout_mask`) and pass it in:
-            the mask is data, and a traced one would stay the same in every run.
+        rng: source of the mask; a defined program draws a new one from it at each run.
         training: False returns x itself.
     """
     if not training or p == 0.0:
         return x
-    return multiply(x, dropout_mask(x.shape, p, rng, x.dtype))
+    mask = draw(lambda out: fill_dropout_mask(out, p, rng), x.shape, x.dtype)
+    return multiply(x, mask)  # type: ignore[return-value]

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
+from minigrad.core.effects import tracing
 from minigrad.core.types import Array
 from minigrad.optim.archive import StateDict, pack, unpack
 from minigrad.optim.buffers import Cell, Parameter, lay_out
@@ -127,6 +128,13 @@ class Driver:
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""
+        tracer = tracing()
+        if tracer is not None and self._settings.accumulate > 1:
+            tracer.perform(self, f"zero_grad by {self.name}", self._zero_grad)
+        else:
+            self._zero_grad()
+
+    def _zero_grad(self) -> None:
         if self._micro == 0:
             for cell in self._cells:
                 cell.zero_grad()
@@ -144,7 +152,17 @@ class Driver:
             NonFiniteGradient: with `nonfinite="raise"`; otherwise the step is skipped with a NonFiniteWarning.
             NonFiniteParameters: a tiled update, which cannot be undone, went beyond the largest number.
             ParameterError: another optimizer has taken over a parameter.
+
+        Inside a defined program the Step tells neither loss nor whether it was skipped: these differ from run to run.
         """
+        tracer = tracing()
+        if tracer is None:
+            return self._step(closure)
+        if closure is None:
+            return Step(tracer.perform(self, self.name, self._step).t)
+        return Step(tracer.perform_with(self, self.name, self._step, closure).t)
+
+    def _step(self, closure: Closure | None = None) -> Step:
         for cell in self._cells:
             cell.require_present()
         if closure is None:

@@ -114,12 +114,13 @@ class Program(Generic[P, R]):
 
     def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
         began = perf_counter()
-        trace = Trace()
         found = reach(self.step, [*args, *kwargs.values()])
+        trace = Trace(found)
         given = _replaced((args, dict(kwargs)), trace)
         assert isinstance(given, tuple)
-        with switched(interceptor=trace), trace.delivery.hold(found):
+        with switched(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])
+            trace.chance.check()
         outputs, rebuild = _returned(result, trace)
         graph = Graph(tuple(trace.values), tuple(trace.steps), tuple(outputs))
         now = [trace.numbers[k].copy() for k in outputs]

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from minigrad.program.graph import Call, Clear, Deliver, Graph, Step, Store, Update
+from minigrad.program.graph import Call, Clear, Deliver, Draw, Graph, Guard, Step, Store, Update
 from minigrad.program.kernels import kernel_of
 from minigrad.program.plan import Plan
 
@@ -48,6 +48,10 @@ def _line(step: Step, graph: Graph) -> str:
         return "zero_grad"
     if isinstance(step, Update):
         return f"update by {step.name}"
+    if isinstance(step, Draw):
+        return f"%{step.out} {list(graph.values[step.out].shape)} drawn"
+    if isinstance(step, Guard):
+        return f"check of %{step.value}"
     assert isinstance(step, Store)
     return f"held Tensor of shape {step.holder.shape} <- %{step.value}"
 

@@ -13,7 +13,7 @@ from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 
-__all__ = ["Call", "Clear", "Deliver", "Graph", "Slot", "Step", "Store", "Update", "Value"]
+__all__ = ["Call", "Clear", "Deliver", "Draw", "Graph", "Guard", "Slot", "Step", "Store", "Update", "Value"]
 
 
 @attrs.frozen(eq=False)
@@ -32,6 +32,16 @@ class Value:
     number: Array | None = None
     holder: Tensor | None = None
     position: int = -1
+
+    @property
+    def is_computed(self) -> bool:
+        """Whether the numbers are known during a run only: not those of a constant or of a Tensor that is held."""
+        return self.number is None and self.holder is None
+
+    def empty(self) -> Array:
+        """An array for the numbers."""
+        array: Array = np.empty(self.shape, self.dtype)
+        return array
 
     @property
     def nbytes(self) -> int:
@@ -81,10 +91,33 @@ class Clear:
 
 @attrs.frozen(eq=False)
 class Update:
-    """A call of an optimizer's `step()`."""
+    """Something done with the parameters: an optimizer's step.
 
-    run: Callable[[], object]
+    Attributes:
+        run: does it, given the arrays of the values `reads`.
+        owner, name: whose doing it is.
+    """
+
+    run: Callable[..., object]
     name: str
+    owner: object = None
+    reads: tuple[int, ...] = ()
+
+
+@attrs.frozen(eq=False)
+class Draw:
+    """Random numbers: `fill` writes them into the array of value `out` at each run, read or not."""
+
+    fill: Callable[[Array], object]
+    out: int
+
+
+@attrs.frozen(eq=False)
+class Guard:
+    """`check` looks at a value and raises. What follows must not happen before it."""
+
+    check: Callable[[Array], object]
+    value: int
 
 
 @attrs.frozen(eq=False)
@@ -95,7 +128,7 @@ class Store:
     value: int
 
 
-Step: TypeAlias = Call | Deliver | Clear | Update | Store
+Step: TypeAlias = Call | Deliver | Clear | Draw | Guard | Update | Store
 
 
 @attrs.frozen(eq=False)
@@ -130,7 +163,10 @@ class Graph:
             if isinstance(s, Call):
                 args = tuple(now(a) for a in s.args)
                 changed.append(s if args == s.args else attrs.evolve(s, args=args))
-            elif isinstance(s, Deliver | Store):
+            elif isinstance(s, Update):
+                reads = tuple(now(k) for k in s.reads)
+                changed.append(s if reads == s.reads else attrs.evolve(s, reads=reads))
+            elif isinstance(s, Deliver | Guard | Store):
                 changed.append(s if now(s.value) == s.value else attrs.evolve(s, value=now(s.value)))
             else:
                 changed.append(s)
@@ -141,7 +177,9 @@ def used(step: Step) -> tuple[int, ...]:
     """The values that a step reads."""
     if isinstance(step, Call):
         return step.args
-    return (step.value,) if isinstance(step, Deliver | Store) else ()
+    if isinstance(step, Update):
+        return step.reads
+    return (step.value,) if isinstance(step, Deliver | Guard | Store) else ()
 
 
 def evaluate(call: Call, operands: Sequence[Array]) -> tuple[Array, ...]:

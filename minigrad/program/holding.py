@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 import numpy as np
@@ -20,14 +19,16 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Clear, Deliver, Store, Update, Value
-from minigrad.program.reverse import gradients_of
-from minigrad.program.scan import Reach, Stepper
+from minigrad.program.replay import recorded
+from minigrad.program.scan import Reach
 from minigrad.program.standin import StandIn, standin
 
 if TYPE_CHECKING:
     from minigrad.program.trace import Trace
 
 __all__ = ["Holding", "arrive"]
+
+R = TypeVar("R")
 
 
 @attrs.define(eq=False)
@@ -85,39 +86,39 @@ class Holding:
             new: Node = Constant(self.trace.stand_in(index))
             self._state.append((t, node, new))
             t._node = new
-        for stepper in found.steppers:
-            vars(stepper)["step"] = partial(self._update, stepper, stepper.step)
+        done = False
         try:
             yield
+            done = True
         finally:
-            for stepper in found.steppers:
-                vars(stepper).pop("step", None)
             self._leave()
             for t, old, held in self._state:
                 last: Node = t._node
                 t._node = old
-                if last is not held:
+                if done and last is not held:
                     index = self.trace.index_of(last.value)
                     self.trace.steps.append(Store(t, index))
                     t._node = Constant(self.trace.numbers[index].copy())
 
-    def backward(self, output: Tensor, gradient: object, create_graph: bool) -> None:
-        """Record the backward pass and where its gradients go."""
-        for leaf, g in gradients_of(output, gradient, create_graph).items():
-            held = self._of_sink[leaf.sink]
-            self._note_clear(held)
-            sink = leaf.sink
-            index = self.trace.index_of(g._node.value)
-            if sink.grad is not None and sink.grad._node is not self._marker:
-                total = sink.grad + g
-                self.trace.steps.append(Deliver(sink, self.trace.index_of(total._node.value), True))
-                sink.grad = total
-                continue
-            self.trace.steps.append(Deliver(sink, index, not sink.filled))
-            held.cleared = False
-            # With something there from before the program, what it adds up to is known at run time only.
-            sink.grad = wrap(self._marker) if sink.filled else g
+    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+        """Write down that a gradient arrives, and keep what is known of the sum so far."""
+        sink = leaf.sink
+        held = self._of_sink.get(sink)
+        if held is None:  # a leaf that the step has made itself
+            sink.grad = g if sink.grad is None else sink.grad + g
             sink.filled = True
+            return
+        self._note_clear(held)
+        if sink.grad is not None and sink.grad._node is not self._marker:
+            total = sink.grad + g
+            self.trace.steps.append(Deliver(sink, self.trace.index_of(total._node.value), True))
+            sink.grad = total
+            return
+        self.trace.steps.append(Deliver(sink, self.trace.index_of(g._node.value), not sink.filled))
+        held.cleared = False
+        # With something there from before the program, what it adds up to is known at run time only.
+        sink.grad = wrap(self._marker) if sink.filled else g
+        sink.filled = True
 
     def _note_clear(self, held: _Held) -> None:
         """Write down a zero_grad that has happened since we last looked."""
@@ -154,20 +155,43 @@ class Holding:
                 arrive(step.sink, self.trace.numbers[step.value], step.fresh)
         self._replayed = len(self.trace.steps)
 
-    def _update(self, stepper: Stepper, step: Callable[..., object], closure: object = None) -> object:
-        if closure is not None:
-            raise TraceError(
-                "opt.step(closure) evaluates the loss as often as it likes, which a program cannot repeat: call "
-                "loss.backward() and opt.step() inside @mg.define, or leave such an optimizer outside"
-            )
+    def perform(self, owner: object, name: str, run: Callable[[], R]) -> R:
+        """Do it with the true numbers, and write down that it is done."""
         self._leave()
         with switched(interceptor=False):
-            result = step()
-        if str(getattr(result, "skipped", "")).startswith("accumulating"):
-            raise TraceError(
-                "an optimizer with accumulate > 1 steps only now and then: leave opt.step() out of the step"
-            )
-        self.trace.steps.append(Update(step, str(getattr(stepper, "name", type(stepper).__name__))))
+            result = run()
+        self._written(Update(run, name, owner))
+        return result
+
+    def perform_with(
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], R], closure: Callable[[], Tensor]
+    ) -> R:
+        """The same with an equal of `closure`, which is traced here and applied to real Tensors at each run."""
+        trace = self.trace
+        before, trace.steps = trace.steps, []
+        state = [t._node for t, _, _ in self._state]
+        try:
+            with switched(grad=True):
+                loss = closure()
+            if any(t._node is not node for (t, _, _), node in zip(self._state, state, strict=True)):
+                raise TraceError(
+                    "a closure for opt.step() changed a Tensor that the step holds (a running mean?): an optimizer "
+                    "evaluates it as often as it likes. Use model.eval() inside it, or leave @mg.define off"
+                )
+            replay = recorded(trace.values, trace.steps, trace.index_of(loss._node.value))
+        finally:
+            trace.steps = before
+
+        def again(*arrays: Array) -> R:
+            return run(lambda: replay.loss(arrays))
+
+        self._leave()
+        with switched(interceptor=False):
+            result = again(*(trace.numbers[k] for k in replay.feeds))
+        self._written(Update(again, name, owner, replay.feeds))
+        return result
+
+    def _written(self, update: Update) -> None:
+        self.trace.steps.append(update)
         self._replayed = len(self.trace.steps)
         self._enter()
-        return result

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.core.node import Constant, Sink
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, Clear, Deliver, Graph, Store, Update, evaluate
+from minigrad.program.graph import Call, Clear, Deliver, Draw, Graph, Guard, Store, Update, evaluate
 from minigrad.program.holding import arrive
 from minigrad.program.kernels import VIEWS, Kernel, kernel_of
 from minigrad.program.memory import Pool, fits_in_place, last_uses, roots_of
@@ -134,7 +134,13 @@ class _Planner:
             elif isinstance(step, Clear):
                 self.code.append(step.sink.clear)
             elif isinstance(step, Update):
-                self.code.append(step.run)
+                self._update(step)
+            elif isinstance(step, Draw):
+                array, self.memory[step.out] = self.pool.take(self.values[step.out])
+                self._fix(step.out, array)
+                self.code.append(partial(step.fill, array))
+            elif isinstance(step, Guard):
+                self._guard(step)
             else:
                 self.code.append(partial(_store, self.registers, step))
             self._release(i)
@@ -143,6 +149,14 @@ class _Planner:
             tuple(self.sinks.items()), self.pool.total, self.late, len(self.landing),
             tuple(self.registers[k] if k in self.static else None for k in inputs),
         )  # fmt: skip
+
+    def _update(self, step: Update) -> None:
+        r, run, reads = self.registers, step.run, step.reads
+        self.code.append(run if not reads else lambda: run(*[r[k] for k in reads]))
+
+    def _guard(self, step: Guard) -> None:
+        r, check, k = self.registers, step.check, step.value
+        self.code.append(partial(check, r[k]) if k in self.static else lambda: check(r[k]))
 
     def _fix(self, k: int, array: Array) -> None:
         self.registers[k] = array

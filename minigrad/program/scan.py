@@ -1,35 +1,20 @@
-"""What a step can reach: the Tensors it holds and the optimizers it steps, from arguments, closure and globals."""
+"""What a step can reach: Tensors, modes and generators, from its arguments, closure and globals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Protocol, cast
 
 import attrs
+import numpy as np
 
 from minigrad.core.node import Leaf
 from minigrad.core.tensor import Tensor
 
-__all__ = ["Reach", "Stepper", "reach"]
+__all__ = ["Reach", "reach"]
 
 _LIMIT = 100_000
-
-
-class Stepper(Protocol):
-    """An optimizer, as far as a program is concerned."""
-
-    def step(self) -> object:
-        """Update the parameters from their gradients."""
-        ...
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        ...
-
-    def state_dict(self) -> Mapping[str, object]:
-        """Step count and state."""
-        ...
 
 
 @attrs.frozen(eq=False)
@@ -37,13 +22,13 @@ class Reach:
     """What was found.
 
     Attributes:
-        parameters: leaves that require a gradient. state: other Tensors. steppers: optimizers.
-        modes: objects with a `training` switch, and how it stood.
+        parameters: leaves that require a gradient. state: other Tensors.
+        modes: objects with a `training` switch, and how it stood. generators: sources of random numbers.
     """
 
     parameters: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
-    steppers: tuple[Stepper, ...]
+    generators: tuple[np.random.Generator, ...]
     modes: tuple[tuple[object, bool], ...]
 
 
@@ -51,7 +36,7 @@ def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
     """Everything below the step's arguments, closure, defaults and the globals its code names. Without recursion."""
     parameters: list[Tensor] = []
     state: list[Tensor] = []
-    steppers: list[Stepper] = []
+    generators: list[np.random.Generator] = []
     modes: list[tuple[object, bool]] = []
     stack: list[object] = [step, *args]
     seen: set[int] = set()
@@ -67,13 +52,13 @@ def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
             continue
         if isinstance(item, type | ModuleType):
             continue
-        if all(hasattr(type(item), name) for name in ("step", "zero_grad", "state_dict")):
-            steppers.append(cast(Stepper, item))
+        if isinstance(item, np.random.Generator):
+            generators.append(item)
         training = getattr(type(item), "training", None)
         if isinstance(training, property):
             modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
         stack.extend(_below(item))
-    return Reach(tuple(parameters), tuple(state), tuple(steppers), tuple(modes))
+    return Reach(tuple(parameters), tuple(state), tuple(generators), tuple(modes))
 
 
 def _below(item: object) -> Iterator[object]:
@@ -84,6 +69,8 @@ def _below(item: object) -> Iterator[object]:
     elif isinstance(item, MethodType):
         yield item.__self__
         yield item.__func__
+    elif isinstance(item, partial):
+        yield from (item.func, *item.args, *item.keywords.values())
     elif isinstance(item, FunctionType):
         if not item.__module__.startswith("minigrad."):
             yield from _of_function(item)

@@ -66,6 +66,9 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
             return f"traced value of shape {self.shape}"
         return refuse(f"numpy.{func.__name__}")
 
+    def __array__(self, *_: object, **__: object) -> NoReturn:
+        refuse("as an array")
+
     def copy(self, order: object = "C") -> StandIn:
         """Itself: nobody can write to it."""
         return self

@@ -2,58 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from minigrad.core.apply import explain, unpack
 from minigrad.core.buffers import is_private
+from minigrad.core.effects import Check, Tracer
 from minigrad.core.mode import switched
-from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple
+from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple, next_sequence
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 from minigrad.program.captured import Captured
+from minigrad.program.chance import Chance
 from minigrad.program.errors import TraceError
-from minigrad.program.graph import Call, Slot, Step, Value
-from minigrad.program.standin import StandIn, is_poisoned, refuse, shown, standin, users_line
+from minigrad.program.graph import Call, Draw, Guard, Slot, Step, Value
+from minigrad.program.holding import Holding
+from minigrad.program.scan import Reach
+from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users_line
 
-__all__ = ["Trace", "TracedTensor"]
+__all__ = ["Trace"]
 
-
-class TracedTensor(Tensor):
-    """A Tensor inside a trace: its numbers are those of a stand-in, and backward is recorded."""
-
-    __slots__ = ("_trace",)
-    _trace: Trace
-
-    def backward(self, gradient: object = None, create_graph: bool = False) -> None:
-        """Deliver gradients as `Tensor.backward` does, and record how."""
-        self._trace.delivery.backward(self, gradient, create_graph)
-
-    def detach(self) -> Tensor:
-        """The same value as a constant."""
-        return self._trace.handle(Constant(self._node.value))
-
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
-        refuse("as an array")
+R = TypeVar("R")
 
 
-class Trace:
-    """An Interceptor. `values`, `numbers` (what each value was in this run) and `steps` grow as the step runs."""
+class Trace(Tracer):
+    """`values`, `numbers` (what each value was in this run) and `steps` grow as the step runs."""
 
-    def __init__(self) -> None:
-        from minigrad.program.holding import Holding
-
+    def __init__(self, found: Reach) -> None:
         self.values: list[Value] = []
         self.numbers: list[Array] = []
         self.steps: list[Step] = []
         self.captured: list[Captured] = []
         self._constants: dict[int, int] = {}
         self._kept: list[object] = []
-        self.delivery = Holding(self)
+        self.began = next_sequence()
+        self.holding = Holding(self)
+        self.chance = Chance(found.generators)
 
     # -- values ----------------------------------------------------------------------------------------------------
     def add(self, value: Value, number: Array) -> int:
@@ -67,17 +55,10 @@ class Trace:
         value = self.values[index]
         return standin(self, index, value.shape, value.dtype)
 
-    def handle(self, node: Node) -> TracedTensor:
-        """A Tensor of this trace over a node."""
-        t = TracedTensor.__new__(TracedTensor)
-        t._node = node
-        t._trace = self
-        return t
-
-    def input(self, array: Array, position: int) -> TracedTensor:
+    def input(self, array: Array, position: int) -> Tensor:
         """An argument of the step."""
         index = self.add(Value(array.shape, array.dtype, "input", position=position), array)
-        return self.handle(Constant(self.stand_in(index)))
+        return wrap(Constant(self.stand_in(index)))
 
     def index_of(self, value: Array) -> int:
         """The number of a value: of a stand-in, or of a constant that is entered now."""
@@ -115,7 +96,7 @@ class Trace:
         handles = tuple(wrap(Constant(a)) if isinstance(a, StandIn) else a for a in args)
         values, parents, tracked = unpack(op, handles)
         for p in parents:
-            if isinstance(p, Leaf) and not isinstance(p.value, StandIn):
+            if isinstance(p, Leaf) and p.seq < self.began and not isinstance(p.value, StandIn):
                 raise TraceError(
                     f"op {op.name!r} uses a parameter of shape {p.value.shape} that the program cannot find again"
                     f"\n  at {shown(users_line())}\nPass the model to the step as an argument, or hold it in a "
@@ -127,11 +108,11 @@ class Trace:
         record = tracked and grad and not op.claims.piecewise_constant
         if not several:
             node: Node = Recorded(op, stands[0], values, parents, full) if record else Constant(stands[0])
-            return self.handle(node)
+            return wrap(node)
         if not record:
-            return tuple(self.handle(Constant(s)) for s in stands)
+            return tuple(wrap(Constant(s)) for s in stands)
         source = RecordedTuple(op, stands, values, parents, full)
-        return tuple(self.handle(Item(source, i) if s.dtype.kind == "f" else Constant(s)) for i, s in enumerate(stands))
+        return tuple(wrap(Item(source, i) if s.dtype.kind == "f" else Constant(s)) for i, s in enumerate(stands))
 
     def _evaluate(self, op: Op, operands: list[int], meta: Mapping[str, object]) -> tuple[tuple[int, ...], bool]:
         count = len(operands)
@@ -166,7 +147,43 @@ class Trace:
         self._kept.clear()
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:
-        """Gradients are the business of `Delivery`."""
+        """Nothing to see: the rules are recorded call by call."""
+
+    # -- effects -------------------------------------------------------------------------------------------------
+    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+        """A gradient arrives."""
+        self.holding.deliver(leaf, g)
+
+    def examine(self, value: Array, check: Check) -> None:
+        """Check now, and at each run."""
+        if not isinstance(value, StandIn):
+            check(value)
+            return
+        index = self.index_of(value)
+        check(self.numbers[index])
+        self.steps.append(Guard(check, index))
+
+    def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
+        """Draw now, and at each run."""
+        value = Value(shape, dtype, "result")
+        number = value.empty()
+        with self.chance.expected():
+            fill(number)
+        index = self.add(value, number)
+        self.steps.append(Draw(fill, index))
+        return wrap(Constant(self.stand_in(index)))
+
+    def perform(self, owner: object, name: str, run: Callable[[], R]) -> R:
+        """Do it now, and at each run."""
+        with self.chance.expected():
+            return self.holding.perform(owner, name, run)
+
+    def perform_with(
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], R], closure: Callable[[], Tensor]
+    ) -> R:
+        """Do it now, and at each run."""
+        with self.chance.expected():
+            return self.holding.perform_with(owner, name, run, closure)
 
     def moved(self, name: str, value: StandIn, meta: Mapping[str, object]) -> StandIn:
         """Record an op on a bare stand-in."""
