@@ -40,6 +40,7 @@ def install(
     entry_points: Mapping[str, str],
     modules: Mapping[str, str],
     version: str = "1.0",
+    group: str = "minigrad.optimizers",
 ) -> None:
     """What an installer would leave in `folder`: the modules and a dist-info with the entry points."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ def install(
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
     lines = "".join(f"{name} = {value}\n" for name, value in entry_points.items())
-    (info / "entry_points.txt").write_text(f"[minigrad.optimizers]\n{lines}")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")
     (info / "RECORD").write_text("")
 
 

@@ -1,0 +1,130 @@
+"""Places for the values of a group: inputs and outputs lie where they lie, the rest goes to a few scratch arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Shape
+from minigrad.engines.group import Apply, Group, convert, select
+
+__all__ = ["Placed", "Scratch", "padded", "placed"]
+
+Scratch = tuple[Shape, np.dtype[np.generic]]
+
+
+@attrs.frozen(eq=False)
+class Placed:
+    """Calls over registers: the group's inputs, then its outputs, then scratch arrays.
+
+    Attributes:
+        calls: the call, registers of its operands, register of its result.
+        scratch: shape (of as many axes as the space) and dtype of each scratch array.
+    """
+
+    calls: tuple[tuple[Apply, tuple[int, ...], int], ...]
+    scratch: tuple[Scratch, ...]
+
+
+def padded(shape: Shape, space: Shape) -> Shape:
+    """`shape` with as many axes as the space."""
+    return (*(1,) * (len(space) - len(shape)), *shape)
+
+
+def placed(group: Group) -> Placed:
+    """Assign registers.
+
+    A result goes straight to its output as soon as nobody will read what lies there now.
+    """
+    calls, homes, copies = _homes(group)
+    return _Placer(group, calls, homes).made(copies)
+
+
+def _homes(group: Group) -> tuple[list[Apply], dict[int, int], list[tuple[int, int]]]:
+    """Calls, output of each value, and (value, output) still to be copied: inputs that are handed on get a call."""
+    calls, homes = list(group.calls), dict[int, int]()
+    copies: list[tuple[int, int]] = []
+    count = len(group.inputs)
+    for k, output in enumerate(group.outputs):
+        v = output.value
+        if v < count:
+            calls.append(Apply(convert, (v,), group.shape(v), group.dtype(v)))
+            homes[count + len(calls) - 1] = k
+        elif v in homes:
+            copies.append((v, k))
+        else:
+            homes[v] = k
+    return calls, homes, copies
+
+
+class _Placer:
+    def __init__(self, group: Group, calls: list[Apply], homes: dict[int, int]) -> None:
+        self.group = group
+        self.calls = calls
+        self.homes = homes
+        self.count = len(group.inputs)
+        self.place = {k: k for k in range(self.count)}
+        self.scratch: list[Scratch] = []
+        self.free: list[int] = []
+        self.last: dict[int, int] = {}
+        for i, call in enumerate(calls):
+            self.last.update(dict.fromkeys(call.operands, i))
+        self.below = [
+            [j for j, x in enumerate(group.inputs) if x.array is not None and np.may_share_memory(x.array, o.array)]
+            for o in group.outputs
+        ]
+
+    def made(self, copies: Sequence[tuple[int, int]]) -> Placed:
+        code = []
+        late: list[tuple[Apply, tuple[int, ...], int]] = []
+        for i, call in enumerate(self.calls):
+            operands = tuple(self.place[v] for v in call.operands)
+            in_place = not call.axes and call.function is not select
+            dead = {self.place[v] for v in call.operands if self.last[v] == i}
+            released = [p for p in dead if p >= self.first]
+            if in_place:
+                self.free += released
+            result = self._result(i, call, in_place)
+            if not in_place:
+                self.free += released
+            code.append((call, operands, result))
+        for v, home in self.homes.items():
+            if self.place[v] != self.count + home:
+                late.append((self._copy(v), (self.place[v],), self.count + home))
+        late += [(self._copy(v), (self.place[v],), self.count + k) for v, k in copies]
+        return Placed((*code, *late), tuple(self.scratch))
+
+    @property
+    def first(self) -> int:
+        """The first scratch register."""
+        return self.count + len(self.group.outputs)
+
+    def _result(self, i: int, call: Apply, in_place: bool) -> int:
+        value = self.count + i
+        home = self.homes.get(value)
+        if home is not None and all(self._done(j, i, in_place) for j in self.below[home]):
+            self.place[value] = self.count + home
+            return self.count + home
+        wanted = (padded(call.shape, self.group.space), call.dtype)
+        fitting = [p for p in self.free if self.scratch[p - self.first] == wanted]
+        if fitting:
+            chosen = fitting[-1]
+            self.free.remove(chosen)
+        else:
+            self.scratch.append(wanted)
+            chosen = self.first + len(self.scratch) - 1
+        if home is not None or value not in self.last:
+            self.last[value] = len(self.calls)
+        self.place[value] = chosen
+        return chosen
+
+    def _done(self, j: int, i: int, in_place: bool) -> bool:
+        """Whether input j is read by no call after i (nor by i, unless i may write over its operands)."""
+        last = self.last.get(j, -1)
+        return last < i or (last == i and in_place)
+
+    def _copy(self, v: int) -> Apply:
+        made = self.calls[v - self.count]
+        return Apply(convert, (v,), made.shape, made.dtype)

@@ -1,0 +1,195 @@
+"""The built-in engine: NumPy calls with `out=`, on whole arrays where these are small, else tile by tile in cache.
+
+A chain of calls on large arrays moves every operand through memory once for each call. Cut into tiles that stay in
+cache, it moves inputs and outputs once. The numbers are the same to the last bit, because the calls are the same; only
+sums over everything are added up in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+
+from minigrad.core.types import Array, Shape
+from minigrad.engines.group import Apply, Group, Input
+from minigrad.engines.places import Placed, Scratch, padded, placed
+from minigrad.engines.protocol import API, Bound, Code
+
+__all__ = ["TILE_BYTES", "NumpyEngine"]
+
+TILE_BYTES = 1 << 18
+"""Bytes of one operand of a tile: smaller tiles pay more for calls than they save in cache misses (measured)."""
+Cut: TypeAlias = tuple[slice, ...]
+Fetch: TypeAlias = Callable[[], Array]
+
+
+class NumpyEngine:
+    """Runs every group.
+
+    Args:
+        tile_bytes: how many bytes of an operand make a tile.
+    """
+
+    api: ClassVar[tuple[int, int]] = API
+
+    def __init__(self, tile_bytes: int = TILE_BYTES) -> None:
+        self.tile_bytes = tile_bytes
+        self._arena = np.empty(0, np.uint8)
+
+    def bind(self, group: Group) -> Bound:
+        """The calls of a group. Never declines."""
+        group = group.flattened()
+        code = placed(group)
+        width = max(group.dtype(v).itemsize for v in range(len(group.inputs) + len(group.calls)))
+        limit = max(1, self.tile_bytes // width)
+        cuts = list(_cuts(group, limit)) if group.size > limit + limit // 2 else []
+        return self._tiled(group, code, cuts) if len(cuts) > 1 else self._whole(group, code)
+
+    def _whole(self, group: Group, code: Placed) -> Bound:
+        scratch = self._scratch(code.scratch)
+        fixed: list[Array | Fetch] = [_source(i) for i in group.inputs]
+        registers = [*fixed, *(o.array for o in group.outputs), *scratch]
+        calls = []
+        for call, operands, result in code.calls:
+            out = registers[result]
+            assert isinstance(out, np.ndarray)
+            given = [_row(group.inputs[o], out.shape) if _wants_row(group, call, o) else registers[o] for o in operands]
+            calls.append(_bound(call, given, out))
+        return Bound(tuple(calls), sum(s.nbytes for s in scratch), f"{len(calls)} calls")
+
+    def _tiled(self, group: Group, code: Placed, cuts: Sequence[Cut]) -> Bound:
+        tile = tuple(part.stop - part.start for part in cuts[0])
+        scratch = self._scratch([(tuple(map(min, shape, tile)), dtype) for shape, dtype in code.scratch])
+        run = _Tiles(group, code, cuts, scratch, tile)
+        return Bound((run,), sum(s.nbytes for s in scratch), f"{len(code.calls)} calls on {len(cuts)} tiles")
+
+    def _scratch(self, wanted: Sequence[Scratch]) -> list[Array]:
+        """Arrays for temporaries. Groups run one after another, so all take them from the same memory."""
+        sizes = [-(-int(np.prod(shape)) * dtype.itemsize // 64) * 64 for shape, dtype in wanted]
+        if sum(sizes) > self._arena.nbytes:
+            raw = np.empty(sum(sizes) + 64, np.uint8)
+            start = -raw.ctypes.data % 64
+            self._arena = raw[start : start + sum(sizes)]
+        made: list[Array] = []
+        start = 0
+        for (shape, dtype), size in zip(wanted, sizes, strict=True):
+            memory = self._arena[start : start + int(np.prod(shape)) * dtype.itemsize]
+            made.append(memory.view(dtype).reshape(shape))  # type: ignore[arg-type]
+            start += size
+        return made
+
+
+class _Tiles:
+    """The calls of a group on one tile after another."""
+
+    def __init__(self, group: Group, code: Placed, cuts: Sequence[Cut], scratch: Sequence[Array], tile: Shape) -> None:
+        self.space = group.space
+        self.code = code.calls
+        self.cuts = cuts
+        self.scratch = scratch
+        self.rows = {
+            o: _row(group.inputs[o], tile)
+            for call, operands, _ in code.calls
+            for o in operands
+            if _wants_row(group, call, o)
+        }
+        self.late = [(k, i.fetch) for k, i in enumerate(group.inputs) if i.fetch is not None]
+        arrays = [i.array if i.array is not None else np.empty(0) for i in group.inputs]
+        self.arrays = [_aligned(a, self.space) for a in (*arrays, *(o.array for o in group.outputs))]
+        self.parts = {
+            result: np.zeros((len(cuts), *(1,) * len(self.space)), call.dtype)
+            for call, _, result in code.calls
+            if len(call.axes) == len(self.space)
+        }
+
+    def __call__(self) -> None:
+        for k, fetch in self.late:
+            self.arrays[k] = _aligned(fetch(), self.space)
+        for number, cut in enumerate(self.cuts):
+            registers = [_part(a, cut, self.space) for a in self.arrays]
+            registers += [_start(a, cut) for a in self.scratch]
+            for k, row in self.rows.items():
+                registers[k] = row[: cut[-1].stop - cut[-1].start]
+            for k, parts in self.parts.items():
+                registers[k] = parts[number]
+            for call, operands, result in self.code:
+                if call.axes:
+                    call.reduce(registers[operands[0]], registers[result])
+                else:
+                    call.function(*[registers[o] for o in operands], out=registers[result])
+        for k, parts in self.parts.items():
+            np.add.reduce(parts, axis=0, out=self.arrays[k])
+
+
+def _cuts(group: Group, limit: int) -> Iterator[Cut]:
+    """Tiles of at most `limit` places: whole along the later axes, one place along the earlier ones."""
+    space = group.space
+    depth = _depth(group)
+    if not depth:
+        return
+    inner = [int(np.prod(space[k + 1 :], dtype=np.int64)) for k in range(depth)]
+    axis = next((k for k in range(depth) if inner[k] <= limit), depth - 1)
+    step = max(1, limit // inner[axis])
+    rest = tuple(slice(0, n) for n in space[axis + 1 :])
+    for outer in product(*(range(n) for n in space[:axis])):
+        for low in range(0, space[axis], step):
+            yield (*(slice(i, i + 1) for i in outer), slice(low, min(low + step, space[axis])), *rest)
+
+
+def _depth(group: Group) -> int:
+    """How many of the leading axes may be cut: those that no reduction runs along and every result has."""
+    depth = len(group.space)
+    for call in group.calls:
+        total = len(call.axes) == len(group.space)
+        if not total:
+            whole = [a == b for a, b in zip(padded(call.shape, group.space), group.space, strict=True)]
+            depth = min([depth, *(k for k, same in enumerate(whole) if not same)])
+    return depth
+
+
+def _source(i: Input) -> Array | Fetch:
+    found = i.array if i.array is not None else i.fetch
+    assert found is not None
+    return found
+
+
+def _wants_row(group: Group, call: Apply, register: int) -> bool:
+    """Whether a constant number should be a row: only so do maximum and minimum take NumPy's quick path."""
+    if register >= len(group.inputs) or call.function not in (np.maximum, np.minimum) or not call.shape:
+        return False
+    return group.inputs[register].constant and group.inputs[register].shape == ()
+
+
+def _row(number: Input, shape: Shape) -> Array:
+    assert number.array is not None
+    return np.full(shape[-1:], number.array)
+
+
+def _bound(call: Apply, operands: Sequence[Array | Fetch], out: Array) -> Code:
+    """One call on operands of which some are looked up at each run."""
+    if call.axes:
+        (x,) = operands
+        return partial(call.reduce, x, out) if isinstance(x, np.ndarray) else lambda: call.reduce(x(), out)
+    if all(isinstance(a, np.ndarray) for a in operands):
+        return partial(call.function, *operands, out=out)
+    function = partial(call.function, out=out)
+    return lambda: function(*[a if isinstance(a, np.ndarray) else a() for a in operands])
+
+
+def _aligned(a: Array, space: Shape) -> Array:
+    """`a` with as many axes as the space; a single number stays as it is."""
+    return a if a.ndim in (0, len(space)) else a.reshape(padded(a.shape, space))
+
+
+def _part(a: Array, cut: Cut, space: Shape) -> Array:
+    if not a.ndim:
+        return a
+    return a[tuple([part if n > 1 else slice(None) for part, n in zip(cut, a.shape, strict=True)])]
+
+
+def _start(a: Array, cut: Cut) -> Array:
+    return a[tuple([slice(0, part.stop - part.start) for part in cut])]

@@ -1,0 +1,167 @@
+"""The built-in engine: any group, cut into any tiles, gives what NumPy computes on whole arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minigrad.core.types import Array
+from minigrad.engines import Apply, Group, Input, NumpyEngine, Output, convert, select, sum_squares
+
+UNARY = [np.negative, np.square, np.absolute, np.tanh]
+BINARY = [np.add, np.subtract, np.multiply, np.maximum, np.minimum]
+SPACES = [(23,), (5, 7), (3, 4, 5), (1, 9), (2, 1, 6)]
+
+
+class Drawn:
+    """A group that grows, and what each of its values should be."""
+
+    def __init__(self, data: st.DataObject) -> None:
+        self.draw = data.draw
+        self.space = self.draw(st.sampled_from(SPACES))
+        self.rng = np.random.default_rng(self.draw(st.integers(0, 10_000)))
+        shapes = [self.space, self.space[1:], (1,) * len(self.space), (), self.space]
+        chosen = self.draw(st.lists(st.sampled_from(shapes), min_size=1, max_size=4))
+        self.arrays: list[Array] = [self.rng.uniform(-1, 1, s) for s in (self.space, *chosen)]
+        self.values: list[Array] = [a.copy() for a in self.arrays]
+        self.inputs = [self.input(a) for a in self.arrays]
+        self.calls: list[Apply] = []
+
+    def input(self, a: Array) -> Input:
+        if self.draw(st.booleans()):
+            return Input(a.shape, a.dtype, None, lambda: a)
+        return Input.of(a, constant=a.ndim == 0 and self.draw(st.booleans()))
+
+    def add(self, function: Any, operands: tuple[int, ...], value: Array, axes: tuple[int, ...] = ()) -> None:
+        self.calls.append(Apply(function, operands, value.shape, value.dtype, axes))
+        self.values.append(value)
+
+    def grow(self) -> None:
+        """One more call, on operands that give it the whole length of the first axis."""
+        v = self.values
+        numbers = [k for k, value in enumerate(v) if value.dtype != bool]
+        i, j = (self.draw(st.sampled_from(numbers)) for _ in range(2))
+        whole = self.draw(st.sampled_from([k for k in numbers if v[k].shape == self.space]))
+        kind = self.draw(st.sampled_from(["unary", "binary", "where", "reduce"]))
+        if kind == "unary":
+            f = self.draw(st.sampled_from(UNARY))
+            self.add(f, (whole,), f(v[whole]))
+        elif kind == "binary":
+            g = self.draw(st.sampled_from(BINARY))
+            self.add(g, (whole, i), g(v[whole], v[i]))
+        elif kind == "where":
+            test = v[whole] > v[i]
+            self.add(np.greater, (whole, i), test)
+            self.add(select, (len(v) - 1, whole, j), np.where(test, v[whole], v[j]))
+        elif len(self.space) > 1:
+            axes = self.draw(st.sampled_from([(len(self.space) - 1,), (1,), tuple(range(1, len(self.space)))]))
+            self.add(np.add, (whole,), np.add.reduce(v[whole], axis=axes, keepdims=True), axes)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_any_group_in_any_tiles(data: st.DataObject) -> None:
+    drawn = Drawn(data)
+    for _ in range(data.draw(st.integers(1, 10))):
+        drawn.grow()
+    wanted = data.draw(st.lists(st.integers(0, len(drawn.values) - 1), min_size=1, max_size=4))
+    outputs, taken = [], set[int]()
+    for k in wanted:
+        value = drawn.values[k]
+        if k < len(drawn.inputs) and value.shape != drawn.space:
+            continue
+        array = np.full(value.shape, np.nan).astype(value.dtype)
+        free = [
+            n
+            for n, i in enumerate(drawn.inputs)
+            if i.array is not None
+            and n not in taken
+            and i.shape == value.shape == drawn.space
+            and i.dtype == value.dtype
+        ]
+        if free and data.draw(st.booleans()):
+            taken.add(free[0])
+            array = drawn.arrays[free[0]]
+        outputs.append(Output(k, array))
+    group = Group(drawn.space, tuple(drawn.inputs), tuple(drawn.calls), tuple(outputs))
+    engine = NumpyEngine(tile_bytes=8 * data.draw(st.sampled_from([1, 2, 3, 7, 1000])))
+    bound = engine.bind(group)
+    for call in bound.calls:
+        call()
+    for output in outputs:
+        np.testing.assert_array_equal(output.array, drawn.values[output.value])
+
+
+@pytest.mark.parametrize("tile", [8, 64, 1 << 20])
+@pytest.mark.parametrize("space", [(40,), (5, 8)])
+def test_sums_over_everything(tile: int, space: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal(space)
+    every = tuple(range(len(space)))
+    one = (1,) * len(space)
+    total, squares, twice = np.empty(one), np.empty(one), np.empty(space)
+    calls = (
+        Apply(np.add, (0, 0), space, x.dtype),
+        Apply(np.add, (1,), one, x.dtype, every),
+        Apply(sum_squares, (1,), one, x.dtype, every),
+    )
+    outputs = (Output(1, twice), Output(2, total), Output(3, squares))
+    bound = NumpyEngine(tile).bind(Group(space, (Input.of(x),), calls, outputs))
+    for _ in range(2):
+        for call in bound.calls:
+            call()
+        assert np.array_equal(twice, 2 * x)
+        assert total.item() == pytest.approx(2 * x.sum(), rel=1e-14)
+        assert squares.item() == pytest.approx(4 * (x * x).sum(), rel=1e-14)
+        x *= 1.5
+
+
+def test_relu_reads_a_row_of_zeros_and_numbers_may_change_between_runs() -> None:
+    x, factor, y = np.linspace(-1, 1, 100), np.array(2.0), np.empty(100)
+    calls = (Apply(np.maximum, (0, 1), (100,), x.dtype), Apply(np.multiply, (3, 2), (100,), x.dtype))
+    inputs = (Input.of(x), Input.of(np.zeros(()), constant=True), Input.of(factor))
+    for tile in (88, 1 << 20):
+        bound = NumpyEngine(tile).bind(Group((100,), inputs, calls, (Output(4, y),)))
+        for number in (2.0, -3.0):
+            factor[...] = number
+            for call in bound.calls:
+                call()
+            assert np.array_equal(y, np.maximum(x, 0) * number)
+
+
+def test_conversion_between_dtypes() -> None:
+    x, y = np.linspace(-2, 2, 50), np.empty(50, np.float32)
+    call = Apply(convert, (0,), (50,), np.dtype(np.float32))
+    for tile in (64, 1 << 20):
+        bound = NumpyEngine(tile).bind(Group((50,), (Input.of(x),), (call,), (Output(1, y),)))
+        y[...] = 0
+        for c in bound.calls:
+            c()
+        assert np.array_equal(y, x.astype(np.float32))
+
+
+def test_a_choice_does_not_overwrite_what_it_chooses_from() -> None:
+    x, y = np.linspace(-1, 1, 30), np.empty(30)
+    f8, b1 = x.dtype, np.dtype(bool)
+    calls = (
+        Apply(np.square, (0,), (30,), f8),
+        Apply(np.greater, (0, 1), (30,), b1),
+        Apply(select, (2, 1, 0), (30,), f8),
+        Apply(np.negative, (3,), (30,), f8),
+    )
+    for tile in (64, 1 << 20):
+        bound = NumpyEngine(tile).bind(Group((30,), (Input.of(x),), calls, (Output(4, y),)))
+        for c in bound.calls:
+            c()
+        assert np.array_equal(y, -np.where(x > x * x, x * x, x))
+
+
+def test_contiguous_groups_are_cut_along_one_axis() -> None:
+    x, y = np.ones((3, 4)), np.empty((3, 4))
+    call = Apply(np.negative, (0,), (3, 4), x.dtype)
+    assert Group((3, 4), (Input.of(x),), (call,), (Output(1, y),)).flattened().space == (12,)
+    turned = Input.of(np.ones((4, 3)).T)
+    assert Group((3, 4), (turned,), (call,), (Output(1, y),)).flattened().space == (3, 4)
