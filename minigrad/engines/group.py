@@ -32,10 +32,13 @@ class _SumSquares:
 
     __name__ = "sum_squares"
 
-    def reduce(self, x: Array, axis: tuple[int, ...], keepdims: bool, out: Array) -> None:
-        """Reduce `x`, contiguous, over all its axes, to the one entry of `out`."""
+    def __call__(self, x: Array, out: Array) -> None:
         flat = x.reshape(-1)
         out[...] = np.vdot(flat, flat)
+
+    def reduce(self, x: Array, axis: tuple[int, ...], keepdims: bool, out: Array) -> None:
+        """Reduce `x` over all its axes, to the one entry of `out`."""
+        self(x, out)
 
 
 sum_squares = _SumSquares()

@@ -36,7 +36,7 @@ class Drawn:
             return Input(a.shape, a.dtype, None, lambda: a)
         return Input.of(a, constant=a.ndim == 0 and self.draw(st.booleans()))
 
-    def add(self, function: Any, operands: tuple[int, ...], value: Array, axes: tuple[int, ...] = ()) -> None:
+    def add(self, function: Any, operands: tuple[int, ...], value: Any, axes: tuple[int, ...] = ()) -> None:
         self.calls.append(Apply(function, operands, value.shape, value.dtype, axes))
         self.values.append(value)
 
@@ -68,8 +68,9 @@ def test_any_group_in_any_tiles(data: st.DataObject) -> None:
     drawn = Drawn(data)
     for _ in range(data.draw(st.integers(1, 10))):
         drawn.grow()
-    wanted = data.draw(st.lists(st.integers(0, len(drawn.values) - 1), min_size=1, max_size=4))
-    outputs, taken = [], set[int]()
+    wanted: list[int] = data.draw(st.lists(st.integers(0, len(drawn.values) - 1), min_size=1, max_size=4))
+    outputs: list[Output] = []
+    taken: set[int] = set()
     for k in wanted:
         value = drawn.values[k]
         if k < len(drawn.inputs) and value.shape != drawn.space:
@@ -83,7 +84,7 @@ def test_any_group_in_any_tiles(data: st.DataObject) -> None:
             and i.shape == value.shape == drawn.space
             and i.dtype == value.dtype
         ]
-        if free and data.draw(st.booleans()):
+        if data.draw(st.booleans()) and free:
             taken.add(free[0])
             array = drawn.arrays[free[0]]
         outputs.append(Output(k, array))
@@ -133,7 +134,8 @@ def test_relu_reads_a_row_of_zeros_and_numbers_may_change_between_runs() -> None
 
 
 def test_conversion_between_dtypes() -> None:
-    x, y = np.linspace(-2, 2, 50), np.empty(50, np.float32)
+    x: Any = np.linspace(-2, 2, 50)
+    y: Any = np.empty(50, np.float32)
     call = Apply(convert, (0,), (50,), np.dtype(np.float32))
     for tile in (64, 1 << 20):
         bound = NumpyEngine(tile).bind(Group((50,), (Input.of(x),), (call,), (Output(1, y),)))
