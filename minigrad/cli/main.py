@@ -60,6 +60,10 @@ def _run(arguments: Namespace) -> int:
         from minigrad.cli.train import train
 
         return train(arguments)
+    if arguments.command in ("run", "examples"):
+        from minigrad.cli.run import list_examples, run_script
+
+        return run_script(arguments) if arguments.command == "run" else list_examples(arguments)
     if arguments.command == "compare":
         from minigrad.cli.compare import compare_optimizers
 

@@ -16,6 +16,8 @@ __all__ = ["COMMANDS", "build"]
 
 COMMANDS = {
     "train": "train a network, on Fashion-MNIST if nothing else is asked for",
+    "run": "train what a model script defines: checks, pictures, checkpoints",
+    "examples": "list the examples that 'minigrad run --example NAME' runs",
     "optimizers": "list the installed optimizers and who provides them",
     "ops": "list the registered ops, each verified against finite differences",
     "compare": "compare optimizers, each at a learning rate of its own",
@@ -33,6 +35,16 @@ Train a multi-layer perceptron, checks first, and save the run in a folder of it
   minigrad train --resume runs/0001-fashion             go on after a crash, from the last checkpoint
 
 Runs on one BLAS thread, which is the fastest for small networks; for wide ones set OPENBLAS_NUM_THREADS.
+"""
+
+_RUN = """\
+Train what a model script defines: a Python file with model, data and loss, and perhaps regularization, optimizer, lr,
+schedule, warmup, clip, accumulate, epochs, batch_size, patience, seed, metrics, callbacks. Every field is checked
+first; what is wrong with one is said with its line. Prints and saves the same as 'minigrad train'.
+
+  minigrad run script.py
+  minigrad run --example fashion_conv                   'minigrad examples' lists them
+  minigrad run --resume runs/0001-script                go on after a crash, from the last checkpoint
 """
 
 _COMPARE = """\
@@ -82,6 +94,8 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     _train(_command(commands.add_parser, "train", _TRAIN))
+    _run(_command(commands.add_parser, "run", _RUN))
+    _command(commands.add_parser, "examples", "List the examples in the package.")
     _check(
         _command(commands.add_parser, "optimizers", "List the installed optimizers: name, distribution, entry point.")
     )
@@ -143,6 +157,23 @@ def _train(parser: Parser) -> None:
         "default 1")  # fmt: skip
     add("--patience", type=_count, metavar="N", help="stop after N epochs without a better one; default never")
     add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
+    _saving(parser)
+
+
+def _run(parser: Parser) -> None:
+    parser.set_defaults(given=())
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    parser.add_argument("--example", metavar="NAME", help="an example in the package, in the place of a script")
+    add = partial(parser.add_argument, action=_Given)
+    add("--epochs", type=_count, metavar="N", help="passes over the training rows; default: what the script says, or "
+        "20")  # fmt: skip
+    add("--patience", type=_count, metavar="N", help="stop after N epochs without a better one; default: what the "
+        "script says, or never")  # fmt: skip
+    _saving(parser)
+
+
+def _saving(parser: Parser) -> None:
+    add = partial(parser.add_argument, action=_Given)
     add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
     add("--save-every", type=_count, metavar="N", help="save a checkpoint every N batches too, not only at ends of "
         "epochs")  # fmt: skip

@@ -13,7 +13,7 @@ from minigrad.data.catalog import available, load
 from minigrad.data.check import Finding, check, check_finite, check_labels, inspect
 from minigrad.data.cifar import load_cifar10, read_cifar10
 from minigrad.data.corpus import Corpus, load_text, sequences
-from minigrad.data.dataset import Dataset
+from minigrad.data.dataset import Dataset, Layout
 from minigrad.data.embedded import Card
 from minigrad.data.errors import DataError, DataFileError, DataValueError, UnknownDataError
 from minigrad.data.generated import blobs, spiral
@@ -36,6 +36,7 @@ __all__ = [
     "Finding",
     "Flip",
     "Frozen",
+    "Layout",
     "Loader",
     "Noise",
     "RandomCrop",

@@ -16,6 +16,7 @@ from minigrad.train.gradients import GradientCheck, check_gradients, check_term
 from minigrad.train.histograms import Histograms
 from minigrad.train.history import Epoch, History
 from minigrad.train.loop import fit
+from minigrad.train.metrics import Metric, Metrics
 from minigrad.train.monitor import Monitor
 from minigrad.train.overfit import Overfit, overfit
 from minigrad.train.probe import ParameterCheck
@@ -39,6 +40,8 @@ __all__ = [
     "History",
     "Interrupted",
     "LayerFigures",
+    "Metric",
+    "Metrics",
     "Monitor",
     "NonFiniteError",
     "NonFiniteLoss",

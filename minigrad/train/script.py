@@ -1,49 +1,61 @@
 """Model scripts: a Python file that defines `model`, `data`, `loss` and leaves the running to minigrad.
 
-Every field is checked, and what is wrong with one is said with the line that defines it.
+Every field is checked before anything is trained, and what is wrong with one is said with the line that defines it.
 """
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import TypedDict, cast
 
 import attrs
 import numpy as np
 
+from minigrad.checkpoint import Checkpoint
 from minigrad.core import Tensor
-from minigrad.core.errors import MinigradError, nearest
-from minigrad.data import Dataset
-from minigrad.nn import Loss, Module, find_loss
-from minigrad.train.errors import TrainError
-from minigrad.train.rows import Source, Split, as_split
+from minigrad.nn import Loss, Module
+from minigrad.optim import Driver, Schedule
+from minigrad.train.callbacks import Callback
+from minigrad.train.fields import FIELDS, REQUIRED, meant
+from minigrad.train.history import History
+from minigrad.train.loop import fit
+from minigrad.train.metrics import Metric
+from minigrad.train.outline import Outline, ScriptError, outline
+from minigrad.train.rows import Split
+from minigrad.train.script_check import checked
 
-__all__ = ["OPTIONAL", "REQUIRED", "Script", "ScriptError", "load_script"]
-
-REQUIRED: Mapping[str, str] = {
-    "model": "a minigrad.nn.Module, such as nn.mlp(784, [128], 10)",
-    "data": "a Dataset, arrays (x, y), or (x_train, y_train, x_val, y_val)",
-    "loss": "'softmax', 'svm', 'mse', or a function of outputs and targets that returns a Tensor",
-}
-OPTIONAL: Mapping[str, str] = {
-    "regularization": "a function of the model that returns a Tensor, such as nn.L2(1e-3)",
-    "optimizer": "the name of an installed optimizer, such as 'adam'",
-    "schedule": "a minigrad.optim schedule of the learning rate, or a function of the step",
-    "lr": "a learning rate, a number",
-    "epochs": "a whole number",
-    "batch_size": "a whole number",
-    "seed": "a whole number",
-}
+__all__ = ["Script", "ScriptError", "Settings", "load_script"]
 
 
-class ScriptError(TrainError):
-    """A model script cannot be used; the message begins with file and line."""
+class Settings(TypedDict, total=False):
+    """The arguments of `fit` that a script may give, under the names it gives them."""
+
+    optimizer: str | Driver
+    lr: float | Schedule | None
+    schedule: str | None
+    warmup: int
+    clip: float | None
+    accumulate: int
+    epochs: int
+    batch_size: int
+    seed: int
+    patience: int | None
+
+
+@attrs.frozen
+class StepSchedule(Schedule):
+    """A learning rate that a function of the step t = 1, 2, ... gives."""
+
+    function: Callable[[int], float]
+
+    def __call__(self, t: int) -> float:
+        return float(self.function(t))
 
 
 @attrs.frozen(eq=False)
@@ -62,121 +74,148 @@ class Script:
     loss: Loss
     regularization: Callable[[Module], Tensor] | None
     fields: Mapping[str, object]
-    _lines: Mapping[str, int]
+    _outline: Outline
 
     def wrong(self, name: str, problem: str) -> ScriptError:
         """The error for a field, with the line that defines it."""
-        return ScriptError(f"{self.path}:{self._lines.get(name, 1)}: {name}: {problem}")
+        return self._outline.wrong(name, problem)
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """The script's own figures, by name; mostly none."""
+        return cast("Mapping[str, Metric]", self.fields.get("metrics", {}))
+
+    @property
+    def settings(self) -> Settings:
+        """What the script says about the run, as `fit` takes it."""
+        given = {name: _plain(self.fields[name]) for name in Settings.__annotations__ if name in self.fields}
+        schedule = given.get("schedule")
+        if schedule is not None and not isinstance(schedule, str):
+            del given["schedule"]
+            function = cast("Callable[[int], float]", schedule)
+            given["lr"] = function if isinstance(function, Schedule) else StepSchedule(function)
+        return cast(Settings, given)
+
+    def fit(
+        self,
+        changed: Settings | None = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        checks: bool = True,
+        resume: Checkpoint | None = None,
+        quiet: bool = False,
+    ) -> History:
+        """Train as the script says, with `changed` settings and more callbacks.
+
+        Errors are those of `minigrad.train.fit`; one that passes through the script is a ScriptError with its line.
+        """
+        own = cast("Sequence[Callback]", self.fields.get("callbacks", ()))
+        given = self.fields["loss"]
+        settings: Settings = {**self.settings, **(changed or {})}
+        with self._located():
+            return fit(
+                self.model,
+                self.split,
+                loss=given if isinstance(given, str) else self.loss,
+                regularization=self.regularization,
+                callbacks=(*own, *callbacks),
+                checks=checks,
+                resume=resume,
+                quiet=quiet,
+                **settings,
+            )
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            line = self._outline.line_in(error)
+            if line is None:
+                raise
+            found = ScriptError(f"{self.path}:{line}: {type(error).__name__}: {error}")
+            found.history = getattr(error, "history", None)
+            raise found from error
 
 
 def load_script(path: Path) -> Script:
-    """Run the file as a module (so not its `if __name__ == "__main__":`) and check what it defines.
+    """Import the file (so not what stands under `if __name__ == "__main__":`) and check what it defines.
+
+    A file that lacks a required field is refused before anything in it runs. Images named by `data = "fashion"` come
+    as rows `(N, D)` in [0, 1], or as `(N, C, H, W)` where the model takes only these; tables are standardised.
 
     Raises:
-        ScriptError: no such file, a syntax error, an exception while it runs, or a field that is missing or wrong.
+        ScriptError: no such file, a syntax error, an exception while it runs, or a field that is missing, misspelt or
+            wrong; model, loss and regularization are tried on two rows.
     """
-    lines = _lines_of(path)
-    module = _imported(path)
-    known = {**REQUIRED, **OPTIONAL}
-    fields = {name: getattr(module, name) for name in known if hasattr(module, name)}
-    for name, what in REQUIRED.items():
-        if name not in fields:
-            near = _misspelt(name, lines)
-            line = lines[near] if near else max(lines.values(), default=1)
-            hint = f" Is {near!r} meant?" if near else ""
-            raise ScriptError(f"{path}:{line}: the script defines no {name!r}: {what}.{hint}")
-
-    def wrong(name: str, problem: str) -> ScriptError:
-        return ScriptError(f"{path}:{lines.get(name, 1)}: {name}: {problem}")
-
-    for name, value in fields.items():
-        problem = _problem(name, value)
-        if problem:
-            raise wrong(name, f"{problem}; it must be {known[name]}")
-    model, data = fields["model"], fields["data"]
-    assert isinstance(model, Module)
-    parameters = model.parameters()
-    if not parameters:
-        raise wrong("model", f"{type(model).__name__} has no parameters, so there is nothing to train or check")
-    try:
-        split = as_split(cast("Source", data), parameters[0].dtype)
-    except MinigradError as error:
-        raise wrong("data", str(error)) from error
-    except ValueError as error:
-        raise wrong("data", f"{type(error).__name__}: {error}") from error
-    try:
-        loss = find_loss(cast("str | Loss", fields["loss"]))
-    except MinigradError as error:
-        raise wrong("loss", str(error)) from error
-    term = cast("Callable[[Module], Tensor] | None", fields.get("regularization"))
-    return Script(path, model, split, loss, term, fields, lines)
+    found = outline(path)
+    if found.complete:
+        _complete(found, found.lines)
+    module = _imported(found)
+    _complete(found, vars(module))
+    fields = {name: getattr(module, name) for name in FIELDS if hasattr(module, name)}
+    ready = checked(found, fields)
+    return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, found)
 
 
-def _problem(name: str, value: object) -> str:
-    """Why a value cannot be the field, or an empty text."""
-    kind = type(value).__name__
-    number = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
-    if isinstance(value, type) and name in ("model", "loss", "regularization"):
-        return f"it is the class {value.__name__}, not an object of it (is '()' missing?)"
-    fits = {
-        "model": isinstance(value, Module),
-        "data": isinstance(value, Dataset | tuple),
-        "loss": isinstance(value, str) or callable(value),
-        "regularization": value is None or callable(value),
-        "optimizer": isinstance(value, str),
-        "schedule": value is None or callable(value),
-        "lr": value is None or isinstance(value, float) or number is not None,
-        "epochs": number is not None and number > 0,
-        "batch_size": number is not None and number > 0,
-        "seed": number is not None and number >= 0,
-    }
-    return "" if fits[name] else f"it is {value!r}" if isinstance(value, int | float | str) else f"it is of type {kind}"
+def _complete(found: Outline, names: Mapping[str, object]) -> None:
+    """Raise ScriptError for required fields that are missing, and for names that look like fields and do nothing."""
+    missing = [name for name in REQUIRED if name not in names]
+    own = {name: line for name, line in found.lines.items() if name not in FIELDS and not name.startswith("_")}
+    if missing and found.loop is not None:
+        line, call = found.loop
+        raise ScriptError(
+            f"{found.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)} at its top "
+            f"level: run it with 'python {found.path}'; or, for checks, plots and checkpoints, leave out the loop and "
+            "define these"
+        )
+    if missing:
+        near = next(((name, field) for name in own if (field := meant(name, missing))), None)
+        line = own[near[0]] if near else max(found.lines.values(), default=1)
+        hint = f" Is {near[0]!r} meant to be {near[1]!r}?" if near else ""
+        what = "; ".join(f"{name}: {FIELDS[name].what}" for name in missing)
+        raise ScriptError(f"{found.path}:{line}: the script defines no {_listed(missing)}.{hint} ({what})")
+    for name in sorted(found.idle & set(own), key=own.__getitem__):
+        field = meant(name, [f for f in FIELDS if f not in names])
+        if field:
+            raise found.wrong(
+                name,
+                f"there is no such field, and nothing in the file reads it. Did you mean {field!r}? (A name of your "
+                "own may begin with '_'.)",
+            )
 
 
-def _lines_of(path: Path) -> dict[str, int]:
-    """Name -> the line of its last assignment at the top level of the file."""
-    try:
-        tree = ast.parse(path.read_bytes(), filename=str(path))
-    except OSError as error:
-        raise ScriptError(f"{path}: {error.strerror or error}") from error
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None) or 1
-        raise ScriptError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
-    found: dict[str, int] = {}
-    for statement in tree.body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found[node.id] = node.lineno
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef):
-            found[statement.name] = statement.lineno
-    return found
+def _listed(names: Sequence[str]) -> str:
+    return " and no ".join(map(repr, names))
 
 
-def _imported(path: Path) -> ModuleType:
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class _Fresh(SourceFileLoader):
+    """Compiles the text as it stands, and leaves no bytecode behind: a stale one could be of an older text."""
+
+    def path_stats(self, path: str) -> Mapping[str, object]:
+        raise OSError("no bytecode")
+
+
+def _imported(found: Outline) -> ModuleType:
+    path = found.path
     name = f"minigrad_script_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ScriptError(f"{path}: not a Python file (its name must end in .py)")
-    module = importlib.util.module_from_spec(spec)
+    spec = spec_from_loader(name, _Fresh(name, str(path)))
+    assert spec is not None
+    module = module_from_spec(spec)
     sys.modules[name] = module  # attrs looks up the module of a class by name
     folder = str(path.resolve().parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)  # as `python script.py` has it
+    arguments, sys.argv = sys.argv, [str(path)]
     try:
-        spec.loader.exec_module(module)
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
-        raise ScriptError(f"{path}:{_line_in(path, error)}: {type(error).__name__}: {error}") from error
+        raise ScriptError(f"{path}:{found.line_in(error) or 1}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.argv = arguments
     return module
-
-
-def _line_in(path: Path, error: BaseException) -> int:
-    """The line of the script that an exception came through last."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == path.resolve()]
-    return (frames[-1].lineno or 1) if frames else 1
-
-
-def _misspelt(name: str, lines: Mapping[str, int]) -> str:
-    """A name that the script defines and that looks like the missing one."""
-    found = nearest(name, [n for n in lines if n not in REQUIRED and n not in OPTIONAL])
-    return found.split("'")[1] if found else ""

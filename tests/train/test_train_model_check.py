@@ -184,7 +184,7 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
-        (("model =", "modle ="), r"s\.py:5: the script defines no 'model': .* Is 'modle' meant\?"),
+        (("model =", "modle ="), r"s\.py:5: the script defines no 'model'\. Is 'modle' meant to be 'model'\?"),
         (("nn.mlp(6, [8], 4, rng=0)", "nn.ReLU"), r"s\.py:5: model: it is the class ReLU.*is '\(\)' missing"),
         (("nn.mlp(6, [8], 4, rng=0)", "3"), r"s\.py:5: model: it is 3; it must be a minigrad.nn.Module"),
         (("nn.mlp(6, [8], 4, rng=0)", "nn.ReLU()"), r"s\.py:5: model: ReLU has no parameters"),

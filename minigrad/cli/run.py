@@ -1,0 +1,90 @@
+"""`minigrad run script.py`: checks, training, pictures and checkpoints of a model script; and `minigrad examples`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from pathlib import Path
+
+import attrs
+
+from minigrad.checkpoint import Checkpoint
+from minigrad.cli.listing import table
+from minigrad.cli.session import CHANGEABLE, Job, as_before, as_command, carry_out, saved_run
+from minigrad.examples import Example, examples, find_example
+from minigrad.train import Callback, History, Metrics, TrainError
+from minigrad.train.script import Script, Settings, load_script
+
+__all__ = ["list_examples", "run_script"]
+
+
+def run_script(arguments: Namespace) -> int:
+    """Run the script (or go on with a run of it), print or hand over what happened. Returns the exit code."""
+    if arguments.example is not None:
+        if arguments.script or arguments.resume:
+            arguments.parser.error("--example stands in the place of SCRIPT, and begins a run: give one of the three")
+        example = find_example(arguments.example)
+        if not example.is_script:
+            return _run_loop(example, arguments)
+        arguments.script = str(example.path)
+    saved = saved_run(arguments, "run")
+    if saved is not None:
+        asked = arguments.script
+        arguments = as_before(arguments, saved)
+        arguments.script = asked or arguments.script
+    if arguments.script is None:
+        arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
+    with _own_output(arguments):
+        script = load_script(Path(arguments.script))
+    arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder
+    return carry_out(_job(script, arguments), arguments, saved)
+
+
+def _job(script: Script, arguments: Namespace) -> Job:
+    metrics = Metrics(script.metrics) if script.metrics else None
+    changed: Settings = {}
+    if arguments.epochs is not None:
+        changed["epochs"] = arguments.epochs
+    if arguments.patience is not None:
+        changed["patience"] = arguments.patience
+
+    def run(callbacks: Sequence[Callback], saved: Checkpoint | None) -> History:
+        with _own_output(arguments):
+            return script.fit(changed, callbacks=callbacks, checks=not arguments.no_checks, resume=saved, quiet=True)
+
+    return Job("run", script.path.stem, f"{script.path}: {script.split.summary}", as_command(arguments), run, metrics)
+
+
+def _run_loop(example: Example, arguments: Namespace) -> int:
+    """An example that trains by itself. It leaves no folder behind, so there is nothing to resume."""
+    useless = [f"--{name.replace('_', '-')}" for name in arguments.given if name in (*CHANGEABLE, "out")]
+    if useless:
+        raise TrainError(f"{example.name} has a training loop of its own, in which {', '.join(useless)} means nothing")
+    with _own_output(arguments):
+        figures = example.main()
+    if arguments.json:
+        print(json.dumps({"command": "run", "example": example.name, "figures": figures}, indent=2, allow_nan=False))
+    return 0
+
+
+def _own_output(arguments: Namespace) -> AbstractContextManager[object]:
+    """With --json, what a script prints goes to stderr, since stdout is for the document alone."""
+    return redirect_stdout(sys.stderr) if arguments.json else nullcontext()
+
+
+def list_examples(arguments: Namespace) -> int:
+    """Print the examples in the package: name, kind, what each shows, with the figure it reaches."""
+    found = examples()
+    if arguments.json:
+        rows = [{**attrs.asdict(e), "path": str(e.path)} for e in found]
+        print(json.dumps({"command": "examples", "examples": rows}, indent=2))
+        return 0
+    kinds = {True: "model script", False: "own loop"}
+    print(
+        "\n".join(table(("example", "kind", "what it shows"), [(e.name, kinds[e.is_script], e.title) for e in found]))
+    )
+    print(f"\nminigrad run --example {found[0].name} runs one; the files are in {found[0].path.parent}")
+    return 0

@@ -1,0 +1,48 @@
+"""Figures of the user's own, measured after each epoch beside loss and accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.train.callbacks import Callback, Run
+from minigrad.train.errors import TrainError
+from minigrad.train.evaluate import evaluating
+from minigrad.train.history import Epoch
+
+__all__ = ["Metric", "Metrics"]
+
+Metric: TypeAlias = Callable[[Array, Array], float]
+"""A figure from all outputs and targets of the validation rows (training rows where there are none), as arrays."""
+
+_ROWS = 1000
+
+
+class Metrics(Callback):
+    """Measures every metric after each epoch, on validation rows if there are some.
+
+    Attributes:
+        values: one entry for each epoch of this process: `{"epoch": 3, "top3": 0.97}`.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self.values: list[dict[str, float]] = []
+        self._metrics = dict(metrics)
+
+    def on_epoch(self, run: Run, epoch: Epoch) -> None:
+        """Measure. Raises TrainError when a metric is not a number."""
+        rows = run.split.val or run.split.train
+        with evaluating(run.model):
+            parts = [run.model(adopt(rows.x[k : k + _ROWS])).numpy() for k in range(0, len(rows), _ROWS)]
+        outputs: Array = np.concatenate(parts)
+        found = {"epoch": float(epoch.epoch)}
+        for name, metric in self._metrics.items():
+            try:
+                found[name] = float(metric(outputs, rows.y))
+            except (TypeError, ValueError) as error:
+                raise TrainError(f"metric {name!r}: {type(error).__name__}: {error}") from error
+        self.values.append(found)
