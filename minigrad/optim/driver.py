@@ -123,8 +123,8 @@ class Driver:
 
     @property
     def gradient_norm(self) -> float:
-        """Euclidean norm of all gradients together as they stand in the buffers, before clipping."""
-        return math.sqrt(sum(float(np.vdot(cell.g, cell.g)) for cell in self._cells))
+        """Euclidean norm of the gradient of all parameters, averaged over micro-batches, before clipping."""
+        return math.sqrt(sum(float(np.vdot(cell.g, cell.g)) for cell in self._cells)) / self._settings.accumulate
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""

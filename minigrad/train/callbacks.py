@@ -8,6 +8,7 @@ from minigrad.nn import Loss, Module
 from minigrad.optim import Driver
 from minigrad.train.check import Check
 from minigrad.train.history import Epoch, History
+from minigrad.train.monitor import Monitor
 from minigrad.train.rows import Split
 
 __all__ = ["Callback", "Run", "Step"]
@@ -21,6 +22,7 @@ class Run:
         model, optimizer, loss, split: what is trained, how, for what and on what.
         history: figures so far.
         epochs, batch_size, seed: as asked for.
+        monitor: figures of steps, parameters and layers.
         stop_reason: why the run shall end after this epoch; see `stop`.
         began: `time.perf_counter()` when training began; for a resumed run, earlier by the time already spent.
     """
@@ -33,6 +35,7 @@ class Run:
     epochs: int
     batch_size: int
     seed: int
+    monitor: Monitor
     stop_reason: str = ""
     began: float = 0.0
 

@@ -12,24 +12,24 @@ from minigrad.core.node import Item, Leaf, Node, Recorded
 from minigrad.core.types import Array
 from minigrad.nn import Module
 
-__all__ = ["REMEDY", "origin", "replayed"]
+__all__ = ["CAUSES", "REMEDY", "origin", "replayed"]
 
-REMEDY = "The weights are those before this step. Usual causes: a learning rate that is too high, or inputs not scaled"
+CAUSES = "Usual causes: a learning rate that is too high, or inputs not scaled"
+REMEDY = f"The weights are those before this step. {CAUSES}"
 
 
 def replayed(again: Callable[[], Tensor] | None) -> str:
-    """Compute a loss once more, backward too, with every op watched; what was found, or nothing, as part of a message.
+    """Compute a loss once more, backward too, with every op watched; what was found, as the middle of a message.
 
     Parameters are only read; their gradients are those of this evaluation afterwards.
     """
-    if again is None:
-        return ""
-    try:
-        with debug():
-            again().backward()
-    except NonFiniteValue as error:
-        return f"\n  {error}\n "
-    return ""
+    if again is not None:
+        try:
+            with debug():
+                again().backward()
+        except NonFiniteValue as error:
+            return f"\n  {error}\n"
+    return ". "
 
 
 def origin(loss: Tensor, model: Module) -> str:

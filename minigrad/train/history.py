@@ -9,6 +9,7 @@ import attrs
 
 from minigrad.core.types import Array
 from minigrad.train.check import Check
+from minigrad.train.monitor import Monitor
 
 __all__ = ["Epoch", "History"]
 
@@ -51,6 +52,7 @@ class History:
             regression the lowest loss; training figures where there are no validation rows.
         best_weights: `state_dict` of the model after that epoch.
         checks: results of the sanity checks.
+        monitor: figures of steps, parameters and layers; None for a history that is not of `fit`.
         stopped: why the run ended before its last epoch; empty if it did not.
         config: everything needed to repeat the run.
     """
@@ -63,6 +65,7 @@ class History:
     best: Epoch | None = None
     best_weights: dict[str, Array] = attrs.field(factory=dict, repr=False)
     checks: list[Check] = attrs.field(factory=list, repr=False)
+    monitor: Monitor | None = attrs.field(default=None, repr=False)
     stopped: str = ""
 
     def __len__(self) -> int:
@@ -95,6 +98,7 @@ class History:
             "best": _finite(self.best),
             "chosen_by": self.criterion,
             "stopped": self.stopped,
+            "monitoring": None if self.monitor is None else self.monitor.cost(),
         }
 
 

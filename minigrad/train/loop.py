@@ -20,6 +20,7 @@ from minigrad.train.console import Console
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluate import evaluating
 from minigrad.train.history import History
+from minigrad.train.monitor import Monitor
 from minigrad.train.progress import resume as put_back
 from minigrad.train.rates import default_rate, named_schedule
 from minigrad.train.rows import Source, Split, as_split
@@ -118,7 +119,8 @@ def fit(
         },
         steps_per_epoch=batches,
     )
-    run = Run(model, driver, chosen, split, history, epochs, batch_size, seed)
+    monitor = history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
+    run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, monitor)
     if resume is not None:
         put_back(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
     hooks = Hooks((*callbacks, *(() if quiet else (Console(),))))

@@ -21,6 +21,7 @@ from minigrad.nn import Module
 from minigrad.optim import Driver
 from minigrad.train.activations import FIGURES, layer_figures
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
+from minigrad.train.evaluate import hits
 from minigrad.train.guard import REMEDY, origin, replayed
 from minigrad.train.histograms import Histograms, thinned
 from minigrad.train.rhythm import Rhythm
@@ -56,8 +57,9 @@ class Monitor:
     Attributes:
         steps: Table with a row for every step. `step` (from 1), `loss` (what was minimised, before the update),
             `data_loss`, `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of
-            others), `gradient_norm` (of all parameters, before clipping), `seconds` (without monitoring) and of these
-            `seconds_data`, `seconds_gradient`, `seconds_update` where `lap` was called, `seconds_monitor`.
+            others), `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered),
+            `seconds` (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap`
+            was called, `seconds_monitor`.
         parameters: Table with a row for some steps (all of the first 8, then ever fewer, at least one in `every`) and
             an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
             made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
@@ -86,7 +88,8 @@ class Monitor:
         self._probe = tuple(_few(plain(x), self._named) for x in given)
         self._every, self._looks, self._probes = every, Rhythm(8, every, 1), Rhythm(3)
         self._before: list[Array] = []
-        self._wanted = False
+        self._remembered = 0
+        self._wanted, self._updates = False, 0 if optimizer is None else optimizer.t
         self.steps, self.epochs = Table(), Table()
         self.parameters = Table([name for name, _ in self._named])
         self.layers = Table()
@@ -107,13 +110,15 @@ class Monitor:
         data_loss: Tensor | float | None = None,
         regularization: Tensor | float | None = None,
         accuracy: float | None = None,
+        outputs: Tensor | None = None,
+        targets: AnyArray | Tensor | None = None,
         again: Callable[[], Tensor] | None = None,
     ) -> None:
         """Take note of a step, after its update and before `zero_grad`.
 
         Args:
             loss: what the step minimised, at the parameters it began with. data_loss, regularization: its parts.
-            accuracy: of the batch, a share in [0, 1].
+            accuracy: of the batch, a share in [0, 1]; or `outputs` and `targets`, scores and labels that tell it.
             again: computes the loss of this batch once more; only called to find out why it is not finite.
 
         Raises:
@@ -130,16 +135,15 @@ class Monitor:
             row["regularization"] = _number(regularization)
         if accuracy is not None:
             row["accuracy"] = accuracy
-        opt = self.optimizer
-        if opt is not None:
-            row["lr"], *others = opt.rates
-            row.update((f"lr_{k}", rate) for k, rate in enumerate(others, 1))
-            row["gradient_norm"] = opt.gradient_norm
-        if opt is None:
+        elif outputs is not None and targets is not None:
+            row.update(_accuracy(plain(outputs), plain(targets)))
+        if self.optimizer is None:
             self._guard_parameters(step)
-        if self._wanted:
-            self._look_at_parameters(step)
-        self._remember(step)
+            self._look_if_wanted(step)
+        elif self.optimizer.t != self._updates:  # otherwise it gathers micro-batches, and made no update
+            self._updates = self.optimizer.t
+            row.update(_of_driver(self.optimizer))
+            self._look_if_wanted(step)
         if self._in_steps and step % self._every == 0:
             self._consider_layers(step // self._every, step)
         row["seconds"] = sum(self._laps.values()) + now - self._mark
@@ -152,7 +156,7 @@ class Monitor:
         self.steps.append(row)
         if not math.isfinite(value):
             found = f"; first not finite: {origin(loss, self.model)}" if isinstance(loss, Tensor) else ""
-            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}. {REMEDY}")
+            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}{REMEDY}")
 
     def lap(self, part: Part) -> None:
         """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
@@ -171,6 +175,15 @@ class Monitor:
         times = {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor}
         self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
 
+    def put_back(self) -> int:
+        """Give the parameters the latest values that were copied, at most `every` steps old; returns after which step.
+
+        For updates in place that went wrong: others leave the parameters as they were.
+        """
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            assign(t, old)
+        return self._remembered
+
     def resume_clock(self) -> None:
         """What happened since the last step was noted, such as an evaluation, is no part of the next one."""
         self._mark = perf_counter()
@@ -180,6 +193,10 @@ class Monitor:
     def share(self) -> float:
         """Time that monitoring took, as a share of the time that the steps took."""
         return self.seconds_monitor / self.seconds if self.seconds else 0.0
+
+    def cost(self) -> dict[str, float]:
+        """Seconds that the steps and that monitoring took, and the second as a share of the first."""
+        return {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor, "share": self.share}
 
     def in_epochs(self, steps: Array) -> Array:
         """Numbers of steps as epochs, the x-axis of plots: 0 before the first step, 1 at the end of the first epoch."""
@@ -206,11 +223,17 @@ class Monitor:
         self._wanted = self._looks.due <= step + 1
         if not self._wanted and self.optimizer is not None:
             return
+        self._remembered = step
         if not self._before:
             self._before = [t._node.value.copy() for _, t in self._named]
             return
         for old, (_, t) in zip(self._before, self._named, strict=True):
             np.copyto(old, t._node.value)
+
+    def _look_if_wanted(self, step: int) -> None:
+        if self._wanted:
+            self._look_at_parameters(step)
+        self._remember(step)
 
     def _look_at_parameters(self, step: int) -> None:
         """Compare the parameters with their copies from before the step, and describe their gradients."""
@@ -246,8 +269,7 @@ class Monitor:
         """Put parameters that an update of the caller's own has spoilt back to what they were before it."""
         bad = [name for name, t in self._named if not np.isfinite(t._node.value).all()]
         if bad:
-            for old, (_, t) in zip(self._before, self._named, strict=True):
-                assign(t, old)
+            self.put_back()
             raise NonFiniteError(
                 f"step {step}: the update made {', '.join(bad)} infinite or NaN, and they have been put back. {REMEDY}"
             )
@@ -259,10 +281,10 @@ _PARAMETER_FIGURES = (
 
 
 def _described(old: Array, t: Tensor) -> tuple[float, ...]:
-    """The figures of one parameter, by `_PARAMETER_FIGURES`; `old` is overwritten."""
+    """The figures of one parameter, by `_PARAMETER_FIGURES`."""
     w, g, n = t._node.value, _gradient(t), max(t.size, 1)
     before = float(np.vdot(old, old))
-    moved = np.subtract(w, old, out=old)
+    moved = w - old
     update = float(np.vdot(moved, moved))
     slope = 0.0 if g is None else float(np.vdot(g, g))
     zero = 1.0 if g is None else 1.0 - np.count_nonzero(g) / n
@@ -287,6 +309,17 @@ def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
     """Up to `PROBE_ROWS` rows, evenly spaced; floats in the dtype of the parameters."""
     rows = x[np.linspace(0, len(x) - 1, min(PROBE_ROWS, len(x))).astype(np.intp)]
     return rows.astype(named[0][1].dtype) if named and rows.dtype.kind == "f" else rows
+
+
+def _of_driver(optimizer: Driver) -> dict[str, float]:
+    first, *others = optimizer.rates
+    norm = optimizer.gradient_norm
+    return {"lr": first, **{f"lr_{k}": rate for k, rate in enumerate(others, 1)}, "gradient_norm": norm}
+
+
+def _accuracy(outputs: Array, labels: Array) -> dict[str, float]:
+    right = hits(outputs, labels)
+    return {} if right is None else {"accuracy": right / max(labels.size, 1)}
 
 
 def _number(value: Tensor | float) -> float:

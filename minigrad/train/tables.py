@@ -57,6 +57,11 @@ class Table:
         k = self.entries.index(entry)
         return {name: self[name][:, k] if self._is_wide(name) else self[name] for name in self._columns}
 
+    def last(self, name: str) -> float:
+        """The latest number of a column of single numbers; NaN where there is none."""
+        column = self._columns.get(name)
+        return column[-1] if column else math.nan
+
     def append(self, values: Mapping[str, float | Sequence[float]]) -> None:
         """Add a row: for each column a number, or a number for each entry."""
         for name, value in values.items():

@@ -14,11 +14,11 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
-from minigrad.optim import Need, NonFiniteGradient
+from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import evaluate
-from minigrad.train.guard import origin
+from minigrad.train.guard import CAUSES, REMEDY, origin, replayed
 from minigrad.train.history import Epoch
 from minigrad.train.rows import Rows
 from minigrad.train.sanity import Regularization, sanity_checks
@@ -45,6 +45,21 @@ class Hooks:
         with ExitStack() as later:
             for callback in reversed(self.callbacks):
                 later.callback(hook, callback)
+
+
+@attrs.frozen(eq=False)
+class Taken:
+    """A batch as it went through the model: what is minimised, its two parts, and the outputs."""
+
+    total: Tensor
+    data: Tensor
+    term: Tensor | None
+    outputs: Tensor
+
+    @property
+    def loss(self) -> float:
+        """What is minimised."""
+        return self.total.item()
 
 
 @attrs.define(eq=False)
@@ -109,11 +124,24 @@ class Trainer:
         while len(history) < run.epochs and not run.stop_reason:
             epoch, start = len(history) + 1, len(history.batch_losses) - len(history) * history.steps_per_epoch
             run.model.train()
+            run.monitor.resume_clock()
             for batch, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
-                done = Step(epoch, batch, history.steps_per_epoch, step(adopt(x), y, epoch, batch))
+                run.monitor.lap("data")
+                taken = step(adopt(x), y, epoch, batch)
+                run.monitor.lap("update")
+                run.monitor(
+                    taken.total,
+                    data_loss=taken.data,
+                    regularization=taken.term,
+                    outputs=taken.outputs,
+                    targets=y,
+                )
+                done = Step(epoch, batch, history.steps_per_epoch, taken.loss)
                 history.batch_losses.append(done.loss)
                 self.hooks.tell(lambda c, done=done: c.on_step(run, done))  # type: ignore[misc]
+                run.monitor.resume_clock()
             self.complete(self.measure(epoch))
+        run.monitor.look_at_layers()
         history.stopped = run.stop_reason
 
     @property
@@ -127,6 +155,8 @@ class Trainer:
         history.epochs.append(epoch)
         if history.best is None or epoch.rank > history.best.rank:
             history.best, history.best_weights = epoch, self.run.model.state_dict()
+        figures = attrs.asdict(epoch, filter=lambda field, _: "_" in field.name)
+        self.run.monitor.epoch(**figures)
         self.consider_stopping()
         self.hooks.tell(lambda c: c.on_epoch(self.run, epoch))
 
@@ -139,53 +169,63 @@ class Trainer:
                 f"{history.best.epoch}"
             )
 
-    def by_gradient(self, x: Tensor, y: Array, epoch: int, batch: int) -> float:
-        """One update from the gradient of a batch; returns its loss."""
+    def by_gradient(self, x: Tensor, y: Array, epoch: int, batch: int) -> Taken:
+        """One update from the gradient of a batch."""
         opt = self.run.optimizer
         opt.zero_grad()
-        total = self.total(x, y)
-        value: float = total.item()
-        if not math.isfinite(value):
-            self.fail(total, epoch, batch)
-        total.backward()
+        found = self.forward(x, y)
+        if not math.isfinite(found.loss):
+            self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
+        found.total.backward()
+        self.run.monitor.lap("gradient")
         try:
             opt.step()
         except NonFiniteGradient as error:
-            raise self.overflow(error, epoch, batch) from error
-        return value
+            again = replayed(lambda: self.forward(x, y).total)
+            raise self.overflow(error, epoch, batch, again) from error
+        except NonFiniteParameters as error:
+            step = self.run.monitor.put_back()
+            raise NonFiniteError(
+                f"{self.place(epoch, batch)}: {error}. The weights have been put back to those after step {step}. "
+                f"{CAUSES}"
+            ) from error
+        return found
 
-    def by_closure(self, x: Tensor, y: Array, epoch: int, batch: int) -> float:
-        """One update by a rule that evaluates the loss itself; returns the loss at its start."""
-        first: list[float] = []
+    def by_closure(self, x: Tensor, y: Array, epoch: int, batch: int) -> Taken:
+        """One update by a rule that evaluates the loss itself; figures are those at its start."""
+        first: list[Taken] = []
 
         def closure() -> Tensor:
-            total = self.total(x, y)
-            if not first and not math.isfinite(total.item()):
-                self.fail(total, epoch, batch)
-            first.append(total.item())
-            return total
+            found = self.forward(x, y)
+            if not first:
+                if not math.isfinite(found.loss):
+                    self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
+                first.append(found)
+            return found.total
 
         try:
             self.run.optimizer.step(closure)
         except NonFiniteGradient as error:
-            raise self.overflow(error, epoch, batch) from error
+            raise self.overflow(error, epoch, batch, ". ") from error
         return first[0]
 
-    def total(self, x: Tensor, y: Array) -> Tensor:
-        """Data loss and regularisation."""
-        value = self.run.loss(self.run.model(x), y)
-        return value if self.regularization is None else value + self.regularization(self.run.model)
+    def forward(self, x: Tensor, y: Array) -> Taken:
+        """Data loss and regularisation of a batch."""
+        outputs = self.run.model(x)
+        data = self.run.loss(outputs, y)
+        term = None if self.regularization is None else self.regularization(self.run.model)
+        return Taken(data if term is None else data + term, data, term, outputs)
 
-    def fail(self, total: Tensor, epoch: int, batch: int) -> NoReturn:
+    def fail(self, total: Tensor, again: Callable[[], Tensor], epoch: int, batch: int) -> NoReturn:
         """End the run with where a loss that is not finite came from."""
         raise NonFiniteLoss(
             f"the loss is {total.item()} {self.place(epoch, batch)}; first not finite: "
-            f"{origin(total, self.run.model)}. {_REMEDY}"
+            f"{origin(total, self.run.model)}{replayed(again)}{REMEDY}"
         )
 
-    def overflow(self, error: NonFiniteGradient, epoch: int, batch: int) -> NonFiniteError:
+    def overflow(self, error: NonFiniteGradient, epoch: int, batch: int, found: str) -> NonFiniteError:
         """The error for an update that was not possible."""
-        return NonFiniteError(f"no update was possible {self.place(epoch, batch)}: {error}. {_REMEDY}")
+        return NonFiniteError(f"no update was possible {self.place(epoch, batch)}: {error}{found}{REMEDY}")
 
     def place(self, epoch: int, batch: int) -> str:
         """Where in the run, in words."""
@@ -204,9 +244,6 @@ class Trainer:
             None if val is None else val.accuracy,
             time.perf_counter() - run.began if number else 0.0,
         )
-
-
-_REMEDY = "The weights are those before this step. Usual causes: a learning rate that is too high, or inputs not scaled"
 
 
 def _measured(rows: Rows, seed: int) -> Rows:

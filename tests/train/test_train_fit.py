@@ -245,9 +245,19 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_touched() -> Non
 
 
 def test_a_learning_rate_far_too_high_ends_in_one_typed_error() -> None:
-    with pytest.raises(NonFiniteError, match=r"in epoch \d+, batch \d+ of 12.*before this step"):
+    with pytest.raises(NonFiniteError, match=r"in epoch \d+, batch \d+ of 12(?s:.)*before this step"):
         fit(nn.mlp(64, [32, 32], 10, rng=0), DIGITS, loss="svm", optimizer="sgd", lr=1e20, batch_size=128,
             checks=False, quiet=True)  # fmt: skip
+
+
+def test_weights_that_an_update_in_place_has_spoilt_are_put_back() -> None:
+    """More than 65,536 parameters are updated in place, which cannot be undone."""
+    model = nn.mlp(64, [1100], 10, rng=0)
+    with pytest.raises(NonFiniteError, match=r"in epoch 1, batch 1 of 12: .*put back to those after step 0"):
+        fit(model, DIGITS, optimizer="sgd", lr=3e38, batch_size=128, checks=False, quiet=True,
+            regularization=lambda m: m.parameters()[0].sum() * 1e3)  # fmt: skip
+    fresh = nn.mlp(64, [1100], 10, rng=0).state_dict()
+    assert all(np.array_equal(value, fresh[name]) for name, value in model.state_dict().items())
 
 
 def test_bad_rows_are_named_before_anything_runs() -> None:
