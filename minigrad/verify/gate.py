@@ -54,7 +54,9 @@ def verify(
     rng = Draws(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from
     mode = MODE.get()
     alone = mode is None or mode.unverified is None  # outside register(), any op may stand in for a registered one
-    with np.errstate(all="ignore"), switched(unverified=_anything if alone else None):
+    # Whatever goes on around the first use of an op (no_grad, a trace, mg.debug) is none of the gate's business.
+    free = switched(grad=True, unverified=_anything if alone else None, interceptor=False)
+    with np.errstate(all="ignore"), free:
         try:
             examined, checks, refused = _examine_all(subject, rng, seed, thorough)
             _refuse_powerless(op, examined)
