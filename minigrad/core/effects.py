@@ -1,14 +1,14 @@
 """What a step does besides ops: it looks at its data, draws random numbers, updates parameters.
 
 In the everyday mode these things simply happen. A `Tracer`, which records a step in order to repeat it, takes them
-over: it does them at the same place in every repetition.
+over: they happen at the same place in every repetition, and not while the step is being recorded.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Check", "Tracer", "draw", "examine", "tracing"]
 
-R = TypeVar("R")
 Check = Callable[[Array], None]
 """Looks at an array and raises what is to be raised."""
 
@@ -54,16 +53,13 @@ class Tracer(ABC):
         """A value that `fill` writes anew into an array of that shape and dtype whenever the step has got here."""
 
     @abstractmethod
-    def perform(self, owner: object, name: str, run: Callable[[], R]) -> R:
-        """Do something with the parameters and their gradients that is no op. `owner` and `name` say whose doing it is.
-
-        `run` sees the true numbers.
-        """
+    def perform(self, owner: object, name: str, run: Callable[[], object]) -> None:
+        """Do something with parameters and gradients that is no op. `owner` and `name` say whose doing it is."""
 
     @abstractmethod
     def perform_with(
-        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], R], closure: Callable[[], Tensor]
-    ) -> R:
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
+    ) -> None:
         """The same for something that evaluates a loss as often as it likes: it gets an equal of `closure`."""
 
 

@@ -153,14 +153,16 @@ class Driver:
             NonFiniteParameters: a tiled update, which cannot be undone, went beyond the largest number.
             ParameterError: another optimizer has taken over a parameter.
 
-        Inside a defined program the Step tells neither loss nor whether it was skipped: these differ from run to run.
+        Inside a defined program the Step that is returned tells nothing: what happens differs from run to run.
         """
         tracer = tracing()
         if tracer is None:
             return self._step(closure)
         if closure is None:
-            return Step(tracer.perform(self, self.name, self._step).t)
-        return Step(tracer.perform_with(self, self.name, self._step, closure).t)
+            tracer.perform(self, self.name, self._step)
+        else:
+            tracer.perform_with(self, self.name, self._step, closure)
+        return Step(self.t)
 
     def _step(self, closure: Closure | None = None) -> Step:
         for cell in self._cells:

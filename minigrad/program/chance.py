@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 
@@ -20,15 +19,8 @@ class Chance:
         self._generators = tuple(generators)
         self._seen = self._states()
 
-    @contextmanager
-    def expected(self) -> Iterator[None]:
-        """Draws inside the block are repeated by the program. Raises TraceError for earlier ones that are not."""
-        self.check()
-        yield
-        self._seen = self._states()
-
     def check(self) -> None:
-        """Raise TraceError if anybody else has drawn numbers since we last looked."""
+        """Raise TraceError if anybody has drawn numbers."""
         if self._states() != self._seen:
             raise TraceError(
                 "the step draws random numbers with NumPy or Python, which a program would repeat unchanged. Draw them "

@@ -17,6 +17,7 @@ from minigrad.core.mode import MODE, switched
 from minigrad.core.tensor import Tensor, adopt
 from minigrad.core.types import Array
 from minigrad.program.captured import Captured
+from minigrad.program.chance import Chance
 from minigrad.program.errors import RetraceWarning, TraceError
 from minigrad.program.explain import explained
 from minigrad.program.graph import Graph
@@ -82,10 +83,9 @@ class Program(Generic[P, R]):
             key = (mode is None or mode.grad, *_signature(args, arrays))
             if kwargs:
                 key = (*key, tuple(kwargs), *_signature(tuple(kwargs.values()), arrays))
-            for entry in self._entries.get(key, ()):
-                if entry.holds():
-                    return cast(R, self._run(entry, tuple(arrays)))
-            return cast(R, self._define(key, args, kwargs))
+            known = (entry for entry in self._entries.get(key, ()) if entry.holds())
+            entry = next(known, None) or self._define(key, args, kwargs)
+            return cast(R, self._run(entry, tuple(arrays)))
 
     # -- looking at it -----------------------------------------------------------------------------------------------
     @property
@@ -112,18 +112,17 @@ class Program(Generic[P, R]):
         self._latest = entry
         return entry.rebuild(entry.plan.run(arrays))
 
-    def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+    def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Traced:
         began = perf_counter()
         found = reach(self.step, [*args, *kwargs.values()])
-        trace = Trace(found)
+        trace, chance = Trace(), Chance(found.generators)
         given = _replaced((args, dict(kwargs)), trace)
         assert isinstance(given, tuple)
         with switched(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])
-            trace.chance.check()
+            chance.check()
         outputs, rebuild = _returned(result, trace)
         graph = Graph(tuple(trace.values), tuple(trace.steps), tuple(outputs))
-        now = [trace.numbers[k].copy() for k in outputs]
         captured = trace.captured
         trace.forget()
         for name, run in PASSES.items():
@@ -140,7 +139,7 @@ class Program(Generic[P, R]):
             (args, kwargs),
         )
         self._enter(key, entry)
-        return rebuild(now)
+        return entry
 
     def _enter(self, key: Hashable, entry: Traced) -> None:
         self.traces += 1
@@ -233,9 +232,10 @@ def define(
 ) -> Program[P, R] | Callable[[Callable[P, R]], Program[P, R]]:
     """Make a program of a step function: `@mg.define`.
 
-    The first call with arguments of given shapes and dtypes runs the step and writes down every op, backward and
-    optimizer step included; later calls repeat them on the new numbers. Arrays and Tensors among the arguments (in
-    lists, tuples and dicts too) are inputs; models and optimizers are found in arguments, closure and globals.
+    The first call with arguments of given shapes and dtypes goes through the step and writes down every op, backward
+    and optimizer step included; then, as in all later calls, the program runs on the numbers given.
+    Arrays and Tensors among the arguments (in lists, tuples and dicts too) are inputs; models and optimizers are found
+    in arguments, closure and globals.
 
     Args:
         step: takes arrays, Tensors, models, containers; inside it arrays are Tensors. Returns Tensors (or a container).

@@ -1,14 +1,13 @@
-"""What the step holds while it is traced: parameters and their gradients, other Tensors, optimizers.
+"""What the step holds while it is traced: parameters and their gradients, and other Tensors.
 
-During the trace parameters hold stand-ins. Where something real must happen (an optimizer's step, the end) the true
-numbers are put back first, with the gradients that have been delivered.
+During the trace they hold stand-ins; afterwards everything is as it was before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -21,22 +20,18 @@ from minigrad.program.errors import TraceError
 from minigrad.program.graph import Clear, Deliver, Store, Update, Value
 from minigrad.program.replay import recorded
 from minigrad.program.scan import Reach
-from minigrad.program.standin import StandIn, standin
+from minigrad.program.standin import standin
 
 if TYPE_CHECKING:
     from minigrad.program.trace import Trace
 
 __all__ = ["Holding", "arrive"]
 
-R = TypeVar("R")
-
 
 @attrs.define(eq=False)
 class _Held:
-    """A parameter during the trace: its true leaf, and its gradient as it was and as it is now.
-
-    `filled` and `grad` are the true state of the sink; `cleared` tells whether the program has emptied it.
-    """
+    """A parameter during the trace: its true leaf, the true state of its sink (`filled`, `grad`), and whether the step
+    has emptied it."""
 
     tensor: Tensor
     leaf: Leaf
@@ -69,36 +64,40 @@ class Holding:
         self._held: list[_Held] = []
         self._of_sink: dict[Sink, _Held] = {}
         self._marker = Constant(standin(trace, -1, (0,), np.dtype(np.float64)))
-        self._replayed = 0
-        self._state: list[tuple[Tensor, Node, Node]] = []
+        self._state: list[tuple[Tensor, Node]] = []
 
     @contextmanager
     def hold(self, found: Reach) -> Iterator[None]:
         """Everything in `found` holds stand-ins inside the block."""
-        self._held = [_Held(t, t._node, False, None) for t in found.parameters if isinstance(t._node, Leaf)]
-        self._of_sink = {h.leaf.sink: h for h in self._held}
+        for t in found.parameters:
+            leaf = t._node
+            if isinstance(leaf, Leaf) and leaf.sink not in self._of_sink:
+                held = _Held(t, leaf, leaf.sink.filled, leaf.sink.grad)
+                self._held.append(held)
+                self._of_sink[leaf.sink] = held
+        true = [(t, t._node) for t in found.state if not t._node.tracked]
         self._enter()
-        for t in found.state:
-            node = t._node
-            if isinstance(node.value, StandIn) or node.tracked:
-                continue
+        for t, node in true:
             index = self.trace.add(Value(node.value.shape, node.value.dtype, "state", holder=t), node.value)
-            new: Node = Constant(self.trace.stand_in(index))
-            self._state.append((t, node, new))
-            t._node = new
-        done = False
+            t._node = Constant(self.trace.stand_in(index))
+            self._state.append((t, t._node))
         try:
             yield
-            done = True
+            self._note_clears()
+            self._store()
         finally:
-            self._leave()
-            for t, old, held in self._state:
-                last: Node = t._node
-                t._node = old
-                if done and last is not held:
-                    index = self.trace.index_of(last.value)
-                    self.trace.steps.append(Store(t, index))
-                    t._node = Constant(self.trace.numbers[index].copy())
+            for h in self._held:
+                self._age(h)
+                h.tensor._node = h.leaf
+                h.leaf.sink.filled, h.leaf.sink.grad = h.filled, h.grad
+            for t, node in true:
+                t._node = node
+
+    def _store(self) -> None:
+        """Write down which Tensors have been given new values."""
+        for t, held in self._state:
+            if t._node is not held:
+                self.trace.steps.append(Store(t, self.trace.index_of(t._node.value)))
 
     def deliver(self, leaf: Leaf, g: Tensor) -> None:
         """Write down that a gradient arrives, and keep what is known of the sum so far."""
@@ -120,6 +119,10 @@ class Holding:
         sink.grad = wrap(self._marker) if sink.filled else g
         sink.filled = True
 
+    def _note_clears(self) -> None:
+        for h in self._held:
+            self._note_clear(h)
+
     def _note_clear(self, held: _Held) -> None:
         """Write down a zero_grad that has happened since we last looked."""
         if not held.leaf.sink.filled and not held.cleared:
@@ -127,53 +130,40 @@ class Holding:
             self.trace.steps.append(Clear(held.leaf.sink))
 
     def _enter(self) -> None:
-        """Parameters hold stand-ins. A gradient of before is a marker, so that its clearing is seen."""
+        """Parameters hold new stand-ins. A gradient of before is a marker, so that its clearing is seen."""
         for h in self._held:
-            assert isinstance(h.tensor._node, Leaf)
-            h.leaf = h.tensor._node
-            sink = h.leaf.sink
-            h.filled, h.grad, h.cleared = sink.filled, sink.grad, False
+            sink, value = h.leaf.sink, h.leaf.value
+            h.cleared = False
             sink.filled, sink.grad = True, wrap(self._marker)
-            value = h.leaf.value
             index = self.trace.add(Value(value.shape, value.dtype, "parameter", holder=h.tensor), value)
             h.tensor._node = Leaf(self.trace.stand_in(index), sink)
 
-    def _leave(self) -> None:
-        """True numbers and gradients come back, changed by what has been recorded since `_enter`."""
-        for h in self._held:
-            self._note_clear(h)
-            node = h.tensor._node
-            if isinstance(node, Leaf):
-                node.stale = True
-            sink = h.leaf.sink
-            sink.filled, sink.grad = h.filled, h.grad
-            h.tensor._node = h.leaf
-        for step in self.trace.steps[self._replayed :]:
-            if isinstance(step, Clear):
-                step.sink.clear()
-            elif isinstance(step, Deliver):
-                arrive(step.sink, self.trace.numbers[step.value], step.fresh)
-        self._replayed = len(self.trace.steps)
+    @staticmethod
+    def _age(held: _Held) -> None:
+        """No backward may go through what the parameter stood for until now."""
+        if isinstance(held.tensor._node, Leaf):
+            held.tensor._node.stale = True
 
-    def perform(self, owner: object, name: str, run: Callable[[], R]) -> R:
-        """Do it with the true numbers, and write down that it is done."""
-        self._leave()
-        with switched(interceptor=False):
-            result = run()
-        self._written(Update(run, name, owner))
-        return result
+    def perform(self, update: Update) -> None:
+        """Write down an update; from here on parameters are other values."""
+        self._note_clears()
+        self.trace.steps.append(update)
+        for h in self._held:
+            self._age(h)
+        self._enter()
 
     def perform_with(
-        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], R], closure: Callable[[], Tensor]
-    ) -> R:
-        """The same with an equal of `closure`, which is traced here and applied to real Tensors at each run."""
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
+    ) -> None:
+        """The same for an update that wants a closure: what it is given applies the recorded calls to real Tensors."""
         trace = self.trace
+        self._note_clears()
         before, trace.steps = trace.steps, []
-        state = [t._node for t, _, _ in self._state]
+        state = [t._node for t, _ in self._state]
         try:
             with switched(grad=True):
                 loss = closure()
-            if any(t._node is not node for (t, _, _), node in zip(self._state, state, strict=True)):
+            if any(t._node is not node for (t, _), node in zip(self._state, state, strict=True)):
                 raise TraceError(
                     "a closure for opt.step() changed a Tensor that the step holds (a running mean?): an optimizer "
                     "evaluates it as often as it likes. Use model.eval() inside it, or leave @mg.define off"
@@ -182,16 +172,7 @@ class Holding:
         finally:
             trace.steps = before
 
-        def again(*arrays: Array) -> R:
+        def again(*arrays: Array) -> object:
             return run(lambda: replay.loss(arrays))
 
-        self._leave()
-        with switched(interceptor=False):
-            result = again(*(trace.numbers[k] for k in replay.feeds))
-        self._written(Update(again, name, owner, replay.feeds))
-        return result
-
-    def _written(self, update: Update) -> None:
-        self.trace.steps.append(update)
-        self._replayed = len(self.trace.steps)
-        self._enter()
+        self.perform(Update(again, name, owner, replay.feeds))

@@ -1,9 +1,11 @@
-"""Tracing: one run of the step on stand-ins, in which every op call is evaluated and written down."""
+"""Tracing: one run of the step on stand-ins, in which every op call is evaluated and written down.
+
+Nothing that the step does besides ops happens: no update, no draw. The first run of the program does it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,22 +19,18 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array, Shape
 from minigrad.program.captured import Captured
-from minigrad.program.chance import Chance
 from minigrad.program.errors import TraceError
-from minigrad.program.graph import Call, Draw, Guard, Slot, Step, Value
+from minigrad.program.graph import Call, Draw, Guard, Slot, Step, Update, Value
 from minigrad.program.holding import Holding
-from minigrad.program.scan import Reach
 from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users_line
 
 __all__ = ["Trace"]
-
-R = TypeVar("R")
 
 
 class Trace(Tracer):
     """`values`, `numbers` (what each value was in this run) and `steps` grow as the step runs."""
 
-    def __init__(self, found: Reach) -> None:
+    def __init__(self) -> None:
         self.values: list[Value] = []
         self.numbers: list[Array] = []
         self.steps: list[Step] = []
@@ -41,7 +39,6 @@ class Trace(Tracer):
         self._kept: list[object] = []
         self.began = next_sequence()
         self.holding = Holding(self)
-        self.chance = Chance(found.generators)
 
     # -- values ----------------------------------------------------------------------------------------------------
     def add(self, value: Value, number: Array) -> int:
@@ -164,26 +161,23 @@ class Trace(Tracer):
         self.steps.append(Guard(check, index))
 
     def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
-        """Draw now, and at each run."""
+        """Draw at each run."""
         value = Value(shape, dtype, "result")
         number = value.empty()
-        with self.chance.expected():
-            fill(number)
+        number.fill(0.5)  # like a drawn one, without a draw
         index = self.add(value, number)
         self.steps.append(Draw(fill, index))
         return wrap(Constant(self.stand_in(index)))
 
-    def perform(self, owner: object, name: str, run: Callable[[], R]) -> R:
-        """Do it now, and at each run."""
-        with self.chance.expected():
-            return self.holding.perform(owner, name, run)
+    def perform(self, owner: object, name: str, run: Callable[[], object]) -> None:
+        """Do it at each run."""
+        self.holding.perform(Update(run, name, owner))
 
     def perform_with(
-        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], R], closure: Callable[[], Tensor]
-    ) -> R:
-        """Do it now, and at each run."""
-        with self.chance.expected():
-            return self.holding.perform_with(owner, name, run, closure)
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
+    ) -> None:
+        """Do it at each run."""
+        self.holding.perform_with(owner, name, run, closure)
 
     def moved(self, name: str, value: StandIn, meta: Mapping[str, object]) -> StandIn:
         """Record an op on a bare stand-in."""
