@@ -80,6 +80,8 @@ class Driver:
         name: the optimizer, with its distribution and version.
         t: number of completed updates. A skipped step does not count.
         needs: what the rule asks for. More than `Need.GRAD` means that `step` must be given a closure.
+        combine: called before each update from gradients; may change `g` of the cells in place (an average over
+            processes), alike in all that train together.
     """
 
     def __init__(self, name: str, plans: Sequence[Plan], settings: Settings) -> None:
@@ -96,9 +98,15 @@ class Driver:
         self._objectives = [Objective(cell.g) for cell in self._cells]
         self._followers = Followers(self._cells, settings.average, settings.lookahead)
         self._micro = 0
+        self.combine: Callable[[], None] | None = None
         self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
         if settings.clip is not None and not self._gradient_only:
             raise OptimizerError(f"{name} uses more than the gradient, which clipping would make inconsistent with f")
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """The flat buffers: one pair of numbers and gradients for each parameter group and dtype."""
+        return self._cells
 
     @property
     def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
@@ -227,6 +235,8 @@ class Driver:
 
     def _advance(self, loss: float | None) -> Step:
         """One update from the gradients in the buffers."""
+        if self.combine is not None:
+            self.combine()
         for cell in self._cells:
             if not is_finite(cell.g):
                 return self._skip(f"the gradient is not finite at {cell.culprits()}", loss)

@@ -28,6 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizers": LOW | {"optim", "optimizers"},
     "nn": LOW | {"ops", "nn"},
     "data": LOW | {"data"},
+    # Averages an optimizer's gradients and a model's buffers over processes; training stands on it, not the reverse.
+    "parallel": LOW | {"plugins", "containment", "optim", "nn", "checkpoint", "parallel"},
 }
 """Rooms and what they may import; rooms that are not listed may import everything but `optimizers`."""
 

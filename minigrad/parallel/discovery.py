@@ -1,0 +1,92 @@
+"""Finding a communicator: by name, by itself under a launcher such as mpiexec, or none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from minigrad import plugins
+from minigrad.containment import ImportFailure, imported
+from minigrad.core.errors import nearest
+from minigrad.parallel.errors import CommunicatorError
+from minigrad.parallel.protocol import API, Alone, Communicator
+from minigrad.plugins import Entry
+
+__all__ = ["GROUP", "available", "connect", "launched"]
+
+GROUP = "minigrad.communicators"
+_LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where launchers tell a process how many of its kind they started: MPICH and Intel MPI, Open MPI, MVAPICH."""
+
+
+def available() -> dict[str, Entry]:
+    """Name -> entry of the installed communicators, without importing any."""
+    return plugins.available(GROUP)
+
+
+def launched(environment: Mapping[str, str] = os.environ) -> int:
+    """How many processes a launcher started; 1 where there was none."""
+    counts = [environment.get(name, "") for name in _LAUNCHERS]
+    return max([int(c) for c in counts if c.isdecimal()], default=1)
+
+
+def connect(name: str | Communicator | None = "auto") -> Communicator:
+    """The communicator of this process.
+
+    Args:
+        name: of an installed one (`mpi`, or `distribution:name`); "none" or None for one process; "auto" for the
+            installed one if a launcher started several processes, else one process; or a communicator, as it is.
+
+    Raises:
+        CommunicatorError: there is none of this name, it does not keep the contract, or it cannot be used here; and,
+            for "auto", several processes were started and no communicator or more than one is installed.
+    """
+    if name is None or name == "none":
+        return Alone()
+    if not isinstance(name, str):
+        return _conforming(name, type(name).__name__)
+    if name != "auto":
+        return _started(_entry(name))
+    if launched() == 1:
+        return Alone()
+    entries = available()
+    if len(entries) != 1:
+        found = f"{', '.join(sorted(entries))} are installed: say which" if entries else "no communicator is installed"
+        raise CommunicatorError(
+            f"{launched()} processes were started and {found}. 'pip install minigrad-mpi[mpich]' adds 'mpi'; "
+            "communicator 'none' lets each process train by itself"
+        )
+    return _started(*entries.values())
+
+
+def _entry(name: str) -> Entry:
+    found = [e for e in plugins.matching(GROUP, name) if plugins.allowed(e)]
+    if len(found) != 1:
+        known = ", ".join(["none", "auto", *sorted(available())])
+        several = f"several distributions offer {name!r}" if found else f"there is no communicator {name!r}"
+        raise CommunicatorError(f"{several}.{nearest(name, available())} Known: {known}")
+    return found[0]
+
+
+def _started(entry: Entry) -> Communicator:
+    try:
+        made = imported(entry)
+    except ImportFailure as failure:
+        raise CommunicatorError(f"communicator {entry} cannot be used: {failure}") from failure
+    if not callable(made):
+        raise CommunicatorError(f"communicator {entry} cannot be used: the entry point must be a class or a function")
+    return _conforming(made(), str(entry))
+
+
+def _conforming(made: object, who: str) -> Communicator:
+    if not isinstance(made, Communicator):
+        names = ("api", "rank", "size", "allreduce", "broadcast", "gather", "barrier", "abort")
+        missing = ", ".join(n for n in names if not hasattr(made, n))
+        raise CommunicatorError(f"communicator {who} cannot be used: {type(made).__name__} has no {missing}")
+    if made.api[0] != API[0] or made.api[1] > API[1]:
+        ours = ".".join(map(str, API))
+        raise CommunicatorError(
+            f"communicator {who} was written for contract {'.'.join(map(str, made.api))}, this minigrad speaks {ours}: "
+            f"update {'minigrad' if tuple(made.api) > API else 'the plugin'}"
+        )
+    return made
