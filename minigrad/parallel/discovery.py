@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from minigrad import plugins
-from minigrad.containment import ImportFailure, imported
+from minigrad.containment import ImportFailure, imported, summary
 from minigrad.core.errors import nearest
 from minigrad.parallel.errors import CommunicatorError
 from minigrad.parallel.protocol import API, Alone, Communicator
@@ -75,7 +75,13 @@ def _started(entry: Entry) -> Communicator:
         raise CommunicatorError(f"communicator {entry} cannot be used: {failure}") from failure
     if not callable(made):
         raise CommunicatorError(f"communicator {entry} cannot be used: the entry point must be a class or a function")
-    return _conforming(made(), str(entry))
+    try:
+        communicator = made()
+    except CommunicatorError:
+        raise
+    except Exception as error:
+        raise CommunicatorError(f"communicator {entry} cannot be used: {summary(error)}") from error
+    return _conforming(communicator, str(entry))
 
 
 def _conforming(made: object, who: str) -> Communicator:

@@ -12,6 +12,7 @@ from minigrad.core import Tensor, no_grad
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
+from minigrad.parallel import Ranks
 from minigrad.train.rows import Rows
 
 __all__ = ["Score", "evaluate", "evaluating", "hits"]
@@ -45,19 +46,29 @@ def hits(outputs: Array, labels: Array) -> int | None:
     return int(np.count_nonzero(outputs.argmax(axis=-1) == labels))
 
 
-def evaluate(model: Module, rows: Rows, loss: Loss, *, batch_size: int = 1000) -> Score:
-    """Score `model` on all rows, in evaluation mode, `batch_size` at a time, without building graphs."""
-    total, right, labels = 0.0, 0, 0
-    counted = True
+def evaluate(model: Module, rows: Rows, loss: Loss, *, batch_size: int = 1000, ranks: Ranks | None = None) -> Score:
+    """Score `model` on all rows, in evaluation mode, `batch_size` at a time, without building graphs.
+
+    With `ranks` each of several processes takes a part of the rows, and all get the same score.
+    """
+    part = slice(None)
+    if ranks is not None:
+        part = slice(ranks.rank * len(rows) // ranks.size, (ranks.rank + 1) * len(rows) // ranks.size)
+    found = _tally(model, rows.x[part], rows.y[part], loss, batch_size)
+    total, right, labels, uncounted = (found if ranks is None else ranks.total(found)).tolist()
+    return Score(total / len(rows), None if uncounted else right / labels)
+
+
+def _tally(model: Module, x: Array, y: Array, loss: Loss, batch_size: int) -> Array:
+    """Sum of losses, hits, labels, and whether some outputs are no scores of classes: sums over rows, all of them."""
+    tally = np.zeros(4)
     with evaluating(model):
-        for start in range(0, len(rows), batch_size):
-            x, y = rows.x[start : start + batch_size], rows.y[start : start + batch_size]
-            outputs = model(adopt(x))
-            total += len(x) * loss(outputs, y).item()
-            found = hits(_values(outputs), y)
-            counted = counted and found is not None
-            right, labels = right + (found or 0), labels + y.size
-    return Score(total / len(rows), right / labels if counted else None)
+        for start in range(0, len(x), batch_size):
+            inputs, targets = x[start : start + batch_size], y[start : start + batch_size]
+            outputs = model(adopt(inputs))
+            found = hits(_values(outputs), targets)
+            tally += len(inputs) * loss(outputs, targets).item(), found or 0, targets.size, found is None
+    return tally
 
 
 def _values(outputs: Tensor) -> Array:

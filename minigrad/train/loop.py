@@ -15,12 +15,14 @@ from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.optim import Clip, ClipNorm, Driver, Schedule
 from minigrad.optim import optimizer as make_optimizer
+from minigrad.parallel import Communicator, connect, join
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.console import Console
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluate import evaluating
 from minigrad.train.history import History
 from minigrad.train.monitor import Monitor
+from minigrad.train.progress import fingerprint
 from minigrad.train.progress import resume as put_back
 from minigrad.train.rates import default_rate, named_schedule
 from minigrad.train.rows import Source, Split, as_split
@@ -51,6 +53,7 @@ def fit(
     restore_best: bool = True,
     resume: str | os.PathLike[str] | Checkpoint | None = None,
     quiet: bool = False,
+    communicator: str | Communicator | None = None,
 ) -> History:
     """Train `model`, and return what happened.
 
@@ -77,6 +80,9 @@ def fit(
             weights and figures are those of a run in one piece, to the last bit (same machine, same libraries). All
             arguments must be as they were, but `epochs` and `patience`. No checks are run.
         quiet: print nothing.
+        communicator: in a program of several processes, how they talk: see `minigrad.parallel.connect` ("auto" for the
+            installed one under mpiexec). Each computes its part of every batch, so that the run is that of one process
+            but for the order of sums; callbacks are told in rank 0 alone. None for a run in one process.
 
     Raises:
         DataValueError: NaN, infinity or a label out of range in the data; names the row. Nothing has been trained.
@@ -85,7 +91,9 @@ def fit(
         Interrupted: Ctrl-C; carries the history.
         UnknownOptimizer, HyperparameterError: the optimizer, or its learning rate.
         CheckpointError: `resume` is missing, damaged, or of a run that was set up differently; says what differs.
+        ParallelError: the communicator cannot be used, or the processes are not set up alike; see `parallel.join`.
     """
+    link = connect(communicator)
     _whole("epochs", epochs)
     _whole("batch_size", batch_size)
     if patience is not None:
@@ -116,6 +124,7 @@ def fit(
             "data": split.summary,
             "model": repr(model),
             "parameters": model.parameter_count,
+            **({"processes": link.size} if link.size > 1 else {}),
         },
         steps_per_epoch=batches,
     )
@@ -123,10 +132,20 @@ def fit(
     run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, monitor)
     if resume is not None:
         put_back(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
-    hooks = Hooks((*callbacks, *(() if quiet else (Console(),))))
-    trainer = Trainer(run, hooks, regularization, patience)
-    trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
+    hooks = Hooks((*callbacks, *(() if quiet else (Console(),))) if link.rank == 0 else ())
+    with join(model, driver, link, seed=seed, about=_alike(run, link)) as ranks:
+        ranks.step = len(history.batch_losses)
+        trainer = Trainer(run, hooks, regularization, patience, ranks=ranks)
+        trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
     return history
+
+
+def _alike(run: Run, link: Communicator) -> dict[str, object]:
+    """What the processes of a run must have in common besides the optimizer."""
+    if link.size == 1:
+        return {}
+    so_far = run.history.batch_losses
+    return {**run.history.config, "values of the data": fingerprint(run.split), "batches so far": len(so_far)}
 
 
 @attrs.frozen

@@ -23,7 +23,10 @@ from minigrad.train.rows import Split
 
 __all__ = ["Checkpoints", "resume", "save_run"]
 
-SAME = ("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options", "batch_size", "seed", "data")
+SAME = (
+    *("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options"),
+    *("batch_size", "seed", "data", "processes"),
+)
 """Entries of a run's configuration without which its continuation would be another run. Epochs may be added."""
 
 _STATUS: dict[str, Status] = {"ok": "ok", "note": "note", "fault": "fault", "skipped": "skipped"}

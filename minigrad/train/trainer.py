@@ -15,6 +15,7 @@ from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
+from minigrad.parallel import Ranks
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import evaluate
@@ -69,6 +70,7 @@ class Trainer:
     Attributes:
         patience: epochs without a better one after which the run stops; None for never.
         failed: whether an error ended the run.
+        ranks: this process among those that train together; by default there is no other.
     """
 
     run: Run
@@ -76,6 +78,7 @@ class Trainer:
     regularization: Regularization | None
     patience: int | None = None
     failed: bool = False
+    ranks: Ranks = attrs.field(kw_only=True)
 
     def run_all(self, optimizer: str, checks: bool, restore_best: bool) -> None:
         """Check, train, and end in an orderly way whatever happens."""
@@ -84,7 +87,7 @@ class Trainer:
             # What overflows is caught as a loss or gradient that is not finite, with its place: no warnings besides.
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 self.hooks.tell(lambda c: c.on_start(self.run))
-                if checks and not self.resumed:
+                if checks and not self.resumed and self.ranks.lead:
                     self.check(optimizer)
                 self.train()
         except KeyboardInterrupt:
@@ -121,22 +124,24 @@ class Trainer:
             history.initial = self.measure(0)
         self.hooks.tell(lambda c: c.on_train(run))
         self.consider_stopping()
+        run.stop_reason = self.ranks.settled(run.stop_reason)
         while len(history) < run.epochs and not run.stop_reason:
             epoch, start = len(history) + 1, len(history.batch_losses) - len(history) * history.steps_per_epoch
             run.model.train()
             run.monitor.resume_clock()
             for batch, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
+                x, y = self.ranks.share(x, y)
                 run.monitor.lap("data")
                 taken = step(adopt(x), y, epoch, batch)
                 run.monitor.lap("update")
                 run.monitor(
-                    taken.total,
+                    self.ranks.loss,
                     data_loss=taken.data,
                     regularization=taken.term,
                     outputs=taken.outputs,
                     targets=y,
                 )
-                done = Step(epoch, batch, history.steps_per_epoch, taken.loss)
+                done = Step(epoch, batch, history.steps_per_epoch, self.ranks.loss)
                 history.batch_losses.append(done.loss)
                 self.hooks.tell(lambda c, done=done: c.on_step(run, done))  # type: ignore[misc]
                 run.monitor.resume_clock()
@@ -159,6 +164,7 @@ class Trainer:
         self.run.monitor.epoch(**figures)
         self.consider_stopping()
         self.hooks.tell(lambda c: c.on_epoch(self.run, epoch))
+        self.run.stop_reason = self.ranks.settled(self.run.stop_reason)
 
     def consider_stopping(self) -> None:
         """Stop a run that has not become better for `patience` epochs."""
@@ -177,6 +183,7 @@ class Trainer:
         if not math.isfinite(found.loss):
             self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
         found.total.backward()
+        self.ranks.note(found.loss)
         self.run.monitor.lap("gradient")
         try:
             opt.step()
@@ -201,6 +208,7 @@ class Trainer:
                 if not math.isfinite(found.loss):
                     self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
                 first.append(found)
+                self.ranks.note(found.loss)
             return found.total
 
         try:
@@ -234,8 +242,8 @@ class Trainer:
     def measure(self, number: int) -> Epoch:
         """Figures of the model as it stands."""
         run = self.run
-        train = evaluate(run.model, _measured(run.split.train, run.seed), run.loss)
-        val = None if run.split.val is None else evaluate(run.model, run.split.val, run.loss)
+        train = evaluate(run.model, _measured(run.split.train, run.seed), run.loss, ranks=self.ranks)
+        val = None if run.split.val is None else evaluate(run.model, run.split.val, run.loss, ranks=self.ranks)
         return Epoch(
             number,
             train.loss,
