@@ -11,6 +11,7 @@ from minigrad.train.check import Check
 from minigrad.train.console import Console
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import Score, evaluate
+from minigrad.train.figures import Figures
 from minigrad.train.folder import RunFolder, new_folder
 from minigrad.train.gradients import GradientCheck, check_gradients, check_term
 from minigrad.train.histograms import Histograms
@@ -35,6 +36,7 @@ __all__ = [
     "Checkpoints",
     "Console",
     "Epoch",
+    "Figures",
     "GradientCheck",
     "Histograms",
     "History",

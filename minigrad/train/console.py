@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from typing import TextIO
 
+import numpy as np
+
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.check import Check
 from minigrad.train.history import Epoch
+from minigrad.train.monitor import Monitor
 
 __all__ = ["Console"]
 
@@ -57,9 +61,9 @@ class Console(Callback):
     def on_train(self, run: Run) -> None:
         """The head of the table, and the untrained model as its first row."""
         self.line("")
-        self.line(" epoch   train loss    val loss   train acc     val acc   seconds")
+        self.line(" epoch  train loss    val loss   train acc     val acc  learn rate   |dw|/|w|    dead   seconds")
         if run.history.initial is not None:
-            self.line(row(run.history.initial, ""))
+            self.line(row(run.history.initial, "", math.nan, math.nan, dead_share(run.monitor)))
 
     def on_step(self, run: Run, step: Step) -> None:
         """The progress line, ten times a second at most."""
@@ -76,7 +80,8 @@ class Console(Callback):
         """A row of the table, for about 20 of the epochs."""
         every = max(1, -(-run.epochs // ROWS))
         if epoch.epoch % every == 0 or epoch.epoch in (1, run.epochs) or run.stop_reason:
-            self.line(row(epoch, "*" if run.history.best is epoch else ""))
+            mark = "*" if run.history.best is epoch else ""
+            self.line(row(epoch, mark, run.monitor.steps.last("lr"), latest_ratio(run), dead_share(run.monitor)))
 
     def on_end(self, run: Run) -> None:
         """Which epoch was best, and why the run stopped early if it did."""
@@ -88,6 +93,8 @@ class Console(Callback):
             figures += [f"accuracy {accuracy:.2%}"] if accuracy is not None else []
             self.line("")
             self.field("best", f"epoch {best.epoch} by {run.history.criterion} (*): {', '.join(figures)}")
+        if run.monitor.seconds:
+            self.field("watching", f"took {run.monitor.share:.1%} of the time of the steps")
         if run.history.stopped == "interrupted":
             self.field("stopped", f"interrupted after {len(run.history)} of {run.epochs} epochs")
         elif run.stop_reason:
@@ -127,11 +134,35 @@ def describe(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def row(epoch: Epoch, mark: str) -> str:
-    """One row of the table."""
+def row(epoch: Epoch, mark: str, rate: float, ratio: float, dead: float) -> str:
+    """One row of the table: the learning rate of the last update, how far updates move weights, dead units."""
     figures = (epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy)
     cells = "".join(f"{_number(v):>12}" for v in figures)
-    return f"{epoch.epoch:>5}{mark:1}{cells}{epoch.seconds:>10.1f}"
+    watched = f"{_small(rate):>12}{_small(ratio):>11}{'-' if math.isnan(dead) else f'{dead:.1%}':>8}"
+    return f"{epoch.epoch:>5}{mark:1}{cells}{watched}{epoch.seconds:>10.1f}"
+
+
+def latest_ratio(run: Run) -> float:
+    """Median update-to-weight ratio of the weights (parameters of two or more axes) in the latest epoch."""
+    table = run.monitor.parameters
+    if not len(table):
+        return math.nan
+    steps, ratios = table["step"], table["update_ratio"]
+    weights = [k for k, (_, t) in enumerate(run.model.named_parameters()) if t.ndim >= 2]
+    recent = steps > min(len(run.monitor.steps) - run.history.steps_per_epoch, steps[-1] - 1)
+    found = ratios[recent][:, weights]
+    return float(np.median(found)) if found.size else math.nan
+
+
+def dead_share(monitor: Monitor) -> float:
+    """The largest share of dead units in a layer when the layers were last looked at; NaN without rectifiers."""
+    found = monitor.layers["dead"][-1] if len(monitor.layers) else np.zeros(0)
+    found = found[np.isfinite(found)]
+    return float(found.max()) if found.size else math.nan
+
+
+def _small(value: float) -> str:
+    return f"{value:.2e}" if math.isfinite(value) else "-"
 
 
 def _with(regularization: object) -> str:

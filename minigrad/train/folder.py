@@ -54,7 +54,8 @@ class RunFolder(Callback):
     """Writes a run to `path`.
 
     metrics.csv has a row for each epoch, written when the epoch is complete; config.json what is needed to repeat the
-    run; best.safetensors the weights of the best epoch so far; loss.png and accuracy.png follow at the end.
+    run; best.safetensors the weights of the best epoch so far. At the end follow steps.csv with a row for each step,
+    figures.npz with all figures of the monitor (`Figures.load` reads it), and the pictures.
 
     Attributes:
         files: names of what was written. notes: lines about what was not, and why.
@@ -88,9 +89,13 @@ class RunFolder(Callback):
             self._write_best(run.history)
 
     def on_end(self, run: Run) -> None:
-        """The pictures."""
+        """Figures and pictures."""
         if self._metrics is not None:
             self._metrics.close()
+        if len(run.monitor.steps):
+            self._write("steps.csv", run.monitor.csv().encode())
+            run.monitor.save(self.path / "figures.npz")
+            self.files.append("figures.npz")
         if run.history.epochs:
             drawn, note = draw(run.history, self.path)
             self.files += drawn

@@ -7,12 +7,13 @@ a forward pass of a copy on a fixed batch now and then. So programs of `minigrad
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from minigrad.checkpoint import Json
 from minigrad.core import Tensor
 from minigrad.core.leaf import assign
 from minigrad.core.tensor import plain
@@ -22,8 +23,9 @@ from minigrad.optim import Driver
 from minigrad.train.activations import FIGURES, layer_figures
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluate import hits
+from minigrad.train.figures import Figures
 from minigrad.train.guard import REMEDY, origin, replayed
-from minigrad.train.histograms import Histograms, thinned
+from minigrad.train.histograms import thinned
 from minigrad.train.rhythm import Rhythm
 from minigrad.train.tables import Table
 
@@ -35,7 +37,7 @@ PROBE_ROWS = 256
 """Rows of the fixed batch that the layers are looked at with."""
 
 
-class Monitor:
+class Monitor(Figures):
     """Watches a training run; call it after each update.
 
     >>> watch = mg.Monitor(model, optimizer, probe=x_train)
@@ -54,22 +56,7 @@ class Monitor:
         every: steps between two looks at the parameters, at most; at the beginning they are closer.
         steps_per_epoch: updates in an epoch, where that is known; otherwise `epoch` tells when one is over.
 
-    Attributes:
-        steps: Table with a row for every step. `step` (from 1), `loss` (what was minimised, before the update),
-            `data_loss`, `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of
-            others), `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered),
-            `seconds` (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap`
-            was called, `seconds_monitor`.
-        parameters: Table with a row for some steps (all of the first 8, then ever fewer, at least one in `every`) and
-            an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
-            made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
-            gradient entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and
-            gradient that are NaN or infinite.
-        layers: Table with a row for the untrained model and for the first epochs, then ever fewer, and an entry for
-            each layer: see `LayerFigures`. `layer_kinds`: for each entry, "relu", "tanh", "sigmoid", or its class.
-        epochs: Table with a row for every epoch: `epoch`, `step` (the last one of it), `seconds` and `seconds_monitor`
-            since the run began, and whatever else `epoch` was told.
-        activations, gradients: Histograms of layers and of parameters' gradients, from the steps of `layers`.
+    What it has seen is in `steps`, `parameters`, `layers`, `epochs`, `activations` and `gradients`: see `Figures`.
     """
 
     def __init__(
@@ -81,28 +68,29 @@ class Monitor:
         every: int = 50,
         steps_per_epoch: int | None = None,
     ) -> None:
-        began = perf_counter()
-        self.model, self.optimizer, self.steps_per_epoch = model, optimizer, steps_per_epoch
         self._named = model.named_parameters()
+        super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
+        self.model, self.optimizer = model, optimizer
         given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
         self._probe = tuple(_few(plain(x), self._named) for x in given)
-        self._every, self._looks, self._probes = every, Rhythm(8, every, 1), Rhythm(3)
+        self._every = every
+        self._looks, self._counts, self._probes = self._rhythms = Rhythm(8, every, 1), Rhythm(3, 0, 1), Rhythm(3)
         self._before: list[Array] = []
         self._remembered = 0
-        self._wanted, self._updates = False, 0 if optimizer is None else optimizer.t
-        self.steps, self.epochs = Table(), Table()
-        self.parameters = Table([name for name, _ in self._named])
-        self.layers = Table()
-        self.layer_kinds: tuple[str, ...] = ()
-        self.activations, self.gradients = Histograms(), Histograms()
-        self.seconds = self.seconds_monitor = 0.0
+        self._wanted, self._updates = False, 0
         self._laps: dict[str, float] = {}
-        self._consider_layers(0, 0)
-        self._remember(0)
+        self.begin()
+
+    # -- during a run ------------------------------------------------------------------------------------------------
+    def begin(self) -> None:
+        """The next step begins now, from the parameters as they are: for a model that was given others since."""
+        began = perf_counter()
+        self._updates = 0 if self.optimizer is None else self.optimizer.t
+        self._consider_layers(0, len(self.steps))
+        self._remember(len(self.steps))
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
 
-    # -- during a run ------------------------------------------------------------------------------------------------
     def __call__(
         self,
         loss: Tensor | float,
@@ -188,29 +176,30 @@ class Monitor:
         """What happened since the last step was noted, such as an evaluation, is no part of the next one."""
         self._mark = perf_counter()
 
-    # -- what it shows -----------------------------------------------------------------------------------------------
-    @property
-    def share(self) -> float:
-        """Time that monitoring took, as a share of the time that the steps took."""
-        return self.seconds_monitor / self.seconds if self.seconds else 0.0
-
-    def cost(self) -> dict[str, float]:
-        """Seconds that the steps and that monitoring took, and the second as a share of the first."""
-        return {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor, "share": self.share}
-
-    def in_epochs(self, steps: Array) -> Array:
-        """Numbers of steps as epochs, the x-axis of plots: 0 before the first step, 1 at the end of the first epoch."""
-        ends = np.concatenate([[0.0], self.epochs["step"]]) if len(self.epochs) else np.zeros(1)
-        length = float(self.steps_per_epoch or (ends[-1] - ends[-2] if len(ends) > 1 else max(len(self.steps), 1)))
-        inside: Array = np.interp(steps, ends, np.arange(len(ends)))
-        beyond: Array = np.maximum(np.asarray(steps, dtype=np.float64) - ends[-1], 0.0) / length
-        return np.add(inside, beyond)
-
     def look_at_layers(self) -> None:
         """Add a row to `layers` and to the histograms now, unless the last one is of this very step."""
         step = len(self.steps)
-        if not len(self.gradients) or self.gradients.step[-1] != step:
+        if not len(self.layers) or self.layers["step"][-1] != step:
             self._look_at_layers(step)
+        if not len(self.gradients) or self.gradients.step[-1] != step:
+            self._count_gradients(step)
+
+    def about(self) -> dict[str, Json]:
+        """Also when the next looks are due, so that a resumed run takes them where the whole run would."""
+        return {**super().about(), "due": [rhythm.due for rhythm in self._rhythms]}
+
+    def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
+        """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
+
+        Errors as for `Figures`.
+        """
+        due = about["due"]
+        if not isinstance(due, list) or len(due) != len(self._rhythms):
+            raise TypeError("it is not said when to look next")
+        numbers = [int(str(n)) for n in due]
+        super().restore(arrays, about)
+        for rhythm, number in zip(self._rhythms, numbers, strict=True):
+            rhythm.due = number
 
     @property
     def _in_steps(self) -> bool:
@@ -233,6 +222,9 @@ class Monitor:
     def _look_if_wanted(self, step: int) -> None:
         if self._wanted:
             self._look_at_parameters(step)
+        if step >= self._counts.due:
+            self._counts.took(step)
+            self._count_gradients(step)
         self._remember(step)
 
     def _look_at_parameters(self, step: int) -> None:
@@ -245,7 +237,7 @@ class Monitor:
         self._looks.took(step)
 
     def _consider_layers(self, number: int, step: int) -> None:
-        """Look at the layers if it is time after so many epochs (or hundreds of steps)."""
+        """Look at the layers if it is time after so many epochs (or times `every` steps)."""
         if number >= self._probes.due:
             self._probes.took(number)
             self._look_at_layers(step)
@@ -260,8 +252,10 @@ class Monitor:
                 columns = {name: [getattr(f, name) for f in found] for name in FIGURES}
                 self.layers.append({"step": float(step), **columns})
             self.activations.append(step, {f.name: f.sample for f in found})
-        if step:
-            grads = {name: _gradient(t) for name, t in self._named}
+
+    def _count_gradients(self, step: int) -> None:
+        grads = {name: _gradient(t) for name, t in self._named}
+        if any(g is not None for g in grads.values()):
             empty = np.zeros(0)
             self.gradients.append(step, {n: empty if g is None else thinned(g) for n, g in grads.items()})
 

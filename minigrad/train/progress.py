@@ -30,7 +30,7 @@ SAME = (
 """Entries of a run's configuration without which its continuation would be another run. Epochs may be added."""
 
 _STATUS: dict[str, Status] = {"ok": "ok", "note": "note", "fault": "fault", "skipped": "skipped"}
-_BEST, _LOSSES = "best/", "batch_losses"
+_BEST, _LOSSES, _MONITOR = "best/", "batch_losses", "monitor/"
 
 
 class Checkpoints(Callback):
@@ -84,6 +84,7 @@ def save_run(path: Path, run: Run, data_sum: str, about: Mapping[str, Json]) -> 
     """Write a checkpoint of `run` as it stands between two batches; returns its size in bytes."""
     history = run.history
     arrays = {_BEST + name: value for name, value in history.best_weights.items()}
+    arrays |= {_MONITOR + name: value for name, value in run.monitor.arrays().items()}
     arrays[_LOSSES] = np.array(history.batch_losses, dtype=np.float64)
     state: dict[str, Json] = {
         "config": _as_json(history.config),
@@ -94,6 +95,7 @@ def save_run(path: Path, run: Run, data_sum: str, about: Mapping[str, Json]) -> 
         "epochs": [attrs.asdict(e) for e in history.epochs],
         "best": None if history.best is None else history.best.epoch,
         "checks": [attrs.asdict(c) for c in history.checks],
+        "monitor": run.monitor.about(),
     }
     return checkpoint.save(path, run.model, run.optimizer, arrays=arrays, about={**about, "run": state})
 
@@ -106,17 +108,20 @@ def resume(run: Run, saved: Checkpoint) -> None:
     try:
         state = _object(saved.about["run"])
         wrong = _differences(run, state)
+        if wrong:
+            raise CheckpointError(f"{saved.path}: is of a run that was set up differently: {'; '.join(wrong)}")
         history = _history(saved, state)
+        figures = {k.removeprefix(_MONITOR): v for k, v in saved.arrays.items() if k.startswith(_MONITOR)}
+        run.monitor.restore(figures, _object(state["monitor"]))
         seconds = float(str(state["seconds"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{saved.path}: holds no run that could be resumed ({type(error).__name__}: {error})"
         ) from None
-    if wrong:
-        raise CheckpointError(f"{saved.path}: is of a run that was set up differently: {'; '.join(wrong)}")
     saved.restore(run.model, run.optimizer)
     for name in ("initial", "epochs", "batch_losses", "best", "best_weights", "checks"):
         setattr(run.history, name, getattr(history, name))
+    run.monitor.begin()
     run.began = time.perf_counter() - seconds
 
 

@@ -44,7 +44,9 @@ def ending(folder: Path) -> dict[str, object]:
     last = checkpoint.load(folder / "checkpoint.safetensors")
     assert last.optimizer is not None
     for kind, state in (("model", last.model), ("optimizer", last.optimizer), ("arrays", last.arrays)):
-        found[kind] = {k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in state.items()}
+        found[kind] = {
+            k: v.tobytes() if isinstance(v, np.ndarray) else v for k, v in state.items() if "/seconds" not in k
+        }
     return found
 
 

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from minigrad import data, nn
-from minigrad.train import Callback, Epoch, History, Run, RunFolder, TrainError, fit, new_folder
+from minigrad.train import Callback, Epoch, Figures, History, Run, RunFolder, TrainError, fit, new_folder
 from minigrad.train.plots import accuracy_figure, loss_figure
 
 DIGITS = data.load("digits").scaled()
@@ -42,7 +42,9 @@ def test_folders_are_numbered(tmp_path: Path) -> None:
 def test_everything_that_was_measured_is_there(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, {"command": {"data": "digits"}})
     history = run(folder)
-    assert sorted(folder.files) == ["accuracy.png", "best.safetensors", "config.json", "loss.png", "metrics.csv"]
+    assert sorted(folder.files) == [
+        "accuracy.png", "best.safetensors", "config.json", "figures.npz", "loss.png", "metrics.csv", "steps.csv",
+    ]  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(folder.files)
     found = rows(tmp_path)
     assert [int(r["epoch"]) for r in found] == [1, 2, 3]
@@ -53,6 +55,13 @@ def test_everything_that_was_measured_is_there(tmp_path: Path) -> None:
     assert weights.keys() == history.best_weights.keys()
     for name, value in weights.items():
         np.testing.assert_array_equal(value, history.best_weights[name])
+    with open(tmp_path / "steps.csv", newline="") as file:
+        steps = list(csv.DictReader(file))
+    assert [float(s["loss"]) for s in steps] == history.batch_losses
+    assert [float(s["step"]) for s in steps] == list(range(1, len(steps) + 1))
+    assert history.monitor is not None
+    again = Figures.load(tmp_path / "figures.npz")
+    assert again.as_dict().items() <= history.monitor.as_dict().items()
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["epochs"] == 3
     assert config["seed"] == 0

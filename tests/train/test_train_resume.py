@@ -63,6 +63,12 @@ def figures(history: History) -> list[tuple[object, ...]]:
     return [attrs.astuple(e)[:-1] for e in history.epochs]
 
 
+def watched(history: History) -> dict[str, bytes]:
+    """All figures of the monitor but times."""
+    assert history.monitor is not None
+    return {name: a.tobytes() for name, a in history.monitor.arrays().items() if "seconds" not in name}
+
+
 def bits(model: nn.Module) -> dict[str, bytes]:
     return {name: value.tobytes() for name, value in model.state_dict().items()}
 
@@ -88,6 +94,7 @@ def test_resumed_after_any_batch_it_is_the_same_run(option: str, stop: int, tmp_
         run(net(), SMALL, epochs=3, checks=False, quiet=True, callbacks=[Checkpoints(path, 1), StopAt(stop)])
     resumed = run(model, SMALL, epochs=3, quiet=True, resume=path)
     assert resumed.batch_losses == history.batch_losses
+    assert watched(resumed) == watched(history)
     assert figures(resumed) == figures(history)
     assert resumed.best is resumed.epochs[history.best.epoch - 1 if history.best else 0]
     assert bits(model) == bits(whole)
