@@ -157,6 +157,23 @@ class Group:
             self.name,
         )
 
+    def without_dead_calls(self) -> Group:
+        """The same group without calls that no output needs."""
+        n = len(self.inputs)
+        needed = {o.value for o in self.outputs}
+        for k in range(len(self.calls) - 1, -1, -1):
+            if n + k in needed:
+                needed.update(self.calls[k].operands)
+        kept = [k for k in range(len(self.calls)) if n + k in needed]
+        number = {**{v: v for v in range(n)}, **{n + k: n + i for i, k in enumerate(kept)}}
+        return attrs.evolve(
+            self,
+            calls=tuple(
+                attrs.evolve(self.calls[k], operands=tuple(number[v] for v in self.calls[k].operands)) for k in kept
+            ),
+            outputs=tuple(Output(number[o.value], o.array) for o in self.outputs),
+        )
+
     def dtype(self, value: int) -> np.dtype[np.generic]:
         """Of value number `value`."""
         n = len(self.inputs)

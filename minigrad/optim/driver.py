@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.core.effects import tracing
 from minigrad.core.types import Array
+from minigrad.engines import Binder, made
 from minigrad.optim.archive import StateDict, pack, unpack
 from minigrad.optim.buffers import Cell, Parameter, lay_out
 from minigrad.optim.engine import Rule, Runner, is_finite
@@ -23,7 +24,7 @@ from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.shaping import Clip, shaped
-from minigrad.optim.tiles import TiledRunner, licensed
+from minigrad.optim.updates import CompiledRunner, claims
 
 __all__ = ["Driver", "Hyper", "Plan", "Settings", "Step"]
 
@@ -90,6 +91,7 @@ class Driver:
         self._plans = tuple(plans)
         self._settings = settings
         self._cells = lay_out([plan.parameters for plan in plans])
+        self._binder = made()
         self._runners = [self._runner(cell) for cell in self._cells]
         self.needs = Need(0)
         for runner in self._runners:
@@ -230,8 +232,16 @@ class Driver:
 
     def _runner(self, cell: Cell) -> Runner:
         plan = self._plans[cell.group]
-        kind = TiledRunner if licensed(plan.rule, cell.w) else Runner
-        return kind(self.name, plan.rule, cell.w, plan.schedules, cell.layout)
+        if claims(plan.rule):
+            return CompiledRunner(self.name, plan.rule, cell.w, plan.schedules, cell.layout, cell.g, self._binder)
+        return Runner(self.name, plan.rule, cell.w, plan.schedules, cell.layout)
+
+    def use_engine(self, binder: Binder) -> None:
+        """Run updates that are elementwise by another engine from now on."""
+        self._binder = binder
+        for runner in self._runners:
+            if isinstance(runner, CompiledRunner):
+                runner.use(binder)
 
     def _advance(self, loss: float | None) -> Step:
         """One update from the gradients in the buffers."""
@@ -247,7 +257,7 @@ class Driver:
         for index, g in enumerate(self._gradients()):
             cell, runner = self._cells[index], self._runners[index]
             decay, shrink = self._decays(index)
-            if isinstance(runner, TiledRunner) and runner.prepare(g, self.t + 1, decay, shrink):
+            if isinstance(runner, CompiledRunner) and runner.prepare(g, self.t + 1, decay, shrink):
                 objectives.append(None)
                 continue
             if decay:
@@ -296,24 +306,30 @@ class Driver:
         if bench is not None:
             bench.restore()
             loss = bench.loss
-        for index, w, _ in proposals:
-            if not is_finite(w):
+        prepared = [index for index, f in enumerate(objectives) if f is None]
+        staged = [(index, self._staged(index)) for index in prepared]
+        for index, proposed in [*((index, w) for index, w, _ in proposals), *staged]:
+            if proposed is not None and not is_finite(proposed):
                 layout = self._cells[index].layout
-                names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(w)).all())
+                names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(proposed)).all())
                 return self._skip(f"the update would make {names} infinite or NaN", loss)
         for index, w, state in proposals:
             self._runners[index].commit(w, state)
-        self._execute([index for index, f in enumerate(objectives) if f is None], t)
+        self._execute(prepared, t)
         self._followers.follow(t)
         for cell in self._cells:
             cell.renew()
         self.t = t
         return Step(t, loss)
 
+    def _staged(self, index: int) -> Array | None:
+        runner = self._runners[index]
+        return runner.staged if isinstance(runner, CompiledRunner) else None
+
     def _execute(self, prepared: Sequence[int], t: int) -> None:
         for index in prepared:
             runner = self._runners[index]
-            if isinstance(runner, TiledRunner):
+            if isinstance(runner, CompiledRunner):
                 try:
                     runner.execute(t)
                 except NonFiniteParameters:

@@ -28,7 +28,7 @@ from minigrad.optim.buffers import named
 from minigrad.optim.driver import Driver, Plan, Settings
 from minigrad.optim.engine import Rule
 from minigrad.optim.state import Leaf
-from minigrad.optim.tiles import SMALLEST
+from minigrad.optim.updates import LARGE
 from minigrad.typing import Array
 
 
@@ -64,7 +64,7 @@ def test_one_parameter_in_two_live_optimizers_of_one_model_never_silently_stands
         push(first, w)
 
 
-@pytest.mark.parametrize("size", [8, 2 * SMALLEST])
+@pytest.mark.parametrize("size", [8, 2 * LARGE])
 def test_an_update_that_overflows_is_undone_or_named(size: int) -> None:
     """Small vectors stay as they were; large ones are updated in place, and the error says that they are lost."""
     a = mg.tensor(np.full(size, 1e38), requires_grad=True, dtype=np.float32)
@@ -86,7 +86,7 @@ def test_an_update_that_overflows_is_undone_or_named(size: int) -> None:
 
 
 def test_a_group_that_is_skipped_keeps_the_tiled_ones_from_moving() -> None:
-    large = mg.tensor(np.ones(2 * SMALLEST), requires_grad=True)
+    large = mg.tensor(np.ones(2 * LARGE), requires_grad=True)
     small = mg.tensor([1.0], requires_grad=True)
     opt = mg.optimizer("sgd", {"large": large, "small": small}, lr=0.5, groups=[Group("small", lr=1e308)])
     with np.errstate(over="ignore"), pytest.warns(NonFiniteWarning, match="'small'"):

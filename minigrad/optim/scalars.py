@@ -1,0 +1,198 @@
+"""The numbers of a rule, recorded: what becomes of t, of scheduled hyperparameters and of the state's counters.
+
+A recorded update is repeated with other numbers. A Number is a Python number that writes down the arithmetic done with
+it, so that the repetition can do the same to new ones, bit for bit. A decision that the rule bases on it (`if t == 1`)
+is written down too, as a condition under which the recording holds.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+__all__ = ["Number", "Plain", "Tape"]
+
+_Two: TypeAlias = Callable[..., object]
+"""Takes two arguments."""
+Plain: TypeAlias = float | int | bool
+_Step: TypeAlias = tuple[_Two, int, int, int, bool]
+
+
+class Tape:
+    """Arithmetic on cells: first the inputs, then constants and results in the order of their making."""
+
+    def __init__(self, inputs: Sequence[Plain]) -> None:
+        self.cells: list[object] = list(inputs)
+        self.inputs = [Number(self, k, value) for k, value in enumerate(inputs)]
+        self.steps: list[_Step] = []
+        self.exact = True
+
+    def record(self, function: _Two, a: object, b: object) -> Number:
+        """`function(a, b)`, of Numbers and constants."""
+        i, j = self._cell(a), self._cell(b)
+        value = function(self.cells[i], self.cells[j])
+        self.cells.append(value)
+        self.steps.append((function, i, j, len(self.cells) - 1, False))
+        return Number(self, len(self.cells) - 1, value)
+
+    def decide(self, function: _Two, a: object, b: object) -> bool:
+        """The truth of `function(a, b)`, which has to be the same whenever the recording is repeated."""
+        i, j = self._cell(a), self._cell(b)
+        truth = bool(function(self.cells[i], self.cells[j]))
+        self.steps.append((function, i, j, -1, truth))
+        return truth
+
+    def replay(self, inputs: Sequence[Plain]) -> bool:
+        """The same arithmetic on other numbers, into `cells`. False if a decision would fall otherwise."""
+        cells = self.cells
+        cells[: len(inputs)] = inputs
+        try:
+            for function, i, j, out, truth in self.steps:
+                if out >= 0:
+                    cells[out] = function(cells[i], cells[j])
+                elif bool(function(cells[i], cells[j])) is not truth:
+                    return False
+        except ArithmeticError:
+            return False
+        return True
+
+    def _cell(self, x: object) -> int:
+        if isinstance(x, Number):
+            return x.index
+        self.cells.append(x)
+        return len(self.cells) - 1
+
+
+def _first(function: Callable[..., object]) -> _Two:
+    return lambda a, _: function(a)
+
+
+def _same(a: object, b: object) -> bool:
+    return type(a) is type(b) and a == b
+
+
+_negative, _positive, _absolute = _first(operator.neg), _first(operator.pos), _first(abs)
+_truth = _first(bool)
+
+
+class Number:
+    """A number on a Tape. `value` is what it was when it was recorded."""
+
+    __slots__ = ("index", "tape", "value")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, tape: Tape, index: int, value: object) -> None:
+        self.tape = tape
+        self.index = index
+        self.value = value
+
+    def _with(self, function: _Two, other: object) -> Number:
+        return self.tape.record(function, self, other) if _is_plain(other) else NotImplemented
+
+    def _after(self, function: _Two, other: object) -> Number:
+        return self.tape.record(function, other, self) if _is_plain(other) else NotImplemented
+
+    def __add__(self, other: object) -> Number:
+        return self._with(operator.add, other)
+
+    def __radd__(self, other: object) -> Number:
+        return self._after(operator.add, other)
+
+    def __sub__(self, other: object) -> Number:
+        return self._with(operator.sub, other)
+
+    def __rsub__(self, other: object) -> Number:
+        return self._after(operator.sub, other)
+
+    def __mul__(self, other: object) -> Number:
+        return self._with(operator.mul, other)
+
+    def __rmul__(self, other: object) -> Number:
+        return self._after(operator.mul, other)
+
+    def __truediv__(self, other: object) -> Number:
+        return self._with(operator.truediv, other)
+
+    def __rtruediv__(self, other: object) -> Number:
+        return self._after(operator.truediv, other)
+
+    def __floordiv__(self, other: object) -> Number:
+        return self._with(operator.floordiv, other)
+
+    def __rfloordiv__(self, other: object) -> Number:
+        return self._after(operator.floordiv, other)
+
+    def __mod__(self, other: object) -> Number:
+        return self._with(operator.mod, other)
+
+    def __rmod__(self, other: object) -> Number:
+        return self._after(operator.mod, other)
+
+    def __pow__(self, other: object) -> Number:
+        return self._with(operator.pow, other)
+
+    def __rpow__(self, other: object) -> Number:
+        return self._after(operator.pow, other)
+
+    def __neg__(self) -> Number:
+        return self.tape.record(_negative, self, None)
+
+    def __pos__(self) -> Number:
+        return self.tape.record(_positive, self, None)
+
+    def __abs__(self) -> Number:
+        return self.tape.record(_absolute, self, None)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
+        """A ufunc of numbers alone is arithmetic too."""
+        if method != "__call__" or options or not 1 <= ufunc.nin <= 2 or not all(map(_is_plain, inputs)):
+            return NotImplemented
+        if ufunc.nin == 1:
+            return self.tape.record(_first(ufunc), self, None)
+        return self.tape.record(ufunc, *inputs)
+
+    def __eq__(self, other: object) -> bool:
+        return self.tape.decide(operator.eq, self, other)
+
+    def __ne__(self, other: object) -> bool:
+        return self.tape.decide(operator.ne, self, other)
+
+    def __lt__(self, other: object) -> bool:
+        return self.tape.decide(operator.lt, self, other)
+
+    def __le__(self, other: object) -> bool:
+        return self.tape.decide(operator.le, self, other)
+
+    def __gt__(self, other: object) -> bool:
+        return self.tape.decide(operator.gt, self, other)
+
+    def __ge__(self, other: object) -> bool:
+        return self.tape.decide(operator.ge, self, other)
+
+    def __bool__(self) -> bool:
+        return self.tape.decide(_truth, self, None)
+
+    def settled(self) -> object:
+        """The value itself, for what cannot be recorded: the recording holds for this value only."""
+        self.tape.decide(_same, self, self.value)
+        self.tape.exact = False
+        return self.value
+
+    def __float__(self) -> float:
+        return float(self.settled())  # type: ignore[arg-type]
+
+    def __int__(self) -> int:
+        return int(self.settled())  # type: ignore[call-overload, no-any-return]
+
+    def __index__(self) -> int:
+        return operator.index(self.settled())  # type: ignore[arg-type]
+
+    def __round__(self, digits: int | None = None) -> object:
+        return round(self.settled(), digits)  # type: ignore[call-overload]
+
+
+def _is_plain(x: object) -> bool:
+    return isinstance(x, Number | float | int | np.generic)
