@@ -88,6 +88,37 @@ def test_it_is_compiled_once() -> None:
         assert len(made.notes) == variants
 
 
+def test_numbers_of_a_recording_made_at_each_step_are_no_constants_and_stay_apart() -> None:
+    _, made = pair(load("nadam")(), n=N)
+    counts = []
+    for t in range(1, 9):
+        assert made.prepare(np.ones(N, np.float32), t, 0.0, 1.0)
+        made.execute(t)
+        counts.append(len(made.notes))
+    assert counts == [1] * 8
+    assert not any(i.constant for i in made._variants[0].recording.group.inputs)
+
+
+def test_a_state_that_is_loaded_goes_to_where_the_compiled_calls_look() -> None:
+    a, b = (tensor(np.linspace(-1, 1, 50), requires_grad=True) for _ in range(2))
+    one, two = (optimizer("adam", {"w": x}, lr=0.1) for x in (a, b))
+
+    def steps(x: Any, opt: Any, numbers: tuple[float, ...]) -> None:
+        for k in numbers:
+            opt.zero_grad()
+            x.backward(np.full(50, k))
+            opt.step()
+
+    steps(a, one, (1.0, -2.0, 3.0, 1.0, 0.5))
+    saved = {k: np.copy(v) if isinstance(v, np.ndarray) else v for k, v in one.state_dict().items()}
+    steps(b, two, (5.0, 5.0, 5.0, 5.0, 5.0))
+    two.load_state_dict(saved)
+    np.copyto(two._cells[0].w, one._cells[0].w)
+    steps(a, one, (2.0, 2.0))
+    steps(b, two, (2.0, 2.0))
+    assert a.numpy().tobytes() == b.numpy().tobytes()
+
+
 def test_what_a_tape_repeats() -> None:
     def formula(t: Any, x: Any) -> Any:
         y = (2.0 - x) ** t / (1 + t % 3) // 0.001 * -x + abs(x - 3) - (+x)
