@@ -170,8 +170,7 @@ def test_a_second_start_compiles_nothing(cache: Path, monkeypatch: pytest.Monkey
 
 
 def test_a_damaged_file_is_made_again(cache: Path) -> None:
-    assert value(cache) == 42
-    (file,) = cache.glob("*.so")
+    file = compiler().library(TEXT, cache)  # not loaded here: a library that is in use must not be cut short
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
     code = f"from pathlib import Path; import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import numpy as np
@@ -60,7 +61,7 @@ class MPICommunicator:
             _add_up(everything, buffer)
             return
         bounds = [r * buffer.size // self.size for r in range(self.size + 1)]
-        counts = [(stop - start) * buffer.itemsize for start, stop in zip(bounds, bounds[1:], strict=False)]
+        counts = [(stop - start) * buffer.itemsize for start, stop in pairwise(bounds)]
         places = [start * buffer.itemsize for start in bounds[:-1]]
         own = buffer[bounds[self.rank] : bounds[self.rank + 1]]
         section = np.empty((self.size, own.size), buffer.dtype)
