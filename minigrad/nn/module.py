@@ -147,6 +147,13 @@ class Module:
         """A copy with parameters of its own."""
         return _copied(self, None, {})
 
+    def twin(self) -> Self:
+        """A copy with the same parameters, but running statistics and random generators of its own.
+
+        What it computes leaves no trace in this module, unless it is trained.
+        """
+        return _copied(self, None, {id(p): p for p in self.parameters()})
+
 
 def _members(module: Module) -> Iterator[tuple[str, object]]:
     """What the fields of a module hold, in the order of their definition."""

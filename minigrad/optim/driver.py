@@ -100,6 +100,8 @@ class Driver:
         self._objectives = [Objective(cell.g) for cell in self._cells]
         self._followers = Followers(self._cells, settings.average, settings.lookahead)
         self._micro = 0
+        self._rates = [p.schedules.get("lr", float(getattr(p.rule, "lr", math.nan))) for p in self._plans]
+        self._squares = (-1, 0.0)  # for which update, sum of all squared entries of the gradient
         self.combine: Callable[[], None] | None = None
         self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
         if settings.clip is not None and not self._gradient_only:
@@ -125,16 +127,15 @@ class Driver:
     @property
     def rates(self) -> tuple[float, ...]:
         """For each parameter group, the learning rate of the latest update (of the first, before it); NaN for none."""
-        t = max(self.t, 1)
-        return tuple(
-            plan.schedules["lr"](t) if "lr" in plan.schedules else float(getattr(plan.rule, "lr", math.nan))
-            for plan in self._plans
-        )
+        return tuple(rate(max(self.t, 1)) if callable(rate) else rate for rate in self._rates)
 
     @property
     def gradient_norm(self) -> float:
-        """Euclidean norm of the gradient of all parameters, averaged over micro-batches, before clipping."""
-        return math.sqrt(sum(float(np.vdot(cell.g, cell.g)) for cell in self._cells)) / self._settings.accumulate
+        """Euclidean norm of the gradient of the latest update, averaged over micro-batches, before clipping."""
+        t, squares = self._squares
+        if t != self.t:
+            squares = sum(float(np.vdot(cell.g, cell.g)) for cell in self._cells)
+        return math.sqrt(squares) / self._settings.accumulate
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""
@@ -247,9 +248,13 @@ class Driver:
         """One update from the gradients in the buffers."""
         if self.combine is not None:
             self.combine()
+        squares = 0.0
         for cell in self._cells:
-            if not is_finite(cell.g):
+            square = float(np.vdot(cell.g, cell.g))
+            if not math.isfinite(square) and not np.isfinite(cell.g).all():
                 return self._skip(f"the gradient is not finite at {cell.culprits()}", loss)
+            squares += square
+        self._squares = (self.t + 1, squares)
         self._micro = (self._micro + 1) % self._settings.accumulate
         if self._micro:
             return Step(self.t, loss, f"accumulating: {self._micro} of {self._settings.accumulate} gradients")

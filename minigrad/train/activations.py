@@ -60,13 +60,13 @@ FIGURES = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
 
 
 def layer_figures(model: Module, *inputs: Array) -> tuple[LayerFigures, ...]:
-    """Run a copy of `model` on `inputs` once, in training mode, and describe the output of each layer in order of use.
+    """Run a twin of `model` on `inputs` once, in training mode, and describe the output of each layer in order of use.
 
-    The copy has random generators and running statistics of its own, so nothing about `model` or its run changes. A
+    The twin has random generators and running statistics of its own, so nothing about `model` or its run changes. A
     layer is a part without parts of its own, or an activation that a module calls in its `forward`; one that is called
     several times (a cell of a recurrent net) is described over all calls.
     """
-    twin = model.copy().train()
+    twin = model.twin().train()
     modules = _Modules(twin)
     with observing(modules), switched(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
         twin(*(adopt(x) for x in inputs))
@@ -89,12 +89,14 @@ class _Tally:
 
     def add(self, y: Array, axis: int) -> None:
         """One call; units lie along `axis` of its output."""
-        bad = y.size - int(np.count_nonzero(np.isfinite(y)))
+        square = float(np.vdot(y, y))
+        bad = 0 if math.isfinite(square) else y.size - int(np.count_nonzero(np.isfinite(y)))
         if bad:
             y = np.where(np.isfinite(y), y, 0.0)
+            square = float(np.vdot(y, y))
         self.entries, self.bad = self.entries + y.size, self.bad + bad
-        self.total += float(y.sum(dtype=np.float64))
-        self.squares += float(np.vdot(y, y))
+        self.total += float(y.sum())
+        self.squares += square
         live = y != 0.0
         self.zeros += y.size - int(np.count_nonzero(live)) - bad
         if self.kind in _RECTIFIERS and y.ndim >= 2:

@@ -32,7 +32,7 @@ class Figures:
             others), `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered),
             `seconds` (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap`
             was called, `seconds_monitor`.
-        parameters: Table with a row for some steps (all of the first 8, then ever fewer, at least one in `every`) and
+        parameters: Table with a row for some steps (all of the first 11, then ever fewer, at least one in `every`) and
             an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
             made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
             gradient entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and

@@ -63,15 +63,15 @@ class Table:
         return column[-1] if column else math.nan
 
     def append(self, values: Mapping[str, float | Sequence[float]]) -> None:
-        """Add a row: for each column a number, or a number for each entry."""
+        """Add a row: for each column a float, or a number for each entry."""
+        columns = self._columns
         for name, value in values.items():
-            column = self._columns.get(name)
-            if column is None:
-                column = self._columns[name] = array("d", [math.nan] * (self._width(name) * self._rows))
-            if isinstance(value, float | int):
-                column.append(value)
+            if name not in columns:
+                columns[name] = array("d", [math.nan] * (self._width(name) * self._rows))
+            if isinstance(value, float):
+                columns[name].append(value)
             else:
-                column.extend(value)
+                columns[name].extend(value)
         if len(values) < len(self._columns):
             for name, column in self._columns.items():
                 if name not in values:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from minigrad import data, nn
@@ -44,7 +45,15 @@ def test_a_log_gets_plain_lines_with_every_figure() -> None:
         "train loss    val loss",
     ):
         assert wanted in text, wanted
+    assert re.search(r"^watching +took \d+\.\d% of the time of the steps$", text, re.MULTILINE)
     rows = table(text)
+    monitor = history.monitor
+    assert monitor is not None
+    assert rows[-1][5] == f"{monitor.steps['lr'][-1]:.2e}" == "1.00e-03"
+    steps, ratios = monitor.parameters["step"], monitor.parameters["update_ratio"]
+    recent = steps > monitor.epochs["step"][-2]
+    assert rows[-1][6] == f"{np.median(ratios[recent][:, [0, 2]]):.2e}"
+    assert rows[-1][7] == f"{np.nanmax(monitor.layers['dead'][-2]):.1%}"
     assert [r[0].rstrip("*") for r in rows] == ["0", "1", "2", "3"]
     last = history.epochs[-1]
     assert rows[-1][1:5] == [

@@ -59,7 +59,7 @@ def loop(
 
 @pytest.mark.parametrize("define", [False, True])
 def test_figures_of_parameters_are_those_of_the_real_differences(define: bool) -> None:
-    model, watch, states = loop(20, define=define)
+    model, watch, states = loop(18, define=define)
     table = watch.parameters
     assert table.entries == tuple(name for name, _ in model.named_parameters())
     assert table["step"].tolist()[:9] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -73,7 +73,7 @@ def test_figures_of_parameters_are_those_of_the_real_differences(define: bool) -
             assert table["update_rms"][row, k] == pytest.approx(np.sqrt(np.mean((new - old) ** 2)), rel=1e-4)
     grads = {name: t.grad.numpy() for name, t in model.named_parameters() if t.grad is not None}
     last = table.of("layers.2.weight")
-    assert last["step"][-1] == 20
+    assert last["step"][-1] == 18
     assert last["gradient_rms"][-1] == pytest.approx(np.sqrt(np.mean(grads["layers.2.weight"] ** 2)), rel=1e-5)
     assert last["gradient_zero"][-1] == np.mean(grads["layers.2.weight"] == 0.0)
     norm = math.sqrt(sum(float(np.sum(g.astype(np.float64) ** 2)) for g in grads.values()))
@@ -136,6 +136,7 @@ def test_a_probe_leaves_generators_and_running_statistics_alone() -> None:
     before = model.state_dict()
     expected = model.copy().train()(adopt(X)).numpy()
     layer_figures(model, X)
+    assert [id(t) for t in model.twin().parameters()] == [id(t) for t in model.parameters()]
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
     assert np.array_equal(model.train()(adopt(X)).numpy(), expected)
 
@@ -168,6 +169,28 @@ def test_without_epochs_layers_are_looked_at_by_steps_and_with_them_by_epochs() 
     assert watch.epochs["val_loss"].tolist() == [0.5] * 4
     assert "val_accuracy" not in watch.epochs
     np.testing.assert_allclose(watch.in_epochs(np.array([0.0, 1.0, 2.0, 7.0, 9.0])), [0.0, 0.5, 1.0, 3.5, 4.5])
+
+
+def test_where_micro_batches_are_gathered_only_updates_are_looked_at() -> None:
+    model = nn.mlp(6, [8], 3, rng=0)
+    opt = mg.optimizer("sgd", model.named_parameters(), lr=0.1, accumulate=3)
+    watch, states = Monitor(model, opt), [model.state_dict()]
+    for k in range(9):
+        opt.zero_grad()
+        loss = mg.cross_entropy(model(adopt(X[7 * k : 7 * k + 7])), Y[7 * k : 7 * k + 7])
+        loss.backward()
+        opt.step()
+        states.append(model.state_dict())
+        watch(loss)
+    assert watch.parameters["step"].tolist() == [3, 6, 9]
+    assert np.flatnonzero(np.isfinite(watch.steps["gradient_norm"])).tolist() == [2, 5, 8]
+    for row, step in enumerate((3, 6, 9)):
+        moved = states[step]["layers.0.weight"] - states[step - 1]["layers.0.weight"]
+        assert watch.parameters.of("layers.0.weight")["update_rms"][row] == pytest.approx(
+            np.sqrt(np.mean(moved**2)), rel=1e-4
+        )
+    norm = np.sqrt(sum(float(np.sum(((states[9][n] - states[8][n]) / 0.1) ** 2)) for n in states[0]))
+    assert watch.steps["gradient_norm"][-1] == pytest.approx(norm, rel=1e-3)
 
 
 def test_time_is_split_and_monitoring_is_a_part_of_its_own() -> None:
