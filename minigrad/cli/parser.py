@@ -33,6 +33,7 @@ Train a multi-layer perceptron, checks first, and save the run in a folder of it
   minigrad train --data spiral --hidden 32,32 --lr 0.01
   minigrad train --data my/mnist/folder --optimizer nesterov --lr 0.01 --loss svm
   minigrad train --resume runs/0001-fashion             go on after a crash, from the last checkpoint
+  mpiexec -n 4 python -m mpi4py -m minigrad train       four processes train as one (pip install minigrad-mpi[mpich])
 
 Runs on one BLAS thread, which is the fastest for small networks; for wide ones set OPENBLAS_NUM_THREADS.
 """
@@ -180,6 +181,8 @@ def _saving(parser: Parser) -> None:
     add("--resume", metavar="RUN", help="continue the run in this folder, to the last bit as if it had never stopped; "
         "only --epochs, --patience, --save-every, --json may be given besides")  # fmt: skip
     parser.add_argument("--no-checks", action="store_true", help="leave out the sanity checks before training")
+    parser.add_argument("--communicator", default="auto", metavar="NAME", help="how processes that train together "
+        "talk, such as mpi; none: each trains by itself; default auto: the installed one under mpiexec")  # fmt: skip
 
 
 def _selftest(parser: Parser) -> None:

@@ -15,6 +15,7 @@ from minigrad.checkpoint import Checkpoint
 from minigrad.cli.listing import table
 from minigrad.cli.session import CHANGEABLE, Job, as_before, as_command, carry_out, saved_run
 from minigrad.examples import Example, examples, find_example
+from minigrad.parallel import Communicator
 from minigrad.train import Callback, History, Metrics, TrainError
 from minigrad.train.script import Script, Settings, load_script
 
@@ -51,9 +52,10 @@ def _job(script: Script, arguments: Namespace) -> Job:
     if arguments.patience is not None:
         changed["patience"] = arguments.patience
 
-    def run(callbacks: Sequence[Callback], saved: Checkpoint | None) -> History:
+    def run(callbacks: Sequence[Callback], saved: Checkpoint | None, link: Communicator) -> History:
+        checks = not arguments.no_checks
         with _own_output(arguments):
-            return script.fit(changed, callbacks=callbacks, checks=not arguments.no_checks, resume=saved, quiet=True)
+            return script.fit(changed, callbacks=callbacks, checks=checks, resume=saved, quiet=True, communicator=link)
 
     return Job("run", script.path.stem, f"{script.path}: {script.split.summary}", as_command(arguments), run, metrics)
 

@@ -15,6 +15,7 @@ import minigrad
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
 from minigrad.core.errors import MinigradError
+from minigrad.parallel import Communicator, connect
 from minigrad.train import (
     Callback,
     Checkpoints,
@@ -33,8 +34,8 @@ CHECKPOINT = "checkpoint.safetensors"
 CHANGEABLE = ("resume", "epochs", "patience", "save_every")
 INTERRUPTED = 130
 
-Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None], History]
-"""Trains, telling the callbacks, from the beginning or from a checkpoint."""
+Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
+"""Trains, telling the callbacks, from the beginning or from a checkpoint, with whoever else is there."""
 
 
 @attrs.frozen(eq=False)
@@ -58,8 +59,13 @@ class Job:
 def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     """Run the job in a folder of its own (that of `saved` if there is one), print or hand over what happened.
 
+    Of several processes that train together only rank 0 has a folder and prints; the others say who fails.
+
     Returns 0, or 130 after Ctrl-C. Errors of the run are raised, after its folder was named.
     """
+    link = connect(arguments.communicator)
+    if link.rank > 0:
+        return _assist(job, saved, link)
     path = new_folder(Path(arguments.out), job.name) if saved is None else saved.path.parent
     command = dict(job.command)
     folder = RunFolder(path, {"command": command})
@@ -71,7 +77,7 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     measures = [] if job.metrics is None else [job.metrics]
     code = 0
     try:
-        history = job.fit([folder, saver, *console, *measures], saved)
+        history = job.fit([folder, saver, *console, *measures], saved, link)
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError:
@@ -85,6 +91,18 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         print(json.dumps(document, indent=2, allow_nan=False))
     _say(job, folder, saver, arguments.json, interrupted=code != 0)
     return code
+
+
+def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
+    """Train with the others and leave the talking to rank 0."""
+    try:
+        job.fit([], saved, link)
+    except Interrupted:
+        return INTERRUPTED
+    except MinigradError:
+        sys.stderr.write(f"minigrad: rank {link.rank} of {link.size} ends the run:\n")
+        raise
+    return 0
 
 
 def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
@@ -113,7 +131,9 @@ def as_before(arguments: Namespace, saved: Checkpoint) -> Namespace:
 
 def as_command(arguments: Namespace) -> dict[str, Json]:
     """All options as JSON values, without those that do not decide the run."""
-    command = {k: v for k, v in vars(arguments).items() if k not in ("parser", "given", "resume", "json")}
+    command = {
+        k: v for k, v in vars(arguments).items() if k not in ("parser", "given", "resume", "json", "communicator")
+    }
     return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
 
 

@@ -13,6 +13,7 @@ from minigrad.cli.session import Job, as_before, as_command, carry_out, saved_ru
 from minigrad.data import Dataset
 from minigrad.optim import ClipNorm
 from minigrad.optim import optimizer as make_optimizer
+from minigrad.parallel import Communicator
 from minigrad.train import Callback, History, TrainError, fit, named_schedule
 from minigrad.train.rates import default_rate
 
@@ -31,7 +32,7 @@ def train(arguments: Namespace) -> int:
     term = nn.L2(arguments.l2) if arguments.l2 else None
     _try_optimizer(arguments, len(ready.x_train))
 
-    def run(callbacks: Sequence[Callback], saved: Checkpoint | None) -> History:
+    def run(callbacks: Sequence[Callback], saved: Checkpoint | None, link: Communicator) -> History:
         return fit(
             model,
             ready,
@@ -51,6 +52,7 @@ def train(arguments: Namespace) -> int:
             patience=arguments.patience,
             resume=saved,
             quiet=True,
+            communicator=link,
         )
 
     return carry_out(Job("train", given.name, given.summary(), as_command(arguments), run), arguments, saved)

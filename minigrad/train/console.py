@@ -126,11 +126,13 @@ def describe(run: Run) -> list[tuple[str, str]]:
     size = sum(p.size * p.dtype.itemsize for p in model.parameters())
     lr = f", lr {hyper['lr']:g}" if isinstance(hyper.get("lr"), float) else ""
     batches = run.history.steps_per_epoch
+    several = run.history.config.get("processes")
+    processes = f", each batch shared by {several} processes" if several else ""
     return [
         ("model", f"{text}, {model.parameter_count:,} parameters ({_bytes(size)})"),
         ("loss", str(run.history.config["loss"]) + _with(run.history.config["regularization"])),
         ("optimizer", run.optimizer.name + lr),
-        ("training", f"{run.epochs} epochs of {batches} batches of {run.batch_size}, seed {run.seed}"),
+        ("training", f"{run.epochs} epochs of {batches} batches of {run.batch_size}, seed {run.seed}{processes}"),
     ]
 
 

@@ -137,7 +137,7 @@ def fingerprint(split: Split) -> str:
 
 
 def _differences(run: Run, state: Mapping[str, Json]) -> list[str]:
-    theirs, ours = _object(state["config"]), _object(_as_json(run.history.config))
+    theirs, ours = ({"processes": 1, **_object(c)} for c in (state["config"], _as_json(run.history.config)))
     wrong = []
     for name in SAME:
         then, now = (_comparable(name, config.get(name)) for config in (theirs, ours))

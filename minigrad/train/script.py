@@ -21,6 +21,7 @@ from minigrad.checkpoint import Checkpoint
 from minigrad.core import Tensor
 from minigrad.nn import Loss, Module
 from minigrad.optim import Driver, Schedule
+from minigrad.parallel import Communicator
 from minigrad.train.callbacks import Callback
 from minigrad.train.fields import FIELDS, REQUIRED, meant
 from minigrad.train.history import History
@@ -104,6 +105,7 @@ class Script:
         checks: bool = True,
         resume: Checkpoint | None = None,
         quiet: bool = False,
+        communicator: str | Communicator | None = None,
     ) -> History:
         """Train as the script says, with `changed` settings and more callbacks.
 
@@ -122,6 +124,7 @@ class Script:
                 checks=checks,
                 resume=resume,
                 quiet=quiet,
+                communicator=communicator,
                 **settings,
             )
 
