@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from support.ops_catalog import Entry
 from support.ops_contractions import ENTRIES
-from support.ops_property import EVERYDAY, SOAK, agree
+from support.ops_property import EVERYDAY, SOAK, agree, codes
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
-@given(data=st.data())
+@given(code=codes)
 @EVERYDAY
-def test_function_agrees_with_its_oracle(entry: Entry, data: st.DataObject) -> None:
-    agree(entry, data)
+def test_function_agrees_with_its_oracle(entry: Entry, code: bytes) -> None:
+    agree(entry, code, at_length=False)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("entry", ENTRIES, ids=str)
-@given(data=st.data())
+@given(code=codes)
 @SOAK
-def test_function_agrees_with_its_oracle_at_length(entry: Entry, data: st.DataObject) -> None:
-    agree(entry, data)
+def test_function_agrees_with_its_oracle_at_length(entry: Entry, code: bytes) -> None:
+    agree(entry, code, at_length=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import strategies as st
 
 import minigrad as mg
-from support.ops_catalog import Call, Entry, numbers, seeds
-from support.ops_strategies import SUBSCRIPTS, any_two, einsum_call, matrices, same, vectors
+from support.ops_calls import SUBSCRIPTS, any_two, einsum_call, fixed, matrices, same, vectors
+from support.ops_catalog import Entry
 
 ENTRIES = [
     # Contractions
@@ -23,10 +22,7 @@ ENTRIES = [
         "tensordot",
         lambda a, b: mg.tensordot(a, b, ((0, 1), (1, 0))),
         lambda a, b: np.tensordot(a, b, ((0, 1), (1, 0))),
-        st.builds(
-            lambda s: Call((numbers("real", (2, 3, 2), s, np.float64), numbers("real", (3, 2, 4), s + 1, np.float64))),
-            seeds,
-        ),
+        fixed((2, 3, 2), (3, 2, 4)),
         lambda t, a, b: t.tensordot(a, b, ((0, 1), (1, 0))),
     ),
     *(
@@ -43,9 +39,7 @@ ENTRIES = [
         "multi_dot",
         lambda a, b: mg.multi_dot([a, b, mg.transpose(a)]) if a.ndim == 2 else mg.multi_dot([a, b]),
         lambda a, b: np.linalg.multi_dot([a, b, a.T]) if a.ndim == 2 else np.linalg.multi_dot([a, b]),
-        st.builds(
-            lambda s: Call((numbers("real", (3, 4), s, np.float64), numbers("real", (4, 4), s + 1, np.float64))), seeds
-        ),
+        fixed((3, 4), (4, 4)),
     ),
     Entry("add_sequence", mg.add_sequence, lambda *x: sum(x), vectors(2)),
     Entry("multiply_sequence", mg.multiply_sequence, lambda a, b: a * b, vectors(2)),

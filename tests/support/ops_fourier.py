@@ -5,24 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad import fft
-from support.ops_catalog import DTYPES, Call, Entry, array
+from support.ops_calls import after
+from support.ops_catalog import Entry
+from support.ops_draw import DTYPES, Call, Draw, cases
 
 
-@st.composite
-def _signal(draw: st.DrawFn, count: int = 1, two: bool = False) -> Call:
-    shape = (draw(st.integers(2, 3)), draw(st.integers(2, 5)), draw(st.integers(2, 5)))
-    options: dict[str, Any] = {"norm": draw(st.sampled_from([None, "backward", "ortho", "forward"]))}
+@cases
+def _signal(draw: Draw, count: int = 1, two: bool = False) -> Call:
+    shape = (draw.between(2, 3), draw.between(2, 5), draw.between(2, 5))
+    options: dict[str, Any] = {"norm": draw.among([None, "backward", "ortho", "forward"])}
     if two:
-        options["s"] = draw(st.sampled_from([None, (3, 4), (5, 2)]))
+        options["s"] = draw.among([None, (3, 4), (5, 2)])
     else:
-        options["axis"] = draw(st.integers(-3, 2))
-        options["n"] = draw(st.sampled_from([None, 2, 3, 4, 5, 6]))
-    dtype = draw(st.sampled_from(DTYPES))
-    return Call(tuple(array(draw, shape, dtype=dtype) for _ in range(count)), options)
+        options["axis"] = draw.between(-3, 2)
+        options["n"] = draw.among([None, 2, 3, 4, 5, 6])
+    dtype = draw.among(DTYPES)
+    return Call(tuple(draw.array(shape, dtype=dtype) for _ in range(count)), options)
 
 
 def _parts(f: Any) -> Any:
@@ -61,7 +62,7 @@ ENTRIES = [
             _numpy_parts(getattr(np.fft, name)),
             _signal(2, two=name[-1] == "2")
             if name[-1] == "2"
-            else _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
+            else after(_signal(2), lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
         )
         for name in ("fft2", "ifft2", "fftn", "ifftn")
     ),
@@ -71,14 +72,14 @@ ENTRIES = [
         "fft.rfftn",
         _parts(fft.rfftn),
         _numpy_parts(np.fft.rfftn),
-        _signal().map(lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
+        after(_signal(), lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
     ),
     Entry(
         "fft.irfftn",
         _pair(fft.irfftn),
         lambda a, b, **o: np.fft.irfftn(a + 1j * b, **o),
-        _signal(2).map(lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
+        after(_signal(2), lambda c: Call(c.arrays, {"norm": c.options["norm"]})),
     ),
-    Entry("fft.fftshift", fft.fftshift, np.fft.fftshift, _signal().map(lambda c: Call(c.arrays))),
-    Entry("fft.ifftshift", fft.ifftshift, np.fft.ifftshift, _signal().map(lambda c: Call(c.arrays))),
+    Entry("fft.fftshift", fft.fftshift, np.fft.fftshift, after(_signal(), lambda c: Call(c.arrays))),
+    Entry("fft.ifftshift", fft.ifftshift, np.fft.ifftshift, after(_signal(), lambda c: Call(c.arrays))),
 ]

@@ -6,10 +6,10 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 import minigrad as mg
-from support.ops_catalog import DTYPES, Call, Entry, array
+from support.ops_catalog import Entry
+from support.ops_draw import DTYPES, Call, Draw, cases
 
 
 def naive_conv(x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: Any) -> Any:
@@ -33,24 +33,23 @@ def naive_conv(x: Any, w: Any, bias: Any, stride: Any, padding: Any, dilation: A
     return y + bias.reshape(-1, *(1,) * n)
 
 
-@st.composite
-def _convolution(draw: st.DrawFn, n: int) -> Call:
-    groups = draw(st.integers(1, 2))
-    kernel = [draw(st.integers(1, 3)) for _ in range(n)]
-    dilation = tuple(draw(st.integers(1, 2)) for _ in range(n))
-    padding = tuple(draw(st.integers(0, 2)) for _ in range(n))
-    stride = tuple(draw(st.integers(1, 2)) for _ in range(n))
+@cases
+def _convolution(draw: Draw, n: int) -> Call:
+    groups = draw.between(1, 2)
+    kernel = [draw.between(1, 3) for _ in range(n)]
+    dilation = tuple(draw.between(1, 2) for _ in range(n))
+    padding = tuple(draw.between(0, 2) for _ in range(n))
+    stride = tuple(draw.between(1, 2) for _ in range(n))
     size = [
-        max(d * (k - 1) + 1 - 2 * p, 1) + draw(st.integers(0, 3))
-        for k, d, p in zip(kernel, dilation, padding, strict=True)
+        max(d * (k - 1) + 1 - 2 * p, 1) + draw.between(0, 3) for k, d, p in zip(kernel, dilation, padding, strict=True)
     ]
-    channels, outputs = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
-    dtype = draw(st.sampled_from(DTYPES))
+    channels, outputs = groups * draw.between(1, 2), groups * draw.between(1, 2)
+    dtype = draw.among(DTYPES)
     return Call(
         (
-            array(draw, (draw(st.integers(1, 2)), channels, *size), dtype=dtype),
-            array(draw, (outputs, channels // groups, *kernel), dtype=dtype),
-            array(draw, (outputs,), dtype=dtype),
+            draw.array((draw.between(1, 2), channels, *size), dtype=dtype),
+            draw.array((outputs, channels // groups, *kernel), dtype=dtype),
+            draw.array((outputs,), dtype=dtype),
         ),
         {"stride": stride, "padding": padding, "dilation": dilation},
     )
@@ -63,19 +62,19 @@ def _torch_conv(n: int) -> Any:
     return call
 
 
-@st.composite
-def _transposed(draw: st.DrawFn) -> Call:
-    kernel = [draw(st.integers(1, 3)) for _ in range(2)]
+@cases
+def _transposed(draw: Draw) -> Call:
+    kernel = [draw.between(1, 3) for _ in range(2)]
     return Call(
-        (array(draw, (2, 2, 3, 2)), array(draw, (2, 1, *kernel)), array(draw, (2,))),
-        {"stride": draw(st.integers(1, 2)), "padding": draw(st.integers(0, 0)), "groups": 2},
+        (draw.array((2, 2, 3, 2)), draw.array((2, 1, *kernel)), draw.array((2,))),
+        {"stride": draw.between(1, 2), "padding": draw.between(0, 0), "groups": 2},
     )
 
 
-@st.composite
-def _signals(draw: st.DrawFn) -> Call:
-    signals = (array(draw, (draw(st.integers(1, 5)),)), array(draw, (draw(st.integers(1, 5)),)))
-    return Call(signals, {"mode": draw(st.sampled_from(["full", "same", "valid"]))})
+@cases
+def _signals(draw: Draw) -> Call:
+    signals = (draw.array((draw.between(1, 5),)), draw.array((draw.between(1, 5),)))
+    return Call(signals, {"mode": draw.among(["full", "same", "valid"])})
 
 
 def _naive_transposed(x: Any, w: Any, bias: Any, stride: int, padding: int, groups: int) -> Any:
@@ -87,10 +86,10 @@ def _naive_transposed(x: Any, w: Any, bias: Any, stride: int, padding: int, grou
     return y + bias[:, None, None]
 
 
-@st.composite
-def _images(draw: st.DrawFn, kind: str = "distinct") -> Call:
-    size = (draw(st.integers(3, 5)), draw(st.integers(3, 5)))
-    return Call((array(draw, (2, 2, *size), kind, draw(st.sampled_from(DTYPES))),))
+@cases
+def _images(draw: Draw, kind: str = "distinct") -> Call:
+    size = (draw.between(3, 5), draw.between(3, 5))
+    return Call((draw.array((2, 2, *size), kind, draw.among(DTYPES)),))
 
 
 def _naive_pool(x: Any, how: Any, kernel: int, stride: int, padding: int, fill: float) -> Any:

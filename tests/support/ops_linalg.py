@@ -5,57 +5,59 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import linalg as sl
 
 import minigrad as mg
 from minigrad import linalg
-from support.ops_catalog import Call, Entry, array, seeds
+from support.ops_catalog import Entry
+from support.ops_draw import Call, Calls, Draw, cases
 
 
-@st.composite
-def _square(draw: st.DrawFn, kind: str = "plain", count: int = 1) -> Call:
+@cases
+def _square(draw: Draw, kind: str = "plain", count: int = 1, sizes: tuple[int, int] = (1, 4)) -> Call:
     """Well-conditioned (kind "spd": symmetric positive definite, "apart": with separated values) matrices."""
-    lead = draw(st.sampled_from([(), (2,), (2, 1)]))
-    n = draw(st.integers(1, 4))
-    rng = np.random.default_rng(draw(seeds))
+    lead = draw.among([(), (2,), (2, 1)])
+    n = draw.between(*sizes)
     arrays = []
     for _ in range(count):
-        a = rng.uniform(-0.5, 0.5, (*lead, n, n))
+        a = draw.rng.uniform(-0.5, 0.5, (*lead, n, n))
         if kind == "spd":
             a = a @ np.swapaxes(a, -1, -2) + np.diag(1.0 + np.arange(n))
         else:
             a = a * 0.5 + np.diag(1.5 + np.arange(n))
-        arrays.append(a.astype(draw(st.just(np.float64))))
+        arrays.append(a)
     return Call(tuple(arrays))
 
 
-@st.composite
-def _system(draw: st.DrawFn, vector: bool = False) -> Call:
-    a = draw(_square()).arrays[0]
-    shape = (a.shape[-1],) if vector else (*a.shape[:-1], draw(st.integers(1, 3)))
-    return Call((a, array(draw, shape)))
+@cases
+def _system(draw: Draw, vector: bool = False) -> Call:
+    a = _square()(draw).arrays[0]
+    shape = (a.shape[-1],) if vector else (*a.shape[:-1], draw.between(1, 3))
+    return Call((a, draw.array(shape)))
 
 
-@st.composite
-def _rectangle(draw: st.DrawFn) -> Call:
+@cases
+def _rectangle(draw: Draw) -> Call:
     """Full-rank (..., m, n) with well separated singular values."""
-    lead = draw(st.sampled_from([(), (2,)]))
-    m, n = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    rng = np.random.default_rng(draw(seeds))
+    lead = draw.among([(), (2,)])
+    m, n = draw.between(1, 4), draw.between(1, 4)
     k = min(m, n)
-    u, _ = np.linalg.qr(rng.normal(size=(*lead, m, m)))
-    v, _ = np.linalg.qr(rng.normal(size=(*lead, n, n)))
+    u, _ = np.linalg.qr(draw.rng.uniform(-1.0, 1.0, (*lead, m, m)))
+    v, _ = np.linalg.qr(draw.rng.uniform(-1.0, 1.0, (*lead, n, n)))
     return Call((u[..., :k] * (1.0 + np.arange(k)) @ np.swapaxes(v[..., :k], -1, -2),))
 
 
-@st.composite
-def _spread(draw: st.DrawFn) -> Call:
+@cases
+def _spread(draw: Draw) -> Call:
     """(..., m, n) with entries, and sums of rows and columns, of clearly different sizes."""
-    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    rng = np.random.default_rng(draw(seeds))
-    sizes = 1.0 + 0.5 * rng.permutation(m)[:, None] + 2.0 * rng.permutation(n) + rng.uniform(0.0, 0.1, (2, m, n))
-    return Call((sizes * np.where(rng.random((2, m, n)) < 0.5, -1.0, 1.0),))
+    m, n = draw.between(1, 3), draw.between(1, 3)
+    sizes = (
+        1.0
+        + 0.5 * np.array(draw.order(m))[:, None]
+        + 2.0 * np.array(draw.order(n))
+        + draw.rng.uniform(0.0, 0.1, (2, m, n))
+    )
+    return Call((sizes * np.where(draw.rng.random((2, m, n)) < 0.5, -1.0, 1.0),))
 
 
 def _eigh_value(a: Any) -> Any:
@@ -96,18 +98,27 @@ def _sorted_eigvals(a: Any) -> Any:
 _TURN = np.array([[0.0, 6.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 4.0]])
 
 
+@cases
+def _turned(draw: Draw) -> Call:
+    """Square matrices with real eigenvalues, or (3, 3) with two complex ones."""
+    if draw.flag():
+        return Call((_square(sizes=(3, 3))(draw).arrays[0] + _TURN,))
+    return _square(sizes=(1, 3))(draw)
+
+
 def _vectors(a: Any) -> Any:
-    """Numbers that do not depend on the phase of the eigenvectors, which jumps where their largest entries tie."""
+    """Numbers that do not depend on the phase of the eigenvectors, nor on LAPACK's order: both may jump."""
     w, v = linalg.eig(a)
-    return mg.concatenate([v.abs2(), mg.expand_dims(w.real, -1), mg.expand_dims(w.imag, -1)], axis=-1)
+    return mg.stack([mg.matvec(v.abs2(), w.real), mg.matvec(v.abs2(), mg.square(w.imag))], axis=-1)
 
 
 def _vectors_oracle(a: Any) -> Any:
     w, v = np.linalg.eig(a)
-    return np.concatenate([np.abs(v) ** 2, w.real[..., None], w.imag[..., None]], axis=-1)
+    parts = np.stack([w.real, w.imag**2], axis=-1)
+    return np.abs(v) ** 2 @ parts
 
 
-def _l(name: str, calls: st.SearchStrategy[Call], oracle: Any = None, torch: Any = "same", **fixed: Any) -> Entry:
+def _l(name: str, calls: Calls, oracle: Any = None, torch: Any = "same", **fixed: Any) -> Entry:
     def there(t: Any, *x: Any) -> Any:
         return getattr(t.linalg, name)(*x, **fixed)
 
@@ -165,13 +176,7 @@ ENTRIES = [
     _l("svdvals", _rectangle(), lambda a: np.linalg.svd(a, compute_uv=False)),
     _l("pinv", _rectangle()),
     Entry("linalg.eigvals", _sorted_eigvals, lambda a: np.sort(np.linalg.eigvals(a).real, -1), _square()),
-    Entry("linalg.eig", _vectors, _vectors_oracle, _square().filter(lambda c: c.arrays[0].shape[-1] < 4)),
-    Entry(
-        "linalg.eig_rotation",
-        lambda a: _vectors(a + _TURN),
-        lambda a: _vectors_oracle(a + _TURN),
-        _square().filter(lambda c: c.arrays[0].shape[-1] == 3),
-    ),
+    Entry("linalg.eig", _vectors, _vectors_oracle, _turned()),
     Entry("linalg.expm", linalg.expm, sl.expm, _square(), lambda t, a: t.linalg.matrix_exp(a)),
     Entry("linalg.sqrtm", linalg.sqrtm, _batched(lambda a: sl.sqrtm(a).real), _square("spd")),
     Entry("linalg.solve_sylvester", linalg.solve_sylvester, _batched(sl.solve_sylvester), _square(count=3)),

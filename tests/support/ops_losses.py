@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 from scipy import special
 
 import minigrad as mg
-from support.ops_catalog import DTYPES, Call, Entry, array, seeds
+from support.ops_catalog import Entry
+from support.ops_draw import DTYPES, Call, Draw, cases
 
 
-@st.composite
-def _features(draw: st.DrawFn) -> Call:
-    x = array(draw, (3, 4, draw(st.integers(2, 3))), dtype=draw(st.sampled_from(DTYPES)))
-    return Call((x, array(draw, (x.shape[-1],), dtype=x.dtype.type), array(draw, (x.shape[-1],), dtype=x.dtype.type)))
+@cases
+def _features(draw: Draw) -> Call:
+    x = draw.array((3, 4, draw.between(2, 3)), dtype=draw.among(DTYPES))
+    return Call((x, draw.array((x.shape[-1],), dtype=x.dtype.type), draw.array((x.shape[-1],), dtype=x.dtype.type)))
 
 
-@st.composite
-def _channels(draw: st.DrawFn) -> Call:
-    x = array(draw, (3, 4, draw(st.integers(2, 3))), dtype=draw(st.sampled_from(DTYPES)))
-    return Call((x, array(draw, (4,), dtype=x.dtype.type), array(draw, (4,), dtype=x.dtype.type)))
+@cases
+def _channels(draw: Draw) -> Call:
+    x = draw.array((3, 4, draw.between(2, 3)), dtype=draw.among(DTYPES))
+    return Call((x, draw.array((4,), dtype=x.dtype.type), draw.array((4,), dtype=x.dtype.type)))
 
 
 def _standard(x: Any, axis: Any, eps: float = 0.1) -> Any:
@@ -38,26 +38,26 @@ def _attention(q: Any, k: Any, v: Any) -> Any:
     return special.softmax(scores, -1).astype(q.dtype) @ v
 
 
-@st.composite
-def _qkv(draw: st.DrawFn) -> Call:
-    n, width = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    dtype = draw(st.sampled_from(DTYPES))
-    return Call(tuple(array(draw, (2, n, width), dtype=dtype) for _ in range(3)))
+@cases
+def _qkv(draw: Draw) -> Call:
+    n, width = draw.between(1, 3), draw.between(1, 3)
+    dtype = draw.among(DTYPES)
+    return Call(tuple(draw.array((2, n, width), dtype=dtype) for _ in range(3)))
 
 
-@st.composite
-def _classified(draw: st.DrawFn, kind: str = "real", high: int = 2) -> Call:
-    lead = (draw(st.integers(1, 3)), 2)[: draw(st.integers(1, high))]
-    scores = array(draw, (*lead, 4), kind, draw(st.sampled_from(DTYPES)))
-    return Call((scores,), {}, (np.random.default_rng(draw(seeds)).integers(0, 4, lead),))
+@cases
+def _classified(draw: Draw, kind: str = "real", high: int = 2) -> Call:
+    lead = (draw.between(1, 3), 2)[: draw.between(1, high)]
+    scores = draw.array((*lead, 4), kind, draw.among(DTYPES))
+    return Call((scores,), {}, (draw.positions(0, 4, lead),))
 
 
-@st.composite
-def _predicted(draw: st.DrawFn, first: str = "real", second: str = "real") -> Call:
-    shape = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    dtype = draw(st.sampled_from(DTYPES))
-    z = array(draw, shape, second, dtype)
-    return Call((array(draw, shape, first, dtype), z if second != "distinct" else z + dtype(0.05)))
+@cases
+def _predicted(draw: Draw, first: str = "real", second: str = "real") -> Call:
+    shape = (draw.between(1, 3), draw.between(1, 3))
+    dtype = draw.among(DTYPES)
+    z = draw.array(shape, second, dtype)
+    return Call((draw.array(shape, first, dtype), z if second != "distinct" else z + dtype(0.05)))
 
 
 def _picked(x: Any, labels: Any) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 from scipy import special
 
 import minigrad as mg
+from support.ops_calls import fixed
 from support.ops_catalog import Entry
-from support.ops_remaining import fixed, torch_nn
+from support.ops_remaining import torch_nn
 
 LABELS = np.array([1, 3, 0, 2, 3])
 
@@ -51,6 +52,15 @@ def _norms(x: Any) -> Any:
 
 
 _TIMES = np.array([0.0, 0.3, 1.0])
+
+
+def _runge_kutta(y: Any, k: Any) -> Any:
+    """Two classical steps of fourth order from each time to the next, on y' = -k y."""
+    states = [y]
+    for dt in np.repeat(np.diff(_TIMES) / 2, 2):
+        z = -k * dt
+        states.append(states[-1] * (1 + z * (1 + z / 2 * (1 + z / 3 * (1 + z / 4)))))
+    return np.stack(states[::2])
 
 
 _SIGNS = np.array([[1, -1, 1], [-1, -1, 1]])
@@ -173,8 +183,8 @@ ENTRIES = [
     ),
     Entry(
         "odeint",
-        lambda y, k: mg.odeint(lambda y, t, k: k * y * -1.0, y, _TIMES, k, substeps=40),
-        lambda y, k: y * np.exp(-_TIMES[:, None] * k),
+        lambda y, k: mg.odeint(lambda y, t, k: k * y * -1.0, y, _TIMES, k, substeps=2),
+        _runge_kutta,
         fixed((2,), (1,), kind="unit"),
     ),
 ]
