@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Protocol, runtime_checkable
 
 import minigrad.plugins as plugins
 from minigrad.containment import ImportFailure, imported
@@ -12,7 +13,7 @@ from minigrad.engines.protocol import API, Bound, Engine, EngineError, UnknownEn
 from minigrad.engines.tiles import NumpyEngine
 from minigrad.plugins import Entry
 
-__all__ = ["BUILT_IN", "GROUP", "Binder", "available", "made"]
+__all__ = ["BUILT_IN", "GROUP", "Binder", "TakesEngine", "available", "made"]
 
 GROUP = "minigrad.engines"
 VARIABLE = "MINIGRAD_ENGINE"
@@ -76,6 +77,15 @@ def _engine(entry: Entry) -> Engine:
     return engine
 
 
+@runtime_checkable
+class TakesEngine(Protocol):
+    """Somebody else with groups to run: an optimizer."""
+
+    def use_engine(self, binder: Binder) -> None:
+        """Run them by this engine from now on."""
+        ...
+
+
 class Binder:
     """An engine with the built-in one behind it.
 
@@ -89,6 +99,11 @@ class Binder:
         self.engine = engine
         self.declined = 0
         self._built_in = NumpyEngine()
+
+    @classmethod
+    def built_in(cls) -> Binder:
+        """NumPy alone."""
+        return cls(BUILT_IN, None)
 
     def bind(self, group: Group) -> Bound:
         """Calls for a group, by the engine or by NumPy. Raises EngineError if the engine raises."""

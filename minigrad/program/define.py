@@ -12,17 +12,20 @@ from typing import Generic, ParamSpec, TypeVar, cast, overload
 import attrs
 import numpy as np
 
+from minigrad import engines
 from minigrad.core.containers import flatten
 from minigrad.core.mode import MODE, switched
 from minigrad.core.tensor import Tensor, adopt
 from minigrad.core.types import Array
+from minigrad.engines.finding import TakesEngine
 from minigrad.program.captured import Captured
 from minigrad.program.chance import Chance
 from minigrad.program.errors import RetraceWarning, TraceError
 from minigrad.program.explain import explained
-from minigrad.program.graph import Graph
+from minigrad.program.graph import Graph, Update
 from minigrad.program.passes import PASSES
-from minigrad.program.plan import Options, Plan, plan
+from minigrad.program.plan import Options, Plan
+from minigrad.program.planner import plan
 from minigrad.program.scan import Reach, reach
 from minigrad.program.standin import StandIn
 from minigrad.program.trace import Trace
@@ -60,7 +63,7 @@ class Program(Generic[P, R]):
         switched_off: passes that are left out.
     """
 
-    def __init__(self, step: Callable[P, R], without: Sequence[str] = ()) -> None:
+    def __init__(self, step: Callable[P, R], without: Sequence[str] = (), engine: str = "") -> None:
         unknown = set(without) - {*PASSES, *_SWITCHES}
         if unknown:
             raise ValueError(f"no pass is called {sorted(unknown)[0]!r}; there are {', '.join((*PASSES, *_SWITCHES))}")
@@ -68,6 +71,8 @@ class Program(Generic[P, R]):
         self.switched_off = frozenset(without)
         self.traces = 0
         self._options = Options(**{name: name not in self.switched_off for name in _SWITCHES})
+        self._engine = engines.made(engine)
+        self._named_engine = bool(engine)
         self._entries: dict[Hashable, list[Traced]] = {}
         self._latest: Traced | None = None
         self._lock = RLock()
@@ -96,7 +101,7 @@ class Program(Generic[P, R]):
     def explain(self) -> str:
         """What the program does: ops, buffers, bytes, and where its calls come from."""
         last = self._last()
-        return explained(getattr(self.step, "__name__", "step"), last.graph, last.plan, last.seconds)
+        return explained(getattr(self.step, "__name__", "step"), last.graph, last.plan, last.seconds, self._engine.name)
 
     def _last(self) -> Traced:
         if self._latest is None:
@@ -108,7 +113,7 @@ class Program(Generic[P, R]):
         for captured in entry.captured:
             captured.check()
         if not entry.plan.valid():
-            entry.plan = plan(entry.graph, self._options)
+            entry.plan = plan(entry.graph, self._options, self._engine)
         self._latest = entry
         return entry.rebuild(entry.plan.run(arrays))
 
@@ -128,7 +133,11 @@ class Program(Generic[P, R]):
         for name, run in PASSES.items():
             if name not in self.switched_off:
                 graph = run(graph)
-        made = plan(graph, self._options)
+        if self._named_engine:
+            for update in graph.steps:
+                if isinstance(update, Update) and isinstance(update.owner, TakesEngine):
+                    update.owner.use_engine(self._engine)
+        made = plan(graph, self._options, self._engine)
         entry = Traced(
             graph,
             made,
@@ -224,11 +233,11 @@ def _described(key: Hashable) -> str:
 
 
 @overload
-def define(step: Callable[P, R], *, without: Sequence[str] = ()) -> Program[P, R]: ...
+def define(step: Callable[P, R], *, without: Sequence[str] = (), engine: str = "") -> Program[P, R]: ...
 @overload
-def define(*, without: Sequence[str] = ()) -> Callable[[Callable[P, R]], Program[P, R]]: ...
+def define(*, without: Sequence[str] = (), engine: str = "") -> Callable[[Callable[P, R]], Program[P, R]]: ...
 def define(
-    step: Callable[P, R] | None = None, *, without: Sequence[str] = ()
+    step: Callable[P, R] | None = None, *, without: Sequence[str] = (), engine: str = ""
 ) -> Program[P, R] | Callable[[Callable[P, R]], Program[P, R]]:
     """Make a program of a step function: `@mg.define`.
 
@@ -239,11 +248,14 @@ def define(
 
     Args:
         step: takes arrays, Tensors, models, containers; inside it arrays are Tensors. Returns Tensors (or a container).
-        without: passes to leave out: lower, record, fold, identities, bias, common, dead, reuse, in_place, direct.
+        without: passes to leave out: those of `minigrad.program.passes`, and reuse, in_place, direct.
+        engine: what runs groups of elementwise calls and updates of elementwise optimizers: "numpy", or a plugin's
+            (`minigrad.engines.available()`). By default what the environment variable MINIGRAD_ENGINE names, or NumPy.
 
     Raises:
+        UnknownEngine, EngineError: there is no such engine, or it does not work.
         TraceError: (when called) the step reads a traced value, or does something else that cannot be repeated.
     """
     if step is None:
-        return lambda f: Program(f, without)
-    return Program(step, without)
+        return lambda f: Program(f, without, engine)
+    return Program(step, without, engine)

@@ -3,45 +3,71 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 
-import numpy as np
-
-from minigrad.program.graph import Call, Clear, Deliver, Draw, Graph, Guard, Step, Store, Update
-from minigrad.program.kernels import kernel_of
+from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update
 from minigrad.program.plan import Plan
 
-__all__ = ["explained", "flops"]
+__all__ = ["explained", "flops", "line_of", "size_of"]
 
 
-def explained(name: str, graph: Graph, plan: Plan, seconds: float) -> str:
-    """Steps in order, one a line, under a summary."""
+def explained(name: str, graph: Graph, plan: Plan, seconds: float, engine: str) -> str:
+    """Steps in order, one a line with the time it takes, under a summary."""
     calls = graph.calls
     counts = Counter(c.op.name for c in calls)
+    groups = [s for s in graph.steps if isinstance(s, Fused)]
+    within = sum(len(s.calls) for s in groups)
     results = sum(graph.values[k].nbytes for c in calls for k in c.outs)
-    written = sum(kernel_of(c, graph.values) is not None for c in calls)
+    total = sum(flops(s, graph) for s in graph.steps)
     head = [
-        f"program {name}: {len(calls)} op calls, {written} into planned buffers; defined in {seconds * 1e3:.0f} ms",
+        f"program {name}: {len(calls)} op calls, {within} of them in {len(groups)} groups; defined in "
+        f"{seconds * 1e3:.0f} ms; engine {engine}",
         f"  ops: {', '.join(f'{n} {op}' for op, n in counts.most_common())}",
-        f"  memory: {_size(plan.bytes)} of buffers for {_size(results)} of results",
+        f"  memory: peak {size_of(plan.bytes + plan.scratch)}, {size_of(plan.bytes)} of it buffers and "
+        f"{size_of(plan.scratch)} scratch of groups, for {size_of(results)} of results",
+        f"  calls that allocate their result: {plan.allocating}",
         f"  gradients computed where the optimizer wants them: {plan.direct}",
-        f"  matrix products: {sum(flops(c, graph) for c in calls) / 1e6:.3g} MFLOP",
+        f"  arithmetic: {total / 1e6:.3g} MFLOP{_rate(total, plan)}",
     ]
-    return "\n".join([*head, *(f"  {_line(s, graph)}" for s in graph.steps)])
+    times = plan.step_seconds()
+    lines = []
+    for i, step in enumerate(graph.steps):
+        time = f"{times[i] * 1e6:9.1f} us  " if times else "  "
+        lines.append(f"{time}{line_of(step, graph)}")
+        if isinstance(step, Fused):
+            lines[-1] += f"  [{plan.notes.get(i, '')}]"
+            lines.extend(f"{' ' * len(time)}  {line_of(c, graph)}" for c in step.calls)
+    return "\n".join([*head, *lines])
 
 
-def flops(call: Call, graph: Graph) -> int:
-    """Multiplications and additions of a matrix product; 0 for other ops."""
-    if call.op.name != "matmul":
+def flops(step: Step, graph: Graph) -> int:
+    """Multiplications and additions of matrix products and convolutions; one for each entry of other results."""
+    if isinstance(step, Fused):
+        return sum(flops(c, graph) for c in step.calls)
+    if not isinstance(step, Call):
         return 0
-    inner = graph.values[call.args[0]].shape[-1]
-    return 2 * inner * int(np.prod(graph.values[call.outs[0]].shape, dtype=np.int64))
+    out = prod(graph.values[step.outs[0]].shape)
+    shapes = [graph.values[a].shape for a in step.args]
+    if step.op.name == "matmul":
+        return 2 * shapes[0][-1] * out
+    if step.op.name == "convolve":
+        return 2 * prod(shapes[1][1:]) * out
+    if step.op.name == "convolve_input":
+        return 2 * prod(shapes[1][1:]) * prod(shapes[0])
+    if step.op.name == "convolve_kernel":
+        return 2 * prod(graph.values[step.outs[0]].shape[1:]) * prod(shapes[0])
+    return out
 
 
-def _line(step: Step, graph: Graph) -> str:
+def line_of(step: Step, graph: Graph) -> str:
+    """A step in one line."""
     if isinstance(step, Call):
         out = ", ".join(f"%{k} {graph.values[k].dtype}{list(graph.values[k].shape)}" for k in step.outs)
         options = "".join(f", {k}={v!r}" for k, v in step.meta.items())
         return f"{out} = {step.op.name}({', '.join(_operand(k, graph) for k in step.args)}{options})"
+    if isinstance(step, Fused):
+        made = ", ".join(f"%{k}" for k in step.makes)
+        return f"{made} = group of {len(step.calls)} calls over {list(step.space)}"
     if isinstance(step, Deliver):
         return f"gradient of shape {graph.values[step.value].shape} {'<-' if step.fresh else '+='} %{step.value}"
     if isinstance(step, Clear):
@@ -56,6 +82,11 @@ def _line(step: Step, graph: Graph) -> str:
     return f"held Tensor of shape {step.holder.shape} <- %{step.value}"
 
 
+def size_of(nbytes: int) -> str:
+    """A number of bytes, for people."""
+    return f"{nbytes / 1024:.1f} KiB" if nbytes < 1 << 20 else f"{nbytes / (1 << 20):.1f} MiB"
+
+
 def _operand(k: int, graph: Graph) -> str:
     value = graph.values[k]
     if value.kind == "constant" and value.number is not None and value.number.ndim == 0:
@@ -63,5 +94,6 @@ def _operand(k: int, graph: Graph) -> str:
     return f"%{k}" if value.kind == "result" else f"{value.kind} %{k}"
 
 
-def _size(nbytes: int) -> str:
-    return f"{nbytes / 1024:.1f} KiB" if nbytes < 1 << 20 else f"{nbytes / (1 << 20):.1f} MiB"
+def _rate(total: int, plan: Plan) -> str:
+    seconds = sum(plan.step_seconds())
+    return f", {total / seconds / 1e9:.3g} GFLOP/s over {seconds * 1e6:.0f} us a run" if seconds else ""

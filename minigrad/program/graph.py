@@ -13,7 +13,7 @@ from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 
-__all__ = ["Call", "Clear", "Deliver", "Draw", "Graph", "Guard", "Slot", "Step", "Store", "Update", "Value"]
+__all__ = ["Call", "Clear", "Deliver", "Draw", "Fused", "Graph", "Guard", "Slot", "Step", "Store", "Update", "Value"]
 
 
 @attrs.frozen(eq=False)
@@ -74,6 +74,20 @@ class Call:
 
 
 @attrs.frozen(eq=False)
+class Fused:
+    """Elementwise calls, and reductions between them, that run as one group: see `passes.fuse`.
+
+    Attributes:
+        space: what all shapes in it broadcast to. reads: values from outside. makes: values that others read.
+    """
+
+    calls: tuple[Call, ...]
+    space: Shape
+    reads: tuple[int, ...]
+    makes: tuple[int, ...]
+
+
+@attrs.frozen(eq=False)
 class Deliver:
     """A gradient arrives at a parameter. `fresh`: it is the first since zero_grad, and overwrites; else it adds."""
 
@@ -128,7 +142,7 @@ class Store:
     value: int
 
 
-Step: TypeAlias = Call | Deliver | Clear | Draw | Guard | Update | Store
+Step: TypeAlias = Call | Fused | Deliver | Clear | Draw | Guard | Update | Store
 
 
 @attrs.frozen(eq=False)
@@ -147,8 +161,11 @@ class Graph:
 
     @property
     def calls(self) -> list[Call]:
-        """The op calls among the steps."""
-        return [s for s in self.steps if isinstance(s, Call)]
+        """The op calls among the steps, those in groups too."""
+        found: list[Call] = []
+        for s in self.steps:
+            found.extend((s,) if isinstance(s, Call) else s.calls if isinstance(s, Fused) else ())
+        return found
 
     def renamed(self, steps: Sequence[Step], names: Mapping[int, int], values: Sequence[Value] | None = None) -> Graph:
         """Other steps, in which value k stands for value `names[k]` wherever it is used."""
@@ -177,9 +194,18 @@ def used(step: Step) -> tuple[int, ...]:
     """The values that a step reads."""
     if isinstance(step, Call):
         return step.args
-    if isinstance(step, Update):
+    if isinstance(step, Update | Fused):
         return step.reads
     return (step.value,) if isinstance(step, Deliver | Guard | Store) else ()
+
+
+def makes(step: Step) -> tuple[int, ...]:
+    """The values that a step computes for others."""
+    if isinstance(step, Call):
+        return step.outs
+    if isinstance(step, Fused):
+        return step.makes
+    return (step.out,) if isinstance(step, Draw) else ()
 
 
 def evaluate(call: Call, operands: Sequence[Array]) -> tuple[Array, ...]:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, Graph, Value, used
+from minigrad.program.graph import Call, Fused, Graph, Value, used
 from minigrad.program.kernels import VIEWS, Kernel
 
 __all__ = ["Pool", "Roots", "last_uses", "roots_of"]
@@ -20,7 +20,7 @@ _ALIGNMENT = 64
 
 
 def roots_of(graph: Graph, kernels: Mapping[Call, Kernel]) -> Roots:
-    """A kernel's result has memory of its own; a forward function may return a view of any operand."""
+    """A kernel's or group's result has memory of its own; a forward function may return a view of any operand."""
     roots: dict[int, frozenset[int]] = {}
     for step in graph.steps:
         if isinstance(step, Call):
@@ -32,6 +32,8 @@ def roots_of(graph: Graph, kernels: Mapping[Call, Kernel]) -> Roots:
                     roots[out] = below
                 else:
                     roots[out] = below | {out}
+        elif isinstance(step, Fused):
+            roots.update((out, frozenset((out,))) for out in step.makes)
     return roots
 
 

@@ -14,7 +14,8 @@ from minigrad.core.types import Array
 from minigrad.program.graph import Call, Graph, Value, evaluate
 from minigrad.program.passes.lower import lowering
 from minigrad.program.passes.record import recording
-from minigrad.program.plan import Options, plan
+from minigrad.program.plan import Options
+from minigrad.program.planner import plan
 from support.program_steps import batches, model_and_optimizer, step_of
 
 

@@ -11,6 +11,7 @@ from minigrad.program.passes.bias import bias_gradients
 from minigrad.program.passes.common import common_subexpressions
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
+from minigrad.program.passes.fuse import fusion
 from minigrad.program.passes.lower import lowering
 from minigrad.program.passes.record import recording
 from minigrad.program.passes.simplify import identities
@@ -28,6 +29,7 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "bias": bias_gradients,
         "common": common_subexpressions,
         "dead": dead_code,
+        "fuse": fusion,
     }
 )
 """In the order in which they run."""

@@ -1,0 +1,35 @@
+"""Landings: results that can be computed right in the gradient buffer they are for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container
+
+from minigrad.core.types import Array
+from minigrad.program.graph import Call, Clear, Deliver, Fused, Graph, Update, makes
+
+__all__ = ["landings"]
+
+
+def landings(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
+    """For each such value the buffer.
+
+    It must be made by a kernel or a group, be the only gradient of its parameter, and be made after the last thing
+    that could still want the old one.
+    """
+    deliveries = [s for s in graph.steps if isinstance(s, Deliver)]
+    to_sink, of_value = Counter(d.sink for d in deliveries), Counter(d.value for d in deliveries)
+    made = {k: i for i, s in enumerate(graph.steps) if isinstance(s, Fused) or s in kernels for k in makes(s)}
+    cleared = {s.sink for s in graph.steps if isinstance(s, Clear)}
+    updates = [i for i, s in enumerate(graph.steps) if isinstance(s, Update)]
+    found: dict[int, Array] = {}
+    for at, d in enumerate(graph.steps):
+        if not isinstance(d, Deliver) or d.value not in made or not d.fresh or d.sink not in cleared:
+            continue
+        buffer, value = d.sink.buffer, graph.values[d.value]
+        alone = to_sink[d.sink] == 1 and of_value[d.value] == 1
+        fits = buffer is not None and (buffer.dtype, buffer.shape) == (value.dtype, value.shape)
+        early = not any(made[d.value] < u < at for u in updates)
+        if buffer is not None and alone and fits and early:
+            found[d.value] = buffer
+    return found
