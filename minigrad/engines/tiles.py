@@ -18,11 +18,14 @@ from minigrad.core.types import Array, Shape
 from minigrad.engines.group import Apply, Group, Input
 from minigrad.engines.places import Placed, Scratch, padded, placed
 from minigrad.engines.protocol import API, Bound, Code
+from minigrad.engines.threads import Shared, processors
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]
 
 TILE_BYTES = 1 << 18
 """Bytes of one operand of a tile: smaller tiles pay more for calls than they save in cache misses (measured)."""
+_SHARED = 1_000_000
+"""Places from which threads are tried."""
 Cut: TypeAlias = tuple[slice, ...]
 Fetch: TypeAlias = Callable[[], Array]
 
@@ -32,12 +35,14 @@ class NumpyEngine:
 
     Args:
         tile_bytes: how many bytes of an operand make a tile.
+        threads: how many may share a group over a million places and more; by default as many as there are processors.
     """
 
     api: ClassVar[tuple[int, int]] = API
 
-    def __init__(self, tile_bytes: int = TILE_BYTES) -> None:
+    def __init__(self, tile_bytes: int = TILE_BYTES, threads: int | None = None) -> None:
         self.tile_bytes = tile_bytes
+        self.threads = processors() if threads is None else threads
         self._arena = np.empty(0, np.uint8)
 
     def bind(self, group: Group) -> Bound:
@@ -46,7 +51,7 @@ class NumpyEngine:
         code = placed(group)
         width = max(group.dtype(v).itemsize for v in range(len(group.inputs) + len(group.calls)))
         limit = max(1, self.tile_bytes // width)
-        cuts = list(_cuts(group, limit)) if group.size > limit + limit // 2 else []
+        cuts = list(_cuts(group, limit)) if group.size > 2 * limit else []
         return self._tiled(group, code, cuts) if len(cuts) > 1 else self._whole(group, code)
 
     def _whole(self, group: Group, code: Placed) -> Bound:
@@ -63,9 +68,13 @@ class NumpyEngine:
 
     def _tiled(self, group: Group, code: Placed, cuts: Sequence[Cut]) -> Bound:
         tile = tuple(part.stop - part.start for part in cuts[0])
-        scratch = self._scratch([(tuple(map(min, shape, tile)), dtype) for shape, dtype in code.scratch])
-        run = _Tiles(group, code, cuts, scratch, tile)
-        return Bound((run,), sum(s.nbytes for s in scratch), f"{len(code.calls)} calls on {len(cuts)} tiles")
+        wanted = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in code.scratch]
+        workers = min(self.threads, len(cuts)) if group.size >= _SHARED else 1
+        scratch = self._scratch(wanted * workers)
+        apart = [scratch[k * len(wanted) : (k + 1) * len(wanted)] for k in range(workers)]
+        run = _Tiles(group, code, cuts, apart, tile)
+        note = f"{len(code.calls)} calls on {len(cuts)} tiles" + (f", up to {workers} threads" if workers > 1 else "")
+        return Bound((run,), sum(s.nbytes for s in scratch), note)
 
     def _scratch(self, wanted: Sequence[Scratch]) -> list[Array]:
         """Arrays for temporaries. Groups run one after another, so all take them from the same memory."""
@@ -86,11 +95,14 @@ class NumpyEngine:
 class _Tiles:
     """The calls of a group on one tile after another."""
 
-    def __init__(self, group: Group, code: Placed, cuts: Sequence[Cut], scratch: Sequence[Array], tile: Shape) -> None:
+    def __init__(
+        self, group: Group, code: Placed, cuts: Sequence[Cut], scratch: Sequence[Sequence[Array]], tile: Shape
+    ) -> None:
         self.space = group.space
         self.code = code.calls
         self.cuts = cuts
         self.scratch = scratch
+        self.shared = Shared(self._share, len(scratch))
         self.rows = {
             o: _row(group.inputs[o], tile)
             for call, operands, _ in code.calls
@@ -109,9 +121,17 @@ class _Tiles:
     def __call__(self) -> None:
         for k, fetch in self.late:
             self.arrays[k] = _aligned(fetch(), self.space)
-        for number, cut in enumerate(self.cuts):
-            registers = [_part(a, cut, self.space) for a in self.arrays]
-            registers += [_start(a, cut) for a in self.scratch]
+        self.shared()
+        for k, parts in self.parts.items():
+            np.add.reduce(parts, axis=0, out=self.arrays[k])
+
+    def _share(self, worker: int, of: int) -> None:
+        """One worker's part of the tiles."""
+        share = -(-len(self.cuts) // of)
+        for number in range(worker * share, min((worker + 1) * share, len(self.cuts))):
+            cut = self.cuts[number]
+            registers = [_part(a, cut) for a in self.arrays]
+            registers += [_start(a, cut) for a in self.scratch[worker]]
             for k, row in self.rows.items():
                 registers[k] = row[: cut[-1].stop - cut[-1].start]
             for k, parts in self.parts.items():
@@ -121,8 +141,6 @@ class _Tiles:
                     call.reduce(registers[operands[0]], registers[result])
                 else:
                     call.function(*[registers[o] for o in operands], out=registers[result])
-        for k, parts in self.parts.items():
-            np.add.reduce(parts, axis=0, out=self.arrays[k])
 
 
 def _cuts(group: Group, limit: int) -> Iterator[Cut]:
@@ -185,7 +203,7 @@ def _aligned(a: Array, space: Shape) -> Array:
     return a if a.ndim in (0, len(space)) else a.reshape(padded(a.shape, space))
 
 
-def _part(a: Array, cut: Cut, space: Shape) -> Array:
+def _part(a: Array, cut: Cut) -> Array:
     if not a.ndim:
         return a
     return a[tuple([part if n > 1 else slice(None) for part, n in zip(cut, a.shape, strict=True)])]

@@ -167,3 +167,24 @@ def test_contiguous_groups_are_cut_along_one_axis() -> None:
     assert Group((3, 4), (Input.of(x),), (call,), (Output(1, y),)).flattened().space == (12,)
     turned = Input.of(np.ones((4, 3)).T)
     assert Group((3, 4), (turned,), (call,), (Output(1, y),)).flattened().space == (3, 4)
+
+
+def test_threads_share_the_tiles() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(1_000_001)
+    y, total = np.empty_like(x), np.empty(1)
+    f8, n = x.dtype, x.shape
+    calls = (
+        Apply(np.multiply, (0, 0), n, f8),
+        Apply(np.tanh, (1,), n, f8),
+        Apply(np.add, (2,), (1,), f8, (0,)),
+    )
+    group = Group(n, (Input.of(x),), calls, (Output(2, y), Output(3, total)))
+    bound = NumpyEngine(threads=3).bind(group)
+    assert "3 threads" in bound.note
+    for _ in range(20):
+        y[...] = total[...] = 0.0
+        for call in bound.calls:
+            call()
+        np.testing.assert_array_equal(y, np.tanh(x * x))
+        assert total[0] == pytest.approx(y.sum(), rel=1e-13)

@@ -38,4 +38,12 @@ def _same(call: Call, values: tuple[Value, ...]) -> int | None:
 
 
 def _is_one(value: Value) -> bool:
-    return value.number is not None and value.number.size == 1 and bool((value.number == 1).all())
+    """Whether it is a constant 1, broadcast or not."""
+    number = value.number
+    if (
+        number is None
+        or not number.size
+        or any(n > 1 and step for n, step in zip(number.shape, number.strides, strict=True))
+    ):
+        return False
+    return bool(number[(0,) * number.ndim] == 1)

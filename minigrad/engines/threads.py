@@ -1,0 +1,70 @@
+"""Work shared by threads where that is quicker, which is tried out: NumPy lets go of the interpreter inside a call.
+
+The other processors may be busy (a matrix library's threads go on spinning after their work), and then waiting for a
+second thread costs more than it brings.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import os
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["Shared", "processors"]
+
+_TRIALS, _PERIOD = 8, 256
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Shared:
+    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own, with `of` 1 or `workers`.
+
+    Whichever took less time in trials that are repeated now and then.
+    """
+
+    def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
+        self.work = work
+        self.workers = workers
+        self._pool: ThreadPoolExecutor | None = None
+        self._runs = 0
+        self._spent = {1: 0.0, workers: 0.0}
+
+    def __call__(self) -> None:
+        """One run."""
+        if self.workers == 1:
+            self.work(0, 1)
+            return
+        trial = self._runs % _PERIOD
+        if trial == 0:
+            self._spent = dict.fromkeys(self._spent, 0.0)
+        of = (1, self.workers)[trial % 2] if trial < _TRIALS else min(self._spent, key=lambda k: self._spent[k])
+        began = perf_counter()
+        self._run(of)
+        if trial < _TRIALS:
+            self._spent[of] += perf_counter() - began
+        self._runs += 1
+
+    def _run(self, of: int) -> None:
+        futures = []
+        for k in range(1, of):
+            context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
+            futures.append(self._threads().submit(context.run, self.work, k, of))
+        self.work(0, of)
+        for future in futures:
+            future.result()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large groups should pay
+
+            self._pool = ThreadPoolExecutor(self.workers - 1)
+        return self._pool
