@@ -72,7 +72,7 @@ def _below(item: object) -> Iterator[object]:
     elif isinstance(item, partial):
         yield from (item.func, *item.args, *item.keywords.values())
     elif isinstance(item, FunctionType):
-        if not item.__module__.startswith("minigrad."):
+        if not item.__module__.startswith("minigrad.") or item.__module__.startswith("minigrad.examples."):
             yield from _of_function(item)
     elif type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread"):
         yield from vars(item).values() if hasattr(item, "__dict__") else ()

@@ -11,15 +11,13 @@ from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluate import evaluating
+from minigrad.train.evaluate import AT_ONCE, evaluating
 from minigrad.train.history import Epoch
 
 __all__ = ["Metric", "Metrics"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
 """A figure from all outputs and targets of the validation rows (training rows where there are none), as arrays."""
-
-_ROWS = 1000
 
 
 class Metrics(Callback):
@@ -37,7 +35,7 @@ class Metrics(Callback):
         """Measure. Raises TrainError when a metric is not a number."""
         rows = run.split.val or run.split.train
         with evaluating(run.model):
-            parts = [run.model(adopt(rows.x[k : k + _ROWS])).numpy() for k in range(0, len(rows), _ROWS)]
+            parts = [run.model(adopt(rows.x[k : k + AT_ONCE])).numpy() for k in range(0, len(rows), AT_ONCE)]
         outputs: Array = np.concatenate(parts)
         found = {"epoch": float(epoch.epoch)}
         for name, metric in self._metrics.items():
