@@ -207,6 +207,11 @@ class Driver:
         return self._followers.averaged(own)
 
     @property
+    def accumulates(self) -> bool:
+        """Whether several gradients make one update."""
+        return self._settings.accumulate > 1
+
+    @property
     def has_average(self) -> bool:
         """Whether `averaged()` has something to show."""
         return self._followers.counted > 0 or any(isinstance(r.rule, Averages) for r in self._runners)

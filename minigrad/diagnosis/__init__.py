@@ -1,0 +1,28 @@
+"""What is wrong with a training run, in words: findings with their evidence, the first of which is the one to mend.
+
+>>> from minigrad import diagnosis
+>>> loss = diagnosis.watch(loss, model, optimizer, (x, y, x_val, y_val))     # one line, before a loop of your own
+>>> print(loss.diagnose())                                                   # and after it
+"""
+
+from minigrad.diagnosis.catalog import Catalog, RuleError, rules
+from minigrad.diagnosis.doctor import Doctor
+from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.judge import Diagnosis, judge
+from minigrad.diagnosis.protocol import Rule
+from minigrad.diagnosis.watch import Watch, watch
+
+__all__ = [
+    "Catalog",
+    "Diagnosis",
+    "Doctor",
+    "Evidence",
+    "Finding",
+    "Rule",
+    "RuleError",
+    "Watch",
+    "judge",
+    "rules",
+    "watch",
+]

@@ -1,0 +1,105 @@
+"""Which rules there are: entry points of the group `minigrad.rules`, each loaded in a container of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias, cast
+
+import attrs
+
+import minigrad.plugins as plugins
+from minigrad.containment import ImportFailure, contained, imported, summary
+from minigrad.core.errors import MinigradError, nearest
+from minigrad.diagnosis.protocol import FAMILIES, Rule
+from minigrad.plugins import Entry
+
+__all__ = ["GROUP", "Catalog", "RuleError", "Rules", "rules"]
+
+GROUP = "minigrad.rules"
+
+Rules: TypeAlias = Sequence[tuple[str, Rule]]
+"""Rules, each with the name of the plugin it comes from."""
+
+
+class RuleError(MinigradError):
+    """A rule or a threshold that does not exist."""
+
+
+@attrs.frozen
+class Catalog:
+    """The rules that could be loaded, and why others could not."""
+
+    rules: tuple[tuple[str, Rule], ...]
+    broken: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[str, Rule]]:
+        return iter(self.rules)
+
+    def __len__(self) -> int:
+        return len(self.rules)
+
+    def find(self, code: str) -> tuple[str, Rule]:
+        """The rule of that code, in any case. Raises RuleError, with the nearest."""
+        for origin, rule in self.rules:
+            if rule.code == code.upper():
+                return origin, rule
+        codes = [rule.code for _, rule in self.rules]
+        raise RuleError(f"there is no rule {code!r}.{nearest(code.upper(), codes)} Known: {', '.join(codes)}")
+
+    def without(self, *codes: str) -> Catalog:
+        """The same less some. Raises RuleError for one that is not there."""
+        gone = {self.find(code)[1].code for code in codes}
+        return Catalog(tuple(pair for pair in self.rules if pair[1].code not in gone), self.broken)
+
+    def tuned(self, thresholds: Mapping[str, float]) -> Catalog:
+        """The same with other thresholds: `{"OVERFIT.gap": 0.2}`. Raises RuleError for one that does not exist."""
+        made = {rule.code: rule for _, rule in self.rules}
+        for name, value in thresholds.items():
+            code, _, field = name.partition(".")
+            rule = self.find(code)[1]
+            known = [f.name for f in attrs.fields(type(rule))]
+            if field not in known:
+                raise RuleError(f"{rule.code} has no threshold {field!r}.{nearest(field, known)} Known: {', '.join(known)}")
+            made[rule.code] = attrs.evolve(made[rule.code], **{field: value})
+        return Catalog(tuple((origin, made[rule.code]) for origin, rule in self.rules), self.broken)
+
+
+def rules() -> Catalog:
+    """Every rule that is installed and allowed: the built-in ones and those of plugins (see MINIGRAD_PLUGINS)."""
+    loaded: list[tuple[str, Rule]] = []
+    broken = list(plugins.scan(GROUP).problems)
+    for name, entry in plugins.available(GROUP).items():
+        found = _load(entry)
+        if isinstance(found, str):
+            broken.append(found)
+        elif any(found.code == other.code for _, other in loaded):
+            owner = next(origin for origin, other in loaded if other.code == found.code)
+            broken.append(f"plugin {entry}: the code {found.code} ({name}) is taken by {owner}")
+        else:
+            loaded.append((f"{entry.distribution} {entry.version}", found))
+    return Catalog(tuple(loaded), tuple(broken))
+
+
+@lru_cache(maxsize=256)
+def _load(entry: Entry) -> Rule | str:
+    """The rule behind an entry point, or why there is none."""
+    try:
+        found = imported(entry)
+    except ImportFailure as failure:
+        return f"plugin {entry}: {failure}"
+    if not isinstance(found, type):
+        return f"plugin {entry}: the entry point must name a class, it is a {type(found).__name__}"
+    missing = [a for a in ("code", "family", "title", "source", "effects", "look") if not hasattr(found, a)]
+    if missing:
+        return f"plugin {entry}: {found.__name__} lacks {', '.join(missing)} (see minigrad.diagnosis.Rule)"
+    if not attrs.has(found):
+        return f"plugin {entry}: {found.__name__} must be an attrs class: decorate it with @attrs.frozen"
+    try:
+        with contained():
+            rule = cast("Rule", found())
+    except Exception as error:
+        return f"plugin {entry}: {found.__name__}() raised {summary(error)}"
+    if rule.family not in FAMILIES:
+        return f"plugin {entry}: family {rule.family!r} is none of {', '.join(FAMILIES)}"
+    return rule

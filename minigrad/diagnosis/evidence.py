@@ -1,0 +1,246 @@
+"""What rules look at: figures of the data, of the untrained model, of some steps, and of the model at the end.
+
+Plain frozen values, so that a rule can be tried on figures made up for it, and so that any recorder can fill them in.
+A figure that could not be taken is None, and a rule that needs it keeps quiet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+__all__ = ["Activation", "DataFacts", "Evidence", "Inside", "Parameter", "Point", "Sample", "Start", "Usage"]
+
+
+@attrs.frozen(kw_only=True)
+class DataFacts:
+    """Figures of the rows, taken once.
+
+    Attributes:
+        rows, val_rows: how many. features: numbers in a row. classes: 0 for regression.
+        indices: whether inputs are integers, such as characters, that mean nothing as quantities.
+        broken: a value that cannot be trained on, in words with its place; empty if there is none.
+        std, largest: of all training inputs; of a row's own columns: `spread` is the largest standard deviation of a
+            column divided by the median one.
+        val_std_ratio: validation over training standard deviation. val_shift: difference of means, in training ones.
+        shared: share of the validation rows whose inputs are also training rows.
+        telltale: the largest |correlation| of a single column with the target, and `telltale_column`.
+        majority: share of the largest class. chance_accuracy: share of it among the validation rows.
+        levels: distinct values of a floating target. whole: whether they are 0, 1, 2, ... without gaps.
+        target_mean, target_std: of a floating target.
+        order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
+            give, which is 1; None if no batch was seen.
+        neighbour: accuracy (or R^2) on validation rows of simple rules: five nearest neighbours, ridge regression.
+        neighbour_train: the same, predicting one half of the training rows from the other.
+        val_rows_used: rows that `neighbour` was measured on.
+    """
+
+    rows: int
+    val_rows: int = 0
+    features: int
+    classes: int = 0
+    indices: bool = False
+    broken: str = ""
+    std: float = 1.0
+    largest: float = 1.0
+    spread: float = 1.0
+    val_std_ratio: float = 1.0
+    val_shift: float = 0.0
+    shared: float = 0.0
+    telltale: float = 0.0
+    telltale_column: int = -1
+    majority: float = 0.0
+    chance_accuracy: float = 0.0
+    levels: int = 0
+    whole: bool = False
+    target_mean: float = 0.0
+    target_std: float = 1.0
+    order: float | None = None
+    neighbour: float | None = None
+    neighbour_train: float | None = None
+    val_rows_used: int = 0
+
+
+@attrs.frozen
+class Activation:
+    """One nonlinearity, over the rows of a probe batch.
+
+    Attributes:
+        name: op and the parameter before it: "relu after layers.0.bias".
+        op: its name. std: of the values.
+        dead: share of the units that are 0 for every row (relu). saturated: share of the values in the flat ends:
+            |tanh| > 0.99, sigmoid outside [0.01, 0.99].
+    """
+
+    name: str
+    op: str
+    std: float
+    dead: float = 0.0
+    saturated: float = 0.0
+
+
+@attrs.frozen
+class Parameter:
+    """One parameter, at one moment.
+
+    Attributes:
+        rms: root mean square of its numbers. grad: of its gradient on the probe batch.
+        alike: whether all units (columns) start from the same numbers. weight: whether it has two or more axes.
+    """
+
+    name: str
+    size: int
+    rms: float
+    grad: float
+    alike: bool = False
+    weight: bool = True
+
+
+@attrs.frozen
+class Inside:
+    """The inside of a model on a probe batch, in evaluation mode, without regularisation.
+
+    Attributes:
+        activations: in the order of the forward pass. parameters: in the order of the model.
+        loss: of the batch. outputs_std: spread of the outputs over rows, averaged over columns.
+        stacked: names of weights that are multiplied onto another weight with no nonlinearity between the two.
+        score: accuracy or R^2 on the batch.
+        training_loss: the same with the model in training mode (dropout, batch statistics).
+    """
+
+    activations: tuple[Activation, ...]
+    parameters: tuple[Parameter, ...]
+    loss: float
+    outputs_std: float
+    stacked: tuple[str, ...] = ()
+    score: float | None = None
+    training_loss: float | None = None
+
+
+@attrs.frozen
+class Start:
+    """Tests of loss and model before the first update.
+
+    Attributes:
+        chance: loss of a model that knows nothing; None if the loss does not say. formula: where it comes from.
+        probabilities: whether outputs are >= 0 and sum to 1. between: whether all lie in [0, 1]. clipped: share of the
+            outputs that are exactly 0.
+        shift: |change of the loss| when 1 is added to all outputs: 0 for a loss that takes a softmax itself.
+        doubling: loss of two halves together over the mean of both: 1 for a mean, 2 for a sum.
+        repeat: largest difference between two evaluations of the same rows.
+        outputs: columns of the output.
+        wrong_gradients: parameters whose gradient disagrees with differences.
+    """
+
+    chance: float | None = None
+    formula: str = ""
+    probabilities: bool = False
+    between: bool = False
+    clipped: float = 0.0
+    shift: float | None = None
+    doubling: float | None = None
+    repeat: float = 0.0
+    outputs: int = 1
+    wrong_gradients: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Sample:
+    """One update, looked at closely.
+
+    Attributes:
+        step: number, from 1. lr: learning rate, None if the optimizer has none. loss: of the batch, before the update.
+        updates: parameter -> root mean square of its change. weights, grads: the same of its numbers and its gradient.
+        descent: cosine between the update and minus the gradient; negative when it climbs.
+        stale: |gradient used - gradient of this batch's loss - gradient used before| over |gradient used before|: 0
+            when old gradients were kept. None where it was not measured.
+    """
+
+    step: int
+    loss: float
+    lr: float | None
+    updates: Mapping[str, float]
+    weights: Mapping[str, float]
+    grads: Mapping[str, float]
+    descent: float
+    stale: float | None = None
+
+
+@attrs.frozen
+class Point:
+    """Figures after an epoch (0: untrained). Scores are accuracies, or 1 - loss / chance for regression."""
+
+    epoch: int
+    train_loss: float
+    val_loss: float | None = None
+    train_score: float | None = None
+    val_score: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Usage:
+    """How the model was used, as seen from its loss.
+
+    Attributes:
+        frozen_mode: updates computed in evaluation mode by a model with dropout or batch normalisation.
+        noisy_mode: evaluations in training mode of such a model.
+        dropout: the largest dropout probability. normalised: whether there is batch normalisation.
+        recurrent: whether there are recurrent layers.
+    """
+
+    frozen_mode: int = 0
+    noisy_mode: int = 0
+    dropout: float = 0.0
+    normalised: bool = False
+    recurrent: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Evidence:
+    """Everything a rule may look at.
+
+    Attributes:
+        data, start, usage: see there. first, last: the inside of the model before and after.
+        samples: updates that were looked at, early ones closely, later ones ever more rarely.
+        losses: data loss of every batch. extra: what regularisation added, mean of the last epoch; at the start.
+        points: epochs, the untrained model first.
+        steps_per_epoch, batch_size, epochs: epochs is what was asked for, 0 if unknown.
+        hyper: hyperparameters of the optimizer that are numbers. accumulate: batches to an update.
+        failure: why the run ended in an error; empty if it did not.
+        confusion: validation rows by class (row) and prediction (column); empty without classes.
+    """
+
+    data: DataFacts
+    start: Start = attrs.field(factory=Start)
+    usage: Usage = attrs.field(factory=Usage)
+    first: Inside | None = None
+    last: Inside | None = None
+    samples: tuple[Sample, ...] = ()
+    losses: tuple[float, ...] = ()
+    extra_first: float = 0.0
+    extra_last: float = 0.0
+    points: tuple[Point, ...] = ()
+    steps_per_epoch: int = 1
+    batch_size: int = 0
+    epochs: int = 0
+    hyper: Mapping[str, float] = attrs.field(factory=dict)
+    accumulate: int = 1
+    failure: str = ""
+    confusion: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def end(self) -> Point | None:
+        """The last epoch."""
+        return self.points[-1] if self.points else None
+
+    @property
+    def best_val(self) -> float | None:
+        """The best validation score of any epoch after the first update."""
+        scores = [p.val_score for p in self.points if p.epoch > 0 and p.val_score is not None]
+        return max(scores, default=None)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss or a gradient became infinite or NaN."""
+        return bool(self.failure) or any(loss != loss or abs(loss) == float("inf") for loss in self.losses)

@@ -1,0 +1,277 @@
+"""Rules about the rows: values, scales, splits, order, and whether targets have anything to do with inputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.protocol import Family
+from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE, START
+
+__all__ = ["BadData", "InputScale", "LabelMismatch", "LabelsRandom", "Leak", "TargetLeak", "Unshuffled", "ValShift"]
+
+
+@attrs.frozen
+class BadData:
+    """NaN or infinity among inputs or targets, or labels below 0."""
+
+    code: ClassVar[str] = "BAD_DATA"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "values that cannot be trained on"
+    source: ClassVar[str] = "UMLAUT (Schoop et al. 2021), check of inputs"
+    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.data.broken:
+            yield Finding(
+                "FAULT", self.code, "", {}, seen.data.broken,
+                ("remove such rows, or fill the values in", "look at where they come from: a division, a join, a log"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class InputScale:
+    """Inputs far from unit size, or columns of very unlike size: no single learning rate suits them.
+
+    Attributes:
+        largest: |x| above which inputs count as unscaled. low, high: bounds on their standard deviation.
+        spread: largest over median standard deviation of a column.
+    """
+
+    code: ClassVar[str] = "INPUT_SCALE"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "inputs are not scaled"
+    source: ClassVar[str] = "course notes, preprocessing; UMLAUT uses |x| <= 1, too tight for standardised columns"
+    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT
+
+    largest: float = 40.0
+    low: float = 0.02
+    high: float = 8.0
+    spread: float = 30.0
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.broken or d.indices:
+            return
+        evidence = {"std": d.std, "largest": d.largest}
+        if d.std == 0.0:
+            why = "all inputs are the same number, so there is nothing to learn from"
+        elif d.std < self.low or d.std > self.high or (d.largest > self.largest and d.std > 0.1 * self.high):
+            why = "inputs should have a standard deviation of about 1"
+        elif d.spread > self.spread and d.largest > self.largest:
+            evidence["spread"] = d.spread
+            why = "one column is far larger than the others and drowns them"
+        else:
+            return
+        advice = ("data.scaled(), or (x - mean) / std of the training rows, column by column",)
+        yield Finding("FAULT", self.code, "training inputs", evidence, why, advice)
+
+
+@attrs.frozen
+class ValShift:
+    """Validation inputs that were prepared in another way than training inputs.
+
+    Attributes:
+        ratio: |log| of the ratio of standard deviations. shift: difference of means in training ones. rows: least
+            number of validation rows.
+    """
+
+    code: ClassVar[str] = "VAL_SHIFT"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "validation inputs are unlike training inputs"
+    source: ClassVar[str] = "own; thresholds tuned on the tuning part of bench-diagnosis"
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE", "MODE_GAP"})
+
+    ratio: float = math.log(1.6)
+    shift: float = 0.8
+    rows: int = 25
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.broken or d.indices or d.val_rows < self.rows or d.val_std_ratio <= 0.0:
+            return
+        if abs(math.log(d.val_std_ratio)) > self.ratio or abs(d.val_shift) > self.shift:
+            yield Finding(
+                "FAULT", self.code, "validation inputs",
+                {"std over training std": d.val_std_ratio, "means apart, in training std": d.val_shift},
+                "validation rows were scaled in another way than training rows, so their figures mean nothing",
+                ("apply the mean and std of the training rows to both splits",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class Leak:
+    """Validation rows that are also training rows.
+
+    Attributes:
+        share: of the validation rows. few: the same with at most ten features, where chance makes equal rows.
+    """
+
+    code: ClassVar[str] = "LEAK"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "validation rows are also training rows"
+    source: ClassVar[str] = "own: digests of rows"
+    effects: ClassVar[frozenset[str]] = frozenset()
+
+    share: float = 0.01
+    few: float = 0.1
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        limit = self.few if d.features <= 10 or d.indices else self.share
+        if not d.broken and d.shared > limit and d.shared * d.val_rows >= 2.0:
+            yield Finding(
+                "FAULT", self.code, "validation inputs", {"share": d.shared, "rows": d.val_rows},
+                "validation figures show how well these rows were learnt by heart",
+                ("split again, with identical rows on one side: minigrad.data.resplit",
+                 "remove duplicates before splitting"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class TargetLeak:
+    """A column that is the target in disguise. Attributes: correlation: |r| above which it is."""
+
+    code: ClassVar[str] = "TARGET_LEAK"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "a column gives the target away"
+    source: ClassVar[str] = "own; Kaufman et al. 2012, leakage in data mining"
+    effects: ClassVar[frozenset[str]] = frozenset()
+
+    correlation: float = 0.995
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if not d.broken and d.telltale > self.correlation and d.features > 1:
+            yield Finding(
+                "FAULT", self.code, f"column {d.telltale_column}", {"correlation": d.telltale},
+                "one input column alone is the target, up to scale: is it known when predictions are needed?",
+                ("leave the column out", "look at how the table was put together"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class LabelsRandom:
+    """Targets that have nothing to do with inputs: shuffled, or moved by a row.
+
+    Attributes:
+        margin: gain over chance below which simple rules and the network count as knowing nothing.
+    """
+
+    code: ClassVar[str] = "LABELS_RANDOM"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "targets have nothing to do with inputs"
+    source: ClassVar[str] = "Zhang et al. 2017 (random labels can be learnt by heart); Cover & Hart 1967 (neighbours)"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"DEAD_RELU", "DIVERGE"}
+
+    margin: float = 0.08
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.broken or d.neighbour is None or d.neighbour_train is None or seen.best_val is None:
+            return
+        chance = d.chance_accuracy if d.classes else 0.0
+        noise = 2.5 * math.sqrt(chance * (1.0 - chance) / max(d.val_rows_used, 1))
+        limit = chance + max(self.margin, noise)
+        if d.neighbour < limit and seen.best_val < limit and d.neighbour_train < limit:
+            yield Finding(
+                "FAULT", self.code, "targets",
+                {"simple rules": d.neighbour, "network": seen.best_val, "chance": chance},
+                "neither this network nor neighbours and ridge regression predict rows they have not seen any better "
+                "than chance",
+                ("look at ten rows beside their targets: were they shuffled apart, or moved by one?",
+                 "check joins and sorts that touch one of the two arrays only"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class LabelMismatch:
+    """Training and validation targets that do not mean the same.
+
+    Attributes:
+        gain: accuracy that renaming the predicted classes would win.
+    """
+
+    code: ClassVar[str] = "LABEL_MISMATCH"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "training and validation targets do not mean the same"
+    source: ClassVar[str] = "own: best renaming of the confusion matrix"
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "NO_LEARNING", "MODE_GAP", "IMBALANCE"})
+
+    gain: float = 0.3
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.broken:
+            return
+        if seen.confusion:
+            table = np.array(seen.confusion, dtype=np.float64)
+            total = max(float(table.sum()), 1.0)
+            now, renamed = float(np.trace(table)) / total, _renamed(table) / total
+            if renamed - now > self.gain:
+                yield Finding(
+                    "FAULT", self.code, "class numbers", {"accuracy": now, "accuracy if renamed": renamed},
+                    "the network tells the validation classes apart, but calls them by other numbers",
+                    ("number the classes of both splits in one go: from 0 or from 1, in the same order",),
+                )  # fmt: skip
+                return
+        if d.neighbour is None or d.neighbour_train is None or seen.end is None or seen.end.train_score is None:
+            return
+        chance = d.chance_accuracy if d.classes else 0.0
+        if d.neighbour_train > chance + self.gain and d.neighbour < chance + 0.12 and (seen.best_val or 0.0) < chance + 0.15:
+            yield Finding(
+                "FAULT", self.code, "validation targets",
+                {"simple rules, training rows": d.neighbour_train, "validation rows": d.neighbour, "chance": chance},
+                "what holds among the training rows does not hold for the validation rows at all",
+                ("look at ten validation rows beside their targets", "check how the two were split and prepared"),
+            )  # fmt: skip
+
+
+def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    """Rows that would be right if each predicted class were called by one true class, greedily one to one."""
+    left = table.copy()
+    total = 0.0
+    for _ in range(len(table)):
+        i, j = np.unravel_index(int(left.argmax()), left.shape)
+        if left[i, j] <= 0.0:
+            break
+        total += float(left[i, j])
+        left[i, :] = -1.0
+        left[:, j] = -1.0
+    return total
+
+
+@attrs.frozen
+class Unshuffled:
+    """Batches taken in an order that goes with the target.
+
+    Attributes:
+        ratio: variance of batch means over what shuffled rows give, on the scale of the batch size: 0 shuffled, 1
+            sorted.
+    """
+
+    code: ClassVar[str] = "UNSHUFFLED"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "rows are not shuffled"
+    source: ClassVar[str] = "skorch#419; own statistic: variance of batch means"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"DIVERGE", "DEAD_RELU"}
+
+    ratio: float = 0.3
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        order = seen.data.order
+        if order is None or seen.batch_size < 4:
+            return
+        share = (order - 1.0) / (seen.batch_size - 1.0)
+        if share > self.ratio and order > 3.0:
+            yield Finding(
+                "FAULT", self.code, "order of the batches", {"variance of batch means, 1 if shuffled": order},
+                "batches hold few kinds of targets each, so every update undoes the last",
+                ("shuffle the rows anew in each epoch: minigrad.data.Loader(x, y, batch_size)",),
+            )  # fmt: skip

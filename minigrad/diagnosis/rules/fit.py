@@ -1,0 +1,217 @@
+"""Rules about what was learnt in the end: regularisation, overfitting, too little capacity, nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from minigrad.diagnosis.curve import curve_of
+from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.protocol import Family
+
+__all__ = ["Imbalance", "DropoutHigh", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
+
+
+@attrs.frozen
+class RegularizationDominates:
+    """A penalty, or weight decay, that outweighs the data.
+
+    Attributes:
+        share: of the penalty in the data loss. left: share of the loss of chance that is left.
+        shrunk: last over first size of the weights, with weight decay.
+    """
+
+    code: ClassVar[str] = "REG_DOMINATES"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "regularisation overwhelms the data"
+    source: ClassVar[str] = "course notes, gradient check, tip 8; own thresholds"
+    effects: ClassVar[frozenset[str]] = frozenset(
+        {"UNDERFIT", "NO_LEARNING", "IMBALANCE", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "DEAD_RELU", "VANISH"}
+    )
+
+    share: float = 0.4
+    left: float = 0.3
+    shrunk: float = 0.5
+    decay: float = 0.05
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, chance = seen.end, seen.start.chance
+        if end is None or seen.first is None or seen.last is None or seen.diverged:
+            return
+        left = end.train_loss / (chance or max(seen.first.loss, 1e-12))
+        if left < self.left:
+            return
+        if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
+            yield Finding(
+                "FAULT", self.code, "regularisation", {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
+                "the penalty is of the size of the data loss: making weights small pays better than fitting the data",
+                ("divide its strength by 10 or 100", "switch it off until the network can overfit"),
+            )  # fmt: skip
+            return
+        rate = seen.hyper.get("weight_decay", 0.0)
+        first, last = (np.median([p.rms for p in i.parameters if p.weight]) for i in (seen.first, seen.last))
+        if rate > self.decay and last < self.shrunk * first:
+            yield Finding(
+                "FAULT", self.code, "weight decay", {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
+                "weight decay shrinks the weights faster than the data can make them grow",
+                ("divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class DropoutHigh:
+    """Dropout that leaves too little. Attributes: p: from which on. left: share of the loss of chance that is left."""
+
+    code: ClassVar[str] = "DROPOUT_HIGH"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "dropout is too strong"
+    source: ClassVar[str] = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
+    effects: ClassVar[frozenset[str]] = frozenset(
+        {"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "WIGGLE", "IMBALANCE", "DEAD_RELU"}
+    )
+
+    p: float = 0.75
+    gap: float = 1.5
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        inside = seen.last
+        if inside is None or seen.usage.dropout < self.p or inside.training_loss is None:
+            return
+        if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (seen.start.chance or 1e9):
+            yield Finding(
+                "FAULT", self.code, "dropout", {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
+                "so many units are dropped that the network cannot fit what it sees",
+                ("lower p to 0.5 or less",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class Overfit:
+    """A gap between training and validation.
+
+    Attributes:
+        gap: in score, from which on it is noted. fault: from which on it is a FAULT, if the validation loss has also
+            risen to `risen` times its lowest, and simple rules do no worse than `margin` below the network.
+    """
+
+    code: ClassVar[str] = "OVERFIT"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "overfitting"
+    source: ClassVar[str] = "course notes: the gap between training and validation accuracy"
+    effects: ClassVar[frozenset[str]] = frozenset()
+
+    gap: float = 0.1
+    fault: float = 0.2
+    risen: float = 1.3
+    rows: int = 5
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end = seen.end
+        if end is None or end.train_score is None or end.val_score is None or end.val_loss is None or seen.diverged:
+            return
+        gap = end.train_score - end.val_score
+        if gap < self.gap:
+            return
+        lowest = min(p.val_loss for p in seen.points if p.val_loss is not None)
+        parameters = sum(p.size for p in seen.first.parameters) if seen.first is not None else 0
+        per_row = parameters / max(seen.data.rows, 1)
+        risen = end.val_loss / max(lowest, 1e-12)
+        severe = gap > self.fault and risen > self.risen and per_row > self.rows and end.train_score > 0.9
+        yield Finding(
+            "FAULT" if severe else "NOTE", self.code, f"epoch {end.epoch}",
+            {"gap": gap, "validation loss over its lowest": risen, "parameters a row": per_row},
+            "training rows are learnt by heart, which no longer helps with others",
+            ("more rows, or augmentation", "stop at the best epoch: patience=5", "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network"),
+        )  # fmt: skip
+
+
+@attrs.frozen
+class Imbalance:
+    """Predictions that are nearly all of one class.
+
+    Attributes:
+        share: of predictions in one class. majority: share of the largest class in the training rows.
+    """
+
+    code: ClassVar[str] = "IMBALANCE"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "one class is predicted for nearly every row"
+    source: ClassVar[str] = "own: confusion matrix"
+    effects: ClassVar[frozenset[str]] = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
+
+    share: float = 0.9
+    majority: float = 2.0
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if not seen.confusion or d.classes < 2 or d.majority < min(0.8, self.majority / d.classes):
+            return
+        table = np.array(seen.confusion, dtype=np.float64)
+        predicted = table.sum(axis=0) / max(float(table.sum()), 1.0)
+        per_class = table.sum(axis=1)
+        recall = float(np.mean([table[i, i] / n for i, n in enumerate(per_class) if n > 0]))
+        evidence = {"largest class": d.majority, "predicted": float(predicted.max()), "mean recall of classes": recall}
+        lopsided = float(predicted.max()) > max(self.share, float(per_class.max() / table.sum()) + 0.1)
+        yield Finding(
+            "FAULT" if lopsided and recall < 0.75 else "NOTE", self.code, "classes", evidence,
+            "one class is so common that the network hardly learns the others; accuracy does not show it",
+            ("repeat or weigh rows of rare classes", "judge by the recall of each class"),
+        )  # fmt: skip
+
+
+@attrs.frozen
+class Underfit:
+    """A network that does worse than simple rules do.
+
+    Attributes:
+        behind: score by which it is behind them, on validation rows. train: training score it must be below.
+    """
+
+    code: ClassVar[str] = "UNDERFIT"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "the network learns less than simple rules"
+    source: ClassVar[str] = "course notes, capacity; own: against five neighbours and ridge regression"
+    effects: ClassVar[frozenset[str]] = frozenset({"NO_LEARNING"})
+
+    behind: float = 0.12
+    train: float = 0.9
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, d = seen.end, seen.data
+        if end is None or end.train_score is None or d.neighbour is None or seen.best_val is None or seen.diverged:
+            return
+        if seen.best_val < d.neighbour - self.behind and end.train_score < min(self.train, d.neighbour):
+            yield Finding(
+                "FAULT", self.code, "network", {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
+                "five nearest neighbours or ridge regression predict these rows better than the network",
+                ("a wider or deeper network", "more epochs, or a higher learning rate", "look for a layer with very few units"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class NoLearning:
+    """Nothing was learnt, and no other rule knows why. Attributes: margin: share of the loss of chance gained."""
+
+    code: ClassVar[str] = "NO_LEARNING"
+    family: ClassVar[Family] = "fit"
+    title: ClassVar[str] = "nothing is learnt"
+    source: ClassVar[str] = "DeepDiagnosis, unchanged loss"
+    effects: ClassVar[frozenset[str]] = frozenset()
+
+    margin: float = 0.03
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, curve = seen.end, curve_of(seen.losses, seen.start.chance)
+        if end is None or curve is None or seen.first is None or seen.diverged or seen.epochs == 1:
+            return
+        level = seen.start.chance or max(seen.first.loss, 1e-12)
+        if end.train_loss > (1.0 - self.margin) * level:
+            yield Finding(
+                "FAULT", self.code, "training loss", {"loss": end.train_loss, "chance": level},
+                "after the whole run the loss is still that of a model that knows nothing",
+                ("overfit 20 rows first: train.overfit(model, rows, loss)", "look at ten rows beside their targets", "minigrad lr-find script.py"),
+            )  # fmt: skip

@@ -1,0 +1,224 @@
+"""Rules about the untrained model: chance loss, symmetry, and the size of signals and gradients through its depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import attrs
+
+from minigrad.diagnosis.evidence import Activation, Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.protocol import Family
+from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE
+
+__all__ = ["Explode", "InitLoss", "Saturated", "Symmetry", "TargetScale", "Vanish"]
+
+
+@attrs.frozen
+class Symmetry:
+    """Hidden units that all start alike, and so stay alike."""
+
+    code: ClassVar[str] = "SYMMETRY"
+    family: ClassVar[Family] = "start"
+    title: ClassVar[str] = "all units start alike"
+    source: ClassVar[str] = "course notes, weight initialisation: all zero is a pitfall"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED"}
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.first is None:
+            return
+        weights = [p for p in seen.first.parameters if p.weight]
+        alike = [p for p in weights[:-1] if p.alike]  # the last layer may well start at 0
+        if alike:
+            yield Finding(
+                "FAULT", self.code, ", ".join(p.name for p in alike[:3]), {"weights": len(alike), "of": len(weights)},
+                "all units of these layers start with the same weights, get the same gradient, and stay one unit",
+                ("draw the weights at random: init='he' before ReLU, 'xavier' before tanh",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class TargetScale:
+    """Targets of a regression far from unit size. Attributes: ratio: of mean square to 1, above which they are."""
+
+    code: ClassVar[str] = "TARGET_SCALE"
+    family: ClassVar[Family] = "data"
+    title: ClassVar[str] = "targets are not scaled"
+    source: ClassVar[str] = "course notes, preprocessing; own threshold"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"INIT_LOSS", "EXPLODE"}
+
+    ratio: float = 50.0
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.classes or d.broken or d.whole or d.levels < 3:
+            return
+        if d.target_std**2 + d.target_mean**2 > self.ratio:
+            yield Finding(
+                "FAULT", self.code, "targets", {"mean": d.target_mean, "std": d.target_std},
+                "outputs of a new network are near 0 and of size 1 at most: most of the run goes into reaching the targets",
+                ("scale targets to mean 0 and std 1 (data.scaled() does), and scale predictions back",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class InitLoss:
+    """A first loss far from that of chance. Attributes: high, low: ratios to it."""
+
+    code: ClassVar[str] = "INIT_LOSS"
+    family: ClassVar[Family] = "start"
+    title: ClassVar[str] = "the first loss is not that of chance"
+    source: ClassVar[str] = "course notes, sanity checks, tip 1; Karpathy 2019"
+    effects: ClassVar[frozenset[str]] = frozenset({"DEAD_RELU", "SATURATED", "EXPLODE", "LR_HIGH", "OVERFIT", "UNDERFIT",
+        "LR_LOW", "NO_LEARNING", "DIVERGE", "BATCH_NOISE", "WIGGLE"})  # fmt: skip
+
+    high: float = 3.0
+    low: float = 0.5
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        chance = seen.start.chance
+        if seen.first is None or not chance or chance <= 0.0 or seen.first.loss < 0.0:
+            return
+        ratio = seen.first.loss / chance
+        evidence = {"loss": seen.first.loss, "chance": chance}
+        if ratio > self.high or ratio != ratio:
+            yield Finding(
+                "FAULT", self.code, "untrained model", evidence,
+                f"the untrained model is surer than it may be: chance is {seen.start.formula}",
+                ("initialise with nn's he or xavier, and the output layer smaller: Linear(..., gain=0.1)",
+                 "start the output bias at 0, or at the log of the class shares"),
+            )  # fmt: skip
+        elif ratio < self.low:
+            yield Finding(
+                "NOTE", self.code, "untrained model", evidence,
+                f"the untrained model is better than chance ({seen.start.formula}): is it pretrained?",
+                ("look for the target among the inputs",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class Vanish:
+    """Signals or gradients that die out on the way through the layers.
+
+    Attributes:
+        signal: standard deviation of an activation below which it carries nothing on.
+        gradient: root mean square gradient of the first weight over that of the last.
+        chance: share of the loss of chance that must be left at the end: a network that learnt has no such fault.
+    """
+
+    code: ClassVar[str] = "VANISH"
+    family: ClassVar[Family] = "start"
+    title: ClassVar[str] = "signals vanish on the way"
+    source: ClassVar[str] = "Glorot & Bengio 2010; AutoTrainer (Zhang et al. 2021): ratio 1e-3, here of RMS, not of norms"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"SATURATED"}
+
+    signal: float = 3e-3
+    gradient: float = 3e-3
+    chance: float = 0.35
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.first is None or _learnt(seen, self.chance):
+            return
+        grads = [p for p in seen.first.parameters if p.weight and p.size > 1 and p.rms > 0.0]
+        quiet = [a for a in seen.first.activations if a.op != "sigmoid" and a.std < self.signal and a.dead < 0.9]
+        evidence = {}
+        where = ""
+        if quiet:
+            evidence["std of the activation"] = quiet[0].std
+            where = quiet[0].name
+        if len(grads) > 2 and grads[-1].grad > 0.0 and grads[0].grad < self.gradient * grads[-1].grad:
+            evidence["gradient of the first over the last weight"] = grads[0].grad / grads[-1].grad
+            where = where or grads[0].name
+        dead = any(a.dead > 0.9 for a in seen.first.activations)
+        if evidence and not dead:
+            yield Finding(
+                "FAULT", self.code, where, evidence,
+                "what goes in, or the gradient that comes back, has all but died out before it arrives",
+                ("initialise with 'he' before ReLU, 'xavier' before tanh",
+                 "replace sigmoids by ReLU or tanh",
+                 "add batch normalisation or residual connections, or leave layers out"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class Explode:
+    """Gradients that grow on the way back, or are huge from the start.
+
+    Attributes:
+        ratio: root mean square gradient of the first weight over that of the last.
+        relative: root mean square gradient of a weight over its own size.
+    """
+
+    code: ClassVar[str] = "EXPLODE"
+    family: ClassVar[Family] = "start"
+    title: ClassVar[str] = "gradients explode"
+    source: ClassVar[str] = "AutoTrainer: ratio 70; Pascanu et al. 2013 (recurrent networks)"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"SATURATED", "INIT_LOSS"}
+
+    ratio: float = 70.0
+    relative: float = 50.0
+    spike: float = 100.0
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.first is None:
+            return
+        grads = [p for p in seen.first.parameters if p.weight and p.grad > 0.0]
+        if len(grads) > 1 and grads[0].grad > self.ratio * grads[-1].grad and not seen.usage.recurrent:
+            evidence = {"gradient of the first over the last weight": grads[0].grad / grads[-1].grad}
+        elif any(p.grad > self.relative * max(p.rms, 1e-3) for p in grads):
+            worst = max(grads, key=lambda p: p.grad / max(p.rms, 1e-3))
+            evidence = {"gradient over weight": worst.grad / max(worst.rms, 1e-12)}
+        elif seen.usage.recurrent and _spikes(seen) > self.spike:
+            evidence = {"largest over median gradient": _spikes(seen)}
+        else:
+            return
+        yield Finding(
+            "FAULT", self.code, grads[0].name, evidence,
+            "gradients grow from layer to layer (or from time step to time step) until one update undoes all others",
+            ("clip the gradient: clip=1.0", "initialise smaller: 'he' or 'xavier'; 'orthogonal' for recurrent weights",
+             "lower the learning rate"),
+        )  # fmt: skip
+
+
+def _spikes(seen: Evidence) -> float:
+    sizes = sorted(max(s.grads.values()) for s in seen.samples)
+    middle = sizes[len(sizes) // 2] if sizes else 0.0
+    return sizes[-1] / middle if middle else 0.0
+
+
+@attrs.frozen
+class Saturated:
+    """Tanh or sigmoid units at their ends before training, where they have no slope.
+
+    Attributes:
+        share: of the values. chance: as for VANISH.
+    """
+
+    code: ClassVar[str] = "SATURATED"
+    family: ClassVar[Family] = "start"
+    title: ClassVar[str] = "units are saturated"
+    source: ClassVar[str] = "DeepDiagnosis (Wardat et al. 2022): more than half beyond the ends; Glorot & Bengio 2010"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"INIT_LOSS", "EXPLODE"}
+
+    share: float = 0.4
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.first is None:
+            return
+        bad = [a for a in seen.first.activations if self._counts(a, seen) and a.saturated > self.share]
+        if bad:
+            yield Finding(
+                "FAULT", self.code, bad[0].name, {"saturated share": bad[0].saturated, "places": len(bad)},
+                "most units sit at an end of their range, where the slope is 0 and no gradient comes through",
+                ("initialise smaller: 'xavier'", "scale the inputs", "replace by ReLU"),
+            )  # fmt: skip
+
+    def _counts(self, a: Activation, seen: Evidence) -> bool:
+        return a.op == "tanh" or (a.op == "sigmoid" and not seen.usage.recurrent)
+
+
+def _learnt(seen: Evidence, left: float) -> bool:
+    """Whether the network ended well below the loss of chance."""
+    end, chance = seen.end, seen.start.chance
+    return end is not None and end.epoch > 0 and chance is not None and end.train_loss < left * chance

@@ -1,0 +1,326 @@
+"""Rules about how model, loss and optimizer are put together. Most are exact: they test, they do not guess."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.protocol import Family
+from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE, START
+
+__all__ = [
+    "Ascent",
+    "ClippedOutput",
+    "DoubleSoftmax",
+    "EvalWhileTraining",
+    "FrozenParameter",
+    "GradientBug",
+    "LinearStack",
+    "OneOutput",
+    "StaleGradient",
+    "SumLoss",
+    "TrainWhileEvaluating",
+    "WrongLoss",
+]
+
+_ALL = START | NUMERICS | RATE | FIT
+
+
+@attrs.frozen
+class GradientBug:
+    """A gradient that disagrees with differences."""
+
+    code: ClassVar[str] = "GRAD_BUG"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "a gradient is wrong"
+    source: ClassVar[str] = "course notes, gradient check; minigrad.train.check_gradients"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"DIVERGE", "ASCENT"}
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        wrong = seen.start.wrong_gradients
+        if wrong:
+            yield Finding(
+                "FAULT", self.code, ", ".join(wrong[:3]), {"parameters": len(wrong)},
+                "backward and differences disagree: part of the computation is hidden from the graph",
+                ("look for .data, .numpy(), .detach() or float() in forward()",
+                 "minigrad check script.py shows entry by entry"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class DoubleSoftmax:
+    """Probabilities given to a loss that takes the softmax (or the sigmoid) itself.
+
+    Attributes:
+        shift: change of the loss when 1 is added to all outputs, below which it takes a softmax.
+    """
+
+    code: ClassVar[str] = "DOUBLE_SOFTMAX"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "softmax of softmax"
+    source: ClassVar[str] = "UMLAUT, inverted; the loss cannot fall below ln(1 + (C-1)/e)"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"INIT_LOSS", "VANISH"}
+
+    shift: float = 1e-4
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        s = seen.start
+        if s.probabilities and s.shift is not None and s.shift < self.shift:
+            floor = float(np.log1p((s.outputs - 1) / np.e))
+            yield Finding(
+                "FAULT", self.code, "output layer", {"columns": s.outputs, "lowest loss possible": floor},
+                "outputs are probabilities already, and the loss takes a softmax of them again: gradients fade",
+                ("remove the softmax at the end of the model; the loss wants scores (logits)",),
+            )  # fmt: skip
+        elif s.between and s.formula == "ln 2" and not s.probabilities:
+            yield Finding(
+                "FAULT", self.code, "output layer", {"columns": s.outputs},
+                "outputs lie in [0, 1] and the loss takes a sigmoid of them again: it cannot become small",
+                ("remove the sigmoid at the end of the model; the loss wants scores (logits)",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class ClippedOutput:
+    """A rectifier on the scores. Attributes: share: of the outputs that are exactly 0."""
+
+    code: ClassVar[str] = "CLIPPED_OUTPUT"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "a ReLU after the output layer"
+    source: ClassVar[str] = "own"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"INIT_LOSS"}
+
+    share: float = 0.15
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        s = seen.start
+        plain = any(p.rms > 0.0 for p in seen.first.parameters if p.weight) if seen.first is not None else False
+        if s.clipped > self.share and plain and seen.first is not None and seen.first.outputs_std > 0.0:
+            yield Finding(
+                "FAULT", self.code, "output layer", {"outputs that are exactly 0": s.clipped},
+                "scores cannot be negative, and where they are 0 no gradient comes back",
+                ("remove the activation after the last layer",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class OneOutput:
+    """A softmax over a single score, which is always 1."""
+
+    code: ClassVar[str] = "ONE_OUTPUT"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "softmax over one score"
+    source: ClassVar[str] = "own"
+    effects: ClassVar[frozenset[str]] = _ALL | {"FROZEN_PARAM"}
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.start.formula == "ln 1":
+            yield Finding(
+                "FAULT", self.code, "output layer", {"outputs": seen.start.outputs, "loss": 0.0},
+                "the softmax of one score is 1 whatever it is: the loss is 0 and nothing is learnt",
+                ("give the last layer one output for each class (2 for yes and no)", "or use the loss 'bce' with targets 0.0 and 1.0"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class WrongLoss:
+    """Class numbers fitted as quantities. Attributes: levels: distinct targets up to which they look like classes."""
+
+    code: ClassVar[str] = "WRONG_LOSS"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "class numbers are fitted as quantities"
+    source: ClassVar[str] = "own; UMLAUT, check of the output layer"
+    effects: ClassVar[frozenset[str]] = RATE | FIT | {"INIT_LOSS"}
+
+    levels: int = 30
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if d.classes or not d.whole or not 2 < d.levels <= self.levels or d.rows < 5 * d.levels:
+            return
+        yield Finding(
+            "FAULT", self.code, "targets", {"distinct values": d.levels, "rows": d.rows},
+            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, a squared error says that class 0 is "
+            "nearer to 1 than to 2",
+            ("make targets integers and use the loss 'softmax', with one output for each class",
+             "if they are counts, leave this rule out: --without WRONG_LOSS"),
+        )  # fmt: skip
+
+
+@attrs.frozen
+class SumLoss:
+    """A loss that is summed over rows. Attributes: ratio: of the loss of a whole to the mean of its halves."""
+
+    code: ClassVar[str] = "SUM_LOSS"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "the loss is summed over rows, not averaged"
+    source: ClassVar[str] = "own: the loss of two halves together"
+    effects: ClassVar[frozenset[str]] = RATE | NUMERICS | FIT | {"INIT_LOSS", "EXPLODE"}
+
+    ratio: float = 1.8
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        doubling = seen.start.doubling
+        if doubling is not None and doubling > self.ratio:
+            yield Finding(
+                "FAULT", self.code, "loss", {"loss of a batch over that of its halves": doubling},
+                "the loss grows with the batch, and so does the step: a learning rate fits one batch size only",
+                ("use the mean over rows", "or divide the learning rate by the batch size"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class StaleGradient:
+    """Gradients of earlier batches that are still there. Attributes: distance: 0 if exactly so."""
+
+    code: ClassVar[str] = "STALE_GRAD"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "gradients are never cleared"
+    source: ClassVar[str] = "own: the gradient used, less that of the batch, is the one used before"
+    effects: ClassVar[frozenset[str]] = RATE | NUMERICS | FIT | {"ASCENT"}
+
+    distance: float = 0.02
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        found = [s for s in seen.samples if s.stale is not None]
+        if found and all(s.stale is not None and s.stale < self.distance for s in found):
+            yield Finding(
+                "FAULT", self.code, f"update {found[0].step}", {"distance from the sum": found[0].stale or 0.0},
+                "the gradient of each update is the sum of those of all batches so far",
+                ("call optimizer.zero_grad() before loss.backward()", "or accumulate on purpose: mg.optimizer(..., accumulate=4)"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class Ascent:
+    """Updates that climb, or a loss that is below what it can be.
+
+    Attributes:
+        cosine: between the update and minus the gradient, below which it climbs.
+    """
+
+    code: ClassVar[str] = "ASCENT"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "the loss is made large, not small"
+    source: ClassVar[str] = "own: the first update of every rule has a negative product with the gradient"
+    effects: ClassVar[frozenset[str]] = _ALL
+
+    cosine: float = -0.05
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        early = [s for s in seen.samples if s.step <= 2]
+        if early and all(s.descent < self.cosine for s in early):
+            yield Finding(
+                "FAULT", self.code, f"update {early[0].step}", {"cosine of update and descent": early[0].descent},
+                "updates go up the gradient",
+                ("leave out maximise=True", "or mend the sign of the update"),
+            )  # fmt: skip
+            return
+        first, end = seen.first, seen.end
+        if first is not None and first.loss < 0.0 and seen.losses and min(seen.losses) < first.loss:
+            evidence = {"loss at first": first.loss, "lowest": min(seen.losses)}
+            if end is not None and end.train_score is not None:
+                evidence["training score"] = end.train_score
+            yield Finding(
+                "FAULT", self.code, "loss", evidence,
+                "the loss is negative and falls without end: is it minus the loss?",
+                ("mend the sign of the loss",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class FrozenParameter:
+    """Parameters that never move while others do. Attributes: ratio: of update to weight, below which it stands."""
+
+    code: ClassVar[str] = "FROZEN_PARAM"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "a parameter never moves"
+    source: ClassVar[str] = "own; update-to-weight ratio of the course notes"
+    effects: ClassVar[frozenset[str]] = frozenset({"UNDERFIT", "LR_LOW", "VANISH", "NO_LEARNING"})
+
+    ratio: float = 1e-12
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if len(seen.samples) < 3:
+            return
+        weights = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
+        still, moving = [], []
+        for name in seen.samples[0].updates:
+            stands = all(s.updates[name] <= self.ratio * max(s.weights[name], 1e-12) for s in seen.samples)
+            (still if stands else moving).append(name)
+        still = [n for n in still if n in weights]
+        if still and moving and not self._dead(seen, still):
+            yield Finding(
+                "FAULT", self.code, ", ".join(still[:3]), {"parameters that stand still": len(still), "moving": len(moving)},
+                "these were never changed by an update, while others were",
+                ("give the optimizer all of model.parameters()", "if they are frozen on purpose, set requires_grad=False"),
+            )  # fmt: skip
+
+    def _dead(self, seen: Evidence, still: list[str]) -> bool:
+        """Whether they stand still for want of a gradient: something else is the cause."""
+        grads = {p.name: p.grad for p in seen.first.parameters} if seen.first is not None else {}
+        return all(grads.get(name, 0.0) == 0.0 for name in still)
+
+
+@attrs.frozen
+class LinearStack:
+    """Two weights with no nonlinearity between them."""
+
+    code: ClassVar[str] = "LINEAR_STACK"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "no activation between two layers"
+    source: ClassVar[str] = "course notes: without the nonlinearity two layers collapse to one; the graph is read"
+    effects: ClassVar[frozenset[str]] = frozenset({"UNDERFIT"})
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.first is not None and seen.first.stacked:
+            yield Finding(
+                "FAULT", self.code, "; ".join(seen.first.stacked[:3]), {"places": len(seen.first.stacked)},
+                "the product of two matrices is one matrix: the second layer adds nothing",
+                ("put an activation between them: nn.ReLU()", "or leave one of them out"),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class EvalWhileTraining:
+    """Updates in evaluation mode of a model that has another mode for training."""
+
+    code: ClassVar[str] = "EVAL_WHILE_TRAINING"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "trained in evaluation mode"
+    source: ClassVar[str] = "own"
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "MODE_GAP", "NO_LEARNING", "INIT_LOSS"}) | RATE
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.losses and seen.usage.frozen_mode > 0.5 * len(seen.losses):
+            layers = "batch normalisation" if seen.usage.normalised else "dropout"
+            yield Finding(
+                "FAULT", self.code, layers, {"updates": seen.usage.frozen_mode},
+                f"the model was in evaluation mode, in which {layers} does nothing or uses figures it never learnt",
+                ("call model.train() before the batches of each epoch",),
+            )  # fmt: skip
+
+
+@attrs.frozen
+class TrainWhileEvaluating:
+    """Evaluation in training mode."""
+
+    code: ClassVar[str] = "TRAIN_WHILE_EVAL"
+    family: ClassVar[Family] = "wiring"
+    title: ClassVar[str] = "evaluated in training mode"
+    source: ClassVar[str] = "own"
+    effects: ClassVar[frozenset[str]] = frozenset()
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.usage.noisy_mode > 0:
+            layers = "batch normalisation" if seen.usage.normalised else "dropout"
+            yield Finding(
+                "FAULT", self.code, layers, {"evaluations": seen.usage.noisy_mode},
+                f"rows were scored with {layers} in training mode: the figures are too low, and differ each time",
+                ("call model.eval() before evaluating, and model.train() after",),
+            )  # fmt: skip

@@ -1,0 +1,123 @@
+"""Updates looked at closely: 1, 2, 3, then each a quarter later than the last, so the share of the cost falls."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.backward import gradients
+from minigrad.core.types import Array
+from minigrad.diagnosis.evidence import Sample
+from minigrad.optim import Driver
+from minigrad.optim import Step as Update
+from minigrad.optim.evaluate import Closure
+from minigrad.train.probe import Named
+
+__all__ = ["Sampler", "Stepper"]
+
+Stepper: TypeAlias = Callable[[Closure | None], Update]
+
+EARLY = 3
+_GROWTH = 1.25
+
+
+class Sampler:
+    """Takes the place of `optimizer.step` and samples some of the updates.
+
+    Attributes:
+        updates: how many there have been. samples: the figures. seconds: what they took.
+        value: the loss of the batch at hand, while it is wanted (see `early`).
+    """
+
+    def __init__(self, optimizer: Driver, named: Named) -> None:
+        self.optimizer, self._named = optimizer, named
+        self.updates, self.seconds = 0, 0.0
+        self.samples: list[Sample] = []
+        self.value: Tensor | None = None
+        self._next = 1
+        self._used: list[Array] = []
+
+    @property
+    def early(self) -> bool:
+        """Whether gradients are still compared with those of the loss."""
+        return self.updates < EARLY
+
+    def around(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
+        """One update, sampled if it is time; `loss` tells the loss of its batch."""
+        if self.updates + 1 < self._next:
+            done = step(closure)
+        else:
+            done = self._sampled(step, closure, loss)
+        self.updates += not done.skipped
+        self.value = None
+        return done
+
+    def _sampled(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
+        began = time.perf_counter()
+        before = [t.numpy().copy() for _, t in self._named]
+        stale = self._staleness() if closure is None and self.early else None
+        lr = self.optimizer.hyperparameters[0].get("lr")
+        self.seconds += time.perf_counter() - began
+        done = step(closure)
+        began = time.perf_counter()
+        if not done.skipped:
+            rate = float(lr) if isinstance(lr, int | float) else None
+            self.samples.append(self._sample(before, rate, stale, loss()))
+            self._next = max(self.updates + 2, math.ceil(_GROWTH * (self.updates + 1)))
+        self.seconds += time.perf_counter() - began
+        return done
+
+    def _staleness(self) -> float | None:
+        """How far the gradient is from the sum of this batch's and the one used before, relative to the latter."""
+        if self.value is None or self.optimizer.accumulates:
+            return None
+        now = [_gradient(t) for _, t in self._named]
+        before, self._used = self._used, now
+        size = _norm(before)
+        if not size:
+            return None
+        targets = [t for _, t in self._named]
+        fresh = gradients((self.value,), (np.ones_like(self.value.data),), targets, False)
+        own = [np.zeros_like(a) if g is None else np.asarray(g) for a, g in zip(now, fresh, strict=True)]
+        return _norm([a - g - b for a, g, b in zip(now, own, before, strict=True)]) / size
+
+    def _sample(self, before: Sequence[Array], lr: float | None, stale: float | None, loss: float) -> Sample:
+        updates, weights, grads, dot, moved, steep = {}, {}, {}, 0.0, 0.0, 0.0
+        for (name, t), old in zip(self._named, before, strict=True):
+            change, g = (t.numpy() - old).ravel(), _gradient(t).ravel()
+            size = math.sqrt(max(t.size, 1))
+            a, b = float(np.linalg.norm(change)), float(np.linalg.norm(g))
+            updates[name], grads[name] = a / size, b / size
+            weights[name] = float(np.linalg.norm(old)) / size
+            dot, moved, steep = dot + float(change @ g), moved + a * a, steep + b * b
+        scale = math.sqrt(moved * steep)
+        return Sample(self.updates + 1, loss, lr, updates, weights, grads, -dot / scale if scale else 0.0, stale)
+
+    def hook(self, around: Callable[[Stepper, Closure | None], Update]) -> Callable[[], None]:
+        """Let `around(step, closure)` take the place of `optimizer.step(closure)`; returns a function that ends it."""
+        own = vars(self.optimizer)
+        step = self.optimizer.step
+
+        def instead(closure: Closure | None = None) -> Update:
+            return around(step, closure)
+
+        def undo() -> None:
+            if own.get("step") is instead:
+                del own["step"]
+
+        own["step"] = instead
+        return undo
+
+
+def _gradient(t: Tensor) -> Array:
+    g = t.grad
+    return np.zeros(t.shape, dtype=t.dtype) if g is None else g.numpy().copy()
+
+
+def _norm(parts: Sequence[Array]) -> float:
+    return math.sqrt(sum(float(np.vdot(p, p)) for p in parts))
