@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import TypeAlias, cast
+from typing import cast
 
 import attrs
 
@@ -14,12 +14,9 @@ from minigrad.core.errors import MinigradError, nearest
 from minigrad.diagnosis.protocol import FAMILIES, Rule
 from minigrad.plugins import Entry
 
-__all__ = ["GROUP", "Catalog", "RuleError", "Rules", "rules"]
+__all__ = ["GROUP", "Catalog", "RuleError", "rules", "thresholds_of"]
 
 GROUP = "minigrad.rules"
-
-Rules: TypeAlias = Sequence[tuple[str, Rule]]
-"""Rules, each with the name of the plugin it comes from."""
 
 
 class RuleError(MinigradError):
@@ -58,11 +55,25 @@ class Catalog:
         for name, value in thresholds.items():
             code, _, field = name.partition(".")
             rule = self.find(code)[1]
-            known = [f.name for f in attrs.fields(type(rule))]
+            known = list(thresholds_of(rule))
             if field not in known:
-                raise RuleError(f"{rule.code} has no threshold {field!r}.{nearest(field, known)} Known: {', '.join(known)}")
-            made[rule.code] = attrs.evolve(made[rule.code], **{field: value})
+                raise RuleError(
+                    f"{rule.code} has no threshold {field!r}.{nearest(field, known)} Known: {', '.join(known)}"
+                )
+            made[rule.code] = _evolved(made[rule.code], field, value)
         return Catalog(tuple((origin, made[rule.code]) for origin, rule in self.rules), self.broken)
+
+
+def thresholds_of(rule: Rule) -> dict[str, float]:
+    """Its thresholds and their values."""
+    cls = type(rule)
+    return {f.name: getattr(rule, f.name) for f in attrs.fields(cls)} if attrs.has(cls) else {}
+
+
+def _evolved(rule: Rule, field: str, value: float) -> Rule:
+    """The same rule with one threshold changed."""
+    made: Rule = type(rule)(**{**thresholds_of(rule), field: value})
+    return made
 
 
 def rules() -> Catalog:

@@ -31,6 +31,7 @@ class Curve:
         first, last: of them. lowest: the least.
         drop: (first - last) / scale.
         recent: fall over the last quarter, as a share of what is left at its beginning.
+        pace: the same over a quarter of the whole fall: 1 for a straight line.
         straight: R^2 of a straight line. decay: R^2 of an exponential decay to a floor.
         rises: share of the stretches that are higher than the one before by 2 % of the scale.
         wiggle: standard deviation of the batch losses about their trend in the last quarter, over the scale.
@@ -45,6 +46,7 @@ class Curve:
     lowest: float
     drop: float
     recent: float
+    pace: float
     straight: float
     decay: float
     rises: float
@@ -66,12 +68,14 @@ def curve_of(losses: Sequence[float], scale: float | None = None) -> Curve | Non
     quarter = max(1, count // 4)
     before, after = float(means[-quarter - 1]), float(means[-1])
     wiggle = float(np.concatenate([p - p.mean() for p in parts[-quarter:]]).std()) / unit
+    total = float(means[0]) - after
     figures = {
         "first": float(means[0]),
         "last": after,
         "lowest": float(means.min()),
         "drop": float(means[0] - means[-1]) / unit,
         "recent": (before - after) / max(abs(before), 1e-12),
+        "pace": (before - after) * (count - 1) / quarter / (total if abs(total) > 1e-12 else 1e-12),
         "straight": _straight(means),
         "decay": _decay(means),
         "rises": float(np.mean(np.diff(means) > 0.02 * unit)),
@@ -88,10 +92,10 @@ def _verdict(f: dict[str, float], unit: float, wiggle: float, count: int) -> Ver
     if f["last"] > 1.5 * f["first"] and level > 1.0:
         return "diverging"
     noise = 2.0 * wiggle * math.sqrt(2.0 * _SEGMENTS / count)
+    if f["straight"] > 0.95 and f["straight"] > f["decay"] - 0.01 and level > 0.4 and f["pace"] > 0.5:
+        return "linear"
     if abs(f["drop"]) < max(0.02, noise) and level > 0.5:
         return "flat"
-    if f["straight"] > 0.98 and f["straight"] >= f["decay"] - 1e-3 and level > 0.5 and f["recent"] > 0.02:
-        return "linear"
     if level > 0.3 and (f["rises"] >= 0.3 or (f["recent"] < 0.01 and wiggle > 0.15)):
         return "stuck"
     return "good"

@@ -26,7 +26,7 @@ class DataFacts:
         val_std_ratio: validation over training standard deviation. val_shift: difference of means, in training ones.
         shared: share of the validation rows whose inputs are also training rows.
         telltale: the largest |correlation| of a single column with the target, and `telltale_column`.
-        majority: share of the largest class. chance_accuracy: share of it among the validation rows.
+        majority: share of the largest class, `common`. chance_accuracy: share of it among the validation rows.
         levels: distinct values of a floating target. whole: whether they are 0, 1, 2, ... without gaps.
         target_mean, target_std: of a floating target.
         order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
@@ -51,6 +51,7 @@ class DataFacts:
     telltale: float = 0.0
     telltale_column: int = -1
     majority: float = 0.0
+    common: int = 0
     chance_accuracy: float = 0.0
     levels: int = 0
     whole: bool = False

@@ -11,30 +11,34 @@ from minigrad.diagnosis.evidence import DataFacts
 
 __all__ = ["batch_order", "data_facts"]
 
-Raw = NDArray[np.generic]
-
 _MOST = 2_000
 _TRIED = 400
 
 
-def data_facts(x: Raw, y: Raw, x_val: Raw | None = None, y_val: Raw | None = None, *, seed: int = 0) -> DataFacts:
+def data_facts(
+    x: Array, y: Array, x_val: Array | None = None, y_val: Array | None = None, *, seed: int = 0
+) -> DataFacts:
     """Look at training and validation rows; at most 2,000 of each for scales, 400 for what simple rules reach.
 
     Leaks are looked for among all rows. Non-finite values are reported, and then nothing else is measured.
     """
     labels = y.dtype.kind in "iu"
     features = int(np.prod(x.shape[1:]))
-    base = {"rows": len(x), "val_rows": 0 if x_val is None else len(x_val), "features": features}
+    count = 0 if x_val is None else len(x_val)
     broken = _broken(x, y, x_val, y_val)
     if broken or not len(x):
-        return DataFacts(**base, broken=broken or "there are no rows")
+        return DataFacts(rows=len(x), val_rows=count, features=features, broken=broken or "there are no rows")
     rng = np.random.default_rng([seed, 17])
-    rows, held = _some(len(x), _MOST, rng), _some(base["val_rows"], _MOST, rng)
+    rows, held = _some(len(x), _MOST, rng), _some(count, _MOST, rng)
     facts: dict[str, float | int | bool | str | None] = {"indices": x.dtype.kind in "iu"}
     a, b = _flat(x[rows]), y[rows]
     if labels:
         counts = np.bincount(y.reshape(-1).astype(np.intp))
-        facts |= {"classes": len(counts), "majority": float(counts.max() / counts.sum())}
+        facts |= {
+            "classes": len(counts),
+            "majority": float(counts.max() / counts.sum()),
+            "common": int(counts.argmax()),
+        }
     else:
         distinct = np.unique(b)
         whole = len(distinct) > 1 and np.array_equal(distinct, np.arange(len(distinct)))
@@ -44,7 +48,7 @@ def data_facts(x: Raw, y: Raw, x_val: Raw | None = None, y_val: Raw | None = Non
         facts |= _scales(a) | _telltale(a, b)
     if x_val is not None and y_val is not None and len(x_val):
         v, w = _flat(x_val[held]), y_val[held]
-        facts["shared"] = _shared(x, x_val)
+        facts["shared"] = _shared(x, x_val) if facts.get("std", 1.0) else 0.0
         if not facts["indices"]:
             spread = float(a.std()) or 1.0
             facts |= {"val_std_ratio": float(v.std()) / spread, "val_shift": float(v.mean() - a.mean()) / spread}
@@ -52,28 +56,36 @@ def data_facts(x: Raw, y: Raw, x_val: Raw | None = None, y_val: Raw | None = Non
             facts["chance_accuracy"] = float(np.mean(w == np.bincount(y.reshape(-1).astype(np.intp)).argmax()))
         if y.ndim == 1 and not facts["indices"]:
             facts |= _simple(a, b, v, w)
-    return DataFacts(**base, **facts)  # type: ignore[arg-type]  # names and kinds are those of the fields
+    return DataFacts(rows=len(x), val_rows=count, features=features, **facts)  # type: ignore[arg-type]  # names and kinds are those of the fields
 
 
 def batch_order(batches: list[Array], y: Array) -> float | None:
     """Variance of the means of batches over what shuffled rows give: 1, up to the size of a batch if sorted.
 
-    For classes the largest over the indicators of each class, so that any order by class is seen.
+    For classes the median over the indicators of each class, so that any order by class is seen.
     """
-    sizes = [len(b) for b in batches]
-    if len(batches) < 4 or min(sizes) < 4:
+    sizes = [len(b) for b in batches] or [0]
+    batches = [b for b in batches if len(b) == max(sizes)]
+    if len(batches) < 4 or max(sizes) < 4:
         return None
-    columns = [(lambda v, c=c: v == c) for c in np.unique(y)[:20].tolist()] if y.dtype.kind in "iu" else [lambda v: v]
+    classes: list[int | None] = np.unique(y)[:20].tolist() if y.dtype.kind in "iu" else [None]
     ratios = []
-    for column in columns:
-        variance = float(column(y).astype(np.float64).var())
+    for c in classes:
+        value = _indicator(y, c)
+        variance = float(value.var())
         if variance > 0.0:
-            means = np.array([column(b).astype(np.float64).mean() for b in batches])
-            ratios.append(float(np.mean((means - column(y).astype(np.float64).mean()) ** 2)) * min(sizes) / variance)
+            means = np.array([_indicator(b, c).mean() for b in batches])
+            ratios.append(float(np.mean((means - value.mean()) ** 2)) * max(sizes) / variance)
     return float(np.median(ratios)) if ratios else None
 
 
-def _broken(x: Raw, y: Raw, x_val: Raw | None, y_val: Raw | None) -> str:
+def _indicator(y: Array, c: int | None) -> Array:
+    """1 where a label is `c`, 0 elsewhere; the targets themselves where there are no classes."""
+    made: Array = np.asarray(y if c is None else y == c, dtype=np.float64)
+    return made
+
+
+def _broken(x: Array, y: Array, x_val: Array | None, y_val: Array | None) -> str:
     for name, array in (("x_train", x), ("y_train", y), ("x_val", x_val), ("y_val", y_val)):
         if array is not None and array.dtype.kind == "f":
             bad = ~np.isfinite(array)
@@ -89,7 +101,7 @@ def _some(count: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
 
 
-def _flat(x: Raw) -> Array:
+def _flat(x: Array) -> Array:
     return x.reshape(len(x), -1).astype(np.float64)
 
 
@@ -100,7 +112,7 @@ def _scales(a: Array) -> dict[str, float]:
     return {"std": float(a.std()), "largest": float(np.abs(a).max()), "spread": spread}
 
 
-def _telltale(a: Array, y: Raw) -> dict[str, float | int]:
+def _telltale(a: Array, y: Array) -> dict[str, float | int]:
     """The column that says most about the target; a leaked target correlates perfectly."""
     if y.ndim != 1 or len(y) < 20:
         return {}
@@ -111,12 +123,12 @@ def _telltale(a: Array, y: Raw) -> dict[str, float | int]:
     return {"telltale": float(r.max()), "telltale_column": int(r.argmax())}
 
 
-def _shared(x: Raw, x_val: Raw) -> float:
+def _shared(x: Array, x_val: Array) -> float:
     known = set(row_keys(x))
     return sum(key in known for key in row_keys(x_val)) / len(x_val)
 
 
-def _simple(a: Array, b: Raw, v: Array, w: Raw) -> dict[str, float | int]:
+def _simple(a: Array, b: Array, v: Array, w: Array) -> dict[str, float | int]:
     """What simple rules reach: on validation rows, and on one half of the training rows from the other."""
     a, b, v, w = a[:_TRIED], b[:_TRIED], v[:_TRIED], w[:_TRIED]
     if len(a) < 20 or len(v) < 5:
@@ -132,7 +144,7 @@ def _simple(a: Array, b: Raw, v: Array, w: Raw) -> dict[str, float | int]:
     }
 
 
-def _reached(a: Array, b: Raw, v: Array, w: Raw) -> float:
+def _reached(a: Array, b: Array, v: Array, w: Array) -> float:
     """The better of five nearest neighbours and ridge regression: accuracy, or R^2 for floating targets."""
     near = np.argpartition((v**2).sum(1)[:, None] + (a**2).sum(1) - 2.0 * v @ a.T, 4, axis=1)[:, :5]
     if b.dtype.kind in "iu":
@@ -150,7 +162,7 @@ def _ridge(a: Array, targets: Array, v: Array) -> Array:
     """Ridge regression with a strength of a tenth of the rows, in its dual form: rows x rows."""
     mean = targets.mean(axis=0)
     kernel = a @ a.T
-    strength = 0.1 * float(np.trace(kernel)) / len(a)
+    strength = 0.1 * float(np.trace(kernel)) / len(a) + 1e-9
     weights = np.linalg.solve(kernel + strength * np.eye(len(a)), targets - mean)
     predicted: Array = v @ (a.T @ weights) + mean
     return predicted

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from minigrad.core import Tensor, no_grad
 from minigrad.core.backward import gradients, topological
@@ -23,14 +22,14 @@ from minigrad.train.evaluate import hits
 
 __all__ = ["inside_of", "mode", "score_of"]
 
-Raw = NDArray[np.generic]
-
 _FLAT = ("tanh", "sigmoid")
 _NONLINEAR = frozenset({"relu", "tanh", "sigmoid", "softplus", "leaky_relu", "elu", "gaussian_gate", "maximum", "max"})
-_LINEAR = frozenset({"add", "subtract", "reshape", "transpose", "matrix_transpose", "broadcast_to", "negative", "astype"})
+_LINEAR = frozenset(
+    {"add", "subtract", "reshape", "transpose", "matrix_transpose", "broadcast_to", "negative", "astype"}
+)
 
 
-class mode:  # noqa: N801  # used like contextlib's functions
+class mode:  # used like contextlib's functions
     """A block in which all parts of a model are in evaluation (or training) mode; each gets its own back afterwards."""
 
     def __init__(self, model: Module, training: bool) -> None:
@@ -46,7 +45,7 @@ class mode:  # noqa: N801  # used like contextlib's functions
             object.__setattr__(part, "_evaluating", not training)
 
 
-def inside_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Inside:
+def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
     """Look at `model` on the rows `x`, `y`. It runs twice forward and once backward; it stays as it is."""
     named = model.named_parameters()
     with np.errstate(all="ignore"):
@@ -61,7 +60,9 @@ def inside_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Inside:
         return Inside(
             activations=tuple(_activations(order, names)),
             parameters=tuple(
-                Parameter(name, t.size, _rms(t.numpy()), 0.0 if g is None else _rms(np.asarray(g)), _alike(t), t.ndim > 1)
+                Parameter(
+                    name, t.size, _rms(t.numpy()), 0.0 if g is None else _rms(np.asarray(g)), _alike(t), t.ndim > 1
+                )
                 for (name, t), g in zip(named, found, strict=True)
             ),
             loss=float(value.item()),
@@ -72,7 +73,7 @@ def inside_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Inside:
         )
 
 
-def score_of(outputs: Array, y: Raw) -> float | None:
+def score_of(outputs: Array, y: Array) -> float | None:
     """Accuracy for labels, R^2 for floating targets of the outputs' size; None where neither makes sense."""
     right = hits(outputs, np.asarray(y, dtype=y.dtype))
     if right is not None:
@@ -84,7 +85,7 @@ def score_of(outputs: Array, y: Raw) -> float | None:
     return 1.0 - float(((goal - outputs.ravel()) ** 2).sum()) / total if total else None
 
 
-def _training_loss(model: Module, loss: Loss, x: Raw, y: Raw) -> float | None:
+def _training_loss(model: Module, loss: Loss, x: Array, y: Array) -> float | None:
     """The loss in training mode, of a copy: dropout and batch statistics leave traces."""
     twin = model.copy()
     twin.train()
@@ -92,7 +93,7 @@ def _training_loss(model: Module, loss: Loss, x: Raw, y: Raw) -> float | None:
         return float(loss(twin(adopt(x)), y).item())
 
 
-def _rms(a: Raw) -> float:
+def _rms(a: Array) -> float:
     return float(np.sqrt(np.mean(np.square(a, dtype=np.float64)))) if a.size else 0.0
 
 

@@ -103,7 +103,9 @@ def overview(seen: Evidence) -> Iterable[str]:
     end = seen.end
     if end is not None and end.train_score is not None and end.val_score is not None:
         gap = end.train_score - end.val_score
-        yield f"gap {100 * gap:+.1f} points between training ({end.train_score:.3f}) and validation ({end.val_score:.3f})"
+        yield (
+            f"gap {100 * gap:+.1f} points between training ({end.train_score:.3f}) and validation ({end.val_score:.3f})"
+        )
 
 
 _WORDS = {

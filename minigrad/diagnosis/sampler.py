@@ -49,10 +49,7 @@ class Sampler:
 
     def around(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         """One update, sampled if it is time; `loss` tells the loss of its batch."""
-        if self.updates + 1 < self._next:
-            done = step(closure)
-        else:
-            done = self._sampled(step, closure, loss)
+        done = step(closure) if self.updates + 1 < self._next else self._sampled(step, closure, loss)
         self.updates += not done.skipped
         self.value = None
         return done

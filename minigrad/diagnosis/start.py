@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
@@ -15,13 +14,15 @@ from minigrad.train.gradients import check_gradients
 
 __all__ = ["start_of", "wrong_gradients"]
 
-Raw = NDArray[np.generic]
 
+def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> Start:
+    """Run the model twice in evaluation mode, and the loss a few times. Nothing changes.
 
-def start_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Start:
-    """Run the model twice in evaluation mode, and the loss a few times. Nothing changes."""
+    Args:
+        x, y: a few rows. targets: those of all rows, which chance depends on.
+    """
 
-    def value(outputs: Array, targets: Raw) -> float:
+    def value(outputs: Array, targets: Array) -> float:
         return float(loss(adopt(outputs), targets).item())
 
     with evaluating(model), np.errstate(all="ignore"):
@@ -33,7 +34,7 @@ def start_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Start:
             parts = 0.5 * (value(outputs[:half], y[:half]) + value(outputs[half : 2 * half], y[half : 2 * half]))
             whole = value(outputs[: 2 * half], y[: 2 * half])
         shift = abs(value(outputs + 1.0, y) - value(outputs, y))
-    chance = loss.chance(outputs.shape[-1], y) if isinstance(loss, Calibrated) else None
+    chance = loss.chance(outputs.shape[-1], targets) if isinstance(loss, Calibrated) else None
     inside = bool((outputs >= 0.0).all() and (outputs <= 1.0).all())
     wide = outputs.ndim > 1 and outputs.shape[-1] > 1
     return Start(
@@ -49,7 +50,7 @@ def start_of(model: Module, loss: Loss, x: Raw, y: Raw) -> Start:
     )
 
 
-def wrong_gradients(model: Module, loss: Loss, x: Raw, y: Raw, seed: int = 0) -> tuple[str, ...]:
+def wrong_gradients(model: Module, loss: Loss, x: Array, y: Array, seed: int = 0) -> tuple[str, ...]:
     """Names of the parameters whose gradient disagrees with differences, on 20 of the rows."""
     try:
         return check_gradients(model, loss, (x[:20], y[:20]), seed=seed).named("mismatch")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TypeAlias
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.evidence import Evidence, Inside, Point, Start, Usage
 from minigrad.diagnosis.facts import batch_order, data_facts
@@ -27,8 +26,6 @@ from minigrad.train.rows import Rows, Source, Split, as_split
 
 __all__ = ["Watch", "watch"]
 
-Raw: TypeAlias = NDArray[np.generic]
-
 _PROBE, _ROWS, _BATCHES = 128, 500, 64
 
 
@@ -41,7 +38,7 @@ def watch(
     gradients: bool = True,
     catalog: Catalog | None = None,
 ) -> Watch:
-    """The one line that adds a diagnosis to a hand-written loop: `loss = diagnosis.watch(loss, model, optimizer, data)`.
+    """The one line that a hand-written loop needs: `loss = diagnosis.watch(loss, model, optimizer, data)`.
 
     The loop stays as it is, with `loss(model(x), y)` and `optimizer.step()`; then `print(loss.diagnose())`.
 
@@ -89,13 +86,13 @@ class Watch:
         self.extras: list[float] = []
         self.points: list[Point] = []
         self.failure = ""
-        self._batch_size, self._batches = batch_size, list[Raw]()
+        self._batch_size, self._batches = batch_size, list[Array]()
         self._own_epochs, self._next_epoch = own_epochs, 1
         self._usage = usage_of(model)
         self._modal = self._usage.normalised or self._usage.dropout > 0.0
         self._frozen_mode = self._noisy_mode = 0
-        val = split.val
-        self._facts = data_facts(split.train.x, split.train.y, val and val.x, val and val.y)
+        val = () if split.val is None else (split.val.x, split.val.y)
+        self._facts = data_facts(split.train.x, split.train.y, *val)
         self._probe = few(split.train, _PROBE)
         self._start, self._first, self._last = self._look_first(gradients)
         self._sampler = Sampler(optimizer, model.named_parameters())
@@ -106,7 +103,7 @@ class Watch:
         if self._facts.broken:
             return Start(), None, None
         x, y = self._probe.x, self._probe.y
-        start = start_of(self.model, self.loss, x, y)
+        start = start_of(self.model, self.loss, x, y, self.split.train.y)
         if check:
             start = attrs.evolve(start, wrong_gradients=wrong_gradients(self.model, self.loss, x, y))
         return start, inside_of(self.model, self.loss, x, y), None
@@ -146,7 +143,9 @@ class Watch:
         """Loss and score on up to 500 rows of either split."""
         train = evaluate(self.model, few(self.split.train, _ROWS), self.loss)
         val = None if self.split.val is None else evaluate(self.model, few(self.split.val, _ROWS), self.loss)
-        return self.point(epoch, train.loss, val and val.loss, train.accuracy, val and val.accuracy)
+        if val is None:
+            return self.point(epoch, train.loss, None, train.accuracy, None)
+        return self.point(epoch, train.loss, val.loss, train.accuracy, val.accuracy)
 
     def point(
         self, epoch: int, train_loss: float, val_loss: float | None, train: float | None, val: float | None

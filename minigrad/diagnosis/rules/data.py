@@ -30,9 +30,13 @@ class BadData:
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.data.broken:
             yield Finding(
-                "FAULT", self.code, "", {}, seen.data.broken,
+                "FAULT",
+                self.code,
+                "",
+                {},
+                seen.data.broken,
                 ("remove such rows, or fill the values in", "look at where they come from: a division, a join, a log"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -48,7 +52,7 @@ class InputScale:
     family: ClassVar[Family] = "data"
     title: ClassVar[str] = "inputs are not scaled"
     source: ClassVar[str] = "course notes, preprocessing; UMLAUT uses |x| <= 1, too tight for standardised columns"
-    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT
+    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT | {"LABELS_RANDOM"}
 
     largest: float = 40.0
     low: float = 0.02
@@ -86,7 +90,7 @@ class ValShift:
     family: ClassVar[Family] = "data"
     title: ClassVar[str] = "validation inputs are unlike training inputs"
     source: ClassVar[str] = "own; thresholds tuned on the tuning part of bench-diagnosis"
-    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE", "MODE_GAP"})
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE"})
 
     ratio: float = math.log(1.6)
     shift: float = 0.8
@@ -98,11 +102,13 @@ class ValShift:
             return
         if abs(math.log(d.val_std_ratio)) > self.ratio or abs(d.val_shift) > self.shift:
             yield Finding(
-                "FAULT", self.code, "validation inputs",
+                "FAULT",
+                self.code,
+                "validation inputs",
                 {"std over training std": d.val_std_ratio, "means apart, in training std": d.val_shift},
                 "validation rows were scaled in another way than training rows, so their figures mean nothing",
                 ("apply the mean and std of the training rows to both splits",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -127,11 +133,16 @@ class Leak:
         limit = self.few if d.features <= 10 or d.indices else self.share
         if not d.broken and d.shared > limit and d.shared * d.val_rows >= 2.0:
             yield Finding(
-                "FAULT", self.code, "validation inputs", {"share": d.shared, "rows": d.val_rows},
+                "FAULT",
+                self.code,
+                "validation inputs",
+                {"share": d.shared, "rows": d.val_rows},
                 "validation figures show how well these rows were learnt by heart",
-                ("split again, with identical rows on one side: minigrad.data.resplit",
-                 "remove duplicates before splitting"),
-            )  # fmt: skip
+                (
+                    "split again, with identical rows on one side: minigrad.data.resplit",
+                    "remove duplicates before splitting",
+                ),
+            )
 
 
 @attrs.frozen
@@ -150,10 +161,13 @@ class TargetLeak:
         d = seen.data
         if not d.broken and d.telltale > self.correlation and d.features > 1:
             yield Finding(
-                "FAULT", self.code, f"column {d.telltale_column}", {"correlation": d.telltale},
+                "FAULT",
+                self.code,
+                f"column {d.telltale_column}",
+                {"correlation": d.telltale},
                 "one input column alone is the target, up to scale: is it known when predictions are needed?",
                 ("leave the column out", "look at how the table was put together"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -162,6 +176,7 @@ class LabelsRandom:
 
     Attributes:
         margin: gain over chance below which simple rules and the network count as knowing nothing.
+        sigmas: the same, in standard deviations of an accuracy on that many rows, if that is more.
     """
 
     code: ClassVar[str] = "LABELS_RANDOM"
@@ -171,23 +186,29 @@ class LabelsRandom:
     effects: ClassVar[frozenset[str]] = RATE | FIT | {"DEAD_RELU", "DIVERGE"}
 
     margin: float = 0.08
+    sigmas: float = 3.5
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         d = seen.data
-        if d.broken or d.neighbour is None or d.neighbour_train is None or seen.best_val is None:
+        score = None if seen.end is None else seen.end.val_score
+        if d.broken or d.neighbour is None or d.neighbour_train is None or score is None or d.classes == 1:
             return
         chance = d.chance_accuracy if d.classes else 0.0
-        noise = 2.5 * math.sqrt(chance * (1.0 - chance) / max(d.val_rows_used, 1))
+        noise = self.sigmas * math.sqrt(chance * (1.0 - chance) / max(d.val_rows_used, 1))
         limit = chance + max(self.margin, noise)
-        if d.neighbour < limit and seen.best_val < limit and d.neighbour_train < limit:
+        if d.neighbour < limit and score < limit and d.neighbour_train < limit:
             yield Finding(
-                "FAULT", self.code, "targets",
-                {"simple rules": d.neighbour, "network": seen.best_val, "chance": chance},
+                "FAULT",
+                self.code,
+                "targets",
+                {"simple rules": d.neighbour, "network": score, "chance": chance},
                 "neither this network nor neighbours and ridge regression predict rows they have not seen any better "
                 "than chance",
-                ("look at ten rows beside their targets: were they shuffled apart, or moved by one?",
-                 "check joins and sorts that touch one of the two arrays only"),
-            )  # fmt: skip
+                (
+                    "look at ten rows beside their targets: were they shuffled apart, or moved by one?",
+                    "check joins and sorts that touch one of the two arrays only",
+                ),
+            )
 
 
 @attrs.frozen
@@ -202,7 +223,7 @@ class LabelMismatch:
     family: ClassVar[Family] = "data"
     title: ClassVar[str] = "training and validation targets do not mean the same"
     source: ClassVar[str] = "own: best renaming of the confusion matrix"
-    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "NO_LEARNING", "MODE_GAP", "IMBALANCE"})
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
 
     gain: float = 0.3
 
@@ -216,21 +237,30 @@ class LabelMismatch:
             now, renamed = float(np.trace(table)) / total, _renamed(table) / total
             if renamed - now > self.gain:
                 yield Finding(
-                    "FAULT", self.code, "class numbers", {"accuracy": now, "accuracy if renamed": renamed},
+                    "FAULT",
+                    self.code,
+                    "class numbers",
+                    {"accuracy": now, "accuracy if renamed": renamed},
                     "the network tells the validation classes apart, but calls them by other numbers",
                     ("number the classes of both splits in one go: from 0 or from 1, in the same order",),
-                )  # fmt: skip
+                )
                 return
         if d.neighbour is None or d.neighbour_train is None or seen.end is None or seen.end.train_score is None:
             return
         chance = d.chance_accuracy if d.classes else 0.0
-        if d.neighbour_train > chance + self.gain and d.neighbour < chance + 0.12 and (seen.best_val or 0.0) < chance + 0.15:
+        if (
+            d.neighbour_train > chance + self.gain
+            and d.neighbour < chance + 0.12
+            and (seen.best_val or 0.0) < chance + 0.15
+        ):
             yield Finding(
-                "FAULT", self.code, "validation targets",
+                "FAULT",
+                self.code,
+                "validation targets",
                 {"simple rules, training rows": d.neighbour_train, "validation rows": d.neighbour, "chance": chance},
                 "what holds among the training rows does not hold for the validation rows at all",
                 ("look at ten validation rows beside their targets", "check how the two were split and prepared"),
-            )  # fmt: skip
+            )
 
 
 def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
@@ -271,7 +301,10 @@ class Unshuffled:
         share = (order - 1.0) / (seen.batch_size - 1.0)
         if share > self.ratio and order > 3.0:
             yield Finding(
-                "FAULT", self.code, "order of the batches", {"variance of batch means, 1 if shuffled": order},
+                "FAULT",
+                self.code,
+                "order of the batches",
+                {"variance of batch means, 1 if shuffled": order},
                 "batches hold few kinds of targets each, so every update undoes the last",
                 ("shuffle the rows anew in each epoch: minigrad.data.Loader(x, y, batch_size)",),
-            )  # fmt: skip
+            )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["FIT", "NUMERICS", "RATE", "START"]
+__all__ = ["FIT", "NUMERICS", "RATE", "RESULT", "START"]
 
 START = frozenset({"INIT_LOSS", "VANISH", "EXPLODE", "SATURATED", "SYMMETRY"})
-NUMERICS = frozenset({"NONFINITE", "DIVERGE", "DEAD_RELU", "DEAD_OUTPUT"})
-RATE = frozenset({"LR_HIGH", "LR_LOW", "MOMENTUM_HIGH", "LR_DECAY_FAST", "BATCH_NOISE", "WIGGLE"})
-FIT = frozenset(
-    {"REG_DOMINATES", "DROPOUT_HIGH", "MODE_GAP", "OVERFIT", "UNDERFIT", "NO_LEARNING", "IMBALANCE", "LABEL_MISMATCH"}
-)
+NUMERICS = frozenset({"NONFINITE", "DIVERGE", "DEAD_RELU"})
+RATE = frozenset({"LR_HIGH", "LR_LOW", "LR_DECAY_FAST", "BATCH_NOISE"})
+RESULT = frozenset({"OVERFIT", "UNDERFIT", "NO_LEARNING", "IMBALANCE", "LABEL_MISMATCH"})
+"""What the outcome looks like, whatever the cause."""
+FIT = RESULT | {"REG_DOMINATES", "DROPOUT_HIGH"}

@@ -13,7 +13,7 @@ from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
 
-__all__ = ["Imbalance", "DropoutHigh", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
+__all__ = ["DropoutHigh", "Imbalance", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
 
 
 @attrs.frozen
@@ -47,19 +47,25 @@ class RegularizationDominates:
             return
         if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
             yield Finding(
-                "FAULT", self.code, "regularisation", {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
+                "FAULT",
+                self.code,
+                "regularisation",
+                {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
                 "the penalty is of the size of the data loss: making weights small pays better than fitting the data",
                 ("divide its strength by 10 or 100", "switch it off until the network can overfit"),
-            )  # fmt: skip
+            )
             return
         rate = seen.hyper.get("weight_decay", 0.0)
         first, last = (np.median([p.rms for p in i.parameters if p.weight]) for i in (seen.first, seen.last))
         if rate > self.decay and last < self.shrunk * first:
             yield Finding(
-                "FAULT", self.code, "weight decay", {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
+                "FAULT",
+                self.code,
+                "weight decay",
+                {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
                 "weight decay shrinks the weights faster than the data can make them grow",
                 ("divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -71,7 +77,7 @@ class DropoutHigh:
     title: ClassVar[str] = "dropout is too strong"
     source: ClassVar[str] = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
     effects: ClassVar[frozenset[str]] = frozenset(
-        {"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "WIGGLE", "IMBALANCE", "DEAD_RELU"}
+        {"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU"}
     )
 
     p: float = 0.75
@@ -81,12 +87,17 @@ class DropoutHigh:
         inside = seen.last
         if inside is None or seen.usage.dropout < self.p or inside.training_loss is None:
             return
-        if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (seen.start.chance or 1e9):
+        if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (
+            seen.start.chance or 1e9
+        ):
             yield Finding(
-                "FAULT", self.code, "dropout", {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
+                "FAULT",
+                self.code,
+                "dropout",
+                {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
                 "so many units are dropped that the network cannot fit what it sees",
                 ("lower p to 0.5 or less",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -95,7 +106,8 @@ class Overfit:
 
     Attributes:
         gap: in score, from which on it is noted. fault: from which on it is a FAULT, if the validation loss has also
-            risen to `risen` times its lowest, and simple rules do no worse than `margin` below the network.
+            risen to `risen` times its lowest and there are `rows` parameters or more to a row, or if there are fewer
+            than `scarce` rows of each class.
     """
 
     code: ClassVar[str] = "OVERFIT"
@@ -108,6 +120,7 @@ class Overfit:
     fault: float = 0.2
     risen: float = 1.3
     rows: int = 5
+    scarce: int = 12
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         end = seen.end
@@ -120,13 +133,21 @@ class Overfit:
         parameters = sum(p.size for p in seen.first.parameters) if seen.first is not None else 0
         per_row = parameters / max(seen.data.rows, 1)
         risen = end.val_loss / max(lowest, 1e-12)
-        severe = gap > self.fault and risen > self.risen and per_row > self.rows and end.train_score > 0.9
+        scarce = seen.data.rows < self.scarce * max(seen.data.classes, 1)
+        worse = risen > self.risen and gap > self.fault and per_row > self.rows
+        severe = end.train_score > 0.95 and (worse or (scarce and gap > 0.5 * (self.gap + self.fault)))
         yield Finding(
-            "FAULT" if severe else "NOTE", self.code, f"epoch {end.epoch}",
+            "FAULT" if severe else "NOTE",
+            self.code,
+            f"epoch {end.epoch}",
             {"gap": gap, "validation loss over its lowest": risen, "parameters a row": per_row},
             "training rows are learnt by heart, which no longer helps with others",
-            ("more rows, or augmentation", "stop at the best epoch: patience=5", "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network"),
-        )  # fmt: skip
+            (
+                "more rows, or augmentation",
+                "stop at the best epoch: patience=5",
+                "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network",
+            ),
+        )
 
 
 @attrs.frozen
@@ -134,7 +155,9 @@ class Imbalance:
     """Predictions that are nearly all of one class.
 
     Attributes:
-        share: of predictions in one class. majority: share of the largest class in the training rows.
+        majority: share of the largest class in the training rows, in shares of equal classes (0.8 at most).
+        recall: of the other classes, below which it is a FAULT. over: how often the largest class is predicted, over
+            how often it occurs among the validation rows.
     """
 
     code: ClassVar[str] = "IMBALANCE"
@@ -143,24 +166,31 @@ class Imbalance:
     source: ClassVar[str] = "own: confusion matrix"
     effects: ClassVar[frozenset[str]] = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
 
-    share: float = 0.9
-    majority: float = 2.0
+    majority: float = 3.0
+    recall: float = 0.82
+    over: float = 1.1
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         d = seen.data
         if not seen.confusion or d.classes < 2 or d.majority < min(0.8, self.majority / d.classes):
             return
         table = np.array(seen.confusion, dtype=np.float64)
-        predicted = table.sum(axis=0) / max(float(table.sum()), 1.0)
-        per_class = table.sum(axis=1)
-        recall = float(np.mean([table[i, i] / n for i, n in enumerate(per_class) if n > 0]))
-        evidence = {"largest class": d.majority, "predicted": float(predicted.max()), "mean recall of classes": recall}
-        lopsided = float(predicted.max()) > max(self.share, float(per_class.max() / table.sum()) + 0.1)
+        total, per_class = max(float(table.sum()), 1.0), table.sum(axis=1)
+        recalls = [table[i, i] / n if n > 0 else 1.0 for i, n in enumerate(per_class)]
+        common = d.common
+        others = [r for i, r in enumerate(recalls) if i != common and per_class[i] > 0]
+        rare = float(np.mean(others)) if others else 1.0
+        predicted, present = float(table[:, common].sum()) / total, float(per_class[common]) / total
+        evidence = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
+        missed = rare < self.recall and predicted > self.over * present
         yield Finding(
-            "FAULT" if lopsided and recall < 0.75 else "NOTE", self.code, "classes", evidence,
+            "FAULT" if missed else "NOTE",
+            self.code,
+            "classes",
+            evidence,
             "one class is so common that the network hardly learns the others; accuracy does not show it",
             ("repeat or weigh rows of rare classes", "judge by the recall of each class"),
-        )  # fmt: skip
+        )
 
 
 @attrs.frozen
@@ -186,10 +216,17 @@ class Underfit:
             return
         if seen.best_val < d.neighbour - self.behind and end.train_score < min(self.train, d.neighbour):
             yield Finding(
-                "FAULT", self.code, "network", {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
+                "FAULT",
+                self.code,
+                "network",
+                {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
                 "five nearest neighbours or ridge regression predict these rows better than the network",
-                ("a wider or deeper network", "more epochs, or a higher learning rate", "look for a layer with very few units"),
-            )  # fmt: skip
+                (
+                    "a wider or deeper network",
+                    "more epochs, or a higher learning rate",
+                    "look for a layer with very few units",
+                ),
+            )
 
 
 @attrs.frozen
@@ -211,7 +248,14 @@ class NoLearning:
         level = seen.start.chance or max(seen.first.loss, 1e-12)
         if end.train_loss > (1.0 - self.margin) * level:
             yield Finding(
-                "FAULT", self.code, "training loss", {"loss": end.train_loss, "chance": level},
+                "FAULT",
+                self.code,
+                "training loss",
+                {"loss": end.train_loss, "chance": level},
                 "after the whole run the loss is still that of a model that knows nothing",
-                ("overfit 20 rows first: train.overfit(model, rows, loss)", "look at ten rows beside their targets", "minigrad lr-find script.py"),
-            )  # fmt: skip
+                (
+                    "overfit 20 rows first: train.overfit(model, rows, loss)",
+                    "look at ten rows beside their targets",
+                    "minigrad lr-find script.py",
+                ),
+            )

@@ -13,7 +13,7 @@ from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.rules.effects import FIT
+from minigrad.diagnosis.rules.effects import FIT, RESULT
 
 __all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
 
@@ -35,10 +35,13 @@ class NonFinite:
             where = f"update {len(seen.losses)}"
             lr = seen.hyper.get("lr")
             yield Finding(
-                "FAULT", self.code, where, {} if lr is None else {"lr": lr},
+                "FAULT",
+                self.code,
+                where,
+                {} if lr is None else {"lr": lr},
                 seen.failure or "the loss is not finite any more; with inputs in order, the learning rate is too high",
                 (*_LOWER, "clip the gradient: clip=1.0"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -61,10 +64,13 @@ class Diverge:
         early, late = max(curve.segments[: len(curve.segments) // 2 + 1]), curve.last
         if late > self.times * level or (early > 4.0 * self.times * level and late > 0.5 * level):
             yield Finding(
-                "FAULT", self.code, "training loss", {"at first": level, "highest": max(early, late), "at the end": late},
+                "FAULT",
+                self.code,
+                "training loss",
+                {"at first": level, "highest": max(early, late), "at the end": late},
                 "updates are so long that each makes things worse: the learning rate is too high",
                 _LOWER,
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -98,10 +104,13 @@ class DeadRelu:
         kind = "FAULT" if poor or (worst.dead >= self.severe and (score is None or score < 0.9)) else "NOTE"
         when = "from the start" if start else "by the end"
         yield Finding(
-            "FAULT" if kind == "FAULT" else "NOTE", self.code, worst.name, {"dead share": worst.dead, "layers": len(bad)},
+            "FAULT" if kind == "FAULT" else "NOTE",
+            self.code,
+            worst.name,
+            {"dead share": worst.dead, "layers": len(bad)},
             f"units of this layer are 0 for every row {when}, so they never learn again",
             ("start biases at 0 and weights with init='he'", "lower the learning rate", "use nn.LeakyReLU"),
-        )  # fmt: skip
+        )
 
 
 @attrs.frozen
@@ -118,7 +127,7 @@ class RateHigh:
     family: ClassVar[Family] = "rate"
     title: ClassVar[str] = "the learning rate is too high"
     source: ClassVar[str] = "course notes: update over weight about 1e-3, green curve; AutoTrainer, oscillating loss"
-    effects: ClassVar[frozenset[str]] = FIT | {"LR_LOW", "BATCH_NOISE", "WIGGLE", "DEAD_RELU"}
+    effects: ClassVar[frozenset[str]] = RESULT | {"LR_LOW", "BATCH_NOISE", "DEAD_RELU"}
 
     ratio: float = 0.06
     left: float = 0.25
@@ -140,16 +149,22 @@ class RateHigh:
         evidence = {"loss left, chance 1": left, "share of rises": curve.rises}
         if ratio is not None:
             evidence["update over weight"] = ratio
-        mu = seen.hyper.get("mu", seen.hyper.get("momentum", seen.hyper.get("beta1", 0.0)))
-        advice = _LOWER
+        mu = seen.hyper.get("momentum", seen.hyper.get("beta1", 0.0))
+        advice: tuple[str, ...] = _LOWER
         if mu >= self.momentum:
             evidence["momentum"] = mu
-            advice = (f"lower the momentum: {mu:g} multiplies steps by {1 / max(1 - mu, 1e-6):.0f}; 0.9 is usual", *_LOWER)
+            advice = (
+                f"lower the momentum: {mu:g} multiplies steps by {1 / max(1 - mu, 1e-6):.0f}; 0.9 is usual",
+                *_LOWER,
+            )
         yield Finding(
-            "FAULT", self.code, "learning rate", evidence,
+            "FAULT",
+            self.code,
+            "learning rate",
+            evidence,
             "steps are too long to settle: the loss bounces about instead of going down",
             advice,
-        )  # fmt: skip
+        )
 
 
 @attrs.frozen
@@ -158,15 +173,16 @@ class RateLow:
 
     Attributes:
         ratio: median update over weight. left: share of the loss of chance that is left.
+        linear: the same as `ratio`, for a loss that falls in a straight line.
     """
 
     code: ClassVar[str] = "LR_LOW"
     family: ClassVar[Family] = "rate"
     title: ClassVar[str] = "the learning rate is too low"
     source: ClassVar[str] = "course notes: update over weight about 1e-3, blue line"
-    effects: ClassVar[frozenset[str]] = FIT
+    effects: ClassVar[frozenset[str]] = RESULT
 
-    ratio: float = 3e-4
+    ratio: float = 2.5e-4
     left: float = 0.5
     linear: float = 2e-3
 
@@ -183,11 +199,17 @@ class RateLow:
             if "lr" in seen.hyper:
                 evidence["lr"] = seen.hyper["lr"]
             yield Finding(
-                "FAULT", self.code, "learning rate", evidence,
+                "FAULT",
+                self.code,
+                "learning rate",
+                evidence,
                 "weights hardly move, and the loss was still on its way when the run ended",
-                ("multiply the learning rate by 10, and look again", "minigrad lr-find script.py finds a range",
-                 "look at clipping, warm-up and schedule: something may hold the steps short"),
-            )  # fmt: skip
+                (
+                    "multiply the learning rate by 10, and look again",
+                    "minigrad lr-find script.py finds a range",
+                    "look at clipping, warm-up and schedule: something may hold the steps short",
+                ),
+            )
 
 
 @attrs.frozen
@@ -202,7 +224,7 @@ class RateDecayFast:
     family: ClassVar[Family] = "rate"
     title: ClassVar[str] = "the learning rate decays too fast"
     source: ClassVar[str] = "course notes, annealing: cooled too quickly"
-    effects: ClassVar[frozenset[str]] = FIT | {"LR_LOW", "LR_HIGH"}
+    effects: ClassVar[frozenset[str]] = RESULT | {"LR_LOW", "LR_HIGH"}
 
     fall: float = 0.02
     left: float = 0.35
@@ -214,12 +236,20 @@ class RateDecayFast:
         top, total = max(r for _, r in rates), len(seen.losses)
         gone = next((step for step, r in rates if r < self.fall * top and step > 2), None)
         level = seen.start.chance or max(seen.first.loss, 1e-12)
-        if gone is not None and rates[0][1] > self.fall * top and gone < 0.5 * total and seen.end.train_loss > self.left * level:
+        if (
+            gone is not None
+            and rates[0][1] > self.fall * top
+            and gone < 0.5 * total
+            and seen.end.train_loss > self.left * level
+        ):
             yield Finding(
-                "FAULT", self.code, f"update {gone}", {"lr then over highest lr": self.fall, "loss left, chance 1": seen.end.train_loss / level},
+                "FAULT",
+                self.code,
+                f"update {gone}",
+                {"lr then over highest lr": self.fall, "loss left, chance 1": seen.end.train_loss / level},
                 "the learning rate was all but 0 in the first half of the run, long before the loss was down",
                 ("let it decay over the whole run: schedule='cosine'", "keep it constant until the loss is flat"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -234,7 +264,7 @@ class BatchNoise:
     family: ClassVar[Family] = "rate"
     title: ClassVar[str] = "batches are too small for this learning rate"
     source: ClassVar[str] = "course notes: the wiggle goes with the batch size, as 1 / sqrt(size)"
-    effects: ClassVar[frozenset[str]] = FIT | {"LR_HIGH", "DEAD_RELU", "DIVERGE"}
+    effects: ClassVar[frozenset[str]] = RESULT | {"LR_HIGH", "DEAD_RELU", "DIVERGE"}
 
     size: int = 4
     wiggle: float = 0.5
@@ -247,11 +277,14 @@ class BatchNoise:
         level = seen.start.chance or max(curve.first, 1e-12)
         if curve.wiggle > self.wiggle and seen.end.train_loss > self.left * level:
             yield Finding(
-                "FAULT", self.code, f"batches of {seen.batch_size}", {"wiggle, chance 1": curve.wiggle},
+                "FAULT",
+                self.code,
+                f"batches of {seen.batch_size}",
+                {"wiggle, chance 1": curve.wiggle},
                 "single batches say so little about the whole that updates contradict each other; 16 times the batch "
                 "has a quarter of the wiggle",
                 ("use batches of 32 or 64", "lower the learning rate", "accumulate=16"),
-            )  # fmt: skip
+            )
 
 
 def _ratio(seen: Evidence) -> float | None:
@@ -259,7 +292,9 @@ def _ratio(seen: Evidence) -> float | None:
     names = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
     found = []
     for s in seen.samples[len(seen.samples) // 4 :]:
-        each = [u / s.weights[n] for n, u in s.updates.items() if n in names and s.weights[n] > 0.0 and math.isfinite(u)]
+        each = [
+            u / s.weights[n] for n, u in s.updates.items() if n in names and s.weights[n] > 0.0 and math.isfinite(u)
+        ]
         if each:
             found.append(median(each))
     return median(found) if found else None

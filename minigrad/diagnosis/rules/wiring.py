@@ -45,11 +45,16 @@ class GradientBug:
         wrong = seen.start.wrong_gradients
         if wrong:
             yield Finding(
-                "FAULT", self.code, ", ".join(wrong[:3]), {"parameters": len(wrong)},
+                "FAULT",
+                self.code,
+                ", ".join(wrong[:3]),
+                {"parameters": len(wrong)},
                 "backward and differences disagree: part of the computation is hidden from the graph",
-                ("look for .data, .numpy(), .detach() or float() in forward()",
-                 "minigrad check script.py shows entry by entry"),
-            )  # fmt: skip
+                (
+                    "look for .data, .numpy(), .detach() or float() in forward()",
+                    "minigrad check script.py shows entry by entry",
+                ),
+            )
 
 
 @attrs.frozen
@@ -73,16 +78,22 @@ class DoubleSoftmax:
         if s.probabilities and s.shift is not None and s.shift < self.shift:
             floor = float(np.log1p((s.outputs - 1) / np.e))
             yield Finding(
-                "FAULT", self.code, "output layer", {"columns": s.outputs, "lowest loss possible": floor},
+                "FAULT",
+                self.code,
+                "output layer",
+                {"columns": s.outputs, "lowest loss possible": floor},
                 "outputs are probabilities already, and the loss takes a softmax of them again: gradients fade",
                 ("remove the softmax at the end of the model; the loss wants scores (logits)",),
-            )  # fmt: skip
-        elif s.between and s.formula == "ln 2" and not s.probabilities:
+            )
+        elif s.between and s.formula == "ln 2" and s.outputs == 1:
             yield Finding(
-                "FAULT", self.code, "output layer", {"columns": s.outputs},
+                "FAULT",
+                self.code,
+                "output layer",
+                {"columns": s.outputs},
                 "outputs lie in [0, 1] and the loss takes a sigmoid of them again: it cannot become small",
                 ("remove the sigmoid at the end of the model; the loss wants scores (logits)",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -102,10 +113,13 @@ class ClippedOutput:
         plain = any(p.rms > 0.0 for p in seen.first.parameters if p.weight) if seen.first is not None else False
         if s.clipped > self.share and plain and seen.first is not None and seen.first.outputs_std > 0.0:
             yield Finding(
-                "FAULT", self.code, "output layer", {"outputs that are exactly 0": s.clipped},
+                "FAULT",
+                self.code,
+                "output layer",
+                {"outputs that are exactly 0": s.clipped},
                 "scores cannot be negative, and where they are 0 no gradient comes back",
                 ("remove the activation after the last layer",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -121,10 +135,16 @@ class OneOutput:
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.start.formula == "ln 1":
             yield Finding(
-                "FAULT", self.code, "output layer", {"outputs": seen.start.outputs, "loss": 0.0},
+                "FAULT",
+                self.code,
+                "output layer",
+                {"outputs": seen.start.outputs, "loss": 0.0},
                 "the softmax of one score is 1 whatever it is: the loss is 0 and nothing is learnt",
-                ("give the last layer one output for each class (2 for yes and no)", "or use the loss 'bce' with targets 0.0 and 1.0"),
-            )  # fmt: skip
+                (
+                    "give the last layer one output for each class (2 for yes and no)",
+                    "or use the loss 'bce' with targets 0.0 and 1.0",
+                ),
+            )
 
 
 @attrs.frozen
@@ -144,12 +164,17 @@ class WrongLoss:
         if d.classes or not d.whole or not 2 < d.levels <= self.levels or d.rows < 5 * d.levels:
             return
         yield Finding(
-            "FAULT", self.code, "targets", {"distinct values": d.levels, "rows": d.rows},
-            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, a squared error says that class 0 is "
-            "nearer to 1 than to 2",
-            ("make targets integers and use the loss 'softmax', with one output for each class",
-             "if they are counts, leave this rule out: --without WRONG_LOSS"),
-        )  # fmt: skip
+            "FAULT",
+            self.code,
+            "targets",
+            {"distinct values": d.levels, "rows": d.rows},
+            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, this loss says that class 0 is nearer "
+            "to 1 than to 2",
+            (
+                "make targets integers and use the loss 'softmax', with one output for each class",
+                "if they are counts, leave this rule out: --without WRONG_LOSS",
+            ),
+        )
 
 
 @attrs.frozen
@@ -168,10 +193,13 @@ class SumLoss:
         doubling = seen.start.doubling
         if doubling is not None and doubling > self.ratio:
             yield Finding(
-                "FAULT", self.code, "loss", {"loss of a batch over that of its halves": doubling},
+                "FAULT",
+                self.code,
+                "loss",
+                {"loss of a batch over that of its halves": doubling},
                 "the loss grows with the batch, and so does the step: a learning rate fits one batch size only",
                 ("use the mean over rows", "or divide the learning rate by the batch size"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -190,10 +218,16 @@ class StaleGradient:
         found = [s for s in seen.samples if s.stale is not None]
         if found and all(s.stale is not None and s.stale < self.distance for s in found):
             yield Finding(
-                "FAULT", self.code, f"update {found[0].step}", {"distance from the sum": found[0].stale or 0.0},
+                "FAULT",
+                self.code,
+                f"update {found[0].step}",
+                {"distance from the sum": found[0].stale or 0.0},
                 "the gradient of each update is the sum of those of all batches so far",
-                ("call optimizer.zero_grad() before loss.backward()", "or accumulate on purpose: mg.optimizer(..., accumulate=4)"),
-            )  # fmt: skip
+                (
+                    "call optimizer.zero_grad() before loss.backward()",
+                    "or accumulate on purpose: mg.optimizer(..., accumulate=4)",
+                ),
+            )
 
 
 @attrs.frozen
@@ -216,10 +250,13 @@ class Ascent:
         early = [s for s in seen.samples if s.step <= 2]
         if early and all(s.descent < self.cosine for s in early):
             yield Finding(
-                "FAULT", self.code, f"update {early[0].step}", {"cosine of update and descent": early[0].descent},
+                "FAULT",
+                self.code,
+                f"update {early[0].step}",
+                {"cosine of update and descent": early[0].descent},
                 "updates go up the gradient",
                 ("leave out maximise=True", "or mend the sign of the update"),
-            )  # fmt: skip
+            )
             return
         first, end = seen.first, seen.end
         if first is not None and first.loss < 0.0 and seen.losses and min(seen.losses) < first.loss:
@@ -227,10 +264,13 @@ class Ascent:
             if end is not None and end.train_score is not None:
                 evidence["training score"] = end.train_score
             yield Finding(
-                "FAULT", self.code, "loss", evidence,
+                "FAULT",
+                self.code,
+                "loss",
+                evidence,
                 "the loss is negative and falls without end: is it minus the loss?",
                 ("mend the sign of the loss",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -249,17 +289,24 @@ class FrozenParameter:
         if len(seen.samples) < 3:
             return
         weights = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
-        still, moving = [], []
+        still: list[str] = []
+        moving: list[str] = []
         for name in seen.samples[0].updates:
             stands = all(s.updates[name] <= self.ratio * max(s.weights[name], 1e-12) for s in seen.samples)
             (still if stands else moving).append(name)
         still = [n for n in still if n in weights]
         if still and moving and not self._dead(seen, still):
             yield Finding(
-                "FAULT", self.code, ", ".join(still[:3]), {"parameters that stand still": len(still), "moving": len(moving)},
+                "FAULT",
+                self.code,
+                ", ".join(still[:3]),
+                {"parameters that stand still": len(still), "moving": len(moving)},
                 "these were never changed by an update, while others were",
-                ("give the optimizer all of model.parameters()", "if they are frozen on purpose, set requires_grad=False"),
-            )  # fmt: skip
+                (
+                    "give the optimizer all of model.parameters()",
+                    "if they are frozen on purpose, set requires_grad=False",
+                ),
+            )
 
     def _dead(self, seen: Evidence, still: list[str]) -> bool:
         """Whether they stand still for want of a gradient: something else is the cause."""
@@ -280,10 +327,13 @@ class LinearStack:
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is not None and seen.first.stacked:
             yield Finding(
-                "FAULT", self.code, "; ".join(seen.first.stacked[:3]), {"places": len(seen.first.stacked)},
+                "FAULT",
+                self.code,
+                "; ".join(seen.first.stacked[:3]),
+                {"places": len(seen.first.stacked)},
                 "the product of two matrices is one matrix: the second layer adds nothing",
                 ("put an activation between them: nn.ReLU()", "or leave one of them out"),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -294,16 +344,19 @@ class EvalWhileTraining:
     family: ClassVar[Family] = "wiring"
     title: ClassVar[str] = "trained in evaluation mode"
     source: ClassVar[str] = "own"
-    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "MODE_GAP", "NO_LEARNING", "INIT_LOSS"}) | RATE
+    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "NO_LEARNING", "INIT_LOSS"}) | RATE
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.losses and seen.usage.frozen_mode > 0.5 * len(seen.losses):
             layers = "batch normalisation" if seen.usage.normalised else "dropout"
             yield Finding(
-                "FAULT", self.code, layers, {"updates": seen.usage.frozen_mode},
+                "FAULT",
+                self.code,
+                layers,
+                {"updates": seen.usage.frozen_mode},
                 f"the model was in evaluation mode, in which {layers} does nothing or uses figures it never learnt",
                 ("call model.train() before the batches of each epoch",),
-            )  # fmt: skip
+            )
 
 
 @attrs.frozen
@@ -320,7 +373,10 @@ class TrainWhileEvaluating:
         if seen.usage.noisy_mode > 0:
             layers = "batch normalisation" if seen.usage.normalised else "dropout"
             yield Finding(
-                "FAULT", self.code, layers, {"evaluations": seen.usage.noisy_mode},
+                "FAULT",
+                self.code,
+                layers,
+                {"evaluations": seen.usage.noisy_mode},
                 f"rows were scored with {layers} in training mode: the figures are too low, and differ each time",
                 ("call model.eval() before evaluating, and model.train() after",),
-            )  # fmt: skip
+            )
