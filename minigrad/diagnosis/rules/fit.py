@@ -22,7 +22,7 @@ class RegularizationDominates:
 
     Attributes:
         share: of the penalty in the data loss. left: share of the loss of chance that is left.
-        shrunk: last over first size of the weights, with weight decay.
+        shrunk: last over first size of the weights, with weight decay. decay: weight decay from which on it can be why.
     """
 
     code: ClassVar[str] = "REG_DOMINATES"
@@ -70,7 +70,11 @@ class RegularizationDominates:
 
 @attrs.frozen
 class DropoutHigh:
-    """Dropout that leaves too little. Attributes: p: from which on. left: share of the loss of chance that is left."""
+    """Dropout that leaves too little.
+
+    Attributes:
+        p: probability from which on it can be too much. gap: loss with dropout over loss without.
+    """
 
     code: ClassVar[str] = "DROPOUT_HIGH"
     family: ClassVar[Family] = "fit"
@@ -105,9 +109,10 @@ class Overfit:
     """A gap between training and validation.
 
     Attributes:
-        gap: in score, from which on it is noted. fault: from which on it is a FAULT, if the validation loss has also
-            risen to `risen` times its lowest and there are `rows` parameters or more to a row, or if there are fewer
-            than `scarce` rows of each class.
+        gap: in score, from which on it is noted. fault: from which on it can be a FAULT, namely with
+        risen, rows: the validation loss has risen to this multiple of its lowest, and there are more than this many
+            parameters to a row; or with
+        scarce: fewer rows than this of each class.
     """
 
     code: ClassVar[str] = "OVERFIT"

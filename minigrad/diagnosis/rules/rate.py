@@ -52,7 +52,7 @@ class Diverge:
     family: ClassVar[Family] = "numerics"
     title: ClassVar[str] = "the loss runs away"
     source: ClassVar[str] = "course notes, learning rate (yellow curve); own threshold"
-    effects: ClassVar[frozenset[str]] = frozenset({"DEAD_RELU", "LR_HIGH", "BATCH_NOISE", "WIGGLE"}) | FIT
+    effects: ClassVar[frozenset[str]] = frozenset({"DEAD_RELU", "LR_HIGH", "BATCH_NOISE"}) | FIT
 
     times: float = 3.0
 
@@ -118,7 +118,7 @@ class RateHigh:
     """Steps too long to settle: the loss falls fast and gets stuck, or jumps about.
 
     Attributes:
-        ratio: median update over weight, above which steps are too long. adaptive: the same for one weight.
+        ratio: median update over weight, above which steps are too long.
         left: share of the loss of chance that must be left for it to matter. rises: share of the stretches that rise.
         momentum: from which on momentum is named as the cause.
     """

@@ -168,8 +168,8 @@ class WrongLoss:
             self.code,
             "targets",
             {"distinct values": d.levels, "rows": d.rows},
-            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, this loss says that class 0 is nearer "
-            "to 1 than to 2",
+            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, this loss says that 0 is nearer to 1 "
+            "than to 2",
             (
                 "make targets integers and use the loss 'softmax', with one output for each class",
                 "if they are counts, leave this rule out: --without WRONG_LOSS",

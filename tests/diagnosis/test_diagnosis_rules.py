@@ -1,0 +1,180 @@
+"""Every built-in rule speaks on evidence of its own fault, and none on that of a sound run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+import pytest
+from support.diagnosis_evidence import (
+    NAMES,
+    both,
+    data,
+    ends,
+    first,
+    inside,
+    last,
+    ratios,
+    sample,
+    sound,
+    start,
+    usage,
+)
+
+from minigrad.diagnosis import Catalog, Evidence, judge, rules
+from minigrad.diagnosis.evidence import Activation, Parameter, Point, Sample
+
+Change = Callable[[Evidence], Evidence]
+
+
+def parameters(**changes: object) -> tuple[Parameter, ...]:
+    """Those of the sound run, the first one changed."""
+    plain = inside(1.0).parameters
+    return (attrs.evolve(plain[0], **changes), *plain[1:])
+
+
+def samples(change: Callable[[Sample], Sample]) -> Change:
+    return lambda e: attrs.evolve(e, samples=tuple(change(s) for s in e.samples))
+
+
+def losses(make: Callable[[np.ndarray], np.ndarray]) -> Change:
+    return lambda e: attrs.evolve(e, losses=tuple(make(np.arange(200.0)).tolist()))
+
+
+def confusion(make: Callable[[int, int], int]) -> Change:
+    table = tuple(tuple(make(i, j) for j in range(10)) for i in range(10))
+    return lambda e: attrs.evolve(e, confusion=table)
+
+
+def cooled(e: Evidence) -> Evidence:
+    return attrs.evolve(e, samples=tuple(sample(s.step, 1e-3, 0.01 if s.step < 40 else 1e-6) for s in e.samples))
+
+
+def overfitted(e: Evidence) -> Evidence:
+    points = (Point(0, 2.3, 2.3, 0.1, 0.1), Point(1, 0.5, 0.8, 0.8, 0.72), Point(2, 0.01, 1.6, 1.0, 0.7))
+    return attrs.evolve(e, points=points, data=attrs.evolve(e.data, rows=300))
+
+
+def frozen(s: Sample) -> Sample:
+    return attrs.evolve(s, updates={**s.updates, NAMES[0]: 0.0})
+
+
+CASES: dict[str, Change] = {
+    "BAD_DATA": data(broken="x_train[3, 1] is nan, and 2 values in all are not finite"),
+    "INPUT_SCALE": data(std=70.0, largest=255.0),
+    "VAL_SHIFT": data(val_std_ratio=8.0),
+    "LEAK": data(shared=0.3),
+    "TARGET_LEAK": data(telltale=0.999, telltale_column=3),
+    "LABELS_RANDOM": both(data(neighbour=0.11, neighbour_train=0.12), ends(2.3, 0.1)),
+    "LABEL_MISMATCH": confusion(lambda i, j: 20 if j == (i + 1) % 10 else 0),
+    "UNSHUFFLED": data(order=45.0),
+    "GRAD_BUG": start(wrong_gradients=("layers.0.weight",)),
+    "DOUBLE_SOFTMAX": start(probabilities=True, between=True),
+    "CLIPPED_OUTPUT": start(clipped=0.5),
+    "ONE_OUTPUT": start(formula="ln 1", chance=0.0, outputs=1),
+    "WRONG_LOSS": data(classes=0, whole=True, levels=10),
+    "SUM_LOSS": start(doubling=2.0),
+    "STALE_GRAD": samples(lambda s: attrs.evolve(s, stale=1e-7 if s.step in (2, 3) else None)),
+    "ASCENT": samples(lambda s: attrs.evolve(s, descent=-0.9)),
+    "FROZEN_PARAM": samples(frozen),
+    "LINEAR_STACK": first(stacked=("layers.1.weight after layers.0.weight",)),
+    "EVAL_WHILE_TRAINING": usage(frozen_mode=200, normalised=True),
+    "TRAIN_WHILE_EVAL": usage(noisy_mode=10, dropout=0.5),
+    "SYMMETRY": first(parameters=parameters(alike=True)),
+    "TARGET_SCALE": data(classes=0, levels=200, target_mean=150.0, target_std=77.0),
+    "INIT_LOSS": first(loss=30.0),
+    "VANISH": both(first(activations=(Activation("tanh after layers.0", "tanh", 1e-5),)), ends(2.3)),
+    "EXPLODE": first(parameters=parameters(grad=2.0)),
+    "SATURATED": first(activations=(Activation("tanh after layers.0", "tanh", 0.99, 0.0, 0.8),)),
+    "NONFINITE": losses(lambda t: np.where(t < 50, 2.0, np.nan)),
+    "DIVERGE": losses(lambda t: 2.3 * np.exp(t / 40.0)),
+    "DEAD_RELU": both(last(activations=(Activation("relu after layers.0", "relu", 0.1, 0.99),)), ends(2.3)),
+    "LR_HIGH": both(ratios(0.2), ends(1.5, 0.5)),
+    "LR_LOW": both(ratios(1e-5), ends(2.2, 0.3)),
+    "LR_DECAY_FAST": both(ends(1.5, 0.5), cooled),
+    "BATCH_NOISE": both(
+        lambda e: attrs.evolve(e, batch_size=2), ends(1.5, 0.4), losses(lambda t: 2.0 + 1.9 * np.cos(1.0 + 7.0 * t * t))
+    ),
+    "REG_DOMINATES": both(ends(2.0, 0.3), lambda e: attrs.evolve(e, extra_first=5.0, extra_last=3.0)),
+    "DROPOUT_HIGH": both(usage(dropout=0.95), last(training_loss=2.2)),
+    "OVERFIT": overfitted,
+    "IMBALANCE": both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if j == 0 else 0)),
+    "UNDERFIT": ends(1.2, 0.5),
+    "NO_LEARNING": both(ends(2.3, 0.1), data(neighbour=None)),
+}
+
+
+def test_a_sound_run_has_no_finding() -> None:
+    found = judge(sound(), rules())
+    assert found.findings == ()
+    assert found.healthy
+    assert found.broken == ()
+
+
+def test_every_rule_has_a_case() -> None:
+    builtin = {rule.code for origin, rule in rules() if origin.startswith("minigrad ")}
+    assert set(CASES) == builtin
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_fault_is_found_by_its_rule(code: str) -> None:
+    rule = rules().find(code)[1]
+    found = list(rule.look(CASES[code](sound())))
+    assert [f.code for f in found] == [code]
+    assert found[0].kind == "FAULT"
+    assert found[0].why
+    assert 1 <= len(found[0].advice) <= 3
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_the_first_finding_is_the_cause(code: str) -> None:
+    found = judge(CASES[code](sound()), rules())
+    assert found.faults[0].code == code, str(found)
+    assert len(found.faults) == 1, str(found)
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_rules_keep_quiet_where_figures_are_missing(code: str) -> None:
+    bare = attrs.evolve(
+        sound(),
+        first=None,
+        last=None,
+        samples=(),
+        losses=(),
+        points=(),
+        confusion=(),
+        hyper={},
+        start=type(sound().start)(),
+    )
+    thin = attrs.evolve(bare, data=type(bare.data)(rows=10, features=2))
+    assert list(rules().find(code)[1].look(thin)) == []
+
+
+def test_thresholds_have_docstrings_and_numbers() -> None:
+    for _, rule in rules():
+        for name, value in attrs.asdict(rule).items():  # type: ignore[call-overload]  # every rule is an attrs class
+            assert isinstance(value, int | float), (rule.code, name)
+            assert f"{name}:" in (type(rule).__doc__ or "") or f"{name}," in (type(rule).__doc__ or ""), (
+                rule.code,
+                name,
+            )
+
+
+def test_effects_name_rules_that_exist() -> None:
+    codes = {rule.code for _, rule in rules()}
+    for _, rule in rules():
+        assert rule.effects <= codes, (rule.code, rule.effects - codes)
+        assert rule.code not in rule.effects
+
+
+def test_another_threshold_changes_the_verdict() -> None:
+    spoilt = CASES["LEAK"](sound())
+    assert judge(spoilt, rules().tuned({"LEAK.share": 0.5})).healthy
+    assert not judge(spoilt, rules().tuned({"LEAK.share": 0.2})).healthy
+
+
+def test_a_rule_can_be_left_out() -> None:
+    left = rules().without("leak")
+    assert isinstance(left, Catalog)
+    assert judge(CASES["LEAK"](sound()), left).healthy
