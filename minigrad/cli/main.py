@@ -76,6 +76,14 @@ def _run(arguments: Namespace) -> int:
         from minigrad.cli.check import check_script
 
         return check_script(arguments)
+    if arguments.command in ("doctor", "explain"):
+        from minigrad.cli.doctor import doctor, explain
+
+        return doctor(arguments) if arguments.command == "doctor" else explain(arguments)
+    if arguments.command == "bench-diagnosis":
+        from minigrad.cli.bench_diagnosis import bench_diagnosis
+
+        return bench_diagnosis(arguments)
     if arguments.command == "new":
         from minigrad.cli.new import new
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import NoReturn
 
 import minigrad
+from minigrad.cli.parser_doctor import add_doctor_commands, add_judging
 
 __all__ = ["COMMANDS", "build"]
 
@@ -24,6 +25,9 @@ COMMANDS = {
     "selftest": "re-run the gate over every op: many seeds, larger shapes, rules made wrong on purpose",
     "check": "check the gradients of a script's model, the course notes' tips one by one",
     "new": "write a plugin with an optimizer or an op of your own",
+    "doctor": "train what a model script defines, and say what is wrong with it",
+    "explain": "what a finding of the diagnosis means, and how often its rule is right",
+    "bench-diagnosis": "judge the diagnosis on seeded broken and healthy trainings",
 }
 
 _TRAIN = """\
@@ -105,6 +109,7 @@ def build() -> Parser:
     _compare(_command(commands.add_parser, "compare", _COMPARE))
     _selftest(_command(commands.add_parser, "selftest", _SELFTEST))
     _check_script(_command(commands.add_parser, "check", _CHECK))
+    add_doctor_commands(partial(_command, commands.add_parser), _count, _seeds)
     _new(_command(commands.add_parser, "new", "Write a plugin distribution that installs and passes its own tests."))
     return parser
 
@@ -180,6 +185,8 @@ def _saving(parser: Parser) -> None:
         "epochs")  # fmt: skip
     add("--resume", metavar="RUN", help="continue the run in this folder, to the last bit as if it had never stopped; "
         "only --epochs, --patience, --save-every, --json may be given besides")  # fmt: skip
+    parser.add_argument("--no-diagnosis", action="store_true", help="do not say at the end what is wrong with the run")
+    add_judging(parser.add_argument)
     parser.add_argument("--no-checks", action="store_true", help="leave out the sanity checks before training")
     parser.add_argument("--communicator", default="auto", metavar="NAME", help="how processes that train together "
         "talk, such as mpi; none: each trains by itself; default auto: the installed one under mpiexec")  # fmt: skip
@@ -236,6 +243,10 @@ def _new(parser: Parser) -> None:
     parser.add_argument("kind", choices=("optimizer", "op"), help="what the plugin shall offer")
     parser.add_argument("name", metavar="NAME", help="what users will call it")
     parser.add_argument("--out", default=".", metavar="FOLDER", help="where its folder is made; default here")
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    return tuple(_seed(word) for word in _words(text))
 
 
 def _words(text: str) -> tuple[str, ...]:

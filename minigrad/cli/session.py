@@ -14,7 +14,10 @@ import attrs
 import minigrad
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
+from minigrad.cli.doctor import chosen_rules, said
+from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.core.errors import MinigradError
+from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
 from minigrad.train import (
     Callback,
@@ -61,7 +64,8 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
 
     Of several processes that train together only rank 0 has a folder and prints; the others say who fails.
 
-    Returns 0, or 130 after Ctrl-C. Errors of the run are raised, after its folder was named.
+    Returns 0; 3 with --strict if the diagnosis finds a FAULT; 130 after Ctrl-C. Errors of the run are raised, after its
+    folder was named.
     """
     link = connect(arguments.communicator)
     if link.rank > 0:
@@ -75,22 +79,27 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         _say_resumed(saved)
     console = [] if arguments.json else [Console()]
     measures = [] if job.metrics is None else [job.metrics]
+    watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
     code = 0
     try:
-        history = job.fit([folder, saver, *console, *measures], saved, link)
+        history = job.fit([*([watching] if watching else []), folder, saver, *console, *measures], saved, link)
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError:
         if folder.files:
+            _judge(watching, folder, arguments.json)
             _say(job, folder, saver, arguments.json)
         raise
     if arguments.json:
         document = {"command": job.kind, "run": str(folder.path), "files": folder.files, **history.as_dict()}
         if job.metrics is not None:
             document["metrics"] = job.metrics.values
+        if watching is not None and watching.diagnosis is not None:
+            document["diagnosis"] = watching.diagnosis.as_document()
         print(json.dumps(document, indent=2, allow_nan=False))
+    healthy = _judge(watching, folder, arguments.json)
     _say(job, folder, saver, arguments.json, interrupted=code != 0)
-    return code
+    return SOMETHING_FAILED if arguments.strict and not healthy and code == 0 else code
 
 
 def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
@@ -132,9 +141,22 @@ def as_before(arguments: Namespace, saved: Checkpoint) -> Namespace:
 def as_command(arguments: Namespace) -> dict[str, Json]:
     """All options as JSON values, without those that do not decide the run."""
     command = {
-        k: v for k, v in vars(arguments).items() if k not in ("parser", "given", "resume", "json", "communicator")
+        k: v
+        for k, v in vars(arguments).items()
+        if k not in ("parser", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis")
     }
     return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
+
+
+def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
+    """Save the diagnosis as diagnosis.json and, unless it goes out with other JSON, print it. Whether all is well."""
+    found = None if watching is None else watching.diagnosis
+    if found is None:
+        return True
+    folder.write("diagnosis.json", (json.dumps(found.as_document(), indent=2) + "\n").encode())
+    if not as_json:
+        print(f"\n{said(found)}\n")
+    return found.healthy
 
 
 def _say_resumed(saved: Checkpoint | None) -> None:

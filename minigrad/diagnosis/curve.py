@@ -69,6 +69,7 @@ def curve_of(losses: Sequence[float], scale: float | None = None) -> Curve | Non
     before, after = float(means[-quarter - 1]), float(means[-1])
     wiggle = float(np.concatenate([p - p.mean() for p in parts[-quarter:]]).std()) / unit
     total = float(means[0]) - after
+    leapt = float(means.max()) > 3.0 * max(float(values[0]), unit)
     figures = {
         "first": float(means[0]),
         "last": after,
@@ -82,9 +83,8 @@ def curve_of(losses: Sequence[float], scale: float | None = None) -> Curve | Non
         "wiggle": wiggle,
         "peak": float(means.max()) / unit,
     }
-    return Curve(
-        segments=tuple(means.tolist()), scale=unit, verdict=_verdict(figures, unit, wiggle, len(values)), **figures
-    )
+    verdict = "diverging" if leapt else _verdict(figures, unit, wiggle, len(values))
+    return Curve(segments=tuple(means.tolist()), scale=unit, verdict=verdict, **figures)
 
 
 def _verdict(f: dict[str, float], unit: float, wiggle: float, count: int) -> Verdict:

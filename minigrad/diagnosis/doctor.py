@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import attrs
+from collections.abc import Callable
 
+from minigrad.containment import summary
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.judge import Diagnosis
-from minigrad.diagnosis.watch import Watch
+from minigrad.diagnosis.watching import Watch
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.history import Epoch
 
@@ -16,19 +17,18 @@ __all__ = ["Doctor"]
 class Doctor(Callback):
     """Watches a run, and says afterwards what is wrong with it: `fit(..., callbacks=[doctor := Doctor()])`.
 
-    Put it before callbacks that write the run down, so that they find the diagnosis.
+    It never ends a run, not even by a mistake of its own: that is said in the diagnosis.
 
     Attributes:
         watch: what it saw; None before training begins.
         diagnosis: the verdict; None before the run has ended.
-        seconds: what all of it took.
     """
 
     def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False) -> None:
         """`gradients`: check them here. `fit` does so among its own checks, and what those found is used."""
         self.watch: Watch | None = None
         self.diagnosis: Diagnosis | None = None
-        self._catalog, self._gradients = catalog, gradients
+        self._catalog, self._gradients, self._problem = catalog, gradients, ""
 
     @property
     def seconds(self) -> float:
@@ -37,20 +37,7 @@ class Doctor(Callback):
 
     def on_train(self, run: Run) -> None:
         """Look at the untrained model, and see the loss through from here on."""
-        made = Watch(
-            run.loss,
-            run.model,
-            run.optimizer,
-            run.split,
-            gradients=self._gradients,
-            own_epochs=False,
-            batch_size=run.batch_size,
-            catalog=self._catalog,
-        )
-        run.loss = self.watch = made
-        for epoch in (run.history.initial, *run.history.epochs):
-            if epoch is not None:
-                self._note(epoch)
+        self._try(lambda: self._begin(run))
 
     def on_step(self, run: Run, step: Step) -> None:
         """What regularisation added to the loss of the batch."""
@@ -61,21 +48,55 @@ class Doctor(Callback):
         """Figures of the epoch; at the end, the inside of the model before the best weights come back."""
         self._note(epoch)
         if self.watch is not None and (epoch.epoch == run.epochs or run.stop_reason):
-            self.watch.look_last()
+            self._try(self.watch.look_last)
 
     def on_end(self, run: Run) -> None:
         """The diagnosis. The run gets its own loss and optimizer step back."""
         watch = self.watch
-        if watch is None:
-            return
-        watch.close()
-        run.loss = watch.loss
-        if run.history.stopped.startswith("NonFinite"):
-            watch.failure = run.history.stopped
+        if watch is not None:
+            watch.close()
+            run.loss = watch.loss
+            if run.history.stopped.startswith("NonFinite"):
+                watch.failure = run.history.stopped
+            self._try(lambda: self._judge(watch))
+        if self._problem:
+            known = () if self.diagnosis is None else self.diagnosis.findings
+            self.diagnosis = Diagnosis(known, broken=(f"the diagnosis itself failed: {self._problem}",))
+
+    def _begin(self, run: Run) -> None:
+        made = Watch(
+            run.loss,
+            run.model,
+            run.optimizer,
+            run.split,
+            gradients=self._gradients,
+            own_epochs=False,
+            batch_size=run.batch_size,
+            catalog=self._catalog,
+            wrong_gradients=_wrong(run),
+        )
+        run.loss = self.watch = made
+        for epoch in (run.history.initial, *run.history.epochs):
+            if epoch is not None:
+                self._note(epoch)
+
+    def _judge(self, watch: Watch) -> None:
         self.diagnosis = watch.diagnose()
 
-    def _note(self, epoch: Epoch) -> None:
+    def _note(self, e: Epoch) -> None:
         if self.watch is not None:
-            e = epoch
             point = self.watch.point(e.epoch, e.train_loss, e.val_loss, e.train_accuracy, e.val_accuracy)
-            self.watch.points.append(attrs.evolve(point, epoch=e.epoch))
+            self.watch.points.append(point)
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:  # a run of hours must not end because its doctor stumbled
+            self._problem = summary(error)
+
+
+def _wrong(run: Run) -> tuple[str, ...]:
+    """Parameters whose gradient the sanity check of the run found wrong."""
+    messages = [c.message for c in run.history.checks if c.name == "gradients" and c.status == "fault"]
+    names = [name for name, _ in run.model.named_parameters()]
+    return tuple(next((n for n in names if n in message), "a parameter") for message in messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -44,6 +45,16 @@ class Diagnosis:
         """Whether there is no fault."""
         return not self.faults
 
+    def as_document(self) -> dict[str, object]:
+        """Plain values, for JSON; figures that are not finite become None."""
+        return {
+            "healthy": self.healthy,
+            "findings": [_plain(f) for f in self.findings],
+            "effects": [{"code": f.code, "kind": f.kind, "of": code} for f, code in self.effects],
+            "summary": list(self.summary),
+            "broken_rules": list(self.broken),
+        }
+
     def __str__(self) -> str:
         head = [f"diagnosis  {line}" if i == 0 else f"           {line}" for i, line in enumerate(self.summary)]
         body = [str(f) for f in self.findings] or ["no fault found"]
@@ -51,6 +62,11 @@ class Diagnosis:
             body.append("explained by these: " + ", ".join(f"{f.code} by {code}" for f, code in self.effects))
         body += [f"rule left out: {text}" for text in self.broken]
         return "\n".join([*head, *body])
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    evidence = {name: value if math.isfinite(value) else None for name, value in finding.evidence.items()}
+    return {**attrs.asdict(finding), "evidence": evidence, "advice": list(finding.advice)}
 
 
 def judge(seen: Evidence, rules: Catalog) -> Diagnosis:

@@ -72,9 +72,9 @@ class RunFolder(Callback):
         """config.json, and the head of metrics.csv."""
         versions = {"minigrad": minigrad.__version__, "numpy": np.__version__, "python": platform.python_version()}
         config = {**self._config, **run.history.config, "versions": versions}
-        self._write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
+        self.write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
         # A resumed run begins with the epochs of its checkpoint; rows after those, written before a crash, go.
-        self._write("metrics.csv", "".join(map(_line, [COLUMNS, *map(_cells, run.history.epochs)])).encode())
+        self.write("metrics.csv", "".join(map(_line, [COLUMNS, *map(_cells, run.history.epochs)])).encode())
         if run.history.best is not None:
             self._write_best(run.history)
         self._metrics = open(self.path / "metrics.csv", "a", newline="", encoding="utf-8")  # noqa: SIM115
@@ -93,7 +93,7 @@ class RunFolder(Callback):
         if self._metrics is not None:
             self._metrics.close()
         if len(run.monitor.steps):
-            self._write("steps.csv", run.monitor.csv().encode())
+            self.write("steps.csv", run.monitor.csv().encode())
             run.monitor.save(self.path / "figures.npz")
             self.files.append("figures.npz")
         if run.history.epochs:
@@ -105,9 +105,9 @@ class RunFolder(Callback):
         if history.best is not None:
             # One key only: with several, safetensors writes them in an order that changes from run to run.
             about = json.dumps({"epoch": history.best.epoch, "chosen_by": history.criterion})
-            self._write("best.safetensors", save(history.best_weights, metadata={"minigrad": about}))
+            self.write("best.safetensors", save(history.best_weights, metadata={"minigrad": about}))
 
-    def _write(self, name: str, content: bytes) -> None:
+    def write(self, name: str, content: bytes) -> None:
         """Replace a file in one go: a reader sees the old one or the new one, never half of it."""
         # The checkpoint, which holds all of this, is what has to survive a power cut; syncing twice would cost twice.
         replace(self.path / name, [content], durable=False)

@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizers": LOW | {"optim", "optimizers"},
     "nn": LOW | {"ops", "nn"},
     "data": LOW | {"data"},
+    "diagnosis": LOW | {"ops", "nn", "data", "optim", "train", "plugins", "containment", "diagnosis"},
     # Averages an optimizer's gradients and a model's buffers over processes; training stands on it, not the reverse.
     "parallel": LOW | {"plugins", "containment", "optim", "nn", "checkpoint", "parallel"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,7 +26,7 @@ def inside(loss: float) -> Inside:
 
 def sample(step: int, ratio: float = 1e-3, lr: float = 0.01, stale: float | None = 1.0) -> Sample:
     each = dict.fromkeys(NAMES, 0.1)
-    return Sample(step, 1.0, lr, {n: 0.1 * ratio for n in NAMES}, each, each, 0.9, stale if step in (2, 3) else None)
+    return Sample(step, 1.0, lr, dict.fromkeys(NAMES, 0.1 * ratio), each, each, 0.9, stale if step in (2, 3) else None)
 
 
 def sound() -> Evidence:
@@ -56,19 +57,19 @@ def sound() -> Evidence:
     )  # fmt: skip
 
 
-def data(**changes: object) -> Callable[[Evidence], Evidence]:
+def data(**changes: Any) -> Callable[[Evidence], Evidence]:
     return lambda e: attrs.evolve(e, data=attrs.evolve(e.data, **changes))
 
 
-def start(**changes: object) -> Callable[[Evidence], Evidence]:
+def start(**changes: Any) -> Callable[[Evidence], Evidence]:
     return lambda e: attrs.evolve(e, start=attrs.evolve(e.start, **changes))
 
 
-def usage(**changes: object) -> Callable[[Evidence], Evidence]:
+def usage(**changes: Any) -> Callable[[Evidence], Evidence]:
     return lambda e: attrs.evolve(e, usage=attrs.evolve(e.usage, **changes))
 
 
-def first(**changes: object) -> Callable[[Evidence], Evidence]:
+def first(**changes: Any) -> Callable[[Evidence], Evidence]:
     def change(e: Evidence) -> Evidence:
         assert e.first is not None
         return attrs.evolve(e, first=attrs.evolve(e.first, **changes))
@@ -76,7 +77,7 @@ def first(**changes: object) -> Callable[[Evidence], Evidence]:
     return change
 
 
-def last(**changes: object) -> Callable[[Evidence], Evidence]:
+def last(**changes: Any) -> Callable[[Evidence], Evidence]:
     def change(e: Evidence) -> Evidence:
         assert e.last is not None
         return attrs.evolve(e, last=attrs.evolve(e.last, **changes))
@@ -89,7 +90,7 @@ def ends(train: float, score: float = 0.2, val: float | None = None) -> Callable
 
     def change(e: Evidence) -> Evidence:
         end = Point(10, train, train, score, score if val is None else val)
-        return attrs.evolve(e, points=(*e.points[:1], end), losses=tuple([e.losses[0], *[train] * 199]))
+        return attrs.evolve(e, points=(*e.points[:1], end), losses=(e.losses[0], *[train] * 199))
 
     return change
 

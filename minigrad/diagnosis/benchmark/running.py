@@ -17,7 +17,7 @@ from minigrad.diagnosis.benchmark.setting import Setting, build
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.doctor import Doctor
 from minigrad.diagnosis.evidence import Evidence
-from minigrad.diagnosis.watch import Watch, watch
+from minigrad.diagnosis.watching import Watch, watch
 from minigrad.nn import Module
 from minigrad.optim import ClipNorm, Driver, Schedule
 from minigrad.optim.assemble import assemble

@@ -86,7 +86,7 @@ class DeadRelu:
     family: ClassVar[Family] = "numerics"
     title: ClassVar[str] = "dead ReLU units"
     source: ClassVar[str] = "course notes, activation functions (40 %); AutoTrainer 70 %; gated by the outcome: own"
-    effects: ClassVar[frozenset[str]] = frozenset({"LR_LOW", "UNDERFIT", "NO_LEARNING", "IMBALANCE", "LR_HIGH"})
+    effects: ClassVar[frozenset[str]] = frozenset({"LR_LOW", "UNDERFIT", "NO_LEARNING", "IMBALANCE"})
 
     share: float = 0.6
     severe: float = 0.95

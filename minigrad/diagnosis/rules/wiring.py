@@ -168,7 +168,7 @@ class WrongLoss:
             self.code,
             "targets",
             {"distinct values": d.levels, "rows": d.rows},
-            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, this loss says that 0 is nearer to 1 "
+            f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, class 0 counts as nearer to 1 "
             "than to 2",
             (
                 "make targets integers and use the loss 'softmax', with one output for each class",

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
+from minigrad.data.arrays import any_real
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.evidence import Evidence, Inside, Point, Start, Usage
 from minigrad.diagnosis.facts import batch_order, data_facts
@@ -53,8 +54,9 @@ def watch(
 
 def _split(data: Source, model: Module) -> Split:
     dtype = model.parameters()[0].dtype
-    if isinstance(data, tuple) and any(a.dtype.kind == "f" and not np.isfinite(a).all() for a in map(np.asarray, data)):
-        made = [Rows(np.asarray(x), np.asarray(y)) for x, y in zip(data[::2], data[1::2], strict=True)]
+    arrays = [a for a in data if isinstance(a, np.ndarray)] if isinstance(data, tuple) else []
+    if len(arrays) in (2, 4) and any(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays):
+        made = [Rows(any_real(x), any_real(y)) for x, y in zip(arrays[::2], arrays[1::2], strict=True)]
         return Split(made[0], made[1] if len(made) > 1 else None, "")
     return as_split(data, dtype)
 
@@ -78,6 +80,7 @@ class Watch:
         own_epochs: bool = True,
         batch_size: int = 0,
         catalog: Catalog | None = None,
+        wrong_gradients: tuple[str, ...] = (),
     ) -> None:
         began = time.perf_counter()
         self.loss, self.model, self.optimizer, self.split = loss, model, optimizer, split
@@ -94,19 +97,18 @@ class Watch:
         val = () if split.val is None else (split.val.x, split.val.y)
         self._facts = data_facts(split.train.x, split.train.y, *val)
         self._probe = few(split.train, _PROBE)
-        self._start, self._first, self._last = self._look_first(gradients)
+        self._start, self._first, self._last = self._look_first(gradients, wrong_gradients)
         self._sampler = Sampler(optimizer, model.named_parameters())
         self.close = self._sampler.hook(self._step)
         self._seconds = time.perf_counter() - began
 
-    def _look_first(self, check: bool) -> tuple[Start, Inside | None, Inside | None]:
+    def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, Inside | None, Inside | None]:
         if self._facts.broken:
             return Start(), None, None
         x, y = self._probe.x, self._probe.y
         start = start_of(self.model, self.loss, x, y, self.split.train.y)
-        if check:
-            start = attrs.evolve(start, wrong_gradients=wrong_gradients(self.model, self.loss, x, y))
-        return start, inside_of(self.model, self.loss, x, y), None
+        wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
+        return attrs.evolve(start, wrong_gradients=wrong), inside_of(self.model, self.loss, x, y), None
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """The loss itself. In training, the batch is taken note of."""

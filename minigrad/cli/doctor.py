@@ -1,0 +1,112 @@
+"""`minigrad doctor script.py` and `minigrad explain CODE`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from minigrad.cli.listing import table
+from minigrad.cli.selftest import SOMETHING_FAILED
+from minigrad.data import DataValueError
+from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Finding, rules
+from minigrad.diagnosis.catalog import thresholds_of
+from minigrad.diagnosis.measured import measured_of
+from minigrad.diagnosis.protocol import Rule
+from minigrad.train import Console, TrainError
+from minigrad.train.errors import NonFiniteError, NonFiniteLoss
+from minigrad.train.script import ScriptError, Settings, load_script
+
+__all__ = ["chosen_rules", "doctor", "explain", "said"]
+
+
+def doctor(arguments: Namespace) -> int:
+    """Train what a script defines, quietly, and say what is wrong. Returns 0, or with --strict 3 for a FAULT."""
+    found = _diagnosed(arguments, chosen_rules(arguments))
+    if arguments.json:
+        print(json.dumps({"command": "doctor", "script": arguments.script, **found.as_document()}, indent=2))
+    else:
+        print(said(found))
+    return SOMETHING_FAILED if arguments.strict and not found.healthy else 0
+
+
+def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
+    try:
+        script = load_script(Path(arguments.script))
+    except ScriptError as error:
+        cause = error.__cause__
+        if not isinstance(cause, DataValueError):
+            raise
+        return Diagnosis((Finding("FAULT", "BAD_DATA", str(arguments.script), {}, str(cause), ()),))
+    changed: Settings = {} if arguments.epochs is None else {"epochs": arguments.epochs}
+    watching = Doctor(catalog)
+    console = [] if arguments.json else [Console()]
+    try:
+        script.fit(changed, callbacks=[watching, *console], quiet=True)
+    except (NonFiniteError, NonFiniteLoss) as error:
+        print(f"minigrad: {type(error).__name__}: {error}", file=sys.stderr)
+    if watching.diagnosis is None:
+        raise TrainError(f"{arguments.script}: the run ended before it began")
+    return watching.diagnosis
+
+
+def chosen_rules(arguments: Namespace) -> Catalog:
+    """All rules less those of --without, with the thresholds of --set. Raises RuleError for what does not exist."""
+    return rules().without(*arguments.without).tuned(dict(arguments.set))
+
+
+def said(found: Diagnosis) -> str:
+    """The diagnosis as lines, with the way to more about its first finding."""
+    more = [f"more: minigrad explain {found.findings[0].code}"] if found.findings else []
+    return "\n".join([str(found), *more])
+
+
+def explain(arguments: Namespace) -> int:
+    """Say all about one rule, or list all of them."""
+    catalog = rules()
+    if arguments.code is None:
+        return _listed(catalog, arguments.json)
+    origin, rule = catalog.find(arguments.code)
+    if arguments.json:
+        print(json.dumps({"command": "explain", **_document(origin, rule)}, indent=2))
+        return 0
+    print(f"{rule.code}: {rule.title} ({rule.family}; {origin})\n")
+    print(f"{(type(rule).__doc__ or '').strip()}\n")
+    print(f"source     {rule.source}")
+    print(f"measured   {measured_of(rule.code)}")
+    values = thresholds_of(rule)
+    if values:
+        print(f"thresholds {', '.join(f'{name} {value:g}' for name, value in values.items())}")
+        first = next(iter(values))
+        print(
+            f"           change one: --set {rule.code}.{first}={values[first]:g}; leave it out: --without {rule.code}"
+        )
+    if rule.effects:
+        print(f"explains   {', '.join(sorted(rule.effects))}")
+    return 0
+
+
+def _document(origin: str, rule: Rule) -> dict[str, object]:
+    return {
+        "code": rule.code,
+        "family": rule.family,
+        "title": rule.title,
+        "source": rule.source,
+        "origin": origin,
+        "measured": measured_of(rule.code),
+        "thresholds": thresholds_of(rule),
+        "explains": sorted(rule.effects),
+    }
+
+
+def _listed(catalog: Catalog, as_json: bool) -> int:
+    if as_json:
+        document = [_document(origin, rule) for origin, rule in catalog]
+        print(json.dumps({"command": "explain", "rules": document, "broken": list(catalog.broken)}, indent=2))
+        return 0
+    rows = [(rule.code, rule.family, rule.title, origin) for origin, rule in catalog]
+    print("\n".join(table(("code", "family", "mistake", "offered by"), rows)))
+    for text in catalog.broken:
+        print(f"left out: {text}", file=sys.stderr)
+    return 0
