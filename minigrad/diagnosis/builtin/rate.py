@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import ClassVar
 
 import attrs
 
 from minigrad.diagnosis.curve import curve_of
-from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.rules.effects import FIT, RESULT
+from minigrad.diagnosis.builtin.effects import FIT, RESULT
 
 __all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
 
@@ -120,6 +120,7 @@ class RateHigh:
     Attributes:
         ratio: median update over weight, above which steps are too long.
         left: share of the loss of chance that must be left for it to matter. rises: share of the stretches that rise.
+        worse: loss at the end over that of chance. leap: update over weight of the first three updates.
         momentum: from which on momentum is named as the cause.
     """
 
@@ -132,6 +133,8 @@ class RateHigh:
     ratio: float = 0.06
     left: float = 0.25
     rises: float = 0.27
+    worse: float = 1.15
+    leap: float = 0.6
     momentum: float = 0.98
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
@@ -144,7 +147,9 @@ class RateHigh:
         peaked = curve.peak > 3.0 and left > 0.1
         long = ratio is not None and ratio > self.ratio and left > self.left
         jumping = curve.rises >= self.rises and left > self.left and (ratio is None or ratio > 0.2 * self.ratio)
-        if not (long or jumping or peaked):
+        worse = left > self.worse and seen.first.loss < self.worse * level
+        leapt = left > self.left and _first_ratio(seen) > self.leap
+        if not (long or jumping or peaked or worse or leapt):
             return
         evidence = {"loss left, chance 1": left, "share of rises": curve.rises}
         if ratio is not None:
@@ -194,7 +199,8 @@ class RateLow:
         left, ratio = seen.end.train_loss / level, _ratio(seen)
         if ratio is None or left < self.left:
             return
-        if ratio < self.ratio or (curve.verdict == "linear" and ratio < self.linear):
+        straight = curve.straight > 0.8 and curve.straight > curve.decay - 0.01 and curve.drop > 0.0 and left > 0.8
+        if ratio < self.ratio or ((curve.verdict == "linear" or straight) and ratio < self.linear):
             evidence = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
             if "lr" in seen.hyper:
                 evidence["lr"] = seen.hyper["lr"]
@@ -289,9 +295,17 @@ class BatchNoise:
 
 def _ratio(seen: Evidence) -> float | None:
     """Median over samples of the median over weights of update over weight."""
+    return _median_ratio(seen, seen.samples[len(seen.samples) // 4 :])
+
+
+def _first_ratio(seen: Evidence) -> float:
+    return _median_ratio(seen, seen.samples[:3]) or 0.0
+
+
+def _median_ratio(seen: Evidence, samples: Sequence[Sample]) -> float | None:
     names = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
     found = []
-    for s in seen.samples[len(seen.samples) // 4 :]:
+    for s in samples:
         each = [
             u / s.weights[n] for n, u in s.updates.items() if n in names and s.weights[n] > 0.0 and math.isfinite(u)
         ]

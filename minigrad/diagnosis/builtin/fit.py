@@ -34,7 +34,7 @@ class RegularizationDominates:
     )
 
     share: float = 0.4
-    left: float = 0.3
+    left: float = 0.2
     shrunk: float = 0.5
     decay: float = 0.05
 

@@ -10,7 +10,7 @@ import attrs
 from minigrad.diagnosis.evidence import Activation, Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE
 
 __all__ = ["Explode", "InitLoss", "Saturated", "Symmetry", "TargetScale", "Vanish"]
 
@@ -23,7 +23,9 @@ class Symmetry:
     family: ClassVar[Family] = "start"
     title: ClassVar[str] = "all units start alike"
     source: ClassVar[str] = "course notes, weight initialisation: all zero is a pitfall"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED"}
+    effects: ClassVar[frozenset[str]] = (
+        RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED", "CLIPPED_OUTPUT"}
+    )
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is None:
@@ -88,6 +90,8 @@ class InitLoss:
             "NO_LEARNING",
             "DIVERGE",
             "BATCH_NOISE",
+            "NONFINITE",
+            "VANISH",
         }
     )
 

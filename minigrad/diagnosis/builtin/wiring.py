@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE, START
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
 
 __all__ = [
     "Ascent",
@@ -155,7 +155,7 @@ class WrongLoss:
     family: ClassVar[Family] = "wiring"
     title: ClassVar[str] = "class numbers are fitted as quantities"
     source: ClassVar[str] = "own; UMLAUT, check of the output layer"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | {"INIT_LOSS"}
+    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"INIT_LOSS"}
 
     levels: int = 30
 
