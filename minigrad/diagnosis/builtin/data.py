@@ -9,10 +9,10 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
 
 __all__ = ["BadData", "InputScale", "LabelMismatch", "LabelsRandom", "Leak", "TargetLeak", "Unshuffled", "ValShift"]
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import attrs
 
+from minigrad.diagnosis.builtin.effects import FIT, RESULT
 from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.builtin.effects import FIT, RESULT
 
 __all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import attrs
 
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE
 from minigrad.diagnosis.evidence import Activation, Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import Family
-from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE
 
 __all__ = ["Explode", "InitLoss", "Saturated", "Symmetry", "TargetScale", "Vanish"]
 
