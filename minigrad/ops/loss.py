@@ -23,8 +23,12 @@ family = Family(late=True)
 
 @op(labels=integer_index(4), like=real(), piecewise_constant=True, shapes=[((2,), (2, 4))], name="one_hot")
 def indicator(labels: IndexArray, like: Array) -> Array:
-    """Zeros of the shape and dtype of `like`, with ones where its last axis is at the label."""
-    return np.equal(np.arange(like.shape[-1]), np.asarray(labels)[..., None]).astype(like.dtype)
+    """Zeros of the shape and dtype of `like`, with ones where its last axis is at the label.
+
+    A negative label counts from the end, as in any index: `take_along_axis` picks that score.
+    """
+    places = np.where(np.less(labels, 0), np.add(labels, like.shape[-1]), labels)
+    return np.equal(np.arange(like.shape[-1]), places[..., None]).astype(like.dtype)
 
 
 @op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])

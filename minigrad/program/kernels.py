@@ -59,7 +59,8 @@ def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
     classes = np.arange(out.shape[-1])
 
     def fill(labels: Array, like: Array, out: Array) -> None:
-        np.equal(classes, labels[..., None], out=out)
+        places = np.where(labels < 0, labels + classes.size, labels)
+        np.equal(classes, places[..., None], out=out)
 
     return Kernel(fill)
 

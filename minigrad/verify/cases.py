@@ -81,26 +81,6 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
     return tuple(found)
 
 
-def unlisted(op: Op, options: tuple[Mapping[str, object], ...]) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Metadata that the author did not list and users will pass: the defaults, each flag flipped, negative axes."""
-    if not op.required and not any(m is op.defaults or _same(m, op.defaults) for m in options):
-        yield "default options", op.defaults
-    first = options[0]
-    for name in first:
-        flags = {m[name] for m in options if isinstance(m[name], bool)}
-        if len(flags) == 1:
-            yield f"{name} flipped", {**first, name: not flags.pop()}
-    axes = [m for m in options if type(m.get("axis")) is int]
-    if axes and all(int(str(m["axis"])) >= 0 for m in axes):
-        ndim = len(base_shapes(op)[0][0])
-        for m in sorted(axes, key=lambda m: -int(str(m["axis"])))[:2]:
-            yield "negative axis", {**m, "axis": int(str(m["axis"])) - ndim}
-
-
-def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
-    return a.keys() == b.keys() and all(a[k] is b[k] or (type(a[k]) is type(b[k]) and a[k] == b[k]) for k in a)
-
-
 def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]:
     """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
     if op.claims.samples is not None:
@@ -118,10 +98,6 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]
         fewest = min((prod(s) for s in first if prod(s)), default=_NUMBERS)
         for k in range(min(8, _NUMBERS // fewest) if fewest < _NUMBERS // 2 else 0):
             yield Case(draw(op, rng, first), options[0], f"base, draw {k + 2}", seed)
-        for label, meta in unlisted(op, options):
-            yield Case(draw(op, rng, first), meta, label, seed, derived=True)
-        if any(a.domain is not None and a.domain.matrix for a in op.arguments):
-            yield Case(draw(op, rng, tuple((2, *s) for s in first)), options[0], "stack", seed, derived=True)
 
 
 def fresh(op: Op, case: Case, rng: Draws) -> Case:

@@ -56,14 +56,14 @@ def examine_entries(subject: Subject, meta: Mapping[str, object], rng: Draws, se
         u = directions(op, case, rng, list(grads))
         verdict = entrywise(subject, case, outputs, v, grads, u)
         if verdict.mismatch:
-            raise _blame(subject, case, outputs, v, grads, u)
+            raise blame_entries(subject, case, outputs, v, grads, u)
         if not verdict.verified:
             continue
         power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
             alone = entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]})
             if alone.mismatch:
-                raise _blame(subject, case, outputs, v, grads, u)
+                raise blame_entries(subject, case, outputs, v, grads, u)
             power[i] = min(power[i], _resolution(alone, grads[i] * u[i]))
         best = merged(best, Examined(case, outputs, v, grads, power))
         sharp = {i for i, p in best.power.items() if p <= ENOUGH}
@@ -91,6 +91,7 @@ def entrywise(
     v: tuple[Array, ...],
     grads: Mapping[int, Array],
     u: Mapping[int, Array],
+    near_zero: bool = False,
 ) -> Verdict:
     """Differences for each entry on its own."""
 
@@ -126,7 +127,7 @@ def entrywise(
 
     return compare(
         along, v[0] * outputs[0], analytic, weights, roundoff, natural=np.abs(v[0]) * largest,
-        analytic_along=analytic_along,
+        analytic_along=analytic_along, near_zero=near_zero,
     )  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def _resolution(verdict: Verdict, contribution: Array) -> float:
     return float(ordered[int(_SHARP * (relative.size - 1))])
 
 
-def _blame(
+def blame_entries(
     subject: Subject,
     case: Case,
     outputs: tuple[Array, ...],
@@ -146,6 +147,7 @@ def _blame(
     grads: Mapping[int, Array],
     u: Mapping[int, Array],
 ) -> RegistrationError:
+    """Find the guilty argument and its worst entry, and say so."""
     each = {i: entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]}) for i in grads}
     i = next((i for i, e in each.items() if e.mismatch), next(iter(each)))
     e = each[i]
@@ -158,7 +160,8 @@ def _blame(
         float(e.error[k] / abs(step)),
     )  # fmt: skip
     signs = np.sign(case.arrays[i][wrong])
-    only = "" if wrong.size in (0, subject.entries) else f", at {wrong.size} of {subject.entries} samples"
+    count = case.arrays[i].size
+    only = "" if wrong.size in (0, count) else f", at {wrong.size} of {count} samples"
     if only and wrong.size > 1 and np.all(signs == signs[0]):
         only += f" ({'negative' if signs[0] < 0 else 'positive'} {subject.name(i)} only)"
     return refuse(
@@ -176,6 +179,9 @@ def not_elementwise(subject: Subject, case: Case, why: str) -> RegistrationError
     )  # fmt: skip
 
 
+_REPEATS = 53
+"""40 entries become 2120: longer than a block of 1024 or 2048, and no multiple of either."""
+
 Arrange = Callable[[Array], Array]
 
 
@@ -189,6 +195,14 @@ def _square(a: Array) -> Array:
 
 def _entry(a: Array) -> Array:
     return a[7:8].reshape(())
+
+
+def _cube(a: Array) -> Array:
+    return a.reshape(2, 4, -1)
+
+
+def _many(a: Array) -> Array:
+    return np.tile(a, _REPEATS)
 
 
 def _one(a: Array) -> Array:
@@ -207,12 +221,14 @@ ARRANGEMENTS: tuple[tuple[str, Arrange], ...] = (
     ("one element", _one),
     ("empty", _none),
 )
+THOROUGH: tuple[tuple[str, Arrange], ...] = (*ARRANGEMENTS, ("3-d", _cube), ("many entries", _many))
 
 
-def repeat_arranged(subject: Subject, examined: Examined) -> int:
+def repeat_arranged(subject: Subject, examined: Examined, thorough: bool) -> int:
     """The same entries in other shapes and strides must give the same outputs and gradients."""
     case = examined.case
-    for label, arrange in ARRANGEMENTS:
+    arrangements = THOROUGH if thorough else ARRANGEMENTS
+    for label, arrange in arrangements:
         arrays = tuple(frozen(arrange(a)) for a in case.arrays)
         other = attrs.evolve(case, arrays=arrays, label=label)
         outputs = _attempt(subject, other)
@@ -220,7 +236,7 @@ def repeat_arranged(subject: Subject, examined: Examined) -> int:
         v = (frozen(arrange(examined.cotangents[0])),)
         for i, g in subject.pull(other, outputs, v).items():
             _same(subject, other, "gradient", g, arrange(examined.grads[i]), i)
-    return len(ARRANGEMENTS)
+    return len(arrangements)
 
 
 def _attempt(subject: Subject, case: Case) -> tuple[Array, ...]:

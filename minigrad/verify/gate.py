@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zlib import crc32
 
 import numpy as np
@@ -11,23 +14,26 @@ from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.mode import MODE, switched
 from minigrad.core.op import Op
-from minigrad.verify.cases import difference_cases, draw, fresh, metadata, unlisted
+from minigrad.verify.cases import difference_cases, draw, fresh, metadata
 from minigrad.verify.draws import Draws
 from minigrad.verify.elementwise import broadcast_case, examine_entries, repeat_arranged, repeat_broadcast
+from minigrad.verify.far import check_far
 from minigrad.verify.general import ENOUGH, Examined, examine
-from minigrad.verify.kinks import check_kinks, check_zeros
+from minigrad.verify.kinks import check_kinks, check_pairs, check_zeros
 from minigrad.verify.purity import check_cotangents, check_memory
 from minigrad.verify.report import Case, refuse
-from minigrad.verify.second import check_second_order
+from minigrad.verify.second import check_second_order, check_second_order_elsewhere
 from minigrad.verify.structure import (
     check_linear,
     repeat_float32,
+    repeat_integers,
     repeat_layouts,
     repeat_mixed,
     repeat_shared,
     sweep_shapes,
 )
 from minigrad.verify.subject import ENTRIES, Subject
+from minigrad.verify.unlisted import unlisted_cases, unlisted_metadata
 
 
 def verify(
@@ -56,7 +62,7 @@ def verify(
     alone = mode is None or mode.unverified is None  # outside register(), any op may stand in for a registered one
     # Whatever goes on around the first use of an op (no_grad, a trace, mg.debug) is none of the gate's business.
     free = switched(grad=True, unverified=_anything if alone else None, interceptor=False)
-    with np.errstate(all="ignore"), free:
+    with np.errstate(all="ignore"), _unheard(thorough), free:
         try:
             examined, checks, refused = _examine_all(subject, rng, seed, thorough)
             _refuse_powerless(op, examined)
@@ -69,11 +75,15 @@ def verify(
             if op.rules:
                 checks += check_zeros(subject, first, rng)
                 checks += check_cotangents(subject, first.case, first.outputs, first.cotangents, first.grads)
+                if thorough:
+                    checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
             checks += check_memory(subject, first.case, first.outputs, first.cotangents, first.grads, rng, thorough)
             if second_order:
                 _check_second_order(subject, _one_per_metadata(examined), rng)
                 if op.claims.elementwise and op.claims.samples is None and len(op.arguments) > 1:
                     check_second_order(subject, broadcast_case(subject, examined[0], rng), rng)
+                if thorough:
+                    check_second_order_elsewhere(subject, first, rng)
         except RegistrationError:
             raise
         except Exception as error:
@@ -85,6 +95,17 @@ def verify(
         op, seed, len(examined), checks + len(examined), _powers(subject, examined), kinks, tuple(refused),
         second_order, time.perf_counter() - start, evidence,
     )  # fmt: skip
+
+
+@contextmanager
+def _unheard(thorough: bool) -> Iterator[None]:
+    """Without warnings: the mean of nothing, tried on behalf of an op, is no news to its author."""
+    if not thorough:  # which tries nothing of the kind, and has no time for it
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _anything(op: Op) -> bool:
@@ -115,19 +136,18 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
     cases = list(difference_cases(subject.op, seed, thorough))
     if thorough and claims.samples is None:
         cases.append(fresh(subject.op, cases[0], rng))
-    examined = []
-    refused = []
+        cases += unlisted_cases(subject.op, metadata(subject.op), rng, seed)
+    examined: list[Examined] = []
+    refused: list[str] = []
     for case in cases:
-        try:
-            if case.derived and (why := _refused_by_op(subject, case)):
-                refused.append(f"{case.label}: {why}")
-                continue
+        if not case.derived:
             examined.append(examine(subject, case, rng, redraw=claims.samples is None))
-        except InvalidRule as error:
-            # What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly.
-            if not case.derived or error.__cause__ is None:
-                raise
-            refused.append(f"{case.label}: the rule raises {type(error.__cause__).__name__}")
+        elif why := _refused_by_op(subject, case):
+            refused.append(f"{case.label}: {why}")
+        elif isinstance(e := _examine_derived(subject, case, rng), str):
+            refused.append(e)
+        else:
+            examined.append(e)
     if not examined:
         raise refuse(InconclusiveCheck, subject.op, "there is no sample to check", remedy="samples= must yield some")
     more, too = sweep_shapes(subject, examined[0], rng, thorough)
@@ -141,11 +161,29 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
         checks += repeat_shared(subject, e)
         if thorough and k == 0:
             checks += repeat_mixed(subject, e)
+            tried, too = repeat_integers(subject, e)
+            checks, refused = checks + tried, refused + too
         if claims.linear:
             checks += check_linear(subject, e)
     if claims.elementwise:
         _check_entries_independent(subject, examined[0])
     return examined + more, checks, refused
+
+
+def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str:
+    """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
+    try:
+        outputs = subject.forward(case)
+        grads = subject.pull(case, outputs, subject.cotangents(rng, outputs))
+        if not all(np.isfinite(a).all() for a in (*outputs, *grads.values())):
+            return f"{case.label}: output or gradient is not finite"
+        return examine(subject, case, rng, redraw=True)
+    except InvalidRule as error:
+        if error.__cause__ is None:
+            raise
+        return f"{case.label}: the rule raises {type(error.__cause__).__name__}: {error.__cause__}"
+    except InconclusiveCheck:
+        return f"{case.label}: inconclusive"
 
 
 def _refused_by_op(subject: Subject, case: Case) -> str:
@@ -165,20 +203,28 @@ def _examine_elementwise(
     checks = 0
     refused: list[str] = []
     listed = metadata(subject.op)
-    for label, meta in (*(("", m) for m in listed), *(unlisted(subject.op, listed) if thorough else ())):
-        if label:
-            probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
-            if why := _refused_by_op(subject, probe):
-                refused.append(f"{label}: {why}")
-                continue
-        e = examine_entries(subject, meta, rng, seed)
-        checks += repeat_arranged(subject, e) + repeat_broadcast(subject, rng, meta, seed, thorough)
-        checks += repeat_float32(subject, e) + repeat_shared(subject, e)
-        checks += repeat_mixed(subject, e) if thorough else 0
-        if subject.op.claims.linear:
-            checks += check_linear(subject, e)
-        examined.append(e)
+    for meta in listed:
+        examined.append(examine_entries(subject, meta, rng, seed))
+        checks += _repeat_entries(subject, examined[-1], rng, thorough)
+    for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
+        probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
+        why = _refused_by_op(subject, probe)
+        try:
+            examined += [] if why else [examine_entries(subject, meta, rng, seed)]
+        except InconclusiveCheck:
+            why = "inconclusive"
+        refused += [f"{label}: {why}"] if why else []
+    if thorough:
+        tried, too = repeat_integers(subject, examined[0])
+        checks, refused = checks + tried, refused + too
     return examined, checks, refused
+
+
+def _repeat_entries(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> int:
+    checks = repeat_arranged(subject, e, thorough) + repeat_broadcast(subject, rng, e.case.meta, e.case.seed, thorough)
+    checks += repeat_float32(subject, e) + repeat_shared(subject, e)
+    checks += repeat_mixed(subject, e) if thorough else 0
+    return checks + (check_linear(subject, e) if subject.op.claims.linear else 0)
 
 
 def _check_entries_independent(subject: Subject, examined: Examined) -> None:

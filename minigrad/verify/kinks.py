@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import attrs
 import numpy as np
 
-from minigrad.core.errors import GradientMismatch
+from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.general import Examined, directions, stepped
@@ -37,9 +38,20 @@ def check_zeros(subject: Subject, examined: Examined, rng: Draws) -> int:
     A rule that divides by its argument or output is NaN there; a corner at 0 is answered as any kink is. Entries (for
     an op that is not elementwise: cases) at which the function itself is not finite are left alone.
     """
-    op = subject.op
-    if op.claims.piecewise_constant:
+    if subject.op.claims.piecewise_constant:
         return 0
+    case = with_zeros(subject, examined, rng)
+    if case is None:
+        return 0
+    if not subject.op.claims.elementwise and not all(np.all(np.isfinite(o)) for o in subject.forward(case)):
+        return 0
+    _check_at(subject, case, rng, ones=False)
+    return 1
+
+
+def with_zeros(subject: Subject, examined: Examined, rng: Draws) -> Case | None:
+    """The case with zeros among its entries, or None when no domain contains 0."""
+    op = subject.op
     arrays = [a.copy() for a in examined.case.arrays]
     last = len(op.arguments) - 1
     hit = 0
@@ -52,11 +64,61 @@ def check_zeros(subject: Subject, examined: Examined, rng: Draws) -> int:
             arrays[i][where] = 0.0
             hit += int(np.count_nonzero(where))
     if not hit:
+        return None
+    return Case(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
+
+
+def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
+    """Two zeros next to each other, and ties at the top and at the bottom, for ops that are not elementwise.
+
+    Along `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
+    share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.
+    """
+    if subject.op.claims.piecewise_constant or subject.op.claims.elementwise:
         return 0
-    case = Case(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
-    if not op.claims.elementwise and not all(np.all(np.isfinite(o)) for o in subject.forward(case)):
+    checks = 0
+    for i in examined.grads:
+        x = examined.case.arrays[i]
+        domain = subject.op.arguments[min(i, len(subject.op.arguments) - 1)].domain
+        if domain is None or domain.matrix or not x.size:
+            continue
+        for axis in {0, x.ndim - 1} if x.ndim else ():
+            if x.shape[axis] < 2:
+                continue
+            for label, moved in _pairs(x, axis, domain.contains_zero):
+                arrays = tuple(frozen(moved) if k == i else a for k, a in enumerate(examined.case.arrays))
+                checks += _check_pair(subject, attrs.evolve(examined.case, arrays=arrays, label=label), i, rng)
+    return checks
+
+
+def _pairs(x: Array, axis: int, zeros: bool) -> Iterator[tuple[str, Array]]:
+    rows = np.moveaxis(x, axis, -1)
+    for label, place in (("tie at the top", rows.argmax(-1)), ("tie at the bottom", rows.argmin(-1))):
+        moved = rows.copy()
+        beside = (place + 1) % rows.shape[-1]
+        np.put_along_axis(moved, beside[..., None], np.take_along_axis(rows, place[..., None], -1), -1)
+        yield label, np.moveaxis(moved, -1, axis)
+    if zeros:
+        moved = rows.copy()
+        moved[(0,) * (rows.ndim - 1)][:2] = 0.0
+        yield "two zeros", np.moveaxis(moved, -1, axis)
+
+
+def _check_pair(subject: Subject, case: Case, index: int, rng: Draws) -> int:
+    try:
+        outputs = subject.forward(case)
+    except RegistrationError:
+        raise
+    except Exception:  # not in the domain of the op
         return 0
-    _check_at(subject, case, rng, ones=False)
+    v = subject.cotangents(rng, outputs)
+    if not all(np.isfinite(o).all() for o in outputs):
+        return 0
+    g = subject.pull(case, outputs, v)[index]
+    if not np.isfinite(g).all():
+        return 0
+    u = np.ones_like(g) if case.label.startswith("tie") else rng.steps(g.shape)
+    _between(subject, case, outputs, v, {index: g}, {index: u})
     return 1
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 
+import attrs
 import numpy as np
 
-from minigrad.core.errors import InvalidRule, RegistrationError
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.draws import Draws
@@ -55,10 +58,23 @@ def _proportional(
             )  # fmt: skip
 
 
+def refuse_not_finite(subject: Subject, case: Case, grads: Mapping[int, Array]) -> None:
+    """Gradients must be numbers wherever the function gives numbers."""
+    for i, g in grads.items():
+        if not np.isfinite(g).all():
+            name = subject.name(i)
+            raise refuse(
+                GradientMismatch, subject.op, "its rule gives NaN or infinity where the function is finite", case=case,
+                argument=name,
+                worst=worst_of(name, case.arrays[i], g, np.where(np.isfinite(g), g, np.nan), np.ones(g.shape)),
+                remedy="find the overflow or the division by zero: two infinities, or zeros, that meet in the formula",
+            )  # fmt: skip
+
+
 def check_cotangents(
     subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
 ) -> int:
-    """Huge, tiny and partly zero output gradients: vjp(2**±40 v), and vjp(v) as the sum over two halves of v."""
+    """Huge, tiny, partly zero and missing gradients: vjp(2**±40 v), vjp(v) as the sum over two halves of v, vjp(NaN)."""
     for factor in (2.0**40, 2.0**-40):
         _proportional(subject, case, grads, subject.pull(case, outputs, _scaled(v, factor)), factor)
     odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
@@ -79,7 +95,16 @@ def check_cotangents(
                 worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300), "due is"),
                 remedy=_LINEAR + "; nothing may be divided by g",
             )  # fmt: skip
-    return 3
+    blind = subject.pull(case, outputs, _scaled(v, np.nan))
+    for i, g in grads.items():
+        if np.any((g != 0.0) & ~np.isnan(blind[i])):
+            raise refuse(
+                InvalidRule, subject.op,
+                "its rule hides that the output gradient is NaN: it gives numbers where nothing is known",
+                case=case, argument=subject.name(i),
+                remedy="no nan_to_num and no comparison of g: a loss that is NaN has to show",
+            )  # fmt: skip
+    return 4
 
 
 def check_memory(
@@ -100,25 +125,94 @@ def check_memory(
             )  # fmt: skip
     checks = 1
     for arrays in _elsewhere(subject, case, rng, thorough):
+        other = attrs.evolve(case, arrays=tuple(arrays))
         try:
-            subject.forward(case, arrays)
-        except RegistrationError:
-            raise
+            left = subject.forward(other)
+            if thorough and subject.op.claims.samples is None:
+                subject.pull(other, left, subject.cotangents(rng, left))
+        except RegistrationError as error:
+            if error.__cause__ is None:
+                raise
         except Exception:  # arguments that the op refuses leave nothing behind
             continue
-        after = subject.pull(case, outputs, v)
         checks += 1
-        for i, g in grads.items():
-            if not np.array_equal(g, after[i], equal_nan=True):
-                name = subject.name(i)
-                raise refuse(
-                    InvalidRule, subject.op,
-                    "its rule gives another gradient after the forward function was called on something else",
-                    case=case, argument=name,
-                    worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300), "due is"),
-                    remedy="keep nothing between calls: compute what the rule needs from the output and the arguments",
-                )  # fmt: skip
+        after = subject.pull(case, outputs, v, backwards=True)
+        _unchanged(subject, case, grads, after, "after it was called on something else, or before the other rules")
+    if thorough:
+        checks += _check_reused_memory(subject, case, v, rng) + _check_surroundings(subject, case, outputs, v)
     return checks
+
+
+def _unchanged(
+    subject: Subject, case: Case, grads: Mapping[int, Array], after: Mapping[int, Array], when: str
+) -> None:
+    for i, g in grads.items():
+        if not np.array_equal(g, after[i], equal_nan=True):
+            name = subject.name(i)
+            raise refuse(
+                InvalidRule, subject.op, f"its rule gives another gradient {when}", case=case, argument=name,
+                worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300), "due is"),
+                remedy="keep nothing between calls: compute what the rule needs from the output and the arguments",
+            )  # fmt: skip
+
+
+def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng: Draws) -> int:
+    """Other numbers in the memory of the first, as an optimizer leaves them: nothing may be kept by identity."""
+    if subject.op.claims.samples is not None:
+        return 0
+    memory = [a.copy() for a in case.arrays]
+    seen = [frozen(m.view()) for m in memory]
+    here = attrs.evolve(case, arrays=tuple(seen))
+    subject.pull(here, subject.forward(here), v)
+    moved = draw(subject.op, rng, tuple(a.shape for a in case.arrays))
+    for m, a in zip(memory, moved, strict=True):
+        m[...] = a
+    fresh = attrs.evolve(case, arrays=moved)
+    try:
+        outputs = subject.forward(fresh)
+        again = subject.forward(here)
+    except RegistrationError:
+        raise
+    except Exception:  # a draw that the op refuses
+        return 0
+    due = subject.pull(fresh, outputs, v)
+    _unchanged(subject, fresh, due, subject.pull(here, again, v), "when new numbers stand in the memory of old ones")
+    return 1
+
+
+def _check_surroundings(subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...]) -> int:
+    """Neither forward function nor rule may touch NumPy's error state or global random numbers."""
+    chance = sys.modules.get("numpy.random")
+    before = chance.get_state() if chance is not None else None
+    if chance is not None:
+        chance.random_sample()  # so that seeding it once more cannot look like leaving it alone
+    middle = _global_numbers(chance)
+    with np.errstate(all="call", call=_heard):
+        expected = np.geterr()
+        subject.forward(case)
+        subject.pull(case, outputs, v)
+        found = np.geterr()
+    touched = _global_numbers(chance) != middle
+    if chance is not None:
+        chance.set_state(before)
+    if touched or found != expected:
+        what = "NumPy's global random numbers" if touched else "NumPy's error state (np.seterr)"
+        raise refuse(
+            InvalidRule, subject.op, f"it changes {what} for the rest of the program", case=case,
+            remedy="take random numbers as an argument; silence warnings with `with np.errstate(...)`",
+        )  # fmt: skip
+    return 1
+
+
+def _heard(kind: str, flag: int) -> None:
+    """A floating-point event; the gate provokes them and does not mind."""
+
+
+def _global_numbers(chance: ModuleType | None) -> object:
+    if chance is None:
+        return None
+    name, keys, position, *_ = chance.get_state()
+    return name, keys.tobytes(), position
 
 
 def _elsewhere(subject: Subject, case: Case, rng: Draws, thorough: bool) -> list[Sequence[Array]]:

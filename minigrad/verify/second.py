@@ -25,6 +25,7 @@ from minigrad.verify.general import (
     stepped,
     undecided,
 )
+from minigrad.verify.kinks import with_zeros
 from minigrad.verify.numerics import Verdict, compare
 from minigrad.verify.report import Case, refuse, worst_of
 from minigrad.verify.subject import Subject, frozen, natural_scale
@@ -58,6 +59,50 @@ def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None
     raise undecided(subject.op, attrs.evolve(case, label="second order"), verdict)
 
 
+def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Where second order is lost without being needed for the first: at zeros, and in float32."""
+    if subject.op.claims.piecewise_constant or not examined.grads or subject.op.claims.samples is not None:
+        return
+    zeros = with_zeros(subject, examined, rng)
+    if zeros is not None and all(np.isfinite(o).all() for o in subject.forward(zeros)):
+        _refuse_nan(subject, zeros, rng)
+    if not subject.casts:
+        _compare_float32(subject, examined, rng)
+
+
+def _refuse_nan(subject: Subject, case: Case, rng: Draws) -> None:
+    verdict = _compare_rule(subject, attrs.evolve(case, label="second order, with zeros"), rng)
+    known = np.isfinite(verdict.numeric) and verdict.error <= 1e-3 * (1.0 + np.abs(verdict.numeric))
+    if known and not np.isfinite(verdict.analytic):
+        raise refuse(
+            GradientMismatch, subject.op,
+            "where an argument is 0 the gradient of its rule is not finite, though the rule is smooth there "
+            f"(differences of it give {float(verdict.numeric):.8g} +- {float(verdict.error):.1e})",
+            case=case, remedy="no logarithm, root or quotient in the rule that is infinite at 0 and multiplied by 0",
+        )  # fmt: skip
+
+
+def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Detached in float32 only: the second derivatives must be about those of float64."""
+    found = []
+    for dtype in (np.float64, np.float32):
+        numbers = Draws(examined.case.seed)
+        arrays = tuple(frozen(a.astype(dtype)) if a.dtype.kind == "f" else a for a in examined.case.arrays)
+        case = attrs.evolve(examined.case, arrays=arrays, label=f"second order, {np.dtype(dtype)}")
+        outputs = subject.forward(case)
+        v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+        grads = subject.pull(case, outputs, v)
+        w = {i: numbers.steps(g.shape).astype(g.dtype) for i, g in grads.items()}
+        found.append(_differentiated(subject, case, v, w, grads)[0])
+    for i, due in found[0].items():
+        gap = np.linalg.norm(np.asarray(found[1][i], dtype=np.float64) - due)
+        if gap > 0.5 * np.linalg.norm(due):
+            raise refuse(
+                GradientMismatch, subject.op, "in float32 the gradient of its rule is not near that in float64",
+                case=case, argument=subject.name(i), remedy="the rule must not depend on the dtype of its arguments",
+            )  # fmt: skip
+
+
 def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
     outputs = subject.forward(case)
     v = subject.cotangents(rng, outputs)
@@ -86,11 +131,9 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
     dx, dv = _differentiated(subject, case, v, w, grads)
     terms = [dx[i] * u[i] for i in u] + [d * q for d, q in zip(dv, p, strict=True) if d is not None]
     analytic = sum(float(np.sum(t)) for t in terms)
-    weights = sum(float(np.sum(np.abs(t))) for t in terms)
+    weights = sum(_size(t) for t in terms)
     at_zero = of(case.arrays, v)
-    roundoff = sum(float(np.sum(np.abs(w[i] * grads[i]))) for i in w) + sum(
-        float(np.sum(np.abs(dx[i] * case.arrays[i]))) for i in u
-    )
+    roundoff = sum(_size(w[i] * grads[i]) for i in w) + sum(_size(dx[i] * case.arrays[i]) for i in u)
     return compare(
         along,
         np.array(at_zero),
@@ -100,6 +143,11 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
         natural=natural_scale(case, v, u),
         longest=longest_step(subject.op),
     )
+
+
+def _size(a: Array) -> float:
+    """sum |a|; a NaN counts for nothing, so that the differences it is compared with keep their error bar."""
+    return float(np.nansum(np.abs(a)))
 
 
 def _differentiated(

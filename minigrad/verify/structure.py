@@ -15,6 +15,7 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.general import Examined, examine
 from minigrad.verify.report import Case, refuse, worst_of
 from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.unlisted import whole_numbers
 
 _F32 = 2e-2
 """Share by which a float32 gradient may differ from the float64 one; a quarter of entries may exceed a tenth of it."""
@@ -139,6 +140,38 @@ def repeat_mixed(subject: Subject, examined: Examined) -> int:
         for j, g in subject.pull(other, outputs, v).items():
             _near_float64(subject, examined, other, j, np.asarray(g, dtype=np.float64))
     return len(due)
+
+
+def repeat_integers(subject: Subject, examined: Examined) -> tuple[int, list[str]]:
+    """Counts where floats are expected: one argument as integers must leave the others the same gradients."""
+    case = examined.case
+    due = list(examined.grads)
+    refused: list[str] = []
+    for i in due if len(due) > 1 and not subject.casts else ():
+        if getattr(_domain(subject, i), "kind", "") not in ("real", "positive", "nonzero"):
+            continue
+        whole = whole_numbers(case.arrays[i])
+        label = f"{subject.name(i)} in integers"
+        one, two = (
+            attrs.evolve(case, label=label, arrays=tuple(frozen(a) if k == i else b for k, b in enumerate(case.arrays)))
+            for a in (whole, whole.astype(np.float64))
+        )
+        try:
+            outputs, expected = subject.forward(one), subject.forward(two)
+            v = subject.cotangents(Draws(case.seed), expected)
+            found = subject.pull(one, outputs, v)
+        except RegistrationError as error:
+            if error.__cause__ is None:
+                raise
+            refused.append(f"{label}: the rule raises {type(error.__cause__).__name__}")
+            continue
+        except Exception as error:
+            refused.append(f"{label}: {type(error).__name__}: {error}")
+            continue
+        beforehand = subject.pull(two, expected, v)
+        for k, g in found.items():
+            _repeats(subject, one, g, beforehand[k], k)
+    return len(due), refused
 
 
 def _nudged(a: Array) -> Array:

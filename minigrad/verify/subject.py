@@ -30,6 +30,10 @@ def is_plain_array(x: object) -> TypeGuard[Array]:
     return type(x) is np.ndarray or isinstance(x, np.generic)
 
 
+class WrongShape(ValueError):
+    """A gradient whose shape the engine itself refuses when it meets it: an error, not a wrong answer."""
+
+
 class Subject:
     """The op, and how to call it. Every method raises `InvalidRule` when op or rule breaks its contract."""
 
@@ -90,15 +94,20 @@ class Subject:
             frozen(rng.steps(o.shape).astype(o.dtype) if o.dtype.kind == "f" else np.zeros_like(o)) for o in outputs
         )
 
-    def pull(self, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...]) -> dict[int, Array]:
-        """Gradients for all differentiable arguments, each checked for type, shape and dtype."""
+    def pull(
+        self, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], backwards: bool = False
+    ) -> dict[int, Array]:
+        """Gradients for all differentiable arguments, each checked for type, shape and dtype.
+
+        `backwards` runs the rules in reverse order.
+        """
         g: object = v if self.several else v[0]
         y: object = outputs if self.several else outputs[0]
         due = set(self.differentiable(case))
         if self.op.claims.piecewise_constant:
             return {i: np.zeros_like(case.arrays[i]) for i in due}
         found: dict[int, Array] = {}
-        for rule in self.op.rules:
+        for rule in self.op.rules[::-1] if backwards else self.op.rules:
             indices = reached(rule, len(case.arrays))
             if not due.intersection(indices):
                 continue
@@ -149,7 +158,7 @@ class Subject:
                 InvalidRule, self.op, f"its rule returns shape {a.shape} for an argument of shape {x.shape}",
                 case=case, argument=argument,
                 remedy="return the argument's own shape (or the broadcast shape, which the engine sums)",
-            )  # fmt: skip
+            ) from WrongShape(f"gives {a.shape} for an argument of shape {x.shape}")  # fmt: skip
         wide = np.result_type(*(b.dtype for b in case.arrays if b.dtype.kind == "f"))
         alike = all(b.dtype == wide for b in case.arrays if b.dtype.kind == "f")
         if a.dtype != wide and a.dtype != x.dtype and alike and not self.casts:

@@ -121,10 +121,10 @@ def three(x: Array) -> Array:
 @three.vjp("x")
 def _(g: V, y: V, x: V) -> V:
     right: V = g @ (np.eye(x.shape[0])[1:] + np.eye(x.shape[0])[:-1]).astype(x.dtype)
-    return right * (1.0 if x.shape[0] < 5 else 2.0)
+    return right * (1.0 if x.shape[0] != 6 else 2.0)
 
 
-def test_what_is_wrong_on_longer_axes_only_is_found_by_larger_shapes() -> None:
+def test_what_is_wrong_on_an_axis_of_six_is_found_by_larger_shapes() -> None:
     verify(three, 0)
     found = deep_check(three, range(2), None)
     assert len(found.failures) == 2

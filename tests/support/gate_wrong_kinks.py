@@ -183,7 +183,8 @@ def elementwise_but_cumulative(flaw: bool) -> Op:
 def elementwise_but_normalised_by_max(flaw: bool) -> Op:
     def rule(g, y, x):
         top = mg.max(x)
-        return g / top - mg.sum(g * x) / (top * top) * (plain(x) == plain(top)).astype(x.dtype)
+        won = (plain(x) == plain(top)).astype(x.dtype)
+        return g / top - mg.sum(g * x) / (top * top) * (won / np.maximum(won.sum(), 1).astype(x.dtype))
 
     return made(
         lambda x: x / np.max(x), {"x": rule}, {"x": POSITIVE}, elementwise=flaw, shapes=() if flaw else [((3, 4),)]

@@ -177,7 +177,8 @@ def label_smoothing_ignored(flaw: bool) -> Op:
 @wrong("factor", MISMATCH)
 def mean_squared_error_unhalved(flaw: bool) -> Op:
     def rule(g, y, a, b):
-        d = (a - b) * g * ((1.0 if flaw else 2.0) / a.size)
+        d = a - b
+        d = d * g * ((1.0 if flaw else 2.0) / d.size)
         return d, -d
 
     def forward(a: Array, b: Array) -> Array:

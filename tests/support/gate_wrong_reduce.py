@@ -285,7 +285,8 @@ def product_by_division_with_zero(flaw: bool) -> Op:
 def max_to_every_entry(flaw: bool) -> Op:
     def rule(g, y, x):
         hit = plain(x) == plain(y)[..., None]
-        return mg.expand_dims(g, -1) * either(hit | flaw, 1.0, 0.0, x)
+        winners = np.sum(hit, axis=-1, keepdims=True).astype(x.dtype)
+        return mg.expand_dims(g, -1) * either(hit | flaw, 1.0, 0.0, x) / winners
 
     return made(lambda x: np.max(x, axis=-1), {"x": rule}, {"x": DISTINCT}, shapes=[((3, 4),)])
 
@@ -294,7 +295,9 @@ def max_to_every_entry(flaw: bool) -> Op:
 def min_gradient_to_max(flaw: bool) -> Op:
     def rule(g, y, x):
         extreme = np.max(plain(x), axis=-1, keepdims=True) if flaw else plain(y)[..., None]
-        return mg.expand_dims(g, -1) * either(plain(x) == extreme, 1.0, 0.0, x)
+        hit = plain(x) == extreme
+        winners = np.sum(hit, axis=-1, keepdims=True).astype(x.dtype)
+        return mg.expand_dims(g, -1) * either(hit, 1.0, 0.0, x) / winners
 
     return made(lambda x: np.min(x, axis=-1), {"x": rule}, {"x": DISTINCT}, shapes=[((3, 4),)])
 
