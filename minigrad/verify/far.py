@@ -65,7 +65,7 @@ def _entries(subject: Subject, case: Case, index: int, rng: Draws) -> int:
     grads = subject.pull(here, outputs, v)
     refuse_not_finite(subject, here, grads)
     u = directions(subject.op, here, rng, list(grads))
-    if entrywise(subject, here, outputs, v, grads, u, near_zero=True).mismatch:
+    if entrywise(subject, here, outputs, v, grads, u, far=True).mismatch:
         raise blame_entries(subject, here, outputs, v, grads, u)
     return 1
 
@@ -81,7 +81,7 @@ def _whole(subject: Subject, case: Case, far: list[int], scale: float, rng: Draw
     grads = subject.pull(here, outputs, v)
     refuse_not_finite(subject, here, grads)
     u = directions(subject.op, here, rng, list(grads))
-    if project(subject, here, outputs, v, grads, u, near_zero=True).mismatch:
+    if project(subject, here, outputs, v, grads, u, far=True).mismatch:
         raise blame(subject, here, outputs, v, grads, u)
     return 1
 
@@ -97,4 +97,3 @@ def _outputs(subject: Subject, case: Case, arrays: Sequence[Array]) -> tuple[Arr
         raise
     except Exception:  # numbers that the op refuses are not in its domain
         return None
-

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from zlib import crc32
 
 import numpy as np
@@ -34,6 +35,8 @@ from minigrad.verify.structure import (
 )
 from minigrad.verify.subject import ENTRIES, Subject
 from minigrad.verify.unlisted import unlisted_cases, unlisted_metadata
+
+_MOST_DRAWS = 8
 
 
 def verify(
@@ -148,6 +151,9 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
             refused.append(e)
         else:
             examined.append(e)
+    if thorough and claims.samples is None:
+        for e in [e for e in examined if not e.case.derived]:
+            examined += _until_every_entry_counts(e, partial(_examine_afresh, subject, e.case, rng))
     if not examined:
         raise refuse(InconclusiveCheck, subject.op, "there is no sample to check", remedy="samples= must yield some")
     more, too = sweep_shapes(subject, examined[0], rng, thorough)
@@ -168,6 +174,26 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
     if claims.elementwise:
         _check_entries_independent(subject, examined[0])
     return examined + more, checks, refused
+
+
+def _examine_afresh(subject: Subject, case: Case, rng: Draws) -> Examined:
+    return examine(subject, fresh(subject.op, case, rng), rng, redraw=True)
+
+
+def _until_every_entry_counts(first: Examined, another: Callable[[], Examined]) -> list[Examined]:
+    """Further draws until each entry of each argument has had a gradient in one of them, as far as that can be had.
+
+    A maximum or a branch leaves entries without a gradient, and a rule that is wrong for one of them unseen.
+    """
+    found: list[Examined] = []
+    dark = {i: g == 0.0 for i, g in first.grads.items()}
+    idle = 0
+    while idle < 2 and len(found) < _MOST_DRAWS and any(d.any() for d in dark.values()):
+        found.append(another())
+        remaining = {i: d & (found[-1].grads[i] == 0.0) for i, d in dark.items()}
+        idle = idle + 1 if all(np.array_equal(d, remaining[i]) for i, d in dark.items()) else 0
+        dark = remaining
+    return found
 
 
 def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str:
@@ -206,6 +232,8 @@ def _examine_elementwise(
     for meta in listed:
         examined.append(examine_entries(subject, meta, rng, seed))
         checks += _repeat_entries(subject, examined[-1], rng, thorough)
+        if thorough:
+            examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
     for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
         probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
         why = _refused_by_op(subject, probe)

@@ -168,7 +168,7 @@ def project(
     v: tuple[Array, ...],
     grads: Mapping[int, Array],
     u: Mapping[int, Array],
-    near_zero: bool = False,
+    far: bool = False,
 ) -> Verdict:
     """Differences of F(t) = <v, f(x + t u)> against <g, u>."""
 
@@ -199,7 +199,7 @@ def project(
     return compare(
         along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
         natural=natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
-        near_zero=near_zero,
+        far=far,
     )  # fmt: skip
 
 

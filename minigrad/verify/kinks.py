@@ -69,13 +69,15 @@ def with_zeros(subject: Subject, examined: Examined, rng: Draws) -> Case | None:
 
 
 def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
-    """Two zeros next to each other, and ties at the top and at the bottom, for ops that are not elementwise.
+    """Two zeros next to each other, ties at the top and at the bottom; for an elementwise op, equal arguments.
 
     Along `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
     share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.
     """
-    if subject.op.claims.piecewise_constant or subject.op.claims.elementwise:
+    if subject.op.claims.piecewise_constant:
         return 0
+    if subject.op.claims.elementwise:
+        return _check_equal_arguments(subject, examined, rng)
     checks = 0
     for i in examined.grads:
         x = examined.case.arrays[i]
@@ -89,6 +91,23 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
                 arrays = tuple(frozen(moved) if k == i else a for k, a in enumerate(examined.case.arrays))
                 checks += _check_pair(subject, attrs.evolve(examined.case, arrays=arrays, label=label), i, rng)
     return checks
+
+
+def _check_equal_arguments(subject: Subject, examined: Examined, rng: Draws) -> int:
+    first, *rest = examined.grads
+    arrays = examined.case.arrays
+    if not rest or any(arrays[i].shape != arrays[first].shape for i in rest):
+        return 0
+    equal = tuple(arrays[first] if i in rest else a for i, a in enumerate(arrays))
+    case = attrs.evolve(examined.case, arrays=equal, label="tie between arguments")
+    outputs = subject.forward(case)
+    if outputs[0].ndim != 1 or not np.isfinite(outputs[0]).all():
+        return 0
+    v = subject.cotangents(rng, outputs)
+    grads = subject.pull(case, outputs, v)
+    u = directions(subject.op, case, rng, [first])[first]
+    _between(subject, case, outputs, v, grads, dict.fromkeys(grads, u))
+    return 1
 
 
 def _pairs(x: Array, axis: int, zeros: bool) -> Iterator[tuple[str, Array]]:

@@ -115,9 +115,9 @@ def _other_indices(op: Op, case: Case) -> Iterator[Case]:
         high = getattr(domain, "high", 0)
         if not high or a.dtype.kind != "i":
             continue
-        every_other = np.arange(a.size).reshape(a.shape) % 2
-        for label, index in (("negative indices", a - high * every_other), ("indices in int32", a.astype(np.int32))):
-            yield Case((*case.arrays[:i], frozen(index), *case.arrays[i + 1 :]), case.meta, label, case.seed, True)
+        for label, index in (("negative indices", a - high), ("indices in int32", a.astype(np.int32))):
+            arrays = (*case.arrays[:i], frozen(np.asarray(index)), *case.arrays[i + 1 :])
+            yield Case(arrays, case.meta, label, case.seed, derived=True)
 
 
 def whole_numbers(x: Array) -> Array:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from support import (
     gate_tricky_arrays,
+    gate_tricky_far,
     gate_tricky_linalg,
     gate_tricky_scalar,
     gate_tricky_shapes,
@@ -54,5 +55,5 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
 )
 WRONG: tuple[Wrong, ...] = tuple(case for family in FAMILIES.values() for case in family)
 TRICKY: tuple[Tricky, ...] = trickies(
-    gate_tricky_scalar, gate_tricky_wild, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes
+    gate_tricky_scalar, gate_tricky_wild, gate_tricky_far, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes
 )

@@ -55,9 +55,7 @@ def degrees_of_freedom_assumed(flaw: bool) -> Op:
         n = x.shape[-1] - (0 if flaw else ddof)
         return mg.expand_dims(g, -1) * (x - mg.mean(x, axis=-1, keepdims=True)) * (2.0 / n)
 
-    return made(
-        lambda x, *, ddof=0: np.var(x, axis=-1, ddof=ddof), {"x": rule}, {"x": REAL}, shapes=[((3, 5),)]
-    )
+    return made(lambda x, *, ddof=0: np.var(x, axis=-1, ddof=ddof), {"x": rule}, {"x": REAL}, shapes=[((3, 5),)])
 
 
 @wrong("option tried once", MISMATCH)
@@ -275,9 +273,7 @@ def maximum_of_equal_arrays(flaw: bool) -> Op:
     def right(g, y, a, b):
         return g * ((plain(b) >= plain(a)) if flaw else (plain(b) > plain(a))).astype(y.dtype)
 
-    return binary(
-        lambda a, b: np.maximum(a, b), lambda g, y, a, b: g * (plain(a) >= plain(b)).astype(y.dtype), right
-    )
+    return binary(lambda a, b: np.maximum(a, b), lambda g, y, a, b: g * (plain(a) >= plain(b)).astype(y.dtype), right)
 
 
 @wrong("undeclared ties", MISMATCH)
@@ -289,9 +285,7 @@ def ties_shared_by_two(flaw: bool) -> Op:
         count = np.sum(won, axis=-1, keepdims=True)
         return mg.expand_dims(g, -1) * won / (np.minimum(count, 2.0) if flaw else count)
 
-    return made(
-        lambda x: np.max(x, axis=-1), {"x": rule}, {"x": DISTINCT}, shapes=[((3, 4),)], kinks="ties"
-    )
+    return made(lambda x: np.max(x, axis=-1), {"x": rule}, {"x": DISTINCT}, shapes=[((3, 4),)], kinks="ties")
 
 
 @wrong("two zeros", MISMATCH)
@@ -401,9 +395,7 @@ def reflected_border_counts_the_edge(flaw: bool) -> Op:
         inner = inner + scatter(g[..., 0], key=(Ellipsis, left), shape=x.shape)
         return inner + scatter(g[..., -1], key=(Ellipsis, right), shape=x.shape)
 
-    return made(
-        lambda x: np.pad(x, [(0, 0), (1, 1)], mode="reflect"), {"x": rule}, {"x": REAL}, shapes=[((2, 5),)]
-    )
+    return made(lambda x: np.pad(x, [(0, 0), (1, 1)], mode="reflect"), {"x": rule}, {"x": REAL}, shapes=[((2, 5),)])
 
 
 @wrong("borders", MISMATCH)
