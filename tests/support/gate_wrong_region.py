@@ -153,7 +153,7 @@ def arcsin_near_the_edge(flaw: bool) -> Op:
 
 @wrong("region", MISMATCH)
 def log_floor_too_high(flaw: bool) -> Op:
-    return unary(lambda x: np.log(x), lambda g, y, x: g / mg.maximum(x, 0.05 if flaw else 1e-9), POSITIVE)
+    return unary(lambda x: np.log(x), lambda g, y, x: g / mg.maximum(x, 0.05 if flaw else 1e-300), POSITIVE)
 
 
 @wrong("region", MISMATCH)
