@@ -69,7 +69,7 @@ def verify(
         try:
             examined, checks, refused = _examine_all(subject, rng, seed, thorough)
             _refuse_powerless(op, examined)
-            cases = _one_per_metadata(examined) if op.claims.kinks else []
+            cases = _one_per_metadata(subject, examined) if op.claims.kinks else []
             kinks = sum(
                 check_kinks(subject, e, rng, 3 if thorough or not k else 1)
                 for k, e in enumerate(cases if thorough else cases[:2])
@@ -82,7 +82,7 @@ def verify(
                     checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
             checks += check_memory(subject, first.case, first.outputs, first.cotangents, first.grads, rng, thorough)
             if second_order:
-                _check_second_order(subject, _one_per_metadata(examined), rng)
+                _check_second_order(subject, _one_per_metadata(subject, examined), rng)
                 if op.claims.elementwise and op.claims.samples is None and len(op.arguments) > 1:
                     check_second_order(subject, broadcast_case(subject, examined[0], rng), rng)
                 if thorough:
@@ -160,7 +160,7 @@ def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tup
     refused += too
     checks = len(refused)
     for k, e in enumerate(examined):
-        if thorough or k == 0:
+        if k == 0 or (thorough and not e.case.derived):
             checks += repeat_layouts(subject, e, thorough)
         if k == 0 or claims.samples is not None:
             checks += repeat_float32(subject, e)
@@ -313,10 +313,11 @@ def _check_second_order(subject: Subject, cases: list[Examined], rng: Draws) -> 
         raise undecided
 
 
-def _one_per_metadata(examined: list[Examined]) -> list[Examined]:
+def _one_per_metadata(subject: Subject, examined: list[Examined]) -> list[Examined]:
     found: dict[str, Examined] = {}
     for e in examined:
-        key = repr(sorted(e.case.meta.items(), key=lambda item: item[0])) + e.case.label.split(", ")[0]
+        sample = e.case.label if subject.op.claims.samples is not None else ""
+        key = sample + repr(sorted(e.case.meta.items(), key=lambda item: item[0]))
         if all(a.size for a in e.case.arrays):
             found.setdefault(key, e)
     return list(found.values())

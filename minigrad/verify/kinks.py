@@ -74,7 +74,7 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
     Along `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
     share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.
     """
-    if subject.op.claims.piecewise_constant:
+    if subject.op.claims.piecewise_constant or subject.op.claims.samples is not None:
         return 0
     if subject.op.claims.elementwise:
         return _check_equal_arguments(subject, examined, rng)
@@ -130,10 +130,15 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws) -> int:
         raise
     except Exception:  # not in the domain of the op
         return 0
-    v = subject.cotangents(rng, outputs)
     if not all(np.isfinite(o).all() for o in outputs):
         return 0
-    g = subject.pull(case, outputs, v)[index]
+    v = subject.cotangents(rng, outputs)
+    try:
+        g = subject.pull(case, outputs, v)[index]
+    except RegistrationError as error:
+        if error.__cause__ is None:
+            raise
+        return 0
     if not np.isfinite(g).all():
         return 0
     u = np.ones_like(g) if case.label.startswith("tie") else rng.steps(g.shape)
