@@ -25,6 +25,8 @@ class Draws:
         self._counter = (seed * 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
         self._block: Array = np.empty(0)
         self._used = 0
+        self._ready: Array = np.empty(0)
+        self._handed_out = 0
 
     def _refill(self, count: int) -> None:
         size = max(_BLOCK, count)
@@ -53,8 +55,16 @@ class Draws:
 
     def steps(self, shape: Shape) -> Array:
         """Multiples of 1/64 from 1/2 to 3/2 in magnitude, of both signs: never small, exact in binary, rarely equal."""
-        u = self.uniform(shape)
-        return (0.5 + np.floor(np.abs(128.0 * u - 64.0)) / 64.0) * np.where(u < 0.5, -1.0, 1.0)
+        count = 1
+        for n in shape:
+            count *= n
+        if self._handed_out + count > self._ready.size:
+            u = self.uniform((max(_BLOCK // 2, count),))
+            self._ready = (0.5 + np.floor(np.abs(128.0 * u - 64.0)) / 64.0) * np.where(u < 0.5, -1.0, 1.0)
+            self._handed_out = 0
+        numbers = self._ready[self._handed_out : self._handed_out + count].reshape(shape)
+        self._handed_out += count
+        return numbers
 
     def choice(self, values: Array, shape: Shape) -> Array:
         """Entries of the 1-d array `values`, each equally likely."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
 import numpy as np
 
 from minigrad.core.errors import RegistrationError
@@ -57,7 +56,7 @@ def _entries(subject: Subject, case: Case, index: int, rng: Draws) -> int:
         return 0
     finite = np.isfinite(outputs[0])
     arrays = [frozen(a[finite]) for a in arrays]
-    here = attrs.evolve(case, arrays=tuple(arrays), label=f"{subject.name(index)} far from and near to zero")
+    here = case.on(tuple(arrays), f"{subject.name(index)} far from and near to zero")
     if not finite.any():
         return 0
     outputs = subject.forward(here)
@@ -76,7 +75,7 @@ def _whole(subject: Subject, case: Case, far: list[int], scale: float, rng: Draw
     outputs = _outputs(subject, case, arrays)
     if outputs is None or not all(np.isfinite(o).all() for o in outputs):
         return 0
-    here = attrs.evolve(case, arrays=tuple(arrays), label=f"numbers times 2**{int(np.log2(scale))}")
+    here = case.on(tuple(arrays), f"numbers times 2**{int(np.log2(scale))}")
     v = subject.cotangents(rng, outputs)
     grads = subject.pull(here, outputs, v)
     refuse_not_finite(subject, here, grads)

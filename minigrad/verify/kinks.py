@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import attrs
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, RegistrationError
@@ -89,7 +88,7 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
                 continue
             for label, moved in _pairs(x, axis, domain.contains_zero):
                 arrays = tuple(frozen(moved) if k == i else a for k, a in enumerate(examined.case.arrays))
-                checks += _check_pair(subject, attrs.evolve(examined.case, arrays=arrays, label=label), i, rng)
+                checks += _check_pair(subject, examined.case.on(arrays, label), i, rng)
     return checks
 
 
@@ -99,7 +98,7 @@ def _check_equal_arguments(subject: Subject, examined: Examined, rng: Draws) -> 
     if not rest or any(arrays[i].shape != arrays[first].shape for i in rest):
         return 0
     equal = tuple(arrays[first] if i in rest else a for i, a in enumerate(arrays))
-    case = attrs.evolve(examined.case, arrays=equal, label="tie between arguments")
+    case = examined.case.on(equal, "tie between arguments")
     outputs = subject.forward(case)
     if outputs[0].ndim != 1 or not np.isfinite(outputs[0]).all():
         return 0

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
-import attrs
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
@@ -16,6 +15,7 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse, worst_of
 from minigrad.verify.subject import Subject, frozen, natural_scale
 
+_FACTORS = np.array([-2.0, 2.0**40, 2.0**-40, 0.0, -(2.0**40)])
 _LINEAR = "a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number"
 
 
@@ -23,15 +23,44 @@ def check_purity(
     subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
 ) -> None:
     """vjp(-2 v) must be -2 vjp(v), and must not change what vjp(v) returned."""
+    again = _pulled_again(subject, case, outputs, _scaled(v, -2.0), grads)
+    _proportional(subject, case, grads, again, -2.0)
+
+
+def check_purity_by_entry(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> None:
+    """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull."""
+    factor = np.resize(_FACTORS, v[0].shape)
+    again = _pulled_again(subject, case, outputs, (frozen(v[0] * factor),), grads)
+    for i, g in grads.items():
+        if (again[i] == factor * g).all():
+            continue
+        close = 128.0 * np.finfo(g.dtype).eps * np.abs(factor) * np.maximum(np.abs(g), np.max(np.abs(g)) * 1e-3)
+        if not (np.abs(again[i] - factor * g) <= close).all():
+            name = subject.name(i)
+            raise refuse(
+                InvalidRule, subject.op,
+                "its rule is not linear in the output gradient: -2 g, 0 g, 2**40 g and 2**-40 g do not give as many "
+                "times what g gives",
+                case=case, argument=name,
+                worst=worst_of(name, case.arrays[i], again[i], factor * g, close + 1e-300, "due is"),
+                remedy=_LINEAR + "; nothing may be divided by g",
+            )  # fmt: skip
+
+
+def _pulled_again(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> Mapping[int, Array]:
     before = {i: g.copy() for i, g in grads.items()}
-    again = subject.pull(case, outputs, _scaled(v, -2.0))
+    again = subject.pull(case, outputs, v)
     for i, g in grads.items():
         if not np.array_equal(g, before[i], equal_nan=True):
             raise refuse(
                 InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=case,
                 argument=subject.name(i), remedy="return a new array from each call",
             )  # fmt: skip
-    _proportional(subject, case, grads, again, -2.0)
+    return again
 
 
 def _scaled(v: tuple[Array, ...], factor: float) -> tuple[Array, ...]:
@@ -72,16 +101,32 @@ def refuse_not_finite(subject: Subject, case: Case, grads: Mapping[int, Array]) 
 
 
 def check_cotangents(
-    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    thorough: bool,
 ) -> int:
-    """Other output gradients: vjp(2**±40 v), vjp(v) as the sum over two halves of v, vjp(NaN)."""
-    for factor in (2.0**40, 2.0**-40):
-        _proportional(subject, case, grads, subject.pull(case, outputs, _scaled(v, factor)), factor)
+    """Huge, tiny and absent entries in the output gradient: vjp(v) from two halves of v, and vjp(NaN)."""
+    checks = 1
+    if thorough or not subject.op.claims.elementwise:  # whose entries have been through this one by one
+        _add_up_halves(subject, case, outputs, v, grads)
+        checks = 3
+    blind = subject.pull(case, outputs, _scaled(v, np.nan))
+    for i, g in grads.items():
+        _refuse_hidden(subject, case, i, g, blind[i])
+    return checks
+
+
+def _add_up_halves(
+    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+) -> None:
     odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
-    halves = [
-        subject.pull(case, outputs, tuple(frozen(w * (m == side)) for w, m in zip(v, odd, strict=True)))
-        for side in (0, 1)
-    ]
+    halves: list[Mapping[int, Array]] = []
+    for side, factor in ((0, 2.0**40), (1, 2.0**-40)):
+        half = tuple(frozen(w * ((m == side) * factor).astype(w.dtype)) for w, m in zip(v, odd, strict=True))
+        halves.append({i: g / factor for i, g in subject.pull(case, outputs, half).items()})
     floor = 64.0 * float(np.finfo(np.float64).eps) * natural_scale(case, v, grads)
     for i, g in grads.items():
         a, b = halves[0][i], halves[1][i]
@@ -95,16 +140,16 @@ def check_cotangents(
                 worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300), "due is"),
                 remedy=_LINEAR + "; nothing may be divided by g",
             )  # fmt: skip
-    blind = subject.pull(case, outputs, _scaled(v, np.nan))
-    for i, g in grads.items():
-        if np.any((g != 0.0) & ~np.isnan(blind[i])):
-            raise refuse(
-                InvalidRule, subject.op,
-                "its rule hides that the output gradient is NaN: it gives numbers where nothing is known",
-                case=case, argument=subject.name(i),
-                remedy="no nan_to_num and no comparison of g: a loss that is NaN has to show",
-            )  # fmt: skip
-    return 4
+
+
+def _refuse_hidden(subject: Subject, case: Case, index: int, g: Array, blind: Array) -> None:
+    if np.any((g != 0.0) & ~np.isnan(blind)):
+        raise refuse(
+            InvalidRule, subject.op,
+            "its rule hides that the output gradient is NaN: it gives numbers where nothing is known",
+            case=case, argument=subject.name(index),
+            remedy="no nan_to_num and no comparison of g: a loss that is NaN has to show",
+        )  # fmt: skip
 
 
 def check_memory(
@@ -125,7 +170,7 @@ def check_memory(
             )  # fmt: skip
     checks = 1
     for arrays in _elsewhere(subject, case, rng, thorough):
-        other = attrs.evolve(case, arrays=tuple(arrays))
+        other = case.on(tuple(arrays))
         try:
             left = subject.forward(other)
             if thorough and subject.op.claims.samples is None:
@@ -160,12 +205,12 @@ def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng
         return 0
     memory = [a.copy() for a in case.arrays]
     seen = [frozen(m.view()) for m in memory]
-    here = attrs.evolve(case, arrays=tuple(seen))
+    here = case.on(tuple(seen))
     subject.pull(here, subject.forward(here), v)
     moved = draw(subject.op, rng, tuple(a.shape for a in case.arrays))
     for m, a in zip(memory, moved, strict=True):
         m[...] = a
-    fresh = attrs.evolve(case, arrays=moved)
+    fresh = case.on(moved)
     try:
         outputs = subject.forward(fresh)
         again = subject.forward(here)

@@ -25,6 +25,10 @@ class Case:
     seed: int
     derived: bool = False
 
+    def on(self, arrays: tuple[Array, ...], label: str = "") -> Case:
+        """The same case on other arrays, under another label if one is given."""
+        return Case(arrays, self.meta, label or self.label, self.seed, self.derived)
+
     def __str__(self) -> str:
         shapes = ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)
         options = "".join(f", {k}={v!r}" for k, v in self.meta.items())

@@ -94,7 +94,7 @@ def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
     for dtype in (np.float64, np.float32):
         numbers = Draws(examined.case.seed)
         arrays = tuple(frozen(a.astype(dtype)) if a.dtype.kind == "f" else a for a in examined.case.arrays)
-        case = attrs.evolve(examined.case, arrays=arrays, label=f"second order, {np.dtype(dtype)}")
+        case = examined.case.on(arrays, f"second order, {np.dtype(dtype)}")
         outputs = subject.forward(case)
         v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
         grads = subject.pull(case, outputs, v)
@@ -119,7 +119,7 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
     p = tuple(rng.steps(o.shape) * (o.dtype.kind == "f") for o in outputs)
 
     def of(arrays: tuple[Array, ...], cotangents: tuple[Array, ...]) -> float:
-        moved = attrs.evolve(case, arrays=arrays)
+        moved = case.on(arrays)
         r = subject.pull(moved, subject.forward(moved), cotangents)
         return sum(float(np.sum(w[i] * r[i])) for i in w)
 
