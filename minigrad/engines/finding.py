@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from typing import Protocol, runtime_checkable
 
+import minigrad.contract as contract
 import minigrad.plugins as plugins
-from minigrad.containment import ImportFailure, imported
-from minigrad.core.errors import nearest
 from minigrad.engines.group import Group
 from minigrad.engines.protocol import API, Bound, Engine, EngineError, UnknownEngine
 from minigrad.engines.tiles import NumpyEngine
@@ -34,46 +33,17 @@ def made(name: str = "") -> Binder:
     wanted = name or os.environ.get(VARIABLE, "") or BUILT_IN
     if wanted == BUILT_IN:
         return Binder(BUILT_IN, None)
-    entry = _entry(wanted, "" if name else f" (from {VARIABLE})")
+    entry = contract.chosen(GROUP, wanted, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN])
     return Binder(str(entry), _engine(entry))
 
 
-def _entry(name: str, source: str) -> Entry:
-    matches = plugins.matching(GROUP, name)
-    usable = [e for e in matches if plugins.allowed(e)]
-    if len(usable) == 1:
-        return usable[0]
-    if usable:
-        choices = " or ".join(repr(e.qualified) for e in usable)
-        raise UnknownEngine(f"several distributions offer an engine {name!r}{source}: say which, {choices}")
-    if matches:
-        kept_out = os.environ.get(plugins.ALLOW, "")
-        raise UnknownEngine(f"engine {matches[0]} is installed, but {plugins.ALLOW}={kept_out!r} keeps it out")
-    known = available()
-    raise UnknownEngine(
-        f"there is no engine {name!r}{source}.{nearest(name, known)} Available: {', '.join(sorted(known))}"
-    )
-
-
 def _engine(entry: Entry) -> Engine:
-    try:
-        factory = imported(entry)
-    except ImportFailure as failure:
-        raise EngineError(f"engine {entry}: {failure}") from failure
-    if not callable(factory):
-        raise EngineError(f"engine {entry}: the entry point must be a class or a function, not {factory!r}")
-    try:
-        engine = factory()
-    except Exception as error:
-        raise EngineError(f"engine {entry} cannot be made: {type(error).__name__}: {error}") from error
+    engine = contract.made(entry, "engine", EngineError)
     if not isinstance(engine, Engine):
         raise EngineError(f"engine {entry}: {type(engine).__name__} lacks `api` or the method `bind(group)`")
-    if engine.api[0] != API[0] or engine.api[1] > API[1]:
-        theirs, ours = ".".join(map(str, engine.api)), ".".join(map(str, API))
-        newer = "minigrad" if tuple(engine.api) > API else "the plugin"
-        raise EngineError(
-            f"engine {entry} was written for contract {theirs}, this minigrad speaks {ours}: update {newer}"
-        )
+    gap = contract.version_gap(engine.api, API)
+    if gap:
+        raise EngineError(f"engine {entry}: {gap}")
     return engine
 
 

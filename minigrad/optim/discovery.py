@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import minigrad.plugins as plugins  # not "from minigrad import": that would ask for an op of this name
-from minigrad.core.errors import nearest
+from minigrad.contract import chosen
 from minigrad.optim.errors import UnknownOptimizer
 from minigrad.plugins import Entry, Scan, rescan
 
@@ -33,22 +31,4 @@ def find(name: str) -> Entry:
     Raises UnknownOptimizer, with the nearest name and what is installed, if there is none, if MINIGRAD_PLUGINS keeps
     it out, or if several distributions offer it.
     """
-    matches = plugins.matching(GROUP, name)
-    allowed = [e for e in matches if plugins.allowed(e)]
-    if len(allowed) == 1:
-        return allowed[0]
-    if allowed:
-        owners = " and ".join(f"{e.distribution} {e.version}" for e in allowed)
-        choices = " or ".join(repr(e.qualified) for e in allowed)
-        raise UnknownOptimizer(f"optimizer {name!r} is offered by {owners}: say which, {choices}")
-    if matches:
-        kept_out = os.environ.get(plugins.ALLOW, "")
-        raise UnknownOptimizer(f"optimizer {matches[0]} is installed, but {plugins.ALLOW}={kept_out!r} keeps it out")
-    raise UnknownOptimizer(_unknown(name))
-
-
-def _unknown(name: str) -> str:
-    entries = available()
-    listing = ", ".join(f"{key} ({e.distribution} {e.version})" for key, e in sorted(entries.items())) or "none"
-    notes = "".join(f". {problem}" for problem in (*scan().problems, *plugins.idle_allowances(GROUP)))
-    return f"there is no optimizer {name!r}.{nearest(name, entries)} Installed: {listing}{notes}"
+    return chosen(GROUP, name, "optimizer", UnknownOptimizer)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from minigrad import plugins
-from minigrad.containment import ImportFailure, imported, summary
-from minigrad.core.errors import nearest
+from minigrad import contract, plugins
 from minigrad.parallel.errors import CommunicatorError
 from minigrad.parallel.protocol import API, Alone, Communicator
 from minigrad.plugins import Entry
@@ -46,7 +44,7 @@ def connect(name: str | Communicator | None = "auto") -> Communicator:
     if not isinstance(name, str):
         return _conforming(name, type(name).__name__)
     if name != "auto":
-        return _started(_entry(name))
+        return _started(contract.chosen(GROUP, name, "communicator", CommunicatorError, ["none", "auto"]))
     if launched() == 1:
         return Alone()
     entries = available()
@@ -59,29 +57,8 @@ def connect(name: str | Communicator | None = "auto") -> Communicator:
     return _started(*entries.values())
 
 
-def _entry(name: str) -> Entry:
-    found = [e for e in plugins.matching(GROUP, name) if plugins.allowed(e)]
-    if len(found) != 1:
-        known = ", ".join(["none", "auto", *sorted(available())])
-        several = f"several distributions offer {name!r}" if found else f"there is no communicator {name!r}"
-        raise CommunicatorError(f"{several}.{nearest(name, available())} Known: {known}")
-    return found[0]
-
-
 def _started(entry: Entry) -> Communicator:
-    try:
-        made = imported(entry)
-    except ImportFailure as failure:
-        raise CommunicatorError(f"communicator {entry} cannot be used: {failure}") from failure
-    if not callable(made):
-        raise CommunicatorError(f"communicator {entry} cannot be used: the entry point must be a class or a function")
-    try:
-        communicator = made()
-    except CommunicatorError:
-        raise
-    except Exception as error:
-        raise CommunicatorError(f"communicator {entry} cannot be used: {summary(error)}") from error
-    return _conforming(communicator, str(entry))
+    return _conforming(contract.made(entry, "communicator", CommunicatorError), str(entry))
 
 
 def _conforming(made: object, who: str) -> Communicator:
@@ -89,10 +66,7 @@ def _conforming(made: object, who: str) -> Communicator:
         names = ("api", "rank", "size", "allreduce", "broadcast", "gather", "barrier", "abort")
         missing = ", ".join(n for n in names if not hasattr(made, n))
         raise CommunicatorError(f"communicator {who} cannot be used: {type(made).__name__} has no {missing}")
-    if made.api[0] != API[0] or made.api[1] > API[1]:
-        ours = ".".join(map(str, API))
-        raise CommunicatorError(
-            f"communicator {who} was written for contract {'.'.join(map(str, made.api))}, this minigrad speaks {ours}: "
-            f"update {'minigrad' if tuple(made.api) > API else 'the plugin'}"
-        )
+    gap = contract.version_gap(made.api, API)
+    if gap:
+        raise CommunicatorError(f"communicator {who} cannot be used: {gap}")
     return made

@@ -18,19 +18,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     "typing": LOW,
     "plugins": set(),
     "containment": {"core", "plugins"},
+    "contract": {"core", "plugins", "containment"},
     "verify": LOW | {"verify"},
     "ops": LOW | {"verify", "ops", "plugins", "containment"},
     "linalg": LOW | {"verify", "ops", "linalg"},
     "fft": LOW | {"verify", "ops", "fft"},
     "calculus": LOW | {"ops"},
-    "engines": LOW | {"engines", "plugins", "containment"},
-    "optim": LOW | {"calculus", "optim", "engines", "plugins", "containment"},
+    "engines": LOW | {"engines", "plugins", "contract"},
+    "optim": LOW | {"calculus", "optim", "engines", "plugins", "containment", "contract"},
     "optimizers": LOW | {"optim", "optimizers"},
     "nn": LOW | {"ops", "nn"},
     "data": LOW | {"data"},
     "diagnosis": LOW | {"ops", "nn", "data", "optim", "train", "plugins", "containment", "diagnosis"},
     # Averages an optimizer's gradients and a model's buffers over processes; training stands on it, not the reverse.
-    "parallel": LOW | {"plugins", "containment", "optim", "nn", "checkpoint", "parallel"},
+    "parallel": LOW | {"plugins", "contract", "optim", "nn", "checkpoint", "parallel"},
 }
 """Rooms and what they may import; rooms that are not listed may import everything but `optimizers`."""
 

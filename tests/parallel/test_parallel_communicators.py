@@ -122,7 +122,7 @@ def test_a_communicator_is_found_by_name_or_by_itself_under_a_launcher(
     assert parallel.available().keys() == {"talk"}
     assert type(connect("talk")) is type(connect("mini-talk:talk")) is Alone
     with pytest.raises(
-        CommunicatorError, match=r"no communicator 'tolk'\. Did you mean 'talk'\? Known: none, auto, ta"
+        CommunicatorError, match=r"no communicator 'tolk'\. Did you mean 'talk'\? Installed: none, auto, ta"
     ):
         connect("tolk")
     assert type(connect("auto")) is Alone
