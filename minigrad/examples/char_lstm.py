@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import data, nn, optim
 from minigrad.examples import trigram
 
-LENGTH, BATCH, STEPS = 64, 32, 600
+LENGTH, BATCH, STEPS = 64, 32, 700
 
 
 def main(steps: int = STEPS) -> dict[str, float]:
@@ -21,7 +21,7 @@ def main(steps: int = STEPS) -> dict[str, float]:
     model = nn.Sequential(
         nn.Embedding(letters, 32, rng=rng), nn.LSTM(32, 128, rng=rng), nn.Linear(128, letters, gain=0.1, rng=rng)
     )
-    found = train(model, steps, rate=6e-3)
+    found = train(model, steps, rate=1e-2)
     print(f"perplexity {found:.3f}; that of the trigram:")
     return {"perplexity": found, "trigram": trigram.main()["trigram"]}
 
@@ -30,7 +30,9 @@ def train(model: nn.Module, steps: int, rate: float) -> float:
     """Train a model of the next letter with adam; its perplexity on held-out text."""
     text = data.load_text().dataset(length=LENGTH)
     batches = data.Loader(text.x_train, text.y_train, BATCH, seed=0, drop_last=True)
-    adam = mg.optimizer("adam", model.named_parameters(), lr=optim.Cosine(rate, steps))
+    adam = mg.optimizer(
+        "adam", model.named_parameters(), lr=optim.WarmUp(optim.Cosine(rate, steps), max(1, steps // 10))
+    )
 
     def loss_of(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
         """Mean of -log p of the right letter; e to that is the perplexity."""

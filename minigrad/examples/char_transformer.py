@@ -2,7 +2,8 @@
 
     minigrad run --example char_transformer
 
-reaches a perplexity of ?? on the last tenth of each book, where a smoothed trigram has 5.65, in ?? seconds.
+reaches a perplexity of 4.51 on the last tenth of each book, where a smoothed trigram has 5.65, in 37 seconds of
+processor time.
 """
 
 import attrs

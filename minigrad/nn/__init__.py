@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from minigrad.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
     from minigrad.nn.dropout import Dropout, frozen, reseed
     from minigrad.nn.embedding import Embedding
+    from minigrad.nn.ensemble import Ensemble, mean_weights
     from minigrad.nn.normalise import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
     from minigrad.nn.pooling import (
         AdaptiveAvgPool1d,
@@ -85,6 +86,7 @@ _LATE: Mapping[str, str] = {
     **dict.fromkeys(["Conv1d", "Conv2d", "ConvTranspose2d"], "convolution"),
     **dict.fromkeys(["Dropout", "frozen", "reseed"], "dropout"),
     **dict.fromkeys(["Embedding"], "embedding"),
+    **dict.fromkeys(["Ensemble", "mean_weights"], "ensemble"),
     **dict.fromkeys(["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"], "normalise"),
     **dict.fromkeys(
         [
@@ -146,6 +148,7 @@ __all__ = [
     "CrammerSinger",
     "Dropout",
     "Embedding",
+    "Ensemble",
     "Flatten",
     "GlobalAvgPool",
     "GroupNorm",
@@ -197,6 +200,7 @@ __all__ = [
     "kl_divergence",
     "mean_absolute_error",
     "mean_squared_error",
+    "mean_weights",
     "mlp",
     "normal",
     "observing",
