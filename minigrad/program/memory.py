@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import attrs
 import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.program.graph import Call, Fused, Graph, Value, used
-from minigrad.program.kernels import VIEWS, Kernel
+from minigrad.program.kernels import Kernel
 
 __all__ = ["Pool", "Roots", "last_uses", "roots_of"]
 
@@ -19,19 +19,17 @@ Roots = Mapping[int, frozenset[int]]
 _ALIGNMENT = 64
 
 
-def roots_of(graph: Graph, kernels: Mapping[Call, Kernel]) -> Roots:
+def roots_of(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call]) -> Roots:
     """A kernel's or group's result has memory of its own; a forward function may return a view of any operand."""
     roots: dict[int, frozenset[int]] = {}
     for step in graph.steps:
         if isinstance(step, Call):
             below = frozenset[int]().union(*(roots.get(a, frozenset((a,))) for a in step.args))
             for out in step.outs:
-                if step in kernels:
-                    roots[out] = frozenset((out,))
-                elif step.op.name in VIEWS:
+                if step in views:
                     roots[out] = below
                 else:
-                    roots[out] = below | {out}
+                    roots[out] = frozenset((out,)) if step in kernels else below | {out}
         elif isinstance(step, Fused):
             roots.update((out, frozenset((out,))) for out in step.makes)
     return roots

@@ -15,7 +15,7 @@ from minigrad.engines.protocol import Code
 
 __all__ = ["Options", "Plan"]
 
-copyto = np.copyto
+copyto, ascontiguousarray = np.copyto, np.ascontiguousarray
 _TIMED = 5
 """So many first runs are timed."""
 
@@ -79,11 +79,12 @@ class Plan:
         registers = self.registers
         for k, array, copied in zip(self.inputs, arrays, self.copied, strict=True):
             if copied is None:
-                registers[k] = array
+                registers[k] = array if array.flags.c_contiguous else ascontiguousarray(array)
             else:
                 copyto(copied, array)
         for k, t in self.state:
-            registers[k] = t._node.value
+            array = t._node.value
+            registers[k] = array if array.flags.c_contiguous else ascontiguousarray(array)
         if self.runs < _TIMED:
             self._timed()
         else:

@@ -14,10 +14,11 @@ from minigrad.engines.protocol import Code
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update, evaluate
 from minigrad.program.grouping import group_of
 from minigrad.program.holding import arrive
-from minigrad.program.kernels import VIEWS, Kernel, kernel_of
+from minigrad.program.kernels import Kernel, kernel_of
 from minigrad.program.landing import landings
 from minigrad.program.memory import Pool, fits_in_place, last_uses, roots_of
 from minigrad.program.plan import Options, Plan
+from minigrad.program.views import views_of
 
 __all__ = ["plan"]
 
@@ -36,10 +37,10 @@ class _Planner:
         self.values = graph.values
         self.options = options
         self.binder = binder
-        self.kernels = {
-            c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None
-        }
-        self.roots = roots_of(graph, self.kernels)
+        known = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
+        self.views = views_of(graph, known)
+        self.kernels = {c: k for c, k in known.items() if c not in self.views}
+        self.roots = roots_of(graph, self.kernels, self.views)
         self.last = last_uses(graph, self.roots)
         self.pool = Pool(options.reuse)
         self.memory: dict[int, Array] = {}
@@ -126,21 +127,12 @@ class _Planner:
             out = self._place(i, call, kernel)
             self._fix(call.outs[0], out)
             self._emit(call, kernel, out if kernel.shape is None else out.reshape(kernel.shape), static)
-        elif call.op.name in VIEWS and static and self._fixed_view(call):
-            return
+        elif call in self.views and static:  # a view of fixed memory is fixed itself: nothing is left to do
+            self._fix(call.outs[0], evaluate(call, [self.registers[a] for a in call.args])[0])
         else:
-            self.allocating += call.op.name not in VIEWS
+            self.allocating += call not in self.views
             self.late += 1
             self.code.append(partial(_forward, self.registers, call))
-
-    def _fixed_view(self, call: Call) -> bool:
-        """A view of fixed memory is fixed itself: nothing is left to do at run time."""
-        x = self.registers[call.args[0]]
-        (view,) = evaluate(call, [x])
-        if not np.may_share_memory(view, x):
-            return False
-        self._fix(call.outs[0], view)
-        return True
 
     def _emit(self, call: Call, kernel: Kernel, out: Array, static: bool) -> None:
         function, options, r = kernel.function, kernel.options, self.registers

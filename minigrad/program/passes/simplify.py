@@ -24,17 +24,20 @@ def identities(graph: Graph) -> Graph:
 
 
 def _same(call: Call, values: tuple[Value, ...]) -> int | None:
+    """The operand that the result of a call is equal to."""
     out, x = values[call.outs[0]], values[call.args[0]]
-    if out.shape != x.shape or out.dtype != x.dtype:
-        if call.op.name == "multiply" and _is_one(x) and len(call.args) == 2:
-            other = values[call.args[1]]
-            return call.args[1] if (other.shape, other.dtype) == (out.shape, out.dtype) else None
-        return None
     if call.op.name in _MOVES:
-        return call.args[0]
-    if call.op.name in ("multiply", "divide") and _is_one(values[call.args[1]]):
-        return call.args[0]
+        return call.args[0] if _alike(x, out) else None
+    if call.op.name in ("multiply", "divide"):
+        if _alike(x, out) and _is_one(values[call.args[1]]):
+            return call.args[0]
+        if call.op.name == "multiply" and _is_one(x) and _alike(values[call.args[1]], out):
+            return call.args[1]
     return None
+
+
+def _alike(x: Value, out: Value) -> bool:
+    return x.shape == out.shape and x.dtype == out.dtype
 
 
 def _is_one(value: Value) -> bool:

@@ -1,51 +1,17 @@
-"""Kernels: NumPy calls that write an op's result into an array that is given."""
+"""Kernels that compute: matrix products, comparisons, reductions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import attrs
 import numpy as np
 
-from minigrad.core.types import Array, IndexArray, Shape
+from minigrad.core.types import Array
 from minigrad.program.graph import Call, Value
+from minigrad.program.kernels.kernel import Kernel, Make
 
-__all__ = ["VIEWS", "Kernel", "kernel_of"]
-
-VIEWS = frozenset(("reshape", "transpose", "matrix_transpose", "broadcast_to"))
-"""Ops whose result, as a rule, is a view of the argument."""
-
-
-@attrs.frozen(eq=False)
-class Kernel:
-    """`function(*operands, *more, out=out, **options)`.
-
-    Attributes:
-        more: constant operands after the op's own.
-        shape: what to view the output as, where it is not the op's own shape.
-        in_place: whether the output may be an operand of the same shape.
-    """
-
-    function: Callable[..., object]
-    more: tuple[Array, ...] = ()
-    options: Mapping[str, object] = attrs.field(factory=dict)
-    shape: Shape | None = None
-    in_place: bool = False
-
-
-def kernel_of(call: Call, values: tuple[Value, ...]) -> Kernel | None:
-    """The kernel for a call, or None where only the forward function will do."""
-    if call.extra >= 0 or len(call.outs) != 1 or not call.op.module.startswith(("minigrad.ops.", "numpy")):
-        return None
-    out = values[call.outs[0]]
-    if out.dtype.kind != "f" or not out.nbytes:
-        return None
-    forward = call.op.forward
-    if isinstance(forward, np.ufunc) and forward.nin == len(call.args) and forward.nout == 1:
-        return Kernel(forward, in_place=True)
-    make = _KERNELS.get(call.op.name)
-    return None if make is None else make(call, [values[a] for a in call.args], out)
+__all__ = ["NUMERIC"]
 
 
 def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -61,19 +27,6 @@ def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
     def fill(labels: Array, like: Array, out: Array) -> None:
         places = np.where(labels < 0, labels + classes.size, labels)
         np.equal(classes, places[..., None], out=out)
-
-    return Kernel(fill)
-
-
-def _pick(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    """One entry of each row."""
-    x, places = xs
-    if call.meta["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
-        return None
-    rows = np.arange(x.shape[0])
-
-    def fill(x: Array, places: IndexArray, out: Array) -> None:
-        out[:, 0] = x[rows, places[:, 0]]
 
     return Kernel(fill)
 
@@ -106,12 +59,11 @@ def _sum_to(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     return Kernel(np.add.reduce, options={"axis": axes, "keepdims": True}, shape=kept)
 
 
-_KERNELS: Mapping[str, Callable[[Call, list[Value], Value], Kernel | None]] = MappingProxyType(
+NUMERIC: Mapping[str, Make] = MappingProxyType(
     {
         "matmul": _matmul,
         "relu": _relu,
         "one_hot": _one_hot,
-        "take_along_axis": _pick,
         "greater": _compare(np.greater),
         "equal": _compare(np.equal),
         "sum": _reduce(np.add),

@@ -1,0 +1,147 @@
+"""Kernels that move entries: copies, joins, gathers and what undoes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from types import MappingProxyType
+from typing import cast
+
+import numpy as np
+
+from minigrad.core.types import Array, IndexArray, Key
+from minigrad.ops.index import is_basic
+from minigrad.program.graph import Call, Value
+from minigrad.program.kernels.kernel import Kernel, Make
+
+__all__ = ["MOVES"]
+
+
+def _copy(x: Array, out: Array) -> None:
+    np.copyto(out, x, casting="unsafe")
+
+
+def _reshape(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    """For operands that are no views of the right form: entries are copied in C order."""
+    return Kernel(_copy, shape=xs[0].shape) if xs[0].dtype == out.dtype else None
+
+
+def _astype(call: Call, xs: list[Value], out: Value) -> Kernel:
+    return Kernel(_copy)
+
+
+def _concatenate(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    axis = call.meta["axis"]
+    if not isinstance(axis, int) or any(x.dtype != out.dtype for x in xs):
+        return None
+
+    def join(*arrays: Array, out: Array) -> None:
+        np.concatenate(arrays, axis=axis, out=out)
+
+    return Kernel(join)
+
+
+def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    """For keys with arrays in them; others give views."""
+    key = cast(Key, call.meta["key"])
+    if is_basic(key):
+        return Kernel(lambda x, out: np.copyto(out, x[key]))
+    # Numbers of places in the flat array: one `take`, which writes where it is told.
+    x = xs[0]
+    flat: IndexArray = np.arange(prod(x.shape)).reshape(x.shape)[key].reshape(-1)  # type: ignore[index]
+
+    def pick(x: Array, out: Array) -> None:
+        np.take(x.reshape(-1), flat, out=out.reshape(-1), mode="clip")
+
+    return Kernel(pick) if flat.size else None
+
+
+def _scatter(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    key = cast(Key, call.meta["key"])
+    basic = is_basic(key)
+
+    def put(g: Array, out: Array) -> None:
+        out.fill(0.0)
+        if basic:
+            out[key] = g
+        else:
+            np.add.at(out, key, g)  # type: ignore[arg-type]
+
+    return Kernel(put) if xs[0].dtype == out.dtype else None
+
+
+def _setitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    key = cast(Key, call.meta["key"])
+
+    def put(x: Array, v: Array, out: Array) -> None:
+        np.copyto(out, x)
+        out[key] = v
+
+    return Kernel(put) if xs[0].dtype == out.dtype else None
+
+
+def _take(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    axis = cast(int, call.meta["axis"])
+    length = xs[0].shape[axis] if xs[0].shape else 0
+    if not length:
+        return None
+
+    def pick(x: Array, places: IndexArray, out: Array) -> None:
+        # mode="raise" would go through a copy of the result.
+        if places.min() < 0 or places.max() >= length:
+            np.take(x, places, axis=axis, out=out)
+        else:
+            np.take(x, places, axis=axis, out=out, mode="clip")
+
+    return Kernel(pick)
+
+
+def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    x, places = xs
+    if call.meta["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
+        return None
+    rows = np.arange(x.shape[0])
+
+    def fill(x: Array, places: IndexArray, out: Array) -> None:
+        out[:, 0] = x[rows, places[:, 0]]
+
+    return Kernel(fill)
+
+
+def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    """Rows added up by a product with the 0-1 matrix of positions, where that matrix is small."""
+    g, places = xs
+    count, length = prod(places.shape), cast(int, call.meta["length"])
+    if cast(int, call.meta["axis"]) != 0 or g.dtype != out.dtype or not 0 < count * length <= 1 << 20:
+        return None
+    classes = np.arange(length)[:, None]
+    chosen = np.empty((length, count), bool)
+    matrix = np.empty((length, count), out.dtype)
+
+    def add(g: Array, places: IndexArray, out: Array) -> None:
+        flat = places.reshape(1, -1)
+        np.equal(classes, flat if flat.min() >= 0 else flat % length, out=chosen)
+        np.copyto(matrix, chosen)
+        np.dot(matrix, g.reshape(count, -1), out=out.reshape(length, -1))
+
+    return Kernel(add)
+
+
+def _broadcast(call: Call, xs: list[Value], out: Value) -> Kernel:
+    return Kernel(_copy)
+
+
+MOVES: Mapping[str, Make] = MappingProxyType(
+    {
+        "reshape": _reshape,
+        "astype": _astype,
+        "concatenate": _concatenate,
+        "getitem": _getitem,
+        "scatter": _scatter,
+        "setitem": _setitem,
+        "take": _take,
+        "take_along_axis": _one_of_each_row,
+        "put_along": _put_along,
+        "broadcast_to": _broadcast,
+    }
+)

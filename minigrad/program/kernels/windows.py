@@ -1,0 +1,81 @@
+"""Kernels for windows of images: pooling, and windows added up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from types import MappingProxyType
+from typing import TypedDict, cast
+
+import numpy as np
+
+from minigrad.core.types import Array, Shape
+from minigrad.ops.windows import last, offsets
+from minigrad.program.graph import Call, Value
+from minigrad.program.kernels.kernel import Kernel, Make
+
+__all__ = ["WINDOWS"]
+
+
+class _Options(TypedDict):
+    kernel: Shape
+    stride: Shape
+    dilation: Shape
+    size: Shape
+
+
+def _max_pool(call: Call, xs: list[Value], out: Value) -> Kernel:
+    meta = cast(_Options, call.meta)
+    n = len(meta["kernel"])
+    parts = [last(part) for _, part in offsets(meta["kernel"], meta["stride"], meta["dilation"], out.shape[-n:])]
+
+    def pool(x: Array, out: Array) -> None:
+        np.copyto(out, x[parts[0]])
+        for part in parts[1:]:
+            np.maximum(out, x[part], out=out)
+
+    return Kernel(pool)
+
+
+def _winners(call: Call, xs: list[Value], out: Value) -> Kernel:
+    meta = cast(_Options, call.meta)
+    n = len(meta["kernel"])
+    parts = [
+        (at, last(part)) for at, part in offsets(meta["kernel"], meta["stride"], meta["dilation"], xs[1].shape[-n:])
+    ]
+    count = np.empty(xs[1].shape, out.dtype)
+    one = np.ones((), out.dtype)
+
+    def share(x: Array, y: Array, out: Array) -> None:
+        for at, part in parts:
+            np.equal(x[part], y, out=out[at])
+        np.add.reduce(out.reshape(-1, *y.shape), axis=0, out=count)
+        if np.maximum.reduce(count, axis=None) > 1.0:
+            np.divide(out, np.maximum(count, one, out=count), out=out)
+
+    return Kernel(share)
+
+
+def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
+    meta = cast(_Options, call.meta)
+    n = len(meta["size"])
+    kernel, count = xs[0].shape[:n], xs[0].shape[-n:]
+    parts = [(at, last(part)) for at, part in offsets(kernel, meta["stride"], meta["dilation"], count)]
+    apart = all(k == s for k, s in zip(kernel, meta["stride"], strict=True)) and set(meta["dilation"]) == {1}
+    covered = apart and prod(k * c for k, c in zip(kernel, count, strict=True)) == prod(meta["size"])
+
+    def add(g: Array, out: Array) -> None:
+        if not covered:
+            out.fill(0.0)
+        for at, part in parts:
+            if apart:  # no entry is met twice
+                np.copyto(out[part], g[at])
+            else:
+                np.add(out[part], g[at], out=out[part])
+
+    return Kernel(add) if xs[0].dtype == out.dtype else None
+
+
+WINDOWS: Mapping[str, Make] = MappingProxyType(
+    {"max_pool": _max_pool, "window_winners": _winners, "overlap_add": _overlap_add}
+)

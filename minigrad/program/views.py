@@ -1,0 +1,73 @@
+"""Which calls cost nothing: their result looks into the memory of their operand."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from typing import cast
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from minigrad.core.types import Array, Key, Shape
+from minigrad.ops.index import is_basic
+from minigrad.program.graph import Call, Fused, Graph, evaluate, makes
+
+__all__ = ["views_of"]
+
+_ALWAYS = frozenset(("transpose", "matrix_transpose", "broadcast_to", "windows"))
+
+
+def views_of(graph: Graph, kernels: Container[Call]) -> set[Call]:
+    """The calls whose result is a view, whatever the numbers.
+
+    Found out on arrays of the right shapes and strides, all of whose entries are one: nothing is computed. What has
+    neither a kernel nor a group behind it may have any strides, and a call on it that NumPy might answer with a copy
+    counts as one that copies.
+    """
+    forms = {k: _form(v.shape, v.dtype) for k, v in enumerate(graph.values) if v.kind != "result"}
+    for k, v in enumerate(graph.values):
+        if v.number is not None:
+            forms[k] = v.number
+    found: set[Call] = set()
+    for step in graph.steps:
+        view = _viewed(step, forms.get(step.args[0])) if isinstance(step, Call) and step.args else None
+        if isinstance(step, Call) and view is not None:
+            found.add(step)
+            forms[step.outs[0]] = view
+        elif step in kernels or not isinstance(step, Call | Fused):
+            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in makes(step))
+        elif isinstance(step, Fused):
+            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in step.makes)
+    return found
+
+
+def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
+    one = np.empty(1, dtype)
+    steps, step = [0] * len(shape), dtype.itemsize
+    for axis in range(len(shape) - 1, -1, -1):
+        steps[axis] = step
+        step *= max(shape[axis], 1)
+    made: Array = as_strided(one, shape, steps, writeable=False)  # type: ignore[assignment]
+    return made
+
+
+def _viewed(call: Call, x: Array | None) -> Array | None:
+    """The form of a call's result, if it is a view of an operand of form `x`."""
+    if x is None or call.extra >= 0 or not call.op.module.startswith("minigrad.ops.") or not x.size:
+        return None
+    if call.op.name == "reshape":
+        view = x.view()
+        try:
+            view.shape = cast(Shape, _full(cast(Shape, call.meta["shape"]), x.size))
+        except AttributeError:
+            return None
+        return view
+    if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.meta["key"]))):
+        return evaluate(call, [x])[0]
+    return None
+
+
+def _full(shape: Shape, size: int) -> Shape:
+    """A shape with the length that -1 stands for."""
+    rest = int(np.prod([n for n in shape if n >= 0]))
+    return tuple(size // rest if n < 0 else n for n in shape)
