@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from typing import TypeAlias
 
 import attrs
@@ -46,7 +47,7 @@ class Value:
     @property
     def nbytes(self) -> int:
         """Bytes that the numbers take."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return prod(self.shape) * self.dtype.itemsize
 
 
 @attrs.frozen

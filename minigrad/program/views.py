@@ -47,7 +47,7 @@ def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
     for axis in range(len(shape) - 1, -1, -1):
         steps[axis] = step
         step *= max(shape[axis], 1)
-    made: Array = as_strided(one, shape, steps, writeable=False)  # type: ignore[assignment]
+    made: Array = as_strided(one, shape, steps, writeable=False)
     return made
 
 
@@ -58,7 +58,7 @@ def _viewed(call: Call, x: Array | None) -> Array | None:
     if call.op.name == "reshape":
         view = x.view()
         try:
-            view.shape = cast(Shape, _full(cast(Shape, call.meta["shape"]), x.size))
+            view.shape = _full(cast(Shape, call.meta["shape"]), x.size)
         except AttributeError:
             return None
         return view

@@ -48,7 +48,7 @@ def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         return Kernel(lambda x, out: np.copyto(out, x[key]))
     # Numbers of places in the flat array: one `take`, which writes where it is told.
     x = xs[0]
-    flat: IndexArray = np.arange(prod(x.shape)).reshape(x.shape)[key].reshape(-1)  # type: ignore[index]
+    flat: IndexArray = np.arange(prod(x.shape)).reshape(x.shape)[key].reshape(-1)
 
     def pick(x: Array, out: Array) -> None:
         np.take(x.reshape(-1), flat, out=out.reshape(-1), mode="clip")

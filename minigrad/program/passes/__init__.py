@@ -7,12 +7,14 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from minigrad.program.graph import Graph
+from minigrad.program.passes.assemble import assembly
 from minigrad.program.passes.bias import bias_gradients
 from minigrad.program.passes.common import common_subexpressions
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
 from minigrad.program.passes.fuse import fusion
 from minigrad.program.passes.lower import lowering
+from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
 from minigrad.program.passes.simplify import identities
 
@@ -28,7 +30,11 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "identities": identities,
         "bias": bias_gradients,
         "common": common_subexpressions,
+        "assemble": assembly,
+        "flat": flat_products,
         "dead": dead_code,
+        "sums": summed_products,
+        "dead again": dead_code,
         "fuse": fusion,
     }
 )

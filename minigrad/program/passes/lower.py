@@ -3,70 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Shape
 from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.passes.builder import Builder
+from minigrad.program.passes.lower_windows import WINDOWS
 
 
-class _Builder:
-    """Writes the calls that stand for one call."""
-
-    def __init__(self, call: Call, values: list[Value], steps: list[Step]) -> None:
-        self.call = call
-        self.values = values
-        self.steps = steps
-
-    def shape(self, k: int) -> Shape:
-        return self.values[k].shape
-
-    def constant(self, number: float, like: int) -> int:
-        dtype = self.values[like].dtype
-        self.values.append(Value((), dtype, "constant", number=np.asarray(number, dtype)))
-        return len(self.values) - 1
-
-    def op(self, name: str, *args: int, shape: Shape | None = None, out: int | None = None, **meta: object) -> int:
-        if out is None:
-            given = np.broadcast_shapes(*(self.shape(a) for a in args)) if shape is None else shape
-            self.values.append(Value(given, self.values[args[0]].dtype, "result"))
-            out = len(self.values) - 1
-        op = REGISTRY[name]
-        self.steps.append(Call(op, args, op.complete(meta), (out,), -1, self.call.where))
-        return out
-
-    def reshape(self, x: int, shape: Shape, out: int | None = None) -> int:
-        if out is None:
-            self.values.append(Value(shape, self.values[x].dtype, "result"))
-            out = len(self.values) - 1
-        self.steps.append(Call(REGISTRY["reshape"], (x,), {"shape": shape}, (out,), -1, self.call.where))
-        return out
-
-    def reduce(self, name: str, x: int, axis: int) -> int:
-        n = len(self.shape(x))
-        kept = tuple(1 if i == axis % n else s for i, s in enumerate(self.shape(x)))
-        return self.op(name, x, shape=kept, axis=axis, keepdims=True)
-
-
-def _axis(b: _Builder) -> int:
+def _axis(b: Builder) -> int:
     axis = b.call.meta.get("axis", -1)
     return axis if isinstance(axis, int) else -1
 
 
-def _softmax(b: _Builder, x: int, out: int) -> None:
+def _softmax(b: Builder, x: int, out: int) -> None:
     axis = _axis(b)
     e = b.op("exp", b.op("subtract", x, b.reduce("max", x, axis)))
     b.op("divide", e, b.reduce("sum", e, axis), out=out)
 
 
-def _log_softmax(b: _Builder, x: int, out: int) -> None:
+def _log_softmax(b: Builder, x: int, out: int) -> None:
     axis = _axis(b)
     shifted = b.op("subtract", x, b.reduce("max", x, axis))
     b.op("subtract", shifted, b.op("log", b.reduce("sum", b.op("exp", shifted), axis)), out=out)
 
 
-def _cross_entropy(b: _Builder, x: int, labels: int, out: int) -> None:
+def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
     shape = b.shape(labels)
     shifted = b.op("subtract", x, b.reduce("max", x, -1))
     logs = b.op("log", b.reduce("sum", b.op("exp", shifted), -1))
@@ -75,10 +39,27 @@ def _cross_entropy(b: _Builder, x: int, labels: int, out: int) -> None:
     b.reshape(b.op("subtract", logs, picked), shape, out)
 
 
-def _mean(b: _Builder, x: int, out: int) -> None:
+def _mean(b: Builder, x: int, out: int) -> None:
     total = b.op("sum", x, shape=b.values[out].shape, axis=b.call.meta["axis"], keepdims=b.call.meta["keepdims"])
     count = int(np.prod(b.shape(x))) // max(1, int(np.prod(b.values[out].shape)))
     b.op("divide", total, b.constant(float(count or 1), x), out=out)
+
+
+def _standardize(b: Builder, x: int, out: int) -> None:
+    axis, eps = b.call.meta["axis"], b.call.meta["eps"]
+    n = len(b.shape(x))
+    given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(sorted(int(a) % n for a in given))
+    kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
+    count = b.constant(float(np.prod([b.shape(x)[a] for a in axes])), x)
+
+    def mean(k: int) -> int:
+        return b.op("divide", b.op("sum", k, shape=kept, axis=axes, keepdims=True), count)
+
+    if b.call.meta["centre"]:
+        x = b.op("subtract", x, mean(x))
+    variance = mean(b.op("multiply", x, x))
+    b.op("divide", x, b.op("sqrt", b.op("add", variance, b.constant(cast(float, eps), x))), out=out)
 
 
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
@@ -86,6 +67,8 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "log_softmax": _log_softmax,
     "softmax_cross_entropy": _cross_entropy,
     "mean": _mean,
+    "standardize": _standardize,
+    **WINDOWS,
 }
 
 
@@ -106,7 +89,7 @@ def lowering(graph: Graph) -> Graph:
         ):
             steps.append(step)
         else:
-            known(_Builder(step, values, steps), *step.args, *step.outs)
+            known(Builder(step, values, steps), *step.args, *step.outs)
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 

@@ -51,12 +51,35 @@ class _Probe(NDArrayOperatorsMixin):
         self.calls.append((op, operands))
         return _Probe(-len(self.calls), self.calls, self.dtype)
 
+    def __array_function__(
+        self, function: object, types: object, args: tuple[object, ...], options: Mapping[str, object]
+    ) -> _Probe:
+        if function is np.full_like and len(args) == 2 and isinstance(args[1], float) and not options:
+            return _Filled(self, args[1])
+        if function is np.clip and len(args) == 3 and not options:
+            above: _Probe = np.maximum(args[0], args[1])  # type: ignore[call-overload]
+            limited: _Probe = np.minimum(above, args[2])  # type: ignore[call-overload]
+            return limited
+        raise _Unrecordable(str(function))
+
     def _operand(self, x: object) -> int | float:
+        if isinstance(x, _Filled):
+            return x.number
         if isinstance(x, _Probe):
             return x.index
         if isinstance(x, float):
             return x
         raise _Unrecordable(type(x).__name__)
+
+
+class _Filled(_Probe):
+    """An array of one number, until something is done with it."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, like: _Probe, number: float) -> None:
+        super().__init__(0, like.calls, like.dtype)
+        self.number = number
 
 
 def recording(graph: Graph) -> Graph:
@@ -93,7 +116,7 @@ def _recorded(op: Op, meta: Mapping[str, object], dtype: np.dtype[np.generic], a
         result = op.forward(*probes, **meta)
     except (TypeError, AttributeError, ValueError):
         return None
-    if not isinstance(result, _Probe) or result.index != -len(calls) or not calls:
+    if not isinstance(result, _Probe) or isinstance(result, _Filled) or result.index != -len(calls) or not calls:
         return None
     recorded = _Recorded(tuple(calls))
     sample = np.array(_SAMPLES).astype(dtype)

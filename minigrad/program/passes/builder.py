@@ -1,0 +1,82 @@
+"""Writing calls into a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minigrad.core.registry import REGISTRY
+from minigrad.core.types import Shape
+from minigrad.program.graph import Call, Step, Value
+
+__all__ = ["Builder"]
+
+
+class Builder:
+    """Writes the calls that stand for one call. Values go by their numbers; `out` names the result's."""
+
+    def __init__(self, call: Call, values: list[Value], steps: list[Step]) -> None:
+        self.call = call
+        self.values = values
+        self.steps = steps
+
+    def shape(self, k: int) -> Shape:
+        """Of a value."""
+        return self.values[k].shape
+
+    def constant(self, number: float, like: int) -> int:
+        """A 0-d constant of the dtype of value `like`."""
+        dtype = self.values[like].dtype
+        self.values.append(Value((), dtype, "constant", number=np.asarray(number, dtype)))
+        return len(self.values) - 1
+
+    def op(
+        self,
+        name: str,
+        *args: int,
+        shape: Shape | None = None,
+        out: int | None = None,
+        meta: Mapping[str, object] | None = None,
+        **options: object,
+    ) -> int:
+        """A call of op `name`; its result has the shape that operands broadcast to, or the one given.
+
+        Options go by keyword, or in `meta` where their names are taken.
+        """
+        if out is None:
+            given = np.broadcast_shapes(*(self.shape(a) for a in args)) if shape is None else shape
+            self.values.append(Value(given, self.values[args[0]].dtype, "result"))
+            out = len(self.values) - 1
+        op = REGISTRY[name]
+        self.steps.append(Call(op, args, op.complete({**(meta or {}), **options}), (out,), -1, self.call.where))
+        return out
+
+    def reshape(self, x: int, shape: Shape, out: int | None = None) -> int:
+        """Value x in another shape."""
+        if out is None:
+            self.values.append(Value(shape, self.values[x].dtype, "result"))
+            out = len(self.values) - 1
+        self.steps.append(Call(REGISTRY["reshape"], (x,), {"shape": shape}, (out,), -1, self.call.where))
+        return out
+
+    def reduce(self, name: str, x: int, axis: int) -> int:
+        """A reduction along one axis, which is kept."""
+        n = len(self.shape(x))
+        kept = tuple(1 if i == axis % n else s for i, s in enumerate(self.shape(x)))
+        return self.op(name, x, shape=kept, axis=axis, keepdims=True)
+
+    def matrix_transpose(self, x: int) -> int:
+        """The last two axes of x exchanged."""
+        *before, m, n = self.shape(x)
+        return self.op("matrix_transpose", x, shape=(*before, n, m))
+
+    def matmul(self, a: int, b: int, out: int | None = None) -> int:
+        """The product of two matrices."""
+        return self.op("matmul", a, b, shape=(self.shape(a)[0], self.shape(b)[-1]), out=out)
+
+    def concatenate(self, xs: Sequence[int], axis: int, out: int | None = None) -> int:
+        """Values joined along an axis."""
+        shape = list(self.shape(xs[0]))
+        shape[axis] = sum(self.shape(x)[axis] for x in xs)
+        return self.op("concatenate", *xs, shape=tuple(shape), out=out, axis=axis)
