@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.registry import REGISTRY
 from minigrad.program.graph import Call, Graph, Step, Value
 from minigrad.program.passes.builder import Builder
+from minigrad.program.passes.lower_powers import POWERS, quick_exponent
 from minigrad.program.passes.lower_windows import WINDOWS
 
 
@@ -68,6 +69,7 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "softmax_cross_entropy": _cross_entropy,
     "mean": _mean,
     "standardize": _standardize,
+    **POWERS,
     **WINDOWS,
 }
 
@@ -96,6 +98,8 @@ def lowering(graph: Graph) -> Graph:
 def _fits(call: Call, values: list[Value]) -> bool:
     """Whether the op is ours, on plain floating arrays with entries."""
     x, out = values[call.args[0]], values[call.outs[0]]
+    if call.op.name in POWERS and not quick_exponent(call, values):
+        return False
     owned = call.op.module.startswith("minigrad.ops.")
     axis_given = call.op.name == "mean" or len(x.shape) > 0
     return owned and x.dtype.kind == "f" and x.dtype == out.dtype and x.nbytes > 0 and axis_given

@@ -8,7 +8,7 @@ _MOVES = frozenset(("reshape", "broadcast_to", "sum_to", "astype"))
 
 
 def identities(graph: Graph) -> Graph:
-    """Without moves to the shape or dtype a value has already, and products and quotients with 1.
+    """Without moves to the shape or dtype a value has already, products and quotients with 1, and x ** 1.
 
     x + 0 stays: it turns -0 into 0.
     """
@@ -26,7 +26,7 @@ def identities(graph: Graph) -> Graph:
 def _same(call: Call, values: tuple[Value, ...]) -> int | None:
     """The operand that the result of a call is equal to."""
     out, x = values[call.outs[0]], values[call.args[0]]
-    if call.op.name in _MOVES:
+    if call.op.name in _MOVES or (call.op.name == "integer_power" and call.meta["n"] == 1):
         return call.args[0] if _alike(x, out) else None
     if call.op.name in ("multiply", "divide"):
         if _alike(x, out) and _is_one(values[call.args[1]]):
