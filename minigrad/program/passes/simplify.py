@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minigrad.program.graph import Call, Graph, Step, Value
 
+_LARGEST = 1024
 _MOVES = frozenset(("reshape", "broadcast_to", "sum_to", "astype"))
 
 
@@ -41,12 +42,9 @@ def _alike(x: Value, out: Value) -> bool:
 
 
 def _is_one(value: Value) -> bool:
-    """Whether it is a constant 1, broadcast or not."""
+    """Whether it is a constant 1, or an array of ones that is broadcast or small."""
     number = value.number
-    if (
-        number is None
-        or not number.size
-        or any(n > 1 and step for n, step in zip(number.shape, number.strides, strict=True))
-    ):
+    if number is None or not number.size:
         return False
-    return bool(number[(0,) * number.ndim] == 1)
+    own = number[tuple(slice(1) if step == 0 else slice(None) for step in number.strides)]
+    return own.size <= _LARGEST and bool((own == 1).all())
