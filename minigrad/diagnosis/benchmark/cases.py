@@ -35,7 +35,7 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "tuning": Part(TUNING, TUNING_SEEDS, 3),
-    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 3),
+    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2),
 }
 
 
