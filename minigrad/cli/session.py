@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
+from minigrad.report import write_report
 from minigrad.train import (
     Callback,
     Checkpoints,
@@ -85,9 +87,10 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         history = job.fit([*([watching] if watching else []), folder, saver, *console, *measures], saved, link)
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
-    except MinigradError:
+    except MinigradError as error:
         if folder.files:
             _judge(watching, folder, arguments.json)
+            _report(job, folder, getattr(error, "history", None), watching, arguments)
             _say(job, folder, saver, arguments.json)
         raise
     if arguments.json:
@@ -98,6 +101,7 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
             document["diagnosis"] = watching.diagnosis.as_document()
         print(json.dumps(document, indent=2, allow_nan=False))
     healthy = _judge(watching, folder, arguments.json)
+    _report(job, folder, history, watching, arguments)
     _say(job, folder, saver, arguments.json, interrupted=code != 0)
     return SOMETHING_FAILED if arguments.strict and not healthy and code == 0 else code
 
@@ -157,6 +161,27 @@ def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
     if not as_json:
         print(f"\n{said(found)}\n")
     return found.healthy
+
+
+def _report(
+    job: Job, folder: RunFolder, history: History | None, watching: Doctor | None, arguments: Namespace
+) -> None:
+    """Write report.html."""
+    if history is not None:
+        found = None if watching is None else watching.diagnosis
+        text = write_report(history, found, title=folder.path.name, command=repeating(job, arguments))
+        folder.write("report.html", text.encode())
+
+
+def repeating(job: Job, arguments: Namespace) -> str:
+    """The command line that makes this run again, from its beginning."""
+    words = ["minigrad", job.kind, *([str(arguments.script)] if getattr(arguments, "script", None) else [])]
+    for name in dict.fromkeys(arguments.given):
+        value = job.command.get(name)
+        if name != "resume" and value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join([*words, *(["--no-checks"] if arguments.no_checks else [])])
 
 
 def _say_resumed(saved: Checkpoint | None) -> None:

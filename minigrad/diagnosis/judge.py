@@ -136,7 +136,7 @@ _WORDS = {
 
 def _rate(curve: Curve, seen: Evidence) -> str:
     verdict = "diverging" if seen.diverged else curve.verdict
-    return (
-        f"learning rate {_WORDS[verdict]} (fell by {100 * curve.drop:.0f} % of chance level; R^2 of a line "
-        f"{curve.straight:.2f}, of a decay {curve.decay:.2f})"
-    )
+    shape = f"R^2 of a line {curve.straight:.2f}, of a decay {curve.decay:.2f}"
+    if verdict == "diverging":
+        return f"learning rate {_WORDS[verdict]} (up to {curve.peak:.3g} times chance level)"
+    return f"learning rate {_WORDS[verdict]} (fell by {100 * curve.drop:.0f} % of chance level; {shape})"

@@ -1,0 +1,127 @@
+"""The page: checks, findings, pictures, epochs, configuration, environment, and the command that repeats the run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+
+import numpy as np
+
+import minigrad
+from minigrad.diagnosis import Diagnosis, Finding
+from minigrad.report.pictures import pictures
+from minigrad.report.style import STYLE
+from minigrad.train.history import Epoch, History
+
+__all__ = ["write_report"]
+
+
+def write_report(history: History, diagnosis: Diagnosis | None, *, title: str, command: str) -> str:
+    """The whole page as text: one file with its style and pictures inside. Every text in it is escaped."""
+    parts = [
+        f"<header><h1>{escape(title)}</h1><p>{escape(_lead(history))}</p></header>",
+        _section("Diagnosis", _diagnosis(diagnosis, history)),
+        _section("Checks before training", _checks(history)),
+        _section("Pictures", f'<div class="charts">{"".join(chart.svg() for chart in pictures(history))}</div>'),
+        _section("Epochs", _epochs(history)),
+        _section("Configuration", _pairs(history.config)),
+        _section("Environment", _pairs(_environment(history))),
+        _section("To repeat this run", f"<pre>{escape(command)}</pre>"),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main></body></html>\n"
+    )
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{escape(title)}</h2>{body}</section>" if body else ""
+
+
+def _lead(history: History) -> str:
+    """How it ended, in a sentence."""
+    best = history.best
+    if best is None:
+        return f"Ended before its first epoch: {history.stopped}" if history.stopped else "No epoch was completed."
+    loss = best.train_loss if best.val_loss is None else best.val_loss
+    accuracy = best.train_accuracy if best.val_loss is None else best.val_accuracy
+    figures = f"loss {loss:.4g}" + ("" if accuracy is None else f", accuracy {accuracy:.2%}")
+    ended = f" Ended early: {history.stopped}" if history.stopped else ""
+    return f"Best epoch {best.epoch} of {len(history)} by {history.criterion}: {figures}.{ended}"
+
+
+def _diagnosis(found: Diagnosis | None, history: History) -> str:
+    if found is None:
+        return f'<p class="finding fault">{escape(history.stopped)}</p>' if history.stopped else ""
+    lines = "".join(f"<li>{escape(line)}</li>" for line in found.summary)
+    findings = "".join(_finding(f, first=i == 0) for i, f in enumerate(found.findings))
+    sound = "" if found.findings else '<p class="finding sound">No fault found.</p>'
+    effects = ", ".join(f"{f.code} by {code}" for f, code in found.effects)
+    hidden = f"<p><small>Explained by these: {escape(effects)}</small></p>" if effects else ""
+    broken = "".join(f"<p><small>Rule left out: {escape(text)}</small></p>" for text in found.broken)
+    return f"{sound}{findings}{hidden}{broken}<ul>{lines}</ul>"
+
+
+def _finding(f: Finding, *, first: bool) -> str:
+    evidence = ", ".join(f"{name} {value:.4g}" for name, value in f.evidence.items())
+    advice = "".join(f"<li>{escape(text)}</li>" for text in f.advice)
+    lead = "<em>Mend this first.</em> " if first and f.kind == "FAULT" else ""
+    where = f" at {escape(f.where)}" if f.where else ""
+    return (
+        f'<div class="finding {f.kind.lower()}"><h3>{escape(f.kind)} {escape(f.code)}{where}</h3>'
+        f"<p>{lead}{escape(f.why)}</p><p><small>{escape(evidence)}</small></p><ul>{advice}</ul></div>"
+    )
+
+
+def _checks(history: History) -> str:
+    rows = [
+        (f'<b class="{c.status}">{escape(c.status)}</b>', escape(c.name), escape(c.message)) for c in history.checks
+    ]
+    return _table(("", "check", "what was found"), rows) if rows else ""
+
+
+def _epochs(history: History) -> str:
+    points = [*([history.initial] if history.initial is not None else []), *history.epochs]
+    every = max(1, -(-len(points) // 40))
+    kept = [e for e in points if e.epoch % every == 0 or e is history.best or e is points[-1]]
+    rows = [_row(e, "*" if history.best is e else "") for e in kept]
+    head = ("epoch", "training loss", "validation loss", "training accuracy", "validation accuracy", "seconds")
+    note = f"<p><small>* best; every {every}th epoch is shown.</small></p>" if every > 1 else ""
+    return _table(head, rows) + note if rows else ""
+
+
+def _row(e: Epoch, mark: str) -> tuple[str, ...]:
+    losses = ("" if v is None else f"{v:.5g}" for v in (e.train_loss, e.val_loss))
+    scores = ("" if v is None else f"{v:.2%}" for v in (e.train_accuracy, e.val_accuracy))
+    return (f"{e.epoch}{mark}", *losses, *scores, f"{e.seconds:.1f}")
+
+
+def _environment(history: History) -> Mapping[str, object]:
+    cost = history.monitor.cost() if history.monitor is not None else None
+    return {
+        "minigrad": minigrad.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
+        "BLAS threads": os.environ.get("OPENBLAS_NUM_THREADS", "not limited"),
+        "interpreter": sys.implementation.name,
+        **({"monitoring": cost} if cost is not None else {}),
+    }
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return _table(("", ""), [(escape(str(k)), escape(str(v))) for k, v in values.items() if v is not None])
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already; wide ones scroll by themselves."""
+    top = "<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>" if any(head) else ""
+    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
+    return f'<div class="scroll"><table>{top}{body}</table></div>'

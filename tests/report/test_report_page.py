@@ -1,0 +1,149 @@
+"""The report: one page, all text escaped, nothing fetched, and charts whose points lie where they should."""
+
+from __future__ import annotations
+
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from minigrad import data, nn
+from minigrad.cli import main
+from minigrad.diagnosis import Diagnosis, Doctor, Finding
+from minigrad.report import Chart, Line, write_report
+from minigrad.report.chart import HEIGHT, WIDTH, thinned
+from minigrad.train import Epoch, History, fit
+
+EVIL = "<script>alert(1)</script>\"'&"
+
+
+class Tags(HTMLParser):
+    """Collects tags, attributes and whether they close in order."""
+
+    VOID = frozenset({"meta", "line", "circle"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def read(page: str) -> Tags:
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    return tags
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    doctor = Doctor()
+    with nn.seeded(0):
+        model = nn.mlp(64, [16], 10)
+    history = fit(model, data.load("digits").scaled(), epochs=3, lr=0.01, callbacks=[doctor], quiet=True)
+    return write_report(history, doctor.diagnosis, title=f"run {EVIL}", command=f"minigrad train --data {EVIL}")
+
+
+def test_the_page_is_whole_and_needs_nothing_from_elsewhere(page: str) -> None:
+    tags = read(page)
+    assert not tags.names & {"script", "link", "img", "iframe", "object", "use", "image"}
+    assert not [a for a in tags.attributes if a[0] in ("src", "href") or a[0].startswith("on")]
+    assert "http" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "prefers-color-scheme:dark" in page
+    assert 'name="viewport"' in page
+
+
+def test_the_page_says_what_the_run_was(page: str) -> None:
+    for text in ("Diagnosis", "No fault found", "Checks before training", "ln 10", "Update over weight", "Gradient",
+                 "Best epoch", "optimizer", "adam", "To repeat this run", "Environment"):  # fmt: skip
+        assert text in page, text
+    assert page.count("<svg") >= 4
+    assert page.count("<figcaption>") == page.count("<svg")
+
+
+def test_every_text_is_escaped(page: str) -> None:
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    history = History(config={f"k{EVIL}": f"v{EVIL}"}, stopped=EVIL, epochs=[Epoch(1, 1.0, 2.0, 0.5, 0.4, 1.0)])
+    finding = Finding("FAULT", EVIL, EVIL, {EVIL: 1.0}, EVIL, (EVIL,))
+    found = Diagnosis((finding,), ((finding, EVIL),), (EVIL,), (EVIL,))
+    made = write_report(history, found, title=EVIL, command=EVIL)
+    assert "<script" not in made
+    read(made)
+    assert read(Chart(title=EVIL, quantity=EVIL, lines=(Line(EVIL, [0, 1], [1, 2]),)).svg()).names >= {
+        "svg",
+        "polyline",
+    }
+
+
+def points_of(svg: str) -> list[tuple[float, float]]:
+    return [
+        (float(a), float(b))
+        for group in re.findall(r'points="([^"]+)"', svg)
+        for a, b in (p.split(",") for p in group.split())
+    ]
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_points_lie_inside_the_picture_and_in_order(log: bool) -> None:
+    y = [10.0 ** (3 - k) for k in range(9)]
+    svg = Chart(title="t", quantity="q", lines=(Line("a", list(range(9)), y),), log=log).svg()
+    points = points_of(svg)
+    assert len(points) == 9
+    assert all(0 <= px <= WIDTH and 0 <= py <= HEIGHT for px, py in points)
+    assert [p[0] for p in points] == sorted(p[0] for p in points)
+    assert [p[1] for p in points] == sorted(p[1] for p in points)  # falling values go down the page
+    if log:
+        steps = [b[1] - a[1] for a, b in zip(points, points[1:], strict=False)]
+        assert max(steps) - min(steps) < 0.2
+
+
+def test_lines_break_where_there_is_no_number() -> None:
+    y = [1.0, 2.0, math.nan, 3.0, 1.0, math.inf, 2.0]
+    svg = Chart(title="t", quantity="q", lines=(Line("a", list(range(7)), y),)).svg()
+    assert svg.count("<polyline") == 2
+    assert svg.count("<circle") == 1
+    assert Chart(title="t", quantity="q", lines=(Line("a", [0.0], [math.nan]),)).svg() == ""
+
+
+def test_thinning_keeps_the_extremes() -> None:
+    y = [math.sin(i / 7.0) for i in range(5000)]
+    y[1234], y[4321] = 9.0, -9.0
+    x, kept = thinned(list(map(float, range(5000))), y)
+    assert len(kept) <= 600
+    assert max(kept) == 9.0
+    assert min(kept) == -9.0
+    assert x == sorted(x)
+
+
+def test_train_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--data", "iris", "--epochs", "3", "--hidden", "8", "--no-checks"]) == 0
+    made = (tmp_path / "runs" / "0001-iris" / "report.html").read_text()
+    assert "minigrad train --data iris --epochs 3 --hidden 8 --no-checks" in made
+    out = capsys.readouterr().out
+    assert "report.html" in out
+    assert "diagnosis  learning rate" in out
+    assert (tmp_path / "runs" / "0001-iris" / "diagnosis.json").exists()
+
+
+def test_strict_exits_with_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bad = ["train", "--data", "iris", "--epochs", "8", "--lr", "1e-7", "--no-checks"]
+    assert main([*bad, "--strict"]) == 3
+    assert main(bad) == 0
+    assert main([*bad, "--strict", "--without", "LR_LOW,NO_LEARNING,UNDERFIT"]) == 0
