@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, tensor
+from minigrad.core.node import Constant
+from minigrad.core.tensor import Tensor, plain, tensor, wrap
 from minigrad.core.types import Shape
 from minigrad.nn.checks import images, not_negative, positive, size, sizes
 from minigrad.nn.errors import ModuleError
@@ -72,7 +73,7 @@ class _BatchNorm(Module):
 
     def _follow(self, x: Tensor) -> None:
         """Move the running figures towards those of this batch."""
-        fixed = x.detach()
+        fixed = wrap(Constant(plain(x)))
         axes, count = (0, *range(2, x.ndim)), x.size // self.channels
         mean, var = fixed.mean(axis=axes), fixed.var(axis=axes) * (count / (count - 1))
         self.running_mean[...] = self.running_mean * (1.0 - self.momentum) + mean * self.momentum
