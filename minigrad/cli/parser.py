@@ -190,6 +190,9 @@ def _saving(parser: Parser) -> None:
     parser.add_argument("--no-checks", action="store_true", help="leave out the sanity checks before training")
     parser.add_argument("--communicator", default="auto", metavar="NAME", help="how processes that train together "
         "talk, such as mpi; none: each trains by itself; default auto: the installed one under mpiexec")  # fmt: skip
+    parser.add_argument(
+        "--eager", action="store_true", help="run every step op by op, not as a program; for comparison"
+    )
 
 
 def _selftest(parser: Parser) -> None:

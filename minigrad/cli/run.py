@@ -55,7 +55,15 @@ def _job(script: Script, arguments: Namespace) -> Job:
     def run(callbacks: Sequence[Callback], saved: Checkpoint | None, link: Communicator) -> History:
         checks = not arguments.no_checks
         with _own_output(arguments):
-            return script.fit(changed, callbacks=callbacks, checks=checks, resume=saved, quiet=True, communicator=link)
+            return script.fit(
+                changed,
+                callbacks=callbacks,
+                checks=checks,
+                resume=saved,
+                eager=arguments.eager,
+                quiet=True,
+                communicator=link,
+            )
 
     return Job("run", script.path.stem, f"{script.path}: {script.split.summary}", as_command(arguments), run, metrics)
 

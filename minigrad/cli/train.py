@@ -49,6 +49,7 @@ def train(arguments: Namespace) -> int:
             regularization=term,
             callbacks=callbacks,
             checks=not arguments.no_checks,
+            eager=arguments.eager,
             patience=arguments.patience,
             resume=saved,
             quiet=True,

@@ -20,7 +20,7 @@ from minigrad.core.types import Array
 from minigrad.engines.finding import TakesEngine
 from minigrad.program.captured import Captured
 from minigrad.program.chance import Chance
-from minigrad.program.errors import RetraceWarning, TraceError
+from minigrad.program.errors import RetraceWarning, StepChanged, TraceError
 from minigrad.program.explain import explained
 from minigrad.program.graph import Graph, Update
 from minigrad.program.passes import PASSES
@@ -51,8 +51,8 @@ class Traced:
     kept: tuple[object, ...]
 
     def holds(self) -> bool:
-        """Whether everything is in the mode (training or evaluation) it was traced in."""
-        return all(item.training is mode for item, mode in self.found.modes)  # type: ignore[attr-defined]
+        """Whether everything is in the mode (training or evaluation) it was traced in, and set as it was."""
+        return self.found.holds()
 
 
 class Program(Generic[P, R]):
@@ -118,6 +118,14 @@ class Program(Generic[P, R]):
         return entry.rebuild(entry.plan.run(arrays))
 
     def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Traced:
+        try:
+            entry = self._traced(args, kwargs)
+        except StepChanged:  # perhaps it has filled a cache, and is settled now
+            entry = self._traced(args, kwargs)
+        self._enter(key, entry)
+        return entry
+
+    def _traced(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Traced:
         began = perf_counter()
         found = reach(self.step, [*args, *kwargs.values()])
         trace, chance = Trace(), Chance(found.generators)
@@ -126,6 +134,7 @@ class Program(Generic[P, R]):
         with switched(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])
             chance.check()
+            found.settings.refuse_changes()
         outputs, rebuild = _returned(result, trace)
         graph = Graph(tuple(trace.values), tuple(trace.steps), tuple(outputs))
         captured = trace.captured
@@ -138,7 +147,7 @@ class Program(Generic[P, R]):
                 if isinstance(update, Update) and isinstance(update.owner, TakesEngine):
                     update.owner.use_engine(self._engine)
         made = plan(graph, self._options, self._engine)
-        entry = Traced(
+        return Traced(
             graph,
             made,
             rebuild,
@@ -147,8 +156,6 @@ class Program(Generic[P, R]):
             perf_counter() - began,
             (args, kwargs),
         )
-        self._enter(key, entry)
-        return entry
 
     def _enter(self, key: Hashable, entry: Traced) -> None:
         self.traces += 1

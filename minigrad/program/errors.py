@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minigrad.core.errors import MinigradError
 
-__all__ = ["RetraceWarning", "TraceError"]
+__all__ = ["RetraceWarning", "StepChanged", "TraceError"]
 
 
 class TraceError(MinigradError, RuntimeError):
@@ -13,3 +13,7 @@ class TraceError(MinigradError, RuntimeError):
 
 class RetraceWarning(UserWarning):
     """A program is traced again and again, which costs more than it saves."""
+
+
+class StepChanged(TraceError):
+    """Recording the step has changed plain values that it reads: it counts, or has filled a cache."""

@@ -94,10 +94,11 @@ class Holding:
                 t._node = node
 
     def _store(self) -> None:
-        """Write down which Tensors have been given new values."""
-        for t, held in self._state:
+        """Write down which Tensors have been given new values since we last looked."""
+        for i, (t, held) in enumerate(self._state):
             if t._node is not held:
                 self.trace.steps.append(Store(t, self.trace.index_of(t._node.value)))
+                self._state[i] = (t, t._node)
 
     def deliver(self, leaf: Leaf, g: Tensor) -> None:
         """Write down that a gradient arrives, and keep what is known of the sum so far."""
@@ -145,8 +146,9 @@ class Holding:
             held.tensor._node.stale = True
 
     def perform(self, update: Update) -> None:
-        """Write down an update; from here on parameters are other values."""
+        """Write down an update, which sees what has been stored; from here on parameters are other values."""
         self._note_clears()
+        self._store()
         self.trace.steps.append(update)
         for h in self._held:
             self._age(h)

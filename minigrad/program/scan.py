@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.core.node import Leaf
 from minigrad.core.tensor import Tensor
+from minigrad.program.settings import Settings, is_users, settings_of
 
 __all__ = ["Reach", "reach"]
 
@@ -24,12 +25,18 @@ class Reach:
     Attributes:
         parameters: leaves that require a gradient. state: other Tensors.
         modes: objects with a `training` switch, and how it stood. generators: sources of random numbers.
+        settings: plain values that the step reads.
     """
 
     parameters: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
     generators: tuple[np.random.Generator, ...]
     modes: tuple[tuple[object, bool], ...]
+    settings: Settings
+
+    def holds(self) -> bool:
+        """Whether modes and settings are as they were found."""
+        return all(item.training is mode for item, mode in self.modes) and self.settings.hold()  # type: ignore[attr-defined]
 
 
 def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
@@ -38,9 +45,13 @@ def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
     state: list[Tensor] = []
     generators: list[np.random.Generator] = []
     modes: list[tuple[object, bool]] = []
+    functions: list[FunctionType] = []
+    objects: list[object] = []
+    sized: list[Sized] = []
     stack: list[object] = [step, *args]
     seen: set[int] = set()
     kept: list[object] = []  # temporaries must live as long as their ids are in use
+    root = step.__func__ if isinstance(step, MethodType) else step  # read wherever it comes from
     while stack and len(seen) < _LIMIT:
         item = stack.pop()
         if id(item) in seen:
@@ -57,8 +68,17 @@ def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
         training = getattr(type(item), "training", None)
         if isinstance(training, property):
             modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
+        if isinstance(item, FunctionType):
+            if item is root or is_users(item.__module__):
+                functions.append(item)
+                stack.extend(_of_function(item))
+        elif isinstance(item, list | dict | set):
+            sized.append(item)
+        elif is_users(type(item).__module__):
+            objects.append(item)
         stack.extend(_below(item))
-    return Reach(tuple(parameters), tuple(state), tuple(generators), tuple(modes))
+    settings = settings_of(functions, objects, sized)
+    return Reach(tuple(parameters), tuple(state), tuple(generators), tuple(modes), settings)
 
 
 def _below(item: object) -> Iterator[object]:
@@ -71,16 +91,18 @@ def _below(item: object) -> Iterator[object]:
         yield item.__func__
     elif isinstance(item, partial):
         yield from (item.func, *item.args, *item.keywords.values())
-    elif isinstance(item, FunctionType):
-        if not item.__module__.startswith("minigrad.") or item.__module__.startswith("minigrad.examples."):
-            yield from _of_function(item)
-    elif type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread"):
+    elif _has_fields(item):
         yield from vars(item).values() if hasattr(item, "__dict__") else ()
         for cls in type(item).__mro__:
             slots = cls.__dict__.get("__slots__", ())
             for slot in (slots,) if isinstance(slots, str) else slots:
                 if hasattr(item, slot):
                     yield getattr(item, slot)
+
+
+def _has_fields(item: object) -> bool:
+    """Whether to look into an object: one of a class that is not the interpreter's own or NumPy's."""
+    return type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread")
 
 
 def _of_function(function: FunctionType) -> Iterator[object]:

@@ -66,6 +66,9 @@ class Callback:
     def on_train(self, run: Run) -> None:
         """The checks are over; the first step comes next. `run.history.initial` holds the untrained figures."""
 
+    def on_note(self, run: Run, text: str) -> None:
+        """Something that people should know has come up: steps run eagerly, and why."""
+
     def on_step(self, run: Run, step: Step) -> None:
         """An update was made."""
 

@@ -58,6 +58,10 @@ class Console(Callback):
             status = f"\x1b[{_COLOURS[check.status]}m{status}\x1b[0m"
         self.field("checks" if first else "", f"{status} {check.name + ':':<15} {check.message}")
 
+    def on_note(self, run: Run, text: str) -> None:
+        """A line, or a few."""
+        self.field("note", text)
+
     def on_train(self, run: Run) -> None:
         """The head of the table, and the untrained model as its first row."""
         self.line("")

@@ -52,6 +52,7 @@ def fit(
     patience: int | None = None,
     restore_best: bool = True,
     resume: str | os.PathLike[str] | Checkpoint | None = None,
+    eager: bool = False,
     quiet: bool = False,
     communicator: str | Communicator | None = None,
 ) -> History:
@@ -79,6 +80,9 @@ def fit(
         resume: a checkpoint written by `Checkpoints`, from which the run goes on as if it had never stopped: its last
             weights and figures are those of a run in one piece, to the last bit (same machine, same libraries). All
             arguments must be as they were, but `epochs` and `patience`. No checks are run.
+        eager: run every step op by op. By default steps are a program (`minigrad.define`), which gives the same numbers
+            up to the order in which some sums are rounded; where none can be made, a note says why and steps run
+            eagerly.
         quiet: print nothing.
         communicator: in a program of several processes, how they talk: see `minigrad.parallel.connect` ("auto" for the
             installed one under mpiexec). Each computes its part of every batch, so that the run is that of one process
@@ -135,7 +139,7 @@ def fit(
     hooks = Hooks((*callbacks, *(() if quiet else (Console(),))) if link.rank == 0 else ())
     with join(model, driver, link, seed=seed, about=_alike(run, link)) as ranks:
         ranks.step = len(history.batch_losses)
-        trainer = Trainer(run, hooks, regularization, patience, ranks=ranks)
+        trainer = Trainer(run, hooks, regularization, patience, eager, ranks=ranks)
         trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
     return history
 

@@ -104,6 +104,7 @@ class Script:
         callbacks: Sequence[Callback] = (),
         checks: bool = True,
         resume: Checkpoint | None = None,
+        eager: bool = False,
         quiet: bool = False,
         communicator: str | Communicator | None = None,
     ) -> History:
@@ -123,6 +124,7 @@ class Script:
                 callbacks=(*own, *callbacks),
                 checks=checks,
                 resume=resume,
+                eager=eager,
                 quiet=quiet,
                 communicator=communicator,
                 **settings,

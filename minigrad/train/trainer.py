@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import NoReturn
 
 import attrs
@@ -16,7 +16,9 @@ from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.parallel import Ranks
+from minigrad.program import TraceError
 from minigrad.train.callbacks import Callback, Run, Step
+from minigrad.train.defined import LossNotFinite, StepProgram, defined_step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import evaluate
 from minigrad.train.guard import CAUSES, REMEDY, origin, replayed
@@ -69,7 +71,7 @@ class Trainer:
 
     Attributes:
         patience: epochs without a better one after which the run stops; None for never.
-        failed: whether an error ended the run.
+        eager: leave programs alone. failed: whether an error ended the run. program: the defined step, if there is one.
         ranks: this process among those that train together; by default there is no other.
     """
 
@@ -77,7 +79,9 @@ class Trainer:
     hooks: Hooks
     regularization: Regularization | None
     patience: int | None = None
+    eager: bool = False
     failed: bool = False
+    program: StepProgram | None = None
     ranks: Ranks = attrs.field(kw_only=True)
 
     def run_all(self, optimizer: str, checks: bool, restore_best: bool) -> None:
@@ -117,7 +121,7 @@ class Trainer:
         """Epochs of batches, from wherever the history ends."""
         run = self.run
         loader = run.split.batches(run.batch_size, run.seed)
-        step = self.by_gradient if run.optimizer.needs == Need.GRAD else self.by_closure
+        step = self.way_to_step()
         history = run.history
         if not self.resumed:
             run.began = time.perf_counter()
@@ -175,6 +179,43 @@ class Trainer:
                 f"{history.best.epoch}"
             )
 
+    def way_to_step(self) -> Callable[[Tensor, Array, int, int], Taken]:
+        """How batches become updates: by a program, or eagerly where that is asked for or a closure is needed."""
+        run = self.run
+        if run.optimizer.needs != Need.GRAD:
+            if not self.eager:
+                self.note(f"steps run eagerly: {run.optimizer.name} evaluates the loss as it likes")
+            return self.by_closure
+        if self.eager:
+            return self.by_gradient
+        self.program = defined_step(run, self.regularization, self.ranks.note)
+        return self.by_program
+
+    def note(self, text: str) -> None:
+        """Tell something that people should know."""
+        self.hooks.tell(lambda c: c.on_note(self.run, text))
+
+    def by_program(self, x: Tensor, y: Array, epoch: int, batch: int) -> Taken:
+        """One update by the defined step; where it cannot be recorded, this and all later ones run eagerly."""
+        program = self.program
+        if program is None:
+            return self.by_gradient(x, y, epoch, batch)
+        try:
+            with self.explained(x, y, epoch, batch):
+                return Taken(*program(x, y))
+        except LossNotFinite:
+            self.fail(self.forward(x, y).total, lambda: self.forward(x, y).total, epoch, batch)
+        except TrainError:
+            raise
+        except Exception as error:
+            # Recording changes nothing, so the batch can be done again; a mistake in the step itself comes up again.
+            if not isinstance(error, TraceError) and program.traces:
+                raise
+            self.program = None
+            found = self.by_gradient(x, y, epoch, batch)
+            self.note(f"steps run eagerly, since no program could be made: {' '.join(str(error).split())}")
+            return found
+
     def by_gradient(self, x: Tensor, y: Array, epoch: int, batch: int) -> Taken:
         """One update from the gradient of a batch."""
         opt = self.run.optimizer
@@ -185,8 +226,15 @@ class Trainer:
         found.total.backward()
         self.ranks.note(found.loss)
         self.run.monitor.lap("gradient")
-        try:
+        with self.explained(x, y, epoch, batch):
             opt.step()
+        return found
+
+    @contextmanager
+    def explained(self, x: Tensor, y: Array, epoch: int, batch: int) -> Iterator[None]:
+        """Errors of an update in the block say where in the run, and which op was the first to give NaN or infinity."""
+        try:
+            yield
         except NonFiniteGradient as error:
             again = replayed(lambda: self.forward(x, y).total)
             raise self.overflow(error, epoch, batch, again) from error
@@ -196,7 +244,6 @@ class Trainer:
                 f"{self.place(epoch, batch)}: {error}. The weights have been put back to those after step {step}. "
                 f"{CAUSES}"
             ) from error
-        return found
 
     def by_closure(self, x: Tensor, y: Array, epoch: int, batch: int) -> Taken:
         """One update by a rule that evaluates the loss itself; figures are those at its start."""

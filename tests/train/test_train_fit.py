@@ -233,7 +233,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_touched() -> Non
             seen.append(model.w.numpy().copy())
 
     with pytest.raises(NonFiniteLoss) as caught:
-        fit(model, (X, Y), epochs=9, batch_size=20, callbacks=[Watch()], checks=False, quiet=True)
+        fit(model, (X, Y), epochs=9, batch_size=20, callbacks=[Watch()], checks=False, eager=True, quiet=True)
     text = str(caught.value)
     assert "in epoch 3, batch 2 of 2" in text
     assert "op 'multiply'" in text
