@@ -80,6 +80,10 @@ def _run(arguments: Namespace) -> int:
         from minigrad.cli.doctor import doctor, explain
 
         return doctor(arguments) if arguments.command == "doctor" else explain(arguments)
+    if arguments.command in ("lr-find", "sweep"):
+        from minigrad.cli.tune import lr_find, search
+
+        return lr_find(arguments) if arguments.command == "lr-find" else search(arguments)
     if arguments.command == "bench-diagnosis":
         from minigrad.cli.bench_diagnosis import bench_diagnosis
 

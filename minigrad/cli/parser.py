@@ -27,6 +27,8 @@ COMMANDS = {
     "new": "write a plugin with an optimizer or an op of your own",
     "doctor": "train what a model script defines, and say what is wrong with it",
     "explain": "what a finding of the diagnosis means, and how often its rule is right",
+    "lr-find": "find a range of learning rates for a model script, and say why",
+    "sweep": "search hyperparameters of a model script; resumable",
     "bench-diagnosis": "judge the diagnosis on seeded broken and healthy trainings",
 }
 
@@ -109,7 +111,7 @@ def build() -> Parser:
     _compare(_command(commands.add_parser, "compare", _COMPARE))
     _selftest(_command(commands.add_parser, "selftest", _SELFTEST))
     _check_script(_command(commands.add_parser, "check", _CHECK))
-    add_doctor_commands(partial(_command, commands.add_parser), _count, _seeds)
+    add_doctor_commands(partial(_command, commands.add_parser), _count, _seed, _number)
     _new(_command(commands.add_parser, "new", "Write a plugin distribution that installs and passes its own tests."))
     return parser
 
@@ -246,10 +248,6 @@ def _new(parser: Parser) -> None:
     parser.add_argument("kind", choices=("optimizer", "op"), help="what the plugin shall offer")
     parser.add_argument("name", metavar="NAME", help="what users will call it")
     parser.add_argument("--out", default=".", metavar="FOLDER", help="where its folder is made; default here")
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    return tuple(_seed(word) for word in _words(text))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 
 __all__ = ["DESCRIPTIONS", "add_doctor_commands", "add_judging"]
 
@@ -22,6 +23,22 @@ Say what a finding means: the rule behind it, where it comes from, its threshold
 it. Without CODE, list all rules, those of plugins too.
 
   minigrad explain LR_HIGH
+""",
+    "lr-find": """\
+Find a range of learning rates for a model script, and say why: the rate climbs from batch to batch, and the loss tells
+where it begins to fall and where it leaps. The model of the script is left alone; a loss that becomes NaN ends the test
+and is no part of the answer. Exits with 1 if no rate made the loss fall.
+
+  minigrad lr-find script.py
+""",
+    "sweep": """\
+Search hyperparameters of a model script: drawn at random, on a logarithmic scale, coarse to fine; all get few epochs,
+the better third three times as many, and so on. Trials run in processes of their own. A search that was killed goes on
+where it stopped, to the same end.
+
+  minigrad sweep script.py lr=1e-5:1e-1
+  minigrad sweep script.py lr=1e-4:1e-1 batch_size=16,32,64 optimizer=adam,momentum --trials 27 --jobs 2
+  minigrad sweep --resume runs/0003-sweep-script
 """,
     "bench-diagnosis": """\
 Judge the diagnosis: seeded broken and healthy trainings on data sets that its rules were not tuned on. Prints recall,
@@ -42,20 +59,49 @@ def add_judging(add: Callable[..., object]) -> None:
 
 
 def add_doctor_commands(
-    command: Callable[[str, str], argparse.ArgumentParser], count: Callable[[str], int], seeds: Callable[[str], object]
+    command: Callable[[str, str], argparse.ArgumentParser],
+    count: Callable[[str], int],
+    seed: Callable[[str], int],
+    number: Callable[[str], float],
 ) -> None:
-    """Add them; `command` makes the parser of one, `count` reads a number above 0, `seeds` numbers with commas."""
+    """Add them; `command` makes the parser of one, `count` reads a number from 1, `seed` one from 0."""
     doctor = command("doctor", DESCRIPTIONS["doctor"])
     doctor.add_argument("script", metavar="SCRIPT", help="a Python file that defines model, data, loss")
     doctor.add_argument("--epochs", type=count, metavar="N", help="passes over the rows; default: what the script says")
     add_judging(doctor.add_argument)
     explain = command("explain", DESCRIPTIONS["explain"])
     explain.add_argument("code", nargs="?", metavar="CODE", help="as in a finding, such as LR_HIGH")
+    finder = command("lr-find", DESCRIPTIONS["lr-find"])
+    finder.add_argument("script", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    finder.add_argument("--low", type=number, default=1e-7, metavar="RATE", help="where it begins; default 1e-7")
+    finder.add_argument("--high", type=number, default=10.0, metavar="RATE", help="where it ends; default 10")
+    finder.add_argument("--steps", type=count, default=120, metavar="N", help="batches; default 120")
+    _sweep(command("sweep", DESCRIPTIONS["sweep"]), count, seed)
     bench = command("bench-diagnosis", DESCRIPTIONS["bench-diagnosis"])
     bench.add_argument("--part", choices=("held-out", "tuning"), default="held-out", help="default held-out")
-    bench.add_argument("--seeds", type=seeds, default=(), metavar="N,N,...", help="default: all of the part")
+    bench.add_argument(
+        "--seeds", type=partial(_seeds, seed), default=(), metavar="N,...", help="default: all of the part"
+    )
     bench.add_argument("--jobs", type=count, default=2, metavar="N", help="processes; default 2")
     bench.add_argument("--save", metavar="FOLDER", help="write measured.json and table.md into this folder")
+
+
+def _sweep(parser: argparse.ArgumentParser, count: Callable[[str], int], seed: Callable[[str], int]) -> None:
+    add = parser.add_argument
+    add("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    add("space", nargs="*", metavar="NAME=LOW:HIGH", help="settings of the script to search, or NAME=A,B,C")
+    add("--trials", type=count, default=9, metavar="N", help="in the first round; default 9")
+    add("--epochs", type=count, metavar="N", help="of the longest trainings; default: what the script says, or 20")
+    add("--rungs", type=count, default=2, metavar="N", help="lengths of training, each three times the last; default 2")
+    add("--rounds", type=count, default=2, metavar="N", help="each in a third of the range of the last; default 2")
+    add("--jobs", type=count, default=2, metavar="N", help="trainings at a time; default 2")
+    add("--seed", type=seed, default=0, metavar="N", help="of what is drawn; default 0")
+    add("--out", default="runs", metavar="FOLDER", help="where the search is saved, as <n>-sweep-<name>; default runs")
+    add("--resume", metavar="FOLDER", help="go on with the search in this folder")
+
+
+def _seeds(seed: Callable[[str], int], text: str) -> tuple[int, ...]:
+    return tuple(seed(word) for word in text.split(","))
 
 
 def _codes(text: str) -> tuple[str, ...]:

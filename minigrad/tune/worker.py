@@ -1,0 +1,44 @@
+"""One trial of a search, in a process of its own: a request as JSON on stdin, the result as the last line of stdout."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+from minigrad.core.errors import MinigradError
+from minigrad.train.script import Settings, load_script
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Train as asked; a training that fails is a result too."""
+    request = json.load(sys.stdin)
+    changed: Settings = request["changed"]
+    try:
+        with redirect_stdout(sys.stderr):
+            script = load_script(Path(request["script"]))
+            history = script.fit(changed, checks=False, quiet=True)
+    except MinigradError as error:
+        print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
+        return 0
+    best = history.best
+    if best is None:
+        print(json.dumps({"error": "no epoch was completed"}))
+        return 0
+    loss = best.train_loss if best.val_loss is None else best.val_loss
+    accuracy = best.train_accuracy if best.val_loss is None else best.val_accuracy
+    score = -loss if accuracy is None else accuracy
+    if not math.isfinite(score):
+        print(json.dumps({"error": "the loss is not finite"}))
+        return 0
+    figures = {"loss": loss if math.isfinite(loss) else None, "accuracy": accuracy, "epoch": best.epoch}
+    print(json.dumps({"score": score, "figures": figures}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
