@@ -12,7 +12,7 @@ from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.train.gradients import check_gradients
 from minigrad.train.overfit import few
 from minigrad.train.script import load_script
-from minigrad.train.steps import StepCurve, draw_steps, step_curve
+from minigrad.train.steps import StepCurve, draw_steps, refuse_unwritable, step_curve
 from minigrad.train.verdict import as_document, report
 
 __all__ = ["check_script"]
@@ -22,6 +22,8 @@ _BATCH = 20
 
 def check_script(arguments: Namespace) -> int:
     """Check, print the report (or JSON). Returns 0, or 3 if a gradient is wrong or nothing could be decided."""
+    if arguments.plot:
+        refuse_unwritable(Path(arguments.plot))
     script = load_script(Path(arguments.script))
     batch = few(script.split.train, max(_BATCH, arguments.rows), arguments.seed)
     pair, few_ = (batch.x, batch.y), {"rows": arguments.rows, "burn_in": arguments.burn_in, "seed": arguments.seed}

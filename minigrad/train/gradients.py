@@ -21,7 +21,7 @@ from minigrad.core import Tensor, no_grad
 from minigrad.core.leaf import assign, bind, buffer
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
-from minigrad.nn import Loss, Module
+from minigrad.nn import Loss, Module, find_loss
 from minigrad.train.crossings import named as names_of
 from minigrad.train.errors import TrainError
 from minigrad.train.frozen import Frozen
@@ -113,7 +113,7 @@ class Objective:
 
 def check_gradients(
     model: Module,
-    loss: Loss,
+    loss: Loss | str,
     batch: tuple[Raw, Raw],
     *,
     regularization: Term | None = None,
@@ -129,7 +129,7 @@ def check_gradients(
 
     Args:
         model: left as it is.
-        loss: the data loss, checked alone.
+        loss: the data loss, checked alone; a function of outputs and targets, or a name that `nn.find_loss` knows.
         batch: inputs and targets. All of it serves the burn-in; the comparison is made on the first rows only, since
             fewer rows meet fewer kinks.
         regularization: a term of the parameters such as `nn.L2(1e-3)`: checked alone too, and then the sum of both.
@@ -159,8 +159,15 @@ def check_gradients(
     return attrs.evolve(found, others=others)
 
 
-def prepared(model: Module, loss: Loss, batch: tuple[Raw, Raw]) -> Objective:
+def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objective:
     """A float64 copy of the model, its data loss with random numbers frozen, and its round-off."""
+    if not isinstance(model, Module):
+        raise TrainError(
+            f"gradient check: the model is {type(model).__name__}, not an nn.Module; for a function use mg.gradcheck"
+        )
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise TrainError(f"gradient check: batch is a pair (inputs, targets), not {type(batch).__name__}")
+    loss = find_loss(loss)
     x, y = (_double(a) for a in batch)
     double = model.astype(np.float64)
     frozen = Frozen(double, loss)

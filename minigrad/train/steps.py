@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["StepCurve", "draw_steps", "step_curve"]
+__all__ = ["StepCurve", "draw_steps", "refuse_unwritable", "step_curve"]
 
+_FORMATS = (".png", ".svg", ".pdf")
 _STEPS = 2.0 ** np.arange(-1.0, -46.0, -1.0)
 ONE_SIDED, CENTRAL, EXTRAPOLATED = "(f(x+h) - f(x)) / h", "(f(x+h) - f(x-h)) / 2h", "extrapolated, as the check uses"
 
@@ -68,7 +69,7 @@ def _slope(steps: Array, error: Array, where: list[int]) -> float:
 
 
 def step_curve(
-    model: Module, loss: Loss, batch: tuple[Raw, Raw], *, rows: int = ROWS, burn_in: int = BURN_IN, seed: int = 0
+    model: Module, loss: Loss | str, batch: tuple[Raw, Raw], *, rows: int = ROWS, burn_in: int = BURN_IN, seed: int = 0
 ) -> StepCurve:
     """Measure the curve for `loss(model(x), y)`, at the point and on the rows where `check_gradients` compares.
 
@@ -133,6 +134,14 @@ def _curve(f: Callable[[float], float], analytic: float) -> StepCurve:
     errors = {name: np.abs(n - analytic) / np.maximum(np.abs(n), abs(analytic)) for name, n in found.items()}
     noise = 32.0 * float(np.finfo(np.float64).eps) * abs(home) / (0.25 * steps)
     return StepCurve(steps, errors, (4.0 * np.abs(best - high[1:]) + noise) / abs(analytic))
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise TrainError, before anything is computed, for a picture that could not be saved."""
+    if not path.parent.is_dir():
+        raise TrainError(f"no picture can be saved as {path}: there is no directory {path.parent}")
+    if path.suffix not in _FORMATS:
+        raise TrainError(f"no picture can be saved as {path}: its name must end in {', '.join(_FORMATS)}")
 
 
 def draw_steps(curve: StepCurve, path: Path) -> str:

@@ -82,7 +82,10 @@ def _verdict(check: GradientCheck) -> str:
         )
     open_ = [f"{p.name} ({part.part})" for part in parts for p in part.parameters if p.status == "inconclusive"]
     if open_:
-        return f"cannot tell for {', '.join(open_)}: too many kinks or too much noise. Try fewer rows, or another seed"
+        remedy = "too many kinks or too much noise. Try fewer rows, or another seed"
+        if check.scale != 1.0:
+            remedy = f"the differences drown in round-off. Multiply the loss by {check.scale:.0e} first"
+        return f"cannot tell for {', '.join(open_)}: {remedy}"
     if not check.passed:
         return "no parameter has a gradient on these rows, so nothing was checked"
     error = check.relative_error

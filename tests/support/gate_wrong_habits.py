@@ -123,15 +123,15 @@ def negative_labels_clamped(flaw: bool) -> Op:
 
 @wrong("hidden state", INVALID, MISMATCH)
 def slope_cached_by_identity(flaw: bool) -> Op:
-    """Keeps the slope by id(x): right until a new array is given the memory of an old one, or a buffer is updated."""
-    kept: dict[int, Array] = {}
+    """Keeps array and slope by id(x): right until the numbers in the array's memory are updated, as a step does."""
+    kept: dict[int, tuple[Array, Array]] = {}
 
     def rule(g, y, x):
         if isinstance(x, mg.Tensor) or not flaw:
             return g * mg.cos(x)
         if id(x) not in kept:
-            kept[id(x)] = np.cos(x)
-        return g * kept[id(x)]
+            kept[id(x)] = x, np.cos(x)
+        return g * kept[id(x)][1]
 
     return unary(lambda x: np.sin(x), rule)
 

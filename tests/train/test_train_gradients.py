@@ -166,3 +166,22 @@ def test_parameters_without_axes_or_without_entries() -> None:
     )
     assert result.named("verified") == ("scale",)
     assert result.named("unused") == ("none",)
+
+
+def test_a_loss_by_name_and_arguments_that_make_no_sense() -> None:
+    model, labels = nn.mlp(5, [6], 3, rng=0), np.arange(12) % 3
+    x = np.random.default_rng(0).normal(size=(12, 5))
+    assert check_gradients(model, "softmax", (x, labels)).passed
+    with pytest.raises(TrainError, match="the model is function, not an nn.Module; for a function use mg.gradcheck"):
+        check_gradients(lambda x: x, "softmax", (x, labels))  # type: ignore[arg-type]
+    with pytest.raises(TrainError, match=r"batch is a pair \(inputs, targets\), not ndarray"):
+        check_gradients(model, "softmax", x)  # type: ignore[arg-type]
+
+
+def test_gradients_out_of_the_active_range_name_the_scale_to_use() -> None:
+    model, labels = nn.mlp(5, [6], 3, rng=0), np.arange(12) % 3
+    x, loss = np.random.default_rng(0).normal(size=(12, 5)), nn.SoftmaxCrossEntropy()
+    found = check_gradients(model, lambda o, t: loss(o, t) * 1e-13, (x, labels))
+    assert found.scale >= 1e12
+    assert "drown in round-off. Multiply the loss by" in str(found)
+    assert check_gradients(model, lambda o, t: loss(o, t) * 1e-13 * found.scale, (x, labels)).passed

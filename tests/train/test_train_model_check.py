@@ -181,6 +181,18 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [o["part"] for o in document["others"]] == ["regularisation", "sum"]
 
 
+def test_a_picture_that_cannot_be_saved_is_refused_before_the_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "good.py"
+    path.write_text(SCRIPT)
+    for name, wanted in (("steps.xyz", "must end in .png"), ("nowhere/steps.png", "there is no directory")):
+        assert main(["check", str(path), "--plot", str(tmp_path / name)]) == 1
+        told = capsys.readouterr()
+        assert wanted in told.err
+        assert "burn-in" not in told.out
+
+
 @pytest.mark.parametrize(
     ("change", "wanted"),
     [
