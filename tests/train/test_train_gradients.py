@@ -172,7 +172,7 @@ def test_a_loss_by_name_and_arguments_that_make_no_sense() -> None:
     model, labels = nn.mlp(5, [6], 3, rng=0), np.arange(12) % 3
     x = np.random.default_rng(0).normal(size=(12, 5))
     assert check_gradients(model, "softmax", (x, labels)).passed
-    with pytest.raises(TrainError, match="the model is function, not an nn.Module; for a function use mg.gradcheck"):
+    with pytest.raises(TrainError, match=r"the model is function, not an nn\.Module; for a function use mg\.gradcheck"):
         check_gradients(lambda x: x, "softmax", (x, labels))  # type: ignore[arg-type]
     with pytest.raises(TrainError, match=r"batch is a pair \(inputs, targets\), not ndarray"):
         check_gradients(model, "softmax", x)  # type: ignore[arg-type]
