@@ -1,15 +1,20 @@
-"""The diagnosis of a run of `fit`: a callback."""
+"""The diagnosis of a run of `fit`: a callback that reads what the run's own history and monitor hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 from minigrad.containment import summary
+from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog
-from minigrad.diagnosis.judge import Diagnosis
-from minigrad.diagnosis.watching import Watch
-from minigrad.train.callbacks import Callback, Run, Step
+from minigrad.diagnosis.evidence import Evidence, Sample
+from minigrad.diagnosis.judge import Diagnosis, judge
+from minigrad.diagnosis.observer import Observer, Steps
+from minigrad.diagnosis.sampler import GROWTH
+from minigrad.train.callbacks import Callback, Run
 from minigrad.train.history import Epoch
+from minigrad.train.monitor import Monitor
 
 __all__ = ["Doctor"]
 
@@ -17,82 +22,109 @@ __all__ = ["Doctor"]
 class Doctor(Callback):
     """Watches a run, and says afterwards what is wrong with it: `fit(..., callbacks=[doctor := Doctor()])`.
 
-    It never ends a run, not even by a mistake of its own: that is said in the diagnosis.
+    It looks at data and model before and after, and reads the figures of the updates from the run's monitor, so that
+    the steps are what they are without it. It never ends a run, not even by a mistake of its own: that is said in the
+    diagnosis.
 
     Attributes:
-        watch: what it saw; None before training begins.
-        diagnosis: the verdict; None before the run has ended.
+        observer: what it saw; None before training begins.
+        diagnosis, evidence: the verdict and what it rests on; None before the run has ended.
     """
 
     def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False) -> None:
         """`gradients`: check them here. `fit` does so among its own checks, and what those found is used."""
-        self.watch: Watch | None = None
+        self.observer: Observer | None = None
+        self.evidence: Evidence | None = None
         self.diagnosis: Diagnosis | None = None
         self._catalog, self._gradients, self._problem = catalog, gradients, ""
 
     @property
     def seconds(self) -> float:
-        """What watching has taken."""
-        return 0.0 if self.watch is None else self.watch.seconds
+        """What watching has taken, the monitor's own share aside."""
+        return 0.0 if self.observer is None else self.observer.seconds
 
     def on_train(self, run: Run) -> None:
-        """Look at the untrained model, and see the loss through from here on."""
+        """Look at the untrained model."""
         self._try(lambda: self._begin(run))
-
-    def on_step(self, run: Run, step: Step) -> None:
-        """What regularisation added to the loss of the batch."""
-        if self.watch is not None and self.watch.losses:
-            self.watch.extras.append(step.loss - self.watch.losses[-1])
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
         """Figures of the epoch; at the end, the inside of the model before the best weights come back."""
         self._note(epoch)
-        if self.watch is not None and (epoch.epoch == run.epochs or run.stop_reason):
-            self._try(self.watch.look_last)
+        if self.observer is not None and (epoch.epoch == run.epochs or run.stop_reason):
+            self._try(self.observer.look_last)
 
     def on_end(self, run: Run) -> None:
-        """The diagnosis. The run gets its own loss and optimizer step back."""
-        watch = self.watch
-        if watch is not None:
-            watch.close()
-            run.loss = watch.loss
-            if run.history.stopped.startswith("NonFinite"):
-                watch.failure = run.history.stopped
-            self._try(lambda: self._judge(watch))
+        """The diagnosis."""
+        observer = self.observer
+        if observer is not None:
+            self._try(lambda: self._judge(run, observer))
         if self._problem:
             known = () if self.diagnosis is None else self.diagnosis.findings
             self.diagnosis = Diagnosis(known, broken=(f"the diagnosis itself failed: {self._problem}",))
 
     def _begin(self, run: Run) -> None:
-        made = Watch(
-            run.loss,
-            run.model,
-            run.optimizer,
-            run.split,
-            gradients=self._gradients,
-            own_epochs=False,
-            batch_size=run.batch_size,
-            catalog=self._catalog,
-            wrong_gradients=_wrong(run),
+        self.observer = Observer(
+            run.loss, run.model, run.split, gradients=self._gradients, catalog=self._catalog, wrong=_wrong(run)
         )
-        run.loss = self.watch = made
         for epoch in (run.history.initial, *run.history.epochs):
             if epoch is not None:
                 self._note(epoch)
 
-    def _judge(self, watch: Watch) -> None:
-        self.diagnosis = watch.diagnose()
+    def _judge(self, run: Run, observer: Observer) -> None:
+        self.evidence = observer.evidence(_steps(run))
+        self.diagnosis = judge(self.evidence, observer.catalog)
 
     def _note(self, e: Epoch) -> None:
-        if self.watch is not None:
-            point = self.watch.point(e.epoch, e.train_loss, e.val_loss, e.train_accuracy, e.val_accuracy)
-            self.watch.points.append(point)
+        if self.observer is not None:
+            self.observer.add(e.epoch, e.train_loss, e.val_loss, e.train_accuracy, e.val_accuracy)
 
     def _try(self, action: Callable[[], None]) -> None:
         try:
             action()
         except Exception as error:  # a run of hours must not end because its doctor stumbled
             self._problem = summary(error)
+
+
+def _steps(run: Run) -> Steps:
+    """What the monitor of the run has seen of its updates."""
+    table, stopped = run.monitor.steps, run.history.stopped
+    column = "data_loss" if "data_loss" in table else "loss"
+    losses = table[column].tolist() if len(table) else []
+    extras = table["regularization"].tolist() if "regularization" in table else []
+    return Steps(
+        losses=losses,
+        extras=[0.0 if math.isnan(v) else v for v in extras],
+        samples=list(_samples(run.monitor, -1.0 if run.optimizer.maximises else 1.0)) if len(table) else (),
+        targets=_ordered(run),
+        batch_size=run.batch_size,
+        per_epoch=max(1, run.history.steps_per_epoch),
+        hyper=run.optimizer.hyperparameters[0],
+        failure=stopped if stopped.startswith("NonFinite") else "",
+    )
+
+
+def _samples(monitor: Monitor, descent: float) -> Iterator[Sample]:
+    """Some of the updates that the monitor looked at: the first three, and then each a quarter later than the last."""
+    table, steps = monitor.parameters, monitor.steps
+    rates = steps.arrays().get("lr")
+    losses = steps["loss"]
+    columns = {name: table[name] for name in ("update_rms", "weight_rms", "gradient_rms")} if len(table) else {}
+    due = 1
+    for row, at in enumerate(table["step"].astype(int).tolist() if len(table) else []):
+        if at < due or not 1 <= at <= len(losses):
+            continue
+        due = max(at + 1, math.ceil(GROWTH * at))
+        updates, weights, grads = (dict(zip(table.entries, columns[n][row].tolist(), strict=True)) for n in columns)
+        lr = None if rates is None or math.isnan(rates[at - 1]) else float(rates[at - 1])
+        yield Sample(at, float(losses[at - 1]), lr, updates, weights, grads, descent)
+
+
+def _ordered(run: Run) -> list[Array]:
+    """Targets of the first batches of a loader that does not shuffle; none for one that does."""
+    loader = run.split.loader
+    if loader is None or loader.shuffle:
+        return []
+    return [run.split.train.y[i : i + loader.batch_size] for i in range(0, len(run.split.train), loader.batch_size)]
 
 
 def _wrong(run: Run) -> tuple[str, ...]:

@@ -18,12 +18,12 @@ from minigrad.optim import Step as Update
 from minigrad.optim.evaluate import Closure
 from minigrad.train.probe import Named
 
-__all__ = ["Sampler", "Stepper"]
+__all__ = ["GROWTH", "Sampler", "Stepper"]
 
 Stepper: TypeAlias = Callable[[Closure | None], Update]
 
 EARLY = 3
-_GROWTH = 1.25
+GROWTH = 1.25
 
 
 class Sampler:
@@ -65,7 +65,7 @@ class Sampler:
         if not done.skipped:
             rate = float(lr) if isinstance(lr, int | float) else None
             self.samples.append(self._sample(before, rate, stale, loss()))
-            self._next = max(self.updates + 2, math.ceil(_GROWTH * (self.updates + 1)))
+            self._next = max(self.updates + 2, math.ceil(GROWTH * (self.updates + 1)))
         self.seconds += time.perf_counter() - began
         return done
 

@@ -212,6 +212,11 @@ class Driver:
         return self._settings.accumulate > 1
 
     @property
+    def maximises(self) -> bool:
+        """Whether updates climb."""
+        return self._settings.maximise
+
+    @property
     def has_average(self) -> bool:
         """Whether `averaged()` has something to show."""
         return self._followers.counted > 0 or any(isinstance(r.rule, Averages) for r in self._runners)

@@ -146,7 +146,7 @@ def test_a_doctor_that_stumbles_does_not_end_the_run(digits: Dataset, monkeypatc
     def stumble(*_: object, **__: object) -> None:
         raise RuntimeError("no pulse")
 
-    monkeypatch.setattr("minigrad.diagnosis.watching.data_facts", stumble)
+    monkeypatch.setattr("minigrad.diagnosis.observer.data_facts", stumble)
     found = fitted(model_of(), digits)
     assert found.healthy
     assert "the diagnosis itself failed: RuntimeError: no pulse" in found.broken[0]

@@ -50,18 +50,11 @@ class Outcome:
 
 def run(s: Setting, seed: int, catalog: Catalog) -> Outcome:
     """Train, and keep what was seen. Nothing is printed."""
-    began = time.perf_counter()
     model = build(s, seed)
     optimizer = optimizer_for(s, model)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if s.by_hand:
-            seen, vals = _by_hand(s, model, optimizer, seed, catalog)
-        else:
-            seen, vals = _by_fit(s, model, optimizer, seed, catalog)
-        evidence = seen.evidence()
-        score = score_on(model, *s.sound)
-    return Outcome(evidence, score, tuple(seen.losses), vals, time.perf_counter() - began, seen.seconds)
+        return (_by_hand if s.by_hand else _by_fit)(s, model, optimizer, seed, catalog)
 
 
 def score_on(model: Module, x: np.ndarray, y: np.ndarray) -> float:
@@ -103,28 +96,28 @@ def optimizer_for(s: Setting, model: Module) -> Driver:
     return assemble(s.optimizer, named, (), False, settings, hyper)
 
 
-def _by_fit(
-    s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog
-) -> tuple[Watch, tuple[float, ...]]:
+def _by_fit(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog) -> Outcome:
     doctor = Doctor(catalog, gradients=True)
-    vals: list[float] = []
+    began = time.perf_counter()
     try:
         history = fit(
             model, (s.x, s.y, s.x_val, s.y_val), loss=s.loss_of(), optimizer=optimizer, epochs=s.epochs,
             batch_size=s.batch, seed=seed, regularization=nn.L2(s.l2) if s.l2 else None, callbacks=[doctor],
             checks=False, restore_best=False, quiet=True,
         )  # fmt: skip
-        vals = [math.nan if e.val_loss is None else e.val_loss for e in history.epochs]
+        epochs = history.epochs
     except (NonFiniteError, NonFiniteLoss) as error:
-        vals = [math.nan if e.val_loss is None else e.val_loss for e in error.history.epochs] if error.history else []
-    assert doctor.watch is not None
-    return doctor.watch, tuple(vals)
+        epochs = error.history.epochs if error.history else []
+    assert doctor.evidence is not None, doctor.diagnosis
+    vals = tuple(math.nan if e.val_loss is None else e.val_loss for e in epochs)
+    spent = time.perf_counter() - began
+    losses = doctor.evidence.losses + ((math.nan,) if doctor.evidence.failure else ())
+    return Outcome(doctor.evidence, score_on(model, *s.sound), losses, vals, spent, doctor.seconds)
 
 
-def _by_hand(
-    s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog
-) -> tuple[Watch, tuple[float, ...]]:
+def _by_hand(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog) -> Outcome:
     """The loop a person would write, with its mistakes."""
+    began = time.perf_counter()
     loss = watch(s.loss_of(), model, optimizer, (s.x, s.y, s.x_val, s.y_val), catalog=catalog)
     term, vals = nn.L2(s.l2) if s.l2 else None, list[float]()
     rng = np.random.default_rng([seed, 9])
@@ -147,7 +140,8 @@ def _by_hand(
         loss.failure = f"NonFiniteGradient: {error}"
     finally:
         loss.close()
-    return loss, tuple(vals)
+    evidence, spent = loss.evidence(), time.perf_counter() - began
+    return Outcome(evidence, score_on(model, *s.sound), tuple(loss.losses), tuple(vals), spent, loss.seconds)
 
 
 def _scored_in_train_mode(s: Setting, model: Module, loss: Watch) -> None:

@@ -1,0 +1,179 @@
+"""Looking at a run from outside its steps: data, untrained model, epochs, trained model; the same for every loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.diagnosis.catalog import Catalog, rules
+from minigrad.diagnosis.evidence import Evidence, Inside, Point, Sample, Start, Usage
+from minigrad.diagnosis.facts import batch_order, data_facts
+from minigrad.diagnosis.inside import inside_of
+from minigrad.diagnosis.judge import Diagnosis, judge
+from minigrad.diagnosis.start import start_of, wrong_gradients
+from minigrad.nn import Loss, Module
+from minigrad.train.evaluate import evaluate, evaluating
+from minigrad.train.rows import Rows, Split
+
+__all__ = ["Observer", "Steps", "few"]
+
+_PROBE, _ROWS = 128, 500
+
+
+@attrs.frozen(kw_only=True)
+class Steps:
+    """What was seen of the updates themselves.
+
+    Attributes:
+        losses: data loss of every batch. extras: what was added to it. samples: updates looked at closely.
+        targets: those of the first batches, in the order they were used; empty where the order is known to be random.
+        batch_size, per_epoch: rows in a batch, batches in an epoch. hyper: numbers that the optimizer was given.
+        frozen_mode, noisy_mode: see Usage. failure: why the run ended in an error.
+    """
+
+    losses: Sequence[float]
+    extras: Sequence[float] = ()
+    samples: Sequence[Sample] = ()
+    targets: Sequence[Array] = ()
+    batch_size: int = 0
+    per_epoch: int = 1
+    hyper: Mapping[str, object] = attrs.field(factory=dict)
+    frozen_mode: int = 0
+    noisy_mode: int = 0
+    failure: str = ""
+
+
+class Observer:
+    """What can be seen of a run without standing in its way.
+
+    Attributes:
+        points: epochs, as they come. seconds: what looking has taken so far.
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        model: Module,
+        split: Split,
+        *,
+        gradients: bool,
+        catalog: Catalog | None = None,
+        wrong: tuple[str, ...] = (),
+    ) -> None:
+        began = time.perf_counter()
+        self.loss, self.model, self.split = loss, model, split
+        self.catalog = rules() if catalog is None else catalog
+        self.points: list[Point] = []
+        self.usage = usage_of(model)
+        val = () if split.val is None else (split.val.x, split.val.y)
+        self.facts = data_facts(split.train.x, split.train.y, *val)
+        self._probe = few(split.train, _PROBE)
+        self._start, self._first = self._look_first(gradients, wrong)
+        self._last: Inside | None = None
+        self.seconds = time.perf_counter() - began
+
+    def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, Inside | None]:
+        if self.facts.broken:
+            return Start(), None
+        x, y = self._probe.x, self._probe.y
+        start = start_of(self.model, self.loss, x, y, self.split.train.y)
+        wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
+        return attrs.evolve(start, wrong_gradients=wrong), inside_of(self.model, self.loss, x, y)
+
+    def measure(self, epoch: int) -> None:
+        """Add an epoch: loss and score on up to 500 rows of either split."""
+        began = time.perf_counter()
+        train = evaluate(self.model, few(self.split.train, _ROWS), self.loss)
+        val = None if self.split.val is None else evaluate(self.model, few(self.split.val, _ROWS), self.loss)
+        if val is None:
+            self.add(epoch, train.loss, None, train.accuracy, None)
+        else:
+            self.add(epoch, train.loss, val.loss, train.accuracy, val.accuracy)
+        self.seconds += time.perf_counter() - began
+
+    def add(
+        self, epoch: int, train_loss: float, val_loss: float | None, train: float | None, val: float | None
+    ) -> None:
+        """Add the figures of an epoch; where there is no accuracy, the score is 1 - loss / chance."""
+        chance = self._start.chance
+        if train is None and chance:
+            train, val = 1.0 - train_loss / chance, None if val_loss is None else 1.0 - val_loss / chance
+        self.points.append(Point(epoch, train_loss, val_loss, train, val))
+
+    def look_last(self) -> None:
+        """Look at the inside of the model as it stands now, and not when the diagnosis is made."""
+        if not self.facts.broken:
+            began = time.perf_counter()
+            self._last = inside_of(self.model, self.loss, self._probe.x, self._probe.y)
+            self.seconds += time.perf_counter() - began
+
+    def diagnose(self, steps: Steps) -> Diagnosis:
+        """What is wrong with the run, if anything; the first finding is the one to mend."""
+        return judge(self.evidence(steps), self.catalog)
+
+    def evidence(self, steps: Steps) -> Evidence:
+        """Everything that was seen."""
+        if self._last is None:
+            self.look_last()
+        began = time.perf_counter()
+        facts = self.facts
+        if steps.targets and not facts.broken:
+            order = batch_order(list(steps.targets[: steps.per_epoch]), np.asarray(self.split.train.y))
+            facts = attrs.evolve(facts, order=order)
+        made = Evidence(
+            data=facts,
+            start=self._start,
+            usage=attrs.evolve(self.usage, frozen_mode=steps.frozen_mode, noisy_mode=steps.noisy_mode),
+            first=self._first,
+            last=self._last,
+            samples=tuple(steps.samples),
+            losses=tuple(steps.losses),
+            extra_first=steps.extras[0] if steps.extras else 0.0,
+            extra_last=float(np.mean(steps.extras[-steps.per_epoch :])) if steps.extras else 0.0,
+            points=tuple(self.points),
+            steps_per_epoch=steps.per_epoch,
+            batch_size=steps.batch_size,
+            hyper={k: float(v) for k, v in steps.hyper.items() if isinstance(v, int | float)},
+            failure=steps.failure,
+            confusion=() if facts.broken else self._confusion(),
+        )
+        self.seconds += time.perf_counter() - began
+        return made
+
+    def _confusion(self) -> tuple[tuple[int, ...], ...]:
+        val, classes = self.split.val, self.facts.classes
+        if val is None or not 0 < classes <= 100 or val.y.ndim != 1:
+            return ()
+        rows = few(val, 2 * _ROWS)
+        with evaluating(self.model), np.errstate(all="ignore"):
+            outputs = self.model(adopt(rows.x)).numpy()
+        if outputs.ndim != 2 or outputs.shape[1] < 2:
+            return ()
+        size = max(classes, outputs.shape[1], int(rows.y.max()) + 1)
+        table = np.zeros((size, size), dtype=np.int64)
+        np.add.at(table, (rows.y.astype(np.intp), outputs.argmax(axis=1)), 1)
+        return tuple(tuple(row) for row in table.tolist())
+
+
+def few(rows: Rows, most: int) -> Rows:
+    """At most `most` of the rows, evenly spread: always the same."""
+    if len(rows) <= most:
+        return rows
+    return rows.take(np.linspace(0, len(rows) - 1, most).astype(np.intp))
+
+
+def usage_of(model: Module) -> Usage:
+    """What kinds of layers there are that rules have to know of."""
+    parts = [part for _, part in model.named_modules()]
+    kinds = {type(part).__name__ for part in parts}
+    dropout = [float(getattr(part, "p", 0.0)) for part in parts if type(part).__name__ == "Dropout"]
+    return Usage(
+        dropout=max(dropout, default=0.0),
+        normalised=any(name.startswith("BatchNorm") for name in kinds),
+        recurrent=bool(kinds & {"RNN", "GRU", "LSTM"}),
+    )
