@@ -32,9 +32,9 @@ def _(g: V, out: V, condition: V, x: V, y: V) -> V:
 
 
 def _ratio(x: Array, y: Array) -> Array:
-    zero = np.equal(y, 0.0)
-    if not zero.any():
+    if np.count_nonzero(y) == np.size(y):
         return np.divide(x, y)
+    zero = np.equal(y, 0.0)
     # Only where both are 0 the quotient is replaced: a gradient that really is infinite stays visible.
     return np.divide(x, np.where(zero & np.equal(x, 0.0), np.asarray(1.0, dtype=y.dtype), y))
 

@@ -35,9 +35,7 @@ def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
 
 def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
     """Variance over `axis`, divided by the number of entries less `ddof`."""
-    centred: V = x - reduce.mean(x, axis=axis, keepdims=True)
-    squares: V = arithmetic.square(centred)
-    return reduce.sum(squares, axis=axis, keepdims=keepdims) / float(reduce.count(x.shape, axis) - ddof)
+    return reduce.variance(x, axis=axis, ddof=float(ddof), keepdims=keepdims)
 
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
@@ -161,7 +159,7 @@ def concatenate(arrays: Sequence[V], axis: int | None = 0) -> V:
 
 def stack(arrays: Sequence[V], axis: int = 0) -> V:
     """Arrays of one shape joined along a new axis."""
-    return concatenate([expand_dims(a, axis) for a in arrays], axis=axis)
+    return shape.stack(*arrays, axis=axis)
 
 
 def flip(x: V, axis: int | Shape | None = None) -> V:

@@ -172,6 +172,9 @@ def cumlogsumexp(x: V, axis: int | None = None) -> V:
 
 def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Product over `axis` (all axes by default). Zeros have exact gradients: nothing is divided by x."""
+    if x.ndim == 1 and axis != ():
+        whole: V = product_last(x)
+        return reshape(whole, (1,)) if keepdims else whole
     axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
     rest: list[int] = [i for i in range(x.ndim) if i not in axes]
     last: V = moveaxis(x, tuple(axes), tuple(range(x.ndim - len(axes), x.ndim))) if rest else x

@@ -55,10 +55,10 @@ def _(g: V, y: V, x: V, *, shape: Shape) -> V:
 )
 def reshape(x: Array, *, shape: Shape) -> Array:
     """The same entries in another shape; one length may be -1."""
-    return np.reshape(x, shape if x.size or -1 not in shape else _without_wildcard(x, shape))
+    return np.asarray(x).reshape(shape if np.size(x) or -1 not in shape else _without_wildcard(shape))
 
 
-def _without_wildcard(x: Array, shape: Shape) -> Shape:
+def _without_wildcard(shape: Shape) -> Shape:
     return tuple(0 if n == -1 else n for n in shape)
 
 
@@ -70,7 +70,7 @@ def _(g: V, y: V, x: V, *, shape: Shape) -> V:
 @op(x=real((2, 3, 4)), linear=True, params=[{"axes": a} for a in (None, (2, 0, 1), (0, 2, 1), (-1, 0, 1), (1, 2, 0))])
 def transpose(x: Array, *, axes: Shape | None = None) -> Array:
     """x with its axes in the order `axes` (reversed by default)."""
-    return np.transpose(x, axes)
+    return np.asarray(x).transpose(axes)
 
 
 @transpose.vjp("x")
@@ -130,5 +130,28 @@ def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
     return tuple(found)
 
 
-for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate):
+@op(xs=real(), linear=True, shapes=[((2, 3), (2, 3)), ((4,),), ((), (), ())], params=[{"axis": 0}, {"axis": -1}])
+def stack(*xs: Array, axis: int = 0) -> Array:
+    """Arrays of one shape joined along a new axis."""
+    if any(x.shape != xs[0].shape for x in xs):
+        raise ValueError(f"stack needs arrays of one shape, not {', '.join(str(x.shape) for x in xs)}")
+    place = axis + xs[0].ndim + 1 if axis < 0 else axis
+    if not 0 <= place <= xs[0].ndim:
+        raise ValueError(f"stack: axis {axis} is out of range for arrays with {xs[0].ndim} axes")
+    y = np.empty((*xs[0].shape[:place], len(xs), *xs[0].shape[place:]), dtype=np.result_type(*xs))
+    rows = np.moveaxis(y, place, 0)
+    for k, x in enumerate(xs):
+        rows[k] = x
+    return y
+
+
+@stack.vjp("xs")
+def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
+    from minigrad.ops.index import getitem
+
+    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
+    return tuple(getitem(g, key=(*before, k)) for k in range(len(xs)))
+
+
+for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate, stack):
     family.add(_op)
