@@ -28,10 +28,29 @@ PLAIN_FUNCTIONS = frozenset(
         np.argsort, np.argpartition, np.searchsorted, np.digitize, np.count_nonzero, np.nonzero, np.flatnonzero,
         np.argwhere, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.result_type,
         np.array2string, np.array_repr, np.array_str, np.may_share_memory, np.shares_memory, np.can_cast, np.isin,
-        np.unique, np.histogram, np.bincount, np.iscomplexobj, np.isrealobj, np.save, np.savez, np.min_scalar_type,
+        np.histogram, np.histogram_bin_edges, np.bincount, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal,
+        np.isposinf, np.isneginf, np.nanargmax, np.nanargmin, np.lexsort, np.tril_indices_from, np.triu_indices_from,
+        np.save, np.savez, np.min_scalar_type, np.common_type,
     )
 )  # fmt: skip
 """Functions whose results are shapes, indices, truth values or constants: they give plain arrays."""
+
+
+METHODS: Mapping[tuple[np.ufunc, str], Callable[..., object]] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+"""The functions that are another name for a method of a ufunc."""
+
+
+def _crossed(a: object, b: object) -> tuple[object, object]:
+    """Two operands in shapes in which each entry of one meets each of the other."""
+    first = a if isinstance(a, Tensor) else np.asarray(a)
+    return first.reshape((*first.shape, *(1,) * plain(b).ndim)), b
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options: Mapping[str, object]) -> object:
@@ -56,12 +75,10 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options
         handler = REGISTRY.function(ufunc)
         if handler is not None:
             return handler(*inputs, **options)
-    elif method == "reduce" and ufunc in (np.add, np.maximum, np.minimum, np.multiply):
-        name = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod"}[ufunc.__name__]
-        op = REGISTRY.get(name)
-        if op is not None:
-            axis = options.get("axis", 0)
-            return op.apply(*inputs, axis=axis, keepdims=bool(options.get("keepdims", False)))
+    elif method == "outer" and len(inputs) == 2:
+        return ufunc(*_crossed(*inputs), **options)
+    elif (ufunc, method) in METHODS:
+        return METHODS[ufunc, method](*inputs, **{"axis": 0, **options})
     shown = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     raise unsupported(shown, ufunc.__name__)
 

@@ -60,8 +60,10 @@ class Tensor(Handle, ArrayMethods):
         """The value as a read-only array; the same as `data`. `.copy()` it to write."""
         return exposed(self._node.value)
 
-    def item(self) -> float:
-        """The value of a one-element Tensor as a Python number."""
+    def item(self, *index: int) -> float:
+        """The value of a one-element Tensor, or of the entry at `index`, as a Python number."""
+        if index:
+            return self._node.value.item(*index)
         if self._node.value.size != 1:
             raise ShapeError(f"item() needs one element; this Tensor has shape {self.shape}")
         return self._node.value.item()
@@ -270,6 +272,15 @@ class Tensor(Handle, ArrayMethods):
 
     def __int__(self) -> int:
         return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(self == value))
+
+    def __format__(self, spec: str) -> str:
+        return format(self._node.value.item() if self.ndim == 0 and spec else str(self), spec)
 
     def __bool__(self) -> bool:
         return bool(self._node.value)

@@ -6,7 +6,8 @@ from typing import Generic
 
 import attrs
 
-from minigrad.core.types import Shape
+from minigrad.core.types import Key, Shape
+from minigrad.ops.index import getitem
 from minigrad.typing import V
 
 
@@ -26,6 +27,10 @@ class Complex(Generic[V]):
     def ndim(self) -> int:
         """Number of axes."""
         return self.real.ndim
+
+    def __getitem__(self, key: Key) -> Complex[V]:
+        """Entries of both parts, by NumPy's forms of indexing."""
+        return Complex(getitem(self.real, key=key), getitem(self.imag, key=key))
 
     def conj(self) -> Complex[V]:
         """real - i imag."""

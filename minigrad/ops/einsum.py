@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
+from string import ascii_letters
+from typing import cast
 
 import attrs
 import numpy as np
 
-from minigrad.core.errors import ShapeError, UnsupportedFunction
+from minigrad.core.errors import ShapeError
 from minigrad.core.types import Shape
 from minigrad.ops.arrange import diagonal
 from minigrad.ops.contract import matmul
 from minigrad.ops.functions import expand_dims, moveaxis, ravel, reshape, stack, transpose
 from minigrad.ops.index import getitem
 from minigrad.ops.reduce import sum as total
-from minigrad.typing import V
+from minigrad.typing import Tensor, V
 
 Labels = tuple[str, ...]
 
@@ -62,6 +64,21 @@ def _labels(term: str, ndim: int, subscripts: str) -> Labels:
     return (*before, *(f".{k}" for k in range(hidden - 1, -1, -1)), *after) if dots else tuple(term)
 
 
+def einsum_by_lists(*arguments: object) -> object:
+    """einsum with subscripts as a string, or in NumPy's other form: `(a, [0, 1], b, [1, 2], [0, 2])`."""
+    if isinstance(arguments[0], str):
+        return einsum(arguments[0], *cast("tuple[Tensor, ...]", arguments[1:]))
+    count = len(arguments) // 2
+    text = ",".join(_letters(labels) for labels in arguments[1 : 2 * count : 2])
+    if len(arguments) % 2:
+        text += "->" + _letters(arguments[-1])
+    return einsum(text, *cast("tuple[Tensor, ...]", arguments[0 : 2 * count : 2]))
+
+
+def _letters(labels: object) -> str:
+    return "".join(ascii_letters[k] if isinstance(k, int) else "..." for k in cast("Sequence[object]", labels))
+
+
 def einsum(subscripts: str, *operands: V) -> V:
     """Sum of products by NumPy's subscripts, such as `"bij,bjk->bik"`; `...` broadcasts.
 
@@ -70,8 +87,6 @@ def einsum(subscripts: str, *operands: V) -> V:
     Raises:
         ShapeError: subscripts and operands do not fit.
     """
-    if not isinstance(subscripts, str):
-        raise UnsupportedFunction("einsum on a Tensor takes subscripts as a string, such as 'ij,jk->ik', not as lists")
     plan: _Plan = _parse(subscripts, tuple(x.ndim for x in operands))
     terms = [_take_diagonals(x, labels) for x, labels in zip(operands, plan.inputs, strict=True)]
     lengths: dict[str, int] = {}
@@ -172,6 +187,11 @@ def _axes(axes: int | Sequence[int], ndim: int) -> Shape:
     return tuple(i % ndim for i in ((axes,) if isinstance(axes, int) else axes))
 
 
+def _as_array(x: V) -> V:
+    """x, or the array of one number that NumPy makes of a Python number."""
+    return x if hasattr(x, "ndim") else cast("V", np.asarray(x))
+
+
 def dot(a: V, b: V) -> V:
     """As numpy.dot: sums products over a's last axis and b's last but one (its only one)."""
     if isinstance(a, float | int) or isinstance(b, float | int) or a.ndim == 0 or b.ndim == 0:
@@ -181,6 +201,7 @@ def dot(a: V, b: V) -> V:
 
 def inner(a: V, b: V) -> V:
     """Sum of products over the last axes."""
+    a, b = _as_array(a), _as_array(b)
     if a.ndim == 0 or b.ndim == 0:
         return a * b
     return tensordot(a, b, (a.ndim - 1, b.ndim - 1))
@@ -188,6 +209,7 @@ def inner(a: V, b: V) -> V:
 
 def outer(a: V, b: V) -> V:
     """All products of an entry of a and an entry of b, both flattened: shape (a.size, b.size)."""
+    a, b = _as_array(a), _as_array(b)
     return reshape(a, (a.size, 1)) * reshape(b, (1, b.size))
 
 
@@ -209,6 +231,7 @@ def matvec(a: V, x: V) -> V:
 
 def kron(a: V, b: V) -> V:
     """Kronecker product: each entry of a replaced by that entry times b."""
+    a, b = _as_array(a), _as_array(b)
     ndim = max(a.ndim, b.ndim)
     shape_a, shape_b = (1,) * (ndim - a.ndim) + a.shape, (1,) * (ndim - b.ndim) + b.shape
     left: V = reshape(a, tuple(k for n in shape_a for k in (n, 1)))
@@ -216,20 +239,23 @@ def kron(a: V, b: V) -> V:
     return reshape(left * right, tuple(m * n for m, n in zip(shape_a, shape_b, strict=True)))
 
 
-def cross(a: V, b: V, axis: int | None = -1) -> V:
-    """Vector product of 3-vectors along `axis` (the last); of 2-vectors its third component, without that axis."""
-    if axis is None:
-        axis = -1
-    first: V = moveaxis(a, axis, -1)
-    second: V = moveaxis(b, axis, -1)
+def cross(a: V, b: V, axis: int | None = None, axisa: int = -1, axisb: int = -1, axisc: int = -1) -> V:
+    """Vector product of 3-vectors; of 2-vectors its third component, without the axis of the vectors.
+
+    The vectors lie along `axisa` of a, `axisb` of b and `axisc` of the result; `axis`, when given, stands for all.
+    """
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    first: V = moveaxis(a, axisa, -1)
+    second: V = moveaxis(b, axisb, -1)
     x = [getitem(first, key=(Ellipsis, i)) for i in range(first.shape[-1])]
     z = [getitem(second, key=(Ellipsis, i)) for i in range(second.shape[-1])]
     if len(x) == 2 and len(z) == 2:
         return x[0] * z[1] - x[1] * z[0]
     if len(x) != 3 or len(z) != 3:
-        raise ShapeError(f"cross: axis {axis} has lengths {len(x)} and {len(z)}; both 3 or both 2 are needed")
+        raise ShapeError(f"cross: the vectors have lengths {len(x)} and {len(z)}; both 3 or both 2 are needed")
     parts = [x[1] * z[2] - x[2] * z[1], x[2] * z[0] - x[0] * z[2], x[0] * z[1] - x[1] * z[0]]
-    return moveaxis(stack(parts, axis=-1), -1, axis)
+    return moveaxis(stack(parts, axis=-1), -1, axisc)
 
 
 def multi_matmul(matrices: Sequence[V]) -> V:

@@ -5,6 +5,8 @@ Positions are arguments, not metadata: a traced program may be run again with ot
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minigrad.core.op import op
@@ -180,6 +182,23 @@ def masked_fill(x: V, mask: BoolArray, value: V | float) -> V:
 def masked_select(x: V, mask: BoolArray) -> V:
     """The entries of x where `mask` (of its shape) holds, in one axis."""
     return getitem(x, key=(mask,))
+
+
+def select(conditions: Sequence[BoolArray], choices: Sequence[V], default: V | float = 0.0) -> V:
+    """For each place the entry of the first choice whose condition holds there, else `default`."""
+    if len(conditions) != len(choices) or not choices:
+        raise ValueError(f"select: {len(conditions)} conditions for {len(choices)} choices; give one or more of each")
+    found: V = where(conditions[-1], choices[-1], default)
+    for condition, choice in zip(conditions[-2::-1], choices[-2::-1], strict=True):
+        found = where(condition, choice, found)
+    return found
+
+
+def chosen(condition: BoolArray, x: V | None = None, y: V | None = None) -> V | tuple[IndexArray, ...]:
+    """As numpy.where: x where `condition` holds, else y; without them, the positions where it holds."""
+    if x is None or y is None:
+        return np.nonzero(condition)
+    return where(condition, x, y)
 
 
 def extract(condition: BoolArray, x: V) -> V:

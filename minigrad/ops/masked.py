@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.errors import UnsupportedFunction
 from minigrad.core.types import Axis, BoolArray
 from minigrad.ops import functions
 from minigrad.ops.arithmetic import where as select
@@ -149,6 +148,4 @@ def clip(x: V, a_min: V | float | None = None, a_max: V | float | None = None, m
 
 def round(x: V, decimals: int = 0) -> V:
     """x rounded to so many decimals; the derivative is 0."""
-    if decimals:
-        raise UnsupportedFunction("numpy.round on a Tensor rounds to whole numbers only: scale before and after")
-    return rint(x)
+    return rint(x * 10.0**decimals) / 10.0**decimals if decimals else rint(x)

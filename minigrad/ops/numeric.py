@@ -9,8 +9,8 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import multiply, ratio, reciprocal
-from minigrad.ops.constant import floor, greater, prefer, trunc
+from minigrad.ops.arithmetic import divide, multiply, ratio, reciprocal
+from minigrad.ops.constant import floor, greater, prefer, rint, trunc
 from minigrad.ops.kinked import absolute, maximum
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp, power, sqrt
@@ -182,7 +182,17 @@ def real_part(x: V) -> V:
 
 def imag_part(x: V) -> V:
     """Zeros: all Tensors are real."""
-    return x * 0.0
+    return multiply(greater(x, np.inf), 0.0)
+
+
+def floor_divide(x: V, y: V) -> V:
+    """The largest integer not above x / y, as Python's `//`. Its derivative is 0."""
+    return rint(divide(x - mod(x, y), y))
+
+
+def divmod(x: V, y: V) -> tuple[V, V]:
+    """`x // y` and the remainder, as Python's divmod."""
+    return floor_divide(x, y), mod(x, y)
 
 
 def angle(x: V) -> V:
