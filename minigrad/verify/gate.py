@@ -232,7 +232,7 @@ def _examine_elementwise(
     refused: list[str] = []
     listed = metadata(subject.op)
     for meta in listed:
-        examined.append(examine_entries(subject, meta, rng, seed))
+        examined.append(examine_entries(subject, meta, rng, seed, thorough))
         checks += _repeat_entries(subject, examined[-1], rng, thorough)
         if thorough:
             examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
@@ -240,7 +240,7 @@ def _examine_elementwise(
         probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
         why = _refused_by_op(subject, probe)
         try:
-            examined += [] if why else [examine_entries(subject, meta, rng, seed)]
+            examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
         except InconclusiveCheck:
             why = "inconclusive"
         refused += [f"{label}: {why}"] if why else []

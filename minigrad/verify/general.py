@@ -204,7 +204,7 @@ def project(
 
     return compare(
         along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
-        natural=natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
+        natural=lambda: natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
         far=far,
     )  # fmt: skip
 

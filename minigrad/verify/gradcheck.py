@@ -127,10 +127,10 @@ class _Probe:
         weights = sum(float(np.sum(np.abs(self.grads[i] * d))) for i, d in u.items())
         roundoff = sum(float(np.sum(np.abs(w * o))) for w, o in zip(self.v, self.outputs, strict=True))
         roundoff += sum(float(np.sum(np.abs(self.grads[i] * self.xs[i]))) for i in u)
-        natural = max(float(np.max(np.abs(self.xs[i]), initial=0.0)) for i in u)
+        largest = max(float(np.max(np.abs(self.xs[i]), initial=0.0)) for i in u)
         zero = np.array(self._projected(self.outputs))
         return compare(
-            self.along(u), zero, np.array(analytic), np.array(weights), np.array(roundoff), natural=natural
+            self.along(u), zero, np.array(analytic), np.array(weights), np.array(roundoff), natural=lambda: largest,
         )  # fmt: skip
 
     def blame(self, verdict: Verdict) -> Exception:

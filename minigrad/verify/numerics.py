@@ -187,7 +187,7 @@ def compare(
     weights: Array,
     roundoff: Array,
     *,
-    natural: Array | float = 0.0,
+    natural: Callable[[], Array | float] = float,
     analytic_along: Along | None = None,
     longest: float = 0.5,
     far: bool = False,
@@ -200,7 +200,7 @@ def compare(
         analytic: <g, u> by the rule.
         weights: sum |g_i u_i|, the scale that the error bar is held against.
         roundoff: sum |v f| + sum |g_i x_i|, what the round-off in F scales with.
-        natural: |v| max|x|, what a function that cancels inside may carry as round-off however small its value is.
+        natural: gives |v| max|x|, what a function that cancels inside may carry as round-off however small its value.
         analytic_along: <g(x + t u), u> by the rule, to measure the round-off of the rule itself.
         longest: the largest step that stays inside the domain.
         far: entries have sizes that F may not be scaled for: before accusing, look for stairs, and for the slope at
@@ -238,8 +238,9 @@ def compare(
             if far:
                 noise = np.maximum(noise, measured_stairs(along, shape))
             measured = _NOISE_MARGIN / (_ROUND_OFF * EPS) * noise
-            roundoff = np.maximum(np.maximum(roundoff, natural), measured)
-            own = 16.0 * EPS * np.asarray(natural)
+            carried = np.asarray(natural())
+            roundoff = np.maximum(np.maximum(roundoff, carried), measured)
+            own = 16.0 * EPS * carried
             if analytic_along is not None:
                 own = own + _NOISE_MARGIN * measured_noise(analytic_along, shape)
             continue

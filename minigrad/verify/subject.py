@@ -41,6 +41,7 @@ class Subject:
         self.op = op
         self.entries = entries
         self.several = False
+        self._due: dict[tuple[str, ...], list[int]] = {}
 
     @property
     def casts(self) -> bool:
@@ -56,12 +57,13 @@ class Subject:
 
     def differentiable(self, case: Case) -> list[int]:
         """Positions of the arguments that a gradient is due for."""
-        last = len(self.op.arguments) - 1
-        return [
-            i
-            for i, a in enumerate(case.arrays)
-            if a.dtype.kind == "f" and self.op.arguments[min(i, last)].differentiable
-        ]
+        kinds = tuple([a.dtype.kind for a in case.arrays])
+        if kinds not in self._due:
+            last = len(self.op.arguments) - 1
+            self._due[kinds] = [
+                i for i, k in enumerate(kinds) if k == "f" and self.op.arguments[min(i, last)].differentiable
+            ]
+        return self._due[kinds]
 
     def forward(self, case: Case, arrays: Sequence[Array] | None = None) -> tuple[Array, ...]:
         """All outputs, as arrays."""
