@@ -37,6 +37,7 @@ _STREAM = 3
 """Random numbers of rank r at step t come from the seed `[seed, 3, t, r, number of the generator]`."""
 
 A = TypeVar("A", bound=np.generic)
+B = TypeVar("B", bound=np.generic)
 
 
 def portion(count: int, rank: int, size: int) -> tuple[slice, int]:
@@ -163,7 +164,7 @@ class Ranks:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.leave()
 
-    def share(self, x: NDArray[A], y: Array) -> tuple[NDArray[A], Array]:
+    def share(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
         """This process's rows of the joined batch `x`, `y`, which every process must have drawn alike."""
         self.step += 1
         if self.size == 1:

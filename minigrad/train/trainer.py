@@ -106,7 +106,8 @@ class Trainer:
             if restore_best and history.best_weights and not self.failed:
                 self.run.model.load_state_dict(history.best_weights)
             self.run.model.eval()
-            self.hooks.tell_all(lambda c: c.on_end(self.run))
+            if self.ranks.size == 1 or not self.failed:  # others may wait for this process: no pictures, it ends
+                self.hooks.tell_all(lambda c: c.on_end(self.run))
 
     def check(self, optimizer: str) -> None:
         """The sanity checks, each told as soon as it is done."""

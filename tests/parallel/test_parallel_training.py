@@ -12,6 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import data, nn, parallel
+from minigrad.core.types import IndexArray
 from minigrad.optim import ClipNorm, Driver
 from minigrad.parallel import Alone, Communicator, Diverged, HandshakeError, ParallelError, portion
 from minigrad.train import Callback, Checkpoints, Epoch, History, Run, Step, fit
@@ -348,3 +349,26 @@ def test_nan_of_a_process_without_rows_does_not_count() -> None:
 
     for found in in_threads(2, work):
         np.testing.assert_array_equal(found, -np.ones(3))
+
+
+def test_programs_are_shared_too() -> None:
+    def work(link: Threads, defined: bool) -> bytes:
+        model = net()
+        opt = mg.optimizer("adam", model.named_parameters())
+
+        def step(x: Array, y: IndexArray) -> mg.Tensor:
+            opt.zero_grad()
+            loss = mg.cross_entropy(model(x), y)
+            loss.backward()
+            opt.step()
+            return loss
+
+        run = mg.define(step) if defined else step
+        with parallel.join(model, opt, link) as ranks:
+            for k in range(10):
+                run(*ranks.share(SMALL[0][8 * k : 8 * k + 8].astype(np.float64), SMALL[1][8 * k : 8 * k + 8]))
+        return bits([p.numpy() for p in model.parameters()])
+
+    eager, defined = (in_threads(2, lambda link, d=d: work(link, d)) for d in (False, True))  # type: ignore[misc]
+    assert eager[0] == eager[1]
+    assert defined == eager
