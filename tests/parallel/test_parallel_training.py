@@ -366,7 +366,11 @@ def test_programs_are_shared_too() -> None:
         run = mg.define(step) if defined else step
         with parallel.join(model, opt, link) as ranks:
             for k in range(10):
-                run(*ranks.share(SMALL[0][8 * k : 8 * k + 8].astype(np.float64), SMALL[1][8 * k : 8 * k + 8]))
+                run(
+                    *ranks.share(
+                        SMALL[0][8 * k : 8 * k + 8].astype(np.float64), SMALL[1][8 * k : 8 * k + 8].astype(np.intp)
+                    )
+                )
         return bits([p.numpy() for p in model.parameters()])
 
     eager, defined = (in_threads(2, lambda link, d=d: work(link, d)) for d in (False, True))  # type: ignore[misc]
