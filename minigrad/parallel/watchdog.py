@@ -14,14 +14,14 @@ __all__ = ["HUNG", "Watchdog"]
 HUNG = 75
 """Exit code of a job that was ended for being stuck."""
 
-_GRACE = 2.0
+_GRACE = 5.0
 
 
 class Watchdog:
     """A thread that looks whether the process still gets on; `mark` is how the process says so.
 
     A process that computes for `limit` seconds between two exchanges prints where it is and ends the job. One that
-    waits for the others gives them two seconds more, so that the culprit, if it still can, speaks first. A process
+    waits for the others gives them five seconds more, so that the culprit, if it still can, speaks first. A process
     that hangs inside compiled code, where no thread of Python runs, is shown by faulthandler's own timer.
 
     Args:

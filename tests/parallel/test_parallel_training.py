@@ -14,7 +14,16 @@ import minigrad as mg
 from minigrad import data, nn, parallel
 from minigrad.core.types import IndexArray
 from minigrad.optim import ClipNorm, Driver
-from minigrad.parallel import Alone, Communicator, Diverged, HandshakeError, ParallelError, portion
+from minigrad.parallel import (
+    Alone,
+    Communicator,
+    CommunicatorError,
+    Diverged,
+    HandshakeError,
+    ParallelError,
+    portion,
+)
+from minigrad.parallel.message import Exchange
 from minigrad.train import Callback, Checkpoints, Epoch, History, Run, Step, fit
 from minigrad.typing import Array
 from support.parallel_threads import Threads, bits, in_threads
@@ -179,6 +188,7 @@ class Shift(nn.Module):
 
     def __init__(self, by: float) -> None:
         self.by = mg.tensor(np.full(64, by))
+        self.frozen: mg.Tensor | None = None
 
     def forward(self, x: mg.Tensor) -> mg.Tensor:
         return x + self.by
@@ -317,6 +327,44 @@ def test_mistakes_in_a_loop_of_ones_own_are_named() -> None:
             in_threads(size, lambda link: parallel.join(model, mg.optimizer("newton", net().parameters()), link))
     with pytest.raises(ParallelError, match="MINIGRAD_PARALLEL_TIMEOUT"):
         parallel.join(model, mg.optimizer("sgd", model.parameters()), None, timeout=-1.0)
+
+
+def test_the_laws_are_tried_first() -> None:
+    class Hasty(Threads):
+        def allreduce(self, buffer: Array) -> None:
+            super().allreduce(buffer)
+            buffer += self.rank
+
+    with pytest.raises(CommunicatorError, match="law allreduce"):
+        in_threads(2, lambda link: run(link, net()), Hasty)
+
+
+def test_buffers_and_frozen_parameters_are_those_of_rank_0() -> None:
+    def work(link: Threads) -> tuple[Array, Array, Array]:
+        model, frozen = Shift(0.5 + link.rank), mg.tensor([1.0 + link.rank], requires_grad=True)
+        w = mg.tensor(np.zeros(64), requires_grad=True)
+        model.frozen = frozen
+        parallel.join(model, mg.optimizer("sgd", [w]), link)
+        return model.by.numpy(), frozen.numpy(), w.numpy()
+
+    for by, frozen, _ in in_threads(2, work):
+        assert set(by) == {0.5}
+        assert frozen.tolist() == [1.0]
+
+
+def test_rows_are_counted_exactly_in_single_precision() -> None:
+    """2^24 + 5 rows is no float32; their number comes out all the same."""
+
+    def work(link: Threads) -> tuple[int, float]:
+        w = mg.tensor(np.zeros(1, np.float32), requires_grad=True)
+        opt = mg.optimizer("sgd", [w])
+        totals = Exchange(link, opt, []).run((2**23, 2**23, 5)[link.rank], 1.0)
+        return totals.rows, totals.loss
+
+    assert [rows for rows, _ in in_threads(3, work)] == [2**24 + 5] * 3
+    narrow = mg.optimizer("sgd", [mg.tensor(np.zeros(1, np.float16), requires_grad=True)])
+    with pytest.raises(ParallelError, match="dtype float16 cannot be summed exactly"):
+        Exchange(Alone(), narrow, [])
 
 
 def test_after_leaving_a_process_steps_by_itself() -> None:

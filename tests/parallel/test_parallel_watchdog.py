@@ -49,11 +49,12 @@ def test_a_process_that_computes_too_long_ends_the_job(capfd: pytest.CaptureFixt
     assert "test_a_process_that_computes_too_long" in said, "where the main thread is"
 
 
-def test_one_that_waits_is_given_two_seconds_more(capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_that_waits_is_given_more_time(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minigrad.parallel.watchdog._GRACE", 1.5)
     link, dog = watched(0.2)
     dog.start()
     dog.mark("waiting for the others", waiting=True)
-    assert not link.ended.wait(1.5)
+    assert not link.ended.wait(1.2)
     assert link.ended.wait(10.0)
     dog.stop()
     assert "waiting for the others" in capfd.readouterr().err

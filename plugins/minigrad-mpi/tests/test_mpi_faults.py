@@ -82,7 +82,7 @@ def test_a_fault_ends_the_job_and_the_run_goes_on(
 ) -> None:
     size, expected = whole
     rng = np.random.default_rng([trial, size, len(kind)])
-    rank, step = int(rng.integers(size)), int(rng.integers(2, STEPS + 1))
+    rank, step = int(rng.integers(size)), int(rng.integers(3, STEPS + 1))  # the first checkpoint is there
     (tmp_path / "fault.py").write_text(SCRIPT)
     done = start(tmp_path, size, f"{kind} {rank} {step}", "fault.py")
     print(f"{kind} rank {rank} of {size} at step {step}: code {done.code} after {done.seconds:.1f} s")
