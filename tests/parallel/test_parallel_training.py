@@ -362,7 +362,7 @@ def test_rows_are_counted_exactly_in_single_precision() -> None:
         return totals.rows, totals.loss
 
     assert [rows for rows, _ in in_threads(3, work)] == [2**24 + 5] * 3
-    narrow = mg.optimizer("sgd", [mg.tensor(np.zeros(1, np.float16), requires_grad=True)])
+    narrow = mg.optimizer("sgd", [mg.tensor(np.zeros(1), requires_grad=True, dtype=np.float16)])
     with pytest.raises(ParallelError, match="dtype float16 cannot be summed exactly"):
         Exchange(Alone(), narrow, [])
 
