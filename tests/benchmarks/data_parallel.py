@@ -160,16 +160,19 @@ def stepper(case: Case, communicator: parallel.Communicator, rows: int) -> tuple
 def compute(case: Case, seconds: float) -> Compute:
     """A straight line through the times of four batch sizes."""
     counts = np.array([case.rows // 8, case.rows // 4, case.rows // 2, case.rows])
-    times = []
-    for rows in counts:
-        step, nbytes = stepper(case, parallel.Alone(), int(rows))
-        times.append(least(step, seconds))
-    row, fixed = np.polyfit(counts, times, 1, w=1.0 / np.array(times))
+    steps = [stepper(case, parallel.Alone(), int(rows)) for rows in counts]
+    nbytes = steps[0][1]
+    rounds = [[least(step, seconds / 4.0) for step, _ in steps] for _ in range(4)]
+    times = np.min(rounds, axis=0)
+    row, fixed = np.polyfit(counts, times, 1, w=1.0 / times)
     return Compute(max(float(fixed), 0.0), float(row), nbytes)
 
 
 def worker(seconds: float) -> None:
-    """What each process under mpiexec does; rank 0 prints the figures."""
+    """What each process does; rank 0 prints the figures."""
+    if parallel.launched() == 1:
+        print(json.dumps({name: attrs.asdict(compute(case, seconds)) for name, case in CASES.items()}))
+        return
     from mpi4py import MPI
 
     link = parallel.connect("auto")
@@ -243,10 +246,14 @@ def measured_link(figures: dict[str, float]) -> Link:
 
 
 def launch(size: int, seconds: float) -> dict[str, dict[str, float]]:
-    """Figures of `size` processes."""
-    mpiexec = Path(sys.executable).with_name("mpiexec")
-    command = [str(mpiexec if mpiexec.exists() else "mpiexec"), "-n", str(size), sys.executable, "-m", "mpi4py"]
-    done = subprocess.run([*command, __file__, "--worker", str(seconds)], capture_output=True, text=True, check=False)
+    """Figures of `size` processes under mpiexec, or of one by itself; all with one BLAS thread."""
+    command = [sys.executable, __file__, "--worker", str(seconds)]
+    if size > 1:
+        mpiexec = Path(sys.executable).with_name("mpiexec")
+        command[1:1] = ["-m", "mpi4py"]
+        command[:0] = [str(mpiexec if mpiexec.exists() else "mpiexec"), "-n", str(size)]
+    one_thread = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=one_thread)
     if done.returncode:
         raise SystemExit(f"{size} processes failed:\n{done.stderr}")
     found: dict[str, dict[str, float]] = json.loads(done.stdout)
@@ -307,9 +314,10 @@ def main() -> None:
     if arguments.worker:
         worker(arguments.worker)
         return
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     seconds = 0.3 if arguments.quick else 3.0
-    costs = {name: compute(case, seconds) for name, case in CASES.items()}
+    costs = {
+        name: Compute(found["fixed"], found["row"], int(found["nbytes"])) for name, found in launch(1, seconds).items()
+    }
     report(costs, {size: launch(size, seconds) for size in (2, 4)})
 
 
