@@ -16,7 +16,7 @@ class Check:
     """What was looked at, the verdict, and a sentence with the evidence (for a fault, also what to do).
 
     Attributes:
-        name: "data", "chance", "gradients", "regularization", "overfit".
+        name: "data", "chance", "regularization", "gradients", "overfit", "baseline", "independence", "determinism".
         value, expected: the figure that was measured and what it is compared with, where there is one.
         seconds: what the check took.
     """

@@ -14,7 +14,7 @@ from minigrad.optim import Driver, Need, NonFiniteGradient, available, optimizer
 from minigrad.train.evaluate import hits
 from minigrad.train.rows import Rows
 
-__all__ = ["Overfit", "few", "overfit"]
+__all__ = ["Overfit", "few", "learn", "overfit"]
 
 EXAMPLES, STEPS, SECONDS = 20, 300, 1.0
 
@@ -40,7 +40,13 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
     The copy is in evaluation mode, so dropout is off. Adam at lr 0.01 does it, whatever will train the model itself;
     where it is not installed, the optimizer called `otherwise` at its own defaults.
     """
-    batch = few(rows, EXAMPLES, seed)
+    return learn(model, few(rows, EXAMPLES, seed), loss, otherwise=otherwise)
+
+
+def learn(
+    model: Module, batch: Rows, loss: Loss, *, otherwise: str = "sgd", steps: int = STEPS, seconds: float = SECONDS
+) -> Overfit:
+    """The same on a batch as it is, for at most `steps` steps or `seconds`."""
     copy = model.copy().eval()
     opt = _learner(copy, otherwise)
     inputs = adopt(batch.x)
@@ -48,7 +54,7 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
     first = last = float("inf")
     target, accuracy, solved, timed_out = 0.0, None, False, False
     step = 0
-    for step in range(STEPS + 1):
+    for step in range(steps + 1):
         opt.zero_grad()
         outputs = copy(inputs)
         value = loss(outputs, batch.y)
@@ -59,8 +65,8 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
             right = hits(outputs.numpy(), batch.y)
             accuracy = None if right is None else right / batch.y.size
             solved = accuracy in (None, 1.0)
-        timed_out = time.perf_counter() - began > SECONDS
-        if solved or timed_out or step == STEPS or not np.isfinite(last):
+        timed_out = time.perf_counter() - began > seconds
+        if solved or timed_out or step == steps or not np.isfinite(last):
             break
         value.backward()
         try:
