@@ -1,4 +1,4 @@
-"""`minigrad check script.py`: the gradient check of the model that a script defines."""
+"""`minigrad check script.py`: the sanity checks of what a script defines, the gradient check in detail."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import json
 import math
 import sys
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
+
 from minigrad.cli.selftest import SOMETHING_FAILED
+from minigrad.train.check import Check
 from minigrad.train.gradients import check_gradients
 from minigrad.train.overfit import few
-from minigrad.train.script import load_script
+from minigrad.train.sanity import sanity_checks
+from minigrad.train.script import Script, load_script
 from minigrad.train.steps import StepCurve, draw_steps, refuse_unwritable, step_curve
 from minigrad.train.verdict import as_document, report
 
@@ -21,28 +26,36 @@ _BATCH = 20
 
 
 def check_script(arguments: Namespace) -> int:
-    """Check, print the report (or JSON). Returns 0, or 3 if a gradient is wrong or nothing could be decided."""
+    """Check, print the report (or JSON). Returns 0, or 3 if a check finds a fault or a gradient cannot be decided."""
     if arguments.plot:
         refuse_unwritable(Path(arguments.plot))
     script = load_script(Path(arguments.script))
     batch = few(script.split.train, max(_BATCH, arguments.rows), arguments.seed)
     pair, few_ = (batch.x, batch.y), {"rows": arguments.rows, "burn_in": arguments.burn_in, "seed": arguments.seed}
+    checks = [c for c in _sanity(script, arguments.seed) if c.name != "gradients"]
     found = check_gradients(script.model, script.loss, pair, regularization=script.regularization, **few_)
     curve = step_curve(script.model, script.loss, pair, **few_) if arguments.plot else None
     note = draw_steps(curve, Path(arguments.plot)) if curve is not None else ""
     if arguments.json:
         document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(found)}
+        document["checks"] = [attrs.asdict(c) for c in checks]
         if curve is not None:
             document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
         print(json.dumps(document, indent=2, default=str))
     else:
         print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
-        print("\n".join(report(found)))
+        for c in checks:
+            print(f"{c.status:<7} {c.name + ':':<15} {c.message}")
+        print("\n".join(["", *report(found)]))
         for line in _steps(curve, arguments.plot, note):
             print(line)
     if note:
         print(f"note: {note}", file=sys.stderr)
-    return 0 if found.passed else SOMETHING_FAILED
+    return 0 if found.passed and all(c.status != "fault" for c in checks) else SOMETHING_FAILED
+
+
+def _sanity(script: Script, seed: int) -> Iterator[Check]:
+    return sanity_checks(script.model, script.split, script.loss, regularization=script.regularization, seed=seed)
 
 
 def _steps(curve: StepCurve | None, path: str, note: str) -> list[str]:

@@ -23,7 +23,7 @@ COMMANDS = {
     "ops": "list the registered ops, each verified against finite differences",
     "compare": "compare optimizers, each at a learning rate of its own",
     "selftest": "re-run the gate over every op: many seeds, larger shapes, rules made wrong on purpose",
-    "check": "check the gradients of a script's model, the course notes' tips one by one",
+    "check": "check a script before training: data, loss at chance, gradients in detail, overfitting a few rows ...",
     "new": "write a plugin with an optimizer or an op of your own",
     "doctor": "train what a model script defines, and say what is wrong with it",
     "explain": "what a finding of the diagnosis means, and how often its rule is right",
@@ -73,8 +73,8 @@ fails.
 """
 
 _CHECK = """\
-Check the gradients of a model script: a file that defines model, data and loss, and perhaps regularization. Exits with
-3 if a gradient is wrong or nothing could be decided.
+Run the sanity checks of a model script, a file that defines model, data and loss, and perhaps regularization; the check
+of its gradients in detail. Exits with 3 if one finds a fault, or a gradient could not be decided.
 
   minigrad check script.py
   minigrad check script.py --plot                       error against step size, as gradient-check.png

@@ -181,7 +181,7 @@ def test_callbacks_see_everything_in_order_and_may_stop_the_run() -> None:
     assert events == "start train|step 1.1|step 1.2|epoch 1|step 2.1|step 2.2|epoch 2|end".replace(" t", "|t").split(
         "|"
     )
-    assert recorder.events.count("check") == 3
+    assert recorder.events.count("check") == 7
     assert history.stopped == "enough"
 
 

@@ -170,7 +170,7 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["check", str(path), "--plot", str(tmp_path / "steps.png")]) == 0
     out = capsys.readouterr().out
     for wanted in ("data loss: burn-in", "regularisation: float64", "sum: float64", "error bar", "agrees",
-                   "verdict: every gradient agrees", "slopes"):  # fmt: skip
+                   "verdict: every gradient agrees", "slopes", "exactly linear in its strength", "baseline:"):  # fmt: skip
         assert wanted in out
     assert (tmp_path / "steps.png").stat().st_size > 10_000
     path.write_text(SCRIPT.replace('"softmax"', "lambda o, t: nn.softmax_cross_entropy(o * 0.5 + 0.5 * o.detach(), t)"))
@@ -179,6 +179,12 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert not document["passed"]
     assert {p["status"] for p in document["parameters"]} == {"mismatch"}
     assert [o["part"] for o in document["others"]] == ["regularisation", "sum"]
+    assert [c["name"] for c in document["checks"]] == [
+        "data", "chance", "regularization", "overfit", "baseline", "independence", "determinism",
+    ]  # fmt: skip
+    path.write_text(SCRIPT + "data = (*data, *data)\n")
+    assert main(["check", str(path)]) == 3
+    assert "LEAK" in capsys.readouterr().out
 
 
 def test_a_picture_that_cannot_be_saved_is_refused_before_the_check(

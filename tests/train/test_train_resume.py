@@ -119,7 +119,9 @@ def test_epochs_can_be_added_to_a_run_that_was_complete(tmp_path: Path) -> None:
     resumed = fit(model, SMALL, epochs=5, quiet=True, resume=saved)
     assert figures(resumed) == figures(history)
     assert bits(model) == bits(whole)
-    assert [c.name for c in resumed.checks] == ["chance", "gradients", "overfit"]
+    assert [c.name for c in resumed.checks] == [
+        "data", "chance", "gradients", "overfit", "baseline", "independence", "determinism",
+    ]  # fmt: skip
     again = fit(net(), SMALL, epochs=3, quiet=True, resume=saved)
     assert figures(again) == figures(history)[:3]
 
