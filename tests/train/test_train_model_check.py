@@ -169,8 +169,8 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     path.write_text(SCRIPT)
     assert main(["check", str(path), "--plot", str(tmp_path / "steps.png")]) == 0
     out = capsys.readouterr().out
-    for wanted in ("data loss: burn-in", "regularisation: float64", "sum: float64", "error bar", "agrees",
-                   "verdict: every gradient agrees", "slopes", "exactly linear in its strength", "baseline:"):  # fmt: skip
+    for wanted in ("data loss: burn-in", "regularisation: float64", "sum: float64", "error bar", "agrees", "slopes",
+                   "verdict: every gradient agrees", "exactly linear in its strength", "baseline:"):  # fmt: skip
         assert wanted in out
     assert (tmp_path / "steps.png").stat().st_size > 10_000
     path.write_text(SCRIPT.replace('"softmax"', "lambda o, t: nn.softmax_cross_entropy(o * 0.5 + 0.5 * o.detach(), t)"))
