@@ -129,6 +129,9 @@ def describe(run: Run) -> list[tuple[str, str]]:
     text = text if len(text) <= 100 else f"{type(model).__name__} of {len(model.named_modules()) - 1} modules"
     size = sum(p.size * p.dtype.itemsize for p in model.parameters())
     lr = f", lr {hyper['lr']:g}" if isinstance(hyper.get("lr"), float) else ""
+    planned = run.history.config["schedules"]
+    if isinstance(planned, list) and planned[0].get("lr"):
+        lr = f", lr {planned[0]['lr']}"
     batches = run.history.steps_per_epoch
     several = run.history.config.get("processes")
     processes = f", each batch shared by {several} processes" if several else ""

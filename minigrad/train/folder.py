@@ -97,7 +97,7 @@ class RunFolder(Callback):
             run.monitor.save(self.path / "figures.npz")
             self.files.append("figures.npz")
         if run.history.epochs:
-            drawn, note = draw(run.history, self.path)
+            drawn, note = draw(run, self.path)
             self.files += drawn
             self.notes += [note] if note else []
 

@@ -36,6 +36,9 @@ Part: TypeAlias = Literal["data", "gradient", "update"]
 PROBE_ROWS = 256
 """Rows of the fixed batch that the layers are looked at with."""
 
+LAYERS_APART = 25
+"""Steps between two looks at the layers, at least: where epochs are short, a look costs as much as a step or two."""
+
 ACCURACY_EVERY = 4
 """Finding the largest of all scores costs as much as everything else that is done at each step."""
 
@@ -242,7 +245,8 @@ class Monitor(Figures):
 
     def _consider_layers(self, number: int, step: int) -> None:
         """Look at the layers if it is time after so many epochs (or times `every` steps)."""
-        if number >= self._probes.due:
+        latest = self.layers["step"][-1] if len(self.layers) else -LAYERS_APART
+        if number >= self._probes.due and step - latest >= LAYERS_APART:
             self._probes.took(number)
             self._look_at_layers(step)
 

@@ -1,14 +1,27 @@
-"""Pictures of a run: loss and accuracy over epochs. matplotlib is imported when something is drawn, and not before."""
+"""Pictures of a run: loss and accuracy over epochs, and all the others. Nothing is imported before it is drawn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.train.callbacks import Run
+from minigrad.train.canvas import TRAIN, VAL, axes_of
+from minigrad.train.evaluate import evaluating
 from minigrad.train.history import Epoch, History
+from minigrad.train.pictures import (
+    confusion_figure,
+    histogram_figure,
+    images_of,
+    ratio_figure,
+    schedule_figure,
+    weights_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,21 +29,72 @@ if TYPE_CHECKING:
 
 __all__ = ["accuracy_figure", "draw", "loss_figure"]
 
-TRAIN, VAL = "#1f77b4", "#d62728"
+_CLASSES = 100
+"""A confusion matrix of more classes could not be read."""
 
 
-def draw(history: History, folder: Path) -> tuple[list[str], str]:
-    """Draw loss.png and, for classes, accuracy.png. Returns the names, and a line for people if nothing was drawn."""
+def draw(run: Run, folder: Path) -> tuple[list[str], str]:
+    """Draw everything there is to see of a run. Returns names of files, and a line for people if nothing was drawn."""
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        return [], "no pictures: pip install 'minigrad[plots]' adds loss.png and accuracy.png"
-    names = ["loss.png"]
-    loss_figure(history).savefig(folder / "loss.png", dpi=120)
-    if history.last is not None and history.last.train_accuracy is not None:
-        accuracy_figure(history).savefig(folder / "accuracy.png", dpi=120)
-        names.append("accuracy.png")
+        return [], "no pictures: pip install 'minigrad[plots]' adds them"
+    names = []
+    for name, make in _pictures(run).items():
+        make().savefig(folder / name, dpi=120)
+        names.append(name)
     return names, ""
+
+
+def _pictures(run: Run) -> dict[str, Callable[[], Figure]]:
+    """File -> what makes it, for what this run has figures of."""
+    history, watch = run.history, run.monitor
+    made: dict[str, Callable[[], Figure]] = {"loss.png": lambda: loss_figure(history)}
+    if history.last is not None and history.last.train_accuracy is not None:
+        made["accuracy.png"] = lambda: accuracy_figure(history)
+    if len(watch.parameters):
+        made["ratios.png"] = lambda: ratio_figure(history, watch)
+    if np.isfinite(watch.steps["lr"]).any():
+        made["schedule.png"] = lambda: schedule_figure(history, watch)
+    if len(watch.activations):
+        kinds = dict(zip(watch.layers.entries, watch.layer_kinds, strict=True))
+        layers = {k: f"{name} ({kinds[name]})" for k, name in enumerate(watch.activations.entries)}
+        made["activations.png"] = lambda: histogram_figure(
+            history, watch, watch.activations, "Outputs of layers", "output", layers
+        )
+    if len(watch.gradients):
+        weights = {k: name for k, (name, t) in enumerate(run.model.named_parameters()) if t.ndim >= 2}
+        made["gradients.png"] = lambda: histogram_figure(
+            history, watch, watch.gradients, "Gradients of weights", "gradient of the batch loss", weights
+        )
+    first = next(((n, w) for n, w in run.model.state_dict().items() if w.ndim >= 2), None)
+    images = None if first is None else images_of(first[1])
+    if first is not None and images is not None:
+        made["first_layer.png"] = lambda: weights_figure(history, first[0], images)
+    counts = _confusion(run)
+    if counts is not None:
+        made["confusion.png"] = lambda: confusion_figure(history, counts, _class_names(run, len(counts)))
+    return made
+
+
+def _confusion(run: Run) -> Array | None:
+    """Rows of each true class by the class predicted, on validation rows (or training rows); None without classes."""
+    rows = run.split.train if run.split.val is None else run.split.val
+    if not rows.has_labels or rows.y.ndim != 1:
+        return None
+    with evaluating(run.model):
+        scores = [run.model(adopt(rows.x[k : k + 1000])).numpy() for k in range(0, len(rows), 1000)]
+    if scores[0].ndim != 2 or scores[0].shape[1] > _CLASSES:
+        return None
+    predicted, classes = np.concatenate(scores).argmax(axis=1), scores[0].shape[1]
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (rows.y.astype(np.intp), predicted), 1.0)
+    return counts
+
+
+def _class_names(run: Run, classes: int) -> list[str]:
+    named = () if run.split.dataset is None else run.split.dataset.class_names
+    return list(named) if len(named) == classes else [str(k) for k in range(classes)]
 
 
 def loss_figure(history: History) -> Figure:
@@ -38,7 +102,7 @@ def loss_figure(history: History) -> Figure:
 
     The width of the faint band is the wiggle, which shrinks with larger batches (course notes, loss function, right).
     """
-    figure, axes = _figure(history, "Loss", "loss per row")
+    figure, axes = axes_of(history, "Loss", "loss per row")
     batches = np.asarray(history.batch_losses)
     if history.steps_per_epoch and len(batches):
         at = (np.arange(len(batches)) + 0.5) / history.steps_per_epoch
@@ -60,7 +124,7 @@ def loss_figure(history: History) -> Figure:
 
 def accuracy_figure(history: History) -> Figure:
     """Training and validation accuracy over epochs, the gap between them shaded: the amount of overfitting."""
-    figure, axes = _figure(history, "Accuracy", "accuracy (%)")
+    figure, axes = axes_of(history, "Accuracy", "accuracy (%)")
     points = history.epochs  # without the untrained model, whose 1/C would flatten the gap
     train = [_percent(e.train_accuracy) for e in points]
     val = [_percent(e.val_accuracy) for e in points]
@@ -83,18 +147,6 @@ def accuracy_figure(history: History) -> Figure:
     )
     axes.set_xlim(points[0].epoch - 0.3, points[-1].epoch + 0.3)
     return _finished(figure, axes, "lower right")
-
-
-def _figure(history: History, title: str, quantity: str) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure  # the object, not pyplot: no window, no global state
-
-    figure = Figure(figsize=(7.0, 4.4), layout="constrained")
-    axes = figure.add_subplot()
-    about = [str(history.config[key]).split(" ")[0] for key in ("data", "optimizer") if key in history.config]
-    axes.set_title(f"{title}   ({', '.join(about)})" if about else title)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(quantity)
-    return figure, axes
 
 
 def _points(history: History) -> list[Epoch]:
@@ -126,12 +178,6 @@ def _mark_best(axes: Axes, history: History, column: str, form: str, factor: flo
 
 
 def _finished(figure: Figure, axes: Axes, corner: Literal["upper right", "lower right"]) -> Figure:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
     anchor = (1.0, 0.94) if corner == "upper right" else (1.0, 0.0)
     axes.legend(loc=corner, bbox_to_anchor=anchor, framealpha=0.8, edgecolor="none")
     return figure

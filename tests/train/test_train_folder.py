@@ -43,7 +43,8 @@ def test_everything_that_was_measured_is_there(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, {"command": {"data": "digits"}})
     history = run(folder)
     assert sorted(folder.files) == [
-        "accuracy.png", "best.safetensors", "config.json", "figures.npz", "loss.png", "metrics.csv", "steps.csv",
+        "accuracy.png", "activations.png", "best.safetensors", "config.json", "confusion.png", "figures.npz",
+        "first_layer.png", "gradients.png", "loss.png", "metrics.csv", "ratios.png", "schedule.png", "steps.csv",
     ]  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(folder.files)
     found = rows(tmp_path)
@@ -86,7 +87,7 @@ def test_without_matplotlib_one_line_says_what_to_do(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     folder = RunFolder(tmp_path)
     run(folder)
-    assert folder.notes == ["no pictures: pip install 'minigrad[plots]' adds loss.png and accuracy.png"]
+    assert folder.notes == ["no pictures: pip install 'minigrad[plots]' adds them"]
     assert not list(tmp_path.glob("*.png"))
 
 
@@ -101,7 +102,7 @@ def test_regression_has_no_accuracy_picture(tmp_path: Path) -> None:
         quiet=True,
     )
     assert "loss.png" in folder.files
-    assert "accuracy.png" not in folder.files
+    assert not {"accuracy.png", "confusion.png", "first_layer.png"} & set(folder.files)
     assert rows(tmp_path)[0]["val_accuracy"] == ""
 
 
