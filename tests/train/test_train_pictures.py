@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -35,6 +36,13 @@ def kept() -> Keep:
     return keep
 
 
+def drawn(figure: Figure) -> tuple[RendererBase, tuple[int, int]]:
+    """The figure laid out: what measures its texts, and its size in pixels."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return canvas.get_renderer(), canvas.get_width_height()  # type: ignore[no-untyped-call]
+
+
 def lines(figure: Figure) -> dict[str, tuple[Array, Array]]:
     return {str(x.get_label()): (np.asarray(x.get_xdata()), np.asarray(x.get_ydata())) for x in figure.axes[0].lines}
 
@@ -55,15 +63,12 @@ def test_all_of_them_have_axes_with_names(kept: Keep) -> None:
 
 def test_no_text_overlaps_another(kept: Keep) -> None:
     for name, figure in kept.made.items():
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        renderer = canvas.get_renderer()
+        renderer, (width, height) = drawn(figure)
         texts = [*figure.texts, *(t for axes in figure.axes for t in (axes.title, axes.xaxis.label, axes.yaxis.label))]
         texts += [t for legend in figure.legends for t in legend.get_texts()]
         boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text() and t.get_visible()]
         for (a, box), (b, other) in itertools.combinations(boxes, 2):
             assert not box.overlaps(other), f"{name}: {a!r} and {b!r}"
-        width, height = canvas.get_width_height()
         for text, box in boxes:
             assert min(box.x0, box.y0) >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, f"{name}: {text!r}"  # noqa: PT018
 
@@ -144,9 +149,9 @@ def test_other_weights_do_not(shape: tuple[int, ...]) -> None:
 
 def test_a_first_layer_of_few_units_has_room_for_its_title() -> None:
     history = History(config={"data": "fashion 5000", "optimizer": "adam"})
-    canvas = FigureCanvasAgg(weights_figure(history, "layers.0.weight", np.eye(5)[None]))
-    canvas.draw()
-    (title,) = canvas.figure.texts
-    box = title.get_window_extent(canvas.get_renderer())
+    figure = weights_figure(history, "layers.0.weight", np.eye(5)[None])
+    renderer, (width, _) = drawn(figure)
+    (title,) = figure.texts
+    box = title.get_window_extent(renderer)
     assert box.x0 >= 0
-    assert box.x1 <= canvas.get_width_height()[0]
+    assert box.x1 <= width
