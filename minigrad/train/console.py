@@ -130,8 +130,9 @@ def describe(run: Run) -> list[tuple[str, str]]:
     size = sum(p.size * p.dtype.itemsize for p in model.parameters())
     lr = f", lr {hyper['lr']:g}" if isinstance(hyper.get("lr"), float) else ""
     planned = run.history.config["schedules"]
-    if isinstance(planned, list) and planned[0].get("lr"):
-        lr = f", lr {planned[0]['lr']}"
+    schedule = str(planned[0].get("lr", "")) if isinstance(planned, list) else ""
+    if schedule and not schedule.startswith("Constant("):
+        lr = f", lr {schedule}"
     batches = run.history.steps_per_epoch
     several = run.history.config.get("processes")
     processes = f", each batch shared by {several} processes" if several else ""

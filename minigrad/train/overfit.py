@@ -73,6 +73,9 @@ def learn(
             opt.step() if opt.needs == Need.GRAD else opt.step(lambda: loss(copy(inputs), batch.y))
         except NonFiniteGradient:
             break
+    if accuracy is None:
+        right = hits(outputs.numpy(), batch.y)
+        accuracy = None if right is None else right / batch.y.size
     return Overfit(len(batch), first, last, target, accuracy, step, solved, timed_out)
 
 

@@ -221,7 +221,7 @@ def _overfit(r: Overfit) -> Check:
         return Check("overfit", "ok", f"{text}, learnt by heart", r.last, r.target)
     if r.timed_out:
         return Check("overfit", "note", f"{text}, then its second was up (aim: {r.target:.2g})", r.last, r.target)
-    if r.accuracy is None and r.last <= 0.05 * r.first:
+    if r.accuracy in (None, 1.0) and r.last <= 0.05 * r.first:
         return Check("overfit", "note", f"{text}, slowly (aim: {r.target:.2g})", r.last, r.target)
     remedy = "the model cannot even learn these by heart: look at its wiring, the targets, and its width"
     return Check("overfit", "fault", f"{text}, aim {r.target:.2g}: {remedy}", r.last, r.target)

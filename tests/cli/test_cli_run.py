@@ -43,8 +43,9 @@ def test_a_script_prints_and_saves_what_train_does(tmp_path: Path, capsys: pytes
     assert code_of("run", "mine.py") == 0
     out, err = capsys.readouterr()
     assert err == ""
-    for wanted in ("a line of the script's own", "mine.py: digits 1438/359 rows", "adam (minigrad", "lr 0.005",
-                   "chance is ln 10 = 2.303", "20 examples", "val acc", "runs/0001-mine/"):  # fmt: skip
+    for wanted in ("a line of the script's own", "mine.py: digits 1438/359 rows", "adam (minigrad",
+                   "lr Cosine(initial=0.005", "chance is ln 10 = 2.303", "20 examples", "val acc",
+                   "runs/0001-mine/"):  # fmt: skip
         assert wanted in out
     folder = tmp_path / "runs" / "0001-mine"
     assert {p.name for p in folder.iterdir()} >= {

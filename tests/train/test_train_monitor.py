@@ -156,19 +156,19 @@ def test_looks_are_dense_at_first_and_the_same_in_every_run() -> None:
 
 
 def test_without_epochs_layers_are_looked_at_by_steps_and_with_them_by_epochs() -> None:
-    _, watch, _ = loop(16)
-    assert watch.layers["step"].tolist() == [0, 4, 8, 12, 16]
+    _, watch, _ = loop(100)
+    assert watch.layers["step"].tolist() == [0, 28, 56, 84], "every fourth step is a time to look, but 25 lie between"
     model = nn.mlp(6, [8], 3, rng=0)
-    watch = Monitor(model, probe=X, steps_per_epoch=2)
+    watch = Monitor(model, probe=X, steps_per_epoch=30)
     for _ in range(4):
-        watch(1.0)
-        watch(1.0)
+        for _ in range(30):
+            watch(1.0)
         watch.epoch(val_loss=0.5, val_accuracy=None)
-    assert watch.layers["step"].tolist() == [0, 2, 4, 6, 8]
+    assert watch.layers["step"].tolist() == [0, 30, 60, 90, 120]
     assert watch.epochs["epoch"].tolist() == [1, 2, 3, 4]
     assert watch.epochs["val_loss"].tolist() == [0.5] * 4
     assert "val_accuracy" not in watch.epochs
-    np.testing.assert_allclose(watch.in_epochs(np.array([0.0, 1.0, 2.0, 7.0, 9.0])), [0.0, 0.5, 1.0, 3.5, 4.5])
+    np.testing.assert_allclose(watch.in_epochs(np.array([0.0, 15.0, 30.0, 105.0, 135.0])), [0.0, 0.5, 1.0, 3.5, 4.5])
 
 
 def test_where_micro_batches_are_gathered_only_updates_are_looked_at() -> None:
