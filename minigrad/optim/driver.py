@@ -124,10 +124,9 @@ class Driver:
             for plan in self._plans
         )
 
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """For each parameter group, the learning rate of the latest update (of the first, before it); NaN for none."""
-        return tuple(rate(max(self.t, 1)) if callable(rate) else rate for rate in self._rates)
+    def rates(self, t: int) -> tuple[float, ...]:
+        """For each parameter group, the learning rate of update `t`; NaN where the rule has none."""
+        return tuple(rate(t) if callable(rate) else rate for rate in self._rates)
 
     @property
     def gradient_norm(self) -> float:

@@ -48,12 +48,17 @@ class Figures:
     """
 
     def __init__(self, parameters: tuple[str, ...] = (), steps_per_epoch: int | None = None) -> None:
-        self.steps, self.epochs, self.layers = Table(), Table(), Table()
+        self._steps, self.epochs, self.layers = Table(), Table(), Table()
         self.parameters = Table(parameters)
         self.layer_kinds: tuple[str, ...] = ()
         self.activations, self.gradients = Histograms(), Histograms()
         self.seconds = self.seconds_monitor = 0.0
         self.steps_per_epoch = steps_per_epoch
+
+    @property
+    def steps(self) -> Table:
+        """See above."""
+        return self._steps
 
     @property
     def share(self) -> float:
@@ -106,7 +111,7 @@ class Figures:
             else:
                 table = Table(names)
                 table.restore(columns)
-                setattr(new, name, table)
+                setattr(new, "_steps" if name == "steps" else name, table)
         new.layer_kinds = _names(kinds)
         new.seconds, new.seconds_monitor = float(str(about["seconds"])), float(str(about["seconds_monitor"]))
         per = about["steps_per_epoch"]

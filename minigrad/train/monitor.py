@@ -26,6 +26,7 @@ from minigrad.train.evaluate import hits
 from minigrad.train.figures import Figures
 from minigrad.train.guard import REMEDY, origin, replayed
 from minigrad.train.histograms import thinned
+from minigrad.train.ledger import BLOCK, Ledger
 from minigrad.train.rhythm import Rhythm
 from minigrad.train.tables import Table
 
@@ -84,7 +85,8 @@ class Monitor(Figures):
         self._before: list[Array] = []
         self._remembered = 0
         self._wanted, self._updates = False, 0
-        self._laps: dict[str, float] = {}
+        self._laps: dict[str, float] = {"data": 0.0, "gradient": 0.0, "update": 0.0}
+        self._ledger, self._count = Ledger(), 0
         self.begin()
 
     # -- during a run ------------------------------------------------------------------------------------------------
@@ -92,8 +94,8 @@ class Monitor(Figures):
         """The next step begins now, from the parameters as they are: for a model that was given others since."""
         began = perf_counter()
         self._updates = 0 if self.optimizer is None else self.optimizer.t
-        self._consider_layers(0, len(self.steps))
-        self._remember(len(self.steps))
+        self._consider_layers(0, self._count)
+        self._remember(self._count)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
 
@@ -121,48 +123,60 @@ class Monitor(Figures):
                 that called it. An optimizer of minigrad has not let it reach the parameters.
         """
         now = perf_counter()
-        step = len(self.steps) + 1
+        step = self._count = self._count + 1
         value = _number(loss)
-        row: dict[str, float] = {"step": float(step), "loss": value}
-        if data_loss is not None:
-            row["data_loss"] = _number(data_loss)
-        if regularization is not None:
-            row["regularization"] = _number(regularization)
-        if accuracy is not None:
-            row["accuracy"] = accuracy
-        elif outputs is not None and targets is not None and step % ACCURACY_EVERY == 0:
-            row.update(_accuracy(plain(outputs), plain(targets)))
-        if self.optimizer is None:
+        right = math.nan if accuracy is None else accuracy
+        if outputs is not None and targets is not None and step % ACCURACY_EVERY == 0:
+            right = _accuracy(plain(outputs), plain(targets))
+        t = norm = math.nan
+        opt = self.optimizer
+        if opt is None:
             self._guard_parameters(step)
             self._look_if_wanted(step)
-        elif self.optimizer.t != self._updates:  # otherwise it gathers micro-batches, and made no update
-            self._updates = self.optimizer.t
-            row.update(_of_driver(self.optimizer))
+        elif opt.t != self._updates:  # otherwise it gathers micro-batches, and made no update
+            t = self._updates = opt.t
+            norm = opt.gradient_norm
             self._look_if_wanted(step)
         if self._in_steps and step % self._every == 0:
             self._consider_layers(step // self._every, step)
-        row["seconds"] = sum(self._laps.values()) + now - self._mark
-        row.update((f"seconds_{name}", spent) for name, spent in self._laps.items())
-        self._laps.clear()
+        laps = self._laps
+        data, gradient, update = laps["data"], laps["gradient"], laps["update"]
+        seconds = now - self._mark + data + gradient + update
+        parts = _number(data_loss), _number(regularization)
+        entry = (value, *parts, right, norm, t, seconds, data, gradient, update)
+        self._ledger.entries.append(entry)
+        self._laps = dict.fromkeys(laps, 0.0)
         self._mark = perf_counter()
-        row["seconds_monitor"] = self._mark - now
-        self.seconds += row["seconds"]
-        self.seconds_monitor += row["seconds_monitor"]
-        self.steps.append(row)
+        self._ledger.spent.append(self._mark - now)
+        if len(self._ledger.spent) == BLOCK:
+            self._settle()
+            self._mark = perf_counter()
+        self.seconds += seconds
+        self.seconds_monitor += self._mark - now
         if not math.isfinite(value):
             found = f"; first not finite: {origin(loss, self.model)}" if isinstance(loss, Tensor) else ""
             raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}{REMEDY}")
 
+    @property
+    def steps(self) -> Table:
+        """See `Figures`."""
+        self._settle()
+        return self._steps
+
+    def _settle(self) -> None:
+        self._ledger.settle(self._steps, None if self.optimizer is None else self.optimizer.rates)
+
     def lap(self, part: Part) -> None:
         """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
         now = perf_counter()
-        self._laps[part] = self._laps.get(part, 0.0) + now - self._mark
+        self._laps[part] += now - self._mark
         self._mark = now
 
     def epoch(self, **figures: float | None) -> None:
         """An epoch is over; `figures` such as `val_loss=...` go into `epochs` (those that are None do not)."""
         began = perf_counter()
-        number, step = len(self.epochs) + 1, len(self.steps)
+        number, step = len(self.epochs) + 1, self._count
+        self._settle()
         self._consider_layers(number, step)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
@@ -185,7 +199,7 @@ class Monitor(Figures):
 
     def look_at_layers(self) -> None:
         """Add a row to `layers` and to the histograms now, unless the last one is of this very step."""
-        step = len(self.steps)
+        step = self._count
         if not len(self.layers) or self.layers["step"][-1] != step:
             self._look_at_layers(step)
         if not len(self.gradients) or self.gradients.step[-1] != step:
@@ -205,6 +219,7 @@ class Monitor(Figures):
             raise TypeError("it is not said when to look next")
         numbers = [int(str(n)) for n in due]
         super().restore(arrays, about)
+        self._ledger, self._count = Ledger(), len(self._steps)
         for rhythm, number in zip(self._rhythms, numbers, strict=True):
             rhythm.due = number
 
@@ -313,16 +328,12 @@ def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
     return rows.astype(named[0][1].dtype) if named and rows.dtype.kind == "f" else rows
 
 
-def _of_driver(optimizer: Driver) -> dict[str, float]:
-    first, *others = optimizer.rates
-    norm = optimizer.gradient_norm
-    return {"lr": first, **{f"lr_{k}": rate for k, rate in enumerate(others, 1)}, "gradient_norm": norm}
-
-
-def _accuracy(outputs: Array, labels: Array) -> dict[str, float]:
+def _accuracy(outputs: Array, labels: Array) -> float:
     right = hits(outputs, labels)
-    return {} if right is None else {"accuracy": right / max(labels.size, 1)}
+    return math.nan if right is None else right / max(labels.size, 1)
 
 
-def _number(value: Tensor | float) -> float:
+def _number(value: Tensor | float | None) -> float:
+    if value is None:
+        return math.nan
     return value.item() if isinstance(value, Tensor) else float(value)

@@ -78,6 +78,14 @@ class Table:
                     column.extend([math.nan] * self._width(name))
         self._rows += 1
 
+    def extend(self, columns: Mapping[str, Array]) -> None:
+        """Add as many rows as the columns are long, to a table without entries."""
+        rows = max((len(c) for c in columns.values()), default=0)
+        for name in {**self._columns, **columns}:
+            column = self._columns.setdefault(name, array("d", [math.nan] * self._rows))
+            column.extend(columns[name] if name in columns else [math.nan] * rows)
+        self._rows += rows
+
     def arrays(self) -> dict[str, Array]:
         """All columns, for `np.savez` and for checkpoints."""
         return {name: self[name] for name in self._columns}
