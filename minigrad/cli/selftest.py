@@ -17,7 +17,7 @@ from minigrad.cli.listing import table
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import Loaded, load_all
-from minigrad.train.console import is_terminal
+from minigrad.train.live import Live, live_line
 from minigrad.verify.deep import Deep, deep_check
 
 __all__ = ["SOMETHING_FAILED", "UnknownOp", "everything", "selftest"]
@@ -37,7 +37,7 @@ def selftest(arguments: Namespace) -> int:
     ops = _chosen(arguments.ops)
     found = [
         deep_check(op, range(arguments.seeds), None if arguments.no_mutants else 0)
-        for op in _shown(ops, sys.stderr if is_terminal(sys.stderr) else None)
+        for op in _shown(ops, live_line(sys.stderr))
     ]
     refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
     seconds = time.perf_counter() - began
@@ -62,15 +62,14 @@ def _chosen(names: Sequence[str]) -> list[Op]:
     return [ops[name] for name in (names or sorted(ops))]
 
 
-def _shown(ops: Sequence[Op], terminal: object) -> Iterable[Op]:
+def _shown(ops: Sequence[Op], line: Live | None) -> Iterable[Op]:
     """The ops in turn, with a line of progress on a terminal."""
     for k, op in enumerate(ops):
-        if terminal is not None:
-            bar = ("#" * (30 * k // len(ops))).ljust(30, ".")
-            print(f"\r\x1b[K[{bar}] {k + 1}/{len(ops)} {op.name}", end="", file=sys.stderr, flush=True)
+        if line is not None:
+            line.show(k / len(ops), f"{k + 1}/{len(ops)} {op.name}")
         yield op
-    if terminal is not None:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    if line is not None:
+        line.clear()
 
 
 def _report(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 from typing import TextIO
@@ -13,6 +12,7 @@ import numpy as np
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.check import Check
 from minigrad.train.history import Epoch
+from minigrad.train.live import has_colour, live_line
 from minigrad.train.monitor import Monitor
 
 __all__ = ["Console"]
@@ -24,25 +24,14 @@ _COLOURS = {"ok": "32", "note": "33", "fault": "31", "skipped": "2"}
 _INTERVAL = 0.1
 
 
-def is_terminal(stream: TextIO) -> bool:
-    """Whether lines on `stream` can be overwritten."""
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def has_colour(stream: TextIO) -> bool:
-    """Whether `stream` may be coloured: a terminal, and NO_COLOR is not set (no-color.org)."""
-    return is_terminal(stream) and not os.environ.get("NO_COLOR")
-
-
 class Console(Callback):
     """Prints a run to `out` (standard output), and its progress to `err` (standard error) if that is a terminal."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.out = sys.stdout if out is None else out
         self.err = sys.stderr if err is None else err
-        self._live = is_terminal(self.err)
+        self._live = live_line(self.err)
         self._drawn = 0.0
-        self._shown = False
 
     def on_start(self, run: Run) -> None:
         """Data, model and how it is trained."""
@@ -72,13 +61,11 @@ class Console(Callback):
     def on_step(self, run: Run, step: Step) -> None:
         """The progress line, ten times a second at most."""
         now = time.perf_counter()
-        if not self._live or now - self._drawn < _INTERVAL:
+        if self._live is None or now - self._drawn < _INTERVAL:
             return
-        self._drawn, self._shown = now, True
+        self._drawn = now
         share = (step.epoch - 1 + step.batch / step.batches) / run.epochs
-        bar = ("#" * round(30 * share)).ljust(30, ".")
-        self.err.write(f"\r\x1b[K[{bar}] epoch {step.epoch}/{run.epochs}  loss {step.loss:.4f}")
-        self.err.flush()
+        self._live.show(share, f"epoch {step.epoch}/{run.epochs}  loss {step.loss:.4f}")
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
         """A row of the table, for about 20 of the epochs."""
@@ -116,10 +103,8 @@ class Console(Callback):
 
     def clear(self) -> None:
         """Wipe the progress line."""
-        if self._shown:
-            self.err.write("\r\x1b[K")
-            self.err.flush()
-            self._shown = False
+        if self._live is not None:
+            self._live.clear()
 
 
 def describe(run: Run) -> list[tuple[str, str]]:
