@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import update_wrapper
+from pathlib import Path
 from threading import RLock
 from time import perf_counter
 from typing import Generic, ParamSpec, TypeVar, cast, overload
@@ -20,6 +21,7 @@ from minigrad.core.types import Array
 from minigrad.engines.finding import TakesEngine
 from minigrad.program.captured import Captured
 from minigrad.program.chance import Chance
+from minigrad.program.drawing import written
 from minigrad.program.errors import RetraceWarning, StepChanged, TraceError
 from minigrad.program.explain import explained
 from minigrad.program.graph import Graph, Update
@@ -98,10 +100,17 @@ class Program(Generic[P, R]):
         """The graph that ran last, after all passes. Raises TraceError before the first call."""
         return self._last().graph
 
-    def explain(self) -> str:
-        """What the program does: ops, buffers, bytes, and where its calls come from."""
+    def explain(self, svg: str | Path | None = None) -> str:
+        """What the program does: ops, groups, buffers, bytes, FLOPs, and where the time goes, in words.
+
+        Args:
+            svg: a file to draw it into as well. Times are there after five runs.
+        """
         last = self._last()
-        return explained(getattr(self.step, "__name__", "step"), last.graph, last.plan, last.seconds, self._engine.name)
+        name = getattr(self.step, "__name__", "step")
+        if svg is not None:
+            written(svg, name, last.graph, last.plan)
+        return explained(name, last.graph, last.plan, last.seconds, self._engine.name)
 
     def _last(self) -> Traced:
         if self._latest is None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.core.types import Array
+from minigrad.engines import Binder, NumpyEngine
 from minigrad.program.passes import PASSES
 
 Unary = Callable[[mg.Tensor], mg.Tensor]
@@ -100,7 +101,10 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
 
     call: Callable[[Array], mg.Tensor] = step
     if kind != "eager":
-        call = mg.define(step, without=() if kind == "all" else ALL)
+        program = mg.define(step, without=() if kind in ("all", "tiles") else ALL)
+        if kind == "tiles":
+            program._engine = Binder("tiny tiles", NumpyEngine(tile_bytes=16))
+        call = program
     found: list[Array] = []
     with np.errstate(all="ignore"):
         for x in data:
@@ -110,8 +114,8 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
 
 
 @settings(max_examples=60, deadline=None)
-@given(recipes(), st.sampled_from([np.float64, np.float32]))
-def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type) -> None:
+@given(recipes(), st.sampled_from([np.float64, np.float32]), st.sampled_from(["all", "tiles"]))
+def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type, kind: str) -> None:
     rng = np.random.default_rng(0)
     data: list[Array] = [rng.standard_normal(SHAPE).astype(dtype) for _ in range(3)]
     if not any(i >= 1 or (name in BINARY and j >= 1) for name, i, j in recipe):
@@ -119,7 +123,7 @@ def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type) -> No
     recipe = [*recipe, ("mul", 1, 2)]
     eager = runs(recipe, "eager", data, dtype)
     none = runs(recipe, "none", data, dtype)
-    full = runs(recipe, "all", data, dtype)
+    full = runs(recipe, kind, data, dtype)
     tolerance = 1e-11 if dtype is np.float64 else 2e-4
     for a, b, c in zip(eager, none, full, strict=True):
         np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)

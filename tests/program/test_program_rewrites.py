@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.types import Array
+from minigrad.engines import Binder, NumpyEngine
 from minigrad.program import Program
 from minigrad.program.graph import Call, Fused
 from minigrad.program.passes import PASSES
@@ -37,6 +40,13 @@ def mixed() -> tuple[Any, list[Any]]:
     return step, [rng.standard_normal((4, 1, 4, 4)), rng.integers(0, 5, 4)]
 
 
+def in_tiny_tiles(step: Any) -> Program[Any, Any]:
+    """The program of a step, whose groups run on tiles of a few entries."""
+    program: Program[Any, Any] = mg.define(step)
+    program._engine = Binder("tiny tiles", NumpyEngine(tile_bytes=32))
+    return program
+
+
 def runs(without: tuple[str, ...]) -> list[Array]:
     """Losses and parameters over some steps."""
     step, arrays = mixed()
@@ -60,6 +70,59 @@ def test_the_same_answer_eager(full: list[Array]) -> None:
     eager = [t.numpy() for _ in range(4) for t in step(mg.tensor(x), y)]
     for a, b in zip(full, eager, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+
+
+def test_the_same_answer_in_tiny_tiles(full: list[Array]) -> None:
+    step, arrays = mixed()
+    program = in_tiny_tiles(step)
+    for a, b in zip(full, [t.numpy() for _ in range(4) for t in program(*arrays)], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12)
+    assert "tiles" in program.explain()
+
+
+X = np.random.default_rng(3).standard_normal((9, 9))
+TILED: dict[str, Any] = {
+    "a sum that is read again": lambda x: mg.exp(x * 0.5) * (x * 0.5).sum(),
+    "a column and a row of tiles": lambda x: (x[:1] * 2.0 + 1.0) * mg.tanh(x * 3.0),
+    "a sum over a narrow part": lambda x: (mg.exp(x[:, :1] * 0.5).sum(), mg.exp(x[:, :1] * 0.5) * x + 1.0),
+    "a sum of what is widened": lambda x: _centred(x, x.max(axis=1, keepdims=True)),
+    "a transposed view of what dies": lambda x: _with_transpose(x @ x),
+    "two results over one that dies": lambda x: _twice(x @ x),
+}
+
+
+def _centred(x: Any, top: Any) -> Any:
+    return (top * 2.0).sum(), x - top
+
+
+def _with_transpose(y: Any) -> Any:
+    doubled = y * 2.0
+    return doubled @ doubled, mg.exp(doubled * 0.01) + y.T
+
+
+def _twice(y: Any) -> Any:
+    a = y * 2.0
+    b = a + y
+    return a @ b, b @ a
+
+
+@pytest.mark.parametrize("name", TILED)
+def test_groups_in_tiny_tiles(name: str) -> None:
+    expected = TILED[name](mg.tensor(X))
+    program = in_tiny_tiles(TILED[name])
+    for _ in range(2):
+        got = program(X)
+        pairs = zip(got, expected, strict=True) if isinstance(expected, tuple) else [(got, expected)]
+        for a, b in pairs:
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12)
+
+
+def test_products_of_unlike_shapes_are_not_joined() -> None:
+    rng = np.random.default_rng(0)
+    a, b, c = rng.standard_normal((3, 4)), rng.standard_normal((3, 4)), rng.standard_normal((3, 1))
+    step: Any = lambda y: mg.tensor(a).T @ y + mg.tensor(b).T @ y + mg.tensor(c).T @ y  # noqa: E731
+    y = rng.standard_normal((3, 5))
+    np.testing.assert_allclose(mg.define(step)(y).numpy(), (a + b + c).T @ y, rtol=1e-12)
 
 
 def traced(step: Any, *arrays: Any, without: tuple[str, ...] = ()) -> Program[Any, Any]:
@@ -91,13 +154,21 @@ def test_gradients_of_slices_are_joined() -> None:
     assert counts(traced(step, without=("assemble",)))["scatter"] == 3
 
 
-@pytest.mark.parametrize("keys", [((slice(0, 2),), (slice(1, 4),)), ((slice(0, 1),), (slice(2, 4),))])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ((slice(0, 2),), (slice(1, 4),)),
+        ((slice(0, 1),), (slice(2, 4),)),
+        ((slice(0, 1),), (slice(1, 3),)),
+        ((slice(1, 2),), (slice(2, 4),)),
+    ],
+)
 def test_slices_that_overlap_or_leave_gaps_stay_sums(keys: tuple[Any, Any]) -> None:
     w = mg.tensor(np.arange(8.0).reshape(4, 2), requires_grad=True)
 
     def step() -> None:
         w.zero_grad()
-        (w[keys[0]].sum() + (w[keys[1]] * w[keys[1]]).sum()).backward()
+        ((w[keys[0]] * w[keys[0]]).sum() + (w[keys[1]] * w[keys[1]]).sum()).backward()
 
     step()
     assert w.grad is not None
@@ -202,3 +273,39 @@ def test_a_constant_one_in_any_form_goes() -> None:
     ones = np.broadcast_to(np.ones(()), (3, 4))
     program = traced(lambda x: mg.exp(x) * ones, np.zeros((3, 4)))
     assert counts(program) == {"exp": 1}
+
+
+def test_the_input_of_a_rectifier_is_not_kept_for_its_gradient() -> None:
+    w = mg.tensor(np.linspace(-1.0, 1.0, 30).reshape(5, 6), requires_grad=True)
+
+    def step(x: Any) -> mg.Tensor:
+        w.zero_grad()
+        loss: mg.Tensor = (mg.relu(x @ w + 0.5) ** 2).sum()
+        loss.backward()
+        return loss
+
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    step(mg.tensor(x))
+    assert w.grad is not None
+    expected = w.grad.numpy()
+    program = traced(step, x)
+    np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-13)
+    (relu,) = [c for c in program.graph.calls if c.op.name == "relu"]
+    (mask,) = [c for c in program.graph.calls if c.op.name == "greater"]
+    assert mask.args[0] == relu.outs[0]
+
+
+def test_the_drawing_shows_every_step(tmp_path: Path) -> None:
+    step, arrays = mixed()
+    program = traced(step, *arrays)
+    for _ in range(6):
+        program(*arrays)
+    file = tmp_path / "program.svg"
+    program.explain(svg=file)
+    root = ElementTree.parse(file).getroot()
+    boxes = [r for r in root.iter("{http://www.w3.org/2000/svg}rect") if r.get("rx")]
+    assert len(boxes) == len(program.graph.steps)
+    assert all(0 <= float(r.get("y", "-1")) <= float(root.get("height", "0")) for r in boxes)
+    words = " ".join(t.text or "" for t in root.iter("{http://www.w3.org/2000/svg}text"))
+    assert "matmul" in words
+    assert " us" in words

@@ -14,6 +14,7 @@ from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
 from minigrad.program.passes.fuse import fusion
 from minigrad.program.passes.lower import lowering
+from minigrad.program.passes.masks import rectified_masks
 from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
 from minigrad.program.passes.simplify import identities
@@ -30,6 +31,7 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "identities": identities,
         "bias": bias_gradients,
         "common": common_subexpressions,
+        "masks": rectified_masks,
         "assemble": assembly,
         "flat": flat_products,
         "dead": dead_code,

@@ -46,13 +46,11 @@ def summed_products(graph: Graph) -> Graph:
     """a1^T b1 + a2^T b2 + ... becomes (a1; a2; ...)^T (b1; b2; ...)."""
     values = list(graph.values)
     made, uses = _made(graph), _uses(graph)
-    order = {k: i for i, k in enumerate(made)}
     inner = {a for s in graph.steps if isinstance(s, Call) and s.op.name == "add" for a in s.args}
     steps: list[Step] = []
     for step in graph.steps:
         outermost = isinstance(step, Call) and step.op.name == "add" and step.outs[0] not in inner
         terms = _terms(step, graph, made, uses) if outermost and isinstance(step, Call) else []
-        terms.sort(key=lambda term: order[term.outs[0]])
         if isinstance(step, Call) and len(terms) >= _FEWEST:
             builder = Builder(step, values, steps)
             turned = [made.get(t.args[0]) for t in terms]
