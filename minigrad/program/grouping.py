@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.engines import Apply, Group, Input, Output
-from minigrad.program.elementwise import Part, is_total, parts_of
+from minigrad.program.elementwise import is_total, parts_of
 from minigrad.program.graph import Fused, Value
 
 __all__ = ["group_of"]
@@ -27,7 +27,6 @@ class _Grouping:
         self.step = step
         self.values = values
         self.inputs: list[Input] = []
-        self.calls: list[tuple[Part, tuple[int | tuple[int], ...], int, str]] = []
         self.number: dict[int, int] = {}
         self.constants: dict[tuple[float, str], int] = {}
 
@@ -35,15 +34,15 @@ class _Grouping:
         for k in self.step.reads:
             self.number[k] = len(self.inputs)
             self.inputs.append(_input(self.values[k], registers, k, k in static))
-        for call in self.step.calls:
-            for part in parts_of(call, self.values):
+        parts_of_calls = [parts_of(call, self.values) for call in self.step.calls]
+        for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
+            for part in parts:
                 for operand in part.operands:
                     if isinstance(operand, float):
                         self._constant(operand, self.values[call.args[0]].dtype)
         applied: list[Apply] = []
-        for call in self.step.calls:
+        for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
             out, x = self.values[call.outs[0]], self.values[call.args[0]]
-            parts = parts_of(call, self.values)
             shape = (1,) * len(x.shape) if is_total(parts, x) else out.shape
             for part in parts:
                 operands = tuple(

@@ -45,6 +45,26 @@ CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[
     ),
     "mean": ("mean", lambda r: [r.standard_normal((5, 7))], {"axis": 0}),
     "mean of all": ("mean", lambda r: [r.standard_normal((50, 7))], {"keepdims": True}),
+    "variance": ("variance", lambda r: [r.standard_normal((5, 7))], {"axis": 0, "ddof": 1.0}),
+    "variance of all": ("variance", lambda r: [r.standard_normal((5, 7))], {"keepdims": True}),
+    "stack": ("stack", lambda r: [r.standard_normal((5, 7)), r.standard_normal((5, 7))], {"axis": -1}),
+    "standardize": ("standardize", lambda r: [r.standard_normal((5, 7, 3))], {"axis": (0, 2), "eps": 0.1}),
+    "standardize, not centred": ("standardize", lambda r: [r.standard_normal((5, 7))], {"centre": False}),
+    "convolve": (
+        "convolve",
+        lambda r: [r.standard_normal((2, 4, 7, 6)), r.standard_normal((6, 2, 3, 2))],
+        {"stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2)},
+    ),
+    "convolve_input": (
+        "convolve_input",
+        lambda r: [r.standard_normal((2, 6, 3, 7)), r.standard_normal((6, 2, 3, 2))],
+        {"stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2), "shape": (4, 7, 6)},
+    ),
+    "convolve_kernel": (
+        "convolve_kernel",
+        lambda r: [r.standard_normal((2, 6, 3, 7)), r.standard_normal((2, 4, 7, 6))],
+        {"stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2), "shape": (2, 3, 2)},
+    ),
     "sigmoid": ("sigmoid", lambda r: [r.standard_normal((50, 7)) * 99], {}),
     "softplus": ("softplus", lambda r: [r.standard_normal((50, 7)) * 99], {}),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from typing import cast
 
 import numpy as np
@@ -46,21 +47,49 @@ def _mean(b: Builder, x: int, out: int) -> None:
     b.op("divide", total, b.constant(float(count or 1), x), out=out)
 
 
-def _standardize(b: Builder, x: int, out: int) -> None:
-    axis, eps = b.call.meta["axis"], b.call.meta["eps"]
+def _axes(b: Builder, x: int) -> tuple[int, ...]:
+    """All axes that a reduction runs over, counted from the front."""
+    axis = b.call.meta["axis"]
     n = len(b.shape(x))
     given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(sorted(int(a) % n for a in given))
+    return tuple(sorted(int(a) % n for a in given))
+
+
+def _centred(b: Builder, x: int, axes: tuple[int, ...]) -> int:
+    """x without its mean over `axes`."""
     kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
-    count = b.constant(float(np.prod([b.shape(x)[a] for a in axes])), x)
+    total = b.op("sum", x, shape=kept, axis=axes, keepdims=True)
+    return b.op("subtract", x, b.op("divide", total, b.constant(float(_entries(b, x, axes)), x)))
 
-    def mean(k: int) -> int:
-        return b.op("divide", b.op("sum", k, shape=kept, axis=axes, keepdims=True), count)
 
+def _entries(b: Builder, x: int, axes: tuple[int, ...]) -> int:
+    return prod(b.shape(x)[a] for a in axes)
+
+
+def _variance(b: Builder, x: int, out: int) -> None:
+    axes = _axes(b, x)
+    centred = _centred(b, x, axes)
+    square, shape = b.op("multiply", centred, centred), b.shape(out)
+    total = b.op("sum", square, shape=shape, axis=axes, keepdims=b.call.meta["keepdims"])
+    divisor = _entries(b, x, axes) - cast(float, b.call.meta["ddof"])
+    b.op("divide", total, b.constant(divisor, x), out=out)
+
+
+def _stack(b: Builder, *operands: int) -> None:
+    *xs, out = operands
+    axis = cast(int, b.call.meta["axis"]) % len(b.shape(out))
+    shape = b.shape(xs[0])
+    b.concatenate([b.reshape(x, (*shape[:axis], 1, *shape[axis:])) for x in xs], axis, out)
+
+
+def _standardize(b: Builder, x: int, out: int) -> None:
+    axes, eps = _axes(b, x), cast(float, b.call.meta["eps"])
     if b.call.meta["centre"]:
-        x = b.op("subtract", x, mean(x))
-    variance = mean(b.op("multiply", x, x))
-    b.op("divide", x, b.op("sqrt", b.op("add", variance, b.constant(cast(float, eps), x))), out=out)
+        x = _centred(b, x, axes)
+    kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
+    total = b.op("sum", b.op("multiply", x, x), shape=kept, axis=axes, keepdims=True)
+    mean = b.op("divide", total, b.constant(float(_entries(b, x, axes)), x))
+    b.op("divide", x, b.op("sqrt", b.op("add", mean, b.constant(eps, x))), out=out)
 
 
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
@@ -69,6 +98,8 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "softmax_cross_entropy": _cross_entropy,
     "mean": _mean,
     "standardize": _standardize,
+    "variance": _variance,
+    "stack": _stack,
     **POWERS,
     **WINDOWS,
 }
@@ -99,6 +130,8 @@ def _fits(call: Call, values: list[Value]) -> bool:
     """Whether the op is ours, on plain floating arrays with entries."""
     x, out = values[call.args[0]], values[call.outs[0]]
     if call.op.name in POWERS and not quick_exponent(call, values):
+        return False
+    if call.op.name == "stack" and any(values[a].dtype != out.dtype for a in call.args):
         return False
     owned = call.op.module.startswith("minigrad.ops.")
     axis_given = call.op.name == "mean" or len(x.shape) > 0
