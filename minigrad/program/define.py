@@ -16,7 +16,8 @@ import numpy as np
 from minigrad import engines
 from minigrad.core.containers import flatten
 from minigrad.core.mode import MODE, switched
-from minigrad.core.tensor import Tensor, adopt
+from minigrad.core.node import Constant
+from minigrad.core.tensor import Tensor, adopt, wrap
 from minigrad.core.types import Array
 from minigrad.engines.finding import TakesEngine
 from minigrad.program.captured import Captured
@@ -84,7 +85,10 @@ class Program(Generic[P, R]):
         """Run the step. Raises TraceError where it cannot be repeated."""
         mode = MODE.get()
         if mode is not None and mode.interceptor is not None:
-            return self.step(*args, **kwargs)  # inside another program, or under mg.debug()
+            # Inside another program, or under mg.debug(): arrays are Tensors there too.
+            plain = _replaced((args, dict(kwargs)), lambda array: wrap(Constant(array)))
+            assert isinstance(plain, tuple)
+            return self.step(*plain[0], **plain[1])
         with self._lock:
             arrays: list[Array] = []
             key = (mode is None or mode.grad, *_signature(args, arrays))
@@ -138,7 +142,7 @@ class Program(Generic[P, R]):
         began = perf_counter()
         found = reach(self.step, [*args, *kwargs.values()])
         trace, chance = Trace(), Chance(found.generators)
-        given = _replaced((args, dict(kwargs)), trace)
+        given = _replaced((args, dict(kwargs)), lambda array: trace.input(array, 0))
         assert isinstance(given, tuple)
         with switched(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])
@@ -206,20 +210,20 @@ def _signature(args: tuple[object, ...], arrays: list[Array]) -> tuple[Hashable,
     return tuple(key)
 
 
-def _replaced(item: object, trace: Trace) -> object:
-    """The arguments with traced Tensors in the place of arrays, in the order of `_signature`."""
+def _replaced(item: object, enter: Callable[[Array], Tensor]) -> object:
+    """The arguments with Tensors that `enter` makes in the place of arrays, in the order of `_signature`."""
     if type(item) is np.ndarray:
-        return trace.input(item, 0)
+        return enter(item)
     if isinstance(item, Tensor) and not item._node.tracked:
-        return trace.input(item._node.value, 0)
+        return enter(item._node.value)
     if isinstance(item, tuple) and hasattr(item, "_fields"):
         kind: Callable[..., object] = type(item)
-        return kind(*(_replaced(x, trace) for x in item))
+        return kind(*(_replaced(x, enter) for x in item))
     if isinstance(item, list | tuple):
-        parts = [_replaced(x, trace) for x in item]
+        parts = [_replaced(x, enter) for x in item]
         return parts if isinstance(item, list) else tuple(parts)
     if isinstance(item, dict):
-        return {k: _replaced(v, trace) for k, v in item.items()}
+        return {k: _replaced(v, enter) for k, v in item.items()}
     return item
 
 
