@@ -21,7 +21,7 @@ __all__ = ["FIGURES", "SATURATED", "LayerFigures", "layer_figures"]
 
 SATURATED: Mapping[str, float] = {"tanh": 0.99, "sigmoid": 0.49}
 """Distance from the middle of its range beyond which a squashing function counts as saturated: its slope is then at
-most 8 % (tanh) or 4 % (sigmoid) of the steepest, and little gradient comes back."""
+most 2 % (tanh) or 4 % (sigmoid) of the steepest, and little gradient comes back."""
 
 _MIDDLE = {"tanh": 0.0, "sigmoid": 0.5}
 _RECTIFIERS = frozenset({"relu", "relu6"})
