@@ -41,6 +41,8 @@ __all__ = [
     "weston_watkins",
 ]
 
+_UNSIGNED = {t().itemsize: t for t in (np.uint8, np.uint16, np.uint32, np.uint64)}
+
 Targets: TypeAlias = NDArray[np.generic] | Tensor
 Loss: TypeAlias = Callable[[Tensor, Targets], Tensor]
 
@@ -139,7 +141,8 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
 
 def _in_range(loss: str, classes: int, labels: Array) -> None:
     """Raise LabelError unless all labels are in [0, classes)."""
-    if labels.view(f"u{labels.itemsize}").max() < classes:  # a negative label, without its sign, is a very large one
+    # A negative label, without its sign, is a very large one.
+    if np.maximum.reduce(labels.view(_UNSIGNED[labels.itemsize]), axis=None) < classes:
         return
     flat = labels.reshape(-1)
     row = int(np.argmax((flat < 0) | (flat >= classes)))

@@ -1,0 +1,132 @@
+"""minigrad: variants "eager" and "defined"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import minigrad as mg
+from benchmarks.protocol import Numbers, Step, Unsupported, parameters
+from minigrad import nn
+from minigrad.core.leaf import assign
+from minigrad.optim import Driver
+
+Loss = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
+
+
+def build(case: str, numbers: Numbers, variant: str) -> Step:
+    """The step of a case."""
+    kind = case.split()[0]
+    if kind in ("chain", "elementwise"):
+        return _gradient(_chain if kind == "chain" else _elementwise, numbers, variant)
+    if kind == "adam":
+        return _adam(numbers, variant)
+    if kind == "hessian":
+        return _hessian(numbers, variant)
+    makers: dict[str, Callable[[Numbers], tuple[nn.Module, Driver]]] = {
+        "mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm,
+    }  # fmt: skip
+    if kind not in makers:
+        raise Unsupported(f"no case {case!r}")
+    model, opt = makers[kind](numbers)
+
+    def step(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
+        opt.zero_grad()
+        loss = nn.softmax_cross_entropy(model(x), y)
+        loss.backward()
+        opt.step()
+        return loss
+
+    return _with_data(step, numbers, variant)
+
+
+def _with_data(step: Loss, numbers: Numbers, variant: str) -> Step:
+    x, y = mg.tensor(numbers["x"]), mg.tensor(numbers["y"])
+    run = mg.define(step) if variant == "defined" else step
+    return lambda: run(x, y).item()
+
+
+def _filled(model: nn.Module, numbers: Numbers) -> nn.Module:
+    for p, value in zip(model.parameters(), parameters(numbers), strict=True):
+        assign(p, value)
+    return model
+
+
+def _mlp(numbers: Numbers) -> tuple[nn.Module, Driver]:
+    weights = parameters(numbers)[::2]
+    hidden = [w.shape[1] for w in weights[:-1]]
+    model = _filled(nn.mlp(weights[0].shape[0], hidden, weights[-1].shape[1], rng=0), numbers)
+    return model, mg.optimizer("adam", model.named_parameters(), lr=1e-3)
+
+
+def _conv(numbers: Numbers) -> tuple[nn.Module, Driver]:
+    layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1568, 10)]
+    model = _filled(nn.Sequential(*layers), numbers)
+    return model, mg.optimizer("sgd", model.named_parameters(), lr=0.05)
+
+
+def _transformer(numbers: Numbers) -> tuple[nn.Module, Driver]:
+    block = nn.TransformerBlock(128, 4, hidden=512, causal=True, rng=0)
+    block.activation = nn.GELU("tanh")
+    model = _filled(nn.Sequential(block, nn.Linear(128, 64, rng=0)), numbers)
+    return model, mg.optimizer("adamw", model.named_parameters(), lr=1e-3, weight_decay=0.01)
+
+
+def _lstm(numbers: Numbers) -> tuple[nn.Module, Driver]:
+    model = nn.Sequential(nn.Embedding(64, 64, rng=0), nn.LSTM(64, 128, rng=0), nn.Linear(128, 64, rng=0))
+    _filled(model, numbers)
+    return model, mg.optimizer("adam", model.named_parameters(), lr=1e-3)
+
+
+def _chain(x: mg.Tensor, w: mg.Tensor) -> mg.Tensor:
+    for _ in range(500):
+        x = x * 0.999 + 0.001
+    return (x * w).sum()
+
+
+def _elementwise(x: mg.Tensor, w: mg.Tensor) -> mg.Tensor:
+    y: mg.Tensor = mg.gelu(mg.softplus(x), approximate="tanh")
+    return (y * w).sum()
+
+
+def _gradient(loss: Loss, numbers: Numbers, variant: str) -> Step:
+    x = mg.tensor(numbers["x"], requires_grad=True)
+    w = mg.tensor(numbers["w"])
+
+    def step(v: mg.Tensor) -> mg.Tensor:
+        x.zero_grad()
+        value = loss(x, v)
+        value.backward()
+        return value
+
+    run = mg.define(step) if variant == "defined" else step
+    return lambda: run(w).item()
+
+
+def _adam(numbers: Numbers, variant: str) -> Step:
+    if variant == "defined":
+        raise Unsupported("the update alone is the same")
+    weights = [mg.tensor(p, requires_grad=True) for p in parameters(numbers)]
+    opt = mg.optimizer("adam", weights, lr=1e-3)
+    for k, p in enumerate(weights):
+        (p * mg.tensor(numbers[f"g{k}"])).sum().backward()
+
+    def step() -> float:
+        opt.step()
+        return 0.0
+
+    return step
+
+
+def _hessian(numbers: Numbers, variant: str) -> Step:
+    x, y = mg.tensor(numbers["x"]), mg.tensor(numbers["y"])
+
+    def loss(p: mg.Tensor) -> mg.Tensor:
+        h = mg.tanh(mg.matmul(x * p[195:200].mean(), p[:128].reshape(8, 16)) + p[128:144])
+        return nn.softmax_cross_entropy(mg.matmul(h, p[144:192].reshape(16, 3)) + p[192:195], y)
+
+    run = mg.define(lambda p: mg.hessian(loss)(p)) if variant == "defined" else mg.hessian(loss)
+    point = mg.tensor(numbers["p0"])
+    return lambda: float(np.abs(np.asarray(run(point))).sum())

@@ -1,0 +1,26 @@
+"""What a contestant is: for a case and its numbers, a function that makes one step and returns its loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Build", "Numbers", "Step", "Unsupported", "parameters"]
+
+Numbers = Mapping[str, NDArray[np.float64]]
+"""Arrays by name: "x", "y", parameters "p0", "p1", ...; float32 or integers, though the type says float64."""
+Step = Callable[[], float]
+Build = Callable[[str, Numbers, str], Step]
+"""(case, numbers, variant) -> step. Raises Unsupported with the reason."""
+
+
+class Unsupported(Exception):
+    """This contestant has no such case; says why."""
+
+
+def parameters(numbers: Numbers) -> list[NDArray[np.float64]]:
+    """The arrays p0, p1, ... in order."""
+    count = sum(name[0] == "p" for name in numbers)
+    return [numbers[f"p{k}"].copy() for k in range(count)]
