@@ -15,7 +15,8 @@ STORED: dict[str, list[float]] = json.loads((Path(__file__).parents[1] / "data" 
 ]
 
 
+@pytest.mark.parametrize("defined", [False, True], ids=["eager", "defined"])
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_first_twenty_losses_are_those_of_torch(name: str) -> None:
+def test_first_twenty_losses_are_those_of_torch(name: str, defined: bool) -> None:
     # Differences are 1e-15 where the file was written; another LAPACK may round an orthogonal float32 weight otherwise.
-    np.testing.assert_allclose(curve(PROBLEMS[name], len(STORED[name])), STORED[name], rtol=0, atol=1e-6)
+    np.testing.assert_allclose(curve(PROBLEMS[name], len(STORED[name]), defined), STORED[name], rtol=0, atol=1e-6)

@@ -9,7 +9,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.core import tensor
+from minigrad.core import Tensor, tensor
 from minigrad.nn.container import Layer
 from minigrad.typing import Array
 
@@ -91,15 +91,17 @@ PROBLEMS: Mapping[str, Problem] = {
 }
 
 
-def curve(problem: Problem, steps: int) -> list[float]:
-    """The loss before each step, by minigrad."""
+def curve(problem: Problem, steps: int, defined: bool = False) -> list[float]:
+    """The loss before each step, by minigrad: eagerly, or by a defined program."""
     model = problem.model()
     optimizer = mg.optimizer(problem.rule, model.named_parameters(), lr=problem.lr)
-    losses = []
-    for x, labels in problem.batches(steps):
+
+    def step(x: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
-        loss = nn.softmax_cross_entropy(model(tensor(x)), labels)
+        loss = nn.softmax_cross_entropy(model(x), labels)
         loss.backward()
         optimizer.step()
-        losses.append(loss.item())
-    return losses
+        return loss
+
+    run = mg.define(step) if defined else step
+    return [run(tensor(x), tensor(labels)).item() for x, labels in problem.batches(steps)]
