@@ -17,7 +17,6 @@ def test_loss_curve_equals_torch(name: str, defined: bool) -> None:
     ours = np.array(curve(PROBLEMS[name], STEPS, defined))
     theirs = np.array(nn_torch_curves.curve(torch, PROBLEMS[name], STEPS))
     assert np.mean(ours[-10:]) < 0.9 * np.mean(ours[:10]), "the model must learn, or equal curves say little"
-    print(
-        f"{name}, {'defined' if defined else 'eager'}: largest difference {np.abs(ours - theirs).max():.1e}, {ours[0]:.3f} -> {ours[-1]:.3f}"
-    )
+    way = "defined" if defined else "eager"
+    print(f"{name}, {way}: largest difference {np.abs(ours - theirs).max():.1e}, {ours[0]:.3f} -> {ours[-1]:.3f}")
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
