@@ -32,6 +32,8 @@ def slope(f: Callable[[Tensor], Tensor], x: Array | list[float]) -> Array:
         (lambda x: mg.where(x > 0, mg.log(x), 0.0), [0.0, 2.0], [0.0, 0.5]),
         (lambda x: mg.where(x > 0, mg.sqrt(x), 0.0), [0.0, 4.0], [0.0, 0.25]),
         (lambda x: mg.where(x > 0, mg.arcsin(x), 0.0), [-1.0, 0.0], [0.0, 0.0]),
+        (lambda x: mg.where(x != 0, 1.0 / mg.where(x != 0, x, 1.0), 0.0), [0.0, 2.0], [0.0, -0.25]),
+        (lambda x: mg.where(x != 0, 1.0 / x, 0.0), [0.0, 2.0], [np.nan, -0.25]),  # see minigrad/ops/README.md
         (lambda x: mg.sqrt(x), [0.0, 4.0], [INF, 0.25]),
         (lambda x: mg.log(x), [0.0, 4.0], [INF, 0.25]),
         (lambda x: mg.cbrt(x), [0.0, 8.0], [INF, 1.0 / 12.0]),

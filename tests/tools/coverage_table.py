@@ -1,13 +1,12 @@
-"""Which operators of MyGrad, HIPS autograd and PyTorch minigrad has: `coverage_table.py tests/data/op_union.txt`.
+"""Operators of MyGrad, HIPS autograd and PyTorch that are here: `PYTHONPATH=. python tests/tools/coverage_table.py`
 
 The union file holds a name and the libraries that have it on each line. A name counts as covered when it is a public
 name of minigrad (or its `linalg`, `fft`, or the plugin minigrad-special), or when `OTHERWISE` says what stands for it.
-Prints a Markdown table; `rows` gives the same as data.
+Writes the tables of minigrad/ops/README.md, between its marks; `rows` gives the same as data.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +15,8 @@ import attrs
 
 from minigrad import api
 
+UNION = Path(__file__).parents[1] / "data" / "op_union.txt"
+README = Path(__file__).parents[2] / "minigrad" / "ops" / "README.md"
 LIBRARIES = ("mygrad", "autograd", "torch-core")
 
 OTHERWISE = {
@@ -114,5 +115,23 @@ def table(found: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def every_name(found: list[Row]) -> str:
+    """Markdown: one row for each name, who has it, and what it is here."""
+    lines = ["| name | MyGrad | autograd | PyTorch | minigrad |", "|---|---|---|---|---|"]
+    for r in found:
+        marks = " | ".join("x" if lib in r.libraries else "" for lib in LIBRARIES)
+        lines.append(f"| `{r.name}` | {marks} | {f'`{r.here}`' if r.here else ''} |")
+    return "\n".join(lines)
+
+
+def filled(text: str, found: list[Row]) -> str:
+    """`text` with both tables between their marks."""
+    for mark, lines in (("coverage", table(found)), ("names", every_name(found))):
+        before, start, rest = text.partition(f"<!-- {mark} -->\n")
+        _, end, after = rest.partition(f"<!-- end of {mark} -->")
+        text = f"{before}{start}{lines}\n{end}{after}"
+    return text
+
+
 if __name__ == "__main__":
-    print(table(rows(Path(sys.argv[1]))))
+    README.write_text(filled(README.read_text(), rows(UNION)))
