@@ -52,7 +52,7 @@ class Observer:
     """What can be seen of a run without standing in its way.
 
     Attributes:
-        points: epochs, as they come. seconds: what looking has taken so far.
+        points: epochs, as they come. seconds: of the processor that looking has taken so far.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Observer:
         catalog: Catalog | None = None,
         wrong: tuple[str, ...] = (),
     ) -> None:
-        began = time.perf_counter()
+        began = time.process_time()
         self.loss, self.model, self.split = loss, model, split
         self.catalog = rules() if catalog is None else catalog
         self.points: list[Point] = []
@@ -75,7 +75,7 @@ class Observer:
         self._probe = few(split.train, _PROBE)
         self._start, self._first = self._look_first(gradients, wrong)
         self._last: Inside | None = None
-        self.seconds = time.perf_counter() - began
+        self.seconds = time.process_time() - began
 
     def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, Inside | None]:
         if self.facts.broken:
@@ -87,14 +87,14 @@ class Observer:
 
     def measure(self, epoch: int) -> None:
         """Add an epoch: loss and score on up to 500 rows of either split."""
-        began = time.perf_counter()
+        began = time.process_time()
         train = evaluate(self.model, few(self.split.train, _ROWS), self.loss)
         val = None if self.split.val is None else evaluate(self.model, few(self.split.val, _ROWS), self.loss)
         if val is None:
             self.add(epoch, train.loss, None, train.accuracy, None)
         else:
             self.add(epoch, train.loss, val.loss, train.accuracy, val.accuracy)
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
 
     def add(
         self, epoch: int, train_loss: float, val_loss: float | None, train: float | None, val: float | None
@@ -108,9 +108,9 @@ class Observer:
     def look_last(self) -> None:
         """Look at the inside of the model as it stands now, and not when the diagnosis is made."""
         if not self.facts.broken:
-            began = time.perf_counter()
+            began = time.process_time()
             self._last = inside_of(self.model, self.loss, self._probe.x, self._probe.y)
-            self.seconds += time.perf_counter() - began
+            self.seconds += time.process_time() - began
 
     def diagnose(self, steps: Steps) -> Diagnosis:
         """What is wrong with the run, if anything; the first finding is the one to mend."""
@@ -120,7 +120,7 @@ class Observer:
         """Everything that was seen."""
         if self._last is None:
             self.look_last()
-        began = time.perf_counter()
+        began = time.process_time()
         facts = self.facts
         if steps.targets and not facts.broken:
             order = batch_order(list(steps.targets[: steps.per_epoch]), np.asarray(self.split.train.y))
@@ -142,7 +142,7 @@ class Observer:
             failure=steps.failure,
             confusion=() if facts.broken else self._confusion(),
         )
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         return made
 
     def _confusion(self) -> tuple[tuple[int, ...], ...]:

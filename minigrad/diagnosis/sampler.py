@@ -55,18 +55,18 @@ class Sampler:
         return done
 
     def _sampled(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
-        began = time.perf_counter()
+        began = time.process_time()
         before = [t.numpy().copy() for _, t in self._named]
         stale = self._staleness() if closure is None and self.early else None
         lr = self.optimizer.hyperparameters[0].get("lr")
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         done = step(closure)
-        began = time.perf_counter()
+        began = time.process_time()
         if not done.skipped:
             rate = float(lr) if isinstance(lr, int | float) else None
             self.samples.append(self._sample(before, rate, stale, loss()))
             self._next = max(self.updates + 2, math.ceil(GROWTH * (self.updates + 1)))
-        self.seconds += time.perf_counter() - began
+        self.seconds += time.process_time() - began
         return done
 
     def _staleness(self) -> float | None:
