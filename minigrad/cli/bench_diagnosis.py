@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+from minigrad.cli.output import hand_over
 from minigrad.diagnosis import Catalog, rules
 from minigrad.diagnosis.benchmark.cases import Case, Result, cases, graded, judged
 from minigrad.diagnosis.benchmark.table import document, markdown
@@ -28,7 +29,7 @@ def bench_diagnosis(arguments: Namespace) -> int:
     made = document(arguments.part, results, catalog)
     text = markdown(made, {rule.code: rule.title for _, rule in catalog})
     if arguments.json:
-        print(json.dumps(made, indent=2))
+        hand_over(made)
     else:
         print(text)
         _say_the_rest(results)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from argparse import Namespace
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.cli.output import hand_over
 from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.train.check import Check
 from minigrad.train.gradients import check_gradients
@@ -41,7 +41,7 @@ def check_script(arguments: Namespace) -> int:
         document["checks"] = [attrs.asdict(c) for c in checks]
         if curve is not None:
             document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
-        print(json.dumps(document, indent=2, default=str))
+        hand_over(document)
     else:
         print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
         for c in checks:

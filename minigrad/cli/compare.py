@@ -9,6 +9,7 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.cli.output import hand_over
 from minigrad.train.compare import GRID, compare
 from minigrad.train.compare_plots import draw_comparison
 from minigrad.train.compare_problems import find_problem
@@ -33,11 +34,14 @@ def compare_optimizers(arguments: Namespace) -> int:
         told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
     )
     folder = new_folder(Path(arguments.out), f"compare-{problem.name}")
-    text = json.dumps(document(found), indent=2, allow_nan=False)
-    (folder / "comparison.json").write_text(text + "\n", encoding="utf-8")
+    made = document(found)
+    (folder / "comparison.json").write_text(json.dumps(made, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     (folder / "table.txt").write_text(table(found) + "\n", encoding="utf-8")
     pictures, note = draw_comparison(found, folder)
-    print(text if arguments.json else table(found))
+    if arguments.json:
+        hand_over(made)
+    else:
+        print(table(found))
     stream = sys.stderr if arguments.json else sys.stdout
     if note:
         print(f"{'note':<10} {note}", file=stream)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from argparse import Namespace
 from collections.abc import Sequence
 
 import attrs
 
+from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
 from minigrad.optim import available
 
@@ -19,7 +19,7 @@ def list_optimizers(arguments: Namespace) -> int:
     """Print who offers which optimizer. Nothing of a plugin is imported."""
     entries = available()
     if arguments.json:
-        print(json.dumps({name: attrs.asdict(e) for name, e in sorted(entries.items())}, indent=2))
+        hand_over({name: attrs.asdict(e) for name, e in sorted(entries.items())})
         return 0
     rows = [(name, f"{e.distribution} {e.version}", e.value) for name, e in sorted(entries.items())]
     print("\n".join(table(("name", "distribution", "entry point"), rows)))
@@ -37,7 +37,7 @@ def list_ops(arguments: Namespace) -> int:
     load_all()
     ops = sorted(REGISTRY, key=lambda op: op.name)
     if arguments.json:
-        print(json.dumps({op.name: _certificate(op) for op in ops}, indent=2, allow_nan=False))
+        hand_over({op.name: _certificate(op) for op in ops})
     elif arguments.certificates:
         print("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)])))
         for op in ops:

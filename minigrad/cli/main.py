@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from minigrad.cli.parser import COMMANDS, build
+from minigrad.cli.output import hand_over, own_output, with_streams
+from minigrad.cli.parser import COMMANDS, Misuse, build
 
-__all__ = ["FAILED", "INTERRUPTED", "main"]
+__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "main"]
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the program's own by default).
 
-    Returns 0 when all went well, 1 after an error (one line about it on stderr), 130 after Ctrl-C; misuse exits with 2.
+    Returns 0 when all went well, 1 after an error (one line about it on stderr), 2 after misuse, 3 when a check that
+    was asked for failed, 130 after Ctrl-C. `--help` and `--version` exit.
     """
-    parser = build()
-    arguments, rest = parser.parse_known_args(argv)
-    if rest:
-        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    if arguments.command is None:
-        parser.error(f"a command is needed: {', '.join(COMMANDS)}")
-    _one_blas_thread()
+    with_streams()
+    as_json = "--json" in (sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
+        arguments = _parsed(argv)
+        _one_blas_thread()
+        with own_output(as_json):
+            code = _run(arguments)
         sys.stdout.flush()
         return code
+    except Misuse as wrong:
+        if as_json:
+            _hand_over_error("Misuse", wrong.text)
+        print(wrong.text, file=sys.stderr)
+        return MISUSED
     except KeyboardInterrupt:
         print("minigrad: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -41,7 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_expected(error):
             raise
-        return _failed(error, arguments.json)
+        return _failed(error, as_json)
+
+
+def _parsed(argv: Sequence[str] | None) -> Namespace:
+    parser = build()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if arguments.command is None:
+        parser.error(f"a command is needed: {', '.join(COMMANDS)}")
+    return arguments
 
 
 def _one_blas_thread() -> None:
@@ -108,9 +122,13 @@ def _is_expected(error: Exception) -> bool:
     return isinstance(error, MinigradError | OSError)
 
 
+def _hand_over_error(kind: str, message: str) -> None:
+    hand_over({"error": {"type": kind, "message": message}})
+
+
 def _failed(error: Exception, as_json: bool) -> int:
     text = " ".join(str(error).split())
     if as_json:
-        print(json.dumps({"error": {"type": type(error).__name__, "message": text}}, indent=2))
+        _hand_over_error(type(error).__name__, text)
     print(f"minigrad: {type(error).__name__}: {text}", file=sys.stderr)
     return FAILED

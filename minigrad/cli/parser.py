@@ -13,7 +13,7 @@ from typing import NoReturn
 import minigrad
 from minigrad.cli.parser_doctor import add_doctor_commands, add_judging
 
-__all__ = ["COMMANDS", "build"]
+__all__ = ["COMMANDS", "Misuse", "build"]
 
 COMMANDS = {
     "train": "train a network, on Fashion-MNIST if nothing else is asked for",
@@ -81,12 +81,20 @@ of its gradients in detail. Exits with 3 if one finds a fault, or a gradient cou
 """
 
 
+class Misuse(Exception):
+    """The command line is not understood; `text` says why, and where to look."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser that names the nearest valid option or command when one is misspelt, and exits with 2."""
+    """An argument parser that names the nearest valid option or command when one is misspelt."""
 
     def error(self, message: str) -> NoReturn:
-        """Print one line about what is wrong, and exit with 2."""
-        self.exit(2, f"{self.prog}: error: {_explained(message, self)}\n  {self.prog} --help shows what there is\n")
+        """Raise Misuse with a line about what is wrong."""
+        raise Misuse(f"{self.prog}: error: {_explained(message, self)}\n  {self.prog} --help shows what there is")
 
 
 def build() -> Parser:
@@ -199,7 +207,7 @@ def _saving(parser: Parser) -> None:
 
 def _selftest(parser: Parser) -> None:
     add = parser.add_argument
-    add("--ops", type=_names, default=(), metavar="NAME,NAME,...", help="these only; default all")
+    add("--ops", type=_words, default=(), metavar="NAME,NAME,...", help="these only; default all")
     add("--seeds", type=_count, default=10, metavar="N", help="runs of the gate for each op; default 10")
     add("--no-mutants", action="store_true", help="leave out the self-mutation")
 
@@ -212,10 +220,6 @@ def _check_script(parser: Parser) -> None:
     add("--rows", type=_count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
     add("--burn-in", type=_seed, default=20, metavar="N", help="steps before the comparison; default 20")
     add("--seed", type=_seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _check(parser: Parser) -> None:
@@ -251,7 +255,10 @@ def _new(parser: Parser) -> None:
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
+    words = tuple(word.strip() for word in text.split(",") if word.strip())
+    if not words:
+        raise argparse.ArgumentTypeError(f"{text!r} holds none: give one or more, with commas between them")
+    return words
 
 
 def _rates(text: str) -> tuple[float, ...]:

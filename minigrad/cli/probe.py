@@ -15,6 +15,7 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.cli.output import hand_over
 from minigrad.optim.discovery import Entry, find
 
 __all__ = ["Law", "Probe", "check_optimizer", "probe"]
@@ -59,7 +60,10 @@ class Probe:
 def check_optimizer(arguments: Namespace) -> int:
     """Probe `arguments.name` and print the report. Returns 1 if the optimizer is refused."""
     found = probe(arguments.name, arguments.timeout)
-    print(json.dumps(_document(found), indent=2) if arguments.json else _text(found))
+    if arguments.json:
+        hand_over(_document(found))
+    else:
+        print(_text(found))
     return 1 if found.reason else 0
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 
 import attrs
 
 from minigrad.checkpoint import Checkpoint
 from minigrad.cli.listing import table
+from minigrad.cli.output import hand_over
 from minigrad.cli.session import CHANGEABLE, Job, as_before, as_command, carry_out, saved_run
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
@@ -38,8 +36,7 @@ def run_script(arguments: Namespace) -> int:
         arguments.script = asked or arguments.script
     if arguments.script is None:
         arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
-    with _own_output(arguments):
-        script = load_script(Path(arguments.script))
+    script = load_script(Path(arguments.script))
     arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder
     return carry_out(_job(script, arguments), arguments, saved)
 
@@ -53,17 +50,15 @@ def _job(script: Script, arguments: Namespace) -> Job:
         changed["patience"] = arguments.patience
 
     def run(callbacks: Sequence[Callback], saved: Checkpoint | None, link: Communicator) -> History:
-        checks = not arguments.no_checks
-        with _own_output(arguments):
-            return script.fit(
-                changed,
-                callbacks=callbacks,
-                checks=checks,
-                resume=saved,
-                eager=arguments.eager,
-                quiet=True,
-                communicator=link,
-            )
+        return script.fit(
+            changed,
+            callbacks=callbacks,
+            checks=not arguments.no_checks,
+            resume=saved,
+            eager=arguments.eager,
+            quiet=True,
+            communicator=link,
+        )
 
     return Job("run", script.path.stem, f"{script.path}: {script.split.summary}", as_command(arguments), run, metrics)
 
@@ -73,16 +68,10 @@ def _run_loop(example: Example, arguments: Namespace) -> int:
     useless = [f"--{name.replace('_', '-')}" for name in arguments.given if name in (*CHANGEABLE, "out")]
     if useless:
         raise TrainError(f"{example.name} has a training loop of its own, in which {', '.join(useless)} means nothing")
-    with _own_output(arguments):
-        figures = example.main()
+    figures = example.main()
     if arguments.json:
-        print(json.dumps({"command": "run", "example": example.name, "figures": figures}, indent=2, allow_nan=False))
+        hand_over({"command": "run", "example": example.name, "figures": figures})
     return 0
-
-
-def _own_output(arguments: Namespace) -> AbstractContextManager[object]:
-    """With --json, what a script prints goes to stderr, since stdout is for the document alone."""
-    return redirect_stdout(sys.stderr) if arguments.json else nullcontext()
 
 
 def list_examples(arguments: Namespace) -> int:
@@ -90,7 +79,7 @@ def list_examples(arguments: Namespace) -> int:
     found = examples()
     if arguments.json:
         rows = [{**attrs.asdict(e), "path": str(e.path)} for e in found]
-        print(json.dumps({"command": "examples", "examples": rows}, indent=2))
+        hand_over({"command": "examples", "examples": rows})
         return 0
     kinds = {True: "model script", False: "own loop"}
     print(

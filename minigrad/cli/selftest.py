@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -14,6 +13,7 @@ import attrs
 
 from minigrad.api import register_all
 from minigrad.cli.listing import table
+from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import Loaded, load_all
@@ -42,7 +42,7 @@ def selftest(arguments: Namespace) -> int:
     refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
     seconds = time.perf_counter() - began
     if arguments.json:
-        print(json.dumps(_document(found, refusals, seconds), indent=2, allow_nan=False))
+        hand_over(_document(found, refusals, seconds))
     else:
         print("\n".join(_report(found, refusals, seconds)))
     return 0 if all(d.ok for d in found) and not refusals else SOMETHING_FAILED

@@ -16,6 +16,7 @@ import minigrad
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
 from minigrad.cli.doctor import chosen_rules, said
+from minigrad.cli.output import hand_over
 from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
@@ -99,7 +100,7 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
             document["metrics"] = job.metrics.values
         if watching is not None and watching.diagnosis is not None:
             document["diagnosis"] = watching.diagnosis.as_document()
-        print(json.dumps(document, indent=2, allow_nan=False))
+        hand_over(document)
     healthy = _judge(watching, folder, arguments.json)
     _report(job, folder, history, watching, arguments)
     _say(job, folder, saver, arguments.json, interrupted=code != 0)

@@ -11,6 +11,7 @@ from typing import get_type_hints
 import attrs
 
 from minigrad.cli.listing import table
+from minigrad.cli.output import hand_over
 from minigrad.train import TrainError, new_folder
 from minigrad.train.script import Settings, load_script
 from minigrad.tune import RateRange, Sweep, Trial, find_rate, parse_space
@@ -43,7 +44,7 @@ def lr_find(arguments: Namespace) -> int:
         seed=settings.get("seed", 0),
     )
     if arguments.json:
-        print(json.dumps({"command": "lr-find", **_document(found)}, indent=2))
+        hand_over({"command": "lr-find", **_document(found)})
     else:
         print("\n".join(_lines(found, optimizer)))
     return 0 if found.low is not None else 1
@@ -99,7 +100,10 @@ def search(arguments: Namespace) -> int:
     document = {"command": "sweep", "folder": str(folder), "best": attrs.asdict(found.best),
                 "remarks": list(found.remarks), "trials": [attrs.asdict(t) for t in found.trials]}  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    print(json.dumps(document, indent=2) if arguments.json else "\n".join(_result(found)))
+    if arguments.json:
+        hand_over(document)
+    else:
+        print("\n".join(_result(found)))
     return 0
 
 

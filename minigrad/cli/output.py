@@ -1,0 +1,51 @@
+"""Standard output with --json: one document, whatever a user's script, a plugin or a warning prints besides."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import TextIO
+
+__all__ = ["hand_over", "own_output", "with_streams"]
+
+_STDOUT: ContextVar[TextIO | None] = ContextVar("minigrad_cli_stdout", default=None)
+
+
+@contextmanager
+def own_output(as_json: bool) -> Iterator[None]:
+    """Inside the block, with `as_json`, what is printed goes to stderr; stdout is for `hand_over` alone."""
+    if not as_json:
+        yield
+        return
+    token = _STDOUT.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _STDOUT.reset(token)
+
+
+def hand_over(document: object) -> None:
+    """Print the one document of a command, as JSON, which has no NaN and no infinity: these become null."""
+    stream = _STDOUT.get() or sys.stdout
+    print(json.dumps(_finite(document), indent=2, allow_nan=False, default=str), file=stream, flush=True)
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _finite(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def with_streams() -> None:
+    """Give a process that was started without stdout or stderr (`>&-`) ones that lead nowhere."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
