@@ -18,8 +18,8 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the program's own by default).
 
-    Returns 0 when all went well, 1 after an error (one line about it on stderr), 2 after misuse, 3 when a check that
-    was asked for failed, 130 after Ctrl-C. `--help` and `--version` exit.
+    Returns 0 when all went well, 1 after an error (one line about it on stderr), 3 when a check that
+    was asked for failed, 130 after Ctrl-C. Exits with 2 after misuse, and after `--help` and `--version` with 0.
     """
     with_streams()
     as_json = "--json" in (sys.argv[1:] if argv is None else argv)
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if as_json:
             _hand_over_error("Misuse", wrong.text)
         print(wrong.text, file=sys.stderr)
-        return MISUSED
+        raise SystemExit(MISUSED) from None
     except KeyboardInterrupt:
         print("minigrad: interrupted", file=sys.stderr)
         return INTERRUPTED

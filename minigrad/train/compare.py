@@ -175,6 +175,8 @@ def compare(
     names = list(dict.fromkeys(optimizers))
     if not names or not grid or seeds < 1 or tuning_seeds < 1 or problem.budget < 1:
         raise CompareError("a comparison needs an optimizer, a learning rate, a budget and seeds of at least 1")
+    for name in names:
+        load_rule(name)
     tuned = {}
     for name in names:
         tuned[name] = _tuned(problem, name, tuple(sorted(set(grid))), tuning_seeds)

@@ -83,7 +83,7 @@ class Monitor(Figures):
         self._every = every
         self._looks, self._counts, self._probes = self._rhythms = Rhythm(6, every, 1), Rhythm(2, 0, 1), Rhythm(2)
         self._before: list[Array] = []
-        self._remembered = 0
+        self._updated, self._remembered = 0, 0
         self._wanted, self._updates = False, 0
         self._laps: dict[str, float] = {"data": 0.0, "gradient": 0.0, "update": 0.0}
         self._ledger, self._count = Ledger(), 0
@@ -95,7 +95,7 @@ class Monitor(Figures):
         began = perf_counter()
         self._updates = 0 if self.optimizer is None else self.optimizer.t
         self._consider_layers(0, self._count)
-        self._remember(self._count)
+        self._remember(self._updated)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
 
@@ -207,7 +207,7 @@ class Monitor(Figures):
 
     def about(self) -> dict[str, Json]:
         """Also when the next looks are due, so that a resumed run takes them where the whole run would."""
-        return {**super().about(), "due": [rhythm.due for rhythm in self._rhythms]}
+        return {**super().about(), "due": [rhythm.due for rhythm in self._rhythms], "updated": self._updated}
 
     def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
         """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
@@ -217,9 +217,10 @@ class Monitor(Figures):
         due = about["due"]
         if not isinstance(due, list) or len(due) != len(self._rhythms):
             raise TypeError("it is not said when to look next")
-        numbers = [int(str(n)) for n in due]
+        numbers, updated = [int(str(n)) for n in due], int(str(about["updated"]))
         super().restore(arrays, about)
         self._ledger, self._count = Ledger(), len(self._steps)
+        self._updated = updated
         for rhythm, number in zip(self._rhythms, numbers, strict=True):
             rhythm.due = number
 
@@ -247,6 +248,7 @@ class Monitor(Figures):
         if step >= self._counts.due:
             self._counts.took(step)
             self._count_gradients(step)
+        self._updated = step
         self._remember(step)
 
     def _look_at_parameters(self, step: int) -> None:

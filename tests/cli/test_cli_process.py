@@ -110,3 +110,12 @@ def test_a_closed_pipe_is_no_traceback(tmp_path: Path) -> None:
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_without_stdout_or_stderr_a_command_does_its_work(closed: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m minigrad train --data iris --epochs 1 --no-checks {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "runs" / "0001-iris" / "metrics.csv").is_file()

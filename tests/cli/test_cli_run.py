@@ -145,3 +145,29 @@ def test_examples_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     found = {e["name"]: e for e in json.loads(capsys.readouterr().out)["examples"]}
     assert found["spiral"]["is_script"] is True
     assert Path(found["spiral"]["path"]).is_file()
+
+
+def test_json_holds_for_check_and_for_misuse(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("check", "mine.py", "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["command"] == "check"
+    assert "a line of the script's own" in err
+    assert code_of("run", "mine.py", "--epoch", "2", "--json") == 2
+    out, err = capsys.readouterr()
+    assert "Did you mean --epochs?" in json.loads(out)["error"]["message"]
+    assert "Did you mean --epochs?" in err
+    assert code_of("run", "--json") == 2
+    assert "a script is needed" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+@pytest.mark.parametrize("arguments", ["compare --lr ,", "compare --optimizers ,", "selftest --ops ,"])
+def test_an_empty_list_is_misuse(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of(*arguments.split()) == 2
+    assert "',' holds none: give one or more" in capsys.readouterr().err
+
+
+def test_every_name_of_a_comparison_is_looked_up_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("compare", "--optimizers", "sgd,adm", "--problem", "quadratic") == 1
+    err = capsys.readouterr().err
+    assert "Did you mean 'adam'?" in err
+    assert "tuned" not in err

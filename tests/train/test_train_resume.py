@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -98,6 +99,16 @@ def test_resumed_after_any_batch_it_is_the_same_run(option: str, stop: int, tmp_
     assert figures(resumed) == figures(history)
     assert resumed.best is resumed.epochs[history.best.epoch - 1 if history.best else 0]
     assert bits(model) == bits(whole)
+
+
+@pytest.mark.parametrize("stop", [13, 17, 27])
+def test_resumed_between_micro_batches_the_monitor_looks_at_the_same_steps(stop: int, tmp_path: Path) -> None:
+    path, run = tmp_path / "a", partial(fit, accumulate=2, batch_size=8, epochs=2, checks=False, quiet=True)
+    whole = run(net(), SMALL)
+    with pytest.raises(Interrupted):
+        run(net(), SMALL, callbacks=[Checkpoints(path, 1), StopAt(stop)])
+    resumed = run(net(7), SMALL, resume=path)
+    assert watched(resumed) == watched(whole)
 
 
 @pytest.mark.parametrize("name", [n for n in available() if n in ("l-bfgs", "schedule-free", "muon", "newton-cg")])
