@@ -12,12 +12,14 @@ from functools import partial
 from itertools import product
 from typing import ClassVar, TypeAlias
 
+import attrs
 import numpy as np
 
 from minigrad.core.types import Array, Shape
 from minigrad.engines.group import Apply, Group, Input
 from minigrad.engines.places import Placed, Scratch, padded, placed
 from minigrad.engines.protocol import API, Bound, Code
+from minigrad.engines.quick import quick
 from minigrad.engines.threads import Shared, processors
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]
@@ -47,7 +49,7 @@ class NumpyEngine:
 
     def bind(self, group: Group) -> Bound:
         """The calls of a group. Never declines."""
-        group = group.flattened()
+        group = _quickened(group.flattened())
         code = placed(group)
         width = max(group.dtype(v).itemsize for v in range(len(group.inputs) + len(group.calls)))
         limit = max(1, self.tile_bytes // width)
@@ -141,6 +143,10 @@ class _Tiles:
                     call.reduce(registers[operands[0]], registers[result])
                 else:
                     call.function(*[registers[o] for o in operands], out=registers[result])
+
+
+def _quickened(group: Group) -> Group:
+    return attrs.evolve(group, calls=tuple(attrs.evolve(c, function=quick(c.function)) for c in group.calls))
 
 
 def _cuts(group: Group, limit: int) -> Iterator[Cut]:

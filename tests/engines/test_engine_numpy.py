@@ -188,3 +188,16 @@ def test_threads_share_the_tiles() -> None:
             call()
         np.testing.assert_array_equal(y, np.tanh(x * x))
         assert total[0] == pytest.approx(y.sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_quick_sign_is_the_sign(dtype: Any) -> None:
+    tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    x: Any = np.array([0.0, -0.0, 1.0, -1.0, 0.3, -7.0, tiny, -tiny, huge, -huge, np.inf, -np.inf, np.nan], dtype)
+    y = np.empty_like(x)
+    call = Apply(np.sign, (0,), x.shape, x.dtype)
+    bound = NumpyEngine().bind(Group(x.shape, (Input.of(x),), (call,), (Output(1, y),)))
+    with np.errstate(all="raise"):
+        for c in bound.calls:
+            c()
+    np.testing.assert_array_equal(y, np.sign(x))
