@@ -138,7 +138,7 @@ def check_derivatives(entry: Entry, call: Call) -> None:
         line = [d + sign * e for d, e in zip(u, w, strict=True)]
         slope, bend = along(entry, exact, found.v, at, line)
         analytic, scale = inner(found.first, line)
-        assert abs(analytic - slope) <= 1e-7 * (scale + size) + 1e-9, f"{entry}: gradient {analytic}, not {slope}"
+        assert abs(analytic - slope) <= 1e-6 * (scale + size) + 1e-9, f"{entry}: gradient {analytic}, not {slope}"
         bends.append(bend)
     analytic, scale = inner(found.second, u)
     numeric = (bends[0] - bends[1]) / 4.0
@@ -149,4 +149,4 @@ def check_derivatives(entry: Entry, call: Call) -> None:
         same_kind(entry, rough.value, y, call.arrays[0].dtype)
         for g, s in zip(found.first, rough.first, strict=True):
             size = float(np.max(np.abs(g), initial=0.0))
-            np.testing.assert_allclose(s, g, rtol=1e-3, atol=1e-3 * size + 1e-5)
+            np.testing.assert_allclose(s, g, rtol=1e-3, atol=4e-3 * size + 1e-5)
