@@ -106,6 +106,7 @@ class Trainer:
             if restore_best and history.best_weights and not self.failed:
                 self.run.model.load_state_dict(history.best_weights)
             self.run.model.eval()
+            self.ranks.leave()  # what follows is rank 0's own work, and may take its time
             if self.ranks.size == 1 or not self.failed:  # others may wait for this process: no pictures, it ends
                 self.hooks.tell_all(lambda c: c.on_end(self.run))
 

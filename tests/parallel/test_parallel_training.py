@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import threading
+import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -180,6 +182,21 @@ def test_a_resumed_run_draws_on_where_gathered_gradients_make_one_update(tmp_pat
         in_threads(2, stopped)
     resumed = in_threads(2, lambda link: run(link, noisy(), **options, resume=tmp_path / "a"))
     assert [state for _, state in resumed] == [state for _, state in whole]
+
+
+def test_pictures_at_the_end_may_take_longer_than_the_limit() -> None:
+    class Painter(Callback):
+        def __init__(self) -> None:
+            self.watched = True
+
+        def on_end(self, run: Run) -> None:
+            end = time.monotonic() + 5.0
+            while self.watched and time.monotonic() < end:  # the other process may be a moment later
+                self.watched = any(t.name == "minigrad watchdog" for t in threading.enumerate())
+
+    painter = Painter()
+    in_threads(2, lambda link: run(link, net(), callbacks=[painter]))
+    assert not painter.watched
 
 
 def test_each_process_draws_masks_of_its_own() -> None:
