@@ -140,7 +140,10 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws) -> int:
         return 0
     if not np.isfinite(g).all():
         return 0
-    u = np.ones_like(g) if case.label.startswith("tie") else rng.steps(g.shape)
+    if case.label.startswith("tie"):
+        u = np.ones_like(g)
+    else:  # neighbours move at rates that cannot cancel
+        u = rng.steps(g.shape) * np.where(np.sum(np.indices(g.shape), axis=0) % 2, 4.0, 1.0)
     _between(subject, case, outputs, v, {index: g}, {index: u})
     return 1
 

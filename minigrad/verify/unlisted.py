@@ -61,14 +61,18 @@ def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
 
 def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """Shapes beside the declared ones: axes longer by one, of one, of none, long, and square."""
-    if not op.claims.shapes or fixed_shape(op):
+    if _matrices(op) or not (op.claims.shapes or fixed_shape(op)):
         return
-    declared = op.claims.shapes[0]
-    seen = set(op.claims.shapes)
+    declared = base_shapes(op)[0]
+    seen = set(base_shapes(op))
     for label, shapes in _shape_changes(declared):
         if shapes not in seen:
             seen.add(shapes)
             yield label, shapes
+
+
+def _matrices(op: Op) -> bool:
+    return any(a.domain is not None and a.domain.matrix for a in op.arguments)
 
 
 def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
@@ -78,6 +82,10 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
     for i, k in places[:_MOST_AXES]:
         longer = (*declared[i][:k], declared[i][k] + 1, *declared[i][k + 1 :])
         yield "an axis longer by one", (*declared[:i], longer, *declared[i + 1 :])
+    if all(s and s[-1] > 1 for s in declared):
+        yield "last axes shorter by one", tuple((*s[:-1], s[-1] - 1) for s in declared)
+    if all(len(s) > 1 for s in declared):
+        yield "all square", tuple((*s[:-2], *(max(s[-2:]),) * 2) for s in declared)
     if first:
         yield "long", ((*first[:-1], _LONG), *rest)
         yield "an axis of one", ((*first[:-1], 1), *rest)
@@ -96,7 +104,7 @@ def unlisted_cases(op: Op, options: Options, rng: Draws, seed: int) -> Iterator[
 
     for label, meta in unlisted_metadata(op, options):
         yield case(label, first, meta)
-    if any(a.domain is not None and a.domain.matrix for a in op.arguments):
+    if _matrices(op):
         yield case("stack", tuple((2, *s) for s in first), options[0])
     for label, shapes in unlisted_shapes(op):
         yield case(label, shapes, options[0])

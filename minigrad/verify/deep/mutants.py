@@ -244,6 +244,8 @@ def _differs(before: object, after: object, shape: Shape) -> bool:
     if isinstance(before, Tensor) and before.requires_grad and isinstance(after, Tensor) and not after.requires_grad:
         return True
     a, b = (_delivered(plain(r), shape) for r in (before, after))
+    if a.shape != shape:
+        return False  # the engine refuses the right rule here, so there is nothing to be wrong about
     return a.shape != b.shape or a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)
 
 
