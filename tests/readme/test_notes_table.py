@@ -35,7 +35,7 @@ OTHERS = [
     "Loss over time", "wiggle", "Training and validation accuracy", "Ratio of updates", "Activation and gradient",
     "SGD", "Momentum", "derivative with respect to x", "at x_ahead", "step decay", "exponential decay", "1/t decay",
     "for f(x) = 0", "for a minimum", "Hessian", "L-BFGS", "Adagrad", "RMSprop", "Adam without", "Adam with",
-    "log scale", "ensembles", "Running average",
+    "Which learning rates", "Random", "coarse to fine", "First-layer", "log scale", "ensembles", "Running average",
 ]  # fmt: skip
 
 
