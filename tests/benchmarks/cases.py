@@ -100,7 +100,7 @@ CASES: Mapping[str, Case] = {
     "chain of 1,000 on 8": Case("the same on 8 numbers", _vector(8)),
     "mlp 64-32-10": Case("batch 32, softmax, Adam", _mlp(64, 32, 10, rows=32)),
     "mlp 784-128-10": Case("batch 64, softmax, Adam", _mlp(784, 128, 10, rows=64)),
-    "mlp 784-512-512-10": Case("batch 128, softmax, Adam", _mlp(784, 512, 512, 10, rows=128)),
+    "mlp 784-512-512-10": Case("batch 128, softmax, Adam", _mlp(784, 512, 512, 10, rows=128), 5e-3),
     "elementwise 1e3": Case("sum(w gelu(softplus(x))), tanh form, value and gradient", _vector(1_000)),
     "elementwise 1e5": Case("the same on 10^5 numbers", _vector(100_000)),
     "elementwise 1e7": Case("the same on 10^7 numbers", _vector(10_000_000), 1e-3),
