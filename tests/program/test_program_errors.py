@@ -246,3 +246,42 @@ def test_wrong_labels_are_found_at_each_run_before_anything_is_changed() -> None
             step(x, bad)
     assert all(np.array_equal(p.numpy(), b) for p, b in zip(model.parameters(), before, strict=True))
     assert opt.t == step.traces == 1
+
+
+class Scaled(nn.Module):
+    """Multiplies by a setting."""
+
+    def __init__(self) -> None:
+        self.factor = 2.0
+        self.steps_seen = 0  # known to the training loop only
+
+    def forward(self, x: mg.Tensor) -> mg.Tensor:
+        return x * self.factor
+
+
+def test_a_setting_that_changes_between_calls_makes_another_program() -> None:
+    layer = Scaled()
+    step = mg.define(lambda x: layer(x))
+    for factor in (2.0, 3.0, 2.0):
+        layer.factor = factor
+        layer.steps_seen += 1
+        assert step(X).numpy().tolist() == [factor, 2.0 * factor]
+    assert step.traces == 2
+
+
+def test_an_update_sees_what_the_step_has_stored_before_it() -> None:
+    mean, seen = mg.tensor([0.0]), []
+    w = mg.tensor([1.0], requires_grad=True)
+    opt = mg.optimizer("sgd", [w], lr=0.1)
+    opt.combine = lambda: seen.append(mean.numpy()[0])
+
+    def step(x: mg.Tensor) -> None:
+        opt.zero_grad()
+        mean[...] = x
+        (w * x).sum().backward()
+        opt.step()
+
+    program = mg.define(step)
+    for value in (1.0, 2.0):
+        program(mg.tensor([value]))
+    assert seen == [1.0, 2.0]
