@@ -54,7 +54,7 @@ def _serve(step: Step) -> None:
 
 
 def _peak() -> float:
-    """Peak resident memory in MiB. Linux counts into ru_maxrss what the parent had when it forked, so not from there."""
+    """Peak resident memory in MiB. Not ru_maxrss, which counts what the parent had at the fork."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024.0
 
