@@ -58,8 +58,7 @@ from minigrad.ops.functions import (
     broadcast_to as broadcast_to, clip as clip, concatenate as concatenate, expand_dims as expand_dims,
     flatten as flatten, flip as flip, log_sigmoid as log_sigmoid, log_softmax as log_softmax, logsumexp as logsumexp,
     max as max, mean as mean, min as min, moveaxis as moveaxis, norm as norm, ravel as ravel, reshape as reshape,
-    softmax as softmax, squeeze as squeeze, stack as stack, std as std, sum as sum, swapaxes as swapaxes,
-    transpose as transpose, var as var, xlogy as xlogy,
+    softmax as softmax, squeeze as squeeze, sum as sum, swapaxes as swapaxes, transpose as transpose, xlogy as xlogy,
 )
 from minigrad.ops.gather import (
     compress as compress, delete as delete, embedding as embedding, extract as extract, gather as gather,
@@ -98,7 +97,7 @@ from minigrad.ops.numeric import (
 from minigrad.ops.pieces import (
     append as append, array_split as array_split, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
     atleast_3d as atleast_3d, column_stack as column_stack, dsplit as dsplit, dstack as dstack, hsplit as hsplit,
-    hstack as hstack, split as split, unstack as unstack, vsplit as vsplit, vstack as vstack,
+    hstack as hstack, split as split, stack as stack, unstack as unstack, vsplit as vsplit, vstack as vstack,
 )
 from minigrad.ops.pooling import (
     adaptive_avg_pool as adaptive_avg_pool, adaptive_avg_pool1d as adaptive_avg_pool1d,
@@ -120,6 +119,7 @@ from minigrad.ops.shape import matrix_transpose as matrix_transpose
 from minigrad.ops.sort import (
     argsort as argsort, median as median, partition as partition, quantile as quantile, sort as sort, topk as topk,
 )
+from minigrad.ops.spread import std as std, var as var
 from minigrad.ops.transcendental import (
     cos as cos, exp as exp, expm1 as expm1, log as log, log1p as log1p, power as power, sigmoid as sigmoid, sin as sin,
     softplus as softplus, sqrt as sqrt, tanh as tanh,

@@ -29,8 +29,9 @@ _HOMES: Mapping[str, str] = {
     "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
     "ops.kinked": "abs=absolute absolute maximum minimum relu",
     "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max
-        mean min moveaxis norm ravel reshape softmax squeeze stack std sum swapaxes transpose var xlogy""",
+        mean min moveaxis norm ravel reshape softmax squeeze sum swapaxes transpose xlogy""",
     "ops.contract": "matmul",
+    "ops.spread": "std var",
     "ops.shape": "matrix_transpose",
     "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh
         cosh cot coth csc csch deg2rad hypot rad2deg sec sech sinh tan""",
@@ -44,7 +45,7 @@ _HOMES: Mapping[str, str] = {
     "ops.arrange": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full gradient
         linspace pad repeat roll rollaxis rot90 tile trace tril triu""",
     "ops.pieces": """append array_split atleast_1d atleast_2d atleast_3d column_stack dsplit dstack hsplit hstack split
-        unstack vsplit vstack""",
+        stack unstack vsplit vstack""",
     "ops.gather": """compress delete embedding extract gather index_add index_select masked_fill masked_select
         scatter_add take take_along_axis""",
     "ops.sort": "argsort median partition quantile sort topk",

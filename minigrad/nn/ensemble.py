@@ -12,7 +12,8 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
-from minigrad.ops.functions import log_softmax, logsumexp, mean, stack
+from minigrad.ops.functions import log_softmax, logsumexp, mean
+from minigrad.ops.pieces import stack
 
 __all__ = ["Ensemble", "mean_weights"]
 

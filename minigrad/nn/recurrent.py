@@ -17,8 +17,8 @@ from minigrad.nn.checks import finite, size
 from minigrad.nn.initial import Initialiser, Source, forget_bias, generator, initialiser
 from minigrad.nn.module import Module, parameter
 from minigrad.ops.contract import matmul
-from minigrad.ops.functions import stack
 from minigrad.ops.index import getitem
+from minigrad.ops.pieces import stack
 from minigrad.ops.transcendental import sigmoid, tanh
 
 __all__ = ["GRU", "LSTM", "RNN", "LSTMState"]

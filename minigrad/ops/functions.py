@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
 
 import numpy as np
 
@@ -31,18 +30,6 @@ def max(x: V, axis: Axis = None, keepdims: bool = False) -> V:
 def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Smallest entry over `axis`; ties share the gradient equally."""
     return reduce.min(x, axis=axis, keepdims=keepdims)
-
-
-def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
-    """Variance over `axis`, divided by the number of entries less `ddof`."""
-    return reduce.variance(x, axis=axis, ddof=float(ddof), keepdims=keepdims)
-
-
-def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
-    """Standard deviation over `axis`: the square root of `var`. Where it is 0 the gradient is 0."""
-    centred: V = x - reduce.mean(x, axis=axis, keepdims=True)
-    length: V = reduce.length(centred, axis=axis, keepdims=keepdims)
-    return length / sqrt(reduce.count(x.shape, axis) - ddof)
 
 
 def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
@@ -155,11 +142,6 @@ def concatenate(arrays: Sequence[V], axis: int | None = 0) -> V:
     if axis is None:
         return shape.concatenate(*(ravel(a) for a in arrays), axis=0)
     return shape.concatenate(*arrays, axis=axis)
-
-
-def stack(arrays: Sequence[V], axis: int = 0) -> V:
-    """Arrays of one shape joined along a new axis."""
-    return shape.stack(*arrays, axis=axis)
 
 
 def flip(x: V, axis: int | Shape | None = None) -> V:

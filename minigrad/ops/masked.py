@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Axis, BoolArray
-from minigrad.ops import functions
+from minigrad.ops import functions, spread
 from minigrad.ops.arithmetic import where as select
 from minigrad.ops.constant import rint
 from minigrad.ops.kinked import maximum, minimum
@@ -67,7 +67,7 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     """Variance over `axis` of the entries where `where` holds, divided by their number less `ddof`."""
     less = ddof if correction is None else correction
     if where is True:
-        return functions.var(x, axis, less, keepdims)
+        return spread.var(x, axis, less, keepdims)
     centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
     return functions.sum(centred * centred / (_counted(x, where, axis) - less), axis, keepdims)
 
@@ -77,7 +77,7 @@ def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     """Standard deviation over `axis` of the entries where `where` holds. Where it is 0 the gradient is 0."""
     less = ddof if correction is None else correction
     if where is True:
-        return functions.std(x, axis, less, keepdims)
+        return spread.std(x, axis, less, keepdims)
     centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
     return functions.norm(centred / (_counted(x, where, axis) - less) ** 0.5, axis, keepdims)
 

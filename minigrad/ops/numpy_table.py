@@ -55,7 +55,7 @@ NUMPY: Table = {
     "expand_dims": ("a axis", "ops.functions:expand_dims"),
     "squeeze": ("a | axis", "ops.functions:squeeze"),
     "concatenate": ("arrays | axis out dtype casting", "ops.functions:concatenate"),
-    "stack": ("arrays | axis out dtype casting", "ops.functions:stack"),
+    "stack": ("arrays | axis out dtype casting", "ops.pieces:stack"),
     "hstack": ("tup | dtype casting", "ops.pieces:hstack"),
     "vstack": ("tup | dtype casting", "ops.pieces:vstack"),
     "dstack": ("tup", "ops.pieces:dstack"),

@@ -1,4 +1,4 @@
-"""Splitting arrays into parts and joining parts, as NumPy names it. Composed of indexing and concatenation."""
+"""Splitting arrays into parts and joining parts, as NumPy names it. Registered on first use."""
 
 from __future__ import annotations
 
@@ -6,10 +6,51 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.core.op import op
 from minigrad.ops.arrange import along
 from minigrad.ops.functions import concatenate, reshape
 from minigrad.ops.index import getitem
-from minigrad.typing import V
+from minigrad.ops.table import Family
+from minigrad.typing import Array, V
+from minigrad.verify.domains import real
+
+family = Family(late=True)
+
+
+@op(
+    name="stack",
+    xs=real(),
+    linear=True,
+    shapes=[((2, 3), (2, 3)), ((4,),), ((), (), ())],
+    params=[{"axis": 0}, {"axis": -1}],
+)
+def _stack(*xs: Array, axis: int = 0) -> Array:
+    """Arrays of one shape joined along a new axis."""
+    if any(x.shape != xs[0].shape for x in xs):
+        raise ValueError(f"stack needs arrays of one shape, not {', '.join(str(x.shape) for x in xs)}")
+    place = axis + xs[0].ndim + 1 if axis < 0 else axis
+    if not 0 <= place <= xs[0].ndim:
+        raise ValueError(f"stack: axis {axis} is out of range for arrays with {xs[0].ndim} axes")
+    y = np.empty((*xs[0].shape[:place], len(xs), *xs[0].shape[place:]), dtype=np.result_type(*xs))
+    rows = np.moveaxis(y, place, 0)
+    for k, x in enumerate(xs):
+        rows[k] = x
+    return y
+
+
+@_stack.vjp("xs")
+def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
+    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
+    return tuple(getitem(g, key=(*before, k)) for k in range(len(xs)))
+
+
+family.add(_stack)
+family.register()
+
+
+def stack(arrays: Sequence[V], axis: int = 0) -> V:
+    """Arrays of one shape joined along a new axis."""
+    return _stack(*arrays, axis=axis)
 
 
 def _cuts(length: int, where_to: int | Sequence[int]) -> list[int]:

@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from minigrad.core.types import Array
 from minigrad.ops.contract import matmul
-from minigrad.ops.functions import stack
 from minigrad.ops.index import getitem
+from minigrad.ops.pieces import stack
 from minigrad.ops.transcendental import sigmoid, tanh
 from minigrad.typing import V
 

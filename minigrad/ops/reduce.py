@@ -20,7 +20,7 @@ from minigrad.verify.domains import distinct, real
 
 family = Family()
 
-_add: Callable[..., Array] = np.add.reduce
+add_reduce: Callable[..., Array] = np.add.reduce
 _largest: Callable[..., Array] = np.maximum.reduce
 _smallest: Callable[..., Array] = np.minimum.reduce
 
@@ -70,7 +70,7 @@ def spread(g: V, x: V, axis: Axis) -> V:
 @op(x=real(), linear=True, params=_AXES)
 def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`."""
-    return np.asarray(_add(x, axis=axis, keepdims=keepdims))
+    return np.asarray(add_reduce(x, axis=axis, keepdims=keepdims))
 
 
 @sum.vjp("x")
@@ -81,7 +81,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 @op(x=real(), linear=True, params=_FEW_AXES)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`; NaN where nothing is averaged."""
-    return np.asarray(_add(x, axis=axis, keepdims=keepdims) / count(x.shape, axis))
+    return np.asarray(add_reduce(x, axis=axis, keepdims=keepdims) / count(x.shape, axis))
 
 
 @mean.vjp("x")
@@ -114,19 +114,6 @@ def min(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 @min.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return _shared(g, y, x, axis)
-
-
-@op(x=real(), params=[*_FEW_AXES, {"axis": 1, "ddof": 1.0}])
-def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool = False) -> Array:
-    """Mean square distance from the mean over `axis`, with the number of entries less `ddof` as divisor."""
-    entries = count(x.shape, axis)
-    centred = x - _add(x, axis=axis, keepdims=True) / (entries or 1)
-    return np.asarray(_add(centred * centred, axis=axis, keepdims=keepdims) / (entries - ddof))
-
-
-@variance.vjp("x")
-def _(g: V, y: V, x: V, *, axis: Axis, ddof: float, keepdims: bool) -> V:
-    return (x - mean(x, axis=axis, keepdims=True)) * (restored(g, x, axis) * 2.0 / (count(x.shape, axis) - ddof))
 
 
 @op(x=real(), params=_FEW_AXES)
@@ -191,6 +178,6 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     return y * (g - sum(g * y, axis=axis, keepdims=True))
 
 
-for _op in (sum, mean, max, min, variance, length, logsumexp, log_softmax, softmax):
+for _op in (sum, mean, max, min, length, logsumexp, log_softmax, softmax):
     family.add(_op)
 family.register()

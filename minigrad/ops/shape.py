@@ -130,28 +130,5 @@ def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
     return tuple(found)
 
 
-@op(xs=real(), linear=True, shapes=[((2, 3), (2, 3)), ((4,),), ((), (), ())], params=[{"axis": 0}, {"axis": -1}])
-def stack(*xs: Array, axis: int = 0) -> Array:
-    """Arrays of one shape joined along a new axis."""
-    if any(x.shape != xs[0].shape for x in xs):
-        raise ValueError(f"stack needs arrays of one shape, not {', '.join(str(x.shape) for x in xs)}")
-    place = axis + xs[0].ndim + 1 if axis < 0 else axis
-    if not 0 <= place <= xs[0].ndim:
-        raise ValueError(f"stack: axis {axis} is out of range for arrays with {xs[0].ndim} axes")
-    y = np.empty((*xs[0].shape[:place], len(xs), *xs[0].shape[place:]), dtype=np.result_type(*xs))
-    rows = np.moveaxis(y, place, 0)
-    for k, x in enumerate(xs):
-        rows[k] = x
-    return y
-
-
-@stack.vjp("xs")
-def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
-    from minigrad.ops.index import getitem
-
-    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
-    return tuple(getitem(g, key=(*before, k)) for k in range(len(xs)))
-
-
-for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate, stack):
+for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate):
     family.add(_op)

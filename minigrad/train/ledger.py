@@ -39,10 +39,11 @@ class Ledger:
 
     def settle(self, table: Table, rates: Rates | None) -> None:
         """Move them into `table`; `rates` gives the learning rates of an update."""
-        if not self.entries:
+        if not self.spent:
             return
-        block: Array = np.array(self.entries, dtype=np.float64)
-        spent: Array = np.array(self.spent, dtype=np.float64)
+        whole = min(len(self.entries), len(self.spent))  # Ctrl-C may have come between the two
+        block: Array = np.array(self.entries[:whole], dtype=np.float64)
+        spent: Array = np.array(self.spent[:whole], dtype=np.float64)
         self.entries, self.spent = [], []
         columns: dict[str, Array] = {"step": np.arange(len(table) + 1.0, len(table) + len(block) + 1.0)}
         columns["loss"] = block[:, 0]

@@ -30,6 +30,7 @@ class Table:
         self.entries = tuple(entries)
         self._columns: dict[str, array[float]] = {}
         self._rows = 0
+        self._writing = False
 
     def __len__(self) -> int:
         return self._rows
@@ -47,7 +48,8 @@ class Table:
         if name not in self._columns:
             known = ", ".join(self._columns) or "none yet"
             raise TrainError(f"there is no column {name!r}.{nearest(name, self._columns)} There are: {known}")
-        column: Array = np.array(self._columns[name], dtype=np.float64)
+        # Ctrl-C may have come in the middle of a row: only whole ones count.
+        column: Array = np.array(self._columns[name], dtype=np.float64)[: self._rows * self._width(name)]
         return column.reshape(self._rows, len(self.entries)) if self._is_wide(name) else column
 
     def of(self, entry: str) -> dict[str, Array]:
@@ -60,11 +62,12 @@ class Table:
     def last(self, name: str) -> float:
         """The latest number of a column of single numbers; NaN where there is none."""
         column = self._columns.get(name)
-        return column[-1] if column else math.nan
+        return column[self._rows - 1] if column and self._rows else math.nan
 
     def append(self, values: Mapping[str, float | Sequence[float]]) -> None:
         """Add a row: for each column a float, or a number for each entry."""
         columns = self._columns
+        self._begin()
         for name, value in values.items():
             if name not in columns:
                 columns[name] = array("d", [math.nan] * (self._width(name) * self._rows))
@@ -77,14 +80,24 @@ class Table:
                 if name not in values:
                     column.extend([math.nan] * self._width(name))
         self._rows += 1
+        self._writing = False
 
     def extend(self, columns: Mapping[str, Array]) -> None:
         """Add as many rows as the columns are long, to a table without entries."""
         rows = max((len(c) for c in columns.values()), default=0)
+        self._begin()
         for name in {**self._columns, **columns}:
             column = self._columns.setdefault(name, array("d", [math.nan] * self._rows))
             column.extend(columns[name] if name in columns else [math.nan] * rows)
         self._rows += rows
+        self._writing = False
+
+    def _begin(self) -> None:
+        """Take away what an interrupted row has left."""
+        if self._writing:
+            for name, column in self._columns.items():
+                del column[self._rows * self._width(name) :]
+        self._writing = True
 
     def arrays(self) -> dict[str, Array]:
         """All columns, for `np.savez` and for checkpoints."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, RegistrationError
+from minigrad.core.op import Domain
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.general import Examined, directions, stepped
@@ -14,6 +15,7 @@ from minigrad.verify.numerics import FIRST_STEP, one_sided
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Subject, frozen, natural_scale
 
+_UNBOUNDED = frozenset(("real", "distinct"))
 _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
 
 
@@ -88,7 +90,7 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
                 continue
             for label, moved in _pairs(x, axis, domain.contains_zero):
                 arrays = tuple(frozen(moved) if k == i else a for k, a in enumerate(examined.case.arrays))
-                checks += _check_pair(subject, examined.case.on(arrays, label), i, rng)
+                checks += _check_pair(subject, examined.case.on(arrays, label), i, rng, _room(domain, rng, moved))
     return checks
 
 
@@ -122,7 +124,12 @@ def _pairs(x: Array, axis: int, zeros: bool) -> Iterator[tuple[str, Array]]:
         yield "two zeros", np.moveaxis(moved, -1, axis)
 
 
-def _check_pair(subject: Subject, case: Case, index: int, rng: Draws) -> int:
+def _room(domain: Domain, rng: Draws, x: Array) -> float:
+    """How large a rate all entries can share without leaving the domain."""
+    return 1.0 if domain.kind in _UNBOUNDED else float(np.abs(domain.direction(rng, x)).min())
+
+
+def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: float) -> int:
     try:
         outputs = subject.forward(case)
     except RegistrationError:
@@ -141,9 +148,9 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws) -> int:
     if not np.isfinite(g).all():
         return 0
     if case.label.startswith("tie"):
-        u = np.ones_like(g)
+        u = np.full_like(g, room)
     else:  # neighbours move at rates that cannot cancel
-        u = rng.steps(g.shape) * np.where(np.sum(np.indices(g.shape), axis=0) % 2, 4.0, 1.0)
+        u = rng.steps(g.shape) * np.where(np.sum(np.indices(g.shape), axis=0) % 2, room, room / 4.0)
     _between(subject, case, outputs, v, {index: g}, {index: u})
     return 1
 

@@ -38,7 +38,7 @@ def plugged_short(x):
 
 @plugged_short.vjp("x")
 def _(g, y, x):
-    return g * (1.0 if x.shape[0] < 5 else 3.0)
+    return g * (3.0 if x.shape[0] == 6 else 1.0)
 
 ops = [plugged, plugged_wrong, plugged_short]
 """
