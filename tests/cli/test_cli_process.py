@@ -71,6 +71,8 @@ def test_the_same_command_gives_the_same_numbers_to_the_last_bit(tmp_path: Path)
 def test_ctrl_c_ends_with_130_and_leaves_the_metrics_intact(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*RUN, "train", "--data", "digits", "--epochs", "1000000", "--no-checks"],
+        # A shell's background jobs ignore Ctrl-C, and their children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
