@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinygrad import Tensor, TinyJit
+from tinygrad import Context, Tensor, TinyJit
 from tinygrad.nn.optim import Adam
 
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
@@ -31,7 +31,7 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
     compiled = TinyJit(run)
 
     def step() -> float:
-        with Tensor.train():
+        with Context(TRAINING=1):
             return float(compiled().item())
 
     return step
