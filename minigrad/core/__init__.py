@@ -16,6 +16,7 @@ from minigrad.core.errors import (
     UnregisteredOp,
     UnsupportedFunction,
 )
+from minigrad.core.heap import keep_freed_memory
 from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, no_grad, switched
 from minigrad.core.op import Argument, Claims, Domain, Op, Rule, Sample, op
 from minigrad.core.registry import REGISTRY, Registry
@@ -56,3 +57,5 @@ __all__ = [
     "switched",
     "tensor",
 ]
+
+keep_freed_memory()
