@@ -1,4 +1,4 @@
-"""The losses catalog against its oracles: value, gradient, second gradient."""
+"""Every entry of the catalog against its oracles: value, gradient, second gradient."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 
 from support.ops_catalog import Entry
-from support.ops_losses import ENTRIES
 from support.ops_property import EVERYDAY, SOAK, agree, codes
+from support.ops_record import catalog
+
+each_entry = pytest.mark.parametrize("entry", catalog(), ids=str)
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@each_entry
 @given(code=codes)
 @EVERYDAY
 def test_function_agrees_with_its_oracle(entry: Entry, code: bytes) -> None:
@@ -18,7 +20,7 @@ def test_function_agrees_with_its_oracle(entry: Entry, code: bytes) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("entry", ENTRIES, ids=str)
+@each_entry
 @given(code=codes)
 @SOAK
 def test_function_agrees_with_its_oracle_at_length(entry: Entry, code: bytes) -> None:
