@@ -4,43 +4,41 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import ClassVar
 
 import attrs
 import numpy as np
 
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.protocol import Family
 
 __all__ = ["BadData", "InputScale", "LabelMismatch", "LabelsRandom", "Leak", "TargetLeak", "Unshuffled", "ValShift"]
 
 
 @attrs.frozen
-class BadData:
+class BadData(Builtin):
     """NaN or infinity among inputs or targets, or labels below 0."""
 
-    code: ClassVar[str] = "BAD_DATA"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "values that cannot be trained on"
-    source: ClassVar[str] = "UMLAUT (Schoop et al. 2021), check of inputs"
-    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT
+    code = "BAD_DATA"
+    family = "data"
+    title = "values that cannot be trained on"
+    source = "UMLAUT (Schoop et al. 2021), check of inputs"
+    effects = START | NUMERICS | RATE | FIT
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.data.broken:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "",
                 {},
                 seen.data.broken,
-                ("remove such rows, or fill the values in", "look at where they come from: a division, a join, a log"),
+                "remove such rows, or fill the values in",
+                "look at where they come from: a division, a join, a log",
             )
 
 
 @attrs.frozen
-class InputScale:
+class InputScale(Builtin):
     """Inputs far from unit size, or columns of very unlike size: no single learning rate suits them.
 
     Attributes:
@@ -48,11 +46,11 @@ class InputScale:
         spread: largest over median standard deviation of a column.
     """
 
-    code: ClassVar[str] = "INPUT_SCALE"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "inputs are not scaled"
-    source: ClassVar[str] = "course notes, preprocessing; UMLAUT uses |x| <= 1, too tight for standardised columns"
-    effects: ClassVar[frozenset[str]] = START | NUMERICS | RATE | FIT | {"LABELS_RANDOM"}
+    code = "INPUT_SCALE"
+    family = "data"
+    title = "inputs are not scaled"
+    source = "course notes, preprocessing; UMLAUT uses |x| <= 1, too tight for standardised columns"
+    effects = START | NUMERICS | RATE | FIT | {"LABELS_RANDOM"}
 
     largest: float = 40.0
     low: float = 0.02
@@ -73,12 +71,12 @@ class InputScale:
             why = "one column is far larger than the others and drowns them"
         else:
             return
-        advice = ("data.scaled(), or (x - mean) / std of the training rows, column by column",)
-        yield Finding("FAULT", self.code, "training inputs", evidence, why, advice)
+        advice = "data.scaled(), or (x - mean) / std of the training rows, column by column"
+        yield self.finding("training inputs", evidence, why, advice)
 
 
 @attrs.frozen
-class ValShift:
+class ValShift(Builtin):
     """Validation inputs that were prepared in another way than training inputs.
 
     Attributes:
@@ -86,11 +84,11 @@ class ValShift:
             number of validation rows.
     """
 
-    code: ClassVar[str] = "VAL_SHIFT"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "validation inputs are unlike training inputs"
-    source: ClassVar[str] = "own; thresholds tuned on the tuning part of bench-diagnosis"
-    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE"})
+    code = "VAL_SHIFT"
+    family = "data"
+    title = "validation inputs are unlike training inputs"
+    source = "own; thresholds tuned on the tuning part of bench-diagnosis"
+    effects = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE"})
 
     ratio: float = math.log(1.6)
     shift: float = 0.8
@@ -101,29 +99,26 @@ class ValShift:
         if d.broken or d.indices or d.val_rows < self.rows or d.val_std_ratio <= 0.0:
             return
         if abs(math.log(d.val_std_ratio)) > self.ratio or abs(d.val_shift) > self.shift:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "validation inputs",
                 {"std over training std": d.val_std_ratio, "means apart, in training std": d.val_shift},
                 "validation rows were scaled in another way than training rows, so their figures mean nothing",
-                ("apply the mean and std of the training rows to both splits",),
+                "apply the mean and std of the training rows to both splits",
             )
 
 
 @attrs.frozen
-class Leak:
+class Leak(Builtin):
     """Validation rows that are also training rows.
 
     Attributes:
         share: of the validation rows. few: the same with at most ten features, where chance makes equal rows.
     """
 
-    code: ClassVar[str] = "LEAK"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "validation rows are also training rows"
-    source: ClassVar[str] = "own: digests of rows"
-    effects: ClassVar[frozenset[str]] = frozenset()
+    code = "LEAK"
+    family = "data"
+    title = "validation rows are also training rows"
+    source = "own: digests of rows"
 
     share: float = 0.01
     few: float = 0.1
@@ -132,46 +127,40 @@ class Leak:
         d = seen.data
         limit = self.few if d.features <= 10 or d.indices else self.share
         if not d.broken and d.shared > limit and d.shared * d.val_rows >= 2.0:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "validation inputs",
                 {"share": d.shared, "rows": d.val_rows},
                 "validation figures show how well these rows were learnt by heart",
-                (
-                    "split again, with identical rows on one side: minigrad.data.resplit",
-                    "remove duplicates before splitting",
-                ),
+                "split again, with identical rows on one side: minigrad.data.resplit",
+                "remove duplicates before splitting",
             )
 
 
 @attrs.frozen
-class TargetLeak:
+class TargetLeak(Builtin):
     """A column that is the target in disguise. Attributes: correlation: |r| above which it is."""
 
-    code: ClassVar[str] = "TARGET_LEAK"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "a column gives the target away"
-    source: ClassVar[str] = "own; Kaufman et al. 2012, leakage in data mining"
-    effects: ClassVar[frozenset[str]] = frozenset()
+    code = "TARGET_LEAK"
+    family = "data"
+    title = "a column gives the target away"
+    source = "own; Kaufman et al. 2012, leakage in data mining"
 
     correlation: float = 0.995
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         d = seen.data
         if not d.broken and d.telltale > self.correlation and d.features > 1:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 f"column {d.telltale_column}",
                 {"correlation": d.telltale},
                 "one input column alone is the target, up to scale: is it known when predictions are needed?",
-                ("leave the column out", "look at how the table was put together"),
+                "leave the column out",
+                "look at how the table was put together",
             )
 
 
 @attrs.frozen
-class LabelsRandom:
+class LabelsRandom(Builtin):
     """Targets that have nothing to do with inputs: shuffled, or moved by a row.
 
     Attributes:
@@ -179,11 +168,11 @@ class LabelsRandom:
         sigmas: the same, in standard deviations of an accuracy on that many rows, if that is more.
     """
 
-    code: ClassVar[str] = "LABELS_RANDOM"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "targets have nothing to do with inputs"
-    source: ClassVar[str] = "Zhang et al. 2017 (random labels can be learnt by heart); Cover & Hart 1967 (neighbours)"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | {"DEAD_RELU", "DIVERGE"}
+    code = "LABELS_RANDOM"
+    family = "data"
+    title = "targets have nothing to do with inputs"
+    source = "Zhang et al. 2017 (random labels can be learnt by heart); Cover & Hart 1967 (neighbours)"
+    effects = RATE | FIT | {"DEAD_RELU", "DIVERGE"}
 
     margin: float = 0.08
     sigmas: float = 3.5
@@ -197,33 +186,29 @@ class LabelsRandom:
         noise = self.sigmas * math.sqrt(chance * (1.0 - chance) / max(d.val_rows_used, 1))
         limit = chance + max(self.margin, noise)
         if d.neighbour < limit and score < limit and d.neighbour_train < limit:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "targets",
                 {"simple rules": d.neighbour, "network": score, "chance": chance},
                 "neither this network nor neighbours and ridge regression predict rows they have not seen any better "
                 "than chance",
-                (
-                    "look at ten rows beside their targets: were they shuffled apart, or moved by one?",
-                    "check joins and sorts that touch one of the two arrays only",
-                ),
+                "look at ten rows beside their targets: were they shuffled apart, or moved by one?",
+                "check joins and sorts that touch one of the two arrays only",
             )
 
 
 @attrs.frozen
-class LabelMismatch:
+class LabelMismatch(Builtin):
     """Training and validation targets that do not mean the same.
 
     Attributes:
         gain: accuracy that renaming the predicted classes would win.
     """
 
-    code: ClassVar[str] = "LABEL_MISMATCH"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "training and validation targets do not mean the same"
-    source: ClassVar[str] = "own: best renaming of the confusion matrix"
-    effects: ClassVar[frozenset[str]] = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
+    code = "LABEL_MISMATCH"
+    family = "data"
+    title = "training and validation targets do not mean the same"
+    source = "own: best renaming of the confusion matrix"
+    effects = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
 
     gain: float = 0.3
 
@@ -236,13 +221,11 @@ class LabelMismatch:
             total = max(float(table.sum()), 1.0)
             now, renamed = float(np.trace(table)) / total, _renamed(table) / total
             if renamed - now > self.gain:
-                yield Finding(
-                    "FAULT",
-                    self.code,
+                yield self.finding(
                     "class numbers",
                     {"accuracy": now, "accuracy if renamed": renamed},
                     "the network tells the validation classes apart, but calls them by other numbers",
-                    ("number the classes of both splits in one go: from 0 or from 1, in the same order",),
+                    "number the classes of both splits in one go: from 0 or from 1, in the same order",
                 )
                 return
         if d.neighbour is None or d.neighbour_train is None or seen.end is None or seen.end.train_score is None:
@@ -253,13 +236,12 @@ class LabelMismatch:
             and d.neighbour < chance + 0.12
             and (seen.best_val or 0.0) < chance + 0.15
         ):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "validation targets",
                 {"simple rules, training rows": d.neighbour_train, "validation rows": d.neighbour, "chance": chance},
                 "what holds among the training rows does not hold for the validation rows at all",
-                ("look at ten validation rows beside their targets", "check how the two were split and prepared"),
+                "look at ten validation rows beside their targets",
+                "check how the two were split and prepared",
             )
 
 
@@ -278,7 +260,7 @@ def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
 
 
 @attrs.frozen
-class Unshuffled:
+class Unshuffled(Builtin):
     """Batches taken in an order that goes with the target.
 
     Attributes:
@@ -286,11 +268,11 @@ class Unshuffled:
             sorted.
     """
 
-    code: ClassVar[str] = "UNSHUFFLED"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "rows are not shuffled"
-    source: ClassVar[str] = "skorch#419; own statistic: variance of batch means"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | {"DIVERGE", "DEAD_RELU"}
+    code = "UNSHUFFLED"
+    family = "data"
+    title = "rows are not shuffled"
+    source = "skorch#419; own statistic: variance of batch means"
+    effects = RATE | FIT | {"DIVERGE", "DEAD_RELU"}
 
     ratio: float = 0.3
 
@@ -300,11 +282,9 @@ class Unshuffled:
             return
         share = (order - 1.0) / (seen.batch_size - 1.0)
         if share > self.ratio and order > 3.0:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "order of the batches",
                 {"variance of batch means, 1 if shuffled": order},
                 "batches hold few kinds of targets each, so every update undoes the last",
-                ("shuffle the rows anew in each epoch: minigrad.data.Loader(x, y, batch_size)",),
+                "shuffle the rows anew in each epoch: minigrad.data.Loader(x, y, batch_size)",
             )

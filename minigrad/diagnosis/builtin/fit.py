@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 import attrs
 import numpy as np
 
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.protocol import Family
 
 __all__ = ["DropoutHigh", "Imbalance", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
 
 
 @attrs.frozen
-class RegularizationDominates:
+class RegularizationDominates(Builtin):
     """A penalty, or weight decay, that outweighs the data.
 
     Attributes:
@@ -25,11 +24,11 @@ class RegularizationDominates:
         shrunk: last over first size of the weights, with weight decay. decay: weight decay from which on it can be why.
     """
 
-    code: ClassVar[str] = "REG_DOMINATES"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "regularisation overwhelms the data"
-    source: ClassVar[str] = "course notes, gradient check, tip 8; own thresholds"
-    effects: ClassVar[frozenset[str]] = frozenset(
+    code = "REG_DOMINATES"
+    family = "fit"
+    title = "regularisation overwhelms the data"
+    source = "course notes, gradient check, tip 8; own thresholds"
+    effects = frozenset(
         {"UNDERFIT", "NO_LEARNING", "IMBALANCE", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "DEAD_RELU", "VANISH"}
     )
 
@@ -46,43 +45,38 @@ class RegularizationDominates:
         if left < self.left:
             return
         if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "regularisation",
                 {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
                 "the penalty is of the size of the data loss: making weights small pays better than fitting the data",
-                ("divide its strength by 10 or 100", "switch it off until the network can overfit"),
+                "divide its strength by 10 or 100",
+                "switch it off until the network can overfit",
             )
             return
         rate = seen.hyper.get("weight_decay", 0.0)
         first, last = (np.median([p.rms for p in i.parameters if p.weight]) for i in (seen.first, seen.last))
         if rate > self.decay and last < self.shrunk * first:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "weight decay",
                 {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
                 "weight decay shrinks the weights faster than the data can make them grow",
-                ("divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",),
+                "divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",
             )
 
 
 @attrs.frozen
-class DropoutHigh:
+class DropoutHigh(Builtin):
     """Dropout that leaves too little.
 
     Attributes:
         p: probability from which on it can be too much. gap: loss with dropout over loss without.
     """
 
-    code: ClassVar[str] = "DROPOUT_HIGH"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "dropout is too strong"
-    source: ClassVar[str] = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
-    effects: ClassVar[frozenset[str]] = frozenset(
-        {"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU"}
-    )
+    code = "DROPOUT_HIGH"
+    family = "fit"
+    title = "dropout is too strong"
+    source = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
+    effects = frozenset({"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU"})
 
     p: float = 0.75
     gap: float = 1.5
@@ -94,18 +88,16 @@ class DropoutHigh:
         if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (
             seen.start.chance or 1e9
         ):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "dropout",
                 {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
                 "so many units are dropped that the network cannot fit what it sees",
-                ("lower p to 0.5 or less",),
+                "lower p to 0.5 or less",
             )
 
 
 @attrs.frozen
-class Overfit:
+class Overfit(Builtin):
     """A gap between training and validation.
 
     Attributes:
@@ -115,11 +107,10 @@ class Overfit:
         scarce: fewer rows than this of each class.
     """
 
-    code: ClassVar[str] = "OVERFIT"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "overfitting"
-    source: ClassVar[str] = "course notes: the gap between training and validation accuracy"
-    effects: ClassVar[frozenset[str]] = frozenset()
+    code = "OVERFIT"
+    family = "fit"
+    title = "overfitting"
+    source = "course notes: the gap between training and validation accuracy"
 
     gap: float = 0.1
     fault: float = 0.2
@@ -141,22 +132,19 @@ class Overfit:
         scarce = seen.data.rows < self.scarce * max(seen.data.classes, 1)
         worse = risen > self.risen and gap > self.fault and per_row > self.rows
         severe = end.train_score > 0.95 and (worse or (scarce and gap > 0.5 * (self.gap + self.fault)))
-        yield Finding(
-            "FAULT" if severe else "NOTE",
-            self.code,
+        yield self.finding(
             f"epoch {end.epoch}",
             {"gap": gap, "validation loss over its lowest": risen, "parameters a row": per_row},
             "training rows are learnt by heart, which no longer helps with others",
-            (
-                "more rows, or augmentation",
-                "stop at the best epoch: patience=5",
-                "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network",
-            ),
+            "more rows, or augmentation",
+            "stop at the best epoch: patience=5",
+            "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network",
+            kind="FAULT" if severe else "NOTE",
         )
 
 
 @attrs.frozen
-class Imbalance:
+class Imbalance(Builtin):
     """Predictions that are nearly all of one class.
 
     Attributes:
@@ -165,11 +153,11 @@ class Imbalance:
             how often it occurs among the validation rows.
     """
 
-    code: ClassVar[str] = "IMBALANCE"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "one class is predicted for nearly every row"
-    source: ClassVar[str] = "own: confusion matrix"
-    effects: ClassVar[frozenset[str]] = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
+    code = "IMBALANCE"
+    family = "fit"
+    title = "one class is predicted for nearly every row"
+    source = "own: confusion matrix"
+    effects = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
 
     majority: float = 3.0
     recall: float = 0.82
@@ -188,29 +176,29 @@ class Imbalance:
         predicted, present = float(table[:, common].sum()) / total, float(per_class[common]) / total
         evidence = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
         missed = rare < self.recall and predicted > self.over * present
-        yield Finding(
-            "FAULT" if missed else "NOTE",
-            self.code,
+        yield self.finding(
             "classes",
             evidence,
             "one class is so common that the network hardly learns the others; accuracy does not show it",
-            ("repeat or weigh rows of rare classes", "judge by the recall of each class"),
+            "repeat or weigh rows of rare classes",
+            "judge by the recall of each class",
+            kind="FAULT" if missed else "NOTE",
         )
 
 
 @attrs.frozen
-class Underfit:
+class Underfit(Builtin):
     """A network that does worse than simple rules do.
 
     Attributes:
         behind: score by which it is behind them, on validation rows. train: training score it must be below.
     """
 
-    code: ClassVar[str] = "UNDERFIT"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "the network learns less than simple rules"
-    source: ClassVar[str] = "course notes, capacity; own: against five neighbours and ridge regression"
-    effects: ClassVar[frozenset[str]] = frozenset({"NO_LEARNING"})
+    code = "UNDERFIT"
+    family = "fit"
+    title = "the network learns less than simple rules"
+    source = "course notes, capacity; own: against five neighbours and ridge regression"
+    effects = frozenset({"NO_LEARNING"})
 
     behind: float = 0.12
     train: float = 0.9
@@ -220,29 +208,24 @@ class Underfit:
         if end is None or end.train_score is None or d.neighbour is None or seen.best_val is None or seen.diverged:
             return
         if seen.best_val < d.neighbour - self.behind and end.train_score < min(self.train, d.neighbour):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "network",
                 {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
                 "five nearest neighbours or ridge regression predict these rows better than the network",
-                (
-                    "a wider or deeper network",
-                    "more epochs, or a higher learning rate",
-                    "look for a layer with very few units",
-                ),
+                "a wider or deeper network",
+                "more epochs, or a higher learning rate",
+                "look for a layer with very few units",
             )
 
 
 @attrs.frozen
-class NoLearning:
+class NoLearning(Builtin):
     """Nothing was learnt, and no other rule knows why. Attributes: margin: share of the loss of chance gained."""
 
-    code: ClassVar[str] = "NO_LEARNING"
-    family: ClassVar[Family] = "fit"
-    title: ClassVar[str] = "nothing is learnt"
-    source: ClassVar[str] = "DeepDiagnosis, unchanged loss"
-    effects: ClassVar[frozenset[str]] = frozenset()
+    code = "NO_LEARNING"
+    family = "fit"
+    title = "nothing is learnt"
+    source = "DeepDiagnosis, unchanged loss"
 
     margin: float = 0.03
 
@@ -252,15 +235,11 @@ class NoLearning:
             return
         level = seen.start.chance or max(seen.first.loss, 1e-12)
         if end.train_loss > (1.0 - self.margin) * level:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "training loss",
                 {"loss": end.train_loss, "chance": level},
                 "after the whole run the loss is still that of a model that knows nothing",
-                (
-                    "overfit 20 rows first: train.overfit(model, rows, loss)",
-                    "look at ten rows beside their targets",
-                    "minigrad lr-find script.py",
-                ),
+                "overfit 20 rows first: train.overfit(model, rows, loss)",
+                "look at ten rows beside their targets",
+                "minigrad lr-find script.py",
             )

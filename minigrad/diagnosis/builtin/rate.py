@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import ClassVar
 
 import attrs
 
 from minigrad.diagnosis.builtin.effects import FIT, RESULT
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.protocol import Family
 
 __all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
 
@@ -21,38 +20,37 @@ _LOWER = ("divide the learning rate by 10, and look again", "minigrad lr-find sc
 
 
 @attrs.frozen
-class NonFinite:
+class NonFinite(Builtin):
     """A loss or gradient that became infinite or NaN."""
 
-    code: ClassVar[str] = "NONFINITE"
-    family: ClassVar[Family] = "numerics"
-    title: ClassVar[str] = "the loss became infinite or NaN"
-    source: ClassVar[str] = "keras#4848: stop before NaN reaches the weights; the op is named by minigrad.train.guard"
-    effects: ClassVar[frozenset[str]] = frozenset({"DIVERGE", "DEAD_RELU", "LR_HIGH", "EXPLODE"}) | FIT
+    code = "NONFINITE"
+    family = "numerics"
+    title = "the loss became infinite or NaN"
+    source = "keras#4848: stop before NaN reaches the weights; the op is named by minigrad.train.guard"
+    effects = frozenset({"DIVERGE", "DEAD_RELU", "LR_HIGH", "EXPLODE"}) | FIT
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.diverged and not seen.data.broken:
             where = f"update {len(seen.losses)}"
             lr = seen.hyper.get("lr")
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 where,
                 {} if lr is None else {"lr": lr},
                 seen.failure or "the loss is not finite any more; with inputs in order, the learning rate is too high",
-                (*_LOWER, "clip the gradient: clip=1.0"),
+                *_LOWER,
+                "clip the gradient: clip=1.0",
             )
 
 
 @attrs.frozen
-class Diverge:
+class Diverge(Builtin):
     """A training loss far above that of chance. Attributes: times: the larger of chance and the first loss."""
 
-    code: ClassVar[str] = "DIVERGE"
-    family: ClassVar[Family] = "numerics"
-    title: ClassVar[str] = "the loss runs away"
-    source: ClassVar[str] = "course notes, learning rate (yellow curve); own threshold"
-    effects: ClassVar[frozenset[str]] = frozenset({"DEAD_RELU", "LR_HIGH", "BATCH_NOISE"}) | FIT
+    code = "DIVERGE"
+    family = "numerics"
+    title = "the loss runs away"
+    source = "course notes, learning rate (yellow curve); own threshold"
+    effects = frozenset({"DEAD_RELU", "LR_HIGH", "BATCH_NOISE"}) | FIT
 
     times: float = 3.0
 
@@ -63,18 +61,16 @@ class Diverge:
         level = max(seen.first.loss, seen.start.chance or 0.0, 1e-12)
         early, late = max(curve.segments[: len(curve.segments) // 2 + 1]), curve.last
         if late > self.times * level or (early > 4.0 * self.times * level and late > 0.5 * level):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "training loss",
                 {"at first": level, "highest": max(early, late), "at the end": late},
                 "updates are so long that each makes things worse: the learning rate is too high",
-                _LOWER,
+                *_LOWER,
             )
 
 
 @attrs.frozen
-class DeadRelu:
+class DeadRelu(Builtin):
     """Rectified units that are 0 for every row.
 
     Attributes:
@@ -82,11 +78,11 @@ class DeadRelu:
         severe: share above which it is one whatever the score.
     """
 
-    code: ClassVar[str] = "DEAD_RELU"
-    family: ClassVar[Family] = "numerics"
-    title: ClassVar[str] = "dead ReLU units"
-    source: ClassVar[str] = "course notes, activation functions (40 %); AutoTrainer 70 %; gated by the outcome: own"
-    effects: ClassVar[frozenset[str]] = frozenset({"LR_LOW", "UNDERFIT", "NO_LEARNING", "IMBALANCE"})
+    code = "DEAD_RELU"
+    family = "numerics"
+    title = "dead ReLU units"
+    source = "course notes, activation functions (40 %); AutoTrainer 70 %; gated by the outcome: own"
+    effects = frozenset({"LR_LOW", "UNDERFIT", "NO_LEARNING", "IMBALANCE"})
 
     share: float = 0.6
     severe: float = 0.95
@@ -101,20 +97,21 @@ class DeadRelu:
         worst = max(bad, key=lambda a: a.dead)
         score = seen.end.train_score if seen.end is not None else None
         poor = score is not None and score < self.fault
-        kind = "FAULT" if poor or (worst.dead >= self.severe and (score is None or score < 0.9)) else "NOTE"
+        severe = poor or (worst.dead >= self.severe and (score is None or score < 0.9))
         when = "from the start" if start else "by the end"
-        yield Finding(
-            "FAULT" if kind == "FAULT" else "NOTE",
-            self.code,
+        yield self.finding(
             worst.name,
             {"dead share": worst.dead, "layers": len(bad)},
             f"units of this layer are 0 for every row {when}, so they never learn again",
-            ("start biases at 0 and weights with init='he'", "lower the learning rate", "use nn.LeakyReLU"),
+            "start biases at 0 and weights with init='he'",
+            "lower the learning rate",
+            "use nn.LeakyReLU",
+            kind="FAULT" if severe else "NOTE",
         )
 
 
 @attrs.frozen
-class RateHigh:
+class RateHigh(Builtin):
     """Steps too long to settle: the loss falls fast and gets stuck, or jumps about.
 
     Attributes:
@@ -124,11 +121,11 @@ class RateHigh:
         momentum: from which on momentum is named as the cause.
     """
 
-    code: ClassVar[str] = "LR_HIGH"
-    family: ClassVar[Family] = "rate"
-    title: ClassVar[str] = "the learning rate is too high"
-    source: ClassVar[str] = "course notes: update over weight about 1e-3, green curve; AutoTrainer, oscillating loss"
-    effects: ClassVar[frozenset[str]] = RESULT | {"LR_LOW", "BATCH_NOISE", "DEAD_RELU"}
+    code = "LR_HIGH"
+    family = "rate"
+    title = "the learning rate is too high"
+    source = "course notes: update over weight about 1e-3, green curve; AutoTrainer, oscillating loss"
+    effects = RESULT | {"LR_LOW", "BATCH_NOISE", "DEAD_RELU"}
 
     ratio: float = 0.06
     left: float = 0.25
@@ -162,18 +159,16 @@ class RateHigh:
                 f"lower the momentum: {mu:g} multiplies steps by {1 / max(1 - mu, 1e-6):.0f}; 0.9 is usual",
                 *_LOWER,
             )
-        yield Finding(
-            "FAULT",
-            self.code,
+        yield self.finding(
             "learning rate",
             evidence,
             "steps are too long to settle: the loss bounces about instead of going down",
-            advice,
+            *advice,
         )
 
 
 @attrs.frozen
-class RateLow:
+class RateLow(Builtin):
     """Steps so short that the run ended on its way.
 
     Attributes:
@@ -181,11 +176,11 @@ class RateLow:
         linear: the same as `ratio`, for a loss that falls in a straight line.
     """
 
-    code: ClassVar[str] = "LR_LOW"
-    family: ClassVar[Family] = "rate"
-    title: ClassVar[str] = "the learning rate is too low"
-    source: ClassVar[str] = "course notes: update over weight about 1e-3, blue line"
-    effects: ClassVar[frozenset[str]] = RESULT
+    code = "LR_LOW"
+    family = "rate"
+    title = "the learning rate is too low"
+    source = "course notes: update over weight about 1e-3, blue line"
+    effects = RESULT
 
     ratio: float = 2.5e-4
     left: float = 0.5
@@ -204,33 +199,29 @@ class RateLow:
             evidence = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
             if "lr" in seen.hyper:
                 evidence["lr"] = seen.hyper["lr"]
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "learning rate",
                 evidence,
                 "weights hardly move, and the loss was still on its way when the run ended",
-                (
-                    "multiply the learning rate by 10, and look again",
-                    "minigrad lr-find script.py finds a range",
-                    "look at clipping, warm-up and schedule: something may hold the steps short",
-                ),
+                "multiply the learning rate by 10, and look again",
+                "minigrad lr-find script.py finds a range",
+                "look at clipping, warm-up and schedule: something may hold the steps short",
             )
 
 
 @attrs.frozen
-class RateDecayFast:
+class RateDecayFast(Builtin):
     """A learning rate that was gone before the work was done.
 
     Attributes:
         fall: last over largest learning rate. left: share of the loss of chance that is left.
     """
 
-    code: ClassVar[str] = "LR_DECAY_FAST"
-    family: ClassVar[Family] = "rate"
-    title: ClassVar[str] = "the learning rate decays too fast"
-    source: ClassVar[str] = "course notes, annealing: cooled too quickly"
-    effects: ClassVar[frozenset[str]] = RESULT | {"LR_LOW", "LR_HIGH"}
+    code = "LR_DECAY_FAST"
+    family = "rate"
+    title = "the learning rate decays too fast"
+    source = "course notes, annealing: cooled too quickly"
+    effects = RESULT | {"LR_LOW", "LR_HIGH"}
 
     fall: float = 0.02
     left: float = 0.35
@@ -248,29 +239,28 @@ class RateDecayFast:
             and gone < 0.5 * total
             and seen.end.train_loss > self.left * level
         ):
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 f"update {gone}",
                 {"lr then over highest lr": self.fall, "loss left, chance 1": seen.end.train_loss / level},
                 "the learning rate was all but 0 in the first half of the run, long before the loss was down",
-                ("let it decay over the whole run: schedule='cosine'", "keep it constant until the loss is flat"),
+                "let it decay over the whole run: schedule='cosine'",
+                "keep it constant until the loss is flat",
             )
 
 
 @attrs.frozen
-class BatchNoise:
+class BatchNoise(Builtin):
     """Batches so small that their noise hides the way down.
 
     Attributes:
         size: batches up to this size can be too small. wiggle: of the batch losses, chance 1. left: as for LR_HIGH.
     """
 
-    code: ClassVar[str] = "BATCH_NOISE"
-    family: ClassVar[Family] = "rate"
-    title: ClassVar[str] = "batches are too small for this learning rate"
-    source: ClassVar[str] = "course notes: the wiggle goes with the batch size, as 1 / sqrt(size)"
-    effects: ClassVar[frozenset[str]] = RESULT | {"LR_HIGH", "DEAD_RELU", "DIVERGE"}
+    code = "BATCH_NOISE"
+    family = "rate"
+    title = "batches are too small for this learning rate"
+    source = "course notes: the wiggle goes with the batch size, as 1 / sqrt(size)"
+    effects = RESULT | {"LR_HIGH", "DEAD_RELU", "DIVERGE"}
 
     size: int = 4
     wiggle: float = 0.5
@@ -282,14 +272,14 @@ class BatchNoise:
             return
         level = seen.start.chance or max(curve.first, 1e-12)
         if curve.wiggle > self.wiggle and seen.end.train_loss > self.left * level:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 f"batches of {seen.batch_size}",
                 {"wiggle, chance 1": curve.wiggle},
                 "single batches say so little about the whole that updates contradict each other; 16 times the batch "
                 "has a quarter of the wiggle",
-                ("use batches of 32 or 64", "lower the learning rate", "accumulate=16"),
+                "use batches of 32 or 64",
+                "lower the learning rate",
+                "accumulate=16",
             )
 
 

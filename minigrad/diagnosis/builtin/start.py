@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 import attrs
 
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Activation, Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.protocol import Family
 
 __all__ = ["Explode", "InitLoss", "Saturated", "Symmetry", "TargetScale", "Vanish"]
 
 
 @attrs.frozen
-class Symmetry:
+class Symmetry(Builtin):
     """Hidden units that all start alike, and so stay alike."""
 
-    code: ClassVar[str] = "SYMMETRY"
-    family: ClassVar[Family] = "start"
-    title: ClassVar[str] = "all units start alike"
-    source: ClassVar[str] = "course notes, weight initialisation: all zero is a pitfall"
-    effects: ClassVar[frozenset[str]] = (
-        RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED", "CLIPPED_OUTPUT"}
-    )
+    code = "SYMMETRY"
+    family = "start"
+    title = "all units start alike"
+    source = "course notes, weight initialisation: all zero is a pitfall"
+    effects = RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED", "CLIPPED_OUTPUT"}
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is None:
@@ -33,25 +30,23 @@ class Symmetry:
         weights = [p for p in seen.first.parameters if p.weight]
         alike = [p for p in weights[:-1] if p.alike]  # the last layer may well start at 0
         if alike:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 ", ".join(p.name for p in alike[:3]),
                 {"weights": len(alike), "of": len(weights)},
                 "all units of these layers start with the same weights, get the same gradient, and stay one unit",
-                ("draw the weights at random: init='he' before ReLU, 'xavier' before tanh",),
+                "draw the weights at random: init='he' before ReLU, 'xavier' before tanh",
             )
 
 
 @attrs.frozen
-class TargetScale:
+class TargetScale(Builtin):
     """Targets of a regression far from unit size. Attributes: ratio: of mean square to 1, above which they are."""
 
-    code: ClassVar[str] = "TARGET_SCALE"
-    family: ClassVar[Family] = "data"
-    title: ClassVar[str] = "targets are not scaled"
-    source: ClassVar[str] = "course notes, preprocessing; own threshold"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"INIT_LOSS", "EXPLODE"}
+    code = "TARGET_SCALE"
+    family = "data"
+    title = "targets are not scaled"
+    source = "course notes, preprocessing; own threshold"
+    effects = RATE | FIT | NUMERICS | {"INIT_LOSS", "EXPLODE"}
 
     ratio: float = 50.0
 
@@ -60,25 +55,23 @@ class TargetScale:
         if d.classes or d.broken or d.whole or d.levels < 3:
             return
         if d.target_std**2 + d.target_mean**2 > self.ratio:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "targets",
                 {"mean": d.target_mean, "std": d.target_std},
                 "a new network gives outputs near 0: most of the run goes into reaching the targets",
-                ("scale targets to mean 0 and std 1 (data.scaled() does), and scale predictions back",),
+                "scale targets to mean 0 and std 1 (data.scaled() does), and scale predictions back",
             )
 
 
 @attrs.frozen
-class InitLoss:
+class InitLoss(Builtin):
     """A first loss far from that of chance. Attributes: high, low: ratios to it."""
 
-    code: ClassVar[str] = "INIT_LOSS"
-    family: ClassVar[Family] = "start"
-    title: ClassVar[str] = "the first loss is not that of chance"
-    source: ClassVar[str] = "course notes, sanity checks, tip 1; Karpathy 2019"
-    effects: ClassVar[frozenset[str]] = frozenset(
+    code = "INIT_LOSS"
+    family = "start"
+    title = "the first loss is not that of chance"
+    source = "course notes, sanity checks, tip 1; Karpathy 2019"
+    effects = frozenset(
         {
             "DEAD_RELU",
             "SATURATED",
@@ -105,30 +98,25 @@ class InitLoss:
         ratio = seen.first.loss / chance
         evidence = {"loss": seen.first.loss, "chance": chance}
         if ratio > self.high or ratio != ratio:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 "untrained model",
                 evidence,
                 f"the untrained model is surer than it may be: chance is {seen.start.formula}",
-                (
-                    "initialise with nn's he or xavier, and the output layer smaller: Linear(..., gain=0.1)",
-                    "start the output bias at 0, or at the log of the class shares",
-                ),
+                "initialise with nn's he or xavier, and the output layer smaller: Linear(..., gain=0.1)",
+                "start the output bias at 0, or at the log of the class shares",
             )
         elif ratio < self.low:
-            yield Finding(
-                "NOTE",
-                self.code,
+            yield self.finding(
                 "untrained model",
                 evidence,
                 f"the untrained model is better than chance ({seen.start.formula}): is it pretrained?",
-                ("look for the target among the inputs",),
+                "look for the target among the inputs",
+                kind="NOTE",
             )
 
 
 @attrs.frozen
-class Vanish:
+class Vanish(Builtin):
     """Signals or gradients that die out on the way through the layers.
 
     Attributes:
@@ -137,13 +125,11 @@ class Vanish:
         chance: share of the loss of chance that must be left at the end: a network that learnt has no such fault.
     """
 
-    code: ClassVar[str] = "VANISH"
-    family: ClassVar[Family] = "start"
-    title: ClassVar[str] = "signals vanish on the way"
-    source: ClassVar[str] = (
-        "Glorot & Bengio 2010; AutoTrainer (Zhang et al. 2021): ratio 1e-3, here of RMS, not of norms"
-    )
-    effects: ClassVar[frozenset[str]] = RATE | FIT | {"SATURATED", "DEAD_RELU"}
+    code = "VANISH"
+    family = "start"
+    title = "signals vanish on the way"
+    source = "Glorot & Bengio 2010; AutoTrainer (Zhang et al. 2021): ratio 1e-3, here of RMS, not of norms"
+    effects = RATE | FIT | {"SATURATED", "DEAD_RELU"}
 
     signal: float = 3e-3
     gradient: float = 3e-3
@@ -164,22 +150,18 @@ class Vanish:
             where = where or grads[0].name
         dead = any(a.dead > 0.9 for a in seen.first.activations)
         if evidence and not dead:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 where,
                 evidence,
                 "what goes in, or the gradient that comes back, has all but died out before it arrives",
-                (
-                    "initialise with 'he' before ReLU, 'xavier' before tanh",
-                    "replace sigmoids by ReLU or tanh",
-                    "add batch normalisation or residual connections, or leave layers out",
-                ),
+                "initialise with 'he' before ReLU, 'xavier' before tanh",
+                "replace sigmoids by ReLU or tanh",
+                "add batch normalisation or residual connections, or leave layers out",
             )
 
 
 @attrs.frozen
-class Explode:
+class Explode(Builtin):
     """Gradients that grow on the way back, or are huge from the start.
 
     Attributes:
@@ -187,11 +169,11 @@ class Explode:
         spike: largest over median gradient during training, for recurrent networks.
     """
 
-    code: ClassVar[str] = "EXPLODE"
-    family: ClassVar[Family] = "start"
-    title: ClassVar[str] = "gradients explode"
-    source: ClassVar[str] = "AutoTrainer: ratio 70; Pascanu et al. 2013 (recurrent networks)"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | NUMERICS | {"SATURATED", "INIT_LOSS", "VANISH"}
+    code = "EXPLODE"
+    family = "start"
+    title = "gradients explode"
+    source = "AutoTrainer: ratio 70; Pascanu et al. 2013 (recurrent networks)"
+    effects = RATE | FIT | NUMERICS | {"SATURATED", "INIT_LOSS", "VANISH"}
 
     ratio: float = 70.0
     spike: float = 100.0
@@ -206,17 +188,13 @@ class Explode:
             evidence = {"largest over median gradient": _spikes(seen)}
         else:
             return
-        yield Finding(
-            "FAULT",
-            self.code,
+        yield self.finding(
             grads[0].name,
             evidence,
             "gradients grow from layer to layer (or from time step to time step) until one update undoes all others",
-            (
-                "clip the gradient: clip=1.0",
-                "initialise smaller: 'he' or 'xavier'; 'orthogonal' for recurrent weights",
-                "lower the learning rate",
-            ),
+            "clip the gradient: clip=1.0",
+            "initialise smaller: 'he' or 'xavier'; 'orthogonal' for recurrent weights",
+            "lower the learning rate",
         )
 
 
@@ -227,18 +205,18 @@ def _spikes(seen: Evidence) -> float:
 
 
 @attrs.frozen
-class Saturated:
+class Saturated(Builtin):
     """Tanh or sigmoid units at their ends before training, where they have no slope.
 
     Attributes:
         share: of the values. chance: as for VANISH.
     """
 
-    code: ClassVar[str] = "SATURATED"
-    family: ClassVar[Family] = "start"
-    title: ClassVar[str] = "units are saturated"
-    source: ClassVar[str] = "DeepDiagnosis (Wardat et al. 2022): more than half beyond the ends; Glorot & Bengio 2010"
-    effects: ClassVar[frozenset[str]] = RATE | FIT | {"INIT_LOSS", "EXPLODE"}
+    code = "SATURATED"
+    family = "start"
+    title = "units are saturated"
+    source = "DeepDiagnosis (Wardat et al. 2022): more than half beyond the ends; Glorot & Bengio 2010"
+    effects = RATE | FIT | {"INIT_LOSS", "EXPLODE"}
 
     share: float = 0.4
 
@@ -247,13 +225,13 @@ class Saturated:
             return
         bad = [a for a in seen.first.activations if self._counts(a, seen) and a.saturated > self.share]
         if bad:
-            yield Finding(
-                "FAULT",
-                self.code,
+            yield self.finding(
                 bad[0].name,
                 {"saturated share": bad[0].saturated, "places": len(bad)},
                 "most units sit at an end of their range, where the slope is 0 and no gradient comes through",
-                ("initialise smaller: 'xavier'", "scale the inputs", "replace by ReLU"),
+                "initialise smaller: 'xavier'",
+                "scale the inputs",
+                "replace by ReLU",
             )
 
     def _counts(self, a: Activation, seen: Evidence) -> bool:
