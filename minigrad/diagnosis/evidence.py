@@ -7,8 +7,11 @@ A figure that could not be taken is None, and a rule that needs it keeps quiet.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import attrs
+
+from minigrad.diagnosis.curve import Curve, curve_of
 
 __all__ = ["Activation", "DataFacts", "Evidence", "Inside", "Parameter", "Point", "Sample", "Start", "Usage"]
 
@@ -117,6 +120,11 @@ class Inside:
     stacked: tuple[str, ...] = ()
     score: float | None = None
     training_loss: float | None = None
+
+    @property
+    def weights(self) -> tuple[Parameter, ...]:
+        """The parameters that are weights."""
+        return tuple(p for p in self.parameters if p.weight)
 
 
 @attrs.frozen
@@ -229,6 +237,16 @@ class Evidence:
     accumulate: int = 1
     failure: str = ""
     confusion: tuple[tuple[int, ...], ...] = ()
+
+    @cached_property
+    def curve(self) -> Curve | None:
+        """The shape of the losses, in shares of the loss of chance; None for too few."""
+        return curve_of(self.losses, self.start.chance)
+
+    @property
+    def level(self) -> float | None:
+        """The loss that learning starts from: of chance, or of the untrained model where chance is not known."""
+        return None if self.first is None else self.start.chance or max(self.first.loss, 1e-12)
 
     @property
     def end(self) -> Point | None:

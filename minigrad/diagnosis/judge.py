@@ -10,7 +10,7 @@ import attrs
 
 from minigrad.containment import contained, summary
 from minigrad.diagnosis.catalog import Catalog
-from minigrad.diagnosis.curve import Curve, curve_of
+from minigrad.diagnosis.curve import Curve
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.protocol import FAMILIES, Rule
@@ -112,7 +112,7 @@ def _explained(found: list[_Found]) -> tuple[list[Finding], list[tuple[Finding, 
 
 def overview(seen: Evidence) -> Iterable[str]:
     """The learning rate by the shape of the curve, the wiggle against the batch size, the gap."""
-    curve = curve_of(seen.losses, seen.start.chance)
+    curve = seen.curve
     if curve is None:
         yield "too few updates to say anything about the learning rate"
         return

@@ -8,7 +8,6 @@ import attrs
 import numpy as np
 
 from minigrad.diagnosis.builtin.rule import Builtin
-from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 
@@ -38,10 +37,10 @@ class RegularizationDominates(Builtin):
     decay: float = 0.05
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        end, chance = seen.end, seen.start.chance
-        if end is None or seen.first is None or seen.last is None or seen.diverged:
+        end, level = seen.end, seen.level
+        if end is None or level is None or seen.first is None or seen.last is None or seen.diverged:
             return
-        left = end.train_loss / (chance or max(seen.first.loss, 1e-12))
+        left = end.train_loss / level
         if left < self.left:
             return
         if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
@@ -54,7 +53,7 @@ class RegularizationDominates(Builtin):
             )
             return
         rate = seen.hyper.get("weight_decay", 0.0)
-        first, last = (np.median([p.rms for p in i.parameters if p.weight]) for i in (seen.first, seen.last))
+        first, last = (np.median([p.rms for p in i.weights]) for i in (seen.first, seen.last))
         if rate > self.decay and last < self.shrunk * first:
             yield self.finding(
                 "weight decay",
@@ -230,10 +229,9 @@ class NoLearning(Builtin):
     margin: float = 0.03
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        end, curve = seen.end, curve_of(seen.losses, seen.start.chance)
-        if end is None or curve is None or seen.first is None or seen.diverged or seen.epochs == 1:
+        end, level = seen.end, seen.level
+        if end is None or seen.curve is None or level is None or seen.diverged or seen.epochs == 1:
             return
-        level = seen.start.chance or max(seen.first.loss, 1e-12)
         if end.train_loss > (1.0 - self.margin) * level:
             yield self.finding(
                 "training loss",

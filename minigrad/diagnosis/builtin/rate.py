@@ -10,7 +10,6 @@ import attrs
 
 from minigrad.diagnosis.builtin.effects import FIT, RESULT
 from minigrad.diagnosis.builtin.rule import Builtin
-from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
 
@@ -55,7 +54,7 @@ class Diverge(Builtin):
     times: float = 3.0
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = curve_of(seen.losses, seen.start.chance)
+        curve = seen.curve
         if curve is None or seen.diverged or seen.first is None:
             return
         level = max(seen.first.loss, seen.start.chance or 0.0, 1e-12)
@@ -135,10 +134,9 @@ class RateHigh(Builtin):
     momentum: float = 0.98
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = curve_of(seen.losses, seen.start.chance)
-        if curve is None or seen.diverged or seen.end is None or seen.first is None:
+        curve, level = seen.curve, seen.level
+        if curve is None or seen.diverged or seen.end is None or seen.first is None or level is None:
             return
-        level = seen.start.chance or max(seen.first.loss, 1e-12)
         left = max(seen.end.train_loss, curve.last) / level
         ratio = _ratio(seen)
         peaked = curve.peak > 3.0 and left > 0.1
@@ -187,10 +185,9 @@ class RateLow(Builtin):
     linear: float = 2e-3
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = curve_of(seen.losses, seen.start.chance)
-        if curve is None or seen.diverged or seen.end is None or seen.first is None:
+        curve, level = seen.curve, seen.level
+        if curve is None or seen.diverged or seen.end is None or level is None:
             return
-        level = seen.start.chance or max(seen.first.loss, 1e-12)
         left, ratio = seen.end.train_loss / level, _ratio(seen)
         if ratio is None or left < self.left:
             return
@@ -228,11 +225,11 @@ class RateDecayFast(Builtin):
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
         rates = [(s.step, s.lr) for s in seen.samples if s.lr is not None]
-        if len(rates) < 5 or seen.end is None or seen.first is None:
+        level = seen.level
+        if len(rates) < 5 or seen.end is None or level is None:
             return
         top, total = max(r for _, r in rates), len(seen.losses)
         gone = next((step for step, r in rates if r < self.fall * top and step > 2), None)
-        level = seen.start.chance or max(seen.first.loss, 1e-12)
         if (
             gone is not None
             and rates[0][1] > self.fall * top
@@ -267,7 +264,7 @@ class BatchNoise(Builtin):
     left: float = 0.4
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = curve_of(seen.losses, seen.start.chance)
+        curve = seen.curve
         if curve is None or seen.end is None or seen.diverged or not 0 < seen.batch_size <= self.size:
             return
         level = seen.start.chance or max(curve.first, 1e-12)
@@ -293,7 +290,7 @@ def _first_ratio(seen: Evidence) -> float:
 
 
 def _median_ratio(seen: Evidence, samples: Sequence[Sample]) -> float | None:
-    names = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
+    names = {p.name for p in seen.first.weights} if seen.first is not None else set()
     found = []
     for s in samples:
         each = [

@@ -27,7 +27,7 @@ class Symmetry(Builtin):
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is None:
             return
-        weights = [p for p in seen.first.parameters if p.weight]
+        weights = seen.first.weights
         alike = [p for p in weights[:-1] if p.alike]  # the last layer may well start at 0
         if alike:
             yield self.finding(
@@ -138,7 +138,7 @@ class Vanish(Builtin):
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is None or _learnt(seen, self.chance):
             return
-        grads = [p for p in seen.first.parameters if p.weight and p.size > 1 and p.rms > 0.0]
+        grads = [p for p in seen.first.weights if p.size > 1 and p.rms > 0.0]
         quiet = [a for a in seen.first.activations if a.op != "sigmoid" and a.std < self.signal and a.dead < 0.9]
         evidence = {}
         where = ""
@@ -181,7 +181,7 @@ class Explode(Builtin):
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if seen.first is None:
             return
-        grads = [p for p in seen.first.parameters if p.weight and p.grad > 0.0]
+        grads = [p for p in seen.first.weights if p.grad > 0.0]
         if len(grads) > 1 and grads[0].grad > self.ratio * grads[-1].grad and not seen.usage.recurrent:
             evidence = {"gradient of the first over the last weight": grads[0].grad / grads[-1].grad}
         elif seen.usage.recurrent and _spikes(seen) > self.spike:

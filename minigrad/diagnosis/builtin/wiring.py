@@ -100,12 +100,13 @@ class ClippedOutput(Builtin):
     share: float = 0.15
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        s = seen.start
-        plain = any(p.rms > 0.0 for p in seen.first.parameters if p.weight) if seen.first is not None else False
-        if s.clipped > self.share and plain and seen.first is not None and seen.first.outputs_std > 0.0:
+        first, clipped = seen.first, seen.start.clipped
+        if first is None or not any(p.rms > 0.0 for p in first.weights):
+            return
+        if clipped > self.share and first.outputs_std > 0.0:
             yield self.finding(
                 "output layer",
-                {"outputs that are exactly 0": s.clipped},
+                {"outputs that are exactly 0": clipped},
                 "scores cannot be negative, and where they are 0 no gradient comes back",
                 "remove the activation after the last layer",
             )
@@ -261,7 +262,7 @@ class FrozenParameter(Builtin):
     def look(self, seen: Evidence) -> Iterator[Finding]:
         if len(seen.samples) < 3:
             return
-        weights = {p.name for p in seen.first.parameters if p.weight} if seen.first is not None else set()
+        weights = {p.name for p in seen.first.weights} if seen.first is not None else set()
         still: list[str] = []
         moving: list[str] = []
         for name in seen.samples[0].updates:
