@@ -81,6 +81,7 @@ class Apply:
         axes: of the space, which has as many axes as the operand; never axis 0, unless they are all axes: then the
             function is np.add or `sum_squares`, and no call of the group reads the result.
         where: the user's line.
+        any_order: a sum may be added up in whatever order is quickest.
     """
 
     function: Function
@@ -89,6 +90,7 @@ class Apply:
     dtype: np.dtype[np.generic]
     axes: tuple[int, ...] = ()
     where: str = ""
+    any_order: bool = False
 
     @property
     def name(self) -> str:

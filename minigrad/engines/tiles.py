@@ -19,7 +19,7 @@ from minigrad.core.types import Array, Shape
 from minigrad.engines.group import Apply, Group, Input
 from minigrad.engines.places import Placed, Scratch, padded, placed
 from minigrad.engines.protocol import API, Bound, Code
-from minigrad.engines.quick import quick
+from minigrad.engines.quick import quick, ready, reduction
 from minigrad.engines.threads import Shared, processors
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]
@@ -60,12 +60,15 @@ class NumpyEngine:
         scratch = self._scratch(code.scratch)
         fixed: list[Array | Fetch] = [_source(i) for i in group.inputs]
         registers = [*fixed, *(o.array for o in group.outputs), *scratch]
-        calls = []
+        calls: list[Code] = []
         for call, operands, result in code.calls:
             out = registers[result]
             assert isinstance(out, np.ndarray)
-            given = [_row(group.inputs[o], out.shape) if _wants_row(group, call, o) else registers[o] for o in operands]
-            calls.append(_bound(call, given, out))
+            given = [
+                np.full(out.shape, group.inputs[o].array) if _wants_array(group, call, o) else registers[o]
+                for o in operands
+            ]
+            calls += _bound(call, given, out)
         return Bound(tuple(calls), sum(s.nbytes for s in scratch), f"{len(calls)} calls")
 
     def _tiled(self, group: Group, code: Placed, cuts: Sequence[Cut]) -> Bound:
@@ -105,11 +108,11 @@ class _Tiles:
         self.cuts = cuts
         self.scratch = scratch
         self.shared = Shared(self._share, len(scratch))
-        self.rows = {
-            o: _row(group.inputs[o], tile)
+        self.filled = {
+            o: np.full(tile, group.inputs[o].array)
             for call, operands, _ in code.calls
             for o in operands
-            if _wants_row(group, call, o)
+            if _wants_array(group, call, o)
         }
         self.late = [(k, i.fetch) for k, i in enumerate(group.inputs) if i.fetch is not None]
         arrays = [i.array if i.array is not None else np.empty(0) for i in group.inputs]
@@ -134,8 +137,8 @@ class _Tiles:
             cut = self.cuts[number]
             registers = [_part(a, cut) for a in self.arrays]
             registers += [_start(a, cut) for a in self.scratch[worker]]
-            for k, row in self.rows.items():
-                registers[k] = row[: cut[-1].stop - cut[-1].start]
+            for k, array in self.filled.items():
+                registers[k] = _start(array, cut)
             for k, parts in self.parts.items():
                 registers[k] = parts[number]
             for call, operands, result in self.code:
@@ -146,7 +149,9 @@ class _Tiles:
 
 
 def _quickened(group: Group) -> Group:
-    return attrs.evolve(group, calls=tuple(attrs.evolve(c, function=quick(c.function)) for c in group.calls))
+    shapes = [group.shape(c.operands[0]) for c in group.calls]
+    calls = (attrs.evolve(c, function=quick(c, shape)) for c, shape in zip(group.calls, shapes, strict=True))
+    return attrs.evolve(group, calls=tuple(calls))
 
 
 def _cuts(group: Group, limit: int) -> Iterator[Cut]:
@@ -181,27 +186,22 @@ def _source(i: Input) -> Array | Fetch:
     return found
 
 
-def _wants_row(group: Group, call: Apply, register: int) -> bool:
-    """Whether a constant number should be a row: only so do maximum and minimum take NumPy's quick path."""
+def _wants_array(group: Group, call: Apply, register: int) -> bool:
+    """Whether a constant number should be an array: only so do maximum and minimum take NumPy's quick path."""
     if register >= len(group.inputs) or call.function not in (np.maximum, np.minimum) or not call.shape:
         return False
     return group.inputs[register].constant and group.inputs[register].shape == ()
 
 
-def _row(number: Input, shape: Shape) -> Array:
-    assert number.array is not None
-    return np.full(shape[-1:], number.array)
-
-
-def _bound(call: Apply, operands: Sequence[Array | Fetch], out: Array) -> Code:
+def _bound(call: Apply, operands: Sequence[Array | Fetch], out: Array) -> tuple[Code, ...]:
     """One call on operands of which some are looked up at each run."""
     if call.axes:
         (x,) = operands
-        return partial(call.reduce, x, out) if isinstance(x, np.ndarray) else lambda: call.reduce(x(), out)
+        return reduction(call, x, out) if isinstance(x, np.ndarray) else (lambda: call.reduce(x(), out),)
     if all(isinstance(a, np.ndarray) for a in operands):
-        return partial(call.function, *operands, out=out)
+        return (ready(call.function, operands, out),)
     function = partial(call.function, out=out)
-    return lambda: function(*[a if isinstance(a, np.ndarray) else a() for a in operands])
+    return (lambda: function(*[a if isinstance(a, np.ndarray) else a() for a in operands]),)
 
 
 def _aligned(a: Array, space: Shape) -> Array:

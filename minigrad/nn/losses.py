@@ -27,6 +27,7 @@ from minigrad.ops import reduce
 from minigrad.ops.arithmetic import where
 from minigrad.ops.elementwise import relu
 from minigrad.ops.functions import reshape
+from minigrad.ops.index import all_below
 
 __all__ = [
     "Calibrated",
@@ -41,7 +42,6 @@ __all__ = [
     "weston_watkins",
 ]
 
-_UNSIGNED = {t().itemsize: t for t in (np.uint8, np.uint16, np.uint32, np.uint64)}
 
 Targets: TypeAlias = NDArray[np.generic] | Tensor
 Loss: TypeAlias = Callable[[Tensor, Targets], Tensor]
@@ -141,8 +141,7 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
 
 def _in_range(loss: str, classes: int, labels: Array) -> None:
     """Raise LabelError unless all labels are in [0, classes)."""
-    # A negative label, without its sign, is a very large one.
-    if np.maximum.reduce(labels.view(_UNSIGNED[labels.itemsize]), axis=None) < classes:
+    if all_below(labels, classes):
         return
     flat = labels.reshape(-1)
     row = int(np.argmax((flat < 0) | (flat >= classes)))

@@ -38,7 +38,7 @@ __all__ = ["Program", "define"]
 P = ParamSpec("P")
 R = TypeVar("R")
 _KEPT = 8
-_SWITCHES = ("reuse", "in_place", "direct")
+_SWITCHES = ("reuse", "in_place", "direct", "any_order")
 
 
 @attrs.define(eq=False)
@@ -268,7 +268,7 @@ def define(
 
     Args:
         step: takes arrays, Tensors, models, containers; inside it arrays are Tensors. Returns Tensors (or a container).
-        without: passes to leave out: those of `minigrad.program.passes`, and reuse, in_place, direct.
+        without: passes to leave out: those of `minigrad.program.passes`, and reuse, in_place, direct, any_order.
         engine: what runs groups of elementwise calls and updates of elementwise optimizers: "numpy", or a plugin's
             (`minigrad.engines.available()`). By default what the environment variable MINIGRAD_ENGINE names, or NumPy.
 

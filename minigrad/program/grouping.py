@@ -16,15 +16,24 @@ __all__ = ["group_of"]
 
 
 def group_of(
-    step: Fused, values: Sequence[Value], registers: list[Array], static: Collection[int], outputs: dict[int, Array]
+    step: Fused,
+    values: Sequence[Value],
+    registers: list[Array],
+    static: Collection[int],
+    outputs: dict[int, Array],
+    any_order: bool = False,
 ) -> Group:
-    """The group of a step, whose results go to `outputs`; operands are in `registers`, at fixed places if `static`."""
-    return _Grouping(step, values).made(registers, static, outputs)
+    """The group of a step, whose results go to `outputs`; operands are in `registers`, at fixed places if `static`.
+
+    `any_order`: sums may be added up in any order.
+    """
+    return _Grouping(step, values, any_order).made(registers, static, outputs)
 
 
 class _Grouping:
-    def __init__(self, step: Fused, values: Sequence[Value]) -> None:
+    def __init__(self, step: Fused, values: Sequence[Value], any_order: bool) -> None:
         self.step = step
+        self.any_order = any_order
         self.values = values
         self.inputs: list[Input] = []
         self.number: dict[int, int] = {}
@@ -53,7 +62,7 @@ class _Grouping:
                     else self.number[call.args[o]]
                     for o in part.operands
                 )
-                applied.append(Apply(part.function, operands, shape, out.dtype, part.axes, call.where))
+                applied.append(Apply(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order))
             self.number[call.outs[0]] = len(self.inputs) + len(applied) - 1
         made = tuple(
             Output(self.number[k], outputs[k].reshape(applied[self.number[k] - len(self.inputs)].shape))

@@ -26,12 +26,13 @@ class Options:
 
     Attributes:
         reuse: dead buffers are used again. in_place: results overwrite operands that die.
-        direct: gradients are computed where the optimizer wants them.
+        direct: gradients are computed where the optimizer wants them. any_order: sums over rows are products with ones.
     """
 
     reuse: bool = True
     in_place: bool = True
     direct: bool = True
+    any_order: bool = True
 
 
 @attrs.define(eq=False)

@@ -11,6 +11,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.engines import Binder
 from minigrad.engines.protocol import Code
+from minigrad.engines.quick import ready
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update, evaluate
 from minigrad.program.grouping import group_of
 from minigrad.program.holding import arrive
@@ -138,7 +139,9 @@ class _Planner:
         function, options, r = kernel.function, kernel.options, self.registers
         if static:
             operands = (*(r[a] for a in call.args), *kernel.more)
-            self.code.append(partial(function, *operands, out=out, **options))
+            self.code.append(
+                partial(function, *operands, out=out, **options) if options else ready(function, operands, out)
+            )
             return
         self.late += 1
         fixed = partial(function, out=out, **options)
@@ -152,7 +155,8 @@ class _Planner:
     def _fused(self, i: int, step: Fused) -> None:
         """A group, bound by the engine. Results may take the memory of operands that die here."""
         outputs = {k: self._place_of_group(i, step, k) for k in step.makes}
-        bound = self.binder.bind(group_of(step, self.values, self.registers, self.static, outputs))
+        any_order = self.options.any_order
+        bound = self.binder.bind(group_of(step, self.values, self.registers, self.static, outputs, any_order))
         for k, array in outputs.items():
             self._fix(k, array)
         self.late += sum(k not in self.static for k in step.reads)

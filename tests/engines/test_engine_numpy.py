@@ -201,3 +201,22 @@ def test_the_quick_sign_is_the_sign(dtype: Any) -> None:
         for c in bound.calls:
             c()
     np.testing.assert_array_equal(y, np.sign(x))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (30, 10), (2, 7, 5), (3, 400)])
+@pytest.mark.parametrize("tile_bytes", [1 << 7, 1 << 18])
+@pytest.mark.parametrize("function", [np.add, np.maximum, np.minimum])
+def test_rows_are_reduced_the_quick_way(function: Any, tile_bytes: int, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    if function is not np.add:
+        x[0, 0] = np.nan
+    axes = (x.ndim - 1,)
+    kept = (*shape[:-1], 1)
+    y = np.empty(kept)
+    reduced = Apply(function, (1,), kept, x.dtype, axes, "", any_order=function is np.add)
+    calls = (Apply(np.tanh, (0,), shape, x.dtype), reduced)
+    expected = function.reduce(np.tanh(x), axis=axes, keepdims=True)
+    for _ in range(2):
+        for call in NumpyEngine(tile_bytes, threads=1).bind(Group(shape, (Input.of(x),), calls, (Output(2, y),))).calls:
+            call()
+        np.testing.assert_allclose(y, expected, rtol=0.0 if function is not np.add else 1e-14)

@@ -34,6 +34,20 @@ CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[
     "take": ("take", lambda r: [r.standard_normal((9, 50)), r.integers(0, 9, (40, 2))], {"axis": 0}),
     "take, negative": ("take", lambda r: [r.standard_normal((9, 50)), r.integers(-9, 9, (40, 2))], {"axis": 0}),
     "take, last axis": ("take", lambda r: [r.standard_normal((50, 9)), r.integers(0, 9, 40)], {"axis": 1}),
+    "one_hot": ("one_hot", lambda r: [r.integers(0, 9, 40), r.standard_normal((40, 9))], {}),
+    "one_hot, few bytes": ("one_hot", lambda r: [r.integers(0, 9, (4, 5), np.uint8), np.ones((4, 5, 9))], {}),
+    "one_hot, negative": ("one_hot", lambda r: [r.integers(-9, 0, 40), r.standard_normal((40, 9))], {}),
+    "one_hot, too large": ("one_hot", lambda r: [np.array([2, 9, 3, 11]), r.standard_normal((4, 9))], {}),
+    "one of each row": (
+        "take_along_axis",
+        lambda r: [r.standard_normal((40, 9)), r.integers(0, 9, (40, 1))],
+        {"axis": -1},
+    ),
+    "one of each row, negative": (
+        "take_along_axis",
+        lambda r: [r.standard_normal((40, 9)), r.integers(-9, 9, (40, 1))],
+        {"axis": 1},
+    ),
     "put_along": (
         "put_along",
         lambda r: [r.standard_normal((40, 2, 50)), r.integers(0, 9, (40, 2))],
@@ -91,7 +105,7 @@ def graph_of(name: str, arrays: list[Array], meta: dict[str, object]) -> tuple[G
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", CASES)
 def test_a_kernel_gives_the_bits_of_the_forward_function(case: str, dtype: type) -> None:
-    mg.max_pool, mg.embedding  # noqa: B018  # register the families
+    mg.max_pool, mg.embedding, mg.cross_entropy  # noqa: B018  # register the families
     name, draw, meta = CASES[case]
     drawn = [np.asarray(a) for a in draw(np.random.default_rng(5))]
     arrays: list[Array] = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]

@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 
 from minigrad.core.types import Array, IndexArray, Key
-from minigrad.ops.index import is_basic
+from minigrad.ops.index import all_below, is_basic
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 
@@ -88,10 +88,10 @@ def _take(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
     def pick(x: Array, places: IndexArray, out: Array) -> None:
         # mode="raise" would go through a copy of the result.
-        if places.min() < 0 or places.max() >= length:
-            np.take(x, places, axis=axis, out=out)
-        else:
+        if all_below(places, length):
             np.take(x, places, axis=axis, out=out, mode="clip")
+        else:
+            np.take(x, places, axis=axis, out=out)
 
     return Kernel(pick)
 
@@ -100,10 +100,16 @@ def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     x, places = xs
     if call.meta["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
         return None
-    rows = np.arange(x.shape[0])
+    rows, width = np.arange(x.shape[0]), x.shape[1]
+    starts = width * rows[:, None]
+    flat = np.empty_like(starts)
 
     def fill(x: Array, places: IndexArray, out: Array) -> None:
-        out[:, 0] = x[rows, places[:, 0]]
+        if all_below(places, width):
+            np.add(starts, places, flat, casting="unsafe")
+            x.take(flat, None, out, "clip")
+        else:
+            out[:, 0] = x[rows, places[:, 0]]
 
     return Kernel(fill)
 

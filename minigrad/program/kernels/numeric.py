@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 from types import MappingProxyType
 
 import numpy as np
 
-from minigrad.core.types import Array
+from minigrad.core.types import Array, IndexArray
+from minigrad.ops.index import all_below
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 
 __all__ = ["NUMERIC"]
 
+_SMALL = 1 << 18
+"""Bytes of a result for whose sake an array of zeros may be kept."""
+
 
 def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     if not all(x.dtype == out.dtype and x.nbytes for x in xs):
         return None
-    # dot is matmul with less ceremony, where both are matrices.
-    return Kernel(np.dot if all(len(x.shape) == 2 for x in xs) else np.matmul)
+    # dot is matmul with less ceremony, up to matrices.
+    return Kernel(np.dot if out.shape and all(len(x.shape) <= 2 for x in xs) else np.matmul)
 
 
 def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
-    classes = np.arange(out.shape[-1])
+    width, shape = out.shape[-1], xs[0].shape
+    classes, one = np.arange(width), np.ones(1, out.dtype)
+    starts = width * np.arange(prod(shape)).reshape(shape)
+    places = np.empty_like(starts)
 
-    def fill(labels: Array, like: Array, out: Array) -> None:
-        places = np.where(labels < 0, labels + classes.size, labels)
-        np.equal(classes, places[..., None], out=out)
+    def fill(labels: IndexArray, like: Array, out: Array) -> None:
+        if all_below(labels, width):
+            np.add(starts, labels, places, casting="unsafe")
+            out.fill(0.0)
+            out.put(places, one, "clip")
+        else:
+            np.equal(classes, np.where(labels < 0, labels + width, labels)[..., None], out=out)
 
     return Kernel(fill)
 
 
 def _relu(call: Call, xs: list[Value], out: Value) -> Kernel:
-    # A row of zeros takes NumPy's SIMD path, a single zero does not.
-    return Kernel(np.maximum, (np.zeros(out.shape[-1:], out.dtype),), in_place=True)
+    # An array of zeros takes NumPy's SIMD path, a row of them a slower one, and a single zero none.
+    zeros = np.zeros(out.shape if out.nbytes <= _SMALL else out.shape[-1:], out.dtype)
+    return Kernel(np.maximum, (zeros,), in_place=True)
 
 
 def _compare(ufunc: np.ufunc) -> Callable[[Call, list[Value], Value], Kernel]:
