@@ -48,6 +48,18 @@ def _rectangle(draw: Draw) -> Call:
 
 
 @cases
+def _leading(draw: Draw) -> Call:
+    """(..., m, n) whose first min(m, n) columns are well conditioned, as the QR of a wide matrix needs."""
+    lead = draw.among([(), (2,)])
+    m, n = draw.between(1, 4), draw.between(1, 4)
+    k = min(m, n)
+    q, _ = np.linalg.qr(draw.rng.uniform(-1.0, 1.0, (*lead, m, m)))
+    r = np.triu(draw.rng.uniform(-0.5, 0.5, (*lead, k, n)), 1)
+    r[..., range(k), range(k)] = 1.0 + np.arange(k)
+    return Call((q[..., :k] @ r,))
+
+
+@cases
 def _spread(draw: Draw) -> Call:
     """(..., m, n) with entries, and sums of rows and columns, of clearly different sizes."""
     m, n = draw.between(1, 3), draw.between(1, 3)
@@ -157,7 +169,7 @@ ENTRIES = [
     _l("solve", _system()),
     Entry("linalg.solve_vector", linalg.solve, lambda a, b: np.linalg.inv(a) @ b, _system(vector=True)),
     _l("cholesky", _square("spd"), _symmetric(np.linalg.cholesky), lambda t, a: t.linalg.cholesky((a + a.mT) / 2)),
-    Entry("linalg.qr", _qr_value, _qr_oracle, _rectangle(), lambda t, a: t.linalg.qr(a)[0] @ t.sin(t.linalg.qr(a)[1])),
+    Entry("linalg.qr", _qr_value, _qr_oracle, _leading(), lambda t, a: t.linalg.qr(a)[0] @ t.sin(t.linalg.qr(a)[1])),
     Entry(
         "linalg.eigh",
         _eigh_value,
@@ -197,7 +209,8 @@ ENTRIES = [
         _system(),
         lambda t, a, b: t.linalg.solve_triangular(a.tril(), b, upper=False),
     ),
-    *(_l("matrix_norm", _spread(), torch=None, ord=o) for o in ("fro", "nuc", 1, -1, np.inf, -np.inf, 2, -2)),
+    *(_l("matrix_norm", _spread(), torch=None, ord=o) for o in ("fro", 1, -1, np.inf, -np.inf)),
+    *(_l("matrix_norm", _rectangle(), torch=None, ord=o) for o in ("nuc", 2, -2)),
     *(
         Entry(
             f"linalg.norm_{o}",
