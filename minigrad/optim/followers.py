@@ -104,8 +104,8 @@ class Followers:
             self._assign(kept)
 
     def parts(self) -> list[dict[str, Array]]:
-        """For each cell, its following weights by name."""
-        named = {"average": [m.biased for m in self.means], "slow": self.slow}
+        """For each cell, its following weights by name; of the average what Moment calls its total."""
+        named = {"average": [m.total for m in self.means], "slow": self.slow}
         return [{name: arrays[i] for name, arrays in named.items() if arrays} for i in range(len(self.cells))]
 
     @property
@@ -117,7 +117,8 @@ class Followers:
         """Take over what `parts`, `counted` and `weight` said."""
         self.counted = counted
         if self.average is not None:
-            self.means = [Moment(part["average"], weight) for part in parts]
+            scale = 1.0 - self.average.decay(counted - 1) if counted else 1.0
+            self.means = [Moment(part["average"], weight, scale) for part in parts]
         if self.lookahead is not None:
             self.slow = [part["slow"] for part in parts]
 

@@ -36,7 +36,7 @@ def state_version(rule: object) -> int:
 
 
 def leaves(state: State) -> dict[str, Leaf]:
-    """Name -> array or number, for all leaves of a state: `{"m.biased": ..., "m.weight": 0.1}`.
+    """Name -> array or number, for all leaves of a state: `{"m.total": ..., "m.weight": 0.1}`.
 
     A field that is None is absent. Raises StateError for anything that is not plain data.
     """

@@ -25,17 +25,19 @@ class AdamState:
     peak: Array | None
 
 
-def adam_direction(
-    g: Array, state: AdamState, beta1: float, beta2: float, eps: float, corrected: bool
-) -> tuple[Array, AdamState]:
-    """m / (sqrt(v) + eps) of the updated moments, and the state that holds them."""
-    m = state.m.update(g, beta1)
-    v = state.v.update(g**2, beta2)
+def adam_step(g: Array, state: AdamState, rule: Adam | AdamW, corrected: bool) -> tuple[Array, AdamState]:
+    """lr m / (sqrt(v) + eps) of the updated moments, and the state that holds them.
+
+    The factors of m and v go into those of lr and eps, as Kingma & Ba propose at the end of section 2: arithmetic on
+    numbers instead of passes over memory.
+    """
+    m = state.m.update(g, rule.beta1)
+    v = state.v.update(g**2, rule.beta2)
     peak = None if state.peak is None else np.maximum(state.peak, v.biased)
     top = v if peak is None else Moment(peak, v.weight)
-    if corrected:
-        return m.corrected / (np.sqrt(top.corrected) + eps), AdamState(m, v, peak)
-    return m.biased / (np.sqrt(top.biased) + eps), AdamState(m, v, peak)
+    mean, square = (m.factor, top.factor) if corrected else (m.scale, top.scale)
+    root = square**0.5
+    return (rule.lr * mean / root) * m.total / (np.sqrt(top.total) + rule.eps / root), AdamState(m, v, peak)
 
 
 @attrs.frozen
@@ -67,8 +69,8 @@ class Adam:
 
     def update(self, w: Array, f: Objective, state: AdamState, t: int) -> tuple[Array, AdamState]:
         """Step by the mean gradient over its root mean square."""
-        step, state = adam_direction(f.grad, state, self.beta1, self.beta2, self.eps, self.bias_correction)
-        return w - self.lr * step, state
+        step, state = adam_step(f.grad, state, self, self.bias_correction)
+        return w - step, state
 
 
 @attrs.frozen
@@ -96,8 +98,8 @@ class AdamW:
 
     def update(self, w: Array, f: Objective, state: AdamState, t: int) -> tuple[Array, AdamState]:
         """Shrink the parameters, then step as Adam does."""
-        step, state = adam_direction(f.grad, state, self.beta1, self.beta2, self.eps, True)
-        return (1.0 - self.lr * self.weight_decay) * w - self.lr * step, state
+        step, state = adam_step(f.grad, state, self, True)
+        return (1.0 - self.lr * self.weight_decay) * w - step, state
 
 
 _adam: Optimizer[AdamState] = Adam()

@@ -204,7 +204,9 @@ def test_states_are_named_leaves() -> None:
     rule = load("rmsprop")(centred=True, momentum=0.5)
     state = rule.init(np.ones(2))
     tree = leaves(state)
-    assert set(tree) == {"square.biased", "square.weight", "mean.biased", "mean.weight", "velocity"}
+    assert set(tree) == {f"{m}.{part}" for m in ("square", "mean") for part in ("total", "weight", "scale")} | {
+        "velocity"
+    }
     again = rebuild(state, {**tree, "mean.weight": 0.25})
     assert leaves(again)["mean.weight"] == 0.25
 

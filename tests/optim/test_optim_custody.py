@@ -173,7 +173,7 @@ class Second(_Common):
 
     def migrate(self, version: int, tree: Mapping[str, Leaf]) -> Mapping[str, Leaf]:
         assert version == 1
-        return {"m.biased": tree["mean"], "m.weight": 1 - 0.5**3}
+        return {"m.total": tree["mean"], "m.weight": 1 - 0.5**3, "m.scale": 1.0}
 
 
 @attrs.frozen
@@ -228,7 +228,7 @@ def test_a_state_of_an_earlier_release_is_migrated_and_goes_on() -> None:
     ("rule", "message"),
     [
         (Stranded(), r"the state has version 1, this plugin 2 and no migrate\(\)"),
-        (Forgetful(), "unexpected 'mean'.*missing 'm.biased'"),
+        (Forgetful(), "unexpected 'mean'.*missing 'm.total'"),
     ],
 )
 def test_a_migration_that_fails_changes_nothing(rule: object, message: str) -> None:

@@ -134,15 +134,15 @@ def test_state_is_keyed_by_name_not_by_order() -> None:
     other.load_state_dict(opt.state_dict())
     for name in params:
         ours, theirs = opt.state_dict(), other.state_dict()
-        np.testing.assert_array_equal(ours[f"state/{name}/m.biased"], theirs[f"state/{name}/m.biased"])
+        np.testing.assert_array_equal(ours[f"state/{name}/m.total"], theirs[f"state/{name}/m.total"])
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda s: s.pop("state/scale/m.biased"), r"state/scale/m\.biased.*None"),
-        (lambda s: s.update({"state/scale/m.biased": np.zeros(3)}), r"float64\[3\]"),
-        (lambda s: s.update({"state/stranger/m.biased": np.zeros(3)}), "stranger"),
+        (lambda s: s.pop("state/scale/m.total"), r"state/scale/m\.total.*None"),
+        (lambda s: s.update({"state/scale/m.total": np.zeros(3)}), r"float64\[3\]"),
+        (lambda s: s.update({"state/stranger/m.total": np.zeros(3)}), "stranger"),
         (lambda s: s.update({"shared/0.float64/v.wieght": 1.0}), r"v\.wieght.*Did you mean"),
         (lambda s: s.update({"optimizer": "sgd (minigrad 0.1.0)"}), "saved by 'sgd"),
         (lambda s: s.update({"t": -1}), "'t' should be"),

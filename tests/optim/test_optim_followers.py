@@ -176,15 +176,16 @@ class Reformed:
 
     def migrate(self, version: int, tree: Mapping[str, Leaf]) -> Mapping[str, Leaf]:
         assert version == 1
-        return {"mean.biased": tree["m"], "mean.weight": 0.75}
+        return {"mean.total": tree["m"], "mean.weight": 0.75, "mean.scale": 1.0}
 
 
 def test_state_of_an_earlier_release_is_migrated() -> None:
     w = tensor([0.0, 1.0], requires_grad=True)
     opt = Driver("reformed (x 2.0)", [Plan(named({"w": w}), cast(Rule, Reformed()), {})], Settings())
     old: dict[str, object] = dict(opt.state_dict())
-    del old["state/w/mean.biased"], old["shared/0.float64/mean.weight"]
+    for name in ("state/w/mean.total", "shared/0.float64/mean.weight", "shared/0.float64/mean.scale"):
+        del old[name]
     opt.load_state_dict({**old, "state_version": 1, "t": 2, "state/w/m": np.array([3.0, -1.0])})
     again = opt.state_dict()
     assert (again["t"], again["state_version"], again["shared/0.float64/mean.weight"]) == (2, 2, 0.75)
-    np.testing.assert_array_equal(again["state/w/mean.biased"], [3.0, -1.0])
+    np.testing.assert_array_equal(again["state/w/mean.total"], [3.0, -1.0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import attrs
@@ -65,7 +64,8 @@ class NAdam:
         return w - self.lr * ahead / (np.sqrt(v.corrected) + self.eps), NAdamState(m, v, product)
 
     def _momentum(self, t: int) -> float:
-        return float(self.beta1 * (1.0 - 0.5 * 0.96 ** (t * self.momentum_decay)))
+        power: float = 0.96 ** (t * self.momentum_decay)
+        return self.beta1 * (1.0 - 0.5 * power)
 
 
 @attrs.frozen
@@ -95,8 +95,9 @@ class RAdam:
         rho = limit - 2.0 * t * (1.0 - v.weight) / v.weight
         if rho <= 5.0:
             return w - self.lr * m.corrected, Moments(m, v)
-        rectified = math.sqrt((rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho))
-        scale = self.lr * rectified * math.sqrt(v.weight)
+        rectified = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
+        # ** and not math.sqrt, which wants to know the number: so the update is recorded once for all steps.
+        scale: float = self.lr * (rectified * v.weight) ** 0.5
         return w - scale * m.corrected / (np.sqrt(v.biased) + self.eps), Moments(m, v)
 
 
