@@ -37,6 +37,7 @@ class _Pool(Module):
     """
 
     axes: ClassVar[int]
+    largest: ClassVar[bool]
     kernel: int | Sequence[int]
     stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
     padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
@@ -49,45 +50,34 @@ class _Pool(Module):
         if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
             raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel}")
 
-
-@attrs.define(eq=False)
-class _MaxPool(_Pool):
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, *size)` -> `(N, channels, *places)`; equal winners share the gradient."""
+        """x `(N, channels, *size)` -> `(N, channels, *places)`; equal winners of a maximum share the gradient."""
         images(self, x, None, self.axes)
-        return max_pool(x, self.kernel, self.stride, self.padding)
+        return (max_pool if self.largest else avg_pool)(x, self.kernel, self.stride, self.padding)
 
 
 @attrs.define(eq=False)
-class MaxPool1d(_MaxPool):
+class MaxPool1d(_Pool):
     __doc__ = f"The largest entry of each window of `(N, channels, length)`. {_Pool.__doc__}"
-    axes = 1
+    axes, largest = 1, True
 
 
 @attrs.define(eq=False)
-class MaxPool2d(_MaxPool):
+class MaxPool2d(_Pool):
     __doc__ = f"The largest entry of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
-    axes = 2
+    axes, largest = 2, True
 
 
 @attrs.define(eq=False)
-class _AvgPool(_Pool):
-    def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, *size)` -> `(N, channels, *places)`."""
-        images(self, x, None, self.axes)
-        return avg_pool(x, self.kernel, self.stride, self.padding)
-
-
-@attrs.define(eq=False)
-class AvgPool1d(_AvgPool):
+class AvgPool1d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, length)`. {_Pool.__doc__}"
-    axes = 1
+    axes, largest = 1, False
 
 
 @attrs.define(eq=False)
-class AvgPool2d(_AvgPool):
+class AvgPool2d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
-    axes = 2
+    axes, largest = 2, False
 
 
 @attrs.define(eq=False)
@@ -99,50 +89,40 @@ class _Adaptive(Module):
     """
 
     axes: ClassVar[int]
+    largest: ClassVar[bool]
     output: int | Sequence[int]
 
     def __attrs_post_init__(self) -> None:
         self.output = sizes(type(self).__name__, "output", self.output, self.axes)
 
-
-@attrs.define(eq=False)
-class _AdaptiveAvgPool(_Adaptive):
     def forward(self, x: Tensor) -> Tensor:
         """x `(N, channels, *size)` -> `(N, channels, *output)`."""
         images(self, x, None, self.axes)
-        return adaptive_avg_pool(x, self.output)
+        return (adaptive_max_pool if self.largest else adaptive_avg_pool)(x, self.output)
 
 
 @attrs.define(eq=False)
-class AdaptiveAvgPool1d(_AdaptiveAvgPool):
+class AdaptiveAvgPool1d(_Adaptive):
     __doc__ = f"The mean of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
-    axes = 1
+    axes, largest = 1, False
 
 
 @attrs.define(eq=False)
-class AdaptiveAvgPool2d(_AdaptiveAvgPool):
+class AdaptiveAvgPool2d(_Adaptive):
     __doc__ = f"The mean of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
-    axes = 2
+    axes, largest = 2, False
 
 
 @attrs.define(eq=False)
-class _AdaptiveMaxPool(_Adaptive):
-    def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, *size)` -> `(N, channels, *output)`."""
-        images(self, x, None, self.axes)
-        return adaptive_max_pool(x, self.output)
-
-
-@attrs.define(eq=False)
-class AdaptiveMaxPool1d(_AdaptiveMaxPool):
+class AdaptiveMaxPool1d(_Adaptive):
     __doc__ = f"The largest entry of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
-    axes = 1
+    axes, largest = 1, True
 
 
 @attrs.define(eq=False)
-class AdaptiveMaxPool2d(_AdaptiveMaxPool):
+class AdaptiveMaxPool2d(_Adaptive):
     __doc__ = f"The largest entry of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
-    axes = 2
+    axes, largest = 2, True
 
 
 @attrs.define(eq=False)
