@@ -12,8 +12,8 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
 from minigrad.nn.checks import images, size, sizes
 from minigrad.nn.errors import ModuleError
-from minigrad.nn.initial import Initialiser, Source, generator, initialiser
-from minigrad.nn.module import Module, parameter
+from minigrad.nn.initial import generator, initialiser
+from minigrad.nn.weighted import Weighted
 from minigrad.ops.convolution import conv, conv_transpose
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose2d"]
@@ -28,47 +28,50 @@ def _padding(layer: str, value: int | Sequence[int] | str, axes: int) -> Shape |
 
 
 @attrs.define(eq=False, repr=False)
-class _Conv(Module):
-    """What convolutions in any number of dimensions share."""
+class _Windowed(Weighted):
+    """What convolutions and their adjoints share, in any number of dimensions."""
 
     axes: ClassVar[int]
-    inputs: int = attrs.field(validator=size)
-    outputs: int = attrs.field(validator=size)
     kernel: int | Sequence[int]
     stride: int | Sequence[int] = attrs.field(default=1, kw_only=True)
-    padding: int | Sequence[int] | str = attrs.field(default=0, kw_only=True)
     dilation: int | Sequence[int] = attrs.field(default=1, kw_only=True)
     groups: int = attrs.field(default=1, kw_only=True, validator=size)
-    init: str | Initialiser = attrs.field(default="he", kw_only=True)
-    gain: float = attrs.field(default=1.0, kw_only=True)
-    with_bias: bool = attrs.field(default=True, kw_only=True)
-    rng: Source = attrs.field(default=None, kw_only=True)
-    weight: Tensor = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
 
-    def __attrs_post_init__(self) -> None:
+    def _window(self) -> tuple[Shape, Shape, Shape]:
+        """Settle kernel, stride and dilation: one number for each axis. Raises ModuleError, also for groups."""
         name = type(self).__name__
-        self.kernel = sizes(name, "kernel", self.kernel, self.axes)
-        self.stride = sizes(name, "stride", self.stride, self.axes)
-        self.dilation = sizes(name, "dilation", self.dilation, self.axes)
-        self.padding = _padding(name, self.padding, self.axes)
-        if self.padding == "same" and any(s != 1 for s in self.stride):
-            raise ModuleError(f"{name}: padding='same' needs stride 1, got stride={self.stride}")
         if self.inputs % self.groups or self.outputs % self.groups:
             raise ModuleError(
                 f"{name}: {self.inputs} inputs and {self.outputs} outputs do not divide into groups={self.groups}"
             )
-        shape = (self.outputs, self.inputs // self.groups, *self.kernel)
-        self.weight = parameter(self.gain * initialiser(self.init)(shape, generator(self.rng)))
-        self.bias = parameter(np.zeros(self.outputs)) if self.with_bias else None
+        self.kernel = kernel = sizes(name, "kernel", self.kernel, self.axes)
+        self.stride = stride = sizes(name, "stride", self.stride, self.axes)
+        self.dilation = dilation = sizes(name, "dilation", self.dilation, self.axes)
+        return kernel, stride, dilation
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inputs}, {self.outputs}, kernel={self.kernel})"
+
+
+@attrs.define(eq=False, repr=False)
+class _Conv(_Windowed):
+    """What convolutions share."""
+
+    padding: int | Sequence[int] | str = attrs.field(default=0, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        name = type(self).__name__
+        kernel, stride, _ = self._window()
+        self.padding = _padding(name, self.padding, self.axes)
+        if self.padding == "same" and any(s != 1 for s in stride):
+            raise ModuleError(f"{name}: padding='same' needs stride 1, got stride={stride}")
+        shape = (self.outputs, self.inputs // self.groups, *kernel)
+        self._begin(initialiser(self.init)(shape, generator(self.rng)))
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(N, inputs, *size)` -> `(N, outputs, *places)`. Raises ShapeError for other axes or channels."""
         images(self, x, self.inputs, self.axes)
         return conv(x, self.weight, self.bias, self.stride, self.padding, self.dilation)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.inputs}, {self.outputs}, kernel={self.kernel})"
 
 
 @attrs.define(eq=False, repr=False)
@@ -106,7 +109,7 @@ class Conv2d(_Conv):
 
 
 @attrs.define(eq=False, repr=False)
-class ConvTranspose2d(Module):
+class ConvTranspose2d(_Windowed):
     """The adjoint of Conv2d in its images: each input entry adds its kernel, scaled, to the output.
 
     Size of the output along each axis: (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1.
@@ -120,48 +123,26 @@ class ConvTranspose2d(Module):
         weight: `(inputs, outputs / groups, height, width)`, as PyTorch's. bias: `(outputs,)`.
     """
 
-    inputs: int = attrs.field(validator=size)
-    outputs: int = attrs.field(validator=size)
-    kernel: int | Sequence[int]
-    stride: int | Sequence[int] = attrs.field(default=1, kw_only=True)
+    axes = 2
     padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
     output_padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
-    dilation: int | Sequence[int] = attrs.field(default=1, kw_only=True)
-    groups: int = attrs.field(default=1, kw_only=True, validator=size)
-    init: str | Initialiser = attrs.field(default="he", kw_only=True)
-    gain: float = attrs.field(default=1.0, kw_only=True)
-    with_bias: bool = attrs.field(default=True, kw_only=True)
-    rng: Source = attrs.field(default=None, kw_only=True)
-    weight: Tensor = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
-        self.kernel = sizes(name, "kernel", self.kernel, 2)
-        self.stride = sizes(name, "stride", self.stride, 2)
-        self.padding = sizes(name, "padding", self.padding, 2, least=0)
-        self.output_padding = sizes(name, "output_padding", self.output_padding, 2, least=0)
-        self.dilation = sizes(name, "dilation", self.dilation, 2)
-        for extra, s, d in zip(self.output_padding, self.stride, self.dilation, strict=True):
+        kernel, stride, dilation = self._window()
+        self.padding = sizes(name, "padding", self.padding, self.axes, least=0)
+        self.output_padding = extras = sizes(name, "output_padding", self.output_padding, self.axes, least=0)
+        for extra, s, d in zip(extras, stride, dilation, strict=True):
             if extra >= max(s, d):
                 raise ModuleError(f"{name}: output_padding {extra} must be below the stride {s} or the dilation {d}")
-        if self.inputs % self.groups or self.outputs % self.groups:
-            raise ModuleError(
-                f"{name}: {self.inputs} inputs and {self.outputs} outputs do not divide into groups={self.groups}"
-            )
         # Each group is drawn as a convolution the other way, of which initialisers know the fan-in.
         draw, rng = initialiser(self.init), generator(self.rng)
-        shape = (self.outputs // self.groups, self.inputs // self.groups, *self.kernel)
-        weight = np.concatenate([draw(shape, rng).swapaxes(0, 1) for _ in range(self.groups)])
-        self.weight = parameter(self.gain * weight)
-        self.bias = parameter(np.zeros(self.outputs)) if self.with_bias else None
+        shape = (self.outputs // self.groups, self.inputs // self.groups, *kernel)
+        self._begin(np.concatenate([draw(shape, rng).swapaxes(0, 1) for _ in range(self.groups)]))
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(N, inputs, height, width)` -> `(N, outputs, *size)`. Raises ShapeError for other axes or channels."""
-        images(self, x, self.inputs, 2)
+        images(self, x, self.inputs, self.axes)
         return conv_transpose(
             x, self.weight, self.bias, self.stride, self.padding, self.output_padding, self.dilation, self.groups
         )
-
-    def __repr__(self) -> str:
-        return f"ConvTranspose2d({self.inputs}, {self.outputs}, kernel={self.kernel})"

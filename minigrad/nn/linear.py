@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import attrs
-import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor
-from minigrad.nn.checks import size
-from minigrad.nn.initial import Initialiser, Source, generator, initialiser
-from minigrad.nn.module import Module, parameter
+from minigrad.nn.initial import generator, initialiser
+from minigrad.nn.weighted import Weighted
 from minigrad.ops.contract import matmul
 
 __all__ = ["Linear"]
 
 
 @attrs.define(eq=False, repr=False)
-class Linear(Module):
+class Linear(Weighted):
     """y = x @ weight + bias.
 
     Attributes:
@@ -29,19 +27,8 @@ class Linear(Module):
             float32, or None.
     """
 
-    inputs: int = attrs.field(validator=size)
-    outputs: int = attrs.field(validator=size)
-    init: str | Initialiser = attrs.field(default="he", kw_only=True)
-    gain: float = attrs.field(default=1.0, kw_only=True)
-    with_bias: bool = attrs.field(default=True, kw_only=True)
-    rng: Source = attrs.field(default=None, kw_only=True)
-    weight: Tensor = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
-
     def __attrs_post_init__(self) -> None:
-        draw, rng = initialiser(self.init), generator(self.rng)
-        self.weight = parameter(self.gain * draw((self.inputs, self.outputs), rng))
-        self.bias = parameter(np.zeros(self.outputs)) if self.with_bias else None
+        self._begin(initialiser(self.init)((self.inputs, self.outputs), generator(self.rng)))
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(..., inputs)` -> `(..., outputs)`. Raises ShapeError for another last axis."""
