@@ -86,7 +86,30 @@ def _halves(x: Tensor) -> list[Tensor]:
 
 
 @attrs.define(eq=False, repr=False)
-class RNN(_Recurrent):
+class _Plain(_Recurrent):
+    """What layers share whose state is their last output."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(N, time, inputs)` -> all h_t, `(N, time, units)`, from the state 0."""
+        return self.run(x)[0]
+
+    def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x `(N, time, inputs)` and h_0 `(N, units)`, 0 by default -> all h_t `(N, time, units)`, and the last."""
+        found = []
+        inputs = self._projected(x)
+        h = self._state(state, inputs[0])
+        for now in inputs:
+            h = self._step(now, h)
+            found.append(h)
+        return stack(found, axis=1), h
+
+    def _step(self, now: Tensor, h: Tensor) -> Tensor:
+        """h_t from the projected x_t and h_{t-1}."""
+        raise NotImplementedError
+
+
+@attrs.define(eq=False, repr=False)
+class RNN(_Plain):
     """h_t = tanh(x_t @ input_weight + h_{t-1} @ state_weight + bias) (Elman 1990).
 
     Attributes:
@@ -100,23 +123,12 @@ class RNN(_Recurrent):
 
     gates = 1
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x `(N, time, inputs)` -> all h_t, `(N, time, units)`, from the state 0."""
-        return self.run(x)[0]
-
-    def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x `(N, time, inputs)` and h_0 `(N, units)`, 0 by default -> all h_t `(N, time, units)`, and the last."""
-        found = []
-        inputs = self._projected(x)
-        h = self._state(state, inputs[0])
-        for now in inputs:
-            h = tanh(now + matmul(h, self.state_weight))
-            found.append(h)
-        return stack(found, axis=1), h
+    def _step(self, now: Tensor, h: Tensor) -> Tensor:
+        return tanh(now + matmul(h, self.state_weight))
 
 
 @attrs.define(eq=False, repr=False)
-class GRU(_Recurrent):
+class GRU(_Plain):
     """Gated recurrent unit (Cho et al. 2014), the form of PyTorch and cuDNN, with the reset gate after the product:
 
     r, z = sigmoid(...), n = tanh(x W_n + b_n + r * (h W'_n + b'_n)), h <- (1 - z) n + z h.
@@ -137,23 +149,12 @@ class GRU(_Recurrent):
         super().__attrs_post_init__()
         self.state_bias = parameter(np.zeros(self.units))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """x `(N, time, inputs)` -> all h_t, `(N, time, units)`, from the state 0."""
-        return self.run(x)[0]
-
-    def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x `(N, time, inputs)` and h_0 `(N, units)`, 0 by default -> all h_t `(N, time, units)`, and the last."""
-        found = []
-        inputs = self._projected(x)
-        h = self._state(state, inputs[0])
-        for now in inputs:
-            before = matmul(h, self.state_weight)
-            r = sigmoid(self._block(now, 0) + self._block(before, 0))
-            z = sigmoid(self._block(now, 1) + self._block(before, 1))
-            n = tanh(self._block(now, 2) + r * (self._block(before, 2) + self.state_bias))
-            h = n + z * (h - n)
-            found.append(h)
-        return stack(found, axis=1), h
+    def _step(self, now: Tensor, h: Tensor) -> Tensor:
+        before = matmul(h, self.state_weight)
+        r = sigmoid(self._block(now, 0) + self._block(before, 0))
+        z = sigmoid(self._block(now, 1) + self._block(before, 1))
+        n = tanh(self._block(now, 2) + r * (self._block(before, 2) + self.state_bias))
+        return n + z * (h - n)
 
 
 @attrs.define(eq=False, repr=False)
