@@ -82,29 +82,21 @@ if TYPE_CHECKING:
     from minigrad.nn.summary import LayerSummary, Summary
 
 _LATE: Mapping[str, str] = {
-    **dict.fromkeys(["MultiHeadAttention", "TransformerBlock"], "attention"),
-    **dict.fromkeys(["Conv1d", "Conv2d", "ConvTranspose2d"], "convolution"),
-    **dict.fromkeys(["Dropout", "frozen", "reseed"], "dropout"),
-    **dict.fromkeys(["Embedding"], "embedding"),
-    **dict.fromkeys(["Ensemble", "mean_weights"], "ensemble"),
-    **dict.fromkeys(["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"], "normalise"),
-    **dict.fromkeys(
-        [
-            "AdaptiveAvgPool1d",
-            "AdaptiveAvgPool2d",
-            "AdaptiveMaxPool1d",
-            "AdaptiveMaxPool2d",
-            "AvgPool1d",
-            "AvgPool2d",
-            "GlobalAvgPool",
-            "MaxPool1d",
-            "MaxPool2d",
-        ],
-        "pooling",
-    ),
-    **dict.fromkeys(["GRU", "LSTM", "RNN"], "recurrent"),
-    **dict.fromkeys(["ELU", "GELU", "LeakyReLU", "SiLU"], "smooth"),
-    **dict.fromkeys(["Summary", "LayerSummary"], "summary"),
+    name: module
+    for module, names in {
+        "attention": "MultiHeadAttention TransformerBlock",
+        "convolution": "Conv1d Conv2d ConvTranspose2d",
+        "dropout": "Dropout frozen reseed",
+        "embedding": "Embedding",
+        "ensemble": "Ensemble mean_weights",
+        "normalise": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
+        "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d "
+        "GlobalAvgPool MaxPool1d MaxPool2d",
+        "recurrent": "GRU LSTM RNN",
+        "smooth": "ELU GELU LeakyReLU SiLU",
+        "summary": "LayerSummary Summary",
+    }.items()
+    for name in names.split()
 }
 """Name -> module of this package."""
 
