@@ -12,7 +12,10 @@ from minigrad.optim import PluginError, available, examine, load
 from minigrad.optim.engine import Rule
 from minigrad.optim.laws import CORE, holds
 from minigrad.optim.laws.landscape import landscape
-from support.optim_lawless import LAWLESS, Descent, Rolling
+from support import optim_lawless_claims, optim_lawless_conduct, optim_lawless_memory
+from support.optim_lawful import Descent, Rolling
+
+LAWLESS = [*optim_lawless_memory.LAWLESS, *optim_lawless_conduct.LAWLESS, *optim_lawless_claims.LAWLESS]
 
 
 @pytest.mark.parametrize(("law", "cls"), LAWLESS, ids=lambda v: v if isinstance(v, str) else v.__name__)

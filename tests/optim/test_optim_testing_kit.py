@@ -12,7 +12,8 @@ from minigrad.optim import PluginError, load
 from minigrad.optim.laws import CORE
 from minigrad.optim.testing import Law, laws_of_class, parametrize_with_laws
 from support.optim_dists import GOOD, install
-from support.optim_lawless import Climbs, Descent, HasASmallestStep
+from support.optim_lawful import Descent
+from support.optim_lawless_conduct import Climbs, HasASmallestStep
 
 
 @parametrize_with_laws(Descent, load("adam"), seeds=(0, 5))
