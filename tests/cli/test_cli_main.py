@@ -10,18 +10,10 @@ import numpy as np
 import pytest
 
 import minigrad
-from minigrad.cli import main
 from minigrad.core import REGISTRY
+from support.cli_calls import code_of
 
 QUICK = ["train", "--data", "digits", "--hidden", "16", "--epochs", "2", "--lr", "0.005"]
-
-
-def code_of(*arguments: str) -> int:
-    """The exit code, whether it is returned or raised."""
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return int(stop.code or 0)
 
 
 @pytest.fixture(autouse=True)

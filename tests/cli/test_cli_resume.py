@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minigrad import checkpoint, nn
-from minigrad.cli import main
+from support.cli_calls import code_of
 
 EPOCHS = 30
 COMMAND = ["train", "--data", "digits", "--hidden", "16", "--epochs", str(EPOCHS), "--seed", "5", "--no-checks",
@@ -27,13 +27,6 @@ COMMAND = ["train", "--data", "digits", "--hidden", "16", "--epochs", str(EPOCHS
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("minigrad.train.folder.draw", lambda history, path: ([], ""))
-
-
-def code_of(*arguments: str) -> int:
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return int(stop.code or 0)
 
 
 def ending(folder: Path) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from minigrad import checkpoint
-from minigrad.cli import main
+from support.cli_calls import code_of
 
 SCRIPT = """\
 print("a line of the script's own")
@@ -23,14 +23,6 @@ schedule = "cosine"
 epochs = 3
 metrics = {"top3": lambda outputs, labels: float((outputs.argsort(1)[:, -3:] == labels[:, None]).any(1).mean())}
 """
-
-
-def code_of(*arguments: str) -> int:
-    """The exit code, whether it is returned or raised."""
-    try:
-        return main(list(arguments))
-    except SystemExit as stop:
-        return int(stop.code or 0)
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from minigrad.parallel.message import Exchange
 from minigrad.train import Callback, Checkpoints, Epoch, History, Run, Step, fit
 from minigrad.typing import Array
 from support.parallel_threads import Threads, bits, in_threads
+from support.train_stop import StopAt
 
 DIGITS = data.load("digits").scaled()
 SMALL = (DIGITS.x_train[:150], DIGITS.y_train[:150], DIGITS.x_val[:90], DIGITS.y_val[:90])
@@ -132,17 +133,6 @@ def test_fit_gives_the_history_of_one_process() -> None:
             assert ours.val_loss == pytest.approx(theirs.val_loss, rel=1e-12)
 
 
-class Stop(Callback):
-    """Pulls the plug after so many batches."""
-
-    def __init__(self, batches: int) -> None:
-        self.batches = batches
-
-    def on_step(self, run: Run, step: Step) -> None:
-        if len(run.history.batch_losses) == self.batches:
-            raise KeyboardInterrupt
-
-
 @pytest.mark.parametrize("stop", [1, 5, 6])
 def test_with_dropout_and_batch_normalisation_it_repeats_and_resumes_to_the_last_bit(stop: int, tmp_path: Path) -> None:
     def whole(link: Threads) -> tuple[History, bytes]:
@@ -150,7 +140,7 @@ def test_with_dropout_and_batch_normalisation_it_repeats_and_resumes_to_the_last
 
     def stopped(link: Threads) -> None:
         try:
-            run(link, noisy(), batch_size=31, callbacks=[Checkpoints(tmp_path / "a", 1), Stop(stop)])
+            run(link, noisy(), batch_size=31, callbacks=[Checkpoints(tmp_path / "a", 1), StopAt(stop)])
         finally:
             link.hub.barrier.abort()
 
@@ -173,7 +163,7 @@ def test_a_resumed_run_draws_on_where_gathered_gradients_make_one_update(tmp_pat
 
     def stopped(link: Threads) -> None:
         try:
-            run(link, noisy(), **options, callbacks=[Checkpoints(tmp_path / "a", 1), Stop(3)])
+            run(link, noisy(), **options, callbacks=[Checkpoints(tmp_path / "a", 1), StopAt(3)])
         finally:
             link.hub.barrier.abort()
 

@@ -31,6 +31,7 @@ from minigrad.train import (
     named_schedule,
 )
 from minigrad.train.rates import default_rate
+from support.train_stop import StopAt
 
 DIGITS = data.load("digits").scaled()
 SMALL = (DIGITS.x_train[:200], DIGITS.y_train[:200], DIGITS.x_val[:100], DIGITS.y_val[:100])
@@ -46,17 +47,6 @@ def net(seed: int = 0) -> nn.Module:
     return nn.Sequential(
         nn.Linear(64, 12, rng=seed), nn.ReLU(), nn.Dropout(0.3, rng=seed), nn.Linear(12, 10, rng=seed + 1)
     )
-
-
-class StopAt(Callback):
-    """Pulls the plug after so many batches."""
-
-    def __init__(self, batches: int) -> None:
-        self.batches = batches
-
-    def on_step(self, run: Run, step: Step) -> None:
-        if len(run.history.batch_losses) == self.batches:
-            raise KeyboardInterrupt
 
 
 def figures(history: History) -> list[tuple[object, ...]]:
