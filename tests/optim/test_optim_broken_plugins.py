@@ -9,21 +9,14 @@ from typing import Any
 import pytest
 
 from support.optim_broken import BROKEN
-from support.optim_dists import GOOD, ask, install
+from support.optim_dists import GOOD, LOAD_ALL, ask, install
 
-CODE = """
+CODE = f"""
 import os, sys, warnings
 import numpy as np
-from minigrad.optim import available, load, PluginError
+import minigrad.optim
 before = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
-refused, wrong = {}, {}
-for name in sorted(available()):
-    try:
-        load(name)
-    except PluginError as error:
-        refused[name] = str(error)
-    except BaseException as error:
-        wrong[name] = repr(error)
+{LOAD_ALL}
 after = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
 from minigrad.core import tensor
 from minigrad.optim import optimizer
@@ -31,8 +24,7 @@ w = tensor([1.0, 2.0], requires_grad=True)
 opt = optimizer("good", [w], lr=0.5)
 w.backward([1.0, 1.0])
 opt.step()
-answer = {"refused": refused, "wrong": wrong, "same": before == after, "good": w.numpy().tolist(),
-          "listed": sorted(available())}
+answer = dict(refused=refused, wrong=wrong, same=before == after, good=w.numpy().tolist(), listed=sorted(available()))
 """
 
 

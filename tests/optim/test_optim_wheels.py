@@ -15,7 +15,7 @@ import pytest
 
 from minigrad.cli.new import scaffold
 from support.optim_broken import BROKEN
-from support.optim_dists import GOOD
+from support.optim_dists import GOOD, LOAD_ALL
 
 ROOT = Path(__file__).parents[2]
 PROJECT = """
@@ -128,20 +128,8 @@ def test_everything_is_listed_and_the_sound_ones_work(place: Place) -> None:
 
 
 def test_each_broken_wheel_is_named_and_none_escapes(place: Place) -> None:
-    code = """
-    import json
-    from minigrad.optim import PluginError, available, load
-    refused, wrong = {}, {}
-    for name in sorted(available()):
-        try:
-            load(name)
-        except PluginError as error:
-            refused[name] = str(error)
-        except BaseException as error:
-            wrong[name] = repr(error)
-    print("ANSWER" + json.dumps([refused, wrong]))
-    """
-    refused, wrong = json.loads(place.run("python", "-c", dedent(code)).split("ANSWER")[1])
+    code = f"import json\n{LOAD_ALL}\nprint('ANSWER' + json.dumps([refused, wrong]))"
+    refused, wrong = json.loads(place.run("python", "-c", code).split("ANSWER")[1])
     assert wrong == {}
     assert set(refused) == set(BROKEN)
     for number, name in enumerate(BROKEN):

@@ -33,6 +33,19 @@ GOOD = dedent(
     """
 )
 
+LOAD_ALL = """
+from minigrad.optim import PluginError, available, load
+refused, wrong = {}, {}
+for name in sorted(available()):
+    try:
+        load(name)
+    except PluginError as error:
+        refused[name] = str(error)
+    except BaseException as error:
+        wrong[name] = repr(error)
+"""
+"""Loads every optimizer that is installed: what was refused, by name, and what any other error escaped from."""
+
 
 def install(
     folder: Path,
