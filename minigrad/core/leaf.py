@@ -60,11 +60,12 @@ def bind(t: Tensor, value: Array, grad: Array) -> None:
     t._node = Leaf(value, sink)
 
 
-def renew(t: Tensor) -> None:
-    """Declare that the numbers behind `t` have changed: graphs built on the old ones can no longer run backward."""
-    leaf, sink = _leaf(t)
-    leaf.stale = True
-    t._node = Leaf(leaf.value, sink)
+def renew(*tensors: Tensor) -> None:
+    """Declare that the numbers behind leaves have changed: graphs built on the old ones can no longer run backward."""
+    for t in tensors:
+        leaf = t._node if isinstance(t._node, Leaf) else _leaf(t)[0]
+        leaf.stale = True
+        t._node = Leaf(leaf.value, leaf.sink)
 
 
 def has_grad(t: Tensor) -> bool:

@@ -115,8 +115,9 @@ class _Tiles:
             if _wants_array(group, call, o)
         }
         self.late = [(k, i.fetch) for k, i in enumerate(group.inputs) if i.fetch is not None]
-        arrays = [i.array if i.array is not None else np.empty(0) for i in group.inputs]
+        arrays = [i.array if i.array is not None else np.empty(0, i.dtype) for i in group.inputs]
         self.arrays = [_aligned(a, self.space) for a in (*arrays, *(o.array for o in group.outputs))]
+        self.shares: dict[tuple[int, int], list[_Tile]] = {}
         self.parts = {
             result: np.zeros((len(cuts), *(1,) * len(self.space)), call.dtype)
             for call, _, result in code.calls
@@ -132,20 +133,39 @@ class _Tiles:
 
     def _share(self, worker: int, of: int) -> None:
         """One worker's part of the tiles."""
-        share = -(-len(self.cuts) // of)
-        for number in range(worker * share, min((worker + 1) * share, len(self.cuts))):
-            cut = self.cuts[number]
-            registers = [_part(a, cut) for a in self.arrays]
-            registers += [_start(a, cut) for a in self.scratch[worker]]
-            for k, array in self.filled.items():
-                registers[k] = _start(array, cut)
-            for k, parts in self.parts.items():
-                registers[k] = parts[number]
-            for call, operands, result in self.code:
-                if call.axes:
-                    call.reduce(registers[operands[0]], registers[result])
-                else:
-                    call.function(*[registers[o] for o in operands], out=registers[result])
+        if (worker, of) not in self.shares:
+            share = -(-len(self.cuts) // of)
+            numbers = range(worker * share, min((worker + 1) * share, len(self.cuts)))
+            self.shares[worker, of] = [self._tile(n, self.scratch[worker]) for n in numbers]
+        for tile in self.shares[worker, of]:
+            for k, _ in self.late:
+                tile.registers[k] = _part(self.arrays[k], tile.cut)
+            for call in tile.code:
+                call()
+
+    def _tile(self, number: int, scratch: Sequence[Array]) -> _Tile:
+        cut = self.cuts[number]
+        registers = [np.empty(0) if k in dict(self.late) else _part(a, cut) for k, a in enumerate(self.arrays)]
+        registers += [_start(a, cut) for a in scratch]
+        for k, array in self.filled.items():
+            registers[k] = _start(array, cut)
+        for k, parts in self.parts.items():
+            registers[k] = parts[number]
+        tile = _Tile(cut, registers)
+        late = {k for k, _ in self.late}
+        for call, operands, result in self.code:
+            given = [partial(registers.__getitem__, o) if o in late else registers[o] for o in operands]
+            tile.code += _bound(call, given, registers[result])
+        return tile
+
+
+@attrs.define(eq=False)
+class _Tile:
+    """The calls of a group on one tile, ready to run once the arrays that change are in `registers`."""
+
+    cut: Cut
+    registers: list[Array]
+    code: list[Code] = attrs.field(factory=list)
 
 
 def _quickened(group: Group) -> Group:

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from minigrad.optim.discovery import available as available
     from minigrad.optim.discovery import rescan as rescan
     from minigrad.optim.driver import Driver as Driver
-    from minigrad.optim.driver import Hyper as Hyper
-    from minigrad.optim.driver import Step as Step
     from minigrad.optim.errors import HyperparameterError as HyperparameterError
     from minigrad.optim.errors import LawError as LawError
     from minigrad.optim.errors import MissingGradient as MissingGradient
@@ -43,6 +41,8 @@ if TYPE_CHECKING:
     from minigrad.optim.make import optimizer as optimizer
     from minigrad.optim.moment import Moment as Moment
     from minigrad.optim.objective import Objective as Objective
+    from minigrad.optim.plans import Hyper as Hyper
+    from minigrad.optim.plans import Step as Step
     from minigrad.optim.protocol import API as API
     from minigrad.optim.protocol import Averages as Averages
     from minigrad.optim.protocol import Need as Need
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "assemble": ("Group",),
     "discovery": ("Entry", "available", "rescan"),
-    "driver": ("Driver", "Hyper", "Step"),
+    "driver": ("Driver",),
     "errors": (
         "HyperparameterError",
         "LawError",
@@ -92,6 +92,7 @@ _HOMES = {
     "make": ("optimizer",),
     "moment": ("Moment",),
     "objective": ("Objective",),
+    "plans": ("Hyper", "Step"),
     "protocol": ("API", "Averages", "Need", "NeedsMore", "NoState", "Optimizer", "Segment"),
     "schedules": (
         "Chain",

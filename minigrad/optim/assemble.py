@@ -11,12 +11,13 @@ from minigrad.core import Tensor
 from minigrad.core.errors import nearest
 from minigrad.optim.buffers import Parameter, Parameters, named
 from minigrad.optim.discovery import find
-from minigrad.optim.driver import Driver, Hyper, Plan, Settings
+from minigrad.optim.driver import Driver
 from minigrad.optim.engine import Rule
 from minigrad.optim.errors import HyperparameterError, ParameterError
 from minigrad.optim.followers import Average, LookAhead
 from minigrad.optim.hyper import range_of
 from minigrad.optim.loading import load_entry
+from minigrad.optim.plans import Hyper, Plan, Settings
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.shaping import Clip
 

@@ -35,6 +35,7 @@ class Cell:
         group: index of the parameter group.
         w: the numbers, shape `(n,)`. g: their gradients.
         layout: one Segment for each of `parameters`, in order. views: the part of `w` that each was bound to.
+        tensors: those of `parameters`.
     """
 
     group: int
@@ -43,16 +44,27 @@ class Cell:
     parameters: tuple[Parameter, ...]
     layout: tuple[Segment, ...]
     views: tuple[Array, ...]
+    tensors: tuple[Tensor, ...] = attrs.field(init=False)
+
+    @tensors.default
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return tuple(p.tensor for p in self.parameters)
 
     def renew(self) -> None:
         """Declare that `w` has changed."""
-        for p in self.parameters:
-            renew(p.tensor)
+        renew(*self.tensors)
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
-        for p in self.parameters:
-            p.tensor.zero_grad()
+        for t in self.tensors:
+            t._sink.clear()
+
+    def is_settled(self) -> bool:
+        """Whether all is as it mostly is: every parameter at home, and reached by a gradient."""
+        for t, view in zip(self.tensors, self.views, strict=True):
+            if t._node.value is not view or not t._sink.filled:
+                return False
+        return True
 
     def require_present(self) -> None:
         """Raise ParameterError if another optimizer has taken over a parameter: updates here would reach nobody."""

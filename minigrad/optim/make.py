@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from minigrad.optim.assemble import Group
     from minigrad.optim.buffers import Parameters
-    from minigrad.optim.driver import Driver, Hyper
+    from minigrad.optim.driver import Driver
     from minigrad.optim.followers import Average, LookAhead
+    from minigrad.optim.plans import Hyper
     from minigrad.optim.shaping import Clip
 
 __all__ = ["optimizer"]
@@ -55,7 +56,7 @@ def optimizer(
         ParameterError: `params` are not trainable leaves.
     """
     from minigrad.optim.assemble import assemble
-    from minigrad.optim.driver import Settings
+    from minigrad.optim.plans import Settings
 
     settings = Settings(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
     return assemble(name, params, groups, decoupled, settings, hyper)

@@ -30,12 +30,18 @@ class Memory:
     Attributes:
         w, g: parameters and gradient, shape `(n,)`. vectors: those of the state, by name.
         after: where the new parameters and vectors go, in this order; the old ones themselves, or others.
+        moves: pairs of the old ones and those.
     """
 
     w: Array
     g: Array
     vectors: Mapping[str, Array]
     after: tuple[Array, ...]
+    moves: tuple[tuple[Array, Array], ...] = attrs.field(init=False)
+
+    @moves.default
+    def _moves(self) -> tuple[tuple[Array, Array], ...]:
+        return tuple(zip((self.w, *self.vectors.values()), self.after, strict=True))
 
     @property
     def all(self) -> list[Array]:

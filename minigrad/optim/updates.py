@@ -92,6 +92,7 @@ class CompiledRunner(Runner):
         self._memory: Memory | None = None
         self._counters: dict[str, Plain] = {}
         self._ready: _Variant | None = None
+        self._latest: _Variant | None = None  # tried first
 
     # -- state ---------------------------------------------------------------------------------------------------------
     _state: State | None
@@ -116,7 +117,7 @@ class CompiledRunner(Runner):
         memory = self._memory
         if memory is None or (g is not memory.g and memory.g is self.gradient):
             memory = self._memory = self._made(g if g is self.gradient else np.empty_like(g))
-            self._variants.clear()
+            self._forget()
         elif not self._owned:
             self._take_over(memory)
         if g is not memory.g:
@@ -152,17 +153,23 @@ class CompiledRunner(Runner):
             return False
         rule = resolve(self.rule, self.schedules, t)
         try:
-            memory = self._settle(g)
+            memory = self._memory
+            if memory is None or g is not memory.g or not self._owned:
+                memory = self._settle(g)
             hyper = [getattr(rule, name) for name in self.schedules]
-            now = _Now(rule, memory, t, decay, shrink, [t, decay, shrink, *hyper, *self._counters.values()])
-            self._ready = self._found(now)
+            given = [t, decay, shrink, *hyper, *self._counters.values()]
+            ready = self._latest
+            if ready is None or ready.checks or not ready.recording.feed(given):
+                ready = self._found(_Now(rule, memory, t, decay, shrink, given))
         except Exception:  # whatever it is, the plain path will either work or say it better
-            self._ready = None
-        if self._ready is None:
+            ready = None
+        if ready is None:
             self._refused = True
             return False
+        self._ready = ready
+        self._latest = ready if ready.recording.tape.exact else None
         if not self.in_place:
-            for call in self._ready.code:
+            for call in ready.code:
                 call()
         return True
 
@@ -180,7 +187,7 @@ class CompiledRunner(Runner):
         self._counters = ready.recording.counted()
         self._state = None
         if not self.in_place:
-            for old, new in zip((self.w, *memory.vectors.values()), memory.after, strict=True):
+            for old, new in memory.moves:
                 np.copyto(old, new)
             return
         for call in ready.code:
@@ -196,7 +203,11 @@ class CompiledRunner(Runner):
     def use(self, binder: Binder) -> None:
         """Bind updates with another engine from now on."""
         self.binder = binder
+        self._forget()
+
+    def _forget(self) -> None:
         self._variants.clear()
+        self._latest = None
 
     @property
     def notes(self) -> list[str]:

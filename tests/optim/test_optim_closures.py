@@ -13,8 +13,9 @@ import minigrad as mg
 from minigrad.optim import Group, Need, NeedError, NonFiniteWarning, NoState, Objective, StateError, load, optimizer
 from minigrad.optim.buffers import named
 from minigrad.optim.curvature import hessian_by_differences, hvp_by_differences
-from minigrad.optim.driver import Driver, Plan, Settings
+from minigrad.optim.driver import Driver
 from minigrad.optim.engine import Rule
+from minigrad.optim.plans import Plan, Settings
 from minigrad.optim.state import leaves, rebuild
 from minigrad.typing import Array, Tensor
 from support.optim_problems import PROBLEMS, A, B, build, golden, trajectory

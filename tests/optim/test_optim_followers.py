@@ -34,8 +34,9 @@ from minigrad.optim import (
     WarmUp,
 )
 from minigrad.optim.buffers import named
-from minigrad.optim.driver import Driver, Plan, Settings
+from minigrad.optim.driver import Driver
 from minigrad.optim.engine import Rule
+from minigrad.optim.plans import Plan, Settings
 from minigrad.optim.state import Leaf
 from minigrad.typing import Array
 from support.optim_problems import build

@@ -21,7 +21,7 @@ from minigrad.diagnosis.watching import Watch, watch
 from minigrad.nn import Module
 from minigrad.optim import ClipNorm, Driver, Schedule
 from minigrad.optim.assemble import assemble
-from minigrad.optim.driver import Settings
+from minigrad.optim.plans import Settings
 from minigrad.train import fit
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluate import evaluate, evaluating
