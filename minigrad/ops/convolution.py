@@ -18,7 +18,7 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.functions import flip, reshape
 from minigrad.ops.table import Family
-from minigrad.ops.windows import Pairs, each, last, offsets, places
+from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
@@ -102,6 +102,7 @@ def convolve_input(g: Array, w: Array, *, shape: Shape, stride: Shape, padding: 
     columns = (np.swapaxes(flat, 1, 2) @ _by_group(g, groups)).reshape(shape[0], *kernel, images, *g.shape[2:])
     by_place = np.moveaxis(columns, 0, len(kernel))
     wide = tuple(b + n + a for (b, a), n in zip(padding, shape[1:], strict=True))
+    require_places(g.shape[2:], wide, kernel, stride, dilation)
     x = np.zeros((shape[0], images, *wide), dtype=columns.dtype)
     for at, part in offsets(kernel, stride, dilation, g.shape[2:]):
         x[last(part)] += by_place[at]

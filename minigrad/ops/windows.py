@@ -45,6 +45,15 @@ def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
     return found
 
 
+def require_places(found: Shape, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> None:
+    """Raise ShapeError unless as many windows are `found` along each axis as fit into `size`."""
+    due = places(size, kernel, stride, dilation)
+    if found != due:
+        raise ShapeError(
+            f"{found} windows of {kernel} with dilation {dilation} and stride {stride} for {size}, where {due} fit"
+        )
+
+
 def offsets(kernel: Shape, stride: Shape, dilation: Shape, count: Shape) -> Iterator[tuple[Shape, tuple[slice, ...]]]:
     """Each place in a window, and the slices of the image that lie there in all windows."""
     for at in product(*(range(k) for k in kernel)):
@@ -87,6 +96,7 @@ def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
 def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Array:
     """Windows added up in an image of `size`: undoes `windows`."""
     n = len(size)
+    require_places(g.shape[-n:], size, g.shape[:n], stride, dilation)
     x = np.zeros((*g.shape[n:-n], *size), dtype=g.dtype)
     for at, part in offsets(g.shape[:n], stride, dilation, g.shape[-n:]):
         x[last(part)] += g[at]

@@ -202,7 +202,16 @@ def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str
     """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
     try:
         outputs = subject.forward(case)
-        grads = subject.pull(case, outputs, subject.cotangents(rng, outputs))
+        v = subject.cotangents(rng, outputs)
+        try:
+            grads = subject.pull(case, outputs, v)
+        except InvalidRule as error:
+            if error.__cause__ is None:
+                raise
+            # Where one rule raises, the others still answer whoever wants no gradient for that argument.
+            for alone in subject.by_rule() if len(subject.op.rules) > 1 else ():
+                _examine_derived(alone, case, rng)
+            raise
         if not all(np.isfinite(a).all() for a in (*outputs, *grads.values())):
             return f"{case.label}: output or gradient is not finite"
         return examine(subject, case, rng, redraw=True)

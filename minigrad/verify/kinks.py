@@ -20,7 +20,11 @@ _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
 
 
 def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3) -> int:
-    """Compare the rules at kinks, along `ones` (which keeps ties tied) and random directions; entries on a kink."""
+    """Compare the rules at kinks, along `ones` (which keeps ties tied) and random directions; entries on a kink.
+
+    Along `ones` the output gradient has one sign: with both, the gradient that a rule makes up in one group of tied
+    entries could cancel that of another.
+    """
     kinks = subject.op.claims.kinks
     if isinstance(kinks, str | list | tuple) and not kinks:
         return 0
@@ -139,6 +143,8 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: floa
     if not all(np.isfinite(o).all() for o in outputs):
         return 0
     v = subject.cotangents(rng, outputs)
+    if case.label.startswith("tie"):
+        v = _of_one_sign(v)
     try:
         g = subject.pull(case, outputs, v)[index]
     except RegistrationError as error:
@@ -158,11 +164,17 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: floa
 def _check_at(subject: Subject, case: Case, rng: Draws, ones: bool) -> None:
     outputs = subject.forward(case)
     v = subject.cotangents(rng, outputs)
+    if ones:
+        v = _of_one_sign(v)
     grads = subject.pull(case, outputs, v)
     u = directions(subject.op, case, rng, list(grads))
     if ones:
         u = {i: np.ones_like(d) for i, d in u.items()}
     _between(subject, case, outputs, v, grads, u)
+
+
+def _of_one_sign(v: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(frozen(np.abs(w)) for w in v)
 
 
 def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple[tuple[Array, ...], int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import TypeGuard
 
 import numpy as np
@@ -124,6 +125,13 @@ class Subject:
                     found[i] = self._gradient(case, i, r)
         return found
 
+    def by_rule(self) -> Iterator[Subject]:
+        """The op with each of its rules alone, as a caller meets it who wants a gradient for one argument only."""
+        for rule in self.op.rules:
+            twin = copy(self.op)
+            twin.rules = (rule,)
+            yield Subject(twin, self.entries)
+
     def with_case(self, error: RegistrationError, case: Case, names: tuple[str, ...]) -> RegistrationError:
         """The engine's own complaint about a rule, with the case it arose in."""
         if error.finding is not None:
@@ -154,8 +162,9 @@ class Subject:
         a = np.asarray(r)
         if a.shape == x.shape and a.dtype == x.dtype:
             return a
-        alone = len(case.arrays) == 1
-        if a.shape != x.shape and (alone or not broadcasts_to(x.shape, a.shape)):
+        # The engine sums whatever was broadcast; among the declared cases of a lone argument, nothing was.
+        strict = len(case.arrays) == 1 and not case.derived
+        if a.shape != x.shape and (strict or not broadcasts_to(x.shape, a.shape)):
             raise refuse(
                 InvalidRule, self.op, f"its rule returns shape {a.shape} for an argument of shape {x.shape}",
                 case=case, argument=argument,
