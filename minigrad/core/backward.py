@@ -19,7 +19,6 @@ from minigrad.core.rules import (
     Accumulate,
     Gradient,
     Live,
-    broadcasts_to,
     conform,
     reached,
     results,
@@ -203,7 +202,6 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
 __all__ = [
     "Gradient",
     "backward",
-    "broadcasts_to",
     "conform",
     "deliver",
     "gradients",

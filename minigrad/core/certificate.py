@@ -24,7 +24,7 @@ class Power:
     worst: float
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Certificate:
     """What was checked when an op was registered.
 

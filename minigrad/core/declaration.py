@@ -76,7 +76,7 @@ class Domain(Protocol):
         ...
 
 
-@attrs.frozen(init=False)
+@attrs.frozen(init=False, eq=False)
 class Sample:
     """One set of arguments for the gate: positional arrays and keyword metadata."""
 
@@ -87,7 +87,7 @@ class Sample:
         self.__attrs_init__(tuple(np.asarray(a) for a in arrays), metadata)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Argument:
     """An array argument of an op; a variadic one (`*xs`) stands for any number of arrays of one domain."""
 
@@ -101,7 +101,7 @@ class Argument:
         return self.domain is None or self.domain.differentiable
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Rule:
     """The vector-Jacobian product for the arguments at `indices`; `variadic` when the last one is `*xs`."""
 
@@ -121,7 +121,7 @@ class _Required:
 REQUIRED = _Required()
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Claims:
     """What an op says of itself. The gate verifies each claim; other rooms then build on it."""
 

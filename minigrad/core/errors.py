@@ -6,7 +6,6 @@ Imports the standard library only, so that the command line can use it before Nu
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 __all__ = [
     "GradientError",
@@ -78,6 +77,8 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
     The result starts with a space, so that it can be appended to a message as it is.
     """
+    from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
+
     by_lower = {option.lower(): option for option in sorted(options)}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
     return f" Did you mean {by_lower[found[0]]!r}?" if found else ""

@@ -122,7 +122,7 @@ def conform(op: Op, name: str, r: object, x: Array) -> Gradient:
     else:
         raise InvalidRule(f"op {op.name!r}: the rule for {name!r} returned {type(r).__name__}, not an array")
     if g.shape != x.shape:
-        if not broadcasts_to(x.shape, g.shape):
+        if not summable(op, x.shape, g.shape):
             raise InvalidRule(
                 f"op {op.name!r}: the rule for {name!r} returned shape {g.shape} for an argument of shape {x.shape}"
             )
@@ -132,8 +132,12 @@ def conform(op: Op, name: str, r: object, x: Array) -> Gradient:
     return g
 
 
-def broadcasts_to(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
-    """Whether an array of shape `small` can be broadcast to shape `large`."""
-    if len(small) > len(large):
+def summable(op: Op, small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether a gradient of shape `large` can be meant for an argument of `op` of shape `small`, to be summed.
+
+    It can when an array of shape `small` broadcasts to `large`, unless `op` has one argument and nothing to broadcast
+    it with: there, such a gradient is a mistake.
+    """
+    if len(small) > len(large) or (len(op.arguments) == 1 and not op.arguments[0].variadic):
         return False
     return all(a in (1, b) for a, b in zip(small[::-1], large[::-1], strict=False))

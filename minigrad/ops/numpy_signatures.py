@@ -44,7 +44,7 @@ _NEUTRAL: Mapping[str, tuple[object, ...]] = {
 _NO_VALUE = getattr(np, "_NoValue", None)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Answer:
     """Answers for a NumPy function: binds NumPy's parameters and calls `target` (module:function)."""
 

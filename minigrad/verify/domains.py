@@ -70,18 +70,16 @@ def _power_of_two(x: Array) -> Array:
     return np.asarray(np.ldexp(0.5, exponent))
 
 
-def _stratified(rng: Numbers, shape: Shape, strata: tuple[Array, Array], signed: bool) -> Array:
-    """Every stratum, with either sign, gets its share of the entries, spread over the stratum from end to end."""
+def _stratified(rng: Numbers, shape: Shape, strata: tuple[Array, Array]) -> Array:
+    """Every stratum gets its share of the entries, spread over the stratum from end to end."""
     low, width = strata
     count = prod(shape)
-    cells = low.size * (2 if signed else 1)
+    cells = low.size
     rank, turn = np.divmod(rng.permutation(count), cells)
-    cell = rng.permutation(cells)[turn]  # a few entries meet a few cells, others at every draw
+    # Where cells cannot share entries evenly, others are favoured at every draw.
+    cell = rng.permutation(cells)[turn] if count % cells else turn
     spread = (rank + rng.uniform((count,))) / (count // cells + 1)
-    stratum = cell % low.size
-    values: Array = np.rint((low[stratum] + width[stratum] * spread) / _GRID) * _GRID
-    if signed:
-        values = np.where(cell < low.size, values, -values)
+    values: Array = np.rint((low[cell] + width[cell] * spread) / _GRID) * _GRID
     return values.reshape(shape)
 
 
@@ -90,27 +88,33 @@ def _strata(*bounds: float) -> tuple[Array, Array]:
     return edges[:-1], np.diff(edges)
 
 
+def _of_both_signs(strata: tuple[Array, Array]) -> tuple[Array, Array]:
+    low, width = strata
+    return np.concatenate([low, -low]), np.concatenate([width, -width])
+
+
 _STRATA = _strata(2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0)
 """Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
 
-_ABOVE_TINY = _strata(2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0)
-_UNIT = _strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99)
+_REAL = _of_both_signs(_STRATA)
+_NONZERO = _of_both_signs(_strata(2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0))
+_UNIT = _of_both_signs(_strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99))
 
 
 def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _stratified(rng, shape, _STRATA, signed=True)
+    return _stratified(rng, shape, _REAL)
 
 
 def _nonzero(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _stratified(rng, shape, _ABOVE_TINY, signed=True)
+    return _stratified(rng, shape, _NONZERO)
 
 
 def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _stratified(rng, shape, _STRATA, signed=False)
+    return _stratified(rng, shape, _STRATA)
 
 
 def _unit(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
-    return _stratified(rng, shape, _UNIT, signed=True)
+    return _stratified(rng, shape, _UNIT)
 
 
 def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:

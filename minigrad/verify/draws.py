@@ -59,7 +59,7 @@ class Draws:
         for n in shape:
             count *= n
         if self._handed_out + count > self._ready.size:
-            u = self.uniform((max(_BLOCK // 2, count),))
+            u = self.uniform((max(_BLOCK // 4, count),))
             self._ready = (0.5 + np.floor(np.abs(128.0 * u - 64.0)) / 64.0) * np.where(u < 0.5, -1.0, 1.0)
             self._handed_out = 0
         numbers = self._ready[self._handed_out : self._handed_out + count].reshape(shape)

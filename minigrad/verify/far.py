@@ -33,7 +33,7 @@ def check_far(subject: Subject, examined: Examined, rng: Draws) -> int:
     if op.claims.piecewise_constant or op.claims.samples is not None or not examined.grads:
         return 0
     far = [i for i in examined.grads if _kind(subject, i) in _UNBOUNDED]
-    if op.claims.elementwise and not op.claims.shapes:
+    if subject.by_entry:
         return sum(_entries(subject, examined.case, i, rng) for i in far)
     if fixed_shape(op) or not far:
         return 0

@@ -68,7 +68,8 @@ def verify(
     with np.errstate(all="ignore"), _unheard(thorough), free:
         try:
             examined, checks, refused = _examine_all(subject, rng, seed, thorough)
-            _refuse_powerless(op, examined)
+            powers = _powers(subject, examined)
+            _refuse_powerless(op, powers, examined[0].case)
             cases = _one_per_metadata(examined) if op.claims.kinks else []
             kinks = sum(
                 check_kinks(subject, e, rng, 3 if thorough or not k else 1)
@@ -96,7 +97,7 @@ def verify(
                 remedy="declare shapes= or samples= with arguments that the op accepts, and params= that fit them",
             ) from error  # fmt: skip
     return Certificate(
-        op, seed, len(examined), checks + len(examined), _powers(subject, examined), kinks, tuple(refused),
+        op, seed, len(examined), checks + len(examined), powers, kinks, tuple(refused),
         second_order, time.perf_counter() - start, evidence,
     )  # fmt: skip
 
@@ -135,7 +136,7 @@ def _check_rules_declared(op: Op) -> None:
 
 def _examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tuple[list[Examined], int, list[str]]:
     claims = subject.op.claims
-    if claims.elementwise and claims.samples is None and not claims.shapes:
+    if subject.by_entry:
         return _examine_elementwise(subject, rng, seed, thorough)
     cases = list(difference_cases(subject.op, seed, thorough))
     if thorough and claims.samples is None:
@@ -285,16 +286,16 @@ def _check_entries_independent(subject: Subject, examined: Examined) -> None:
                 )  # fmt: skip
 
 
-def _refuse_powerless(op: Op, examined: list[Examined]) -> None:
+def _refuse_powerless(op: Op, powers: tuple[Power, ...], case: Case) -> None:
     if op.claims.piecewise_constant:
         return
-    for power in _powers(Subject(op), examined):
+    for power in powers:
         if power.resolution > ENOUGH:
             raise refuse(
                 InconclusiveCheck, op,
                 f"no sample could have revealed a relative error below {power.resolution:.1e}: the gradient vanishes, "
                 "or drowns in round-off",
-                case=examined[0].case, argument=power.argument,
+                case=case, argument=power.argument,
                 remedy="declare a domain or samples= where the output really depends on the argument",
             )  # fmt: skip
 

@@ -24,7 +24,7 @@ ENOUGH = 1e-5
 LONGEST_MATRIX_STEP = 2.0**-5
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Examined:
     """A case that agreed with differences: outputs, cotangents, gradients, and the power per argument."""
 

@@ -226,7 +226,7 @@ def _between(
     at_zero = np.concatenate([(w * o).ravel() for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"])
     # A gradient that is not finite must meet a finite bar, or it would excuse itself.
     weights = [
-        np.nan_to_num(np.abs(grads[i]), nan=0.0, posinf=0.0) * (np.abs(u[i]) + np.abs(case.arrays[i])) for i in u
+        np.where(np.isfinite(grads[i]), np.abs(grads[i]), 0.0) * (np.abs(u[i]) + np.abs(case.arrays[i])) for i in u
     ]
     scale = (
         sum(weights, np.zeros(case.arrays[0].shape)).ravel() if elementwise else sum(float(w.sum()) for w in weights)
@@ -245,9 +245,9 @@ def _between(
             low, high = np.array([low.sum()]), np.array([high.sum()])
         slopes_exist = np.isfinite(low) & np.isfinite(high)
         outside &= slopes_exist & ~((analytic >= low) & (analytic <= high))
-        if not np.any(outside):
+        if not outside.any():
             break
-    if np.any(outside):
+    if outside.any():
         distance = np.nan_to_num(np.maximum(low - analytic, analytic - high), nan=np.inf)
         k = int(np.argmax(np.where(outside, distance, 0.0)))
         i = next(iter(u))

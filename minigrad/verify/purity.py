@@ -13,9 +13,10 @@ from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.subject import Subject, frozen, identical, natural_scale
 
 _FACTORS = np.array([-2.0, 2.0**40, 2.0**-40, 0.0, -(2.0**40)])
+_FACTORS_AND_NAN = np.array([*_FACTORS, np.nan, 2.0**20])
 _UNLIKELY = 3_141_592_653
 _LINEAR = "a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number"
 
@@ -29,23 +30,36 @@ def check_purity(
 
 
 def check_purity_by_entry(
-    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
+    subject: Subject,
+    case: Case,
+    outputs: tuple[Array, ...],
+    v: tuple[Array, ...],
+    grads: Mapping[int, Array],
+    with_nan: bool = False,
 ) -> None:
-    """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull."""
-    factor = np.resize(_FACTORS, v[0].shape)
+    """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull.
+
+    `with_nan` asks for NaN in the same pull, for want of a `check_cotangents`.
+    """
+    factors = _FACTORS_AND_NAN if with_nan else _FACTORS
+    factor = factors[np.arange(v[0].size) % factors.size].reshape(v[0].shape)
     again = _pulled_again(subject, case, outputs, (frozen(v[0] * factor),), grads)
     for i, g in grads.items():
-        if (again[i] == factor * g).all():
+        due = factor * g
+        told = ~np.isnan(factor)
+        if with_nan:
+            _refuse_hidden(subject, case, i, g[~told], again[i][~told])
+        if (again[i] == due)[told].all():
             continue
         close = 128.0 * np.finfo(g.dtype).eps * np.abs(factor) * np.maximum(np.abs(g), np.max(np.abs(g)) * 1e-3)
-        if not (np.abs(again[i] - factor * g) <= close).all():
+        if not (np.abs(again[i] - due) <= close)[told].all():
             name = subject.name(i)
+            found, due, close = (np.where(told, a, 0.0) for a in (again[i], due, close + 1e-300))
             raise refuse(
                 InvalidRule, subject.op,
                 "its rule is not linear in the output gradient: -2 g, 0 g, 2**40 g and 2**-40 g do not give as many "
                 "times what g gives",
-                case=case, argument=name,
-                worst=worst_of(name, case.arrays[i], again[i], factor * g, close + 1e-300, "due is"),
+                case=case, argument=name, worst=worst_of(name, case.arrays[i], found, due, close, "due is"),
                 remedy=_LINEAR + "; nothing may be divided by g",
             )  # fmt: skip
 
@@ -56,7 +70,7 @@ def _pulled_again(
     before = {i: g.copy() for i, g in grads.items()}
     again = subject.pull(case, outputs, v)
     for i, g in grads.items():
-        if not np.array_equal(g, before[i], equal_nan=True):
+        if not identical(g, before[i]):
             raise refuse(
                 InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=case,
                 argument=subject.name(i), remedy="return a new array from each call",
@@ -110,14 +124,13 @@ def check_cotangents(
     thorough: bool,
 ) -> int:
     """Huge, tiny and absent entries in the output gradient: vjp(v) from two halves of v, and vjp(NaN)."""
-    checks = 1
-    if thorough or not subject.op.claims.elementwise:  # whose entries have been through this one by one
-        _add_up_halves(subject, case, outputs, v, grads)
-        checks = 3
+    if not thorough and subject.by_entry:
+        return 0  # its entries have been through this one by one
+    _add_up_halves(subject, case, outputs, v, grads)
     blind = subject.pull(case, outputs, _scaled(v, np.nan))
     for i, g in grads.items():
         _refuse_hidden(subject, case, i, g, blind[i])
-    return checks
+    return 3
 
 
 def _add_up_halves(
@@ -164,7 +177,7 @@ def check_memory(
 ) -> int:
     """The forward function must repeat itself, and a rule must not use what another forward call left behind."""
     for first, second in zip(outputs, subject.forward(case), strict=True):
-        if not np.array_equal(first, second, equal_nan=first.dtype.kind == "f"):
+        if not identical(first, second):
             raise refuse(
                 InvalidRule, subject.op, "its forward function is not deterministic: equal arguments, other outputs",
                 case=case, remedy="take random numbers and running statistics as arguments",
@@ -192,7 +205,7 @@ def check_memory(
 
 def _unchanged(subject: Subject, case: Case, grads: Mapping[int, Array], after: Mapping[int, Array], when: str) -> None:
     for i, g in grads.items():
-        if not np.array_equal(g, after[i], equal_nan=True):
+        if not identical(g, after[i]):
             name = subject.name(i)
             raise refuse(
                 InvalidRule, subject.op, f"its rule gives another gradient {when}", case=case, argument=name,

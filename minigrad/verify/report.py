@@ -12,7 +12,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class Case:
     """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed.
 

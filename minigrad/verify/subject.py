@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.op import Op
-from minigrad.core.rules import broadcasts_to, conform, reached, results
+from minigrad.core.rules import conform, reached, results, summable
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse
@@ -22,8 +22,15 @@ ENTRIES = 40
 def frozen(a: Array) -> Array:
     """`a`, read-only: a forward function or rule that writes into it raises at the guilty line."""
     owned = np.asarray(a)
-    owned.flags.writeable = False
+    owned.setflags(write=False)
     return owned
+
+
+def identical(a: Array, b: Array) -> bool:
+    """Whether two arrays hold the same numbers; NaN counts as equal to NaN."""
+    if a.shape != b.shape:
+        return False
+    return bool((a == b).all()) or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def is_plain_array(x: object) -> TypeGuard[Array]:
@@ -48,6 +55,12 @@ class Subject:
     def casts(self) -> bool:
         """Whether the op's purpose is to change the dtype (it has the metadata `dtype`)."""
         return "dtype" in self.op.required or "dtype" in self.op.defaults
+
+    @property
+    def by_entry(self) -> bool:
+        """Whether entries answer for themselves: the op claims to be elementwise, and takes any shapes and numbers."""
+        claims = self.op.claims
+        return claims.elementwise and claims.samples is None and not claims.shapes
 
     def name(self, index: int) -> str:
         """The name of the argument at a position."""
@@ -162,9 +175,7 @@ class Subject:
         a = np.asarray(r)
         if a.shape == x.shape and a.dtype == x.dtype:
             return a
-        # The engine sums whatever was broadcast; among the declared cases of a lone argument, nothing was.
-        strict = len(case.arrays) == 1 and not case.derived
-        if a.shape != x.shape and (strict or not broadcasts_to(x.shape, a.shape)):
+        if a.shape != x.shape and not summable(self.op, x.shape, a.shape):
             raise refuse(
                 InvalidRule, self.op, f"its rule returns shape {a.shape} for an argument of shape {x.shape}",
                 case=case, argument=argument,

@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.node import Constant
 from minigrad.core.op import Op, Rule
+from minigrad.core.rules import summable
 from minigrad.core.tensor import Tensor, plain, wrap
 from minigrad.core.types import Array, BoolArray, Shape
 from minigrad.verify.gate import verify
@@ -205,7 +206,7 @@ def mutants(op: Op, seed: int) -> Iterator[Outcome]:
 
 def _try(op: Op, rule: Rule, position: int, name: str, mutation: str, change: Change, seed: int) -> Outcome:
     touched: list[bool] = []
-    wrong = attrs.evolve(rule, function=_mutated(rule, position, change, touched))
+    wrong = attrs.evolve(rule, function=_mutated(op, rule, position, change, touched))
     twin = copy.copy(op)
     twin._certificate = None
     twin.rules = tuple(wrong if r is rule else r for r in op.rules)
@@ -217,7 +218,7 @@ def _try(op: Op, rule: Rule, position: int, name: str, mutation: str, change: Ch
     return Outcome(op.name, name, mutation, "survived" if touched else "unreached", seed)
 
 
-def _mutated(rule: Rule, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
+def _mutated(op: Op, rule: Rule, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
     def function(g: object, y: object, *args: object, **meta: object) -> object:
         result = rule.function(g, y, *args, **meta)
         several = isinstance(result, tuple | list)
@@ -231,7 +232,7 @@ def _mutated(rule: Rule, position: int, change: Change, touched: list[bool]) -> 
             return result
         after = change(Site(g, args[index], args, meta), before)
         bent = change is _bent and after is not before  # the same value with another derivative
-        if bent or _differs(before, after, plain(args[index]).shape):
+        if bent or _differs(op, before, after, plain(args[index]).shape):
             touched.append(True)
         parts[where] = after
         return tuple(parts) if several else after
@@ -239,19 +240,19 @@ def _mutated(rule: Rule, position: int, change: Change, touched: list[bool]) -> 
     return function
 
 
-def _differs(before: object, after: object, shape: Shape) -> bool:
+def _differs(op: Op, before: object, after: object, shape: Shape) -> bool:
     """Whether the engine, which sums what was broadcast, would deliver another gradient."""
     if isinstance(before, Tensor) and before.requires_grad and isinstance(after, Tensor) and not after.requires_grad:
         return True
-    a, b = (_delivered(plain(r), shape) for r in (before, after))
+    a, b = (_delivered(op, plain(r), shape) for r in (before, after))
     if a.shape != shape:
         return False  # the engine refuses the right rule here, so there is nothing to be wrong about
     return a.shape != b.shape or a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)
 
 
-def _delivered(r: Array, shape: Shape) -> Array:
+def _delivered(op: Op, r: Array, shape: Shape) -> Array:
     lead = r.ndim - len(shape)
-    if r.shape == shape or lead < 0:
+    if r.shape == shape or not summable(op, shape, r.shape):
         return r
     axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and r.shape[lead + k] != 1)
     total: Array = np.sum(r, axis=axes, keepdims=False)
