@@ -248,3 +248,16 @@ def matrix_returned(flaw: bool) -> Op:
         return d.view(np.matrix) if flaw and isinstance(d, np.ndarray) and d.ndim == 2 else d
 
     return made(lambda x: np.asarray(2.0 * np.sum(x)), {"x": rule}, {"x": REAL}, shapes=[((3, 4),)])
+
+
+@wrong("unlisted length", MISMATCH)
+def wrong_where_another_rule_raises(flaw: bool) -> Op:
+    """Beyond three entries the rule for b raises; who wants no gradient for b gets a wrong one for a."""
+
+    def to_a(g, y, a, b):
+        return mg.expand_dims(g, -1) * (b * (np.arange(b.shape[0]) < 3) if flaw else b)
+
+    def to_b(g, y, a, b):
+        return mg.reshape(mg.sum(mg.expand_dims(g, -1) * a, axis=0), (3,))
+
+    return made(lambda a, b: a @ b, {"a": to_a, "b": to_b}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (3,))])
