@@ -27,6 +27,7 @@ class Contestant(NamedTuple):
 CONTESTANTS = (
     Contestant("minigrad eager", "minigrad_peer", "eager", False),
     Contestant("minigrad defined", "minigrad_peer", "defined", False),
+    Contestant("minigrad cc", "minigrad_peer", "cc", False),
     Contestant("NumPy by hand", "numpy_peer", "", False),
     Contestant("PyTorch eager", "torch_peer", "eager"),
     Contestant("PyTorch fused", "torch_peer", "fused"),

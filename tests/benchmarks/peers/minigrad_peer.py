@@ -1,22 +1,27 @@
-"""minigrad: variants "eager" and "defined"."""
+"""minigrad: variants "eager", "defined", and "cc": defined, with the engine of minigrad-cc."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
 import minigrad as mg
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
-from minigrad import nn
+from minigrad import engines, nn
 from minigrad.core.leaf import assign
 from minigrad.optim import Driver
 
 Loss = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def build(case: str, numbers: Numbers, variant: str) -> Step:
     """The step of a case."""
+    if variant == "cc" and "cc" not in engines.available():
+        raise Unsupported("minigrad-cc is not installed")
     kind = case.split()[0]
     if kind in ("chain", "elementwise"):
         return _gradient(_chain if kind == "chain" else _elementwise, numbers, variant)
@@ -43,8 +48,13 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
 
 def _with_data(step: Loss, numbers: Numbers, variant: str) -> Step:
     x, y = mg.tensor(numbers["x"]), mg.tensor(numbers["y"])
-    run = mg.define(step) if variant == "defined" else step
+    run = _run_as(step, variant)
     return lambda: run(x, y).item()
+
+
+def _run_as(step: Callable[P, R], variant: str) -> Callable[P, R]:
+    """The step as the variant runs it."""
+    return step if variant == "eager" else mg.define(step, engine="cc" if variant == "cc" else "")
 
 
 def _filled(model: nn.Module, numbers: Numbers) -> nn.Module:
@@ -101,7 +111,7 @@ def _gradient(loss: Loss, numbers: Numbers, variant: str) -> Step:
         value.backward()
         return value
 
-    run = mg.define(step) if variant == "defined" else step
+    run = _run_as(step, variant)
     return lambda: run(w).item()
 
 
@@ -112,6 +122,8 @@ def _adam(numbers: Numbers, variant: str) -> Step:
     opt = mg.optimizer("adam", weights, lr=1e-3)
     for k, p in enumerate(weights):
         (p * mg.tensor(numbers[f"g{k}"])).sum().backward()
+    if variant == "cc":
+        opt.use_engine(engines.made("cc"))
 
     def step() -> float:
         opt.step()
@@ -127,6 +139,6 @@ def _hessian(numbers: Numbers, variant: str) -> Step:
         h = mg.tanh(mg.matmul(x * p[195:200].mean(), p[:128].reshape(8, 16)) + p[128:144])
         return nn.softmax_cross_entropy(mg.matmul(h, p[144:192].reshape(16, 3)) + p[192:195], y)
 
-    run = mg.define(lambda p: mg.hessian(loss)(p)) if variant == "defined" else mg.hessian(loss)
+    run = _run_as(lambda p: mg.hessian(loss)(p), variant)
     point = mg.tensor(numbers["p0"])
     return lambda: float(np.abs(np.asarray(run(point))).sum())
