@@ -10,8 +10,9 @@ the reductions of level 0, and so on; what a later pass needs waits in scratch m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 
 import attrs
 
@@ -21,6 +22,7 @@ from minigrad_cc.kernel import Kernel, Operand, Step
 __all__ = ["ENTRY", "emitted"]
 
 ENTRY = "minigrad_kernel"
+_CHOICES: Mapping[str, str] = MappingProxyType({"maximum": "larger", "minimum": "smaller"})
 _FRAME = """{library}
 enum {{ TOTALS = {count} }};
 
@@ -167,6 +169,11 @@ class _Writer:
             f"({step.given})v{k}"
             for n, k in enumerate(step.operands)
         ]  # fmt: skip
+        if step.function in _CHOICES:  # the quicker form is right where the second operand is no NaN
+            sure = [k < len(self.kernel.reads) and self.kernel.reads[k].never_nan for k in step.operands]
+            if any(sure):
+                x, number = operands if sure[1] else reversed(operands)
+                return f"{_CHOICES[step.function]}_{step.given}({x}, {number})"
         return function.text.format(*operands, T=step.given)
 
 

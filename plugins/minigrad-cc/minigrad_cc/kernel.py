@@ -24,10 +24,12 @@ class Operand:
 
     Attributes:
         type: C name of its dtype. strides: in elements, one for each axis of the loop; 0 where a number is repeated.
+        never_nan: whether it is known to hold no NaN.
     """
 
     type: str
     strides: tuple[int, ...]
+    never_nan: bool = False
 
     @property
     def kind(self) -> str:

@@ -87,8 +87,10 @@ class _Translator:
         strides += [_strides(array.shape, array.strides, self.space) for _, array in writes]
         shape, joined = collapsed(self.space, strides, keep_last=self.reduces)
         kinds = [*types[: self.count], *(self._type(array.dtype) for _, array in writes)]
+        numbers = [*map(_never_nan, self.group.inputs), *(False for _ in writes)]
         operands = [
-            Operand(kind, tuple(_elements(s, kind) for s in axes)) for kind, axes in zip(kinds, joined, strict=True)
+            Operand(kind, tuple(_elements(s, kind) for s in axes), number)
+            for kind, axes, number in zip(kinds, joined, numbers, strict=True)
         ]
         kernel = Kernel(
             shape,
@@ -228,6 +230,11 @@ def _input_strides(i: Input) -> tuple[int, ...]:
     if i.array is not None:
         return i.array.strides
     return tuple(int(np.prod(i.shape[k + 1 :])) * i.dtype.itemsize for k in range(len(i.shape)))
+
+
+def _never_nan(i: Input) -> bool:
+    """Whether it is one number that stays as it is, and is one."""
+    return i.constant and i.array is not None and i.array.size == 1 and not np.isnan(i.array).any()
 
 
 def _elements(stride: int, kind: str) -> int:
