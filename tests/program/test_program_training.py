@@ -46,7 +46,8 @@ def test_program_equals_eager_over_200_steps(name: str) -> None:
 def test_bit_equal_without_the_pass_that_sums_in_another_order(activation: str) -> None:
     model, opt = model_and_optimizer(activation=activation)
     twin, twin_opt = model_and_optimizer(activation=activation)
-    eager, program = step_of(model, opt), mg.define(step_of(twin, twin_opt), without=EXACT)
+    eager = step_of(model, opt)
+    program = mg.define(step_of(twin, twin_opt), without=EXACT, engine="numpy")
     for x, labels in batches(20):
         assert eager(x, labels).item() == program(x, labels).item()
     assert largest_difference(weights(model), weights(twin)) == 0.0

@@ -21,7 +21,7 @@ from minigrad_cc.translate import Translated, Unknown, translated
 
 __all__ = ["Engine", "KernelWarning"]
 
-_ALONE = 1 << 24
+_ALONE = 1 << 23
 """Places times steps up to which one processor does the work: starting a thread costs some 30 microseconds."""
 Fetch: TypeAlias = Callable[[], Array]
 
