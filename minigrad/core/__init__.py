@@ -1,6 +1,5 @@
 """The tiny core: ops, the registry, Tensors, the tape, backward, NumPy dispatch. Knows no formula and imports no op."""
 
-from minigrad.core.apply import admit
 from minigrad.core.backward import gradients
 from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import (
@@ -20,6 +19,7 @@ from minigrad.core.heap import keep_freed_memory
 from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, no_grad, switched
 from minigrad.core.op import Argument, Claims, Domain, Op, Rule, Sample, op
 from minigrad.core.registry import REGISTRY, Registry
+from minigrad.core.specialise import admit
 from minigrad.core.tensor import Tensor, adopt, tensor
 
 __all__ = [

@@ -2,163 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 
 import numpy as np
 
 from minigrad.core.buffers import own_foreign
-from minigrad.core.certificate import Certificate
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
 from minigrad.core.mode import MODE
-from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple, next_sequence
+from minigrad.core.node import Constant, Item, Node, RecordedTuple, recorded
 from minigrad.core.op import Op
-from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 
-ndarray = np.ndarray
-new = object.__new__
 _mode = MODE.get
-
-
-def admit(op: Op, certificate: Certificate) -> None:
-    """Enter a verified op in the registry and give it its fast path."""
-    REGISTRY.admit(op, certificate)
-    op.apply = specialise(op)
-
-
-def specialise(op: Op) -> Callable[..., Tensor]:
-    """The quickest way to apply `op`: a function of its own for one or two plain arguments, else the general one."""
-    options = bool(op.defaults or op.required)
-    plain = not op.claims.piecewise_constant and all(a.differentiable and not a.variadic for a in op.arguments)
-    if plain and len(op.arguments) == 1:
-        return _unary_with_options(op) if options else _unary(op)
-    if plain and len(op.arguments) == 2 and not options:
-        return _binary(op)
-
-    def call(*args: object, **meta: object) -> Tensor:
-        return apply(op, args, meta)
-
-    return call
-
-
-_NO_META: Mapping[str, object] = {}
-_NOTHING = object()
-
-
-def _unary(op: Op) -> Callable[..., Tensor]:
-    forward = op.forward
-
-    def call(a: object = _NOTHING, *more: object, **meta: object) -> Tensor:
-        if type(a) is not Tensor or more or meta or _mode() is not None:
-            return apply(op, _given(a, *more), meta)
-        parent = a._node
-        x = parent.value
-        try:
-            y = forward(x)
-        except Exception as error:
-            raise explain(op, (x,), meta, error) from error
-        if type(y) is not ndarray:
-            if type(y) is tuple:
-                return apply(op, (a,), meta)
-            y = np.asarray(y)
-        result = new(Tensor)
-        if parent.tracked:
-            result._node = node = new(Recorded)  # what Recorded() does, without the call
-            node.op = op
-            node.value = y
-            node.args = (x,)
-            node.parents = (parent,)
-            node.meta = _NO_META
-            node.seq = next_sequence()
-        else:
-            result._node = Constant(y)
-        return result
-
-    return call
-
-
-def _unary_with_options(op: Op) -> Callable[..., Tensor]:
-    forward = op.forward
-    defaults = op.defaults
-    names = defaults.keys() | op.required
-
-    def call(*args: object, **meta: object) -> Tensor:
-        if len(args) != 1 or _mode() is not None or type(args[0]) is not Tensor:
-            return apply(op, args, meta)
-        full = {**defaults, **meta} if meta else defaults
-        if full.keys() != names:
-            return apply(op, args, meta)
-        node = args[0]._node
-        x = node.value
-        try:
-            y = forward(x, **full)
-        except Exception as error:
-            raise explain(op, (x,), full, error) from error
-        if type(y) is not ndarray:
-            if type(y) is tuple:
-                return apply(op, args, meta)
-            y = np.asarray(y)
-        return wrap(Recorded(op, y, (x,), (node,), full) if node.tracked else Constant(y))
-
-    return call
-
-
-def _binary(op: Op) -> Callable[..., Tensor]:
-    forward = op.forward
-
-    def call(a: object = _NOTHING, b: object = _NOTHING, *more: object, **meta: object) -> Tensor:
-        if more or meta or _mode() is not None:
-            return apply(op, _given(a, b, *more), meta)
-        p: Node | None = None
-        q: Node | None = None
-        if type(a) is Tensor:
-            p = a._node
-            x = p.value
-            if type(b) is Tensor:
-                q = b._node
-                z = q.value
-            elif type(b) is float or type(b) is int:
-                z = scalar(b, x.dtype)
-            else:
-                return apply(op, _given(a, b), meta)
-        elif type(b) is Tensor and (type(a) is float or type(a) is int):
-            q = b._node
-            z = q.value
-            x = scalar(a, z.dtype)
-        else:
-            return apply(op, _given(a, b), meta)
-        try:
-            y = forward(x, z)
-        except Exception as error:
-            raise explain(op, (x, z), meta, error) from error
-        if type(y) is not ndarray:
-            if type(y) is tuple:
-                return apply(op, (a, b), meta)
-            y = np.asarray(y)
-        if p is not None and not p.tracked:
-            p = None
-        if q is not None and not q.tracked:
-            q = None
-        result = new(Tensor)
-        if p is None and q is None:
-            result._node = Constant(y)
-        else:
-            result._node = node = new(Recorded)  # what Recorded() does, without the call
-            node.op = op
-            node.value = y
-            node.args = (x, z)
-            node.parents = (p, q)
-            node.meta = _NO_META
-            node.seq = next_sequence()
-        return result
-
-    return call
-
-
-def _given(*args: object) -> tuple[object, ...]:
-    return tuple(a for a in args if a is not _NOTHING)
 
 
 def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
@@ -185,7 +41,7 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
     if type(y) is tuple:
         return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
     y = np.asarray(y)
-    return wrap(Recorded(op, y, values, parents, full) if record else Constant(y))
+    return wrap(recorded(op, y, values, parents, full) if record else Constant(y))
 
 
 def _wrap_tuple(
@@ -247,19 +103,11 @@ def _as_array(op: Op, index: int, a: object) -> Array:
     return array
 
 
-@lru_cache(maxsize=4096, typed=True)
-def _cached_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
     array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
     array.flags.writeable = False
     return array
-
-
-def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
-    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars).
-
-    Zero is kept out of the cache: 0.0 and -0.0 are equal as keys.
-    """
-    return _cached_scalar(value, dtype) if value else _cached_scalar.__wrapped__(value, dtype)
 
 
 def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:

@@ -6,7 +6,7 @@ The same rules run in two algebras. On arrays they give first-order gradients wi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from operator import attrgetter
 
 import numpy as np
@@ -14,20 +14,18 @@ import numpy as np
 from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import MODE, Interceptor, switched
-from minigrad.core.node import Constant, Item, Leaf, Node, Recorded
+from minigrad.core.node import Constant, Leaf, Node, Recorded
 from minigrad.core.rules import (
-    Accumulate,
     Gradient,
     Live,
-    conform,
-    reached,
-    results,
+    Pull,
+    add_up,
     rules_on_arrays,
     rules_on_tensors,
     traced_rules,
 )
 from minigrad.core.tensor import Tensor, plain, wrap
-from minigrad.core.walk import Pull, everyday_walk, walk
+from minigrad.core.walk import walk
 
 _by_sequence = attrgetter("seq")
 
@@ -44,13 +42,12 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
             "no_grad, or detached): there is nothing to differentiate"
         )
     seed = _seed(output, gradient)
-    order = topological((root,))
-    leaves: set[Node] = {n for n in order if type(n) is Leaf}
+    order, leaves = topological((root,))
+    refuse_stale(leaves)
     if create_graph or MODE.get() is not None:
-        grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, leaves, create_graph)
+        grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, create_graph)
     else:
-        refuse_stale(order)
-        grads = everyday_walk(order, {root: plain(seed)})
+        grads = walk(order, {root: plain(seed)})
     tracer = tracing()
     for leaf, g in grads.items():
         if tracer is not None:
@@ -73,87 +70,91 @@ def gradients(
             value: Gradient = _as_tensor(seed) if create_graph else plain(seed)
             start[node] = start[node] + value if node in start else value
     wanted = {t._node for t in targets if t._node.tracked}
-    order = topological(start)
-    found = pull_back(order, start, wanted, create_graph, leading_to(order, wanted))
+    order, leaves = topological(start)
+    refuse_stale(leaves)
+    found = pull_back(order, start, create_graph, wanted, leading_to(order, wanted))
     return [found.get(t._node) for t in targets]
 
 
 def leading_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
-    """The nodes of `order` (latest first) through which a gradient can reach one of `wanted`."""
+    """`wanted`, and the nodes of `order` (latest first) through which a gradient can reach one of them."""
     useful = set(wanted)
     for node in reversed(order):
-        if isinstance(node, Recorded):
-            if not useful.isdisjoint(node.parents):
-                useful.add(node)
-        elif isinstance(node, Item) and node.source in useful:
+        if not useful.isdisjoint(node.parents):
             useful.add(node)
     return useful
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """All tracked nodes that `roots` were made from, latest first. Linear in the graph, and without recursion."""
-    stack = list(roots)
-    seen = set(stack)
+def topological(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
+    """The tracked nodes that `roots` were made from, latest first, and the leaves. Linear, and without recursion."""
+    stack: list[Node] = []
     order: list[Node] = []
+    leaves: list[Leaf] = []
+    seen: set[Node] = set()
+    see, push, pop, put = seen.add, stack.append, stack.pop, order.append
+    for node in roots:
+        see(node)
+        if type(node) is Leaf:
+            leaves.append(node)
+        else:
+            push(node)
     while stack:
-        node = stack.pop()
-        order.append(node)
-        if isinstance(node, Recorded):
-            for parent in node.parents:
-                if parent is not None and parent not in seen:
-                    seen.add(parent)
-                    (order if type(parent) is Leaf else stack).append(parent)
-        elif isinstance(node, Item) and node.source not in seen:
-            seen.add(node.source)
-            stack.append(node.source)
+        node = pop()
+        put(node)
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                see(parent)
+                if type(parent) is Leaf:
+                    leaves.append(parent)
+                else:
+                    push(parent)
     order.sort(key=_by_sequence, reverse=True)
-    return order
+    return order, leaves
 
 
 def pull_back(
     order: Sequence[Node],
     grads: dict[Node, Gradient],
-    wanted: set[Node],
     create_graph: bool,
+    wanted: Container[Node] = (),
     useful: set[Node] | None = None,
 ) -> dict[Node, Gradient]:
-    """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of the `wanted` nodes.
+    """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of leaves and `wanted` nodes.
 
     With `useful` (see `leading_to`) only the rules that carry something to `wanted` are run.
     """
-    refuse_stale(order)
-    pull: Pull = rules_on_tensors if create_graph else rules_on_arrays
+    pull: Pull | None = rules_on_tensors if create_graph else None
     mode = MODE.get()
     if tracing() is not None:
         pull = rules_on_tensors if create_graph else traced_rules
         grads = {n: _as_tensor(g) for n, g in grads.items()}
         with switched(grad=create_graph):
-            return {n: _as_tensor(g) for n, g in walk(order, grads, wanted, pull, useful).items()}
+            return {n: _as_tensor(g) for n, g in walk(order, grads, pull, wanted, useful).items()}
     if mode is not None and mode.interceptor is not None:
-        pull = _watched(pull, mode.interceptor)
+        pull = _watched(pull or rules_on_arrays, mode.interceptor)
     if create_graph:
         with switched(grad=True):
-            return walk(order, grads, wanted, pull, useful)
-    return walk(order, grads, wanted, pull, useful)
+            return walk(order, grads, pull, wanted, useful)
+    return walk(order, grads, pull, wanted, useful)
 
 
-def refuse_stale(order: Sequence[Node]) -> None:
+def refuse_stale(leaves: Iterable[Leaf]) -> None:
     """Raise `StaleGraphError` when a parameter that the graph was built on has been changed since."""
-    for node in order:
-        if type(node) is Leaf and node.stale:
+    for leaf in leaves:
+        if leaf.stale:
             raise StaleGraphError(
-                f"backward would differentiate at a parameter of shape {node.value.shape} whose numbers an optimizer "
+                f"backward would differentiate at a parameter of shape {leaf.value.shape} whose numbers an optimizer "
                 "has changed since this graph was built. Compute the loss again after step(), or run backward first"
             )
 
 
 def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
-    def watched(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
-        def look(parent: Node, r: Gradient) -> None:
+    def watched(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+        shares: dict[Node, Gradient] = {}
+        pull(node, g, live, shares, set())
+        for parent, r in shares.items():
             interceptor.gradient(node, parent, r)
-            accumulate(parent, r)
-
-        pull(node, g, look, live)
+            add_up(grads, owned, parent, r)
 
     return watched
 
@@ -161,7 +162,7 @@ def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
 def deliver(leaf: Leaf, g: Gradient) -> None:
     """Add a gradient to what the leaf has received since `zero_grad`."""
     sink = leaf.sink
-    if sink.buffer is not None and isinstance(g, np.ndarray | np.generic):
+    if sink.buffer is not None and not isinstance(g, Tensor):
         if sink.filled:
             sink.buffer += g
         else:
@@ -199,16 +200,4 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
     return given
 
 
-__all__ = [
-    "Gradient",
-    "backward",
-    "conform",
-    "deliver",
-    "gradients",
-    "leading_to",
-    "pull_back",
-    "reached",
-    "refuse_stale",
-    "results",
-    "topological",
-]
+__all__ = ["Gradient", "backward", "deliver", "gradients", "leading_to", "pull_back", "refuse_stale", "topological"]

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.mode import switched
 from minigrad.core.node import Node
 from minigrad.core.op import Op
-from minigrad.core.rules import Gradient, rules_on_arrays
+from minigrad.core.rules import Gradient
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array, Key, Shape
 from minigrad.core.walk import walk
@@ -44,7 +44,7 @@ def pull_block(
     """Gradients of `<seeds[k], root>` for every k in one walk, stacked along a first axis.
 
     Args:
-        order: `topological((root,))`.
+        order: the nodes from root to the leaves, latest first.
         root: where the cotangents enter.
         seeds: cotangents, of shape (count, *root shape), count at least 1.
         wanted: the nodes to find gradients for; those that nothing reaches are left out of the result.
@@ -55,7 +55,7 @@ def pull_block(
     """
     with switched(grad=False, interceptor=_Blocks(len(seeds))):
         start: dict[Node, Gradient] = {root: wrap(Block(seeds))}
-        found = walk(order, start, wanted, rules_on_arrays, useful)
+        found = walk(order, start, kept=wanted, useful=useful)
     return {n: _rows(g, len(seeds)) for n, g in found.items()}
 
 

@@ -74,15 +74,15 @@ class _Sweep:
         self.variables = variables
         self.recorded = recorded
         self.wanted: set[Node] = {v._node for v in variables}
-        order = topological((self.root,))
-        refuse_stale(order)
+        order, leaves = topological((self.root,))
+        refuse_stale(leaves)
         self.useful = leading_to(order, self.wanted)
         self.order = [n for n in order if n in self.useful]
 
     def row(self, seed: Array) -> list[Gradient]:
         """The ordinary way: gradients of <seed, output> for each variable."""
         start: dict[Node, Gradient] = {self.root: wrap(Constant(seed)) if self.recorded else seed}
-        found = pull_back(self.order, start, self.wanted, self.recorded, self.useful)
+        found = pull_back(self.order, start, self.recorded, self.wanted, self.useful)
         return self._all(found)
 
     def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:

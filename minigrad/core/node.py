@@ -23,15 +23,21 @@ class Handle:
     """Base of `Tensor`, known here so that ops can tell Tensors from arrays without importing them."""
 
     __slots__ = ()
+    _node: Node
 
 
 class Node:
-    """A value in a graph. `tracked` tells whether a gradient can flow into it."""
+    """A value in a graph. `tracked` tells whether a gradient can flow into it, `parents` where it flows on to."""
 
     __slots__ = ("seq", "value")
     tracked: ClassVar[bool] = True
     seq: int
     value: Array
+
+    @property
+    def parents(self) -> tuple[Node | None, ...]:
+        """The nodes it was made from, with None in the places of constants."""
+        return ()
 
 
 class Constant(Node):
@@ -45,25 +51,31 @@ class Constant(Node):
 
 
 class Recorded(Node):
-    """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows."""
+    """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows.
+
+    Made by `recorded`, and field by field where a call would cost too much.
+    """
 
     __slots__ = ("args", "meta", "op", "parents", "where")
+    op: Op
+    args: tuple[Array, ...]
+    parents: tuple[Node | None, ...]  # a slot answers for the property
+    meta: Mapping[str, object]
     where: str  # set inside mg.debug() only
 
-    def __init__(
-        self,
-        op: Op,
-        value: Array,
-        args: tuple[Array, ...],
-        parents: tuple[Node | None, ...],
-        meta: Mapping[str, object],
-    ) -> None:
-        self.op = op
-        self.value = value
-        self.args = args
-        self.parents = parents
-        self.meta = meta
-        self.seq = next_sequence()
+
+def recorded(
+    op: Op, value: Array, args: tuple[Array, ...], parents: tuple[Node | None, ...], meta: Mapping[str, object]
+) -> Recorded:
+    """A node for `value`, which `op(*args, **meta)` has given just now."""
+    node = Recorded()
+    node.op = op
+    node.value = value
+    node.args = args
+    node.parents = parents
+    node.meta = meta
+    node.seq = next_sequence()
+    return node
 
 
 class RecordedTuple(Recorded):
@@ -79,8 +91,13 @@ class RecordedTuple(Recorded):
         parents: tuple[Node | None, ...],
         meta: Mapping[str, object],
     ) -> None:
-        super().__init__(op, values[0], args, parents, meta)
+        self.op = op
+        self.value = values[0]
         self.values = values
+        self.args = args
+        self.parents = parents
+        self.meta = meta
+        self.seq = next_sequence()
 
 
 class Item(Node):
@@ -93,6 +110,11 @@ class Item(Node):
         self.index = index
         self.value = source.values[index]
         self.seq = next_sequence()
+
+    @property
+    def parents(self) -> tuple[Node | None, ...]:
+        """The node of all outputs."""
+        return (self.source,)
 
 
 class Sink:

@@ -26,6 +26,7 @@ from minigrad.core.types import Array, ArrayLike, Shape
 
 if TYPE_CHECKING:
     from minigrad.core.certificate import Certificate
+    from minigrad.core.rules import Pull
     from minigrad.core.tensor import Tensor
 
 RuleFunction = TypeVar("RuleFunction", bound=Callable[..., object])
@@ -56,6 +57,7 @@ class Op:
         self.rules: tuple[Rule, ...] = ()
         self._certificate: Certificate | None = None
         self.apply: Callable[..., Tensor] = self._unregistered
+        self.pull: Pull | None = None
         self.differentiate_twice: Callable[[], None] | None = None
         self.__doc__ = doc
 
@@ -119,7 +121,9 @@ class Op:
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor: ...
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
         for a in args:
-            if isinstance(a, Handle):
+            if type(a) is not np.ndarray and isinstance(a, Handle):
+                if len(args) != len(self.arguments) or (meta and not self.defaults and not self.required):
+                    return self._checked(*args, **meta)
                 return self.apply(*args, **meta) if meta else self.apply(*args)
         return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `several`
 
@@ -151,6 +155,12 @@ class Op:
         if missing:
             raise TypeError(f"op {self.name!r} needs the option {sorted(missing)[0]!r}")
         return {**self.defaults, **meta}
+
+    def _checked(self, *args: object, **meta: object) -> Tensor:
+        """The general way, for variadic arguments, and for calls that name what is wrong with them."""
+        from minigrad.core.apply import apply
+
+        return apply(self, args, meta) if self.registered else self._unregistered(*args, **meta)
 
     def _unregistered(self, *args: object, **meta: object) -> Tensor:
         from minigrad.core.apply import apply_unverified

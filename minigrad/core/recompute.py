@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.backward import Gradient, gradients
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import is_recording, switched
-from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple, next_sequence
+from minigrad.core.node import Constant, Item, Node, RecordedTuple, next_sequence, recorded
 from minigrad.core.op import Argument, Claims, Op, Rule
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
@@ -68,7 +68,7 @@ def _record(again: Callable[[], Result]) -> Result:
     if isinstance(first, tuple):
         source = RecordedTuple(op, values, inputs, tuple(edge), {})
         return tuple(wrap(Item(source, i)) for i in range(len(values)))
-    return wrap(Recorded(op, values[0], inputs, tuple(edge), {}))
+    return wrap(recorded(op, values[0], inputs, tuple(edge), {}))
 
 
 def _edge(outputs: Sequence[Tensor], start: int) -> list[Node]:
@@ -81,15 +81,8 @@ def _edge(outputs: Sequence[Tensor], start: int) -> list[Node]:
         if node.seq < start:
             found.append(node)
             continue
-        parents = (
-            [p for p in node.parents if p is not None]
-            if isinstance(node, Recorded)
-            else [node.source]
-            if isinstance(node, Item)
-            else []
-        )
-        for parent in parents:
-            if parent not in seen:
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
     return sorted(found, key=lambda n: n.seq)

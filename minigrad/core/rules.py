@@ -15,45 +15,48 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 
 Gradient: TypeAlias = "Array | Tensor"
-Accumulate: TypeAlias = Callable[[Node, Gradient], None]
 Live: TypeAlias = tuple[Node | None, ...]
 """The parents of a node that a gradient is wanted for, None in the places of the others."""
+Pull: TypeAlias = Callable[[Recorded, Gradient, Live, dict[Node, Gradient], set[Node]], None]
+"""Runs the rules of a node: `pull(node, g, live, grads, owned)` adds what the live parents are due to `grads`.
+
+Arrays in `grads` that belong to nodes in `owned` were made by adding up, and nobody else holds them.
+"""
 
 
-def rules_on_arrays(node: Recorded, g: Gradient, accumulate: Accumulate, parents: Live) -> None:
+def add_up(grads: dict[Node, Gradient], owned: set[Node], node: Node, g: Gradient) -> None:
+    """Add a share of the gradient of `node`: in place from the third on."""
+    old = grads.get(node)
+    if old is None:
+        grads[node] = g
+    elif node in owned:
+        old += g
+    else:
+        total = old + g
+        grads[node] = total
+        if type(total) is np.ndarray:
+            owned.add(node)
+
+
+def rules_on_arrays(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
     """First-order gradients for the live parents of `node`, from its rules; nothing is recorded."""
-    args = node.args
     y: object = node.value
     if type(node) is RecordedTuple:
         y = node.values
         g = tuple(np.zeros_like(v) if s is None else s for s, v in zip(g, y, strict=True))  # type: ignore[assignment]
     for rule in node.op.rules:
-        indices = rule.indices
-        if len(indices) == 1 and not rule.variadic:
-            i = indices[0]
-            parent = parents[i]
-            if parent is not None:
-                r = rule.function(g, y, *args, **node.meta)
-                x = args[i]
-                try:
-                    fits = r.shape == x.shape and r.dtype is x.dtype  # type: ignore[attr-defined]
-                except AttributeError:
-                    fits = False
-                accumulate(parent, r if fits else conform(node.op, rule.names[0], r, x))  # type: ignore[arg-type]
-        else:
-            joint(node, rule, g, y, args, accumulate, parents)
+        run(node, rule, g, y, node.args, live, grads, owned)
 
 
-def rules_on_tensors(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
+def rules_on_tensors(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
     """The same in the algebra of Tensors, so that the backward pass is a graph itself."""
     if node.op.differentiate_twice is not None:
         node.op.differentiate_twice()
-    traced_rules(node, g, accumulate, live)
+    traced_rules(node, g, live, grads, owned)
 
 
-def traced_rules(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live) -> None:
+def traced_rules(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
     """The same for somebody who only wants to see which ops the rules are made of."""
-    op = node.op
     args = tuple(_operand(a, p) for a, p in zip(node.args, node.parents, strict=True))
     y: object = wrap(node)
     if type(node) is RecordedTuple:
@@ -61,8 +64,8 @@ def traced_rules(node: Recorded, g: Gradient, accumulate: Accumulate, live: Live
         g = tuple(  # type: ignore[assignment]
             wrap(Constant(np.zeros_like(v))) if s is None else s for s, v in zip(g, node.values, strict=True)
         )
-    for rule in op.rules:
-        joint(node, rule, g, y, args, accumulate, live)
+    for rule in node.op.rules:
+        run(node, rule, g, y, args, live, grads, owned)
 
 
 def _operand(value: Array, parent: Node | None) -> Gradient:
@@ -77,16 +80,17 @@ def reached(rule: Rule, count: int) -> Sequence[int]:
     return range(rule.indices[0], count) if rule.variadic else rule.indices
 
 
-def joint(
+def run(
     node: Recorded,
     rule: Rule,
     g: object,
     y: object,
     args: tuple[object, ...],
-    accumulate: Accumulate,
     live: Live,
+    grads: dict[Node, Gradient],
+    owned: set[Node],
 ) -> None:
-    """Run a rule that answers for several arguments at once, and hand on what the live parents are due."""
+    """Run one rule, if a live parent wants what it gives, and hand that on."""
     indices = reached(rule, len(args))
     if all(live[i] is None for i in indices):
         return
@@ -94,7 +98,7 @@ def joint(
         parent = live[i]
         if parent is not None:
             name = node.op.arguments[min(i, len(node.op.arguments) - 1)].name
-            accumulate(parent, conform(node.op, name, r, node.args[i]))
+            add_up(grads, owned, parent, conform(node.op, name, r, node.args[i]))
 
 
 def results(op: Op, rule: Rule, g: object, y: object, args: tuple[object, ...], meta: object) -> tuple[object, ...]:

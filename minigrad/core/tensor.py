@@ -1,32 +1,29 @@
-"""The Tensor: an immutable value that knows its node.
-
-The operators find their ops in the registry, so that this file knows no formula.
-"""
+"""The Tensor: an immutable value that knows its node. What acts on it finds its op in the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from operator import index
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.buffers import exposed, is_private
+from minigrad.core.buffers import exposed
 from minigrad.core.errors import GradientError, ShapeError
+from minigrad.core.keys import frozen_key
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.node import Constant, Handle, Leaf, Node, Recorded, Sink
+from minigrad.core.operators import Operators
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Key, KeyPart, Shape
+from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Shape
 
 if TYPE_CHECKING:
     TensorLike: TypeAlias = "Tensor | ArrayLike"
 
 _new = object.__new__
-_ops = REGISTRY.ops
 
 
-class Tensor(Handle, ArrayMethods):
+class Tensor(Operators, Handle, ArrayMethods):
     """A real array whose gradient can be asked for.
 
     Made by `minigrad.tensor`, or by applying ops to other Tensors. NumPy functions work on Tensors and return Tensors.
@@ -134,53 +131,7 @@ class Tensor(Handle, ArrayMethods):
         """
         _engine.backward(self, gradient, create_graph)
 
-    # -- operators: each finds its op in the registry ----------------------------------------------------------------
-    def __add__(self, other: TensorLike) -> Tensor:
-        return _ops["add"].apply(self, other)
-
-    def __radd__(self, other: TensorLike) -> Tensor:
-        return _ops["add"].apply(other, self)
-
-    def __sub__(self, other: TensorLike) -> Tensor:
-        return _ops["subtract"].apply(self, other)
-
-    def __rsub__(self, other: TensorLike) -> Tensor:
-        return _ops["subtract"].apply(other, self)
-
-    def __mul__(self, other: TensorLike) -> Tensor:
-        return _ops["multiply"].apply(self, other)
-
-    def __rmul__(self, other: TensorLike) -> Tensor:
-        return _ops["multiply"].apply(other, self)
-
-    def __truediv__(self, other: TensorLike) -> Tensor:
-        return _ops["divide"].apply(self, other)
-
-    def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return _ops["divide"].apply(other, self)
-
-    def __pow__(self, other: TensorLike) -> Tensor:
-        return _ops["power"].apply(self, other)
-
-    def __rpow__(self, other: TensorLike) -> Tensor:
-        return _ops["power"].apply(other, self)
-
-    def __matmul__(self, other: TensorLike) -> Tensor:
-        return _ops["matmul"].apply(self, other)
-
-    def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return _ops["matmul"].apply(other, self)
-
-    def __neg__(self) -> Tensor:
-        return _ops["negative"].apply(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return _ops["abs"].apply(self)
-
-    # Comparisons have no gradient: they give plain arrays.
+    # -- comparisons have no gradient: they give plain arrays ----------------------------------------------------------
     def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
         return np.equal(self._node.value, plain(other))
 
@@ -361,37 +312,6 @@ def _copied(data: object, dtype: DTypeLike | None) -> Array:
         raise TypeError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
     value.flags.writeable = False
     return value
-
-
-def frozen_key(key: object) -> Key:
-    """An index with private copies of the arrays in it. Raises TypeError for a Tensor that requires a gradient."""
-    if isinstance(key, tuple):
-        return tuple(_frozen_part(k) for k in key)
-    return _frozen_part(key)
-
-
-def _frozen_part(key: object) -> KeyPart:
-    if isinstance(key, Tensor):
-        if key.requires_grad:
-            raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
-        key = key._node.value
-    if isinstance(key, list):
-        key = np.asarray(key, dtype=None if key else np.intp)
-    if isinstance(key, np.ndarray):
-        if key.dtype.kind not in "iub":
-            raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
-        if not is_private(key):
-            key = key.copy()
-            key.flags.writeable = False
-        return key
-    if key is None or key is Ellipsis or isinstance(key, slice):
-        return key
-    try:
-        return index(key)  # type: ignore[arg-type]
-    except TypeError:
-        raise IndexError(
-            f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
-        ) from None
 
 
 # Both need Tensor, and an import inside the methods would cost as much as a small op.

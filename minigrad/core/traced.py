@@ -15,7 +15,6 @@ from minigrad.core.containers import Rebuild, spread
 from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError
 from minigrad.core.mode import switched
-from minigrad.core.node import Leaf
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
@@ -160,7 +159,7 @@ def _depends_on_others(outputs: Sequence[Tensor], variables: Sequence[Tensor]) -
     """Whether the outputs depend on leaves that are not our own variables (those of an outer derivative, say)."""
     ours = {v._node for v in variables}
     roots = {o._node for o in outputs if o.requires_grad}
-    return any(isinstance(n, Leaf) and n not in ours for n in topological(roots))
+    return any(leaf not in ours for leaf in topological(roots)[1])
 
 
 def matching(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:

@@ -2,119 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Container, Sequence
 
-import numpy as np
-
-from minigrad.core.node import Item, Leaf, Node, Recorded, RecordedTuple
-from minigrad.core.rules import Accumulate, Gradient, Live, conform, joint, rules_on_arrays
-
-Pull: TypeAlias = Callable[[Recorded, Gradient, Accumulate, Live], None]
+from minigrad.core.node import Item, Node, Recorded
+from minigrad.core.rules import Gradient, Pull, rules_on_arrays
 
 
 def walk(
     order: Sequence[Node],
     grads: dict[Node, Gradient],
-    wanted: set[Node],
-    pull: Pull,
+    pull: Pull | None = None,
+    kept: Container[Node] = (),
     useful: set[Node] | None = None,
 ) -> dict[Node, Gradient]:
-    """Visit `order` (latest first), let `pull` hand the gradient of each node to its parents, and add up."""
+    """Visit `order` (latest first), letting the rules of each node hand its gradient to its parents.
+
+    Args:
+        order: the nodes between `grads` and the leaves, without leaves.
+        grads: where the walk starts; used up.
+        pull: how the rules of a node are run; by default each op's own quickest way on arrays.
+        kept: nodes of `order` whose gradients are wanted.
+        useful: the only nodes to hand gradients to; all by default.
+
+    Returns:
+        The gradients of the leaves and of the nodes in `kept`.
+    """
     owned: set[Node] = set()
-    items: dict[RecordedTuple, list[Gradient | None]] = {}
-
-    def accumulate(node: Node, g: Gradient) -> None:
-        old = grads.get(node)
-        if old is None:
-            grads[node] = g
-        elif node in owned:
-            old += g  # an array made below, which nobody else holds
-        else:
-            total = old + g
-            grads[node] = total
-            if type(total) is np.ndarray:
-                owned.add(node)
-
+    found: dict[Node, Gradient] = {}
+    take = grads.pop
     for node in order:
-        if type(node) is Leaf or (useful is not None and node not in useful):
-            continue
-        if type(node) is RecordedTuple:
-            if node in items:
-                pull(node, items.pop(node), accumulate, _live(node, useful))  # type: ignore[arg-type]  # a list
-            continue
-        g = grads.get(node)
+        g = take(node, None)
         if g is None:
             continue
-        if node not in wanted:
-            del grads[node]
-        if type(node) is Recorded:
-            pull(node, g, accumulate, node.parents if useful is None else _live(node, useful))
-        elif type(node) is Item:
-            slots = items.setdefault(node.source, [None] * len(node.source.values))
-            # One output has several items when rules were recorded: each brings its share.
-            old = slots[node.index]
-            slots[node.index] = g if old is None else old + g
-    return {n: grads[n] for n in wanted if n in grads}
-
-
-def everyday_walk(order: Sequence[Node], grads: dict[Node, Gradient]) -> dict[Node, Gradient]:
-    """`walk` for arrays and with all leaves wanted, in one loop without calls: training runs through here."""
-    owned: set[Node] = set()
-    items: dict[RecordedTuple, list[Gradient | None]] = {}
-
-    def accumulate(node: Node, g: Gradient) -> None:
-        old = grads.get(node)
-        if old is None:
-            grads[node] = g
-        elif node in owned:
-            old += g
-        else:
-            grads[node] = total = old + g
-            if type(total) is np.ndarray:
-                owned.add(node)
-
-    for node in order:
-        if type(node) is Recorded:
-            g = grads.pop(node, None)
-            if g is None:
-                continue
-            args = node.args
-            parents = node.parents
-            meta = node.meta
-            for rule in node.op.rules:
-                if rule.variadic or len(rule.indices) != 1:
-                    joint(node, rule, g, node.value, args, accumulate, parents)
-                    continue
-                i = rule.indices[0]
-                parent = parents[i]
-                if parent is None:
-                    continue
-                if meta:
-                    r = rule.function(g, node.value, *args, **meta)
-                elif len(args) == 2:
-                    r = rule.function(g, node.value, args[0], args[1])
-                else:
-                    r = rule.function(g, node.value, *args)
-                x = args[i]
-                if type(r) is not np.ndarray or r.shape != x.shape or r.dtype is not x.dtype:
-                    r = conform(node.op, rule.names[0], r, x)
-                if parent in grads:
-                    accumulate(parent, r)
-                else:
-                    grads[parent] = r
-        elif type(node) is Leaf:
+        if node in kept:
+            found[node] = g
+        if type(node) is Item:
+            _collect(grads, node, g)
             continue
-        elif type(node) is RecordedTuple:
-            if node in items:
-                rules_on_arrays(node, items.pop(node), accumulate, node.parents)  # type: ignore[arg-type]  # a list
-        elif type(node) is Item and node in grads:
-            slots = items.setdefault(node.source, [None] * len(node.source.values))
-            old = slots[node.index]
-            g = grads.pop(node)
-            slots[node.index] = g if old is None else old + g
+        live = node.parents
+        if useful is not None:
+            live = tuple(p if p in useful else None for p in live)
+        run = pull
+        if run is None:
+            run = (node.op.pull if type(node) is Recorded else None) or rules_on_arrays
+        run(node, g, live, grads, owned)  # type: ignore[arg-type]  # all but items are recorded
+    grads.update(found)
     return grads
 
 
-def _live(node: Recorded, useful: set[Node] | None) -> Live:
-    return node.parents if useful is None else tuple(p if p in useful else None for p in node.parents)
+def _collect(grads: dict[Node, Gradient], item: Item, g: Gradient) -> None:
+    """Put the gradient of one output beside those of the others, for the rule that takes them all.
+
+    One output has several items when rules were recorded: each brings its share.
+    """
+    source = item.source
+    slots: list[Gradient | None] = grads.setdefault(source, [None] * len(source.values))  # type: ignore[arg-type,assignment]
+    old = slots[item.index]
+    slots[item.index] = g if old is None else old + g

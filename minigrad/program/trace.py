@@ -13,7 +13,7 @@ from minigrad.core.apply import explain, unpack
 from minigrad.core.buffers import is_private
 from minigrad.core.effects import Check, Tracer
 from minigrad.core.mode import switched
-from minigrad.core.node import Constant, Item, Leaf, Node, Recorded, RecordedTuple, next_sequence
+from minigrad.core.node import Constant, Item, Leaf, Node, RecordedTuple, next_sequence, recorded
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap
@@ -104,7 +104,7 @@ class Trace(Tracer):
         stands = tuple(self.stand_in(k) for k in outs)
         record = tracked and grad and not op.claims.piecewise_constant
         if not several:
-            node: Node = Recorded(op, stands[0], values, parents, full) if record else Constant(stands[0])
+            node: Node = recorded(op, stands[0], values, parents, full) if record else Constant(stands[0])
             return wrap(node)
         if not record:
             return tuple(wrap(Constant(s)) for s in stands)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from minigrad.core.apply import admit
 from minigrad.core.certificate import Certificate
 from minigrad.core.errors import RegistrationError
 from minigrad.core.mode import switched
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
+from minigrad.core.specialise import admit
 from minigrad.verify.gate import verify
 
 

@@ -1,0 +1,42 @@
+"""Indices as part of a graph: private copies, checked."""
+
+from __future__ import annotations
+
+from operator import index
+
+import numpy as np
+
+from minigrad.core.buffers import is_private
+from minigrad.core.node import Handle
+from minigrad.core.types import Key, KeyPart
+
+
+def frozen_key(key: object) -> Key:
+    """An index with private copies of the arrays in it. Raises TypeError for a Tensor that requires a gradient."""
+    if isinstance(key, tuple):
+        return tuple(_frozen_part(k) for k in key)
+    return _frozen_part(key)
+
+
+def _frozen_part(key: object) -> KeyPart:
+    if isinstance(key, Handle):
+        if key._node.tracked:
+            raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
+        key = key._node.value
+    if isinstance(key, list):
+        key = np.asarray(key, dtype=None if key else np.intp)
+    if isinstance(key, np.ndarray):
+        if key.dtype.kind not in "iub":
+            raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
+        if not is_private(key):
+            key = key.copy()
+            key.flags.writeable = False
+        return key
+    if key is None or key is Ellipsis or isinstance(key, slice):
+        return key
+    try:
+        return index(key)  # type: ignore[arg-type]
+    except TypeError:
+        raise IndexError(
+            f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
+        ) from None
