@@ -18,6 +18,7 @@ from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.parallel import Ranks
 from minigrad.program import TraceError
 from minigrad.train.callbacks import Callback, Run, Step
+from minigrad.train.check import Check
 from minigrad.train.defined import LossNotFinite, StepProgram, defined_step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import evaluate
@@ -116,8 +117,12 @@ class Trainer:
         for result in sanity_checks(
             run.model, run.split, run.loss, regularization=self.regularization, optimizer=optimizer, seed=run.seed
         ):
-            run.history.checks.append(result)
-            self.hooks.tell(lambda c, result=result: c.on_check(run, result))  # type: ignore[misc]
+            self.checked(result)
+
+    def checked(self, result: Check) -> None:
+        """Take note of a finished check."""
+        self.run.history.checks.append(result)
+        self.hooks.tell(lambda c: c.on_check(self.run, result))
 
     def train(self) -> None:
         """Epochs of batches, from wherever the history ends."""
@@ -147,9 +152,7 @@ class Trainer:
                     outputs=taken.outputs,
                     targets=y,
                 )
-                done = Step(epoch, batch, history.steps_per_epoch, self.ranks.loss)
-                history.batch_losses.append(done.loss)
-                self.hooks.tell(lambda c, done=done: c.on_step(run, done))  # type: ignore[misc]
+                self.stepped(Step(epoch, batch, history.steps_per_epoch, self.ranks.loss))
                 run.monitor.resume_clock()
             self.complete(self.measure(epoch))
         run.monitor.look_at_layers()
@@ -159,6 +162,11 @@ class Trainer:
     def resumed(self) -> bool:
         """Whether this run continues another: the untrained model has been measured already."""
         return self.run.history.initial is not None
+
+    def stepped(self, step: Step) -> None:
+        """Take note of an update."""
+        self.run.history.batch_losses.append(step.loss)
+        self.hooks.tell(lambda c: c.on_step(self.run, step))
 
     def complete(self, epoch: Epoch) -> None:
         """Take note of a finished epoch."""
@@ -206,7 +214,7 @@ class Trainer:
             with self.explained(x, y, epoch, batch):
                 return Taken(*program(x, y))
         except LossNotFinite:
-            self.fail(self.forward(x, y).total, lambda: self.forward(x, y).total, epoch, batch)
+            self.fail(self.forward(x, y).total, x, y, epoch, batch)
         except TrainError:
             raise
         except Exception as error:
@@ -224,7 +232,7 @@ class Trainer:
         opt.zero_grad()
         found = self.forward(x, y)
         if not math.isfinite(found.loss):
-            self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
+            self.fail(found.total, x, y, epoch, batch)
         found.total.backward()
         self.ranks.note(found.loss)
         self.run.monitor.lap("gradient")
@@ -238,8 +246,7 @@ class Trainer:
         try:
             yield
         except NonFiniteGradient as error:
-            again = replayed(lambda: self.forward(x, y).total)
-            raise self.overflow(error, epoch, batch, again) from error
+            raise self.overflow(error, epoch, batch, self.replayed(x, y)) from error
         except NonFiniteParameters as error:
             step = self.run.monitor.put_back()
             raise NonFiniteError(
@@ -255,7 +262,7 @@ class Trainer:
             found = self.forward(x, y)
             if not first:
                 if not math.isfinite(found.loss):
-                    self.fail(found.total, lambda: self.forward(x, y).total, epoch, batch)
+                    self.fail(found.total, x, y, epoch, batch)
                 first.append(found)
                 self.ranks.note(found.loss)
             return found.total
@@ -273,12 +280,16 @@ class Trainer:
         term = None if self.regularization is None else self.regularization(self.run.model)
         return Taken(data if term is None else data + term, data, term, outputs)
 
-    def fail(self, total: Tensor, again: Callable[[], Tensor], epoch: int, batch: int) -> NoReturn:
+    def fail(self, total: Tensor, x: Tensor, y: Array, epoch: int, batch: int) -> NoReturn:
         """End the run with where a loss that is not finite came from."""
         raise NonFiniteLoss(
             f"the loss is {total.item()} {self.place(epoch, batch)}; first not finite: "
-            f"{origin(total, self.run.model)}{replayed(again)}{REMEDY}"
+            f"{origin(total, self.run.model)}{self.replayed(x, y)}{REMEDY}"
         )
+
+    def replayed(self, x: Tensor, y: Array) -> str:
+        """What the debugger finds when the batch is done again."""
+        return replayed(lambda: self.forward(x, y).total)
 
     def overflow(self, error: NonFiniteGradient, epoch: int, batch: int, found: str) -> NonFiniteError:
         """The error for an update that was not possible."""
