@@ -193,8 +193,8 @@ def _parts(root: Module) -> Iterator[tuple[str, Part]]:
 
 def _copied(module: M, dtype: np.dtype[np.generic] | None, done: dict[int, Part]) -> M:
     known = done.get(id(module))
-    if known is not None:
-        return known  # type: ignore[return-value]
+    if isinstance(known, type(module)):
+        return known
     new = object.__new__(type(module))
     done[id(module)] = new
     for name, value in _members(module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from types import CellType
 from typing import TypeVar
 
 import numpy as np
@@ -60,9 +61,9 @@ def _held(item: object) -> Iterator[object]:
         yield getattr(item, "__self__", None)
 
 
-def _is_filled(cell: object) -> bool:
+def _is_filled(cell: CellType) -> bool:
     try:
-        return cell.cell_contents is not None  # type: ignore[attr-defined]
+        return cell.cell_contents is not None
     except ValueError:
         return False
 

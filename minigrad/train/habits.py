@@ -56,7 +56,11 @@ def independence(model: Module, rows: Rows, seed: int) -> Check:
 def _moves(model: Module, frozen: Frozen, first: Array, second: Array, at: int, *, training: bool) -> float | None:
     """How far the output of row `at` is from one batch to the other; None if outputs are not row by row."""
     model.train(training)
-    a, b = (frozen(lambda x=x: model(adopt(x)).numpy()) for x in (first, second))  # type: ignore[misc]
+
+    def outputs(x: Array) -> Array:
+        return frozen(lambda: model(adopt(x)).numpy())
+
+    a, b = outputs(first), outputs(second)
     if a.ndim == 0 or len(a) != len(first):
         return None
     return float(np.max(np.abs(a[at] - b[at]), initial=0.0))

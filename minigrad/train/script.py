@@ -208,7 +208,8 @@ class _Fresh(SourceFileLoader):
 def _imported(found: Outline) -> ModuleType:
     path = found.path
     name = f"minigrad_script_{path.stem}"
-    spec = spec_from_loader(name, _Fresh(name, str(path)))
+    loader = _Fresh(name, str(path))
+    spec = spec_from_loader(name, loader)
     assert spec is not None
     module = module_from_spec(spec)
     sys.modules[name] = module  # attrs looks up the module of a class by name
@@ -217,7 +218,7 @@ def _imported(found: Outline) -> ModuleType:
         sys.path.insert(0, folder)  # as `python script.py` has it
     arguments, sys.argv = sys.argv, [str(path)]
     try:
-        spec.loader.exec_module(module)  # type: ignore[union-attr]
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
         raise ScriptError(f"{path}:{found.line_in(error) or 1}: {type(error).__name__}: {error}") from error
