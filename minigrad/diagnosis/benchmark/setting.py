@@ -192,7 +192,8 @@ def _conv(s: Setting) -> Module:
 
 
 def _cell(a: Arch, inputs: int) -> nn.Layer:
-    return {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}[a.cell](inputs, a.hidden[0])
+    cells: dict[str, type[nn.RNN | nn.GRU | nn.LSTM]] = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM}
+    return cells[a.cell](inputs, a.hidden[0])
 
 
 def _rnn(s: Setting) -> Module:
