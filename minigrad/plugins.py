@@ -118,6 +118,7 @@ def canonical(distribution: str) -> str:
 
 @lru_cache(maxsize=16)
 def _scan(group: str, path: tuple[str, ...], here: str) -> Scan:
+    """What a scan finds; `here` only tells apart what an empty entry of the path means in different folders."""
     from importlib.metadata import distributions  # costs 15 ms, which only those who look for plugins should pay
 
     found: dict[tuple[str, str], Entry] = {}

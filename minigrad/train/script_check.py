@@ -66,7 +66,7 @@ class _Checker:
         term = cast("Term | None", self.fields.get("regularization"))
         if term is not None:
             self.number("regularization", lambda: term(model))
-        self.updates(model)
+        self.updates()
         return Ready(model, split, loss, term)
 
     def split(self, model: Module) -> Split:
@@ -105,7 +105,7 @@ class _Checker:
                 name, f"returns a Tensor of shape {value.shape}, not one number: is .mean() missing?"
             )
 
-    def updates(self, model: Module) -> None:
+    def updates(self) -> None:
         """Optimizer, learning rate and schedule fit together."""
         optimizer, fields = self.fields.get("optimizer", "adam"), self.fields
         if isinstance(optimizer, Driver):

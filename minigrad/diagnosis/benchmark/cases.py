@@ -18,7 +18,7 @@ from minigrad.diagnosis.benchmark.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING,
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.judge import judge
 
-__all__ = ["PARTS", "Case", "Part", "Result", "cases", "judged", "seeds_of"]
+__all__ = ["PARTS", "Case", "Part", "Result", "cases", "judged"]
 
 LOST = 0.2
 """A run is broken by outcome if it lost this share of what the sound run gains over chance."""
@@ -165,8 +165,3 @@ def graded(results: Sequence[Result]) -> list[Result]:
             r = attrs.evolve(r, reference=top, valid=not r.error and r.score >= top - NEAR)
         made.append(r)
     return made
-
-
-def seeds_of(part: str) -> tuple[int, ...]:
-    """The seeds of a part."""
-    return PARTS[part].seeds
