@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 
 from minigrad.cli.output import hand_over, own_output, with_streams
 from minigrad.cli.parser import COMMANDS, Misuse, build
@@ -69,50 +70,31 @@ def _one_blas_thread() -> None:
             os.environ.setdefault(name, "1")
 
 
+_WORK: Mapping[str, str] = {
+    "train": "train:train",
+    "run": "run:run_script",
+    "examples": "run:list_examples",
+    "optimizers": "listing:list_optimizers",
+    "optimizers check": "probe:check_optimizer",
+    "ops": "listing:list_ops",
+    "compare": "compare:compare_optimizers",
+    "selftest": "selftest:selftest",
+    "check": "check:check_script",
+    "new": "new:new",
+    "doctor": "doctor:doctor",
+    "explain": "doctor:explain",
+    "lr-find": "tune:lr_find",
+    "sweep": "tune:search",
+    "bench-diagnosis": "bench_diagnosis:bench_diagnosis",
+}
+"""Command, with its action if it has one -> module of this package and function: each loads what it needs alone."""
+
+
 def _run(arguments: Namespace) -> int:
-    if arguments.command == "train":
-        from minigrad.cli.train import train
-
-        return train(arguments)
-    if arguments.command in ("run", "examples"):
-        from minigrad.cli.run import list_examples, run_script
-
-        return run_script(arguments) if arguments.command == "run" else list_examples(arguments)
-    if arguments.command == "compare":
-        from minigrad.cli.compare import compare_optimizers
-
-        return compare_optimizers(arguments)
-    if arguments.command == "selftest":
-        from minigrad.cli.selftest import selftest
-
-        return selftest(arguments)
-    if arguments.command == "check":
-        from minigrad.cli.check import check_script
-
-        return check_script(arguments)
-    if arguments.command in ("doctor", "explain"):
-        from minigrad.cli.doctor import doctor, explain
-
-        return doctor(arguments) if arguments.command == "doctor" else explain(arguments)
-    if arguments.command in ("lr-find", "sweep"):
-        from minigrad.cli.tune import lr_find, search
-
-        return lr_find(arguments) if arguments.command == "lr-find" else search(arguments)
-    if arguments.command == "bench-diagnosis":
-        from minigrad.cli.bench_diagnosis import bench_diagnosis
-
-        return bench_diagnosis(arguments)
-    if arguments.command == "new":
-        from minigrad.cli.new import new
-
-        return new(arguments)
-    if arguments.command == "optimizers" and arguments.action == "check":
-        from minigrad.cli.probe import check_optimizer
-
-        return check_optimizer(arguments)
-    from minigrad.cli.listing import list_ops, list_optimizers
-
-    return list_optimizers(arguments) if arguments.command == "optimizers" else list_ops(arguments)
+    words = [arguments.command, getattr(arguments, "action", None)]
+    module, _, name = _WORK[" ".join(filter(None, words))].partition(":")
+    work: Callable[[Namespace], int] = getattr(import_module(f"minigrad.cli.{module}"), name)
+    return work(arguments)
 
 
 def _is_expected(error: Exception) -> bool:
