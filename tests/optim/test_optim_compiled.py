@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad.core import tensor
-from minigrad.engines import Binder, NumpyEngine
+from minigrad.engines import Binder, Bound, Group, NumpyEngine
 from minigrad.optim import Ema, Moment, Need, Objective, available, load, number, optimizer
 from minigrad.optim.engine import Rule, Runner, resolve
 from minigrad.optim.lanes import NotElementwise, Recorder
@@ -295,3 +295,43 @@ def test_what_a_part_cannot_do_is_refused(misuse: object) -> None:
     lane = Recorder([np.zeros(3)]).lanes[0]
     with pytest.raises(NotElementwise):
         misuse(lane)  # type: ignore[operator]
+
+
+def test_another_engine_takes_over_the_next_step() -> None:
+    _, made = pair(load("sgd")(), n=N)
+    bound: list[int] = []
+
+    class Counting(NumpyEngine):
+        def bind(self, group: Group) -> Bound:
+            bound.append(group.size)
+            return super().bind(group)
+
+    for t in range(1, 9):
+        if t == 6:
+            assert not bound
+            made.use(Binder("counting", Counting()))
+        assert made.prepare(np.ones(N, np.float32), t, 0.0, 1.0)
+        made.execute(t)
+    assert bound == [N]
+
+
+@attrs.frozen
+class Fickle(Rooted):
+    """Depends on something that no recording can know of."""
+
+    mood: list[float] = attrs.field(factory=lambda: [1.0], eq=False)
+
+    def update(self, w: Array, f: Objective, state: NoState, t: int) -> tuple[Array, NoState]:
+        return w - self.mood[0] * f.grad, state
+
+
+def test_the_first_steps_are_compared_with_the_rule_itself() -> None:
+    rule = Fickle()
+    _, made = pair(cast(Rule, rule), n=N)
+    prepared = []
+    for t in range(1, 5):
+        rule.mood[0] = 1.0 if t < 3 else 2.0
+        prepared.append(made.prepare(np.ones(N, np.float32), t, 0.0, 1.0))
+        if prepared[-1]:
+            made.execute(t)
+    assert prepared == [True, True, False, False]
