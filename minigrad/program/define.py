@@ -53,10 +53,6 @@ class Traced:
     seconds: float
     kept: tuple[object, ...]
 
-    def holds(self) -> bool:
-        """Whether everything is in the mode (training or evaluation) it was traced in, and set as it was."""
-        return self.found.holds()
-
 
 class Program(Generic[P, R]):
     """A step function that is recorded at its first call and repeated as a plan afterwards. Made by `minigrad.define`.
@@ -94,9 +90,10 @@ class Program(Generic[P, R]):
             key = (mode is None or mode.grad, *_signature(args, arrays))
             if kwargs:
                 key = (*key, tuple(kwargs), *_signature(tuple(kwargs.values()), arrays))
-            known = (entry for entry in self._entries.get(key, ()) if entry.holds())
-            entry = next(known, None) or self._define(key, args, kwargs)
-            return cast(R, self._run(entry, tuple(arrays)))
+            for known in self._entries.get(key, ()):
+                if known.found.holds():
+                    return cast(R, self._run(known, tuple(arrays)))
+            return cast(R, self._run(self._define(key, args, kwargs), tuple(arrays)))
 
     # -- looking at it -----------------------------------------------------------------------------------------------
     @property
@@ -229,6 +226,8 @@ def _replaced(item: object, enter: Callable[[Array], Tensor]) -> object:
 
 def _returned(result: object, trace: Trace) -> tuple[list[int], Callable[[list[Array]], object]]:
     """The traced values in what the step returned, and a function that puts numbers in their places."""
+    if isinstance(result, Tensor) and isinstance(result._node.value, StandIn):
+        return [trace.index_of(result._node.value)], lambda numbers: adopt(numbers[0])
     leaves, rebuild = flatten(result)
     places: list[int] = []
     outputs: list[int] = []

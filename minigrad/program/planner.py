@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import numpy as np
 
@@ -96,7 +97,9 @@ class _Planner:
             self.sinks[step.sink] = step.sink.buffer
             self._deliver(step)
         elif isinstance(step, Clear):
-            self.code.append(step.sink.clear)
+            following = self.graph.steps[i + 1 : i + 2]
+            if not any(isinstance(s, Deliver) and s.sink is step.sink and s.value in self.landing for s in following):
+                self.code.append(step.sink.clear)
         elif isinstance(step, Update):
             self._update(step)
         elif isinstance(step, Draw):
@@ -204,7 +207,9 @@ class _Planner:
     def _deliver(self, step: Deliver) -> None:
         sink, k, fresh = step.sink, step.value, step.fresh
         if k in self.landing:
-            self.code.append(partial(_landed, sink))
+            if not self.code or not isinstance(self.code[-1], _Landed):
+                self.code.append(_Landed())
+            cast(_Landed, self.code[-1]).sinks.append(sink)
         elif k in self.static:
             self.code.append(partial(arrive, sink, self.registers[k], fresh))
         else:
@@ -212,9 +217,16 @@ class _Planner:
             self.code.append(lambda: arrive(sink, self.registers[k], fresh))
 
 
-def _landed(sink: Sink) -> None:
-    sink.grad = None
-    sink.filled = True
+class _Landed:
+    """Gradients are where the optimizer wants them."""
+
+    def __init__(self) -> None:
+        self.sinks: list[Sink] = []
+
+    def __call__(self) -> None:
+        for sink in self.sinks:
+            sink.grad = None
+            sink.filled = True
 
 
 def _forward(registers: list[Array], call: Call) -> None:

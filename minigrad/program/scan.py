@@ -36,7 +36,10 @@ class Reach:
 
     def holds(self) -> bool:
         """Whether modes and settings are as they were found."""
-        return all(item.training is mode for item, mode in self.modes) and self.settings.hold()  # type: ignore[attr-defined]
+        for item, mode in self.modes:
+            if item.training is not mode:  # type: ignore[attr-defined]
+                return False
+        return self.settings.hold()
 
 
 def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, Graph, Value, evaluate
+from minigrad.program.graph import Call, Clear, Deliver, Graph, Value, evaluate
 from minigrad.program.passes.lower import lowering
 from minigrad.program.passes.record import recording
 from minigrad.program.plan import Options
@@ -73,7 +74,7 @@ CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("case", CASES)
 def test_lowered_ops_keep_their_bits(case: str, dtype: type) -> None:
-    mg.cross_entropy  # noqa: B018  # registers the family
+    mg.cross_entropy, mg.conv2d, mg.layer_norm, mg.var, mg.stack  # noqa: B018  # register the families
     name, draw, meta = CASES[case]
     drawn = [np.asarray(a) for a in draw(np.random.default_rng(3))]
     arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]
@@ -92,9 +93,9 @@ def test_a_training_step_is_what_one_would_write_by_hand() -> None:
     (x, labels), *_ = batches(1)
     step(x, labels)
     counts = Counter(c.op.name for c in step.graph.calls)
-    # One exponential for the loss and its gradient; 2 + 3 products, and one for each bias.
+    # One exponential for the loss and its gradient; 2 + 3 products, and one for each bias, and one for the mean.
     assert counts["exp"] == 1
-    assert counts["matmul"] == 7
+    assert counts["matmul"] == 8
     assert counts["sum_to"] == 0
 
 
@@ -161,3 +162,42 @@ def test_a_view_keeps_the_memory_it_looks_into() -> None:
         t = 1.5 * x
         expected = (np.exp(t) + (np.cos(np.sin(t)) + np.tanh(t))).reshape(3, 2)
         assert np.array_equal(step(x).numpy(), expected)
+
+
+@pytest.mark.parametrize("divisor", [24.0, 0.0, -0.5])
+@pytest.mark.parametrize("twice", [False, True])
+def test_sums_and_means_of_vectors_are_products_with_ones(divisor: float, twice: bool) -> None:
+    def step(x: Any) -> Any:
+        total = mg.tanh(x).sum()
+        return (total / divisor, total) if twice else total / divisor
+
+    x = np.random.default_rng(0).standard_normal(24)
+    quick: Any = mg.define(step)
+    plain: Any = mg.define(step, without=("bias",))
+    with np.errstate(divide="ignore"):
+        for _ in range(2):
+            got, expected = quick(x), plain(x)
+            for a, b in zip(got, expected, strict=True) if twice else [(got, expected)]:
+                np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-14)
+    names = Counter(c.op.name for c in quick.graph.calls)
+    assert names["sum"] == 0
+    assert names["matmul"] == 1
+    assert names["divide"] == (twice or divisor == 0.0)
+
+
+def test_gradients_that_land_are_announced_once() -> None:
+    model, opt = model_and_optimizer()
+    program: Any = mg.define(step_of(model, opt))
+    (x, labels), (again, others) = batches(2)
+    program(x, labels)
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+    program(again, others)
+    assert all(p.grad is not None for p in model.parameters())
+    spans = program._last().plan.spans
+    kinds = {Deliver: 0, Clear: 0}
+    for i, s in enumerate(program.graph.steps):
+        if type(s) in kinds:
+            kinds[type(s)] += spans[i + 1] - spans[i]
+    assert kinds == {Deliver: 1, Clear: 0}

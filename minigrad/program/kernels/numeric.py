@@ -23,7 +23,7 @@ def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     if not all(x.dtype == out.dtype and x.nbytes for x in xs):
         return None
     # dot is matmul with less ceremony, up to matrices.
-    return Kernel(np.dot if out.shape and all(len(x.shape) <= 2 for x in xs) else np.matmul)
+    return Kernel(np.dot if all(len(x.shape) <= 2 for x in xs) else np.matmul)
 
 
 def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
