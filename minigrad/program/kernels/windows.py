@@ -56,6 +56,32 @@ def _winners(call: Call, xs: list[Value], out: Value) -> Kernel:
     return Kernel(share)
 
 
+def _spread(call: Call, xs: list[Value], out: Value) -> Kernel:
+    meta = cast(_Options, call.meta)
+    n = len(meta["kernel"])
+    y = xs[2]
+    cuts = offsets(meta["kernel"], meta["stride"], meta["dilation"], y.shape[-n:])
+    parts = [last(part) for _, part in cuts]
+    covered = len(parts) * prod(y.shape) == prod(out.shape)
+    won = np.empty((len(parts), *y.shape), bool)
+    count, divisor = np.empty(y.shape, np.uint8), np.empty(y.shape, out.dtype)
+    one = np.ones((), np.uint8)
+
+    def put(g: Array, x: Array, y: Array, out: Array) -> None:
+        if not covered:
+            out.fill(0.0)
+        for part, mine in zip(parts, won, strict=True):
+            np.equal(x[part], y, out=mine)
+        if np.count_nonzero(won) != y.size:  # ties, or NaN
+            np.add.reduce(won.view(np.uint8), axis=0, out=count)
+            np.copyto(divisor, np.maximum(count, one, out=count))
+            g = np.divide(g, divisor, out=divisor)
+        for part, mine in zip(parts, won, strict=True):
+            np.multiply(g, mine, out=out[part])
+
+    return Kernel(put)
+
+
 def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     meta = cast(_Options, call.meta)
     n = len(meta["size"])
@@ -77,5 +103,5 @@ def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 WINDOWS: Mapping[str, Make] = MappingProxyType(
-    {"max_pool": _max_pool, "window_winners": _winners, "overlap_add": _overlap_add}
+    {"max_pool": _max_pool, "window_winners": _winners, "spread_to_winners": _spread, "overlap_add": _overlap_add}
 )

@@ -13,11 +13,14 @@ from minigrad.program.passes.common import common_subexpressions
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
 from minigrad.program.passes.fuse import fusion
+from minigrad.program.passes.layout import image_layout
 from minigrad.program.passes.lower import lowering
 from minigrad.program.passes.masks import rectified_masks
+from minigrad.program.passes.pool_first import pooling_first
 from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
 from minigrad.program.passes.simplify import identities
+from minigrad.program.passes.winners import pooling_gradients
 
 __all__ = ["PASSES", "Pass"]
 
@@ -25,6 +28,11 @@ Pass: TypeAlias = Callable[[Graph], Graph]
 
 PASSES: Mapping[str, Pass] = MappingProxyType(
     {
+        "identities first": identities,
+        "dead first": dead_code,
+        "winners": pooling_gradients,
+        "pool": pooling_first,
+        "layout": image_layout,
         "lower": lowering,
         "record": recording,
         "fold": constant_folding,

@@ -6,14 +6,14 @@ slices lie side by side that sum is a concatenation: each entry is written once.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import cast
 
 import numpy as np
 
 from minigrad.core.types import Key, Shape
-from minigrad.program.graph import Call, Graph, Step, Value, used
+from minigrad.program.graph import Call, Graph, Step, Value
 from minigrad.program.passes.builder import Builder
+from minigrad.program.passes.links import makers, uses
 
 _Piece = tuple[int, int, Call]
 """Start, stop, and the call that writes there."""
@@ -28,8 +28,7 @@ class _Assembly:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values = list(graph.values)
-        self.made = {s.outs[0]: s for s in graph.steps if isinstance(s, Call) and len(s.outs) == 1}
-        self.uses = Counter(k for s in graph.steps for k in used(s)) + Counter(graph.outputs)
+        self.made, self.uses = makers(graph), uses(graph)
         self.steps: list[Step] = []
 
     def assembled(self) -> Graph:

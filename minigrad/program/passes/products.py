@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from math import prod
 
-from minigrad.program.graph import Call, Graph, Step, used
+from minigrad.program.graph import Call, Graph, Step
 from minigrad.program.passes.builder import Builder
+from minigrad.program.passes.links import makers, uses
 
 _FEWEST = 3
 
@@ -19,8 +20,8 @@ _FEWEST = 3
 def flat_products(graph: Graph) -> Graph:
     """Stacks of rows become one matrix: in products with a matrix, and in sums of products over a stack."""
     values = list(graph.values)
-    made = _made(graph)
-    uses = _uses(graph)
+    made = makers(graph)
+    count = uses(graph)
     steps: list[Step] = []
     for step in graph.steps:
         if isinstance(step, Call) and step.op.name == "matmul" and _stack_times_matrix(step, graph):
@@ -30,7 +31,7 @@ def flat_products(graph: Graph) -> Graph:
             rows = builder.reshape(a, (prod(shape[:-1]), values[a].shape[-1]))
             builder.reshape(builder.matmul(rows, b), shape, step.outs[0])
             continue
-        if isinstance(step, Call) and step.op.name == "sum_to" and _sums_products(step, graph, made, uses):
+        if isinstance(step, Call) and step.op.name == "sum_to" and _sums_products(step, graph, made, count):
             product = made[step.args[0]]
             turned = made[product.args[0]]
             builder = Builder(step, values, steps)
@@ -45,12 +46,12 @@ def flat_products(graph: Graph) -> Graph:
 def summed_products(graph: Graph) -> Graph:
     """a1^T b1 + a2^T b2 + ... becomes (a1; a2; ...)^T (b1; b2; ...)."""
     values = list(graph.values)
-    made, uses = _made(graph), _uses(graph)
+    made, count = makers(graph), uses(graph)
     inner = {a for s in graph.steps if isinstance(s, Call) and s.op.name == "add" for a in s.args}
     steps: list[Step] = []
     for step in graph.steps:
         outermost = isinstance(step, Call) and step.op.name == "add" and step.outs[0] not in inner
-        terms = _terms(step, graph, made, uses) if outermost and isinstance(step, Call) else []
+        terms = _terms(step, graph, made, count) if outermost and isinstance(step, Call) else []
         if isinstance(step, Call) and len(terms) >= _FEWEST:
             builder = Builder(step, values, steps)
             turned = [made.get(t.args[0]) for t in terms]
@@ -68,23 +69,15 @@ def summed_products(graph: Graph) -> Graph:
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
-def _made(graph: Graph) -> dict[int, Call]:
-    return {s.outs[0]: s for s in graph.steps if isinstance(s, Call) and len(s.outs) == 1}
-
-
-def _uses(graph: Graph) -> Counter[int]:
-    return Counter(k for s in graph.steps for k in used(s)) + Counter(graph.outputs)
-
-
 def _stack_times_matrix(call: Call, graph: Graph) -> bool:
     a, b = (graph.values[k] for k in call.args)
     return len(a.shape) > 2 and len(b.shape) == 2 and a.nbytes > 0 and a.dtype == b.dtype
 
 
-def _sums_products(call: Call, graph: Graph, made: dict[int, Call], uses: Counter[int]) -> bool:
+def _sums_products(call: Call, graph: Graph, made: dict[int, Call], count: Counter[int]) -> bool:
     """sum_to(x^T g) over all leading axes, of stacks of the same form."""
     product = made.get(call.args[0])
-    if product is None or product.op.name != "matmul" or uses[call.args[0]] != 1:
+    if product is None or product.op.name != "matmul" or count[call.args[0]] != 1:
         return False
     turned = made.get(product.args[0])
     if turned is None or turned.op.name != "matrix_transpose":
@@ -94,7 +87,7 @@ def _sums_products(call: Call, graph: Graph, made: dict[int, Call], uses: Counte
     return alike and out.shape == (x.shape[-1], g.shape[-1])
 
 
-def _terms(call: Call, graph: Graph, made: dict[int, Call], uses: Counter[int]) -> list[Call]:
+def _terms(call: Call, graph: Graph, made: dict[int, Call], count: Counter[int]) -> list[Call]:
     """The products a^T b that a sum consists of, if it does."""
     found: list[Call] = []
     stack = [call]
@@ -105,7 +98,7 @@ def _terms(call: Call, graph: Graph, made: dict[int, Call], uses: Counter[int]) 
         top = stack.pop()
         for a in top.args:
             below = made.get(a)
-            if below is None or uses[a] != 1 or graph.values[a].shape != shape:
+            if below is None or count[a] != 1 or graph.values[a].shape != shape:
                 return []
             if below.op.name == "add":
                 stack.append(below)

@@ -2,72 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from benchmarks.peers import numpy_conv, numpy_lstm, numpy_transformer
+from benchmarks.peers.numpy_parts import TILE, F, FlatAdam, flat
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
-
-TILE = 1 << 15
-F = np.float32
 
 
 def build(case: str, numbers: Numbers, variant: str) -> Step:
     """The step of a case."""
     kind = case.split()[0]
-    if kind == "mlp":
-        return _mlp(numbers)
-    if kind == "adam":
-        return _adam_alone(numbers)
-    if kind == "chain":
-        return _chain(numbers)
-    if kind == "elementwise":
-        return _elementwise(numbers)
-    raise Unsupported("not written")
-
-
-class FlatAdam:
-    """Adam on one flat vector, tile by tile."""
-
-    def __init__(self, w: np.ndarray, g: np.ndarray) -> None:
-        self.w, self.g = w, g
-        self.m, self.v = np.zeros_like(w), np.zeros_like(w)
-        self.a, self.b = np.empty(TILE, F), np.empty(TILE, F)
-        self.t = 0
-
-    def step(self) -> None:
-        """Update in place."""
-        self.t += 1
-        rate, root = np.asarray(1e-3 / (1 - 0.9**self.t), F), np.asarray(1 / np.sqrt(1 - 0.999**self.t), F)
-        constants = [np.asarray(c, F) for c in (0.9, 0.1, 0.999, 0.001, 1e-8)]
-        beta, other, beta2, other2, eps = constants
-        for low in range(0, self.w.size, TILE):
-            part = slice(low, min(low + TILE, self.w.size))
-            w, g, m, v = self.w[part], self.g[part], self.m[part], self.v[part]
-            a, b = self.a[: w.size], self.b[: w.size]
-            np.multiply(m, beta, out=m)
-            np.multiply(g, other, out=a)
-            np.add(m, a, out=m)
-            np.multiply(v, beta2, out=v)
-            np.multiply(g, g, out=a)
-            np.multiply(a, other2, out=a)
-            np.add(v, a, out=v)
-            np.sqrt(v, out=a)
-            np.multiply(a, root, out=a)
-            np.add(a, eps, out=a)
-            np.divide(m, a, out=b)
-            np.multiply(b, rate, out=b)
-            np.subtract(w, b, out=w)
-
-
-def _flat(arrays: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
-    flat = np.concatenate([a.ravel() for a in arrays])
-    cuts = np.cumsum([0, *(a.size for a in arrays)])
-    return flat, [flat[i:j].reshape(a.shape) for a, i, j in zip(arrays, cuts, cuts[1:], strict=False)]
+    makers: dict[str, Callable[[Numbers], Step]] = {
+        "mlp": _mlp, "adam": _adam_alone, "chain": _chain, "elementwise": _elementwise, "conv": numpy_conv.build,
+        "char-lstm": numpy_lstm.build, "transformer": numpy_transformer.build,
+    }  # fmt: skip
+    if kind not in makers:
+        raise Unsupported("not written")
+    return makers[kind](numbers)
 
 
 def _mlp(numbers: Numbers) -> Step:
     x, labels = numbers["x"], numbers["y"]
-    w, ws = _flat(parameters(numbers))
-    g, gs = _flat([np.zeros_like(a) for a in ws])
+    w, ws = flat(parameters(numbers))
+    g, gs = flat([np.zeros_like(a) for a in ws])
     adam, rows, layers = FlatAdam(w, g), len(labels), len(ws) // 2
     hs: list[np.ndarray] = [x, *(np.empty((rows, b.size), F) for b in ws[1::2])]
     ds = [np.empty_like(h) for h in hs]
@@ -103,8 +62,8 @@ def _mlp(numbers: Numbers) -> Step:
 
 
 def _adam_alone(numbers: Numbers) -> Step:
-    w, _ = _flat(parameters(numbers))
-    g, _ = _flat([numbers[f"g{k}"] for k in range(len(parameters(numbers)))])
+    w, _ = flat(parameters(numbers))
+    g, _ = flat([numbers[f"g{k}"] for k in range(len(parameters(numbers)))])
     adam = FlatAdam(w, g)
 
     def step() -> float:
