@@ -141,6 +141,7 @@ MOVES: Mapping[str, Make] = MappingProxyType(
     {
         "reshape": _reshape,
         "astype": _astype,
+        "packed": _astype,
         "concatenate": _concatenate,
         "getitem": _getitem,
         "scatter": _scatter,

@@ -13,9 +13,11 @@ from minigrad.program.passes.common import common_subexpressions
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.fold import constant_folding
 from minigrad.program.passes.fuse import fusion
+from minigrad.program.passes.gather import gathered_products
 from minigrad.program.passes.layout import image_layout
 from minigrad.program.passes.lower import lowering
 from minigrad.program.passes.masks import rectified_masks
+from minigrad.program.passes.pack import packing
 from minigrad.program.passes.pool_first import pooling_first
 from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
@@ -42,8 +44,10 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "masks": rectified_masks,
         "assemble": assembly,
         "flat": flat_products,
+        "gather": gathered_products,
         "dead": dead_code,
         "sums": summed_products,
+        "pack": packing,
         "dead again": dead_code,
         "fuse": fusion,
     }

@@ -14,10 +14,10 @@ from typing import cast
 from minigrad.core.types import Shape
 from minigrad.ops.windows import Pairs
 from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.own_ops import spread
 from minigrad.program.passes.builder import Builder
 from minigrad.program.passes.layout_windows import LAID_OUT, inverse
 from minigrad.program.passes.links import is_own
-from minigrad.program.spread import spread
 
 __all__ = ["image_layout"]
 

@@ -14,9 +14,9 @@ import attrs
 
 from minigrad.core.types import Shape
 from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.own_ops import spread
 from minigrad.program.passes.builder import Builder
 from minigrad.program.passes.links import is_own, makers, readers
-from minigrad.program.spread import spread
 
 __all__ = ["pooling_first"]
 

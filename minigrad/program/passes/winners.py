@@ -6,9 +6,9 @@ from typing import cast
 
 from minigrad.core.types import Shape
 from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.own_ops import spread
 from minigrad.program.passes.dead import dead_code
 from minigrad.program.passes.links import is_own, makers, uses
-from minigrad.program.spread import spread
 
 __all__ = ["pooling_gradients"]
 
