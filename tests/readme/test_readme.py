@@ -46,6 +46,22 @@ def test_the_readme_opens_with_two_commands() -> None:
     assert "pytest" in commands[1]
 
 
+def labels(printed: str) -> list[str]:
+    """What the lines of a run begin with, which checks it names, and the columns of its table."""
+    found = re.findall(r"^([a-z]+)  +\S", printed, re.M) + re.findall(r" (?:ok|note|fault) +(\w+):", printed)
+    table = re.search(r"^ +epoch .*$", printed, re.M)
+    assert table is not None
+    return found + table[0].split()
+
+
+def test_the_sample_of_a_run_has_the_lines_of_a_run(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "minigrad", "train", "--data", "digits", "--hidden", "16", "--epochs", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    sample = re.search(r"```text\n(minigrad .*?)```", README, re.S)
+    assert sample is not None
+    assert labels(sample[1]) == labels(done.stdout)
+
+
 def test_every_path_in_the_readme_exists() -> None:
     root = Path(__file__).parents[2]
     for path in re.findall(r"`((?:minigrad|plugins|tests)/[\w./-]*)`", README):
