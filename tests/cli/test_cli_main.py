@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,21 @@ import minigrad
 from minigrad.core import REGISTRY
 from support.cli_calls import code_of
 
+README = Path(__file__).parents[2] / "README.md"
 QUICK = ["train", "--data", "digits", "--hidden", "16", "--epochs", "2", "--lr", "0.005"]
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+def labels(printed: str) -> list[str]:
+    """What the lines of a run begin with, which checks it names, and the columns of its table."""
+    found = re.findall(r"^([a-z]+)  +\S", printed, re.M) + re.findall(r" (?:ok|note|fault) +(\w+):", printed)
+    table = re.search(r"^ +epoch .*$", printed, re.M)
+    assert table is not None
+    return found + table[0].split()
 
 
 def test_train_prints_the_run_and_saves_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +38,9 @@ def test_train_prints_the_run_and_saves_it(tmp_path: Path, capsys: pytest.Captur
     for wanted in ("digits 1438/359 rows of 8x8", "adam (minigrad", "chance is ln 10 = 2.303", "largest relative error",
                    "20 examples", "val acc", "runs/0001-digits/"):  # fmt: skip
         assert wanted in out
+    sample = re.search(r"```text\n(minigrad .*?)```", README.read_text(), re.S)
+    assert sample is not None
+    assert labels(sample[1]) == labels(out)
     folder = tmp_path / "runs" / "0001-digits"
     with open(folder / "metrics.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 2
