@@ -4,6 +4,9 @@ Run it with an interpreter that has `tests/benchmarks/requirements.txt` and mini
 
     python tests/benchmarks/gate_compare.py [--tools minigrad torch-slow ...] [--seed 0] [--json results.json]
 
+The peers grow by megabytes with every function they have seen, so each gets a fresh process for `--batch` ops; an op
+whose check takes longer than `--patience` seconds is counted as unfinished, neither caught nor passed.
+
 What is compared. Every wrong rule and every tricky correct op of `tests/support/gate_*.py`.
 minigrad gets the declaration and nothing else. The others expect the caller to bring inputs: they get every case that
 the declaration lists (its samples, or its shapes and metadata, in float64), and a rule counts as caught when any case
@@ -29,6 +32,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
 
 import attrs
 
@@ -52,9 +57,13 @@ NOT_ASKED = frozenset(("false claim", "no rule"))
 """Kinds of mistakes that only a declaration can make."""
 
 
+CORRECT = "tricky correct ops"
+"""The family of the ops that must not be refused."""
+
+
 @attrs.frozen
 class Outcome:
-    """One op under one tool."""
+    """One op under one tool; `finished` unless the check took longer than anybody waits."""
 
     family: str
     name: str
@@ -62,6 +71,7 @@ class Outcome:
     reason: str
     seconds: float
     cases: int
+    finished: bool = True
 
 
 def peer(check: Check) -> Callable[[Op, int], int]:
@@ -105,16 +115,57 @@ def tool(name: str) -> Callable[[Op, int], int]:
     return peer(hips_check() if name == "hips" else jax_check())
 
 
-def examine(run: Callable[[Op, int], int], name: str, seed: int, limit: int | None) -> list[Outcome]:
-    """Put the corpus through one tool."""
-    found = []
+def corpus(name: str, limit: int | None) -> list[tuple[str, str, Callable[[], Iterable[Op]]]]:
+    """Family, name and maker of everything that is put through a tool, in order."""
+    found: list[tuple[str, str, Callable[[], Iterable[Op]]]] = []
     for family, cases in FAMILIES.items():
         for case in cases[:limit]:
             if name == "minigrad" or case.kind not in NOT_ASKED:
-                found.append(outcome(run, family, case.name, [case.op()], seed))
-    for tricky in TRICKY[:limit]:
-        found.append(outcome(run, "tricky correct ops", tricky.name, tricky.ops(), seed))
+                found.append((family, case.name, lambda case=case: [case.op()]))  # type: ignore[misc]
+    return found + [(CORRECT, tricky.name, tricky.ops) for tricky in TRICKY[:limit]]
+
+
+def examine(name: str, seed: int, limit: int | None, first: int, batch: int) -> None:
+    """Put `batch` ops through one tool and print a line for each; in a process that the parent may end."""
+    warnings.simplefilter("ignore")
+    run = tool(name)
+    print("ready", flush=True)
+    for family, title, make in corpus(name, limit)[first : first + batch]:
+        print(json.dumps(attrs.asdict(outcome(run, family, title, make(), seed))), flush=True)
+
+
+def collect(name: str, seed: int, limit: int | None, batch: int, patience: float) -> list[Outcome]:
+    """The whole corpus under one tool, a fresh process for each batch and after each unfinished check."""
+    due = corpus(name, limit)
+    found: list[Outcome] = []
+    while len(found) < len(due):
+        before = len(found)
+        command = [sys.executable, __file__, "--one", name, "--seed", str(seed), "--batch", str(batch)]
+        command += ["--first", str(before)] + ([] if limit is None else ["--limit", str(limit)])
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            lines: Queue[str] = Queue()
+            Thread(target=_forward, args=(child, lines), daemon=True).start()
+            if lines.get() != "ready\n":
+                raise RuntimeError(f"{name} does not start")
+            try:
+                while line := lines.get(timeout=patience):
+                    found.append(Outcome(**json.loads(line)))
+            except Empty:
+                child.kill()
+                family, title, _ = due[len(found)]
+                found.append(Outcome(family, title, False, f"not finished after {patience:g} s", patience, 0, False))
+        if len(found) == before:  # the tool took its process with it
+            family, title, _ = due[before]
+            found.append(Outcome(family, title, True, f"the process ended with code {child.returncode}", 0.0, 0))
+        print(f"{name}: {len(found)} of {len(due)}", file=sys.stderr)
     return found
+
+
+def _forward(child: subprocess.Popen[str], lines: Queue[str]) -> None:
+    assert child.stdout is not None
+    for line in child.stdout:
+        lines.put(line)
+    lines.put("")
 
 
 def outcome(run: Callable[[Op, int], int], family: str, name: str, ops: Iterable[Op], seed: int) -> Outcome:
@@ -139,49 +190,43 @@ def table(results: dict[str, list[Outcome]]) -> str:
     for family in FAMILIES:
         lines.append(f"| {family} | " + " | ".join(_share(results[n], family) for n in names) + " |")
     lines.append("| **wrong rules caught** | " + " | ".join(_share(results[n], None) for n in names) + " |")
-    lines.append(
-        "| **correct ops refused** | " + " | ".join(_share(results[n], "tricky correct ops") for n in names) + " |"
-    )
-    lines.append(
-        "| **ms per check** (correct ops: mean, median) | " + " | ".join(_cost(results[n]) for n in names) + " |"
-    )
+    lines.append("| **correct ops refused** | " + " | ".join(_share(results[n], CORRECT) for n in names) + " |")
+    lines.append("| **ms per op** (correct ops: mean, median) | " + " | ".join(_cost(results[n]) for n in names) + " |")
     return "\n".join(lines)
 
 
 def _share(outcomes: list[Outcome], family: str | None) -> str:
-    chosen = [o for o in outcomes if (o.family == family if family else o.family != "tricky correct ops")]
-    return f"{sum(o.refused for o in chosen)}/{len(chosen)}"
+    chosen = [o for o in outcomes if (o.family == family if family else o.family != CORRECT)]
+    unfinished = sum(not o.finished for o in chosen)
+    return f"{sum(o.refused for o in chosen)}/{len(chosen)}" + (f" ({unfinished} unfinished)" if unfinished else "")
 
 
 def _cost(outcomes: list[Outcome]) -> str:
-    spent = sorted(1e3 * o.seconds for o in outcomes if o.family == "tricky correct ops" and not o.refused)
+    spent = sorted(1e3 * o.seconds for o in outcomes if o.family == CORRECT and o.finished and not o.refused)
     return f"{sum(spent) / len(spent):.1f}, {spent[len(spent) // 2]:.1f}" if spent else "none"
 
 
 def main() -> None:
-    """Run each tool in a process of its own and print the table."""
+    """Run the tools and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=None, help="first cases of each family only")
     parser.add_argument("--json", type=Path, default=None, help="keep every outcome here")
+    parser.add_argument("--batch", type=int, default=50, help="ops to a process")
+    parser.add_argument("--patience", type=float, default=60.0, help="seconds for the check of one op")
     parser.add_argument("--one", choices=list(TOOLS), help=argparse.SUPPRESS)
+    parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        warnings.simplefilter("ignore")
-        found = examine(tool(options.one), options.one, options.seed, options.limit)
-        print(json.dumps([attrs.asdict(o) for o in found]))
+        examine(options.one, options.seed, options.limit, options.first, options.batch)
         return
     results: dict[str, list[Outcome]] = {}
     for name in options.tools:
-        command = [sys.executable, __file__, "--one", name, "--seed", str(options.seed)]
-        command += [] if options.limit is None else ["--limit", str(options.limit)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            print(f"{name} is left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
-            continue
-        results[name] = [Outcome(**o) for o in json.loads(done.stdout.splitlines()[-1])]
-        print(f"{name}: done", file=sys.stderr)
+        try:
+            results[name] = collect(name, options.seed, options.limit, options.batch, options.patience)
+        except RuntimeError as error:
+            print(f"left out: {error}", file=sys.stderr)
     print(table(results))
     if options.json:
         options.json.write_text(json.dumps({n: [attrs.asdict(o) for o in r] for n, r in results.items()}, indent=1))
