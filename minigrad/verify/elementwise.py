@@ -19,7 +19,6 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.general import (
     ENOUGH,
     REDRAWS,
-    Examined,
     directions,
     merged,
     quietened,
@@ -29,7 +28,7 @@ from minigrad.verify.general import (
 from minigrad.verify.numerics import INCONCLUSIVE, MISMATCH, Verdict, compare
 from minigrad.verify.purity import check_purity_by_entry
 from minigrad.verify.report import Case, Worst, refuse
-from minigrad.verify.subject import Subject, frozen
+from minigrad.verify.subject import Examined, Subject, frozen
 
 _SHARP = 0.1
 """Share of entries that must be able to reveal an error; a saturated tanh or the loser of a maximum cannot."""
@@ -56,25 +55,25 @@ def examine_entries(
             raise not_elementwise(subject, case, f"its output has shape {outputs[0].shape} for 1-d arguments")
         if thorough:
             _refuse_false_claim(subject, case, outputs[0], slice(None, subject.entries // 2))
-        v = subject.cotangents(rng, outputs)
-        grads = subject.pull(case, outputs, v)
-        check_purity_by_entry(subject, case, outputs, v, grads, with_nan=not thorough)
+        e = subject.run(case, rng, outputs)
+        grads = e.grads
+        check_purity_by_entry(subject, e, with_nan=not thorough)
         u = directions(op, case, rng, list(grads))
-        verdict = entrywise(subject, case, outputs, v, grads, u)
+        verdict = entrywise(subject, e, u)
         if not verdict.verified:
             for half in (slice(None, subject.entries // 2), slice(subject.entries // 2, None)):
                 _refuse_false_claim(subject, case, outputs[0], half)
         if verdict.mismatch:
-            raise blame_entries(subject, case, outputs, v, grads, u)
+            raise blame_entries(subject, e, u)
         if not verdict.verified:
             continue
         power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
-            alone = entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]})
+            alone = entrywise(subject, e, {i: u[i]})
             if alone.mismatch:
-                raise blame_entries(subject, case, outputs, v, grads, u)
+                raise blame_entries(subject, e, u)
             power[i] = min(power[i], _resolution(alone, grads[i] * u[i]))
-        best = merged(best, Examined(case, outputs, v, grads, power))
+        best = merged(best, e, power)
         sharp = {i for i, p in best.power.items() if p <= ENOUGH}
         if op.claims.piecewise_constant or len(sharp) == len(grads) or (best.case is not case and not sharp):
             return best
@@ -93,16 +92,9 @@ def _refuse_false_claim(subject: Subject, case: Case, output: Array, half: slice
         raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
 
 
-def entrywise(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-    far: bool = False,
-) -> Verdict:
+def entrywise(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
     """Differences for each entry on its own."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
 
     def along(steps: Array) -> Array:
         arrays = [a + steps * u[i] if i in u else a for i, a in enumerate(case.arrays)]
@@ -149,25 +141,19 @@ def _resolution(verdict: Verdict, contribution: Array) -> float:
     return float(ordered[int(_SHARP * (relative.size - 1))])
 
 
-def blame_entries(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-) -> RegistrationError:
+def blame_entries(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
     """Find the guilty argument and its worst entry, and say so."""
-    each = {i: entrywise(subject, case, outputs, v, {i: grads[i]}, {i: u[i]}) for i in grads}
-    i = next((i for i, e in each.items() if e.mismatch), next(iter(each)))
-    e = each[i]
-    wrong = np.flatnonzero(e.state == MISMATCH)
-    gap = np.abs(e.analytic - e.numeric) / np.maximum(np.abs(u[i]), 1e-300)
+    case, grads = e.case, e.grads
+    each = {i: entrywise(subject, e, {i: u[i]}) for i in grads}
+    i = next((i for i, verdict in each.items() if verdict.mismatch), next(iter(each)))
+    verdict = each[i]
+    wrong = np.flatnonzero(verdict.state == MISMATCH)
+    gap = np.abs(verdict.analytic - verdict.numeric) / np.maximum(np.abs(u[i]), 1e-300)
     k = int(wrong[np.argmax(gap[wrong])]) if wrong.size else int(np.argmax(gap))
     step = u[i][k]
     worst = Worst(
-        subject.name(i), (k,), float(case.arrays[i][k]), float(grads[i][k]), float(e.numeric[k] / step),
-        float(e.error[k] / abs(step)),
+        subject.name(i), (k,), float(case.arrays[i][k]), float(grads[i][k]), float(verdict.numeric[k] / step),
+        float(verdict.error[k] / abs(step)),
     )  # fmt: skip
     signs = np.sign(case.arrays[i][wrong])
     count = case.arrays[i].size
@@ -311,9 +297,7 @@ def broadcast_case(subject: Subject, examined: Examined, rng: Draws) -> Examined
     one, rest = BROADCASTS[1]
     shapes = (one, *(rest for _ in subject.op.arguments[1:]))
     case = Case(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
-    outputs = subject.forward(case)
-    v = subject.cotangents(rng, outputs)
-    return Examined(case, outputs, v, subject.pull(case, outputs, v), {})
+    return subject.run(case, rng)
 
 
 def _summed(g: Array, shape: Shape) -> Array:

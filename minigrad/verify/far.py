@@ -16,10 +16,10 @@ from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
 from minigrad.verify.draws import Draws
 from minigrad.verify.elementwise import blame_entries, entrywise
-from minigrad.verify.general import Examined, blame, directions, project
+from minigrad.verify.general import blame, directions, project
 from minigrad.verify.purity import refuse_not_finite
 from minigrad.verify.report import Case
-from minigrad.verify.subject import Subject, frozen
+from minigrad.verify.subject import Examined, Subject, frozen
 
 _SIZES = (2.0**-30, 2.0**-20, 2.0**-14, 12.0, 20.0, 40.0, 100.0, 400.0, 1000.0)
 _SCALES = (2.0**-26, 2.0**-13, 2.0**4, 2.0**8)
@@ -59,13 +59,11 @@ def _entries(subject: Subject, case: Case, index: int, rng: Draws) -> int:
     here = case.on(tuple(arrays), f"{subject.name(index)} far from and near to zero")
     if not finite.any():
         return 0
-    outputs = subject.forward(here)
-    v = subject.cotangents(rng, outputs)
-    grads = subject.pull(here, outputs, v)
-    refuse_not_finite(subject, here, grads)
-    u = directions(subject.op, here, rng, list(grads))
-    if entrywise(subject, here, outputs, v, grads, u, far=True).mismatch:
-        raise blame_entries(subject, here, outputs, v, grads, u)
+    e = subject.run(here, rng)
+    refuse_not_finite(subject, e)
+    u = directions(subject.op, here, rng, list(e.grads))
+    if entrywise(subject, e, u, far=True).mismatch:
+        raise blame_entries(subject, e, u)
     return 1
 
 
@@ -76,12 +74,11 @@ def _whole(subject: Subject, case: Case, far: list[int], scale: float, rng: Draw
     if outputs is None or not all(np.isfinite(o).all() for o in outputs):
         return 0
     here = case.on(tuple(arrays), f"numbers times 2**{int(np.log2(scale))}")
-    v = subject.cotangents(rng, outputs)
-    grads = subject.pull(here, outputs, v)
-    refuse_not_finite(subject, here, grads)
-    u = directions(subject.op, here, rng, list(grads))
-    if project(subject, here, outputs, v, grads, u, far=True).mismatch:
-        raise blame(subject, here, outputs, v, grads, u)
+    e = subject.run(here, rng, outputs)
+    refuse_not_finite(subject, e)
+    u = directions(subject.op, here, rng, list(e.grads))
+    if project(subject, e, u, far=True).mismatch:
+        raise blame(subject, e, u)
     return 1
 
 

@@ -19,7 +19,7 @@ from minigrad.verify.cases import difference_cases, draw, fresh, metadata
 from minigrad.verify.draws import Draws
 from minigrad.verify.elementwise import broadcast_case, examine_entries, repeat_arranged, repeat_broadcast
 from minigrad.verify.far import check_far
-from minigrad.verify.general import ENOUGH, Examined, examine
+from minigrad.verify.general import ENOUGH, examine
 from minigrad.verify.kinks import check_kinks, check_pairs, check_zeros
 from minigrad.verify.purity import check_cotangents, check_memory
 from minigrad.verify.report import Case, refuse
@@ -33,7 +33,7 @@ from minigrad.verify.structure import (
     repeat_shared,
     sweep_shapes,
 )
-from minigrad.verify.subject import ENTRIES, Subject
+from minigrad.verify.subject import ENTRIES, Examined, Subject
 from minigrad.verify.unlisted import unlisted_cases, unlisted_metadata
 
 _MOST_DRAWS = 8
@@ -79,10 +79,10 @@ def verify(
             if op.rules:
                 if thorough or not op.claims.linear:
                     checks += check_zeros(subject, first, rng)
-                checks += check_cotangents(subject, first.case, first.outputs, first.cotangents, first.grads, thorough)
+                checks += check_cotangents(subject, first, thorough)
                 if thorough:
                     checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
-            checks += check_memory(subject, first.case, first.outputs, first.cotangents, first.grads, rng, thorough)
+            checks += check_memory(subject, first, rng, thorough)
             if second_order:
                 _check_second_order(subject, _one_per_metadata(examined), rng)
                 if op.claims.elementwise and op.claims.samples is None and len(op.arguments) > 1:
@@ -203,9 +203,8 @@ def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str
     """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
     try:
         outputs = subject.forward(case)
-        v = subject.cotangents(rng, outputs)
         try:
-            grads = subject.pull(case, outputs, v)
+            grads = subject.run(case, rng, outputs).grads
         except InvalidRule as error:
             if error.__cause__ is None:
                 raise

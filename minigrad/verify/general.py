@@ -15,24 +15,13 @@ from minigrad.verify.draws import Draws
 from minigrad.verify.numerics import Verdict, agreement, compare
 from minigrad.verify.purity import check_purity
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
 
 REDRAWS = 6
 ENOUGH = 1e-5
 """Every argument needs a case that would have revealed a gradient wrong by this relative error."""
 
 LONGEST_MATRIX_STEP = 2.0**-5
-
-
-@attrs.frozen(eq=False, repr=False)
-class Examined:
-    """A case that agreed with differences: outputs, cotangents, gradients, and the power per argument."""
-
-    case: Case
-    outputs: tuple[Array, ...]
-    cotangents: tuple[Array, ...]
-    grads: Mapping[int, Array]
-    power: Mapping[int, float]
 
 
 def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool = False) -> Examined:
@@ -52,29 +41,29 @@ def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool 
             case = redrawn(subject.op, case, rng, attempt, sharp)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
-        v = subject.cotangents(rng, outputs)
-        grads = subject.pull(case, outputs, v)
+        e = subject.run(case, rng, outputs)
+        grads = e.grads
         if not quick:
-            check_purity(subject, case, outputs, v, grads)
+            check_purity(subject, e)
         if not any(g.size for g in grads.values()):
-            return Examined(case, outputs, v, grads, {})  # nothing to differ in: shape and dtype have been checked
+            return e  # nothing to differ in: shape and dtype have been checked
         u = directions(subject.op, case, rng, list(grads))
-        verdict = _secant(subject, case, outputs, v, grads, u) if quick and subject.op.claims.linear else None
+        verdict = _secant(subject, e, u) if quick and subject.op.claims.linear else None
         if verdict is None:
-            verdict = project(subject, case, outputs, v, grads, u)
+            verdict = project(subject, e, u)
         if verdict.mismatch:
-            raise blame(subject, case, outputs, v, grads, u)
+            raise blame(subject, e, u)
         if not verdict.verified:
             continue
         power = {i: _power(verdict, absolute(grads[i], u[i])) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
             # Drowned by the other arguments in the joint direction: give it a direction of its own.
-            alone = project(subject, case, outputs, v, grads, {i: u[i]})
+            alone = project(subject, e, {i: u[i]})
             if alone.mismatch:
-                raise blame(subject, case, outputs, v, grads, u)
+                raise blame(subject, e, u)
             if alone.verified:
                 power[i] = _power(alone, absolute(grads[i], u[i]))
-        best = merged(best, Examined(case, outputs, v, grads, power))
+        best = merged(best, e, power)
         sharp = {i for i, p in best.power.items() if p <= ENOUGH}
         if len(sharp) == len(grads):
             break
@@ -109,11 +98,11 @@ def quietened(
     )
 
 
-def merged(best: Examined | None, new: Examined) -> Examined:
-    """The first draw, with the best power that any draw had for each argument."""
+def merged(best: Examined | None, new: Examined, power: Mapping[int, float]) -> Examined:
+    """The first draw, with the best power that any draw had for each argument; `power` is that of the new one."""
     if best is None:
-        return new
-    return attrs.evolve(best, power={i: min(p, new.power[i]) for i, p in best.power.items()})
+        return attrs.evolve(new, power=power)
+    return attrs.evolve(best, power={i: min(p, power[i]) for i, p in best.power.items()})
 
 
 def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) -> None:
@@ -167,16 +156,9 @@ def projected(v: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:
     return sum(float(np.vdot(w, o)) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
 
 
-def project(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-    far: bool = False,
-) -> Verdict:
+def project(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
     """Differences of F(t) = <v, f(x + t u)> against <g, u>."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
 
     def along(steps: Array) -> Array:
         values = []
@@ -209,15 +191,9 @@ def project(
     )  # fmt: skip
 
 
-def _secant(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-) -> Verdict | None:
+def _secant(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Verdict | None:
     """The verdict from one step, without truncation, for an op that claims to be linear (which is checked apart)."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
     moved = subject.evaluate(case, stepped(case, u, 1.0))
     size = sum(absolute(w, o) + absolute(w, m) for w, o, m in zip(v, outputs, moved, strict=True))
     return agreement(
@@ -228,22 +204,16 @@ def _secant(
     )
 
 
-def blame(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-) -> RegistrationError:
+def blame(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
     """Find the guilty argument and its worst entry (one direction each), and say so."""
-    guilty = [i for i in grads if not project(subject, case, outputs, v, grads, {i: u[i]}).verified] or list(grads)
+    case, grads = e.case, e.grads
+    guilty = [i for i in grads if not project(subject, e, {i: u[i]}).verified] or list(grads)
     i = guilty[0]
     numeric, error = np.zeros(grads[i].shape), np.zeros(grads[i].shape)
     for index in np.ndindex(*grads[i].shape):
         one = np.zeros(grads[i].shape)
         one[index] = step = u[i][index]
-        entry = project(subject, case, outputs, v, grads, {i: one})
+        entry = project(subject, e, {i: one})
         numeric[index], error[index] = float(entry.numeric) / step, float(entry.error) / abs(step)
     return refuse(
         GradientMismatch, subject.op, "its rule disagrees with finite differences", case=case,

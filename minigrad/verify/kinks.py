@@ -10,10 +10,10 @@ from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.op import Domain
 from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import Examined, directions, stepped
+from minigrad.verify.general import directions, stepped
 from minigrad.verify.numerics import FIRST_STEP, one_sided
 from minigrad.verify.report import Case, Worst, refuse
-from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
 
 _UNBOUNDED = frozenset(("real", "distinct"))
 _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
@@ -108,10 +108,9 @@ def _check_equal_arguments(subject: Subject, examined: Examined, rng: Draws) -> 
     outputs = subject.forward(case)
     if outputs[0].ndim != 1 or not np.isfinite(outputs[0]).all():
         return 0
-    v = subject.cotangents(rng, outputs)
-    grads = subject.pull(case, outputs, v)
+    e = subject.run(case, rng, outputs)
     u = directions(subject.op, case, rng, [first])[first]
-    _between(subject, case, outputs, v, grads, dict.fromkeys(grads, u))
+    _between(subject, e, dict.fromkeys(e.grads, u))
     return 1
 
 
@@ -146,18 +145,19 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: floa
     if case.label.startswith("tie"):
         v = _of_one_sign(v)
     try:
-        g = subject.pull(case, outputs, v)[index]
+        e = subject.answer(case, outputs, v)
     except RegistrationError as error:
         if error.__cause__ is None:
             raise
         return 0
+    g = e.grads[index]
     if not np.isfinite(g).all():
         return 0
     if case.label.startswith("tie"):
         u = np.full_like(g, room)
     else:  # neighbours move at rates that cannot cancel
         u = rng.steps(g.shape) * np.where(np.sum(np.indices(g.shape), axis=0) % 2, room, room / 4.0)
-    _between(subject, case, outputs, v, {index: g}, {index: u})
+    _between(subject, e, {index: u})
     return 1
 
 
@@ -166,11 +166,11 @@ def _check_at(subject: Subject, case: Case, rng: Draws, ones: bool) -> None:
     v = subject.cotangents(rng, outputs)
     if ones:
         v = _of_one_sign(v)
-    grads = subject.pull(case, outputs, v)
-    u = directions(subject.op, case, rng, list(grads))
+    e = subject.answer(case, outputs, v)
+    u = directions(subject.op, case, rng, list(e.grads))
     if ones:
         u = {i: np.ones_like(d) for i, d in u.items()}
-    _between(subject, case, outputs, v, grads, u)
+    _between(subject, e, u)
 
 
 def _of_one_sign(v: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -204,14 +204,8 @@ def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple
     return tuple(frozen(a) for a in arrays), count
 
 
-def _between(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    u: Mapping[int, Array],
-) -> None:
+def _between(subject: Subject, e: Examined, u: Mapping[int, Array]) -> None:
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
     elementwise = subject.op.claims.elementwise
 
     def along(steps: Array) -> Array:

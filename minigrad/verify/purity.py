@@ -13,66 +13,68 @@ from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.draws import Draws
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen, identical, natural_scale
+from minigrad.verify.subject import Examined, Subject, frozen, identical, natural_scale
 
 _FACTORS = np.array([-2.0, 2.0**40, 2.0**-40, 0.0, -(2.0**40)])
 _FACTORS_AND_NAN = np.array([*_FACTORS, np.nan, 2.0**20])
 _UNLIKELY = 3_141_592_653
-_LINEAR = "a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number"
 
 
-def check_purity(
-    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
-) -> None:
+def check_purity(subject: Subject, e: Examined) -> None:
     """vjp(-2 v) must be -2 vjp(v), and must not change what vjp(v) returned."""
-    again = _pulled_again(subject, case, outputs, _scaled(v, -2.0), grads)
-    _proportional(subject, case, grads, again, -2.0)
+    again = _pulled_again(subject, e, _scaled(e.cotangents, -2.0))
+    for i, g in e.grads.items():
+        due = -2.0 * g
+        if (again[i] == due).all():
+            continue
+        size = np.abs(due)
+        close = 128.0 * np.finfo(g.dtype).eps * np.maximum(size, np.max(size, initial=0.0) * 1e-3)
+        if not (np.abs(again[i] - due) <= close).all():
+            raise _not_linear(subject, e, i, "vjp(-2 g) is not -2 vjp(g)", again[i], due, close)
 
 
-def check_purity_by_entry(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    with_nan: bool = False,
-) -> None:
+def check_purity_by_entry(subject: Subject, e: Examined, with_nan: bool = False) -> None:
     """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull.
 
     `with_nan` asks for NaN in the same pull, for want of a `check_cotangents`.
     """
+    v = e.cotangents[0]
     factors = _FACTORS_AND_NAN if with_nan else _FACTORS
-    factor = factors[np.arange(v[0].size) % factors.size].reshape(v[0].shape)
-    again = _pulled_again(subject, case, outputs, (frozen(v[0] * factor),), grads)
-    for i, g in grads.items():
+    factor = factors[np.arange(v.size) % factors.size].reshape(v.shape)
+    again = _pulled_again(subject, e, (frozen(v * factor),))
+    for i, g in e.grads.items():
         due = factor * g
         told = ~np.isnan(factor)
         if with_nan:
-            _refuse_hidden(subject, case, i, g[~told], again[i][~told])
+            _refuse_hidden(subject, e.case, i, g[~told], again[i][~told])
         if (again[i] == due)[told].all():
             continue
         close = 128.0 * np.finfo(g.dtype).eps * np.abs(factor) * np.maximum(np.abs(g), np.max(np.abs(g)) * 1e-3)
         if not (np.abs(again[i] - due) <= close)[told].all():
-            name = subject.name(i)
-            found, due, close = (np.where(told, a, 0.0) for a in (again[i], due, close + 1e-300))
-            raise refuse(
-                InvalidRule, subject.op,
-                "its rule is not linear in the output gradient: -2 g, 0 g, 2**40 g and 2**-40 g do not give as many "
-                "times what g gives",
-                case=case, argument=name, worst=worst_of(name, case.arrays[i], found, due, close, "due is"),
-                remedy=_LINEAR + "; nothing may be divided by g",
-            )  # fmt: skip
+            numbers = (np.where(told, a, 0.0) for a in (again[i], due, close))
+            problem = "-2 g, 0 g, 2**40 g and 2**-40 g do not give as many times what g gives"
+            raise _not_linear(subject, e, i, problem, *numbers)
 
 
-def _pulled_again(
-    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
-) -> Mapping[int, Array]:
-    before = {i: g.copy() for i, g in grads.items()}
-    again = subject.pull(case, outputs, v)
-    for i, g in grads.items():
+def _not_linear(
+    subject: Subject, e: Examined, index: int, problem: str, found: Array, due: Array, close: Array
+) -> RegistrationError:
+    name = subject.name(index)
+    return refuse(
+        InvalidRule, subject.op, f"its rule is not linear in the output gradient: {problem}", case=e.case,
+        argument=name, worst=worst_of(name, e.case.arrays[index], found, due, close + 1e-300, "due is"),
+        remedy="a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number; "
+        "nothing may be divided by g",
+    )  # fmt: skip
+
+
+def _pulled_again(subject: Subject, e: Examined, v: tuple[Array, ...]) -> Mapping[int, Array]:
+    before = {i: g.copy() for i, g in e.grads.items()}
+    again = subject.pull(e.case, e.outputs, v)
+    for i, g in e.grads.items():
         if not identical(g, before[i]):
             raise refuse(
-                InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=case,
+                InvalidRule, subject.op, "its rule returns an array that its next call overwrites", case=e.case,
                 argument=subject.name(i), remedy="return a new array from each call",
             )  # fmt: skip
     return again
@@ -82,29 +84,10 @@ def _scaled(v: tuple[Array, ...], factor: float) -> tuple[Array, ...]:
     return tuple(frozen(factor * w) if w.dtype.kind == "f" else w for w in v)
 
 
-def _proportional(
-    subject: Subject, case: Case, grads: Mapping[int, Array], found: Mapping[int, Array], factor: float
-) -> None:
-    for i, g in grads.items():
-        expected = factor * g
-        if (found[i] == expected).all():
-            continue
-        size = np.abs(expected)
-        close = 128.0 * np.finfo(g.dtype).eps * np.maximum(size, np.max(size, initial=0.0) * 1e-3)
-        if not (np.abs(found[i] - expected) <= close).all():
-            how = "-2" if factor == -2.0 else f"2**{int(np.log2(factor))}"
-            raise refuse(
-                InvalidRule, subject.op,
-                f"its rule is not linear in the output gradient: vjp({how} g) is not {how} vjp(g)",
-                case=case, argument=subject.name(i),
-                worst=worst_of(subject.name(i), case.arrays[i], found[i], expected, close + 1e-300, "due is"),
-                remedy=_LINEAR,
-            )  # fmt: skip
-
-
-def refuse_not_finite(subject: Subject, case: Case, grads: Mapping[int, Array]) -> None:
+def refuse_not_finite(subject: Subject, e: Examined) -> None:
     """Gradients must be numbers wherever the function gives numbers."""
-    for i, g in grads.items():
+    case = e.case
+    for i, g in e.grads.items():
         if not np.isfinite(g).all():
             name = subject.name(i)
             raise refuse(
@@ -115,45 +98,34 @@ def refuse_not_finite(subject: Subject, case: Case, grads: Mapping[int, Array]) 
             )  # fmt: skip
 
 
-def check_cotangents(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    thorough: bool,
-) -> int:
+def check_cotangents(subject: Subject, e: Examined, thorough: bool) -> int:
     """Huge, tiny and absent entries in the output gradient: vjp(v) from two halves of v, and vjp(NaN)."""
     if not thorough and subject.by_entry:
         return 0  # its entries have been through this one by one
-    _add_up_halves(subject, case, outputs, v, grads)
-    blind = subject.pull(case, outputs, _scaled(v, np.nan))
-    for i, g in grads.items():
-        _refuse_hidden(subject, case, i, g, blind[i])
+    _add_up_halves(subject, e)
+    blind = subject.pull(e.case, e.outputs, _scaled(e.cotangents, np.nan))
+    for i, g in e.grads.items():
+        _refuse_hidden(subject, e.case, i, g, blind[i])
     return 3
 
 
-def _add_up_halves(
-    subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], grads: Mapping[int, Array]
-) -> None:
+def _add_up_halves(subject: Subject, e: Examined) -> None:
+    v = e.cotangents
     odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
     halves: list[Mapping[int, Array]] = []
     for side, factor in ((0, 2.0**40), (1, 2.0**-40)):
         half = tuple(frozen(w * ((m == side) * factor).astype(w.dtype)) for w, m in zip(v, odd, strict=True))
-        halves.append({i: g / factor for i, g in subject.pull(case, outputs, half).items()})
-    floor = 64.0 * float(np.finfo(np.float64).eps) * natural_scale(case, v, grads)
-    for i, g in grads.items():
+        halves.append({i: g / factor for i, g in subject.pull(e.case, e.outputs, half).items()})
+    floor = 64.0 * float(np.finfo(np.float64).eps) * natural_scale(e.case, v, e.grads)
+    for i, g in e.grads.items():
         a, b = halves[0][i], halves[1][i]
         close = 1e-10 * (np.max(np.abs(a), initial=0.0) + np.max(np.abs(b), initial=0.0)) + floor
         if not (np.abs(a + b - g) <= close).all():
-            raise refuse(
-                InvalidRule, subject.op,
-                "its rule is not linear in the output gradient: the gradients for two halves of g, each with zeros in "
-                "place of the other, do not add up to the gradient for g",
-                case=case, argument=subject.name(i),
-                worst=worst_of(subject.name(i), case.arrays[i], a + b, g, np.full(g.shape, close + 1e-300), "due is"),
-                remedy=_LINEAR + "; nothing may be divided by g",
-            )  # fmt: skip
+            problem = (
+                "the gradients for two halves of g, each with zeros in place of the other, do not add up to the "
+                "gradient for g"
+            )
+            raise _not_linear(subject, e, i, problem, a + b, g, np.full(g.shape, close))
 
 
 def _refuse_hidden(subject: Subject, case: Case, index: int, g: Array, blind: Array) -> None:
@@ -166,16 +138,9 @@ def _refuse_hidden(subject: Subject, case: Case, index: int, g: Array, blind: Ar
         )  # fmt: skip
 
 
-def check_memory(
-    subject: Subject,
-    case: Case,
-    outputs: tuple[Array, ...],
-    v: tuple[Array, ...],
-    grads: Mapping[int, Array],
-    rng: Draws,
-    thorough: bool,
-) -> int:
+def check_memory(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> int:
     """The forward function must repeat itself, and a rule must not use what another forward call left behind."""
+    case, outputs, v = e.case, e.outputs, e.cotangents
     for first, second in zip(outputs, subject.forward(case), strict=True):
         if not identical(first, second):
             raise refuse(
@@ -189,7 +154,7 @@ def check_memory(
             left = subject.forward(other)
             alike = all(a.shape == b.shape for a, b in zip(arrays, case.arrays, strict=True))
             if thorough and alike and subject.op.claims.samples is None:
-                subject.pull(other, left, subject.cotangents(rng, left))
+                subject.run(other, rng, left)
         except RegistrationError as error:
             if error.__cause__ is None:
                 raise
@@ -197,9 +162,9 @@ def check_memory(
             continue
         checks += 1
         after = subject.pull(case, outputs, v, backwards=True)
-        _unchanged(subject, case, grads, after, "after it was called on something else, or before the other rules")
+        _unchanged(subject, case, e.grads, after, "after it was called on something else, or before the other rules")
     if thorough:
-        checks += _check_reused_memory(subject, case, v, rng) + _check_surroundings(subject, case, outputs, v)
+        checks += _check_reused_memory(subject, case, v, rng) + _check_surroundings(subject, e)
     return checks
 
 
@@ -238,7 +203,7 @@ def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng
     return 1
 
 
-def _check_surroundings(subject: Subject, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...]) -> int:
+def _check_surroundings(subject: Subject, e: Examined) -> int:
     """Neither forward function nor rule may touch NumPy's error state or global random numbers."""
     chance = sys.modules.get("numpy.random")
     before = chance.get_state() if chance is not None else None
@@ -248,8 +213,8 @@ def _check_surroundings(subject: Subject, case: Case, outputs: tuple[Array, ...]
     try:
         with np.errstate(all="call", call=_heard):
             expected = np.geterr()
-            subject.forward(case)
-            subject.pull(case, outputs, v)
+            subject.forward(e.case)
+            subject.pull(e.case, e.outputs, e.cotangents)
             found = np.geterr()
         touched = _global_numbers(chance) != middle
     finally:
@@ -258,7 +223,7 @@ def _check_surroundings(subject: Subject, case: Case, outputs: tuple[Array, ...]
     if touched or found != expected:
         what = "NumPy's global random numbers" if touched else "NumPy's error state (np.seterr)"
         raise refuse(
-            InvalidRule, subject.op, f"it changes {what} for the rest of the program", case=case,
+            InvalidRule, subject.op, f"it changes {what} for the rest of the program", case=e.case,
             remedy="take random numbers as an argument; silence warnings with `with np.errstate(...)`",
         )  # fmt: skip
     return 1

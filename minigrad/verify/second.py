@@ -18,7 +18,6 @@ from minigrad.core.types import Array
 from minigrad.verify.draws import Draws
 from minigrad.verify.general import (
     REDRAWS,
-    Examined,
     directions,
     longest_step,
     redrawn,
@@ -28,7 +27,7 @@ from minigrad.verify.general import (
 from minigrad.verify.kinks import with_zeros
 from minigrad.verify.numerics import Verdict, compare
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
 
 
 def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None:
@@ -71,10 +70,8 @@ def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draw
 
 
 def _refuse_nan(subject: Subject, case: Case, rng: Draws) -> None:
-    outputs = subject.forward(case)
-    v = subject.cotangents(rng, outputs)
-    grads = subject.pull(case, outputs, v)
-    found = _differentiated(subject, case, v, {i: rng.steps(g.shape) for i, g in grads.items()}, grads)[0]
+    e = subject.run(case, rng)
+    found = _differentiated(subject, e, {i: rng.steps(g.shape) for i, g in e.grads.items()})[0]
     if all(np.isfinite(d).all() for d in found.values()):
         return
     verdict = _compare_rule(subject, attrs.evolve(case, label="second order, with zeros"), rng)
@@ -97,9 +94,9 @@ def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
         case = examined.case.on(arrays, f"second order, {np.dtype(dtype)}")
         outputs = subject.forward(case)
         v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
-        grads = subject.pull(case, outputs, v)
-        w = {i: numbers.steps(g.shape).astype(g.dtype) for i, g in grads.items()}
-        found.append(_differentiated(subject, case, v, w, grads)[0])
+        e = subject.answer(case, outputs, v)
+        w = {i: numbers.steps(g.shape).astype(g.dtype) for i, g in e.grads.items()}
+        found.append(_differentiated(subject, e, w)[0])
     floor = 64.0 * float(np.finfo(np.float32).eps) * natural_scale(examined.case, examined.cotangents, found[0])
     for i, due in found[0].items():
         gap = np.linalg.norm(np.asarray(found[1][i], dtype=np.float64) - due)
@@ -111,9 +108,8 @@ def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
 
 
 def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
-    outputs = subject.forward(case)
-    v = subject.cotangents(rng, outputs)
-    grads = subject.pull(case, outputs, v)
+    e = subject.run(case, rng)
+    outputs, v, grads = e.outputs, e.cotangents, e.grads
     w = {i: rng.steps(g.shape) for i, g in grads.items()}
     u = directions(subject.op, case, rng, list(grads))
     p = tuple(rng.steps(o.shape) * (o.dtype.kind == "f") for o in outputs)
@@ -135,7 +131,7 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
                 values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
         return np.array(values).reshape(steps.shape)
 
-    dx, dv = _differentiated(subject, case, v, w, grads)
+    dx, dv = _differentiated(subject, e, w)
     terms = [dx[i] * u[i] for i in u] + [d * q for d, q in zip(dv, p, strict=True) if d is not None]
     analytic = sum(float(np.sum(t)) for t in terms)
     weights = sum(_size(t) for t in terms)
@@ -157,11 +153,9 @@ def _size(a: Array) -> float:
     return float(np.nansum(np.abs(a)))
 
 
-def _differentiated(
-    subject: Subject, case: Case, v: tuple[Array, ...], w: dict[int, Array], grads: dict[int, Array]
-) -> tuple[dict[int, Array], list[Array | None]]:
+def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple[dict[int, Array], list[Array | None]]:
     """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
-    op = subject.op
+    op, case, v, grads = subject.op, e.case, e.cotangents, e.grads
     with switched(grad=True):
         xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
         gs = tuple(Tensor(c, requires_grad=True) if c.dtype.kind == "f" else Tensor(c) for c in v)

@@ -11,9 +11,9 @@ from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationErro
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw, structure_shapes
 from minigrad.verify.draws import Draws
-from minigrad.verify.general import Examined, examine
+from minigrad.verify.general import examine
 from minigrad.verify.report import Case, refuse, worst_of
-from minigrad.verify.subject import Subject, frozen, natural_scale
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
 from minigrad.verify.unlisted import whole_numbers
 
 _F32 = 2e-2

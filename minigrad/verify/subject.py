@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from typing import TypeGuard
 
+import attrs
 import numpy as np
 
 from minigrad.core.errors import InvalidRule, RegistrationError
@@ -36,6 +37,20 @@ def identical(a: Array, b: Array) -> bool:
 def is_plain_array(x: object) -> TypeGuard[Array]:
     """An array or NumPy scalar, and no subclass: a matrix or masked array means other things by `*` and `sum`."""
     return type(x) is np.ndarray or isinstance(x, np.generic)
+
+
+@attrs.frozen(eq=False, repr=False)
+class Examined:
+    """A case, what op and rules gave on it, and, once that has been compared, the power of the comparison per argument.
+
+    `grads` and `power` go by the positions of the differentiable arguments.
+    """
+
+    case: Case
+    outputs: tuple[Array, ...]
+    cotangents: tuple[Array, ...]
+    grads: Mapping[int, Array]
+    power: Mapping[int, float] = attrs.field(factory=dict)
 
 
 class WrongShape(ValueError):
@@ -137,6 +152,15 @@ class Subject:
                 if i in due:
                     found[i] = self._gradient(case, i, r)
         return found
+
+    def run(self, case: Case, rng: Draws, outputs: tuple[Array, ...] | None = None) -> Examined:
+        """Outputs (unless given) and gradients on `case`, for random output gradients."""
+        outputs = self.forward(case) if outputs is None else outputs
+        return self.answer(case, outputs, self.cotangents(rng, outputs))
+
+    def answer(self, case: Case, outputs: tuple[Array, ...], cotangents: tuple[Array, ...]) -> Examined:
+        """Gradients on `case` for these output gradients."""
+        return Examined(case, outputs, cotangents, self.pull(case, outputs, cotangents))
 
     def by_rule(self) -> Iterator[Subject]:
         """The op with each of its rules alone, as a caller meets it who wants a gradient for one argument only."""
