@@ -1,0 +1,185 @@
+"""Everything that an op is examined on at first order: declared cases and derived ones, and their repetitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
+from minigrad.verify.cases import difference_cases, draw, fresh, metadata
+from minigrad.verify.draws import Draws
+from minigrad.verify.elementwise import examine_entries, repeat_arranged, repeat_broadcast
+from minigrad.verify.general import examine
+from minigrad.verify.report import Case, refuse
+from minigrad.verify.structure import (
+    check_linear,
+    repeat_float32,
+    repeat_integers,
+    repeat_layouts,
+    repeat_mixed,
+    repeat_shared,
+    sweep_shapes,
+)
+from minigrad.verify.subject import Examined, Subject
+from minigrad.verify.unlisted import unlisted_cases, unlisted_metadata
+
+_MOST_DRAWS = 8
+
+
+def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tuple[list[Examined], int, list[str]]:
+    """Compare the rules with differences on all cases, and repeat these in other layouts and dtypes.
+
+    Returns:
+        What was compared, the number of other checks, and the cases that the op itself refuses, as text.
+        Raises a `RegistrationError` as `verify` does.
+    """
+    claims = subject.op.claims
+    if subject.by_entry:
+        return _examine_elementwise(subject, rng, seed, thorough)
+    cases = list(difference_cases(subject.op, seed, thorough))
+    if thorough and claims.samples is None:
+        cases.append(fresh(subject.op, cases[0], rng))
+        cases += unlisted_cases(subject.op, metadata(subject.op), rng, seed)
+    examined: list[Examined] = []
+    refused: list[str] = []
+    for case in cases:
+        if not case.derived:
+            quick = bool(examined) and not thorough
+            examined.append(examine(subject, case, rng, claims.samples is None, quick))
+        elif why := _refused_by_op(subject, case):
+            refused.append(f"{case.label}: {why}")
+        elif isinstance(e := _examine_derived(subject, case, rng), str):
+            refused.append(e)
+        else:
+            examined.append(e)
+    if thorough and claims.samples is None:
+        for e in [e for e in examined if not e.case.derived]:
+            examined += _until_every_entry_counts(e, partial(_examine_afresh, subject, e.case, rng))
+    if not examined:
+        raise refuse(InconclusiveCheck, subject.op, "there is no sample to check", remedy="samples= must yield some")
+    more, too = sweep_shapes(subject, examined[0], rng, thorough)
+    refused += too
+    checks = len(refused)
+    for k, e in enumerate(examined):
+        if k == 0 or (thorough and not e.case.derived):
+            checks += repeat_layouts(subject, e, thorough)
+        if k == 0 or claims.samples is not None:
+            checks += repeat_float32(subject, e)
+        checks += repeat_shared(subject, e)
+        if thorough and k == 0:
+            checks += repeat_mixed(subject, e)
+            tried, too = repeat_integers(subject, e)
+            checks, refused = checks + tried, refused + too
+        if claims.linear:
+            checks += check_linear(subject, e)
+    if claims.elementwise:
+        _check_entries_independent(subject, examined[0])
+    return examined + more, checks, refused
+
+
+def _examine_afresh(subject: Subject, case: Case, rng: Draws) -> Examined:
+    return examine(subject, fresh(subject.op, case, rng), rng, redraw=True)
+
+
+def _until_every_entry_counts(first: Examined, another: Callable[[], Examined]) -> list[Examined]:
+    """Further draws until each entry of each argument has had a gradient in one of them, as far as that can be had.
+
+    A maximum or a branch leaves entries without a gradient, and a rule that is wrong for one of them unseen.
+    """
+    found: list[Examined] = []
+    dark = {i: g == 0.0 for i, g in first.grads.items()}
+    idle = 0
+    while idle < 2 and len(found) < _MOST_DRAWS and any(d.any() for d in dark.values()):
+        found.append(another())
+        remaining = {i: d & (found[-1].grads[i] == 0.0) for i, d in dark.items()}
+        idle = idle + 1 if all(np.array_equal(d, remaining[i]) for i, d in dark.items()) else 0
+        dark = remaining
+    return found
+
+
+def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str:
+    """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
+    try:
+        outputs = subject.forward(case)
+        try:
+            grads = subject.run(case, rng, outputs).grads
+        except InvalidRule as error:
+            if error.__cause__ is None:
+                raise
+            # Where one rule raises, the others still answer whoever wants no gradient for that argument.
+            for alone in subject.by_rule() if len(subject.op.rules) > 1 else ():
+                _examine_derived(alone, case, rng)
+            raise
+        if not all(np.isfinite(a).all() for a in (*outputs, *grads.values())):
+            return f"{case.label}: output or gradient is not finite"
+        return examine(subject, case, rng, redraw=True)
+    except InvalidRule as error:
+        if error.__cause__ is None:
+            raise
+        return f"{case.label}: the rule raises {type(error.__cause__).__name__}: {error.__cause__}"
+    except InconclusiveCheck:
+        return f"{case.label}: inconclusive"
+
+
+def _refused_by_op(subject: Subject, case: Case) -> str:
+    try:
+        subject.forward(case)
+    except RegistrationError:
+        raise
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _examine_elementwise(
+    subject: Subject, rng: Draws, seed: int, thorough: bool
+) -> tuple[list[Examined], int, list[str]]:
+    examined: list[Examined] = []
+    checks = 0
+    refused: list[str] = []
+    listed = metadata(subject.op)
+    for meta in listed:
+        examined.append(examine_entries(subject, meta, rng, seed, thorough))
+        checks += _repeat_entries(subject, examined[-1], rng, thorough)
+        if thorough:
+            examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
+    for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
+        probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
+        why = _refused_by_op(subject, probe)
+        try:
+            examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
+        except InconclusiveCheck:
+            why = "inconclusive"
+        refused += [f"{label}: {why}"] if why else []
+    if thorough:
+        tried, too = repeat_integers(subject, examined[0])
+        checks, refused = checks + tried, refused + too
+    return examined, checks, refused
+
+
+def _repeat_entries(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> int:
+    checks = repeat_arranged(subject, e, thorough) + repeat_broadcast(subject, rng, e.case.meta, e.case.seed, thorough)
+    checks += repeat_float32(subject, e) + repeat_shared(subject, e)
+    checks += repeat_mixed(subject, e) if thorough else 0
+    return checks + (check_linear(subject, e) if subject.op.claims.linear else 0)
+
+
+def _check_entries_independent(subject: Subject, examined: Examined) -> None:
+    """The claim elementwise=True for an op with its own samples: changing one entry changes that output entry only."""
+    case = examined.case
+    for i in examined.grads:
+        x = case.arrays[i]
+        if x.shape != examined.outputs[0].shape or x.size < 2:
+            continue
+        for place in {0, x.size // 2, x.size - 1}:
+            moved = x.copy()
+            moved.flat[place] += 2.0**-6
+            arrays = [moved if k == i else a for k, a in enumerate(case.arrays)]
+            changed = subject.forward(case, arrays)[0] != examined.outputs[0]
+            if np.any(np.delete(changed.ravel(), place)):
+                raise refuse(
+                    InvalidRule, subject.op, "it claims elementwise=True, but one entry changes other outputs",
+                    case=case, argument=subject.name(i), remedy="drop the claim",
+                )  # fmt: skip
