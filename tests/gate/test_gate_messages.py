@@ -17,6 +17,7 @@ from minigrad.verify import Finding, verify
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg
+from support import gate_wrong_linearity as linearity
 from support import gate_wrong_reduce as reduce
 from support import gate_wrong_region as region
 from support import gate_wrong_second_order as second_order
@@ -110,7 +111,7 @@ def test_shape_of_a_gradient_is_named() -> None:
         (contract.returns_one_for_two, "2 gradients in a tuple"),
         (contract.rule_raises, "NotImplementedError: later"),
         (contract.writes_into_gradient, "writes into"),
-        (contract.absolute_gradient, "linear in the output gradient"),
+        (linearity.absolute_gradient, "linear in the output gradient"),
         (contract.rule_missing_for_second, "has no rule"),
         (contract.forward_writes_into_argument, "forward function writes into"),
     ],
