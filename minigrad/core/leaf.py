@@ -80,7 +80,7 @@ def assign(t: Tensor, value: Array) -> None:
     new = np.asarray(value, dtype=leaf.value.dtype)
     if new.shape != leaf.value.shape:
         raise ShapeError(f"assign: new value has shape {new.shape}, the parameter {leaf.value.shape}")
-    if sink.buffer is not None:
+    if leaf.value.size and _root(leaf.value) is not None:  # it lives in a flat buffer
         leaf.value[...] = new
         renew(t)
         return

@@ -98,7 +98,7 @@ class _Planner:
             self._deliver(step)
         elif isinstance(step, Clear):
             following = self.graph.steps[i + 1 : i + 2]
-            if not any(isinstance(s, Deliver) and s.sink is step.sink and s.value in self.landing for s in following):
+            if not any(isinstance(s, Deliver) and s.sink is step.sink and s.fresh for s in following):
                 self.code.append(step.sink.clear)
         elif isinstance(step, Update):
             self._update(step)

@@ -197,3 +197,33 @@ def test_parameters_that_move_to_other_memory_are_followed() -> None:
     assert w.grad is not None
     assert np.array_equal(w.grad.numpy(), [6.0, 8.0])
     assert step.traces == 1
+
+
+def test_gradients_without_an_optimizer_are_copies_of_a_buffer_of_their_own() -> None:
+    w = mg.tensor([1.0, 2.0], requires_grad=True)
+    (w * 3.0).sum().backward()
+    before = w.grad
+
+    @mg.define
+    def step(x: Array) -> mg.Tensor:
+        w.zero_grad()
+        loss = (mg.tanh(w) * x).sum()
+        loss.backward()
+        return loss
+
+    step(np.ones(2))
+    assert step._last().plan.direct == 1
+    first = w.grad
+    step(np.full(2, 5.0))
+    assert before is not None
+    assert first is not None
+    assert w.grad is not None
+    slope = 1.0 - np.tanh([1.0, 2.0]) ** 2
+    assert before.numpy().tolist() == [3.0, 3.0]
+    np.testing.assert_allclose(first.numpy(), slope, rtol=1e-15)
+    np.testing.assert_allclose(w.grad.numpy(), 5.0 * slope, rtol=1e-15)
+    (w * 2.0).sum().backward()
+    np.testing.assert_allclose(w.grad.numpy(), 5.0 * slope + 2.0, rtol=1e-15)
+    assign(w, np.array([0.0, 0.0]))
+    step(np.ones(2))
+    assert w.grad.numpy().tolist() == [1.0, 1.0]
