@@ -27,6 +27,7 @@ from minigrad.train.figures import Figures
 from minigrad.train.guard import REMEDY, origin, replayed
 from minigrad.train.histograms import thinned
 from minigrad.train.ledger import BLOCK, Ledger
+from minigrad.train.parameter_figures import PARAMETER_FIGURES, gradient_of, parameter_figures
 from minigrad.train.rhythm import Rhythm
 from minigrad.train.tables import Table
 
@@ -253,9 +254,9 @@ class Monitor(Figures):
 
     def _look_at_parameters(self, step: int) -> None:
         """Compare the parameters with their copies from before the step, and describe their gradients."""
-        row: dict[str, list[float]] = {name: [] for name in _PARAMETER_FIGURES}
+        row: dict[str, list[float]] = {name: [] for name in PARAMETER_FIGURES}
         for old, (_, t) in zip(self._before, self._named, strict=True):
-            for name, value in zip(_PARAMETER_FIGURES, _described(old, t), strict=True):
+            for name, value in zip(PARAMETER_FIGURES, parameter_figures(old, t), strict=True):
                 row[name].append(value)
         self.parameters.append({"step": float(step), **row})
         self._looks.took(step)
@@ -279,7 +280,7 @@ class Monitor(Figures):
             self.activations.append(step, {f.name: f.sample for f in found})
 
     def _count_gradients(self, step: int) -> None:
-        grads = {name: _gradient(t) for name, t in self._named}
+        grads = {name: gradient_of(t) for name, t in self._named}
         if any(g is not None for g in grads.values()):
             empty = np.zeros(0)
             self.gradients.append(step, {n: empty if g is None else thinned(g) for n, g in grads.items()})
@@ -292,36 +293,6 @@ class Monitor(Figures):
             raise NonFiniteError(
                 f"step {step}: the update made {', '.join(bad)} infinite or NaN, and they have been put back. {REMEDY}"
             )
-
-
-_PARAMETER_FIGURES = (
-    "update_ratio", "update_rms", "weight_rms", "gradient_rms", "gradient_zero", "nonfinite"
-)  # fmt: skip
-
-
-def _described(old: Array, t: Tensor) -> tuple[float, ...]:
-    """The figures of one parameter, by `_PARAMETER_FIGURES`."""
-    w, g, n = t._node.value, _gradient(t), max(t.size, 1)
-    before = float(np.vdot(old, old))
-    moved = w - old
-    update = float(np.vdot(moved, moved))
-    slope = 0.0 if g is None else float(np.vdot(g, g))
-    zero = 1.0 if g is None else np.count_nonzero(g == 0.0) / n  # on booleans: several times as fast as on floats
-    bad = (
-        0
-        if math.isfinite(update + slope)
-        else sum(int(np.count_nonzero(~np.isfinite(a))) for a in (w, g) if a is not None)
-    )
-    ratio = math.sqrt(update / before) if before else (math.inf if update else 0.0)
-    return ratio, math.sqrt(update / n), math.sqrt(before / n), math.sqrt(slope / n), zero, float(bad)
-
-
-def _gradient(t: Tensor) -> Array | None:
-    """The gradient that has arrived at `t`, without a copy."""
-    sink = t._own_sink()
-    if sink is None or not sink.filled:
-        return None
-    return sink.buffer if sink.grad is None else sink.grad._node.value
 
 
 def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
