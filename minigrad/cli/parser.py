@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import re
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ from typing import NoReturn
 
 import minigrad
 from minigrad.cli.parser_doctor import add_doctor_commands, add_judging
+from minigrad.cli.values import count, number, rates, seed, widths, words
 
 __all__ = ["COMMANDS", "Misuse", "build"]
 
@@ -119,7 +119,7 @@ def build() -> Parser:
     _compare(_command(commands.add_parser, "compare", _COMPARE))
     _selftest(_command(commands.add_parser, "selftest", _SELFTEST))
     _check_script(_command(commands.add_parser, "check", _CHECK))
-    add_doctor_commands(partial(_command, commands.add_parser), _count, _seed, _number)
+    add_doctor_commands(partial(_command, commands.add_parser))
     _new(_command(commands.add_parser, "new", "Write a plugin distribution that installs and passes its own tests."))
     return parser
 
@@ -158,21 +158,21 @@ def _train(parser: Parser) -> None:
         "breast_cancer, diabetes, spiral, blobs), a folder of IDX (MNIST family) or CIFAR-10 binary files, or an .npz "
         "file; default fashion")  # fmt: skip
     add("--optimizer", default="adam", metavar="NAME", help="see 'minigrad optimizers'; default adam")
-    add("--lr", type=_number, metavar="RATE", help="learning rate; default: the optimizer's own")
-    add("--epochs", type=_count, default=20, metavar="N", help="passes over the training rows; default 20")
-    add("--batch-size", type=_count, default=64, metavar="N", help="rows in a step; default 64")
-    add("--hidden", type=_widths, default=(128,), metavar="N,N,...", help="widths of the hidden layers, 0 for none; "
+    add("--lr", type=number, metavar="RATE", help="learning rate; default: the optimizer's own")
+    add("--epochs", type=count, default=20, metavar="N", help="passes over the training rows; default 20")
+    add("--batch-size", type=count, default=64, metavar="N", help="rows in a step; default 64")
+    add("--hidden", type=widths, default=(128,), metavar="N,N,...", help="widths of the hidden layers, 0 for none; "
         "default 128")  # fmt: skip
     add("--loss", choices=("softmax", "svm", "mse"), help="default softmax, for regression mse")
-    add("--l2", type=_number, default=0.0, metavar="STRENGTH", help="L2 regularisation; default 0")
+    add("--l2", type=number, default=0.0, metavar="STRENGTH", help="L2 regularisation; default 0")
     add("--schedule", choices=("constant", "cosine", "linear", "step", "exponential", "inverse-time", "one-cycle"),
         help="how the learning rate changes over the run; default constant")  # fmt: skip
-    add("--warmup", type=_seed, default=0, metavar="N", help="updates in which it climbs from 0 first; default 0")
-    add("--clip", type=_number, metavar="NORM", help="bound on the norm of the whole gradient; default none")
-    add("--accumulate", type=_count, default=1, metavar="N", help="batches whose mean gradient makes one update; "
+    add("--warmup", type=seed, default=0, metavar="N", help="updates in which it climbs from 0 first; default 0")
+    add("--clip", type=number, metavar="NORM", help="bound on the norm of the whole gradient; default none")
+    add("--accumulate", type=count, default=1, metavar="N", help="batches whose mean gradient makes one update; "
         "default 1")  # fmt: skip
-    add("--patience", type=_count, metavar="N", help="stop after N epochs without a better one; default never")
-    add("--seed", type=_seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
+    add("--patience", type=count, metavar="N", help="stop after N epochs without a better one; default never")
+    add("--seed", type=seed, default=0, metavar="N", help="of the weights and of the order of rows; default 0")
     _saving(parser)
 
 
@@ -181,9 +181,9 @@ def _run(parser: Parser) -> None:
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
     parser.add_argument("--example", metavar="NAME", help="an example in the package, in the place of a script")
     add = partial(parser.add_argument, action=_Given)
-    add("--epochs", type=_count, metavar="N", help="passes over the training rows; default: what the script says, or "
+    add("--epochs", type=count, metavar="N", help="passes over the training rows; default: what the script says, or "
         "20")  # fmt: skip
-    add("--patience", type=_count, metavar="N", help="stop after N epochs without a better one; default: what the "
+    add("--patience", type=count, metavar="N", help="stop after N epochs without a better one; default: what the "
         "script says, or never")  # fmt: skip
     _saving(parser)
 
@@ -191,7 +191,7 @@ def _run(parser: Parser) -> None:
 def _saving(parser: Parser) -> None:
     add = partial(parser.add_argument, action=_Given)
     add("--out", default="runs", metavar="FOLDER", help="where runs are saved, as <n>-<name>; default runs")
-    add("--save-every", type=_count, metavar="N", help="save a checkpoint every N batches too, not only at ends of "
+    add("--save-every", type=count, metavar="N", help="save a checkpoint every N batches too, not only at ends of "
         "epochs")  # fmt: skip
     add("--resume", metavar="RUN", help="continue the run in this folder, to the last bit as if it had never stopped; "
         "only --epochs, --patience, --save-every, --json may be given besides")  # fmt: skip
@@ -207,8 +207,8 @@ def _saving(parser: Parser) -> None:
 
 def _selftest(parser: Parser) -> None:
     add = parser.add_argument
-    add("--ops", type=_words, default=(), metavar="NAME,NAME,...", help="these only; default all")
-    add("--seeds", type=_count, default=10, metavar="N", help="runs of the gate for each op; default 10")
+    add("--ops", type=words, default=(), metavar="NAME,NAME,...", help="these only; default all")
+    add("--seeds", type=count, default=10, metavar="N", help="runs of the gate for each op; default 10")
     add("--no-mutants", action="store_true", help="leave out the self-mutation")
 
 
@@ -217,9 +217,9 @@ def _check_script(parser: Parser) -> None:
     add("script", metavar="SCRIPT", help="a Python file that defines model, data, loss; optionally regularization")
     add("--plot", nargs="?", const="gradient-check.png", metavar="FILE", help="draw error against step size; default "
         "gradient-check.png")  # fmt: skip
-    add("--rows", type=_count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
-    add("--burn-in", type=_seed, default=20, metavar="N", help="steps before the comparison; default 20")
-    add("--seed", type=_seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")
+    add("--rows", type=count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
+    add("--burn-in", type=seed, default=20, metavar="N", help="steps before the comparison; default 20")
+    add("--seed", type=seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")
 
 
 def _check(parser: Parser) -> None:
@@ -230,21 +230,21 @@ def _check(parser: Parser) -> None:
     )
     check.set_defaults(parser=check)
     check.add_argument("name", metavar="NAME", help="as 'minigrad optimizers' lists it, or distribution:name")
-    check.add_argument("--timeout", type=_number, default=60.0, metavar="S", help="seconds to wait; default 60")
+    check.add_argument("--timeout", type=number, default=60.0, metavar="S", help="seconds to wait; default 60")
     check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
 
 
 def _compare(parser: Parser) -> None:
     add = parser.add_argument
-    add("--optimizers", type=_words, default=("sgd", "momentum", "adam"), metavar="NAME,NAME,...", help="see "
+    add("--optimizers", type=words, default=("sgd", "momentum", "adam"), metavar="NAME,NAME,...", help="see "
         "'minigrad optimizers'; default sgd,momentum,adam")  # fmt: skip
     add("--problem", default="digits-mlp", metavar="NAME|SCRIPT", help="digits-mlp, quadratic, rosenbrock, or a .py "
         "file; default digits-mlp")  # fmt: skip
-    add("--seeds", type=_count, default=5, metavar="N", help="runs that count; default 5")
-    add("--tuning-seeds", type=_count, default=2, metavar="N", help="runs for each learning rate before; default 2")
-    add("--lr", type=_rates, metavar="RATE,RATE,...", help="rates to choose from; default 1e-4 to 3.2, 10 of them")
-    add("--budget", type=_count, metavar="N", help="epochs or evaluations in a run; default: the problem's")
-    add("--target", type=_number, metavar="LOSS", help="loss to reach; default: the problem's")
+    add("--seeds", type=count, default=5, metavar="N", help="runs that count; default 5")
+    add("--tuning-seeds", type=count, default=2, metavar="N", help="runs for each learning rate before; default 2")
+    add("--lr", type=rates, metavar="RATE,RATE,...", help="rates to choose from; default 1e-4 to 3.2, 10 of them")
+    add("--budget", type=count, metavar="N", help="epochs or evaluations in a run; default: the problem's")
+    add("--target", type=number, metavar="LOSS", help="loss to reach; default: the problem's")
     add("--out", default="runs", metavar="FOLDER", help="where figures and pictures are saved; default runs")
 
 
@@ -252,51 +252,6 @@ def _new(parser: Parser) -> None:
     parser.add_argument("kind", choices=("optimizer", "op"), help="what the plugin shall offer")
     parser.add_argument("name", metavar="NAME", help="what users will call it")
     parser.add_argument("--out", default=".", metavar="FOLDER", help="where its folder is made; default here")
-
-
-def _words(text: str) -> tuple[str, ...]:
-    words = tuple(word.strip() for word in text.split(",") if word.strip())
-    if not words:
-        raise argparse.ArgumentTypeError(f"{text!r} holds none: give one or more, with commas between them")
-    return words
-
-
-def _rates(text: str) -> tuple[float, ...]:
-    return tuple(_number(word) for word in _words(text))
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
-    return value
-
-
-def _count(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{value} is out of range, at least {least} is needed")
-    return value
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    if text.strip() in ("0", ""):
-        return ()
-    return tuple(_count(part) for part in text.split(","))
 
 
 def _explained(message: str, parser: Parser) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import partial
+
+from minigrad.cli.values import codes, count, number, seed, seeds, threshold
 
 __all__ = ["DESCRIPTIONS", "add_doctor_commands", "add_judging"]
 
@@ -53,18 +54,13 @@ how often the top finding is right, false alarms, and what Keras's and Lightning
 def add_judging(add: Callable[..., object]) -> None:
     """Options of every command that ends in a diagnosis."""
     add("--strict", action="store_true", help="exit with 3 if the diagnosis finds a FAULT")
-    add("--without", type=_codes, default=(), metavar="CODE,...", help="rules to leave out")
-    add("--set", type=_threshold, action="append", default=[], metavar="CODE.NAME=VALUE", help="another threshold of "
+    add("--without", type=codes, default=(), metavar="CODE,...", help="rules to leave out")
+    add("--set", type=threshold, action="append", default=[], metavar="CODE.NAME=VALUE", help="another threshold of "
         "a rule; may be given more than once")  # fmt: skip
 
 
-def add_doctor_commands(
-    command: Callable[[str, str], argparse.ArgumentParser],
-    count: Callable[[str], int],
-    seed: Callable[[str], int],
-    number: Callable[[str], float],
-) -> None:
-    """Add them; `command` makes the parser of one, `count` reads a number from 1, `seed` one from 0."""
+def add_doctor_commands(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """Add them; `command` makes the parser of one."""
     doctor = command("doctor", DESCRIPTIONS["doctor"])
     doctor.add_argument("script", metavar="SCRIPT", help="a Python file that defines model, data, loss")
     doctor.add_argument("--epochs", type=count, metavar="N", help="passes over the rows; default: what the script says")
@@ -76,17 +72,15 @@ def add_doctor_commands(
     finder.add_argument("--low", type=number, default=1e-7, metavar="RATE", help="where it begins; default 1e-7")
     finder.add_argument("--high", type=number, default=10.0, metavar="RATE", help="where it ends; default 10")
     finder.add_argument("--steps", type=count, default=120, metavar="N", help="batches; default 120")
-    _sweep(command("sweep", DESCRIPTIONS["sweep"]), count, seed)
+    _sweep(command("sweep", DESCRIPTIONS["sweep"]))
     bench = command("bench-diagnosis", DESCRIPTIONS["bench-diagnosis"])
     bench.add_argument("--part", choices=("held-out", "tuning"), default="held-out", help="default held-out")
-    bench.add_argument(
-        "--seeds", type=partial(_seeds, seed), default=(), metavar="N,...", help="default: all of the part"
-    )
+    bench.add_argument("--seeds", type=seeds, default=(), metavar="N,...", help="default: all of the part")
     bench.add_argument("--jobs", type=count, default=2, metavar="N", help="processes; default 2")
     bench.add_argument("--save", metavar="FOLDER", help="write measured.json and table.md into this folder")
 
 
-def _sweep(parser: argparse.ArgumentParser, count: Callable[[str], int], seed: Callable[[str], int]) -> None:
+def _sweep(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
     add("space", nargs="*", metavar="NAME=LOW:HIGH", help="settings of the script to search, or NAME=A,B,C")
@@ -98,22 +92,3 @@ def _sweep(parser: argparse.ArgumentParser, count: Callable[[str], int], seed: C
     add("--seed", type=seed, default=0, metavar="N", help="of what is drawn; default 0")
     add("--out", default="runs", metavar="FOLDER", help="where the search is saved, as <n>-sweep-<name>; default runs")
     add("--resume", metavar="FOLDER", help="go on with the search in this folder")
-
-
-def _seeds(seed: Callable[[str], int], text: str) -> tuple[int, ...]:
-    return tuple(seed(word) for word in text.split(","))
-
-
-def _codes(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def _threshold(text: str) -> tuple[str, float]:
-    name, equals, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError:
-        number = float("nan")
-    if not equals or "." not in name or number != number:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CODE.NAME=VALUE, such as OVERFIT.gap=0.2")
-    return name.strip(), number

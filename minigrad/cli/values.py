@@ -1,0 +1,84 @@
+"""What options of the command line may be: each function reads a word, or raises what argparse prints.
+
+Imports no NumPy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+
+__all__ = ["codes", "count", "number", "rates", "seed", "seeds", "threshold", "widths", "words"]
+
+
+def words(text: str) -> tuple[str, ...]:
+    """One or more words with commas between them."""
+    found = codes(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} holds none: give one or more, with commas between them")
+    return found
+
+
+def rates(text: str) -> tuple[float, ...]:
+    """Numbers with commas between them."""
+    return tuple(number(word) for word in words(text))
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a finite number")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    return _whole(text, 1)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    if value < least:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, at least {least} is needed")
+    return value
+
+
+def widths(text: str) -> tuple[int, ...]:
+    """Widths of layers with commas between them; none for 0."""
+    if text.strip() in ("0", ""):
+        return ()
+    return tuple(count(part) for part in text.split(","))
+
+
+def seeds(text: str) -> tuple[int, ...]:
+    """Whole numbers from 0 with commas between them."""
+    return tuple(seed(word) for word in text.split(","))
+
+
+def codes(text: str) -> tuple[str, ...]:
+    """Words with commas between them, or none."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def threshold(text: str) -> tuple[str, float]:
+    """CODE.NAME=VALUE, as the name and the value."""
+    name, equals, value = text.partition("=")
+    try:
+        limit = float(value)
+    except ValueError:
+        limit = math.nan
+    if not equals or "." not in name or math.isnan(limit):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CODE.NAME=VALUE, such as OVERFIT.gap=0.2")
+    return name.strip(), limit
