@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import where
+from minigrad.ops.arithmetic import square, where
 from minigrad.ops.constant import greater
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.gaussian import erf_array, normal_pdf
@@ -96,7 +96,8 @@ def gelu(x: V, approximate: str = "none") -> V:
     """x times the probability that a standard normal number is below x; `approximate="tanh"` for the usual formula."""
     if approximate == "tanh":
         # 0.5 x (1 + tanh(u)) is x sigmoid(2 u), which does not cancel for negative x.
-        return x * sigmoid((x * x * _CUBIC + 1.0) * x * (2.0 * sqrt(2.0 / pi)))
+        slope = 2.0 * sqrt(2.0 / pi)
+        return x * sigmoid((square(x) * (slope * _CUBIC) + slope) * x)
     if approximate != "none":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
     return x * gaussian_gate(x)

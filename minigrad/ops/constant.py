@@ -14,17 +14,23 @@ family = Family()
 constant = family.constant
 
 
+def _common(x: Array, y: Array | float) -> np.dtype[np.float64]:
+    """The dtype of a comparison's ones and zeros: that of `x - y`."""
+    plain = isinstance(y, float) and isinstance(x, np.ndarray) and x.dtype.kind == "f"
+    return x.dtype if plain else np.result_type(x, y)
+
+
 def _prefer(x: Array, y: Array) -> Array:
     dtype = np.result_type(x, y)
     return (np.greater(x, y).astype(dtype) + np.greater_equal(x, y)) * 0.5
 
 
 def _equal(x: Array, y: Array) -> Array:
-    return np.equal(x, y).astype(np.result_type(x, y))
+    return np.equal(x, y).astype(_common(x, y))
 
 
 def _greater(x: Array, y: Array) -> Array:
-    return np.greater(x, y).astype(np.result_type(x, y))
+    return np.greater(x, y).astype(_common(x, y))
 
 
 # fmt: off

@@ -14,6 +14,7 @@ from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arithmetic import where
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
+from minigrad.ops.sums import add_rows
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
@@ -36,25 +37,6 @@ def take_along(x: Array, indices: IndexArray, *, axis: int = 0) -> Array:
 @take_along.vjp("x")
 def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
     return put_along(g, indices, axis=axis % x.ndim, length=x.shape[axis])
-
-
-def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
-    """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
-    count, columns = g.shape
-    if count * length <= 1 << 16:
-        # A small product with the 0-1 matrix of positions is quicker than adding row by row.
-        return np.equal(np.arange(length)[:, None], indices).astype(g.dtype) @ g
-    if length <= 2 * count:
-        flat = (indices[:, None] * columns + np.arange(columns)).ravel()
-        summed = np.bincount(flat, weights=g.ravel(), minlength=length * columns)
-        return summed.reshape(length, columns).astype(g.dtype, copy=False)
-    total = np.zeros((length, columns), dtype=g.dtype)
-    if count:
-        order = np.argsort(indices, kind="stable")
-        ordered = indices[order]
-        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        total[ordered[starts]] = np.add.reduceat(g[order], starts, axis=0)
-    return total
 
 
 @op(

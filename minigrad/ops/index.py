@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
+from minigrad.ops.sums import add_rows
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real
@@ -61,8 +64,11 @@ def _(g: V, y: V, x: V, *, key: Key) -> V:
 )
 def scatter(g: Array, *, key: Key, shape: Shape) -> Array:
     """Zeros of `shape` to which g has been added at `key`; entries met several times add up."""
+    if isinstance(key, np.ndarray) and key.dtype.kind in "iu" and len(shape) > 1:
+        places = np.where(key < 0, key + shape[0], key).ravel()
+        return add_rows(g.reshape(len(places), prod(shape[1:])), places, shape[0]).reshape(shape)
     x: Array = np.zeros(shape, dtype=g.dtype)
-    if is_basic(key):
+    if is_basic(key) or (isinstance(key, np.ndarray) and key.dtype.kind == "b"):
         x[key] = g
     else:
         np.add.at(x, key, g)  # type: ignore[arg-type]  # the stub knows fewer keys than NumPy

@@ -11,8 +11,10 @@ from minigrad.ops.constant import equal
 from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, reshape, squeeze, sum, xlogy
 from minigrad.ops.functions import norm as length
 from minigrad.ops.gather import pick, take_along
+from minigrad.ops.index import all_below
 from minigrad.ops.kinked import absolute, maximum, relu
 from minigrad.ops.reduce import softmax
+from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp, log, power, softplus
 from minigrad.typing import V
@@ -25,19 +27,26 @@ family = Family(late=True)
 def indicator(labels: IndexArray, like: Array) -> Array:
     """Zeros of the shape and dtype of `like`, with ones where its last axis is at the label.
 
-    A negative label counts from the end, as in any index: `take_along_axis` picks that score.
+    A negative label counts from the end, as in any index: `take_along_axis` picks that score. One that is out of range
+    has no one.
     """
-    places = np.where(np.less(labels, 0), np.add(labels, like.shape[-1]), labels)
-    return np.equal(np.arange(like.shape[-1]), places[..., None]).astype(like.dtype)
+    labels, classes = np.asarray(labels), like.shape[-1]
+    if all_below(labels, classes):
+        ones: Array = np.zeros((labels.size, classes), like.dtype)
+        ones[np.arange(labels.size), labels.ravel()] = 1.0
+        return ones.reshape(*labels.shape, classes)
+    places = np.where(np.less(labels, 0), np.add(labels, classes), labels)
+    return np.equal(np.arange(classes), places[..., None]).astype(like.dtype)
 
 
 @op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])
 def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     """-log softmax(logits)[label] over the last axis, one number for each label, without overflow."""
     shifted = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
-    picked = np.take_along_axis(shifted, np.asarray(labels)[..., None], axis=-1)[..., 0]
-    y: Array = np.log(np.add.reduce(np.exp(shifted), axis=-1)) - picked
-    return y
+    rows = shifted.reshape(-1, logits.shape[-1])
+    picked = rows[np.arange(len(rows)), np.ravel(labels)]
+    y: Array = np.log(add_reduce(np.exp(rows), -1)) - picked
+    return y.reshape(logits.shape[:-1])
 
 
 @softmax_cross_entropy.vjp("logits")

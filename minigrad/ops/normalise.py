@@ -16,6 +16,7 @@ from minigrad.ops.functions import norm as length
 from minigrad.ops.kinked import maximum
 from minigrad.ops.reduce import mean as mean_over
 from minigrad.ops.shape import matrix_transpose
+from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import power
 from minigrad.ops.transcendental import sqrt as root
@@ -40,8 +41,7 @@ def standardize(x: Array, *, axis: Axis = -1, eps: float = 1e-5, centre: bool = 
 
 def _mean(x: Array, axis: Axis) -> Array:
     count = prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim)))
-    total: Array = np.add.reduce(x, axis=axis, keepdims=True)
-    return total / (count or 1)
+    return add_reduce(x, axis, keepdims=True) / (count or 1)
 
 
 @standardize.vjp("x")

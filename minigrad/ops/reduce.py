@@ -13,6 +13,7 @@ from minigrad.ops.arithmetic import ratio
 from minigrad.ops.constant import equal
 from minigrad.ops.kinked import maximum
 from minigrad.ops.shape import broadcast_to, reshape
+from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
@@ -20,7 +21,6 @@ from minigrad.verify.domains import distinct, real
 
 family = Family()
 
-add_reduce: Callable[..., Array] = np.add.reduce
 _largest: Callable[..., Array] = np.maximum.reduce
 _smallest: Callable[..., Array] = np.minimum.reduce
 
@@ -45,6 +45,8 @@ def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many entries are reduced into one."""
+    if axis is None:
+        return prod(shape)
     return prod(shape) // (prod(kept(shape, axis)) or 1)
 
 
@@ -60,9 +62,9 @@ _COPIED = 4096
 
 def spread(g: V, x: V, axis: Axis) -> V:
     """The gradient of a reduction, repeated over the entries that were reduced."""
-    if isinstance(g, np.ndarray) and x.size <= _COPIED:
+    if isinstance(g, np.ndarray | np.generic) and x.size <= _COPIED:
         filled = np.empty(x.shape, dtype=g.dtype)
-        filled[...] = restored(g, x, axis)
+        filled[...] = g if axis is None else restored(g, x, axis)
         return filled
     return broadcast_to(restored(g, x, axis), shape=x.shape)
 
@@ -70,7 +72,7 @@ def spread(g: V, x: V, axis: Axis) -> V:
 @op(x=real(), linear=True, params=_AXES)
 def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Sum over `axis`."""
-    return np.asarray(add_reduce(x, axis=axis, keepdims=keepdims))
+    return add_reduce(x, axis, keepdims)
 
 
 @sum.vjp("x")
@@ -81,7 +83,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 @op(x=real(), linear=True, params=_FEW_AXES)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`; NaN where nothing is averaged."""
-    return np.asarray(add_reduce(x, axis=axis, keepdims=keepdims) / count(x.shape, axis))
+    return np.asarray(add_reduce(x, axis, keepdims) / count(x.shape, axis))
 
 
 @mean.vjp("x")
@@ -158,7 +160,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
     """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow."""
     shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+    return shifted - np.log(add_reduce(np.exp(shifted), axis, keepdims=True))
 
 
 @log_softmax.vjp("x")
@@ -170,7 +172,8 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
 def softmax(x: Array, *, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, without overflow."""
     e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
-    return e / np.add.reduce(e, axis=axis, keepdims=True)
+    e /= add_reduce(e, axis, keepdims=True)
+    return e
 
 
 @softmax.vjp("x")

@@ -8,7 +8,8 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
-from minigrad.ops.reduce import add_reduce, count, length, mean, restored
+from minigrad.ops.reduce import count, length, mean, restored
+from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real
@@ -29,8 +30,8 @@ family = Family(late=True)
 def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool = False) -> Array:
     """Mean square distance from the mean over `axis`, with the number of entries less `ddof` as divisor."""
     entries = count(x.shape, axis)
-    centred = x - add_reduce(x, axis=axis, keepdims=True) / (entries or 1)
-    return np.asarray(add_reduce(centred * centred, axis=axis, keepdims=keepdims) / (entries - ddof))
+    centred = x - add_reduce(x, axis, keepdims=True) / (entries or 1)
+    return np.asarray(add_reduce(centred * centred, axis, keepdims) / (entries - ddof))
 
 
 @variance.vjp("x")

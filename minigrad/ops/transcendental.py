@@ -57,7 +57,9 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+    y = np.log1p(np.exp(-np.abs(x)))
+    y += np.maximum(x, 0.0)
+    return y
 
 
 # fmt: off

@@ -86,12 +86,26 @@ def _reduce(ufunc: np.ufunc) -> Callable[[Call, list[Value], Value], Kernel | No
 
 def _sum_to(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     x = xs[0].shape
+    lead = len(x) - len(out.shape)
     if x == out.shape or xs[0].dtype != out.dtype:
         return None
-    lead = len(x) - len(out.shape)
+    if x[lead:] == out.shape and xs[0].nbytes and out.dtype.char in "fd":
+        return _column_sums(prod(x[:lead]), out)
     axes = (*range(lead), *(lead + i for i, n in enumerate(out.shape) if n == 1 and x[lead + i] != 1))
     kept = tuple(1 if i in axes else n for i, n in enumerate(x))
     return Kernel(np.add.reduce, options={"axis": axes, "keepdims": True}, shape=kept)
+
+
+def _column_sums(rows: int, out: Value) -> Kernel:
+    ones = np.ones(rows, out.dtype)
+
+    def fill(x: Array, out: Array) -> None:
+        if x.flags.c_contiguous and out.flags.c_contiguous:
+            ones.dot(x.reshape(rows, -1), out.reshape(-1))  # as the op does
+        else:
+            np.add.reduce(x, axis=tuple(range(x.ndim - out.ndim)), out=out)
+
+    return Kernel(fill)
 
 
 NUMERIC: Mapping[str, Make] = MappingProxyType(

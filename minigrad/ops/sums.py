@@ -1,0 +1,70 @@
+"""Sums, on arrays, in the forms that are quick in NumPy: as matrix products where its own reductions are slow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from minigrad.core.types import Array, Axis, IndexArray, Shape
+
+__all__ = ["add_reduce", "add_rows", "column_sums"]
+
+_add: Callable[..., Array] = np.add.reduce
+_BLAS = "fd"
+_LONGEST = 512
+"""Entries of a row from which NumPy's pairwise sums are as quick, and more precise."""
+_WORTH = 2048
+"""Entries of an array from which its row sums are quicker as a product."""
+
+
+@lru_cache(maxsize=64)
+def _ones(count: int, dtype: np.dtype[np.float64]) -> Array:
+    ones = np.ones(count, dtype)
+    ones.flags.writeable = False
+    return ones
+
+
+def _suits(x: Array) -> bool:
+    return x.dtype.char in _BLAS and x.flags.c_contiguous
+
+
+def add_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """np.add.reduce; over a short last axis as a product with ones, in a fifth of the time."""
+    over_rows = axis == -1 or axis == x.ndim - 1
+    if over_rows and x.ndim > 1 and x.size >= _WORTH and x.shape[-1] <= _LONGEST and _suits(x):
+        length = x.shape[-1]
+        total: Array = x.reshape(-1, length).dot(_ones(length, x.dtype))
+        return total.reshape(*x.shape[:-1], 1) if keepdims else total.reshape(x.shape[:-1])
+    return np.asarray(_add(x, axis=axis, keepdims=keepdims))
+
+
+def column_sums(x: Array, shape: Shape) -> Array:
+    """x summed over its first axes, down to those of `shape`, in which it ends."""
+    if x.size and _suits(x):
+        columns = prod(shape)
+        rows = x.size // columns
+        total: Array = _ones(rows, x.dtype).dot(x.reshape(rows, columns))
+        return total.reshape(shape)
+    return np.asarray(_add(x, axis=tuple(range(x.ndim - len(shape)))))
+
+
+def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
+    """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
+    count, columns = g.shape
+    if count * length <= 1 << 16:
+        # A small product with the 0-1 matrix of positions is quicker than adding row by row.
+        return np.equal(np.arange(length)[:, None], indices).astype(g.dtype) @ g
+    if length <= 2 * count:
+        flat = (indices[:, None] * columns + np.arange(columns)).ravel()
+        summed = np.bincount(flat, weights=g.ravel(), minlength=length * columns)
+        return summed.reshape(length, columns).astype(g.dtype, copy=False)
+    total = np.zeros((length, columns), dtype=g.dtype)
+    if count:
+        order = np.argsort(indices, kind="stable")
+        ordered = indices[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        total[ordered[starts]] = np.add.reduceat(g[order], starts, axis=0)
+    return total

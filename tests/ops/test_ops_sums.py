@@ -1,0 +1,70 @@
+"""The quick forms of sums against NumPy's own in double precision, on both sides of every limit between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.ops.sums import add_reduce, add_rows, column_sums
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2", "i8"])
+@pytest.mark.parametrize("shape", [(3, 4), (40, 64), (5, 40, 16), (6, 600), (0, 4), (4, 0), (2048,), (4096, 1)])
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_sums_over_the_last_axis(dtype: str, shape: tuple[int, ...], keepdims: bool) -> None:
+    x = RNG.integers(-8, 9, shape).astype(dtype)  # exact in every order of adding up
+    for given in (x, np.asfortranarray(x), x[..., ::-1]):
+        for axis in (-1, x.ndim - 1):
+            found = add_reduce(given, axis, keepdims)
+            expected = given.sum(axis=axis, dtype=given.dtype, keepdims=keepdims)
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize(
+    ("shape", "kept"), [((7, 5), 1), ((3, 4, 5), 1), ((3, 4, 5), 2), ((0, 3), 1), ((3, 0), 1), ((6,), 0)]
+)
+def test_sums_over_the_first_axes(dtype: str, shape: tuple[int, ...], kept: int) -> None:
+    x = RNG.integers(-8, 9, shape).astype(dtype)
+    target = shape[len(shape) - kept :]
+    axes = tuple(range(len(shape) - kept))
+    for given in (x, np.asfortranarray(x), x[::-1]):
+        found = column_sums(given, target)
+        assert found.shape == target
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found, np.add.reduce(given, axis=axes))
+
+
+@pytest.mark.parametrize(("count", "length"), [(0, 3), (5, 4), (300, 400), (300, 1000), (2000, 40)])
+def test_rows_are_added_where_they_belong(count: int, length: int) -> None:
+    g, indices = RNG.integers(-8, 9, (count, 3)).astype(float), RNG.integers(0, length, count)
+    expected = np.zeros((length, 3))
+    for row, i in zip(g, indices, strict=True):
+        expected[i] += row
+    np.testing.assert_array_equal(add_rows(g, indices, length), expected)
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 2), (5, 2, 3)])
+def test_reading_an_entry_several_times_adds_up_its_gradient(shape: tuple[int, ...]) -> None:
+    x = mg.tensor(RNG.standard_normal(shape), requires_grad=True)
+    key = np.array([[4, 0, -1], [2, 4, -5]])
+    weights = RNG.integers(1, 9, key.shape + shape[1:]).astype(float)
+    (x[key] * weights).sum().backward()
+    expected = np.zeros(shape)
+    for place, w in zip(key.ravel(), weights.reshape(6, *shape[1:]), strict=True):
+        expected[place] += w
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_large_and_small_arrays_get_the_same_rectifier() -> None:
+    for n in (4095, 4096):
+        x = RNG.standard_normal(n)
+        x[:3] = (np.nan, -0.0, np.inf)
+        np.testing.assert_array_equal(mg.relu(x), np.where(np.isnan(x) | (x > 0), x, 0.0))
+    assert mg.relu(-2.0) == 0.0
+    assert mg.softplus(0.0) == pytest.approx(np.log(2.0))
