@@ -1,4 +1,4 @@
-"""The command line: `minigrad train`, `minigrad optimizers`, `minigrad ops`.
+"""The command line: `minigrad --help` lists the commands.
 
 NumPy is loaded by the commands that need it, not by `--help` and `--version`.
 """

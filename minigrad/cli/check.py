@@ -10,8 +10,8 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.cli.codes import CHECK_FAILED
 from minigrad.cli.output import hand_over
-from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.train.check import Check
 from minigrad.train.gradients import check_gradients
 from minigrad.train.overfit import few
@@ -51,7 +51,7 @@ def check_script(arguments: Namespace) -> int:
             print(line)
     if note:
         print(f"note: {note}", file=sys.stderr)
-    return 0 if found.passed and all(c.status != "fault" for c in checks) else SOMETHING_FAILED
+    return 0 if found.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED
 
 
 def _sanity(script: Script, seed: int) -> Iterator[Check]:

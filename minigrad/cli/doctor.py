@@ -6,9 +6,9 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+from minigrad.cli.codes import CHECK_FAILED
 from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
-from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.data import DataValueError
 from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Finding, rules
 from minigrad.diagnosis.catalog import thresholds_of
@@ -28,7 +28,7 @@ def doctor(arguments: Namespace) -> int:
         hand_over({"command": "doctor", "script": arguments.script, **found.as_document()})
     else:
         print(said(found))
-    return SOMETHING_FAILED if arguments.strict and not found.healthy else 0
+    return CHECK_FAILED if arguments.strict and not found.healthy else 0
 
 
 def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:

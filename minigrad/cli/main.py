@@ -8,12 +8,11 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
+from minigrad.cli.codes import FAILED, INTERRUPTED, MISUSED
 from minigrad.cli.output import hand_over, own_output, with_streams
 from minigrad.cli.parser import COMMANDS, Misuse, build
 
-__all__ = ["FAILED", "INTERRUPTED", "MISUSED", "main"]
-
-FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

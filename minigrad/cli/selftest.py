@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from minigrad.api import register_all
+from minigrad.cli.codes import CHECK_FAILED
 from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
@@ -20,9 +21,7 @@ from minigrad.ops.plugins import Loaded, load_all
 from minigrad.train.live import Live, live_line
 from minigrad.verify.deep import Deep, deep_check
 
-__all__ = ["SOMETHING_FAILED", "UnknownOp", "everything", "selftest"]
-
-SOMETHING_FAILED = 3
+__all__ = ["UnknownOp", "everything", "selftest"]
 _HEAD = ("op", "passed", "larger", "cases", "checks", "reveals from", "lines missed", "killed", "unreached", "seconds")
 
 
@@ -45,7 +44,7 @@ def selftest(arguments: Namespace) -> int:
         hand_over(_document(found, refusals, seconds))
     else:
         print("\n".join(_report(found, refusals, seconds)))
-    return 0 if all(d.ok for d in found) and not refusals else SOMETHING_FAILED
+    return 0 if all(d.ok for d in found) and not refusals else CHECK_FAILED
 
 
 def everything() -> tuple[Loaded, ...]:

@@ -15,9 +15,9 @@ import attrs
 import minigrad
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
+from minigrad.cli.codes import CHECK_FAILED, INTERRUPTED
 from minigrad.cli.doctor import chosen_rules, said
 from minigrad.cli.output import hand_over
-from minigrad.cli.selftest import SOMETHING_FAILED
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
@@ -34,11 +34,10 @@ from minigrad.train import (
     new_folder,
 )
 
-__all__ = ["CHECKPOINT", "INTERRUPTED", "Fit", "Job", "as_before", "carry_out", "saved_run"]
+__all__ = ["CHECKPOINT", "Fit", "Job", "as_before", "carry_out", "saved_run"]
 
 CHECKPOINT = "checkpoint.safetensors"
 CHANGEABLE = ("resume", "epochs", "patience", "save_every")
-INTERRUPTED = 130
 
 Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
 """Trains, telling the callbacks, from the beginning or from a checkpoint, with whoever else is there."""
@@ -104,7 +103,7 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     healthy = _judge(watching, folder, arguments.json)
     _report(job, folder, history, watching, arguments)
     _say(job, folder, saver, arguments.json, interrupted=code != 0)
-    return SOMETHING_FAILED if arguments.strict and not healthy and code == 0 else code
+    return CHECK_FAILED if arguments.strict and not healthy and code == 0 else code
 
 
 def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
