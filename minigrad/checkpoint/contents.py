@@ -28,7 +28,7 @@ from minigrad.checkpoint.errors import CheckpointError
 from minigrad.checkpoint.files import Bytes, replace
 from minigrad.core.types import Array
 
-__all__ = ["FORMAT", "Contents", "Json", "read", "write"]
+__all__ = ["FORMAT", "Contents", "Json", "as_object", "read", "write"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 FORMAT = 1
@@ -40,6 +40,13 @@ _TYPES = {"F64": "<f8", "I64": "<i8", "U64": "<u8", "F32": "<f4", "I32": "<i4", 
           "I16": "<i2", "U16": "<u2", "I8": "|i1", "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
 _CODES = {np.dtype(text): code for code, text in _TYPES.items()}
 _AGAIN = "Take an older checkpoint, or start the run anew"
+
+
+def as_object(value: Json) -> dict[str, Json]:
+    """A JSON value that is an object. Raises TypeError for another one."""
+    if not isinstance(value, dict):
+        raise TypeError(f"a {type(value).__name__} where an object should be")
+    return value
 
 
 @attrs.frozen(eq=False)

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 import minigrad
-from minigrad.checkpoint.contents import Contents, Json, read, write
+from minigrad.checkpoint.contents import Contents, Json, as_object, read, write
 from minigrad.checkpoint.errors import CheckpointError
 from minigrad.checkpoint.generators import generators, misfits, state_of, with_state
 from minigrad.core.errors import MinigradError, nearest
@@ -90,10 +90,10 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
             kinds["model"],
             None if scalars is None else {**_scalars(scalars), **kinds["optimizer"]},
             kinds["gradient"],
-            _object(document["generators"]),
+            as_object(document["generators"]),
             kinds["arrays"],
-            _object(document["about"]),
-            {name: str(version) for name, version in _object(document["versions"]).items()},
+            as_object(document["about"]),
+            {name: str(version) for name, version in as_object(document["versions"]).items()},
         )
     except (KeyError, TypeError) as error:
         raise CheckpointError(
@@ -195,15 +195,9 @@ def _form(value: Array) -> str:
     return f"{value.shape} {value.dtype}"
 
 
-def _object(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise TypeError(f"a {type(value).__name__} where an object should be")
-    return value
-
-
 def _scalars(value: Json) -> dict[str, Scalar]:
     found: dict[str, Scalar] = {}
-    for key, scalar in _object(value).items():
+    for key, scalar in as_object(value).items():
         plain = np.float64(_number(scalar["float64"])) if isinstance(scalar, dict) else scalar
         if not isinstance(plain, float | int | str):
             raise TypeError(f"optimizer state {key!r}")

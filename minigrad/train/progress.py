@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
+from minigrad.checkpoint.contents import as_object
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.check import Check, Status
 from minigrad.train.errors import TrainError
@@ -106,13 +107,13 @@ def resume(run: Run, saved: Checkpoint) -> None:
     Raises CheckpointError, with `run` unchanged, if it holds no run, or one that was set up differently.
     """
     try:
-        state = _object(saved.about["run"])
+        state = as_object(saved.about["run"])
         wrong = _differences(run, state)
         if wrong:
             raise CheckpointError(f"{saved.path}: is of a run that was set up differently: {'; '.join(wrong)}")
         history = _history(saved, state)
         figures = {k.removeprefix(_MONITOR): v for k, v in saved.arrays.items() if k.startswith(_MONITOR)}
-        run.monitor.restore(figures, _object(state["monitor"]))
+        run.monitor.restore(figures, as_object(state["monitor"]))
         seconds = float(str(state["seconds"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
@@ -137,7 +138,7 @@ def fingerprint(split: Split) -> str:
 
 
 def _differences(run: Run, state: Mapping[str, Json]) -> list[str]:
-    theirs, ours = ({"processes": 1, **_object(c)} for c in (state["config"], _as_json(run.history.config)))
+    theirs, ours = ({"processes": 1, **as_object(c)} for c in (state["config"], _as_json(run.history.config)))
     wrong = []
     for name in SAME:
         then, now = (_comparable(name, config.get(name)) for config in (theirs, ours))
@@ -177,7 +178,7 @@ def _history(saved: Checkpoint, state: Mapping[str, Json]) -> History:
 
 
 def _epoch(value: Json) -> Epoch:
-    fields = _object(value)
+    fields = as_object(value)
     number = fields["epoch"]
     loss, seconds = (_figure(fields[name]) for name in ("train_loss", "seconds"))
     if not isinstance(number, int) or loss is None or seconds is None:
@@ -187,7 +188,7 @@ def _epoch(value: Json) -> Epoch:
 
 
 def _check(value: Json) -> Check:
-    fields = _object(value)
+    fields = as_object(value)
     status = _STATUS[str(fields["status"])]
     found, expected, seconds = (_figure(fields[name]) for name in ("value", "expected", "seconds"))
     return Check(str(fields["name"]), status, str(fields["message"]), found, expected, seconds or 0.0)
@@ -199,12 +200,6 @@ def _figure(value: Json) -> float | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     raise TypeError(f"{value!r} is no figure")
-
-
-def _object(value: Json) -> dict[str, Json]:
-    if not isinstance(value, dict):
-        raise TypeError(f"a {type(value).__name__} where an object should be")
-    return value
 
 
 def _list(value: Json) -> list[Json]:
