@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from minigrad.core.types import IndexArray
 from minigrad.data.arrays import Array, Raw, any_real, check_pair, whole
-
-Rows = NDArray[np.intp]
 
 
 def batches(
@@ -32,7 +30,7 @@ def batches(
     return _gather(any_real(x), any_real(y), pieces(rows, batch_size, drop_last=drop_last))
 
 
-def order(count: int, seed: int | np.random.Generator, *, shuffle: bool) -> Rows:
+def order(count: int, seed: int | np.random.Generator, *, shuffle: bool) -> IndexArray:
     """Row numbers 0 to ``count`` - 1, permuted by ``seed`` or in order."""
     if not isinstance(seed, np.random.Generator):
         seed = np.random.default_rng(whole("seed", seed, 0))
@@ -45,12 +43,12 @@ def batch_count(count: int, batch_size: int, *, drop_last: bool) -> int:
     return count // batch_size if drop_last else -(-count // batch_size)
 
 
-def pieces(rows: Rows, batch_size: int, *, drop_last: bool) -> list[Rows]:
+def pieces(rows: IndexArray, batch_size: int, *, drop_last: bool) -> list[IndexArray]:
     """``rows`` cut into batches."""
     number = batch_count(len(rows), batch_size, drop_last=drop_last)
     return [rows[i * batch_size : (i + 1) * batch_size] for i in range(number)]
 
 
-def _gather(x: Array, y: Array, parts: list[Rows]) -> Iterator[tuple[Array, Array]]:
+def _gather(x: Array, y: Array, parts: list[IndexArray]) -> Iterator[tuple[Array, Array]]:
     for rows in parts:
         yield x[rows], y[rows]

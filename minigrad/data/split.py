@@ -8,15 +8,15 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.core.types import IndexArray
 from minigrad.data.arrays import Raw, check_pair, real, row_keys, whole
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataError
 
-Rows = NDArray[np.intp]
 BINS = 10
 
 
-def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[Rows, Rows]:
+def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[IndexArray, IndexArray]:
     """Row numbers (train, validation), each shuffled by ``seed``; together they are all rows.
 
     Of each class (each tenth of the sorted targets, when ``y`` is floating-point) the share ``val`` goes to validation,
