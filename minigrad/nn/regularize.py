@@ -6,6 +6,7 @@ Both are linear in their strength, and look at weights only: parameters of two o
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 
@@ -15,7 +16,10 @@ from minigrad.nn.module import Module
 from minigrad.ops.elementwise import square
 from minigrad.ops.kinked import absolute
 
-__all__ = ["L1", "L2"]
+__all__ = ["L1", "L2", "Regularization"]
+
+Regularization: TypeAlias = Callable[[Module], Tensor]
+"""A term that is added to the data loss: a number, of a model's parameters."""
 
 
 def _summed(model: Module, size: Callable[[Tensor], Tensor], strength: float) -> Tensor:

@@ -5,6 +5,7 @@
 >>> history.best
 """
 
+from minigrad.nn.regularize import Regularization
 from minigrad.train.activations import LayerFigures
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.check import Check
@@ -24,7 +25,7 @@ from minigrad.train.probe import ParameterCheck
 from minigrad.train.progress import Checkpoints
 from minigrad.train.rates import SCHEDULES, named_schedule
 from minigrad.train.rows import Rows, Source, Split, as_split
-from minigrad.train.sanity import Regularization, sanity_checks
+from minigrad.train.sanity import sanity_checks
 from minigrad.train.script import Script, ScriptError, load_script
 from minigrad.train.steps import StepCurve, step_curve
 from minigrad.train.tables import Table

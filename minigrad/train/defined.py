@@ -9,9 +9,9 @@ from typing import TypeAlias
 from minigrad.core import Tensor
 from minigrad.core.effects import examine
 from minigrad.core.types import Array
+from minigrad.nn.regularize import Regularization
 from minigrad.program import Program, define
 from minigrad.train.callbacks import Run
-from minigrad.train.sanity import Regularization
 
 __all__ = ["Figures", "LossNotFinite", "StepProgram", "defined_step"]
 

@@ -22,6 +22,7 @@ from minigrad.core.leaf import assign, bind, buffer
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_loss
+from minigrad.nn.regularize import Regularization
 from minigrad.train.crossings import named as names_of
 from minigrad.train.errors import TrainError
 from minigrad.train.frozen import Frozen
@@ -43,8 +44,6 @@ __all__ = [
 BURN_IN, ROWS = 24, 3
 _SMALL, _LARGE = 1e-10, 1e10
 """Gradients below or above are outside floating point's active range (course notes, tip 4)."""
-
-Term = Callable[[Module], Tensor]
 
 
 @attrs.frozen
@@ -116,7 +115,7 @@ def check_gradients(
     loss: Loss | str,
     batch: tuple[Raw, Raw],
     *,
-    regularization: Term | None = None,
+    regularization: Regularization | None = None,
     rows: int = ROWS,
     burn_in: int = BURN_IN,
     seed: int = 0,
@@ -192,7 +191,7 @@ def _double(a: Raw) -> Array:
     return a.astype(np.float64 if a.dtype.kind == "f" else a.dtype)
 
 
-def check_term(model: Module, term: Term, *, seed: int = 0) -> GradientCheck:
+def check_term(model: Module, term: Regularization, *, seed: int = 0) -> GradientCheck:
     """The same for a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
     double = model.astype(np.float64).eval()
     frozen = Frozen(double, term)

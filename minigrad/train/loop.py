@@ -13,6 +13,7 @@ from minigrad.checkpoint import Checkpoint
 from minigrad.core.tensor import adopt
 from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
+from minigrad.nn.regularize import Regularization
 from minigrad.optim import Clip, ClipNorm, Driver, Schedule
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.parallel import Communicator, connect, join
@@ -26,7 +27,6 @@ from minigrad.train.progress import fingerprint
 from minigrad.train.progress import resume as put_back
 from minigrad.train.rates import default_rate, named_schedule
 from minigrad.train.rows import Source, Split, as_split
-from minigrad.train.sanity import Regularization
 from minigrad.train.trainer import Hooks, Trainer
 
 __all__ = ["fit"]

@@ -8,12 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from typing import TypeAlias
 
 import attrs
 import numpy as np
 
-from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.data import Dataset, inspect
 from minigrad.data.dataset import Kind
@@ -27,6 +25,7 @@ from minigrad.nn import (
     Module,
     SoftmaxCrossEntropy,
 )
+from minigrad.nn.regularize import Regularization
 from minigrad.train.check import Check, Status
 from minigrad.train.evaluate import evaluate, evaluating
 from minigrad.train.gradients import GradientCheck, check_gradients, check_term
@@ -34,9 +33,8 @@ from minigrad.train.habits import baseline, determinism, independence
 from minigrad.train.overfit import EXAMPLES, Overfit, few, learn
 from minigrad.train.rows import Rows, Split
 
-__all__ = ["Regularization", "sanity_checks"]
+__all__ = ["sanity_checks"]
 
-Regularization: TypeAlias = Callable[[Module], Tensor]
 
 _ROWS = 1000
 _SECONDS = 0.4

@@ -15,6 +15,7 @@ from minigrad.core.errors import MinigradError, ShapeError
 from minigrad.core.tensor import adopt
 from minigrad.data import Dataset, check_labels
 from minigrad.nn import Loss, Module, find_loss, parameter
+from minigrad.nn.regularize import Regularization
 from minigrad.optim import Driver
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.evaluate import evaluating
@@ -26,7 +27,6 @@ from minigrad.train.rows import Source, Split, as_split
 __all__ = ["Ready", "checked"]
 
 T = TypeVar("T")
-Term = Callable[[Module], Tensor]
 
 _OF_THE_DRIVER = ("lr", "schedule", "warmup", "clip", "accumulate")
 
@@ -38,7 +38,7 @@ class Ready:
     model: Module
     split: Split
     loss: Loss
-    regularization: Term | None
+    regularization: Regularization | None
 
 
 def checked(outline: Outline, fields: Mapping[str, object]) -> Ready:
@@ -63,7 +63,7 @@ class _Checker:
         loss = self.trying("loss", lambda: find_loss(cast("str | Loss", self.fields["loss"])))
         split = self.split(model)
         self.rows(model, split, loss)
-        term = cast("Term | None", self.fields.get("regularization"))
+        term = cast("Regularization | None", self.fields.get("regularization"))
         if term is not None:
             self.number("regularization", lambda: term(model))
         self.updates()

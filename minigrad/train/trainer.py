@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
+from minigrad.nn.regularize import Regularization
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.parallel import Ranks
 from minigrad.program import TraceError
@@ -25,7 +26,7 @@ from minigrad.train.evaluate import evaluate
 from minigrad.train.guard import CAUSES, REMEDY, origin, replayed
 from minigrad.train.history import Epoch
 from minigrad.train.rows import Rows
-from minigrad.train.sanity import Regularization, sanity_checks
+from minigrad.train.sanity import sanity_checks
 
 __all__ = ["Hooks", "Trainer"]
 
