@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import attrs
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
@@ -25,7 +24,7 @@ from minigrad.verify.general import (
     refuse_unusable,
     undecided,
 )
-from minigrad.verify.numerics import INCONCLUSIVE, MISMATCH, Verdict, compare
+from minigrad.verify.numerics import MISMATCH, Verdict, compare
 from minigrad.verify.purity import check_purity_by_entry
 from minigrad.verify.report import Case, Worst, refuse
 from minigrad.verify.subject import Examined, Subject, frozen
@@ -79,8 +78,7 @@ def examine_entries(
             return best
     assert verdict is not None
     if best is None:
-        k = int(np.argmax(verdict.state == INCONCLUSIVE))
-        raise undecided(op, case, attrs.evolve(verdict, numeric=verdict.numeric[k], error=verdict.error[k]))
+        raise undecided(op, case, verdict)
     return best
 
 

@@ -12,7 +12,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.draws import Draws
-from minigrad.verify.numerics import Verdict, agreement, compare
+from minigrad.verify.numerics import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
 from minigrad.verify.purity import check_purity
 from minigrad.verify.report import Case, refuse, worst_of
 from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
@@ -223,11 +223,17 @@ def blame(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Registration
 
 
 def undecided(op: Op, case: Case, verdict: Verdict) -> RegistrationError:
-    """The refusal for a case in which no step gave a usable error bar."""
-    return refuse(
-        InconclusiveCheck, op,
-        f"differences are inconclusive (value {float(np.max(verdict.numeric)):.6g} +- "
-        f"{float(np.max(verdict.error)):.1e}, needed 1e-6 of {float(np.max(verdict.scale)):.3g})",
-        case=case,
-        remedy="declare the domain the function is smooth on, its kinks=, or samples= with numbers of moderate size",
-    )  # fmt: skip
+    """The refusal for a case in which no step decided: the error bar was too wide, or the gap one to four of it."""
+    k = int(np.argmax(np.ravel(verdict.state) == INCONCLUSIVE))
+    fields = (verdict.analytic, verdict.numeric, verdict.error, verdict.scale)
+    analytic, numeric, error, scale = (float(np.broadcast_to(f, np.shape(verdict.state)).ravel()[k]) for f in fields)
+    if error <= TOLERANCE * scale and abs(analytic - numeric) > error:
+        problem = (
+            f"the rule gives {analytic:.12g} and differences {numeric:.12g} +- {error:.1e}: too far apart to pass, "
+            "and too near to call the rule wrong"
+        )
+        remedy = "look for a small constant in the rule that is not in the function, or for cancellation in either"
+    else:
+        problem = f"differences are inconclusive (value {numeric:.6g} +- {error:.1e}, needed 1e-6 of {scale:.3g})"
+        remedy = "declare the domain the function is smooth on, its kinks=, or samples= with numbers of moderate size"
+    return refuse(InconclusiveCheck, op, problem, case=case, remedy=remedy)

@@ -16,6 +16,7 @@ import minigrad as mg
 from minigrad.verify import Finding, verify
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
+from support import gate_wrong_far as far
 from support import gate_wrong_linalg as linalg
 from support import gate_wrong_linearity as linearity
 from support import gate_wrong_reduce as reduce
@@ -129,6 +130,11 @@ def test_second_order_says_that_the_first_is_right() -> None:
     assert "+-" in message
     assert ".data" in message
     assert finding.kind == "GradientMismatch"
+
+
+def test_a_gap_of_a_few_error_bars_shows_both_numbers() -> None:
+    with pytest.raises(mg.InconclusiveCheck, match=r"the rule gives \S+ and differences \S+ \+- \S+: too far apart"):
+        verify(far.reciprocal_guarded.op(), seed=19)
 
 
 def test_domain_violations_suggest_a_domain() -> None:
