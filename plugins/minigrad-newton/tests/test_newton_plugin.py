@@ -6,26 +6,20 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.optim import HyperparameterError, Objective, OptimizerError, available, examine, load
+from minigrad.optim import HyperparameterError, OptimizerError, available, examine, load
 from minigrad.typing import Array
+from support.optim_problems import PROBLEMS
+
+ROSENBROCK = PROBLEMS["rosenbrock2d"]
 
 
 def _path(start: Array, steps: int) -> list[Array]:
     """Newton on Rosenbrock's function with closed-form derivatives."""
-
-    def grad(w: Array) -> Array:
-        x, y = w
-        return np.array([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)])
-
-    def hessian(w: Array) -> Array:
-        x, y = w
-        return np.array([[2 - 400 * (y - 3 * x * x), -400 * x], [-400 * x, 200.0]])
-
     rule = load("newton")()
     state = rule.init(start)
     points = [start]
     for t in range(1, steps + 1):
-        w, state = rule.update(points[-1], Objective.of(points[-1], grad, hessian=hessian), state, t)
+        w, state = rule.update(points[-1], ROSENBROCK.at(points[-1]), state, t)
         points.append(w)
     return points
 
