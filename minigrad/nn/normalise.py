@@ -24,7 +24,22 @@ def _float32(value: float, count: int) -> Tensor:
 
 
 @attrs.define(eq=False, repr=False)
-class _BatchNorm(Module):
+class _Affine(Module):
+    """A learnt weight and bias after the normalisation, if wanted."""
+
+    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
+    affine: bool = attrs.field(default=True, kw_only=True)
+    weight: Tensor | None = attrs.field(init=False)
+    bias: Tensor | None = attrs.field(init=False)
+
+    def _begin(self, shape: int | Shape) -> None:
+        """Start from 1 and 0."""
+        self.weight = parameter(np.ones(shape)) if self.affine else None
+        self.bias = parameter(np.zeros(shape)) if self.affine else None
+
+
+@attrs.define(eq=False, repr=False)
+class _BatchNorm(_Affine):
     """Each channel to mean 0 and variance 1 over the batch and all places (Ioffe & Szegedy 2015).
 
     In training the batch's own mean and variance are used, and the running ones move towards them (the variance with
@@ -41,19 +56,14 @@ class _BatchNorm(Module):
 
     ndims: ClassVar[tuple[int, ...]]
     channels: int = attrs.field(validator=size)
-    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
     momentum: float = attrs.field(default=0.1, kw_only=True, validator=not_negative)
-    affine: bool = attrs.field(default=True, kw_only=True)
-    weight: Tensor | None = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
     running_mean: Tensor = attrs.field(init=False)
     running_var: Tensor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.momentum > 1.0:
             raise ModuleError(f"{type(self).__name__}.momentum must be in [0, 1], got {self.momentum!r}")
-        self.weight = parameter(np.ones(self.channels)) if self.affine else None
-        self.bias = parameter(np.zeros(self.channels)) if self.affine else None
+        self._begin(self.channels)
         self.running_mean, self.running_var = _float32(0.0, self.channels), _float32(1.0, self.channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +106,7 @@ class BatchNorm2d(_BatchNorm):
 
 
 @attrs.define(eq=False, repr=False)
-class LayerNorm(Module):
+class LayerNorm(_Affine):
     """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias (Ba et al. 2016).
 
     Attributes:
@@ -107,16 +117,11 @@ class LayerNorm(Module):
     """
 
     shape: int | Shape
-    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
-    affine: bool = attrs.field(default=True, kw_only=True)
-    weight: Tensor | None = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         count = 1 if isinstance(self.shape, int) else len(self.shape)
         self.shape = sizes(type(self).__name__, "shape", self.shape, count)
-        self.weight = parameter(np.ones(self.shape)) if self.affine else None
-        self.bias = parameter(np.zeros(self.shape)) if self.affine else None
+        self._begin(self.shape)
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(..., *shape)`, which stays. Raises ShapeError for other last axes."""
@@ -154,7 +159,7 @@ class RMSNorm(Module):
 
 
 @attrs.define(eq=False, repr=False)
-class GroupNorm(Module):
+class GroupNorm(_Affine):
     """Each group of channels of each sample to mean 0 and variance 1, then scaled by channel (Wu & He 2018).
 
     One group is layer normalisation over channels and places; as many groups as channels, instance normalisation.
@@ -169,16 +174,11 @@ class GroupNorm(Module):
 
     groups: int = attrs.field(validator=size)
     channels: int = attrs.field(validator=size)
-    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
-    affine: bool = attrs.field(default=True, kw_only=True)
-    weight: Tensor | None = attrs.field(init=False)
-    bias: Tensor | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if self.channels % self.groups:
             raise ModuleError(f"GroupNorm: {self.channels} channels do not divide into {self.groups} groups")
-        self.weight = parameter(np.ones(self.channels)) if self.affine else None
-        self.bias = parameter(np.zeros(self.channels)) if self.affine else None
+        self._begin(self.channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(N, channels, ...)`, which stays. Raises ShapeError for other channels."""
