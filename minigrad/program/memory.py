@@ -11,7 +11,7 @@ from minigrad.core.types import Array
 from minigrad.program.graph import Call, Fused, Graph, Value, used
 from minigrad.program.kernels import Kernel
 
-__all__ = ["Pool", "Roots", "last_uses", "roots_of"]
+__all__ = ["Pool", "Roots", "aligned", "last_uses", "roots_of"]
 
 Roots = Mapping[int, frozenset[int]]
 """For each value, the values in whose memory it may lie."""
@@ -64,7 +64,7 @@ class Pool:
             memory = min(fitting, key=lambda m: m.nbytes)
             self._free = [m for m in self._free if m is not memory]
         else:
-            memory = _aligned(need)
+            memory = aligned(need)
             self.total += need
         return self.view(memory, value), memory
 
@@ -80,7 +80,8 @@ class Pool:
             self._free.append(memory)
 
 
-def _aligned(nbytes: int) -> Array:
+def aligned(nbytes: int) -> Array:
+    """Bytes that begin at a multiple of 64."""
     raw = np.empty(nbytes + _ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     memory: Array = raw[start : start + nbytes]  # type: ignore[assignment]

@@ -16,6 +16,7 @@ from minigrad.engines.quick import ready
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update, evaluate
 from minigrad.program.grouping import group_of
 from minigrad.program.holding import arrive
+from minigrad.program.joins import Joins, joins_of
 from minigrad.program.kernels import Kernel, kernel_of
 from minigrad.program.landing import landings
 from minigrad.program.memory import Pool, fits_in_place, last_uses, roots_of
@@ -53,6 +54,8 @@ class _Planner:
         self.late = self.scratch = self.allocating = 0
         self.notes: dict[int, str] = {}
         self.landing = landings(graph, self.kernels) if options.direct else {}
+        self.joins = joins_of(graph, self.kernels, self.landing) if options.direct else Joins()
+        self.places = {**self.joins.places, **self.landing}
 
     def made(self) -> Plan:
         """Walk through the steps."""
@@ -64,7 +67,7 @@ class _Planner:
             self._release(i)
         return Plan(
             self.registers, self.code, inputs, state, self.graph.outputs, parameters, tuple(self.sinks.items()),
-            self.pool.total, self.late, len(self.landing),
+            self.pool.total + self.joins.bytes, self.late, len(self.landing),
             tuple(self.registers[k] if k in self.static else None for k in inputs), self.scratch,
             (*spans, len(self.code)), self.notes, self.allocating,
         )  # fmt: skip
@@ -127,7 +130,9 @@ class _Planner:
     def _call(self, i: int, call: Call) -> None:
         kernel = self.kernels.get(call)
         static = all(a in self.static for a in call.args)
-        if kernel is not None:
+        if call in self.joins.calls:
+            self._fix(call.outs[0], self.places[call.outs[0]])
+        elif kernel is not None:
             out = self._place(i, call, kernel)
             self._fix(call.outs[0], out)
             self._emit(call, kernel, out if kernel.shape is None else out.reshape(kernel.shape), static)
@@ -171,8 +176,8 @@ class _Planner:
     def _place(self, i: int, call: Call, kernel: Kernel) -> Array:
         k = call.outs[0]
         value = self.values[k]
-        if k in self.landing:
-            return self.landing[k]
+        if k in self.places:
+            return self.places[k]
         if self.options.in_place and self.options.reuse and kernel.in_place:
             operands = [self.values[a] for a in call.args]
             for n, a in enumerate(call.args):
@@ -186,8 +191,8 @@ class _Planner:
 
     def _place_of_group(self, i: int, step: Fused, k: int) -> Array:
         value = self.values[k]
-        if k in self.landing:
-            return self.landing[k]
+        if k in self.places:
+            return self.places[k]
         if self.options.in_place and self.options.reuse and value.shape == step.space:
             for a in step.reads:
                 dying = self.last.get(a) == i and a in self.memory

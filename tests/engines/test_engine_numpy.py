@@ -220,3 +220,17 @@ def test_rows_are_reduced_the_quick_way(function: Any, tile_bytes: int, shape: t
         for call in NumpyEngine(tile_bytes, threads=1).bind(Group(shape, (Input.of(x),), calls, (Output(2, y),))).calls:
             call()
         np.testing.assert_allclose(y, expected, rtol=0.0 if function is not np.add else 1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(3,), (20, 30)])
+def test_choosing_bit_by_bit_is_choosing(dtype: Any, shape: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
+    a.flat[::3], b.flat[::4], b.flat[1::4] = np.nan, np.inf, -0.0
+    condition = rng.random(shape[-1:]) < 0.5
+    for second in (b, np.asarray(-np.inf, dtype), b[..., :1]):
+        out = np.empty(shape, dtype)
+        select(condition, a, second, out)
+        np.testing.assert_array_equal(out, np.where(condition, a, second))
+        np.testing.assert_array_equal(np.signbit(out), np.signbit(np.where(condition, a, second)))

@@ -21,6 +21,7 @@ from minigrad.program.passes.pack import packing
 from minigrad.program.passes.pool_first import pooling_first
 from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
+from minigrad.program.passes.rows import rows_by_time
 from minigrad.program.passes.simplify import identities
 from minigrad.program.passes.winners import pooling_gradients
 
@@ -46,7 +47,9 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "flat": flat_products,
         "gather": gathered_products,
         "dead": dead_code,
+        "rows": rows_by_time,
         "sums": summed_products,
+        "common again": common_subexpressions,
         "pack": packing,
         "dead again": dead_code,
         "fuse": fusion,

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from math import prod
 
-from minigrad.program.graph import Call, Graph, Step
+import numpy as np
+
+from minigrad.program.graph import Call, Graph, Step, Value
 from minigrad.program.passes.builder import Builder
 from minigrad.program.passes.links import makers, uses
 
@@ -53,20 +55,27 @@ def summed_products(graph: Graph) -> Graph:
         outermost = isinstance(step, Call) and step.op.name == "add" and step.outs[0] not in inner
         terms = _terms(step, graph, made, count) if outermost and isinstance(step, Call) else []
         if isinstance(step, Call) and len(terms) >= _FEWEST:
-            builder = Builder(step, values, steps)
-            turned = [made.get(t.args[0]) for t in terms]
-            left = builder.concatenate(
-                [
-                    builder.matrix_transpose(term.args[0]) if t is None else t.args[0]
-                    for t, term in zip(turned, terms, strict=True)
-                ],
-                0,
-            )
-            right = builder.concatenate([t.args[1] for t in terms], 0)
-            builder.matmul(builder.matrix_transpose(left), right, step.outs[0])
+            _join(Builder(step, values, steps), terms, made)
         else:
             steps.append(step)
     return Graph(tuple(values), tuple(steps), graph.outputs)
+
+
+def _join(b: Builder, terms: list[Call], made: dict[int, Call]) -> None:
+    """The product of all terms' rows. What the backward pass of a recurrence made last goes first: in order of time."""
+    terms = sorted(terms, key=lambda t: t.args[1], reverse=True)
+    right = b.concatenate([t.args[1] for t in terms], 0)
+    left = b.concatenate([_upright(b, t.args[0], made) for t in terms], 0)
+    b.matmul(b.matrix_transpose(left), right, b.call.outs[0])
+
+
+def _upright(b: Builder, turned: int, made: dict[int, Call]) -> int:
+    """The matrix whose transpose `turned` is: a call's operand, or a constant."""
+    call, number = made.get(turned), b.values[turned].number
+    if call is not None or number is None:
+        return b.matrix_transpose(turned) if call is None else call.args[0]
+    b.values.append(Value(number.T.shape, number.dtype, "constant", number=np.ascontiguousarray(number.T)))
+    return len(b.values) - 1
 
 
 def _stack_times_matrix(call: Call, graph: Graph) -> bool:

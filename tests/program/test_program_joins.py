@@ -1,0 +1,120 @@
+"""Joins whose parts are computed in place, and rows of recurrent gradients in order of time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import nn
+from minigrad.core.types import IndexArray
+from minigrad.program import Program
+
+
+def parts(x: Any) -> tuple[Any, Any, Any]:
+    return mg.exp(x), mg.matmul(x, mg.transpose(x)) @ x, mg.tanh(x) * 2.0 + 1.0
+
+
+def all_apart(x: Any) -> Any:
+    a, b, c = parts(x)
+    return mg.concatenate([a, b, c], axis=0)
+
+
+def a_part_twice(x: Any) -> Any:
+    a, b, _ = parts(x)
+    return mg.concatenate([a, b, a], axis=0)
+
+
+def shared_by_two(x: Any) -> Any:
+    a, b, c = parts(x)
+    return mg.concatenate([a, b], axis=0) @ mg.transpose(mg.concatenate([c, a], axis=0))
+
+
+def read_before_and_after(x: Any) -> Any:
+    a, b, c = parts(x)
+    joined = mg.concatenate([a * b, b, c], axis=0)
+    return mg.concatenate([mg.exp(joined * 0.1), joined], axis=0) @ mg.transpose(a + c)
+
+
+def with_constants(x: Any) -> Any:
+    return mg.concatenate([np.ones((2, 4)), mg.exp(x), np.zeros((1, 4))], axis=0)
+
+
+def an_input_too(x: Any) -> Any:
+    return mg.concatenate([x, mg.exp(x)], axis=0)
+
+
+def one_in_another(x: Any) -> Any:
+    a, b, c = parts(x)
+    return mg.concatenate([mg.concatenate([a, b], axis=0), c], axis=0) * 1.0
+
+
+@pytest.mark.parametrize("without", [(), ("direct",), ("fuse",), ("reuse",)])
+@pytest.mark.parametrize(
+    "step",
+    [all_apart, a_part_twice, shared_by_two, read_before_and_after, with_constants, an_input_too, one_in_another],
+)
+def test_joins_are_what_they_were(step: Any, without: tuple[str, ...]) -> None:
+    program = mg.define(step, without=without)
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((3, 4))
+        np.testing.assert_allclose(program(x).numpy(), step(mg.tensor(x)).numpy(), rtol=1e-13, atol=1e-13)
+
+
+def test_parts_are_computed_in_their_places() -> None:
+    """Without the copy a program owns as much memory as the join has, and no time is spent on it."""
+    program, copying = mg.define(all_apart), mg.define(all_apart, without=("direct",))
+    x = np.ones((3, 4))
+    program(x), copying(x)
+    assert spans(program) == 0
+    assert spans(copying) == 1
+
+
+def spans(program: Program[Any, Any]) -> int:
+    """Code of the join."""
+    traced = program._last()
+    (at,) = [i for i, s in enumerate(traced.graph.steps) if getattr(s, "op", None) is not None and _joins(s)]
+    return traced.plan.spans[at + 1] - traced.plan.spans[at]
+
+
+def _joins(step: Any) -> bool:
+    return bool(step.op.name == "concatenate")
+
+
+def recurrent(layer: nn.Module, without: tuple[str, ...] = ()) -> tuple[Program[Any, Any], list[IndexArray], Any]:
+    """A program that trains an embedding, a recurrent layer and a projection; its arguments; the step."""
+    head, table = nn.Linear(5, 6, rng=1).astype(np.float64), nn.Embedding(6, 4, rng=2).astype(np.float64)
+    model = nn.Sequential(table, layer.astype(np.float64), head)
+    opt = mg.optimizer("sgd", model.named_parameters(), lr=0.1)
+
+    def step(x: Any, y: Any) -> list[mg.Tensor]:
+        opt.zero_grad()
+        loss = mg.cross_entropy(mg.reshape(model(x), (-1, 6)), mg.reshape(y, (-1,)))
+        loss.backward()
+        opt.step()
+        return [loss, *(p.detach() * 1.0 for p in model.parameters())]
+
+    rng = np.random.default_rng(3)
+    return mg.define(step, without=without), [rng.integers(0, 6, (3, 7)) for _ in range(2)], step
+
+
+@pytest.mark.parametrize("without", [(), ("rows",), ("sums",), ("common again",), ("gather",)])
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_recurrent_layers_learn_as_in_eager(kind: Any, without: tuple[str, ...]) -> None:
+    program, arrays, _ = recurrent(kind(4, 5, rng=0), without)
+    _, _, step = recurrent(kind(4, 5, rng=0))
+    for _ in range(3):
+        expected = step(*map(mg.tensor, arrays))
+        for got, right in zip(program(*arrays), expected, strict=True):
+            np.testing.assert_allclose(got.numpy(), right.numpy(), rtol=1e-11, atol=1e-12)
+
+
+def test_the_gates_gradients_are_joined_once_and_not_side_by_side() -> None:
+    program, arrays, _ = recurrent(nn.LSTM(4, 5, rng=0))
+    program(*arrays)
+    graph = program.graph
+    joins = [graph.values[c.outs[0]].shape for c in graph.calls if c.op.name == "concatenate"]
+    assert joins.count((21, 20)) == 1
+    assert (3, 7, 20) not in joins
