@@ -228,7 +228,7 @@ def test_choosing_bit_by_bit_is_choosing(dtype: Any, shape: tuple[int, ...]) -> 
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
     a.flat[::3], b.flat[::4], b.flat[1::4] = np.nan, np.inf, -0.0
-    condition = rng.random(shape[-1:]) < 0.5
+    condition: Any = rng.random(shape[-1:]) < 0.5
     for second in (b, np.asarray(-np.inf, dtype), b[..., :1]):
         out = np.empty(shape, dtype)
         select(condition, a, second, out)

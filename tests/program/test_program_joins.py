@@ -118,3 +118,22 @@ def test_the_gates_gradients_are_joined_once_and_not_side_by_side() -> None:
     joins = [graph.values[c.outs[0]].shape for c in graph.calls if c.op.name == "concatenate"]
     assert joins.count((21, 20)) == 1
     assert (3, 7, 20) not in joins
+
+
+def test_sums_over_some_rows_only_stay() -> None:
+    """Inputs with a term for each time: its gradient is the sum over the batch, not over all rows."""
+
+    def value(x: Any, p: Any, b: Any, w: Any) -> Any:
+        inputs = x + p + b
+        h = b * 0.0
+        for t in range(4):
+            h = mg.tanh(inputs[:, t] + h @ w)
+        return (h * h).sum()
+
+    def step(*arrays: Any) -> Any:
+        return mg.grad(value, argnums=(1, 2, 3))(*arrays)
+
+    rng = np.random.default_rng(4)
+    arrays = [rng.standard_normal(s) for s in ((3, 4, 5), (4, 5), (5,), (5, 5))]
+    for got, right in zip(mg.define(step)(*arrays), step(*map(mg.tensor, arrays)), strict=True):
+        np.testing.assert_allclose(got.numpy(), right.numpy(), rtol=1e-12, atol=1e-13)
