@@ -1,4 +1,4 @@
-"""Reductions along rows, short and long: softmax, with its sums, against NumPy."""
+"""Reductions along rows, short and long: softmax, with its maxima and sums, against NumPy."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from minigrad_cc.short_rows import has_short_rows
 from minigrad_cc.translate import translated
 
 
-def softmax(x: Array, y: Array, sums: Array) -> Group:
+def softmax(x: Array, y: Array, sums: Array, largest: Array) -> Group:
     s, one, d, last = x.shape, (*x.shape[:-1], 1), x.dtype, (x.ndim - 1,)
     calls = (
         Apply(np.maximum, (0,), one, d, last), Apply(np.subtract, (0, 1), s, d), Apply(np.exp, (2,), s, d),
         Apply(np.add, (3,), one, d, last), Apply(np.divide, (3, 4), s, d), Apply(np.minimum, (5,), one, d, last),
         Apply(np.subtract, (5, 6), s, d),
     )  # fmt: skip
-    return Group(s, (Input.of(x),), calls, (Output(7, y), Output(4, sums)), "softmax")
+    return Group(s, (Input.of(x),), calls, (Output(7, y), Output(4, sums), Output(1, largest)), "softmax")
 
 
-def expected(x: Array) -> tuple[Array, Array]:
-    e = np.exp(x - x.max(-1, keepdims=True))
+def expected(x: Array) -> tuple[Array, Array, Array]:
+    largest: Array = x.max(-1, keepdims=True)
+    e = np.exp(x - largest)
     sums: Array = e.sum(-1, keepdims=True)
     y = e / sums
-    return y - y.min(-1, keepdims=True), sums
+    return y - y.min(-1, keepdims=True), sums, largest
 
 
 @pytest.fixture
@@ -46,14 +47,14 @@ def test_rows_of_any_length(dtype: type, gap: int, engine: Engine) -> None:
         wide: Array = rng.normal(size=(*shape[:-1], shape[-1] * gap)).astype(dtype)
         x = wide[..., ::gap]
         y: Array = np.empty(shape, dtype)
-        sums: Array = np.empty((*shape[:-1], 1), dtype)
-        group = softmax(x, y, sums)
+        sums, largest = (np.empty((*shape[:-1], 1), dtype) for _ in range(2))
+        group = softmax(x, y, sums, largest)
         assert has_short_rows(translated(group).kernel) == (shape[-1] <= 32 and np.prod(shape[:-1]) >= 4)
         bound = engine.bind(group)
         assert bound is not None
         for _ in range(2):
             bound.calls[0]()
-            for ours, theirs in zip((y, sums), expected(x), strict=True):
+            for ours, theirs in zip((y, sums, largest), expected(x), strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=40 * eps, atol=eps)
             wide *= -2
 
@@ -61,9 +62,10 @@ def test_rows_of_any_length(dtype: type, gap: int, engine: Engine) -> None:
 @pytest.mark.parametrize("width", [10, 100])
 def test_nan_stays_in_its_row_and_results_may_lie_over_operands(width: int, engine: Engine) -> None:
     x: Array = np.random.default_rng(0).normal(size=(37, width))
-    wanted, _ = expected(x)
+    wanted, _, _ = expected(x)
     y = x.copy()
-    bound = engine.bind(softmax(y, y, np.empty((37, 1))))
+    largest = np.empty((37, 1))
+    bound = engine.bind(softmax(y, y, np.empty((37, 1)), largest))
     assert bound is not None
     bound.calls[0]()
     np.testing.assert_allclose(y, wanted, rtol=1e-14, atol=1e-16)
@@ -71,4 +73,5 @@ def test_nan_stays_in_its_row_and_results_may_lie_over_operands(width: int, engi
     y[5, 3] = np.nan
     bound.calls[0]()
     assert np.isnan(y[5]).all()
+    np.testing.assert_array_equal(np.isnan(largest[:, 0]), np.arange(37) == 5)
     np.testing.assert_allclose(np.delete(y, 5, 0), np.delete(wanted, 5, 0), rtol=1e-14, atol=1e-16)
