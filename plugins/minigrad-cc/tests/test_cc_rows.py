@@ -47,7 +47,8 @@ def test_rows_of_any_length(dtype: type, gap: int, engine: Engine) -> None:
         wide: Array = rng.normal(size=(*shape[:-1], shape[-1] * gap)).astype(dtype)
         x = wide[..., ::gap]
         y: Array = np.empty(shape, dtype)
-        sums, largest = (np.empty((*shape[:-1], 1), dtype) for _ in range(2))
+        sums: Array = np.empty((*shape[:-1], 1), dtype)
+        largest = np.empty_like(sums)
         group = softmax(x, y, sums, largest)
         assert has_short_rows(translated(group).kernel) == (shape[-1] <= 32 and np.prod(shape[:-1]) >= 4)
         bound = engine.bind(group)
@@ -64,7 +65,7 @@ def test_nan_stays_in_its_row_and_results_may_lie_over_operands(width: int, engi
     x: Array = np.random.default_rng(0).normal(size=(37, width))
     wanted, _, _ = expected(x)
     y = x.copy()
-    largest = np.empty((37, 1))
+    largest: Array = np.empty((37, 1))
     bound = engine.bind(softmax(y, y, np.empty((37, 1)), largest))
     assert bound is not None
     bound.calls[0]()
