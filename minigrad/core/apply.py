@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.core.buffers import own_foreign
+from minigrad.core.buffers import own_foreign, scalar
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
 from minigrad.core.mode import MODE
 from minigrad.core.node import Constant, Item, Node, RecordedTuple, recorded
@@ -100,13 +100,6 @@ def _as_array(op: Op, index: int, a: object) -> Array:
         raise OpError(
             f"op {op.name!r}: argument {name!r} is {type(a).__name__} of dtype {array.dtype}; real numbers are needed"
         )
-    return array
-
-
-def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
-    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
-    array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
-    array.flags.writeable = False
     return array
 
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from minigrad.core.buffers import scalar
 from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.mode import MODE, Interceptor, switched
@@ -193,7 +194,7 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
                 f"backward() without a gradient needs a one-element Tensor; this one has shape {value.shape}. "
                 "Reduce it (.sum(), .mean()) or pass backward(gradient) of the same shape"
             )
-        return np.ones_like(value)
+        return np.ones(value.shape, value.dtype) if value.shape else scalar(1.0, value.dtype)
     given = gradient if isinstance(gradient, Tensor) else np.asarray(gradient, dtype=value.dtype)
     if given.shape != value.shape:
         raise GradientError(f"the gradient passed to backward() has shape {given.shape}, this Tensor has {value.shape}")

@@ -52,3 +52,10 @@ def own_foreign(
     if type(y) is np.ndarray and any(np.may_share_memory(y, values[i]) for i in foreign):
         y = y.copy()
     return tuple(owned), y
+
+
+def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
+    array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
+    array.flags.writeable = False
+    return array

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from minigrad.core.apply import apply, explain, scalar
+from minigrad.core.apply import apply, explain
+from minigrad.core.buffers import scalar
 from minigrad.core.certificate import Certificate
 from minigrad.core.mode import MODE
 from minigrad.core.node import Constant, Node, Recorded, next_sequence, recorded
@@ -52,10 +53,10 @@ def admit(op: Op, certificate: Certificate) -> None:
 def _forward(op: Op) -> Callable[..., Tensor]:
     """The quickest way to apply `op` to arguments of which at least one is a Tensor."""
     options = bool(op.defaults or op.required)
-    plain = not op.claims.piecewise_constant and all(a.differentiable and not a.variadic for a in op.arguments)
-    if plain and len(op.arguments) == 1:
+    plain = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
+    if plain and len(op.arguments) == 1 and op.arguments[0].differentiable:
         return _unary_with_options(op) if options else _unary(op)
-    if plain and len(op.arguments) == 2 and not options:
+    if plain and len(op.arguments) == 2 and not options and op.arguments[0].differentiable:
         return _binary(op)
 
     def call(*args: object, **meta: object) -> Tensor:
@@ -148,7 +149,9 @@ _numbers = _Dtypes()
 
 
 def _binary(op: Op) -> Callable[..., Tensor]:
+    """For two arguments, of which the first is differentiable."""
     forward = op.forward
+    both = op.arguments[1].differentiable
 
     def call(a: object, b: object) -> Tensor:
         if _mode() is not None:
@@ -181,7 +184,7 @@ def _binary(op: Op) -> Callable[..., Tensor]:
             y = np.asarray(y)
         if type(p) is not Recorded and p is not None and not p.tracked:
             p = None
-        if type(q) is not Recorded and q is not None and not q.tracked:
+        if q is not None and not (both and (type(q) is Recorded or q.tracked)):
             q = None
         result = new(Tensor)
         if p is None and q is None:

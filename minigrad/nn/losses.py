@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from minigrad.core.effects import examine
 from minigrad.core.errors import ShapeError
-from minigrad.core.node import Constant
-from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.tensor import Tensor, plain, tensor
 from minigrad.core.types import Array
 from minigrad.nn.checks import positive, probability
 from minigrad.nn.errors import LabelError
@@ -133,7 +132,7 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
     examine(labels, partial(_in_range, loss, classes))
-    given = labels if isinstance(labels, Tensor) else wrap(Constant(index))
+    given = labels if isinstance(labels, Tensor) else tensor(index)
     if scores.ndim == 2:
         return scores, given
     return reshape(scores, (index.size, classes)), given.reshape(index.size)

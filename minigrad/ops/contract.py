@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from minigrad.core.op import op
@@ -34,9 +36,16 @@ family = Family()
 )
 def matmul(a: Array, b: Array) -> Array:
     """Matrix product of the last two axes, with NumPy's rules for 1-d arguments and broadcasting of the others."""
-    # dot is matmul with less ceremony, for matrices.
-    matrices = isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == 2 == b.ndim
-    return np.asarray(a.dot(b) if matrices else np.matmul(a, b))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim >= 2 == b.ndim:
+        # One product, not one for each matrix of a stack; and dot is matmul with less ceremony.
+        product: Array = a.dot(b) if a.ndim == 2 else _rows(a).dot(b)
+        return product.reshape(*a.shape[:-1], b.shape[1])
+    return np.asarray(np.matmul(a, b))
+
+
+def _rows(x: V) -> V:
+    """All rows of a stack of matrices in one matrix."""
+    return reshape(x, shape=(prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _column(x: V) -> V:
@@ -64,6 +73,8 @@ def _(g: V, y: V, a: V, b: V) -> V:
     if b.ndim == 1:
         product: V = matmul(matrix_transpose(a), _column(g))
         return reshape(product, shape=product.shape[:-1])
+    if a.ndim > 2 == b.ndim:
+        return matmul(matrix_transpose(_rows(a)), _rows(g))
     return matmul(matrix_transpose(a), g)
 
 

@@ -14,7 +14,7 @@ from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arithmetic import where
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
-from minigrad.ops.sums import add_rows
+from minigrad.ops.quick import add_rows
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
-from minigrad.ops.sums import add_rows
+from minigrad.ops.quick import add_rows
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real

@@ -13,8 +13,8 @@ from minigrad.ops.functions import norm as length
 from minigrad.ops.gather import pick, take_along
 from minigrad.ops.index import all_below
 from minigrad.ops.kinked import absolute, maximum, relu
+from minigrad.ops.quick import add_reduce, max_reduce
 from minigrad.ops.reduce import softmax
-from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp, log, power, softplus
 from minigrad.typing import V
@@ -42,7 +42,7 @@ def indicator(labels: IndexArray, like: Array) -> Array:
 @op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])
 def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     """-log softmax(logits)[label] over the last axis, one number for each label, without overflow."""
-    shifted = logits - np.maximum.reduce(logits, axis=-1, keepdims=True)
+    shifted = logits - max_reduce(logits, -1, keepdims=True)
     rows = shifted.reshape(-1, logits.shape[-1])
     picked = rows[np.arange(len(rows)), np.ravel(labels)]
     y: Array = np.log(add_reduce(np.exp(rows), -1)) - picked

@@ -14,9 +14,9 @@ from minigrad.ops.contract import matmul
 from minigrad.ops.functions import mean, reshape, softmax
 from minigrad.ops.functions import norm as length
 from minigrad.ops.kinked import maximum
+from minigrad.ops.quick import add_reduce
 from minigrad.ops.reduce import mean as mean_over
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import power
 from minigrad.ops.transcendental import sqrt as root

@@ -12,8 +12,8 @@ from minigrad.core.types import Array, Axis
 from minigrad.ops.arithmetic import ratio
 from minigrad.ops.constant import equal
 from minigrad.ops.kinked import maximum
+from minigrad.ops.quick import add_reduce, max_reduce
 from minigrad.ops.shape import broadcast_to, reshape
-from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
@@ -21,7 +21,6 @@ from minigrad.verify.domains import distinct, real
 
 family = Family()
 
-_largest: Callable[..., Array] = np.maximum.reduce
 _smallest: Callable[..., Array] = np.minimum.reduce
 
 _AXES: list[dict[str, object]] = [
@@ -99,7 +98,7 @@ def _shared(g: V, y: V, x: V, axis: Axis) -> V:
 @op(x=distinct(), params=_FEW_AXES, kinks="ties")
 def max(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Largest entry over `axis`; ties share the gradient equally."""
-    return np.asarray(_largest(x, axis=axis, keepdims=keepdims))
+    return max_reduce(x, axis, keepdims)
 
 
 @max.vjp("x")
@@ -159,7 +158,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}])
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
     """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow."""
-    shifted = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    shifted = x - max_reduce(x, axis, keepdims=True)
     return shifted - np.log(add_reduce(np.exp(shifted), axis, keepdims=True))
 
 
@@ -171,7 +170,7 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}])
 def softmax(x: Array, *, axis: int = -1) -> Array:
     """exp(x) / sum(exp(x)) along `axis`, without overflow."""
-    e = np.exp(x - np.maximum.reduce(x, axis=axis, keepdims=True))
+    e = np.exp(x - max_reduce(x, axis, keepdims=True))
     e /= add_reduce(e, axis, keepdims=True)
     return e
 

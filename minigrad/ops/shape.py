@@ -6,7 +6,7 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.sums import column_sums
+from minigrad.ops.quick import column_sums
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real

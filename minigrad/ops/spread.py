@@ -8,8 +8,8 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
+from minigrad.ops.quick import add_reduce
 from minigrad.ops.reduce import count, length, mean, restored
-from minigrad.ops.sums import add_reduce
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real

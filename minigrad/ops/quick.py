@@ -1,4 +1,4 @@
-"""Sums, on arrays, in the forms that are quick in NumPy: as matrix products where its own reductions are slow."""
+"""Reductions of arrays in forms that are quick in NumPy: where its own are slow, matrix products or transposed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import numpy as np
 
 from minigrad.core.types import Array, Axis, IndexArray, Shape
 
-__all__ = ["add_reduce", "add_rows", "column_sums"]
+__all__ = ["add_reduce", "add_rows", "column_sums", "max_reduce"]
 
+_max: Callable[..., Array] = np.maximum.reduce
 _add: Callable[..., Array] = np.add.reduce
 _BLAS = "fd"
 _LONGEST = 512
 """Entries of a row from which NumPy's pairwise sums are as quick, and more precise."""
+_SHORT, _FEW = 64, 1 << 14
+"""Rows of so many entries, in arrays of so many, are quicker to compare from a transposed copy."""
 _WORTH = 2048
 """Entries of an array from which its row sums are quicker as a product."""
 
@@ -39,6 +42,14 @@ def add_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         total: Array = x.reshape(-1, length).dot(_ones(length, x.dtype))
         return total.reshape(*x.shape[:-1], 1) if keepdims else total.reshape(x.shape[:-1])
     return np.asarray(_add(x, axis=axis, keepdims=keepdims))
+
+
+def max_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """np.maximum.reduce; over a short last axis in a third of the time."""
+    if axis == -1 and x.ndim > 1 and 0 < x.size <= _FEW and x.shape[-1] <= _SHORT:
+        top = _max(x.reshape(-1, x.shape[-1]).T.copy(), axis=0)
+        return top.reshape(*x.shape[:-1], 1) if keepdims else top.reshape(x.shape[:-1])
+    return np.asarray(_max(x, axis=axis, keepdims=keepdims))
 
 
 def column_sums(x: Array, shape: Shape) -> Array:

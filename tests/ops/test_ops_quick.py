@@ -1,4 +1,4 @@
-"""The quick forms of sums against NumPy's own in double precision, on both sides of every limit between them."""
+"""The quick forms of reductions against NumPy's own in double precision, on both sides of every limit between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops.sums import add_reduce, add_rows, column_sums
+from minigrad.ops.quick import add_reduce, add_rows, column_sums, max_reduce
 
 RNG = np.random.default_rng(0)
 
@@ -22,6 +22,17 @@ def test_sums_over_the_last_axis(dtype: str, shape: tuple[int, ...], keepdims: b
             expected = given.sum(axis=axis, dtype=given.dtype, keepdims=keepdims)
             assert found.dtype == expected.dtype
             np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i8"])
+@pytest.mark.parametrize("shape", [(3, 4), (40, 64), (40, 65), (5, 7, 9), (400, 64), (0, 4), (2048,)])
+@pytest.mark.parametrize("keepdims", [True, False])
+def test_the_largest_over_the_last_axis(dtype: str, shape: tuple[int, ...], keepdims: bool) -> None:
+    x = RNG.integers(-800, 900, shape).astype(dtype)
+    if dtype == "f8" and x.size:
+        x.flat[1] = np.nan
+    for given in (x, np.asfortranarray(x), x[..., ::-1]):
+        np.testing.assert_array_equal(max_reduce(given, -1, keepdims), given.max(axis=-1, keepdims=keepdims))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
