@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,13 +11,14 @@ from scipy import special as sp
 
 import minigrad as mg
 import minigrad_special as special
+from minigrad.typing import Array
 from minigrad.verify import verify
 from support.ops_calls import flagged
 from support.ops_catalog import Entry, one, pair
 from support.ops_property import EVERYDAY, SOAK, agree, codes
 
 
-def _u(name: str, kind: str = "real", oracle: Any = None) -> Entry:
+def _u(name: str, kind: str = "real", oracle: Callable[..., Array] | None = None) -> Entry:
     return Entry(name, getattr(special, name), oracle or getattr(sp, name), one(kind))
 
 
@@ -115,7 +116,7 @@ def test_tails_are_precise() -> None:
         lambda a: special.betainc(1.0, a, 0.5),
     ],
 )
-def test_a_parameter_without_derivative_is_refused(f: Any) -> None:
+def test_a_parameter_without_derivative_is_refused(f: Callable[[mg.Tensor], mg.Tensor]) -> None:
     with pytest.raises(TypeError, match="no derivative"):
         f(mg.tensor(1.5, requires_grad=True))
     assert isinstance(f(mg.tensor(1.5)), mg.Tensor)
