@@ -9,10 +9,11 @@ F = np.float32
 
 
 class FlatAdam:
-    """Adam on one flat vector, tile by tile."""
+    """Adam on one flat vector, tile by tile. `decay`: of the weights themselves (AdamW)."""
 
-    def __init__(self, w: np.ndarray, g: np.ndarray) -> None:
+    def __init__(self, w: np.ndarray, g: np.ndarray, decay: float = 0.0) -> None:
         self.w, self.g = w, g
+        self.keep = np.asarray(1.0 - 1e-3 * decay, F) if decay else None
         self.m, self.v = np.zeros_like(w), np.zeros_like(w)
         self.a, self.b = np.empty(TILE, F), np.empty(TILE, F)
         self.t = 0
@@ -27,6 +28,8 @@ class FlatAdam:
             part = slice(low, min(low + TILE, self.w.size))
             w, g, m, v = self.w[part], self.g[part], self.m[part], self.v[part]
             a, b = self.a[: w.size], self.b[: w.size]
+            if self.keep is not None:
+                np.multiply(w, self.keep, out=w)
             np.multiply(m, beta, out=m)
             np.multiply(g, other, out=a)
             np.add(m, a, out=m)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.peers import numpy_conv, numpy_lstm
+from benchmarks.peers import numpy_conv, numpy_lstm, numpy_transformer
 from benchmarks.peers.numpy_parts import TILE, F, FlatAdam, flat
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
 
@@ -16,7 +16,7 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
     kind = case.split()[0]
     makers: dict[str, Callable[[Numbers], Step]] = {
         "mlp": _mlp, "adam": _adam_alone, "chain": _chain, "elementwise": _elementwise, "conv": numpy_conv.build,
-        "char-lstm": numpy_lstm.build,
+        "char-lstm": numpy_lstm.build, "transformer": numpy_transformer.build,
     }  # fmt: skip
     if kind not in makers:
         raise Unsupported("not written")
