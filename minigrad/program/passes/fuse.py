@@ -7,7 +7,7 @@ import numpy as np
 
 from minigrad.core.types import Shape
 from minigrad.program.elementwise import Part, is_total, parts_of, space_of
-from minigrad.program.graph import Call, Fused, Graph, Guard, Step, Update, used
+from minigrad.program.graph import Call, Fused, Graph, Step, Update, used
 
 
 @attrs.define(eq=False)
@@ -44,7 +44,7 @@ class _Fusion:
             if isinstance(step, Call) and parts and self._fits(step, parts):
                 self._join(i, step, parts)
                 continue
-            if isinstance(step, Update | Guard):
+            if isinstance(step, Update):
                 self._close(list(self.open))
             self._close(self._read_by(step))
             self.steps.append(step)
