@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.core.keys import is_basic
 from minigrad.core.mode import switched
 from minigrad.core.node import Node
 from minigrad.core.op import Op
@@ -191,23 +192,18 @@ def _behind(key: object) -> Key:
 
 
 def _getitem(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
-    if not _basic(meta["key"]):
+    if not is_basic(meta["key"]):
         return None
     return np.asarray(_only(given).rows[_behind(meta["key"])])
 
 
 def _scatter(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:
-    if not _basic(meta["key"]):
+    if not is_basic(meta["key"]):
         return None
     a = _only(given)
     x: Array = np.zeros((len(a.rows), *_target(meta)), dtype=a.rows.dtype)
     x[_behind(meta["key"])] = a.rows
     return x
-
-
-def _basic(key: object) -> bool:
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(p is None or p is Ellipsis or (isinstance(p, slice | int) and not isinstance(p, bool)) for p in parts)
 
 
 def _matmul(op: Op, given: Sequence[Array | Block], meta: Options) -> Array | None:

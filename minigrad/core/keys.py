@@ -23,8 +23,8 @@ def _frozen_part(key: object) -> KeyPart:
         if key._node.tracked:
             raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value
-    if isinstance(key, list):
-        key = np.asarray(key, dtype=None if key else np.intp)
+    if isinstance(key, list | bool | np.bool_):
+        key = np.asarray(key, dtype=np.intp if key == [] else None)
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
             raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
@@ -40,3 +40,12 @@ def _frozen_part(key: object) -> KeyPart:
         raise IndexError(
             f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
         ) from None
+
+
+def is_basic(key: object) -> bool:
+    """Whether a key holds integers, slices, None and Ellipsis only, so that no entry is met twice."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        p is None or p is Ellipsis or (isinstance(p, slice | int | np.integer) and not isinstance(p, bool))
+        for p in parts
+    )

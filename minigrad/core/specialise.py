@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import cast
 
 import numpy as np
 
 from minigrad.core.apply import apply, explain
 from minigrad.core.buffers import scalar
 from minigrad.core.certificate import Certificate
+from minigrad.core.keys import is_basic
 from minigrad.core.mode import MODE
 from minigrad.core.node import Constant, Node, Recorded, next_sequence, recorded
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.rules import Gradient, Live, Pull, add_up, conform
 from minigrad.core.tensor import Tensor, wrap
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Key
 
 ndarray = np.ndarray
 new = object.__new__
@@ -45,6 +47,8 @@ def admit(op: Op, certificate: Certificate) -> None:
     REGISTRY.admit(op, certificate)
     op.apply = _forward(op)
     op.pull = _backward(op)
+    if op.name == "getitem" and op.pull is not None:
+        op.pull = _part(op.pull)
     operator = OPERATORS.get(op.name)
     if operator is not None:
         setattr(Tensor, operator, op.apply)
@@ -228,5 +232,22 @@ def _backward(op: Op) -> Pull | None:
                 add_up(grads, owned, parent, r)
             else:
                 grads[parent] = r
+
+    return pull
+
+
+def _part(ordinary: Pull) -> Pull:
+    """For reading a part of an array: its gradient is added to that part alone, so that T parts cost T, not T^2."""
+
+    def pull(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+        parent = live[0]
+        whole = None if parent is None else grads.get(parent)
+        if parent is None or type(whole) is not ndarray or type(g) is not ndarray or not is_basic(node.meta["key"]):
+            ordinary(node, g, live, grads, owned)
+            return
+        if parent not in owned:
+            grads[parent] = whole = whole.copy()
+            owned.add(parent)
+        whole[cast("Key", node.meta["key"])] += g
 
     return pull

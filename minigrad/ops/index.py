@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.core.keys import is_basic
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
 from minigrad.ops.quick import add_rows
@@ -37,12 +38,6 @@ def all_below(indices: Array | IndexArray, length: int) -> bool:
     # A negative integer, without its sign, is a very large one; argmax costs a third of max.
     found = indices.view(_UNSIGNED[indices.itemsize])
     return not found.size or found.item(found.argmax()) < length
-
-
-def is_basic(key: Key) -> bool:
-    """Whether a key holds integers, slices, None and Ellipsis only, so that no entry is met twice."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(p is None or p is Ellipsis or isinstance(p, slice | int | np.integer) for p in parts)
 
 
 @op(x=real(), linear=True, shapes=[((2, 3, 4),)], params=[{"key": k} for k in _KEYS])

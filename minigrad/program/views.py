@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from minigrad.core.keys import is_basic
 from minigrad.core.types import Array, Key, Shape
-from minigrad.ops.index import is_basic
 from minigrad.program.graph import Call, Fused, Graph, evaluate, makes
 
 __all__ = ["views_of"]

@@ -131,6 +131,52 @@ def test_a_failing_rule_leaves_every_gradient_as_it_was(monkeypatch: pytest.Monk
     np.testing.assert_array_equal(grad_of(y), before[1])
 
 
+def test_gradients_of_parts_go_to_their_places_and_nowhere_else() -> None:
+    x, y = mg.tensor(np.arange(12.0).reshape(3, 4), requires_grad=True), mg.tensor(np.ones((3, 4)), requires_grad=True)
+    middle = x * 1.0
+    parts = (middle[0] * 2.0).sum() + (middle[:, 1:3] * 3.0).sum() + (middle[::-1, -1] * 5.0).sum()
+    rows = (middle[[0, 0, 2]] * 7.0).sum() + (middle[None, ..., 0] * 11.0).sum()
+    (parts + rows + (middle + y).sum()).backward()  # the sum hands one array to both
+    expected = np.ones((3, 4))
+    expected[0] += 2.0
+    expected[:, 1:3] += 3.0
+    expected[:, -1] += 5.0
+    expected[0] += 14.0
+    expected[2] += 7.0
+    expected[:, 0] += 11.0
+    np.testing.assert_array_equal(grad_of(x), expected)
+    np.testing.assert_array_equal(grad_of(y), np.ones((3, 4)))
+
+
+@pytest.mark.parametrize("key", [True, np.False_, (True, slice(1, 2))])
+def test_a_truth_value_is_a_mask_and_no_number(key: object) -> None:
+    x = mg.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+    value = x.data[key]  # type: ignore[index]
+    np.testing.assert_array_equal(x[key].data, value)
+    x[key].sum().backward()
+    expected = np.zeros((3, 2))
+    expected[key] = 1.0  # type: ignore[index]
+    np.testing.assert_array_equal(grad_of(x), expected)
+
+
+def test_reading_all_rows_one_by_one_costs_as_much_as_there_are_rows() -> None:
+    def seconds(rows: int) -> float:
+        x = mg.tensor(np.ones((rows, 64)), requires_grad=True)
+        total = x[0]
+        for i in range(1, rows):
+            total = total + x[i]
+        loss = total.sum()
+        best = np.inf
+        for _ in range(3):
+            began = time.perf_counter()
+            loss.backward()
+            best = min(best, time.perf_counter() - began)
+        return float(best)
+
+    seconds(10)
+    assert seconds(2000) < 40.0 * seconds(200)  # a whole array of zeros for each row would be 100 times as much
+
+
 def test_no_grad_records_nothing_and_is_local_to_its_thread() -> None:
     x = leaf(1.0)
     seen: list[bool] = []
