@@ -149,13 +149,13 @@ def test_gradients_of_parts_go_to_their_places_and_nowhere_else() -> None:
 
 
 @pytest.mark.parametrize("key", [True, np.False_, (True, slice(1, 2))])
-def test_a_truth_value_is_a_mask_and_no_number(key: object) -> None:
+def test_a_truth_value_is_a_mask_and_no_number(key: bool) -> None:
     x = mg.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
-    value = x.data[key]  # type: ignore[index]
+    value = x.data[key]
     np.testing.assert_array_equal(x[key].data, value)
     x[key].sum().backward()
     expected = np.zeros((3, 2))
-    expected[key] = 1.0  # type: ignore[index]
+    expected[key] = 1.0
     np.testing.assert_array_equal(grad_of(x), expected)
 
 
