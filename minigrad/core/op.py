@@ -52,11 +52,13 @@ class Op:
         self.arguments = arguments
         self.defaults: dict[str, object] = {k: v for k, v in metadata.items() if v is not REQUIRED}
         self.required: frozenset[str] = frozenset(k for k, v in metadata.items() if v is REQUIRED)
+        self.options = bool(metadata)
         self.claims = claims
         self.module: str = getattr(forward, "__module__", None) or "numpy"
         self.rules: tuple[Rule, ...] = ()
         self._certificate: Certificate | None = None
         self.apply: Callable[..., Tensor] = self._unregistered
+        self.general: Callable[..., Tensor] = self._unregistered
         self.pull: Pull | None = None
         self.differentiate_twice: Callable[[], None] | None = None
         self.__doc__ = doc
@@ -122,8 +124,8 @@ class Op:
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
         for a in args:
             if type(a) is not np.ndarray and isinstance(a, Handle):
-                if len(args) != len(self.arguments) or (meta and not self.defaults and not self.required):
-                    return self._checked(*args, **meta)
+                if len(args) != len(self.arguments) or (meta and not self.options):
+                    return self.general(*args, **meta)
                 return self.apply(*args, **meta) if meta else self.apply(*args)
         return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `several`
 
@@ -155,12 +157,6 @@ class Op:
         if missing:
             raise TypeError(f"op {self.name!r} needs the option {sorted(missing)[0]!r}")
         return {**self.defaults, **meta}
-
-    def _checked(self, *args: object, **meta: object) -> Tensor:
-        """The general way, for variadic arguments, and for calls that name what is wrong with them."""
-        from minigrad.core.apply import apply
-
-        return apply(self, args, meta) if self.registered else self._unregistered(*args, **meta)
 
     def _unregistered(self, *args: object, **meta: object) -> Tensor:
         from minigrad.core.apply import apply_unverified

@@ -45,7 +45,8 @@ OPERATORS = MappingProxyType(
 def admit(op: Op, certificate: Certificate) -> None:
     """Enter a verified op in the registry and give it its fast ways."""
     REGISTRY.admit(op, certificate)
-    op.apply = _forward(op)
+    op.general = _general(op)
+    op.apply = _forward(op) or op.general
     op.pull = _backward(op)
     if op.name == "getitem" and op.pull is not None:
         op.pull = _part(op.pull)
@@ -54,19 +55,23 @@ def admit(op: Op, certificate: Certificate) -> None:
         setattr(Tensor, operator, op.apply)
 
 
-def _forward(op: Op) -> Callable[..., Tensor]:
-    """The quickest way to apply `op` to arguments of which at least one is a Tensor."""
-    options = bool(op.defaults or op.required)
-    plain = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
-    if plain and len(op.arguments) == 1 and op.arguments[0].differentiable:
-        return _unary_with_options(op) if options else _unary(op)
-    if plain and len(op.arguments) == 2 and not options and op.arguments[0].differentiable:
-        return _binary(op)
+def _general(op: Op) -> Callable[..., Tensor]:
+    """The way to apply `op` that takes all comers, and says what is wrong with the others."""
 
     def call(*args: object, **meta: object) -> Tensor:
         return apply(op, args, meta)
 
     return call
+
+
+def _forward(op: Op) -> Callable[..., Tensor] | None:
+    """A quicker way for calls with as many arguments as `op` has, and no options that it has not, if there is one."""
+    plain = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
+    if plain and len(op.arguments) == 1 and op.arguments[0].differentiable:
+        return _unary_with_options(op) if op.options else _unary(op)
+    if plain and len(op.arguments) == 2 and not op.options and op.arguments[0].differentiable:
+        return _binary(op)
+    return None
 
 
 def _unary(op: Op) -> Callable[..., Tensor]:
@@ -211,7 +216,7 @@ def _backward(op: Op) -> Pull | None:
     if any(len(rule.indices) != 1 or rule.variadic for rule in op.rules) or any(a.variadic for a in op.arguments):
         return None
     steps = tuple((rule.indices[0], rule.function, rule.names[0]) for rule in op.rules)
-    count = 0 if op.defaults or op.required else len(op.arguments)
+    count = 0 if op.options else len(op.arguments)
 
     def pull(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
         args = node.args

@@ -16,11 +16,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+
 Call = Callable[[], object]
+Prepare = Callable[[str], Call]
 Expression = Callable[[SimpleNamespace, object, object], object]
 
 LIBRARIES = ("minigrad", "torch", "autograd", "mygrad")
@@ -78,89 +82,89 @@ NAMES = (
 )  # fmt: skip
 
 
-def shapes_and_numbers() -> tuple[list[float], list[float]]:
-    """The numbers that every library works on: away from 0, ties and 1."""
-    return [0.3 + 0.1 * k for k in range(8)], [1.45 - 0.13 * k for k in range(8)]
+A = 0.3 + 0.1 * np.arange(8.0)
+B = 1.45 - 0.13 * np.arange(8.0)
+"""The numbers that every library works on: away from 0, ties and 1."""
 
 
-def minigrad() -> Callable[[str], Call]:
-    """Calls of minigrad."""
-    import numpy as np
+def functions(module: object, constant: Callable[..., object], missing: Sequence[str] = ()) -> SimpleNamespace:
+    """The functions of a library that expressions call by name, and the constants in them."""
+    n = SimpleNamespace(**{name: getattr(module, name) for name in NAMES if name not in missing})
+    n.other, n.half = constant(B.reshape(4, 2)), constant(np.full(8, 0.5))
+    n.matrix, n.mask, n.places = np.array([A, B, A]), np.arange(8) % 2 == 0, [0, 0, 3]
+    n.sum0 = lambda x: n.sum(x, axis=0)
+    return n
 
-    import minigrad as mg
 
-    a, b = (np.array(v) for v in shapes_and_numbers())
-    n = SimpleNamespace(**{name: getattr(mg, name) for name in NAMES})
-    variables = [mg.tensor(v, requires_grad=True) for v in (a, b, a.reshape(2, 4))]
-    _constants(n, mg.tensor(b.reshape(4, 2)), mg.tensor(np.full(8, 0.5)), np)
-    n.matrix_variable, n.sum0 = variables[2], lambda x: mg.sum(x, axis=0)
+def on_tensors(
+    n: SimpleNamespace,
+    variable: Callable[..., object],
+    forget: Callable[..., object],
+    ones: Callable[[tuple[int, ...]], object] = np.ones,
+) -> Prepare:
+    """Calls of a library whose Tensors have `backward`."""
+    variables = [variable(v) for v in (A, B, A.reshape(2, 4))]
+    n.matrix_variable = variables[2]
 
     def prepare(name: str) -> Call:
         f = OPS[name]
-        one = np.ones(f(n, variables[0], variables[1]).shape)  # type: ignore[attr-defined]
+        one = ones(tuple(f(n, variables[0], variables[1]).shape))  # type: ignore[attr-defined]
 
         def call() -> None:
             f(n, variables[0], variables[1]).backward(one)  # type: ignore[attr-defined]
             for v in variables:
-                v.zero_grad()
+                forget(v)
 
         return call
 
     return prepare
 
 
-def torch() -> Callable[[str], Call]:
+def minigrad() -> Prepare:
+    """Calls of minigrad."""
+    import minigrad as mg
+
+    return on_tensors(functions(mg, mg.tensor), lambda v: mg.tensor(v, requires_grad=True), mg.Tensor.zero_grad)
+
+
+def mygrad() -> Prepare:
+    """Calls of MyGrad."""
+    import mygrad as m
+
+    return on_tensors(functions(m, np.asarray), m.tensor, m.Tensor.null_grad)
+
+
+def torch() -> Prepare:
     """Calls of PyTorch, eager, one thread."""
-    import numpy as np
     import torch as t
 
     t.set_num_threads(1)
-    a, b = (t.tensor(v, dtype=t.float64) for v in shapes_and_numbers())
-    n = SimpleNamespace(**{name: getattr(t, name) for name in NAMES if name not in ("cumsum", "var")})
+    n = functions(t, t.tensor, missing=("cumsum", "var", "concatenate"))
     n.cumsum, n.var, n.concatenate = (lambda x: x.cumsum(0)), (lambda x: x.var(correction=0)), t.cat
-    variables = [v.clone().requires_grad_() for v in (a, b, a.reshape(2, 4))]
-    _constants(n, b.reshape(4, 2), t.full((8,), 0.5, dtype=t.float64), np)
-    n.matrix, n.mask, n.places = t.stack([a, b, a]), t.tensor(n.mask), t.tensor(n.places)
-    n.matrix_variable, n.sum0 = variables[2], lambda x: x.sum(0)
-
-    def prepare(name: str) -> Call:
-        f = OPS[name]
-        one = t.ones_like(f(n, variables[0], variables[1]))
-
-        def call() -> None:
-            f(n, variables[0], variables[1]).backward(one)  # type: ignore[attr-defined]
-            for v in variables:
-                v.grad = None
-
-        return call
-
-    return prepare
+    n.matrix, n.mask, n.places = t.tensor(n.matrix), t.tensor(n.mask), t.tensor(n.places)
+    ones = partial(t.ones, dtype=t.float64)
+    return on_tensors(n, lambda v: t.tensor(v, requires_grad=True), lambda v: setattr(v, "grad", None), ones)
 
 
-def autograd() -> Callable[[str], Call]:
+def autograd() -> Prepare:
     """Calls of HIPS autograd: make_vjp with respect to all three variables, and the pull."""
     import autograd.numpy as anp
-    import numpy as np
     from autograd import make_vjp
 
-    a, b = (np.array(v) for v in shapes_and_numbers())
-    n = SimpleNamespace(**{name: getattr(anp, name) for name in NAMES})
-    _constants(n, b.reshape(4, 2), np.full(8, 0.5), np)
-    n.sum0 = lambda x: anp.sum(x, axis=0)
+    n = functions(anp, np.asarray)
 
     def prepare(name: str) -> Call:
         f = OPS[name]
         on_matrix = "matrix" in name or "(2, 4)" in name
-        given = (a.reshape(2, 4),) if on_matrix else (a, b)
+        given = (A.reshape(2, 4),) if on_matrix else (A, B)
 
-        def g(v):  # type: ignore[no-untyped-def]
+        def g(v: Sequence[object]) -> object:
             if on_matrix:
                 n.matrix_variable = v[0]
                 return f(n, None, None)
             return f(n, v[0], v[1])
 
-        n.matrix_variable = given[0]
-        one = np.ones(np.asarray(f(n, a, b)).shape)
+        one = np.ones(np.asarray(g(given)).shape)
 
         def call() -> None:
             pull, _ = make_vjp(g)(given)
@@ -169,39 +173,6 @@ def autograd() -> Callable[[str], Call]:
         return call
 
     return prepare
-
-
-def mygrad() -> Callable[[str], Call]:
-    """Calls of MyGrad."""
-    import mygrad as m
-    import numpy as np
-
-    a, b = (np.array(v) for v in shapes_and_numbers())
-    n = SimpleNamespace(**{name: getattr(m, name) for name in NAMES})
-    variables = [m.tensor(v) for v in (a, b, a.reshape(2, 4))]
-    _constants(n, b.reshape(4, 2), np.full(8, 0.5), np)
-    n.matrix_variable, n.sum0 = variables[2], lambda x: m.sum(x, axis=0)
-
-    def prepare(name: str) -> Call:
-        f = OPS[name]
-        one = np.ones(f(n, variables[0], variables[1]).shape)  # type: ignore[attr-defined]
-
-        def call() -> None:
-            f(n, variables[0], variables[1]).backward(one)  # type: ignore[attr-defined]
-            for v in variables:
-                v.null_grad()
-
-        return call
-
-    return prepare
-
-
-def _constants(n: SimpleNamespace, other: object, half: object, np) -> None:  # type: ignore[no-untyped-def]
-    a, b = shapes_and_numbers()
-    n.other, n.half = other, half
-    n.matrix = np.array([a, b, a])
-    n.mask = np.arange(8) % 2 == 0
-    n.places = [0, 0, 3]
 
 
 def serve(library: str) -> None:
