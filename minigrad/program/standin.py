@@ -41,6 +41,10 @@ class Origin(Protocol):
         """Record the op `name`, which only moves or converts entries, and return the stand-in of its result."""
         ...
 
+    def released(self, index: int) -> None:
+        """A stand-in of value `index` is gone."""
+        ...
+
 
 class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
     """An array without numbers. `index` is that of the traced value, or -1 for what NumPy derived from one."""
@@ -51,6 +55,10 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
     def __array_finalize__(self, parent: object) -> None:
         self.origin = None
         self.index = -1
+
+    def __del__(self) -> None:
+        if self.origin is not None and self.index >= 0:
+            self.origin.released(self.index)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
         if any(isinstance(x, Handle) for x in inputs):

@@ -5,6 +5,7 @@ Nothing that the step does besides ops happens: no update, no draw. The first ru
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -26,9 +27,14 @@ from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users
 
 __all__ = ["Trace"]
 
+_GONE: Array = np.empty(0)
+
 
 class Trace(Tracer):
-    """`values`, `numbers` (what each value was in this run) and `steps` grow as the step runs."""
+    """`values`, `numbers` (what each value was in this run) and `steps` grow as the step runs.
+
+    Numbers of results are kept as long as there is a stand-in for them, so that tracing needs the memory of eager.
+    """
 
     def __init__(self) -> None:
         self.values: list[Value] = []
@@ -37,6 +43,7 @@ class Trace(Tracer):
         self.captured: list[Captured] = []
         self._constants: dict[int, int] = {}
         self._kept: list[object] = []
+        self._standing: Counter[int] = Counter()
         self.began = next_sequence()
         self.holding = Holding(self)
 
@@ -50,7 +57,14 @@ class Trace(Tracer):
     def stand_in(self, index: int) -> StandIn:
         """A stand-in for value `index`."""
         value = self.values[index]
+        self._standing[index] += 1
         return standin(self, index, value.shape, value.dtype)
+
+    def released(self, index: int) -> None:
+        """Let go of a result's numbers with its last stand-in."""
+        self._standing[index] -= 1
+        if self.numbers and not self._standing[index] and self.values[index].kind == "result":
+            self.numbers[index] = _GONE
 
     def input(self, array: Array, position: int) -> Tensor:
         """An argument of the step."""
