@@ -44,8 +44,9 @@ def _frozen_part(key: object) -> KeyPart:
 
 def is_basic(key: object) -> bool:
     """Whether a key holds integers, slices, None and Ellipsis only, so that no entry is met twice."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return all(
-        p is None or p is Ellipsis or (isinstance(p, slice | int | np.integer) and not isinstance(p, bool))
-        for p in parts
-    )
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice or type(part) is int or part is None or part is Ellipsis:
+            continue
+        if not isinstance(part, np.integer):
+            return False
+    return True

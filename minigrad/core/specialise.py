@@ -246,9 +246,13 @@ def _part(ordinary: Pull) -> Pull:
 
     def pull(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
         parent = live[0]
-        whole = None if parent is None else grads.get(parent)
-        if parent is None or type(whole) is not ndarray or type(g) is not ndarray or not is_basic(node.meta["key"]):
+        if parent is None:
+            return
+        whole = grads.get(parent)
+        if type(whole) is not ndarray or type(g) is not ndarray or not is_basic(node.meta["key"]):
             ordinary(node, g, live, grads, owned)
+            if whole is None and type(g) is ndarray:
+                owned.add(parent)  # zeros made just now, with g in its place
             return
         if parent not in owned:
             grads[parent] = whole = whole.copy()
