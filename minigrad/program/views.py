@@ -63,7 +63,8 @@ def _viewed(call: Call, x: Array | None) -> Array | None:
             return None
         return view
     if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.meta["key"]))):
-        return evaluate(call, [x])[0]
+        made = evaluate(call, [x])[0]
+        return made if made.base is not None else None  # a single entry, x[3], comes as a copy
     return None
 
 

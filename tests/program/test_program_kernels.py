@@ -176,3 +176,29 @@ def test_every_model_gives_what_eager_gives(name: str) -> None:
     for _ in range(6):
         expected = eager(*(mg.tensor(a) if a.dtype.kind == "f" else a for a in wide)).item()
         assert program(*wide).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("key", [3, -1, np.int64(2)])
+def test_a_single_entry_is_read_anew_at_each_run(key: Any) -> None:
+    w = mg.tensor(np.arange(5.0), requires_grad=True)
+    opt = mg.optimizer("sgd", [w], lr=1.0)
+    program: Any = mg.define(lambda x: (x[key] * 1.0, x.reshape(5, 1)[key, 0] + 0.0))
+
+    def step() -> Any:
+        opt.zero_grad()
+        loss = (w * w[key]).sum()
+        loss.backward()
+        opt.step()
+        return loss
+
+    for k in range(3):
+        x = np.random.default_rng(k).standard_normal(5)
+        assert [t.item() for t in program(x)] == [x[key].item()] * 2
+    trained: Any = mg.define(step)
+    expected = w.numpy().copy()
+    for _ in range(3):
+        assert trained().item() == pytest.approx(expected.sum() * expected[key].item(), rel=1e-14)
+        slope = np.full(5, expected[key].item())
+        slope[key] += expected.sum()
+        expected = expected - slope
+        np.testing.assert_allclose(w.numpy(), expected, rtol=1e-13)
