@@ -15,6 +15,8 @@ from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array
 
 _mode = MODE.get
+_SCALARS = (bool, int, float)
+_NO_ARRAY = np.empty(0)
 
 
 def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
@@ -37,7 +39,7 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
         raise explain(op, values, full, error) from error
     record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
     if record:
-        values, y = own_foreign(values, parents, y)
+        values, y = own_foreign(args, values, y)
     if type(y) is tuple:
         return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
     y = np.asarray(y)
@@ -62,35 +64,35 @@ def _wrap_tuple(
 def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:
     """Arrays, tracked parents, and whether any parent is tracked. Python scalars take the dtype of their partner."""
     arguments = op.arguments
-    count = len(arguments)
-    if len(args) != count and not (arguments[-1].variadic and len(args) >= count - 1):
+    last = len(arguments) - 1
+    if len(args) != last + 1 and not (arguments[last].variadic and len(args) >= last):
         names = ", ".join(("*" if a.variadic else "") + a.name for a in arguments)
         raise TypeError(
             f"op {op.name!r} takes ({names}), {len(args)} positional arguments given; metadata goes by keyword"
         )
-    values: list[Array | None] = []
+    values: list[Array] = []
     parents: list[Node | None] = []
     tracked = False
-    weak: list[int] = []
+    weak: dict[int, bool | int | float] = {}
     for i, a in enumerate(args):
         parent: Node | None = None
         if isinstance(a, Tensor):
             node = a._node
             values.append(node.value)
-            if node.tracked and arguments[min(i, count - 1)].differentiable:
+            if node.tracked and arguments[i if i < last else last].differentiable:
                 parent = node
                 tracked = True
-        elif isinstance(a, bool | int | float) and not isinstance(a, np.generic):
-            weak.append(i)
-            values.append(None)
+        elif isinstance(a, _SCALARS) and not isinstance(a, np.generic):
+            weak[i] = a
+            values.append(_NO_ARRAY)
         else:
             values.append(_as_array(op, i, a))
         parents.append(parent)
     if weak:
-        dtype = np.result_type(*(v for v in values if v is not None))
-        for i in weak:
-            values[i] = scalar(args[i], dtype)  # type: ignore[arg-type]
-    return tuple(v for v in values if v is not None), tuple(parents), tracked
+        dtype = np.result_type(*(v for i, v in enumerate(values) if i not in weak))
+        for i, number in weak.items():
+            values[i] = scalar(number, dtype)
+    return tuple(values), tuple(parents), tracked
 
 
 def _as_array(op: Op, index: int, a: object) -> Array:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from minigrad.core.node import Handle
 from minigrad.core.types import Array
 
 
@@ -39,17 +38,19 @@ def exposed(value: Array) -> Array:
 
 
 def own_foreign(
-    values: tuple[Array, ...], parents: Sequence[object | None], y: Array | tuple[Array, ...]
+    args: tuple[object, ...], values: tuple[Array, ...], y: Array | tuple[Array, ...]
 ) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
-    """Copy the arguments without a parent that the caller could still write to: a rule must see what `forward` saw."""
-    foreign = [i for i, v in enumerate(values) if parents[i] is None and not is_private(v)]
+    """Copy the arguments, not Tensors, that the caller could still write to: a rule must see what `forward` saw."""
+    foreign = [i for i, v in enumerate(values) if not isinstance(args[i], Handle) and not is_private(v)]
     if not foreign:
         return values, y
     owned = list(values)
     for i in foreign:
         owned[i] = values[i].copy()
         owned[i].flags.writeable = False
-    if type(y) is np.ndarray and any(np.may_share_memory(y, values[i]) for i in foreign):
+    if type(y) is np.ndarray and any(
+        y is values[i] or (y.base is not None and np.may_share_memory(y, values[i])) for i in foreign
+    ):
         y = y.copy()
     return tuple(owned), y
 

@@ -52,7 +52,7 @@ class Op:
         self.arguments = arguments
         self.defaults: dict[str, object] = {k: v for k, v in metadata.items() if v is not REQUIRED}
         self.required: frozenset[str] = frozenset(k for k, v in metadata.items() if v is REQUIRED)
-        self.options = bool(metadata)
+        self.options: frozenset[str] = frozenset(metadata)
         self.claims = claims
         self.module: str = getattr(forward, "__module__", None) or "numpy"
         self.rules: tuple[Rule, ...] = ()
@@ -141,11 +141,11 @@ class Op:
 
     def complete(self, meta: Mapping[str, object]) -> Mapping[str, object]:
         """`meta` with defaults filled in. Raises TypeError for unknown or missing names."""
-        if not self.defaults and not self.required:
-            if not meta:
-                return meta
-        elif not self.required and not meta:
+        if not meta and not self.required:
             return self.defaults
+        full = {**self.defaults, **meta}
+        if len(full) == len(self.options) and not self.required - meta.keys():
+            return full
         unknown = meta.keys() - self.defaults.keys() - self.required
         names = [*self.required, *self.defaults]
         if unknown:
@@ -153,10 +153,7 @@ class Op:
             raise TypeError(
                 f"op {self.name!r} has no option {word!r}: it has {', '.join(names) or 'none'}.{nearest(word, names)}"
             )
-        missing = self.required - meta.keys()
-        if missing:
-            raise TypeError(f"op {self.name!r} needs the option {sorted(missing)[0]!r}")
-        return {**self.defaults, **meta}
+        raise TypeError(f"op {self.name!r} needs the option {sorted(self.required - meta.keys())[0]!r}")
 
     def _unregistered(self, *args: object, **meta: object) -> Tensor:
         from minigrad.core.apply import apply_unverified

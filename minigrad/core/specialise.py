@@ -109,13 +109,12 @@ def _unary(op: Op) -> Callable[..., Tensor]:
 def _unary_with_options(op: Op) -> Callable[..., Tensor]:
     forward = op.forward
     defaults = op.defaults
-    names = defaults.keys() | op.required
 
     def call(a: object, **meta: object) -> Tensor:
         if type(a) is not Tensor or _mode() is not None:
             return apply(op, (a,), meta)
         full = {**defaults, **meta} if meta else defaults
-        if full.keys() != names:
+        if full.keys() != op.options:
             return apply(op, (a,), meta)
         node = a._node
         x = node.value
