@@ -49,6 +49,10 @@ class Tracer(ABC):
         """Let `check` look at the numbers of `value` whenever the step has got here."""
 
     @abstractmethod
+    def probe(self, value: Array) -> Array:
+        """The numbers that `value` has in the run that is recorded: for a look that repetitions need not take again."""
+
+    @abstractmethod
     def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
         """A value that `fill` writes anew into an array of that shape and dtype whenever the step has got here."""
 

@@ -51,12 +51,13 @@ def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
     if not out.requires_grad or not out.size:
         return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
     sweep = _Sweep(out, variables, traced.recorded)
+    found = None if traced.recorded else sweep.in_blocks()
+    if found is not None:
+        return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
     if traced.recorded or tracing() is not None:
         return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
-    found = sweep.in_blocks()
-    if found is None:
-        found = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
-    return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
+    stacks = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
+    return [m.reshape(s) for m, s in zip(stacks, shapes, strict=True)]
 
 
 def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
@@ -64,6 +65,14 @@ def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
     flat = [REGISTRY["reshape"].apply(t, shape=(1, t.size)) for t in tensors]
     joined: Tensor = REGISTRY["concatenate"].apply(*flat, axis=0)
     return REGISTRY["reshape"].apply(joined, shape=shape)
+
+
+def _numbers(g: Gradient) -> Array:
+    """Of an array or Tensor; under a tracer those of this run."""
+    tracer = tracing()
+    if not isinstance(g, Tensor):
+        return g
+    return g._node.value if tracer is None else tracer.probe(g._node.value)
 
 
 class _Sweep:
@@ -94,29 +103,31 @@ class _Sweep:
 
     def _seeds(self, start: int, stop: int) -> Array:
         value = self.root.value
-        seeds = np.zeros((stop - start, value.size), value.dtype)
-        seeds[np.arange(stop - start), np.arange(start, stop)] = 1.0
-        return seeds.reshape(stop - start, *value.shape)
+        seeds: Array = np.zeros((stop - start, *value.shape), value.dtype)
+        seeds.reshape(stop - start, value.size)[np.arange(stop - start), np.arange(start, stop)] = 1.0
+        return seeds
 
-    def in_blocks(self) -> list[Array] | None:
+    def in_blocks(self) -> list[Gradient] | None:
         """All rows, stacked, for each variable; None where blocks do not work or cannot be trusted."""
         count = self.root.value.size
         mode = MODE.get()
-        if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None):
+        if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None and tracing() is None):
             return None
         largest = max(n.value.size for n in self.order)
         length = min(count, max(LEAST_ROWS, BLOCK_ENTRIES // max(1, largest)))
-        found = [np.empty((count, *v.shape), v.dtype) for v in self.variables]
+        found: list[Gradient] = []
         try:
-            for start in range(0, count, length):
-                stop = min(count, start + length)
-                block = pull_block(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
-                for matrix, v in zip(found, self.variables, strict=True):
-                    matrix[start:stop] = block.get(v._node, 0.0)
+            blocks = [self._block(start, min(count, start + length)) for start in range(0, count, length)]
+            found = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*blocks, strict=True)]
         except Exception:
             # A rule that cannot take a block; if it cannot take one row either, the ordinary way says so.
             return None
-        return found if self._confirmed(found) else None
+        return found if self._confirmed([_numbers(m) for m in found]) else None
+
+    def _block(self, start: int, stop: int) -> list[Gradient]:
+        """Some rows for each variable."""
+        block = pull_block(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
+        return [block.get(v._node, np.zeros((stop - start, *v.shape), v.dtype)) for v in self.variables]
 
     def _confirmed(self, found: Sequence[Array]) -> bool:
         """Whether a random combination of the rows is the pull of that combination of seeds."""
@@ -129,7 +140,7 @@ class _Sweep:
             rows = matrix.reshape(len(matrix), -1)
             scale = np.abs(flat) @ np.abs(rows)
             tolerance = 1e3 * eps * (scale + np.max(scale, initial=0.0))
-            gap = np.abs(flat @ rows - np.asarray(expected).ravel())
+            gap = np.abs(flat @ rows - _numbers(expected).ravel())
             if not np.all(gap <= tolerance):
                 return False
         return True

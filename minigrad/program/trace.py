@@ -174,6 +174,10 @@ class Trace(Tracer):
         check(self.numbers[index])
         self.steps.append(Guard(check, index))
 
+    def probe(self, value: Array) -> Array:
+        """The numbers of this run."""
+        return self.numbers[self.index_of(value)]
+
     def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
         """Draw at each run."""
         value = Value(shape, dtype, "result")
