@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["Shared", "processors"]
+__all__ = ["Shared", "Trials", "processors"]
 
 _TRIALS, _PERIOD = 8, 256
 
@@ -25,33 +25,42 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Shared:
-    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own, with `of` 1 or `workers`.
+class Trials:
+    """Runs work with 1 or `workers` workers, whichever took less time in trials that are repeated now and then."""
 
-    Whichever took less time in trials that are repeated now and then.
-    """
-
-    def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
-        self.work = work
+    def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._pool: ThreadPoolExecutor | None = None
         self._runs = 0
         self._spent = {1: 0.0, workers: 0.0}
 
-    def __call__(self) -> None:
-        """One run."""
-        if self.workers == 1:
-            self.work(0, 1)
-            return
+    def run(self, work: Callable[[int], object]) -> None:
+        """Call `work` with a number of workers."""
         trial = self._runs % _PERIOD
         if trial == 0:
             self._spent = dict.fromkeys(self._spent, 0.0)
         of = (1, self.workers)[trial % 2] if trial < _TRIALS else min(self._spent, key=lambda k: self._spent[k])
         began = perf_counter()
-        self._run(of)
+        work(of)
         if trial < _TRIALS:
             self._spent[of] += perf_counter() - began
         self._runs += 1
+
+
+class Shared:
+    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own, with `of` 1 or `workers`."""
+
+    def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
+        self.work = work
+        self.workers = workers
+        self._pool: ThreadPoolExecutor | None = None
+        self._trials = Trials(workers)
+
+    def __call__(self) -> None:
+        """One run."""
+        if self.workers == 1:
+            self.work(0, 1)
+        else:
+            self._trials.run(self._run)
 
     def _run(self, of: int) -> None:
         futures = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,17 +11,19 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from minigrad.engines import API, Bound, Group, NumpyEngine
+from minigrad.engines.threads import Trials, processors
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.check import checked, packed
 from minigrad_cc.compiler import Compiler, Function, compiler
 from minigrad_cc.emit import emitted
 from minigrad_cc.errors import CompilerError, NoCompiler
+from minigrad_cc.functions import cost
 from minigrad_cc.translate import Translated, Unknown, translated
 
 __all__ = ["Engine", "KernelWarning"]
 
 _ALONE = 1 << 23
-"""Places times steps up to which one processor does the work: starting a thread costs some 30 microseconds."""
+"""Places times additions up to which one processor does the work, some 150 microseconds: starting a thread costs 30."""
 Fetch: TypeAlias = Callable[[], Array]
 
 
@@ -43,7 +44,7 @@ class Engine:
     api: ClassVar[tuple[int, int]] = API
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = _processors() if workers is None else workers
+        self.workers = processors() if workers is None else workers
         self._pool: ThreadPoolExecutor | None = None
         self._compiler: Compiler | None = None
         try:
@@ -60,7 +61,7 @@ class Engine:
         except Unknown:
             return None
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(_processors(), thread_name_prefix="minigrad-cc")
+            self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
         future = self._pool.submit(self._compiler.function, emitted(what.kernel))
         run = _Run(group, what, future, self._share(what))
         return Bound((run,), run.arguments.nbytes, f"C, {len(what.kernel.steps)} steps, {run.workers} threads")
@@ -70,7 +71,7 @@ class Engine:
         kernel = what.kernel
         if kernel.rows and len(kernel.shape) == 1:
             return 1
-        work = kernel.size * (len(kernel.steps) + len(kernel.reads))
+        work = kernel.size * (sum(cost(step.function) for step in kernel.steps) + len(kernel.reads))
         return max(1, min(self.workers, work // _ALONE + 1))
 
 
@@ -102,22 +103,26 @@ class _Run:
             elif certain:
                 self._run = self._ready(function)
             else:  # NaN nearly everywhere: nothing could be seen, so it is looked at again at the next run
-                NumpyEngine().bind(self.group).calls[0]()
+                _in_turn(NumpyEngine().bind(self.group).calls)
                 return
         self._run()
 
     def _refuse(self, why: str) -> None:
         warnings.warn(f"engine cc: {self.group.name} runs on NumPy: {why}", KernelWarning, stacklevel=4)
-        calls = NumpyEngine().bind(self.group).calls
-        self._run = calls[0] if len(calls) == 1 else partial(_in_turn, calls)
+        self._run = partial(_in_turn, NumpyEngine().bind(self.group).calls)
 
     def _ready(self, function: Function) -> Callable[[], object]:
         """The call of every later run."""
         late = [(self._place(k), r) for k, r in enumerate(self.what.reads) if not isinstance(r, np.ndarray)]
         address = int(self.arguments.ctypes.data)
-        if not late and not self.what.kernel.rows:
-            return partial(function, address, self.workers)
-        return partial(_run_late, function, self.arguments, address, self.workers, late)
+        run: Callable[[int], object] = partial(function, address)
+        if self.what.kernel.rows:
+            run = partial(_heeded, function, address)
+        if late:
+            run = partial(_fetched, run, self.arguments, late)
+        if self.workers == 1 or self.what.kernel.totals:  # totals depend on how many share: they must not vary
+            return partial(run, self.workers)
+        return partial(Trials(self.workers).run, run)
 
     def _place(self, k: int) -> int:
         """Where the arguments hold the address of array k."""
@@ -125,21 +130,22 @@ class _Run:
         return axes + k * (axes + 1)
 
 
-def _run_late(
-    function: Function, arguments: IndexArray, address: int, workers: int, late: Sequence[tuple[int, Fetch]]
+def _heeded(function: Function, address: int, workers: int) -> None:
+    if function(address, workers):
+        raise MemoryError("no memory for a row of intermediate results")
+
+
+def _fetched(
+    run: Callable[[int], object], arguments: IndexArray, late: Sequence[tuple[int, Fetch]], workers: int
 ) -> None:
+    """A run on the arrays of this time."""
     held = []  # until the kernel has read them
     for place, fetch in late:
         held.append(fetch())
         arguments[place] = held[-1].ctypes.data
-    if function(address, workers):
-        raise MemoryError("no memory for a row of intermediate results")
+    run(workers)
 
 
 def _in_turn(calls: Sequence[Callable[[], object]]) -> None:
     for call in calls:
         call()
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -55,13 +55,13 @@ def right(x: Array) -> Array:
     return 1.0 / (1.0 + np.exp(-x))
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000, 300_001])
+@pytest.mark.parametrize("size", [1, 7, 1000, 700_001])
 def test_a_group_runs_as_c_and_follows_the_numbers(size: int) -> None:
     x = single(np.linspace(-9, 9, size))
     y = np.empty_like(x)
     bound = Engine(workers=2).bind(sigmoid(x, y))
     assert bound is not None
-    assert bound.note.startswith("C, 4 steps")
+    assert bound.note == f"C, 4 steps, {2 if size > 1000 else 1} threads"
     for factor in (1.0, -2.0, 0.5):
         x *= np.float32(factor)
         run(bound)
@@ -122,9 +122,10 @@ def test_nothing_but_nan_is_not_a_check(monkeypatch: pytest.MonkeyPatch) -> None
     """An error bound of infinity everywhere must not let a wrong kernel in."""
     bent("(2 / v4)", monkeypatch)
     x = np.full(50, np.nan)
-    y = np.empty_like(x)
+    y = np.zeros_like(x)
     bound = Engine().bind(sigmoid(x, y))
     run(bound)
+    assert np.isnan(y).all()
     x[:] = 1.0
     with pytest.warns(KernelWarning, match="not what NumPy computes"):
         run(bound)
