@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from minigrad.core.effects import examine
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain, tensor
+from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array
 from minigrad.nn.checks import positive, probability
 from minigrad.nn.errors import LabelError
@@ -119,7 +119,7 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     return relu(rival - correct + margin).mean()
 
 
-def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor]:
+def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor | Array]:
     """Scores as `(N, C)` and labels as `(N,)`, after checking that they belong together."""
     index = plain(labels)
     if index.dtype.kind not in "iu":
@@ -132,7 +132,7 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
     examine(labels, partial(_in_range, loss, classes))
-    given = labels if isinstance(labels, Tensor) else tensor(index)
+    given = labels if isinstance(labels, Tensor) else index  # an array goes to the op as it is, which then owns a copy
     if scores.ndim == 2:
         return scores, given
     return reshape(scores, (index.size, classes)), given.reshape(index.size)

@@ -9,8 +9,7 @@ import numpy as np
 
 from minigrad.core.effects import examine
 from minigrad.core.errors import ShapeError
-from minigrad.core.node import Constant
-from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses import Chance, Targets
@@ -33,12 +32,12 @@ def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
         LabelError: a row of the targets is not a distribution (to 1e-3).
         ShapeError: the shapes differ.
     """
-    p = targets.detach() if isinstance(targets, Tensor) else wrap(Constant(plain(targets)))
+    p = targets.detach() if isinstance(targets, Tensor) else plain(targets)
     if p.shape != scores.shape or p.ndim == 0 or not p.size:
         raise ShapeError(f"KL divergence: scores have shape {scores.shape}, targets {p.shape}; needed are rows of both")
     examine(p, _distributions)
     p = p if p.dtype == scores.dtype else p.astype(scores.dtype)
-    gaps = xlogy(p, p) - reduce.log_softmax(scores, axis=-1) * p
+    gaps = xlogy(p, p) - reduce.log_softmax(scores, axis=-1) * p  # type: ignore[type-var]  # a Tensor or an array
     return gaps.sum() / float(p.size // p.shape[-1])
 
 

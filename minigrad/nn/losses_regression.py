@@ -6,8 +6,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.node import Constant
-from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array
 from minigrad.nn.checks import positive
 from minigrad.nn.losses import Chance, Targets
@@ -26,12 +25,12 @@ __all__ = [
 ]
 
 
-def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor]:
+def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor | Array]:
     """Outputs and targets of one shape and dtype; outputs `(N, 1)` also fit targets `(N,)`.
 
     Raises ShapeError for other shapes: broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
     """
-    goal = targets.detach() if isinstance(targets, Tensor) else wrap(Constant(plain(targets)))
+    goal = targets.detach() if isinstance(targets, Tensor) else plain(targets)
     if goal.shape != outputs.shape:
         if outputs.shape != (*goal.shape, 1):
             raise ShapeError(f"{loss}: outputs have shape {outputs.shape}, targets {goal.shape}")

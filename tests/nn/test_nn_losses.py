@@ -167,3 +167,35 @@ def test_losses_by_name() -> None:
     assert nn.find_loss(nn.softmax_cross_entropy) is nn.softmax_cross_entropy
     with pytest.raises(UnknownLoss, match=r"no loss 'sofmax'. Did you mean 'softmax'\? Known: .*huber, kl"):
         nn.find_loss("sofmax")
+
+
+CLASSES = np.array([0, 2, 1])
+ROWS = np.array([[0.2, 0.3, 0.5], [0.1, 0.8, 0.1], [0.6, 0.3, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        (nn.softmax_cross_entropy, CLASSES),
+        (nn.weston_watkins, CLASSES),
+        (nn.crammer_singer, CLASSES),
+        (nn.kl_divergence, ROWS),
+        (nn.mean_squared_error, ROWS),
+        (nn.mean_absolute_error, ROWS),
+        (nn.huber, ROWS),
+        (nn.binary_cross_entropy, ROWS),
+        (nn.hinge, np.sign(ROWS - 0.4)),
+    ],
+)
+def test_targets_in_an_array_may_be_changed_before_backward(loss: nn.Loss, targets: np.ndarray) -> None:
+    found = []
+    for change in (False, True):
+        scores = tensor(np.arange(9.0).reshape(3, 3) / 7.0, requires_grad=True)
+        given = targets.copy()
+        value = loss(scores, given)
+        if change:
+            given[...] = given[::-1].copy()
+        value.backward()
+        assert scores.grad is not None
+        found.append(scores.grad.numpy())
+    np.testing.assert_array_equal(found[0], found[1])
