@@ -121,7 +121,7 @@ def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
     count = prod(shape)
     ranks = rng.permutation(count) - (count - 1) / 2
     values: Array = 0.375 * ranks + 0.125 * rng.uniform((count,)) + 0.0625
-    return np.round(values.reshape(shape) / _GRID) * _GRID
+    return np.floor(values.reshape(shape) / _GRID) * _GRID  # down: rounding up would make a zero of -1/8192
 
 
 def _spd(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
