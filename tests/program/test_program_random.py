@@ -16,7 +16,7 @@ from minigrad.program.passes import PASSES
 
 Unary = Callable[[mg.Tensor], mg.Tensor]
 Binary = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
-ALL = (*PASSES, "reuse", "in_place", "direct")
+ALL = (*PASSES, "reuse", "in_place", "direct", "any_order")
 
 UNARY: dict[str, Unary] = {
     "tanh": mg.tanh,
@@ -47,6 +47,14 @@ UNARY: dict[str, Unary] = {
     "norm": lambda t: mg.layer_norm(t),
     "summed": lambda t: t + t.sum(),
     "stopped": lambda t: t * t.detach(),
+    "entry": lambda t: t * t[1, 2],
+    "last": lambda t: t + t[-1][0] * t[2],
+    "column": lambda t: t - t[:, 1:2],
+    "running": lambda t: mg.cumsum(t, axis=0),
+    "sorted": lambda t: mg.sort(t, axis=1),
+    "rolled": lambda t: mg.roll(t, 1, axis=0),
+    "stacked": lambda t: mg.stack([t, -t]).sum(axis=0) + t.T.T,
+    "average": lambda t: t - t.reshape(-1).mean(),
 }
 BINARY: dict[str, Binary] = {
     "add": lambda a, b: a + b,
