@@ -7,6 +7,7 @@ import numpy as np
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.constant import equal, greater, prefer, sign
+from minigrad.ops.quick import bound
 from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real
@@ -15,12 +16,8 @@ family = Family()
 unary, binary = family.unary, family.binary
 
 
-_LARGE = 4096
-
-
 def _relu(x: Array) -> Array:
-    # NumPy's quick path wants an array; a row of zeros will do.
-    return np.maximum(x, np.zeros(x.shape[-1], x.dtype) if isinstance(x, np.ndarray) and x.size >= _LARGE else 0.0)
+    return np.maximum(x, bound(x, 0.0))
 
 
 # fmt: off

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.core.types import Array, Axis, IndexArray, Shape
 
-__all__ = ["add_reduce", "add_rows", "column_sums", "max_reduce"]
+__all__ = ["add_reduce", "add_rows", "bound", "column_sums", "max_reduce"]
 
 _max: Callable[..., Array] = np.maximum.reduce
 _add: Callable[..., Array] = np.add.reduce
@@ -19,6 +19,8 @@ _LONGEST = 512
 """Entries of a row from which NumPy's pairwise sums are as quick, and more precise."""
 _SHORT, _FEW = 64, 1 << 14
 """Rows of so many entries, in arrays of so many, are quicker to compare from a transposed copy."""
+_LARGE, _WIDE = 8192, 64
+"""Entries of an array, and of its rows, from which comparing with a row beats comparing with a number."""
 _WORTH = 2048
 """Entries of an array from which its row sums are quicker as a product."""
 
@@ -42,6 +44,13 @@ def add_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         total: Array = x.reshape(-1, length).dot(_ones(length, x.dtype))
         return total.reshape(*x.shape[:-1], 1) if keepdims else total.reshape(x.shape[:-1])
     return np.asarray(_add(x, axis=axis, keepdims=keepdims))
+
+
+def bound(x: Array, number: float) -> Array | float:
+    """`number` for np.maximum or np.minimum with x. Their quick path wants an array; a row of the number will do."""
+    if isinstance(x, np.ndarray) and x.size >= _LARGE and x.shape[-1] >= _WIDE:
+        return np.full(x.shape[-1], number, x.dtype)
+    return number
 
 
 def max_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:

@@ -12,6 +12,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import by_squaring, ratio
 from minigrad.ops.constant import equal
+from minigrad.ops.quick import bound
 from minigrad.ops.table import Family
 from minigrad.verify.domains import positive, real
 
@@ -51,14 +52,14 @@ _LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}
 
 
 def _sigmoid(x: Array) -> Array:
-    z = np.exp(np.minimum(-x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0)))
+    z = np.exp(np.minimum(-x, bound(x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))))
     z += 1.0
-    return np.reciprocal(z)
+    return 1.0 / z
 
 
 def _softplus(x: Array) -> Array:
     y = np.log1p(np.exp(-np.abs(x)))
-    y += np.maximum(x, 0.0)
+    y += np.maximum(x, bound(x, 0.0))
     return y
 
 

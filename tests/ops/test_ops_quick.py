@@ -73,9 +73,11 @@ def test_reading_an_entry_several_times_adds_up_its_gradient(shape: tuple[int, .
 
 
 def test_large_and_small_arrays_get_the_same_rectifier() -> None:
-    for n in (4095, 4096):
-        x = RNG.standard_normal(n)
-        x[:3] = (np.nan, -0.0, np.inf)
+    for shape in [(8191,), (8192,), (128, 64), (130, 63), (64, 1, 128)]:
+        x = RNG.standard_normal(shape)
+        x.flat[:4] = (np.nan, -0.0, np.inf, -1e4)
         np.testing.assert_array_equal(mg.relu(x), np.where(np.isnan(x) | (x > 0), x, 0.0))
+        small = [mg.sigmoid(part) for part in x.ravel()[:100, None]]  # an array of one entry each
+        np.testing.assert_array_equal(np.concatenate(small), mg.sigmoid(x).ravel()[:100])
     assert mg.relu(-2.0) == 0.0
     assert mg.softplus(0.0) == pytest.approx(np.log(2.0))
