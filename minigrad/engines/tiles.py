@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
 from typing import ClassVar, TypeAlias
+from weakref import WeakValueDictionary
 
 import attrs
 import numpy as np
@@ -46,6 +47,7 @@ class NumpyEngine:
         self.tile_bytes = tile_bytes
         self.threads = processors() if threads is None else threads
         self._arena = np.empty(0, np.uint8)
+        self._filled: WeakValueDictionary[tuple[bytes, str, Shape], Array] = WeakValueDictionary()
 
     def bind(self, group: Group) -> Bound:
         """The calls of a group. Never declines."""
@@ -65,7 +67,7 @@ class NumpyEngine:
             out = registers[result]
             assert isinstance(out, np.ndarray)
             given = [
-                np.full(out.shape, group.inputs[o].array) if _wants_array(group, call, o) else registers[o]
+                self._full(group.inputs[o], out.shape) if _wants_array(group, call, o) else registers[o]
                 for o in operands
             ]
             calls += _bound(call, given, out)
@@ -80,6 +82,15 @@ class NumpyEngine:
         run = _Tiles(group, code, cuts, apart, tile)
         note = f"{len(code.calls)} calls on {len(cuts)} tiles" + (f", up to {workers} threads" if workers > 1 else "")
         return Bound((run,), sum(s.nbytes for s in scratch), note)
+
+    def _full(self, number: Input, shape: Shape) -> Array:
+        """An array of one number, which all groups share, so that it stays in cache."""
+        assert number.array is not None
+        key = (number.array.tobytes(), number.dtype.str, shape)
+        found = self._filled.get(key)
+        if found is None:
+            found = self._filled[key] = np.full(shape, number.array)
+        return found
 
     def _scratch(self, wanted: Sequence[Scratch]) -> list[Array]:
         """Arrays for temporaries. Groups run one after another, so all take them from the same memory."""

@@ -23,6 +23,7 @@ from minigrad.program.passes.products import flat_products, summed_products
 from minigrad.program.passes.record import recording
 from minigrad.program.passes.rows import rows_by_time
 from minigrad.program.passes.simplify import identities
+from minigrad.program.passes.slopes import slopes_first
 from minigrad.program.passes.winners import pooling_gradients
 
 __all__ = ["PASSES", "Pass"]
@@ -52,6 +53,7 @@ PASSES: Mapping[str, Pass] = MappingProxyType(
         "common again": common_subexpressions,
         "pack": packing,
         "dead again": dead_code,
+        "slopes": slopes_first,
         "fuse": fusion,
     }
 )
