@@ -15,8 +15,8 @@ from minigrad_cc.translate import Translated
 
 __all__ = ["checked", "packed"]
 
-_BLOCK = 1 << 18
-"""Places that are compared, at each end of the grid."""
+_VALUES = 1 << 21
+"""At each end of the grid so many values are compared, those of all steps together: a limit on memory."""
 
 
 def checked(what: Translated, function: Function, workers: int) -> tuple[str, bool]:
@@ -67,7 +67,8 @@ def _grid(a: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
 def _blocks(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Parts of axis 0: all of it, or a first and a last part."""
     n = kernel.shape[0]
-    step = max(1, _BLOCK // max(1, kernel.size // n))
+    values = len(kernel.reads) + len(kernel.steps)
+    step = max(1, _VALUES // values // max(1, kernel.size // n))
     if n <= 2 * step or (kernel.rows and len(kernel.shape) == 1):
         yield 0, n
     else:

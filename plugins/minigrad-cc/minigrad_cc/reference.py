@@ -54,15 +54,30 @@ class Difference:
 
 def expected(kernel: Kernel, arrays: Sequence[Array]) -> list[Expected]:
     """All results of a kernel, then its totals. `arrays`: what it reads, each broadcast to its grid."""
-    known: list[Expected] = [
+    ends = _ends(kernel)
+    first = (
         Expected(a[..., :1] if operand.kind == "one" and kernel.rows else a, None)
         for operand, a in zip(kernel.reads, arrays, strict=True)
-    ]
+    )
+    known = dict(enumerate(first))
     with np.errstate(all="ignore"):
-        for step in kernel.steps:
-            known.append(_step(step, [known[k] for k in step.operands]))
+        for n, step in enumerate(kernel.steps):
+            known[len(kernel.reads) + n] = _step(step, [known[k] for k in step.operands])
+            for k in ends.get(n, ()):
+                del known[k]
         totals = [_total(function, known[k], kernel, where) for function, k, where in kernel.totals]
     return [*(known[k] for k, _ in kernel.writes), *totals]
+
+
+def _ends(kernel: Kernel) -> dict[int, list[int]]:
+    """For each step the values that nobody asks for after it."""
+    last = {k: n for n, step in enumerate(kernel.steps) for k in step.operands}
+    for k in (*(k for k, _ in kernel.writes), *(k for _, k, _ in kernel.totals)):
+        last.pop(k, None)
+    found: dict[int, list[int]] = {}
+    for k, n in last.items():
+        found.setdefault(n, []).append(k)
+    return found
 
 
 def compared(ours: Sequence[Array], theirs: Sequence[Expected]) -> tuple[Difference | None, bool]:

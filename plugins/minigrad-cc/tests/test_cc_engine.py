@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def test_a_kernel_that_differs_is_refused_and_numpy_runs(monkeypatch: pytest.Mon
         run(bound)
     np.testing.assert_allclose(y, right(x), rtol=1e-6)
     run(bound)
+
+
+def test_the_comparison_takes_little_memory() -> None:
+    x, y = np.ones(200_000), np.empty(200_000)
+    calls = tuple(Apply(np.tanh, (k,), x.shape, x.dtype) for k in range(60))
+    bound = Engine().bind(Group(x.shape, (Input.of(x),), calls, (Output(60, y),)))
+    tracemalloc.start()
+    try:
+        run(bound)
+        assert tracemalloc.get_traced_memory()[1] < 4 * x.nbytes
+    finally:
+        tracemalloc.stop()
 
 
 def test_text_that_does_not_compile_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
