@@ -15,6 +15,7 @@ _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = (np.uint64(s) for s in (30, 27, 31, 11))
 _BLOCK = 1024
+_FINE = 2.0**22
 
 
 class Draws:
@@ -54,13 +55,16 @@ class Draws:
         return np.where(self.uniform(shape) < 0.5, -1.0, 1.0)
 
     def steps(self, shape: Shape) -> Array:
-        """Multiples of 1/64 from 1/2 to 3/2 in magnitude, of both signs: never small, exact in binary, rarely equal."""
+        """Multiples of 2**-22 from 1/2 to 3/2 in magnitude, of both signs: never small, and exact in float32 too.
+
+        So fine that sums of a few are not 0 by chance: what is wrong by the mean of a direction must show.
+        """
         count = 1
         for n in shape:
             count *= n
         if self._handed_out + count > self._ready.size:
             u = self.uniform((max(_BLOCK // 4, count),))
-            self._ready = (0.5 + np.floor(np.abs(128.0 * u - 64.0)) / 64.0) * np.where(u < 0.5, -1.0, 1.0)
+            self._ready = (0.5 + np.floor(np.abs(2.0 * _FINE * u - _FINE)) / _FINE) * np.where(u < 0.5, -1.0, 1.0)
             self._handed_out = 0
         numbers = self._ready[self._handed_out : self._handed_out + count].reshape(shape)
         self._handed_out += count

@@ -13,6 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import verify
+from minigrad.verify.draws import Draws
 from support.gate_case import Wrong
 from support.gate_corpus import WRONG
 
@@ -44,6 +45,24 @@ def failures(case: Wrong, seeds: int) -> list[str]:
 @by_name
 def test_wrong_rule_is_refused(case: Wrong) -> None:
     assert not failures(case, EVERYDAY)
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("max_all_winners_second_axis_only", 26),  # output gradients whose sum was 0
+        ("label_smoothing_ignored", 80),  # a direction with one entry equal to the mean of all
+        ("item_of_output", 98),  # a direction whose mean was 0
+    ],
+)
+def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:
+    assert all(refusal(case, seed) for case in WRONG if case.name == name)
+
+
+def test_sums_of_a_few_steps_are_not_zero_by_chance() -> None:
+    steps = Draws(0).steps((100_000, 4))
+    assert np.all(np.sum(steps, axis=1) != 0.0)
+    assert np.all(steps == steps.astype(np.float32))
 
 
 @pytest.mark.soak
