@@ -7,6 +7,7 @@ its strides in bytes. So one compiled kernel serves all shapes of a kind.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 
 from minigrad_cc.kernel import Kernel
@@ -43,13 +44,12 @@ int {entry}(const int64_t *a, int64_t workers)
 def emitted(kernel: Kernel) -> str:
     """C text with one function, `ENTRY(const int64_t *arguments, int64_t workers)`."""
     writer = _writer(kernel)
-    source = files("minigrad_cc")
     return _FRAME.format(
-        library=source.joinpath("vmath.h").read_text(),
+        library=_text("vmath.h"),
         count=len(kernel.totals),
         body="\n".join(f"    {line}" for line in writer.text()),
         totals="\n".join(f"    {line}" for line in writer.written()),
-        threads=source.joinpath("threads.h").read_text(),
+        threads=_text("threads.h"),
         entry=ENTRY,
     )
 
@@ -58,3 +58,8 @@ def _writer(kernel: Kernel) -> Writer:
     if not kernel.rows:
         return Writer(kernel)
     return ShortRowWriter(kernel) if has_short_rows(kernel) else RowWriter(kernel)
+
+
+@cache
+def _text(name: str) -> str:
+    return files("minigrad_cc").joinpath(name).read_text()
