@@ -155,15 +155,14 @@ class _Tiles:
                 call()
 
     def _tile(self, number: int, scratch: Sequence[Array]) -> _Tile:
-        cut = self.cuts[number]
-        registers = [np.empty(0) if k in dict(self.late) else _part(a, cut) for k, a in enumerate(self.arrays)]
+        cut, late = self.cuts[number], {k for k, _ in self.late}
+        registers = [np.empty(0) if k in late else _part(a, cut) for k, a in enumerate(self.arrays)]
         registers += [_start(a, cut) for a in scratch]
         for k, array in self.filled.items():
             registers[k] = _start(array, cut)
         for k, parts in self.parts.items():
             registers[k] = parts[number]
         tile = _Tile(cut, registers)
-        late = {k for k, _ in self.late}
         for call, operands, result in self.code:
             given = [partial(registers.__getitem__, o) if o in late else registers[o] for o in operands]
             tile.code += _bound(call, given, registers[result])
