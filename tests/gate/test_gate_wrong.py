@@ -6,16 +6,19 @@ The corpus is in tests/support/gate_wrong_*.py. Reproduce one refusal:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import numpy as np
 import pytest
 
 import minigrad as mg
+import minigrad.verify as verify_room
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import verify
 from minigrad.verify.draws import Draws
 from support.gate_case import Wrong
-from support.gate_corpus import WRONG
+from support.gate_corpus import FAMILIES, TRICKY, WRONG
 
 by_name = pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
 EVERYDAY, SOAK = 2, 200
@@ -101,6 +104,13 @@ def test_refused_op_leaves_no_trace(case: Wrong) -> None:
         stand_in(*(mg.tensor([1.0, 2.0]) for _ in op.arguments))
     with pytest.raises(mg.UnregisteredOp):
         op(*(mg.tensor([1.0, 2.0]) for _ in op.arguments))
+
+
+def test_the_readme_counts_the_corpus_as_it_is() -> None:
+    table = (Path(verify_room.__file__).parent / "README.md").read_text()
+    assert f"{len(WRONG)} wrong rules and {len(TRICKY)} correct ops" in table
+    for family, cases in FAMILIES.items():
+        assert f"| {family} | {len(cases)}/{len(cases)} |" in table
 
 
 def test_the_corpus_is_large_and_without_duplicates() -> None:
