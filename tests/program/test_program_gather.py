@@ -61,10 +61,29 @@ def test_a_table_larger_than_the_text_is_gathered_first() -> None:
     assert (3, 5) in shapes
 
 
-def test_a_wide_table_sums_rows_where_it_did() -> None:
-    """Sums by symbol for the gradients pay where symbols are few beside the columns."""
-    value, arrays = rows_of(np.arange(60) % 30, 30)
-    check(value, arrays)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("length", "shape", "rest"),
+    [(5, (7,), (3,)), (1, (4,), ()), (300, (40, 20), (6,)), (40_000, (30,), (2, 2)), (50, (200,), (9, 16))],
+)
+def test_rows_are_added_up_by_place(length: int, shape: tuple[int, ...], rest: tuple[int, ...], dtype: Any) -> None:
+    """Few rows by a product, many after sorting; with places that are empty, and negative ones."""
+    rng = np.random.default_rng(5)
+    meta = {"axis": 0, "length": length}
+    values = (
+        Value((*shape, *rest), np.dtype(dtype), "result"),
+        Value(shape, np.dtype(np.int64), "input"),
+        Value((length, *rest), np.dtype(dtype), "result"),
+    )
+    kernel = kernel_of(Call(REGISTRY["put_along"], (0, 1), meta, (2,)), values)
+    assert kernel is not None
+    for lowest in (0, -length):
+        g, out = rng.standard_normal((*shape, *rest)).astype(dtype), np.full((length, *rest), np.nan, dtype)
+        places = rng.integers(lowest, length, shape)
+        kernel.function(g, places, out=out)
+        expected = np.zeros((length, *rest))
+        np.add.at(expected, places, g)
+        np.testing.assert_allclose(out, expected, atol=1e3 * np.finfo(dtype).eps)
 
 
 def test_rows_that_are_read_elsewhere_too_and_a_table_that_is_its_own_weights() -> None:

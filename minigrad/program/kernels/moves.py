@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import prod
 from types import MappingProxyType
 from typing import cast
@@ -16,6 +16,11 @@ from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 
 __all__ = ["MOVES"]
+
+_FEW = 1 << 20
+"""Multiplications of a product with a 0-1 matrix up to which it is quicker than sorting."""
+_MOST = 1 << 24
+"""Entries that may be copied aside in order to sort rows."""
 
 
 def _copy(x: Array, out: Array) -> None:
@@ -116,14 +121,18 @@ def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    """Rows added up by a product with the 0-1 matrix of positions, where that matrix is small."""
+    """Rows added up by place: a product with the 0-1 matrix of places where that is small, else after sorting."""
     g, places = xs
-    count, length = prod(places.shape), cast(int, call.meta["length"])
-    if cast(int, call.meta["axis"]) != 0 or g.dtype != out.dtype or not 0 < count * length <= 1 << 20:
+    count, length, total = prod(places.shape), cast(int, call.meta["length"]), prod(g.shape)
+    if cast(int, call.meta["axis"]) != 0 or g.dtype != out.dtype or not 0 < total <= _MOST or not length:
         return None
+    add = _added_by_product if length * total <= _FEW else _added_in_order
+    return Kernel(add(count, length, out.dtype))
+
+
+def _added_by_product(count: int, length: int, dtype: np.dtype[np.generic]) -> Callable[..., None]:
     classes = np.arange(length)[:, None]
-    chosen = np.empty((length, count), bool)
-    matrix = np.empty((length, count), out.dtype)
+    chosen, matrix = np.empty((length, count), bool), np.empty((length, count), dtype)
 
     def add(g: Array, places: IndexArray, out: Array) -> None:
         flat = places.reshape(1, -1)
@@ -131,7 +140,30 @@ def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         np.copyto(matrix, chosen)
         np.dot(matrix, g.reshape(count, -1), out=out.reshape(length, -1))
 
-    return Kernel(add)
+    return add
+
+
+def _added_in_order(count: int, length: int, dtype: np.dtype[np.generic]) -> Callable[..., None]:
+    """Rows of the same place are brought together; their sum is ones times rows."""
+    ones = np.ones(count, dtype)
+    quick = np.int16 if length <= np.iinfo(np.int16).max else np.int64  # 16 bits are sorted by counting
+    buffer: list[Array] = []
+
+    def add(g: Array, places: IndexArray, out: Array) -> None:
+        rows, sums = g.reshape(count, -1), out.reshape(length, -1)
+        if not buffer:
+            buffer.append(np.empty(rows.shape, dtype))
+        flat = places.reshape(-1)
+        flat = flat if flat.min() >= 0 else flat % length
+        order = np.argsort(flat.astype(quick), kind="stable")
+        apart = flat[order]
+        starts = [0, *(np.flatnonzero(apart[1:] != apart[:-1]) + 1).tolist()]
+        together = rows.take(order, 0, buffer[0], "clip")
+        sums.fill(0.0)
+        for start, stop, place in zip(starts, [*starts[1:], count], apart[starts].tolist(), strict=True):
+            ones[start:stop].dot(together[start:stop], sums[place])
+
+    return add
 
 
 def _broadcast(call: Call, xs: list[Value], out: Value) -> Kernel:

@@ -17,9 +17,6 @@ from minigrad.program.passes.links import is_own, makers
 
 __all__ = ["gathered_products"]
 
-_DENSE = 1 << 20
-"""Entries of a 0-1 matrix of positions up to which sums by symbol are a matrix product (see `put_along`'s kernel)."""
-
 
 @attrs.frozen
 class _Taken:
@@ -97,7 +94,7 @@ class _Gather:
         if turned is None or not is_own(turned, "matrix_transpose") or len(self._shape(call.args[1])) != 2:
             return False
         taken = self.rows.get(turned.args[0])
-        if taken is None or not self._pays(taken.places, self._shape(taken.table)):
+        if taken is None:
             return False
         b = Builder(call, self.values, self.steps)
         b.matmul(b.matrix_transpose(taken.table), self._summed(b, call.args[1], taken), call.outs[0])
@@ -108,7 +105,8 @@ class _Gather:
         g, places = call.args
         product = self._product_below(g)
         shape = self._shape(call.outs[0])
-        if product is None or call.meta["axis"] != 0 or len(shape) != 2 or not self._pays(places, shape):
+        many = prod(self._shape(places)) > shape[0]
+        if product is None or call.meta["axis"] != 0 or len(shape) != 2 or not many:
             return False
         b = Builder(call, self.values, self.steps)
         sums = self._summed(b, product.args[0], _Taken(call.outs[0], places))
@@ -157,10 +155,6 @@ class _Gather:
     def _made_here(self, table: int) -> bool:
         """Whether the table is a product that this pass wrote, with no other reader: adding to it costs nothing."""
         return table >= len(self.graph.values)
-
-    def _pays(self, places: int, table: Shape) -> bool:
-        count = prod(self._shape(places))
-        return table[0] < 2 * table[1] and count * table[0] <= _DENSE
 
     def _shape(self, k: int) -> Shape:
         return self.values[k].shape

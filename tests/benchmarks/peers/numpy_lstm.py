@@ -27,10 +27,19 @@ def build(numbers: Numbers) -> Step:
     w, (e, wx, wh, b, wo, bo) = flat([e, _gates(wx), _gates(wh), _gates(b), wo, bo])
     g, (de, dwx, dwh, db, dwo, dbo) = flat([np.zeros_like(a) for a in (e, wx, wh, b, wo, bo)])
     adam, symbols = FlatAdam(w, g), np.ascontiguousarray(numbers["x"].T)
-    one_hot = (np.arange(S)[:, None] == symbols.ravel()).astype(F)
+    together, ones_for_rows = np.empty((4, T * N, U), F), np.ones(T * N, F)
     cell, loss_of = _Cell(), CrossEntropy(numbers["y"].T, S)
     table, scores, sums = np.empty((4, S, U), F), np.empty((S, T * N), F), np.empty((4, S, U), F)
     ones, per_gate = np.ones(S, F), np.empty((4, S, S), F)
+
+    def sum_by_symbol(dz: np.ndarray) -> None:
+        flat = symbols.ravel()
+        order = np.argsort(flat.astype(np.int16), kind="stable")
+        ends = np.searchsorted(flat[order], np.arange(S + 1))
+        np.take(dz, order, axis=1, out=together, mode="clip")
+        for k in range(S):
+            part = slice(ends[k], ends[k + 1])
+            np.matmul(ones_for_rows[part], together[:, part], out=sums[:, k])
 
     def step() -> float:
         np.matmul(e, wx, out=table)
@@ -46,7 +55,7 @@ def build(numbers: Numbers) -> Step:
         cell.backward(wh)
         dz = cell.dz.reshape(4, T * N, U)
         np.matmul(cell.h[:-1].reshape(T * N, U).T, dz, out=dwh)
-        np.matmul(one_hot, dz, out=sums)
+        sum_by_symbol(dz)
         np.matmul(e.T, sums, out=dwx)
         np.matmul(ones, sums, out=db)
         np.add.reduce(np.matmul(sums, wx.transpose(0, 2, 1), out=per_gate), axis=0, out=de)
