@@ -90,7 +90,10 @@ def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
 @op(
     g=real(),
     linear=True,
-    params=[{"size": (5, 4), "stride": (1, 2), "dilation": (2, 1)}],
+    params=[
+        {"size": (5, 4), "stride": (1, 2), "dilation": (2, 1)},
+        {"size": (7, 4), "stride": (2, 2), "dilation": (1, 1)},
+    ],
     shapes=[((2, 2, 3, 2),), ((2, 2, 2, 3, 2),)],
 )
 def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Array:
@@ -98,8 +101,12 @@ def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Arr
     n = len(size)
     require_places(g.shape[-n:], size, g.shape[:n], stride, dilation)
     x = np.zeros((*g.shape[n:-n], *size), dtype=g.dtype)
+    apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, g.shape[:n], strict=True))
     for at, part in offsets(g.shape[:n], stride, dilation, g.shape[-n:]):
-        x[last(part)] += g[at]
+        if apart:
+            x[last(part)] = g[at]
+        else:
+            x[last(part)] += g[at]
     return x
 
 

@@ -1,4 +1,4 @@
-"""The quick forms of reductions against NumPy's own in double precision, on both sides of every limit between them."""
+"""The quick forms that kernels take on some arrays against plain ones, on both sides of every limit between them."""
 
 from __future__ import annotations
 
@@ -81,3 +81,18 @@ def test_large_and_small_arrays_get_the_same_rectifier() -> None:
         np.testing.assert_array_equal(np.concatenate(small), mg.sigmoid(x).ravel()[:100])
     assert mg.relu(-2.0) == 0.0
     assert mg.softplus(0.0) == pytest.approx(np.log(2.0))
+
+
+@pytest.mark.parametrize(("length", "stride"), [(2, 2), (2, 3), (3, 2), (3, 3), (1, 2)])
+def test_pooling_sends_gradients_to_the_winners_whether_windows_overlap_or_not(length: int, stride: int) -> None:
+    x = mg.tensor(RNG.standard_normal((2, 3, 9, 10)), requires_grad=True)
+    y = mg.max_pool2d(x, length, stride)
+    weights = RNG.integers(1, 9, y.shape).astype(float)
+    (y * weights).sum().backward()
+    expected = np.zeros(x.shape)
+    for image, channel, i, j in np.ndindex(y.shape):
+        window = x.data[image, channel, stride * i : stride * i + length, stride * j : stride * j + length]
+        row, column = divmod(int(window.argmax()), length)
+        expected[image, channel, stride * i + row, stride * j + column] += weights[image, channel, i, j]
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad.numpy(), expected)
