@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from inspect import isfunction
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -18,7 +19,7 @@ from minigrad.optim.state import State
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule
 
-__all__ = ["Rule", "Runner", "is_finite", "resolve", "with_fields"]
+__all__ = ["Rule", "Runner", "is_finite", "resolve", "scheduled", "with_fields"]
 
 
 class Rule(Optimizer[State], attrs.AttrsInstance, Protocol):
@@ -47,6 +48,28 @@ def resolve(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> Rule:
         return with_fields(rule, {name: schedule(t) for name, schedule in schedules.items()})
     except HyperparameterError as error:
         raise HyperparameterError(f"{error} (at step {t}, from its schedule)") from None
+
+
+def scheduled(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> list[float]:
+    """The scheduled hyperparameters of `resolve(rule, schedules, t)` alone, converted and checked as its fields are."""
+    if not schedules:
+        return []
+    found: list[float] = []
+    fields = attrs.fields_dict(type(rule))
+    for name, schedule in schedules.items():
+        field = fields[name]
+        value = schedule(t)
+        if isfunction(field.converter):
+            value = field.converter(value)
+        elif field.converter is not None:
+            return [getattr(resolve(rule, schedules, t), n) for n in schedules]
+        try:
+            if field.validator is not None:
+                field.validator(rule, field, value)
+        except HyperparameterError as error:
+            raise HyperparameterError(f"{error} (at step {t}, from its schedule)") from None
+        found.append(value)
+    return found
 
 
 class Runner:

@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.engines import Binder, made
 from minigrad.engines.protocol import Code
-from minigrad.optim.engine import Rule, Runner, is_finite, resolve
+from minigrad.optim.engine import Rule, Runner, is_finite, resolve, scheduled
 from minigrad.optim.errors import NonFiniteParameters, UpdateError
 from minigrad.optim.lanes import NotElementwise
 from minigrad.optim.objective import Objective
@@ -151,16 +151,15 @@ class CompiledRunner(Runner):
         if self._refused or self._wait:
             self._wait -= not self._refused
             return False
-        rule = resolve(self.rule, self.schedules, t)
+        hyper = scheduled(self.rule, self.schedules, t)
         try:
             memory = self._memory
             if memory is None or g is not memory.g or not self._owned:
                 memory = self._settle(g)
-            hyper = [getattr(rule, name) for name in self.schedules]
             given = [t, decay, shrink, *hyper, *self._counters.values()]
             ready = self._latest
             if ready is None or ready.checks or not ready.recording.feed(given):
-                ready = self._found(_Now(rule, memory, t, decay, shrink, given))
+                ready = self._found(_Now(resolve(self.rule, self.schedules, t), memory, t, decay, shrink, given))
         except Exception:  # whatever it is, the plain path will either work or say it better
             ready = None
         if ready is None:

@@ -12,7 +12,7 @@ import pytest
 from minigrad.core import tensor
 from minigrad.engines import Binder, Bound, Group, NumpyEngine
 from minigrad.optim import Ema, Moment, Need, Objective, available, load, number, optimizer
-from minigrad.optim.engine import Rule, Runner, resolve
+from minigrad.optim.engine import Rule, Runner, resolve, scheduled
 from minigrad.optim.lanes import NotElementwise, Recorder
 from minigrad.optim.protocol import NoState
 from minigrad.optim.scalars import Tape
@@ -335,3 +335,36 @@ def test_the_first_steps_are_compared_with_the_rule_itself() -> None:
         if prepared[-1]:
             made.execute(t)
     assert prepared == [True, True, False, False]
+
+
+@attrs.frozen
+class Converting(Rooted):
+    """Its fields are made by attrs itself, one with a converter that is no function."""
+
+    lr: float = attrs.field(default=0.1, converter=attrs.converters.optional(float))
+    push: float = attrs.field(default=0.5, converter=float)
+
+    def update(self, w: Array, f: Objective, state: NoState, t: int) -> tuple[Array, NoState]:
+        return w - self.lr * (f.grad + self.push), state
+
+
+@pytest.mark.parametrize("names", [("lr",), ("push",), ("lr", "push")])
+def test_scheduled_numbers_are_those_of_the_rule_as_it_stands(names: tuple[str, ...]) -> None:
+    schedules: dict[str, Schedule] = {name: Cosine(0.5, 40) for name in names}
+    rule = cast(Rule, Converting())
+    for t in (1, 7):
+        there = resolve(rule, schedules, t)
+        assert scheduled(rule, schedules, t) == [getattr(there, name) for name in names]
+    compare(*pair(rule, np.float64, 17, schedules), steps=9)
+
+
+class Whole(Schedule):
+    """Whole numbers, which become floats as in the rule's own field."""
+
+    def __call__(self, t: int) -> float:
+        return 1
+
+
+def test_scheduled_numbers_are_converted() -> None:
+    (found,) = scheduled(load("sgd")(), {"lr": Whole()}, 1)
+    assert type(found) is float

@@ -321,6 +321,7 @@ def test_scheduled_beta_keeps_the_constant_step_exact() -> None:
         ({"accumulate": 0}, HyperparameterError, "accumulate"),
         ({"groups": [Group("*.nothing", lr=1.0)]}, ParameterError, r"no parameter belongs to group '\*\.nothing'"),
         ({"lr": Linear(1.0, -1.0, 2)}, HyperparameterError, "step 3, from its schedule"),
+        ({"lr": Linear(0.7, -0.1, 8)}, HyperparameterError, "step 9, from its schedule"),
     ],
 )
 def test_bad_options_are_named(options: dict[str, object], error: type[Exception], message: str) -> None:
@@ -328,7 +329,7 @@ def test_bad_options_are_named(options: dict[str, object], error: type[Exception
 
     def attempt() -> None:
         opt = build("adam", params, **options)
-        for t in range(4):
+        for t in range(9):
             feed(opt, params, t)
 
     with pytest.raises(error, match=message):
