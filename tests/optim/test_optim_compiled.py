@@ -87,13 +87,18 @@ def test_it_is_compiled_once() -> None:
 
 
 @attrs.frozen
-class Rooted:
-    """Hands a number to math.sqrt, which cannot be recorded."""
+class Elementwise:
+    """What the rules below declare."""
 
     api: ClassVar[tuple[int, int]] = (1, 0)
     needs: ClassVar[Need] = Need.GRAD
     laws: ClassVar[frozenset[str]] = frozenset({"elementwise"})
     lr: float = number(0.1, ge=0.0)
+
+
+@attrs.frozen
+class Rooted(Elementwise):
+    """Hands a number to math.sqrt, which cannot be recorded."""
 
     def init(self, w: Array) -> NoState:
         return NoState()
@@ -179,13 +184,8 @@ def test_what_has_no_licence() -> None:
 
 
 @attrs.frozen
-class Odd:
+class Odd(Elementwise):
     """Swaps its vectors, hands the gradient on, and uses where and clip."""
-
-    api: ClassVar[tuple[int, int]] = (1, 0)
-    needs: ClassVar[Need] = Need.GRAD
-    laws: ClassVar[frozenset[str]] = frozenset({"elementwise"})
-    lr: float = number(0.1, ge=0.0)
 
     def init(self, w: Array) -> OddState:
         return OddState(np.zeros_like(w), np.ones_like(w), np.full_like(w, 2.0), np.zeros_like(w), 0)
@@ -227,13 +227,8 @@ def test_one_array_under_two_names() -> None:
 
 
 @attrs.frozen
-class Branching:
+class Branching(Elementwise):
     """Elementwise, but decides in Python what each coordinate does."""
-
-    api: ClassVar[tuple[int, int]] = (1, 0)
-    needs: ClassVar[Need] = Need.GRAD
-    laws: ClassVar[frozenset[str]] = frozenset({"elementwise"})
-    lr: float = number(0.1, ge=0.0)
 
     def init(self, w: Array) -> NoState:
         return NoState()
