@@ -36,6 +36,12 @@ class Op:
     """A differentiable operation. Made by `minigrad.op`, usable on Tensors once `minigrad.register` has verified it.
 
     Called on arrays it returns arrays; called with at least one Tensor it returns Tensors.
+
+    Attributes:
+        forward, rules: on arrays. defaults, required: metadata with and without a default; options: the names of all.
+        apply: the quickest way to apply it to Tensors, for as many arguments as it has. general: the way for all calls.
+        pull: the quickest way to run its rules on arrays, or None. All three are made when it is admitted to the
+            registry (see `minigrad.core.specialise`).
     """
 
     def __init__(
