@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, IndexArray
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels import kernel_of
+from support.program_steps import with_gradients
 
 Numbers = list[Array]
 
@@ -20,10 +21,7 @@ Numbers = list[Array]
 def check(value: Any, arrays: Numbers, *without: str) -> Counter[str]:
     """Loss and gradients of a program are eager's; returns how often each op is called."""
 
-    def step(*given: Any) -> list[Any]:
-        found, grads = mg.value_and_grad(value, argnums=tuple(range(len(arrays))))(*given)
-        return [found, *cast(tuple[mg.Tensor, ...], grads)]
-
+    step = with_gradients(value, len(arrays))
     program = mg.define(step, without=without)
     program(*arrays)
     expected = [t.numpy() for t in step(*map(mg.tensor, arrays))]
@@ -109,7 +107,7 @@ def test_sums_of_two_gradients_at_the_same_places() -> None:
 
 def products(value: Any, arrays: Numbers) -> set[tuple[int, ...]]:
     """The shapes of the matrix products of value and gradients."""
-    program = mg.define(lambda *given: mg.value_and_grad(value, argnums=(0, 1, 2))(*given))
+    program = mg.define(with_gradients(value, 3))
     program(*arrays)
     calls = [c for c in program.graph.calls if c.op.name == "matmul"]
     return {program.graph.values[c.outs[0]].shape for c in calls}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.types import Array
 from minigrad.program.graph import Call
+from support.program_steps import with_gradients
 
 PASSES = ("layout", "pool", "winners")
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
@@ -50,11 +51,7 @@ def stack(options: dict[str, Any], pooled: tuple[int, int] | None = None, twice:
             y = mg.relu(mg.conv(y, v, None, padding=1))
         return (y * y).sum() * 0.5 + y.sum()
 
-    def step(*arrays: Any) -> list[Any]:
-        found, grads = mg.value_and_grad(value, argnums=(0, 1, 2, 3) if twice else (0, 1, 2))(*arrays)
-        return [found, *cast(tuple[mg.Tensor, ...], grads)]
-
-    return step
+    return with_gradients(value, 4 if twice else 3)
 
 
 def drawn(x: tuple[int, ...], w: tuple[int, ...], seed: int = 0) -> list[Array]:
@@ -97,10 +94,7 @@ def test_a_bias_that_differs_within_windows_stays_before_pooling() -> None:
     def value(x: Any, w: Any, b: Any) -> Any:
         return mg.max_pool(mg.relu(mg.conv(x, w, padding=1) + b), 2).sum()
 
-    def step(*arrays: Any) -> list[Any]:
-        found, grads = mg.value_and_grad(value, argnums=(0, 1, 2))(*arrays)
-        return [found, *cast(tuple[mg.Tensor, ...], grads)]
-
+    step = with_gradients(value, 3)
     x, w, *_ = drawn((16, 2, 8, 8), (4, 2, 3, 3))
     arrays = [x, w, np.random.default_rng(1).standard_normal((8, 8))]
     for got, expected in zip(answers(step, arrays), eager(step, arrays), strict=True):
@@ -132,10 +126,7 @@ def test_normalised_images_and_their_means_in_the_layout() -> None:
         y = mg.relu(mg.instance_norm(mg.batch_norm(mg.conv(x, w, padding=1))))
         return (mg.avg_pool(y, 2).mean(axis=(2, 3)) * np.arange(4.0)).sum() + y.max(axis=(1, 2), keepdims=True).sum()
 
-    def step(x: Any, w: Any) -> list[Any]:
-        found, grads = mg.value_and_grad(value, argnums=(0, 1))(x, w)
-        return [found, *cast(tuple[mg.Tensor, ...], grads)]
-
+    step = with_gradients(value, 2)
     arrays = drawn((16, 2, 8, 8), (4, 2, 3, 3))[:2]
     for got, expected in zip(answers(step, arrays), eager(step, arrays), strict=True):
         np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-11)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ import minigrad as mg
 from minigrad.core.types import Array
 from minigrad.program import Program
 from minigrad.program.graph import Fused
+from support.program_steps import with_gradients
 
 ROWS, COLUMNS = 256, 260
 LARGE = (ROWS, COLUMNS)
@@ -23,17 +24,9 @@ def arrays(*more: tuple[int, ...]) -> list[Array]:
     return [0.1 * rng.standard_normal(s) for s in ((ROWS, 30), (30, COLUMNS), (COLUMNS, 20), *more)]
 
 
-def stepped(value: Any, count: int) -> Any:
-    def step(*given: Any) -> list[Any]:
-        found, grads = mg.value_and_grad(value, argnums=tuple(range(count)))(*given)
-        return [found, *cast(tuple[mg.Tensor, ...], grads)]
-
-    return step
-
-
 def check(value: Any, given: list[Array]) -> Program[Any, Any]:
     """A program's loss and gradients are eager's, with the pass and without it."""
-    step = stepped(value, len(given))
+    step = with_gradients(value, len(given))
     expected = [t.numpy() for t in step(*map(mg.tensor, given))]
     for without in ((), ("slopes",)):
         program = mg.define(step, without=without)
@@ -57,7 +50,7 @@ def kept(program: Program[Any, Any]) -> int:
 
 def test_the_slope_of_gelu_is_one_array() -> None:
     program = check(gelu, arrays())
-    plain = mg.define(stepped(gelu, 3), without=("slopes",))
+    plain = mg.define(with_gradients(gelu, 3), without=("slopes",))
     plain(*arrays())
     assert kept(program) == 2  # the value and the slope
     assert kept(plain) > 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,6 +14,16 @@ from minigrad.core.types import Array, IndexArray
 from minigrad.optim import Driver
 
 Step = Callable[[Array, IndexArray], mg.Tensor]
+
+
+def with_gradients(value: Callable[..., mg.Tensor], count: int) -> Callable[..., list[mg.Tensor]]:
+    """A step that returns `value` of its arguments and the gradients for the first `count` of them."""
+
+    def step(*arrays: Array | mg.Tensor) -> list[mg.Tensor]:
+        found, grads = mg.value_and_grad(value, argnums=tuple(range(count)))(*arrays)
+        return [cast(mg.Tensor, found), *cast(tuple[mg.Tensor, ...], grads)]
+
+    return step
 
 
 def model_and_optimizer(

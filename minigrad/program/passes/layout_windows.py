@@ -10,20 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import prod
 from types import MappingProxyType
-from typing import TypedDict, cast
+from typing import cast
 
 from minigrad.core.types import Shape
-from minigrad.ops.windows import Pairs
 from minigrad.program.passes.builder import Builder
+from minigrad.program.passes.lower_windows import ConvolutionOptions
 
 __all__ = ["LAID_OUT", "inverse", "order"]
-
-
-class _Meta(TypedDict):
-    stride: Shape
-    padding: Pairs
-    dilation: Shape
-    shape: Shape
 
 
 def order(axes: int) -> Shape:
@@ -64,7 +57,7 @@ def _rows(b: Builder, x: int, kernel: int, stride: int, dilation: int) -> int:
 
 def _columns(b: Builder, x: int, kernel: Shape) -> int:
     """Images (N, C, *size) -> (places, window * C, other places * N)."""
-    meta = cast(_Meta, b.call.meta)
+    meta = cast(ConvolutionOptions, b.call.meta)
     n = len(kernel)
     laid = _turned(b, x, order(n + 2))
     axis = {0: 0, **{k: k + 1 for k in range(1, n)}}
@@ -124,7 +117,7 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
 
     What the product has for the other axes' places is added up there, and the padding is cut off.
     """
-    meta = cast(_Meta, b.call.meta)
+    meta = cast(ConvolutionOptions, b.call.meta)
     outputs, channels, *kernel = b.shape(w)
     n, (first, *rest) = len(kernel), kernel
     before, after = meta["padding"][0]
@@ -143,7 +136,7 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
 
 def _added_up(b: Builder, parts: int, rest: Shape, size: Shape) -> int:
     """(rows, *rest, C, *places, N) -> (rows, C, *size, N)."""
-    meta = cast(_Meta, b.call.meta)
+    meta = cast(ConvolutionOptions, b.call.meta)
     m = len(rest)
     rows, channels, images = b.shape(parts)[0], b.shape(parts)[m + 1], b.shape(parts)[-1]
     first = _turned(b, parts, (*range(1, m + 1), 0, *range(m + 1, len(b.shape(parts)))))

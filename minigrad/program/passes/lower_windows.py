@@ -14,10 +14,12 @@ from minigrad.core.types import Shape
 from minigrad.ops.windows import Pairs, places
 from minigrad.program.passes.builder import Builder
 
-__all__ = ["WINDOWS"]
+__all__ = ["WINDOWS", "ConvolutionOptions"]
 
 
-class _Meta(TypedDict):
+class ConvolutionOptions(TypedDict):
+    """Metadata of `convolve` and its two other faces; `shape` is theirs alone."""
+
     stride: Shape
     padding: Pairs
     dilation: Shape
@@ -34,7 +36,7 @@ def _wide(padding: Pairs, size: Shape) -> Shape:
 
 def _columns(b: Builder, x: int, kernel: Shape, groups: int) -> tuple[int, Shape]:
     """(channels of a group * window, images * places) columns of images x, and the places along each axis."""
-    meta = cast(_Meta, b.call.meta)
+    meta = cast(ConvolutionOptions, b.call.meta)
     images, channels, *size = b.shape(x)
     wide = _wide(meta["padding"], tuple(size))
     if any(map(any, meta["padding"])):
@@ -82,14 +84,14 @@ def _convolve(b: Builder, x: int, w: int, out: int) -> None:
 
 
 def _convolve_kernel(b: Builder, g: int, x: int, out: int) -> None:
-    of_kernel, *kernel = cast(_Meta, b.call.meta)["shape"]
+    of_kernel, *kernel = cast(ConvolutionOptions, b.call.meta)["shape"]
     groups = b.shape(x)[1] // of_kernel
     columns, _ = _columns(b, x, tuple(kernel), groups)
     b.reshape(_product(b, _by_group(b, g, groups), b.matrix_transpose(columns)), b.shape(out), out)
 
 
 def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
-    meta = cast(_Meta, b.call.meta)
+    meta = cast(ConvolutionOptions, b.call.meta)
     outputs, of_kernel, *kernel = b.shape(w)
     channels, *size = meta["shape"]
     groups, images, count = channels // of_kernel, b.shape(g)[0], b.shape(g)[2:]
