@@ -86,7 +86,9 @@ def one_sided(along: Along, at_zero: Array, h: float, slack: Array) -> tuple[Arr
     return left, right, bar + 4.0 * _ROUND_OFF * EPS * slack / (_SIDES[3] * h)
 
 
-_FINE = 3.0**0.5 * 1e-6  # not dyadic: on a dyadic grid the round-off of 1 - cos x can repeat exactly
+_FINE = (3.0**0.5 * 1e-6, 5.0**0.5 * 6e-7, 7.0**0.5 * 9e-7)
+"""Not dyadic, and several: where F moves by nearly a whole number of ulps from point to point, round-off repeats."""
+
 _BINOMIALS = (np.sqrt(20.0), np.sqrt(70.0), np.sqrt(252.0))
 _NOISE_MARGIN = 64.0
 
@@ -98,11 +100,12 @@ def measured_noise(along: Along, shape: tuple[int, ...]) -> Array:
     noise (More and Wild, Estimating computational noise, 2011). Needed where F cancels inside: x (1 + tanh x) at
     x = -5 carries the round-off of x, not of its own small value.
     """
-    f = along(np.multiply.outer(np.arange(-4.0, 5.0) * _FINE, np.ones(shape)))
     level: Array = np.zeros(shape)
-    for order, norm in zip((3, 4, 5), _BINOMIALS, strict=True):
-        spread = np.max(np.abs(np.diff(f, order, axis=0)), axis=0) / norm
-        level = np.maximum(level, np.where(np.isfinite(spread), spread, 0.0))
+    for fine in _FINE:
+        f = along(np.multiply.outer(np.arange(-4.0, 5.0) * fine, np.ones(shape)))
+        for order, norm in zip((3, 4, 5), _BINOMIALS, strict=True):
+            spread = np.max(np.abs(np.diff(f, order, axis=0)), axis=0) / norm
+            level = np.maximum(level, np.where(np.isfinite(spread), spread, 0.0))
     return level
 
 
