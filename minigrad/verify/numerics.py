@@ -234,8 +234,8 @@ def compare(
         # Between one and four bars nothing is decided: another step, another draw.
         differ = earned & (gap > 4.0 * bar)
         open_ = state == INCONCLUSIVE
-        if np.any(differ & open_) and not noise_known:
-            # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before accusing.
+        if np.any(earned & ~agree & open_) and not noise_known:
+            # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before doubting that.
             noise_known = True
             noise = measured_noise(along, shape)
             if far:

@@ -43,6 +43,7 @@ def test_tricky_op_is_accepted(case: Tricky) -> None:
         ("median_odd_and_even", 173),  # a draw of distinct numbers that had a zero among them
         ("power_with_both_arguments", 147),  # a finite value whose slope is too large for float64
         ("pseudo_huber", 281),  # round-off that repeated from point to point where it was measured
+        ("layer_norm_of_nearly_constant_rows", 699),  # two bars off, before the round-off was measured
     ],
 )
 def test_draws_that_were_refused_once(name: str, seed: int) -> None:
