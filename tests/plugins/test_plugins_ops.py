@@ -120,3 +120,20 @@ def test_plugins_can_be_kept_out(tmp_path: Path) -> None:
     """
     assert ask(tmp_path, code, MINIGRAD_PLUGINS="none") == [False, False]
     assert ask(tmp_path, code, MINIGRAD_PLUGINS="plug-dist") == [True, True]
+
+
+def test_a_room_is_imported_without_the_ops_of_plugins(tmp_path: Path) -> None:
+    """`from minigrad import engines` asks for an attribute first; that must not load what plugins stand on."""
+    install(tmp_path, "dist-loud", "loud", "OPS = ()", "loud:OPS")
+    answer = ask(
+        tmp_path,
+        """
+        import sys
+        from minigrad import engines, diagnosis, tune
+        import minigrad as mg
+        early = "loud" in sys.modules
+        hasattr(mg, "no_such_op")
+        answer = [early, "loud" in sys.modules]
+        """,
+    )
+    assert answer == [False, True]
