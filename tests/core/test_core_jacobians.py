@@ -50,7 +50,7 @@ def refused(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     seen: list[object] = []
     original = jacobians._Sweep.in_blocks
 
-    def watched(self: jacobians._Sweep) -> list[Array] | None:
+    def watched(self: jacobians._Sweep) -> list[Array | Tensor] | None:
         found = original(self)
         if found is None:
             seen.append(self)
@@ -118,7 +118,7 @@ def row(given: list[object], k: int) -> list[object]:
 def test_a_block_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch, refused: list[object]) -> None:
     x = RNG.normal(size=6)
 
-    def swapped(op: object, given: object, meta: object) -> Array | None:
+    def swapped(op: object, given: object, meta: object) -> Array | Tensor | None:
         found = batch._reshape(op, given, meta)  # type: ignore[arg-type]
         return None if found is None else found[::-1].copy()
 
