@@ -18,7 +18,7 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.functions import flip, reshape
 from minigrad.ops.table import Family
-from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places
+from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
@@ -32,13 +32,9 @@ _IMAGE, _KERNEL = (2, 2, 5, 4), (4, 1, 3, 2)
 def _padded(x: Array, padding: Pairs) -> Array:
     if not any(before or after for before, after in padding):
         return x
-    wide = np.zeros((*x.shape[:2], *(b + n + a for (b, a), n in zip(padding, x.shape[2:], strict=True))), x.dtype)
-    wide[_inner(padding, x.shape[2:])] = x
+    wide = np.zeros((*x.shape[:2], *widened(padding, x.shape[2:])), x.dtype)
+    wide[unpadded(padding, x.shape[2:])] = x
     return wide
-
-
-def _inner(padding: Pairs, size: Shape) -> tuple[slice, ...]:
-    return (slice(None), slice(None), *(slice(b, b + n) for (b, _), n in zip(padding, size, strict=True)))
 
 
 def _columns(x: Array, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape, groups: int) -> Array:
@@ -106,7 +102,7 @@ def convolve_input(g: Array, w: Array, *, shape: Shape, stride: Shape, padding: 
     x = np.zeros((shape[0], images, *wide), dtype=columns.dtype)
     for at, part in offsets(kernel, stride, dilation, g.shape[2:]):
         x[last(part)] += by_place[at]
-    return np.swapaxes(x[_inner(padding, shape[1:])], 0, 1)
+    return np.swapaxes(x[unpadded(padding, shape[1:])], 0, 1)
 
 
 @convolve_input.vjp("g")

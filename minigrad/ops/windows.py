@@ -45,6 +45,16 @@ def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
     return found
 
 
+def widened(padding: Pairs, size: Shape) -> Shape:
+    """The size with its padding."""
+    return tuple(before + n + after for (before, after), n in zip(padding, size, strict=True))
+
+
+def unpadded(padding: Pairs, size: Shape) -> tuple[slice, ...]:
+    """The key of what is not padding in (images, channels, *widened size)."""
+    return (slice(None), slice(None), *(slice(b, b + n) for (b, _), n in zip(padding, size, strict=True)))
+
+
 def require_places(found: Shape, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> None:
     """Raise ShapeError unless as many windows are `found` along each axis as fit into `size`."""
     due = places(size, kernel, stride, dilation)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypedDict, cast
 
 from minigrad.core.types import Shape
-from minigrad.ops.windows import Pairs, places
+from minigrad.ops.windows import Pairs, places, unpadded, widened
 from minigrad.program.passes.builder import Builder
 
 __all__ = ["WINDOWS", "ConvolutionOptions"]
@@ -26,22 +26,14 @@ class ConvolutionOptions(TypedDict):
     shape: Shape
 
 
-def _inner(padding: Pairs, size: Shape) -> tuple[slice, ...]:
-    return (slice(None), slice(None), *(slice(b, b + n) for (b, _), n in zip(padding, size, strict=True)))
-
-
-def _wide(padding: Pairs, size: Shape) -> Shape:
-    return tuple(b + n + a for (b, a), n in zip(padding, size, strict=True))
-
-
 def _columns(b: Builder, x: int, kernel: Shape, groups: int) -> tuple[int, Shape]:
     """(channels of a group * window, images * places) columns of images x, and the places along each axis."""
     meta = cast(ConvolutionOptions, b.call.meta)
     images, channels, *size = b.shape(x)
-    wide = _wide(meta["padding"], tuple(size))
+    wide = widened(meta["padding"], tuple(size))
     if any(map(any, meta["padding"])):
         full = (images, channels, *wide)
-        x = b.op("scatter", x, shape=full, meta={"key": _inner(meta["padding"], tuple(size)), "shape": full})
+        x = b.op("scatter", x, shape=full, meta={"key": unpadded(meta["padding"], tuple(size)), "shape": full})
     n, count = len(kernel), places(wide, kernel, meta["stride"], meta["dilation"])
     windows = b.op(
         "windows", x, shape=(*kernel, images, channels, *count), kernel=kernel, stride=meta["stride"],
@@ -102,13 +94,13 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
     n = len(kernel)
     axes = (*range(1, n + 1), 0, *range(n + 1, 2 * n + 2))
     by_place = b.op("transpose", columns, shape=(*kernel, channels, images, *count), axes=axes)
-    wide = _wide(meta["padding"], tuple(size))
+    wide = widened(meta["padding"], tuple(size))
     x = b.op(
         "overlap_add", by_place, shape=(channels, images, *wide), size=wide, stride=meta["stride"],
         dilation=meta["dilation"],
     )  # fmt: skip
     if wide != tuple(size):
-        x = b.op("getitem", x, shape=(channels, images, *size), key=_inner(meta["padding"], tuple(size)))
+        x = b.op("getitem", x, shape=(channels, images, *size), key=unpadded(meta["padding"], tuple(size)))
     _channels_first(b, x, out)
 
 
