@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
 from minigrad.core.errors import MinigradError
+from minigrad.core.lines import shown, users_line
 from minigrad.core.mode import switched
 from minigrad.core.node import Constant, Node, Recorded, RecordedTuple
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array
-
-_PACKAGE = str(Path(__file__).parents[1])
 
 
 class NonFiniteValue(MinigradError, ArithmeticError):
@@ -47,7 +44,7 @@ class _Watcher:
         with switched(interceptor=False):
             result = apply(op, args, meta)
         outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
-        line = users_line()
+        line = shown(users_line())
         for out in outputs:
             _remember(out._node, line)
             self._look(op, args, out._node.value, line)
@@ -87,14 +84,6 @@ def _remember(node: Node, line: str) -> None:
 
 def _made_at(node: Recorded) -> str:
     return getattr(node, "where", "a line outside mg.debug()")
-
-
-def users_line() -> str:
-    """File, line and text of the innermost frame outside minigrad."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.startswith(_PACKAGE) and "/numpy/" not in frame.filename:
-            return f"{frame.filename}:{frame.lineno}: {frame.line}"
-    return "an unknown line"
 
 
 def _finite(value: Array) -> bool:

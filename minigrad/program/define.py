@@ -139,7 +139,7 @@ class Program(Generic[P, R]):
         began = perf_counter()
         found = reach(self.step, [*args, *kwargs.values()])
         trace, chance = Trace(), Chance(found.generators)
-        given = _replaced((args, dict(kwargs)), lambda array: trace.input(array, 0))
+        given = _replaced((args, dict(kwargs)), trace.input)
         assert isinstance(given, tuple)
         with switched(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])

@@ -24,7 +24,7 @@ class Value:
     Attributes:
         kind: "input" (an argument), "parameter" and "state" (numbers of a Tensor that the step holds), "constant",
             or "result" of a call.
-        number: for a constant, its numbers. holder: for parameter and state, the Tensor. position: of an input.
+        number: for a constant, its numbers. holder: for parameter and state, the Tensor.
     """
 
     shape: Shape
@@ -32,7 +32,6 @@ class Value:
     kind: str
     number: Array | None = None
     holder: Tensor | None = None
-    position: int = -1
 
     @property
     def is_computed(self) -> bool:

@@ -6,23 +6,19 @@ that happened; what slips past NumPy's hooks (`np.array(x)`) copies a mark that 
 
 from __future__ import annotations
 
-import linecache
-import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from types import FrameType
 from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad.core.lines import shown, users_line
 from minigrad.core.node import Handle
 from minigrad.core.types import Array, Shape
 from minigrad.program.errors import TraceError
 
-__all__ = ["Origin", "StandIn", "is_poisoned", "shown", "standin", "users_line"]
+__all__ = ["Origin", "StandIn", "is_poisoned", "standin"]
 
-_PACKAGE = str(Path(__file__).parents[1])
 _MARKS: Mapping[str, NDArray[np.generic]] = {
     "f8": np.array(0x7FF8_4D69_6E69_0001, np.uint64),
     "f4": np.array(0x7FCD_696E, np.uint32),
@@ -102,24 +98,6 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
     item = tolist = tobytes = argmax = argmin = argsort = _refuse
     __bool__ = __float__ = __int__ = __index__ = __complex__ = __getitem__ = __iter__ = _refuse
     __contains__ = _refuse
-
-
-def users_line() -> str:
-    """File and line of the innermost frame outside minigrad and NumPy."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_PACKAGE) and "/numpy/" not in name:
-            return f"{name}:{frame.f_lineno}"
-        frame = frame.f_back
-    return "an unknown line"
-
-
-def shown(line: str) -> str:
-    """`file:line` with the text of the line."""
-    name, _, number = line.rpartition(":")
-    text = linecache.getline(name, int(number)).strip() if number.isdigit() else ""
-    return f"{line}: {text}" if text else line
 
 
 def refuse(what: str) -> NoReturn:

@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.core.apply import explain, unpack
 from minigrad.core.buffers import is_private
 from minigrad.core.effects import Check, Tracer
+from minigrad.core.lines import shown, users_line
 from minigrad.core.mode import switched
 from minigrad.core.node import Constant, Item, Leaf, Node, RecordedTuple, next_sequence, recorded
 from minigrad.core.op import Op
@@ -23,7 +24,7 @@ from minigrad.program.captured import Captured
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Draw, Guard, Slot, Step, Update, Value
 from minigrad.program.holding import Holding
-from minigrad.program.standin import StandIn, is_poisoned, shown, standin, users_line
+from minigrad.program.standin import StandIn, is_poisoned, standin
 
 __all__ = ["Trace"]
 
@@ -66,9 +67,9 @@ class Trace(Tracer):
         if self.numbers and not self._standing[index] and self.values[index].kind == "result":
             self.numbers[index] = _GONE
 
-    def input(self, array: Array, position: int) -> Tensor:
+    def input(self, array: Array) -> Tensor:
         """An argument of the step."""
-        index = self.add(Value(array.shape, array.dtype, "input", position=position), array)
+        index = self.add(Value(array.shape, array.dtype, "input"), array)
         return wrap(Constant(self.stand_in(index)))
 
     def index_of(self, value: Array) -> int:

@@ -98,7 +98,7 @@ def graph_of(name: str, arrays: list[Array], meta: dict[str, object]) -> tuple[G
     op = REGISTRY[name]
     call = Call(op, tuple(range(len(arrays))), op.complete(meta), (len(arrays),))
     (y,) = evaluate(call, arrays)
-    values = [Value(a.shape, a.dtype, "input", position=i) for i, a in enumerate(arrays)]
+    values = [Value(a.shape, a.dtype, "input") for a in arrays]
     return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y
 
 

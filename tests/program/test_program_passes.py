@@ -26,7 +26,7 @@ def one_call(name: str, arrays: list[Array], **meta: object) -> tuple[Graph, Arr
     full = op.complete(meta)
     call = Call(op, tuple(range(len(arrays))), full, (len(arrays),))
     (y,) = evaluate(call, arrays)
-    values = [Value(a.shape, a.dtype, "input", position=i) for i, a in enumerate(arrays)]
+    values = [Value(a.shape, a.dtype, "input") for a in arrays]
     return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y
 
 
