@@ -22,10 +22,6 @@ class Numbers(Protocol):
         """Numbers uniform in [0, 1)."""
         ...
 
-    def signs(self, shape: Shape) -> Array:
-        """+1.0 or -1.0."""
-        ...
-
     def steps(self, shape: Shape) -> Array:
         """Numbers of both signs with magnitudes from 1/2 to 3/2."""
         ...

@@ -50,10 +50,6 @@ class Draws:
         self._used += count
         return numbers
 
-    def signs(self, shape: Shape) -> Array:
-        """+1.0 or -1.0, each with probability one half."""
-        return np.where(self.uniform(shape) < 0.5, -1.0, 1.0)
-
     def steps(self, shape: Shape) -> Array:
         """Multiples of 2**-22 from 1/2 to 3/2 in magnitude, of both signs: never small, and exact in float32 too.
 
