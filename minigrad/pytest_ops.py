@@ -62,7 +62,7 @@ class OpItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail with the refusals, or with the mutants that survived."""
-        from minigrad.verify.deep import deep_check
+        from minigrad.verify.mutation import deep_check
 
         found = deep_check(self.op, range(self.seeds))
         wrong = [*found.failures]

@@ -16,11 +16,11 @@ from minigrad.checkpoint.contents import Contents, Json, as_object, read, write
 from minigrad.checkpoint.errors import CheckpointError
 from minigrad.checkpoint.generators import generators, misfits, state_of, with_state
 from minigrad.core.errors import MinigradError, nearest
-from minigrad.core.leaf import has_grad
 from minigrad.core.tensor import tensor
 from minigrad.core.types import Array
 from minigrad.nn import Module
 from minigrad.optim import Driver
+from minigrad.runtime.parameters import has_grad
 
 __all__ = ["Checkpoint", "load", "save"]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import attrs
 
-from minigrad.cli.codes import CHECK_FAILED
+from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import hand_over
-from minigrad.train.check import Check
-from minigrad.train.gradients import check_gradients
-from minigrad.train.overfit import few
-from minigrad.train.sanity import sanity_checks
-from minigrad.train.script import Script, load_script
-from minigrad.train.steps import StepCurve, draw_steps, refuse_unwritable, step_curve
-from minigrad.train.verdict import as_document, report
+from minigrad.train.checks.check import Check
+from minigrad.train.checks.gradients import check_gradients
+from minigrad.train.checks.overfit import few
+from minigrad.train.checks.sanity import sanity_checks
+from minigrad.train.checks.step_size import StepCurve, draw_steps, refuse_unwritable, step_curve
+from minigrad.train.checks.verdict import as_document, report
+from minigrad.train.script.script import Script, load_script
 
 __all__ = ["check_script"]
 

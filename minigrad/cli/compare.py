@@ -14,7 +14,7 @@ from minigrad.train.compare import GRID, compare
 from minigrad.train.compare_plots import draw_comparison
 from minigrad.train.compare_problems import find_problem
 from minigrad.train.compare_table import document, table
-from minigrad.train.folder import new_folder
+from minigrad.train.output.run_folder import new_folder
 
 __all__ = ["compare_optimizers"]
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
-from minigrad.cli.codes import FAILED, INTERRUPTED, MISUSED
+from minigrad.cli.exit_codes import FAILED, INTERRUPTED, MISUSED
 from minigrad.cli.output import hand_over, own_output, with_streams
 from minigrad.cli.parser import COMMANDS, Misuse, build
 
@@ -74,7 +74,7 @@ _WORK: Mapping[str, str] = {
     "run": "run:run_script",
     "examples": "run:list_examples",
     "optimizers": "listing:list_optimizers",
-    "optimizers check": "probe:check_optimizer",
+    "optimizers check": "check_laws:check_optimizer",
     "ops": "listing:list_ops",
     "compare": "compare:compare_optimizers",
     "selftest": "selftest:selftest",

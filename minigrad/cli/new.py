@@ -99,8 +99,8 @@ def _check_name(kind: str, name: str) -> None:
     if kind == "op":
         _check_op(name)
         return
-    import minigrad.plugins as plugins
-    from minigrad.optim.discovery import GROUP
+    import minigrad.plugins.entry_points as plugins
+    from minigrad.optim.plugins.discovery import GROUP
 
     for entry in plugins.matching(GROUP, name):
         raise ScaffoldError(

@@ -10,8 +10,8 @@ from functools import partial
 from typing import NoReturn
 
 import minigrad
+from minigrad.cli.argument_types import count, number, rates, seed, widths, words
 from minigrad.cli.parser_doctor import add_doctor_commands, add_judging
-from minigrad.cli.values import count, number, rates, seed, widths, words
 
 __all__ = ["COMMANDS", "Misuse", "build"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from minigrad.cli.values import codes, count, number, seed, seeds, threshold
+from minigrad.cli.argument_types import codes, count, number, seed, seeds, threshold
 
 __all__ = ["DESCRIPTIONS", "add_doctor_commands", "add_judging"]
 

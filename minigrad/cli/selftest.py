@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from minigrad.api import register_all
-from minigrad.cli.codes import CHECK_FAILED
+from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import Loaded, load_all
-from minigrad.train.live import Live, live_line
-from minigrad.verify.deep import Deep, deep_check
+from minigrad.train.output.progress_line import Live, live_line
+from minigrad.verify.mutation import Deep, deep_check
 
 __all__ = ["UnknownOp", "everything", "selftest"]
 _HEAD = ("op", "passed", "larger", "cases", "checks", "reveals from", "lines missed", "killed", "unreached", "seconds")

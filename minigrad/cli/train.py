@@ -9,13 +9,13 @@ import numpy as np
 
 from minigrad import data, nn
 from minigrad.checkpoint import Checkpoint
-from minigrad.cli.session import Job, as_before, as_command, carry_out, saved_run
+from minigrad.cli.run_command import Job, as_before, as_command, carry_out, saved_run
 from minigrad.data import Dataset
 from minigrad.optim import ClipNorm
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.parallel import Communicator
 from minigrad.train import Callback, History, TrainError, fit, named_schedule
-from minigrad.train.rates import default_rate
+from minigrad.train.lr_schedules import default_rate
 
 __all__ = ["train"]
 

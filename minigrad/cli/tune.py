@@ -13,7 +13,7 @@ import attrs
 from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.train import TrainError, new_folder
-from minigrad.train.script import Settings, load_script
+from minigrad.train.script.script import Settings, load_script
 from minigrad.tune import RateRange, Sweep, Trial, find_rate, parse_space
 from minigrad.tune.sweep import PLAN, Plan, sweep
 

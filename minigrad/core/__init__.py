@@ -15,12 +15,12 @@ from minigrad.core.errors import (
     UnregisteredOp,
     UnsupportedFunction,
 )
-from minigrad.core.heap import keep_freed_memory
 from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, no_grad, switched
 from minigrad.core.op import Argument, Claims, Domain, Op, Rule, Sample, op
 from minigrad.core.registry import REGISTRY, Registry
-from minigrad.core.specialise import admit
 from minigrad.core.tensor import Tensor, adopt, tensor
+from minigrad.runtime.fastpath import admit
+from minigrad.runtime.malloc import keep_freed_memory
 
 __all__ = [
     "MODE",

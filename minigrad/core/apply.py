@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minigrad.core.buffers import own_foreign, scalar
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
+from minigrad.core.graph import Constant, Item, Node, RecordedTuple, recorded
+from minigrad.core.memory import own_foreign, scalar
 from minigrad.core.mode import MODE
-from minigrad.core.node import Constant, Item, Node, RecordedTuple, recorded
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, wrap
 from minigrad.core.types import Array

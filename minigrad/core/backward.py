@@ -11,11 +11,10 @@ from operator import attrgetter
 
 import numpy as np
 
-from minigrad.core.buffers import scalar
-from minigrad.core.effects import tracing
 from minigrad.core.errors import GradientError, StaleGraphError
+from minigrad.core.graph import Constant, Leaf, Node, Recorded
+from minigrad.core.memory import scalar
 from minigrad.core.mode import MODE, Interceptor, switched
-from minigrad.core.node import Constant, Leaf, Node, Recorded
 from minigrad.core.rules import (
     Gradient,
     Live,
@@ -27,6 +26,7 @@ from minigrad.core.rules import (
 )
 from minigrad.core.tensor import Tensor, plain, wrap
 from minigrad.core.walk import walk
+from minigrad.runtime.effects import tracing
 
 _by_sequence = attrgetter("seq")
 

@@ -16,7 +16,7 @@ Kinks: TypeAlias = "Sequence[float] | str | Callable[..., tuple[Array, ...]]"
 
 
 class Numbers(Protocol):
-    """A reproducible source of random numbers (`minigrad.verify.draws.Draws`)."""
+    """A reproducible source of random numbers (`minigrad.verify.seeded_random.Draws`)."""
 
     def uniform(self, shape: Shape) -> Array:
         """Numbers uniform in [0, 1)."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from minigrad.core.buffers import exposed
 from minigrad.core.errors import UnsupportedFunction, nearest
+from minigrad.core.memory import exposed
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, plain
 

@@ -30,7 +30,7 @@ class MinigradError(Exception):
 class RegistrationError(MinigradError):
     """An op was refused by the gate; nothing of it is left in the registry.
 
-    `finding` holds the same as the message, as data (`minigrad.verify.report.Finding`), where the gate has measured.
+    `finding` holds the same as the message, as data (`minigrad.verify.refusal.Finding`), where the gate has measured.
     """
 
     finding: object = None

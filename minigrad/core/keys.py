@@ -6,8 +6,8 @@ from operator import index
 
 import numpy as np
 
-from minigrad.core.buffers import is_private
-from minigrad.core.node import Handle
+from minigrad.core.graph import Handle
+from minigrad.core.memory import is_private
 from minigrad.core.types import Key, KeyPart
 
 

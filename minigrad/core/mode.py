@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
 import attrs
 
 if TYPE_CHECKING:
-    from minigrad.core.node import Node
+    from minigrad.core.graph import Node
     from minigrad.core.op import Op
     from minigrad.core.tensor import Tensor
 

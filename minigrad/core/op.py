@@ -21,7 +21,7 @@ from minigrad.core.declaration import (
     Sample,
 )
 from minigrad.core.errors import InvalidRule, RegistrationError, UnregisteredOp, nearest
-from minigrad.core.node import Handle
+from minigrad.core.graph import Handle
 from minigrad.core.types import Array, ArrayLike, Shape
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Op:
         forward, rules: on arrays. defaults, required: metadata with and without a default; options: the names of all.
         apply: the quickest way to apply it to Tensors, for as many arguments as it has. general: the way for all calls.
         pull: the quickest way to run its rules on arrays, or None. All three are made when it is admitted to the
-            registry (see `minigrad.core.specialise`).
+            registry (see `minigrad.runtime.fastpath`).
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Python's operators on Tensors. Each finds its op in the registry, so that the core knows no formula.
 
-When `minigrad.core.specialise` admits one of the everyday ops, it puts that op's own way of being applied in the place
+When `minigrad.runtime.fastpath` admits one of the everyday ops, it puts that op's own way of being applied in the place
 of the operator, which saves half of a small op's overhead.
 """
 

@@ -65,7 +65,7 @@ class Registry:
             )
 
     def admit(self, op: Op, certificate: Certificate) -> None:
-        """Enter `op`. `certificate` must be the gate's own for this very op (call `minigrad.core.specialise.admit`)."""
+        """Enter `op`. `certificate` must be the gate's own for this very op (call `runtime.fastpath.admit`)."""
         if not certificate.covers(op):
             raise RegistrationError(
                 f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r} as it was when checked; "

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigrad.core.errors import InvalidRule
-from minigrad.core.node import Constant, Item, Node, Recorded, RecordedTuple
+from minigrad.core.graph import Constant, Item, Node, Recorded, RecordedTuple
 from minigrad.core.op import Op, Rule
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, wrap

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.buffers import exposed
 from minigrad.core.errors import GradientError, ShapeError
+from minigrad.core.graph import Constant, Handle, Leaf, Node, Recorded, Sink
 from minigrad.core.keys import frozen_key
+from minigrad.core.memory import exposed
 from minigrad.core.methods import ArrayMethods
-from minigrad.core.node import Constant, Handle, Leaf, Node, Recorded, Sink
 from minigrad.core.operators import Operators
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Shape

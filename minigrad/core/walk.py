@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from minigrad.core.node import Item, Node, Recorded
+from minigrad.core.graph import Item, Node, Recorded
 from minigrad.core.rules import Gradient, Pull, rules_on_arrays
 
 

@@ -10,8 +10,8 @@ from minigrad.diagnosis.doctor import Doctor
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.judge import Diagnosis, judge
-from minigrad.diagnosis.protocol import Rule
-from minigrad.diagnosis.watching import Watch, watch
+from minigrad.diagnosis.rule import Rule
+from minigrad.diagnosis.watch import Watch, watch
 
 __all__ = [
     "Catalog",

@@ -8,11 +8,11 @@ from typing import cast
 
 import attrs
 
-import minigrad.plugins as plugins
-from minigrad.containment import ImportFailure, contained, imported, summary
+import minigrad.plugins.entry_points as plugins
 from minigrad.core.errors import MinigradError, nearest
-from minigrad.diagnosis.protocol import FAMILIES, Rule
-from minigrad.plugins import Entry
+from minigrad.diagnosis.rule import FAMILIES, Rule
+from minigrad.plugins.entry_points import Entry
+from minigrad.plugins.isolation import ImportFailure, contained, imported, summary
 
 __all__ = ["GROUP", "Catalog", "RuleError", "rules", "thresholds_of"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from minigrad.containment import summary
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.observer import Observer, Steps
 from minigrad.diagnosis.sampler import GROWTH
+from minigrad.plugins.isolation import summary
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.history import Epoch
-from minigrad.train.monitor import Monitor
+from minigrad.train.monitor.monitor import Monitor
 
 __all__ = ["Doctor"]
 

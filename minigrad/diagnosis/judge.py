@@ -8,12 +8,12 @@ from typing import TypeAlias
 
 import attrs
 
-from minigrad.containment import contained, summary
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.curve import Curve
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.protocol import FAMILIES, Rule
+from minigrad.diagnosis.rule import FAMILIES, Rule
+from minigrad.plugins.isolation import contained, summary
 
 __all__ = ["Diagnosis", "judge"]
 

@@ -11,14 +11,14 @@ import numpy as np
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
+from minigrad.diagnosis.data_stats import batch_order, data_facts
 from minigrad.diagnosis.evidence import Evidence, Inside, Point, Sample, Start, Usage
-from minigrad.diagnosis.facts import batch_order, data_facts
-from minigrad.diagnosis.inside import inside_of
 from minigrad.diagnosis.judge import Diagnosis, judge
-from minigrad.diagnosis.start import start_of, wrong_gradients
+from minigrad.diagnosis.loss_tests import start_of, wrong_gradients
+from minigrad.diagnosis.model_stats import inside_of
 from minigrad.nn import Loss, Module
 from minigrad.train.evaluate import evaluate, evaluating
-from minigrad.train.rows import Rows, Split
+from minigrad.train.splits import Rows, Split
 
 __all__ = ["Observer", "Steps", "few"]
 

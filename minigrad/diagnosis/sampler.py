@@ -15,8 +15,8 @@ from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Sample
 from minigrad.optim import Driver
 from minigrad.optim import Step as Update
-from minigrad.optim.evaluate import Closure
-from minigrad.train.probe import Named
+from minigrad.optim.stateful.closure import Closure
+from minigrad.train.checks.parameter_check import Named
 
 __all__ = ["GROWTH", "Sampler", "Stepper"]
 

@@ -17,10 +17,10 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array, Shape
+from minigrad.engines.fast_calls import quick, ready, reduction
 from minigrad.engines.group import Apply, Group, Input
-from minigrad.engines.places import Placed, Scratch, padded, placed
 from minigrad.engines.protocol import API, Bound, Code
-from minigrad.engines.quick import quick, ready, reduction
+from minigrad.engines.registers import Placed, Scratch, padded, placed
 from minigrad.engines.threads import Shared, processors
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]

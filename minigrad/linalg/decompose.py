@@ -9,12 +9,12 @@ from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import solve_columns
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.arrange import diag_embed, tril
-from minigrad.ops.contract import matmul
+from minigrad.ops.family import Family
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.index import getitem
+from minigrad.ops.manipulation import diag_embed, tril
+from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real, spd
 

@@ -10,11 +10,11 @@ from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import inv
-from minigrad.ops.contract import matmul
+from minigrad.ops.family import Family
 from minigrad.ops.functions import concatenate
 from minigrad.ops.index import getitem
+from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real, square_wellconditioned
 

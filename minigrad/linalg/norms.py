@@ -8,13 +8,13 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
-from minigrad.ops import arrange
+from minigrad.ops import manipulation as arrange
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.constant import equal, sign
+from minigrad.ops.family import Family
 from minigrad.ops.functions import max, min, moveaxis, reshape, sum
-from minigrad.ops.kinked import absolute
+from minigrad.ops.piecewise_constant import equal, sign
+from minigrad.ops.piecewise_linear import absolute
 from minigrad.ops.reduce import kept, length, spread
-from minigrad.ops.table import Family
 from minigrad.ops.transcendental import power
 from minigrad.typing import V
 from minigrad.verify.domains import real

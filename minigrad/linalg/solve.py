@@ -9,13 +9,13 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.arrange import tril, triu
-from minigrad.ops.contract import matmul
+from minigrad.ops.family import Family
 from minigrad.ops.functions import expand_dims, moveaxis, reshape
 from minigrad.ops.index import setitem
+from minigrad.ops.manipulation import tril, triu
+from minigrad.ops.matmul import matmul
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.table import Family
 from minigrad.typing import V
 from minigrad.verify.domains import real, square_wellconditioned
 

@@ -7,12 +7,12 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.ops.complex import Complex
-from minigrad.ops.contract import matmul
+from minigrad.ops.family import Family
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
+from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.table import Family
 from minigrad.ops.transcendental import sqrt
 from minigrad.typing import V
 from minigrad.verify.domains import square_wellconditioned

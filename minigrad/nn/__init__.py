@@ -14,10 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from minigrad.core.errors import nearest
-from minigrad.nn.activations import Flatten, Maxout, ReLU, Sigmoid, Softplus, Tanh
-from minigrad.nn.container import Layer, Residual, Sequential, mlp
 from minigrad.nn.errors import LabelError, ModuleError, StateMismatch, UnknownLoss
-from minigrad.nn.initial import (
+from minigrad.nn.initializers import (
     INITIALISERS,
     Initialiser,
     Source,
@@ -31,9 +29,12 @@ from minigrad.nn.initial import (
     xavier_uniform,
     zeros,
 )
-from minigrad.nn.linear import Linear
-from minigrad.nn.loss_table import LOSSES, find_loss
-from minigrad.nn.losses import (
+from minigrad.nn.layers.activations import Flatten, Maxout, ReLU, Sigmoid, Softplus, Tanh
+from minigrad.nn.layers.container import Layer, Residual, Sequential, mlp
+from minigrad.nn.layers.linear import Linear
+from minigrad.nn.losses.binary import BinaryCrossEntropy, Hinge, binary_cross_entropy, hinge
+from minigrad.nn.losses.by_name import LOSSES, find_loss
+from minigrad.nn.losses.classification import (
     Calibrated,
     Chance,
     CrammerSinger,
@@ -45,9 +46,8 @@ from minigrad.nn.losses import (
     softmax_cross_entropy,
     weston_watkins,
 )
-from minigrad.nn.losses_binary import BinaryCrossEntropy, Hinge, binary_cross_entropy, hinge
-from minigrad.nn.losses_distribution import KLDivergence, kl_divergence
-from minigrad.nn.losses_regression import (
+from minigrad.nn.losses.distribution import KLDivergence, kl_divergence
+from minigrad.nn.losses.regression import (
     Huber,
     MeanAbsoluteError,
     MeanSquaredError,
@@ -57,16 +57,16 @@ from minigrad.nn.losses_regression import (
 )
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.observe import Watcher, observing
-from minigrad.nn.regularize import L1, L2
+from minigrad.nn.regularization import L1, L2
 
 if TYPE_CHECKING:
-    from minigrad.nn.attention import MultiHeadAttention, TransformerBlock
-    from minigrad.nn.convolution import Conv1d, Conv2d, ConvTranspose2d
-    from minigrad.nn.dropout import Dropout, frozen, reseed
-    from minigrad.nn.embedding import Embedding
-    from minigrad.nn.ensemble import Ensemble, mean_weights
-    from minigrad.nn.normalise import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
-    from minigrad.nn.pooling import (
+    from minigrad.nn.layers.attention import MultiHeadAttention, TransformerBlock
+    from minigrad.nn.layers.convolution import Conv1d, Conv2d, ConvTranspose2d
+    from minigrad.nn.layers.dropout import Dropout, frozen, reseed
+    from minigrad.nn.layers.embedding import Embedding
+    from minigrad.nn.layers.ensemble import Ensemble, mean_weights
+    from minigrad.nn.layers.normalization import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, RMSNorm
+    from minigrad.nn.layers.pooling import (
         AdaptiveAvgPool1d,
         AdaptiveAvgPool2d,
         AdaptiveMaxPool1d,
@@ -77,23 +77,23 @@ if TYPE_CHECKING:
         MaxPool1d,
         MaxPool2d,
     )
-    from minigrad.nn.recurrent import GRU, LSTM, RNN
-    from minigrad.nn.smooth import ELU, GELU, LeakyReLU, SiLU
+    from minigrad.nn.layers.recurrent import GRU, LSTM, RNN
+    from minigrad.nn.layers.smooth import ELU, GELU, LeakyReLU, SiLU
     from minigrad.nn.summary import LayerSummary, Summary
 
 _LATE: Mapping[str, str] = {
     name: module
     for module, names in {
-        "attention": "MultiHeadAttention TransformerBlock",
-        "convolution": "Conv1d Conv2d ConvTranspose2d",
-        "dropout": "Dropout frozen reseed",
-        "embedding": "Embedding",
-        "ensemble": "Ensemble mean_weights",
-        "normalise": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
-        "pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d "
+        "layers.attention": "MultiHeadAttention TransformerBlock",
+        "layers.convolution": "Conv1d Conv2d ConvTranspose2d",
+        "layers.dropout": "Dropout frozen reseed",
+        "layers.embedding": "Embedding",
+        "layers.ensemble": "Ensemble mean_weights",
+        "layers.normalization": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
+        "layers.pooling": "AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d "
         "GlobalAvgPool MaxPool1d MaxPool2d",
-        "recurrent": "GRU LSTM RNN",
-        "smooth": "ELU GELU LeakyReLU SiLU",
+        "layers.recurrent": "GRU LSTM RNN",
+        "layers.smooth": "ELU GELU LeakyReLU SiLU",
         "summary": "LayerSummary Summary",
     }.items()
     for name in names.split()

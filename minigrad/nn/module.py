@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import nearest
-from minigrad.core.leaf import assign
-from minigrad.core.node import Leaf
+from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import ModuleError, StateMismatch
 from minigrad.nn.observe import WATCHER
+from minigrad.runtime.parameters import assign
 
 if TYPE_CHECKING:
     from minigrad.nn.summary import Summary

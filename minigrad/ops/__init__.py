@@ -8,12 +8,7 @@ from minigrad.ops import index, shape
 shape.family.register()
 index.family.register()
 
-from minigrad.ops import (  # noqa: E402 - they rest on the registered ones
-    contract,
-    elementwise,
-    functions,
-    numpy_signatures,
-    reduce,
-)
+from minigrad.ops import elementwise, functions, matmul, reduce  # noqa: E402 - they rest on the registered ones
+from minigrad.ops.numpy import signatures  # noqa: E402
 
-__all__ = ["contract", "elementwise", "functions", "index", "numpy_signatures", "reduce", "shape"]
+__all__ = ["elementwise", "functions", "index", "matmul", "reduce", "shape", "signatures"]

@@ -13,12 +13,12 @@ from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import square, where
-from minigrad.ops.constant import greater
+from minigrad.ops.family import Family
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.gaussian import erf_array, normal_pdf
 from minigrad.ops.index import getitem
-from minigrad.ops.kinked import absolute, relu
-from minigrad.ops.table import Family
+from minigrad.ops.piecewise_constant import greater
+from minigrad.ops.piecewise_linear import absolute, relu
 from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.typing import V
 from minigrad.verify.domains import real

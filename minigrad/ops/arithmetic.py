@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.table import Family
+from minigrad.ops.family import Family
 from minigrad.typing import V
 from minigrad.verify.domains import boolean, nonzero, real
 

@@ -16,8 +16,8 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
+from minigrad.ops.family import Family
 from minigrad.ops.functions import flip, reshape
-from minigrad.ops.table import Family
 from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
 from minigrad.typing import V
 from minigrad.verify.domains import real

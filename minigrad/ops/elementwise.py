@@ -14,8 +14,8 @@ from minigrad.ops.arithmetic import (
     subtract,
     where,
 )
-from minigrad.ops.constant import ceil, equal, floor, greater, prefer, rint, sign, trunc
-from minigrad.ops.kinked import absolute, clip, maximum, minimum, relu
+from minigrad.ops.piecewise_constant import ceil, equal, floor, greater, prefer, rint, sign, trunc
+from minigrad.ops.piecewise_linear import absolute, clip, maximum, minimum, relu
 from minigrad.ops.transcendental import (
     cos,
     exp,

@@ -8,7 +8,9 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
-from minigrad.ops import arithmetic, constant, index, kinked, reduce, shape, transcendental
+from minigrad.ops import arithmetic, index, reduce, shape, transcendental
+from minigrad.ops import piecewise_constant as constant
+from minigrad.ops import piecewise_linear as kinked
 from minigrad.typing import V
 
 

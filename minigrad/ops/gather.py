@@ -12,10 +12,10 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arithmetic import where
+from minigrad.ops.family import Family
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
-from minigrad.ops.quick import add_rows
-from minigrad.ops.table import Family
+from minigrad.runtime.numpy_fast import add_rows
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
 
@@ -144,7 +144,7 @@ def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
     shape = tuple(x.shape[a] if a == axis % x.ndim else n for a, n in enumerate(part.shape))
     added: V = unpick(part, indices, axis=axis % x.ndim, shape=shape)
     if shape != x.shape:
-        from minigrad.ops.arrange import pad
+        from minigrad.ops.manipulation import pad
 
         added = pad(added, [(0, n - m) for n, m in zip(x.shape, shape, strict=True)])
     return x + added

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import square
-from minigrad.ops.table import Family
+from minigrad.ops.family import Family
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.domains import real

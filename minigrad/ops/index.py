@@ -9,8 +9,8 @@ import numpy as np
 from minigrad.core.keys import is_basic
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
-from minigrad.ops.quick import add_rows
-from minigrad.ops.table import Family
+from minigrad.ops.family import Family
+from minigrad.runtime.numpy_fast import add_rows
 from minigrad.typing import V
 from minigrad.verify.domains import real
 

@@ -7,16 +7,16 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arithmetic import multiply, square, where
-from minigrad.ops.constant import equal
+from minigrad.ops.family import Family
 from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, reshape, squeeze, sum, xlogy
 from minigrad.ops.functions import norm as length
 from minigrad.ops.gather import pick, take_along
 from minigrad.ops.index import all_below
-from minigrad.ops.kinked import absolute, maximum, relu
-from minigrad.ops.quick import add_reduce, max_reduce
+from minigrad.ops.piecewise_constant import equal
+from minigrad.ops.piecewise_linear import absolute, maximum, relu
 from minigrad.ops.reduce import softmax
-from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp, log, power, softplus
+from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
 

@@ -13,12 +13,12 @@ from types import ModuleType
 
 import attrs
 
-from minigrad import plugins
-from minigrad.containment import ImportFailure, imported
 from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.plugins import Entry
+from minigrad.plugins import entry_points as plugins
+from minigrad.plugins.entry_points import Entry
+from minigrad.plugins.isolation import ImportFailure, imported
 from minigrad.verify.register import register_sound
 
 __all__ = ["GROUP", "Loaded", "find", "load", "load_all"]

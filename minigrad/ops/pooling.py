@@ -10,12 +10,12 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.arrange import along, pad
-from minigrad.ops.contract import matmul
+from minigrad.ops.family import Family
 from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
 from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
-from minigrad.ops.table import Family
+from minigrad.ops.manipulation import along, pad
+from minigrad.ops.matmul import matmul
 from minigrad.ops.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
 from minigrad.verify.domains import distinct, real

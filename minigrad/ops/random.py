@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.effects import draw
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.ops.arithmetic import multiply
+from minigrad.runtime.effects import draw
 from minigrad.typing import V
 
 _TILE = 1 << 14

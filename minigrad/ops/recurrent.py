@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from minigrad.core.types import Array
-from minigrad.ops.contract import matmul
 from minigrad.ops.index import getitem
-from minigrad.ops.pieces import stack
+from minigrad.ops.matmul import matmul
+from minigrad.ops.split_join import stack
 from minigrad.ops.transcendental import sigmoid, tanh
 from minigrad.typing import V
 

@@ -10,12 +10,12 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.constant import equal
-from minigrad.ops.kinked import maximum
-from minigrad.ops.quick import add_reduce, max_reduce
+from minigrad.ops.family import Family
+from minigrad.ops.piecewise_constant import equal
+from minigrad.ops.piecewise_linear import maximum
 from minigrad.ops.shape import broadcast_to, reshape
-from minigrad.ops.table import Family
 from minigrad.ops.transcendental import exp
+from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import distinct, real
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.quick import column_sums
-from minigrad.ops.table import Family
+from minigrad.ops.family import Family
+from minigrad.runtime.numpy_fast import column_sums
 from minigrad.typing import V
 from minigrad.verify.domains import real
 

@@ -11,9 +11,9 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import by_squaring, ratio
-from minigrad.ops.constant import equal
-from minigrad.ops.quick import bound
-from minigrad.ops.table import Family
+from minigrad.ops.family import Family
+from minigrad.ops.piecewise_constant import equal
+from minigrad.runtime.numpy_fast import bound
 from minigrad.verify.domains import positive, real
 
 family = Family()

@@ -10,11 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from minigrad.optim.assemble import Group as Group
-    from minigrad.optim.discovery import Entry as Entry
-    from minigrad.optim.discovery import available as available
-    from minigrad.optim.discovery import rescan as rescan
-    from minigrad.optim.driver import Driver as Driver
     from minigrad.optim.errors import HyperparameterError as HyperparameterError
     from minigrad.optim.errors import LawError as LawError
     from minigrad.optim.errors import MissingGradient as MissingGradient
@@ -28,21 +23,21 @@ if TYPE_CHECKING:
     from minigrad.optim.errors import StateError as StateError
     from minigrad.optim.errors import UnknownOptimizer as UnknownOptimizer
     from minigrad.optim.errors import UpdateError as UpdateError
-    from minigrad.optim.followers import Average as Average
-    from minigrad.optim.followers import Ema as Ema
-    from minigrad.optim.followers import LookAhead as LookAhead
-    from minigrad.optim.followers import Swa as Swa
-    from minigrad.optim.hyper import choice as choice
-    from minigrad.optim.hyper import count as count
-    from minigrad.optim.hyper import flag as flag
-    from minigrad.optim.hyper import number as number
+    from minigrad.optim.gradient_transforms import Clip as Clip
+    from minigrad.optim.gradient_transforms import ClipAdaptive as ClipAdaptive
+    from minigrad.optim.gradient_transforms import ClipNorm as ClipNorm
+    from minigrad.optim.gradient_transforms import ClipValue as ClipValue
+    from minigrad.optim.hyperparameters import choice as choice
+    from minigrad.optim.hyperparameters import count as count
+    from minigrad.optim.hyperparameters import flag as flag
+    from minigrad.optim.hyperparameters import number as number
     from minigrad.optim.laws import examine as examine
-    from minigrad.optim.loading import load as load
-    from minigrad.optim.make import optimizer as optimizer
     from minigrad.optim.moment import Moment as Moment
     from minigrad.optim.objective import Objective as Objective
-    from minigrad.optim.plans import Hyper as Hyper
-    from minigrad.optim.plans import Step as Step
+    from minigrad.optim.plugins.discovery import Entry as Entry
+    from minigrad.optim.plugins.discovery import available as available
+    from minigrad.optim.plugins.discovery import rescan as rescan
+    from minigrad.optim.plugins.loading import load as load
     from minigrad.optim.protocol import API as API
     from minigrad.optim.protocol import Averages as Averages
     from minigrad.optim.protocol import Need as Need
@@ -61,15 +56,20 @@ if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule as Schedule
     from minigrad.optim.schedules import Stair as Stair
     from minigrad.optim.schedules import WarmUp as WarmUp
-    from minigrad.optim.shaping import Clip as Clip
-    from minigrad.optim.shaping import ClipAdaptive as ClipAdaptive
-    from minigrad.optim.shaping import ClipNorm as ClipNorm
-    from minigrad.optim.shaping import ClipValue as ClipValue
+    from minigrad.optim.stateful.factory import Group as Group
+    from minigrad.optim.stateful.make import optimizer as optimizer
+    from minigrad.optim.stateful.optimizer import Driver as Driver
+    from minigrad.optim.stateful.param_groups import Hyper as Hyper
+    from minigrad.optim.stateful.param_groups import Step as Step
+    from minigrad.optim.stateful.shadow_weights import Average as Average
+    from minigrad.optim.stateful.shadow_weights import Ema as Ema
+    from minigrad.optim.stateful.shadow_weights import LookAhead as LookAhead
+    from minigrad.optim.stateful.shadow_weights import Swa as Swa
 
 _HOMES = {
-    "assemble": ("Group",),
-    "discovery": ("Entry", "available", "rescan"),
-    "driver": ("Driver",),
+    "stateful.factory": ("Group",),
+    "plugins.discovery": ("Entry", "available", "rescan"),
+    "stateful.optimizer": ("Driver",),
     "errors": (
         "HyperparameterError",
         "LawError",
@@ -85,14 +85,14 @@ _HOMES = {
         "UnknownOptimizer",
         "UpdateError",
     ),
-    "followers": ("Average", "Ema", "LookAhead", "Swa"),
-    "hyper": ("choice", "count", "flag", "number"),
+    "stateful.shadow_weights": ("Average", "Ema", "LookAhead", "Swa"),
+    "hyperparameters": ("choice", "count", "flag", "number"),
     "laws": ("examine",),
-    "loading": ("load",),
-    "make": ("optimizer",),
+    "plugins.loading": ("load",),
+    "stateful.make": ("optimizer",),
     "moment": ("Moment",),
     "objective": ("Objective",),
-    "plans": ("Hyper", "Step"),
+    "stateful.param_groups": ("Hyper", "Step"),
     "protocol": ("API", "Averages", "Need", "NeedsMore", "NoState", "Optimizer", "Segment"),
     "schedules": (
         "Chain",
@@ -107,7 +107,7 @@ _HOMES = {
         "Stair",
         "WarmUp",
     ),
-    "shaping": ("Clip", "ClipAdaptive", "ClipNorm", "ClipValue"),
+    "gradient_transforms": ("Clip", "ClipAdaptive", "ClipNorm", "ClipValue"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

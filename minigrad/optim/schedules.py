@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError
-from minigrad.optim.hyper import count, number
+from minigrad.optim.hyperparameters import count, number
 
 __all__ = [
     "Chain",

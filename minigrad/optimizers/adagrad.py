@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.optim.hyper import number
+from minigrad.optim.hyperparameters import number
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import API, Need, Optimizer
 

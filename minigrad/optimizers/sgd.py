@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 
 from minigrad.core.types import Array
-from minigrad.optim.hyper import number
+from minigrad.optim.hyperparameters import number
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import API, Need, NoState, Optimizer
 

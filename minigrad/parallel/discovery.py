@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from minigrad import contract, plugins
 from minigrad.parallel.errors import CommunicatorError
 from minigrad.parallel.protocol import API, Alone, Communicator
-from minigrad.plugins import Entry
+from minigrad.plugins import contract
+from minigrad.plugins import entry_points as plugins
+from minigrad.plugins.entry_points import Entry
 
 __all__ = ["GROUP", "available", "connect", "launched"]
 

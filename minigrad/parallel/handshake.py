@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 
 import minigrad
-from minigrad import plugins
 from minigrad.core.types import Array
 from minigrad.optim import Driver
 from minigrad.parallel.errors import HandshakeError
 from minigrad.parallel.protocol import Communicator
+from minigrad.plugins import entry_points as plugins
 
 __all__ = ["agree", "checksum", "facts"]
 

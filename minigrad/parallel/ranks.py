@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from minigrad.checkpoint.generators import generators
 from minigrad.core import Tensor
-from minigrad.core.leaf import assign
 from minigrad.core.types import Array
 from minigrad.nn import Module
 from minigrad.nn.module import _parts
@@ -26,6 +25,7 @@ from minigrad.parallel.laws import examine
 from minigrad.parallel.message import Exchange
 from minigrad.parallel.protocol import Communicator
 from minigrad.parallel.watchdog import Watchdog
+from minigrad.runtime.parameters import assign
 
 __all__ = ["TIMEOUT", "Ranks", "join", "portion"]
 

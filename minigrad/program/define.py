@@ -14,24 +14,24 @@ import attrs
 import numpy as np
 
 from minigrad import engines
-from minigrad.core.containers import flatten
+from minigrad.core.graph import Constant
 from minigrad.core.mode import MODE, switched
-from minigrad.core.node import Constant
 from minigrad.core.tensor import Tensor, adopt, wrap
 from minigrad.core.types import Array
-from minigrad.engines.finding import TakesEngine
-from minigrad.program.captured import Captured
-from minigrad.program.chance import Chance
-from minigrad.program.drawing import written
+from minigrad.engines.discovery import TakesEngine
+from minigrad.program.compile.bind import plan
+from minigrad.program.compile.executable import Options, Plan
 from minigrad.program.errors import RetraceWarning, StepChanged, TraceError
 from minigrad.program.explain import explained
 from minigrad.program.graph import Graph, Update
 from minigrad.program.passes import PASSES
-from minigrad.program.plan import Options, Plan
-from minigrad.program.planner import plan
-from minigrad.program.scan import Reach, reach
-from minigrad.program.standin import StandIn
-from minigrad.program.trace import Trace
+from minigrad.program.svg import written
+from minigrad.program.trace.captured import Captured
+from minigrad.program.trace.captures import Reach, reach
+from minigrad.program.trace.chance import Chance
+from minigrad.program.trace.fake_array import StandIn
+from minigrad.program.trace.tracer import Trace
+from minigrad.transforms.pytree import flatten
 
 __all__ = ["Program", "define"]
 

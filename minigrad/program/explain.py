@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from math import prod
 
+from minigrad.program.compile.executable import Plan
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update
-from minigrad.program.plan import Plan
 
 __all__ = ["explained", "flops", "line_of", "size_of"]
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core.node import Sink
+from minigrad.core.graph import Sink
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape

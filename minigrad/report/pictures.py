@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.report.chart import COLOURS, Chart, Line, thinned
 from minigrad.train.history import Epoch, History
-from minigrad.train.monitor import Monitor
+from minigrad.train.monitor.monitor import Monitor
 
 __all__ = ["pictures"]
 

@@ -5,30 +5,30 @@
 >>> history.best
 """
 
-from minigrad.nn.regularize import Regularization
-from minigrad.train.activations import LayerFigures
+from minigrad.nn.regularization import Regularization
 from minigrad.train.callbacks import Callback, Run, Step
-from minigrad.train.check import Check
-from minigrad.train.console import Console
+from minigrad.train.checks.check import Check
+from minigrad.train.checks.gradients import GradientCheck, check_gradients, check_term
+from minigrad.train.checks.overfit import Overfit, overfit
+from minigrad.train.checks.parameter_check import ParameterCheck
+from minigrad.train.checks.sanity import sanity_checks
+from minigrad.train.checks.step_size import StepCurve, step_curve
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import Score, evaluate
-from minigrad.train.figures import Figures
-from minigrad.train.folder import RunFolder, new_folder
-from minigrad.train.gradients import GradientCheck, check_gradients, check_term
-from minigrad.train.histograms import Histograms
+from minigrad.train.fit import fit
 from minigrad.train.history import Epoch, History
-from minigrad.train.loop import fit
+from minigrad.train.lr_schedules import SCHEDULES, named_schedule
 from minigrad.train.metrics import Metric, Metrics
-from minigrad.train.monitor import Monitor
-from minigrad.train.overfit import Overfit, overfit
-from minigrad.train.probe import ParameterCheck
-from minigrad.train.progress import Checkpoints
-from minigrad.train.rates import SCHEDULES, named_schedule
-from minigrad.train.rows import Rows, Source, Split, as_split
-from minigrad.train.sanity import sanity_checks
-from minigrad.train.script import Script, ScriptError, load_script
-from minigrad.train.steps import StepCurve, step_curve
-from minigrad.train.tables import Table
+from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.histograms import Histograms
+from minigrad.train.monitor.layer_stats import LayerFigures
+from minigrad.train.monitor.monitor import Monitor
+from minigrad.train.monitor.run_metrics import Figures
+from minigrad.train.output.console import Console
+from minigrad.train.output.resume import Checkpoints
+from minigrad.train.output.run_folder import RunFolder, new_folder
+from minigrad.train.script.script import Script, ScriptError, load_script
+from minigrad.train.splits import Rows, Source, Split, as_split
 
 __all__ = [
     "SCHEDULES",

@@ -6,10 +6,10 @@ import attrs
 
 from minigrad.nn import Loss, Module
 from minigrad.optim import Driver
-from minigrad.train.check import Check
+from minigrad.train.checks.check import Check
 from minigrad.train.history import Epoch, History
-from minigrad.train.monitor import Monitor
-from minigrad.train.rows import Split
+from minigrad.train.monitor.monitor import Monitor
+from minigrad.train.splits import Split
 
 __all__ = ["Callback", "Run", "Step"]
 

@@ -19,7 +19,7 @@ from minigrad.data import Loader
 from minigrad.ops.functions import concatenate
 from minigrad.train.compare import CompareError, Plane, Problem, Trial
 from minigrad.train.evaluate import evaluate
-from minigrad.train.rows import as_split
+from minigrad.train.splits import as_split
 
 __all__ = ["PROBLEMS", "digits_mlp", "find_problem", "quadratic", "rosenbrock"]
 

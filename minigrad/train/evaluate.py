@@ -13,7 +13,7 @@ from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.parallel import Ranks
-from minigrad.train.rows import Rows
+from minigrad.train.splits import Rows
 
 __all__ = ["AT_ONCE", "Score", "evaluate", "evaluating", "hits"]
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import attrs
 
 from minigrad.core.types import Array
-from minigrad.train.check import Check
-from minigrad.train.monitor import Monitor
+from minigrad.train.checks.check import Check
+from minigrad.train.monitor.monitor import Monitor
 
 __all__ = ["Epoch", "History"]
 

@@ -14,19 +14,19 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
-from minigrad.nn.regularize import Regularization
+from minigrad.nn.regularization import Regularization
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.parallel import Ranks
 from minigrad.program import TraceError
 from minigrad.train.callbacks import Callback, Run, Step
-from minigrad.train.check import Check
-from minigrad.train.defined import LossNotFinite, StepProgram, defined_step
+from minigrad.train.checks.check import Check
+from minigrad.train.checks.sanity import sanity_checks
+from minigrad.train.compiled_step import LossNotFinite, StepProgram, defined_step
 from minigrad.train.errors import Interrupted, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluate import evaluate
-from minigrad.train.guard import CAUSES, REMEDY, origin, replayed
 from minigrad.train.history import Epoch
-from minigrad.train.rows import Rows
-from minigrad.train.sanity import sanity_checks
+from minigrad.train.monitor.nonfinite import CAUSES, REMEDY, origin, replayed
+from minigrad.train.splits import Rows
 
 __all__ = ["Hooks", "Trainer"]
 

@@ -15,11 +15,11 @@ import numpy as np
 from minigrad.core.tensor import adopt
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
-from minigrad.nn.regularize import Regularization
+from minigrad.nn.regularization import Regularization
 from minigrad.optim import NonFiniteGradient, NonFiniteParameters, Schedule
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.errors import TrainError
-from minigrad.train.rows import Split
+from minigrad.train.splits import Split
 
 __all__ = ["RateRange", "find_rate"]
 

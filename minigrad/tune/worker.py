@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from minigrad.core.errors import MinigradError
-from minigrad.train.script import Settings, load_script
+from minigrad.train.script.script import Settings, load_script
 
 __all__ = ["main"]
 

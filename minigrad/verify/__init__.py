@@ -13,8 +13,8 @@ from minigrad.verify.domains import (
     unit,
 )
 from minigrad.verify.gate import verify
+from minigrad.verify.refusal import Finding, Worst, relative_error
 from minigrad.verify.register import register, register_builtin, register_sound
-from minigrad.verify.report import Finding, Worst, relative_error
 
 __all__ = [
     "Finding",

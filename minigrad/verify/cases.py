@@ -10,8 +10,8 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
-from minigrad.verify.draws import Draws
-from minigrad.verify.report import Case, refuse
+from minigrad.verify.refusal import Case, refuse
+from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import frozen
 
 _NUMBERS = 40

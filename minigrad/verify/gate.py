@@ -14,14 +14,14 @@ from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.mode import MODE, switched
 from minigrad.core.op import Op
-from minigrad.verify.draws import Draws
-from minigrad.verify.elementwise import broadcast_case
-from minigrad.verify.far import check_far
-from minigrad.verify.general import ENOUGH
+from minigrad.verify.directional_check import ENOUGH
+from minigrad.verify.entrywise_check import broadcast_case
+from minigrad.verify.extreme_scales import check_far
 from minigrad.verify.kinks import check_kinks, check_pairs, check_zeros
 from minigrad.verify.purity import check_cotangents, check_memory
-from minigrad.verify.report import Case, refuse
-from minigrad.verify.second import check_second_order, check_second_order_elsewhere
+from minigrad.verify.refusal import Case, refuse
+from minigrad.verify.second_order import check_second_order, check_second_order_elsewhere
+from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import ENTRIES, Examined, Subject
 from minigrad.verify.sweep import examine_all
 

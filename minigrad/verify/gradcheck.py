@@ -13,9 +13,9 @@ from minigrad.core.mode import switched
 from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import Array, ArrayLike
 from minigrad.verify.domains import real
-from minigrad.verify.draws import Draws
-from minigrad.verify.numerics import Verdict, compare
-from minigrad.verify.report import Worst, relative_error, worst_of
+from minigrad.verify.finite_differences import Verdict, compare
+from minigrad.verify.refusal import Worst, relative_error, worst_of
+from minigrad.verify.seeded_random import Draws
 
 _MOST_ENTRIES = 200
 

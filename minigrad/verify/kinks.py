@@ -9,10 +9,10 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.op import Domain
 from minigrad.core.types import Array
-from minigrad.verify.draws import Draws
-from minigrad.verify.general import directions, stepped
-from minigrad.verify.numerics import FIRST_STEP, one_sided
-from minigrad.verify.report import Case, Worst, refuse
+from minigrad.verify.directional_check import directions, stepped
+from minigrad.verify.finite_differences import FIRST_STEP, one_sided
+from minigrad.verify.refusal import Case, Worst, refuse
+from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
 
 _UNBOUNDED = frozenset(("real", "distinct"))

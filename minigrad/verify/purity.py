@@ -11,8 +11,8 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
-from minigrad.verify.draws import Draws
-from minigrad.verify.report import Case, refuse, worst_of
+from minigrad.verify.refusal import Case, refuse, worst_of
+from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import Examined, Subject, frozen, identical, natural_scale
 
 _FACTORS = np.array([-2.0, 2.0**40, 2.0**-40, 0.0, -(2.0**40)])

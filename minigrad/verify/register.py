@@ -9,7 +9,7 @@ from minigrad.core.errors import RegistrationError
 from minigrad.core.mode import switched
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.core.specialise import admit
+from minigrad.runtime.fastpath import admit
 from minigrad.verify.gate import verify
 
 

@@ -13,8 +13,8 @@ from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.rules import conform, reached, results, summable
 from minigrad.core.types import Array
-from minigrad.verify.draws import Draws
-from minigrad.verify.report import Case, refuse
+from minigrad.verify.refusal import Case, refuse
+from minigrad.verify.seeded_random import Draws
 
 ENTRIES = 40
 """Samples of an elementwise op; a multiple of 8."""

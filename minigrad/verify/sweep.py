@@ -9,11 +9,10 @@ import numpy as np
 
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.verify.cases import difference_cases, draw, fresh, metadata
-from minigrad.verify.draws import Draws
-from minigrad.verify.elementwise import examine_entries, repeat_arranged, repeat_broadcast
-from minigrad.verify.general import examine
-from minigrad.verify.report import Case, refuse
-from minigrad.verify.structure import (
+from minigrad.verify.derived_cases import unlisted_cases, unlisted_metadata
+from minigrad.verify.directional_check import examine
+from minigrad.verify.entrywise_check import examine_entries, repeat_arranged, repeat_broadcast
+from minigrad.verify.metamorphic import (
     check_linear,
     repeat_float32,
     repeat_integers,
@@ -22,8 +21,9 @@ from minigrad.verify.structure import (
     repeat_shared,
     sweep_shapes,
 )
+from minigrad.verify.refusal import Case, refuse
+from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import Examined, Subject
-from minigrad.verify.unlisted import unlisted_cases, unlisted_metadata
 
 _MOST_DRAWS = 8
 

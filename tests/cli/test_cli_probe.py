@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from minigrad import plugins
 from minigrad.cli import main
-from minigrad.cli.probe import probe
+from minigrad.cli.check_laws import probe
 from minigrad.optim import UnknownOptimizer
+from minigrad.plugins import entry_points as plugins
 from support.optim_dists import GOOD, install
 
 SOURCES = {

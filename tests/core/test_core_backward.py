@@ -12,7 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core import gradients
-from minigrad.core.leaf import assign, bind, buffer, has_grad, renew
+from minigrad.runtime.parameters import assign, bind, buffer, has_grad, renew
 
 
 def leaf(*values: float) -> mg.Tensor:

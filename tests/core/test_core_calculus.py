@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.core.containers import spread
+from minigrad.transforms.pytree import spread
 from minigrad.typing import Array, Tensor
 
 X = np.array([0.3, -1.2, 2.0])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core import batch, jacobians
 from minigrad.core.registry import REGISTRY
+from minigrad.transforms import batching as batch
+from minigrad.transforms import jacobians
 from minigrad.typing import Array, Tensor
 
 RNG = np.random.default_rng(5)

@@ -14,7 +14,7 @@ from minigrad.diagnosis import rules
 from minigrad.diagnosis.benchmark.faults import FAULTS
 from minigrad.diagnosis.benchmark.table import markdown
 from minigrad.diagnosis.benchmark.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING, TUNING_SEEDS
-from minigrad.diagnosis.measured import PATH, measured
+from minigrad.diagnosis.benchmark_results import PATH, measured
 
 DOCUMENT = json.loads(PATH.read_text(encoding="utf-8"))
 README = (PATH.parent / "README.md").read_text(encoding="utf-8")

@@ -8,8 +8,8 @@ import pytest
 from minigrad import data
 from minigrad.data.arrays import any_real, row_keys
 from minigrad.diagnosis.curve import curve_of
+from minigrad.diagnosis.data_stats import batch_order, data_facts
 from minigrad.diagnosis.evidence import DataFacts
-from minigrad.diagnosis.facts import batch_order, data_facts
 
 Raw = np.ndarray
 

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from minigrad.diagnosis import Catalog, Evidence, Finding, RuleError, judge, rules
-from minigrad.diagnosis.protocol import Family, Rule
+from minigrad.diagnosis.rule import Family, Rule
 from support.diagnosis_evidence import data, sound
 
 

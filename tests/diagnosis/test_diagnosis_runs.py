@@ -11,10 +11,10 @@ import pytest
 
 import minigrad as mg
 from minigrad import data, nn
-from minigrad.core.leaf import assign
 from minigrad.data import Dataset
 from minigrad.diagnosis import Diagnosis, Doctor, watch
 from minigrad.nn import Module
+from minigrad.runtime.parameters import assign
 from minigrad.train import NonFiniteError, NonFiniteLoss, fit
 
 

@@ -14,8 +14,8 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.typing import Array, V
 from minigrad.verify import verify
-from minigrad.verify.deep import MUTATIONS, deep_check, enlarged
-from minigrad.verify.deep.lines import code_of, executed, lines_of
+from minigrad.verify.mutation import MUTATIONS, deep_check, enlarged
+from minigrad.verify.mutation.lines import code_of, executed, lines_of
 
 register_all()
 OPS = sorted((op for op in REGISTRY if op.module.startswith(("minigrad.", "numpy"))), key=lambda op: op.name)
@@ -98,7 +98,7 @@ def test_a_weaker_gate_kills_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are the gate's: without second order, both mutations of the second order go unseen."""
     full = deep_check(halves, range(1))
     # The package has a function of the same name, so the module is asked for by its full one.
-    module = sys.modules["minigrad.verify.deep.mutants"]
+    module = sys.modules["minigrad.verify.mutation.mutants"]
     monkeypatch.setattr(module, "verify", lambda op, seed: verify(op, seed, second_order=False))
     weaker = deep_check(halves, range(1))
     assert weaker.killed == full.killed - 2

@@ -14,9 +14,9 @@ import pytest
 
 import minigrad as mg
 from minigrad.verify import Finding, verify
-from minigrad.verify.general import undecided
-from minigrad.verify.numerics import INCONCLUSIVE, Verdict
-from minigrad.verify.report import Case
+from minigrad.verify.directional_check import undecided
+from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
+from minigrad.verify.refusal import Case
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg

@@ -16,7 +16,7 @@ import minigrad as mg
 import minigrad.verify as verify_room
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import verify
-from minigrad.verify.draws import Draws
+from minigrad.verify.seeded_random import Draws
 from support.gate_case import Wrong
 from support.gate_corpus import FAMILIES, TRICKY, WRONG
 

@@ -10,8 +10,8 @@ import pytest
 from minigrad import nn
 from minigrad.core import Tensor, tensor
 from minigrad.core.errors import ShapeError
-from minigrad.core.leaf import assign
 from minigrad.nn import ModuleError
+from minigrad.runtime.parameters import assign
 from support import nn_naive
 from support.nn_naive import Pair
 

@@ -8,7 +8,7 @@ import pytest
 from minigrad import nn
 from minigrad.core import tensor
 from minigrad.nn import ModuleError
-from minigrad.nn.initial import fans
+from minigrad.nn.initializers import fans
 
 RNG = np.random.default_rng
 

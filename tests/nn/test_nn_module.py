@@ -8,8 +8,8 @@ import pytest
 
 from minigrad import nn
 from minigrad.core import Tensor, tensor
-from minigrad.core.leaf import assign
 from minigrad.nn import Module, ModuleError, StateMismatch
+from minigrad.runtime.parameters import assign
 
 
 @attrs.define(eq=False)

@@ -8,8 +8,8 @@ import pytest
 from minigrad import nn
 from minigrad.core import tensor
 from minigrad.core.errors import ShapeError
-from minigrad.core.leaf import assign
 from minigrad.nn import LabelError, ModuleError
+from minigrad.runtime.parameters import assign
 from support import nn_naive
 
 RNG = np.random.default_rng

@@ -10,7 +10,8 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
-from minigrad.ops import numpy_signatures, numpy_table
+from minigrad.ops.numpy import signatures as numpy_signatures
+from minigrad.ops.numpy import table as numpy_table
 
 X = np.array([[0.5, -1.25, 2.0], [3.0, 0.75, -0.5]])
 P = np.abs(X)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.ops.quick import add_reduce, add_rows, column_sums, max_reduce
+from minigrad.runtime.numpy_fast import add_reduce, add_rows, column_sums, max_reduce
 
 RNG = np.random.default_rng(0)
 

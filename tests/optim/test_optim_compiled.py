@@ -12,13 +12,13 @@ import pytest
 from minigrad.core import tensor
 from minigrad.engines import Binder, Bound, Group, NumpyEngine
 from minigrad.optim import Ema, Moment, Need, Objective, available, load, number, optimizer
-from minigrad.optim.engine import Rule, Runner, resolve, scheduled
-from minigrad.optim.lanes import NotElementwise, Recorder
+from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner, licensed
+from minigrad.optim.compiled.traced_scalar import Tape
+from minigrad.optim.compiled.traced_vector import NotElementwise, Recorder
 from minigrad.optim.protocol import NoState
-from minigrad.optim.scalars import Tape
 from minigrad.optim.schedules import Cosine, Schedule, WarmUp
 from minigrad.optim.state import leaves
-from minigrad.optim.updates import LARGE, CompiledRunner, licensed
+from minigrad.optim.stateful.runner import Rule, Runner, resolve, scheduled
 from minigrad.typing import Array
 
 N = LARGE + 4321

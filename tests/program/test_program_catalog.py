@@ -13,8 +13,8 @@ from minigrad.api import register_all
 from minigrad.core import REGISTRY
 from minigrad.core.op import Op
 from minigrad.verify.cases import difference_cases, fresh
-from minigrad.verify.draws import Draws
-from minigrad.verify.report import Case
+from minigrad.verify.refusal import Case
+from minigrad.verify.seeded_random import Draws
 
 
 def value_and_gradients(op: Op, case: Case, xs: list[Any]) -> list[Any]:

@@ -10,8 +10,8 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.types import Array
-from minigrad.program.elementwise import is_total, parts_of
 from minigrad.program.graph import Fused
+from minigrad.program.passes.fusion.fusible import is_total, parts_of
 
 RNG = np.random.default_rng(0)
 LONG = 400_000

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core import batch
 from minigrad.core.types import Array
+from minigrad.transforms import batching as batch
 
 RNG = np.random.default_rng(0)
 WEIGHTS = mg.tensor(RNG.standard_normal((6, 6)))

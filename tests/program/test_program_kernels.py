@@ -12,10 +12,10 @@ import pytest
 import minigrad as mg
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array
+from minigrad.program.compile.bind import plan
+from minigrad.program.compile.executable import Options
 from minigrad.program.graph import Call, Graph, Value, evaluate
 from minigrad.program.kernels import kernel_of
-from minigrad.program.plan import Options
-from minigrad.program.planner import plan
 from support.program_models import MODELS
 
 _PLAIN: dict[str, object] = {"stride": (2, 2), "dilation": (1, 1)}

@@ -12,11 +12,11 @@ import pytest
 import minigrad as mg
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array
+from minigrad.program.compile.bind import plan
+from minigrad.program.compile.executable import Options
 from minigrad.program.graph import Call, Clear, Deliver, Graph, Value, evaluate
-from minigrad.program.passes.lower import lowering
-from minigrad.program.passes.record import recording
-from minigrad.program.plan import Options
-from minigrad.program.planner import plan
+from minigrad.program.passes.decompose.decompose import lowering
+from minigrad.program.passes.decompose.inline_ufuncs import recording
 from support.program_steps import batches, model_and_optimizer, step_of
 
 

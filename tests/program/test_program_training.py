@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core.leaf import assign
 from minigrad.core.types import Array
+from minigrad.runtime.parameters import assign
 from support.program_steps import batches, largest_difference, model_and_optimizer, step_of, weights
 
 OPTIMIZERS = ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.core.leaf import assign
+from minigrad.runtime.parameters import assign
 from minigrad.typing import Array
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor, tensor
-from minigrad.nn.container import Layer
+from minigrad.nn.layers.container import Layer
 from minigrad.typing import Array
 
 STEPS = 100

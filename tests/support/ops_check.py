@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.backward import gradients
-from minigrad.core.node import Leaf, Sink
+from minigrad.core.graph import Leaf, Sink
 from minigrad.core.tensor import wrap
 from minigrad.typing import Array, Tensor
 from support.ops_catalog import Entry

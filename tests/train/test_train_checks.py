@@ -11,11 +11,11 @@ import pytest
 
 from minigrad import data, nn
 from minigrad.core import Tensor
-from minigrad.core.leaf import assign
 from minigrad.data import Loader
-from minigrad.train import Check, Rows, Split, as_split, overfit, sanity_checks
-from minigrad.train.habits import determinism
-from minigrad.train.overfit import few
+from minigrad.runtime.parameters import assign
+from minigrad.train import Check, Rows, Split, as_split, sanity_checks
+from minigrad.train.checks.behaviour import determinism
+from minigrad.train.checks.overfit import few, overfit
 
 DIGITS = data.load("digits").scaled()
 SPLIT = as_split(DIGITS, np.dtype(np.float32))

@@ -9,7 +9,7 @@ import pytest
 
 from minigrad import data, nn
 from minigrad.train import Callback, Console, Epoch, History, Run, Step, fit
-from minigrad.train.live import PlainLine
+from minigrad.train.output.progress_line import PlainLine
 from support.train_streams import Stream
 
 SPIRAL = data.load("spiral").scaled()
@@ -78,8 +78,8 @@ def test_the_table_of_a_long_run_is_thinned(epochs: int) -> None:
 def test_a_terminal_gets_a_progress_line_that_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("minigrad.train.console._INTERVAL", 0.0)
-    monkeypatch.setattr("minigrad.train.console.live_line", PlainLine)
+    monkeypatch.setattr("minigrad.train.output.console._INTERVAL", 0.0)
+    monkeypatch.setattr("minigrad.train.output.console.live_line", PlainLine)
     out, err = Stream(terminal=True), Stream(terminal=True)
     run(out, err)
     assert "epoch 3/3" in err.getvalue()
@@ -112,8 +112,8 @@ def test_a_run_that_fails_in_its_first_epoch_leaves_no_progress_line(monkeypatch
             raise ZeroDivisionError
 
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("minigrad.train.console._INTERVAL", 0.0)
-    monkeypatch.setattr("minigrad.train.console.live_line", PlainLine)
+    monkeypatch.setattr("minigrad.train.output.console._INTERVAL", 0.0)
+    monkeypatch.setattr("minigrad.train.output.console.live_line", PlainLine)
     err = Stream(terminal=True)
     with pytest.raises(ZeroDivisionError):
         run(Stream(), err, Failing())

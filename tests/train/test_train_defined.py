@@ -10,7 +10,7 @@ import pytest
 from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
-from minigrad.nn.container import Layer
+from minigrad.nn.layers.container import Layer
 from minigrad.train import Callback, History, fit
 from minigrad.train.callbacks import Run
 from minigrad.train.errors import NonFiniteLoss

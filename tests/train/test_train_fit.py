@@ -12,7 +12,7 @@ from minigrad import data, nn
 from minigrad.core import Tensor, tensor
 from minigrad.optim import Constant, available, optimizer
 from minigrad.train import Check, Epoch, History, evaluate, fit
-from minigrad.train.rows import Rows
+from minigrad.train.splits import Rows
 from support.train_quick import DIGITS, Recorder, X, Y, quick
 
 

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 from minigrad import data, nn
 from minigrad.train import Callback, Epoch, Figures, History, Run, RunFolder, TrainError, fit, new_folder
-from minigrad.train.plots import accuracy_figure, loss_figure
+from minigrad.train.output.plots import accuracy_figure, loss_figure
 
 DIGITS = data.load("digits").scaled()
 

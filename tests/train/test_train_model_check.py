@@ -14,10 +14,10 @@ from minigrad import nn
 from minigrad.cli import main
 from minigrad.core import Tensor
 from minigrad.train import TrainError, check_gradients
-from minigrad.train.crossings import crossings, named, sides
-from minigrad.train.frozen import Frozen, generators
-from minigrad.train.script import ScriptError, load_script
-from minigrad.train.steps import CENTRAL, ONE_SIDED, figure, step_curve
+from minigrad.train.checks.fixed_randomness import Frozen, generators
+from minigrad.train.checks.kink_crossings import crossings, named, sides
+from minigrad.train.checks.step_size import CENTRAL, ONE_SIDED, figure, step_curve
+from minigrad.train.script.script import ScriptError, load_script
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(20, 6))

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.core.leaf import assign
 from minigrad.core.tensor import adopt
+from minigrad.runtime.parameters import assign
 from minigrad.train import Monitor, NonFiniteError, NonFiniteLoss, TrainError
-from minigrad.train.activations import layer_figures
-from minigrad.train.rhythm import Rhythm
-from minigrad.train.tables import Table
+from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.layer_stats import layer_figures
+from minigrad.train.monitor.sampling_schedule import Rhythm
 from minigrad.typing import Array
 
 IntArray = NDArray[np.int64]

@@ -13,8 +13,8 @@ from matplotlib.image import AxesImage
 
 from minigrad import data, nn
 from minigrad.train import Callback, History, Monitor, Run, fit
-from minigrad.train.pictures import USUAL, images_of, weights_figure
-from minigrad.train.plots import _pictures
+from minigrad.train.output.pictures import USUAL, images_of, weights_figure
+from minigrad.train.output.plots import _pictures
 from minigrad.typing import Array
 
 DIGITS = data.load("digits").scaled()

@@ -10,8 +10,8 @@ import pytest
 from minigrad import nn, optim
 from minigrad.data import Loader
 from minigrad.train import ScriptError, load_script
-from minigrad.train.fields import FIELDS, meant
-from minigrad.train.outline import outline
+from minigrad.train.script.fields import FIELDS, meant
+from minigrad.train.script.script_ast import outline
 
 SCRIPT = """\
 import numpy as np

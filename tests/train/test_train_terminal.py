@@ -11,14 +11,14 @@ import time
 
 import pytest
 
-from minigrad.train.live import PlainLine, RichLine, live_line
+from minigrad.train.output.progress_line import PlainLine, RichLine, live_line
 from support.train_streams import Stream
 
 RUN = """
 import sys
 if "plain" in sys.argv:
     sys.modules["rich"] = None
-import minigrad.train.console as console
+import minigrad.train.output.console as console
 console._INTERVAL = 0.0
 from minigrad import data, nn, train
 spiral = data.load("spiral").scaled()

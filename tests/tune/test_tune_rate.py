@@ -10,7 +10,7 @@ import pytest
 from minigrad import data, nn
 from minigrad.nn import Module
 from minigrad.train import TrainError, as_split, fit
-from minigrad.train.rows import Split
+from minigrad.train.splits import Split
 from minigrad.tune import find_rate
 from minigrad.tune.lr_find import _judged
 

@@ -17,15 +17,15 @@ from minigrad.diagnosis.benchmark.setting import Setting, build
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.doctor import Doctor
 from minigrad.diagnosis.evidence import Evidence
-from minigrad.diagnosis.watching import Watch, watch
+from minigrad.diagnosis.watch import Watch, watch
 from minigrad.nn import Module
 from minigrad.optim import ClipNorm, Driver, Schedule
-from minigrad.optim.assemble import assemble
-from minigrad.optim.plans import Settings
+from minigrad.optim.stateful.factory import assemble
+from minigrad.optim.stateful.param_groups import Settings
 from minigrad.train import fit
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluate import evaluate, evaluating
-from minigrad.train.rows import Rows
+from minigrad.train.splits import Rows
 
 __all__ = ["Outcome", "optimizer_for", "run", "score_on"]
 

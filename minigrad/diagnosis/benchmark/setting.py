@@ -11,9 +11,9 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.core.leaf import assign
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
+from minigrad.runtime.parameters import assign
 
 __all__ = ["Arch", "Setting", "build"]
 

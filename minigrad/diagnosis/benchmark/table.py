@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from minigrad.diagnosis.benchmark.cases import Result
+from minigrad.diagnosis.benchmark_results import Measured
 from minigrad.diagnosis.catalog import Catalog, rules
-from minigrad.diagnosis.measured import Measured
 
 __all__ = ["Figures", "by_fault", "by_rule", "document", "figures", "markdown"]
 

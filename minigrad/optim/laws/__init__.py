@@ -10,14 +10,14 @@ from time import perf_counter
 
 import attrs
 
-from minigrad.containment import contained, summary
 from minigrad.core.errors import nearest
-from minigrad.optim.engine import Rule
 from minigrad.optim.errors import PluginError
-from minigrad.optim.laws.core import CORE, Check
-from minigrad.optim.laws.declared import DECLARED
+from minigrad.optim.laws.claimed import DECLARED
 from minigrad.optim.laws.report import Broken, Outcome, Report
-from minigrad.optim.laws.subject import Subject
+from minigrad.optim.laws.required import CORE, Check
+from minigrad.optim.laws.rule_under_test import Subject
+from minigrad.optim.stateful.runner import Rule
+from minigrad.plugins.isolation import contained, summary
 
 __all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds", "judge", "laws_of"]
 

@@ -7,24 +7,24 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from minigrad.program.graph import Graph
-from minigrad.program.passes.assemble import assembly
-from minigrad.program.passes.bias import bias_gradients
-from minigrad.program.passes.common import common_subexpressions
-from minigrad.program.passes.dead import dead_code
-from minigrad.program.passes.fold import constant_folding
-from minigrad.program.passes.fuse import fusion
-from minigrad.program.passes.gather import gathered_products
-from minigrad.program.passes.layout import image_layout
-from minigrad.program.passes.lower import lowering
-from minigrad.program.passes.masks import rectified_masks
-from minigrad.program.passes.pack import packing
-from minigrad.program.passes.pool_first import pooling_first
-from minigrad.program.passes.products import flat_products, summed_products
-from minigrad.program.passes.record import recording
-from minigrad.program.passes.rows import rows_by_time
-from minigrad.program.passes.simplify import identities
-from minigrad.program.passes.slopes import slopes_first
-from minigrad.program.passes.winners import pooling_gradients
+from minigrad.program.passes.cleanup.constant_fold import constant_folding
+from minigrad.program.passes.cleanup.cse import common_subexpressions
+from minigrad.program.passes.cleanup.dce import dead_code
+from minigrad.program.passes.cleanup.simplify import identities
+from minigrad.program.passes.decompose.decompose import lowering
+from minigrad.program.passes.decompose.inline_ufuncs import recording
+from minigrad.program.passes.fusion.fuse_elementwise import fusion
+from minigrad.program.passes.fusion.precompute_local_grads import slopes_first
+from minigrad.program.passes.images.conv_layout import image_layout
+from minigrad.program.passes.images.max_pool_grad import pooling_gradients
+from minigrad.program.passes.images.pool_before_relu import pooling_first
+from minigrad.program.passes.images.relu_mask import rectified_masks
+from minigrad.program.passes.matmul.gather_after_matmul import gathered_products
+from minigrad.program.passes.matmul.merge_matmuls import flat_products, summed_products
+from minigrad.program.passes.matmul.pack_transposed import packing
+from minigrad.program.passes.matmul.scatter_to_concat import assembly
+from minigrad.program.passes.matmul.sums_as_matmul import bias_gradients
+from minigrad.program.passes.matmul.time_major_concat import rows_by_time
 
 __all__ = ["PASSES", "Pass"]
 

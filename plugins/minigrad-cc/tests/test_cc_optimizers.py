@@ -11,8 +11,8 @@ import pytest
 
 from minigrad.engines import Binder
 from minigrad.optim import Need, Objective, available, load, number
-from minigrad.optim.engine import Rule
-from minigrad.optim.updates import LARGE, CompiledRunner
+from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner
+from minigrad.optim.stateful.runner import Rule
 from minigrad.typing import Array
 from minigrad_cc import Engine
 

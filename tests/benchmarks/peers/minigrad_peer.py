@@ -10,8 +10,8 @@ import numpy as np
 import minigrad as mg
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
 from minigrad import engines, nn
-from minigrad.core.leaf import assign
 from minigrad.optim import Driver
+from minigrad.runtime.parameters import assign
 
 Loss = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
 P = ParamSpec("P")

@@ -1,0 +1,153 @@
+"""`minigrad optimizers check NAME`: the laws, examined in a process that can be given up."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import attrs
+
+from minigrad.cli.output import hand_over
+from minigrad.optim.plugins.discovery import Entry, find
+
+__all__ = ["Law", "Probe", "check_optimizer", "probe"]
+
+_SPEECH = 600
+
+
+@attrs.frozen
+class Law:
+    """The verdict on one law: `held`, `broken` (with a counter-example) or `skipped` (with the reason)."""
+
+    law: str
+    title: str
+    verdict: str
+    detail: str
+    claimed: bool
+
+
+@attrs.frozen
+class Probe:
+    """What became of an optimizer in a process of its own.
+
+    Attributes:
+        entry: which one.
+        reason: why it is refused; empty if it is not.
+        laws: the verdicts; none if it did not come so far. Those not `claimed` are hints only.
+        could_claim: laws that hold, and that the plugin does not claim.
+        seconds: what the examination took, without starting the process.
+    """
+
+    entry: Entry
+    reason: str
+    laws: tuple[Law, ...] = ()
+    could_claim: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def count(self, *verdicts: str) -> int:
+        """How many of the laws it has to keep came to one of these verdicts."""
+        return sum(law.claimed and law.verdict in verdicts for law in self.laws)
+
+
+def check_optimizer(arguments: Namespace) -> int:
+    """Probe `arguments.name` and print the report. Returns 1 if the optimizer is refused."""
+    found = probe(arguments.name, arguments.timeout)
+    if arguments.json:
+        hand_over(_document(found))
+    else:
+        print(_text(found))
+    return 1 if found.reason else 0
+
+
+def probe(name: str, timeout: float = 60.0) -> Probe:
+    """Import and examine an optimizer in another process, which is killed after `timeout` seconds.
+
+    Raises UnknownOptimizer if there is none of that name. Whatever the plugin does ends up in `Probe.reason`.
+    """
+    entry = find(name)
+    with tempfile.TemporaryDirectory(prefix="minigrad-probe-") as folder:
+        answer, said = Path(folder) / "answer.json", Path(folder) / "said.txt"
+        command = [sys.executable, "-m", "minigrad.cli.check_laws_worker", entry.qualified, str(answer)]
+        with said.open("wb") as speech:
+            ending = _ended(command, speech.fileno(), timeout)
+        if ending or not answer.exists():
+            return Probe(entry, (ending or "its process ended without an answer") + _last_words(said))
+        document = json.loads(answer.read_text(encoding="utf-8"))
+    laws = tuple(Law(**law) for law in document.get("laws", []))
+    hints = tuple(document.get("could_claim", []))
+    return Probe(entry, document["reason"], laws, hints, document.get("seconds", 0.0))
+
+
+def _ended(command: Sequence[str], speech: int, timeout: float) -> str:
+    """Run a command to its end, or kill it and what it has started. Returns what went wrong, if anything."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=speech, stderr=speech, start_new_session=os.name == "posix"
+    )
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired:
+        return f"it had not been examined after {timeout:g} seconds, and was stopped"
+    finally:
+        _kill(process)
+    if code < 0:
+        return f"it crashed the process: {signal.Signals(-code).name}"
+    return f"it ended the process with code {code}" if code else ""
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _last_words(said: Path) -> str:
+    size = said.stat().st_size
+    with said.open("rb") as file:
+        file.seek(max(0, size - _SPEECH))
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    words = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f" (its last words: {words})" if words else ""
+
+
+def _document(found: Probe) -> dict[str, object]:
+    return {
+        "command": "optimizers check",
+        **attrs.asdict(found.entry),
+        "verdict": "refused" if found.reason else "sound",
+        "reason": found.reason,
+        "ran": found.count("held", "broken"),
+        "held": found.count("held"),
+        "broken": found.count("broken"),
+        "skipped": found.count("skipped"),
+        "seconds": found.seconds,
+        "laws": [attrs.asdict(law) for law in found.laws],
+        "could_claim": list(found.could_claim),
+    }
+
+
+def _text(found: Probe) -> str:
+    lines = [f"{'refused' if found.reason else 'sound':<10} {found.entry}"]
+    if found.reason:
+        lines.append(f"{'reason':<10} {found.reason}")
+    if found.laws:
+        lines.append(
+            f"{'laws':<10} {found.count('held', 'broken')} ran ({found.count('held')} held, {found.count('broken')} "
+            f"broken), {found.count('skipped')} skipped, {1e3 * found.seconds:.0f} ms"
+        )
+    for law in (law for law in found.laws if law.claimed):
+        detail = f": {law.detail}" if law.detail else ""
+        lines.append(f"  {law.law:<4} {law.verdict:<8} {law.title}{detail}")
+    if found.could_claim:
+        lines.append(f"{'hint':<10} holds too, and could be claimed: {', '.join(found.could_claim)}")
+    return "\n".join(lines)

@@ -1,0 +1,202 @@
+"""What `train` and `run` share: the folder of the run, what is printed or handed over, resuming, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+
+import minigrad
+from minigrad import checkpoint
+from minigrad.checkpoint import Checkpoint, CheckpointError, Json
+from minigrad.cli.doctor import chosen_rules, said
+from minigrad.cli.exit_codes import CHECK_FAILED, INTERRUPTED
+from minigrad.cli.output import hand_over
+from minigrad.core.errors import MinigradError
+from minigrad.diagnosis import Doctor
+from minigrad.parallel import Communicator, connect
+from minigrad.report import write_report
+from minigrad.train import (
+    Callback,
+    Checkpoints,
+    Console,
+    History,
+    Interrupted,
+    Metrics,
+    RunFolder,
+    TrainError,
+    new_folder,
+)
+
+__all__ = ["CHECKPOINT", "Fit", "Job", "as_before", "carry_out", "saved_run"]
+
+CHECKPOINT = "checkpoint.safetensors"
+CHANGEABLE = ("resume", "epochs", "patience", "save_every")
+
+Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
+"""Trains, telling the callbacks, from the beginning or from a checkpoint, with whoever else is there."""
+
+
+@attrs.frozen(eq=False)
+class Job:
+    """A run that is ready to begin.
+
+    Attributes:
+        kind: the command, "train" or "run". name: for its folder. headline: its first line on the screen.
+        command: all options, as they are saved with the run and needed to resume it.
+        fit: does the work. metrics: measures the script's own figures, if there are some.
+    """
+
+    kind: str
+    name: str
+    headline: str
+    command: Mapping[str, Json]
+    fit: Fit
+    metrics: Metrics | None = None
+
+
+def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
+    """Run the job in a folder of its own (that of `saved` if there is one), print or hand over what happened.
+
+    Of several processes that train together only rank 0 has a folder and prints; the others say who fails.
+
+    Returns 0; 3 with --strict if the diagnosis finds a FAULT; 130 after Ctrl-C. Errors of the run are raised, after its
+    folder was named.
+    """
+    link = connect(arguments.communicator)
+    if link.rank > 0:
+        return _assist(job, saved, link)
+    path = new_folder(Path(arguments.out), job.name) if saved is None else saved.path.parent
+    command = dict(job.command)
+    folder = RunFolder(path, {"command": command})
+    saver = Checkpoints(path / CHECKPOINT, arguments.save_every, about={"command": command})
+    if not arguments.json:
+        print(f"minigrad {minigrad.__version__}: {job.headline}")
+        _say_resumed(saved)
+    console = [] if arguments.json else [Console()]
+    measures = [] if job.metrics is None else [job.metrics]
+    watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
+    code = 0
+    try:
+        history = job.fit([*([watching] if watching else []), folder, saver, *console, *measures], saved, link)
+    except Interrupted as stop:
+        history, code = stop.history, INTERRUPTED
+    except MinigradError as error:
+        if folder.files:
+            _judge(watching, folder, arguments.json)
+            _report(job, folder, getattr(error, "history", None), watching, arguments)
+            _say(job, folder, saver, arguments.json)
+        raise
+    if arguments.json:
+        document = {"command": job.kind, "run": str(folder.path), "files": folder.files, **history.as_dict()}
+        if job.metrics is not None:
+            document["metrics"] = job.metrics.values
+        if watching is not None and watching.diagnosis is not None:
+            document["diagnosis"] = watching.diagnosis.as_document()
+        hand_over(document)
+    healthy = _judge(watching, folder, arguments.json)
+    _report(job, folder, history, watching, arguments)
+    _say(job, folder, saver, arguments.json, interrupted=code != 0)
+    return CHECK_FAILED if arguments.strict and not healthy and code == 0 else code
+
+
+def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
+    """Train with the others and leave the talking to rank 0."""
+    try:
+        job.fit([], saved, link)
+    except Interrupted:
+        return INTERRUPTED
+    except MinigradError:
+        sys.stderr.write(f"minigrad: rank {link.rank} of {link.size} ends the run:\n")
+        raise
+    return 0
+
+
+def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
+    """The checkpoint to go on from, None without --resume. Raises CheckpointError if it is of another command."""
+    if arguments.resume is None:
+        return None
+    saved = checkpoint.load(Path(arguments.resume) / CHECKPOINT)
+    command = saved.about.get("command")
+    if not isinstance(command, dict):
+        raise CheckpointError(f"{saved.path}: is not of a run of 'minigrad {kind}'")
+    if command.get("command", kind) != kind:
+        raise CheckpointError(f"{saved.path}: go on with 'minigrad {command['command']} --resume {arguments.resume}'")
+    return saved
+
+
+def as_before(arguments: Namespace, saved: Checkpoint) -> Namespace:
+    """The options of the run that `saved` is of, with those that may change as they are given now."""
+    fixed = [f"--{name.replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
+    if fixed:
+        raise TrainError(f"--resume goes on as the run began: leave out {', '.join(fixed)}, or start a new run")
+    command = saved.about["command"]
+    assert isinstance(command, dict)
+    values = {k: v for k, v in command.items() if k in vars(arguments) and k not in arguments.given}
+    return Namespace(**{**vars(arguments), **values})
+
+
+def as_command(arguments: Namespace) -> dict[str, Json]:
+    """All options as JSON values, without those that do not decide the run."""
+    command = {
+        k: v
+        for k, v in vars(arguments).items()
+        if k not in ("parser", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis")
+    }
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
+
+
+def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
+    """Save the diagnosis as diagnosis.json and, unless it goes out with other JSON, print it. Whether all is well."""
+    found = None if watching is None else watching.diagnosis
+    if found is None:
+        return True
+    folder.write("diagnosis.json", (json.dumps(found.as_document(), indent=2) + "\n").encode())
+    if not as_json:
+        print(f"\n{said(found)}\n")
+    return found.healthy
+
+
+def _report(
+    job: Job, folder: RunFolder, history: History | None, watching: Doctor | None, arguments: Namespace
+) -> None:
+    """Write report.html."""
+    if history is not None:
+        found = None if watching is None else watching.diagnosis
+        text = write_report(history, found, title=folder.path.name, command=repeating(job, arguments))
+        folder.write("report.html", text.encode())
+
+
+def repeating(job: Job, arguments: Namespace) -> str:
+    """The command line that makes this run again, from its beginning."""
+    words = ["minigrad", job.kind, *([str(arguments.script)] if getattr(arguments, "script", None) else [])]
+    for name in dict.fromkeys(arguments.given):
+        value = job.command.get(name)
+        if name != "resume" and value is not None:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words += [f"--{name.replace('_', '-')}", text]
+    return shlex.join([*words, *(["--no-checks"] if arguments.no_checks else [])])
+
+
+def _say_resumed(saved: Checkpoint | None) -> None:
+    if saved is not None:
+        print(f"{'resumed':<10} from {saved.path}")
+        if saved.other_versions:
+            print(f"{'note':<10} saved with {saved.other_versions}: the last bits may differ")
+
+
+def _say(job: Job, folder: RunFolder, saver: Checkpoints, on_stderr: bool, *, interrupted: bool = False) -> None:
+    """Where the run was saved, what is missing from it, and how to go on."""
+    stream = sys.stderr if on_stderr else sys.stdout
+    for note in folder.notes:
+        print(f"{'note':<10} {note}", file=stream)
+    files = [*folder.files, *([CHECKPOINT] if saver.path.exists() else [])]
+    print(f"{'saved':<10} {folder.path}/  {'  '.join(sorted(files))}", file=stream)
+    if interrupted and saver.path.exists():
+        print(f"{'go on':<10} minigrad {job.kind} --resume {folder.path}", file=stream)

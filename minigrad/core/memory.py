@@ -1,0 +1,62 @@
+"""Who owns the memory of a value: what may be handed out as it is, and what only as a copy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.graph import Handle
+from minigrad.core.types import Array
+
+
+def is_private(value: Array) -> bool:
+    """True when nobody can write to the memory of `value`: it and all arrays it is a view of are read-only."""
+    owner: object = value
+    while isinstance(owner, np.ndarray):
+        if owner.flags.writeable:
+            return False
+        owner = owner.base
+    return owner is None
+
+
+def exposed(value: Array) -> Array:
+    """`value` in a form that can be handed out: read-only down to the array that owns the memory.
+
+    Results of ops stay writeable until somebody looks at them, which keeps the flag off the hot path. Memory that no
+    array owns belongs to an optimizer's flat buffer (or a file), whose owner goes on writing to it: hand out a copy.
+    """
+    chain: list[Array] = []
+    owner: object = value
+    while isinstance(owner, np.ndarray):
+        chain.append(owner)
+        owner = owner.base
+    if owner is not None:
+        value = value.copy()
+        chain = [value]
+    for a in chain:
+        a.flags.writeable = False
+    return value
+
+
+def own_foreign(
+    args: tuple[object, ...], values: tuple[Array, ...], y: Array | tuple[Array, ...]
+) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
+    """Copy the arguments, not Tensors, that the caller could still write to: a rule must see what `forward` saw."""
+    foreign = [i for i, v in enumerate(values) if not isinstance(args[i], Handle) and not is_private(v)]
+    if not foreign:
+        return values, y
+    owned = list(values)
+    for i in foreign:
+        owned[i] = values[i].copy()
+        owned[i].flags.writeable = False
+    if type(y) is np.ndarray and any(
+        y is values[i] or (y.base is not None and np.may_share_memory(y, values[i])) for i in foreign
+    ):
+        y = y.copy()
+    return tuple(owned), y
+
+
+def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
+    array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,177 @@
+"""The inside of a model on a few rows: activations, gradients, and how its weights follow one another.
+
+The model is run once with its graph recorded, and the graph is read: so functions such as `mg.relu` inside a `forward`
+are seen as well as layers. Nothing of the model changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor, no_grad
+from minigrad.core.backward import gradients, topological
+from minigrad.core.graph import Leaf, Node, Recorded
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.diagnosis.evidence import Activation, Inside, Parameter
+from minigrad.nn import Loss, Module
+from minigrad.train.evaluate import hits
+
+__all__ = ["inside_of", "mode", "score_of"]
+
+_FLAT = ("tanh", "sigmoid")
+_NONLINEAR = frozenset({"relu", "tanh", "sigmoid", "softplus", "leaky_relu", "elu", "gaussian_gate", "maximum", "max"})
+_LINEAR = frozenset(
+    {"add", "subtract", "reshape", "transpose", "matrix_transpose", "broadcast_to", "negative", "astype"}
+)
+
+
+class mode:  # used like contextlib's functions
+    """A block in which all parts of a model are in evaluation (or training) mode; each gets its own back afterwards."""
+
+    def __init__(self, model: Module, training: bool) -> None:
+        self._model, self._training = model, training
+        self._before: list[tuple[Module, bool]] = []
+
+    def __enter__(self) -> None:
+        self._before = [(part, part.training) for _, part in self._model.named_modules()]
+        self._model.train(self._training)
+
+    def __exit__(self, *_: object) -> None:
+        for part, training in self._before:
+            object.__setattr__(part, "_evaluating", not training)
+
+
+def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
+    """Look at `model` on the rows `x`, `y`. It runs twice forward and once backward; it stays as it is."""
+    named = model.named_parameters()
+    with np.errstate(all="ignore"):
+        with mode(model, False):
+            outputs = model(adopt(x))
+            value = loss(outputs, y)
+            found = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
+        moving = _training_loss(model, loss, x, y)
+        order = [n for n in reversed(topological((outputs._node,))[0]) if isinstance(n, Recorded)]
+        names = {id(t._node): name for name, t in named}
+        spread = outputs.numpy().reshape(len(x), -1).astype(np.float64)
+        return Inside(
+            activations=tuple(_activations(order, names)),
+            parameters=tuple(
+                Parameter(
+                    name, t.size, _rms(t.numpy()), 0.0 if g is None else _rms(np.asarray(g)), _alike(t), t.ndim > 1
+                )
+                for (name, t), g in zip(named, found, strict=True)
+            ),
+            loss=float(value.item()),
+            outputs_std=float(spread.std(axis=0).mean()),
+            stacked=tuple(_stacked(order, names)),
+            score=score_of(outputs.numpy(), y),
+            training_loss=moving,
+        )
+
+
+def score_of(outputs: Array, y: Array) -> float | None:
+    """Accuracy for labels, R^2 for floating targets of the outputs' size; None where neither makes sense."""
+    right = hits(outputs, np.asarray(y, dtype=y.dtype))
+    if right is not None:
+        return right / max(y.size, 1)
+    if y.dtype.kind != "f" or outputs.size != y.size or not np.isfinite(outputs).all():
+        return None
+    goal = y.astype(np.float64).ravel()
+    total = float(((goal - goal.mean()) ** 2).sum())
+    return 1.0 - float(((goal - outputs.ravel()) ** 2).sum()) / total if total else None
+
+
+def _training_loss(model: Module, loss: Loss, x: Array, y: Array) -> float | None:
+    """The loss in training mode, of a copy: dropout and batch statistics leave traces."""
+    twin = model.copy()
+    twin.train()
+    with no_grad():
+        return float(loss(twin(adopt(x)), y).item())
+
+
+def _rms(a: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(a, dtype=np.float64)))) if a.size else 0.0
+
+
+def _alike(t: Tensor) -> bool:
+    """Whether every unit has the same weights: columns of a matrix, kernels of a convolution."""
+    w = t.numpy()
+    if w.ndim < 2:
+        return False
+    units = w.shape[-1] if w.ndim == 2 else w.shape[0]
+    return units > 1 and bool((np.ptp(w, axis=-1 if w.ndim == 2 else 0) == 0.0).all())
+
+
+@attrs.define
+class _Tally:
+    op: str
+    std: list[float] = attrs.field(factory=list)
+    dead: list[float] = attrs.field(factory=list)
+    saturated: list[float] = attrs.field(factory=list)
+
+
+def _activations(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterator[Activation]:
+    """One entry for each place; the steps of a recurrent layer are one place."""
+    tallies: dict[str, _Tally] = {}
+    for node in order:
+        if node.op.name not in _NONLINEAR or node.value.ndim < 2:
+            continue
+        tally = tallies.setdefault(f"{node.op.name} after {_before(node, names)}", _Tally(node.op.name))
+        value = node.value
+        tally.std.append(float(value.std(dtype=np.float64)))
+        if node.op.name == "relu":
+            rows = tuple(i for i in range(value.ndim) if i != (1 if value.ndim == 4 else value.ndim - 1))
+            tally.dead.append(float(np.mean(value.max(axis=rows) <= 0.0)))
+        elif node.op.name in _FLAT:
+            ends = np.abs(value) > 0.99 if node.op.name == "tanh" else np.abs(value - 0.5) > 0.49
+            tally.saturated.append(float(np.mean(ends)))
+    for name, t in tallies.items():
+        yield Activation(name, t.op, *(float(np.mean(v)) if v else 0.0 for v in (t.std, t.dead, t.saturated)))
+
+
+def _before(node: Recorded, names: Mapping[int, str]) -> str:
+    """The layer whose parameter comes last before `node`."""
+    level: list[Node] = [node]
+    for _ in range(6):
+        level = [p for n in level if isinstance(n, Recorded) for p in n.parents if p is not None]
+        found = [names[id(n)] for n in level if id(n) in names]
+        if found:
+            return found[0].rpartition(".")[0] or found[0]
+    return "?"
+
+
+def _stacked(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterator[str]:
+    """Weights applied to what another weight gave, with nothing but sums in between, and no bottleneck."""
+    for node in order:
+        weight = _weight(node)
+        if weight is None or node.parents[0] is None:
+            continue
+        before = _linear_sources(node.parents[0])
+        if before and all(w.value.shape[1] >= min(w.value.shape[0], weight.value.shape[1]) for w in before):
+            yield f"{names.get(id(weight), '?')} after {names.get(id(before[0]), '?')}"
+
+
+def _weight(node: Node) -> Leaf | None:
+    if isinstance(node, Recorded) and node.op.name == "matmul" and isinstance(node.parents[1], Leaf):
+        return node.parents[1] if node.parents[1].value.ndim == 2 else None
+    return None
+
+
+def _linear_sources(node: Node) -> list[Leaf]:
+    """The weights that `node` is a linear function of; empty if anything else takes part."""
+    found: list[Leaf] = []
+    stack = [node]
+    while stack:
+        n = stack.pop()
+        weight = _weight(n)
+        if weight is not None:
+            found.append(weight)
+        elif isinstance(n, Recorded) and n.op.name in _LINEAR:
+            stack.extend(p for p in n.parents if p is not None)
+        elif not isinstance(n, Leaf):
+            return []
+    return found

@@ -1,0 +1,243 @@
+"""Rules about what was learnt in the end: regularisation, overfitting, too little capacity, nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import attrs
+import numpy as np
+
+from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.rules.rule import Builtin
+
+__all__ = ["DropoutHigh", "Imbalance", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
+
+
+@attrs.frozen
+class RegularizationDominates(Builtin):
+    """A penalty, or weight decay, that outweighs the data.
+
+    Attributes:
+        share: of the penalty in the data loss. left: share of the loss of chance that is left.
+        shrunk: last over first size of the weights, with weight decay. decay: weight decay from which on it can be why.
+    """
+
+    code = "REG_DOMINATES"
+    family = "fit"
+    title = "regularisation overwhelms the data"
+    source = "course notes, gradient check, tip 8; own thresholds"
+    effects = frozenset(
+        {"UNDERFIT", "NO_LEARNING", "IMBALANCE", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "DEAD_RELU", "VANISH"}
+    )
+
+    share: float = 0.4
+    left: float = 0.2
+    shrunk: float = 0.5
+    decay: float = 0.05
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, level = seen.end, seen.level
+        if end is None or level is None or seen.first is None or seen.last is None or seen.diverged:
+            return
+        left = end.train_loss / level
+        if left < self.left:
+            return
+        if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
+            yield self.finding(
+                "regularisation",
+                {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
+                "the penalty is of the size of the data loss: making weights small pays better than fitting the data",
+                "divide its strength by 10 or 100",
+                "switch it off until the network can overfit",
+            )
+            return
+        rate = seen.hyper.get("weight_decay", 0.0)
+        first, last = (np.median([p.rms for p in i.weights]) for i in (seen.first, seen.last))
+        if rate > self.decay and last < self.shrunk * first:
+            yield self.finding(
+                "weight decay",
+                {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
+                "weight decay shrinks the weights faster than the data can make them grow",
+                "divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",
+            )
+
+
+@attrs.frozen
+class DropoutHigh(Builtin):
+    """Dropout that leaves too little.
+
+    Attributes:
+        p: probability from which on it can be too much. gap: loss with dropout over loss without.
+    """
+
+    code = "DROPOUT_HIGH"
+    family = "fit"
+    title = "dropout is too strong"
+    source = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
+    effects = frozenset({"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU"})
+
+    p: float = 0.75
+    gap: float = 1.5
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        inside = seen.last
+        if inside is None or seen.usage.dropout < self.p or inside.training_loss is None:
+            return
+        if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (
+            seen.start.chance or 1e9
+        ):
+            yield self.finding(
+                "dropout",
+                {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
+                "so many units are dropped that the network cannot fit what it sees",
+                "lower p to 0.5 or less",
+            )
+
+
+@attrs.frozen
+class Overfit(Builtin):
+    """A gap between training and validation.
+
+    Attributes:
+        gap: in score, from which on it is noted. fault: from which on it can be a FAULT, namely with
+        risen, rows: the validation loss has risen to this multiple of its lowest, and there are more than this many
+            parameters to a row; or with
+        scarce: fewer rows than this of each class.
+    """
+
+    code = "OVERFIT"
+    family = "fit"
+    title = "overfitting"
+    source = "course notes: the gap between training and validation accuracy"
+
+    gap: float = 0.1
+    fault: float = 0.2
+    risen: float = 1.3
+    rows: int = 5
+    scarce: int = 12
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end = seen.end
+        if end is None or end.train_score is None or end.val_score is None or end.val_loss is None or seen.diverged:
+            return
+        gap = end.train_score - end.val_score
+        if gap < self.gap:
+            return
+        lowest = min(p.val_loss for p in seen.points if p.val_loss is not None)
+        parameters = sum(p.size for p in seen.first.parameters) if seen.first is not None else 0
+        per_row = parameters / max(seen.data.rows, 1)
+        risen = end.val_loss / max(lowest, 1e-12)
+        scarce = seen.data.rows < self.scarce * max(seen.data.classes, 1)
+        worse = risen > self.risen and gap > self.fault and per_row > self.rows
+        severe = end.train_score > 0.95 and (worse or (scarce and gap > 0.5 * (self.gap + self.fault)))
+        yield self.finding(
+            f"epoch {end.epoch}",
+            {"gap": gap, "validation loss over its lowest": risen, "parameters a row": per_row},
+            "training rows are learnt by heart, which no longer helps with others",
+            "more rows, or augmentation",
+            "stop at the best epoch: patience=5",
+            "add nn.L2(1e-3) or nn.Dropout(0.3), or a smaller network",
+            kind="FAULT" if severe else "NOTE",
+        )
+
+
+@attrs.frozen
+class Imbalance(Builtin):
+    """Predictions that are nearly all of one class.
+
+    Attributes:
+        majority: share of the largest class in the training rows, in shares of equal classes (0.8 at most).
+        recall: of the other classes, below which it is a FAULT. over: how often the largest class is predicted, over
+            how often it occurs among the validation rows.
+    """
+
+    code = "IMBALANCE"
+    family = "fit"
+    title = "one class is predicted for nearly every row"
+    source = "own: confusion matrix"
+    effects = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
+
+    majority: float = 3.0
+    recall: float = 0.82
+    over: float = 1.1
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        d = seen.data
+        if not seen.confusion or d.classes < 2 or d.majority < min(0.8, self.majority / d.classes):
+            return
+        table = np.array(seen.confusion, dtype=np.float64)
+        total, per_class = max(float(table.sum()), 1.0), table.sum(axis=1)
+        recalls = [table[i, i] / n if n > 0 else 1.0 for i, n in enumerate(per_class)]
+        common = d.common
+        others = [r for i, r in enumerate(recalls) if i != common and per_class[i] > 0]
+        rare = float(np.mean(others)) if others else 1.0
+        predicted, present = float(table[:, common].sum()) / total, float(per_class[common]) / total
+        evidence = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
+        missed = rare < self.recall and predicted > self.over * present
+        yield self.finding(
+            "classes",
+            evidence,
+            "one class is so common that the network hardly learns the others; accuracy does not show it",
+            "repeat or weigh rows of rare classes",
+            "judge by the recall of each class",
+            kind="FAULT" if missed else "NOTE",
+        )
+
+
+@attrs.frozen
+class Underfit(Builtin):
+    """A network that does worse than simple rules do.
+
+    Attributes:
+        behind: score by which it is behind them, on validation rows. train: training score it must be below.
+    """
+
+    code = "UNDERFIT"
+    family = "fit"
+    title = "the network learns less than simple rules"
+    source = "course notes, capacity; own: against five neighbours and ridge regression"
+    effects = frozenset({"NO_LEARNING"})
+
+    behind: float = 0.12
+    train: float = 0.9
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, d = seen.end, seen.data
+        if end is None or end.train_score is None or d.neighbour is None or seen.best_val is None or seen.diverged:
+            return
+        if seen.best_val < d.neighbour - self.behind and end.train_score < min(self.train, d.neighbour):
+            yield self.finding(
+                "network",
+                {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
+                "five nearest neighbours or ridge regression predict these rows better than the network",
+                "a wider or deeper network",
+                "more epochs, or a higher learning rate",
+                "look for a layer with very few units",
+            )
+
+
+@attrs.frozen
+class NoLearning(Builtin):
+    """Nothing was learnt, and no other rule knows why. Attributes: margin: share of the loss of chance gained."""
+
+    code = "NO_LEARNING"
+    family = "fit"
+    title = "nothing is learnt"
+    source = "DeepDiagnosis, unchanged loss"
+
+    margin: float = 0.03
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        end, level = seen.end, seen.level
+        if end is None or seen.curve is None or level is None or seen.diverged or seen.epochs == 1:
+            return
+        if end.train_loss > (1.0 - self.margin) * level:
+            yield self.finding(
+                "training loss",
+                {"loss": end.train_loss, "chance": level},
+                "after the whole run the loss is still that of a model that knows nothing",
+                "overfit 20 rows first: train.overfit(model, rows, loss)",
+                "look at ten rows beside their targets",
+                "minigrad lr-find script.py",
+            )

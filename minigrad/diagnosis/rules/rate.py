@@ -1,0 +1,301 @@
+"""Rules about numbers that run away, and about the learning rate: too high, too low, cooled too fast, too noisy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+import attrs
+
+from minigrad.diagnosis.evidence import Evidence, Sample
+from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.rules.effects import FIT, RESULT
+from minigrad.diagnosis.rules.rule import Builtin
+
+__all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
+
+_LOWER = ("divide the learning rate by 10, and look again", "minigrad lr-find script.py finds a range")
+
+
+@attrs.frozen
+class NonFinite(Builtin):
+    """A loss or gradient that became infinite or NaN."""
+
+    code = "NONFINITE"
+    family = "numerics"
+    title = "the loss became infinite or NaN"
+    source = "keras#4848: stop before NaN reaches the weights; the op is named by minigrad.train.monitor.nonfinite"
+    effects = frozenset({"DIVERGE", "DEAD_RELU", "LR_HIGH", "EXPLODE"}) | FIT
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        if seen.diverged and not seen.data.broken:
+            where = f"update {len(seen.losses)}"
+            lr = seen.hyper.get("lr")
+            yield self.finding(
+                where,
+                {} if lr is None else {"lr": lr},
+                seen.failure or "the loss is not finite any more; with inputs in order, the learning rate is too high",
+                *_LOWER,
+                "clip the gradient: clip=1.0",
+            )
+
+
+@attrs.frozen
+class Diverge(Builtin):
+    """A training loss far above that of chance. Attributes: times: the larger of chance and the first loss."""
+
+    code = "DIVERGE"
+    family = "numerics"
+    title = "the loss runs away"
+    source = "course notes, learning rate (yellow curve); own threshold"
+    effects = frozenset({"DEAD_RELU", "LR_HIGH", "BATCH_NOISE"}) | FIT
+
+    times: float = 3.0
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        curve = seen.curve
+        if curve is None or seen.diverged or seen.first is None:
+            return
+        level = max(seen.first.loss, seen.start.chance or 0.0, 1e-12)
+        early, late = max(curve.segments[: len(curve.segments) // 2 + 1]), curve.last
+        if late > self.times * level or (early > 4.0 * self.times * level and late > 0.5 * level):
+            yield self.finding(
+                "training loss",
+                {"at first": level, "highest": max(early, late), "at the end": late},
+                "updates are so long that each makes things worse: the learning rate is too high",
+                *_LOWER,
+            )
+
+
+@attrs.frozen
+class DeadRelu(Builtin):
+    """Rectified units that are 0 for every row.
+
+    Attributes:
+        share: of the units of a layer. fault: training score below which it is a FAULT and not a NOTE.
+        severe: share above which it is one whatever the score.
+    """
+
+    code = "DEAD_RELU"
+    family = "numerics"
+    title = "dead ReLU units"
+    source = "course notes, activation functions (40 %); AutoTrainer 70 %; gated by the outcome: own"
+    effects = frozenset({"LR_LOW", "UNDERFIT", "NO_LEARNING", "IMBALANCE"})
+
+    share: float = 0.6
+    severe: float = 0.95
+    fault: float = 0.6
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        start = [a for a in seen.first.activations if a.op == "relu" and a.dead >= self.share] if seen.first else []
+        end = [a for a in seen.last.activations if a.op == "relu" and a.dead >= self.share] if seen.last else []
+        bad = start or end
+        if not bad:
+            return
+        worst = max(bad, key=lambda a: a.dead)
+        score = seen.end.train_score if seen.end is not None else None
+        poor = score is not None and score < self.fault
+        severe = poor or (worst.dead >= self.severe and (score is None or score < 0.9))
+        when = "from the start" if start else "by the end"
+        yield self.finding(
+            worst.name,
+            {"dead share": worst.dead, "layers": len(bad)},
+            f"units of this layer are 0 for every row {when}, so they never learn again",
+            "start biases at 0 and weights with init='he'",
+            "lower the learning rate",
+            "use nn.LeakyReLU",
+            kind="FAULT" if severe else "NOTE",
+        )
+
+
+@attrs.frozen
+class RateHigh(Builtin):
+    """Steps too long to settle: the loss falls fast and gets stuck, or jumps about.
+
+    Attributes:
+        ratio: median update over weight, above which steps are too long.
+        left: share of the loss of chance that must be left for it to matter. rises: share of the stretches that rise.
+        worse: loss at the end over that of chance. leap: update over weight of the first three updates.
+        momentum: from which on momentum is named as the cause.
+    """
+
+    code = "LR_HIGH"
+    family = "rate"
+    title = "the learning rate is too high"
+    source = "course notes: update over weight about 1e-3, green curve; AutoTrainer, oscillating loss"
+    effects = RESULT | {"LR_LOW", "BATCH_NOISE", "DEAD_RELU"}
+
+    ratio: float = 0.06
+    left: float = 0.25
+    rises: float = 0.27
+    worse: float = 1.15
+    leap: float = 0.6
+    momentum: float = 0.98
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        curve, level = seen.curve, seen.level
+        if curve is None or seen.diverged or seen.end is None or seen.first is None or level is None:
+            return
+        left = max(seen.end.train_loss, curve.last) / level
+        ratio = _ratio(seen)
+        peaked = curve.peak > 3.0 and left > 0.1
+        long = ratio is not None and ratio > self.ratio and left > self.left
+        jumping = curve.rises >= self.rises and left > self.left and (ratio is None or ratio > 0.2 * self.ratio)
+        worse = left > self.worse and seen.first.loss < self.worse * level
+        leapt = left > self.left and _first_ratio(seen) > self.leap
+        if not (long or jumping or peaked or worse or leapt):
+            return
+        evidence = {"loss left, chance 1": left, "share of rises": curve.rises}
+        if ratio is not None:
+            evidence["update over weight"] = ratio
+        mu = seen.hyper.get("momentum", seen.hyper.get("beta1", 0.0))
+        advice: tuple[str, ...] = _LOWER
+        if mu >= self.momentum:
+            evidence["momentum"] = mu
+            advice = (
+                f"lower the momentum: {mu:g} multiplies steps by {1 / max(1 - mu, 1e-6):.0f}; 0.9 is usual",
+                *_LOWER,
+            )
+        yield self.finding(
+            "learning rate",
+            evidence,
+            "steps are too long to settle: the loss bounces about instead of going down",
+            *advice,
+        )
+
+
+@attrs.frozen
+class RateLow(Builtin):
+    """Steps so short that the run ended on its way.
+
+    Attributes:
+        ratio: median update over weight. left: share of the loss of chance that is left.
+        linear: the same as `ratio`, for a loss that falls in a straight line.
+    """
+
+    code = "LR_LOW"
+    family = "rate"
+    title = "the learning rate is too low"
+    source = "course notes: update over weight about 1e-3, blue line"
+    effects = RESULT
+
+    ratio: float = 2.5e-4
+    left: float = 0.5
+    linear: float = 2e-3
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        curve, level = seen.curve, seen.level
+        if curve is None or seen.diverged or seen.end is None or level is None:
+            return
+        left, ratio = seen.end.train_loss / level, _ratio(seen)
+        if ratio is None or left < self.left:
+            return
+        straight = curve.straight > 0.8 and curve.straight > curve.decay - 0.01 and curve.drop > 0.0 and left > 0.8
+        if ratio < self.ratio or ((curve.verdict == "linear" or straight) and ratio < self.linear):
+            evidence = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
+            if "lr" in seen.hyper:
+                evidence["lr"] = seen.hyper["lr"]
+            yield self.finding(
+                "learning rate",
+                evidence,
+                "weights hardly move, and the loss was still on its way when the run ended",
+                "multiply the learning rate by 10, and look again",
+                "minigrad lr-find script.py finds a range",
+                "look at clipping, warm-up and schedule: something may hold the steps short",
+            )
+
+
+@attrs.frozen
+class RateDecayFast(Builtin):
+    """A learning rate that was gone before the work was done.
+
+    Attributes:
+        fall: last over largest learning rate. left: share of the loss of chance that is left.
+    """
+
+    code = "LR_DECAY_FAST"
+    family = "rate"
+    title = "the learning rate decays too fast"
+    source = "course notes, annealing: cooled too quickly"
+    effects = RESULT | {"LR_LOW", "LR_HIGH"}
+
+    fall: float = 0.02
+    left: float = 0.35
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        rates = [(s.step, s.lr) for s in seen.samples if s.lr is not None]
+        level = seen.level
+        if len(rates) < 5 or seen.end is None or level is None:
+            return
+        top, total = max(r for _, r in rates), len(seen.losses)
+        gone = next((step for step, r in rates if r < self.fall * top and step > 2), None)
+        if (
+            gone is not None
+            and rates[0][1] > self.fall * top
+            and gone < 0.5 * total
+            and seen.end.train_loss > self.left * level
+        ):
+            yield self.finding(
+                f"update {gone}",
+                {"lr then over highest lr": self.fall, "loss left, chance 1": seen.end.train_loss / level},
+                "the learning rate was all but 0 in the first half of the run, long before the loss was down",
+                "let it decay over the whole run: schedule='cosine'",
+                "keep it constant until the loss is flat",
+            )
+
+
+@attrs.frozen
+class BatchNoise(Builtin):
+    """Batches so small that their noise hides the way down.
+
+    Attributes:
+        size: batches up to this size can be too small. wiggle: of the batch losses, chance 1. left: as for LR_HIGH.
+    """
+
+    code = "BATCH_NOISE"
+    family = "rate"
+    title = "batches are too small for this learning rate"
+    source = "course notes: the wiggle goes with the batch size, as 1 / sqrt(size)"
+    effects = RESULT | {"LR_HIGH", "DEAD_RELU", "DIVERGE"}
+
+    size: int = 4
+    wiggle: float = 0.5
+    left: float = 0.4
+
+    def look(self, seen: Evidence) -> Iterator[Finding]:
+        curve = seen.curve
+        if curve is None or seen.end is None or seen.diverged or not 0 < seen.batch_size <= self.size:
+            return
+        level = seen.start.chance or max(curve.first, 1e-12)
+        if curve.wiggle > self.wiggle and seen.end.train_loss > self.left * level:
+            yield self.finding(
+                f"batches of {seen.batch_size}",
+                {"wiggle, chance 1": curve.wiggle},
+                "single batches say so little about the whole that updates contradict each other; 16 times the batch "
+                "has a quarter of the wiggle",
+                "use batches of 32 or 64",
+                "lower the learning rate",
+                "accumulate=16",
+            )
+
+
+def _ratio(seen: Evidence) -> float | None:
+    """Median over samples of the median over weights of update over weight."""
+    return _median_ratio(seen, seen.samples[len(seen.samples) // 4 :])
+
+
+def _first_ratio(seen: Evidence) -> float:
+    return _median_ratio(seen, seen.samples[:3]) or 0.0
+
+
+def _median_ratio(seen: Evidence, samples: Sequence[Sample]) -> float | None:
+    names = {p.name for p in seen.first.weights} if seen.first is not None else set()
+    found = []
+    for s in samples:
+        each = [
+            u / s.weights[n] for n, u in s.updates.items() if n in names and s.weights[n] > 0.0 and math.isfinite(u)
+        ]
+        if each:
+            found.append(median(each))
+    return median(found) if found else None

@@ -1,0 +1,94 @@
+"""Finding engines: the built-in one, and the entry points of other distributions."""
+
+from __future__ import annotations
+
+import os
+from typing import Protocol, runtime_checkable
+
+import minigrad.plugins.contract as contract
+import minigrad.plugins.entry_points as plugins
+from minigrad.engines.group import Group
+from minigrad.engines.protocol import API, Bound, Engine, EngineError, UnknownEngine
+from minigrad.engines.tiles import NumpyEngine
+from minigrad.plugins.entry_points import Entry
+
+__all__ = ["BUILT_IN", "GROUP", "Binder", "TakesEngine", "available", "made"]
+
+GROUP = "minigrad.engines"
+VARIABLE = "MINIGRAD_ENGINE"
+BUILT_IN = "numpy"
+
+
+def available() -> dict[str, Entry | None]:
+    """Name -> entry (None for the built-in one) of every engine that may be used, without importing any plugin."""
+    return {BUILT_IN: None, **plugins.available(GROUP)}
+
+
+def made(name: str = "") -> Binder:
+    """A new engine called `name` or `distribution:name`; by default the one that MINIGRAD_ENGINE names, or NumPy.
+
+    Raises UnknownEngine if there is none, or if several distributions offer it; EngineError, naming distribution,
+    version and entry point, if it cannot be imported or is no engine.
+    """
+    wanted = name or os.environ.get(VARIABLE, "") or BUILT_IN
+    if wanted == BUILT_IN:
+        return Binder(BUILT_IN, None)
+    entry = contract.chosen(GROUP, wanted, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN])
+    return Binder(str(entry), _engine(entry))
+
+
+def _engine(entry: Entry) -> Engine:
+    engine = contract.made(entry, "engine", EngineError)
+    if not isinstance(engine, Engine):
+        raise EngineError(f"engine {entry}: {type(engine).__name__} lacks `api` or the method `bind(group)`")
+    gap = contract.version_gap(engine.api, API)
+    if gap:
+        raise EngineError(f"engine {entry}: {gap}")
+    return engine
+
+
+@runtime_checkable
+class TakesEngine(Protocol):
+    """Somebody else with groups to run: an optimizer."""
+
+    def use_engine(self, binder: Binder) -> None:
+        """Run them by this engine from now on."""
+        ...
+
+
+class Binder:
+    """An engine with the built-in one behind it.
+
+    Attributes:
+        name: of the engine, with its distribution.
+        declined: how many groups went to the built-in engine.
+    """
+
+    def __init__(self, name: str, engine: Engine | None) -> None:
+        self.name = name
+        self.engine = engine
+        self.declined = 0
+        self._built_in = NumpyEngine()
+
+    @classmethod
+    def built_in(cls) -> Binder:
+        """NumPy alone."""
+        return cls(BUILT_IN, None)
+
+    def bind(self, group: Group) -> Bound:
+        """Calls for a group, by the engine or by NumPy. Raises EngineError if the engine raises."""
+        if self.engine is None:
+            return self._built_in.bind(group)
+        try:
+            bound = self.engine.bind(group)
+        except Exception as error:
+            raise EngineError(
+                f"engine {self.name} failed on {group.name} over {group.space}: {type(error).__name__}: {error}. "
+                f"{VARIABLE}={BUILT_IN} (or engine={BUILT_IN!r}) does without it"
+            ) from error
+        if bound is None:
+            self.declined += 1
+            return self._built_in.bind(group)
+        if not isinstance(bound, Bound) or not all(map(callable, bound.calls)):
+            raise EngineError(f"engine {self.name}: bind() must return minigrad.engines.Bound or None, not {bound!r}")
+        return bound

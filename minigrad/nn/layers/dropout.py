@@ -1,0 +1,99 @@
+"""Dropout, and how a check freezes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import attrs
+import numpy as np
+
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+from minigrad.nn.initializers import Source, generator
+from minigrad.nn.module import Module
+from minigrad.nn.validators import probability
+from minigrad.ops.arithmetic import multiply
+from minigrad.ops.random import fill_dropout_mask
+from minigrad.runtime.effects import draw
+
+__all__ = ["Dropout", "frozen", "reseed"]
+
+
+@attrs.define(eq=False, repr=False)
+class Dropout(Module):
+    """In training, entries set to 0 with probability p and the rest divided by 1 - p (Srivastava et al. 2014).
+
+    In evaluation the identity. The masks come from a generator of this layer's own, so that one seed gives one run and
+    no other user of random numbers disturbs it. A gradient check evaluates the model many times and needs the same mask
+    each time: `with nn.frozen(model): ...`, or `nn.reseed(model, seed)` before each evaluation.
+
+    Attributes:
+        p: probability of losing an entry, in [0, 1).
+        rng: a seed or a generator from which that of the layer is derived, or None for the enclosing `nn.seeded`.
+        generator: source of the masks; its state belongs into a checkpoint.
+    """
+
+    p: float = attrs.field(default=0.5, validator=probability)
+    rng: Source = attrs.field(default=None, kw_only=True)
+    generator: np.random.Generator = attrs.field(init=False)
+    _frozen: int | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self.generator = np.random.default_rng(int(generator(self.rng).integers(2**63)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape, which stays."""
+        if not self.training or self.p == 0.0:
+            return x
+        return multiply(x, draw(self._mask, x.shape, x.dtype))
+
+    def _mask(self, out: Array) -> None:
+        fill_dropout_mask(out, self.p, self.generator if self._frozen is None else np.random.default_rng(self._frozen))
+
+    def reseed(self, seed: int) -> None:
+        """Start the masks anew from a seed."""
+        self.generator = np.random.default_rng(seed)
+
+    def freeze(self, seed: int | None) -> None:
+        """From now on the same mask for every input of one shape; None to draw fresh ones again."""
+        self._frozen = seed
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p:g})"
+
+
+def _layers(model: Module) -> list[Dropout]:
+    return [part for _, part in model.named_modules() if isinstance(part, Dropout)]
+
+
+def reseed(model: Module, seed: int) -> None:
+    """Start the masks of all Dropout layers of `model` anew, each from a seed of its own derived from `seed`."""
+    for layer, child in _seeds(model, seed):
+        layer.reseed(child)
+
+
+@contextmanager
+def frozen(model: Module, seed: int = 0) -> Iterator[None]:
+    """In the block every Dropout layer of `model` uses one mask (for each shape), so that the model is a function.
+
+    Its training generator is not touched. A layer that is called twice in one pass uses the same mask twice.
+
+    >>> with nn.frozen(model):
+    ...     mg.gradcheck(lambda x: model(x), batch)
+    """
+    layers = _seeds(model, seed)
+    before = [layer._frozen for layer, _ in layers]
+    for layer, child in layers:
+        layer.freeze(child)
+    try:
+        yield
+    finally:
+        for (layer, _), old in zip(layers, before, strict=True):
+            layer.freeze(old)
+
+
+def _seeds(model: Module, seed: int) -> list[tuple[Dropout, int]]:
+    layers = _layers(model)
+    children = np.random.SeedSequence(seed).generate_state(len(layers) + 1, np.uint64)
+    return [(layer, int(child)) for layer, child in zip(layers, children[1:], strict=True)]

@@ -1,0 +1,195 @@
+"""Normalisation: activations moved to mean 0 and variance 1, then scaled and shifted by learnt weights."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.graph import Constant
+from minigrad.core.tensor import Tensor, plain, tensor, wrap
+from minigrad.core.types import Shape
+from minigrad.nn.errors import ModuleError
+from minigrad.nn.module import Module, parameter
+from minigrad.nn.validators import images, not_negative, positive, size, sizes
+from minigrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
+
+
+def _float32(value: float, count: int) -> Tensor:
+    return tensor(np.full(count, value), dtype=np.float32)
+
+
+@attrs.define(eq=False, repr=False)
+class _Affine(Module):
+    """A learnt weight and bias after the normalisation, if wanted."""
+
+    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
+    affine: bool = attrs.field(default=True, kw_only=True)
+    weight: Tensor | None = attrs.field(init=False)
+    bias: Tensor | None = attrs.field(init=False)
+
+    def _begin(self, shape: int | Shape) -> None:
+        """Start from 1 and 0."""
+        self.weight = parameter(np.ones(shape)) if self.affine else None
+        self.bias = parameter(np.zeros(shape)) if self.affine else None
+
+
+@attrs.define(eq=False, repr=False)
+class _BatchNorm(_Affine):
+    """Each channel to mean 0 and variance 1 over the batch and all places (Ioffe & Szegedy 2015).
+
+    In training the batch's own mean and variance are used, and the running ones move towards them (the variance with
+    divisor n - 1, as PyTorch); in evaluation the running ones are used, so that rows do not depend on one another.
+
+    Attributes:
+        channels: length of axis 1.
+        eps: added to the variance.
+        momentum: share of the new batch in the running figures, as in PyTorch.
+        affine: whether weight and bias are learnt.
+        weight, bias: `(channels,)`, 1 and 0 at first. PyTorch's layout.
+        running_mean, running_var: `(channels,)` buffers, 0 and 1 at first: saved, not trained.
+    """
+
+    ndims: ClassVar[tuple[int, ...]]
+    channels: int = attrs.field(validator=size)
+    momentum: float = attrs.field(default=0.1, kw_only=True, validator=not_negative)
+    running_mean: Tensor = attrs.field(init=False)
+    running_var: Tensor = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.momentum > 1.0:
+            raise ModuleError(f"{type(self).__name__}.momentum must be in [0, 1], got {self.momentum!r}")
+        self._begin(self.channels)
+        self.running_mean, self.running_var = _float32(0.0, self.channels), _float32(1.0, self.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The shape of x stays.
+
+        Raises ShapeError for other axes or channels, and in training for one value per channel, which has no variance.
+        """
+        if x.ndim not in self.ndims or x.shape[1] != self.channels:
+            shapes = " or ".join(f"(N, {self.channels}{', L' * (n == 3)}{', H, W' * (n == 4)})" for n in self.ndims)
+            raise ShapeError(f"{self!r} needs an input of shape {shapes}, got {x.shape}")
+        if not self.training:
+            return batch_norm(x, self.weight, self.bias, self.eps, self.running_mean, self.running_var)
+        if x.size <= self.channels:
+            raise ShapeError(f"{self!r} in training needs more than one value per channel, got an input of {x.shape}")
+        self._follow(x)
+        return batch_norm(x, self.weight, self.bias, self.eps)
+
+    def _follow(self, x: Tensor) -> None:
+        """Move the running figures towards those of this batch."""
+        fixed = wrap(Constant(plain(x)))
+        axes, count = (0, *range(2, x.ndim)), x.size // self.channels
+        mean, var = fixed.mean(axis=axes), fixed.var(axis=axes) * (count / (count - 1))
+        self.running_mean[...] = self.running_mean * (1.0 - self.momentum) + mean * self.momentum
+        self.running_var[...] = self.running_var * (1.0 - self.momentum) + var * self.momentum
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.channels})"
+
+
+@attrs.define(eq=False, repr=False)
+class BatchNorm1d(_BatchNorm):
+    __doc__ = f"For `(N, channels)` or `(N, channels, length)`. {_BatchNorm.__doc__}"
+    ndims = (2, 3)
+
+
+@attrs.define(eq=False, repr=False)
+class BatchNorm2d(_BatchNorm):
+    __doc__ = f"For images `(N, channels, height, width)`. {_BatchNorm.__doc__}"
+    ndims = (4,)
+
+
+@attrs.define(eq=False, repr=False)
+class LayerNorm(_Affine):
+    """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias (Ba et al. 2016).
+
+    Attributes:
+        shape: lengths of the axes to normalise over; an integer for the last one.
+        eps: added to the variance.
+        affine: whether weight and bias are learnt.
+        weight, bias: of that shape, 1 and 0 at first. PyTorch's layout.
+    """
+
+    shape: int | Shape
+
+    def __attrs_post_init__(self) -> None:
+        count = 1 if isinstance(self.shape, int) else len(self.shape)
+        self.shape = sizes(type(self).__name__, "shape", self.shape, count)
+        self._begin(self.shape)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(..., *shape)`, which stays. Raises ShapeError for other last axes."""
+        _ends_with(self, x, self.shape)
+        return layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+
+    def __repr__(self) -> str:
+        return f"LayerNorm({self.shape})"
+
+
+@attrs.define(eq=False, repr=False)
+class RMSNorm(Module):
+    """Each row to mean square 1 over its last axis, then times weight (Zhang & Sennrich 2019): no mean, no bias.
+
+    Attributes:
+        width: length of the last axis.
+        eps: added to the mean square.
+        weight: `(width,)`, 1 at first. PyTorch's layout (whose default eps is the dtype's, about 1.2e-7 for float32).
+    """
+
+    width: int = attrs.field(validator=size)
+    eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
+    weight: Tensor = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.weight = parameter(np.ones(self.width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(..., width)`, which stays. Raises ShapeError for another last axis."""
+        _ends_with(self, x, self.width)
+        return rms_norm(x, self.width, self.weight, self.eps)
+
+    def __repr__(self) -> str:
+        return f"RMSNorm({self.width})"
+
+
+@attrs.define(eq=False, repr=False)
+class GroupNorm(_Affine):
+    """Each group of channels of each sample to mean 0 and variance 1, then scaled by channel (Wu & He 2018).
+
+    One group is layer normalisation over channels and places; as many groups as channels, instance normalisation.
+
+    Attributes:
+        groups: number of groups; divides the channels.
+        channels: length of axis 1.
+        eps: added to the variance.
+        affine: whether weight and bias are learnt.
+        weight, bias: `(channels,)`, 1 and 0 at first. PyTorch's layout.
+    """
+
+    groups: int = attrs.field(validator=size)
+    channels: int = attrs.field(validator=size)
+
+    def __attrs_post_init__(self) -> None:
+        if self.channels % self.groups:
+            raise ModuleError(f"GroupNorm: {self.channels} channels do not divide into {self.groups} groups")
+        self._begin(self.channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(N, channels, ...)`, which stays. Raises ShapeError for other channels."""
+        images(self, x, self.channels, max(x.ndim - 2, 0))
+        return group_norm(x, self.groups, self.weight, self.bias, self.eps)
+
+    def __repr__(self) -> str:
+        return f"GroupNorm({self.groups}, {self.channels})"
+
+
+def _ends_with(layer: Module, x: Tensor, shape: int | Shape) -> None:
+    wanted = (shape,) if isinstance(shape, int) else shape
+    if x.shape[-len(wanted) :] != wanted:
+        raise ShapeError(f"{layer!r} needs an input of shape (..., {', '.join(map(str, wanted))}), got {x.shape}")

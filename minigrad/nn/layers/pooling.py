@@ -1,0 +1,134 @@
+"""Pooling, channels first: the largest or the mean entry of each window or bin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import attrs
+
+from minigrad.core.tensor import Tensor
+from minigrad.nn.errors import ModuleError
+from minigrad.nn.module import Module
+from minigrad.nn.validators import images, sizes
+from minigrad.ops.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, max_pool
+
+__all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AvgPool1d",
+    "AvgPool2d",
+    "GlobalAvgPool",
+    "MaxPool1d",
+    "MaxPool2d",
+]
+
+
+@attrs.define(eq=False)
+class _Pool(Module):
+    """A window that slides.
+
+    Attributes:
+        kernel: length of the window, one number or one for each axis.
+        stride: distance between windows; the window's length by default, so that windows do not overlap.
+        padding: at both ends; at most half the window. It never wins a maximum, and counts as zeros in a mean.
+    """
+
+    axes: ClassVar[int]
+    largest: ClassVar[bool]
+    kernel: int | Sequence[int]
+    stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
+    padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        name = type(self).__name__
+        self.kernel = kernel = sizes(name, "kernel", self.kernel, self.axes)
+        self.stride = sizes(name, "stride", kernel if self.stride is None else self.stride, self.axes)
+        self.padding = padding = sizes(name, "padding", self.padding, self.axes, least=0)
+        if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+            raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(N, channels, *size)` -> `(N, channels, *places)`; equal winners of a maximum share the gradient."""
+        images(self, x, None, self.axes)
+        return (max_pool if self.largest else avg_pool)(x, self.kernel, self.stride, self.padding)
+
+
+@attrs.define(eq=False)
+class MaxPool1d(_Pool):
+    __doc__ = f"The largest entry of each window of `(N, channels, length)`. {_Pool.__doc__}"
+    axes, largest = 1, True
+
+
+@attrs.define(eq=False)
+class MaxPool2d(_Pool):
+    __doc__ = f"The largest entry of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
+    axes, largest = 2, True
+
+
+@attrs.define(eq=False)
+class AvgPool1d(_Pool):
+    __doc__ = f"The mean of each window of `(N, channels, length)`. {_Pool.__doc__}"
+    axes, largest = 1, False
+
+
+@attrs.define(eq=False)
+class AvgPool2d(_Pool):
+    __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
+    axes, largest = 2, False
+
+
+@attrs.define(eq=False)
+class _Adaptive(Module):
+    """Bins that cover each axis as evenly as possible (they overlap where the size does not divide), as PyTorch's.
+
+    Attributes:
+        output: number of bins, one number or one for each axis.
+    """
+
+    axes: ClassVar[int]
+    largest: ClassVar[bool]
+    output: int | Sequence[int]
+
+    def __attrs_post_init__(self) -> None:
+        self.output = sizes(type(self).__name__, "output", self.output, self.axes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x `(N, channels, *size)` -> `(N, channels, *output)`."""
+        images(self, x, None, self.axes)
+        return (adaptive_max_pool if self.largest else adaptive_avg_pool)(x, self.output)
+
+
+@attrs.define(eq=False)
+class AdaptiveAvgPool1d(_Adaptive):
+    __doc__ = f"The mean of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
+    axes, largest = 1, False
+
+
+@attrs.define(eq=False)
+class AdaptiveAvgPool2d(_Adaptive):
+    __doc__ = f"The mean of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
+    axes, largest = 2, False
+
+
+@attrs.define(eq=False)
+class AdaptiveMaxPool1d(_Adaptive):
+    __doc__ = f"The largest entry of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
+    axes, largest = 1, True
+
+
+@attrs.define(eq=False)
+class AdaptiveMaxPool2d(_Adaptive):
+    __doc__ = f"The largest entry of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
+    axes, largest = 2, True
+
+
+@attrs.define(eq=False)
+class GlobalAvgPool(Module):
+    """The mean of each channel: `(N, channels, *size)` -> `(N, channels)`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any number of axes of size."""
+        return global_avg_pool(x)

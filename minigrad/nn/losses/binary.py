@@ -1,0 +1,108 @@
+"""Losses of two-way decisions: one score for each, or for each of several labels that do not exclude one another."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array, BoolArray
+from minigrad.nn.errors import LabelError
+from minigrad.nn.losses.classification import Chance, Targets
+from minigrad.nn.losses.regression import paired
+from minigrad.nn.validators import positive
+from minigrad.ops.elementwise import relu
+from minigrad.ops.transcendental import softplus
+from minigrad.runtime.effects import examine
+
+__all__ = ["BinaryCrossEntropy", "Hinge", "binary_cross_entropy", "hinge"]
+
+
+def _shares(targets: Array) -> None:
+    _refuse("binary cross-entropy", "in [0, 1]", ~((targets >= 0.0) & (targets <= 1.0)), targets)
+
+
+def _signs(targets: Array) -> None:
+    _refuse("hinge loss", "of -1 or +1", np.abs(targets) != 1.0, targets)
+
+
+def _refuse(loss: str, wanted: str, wrong: BoolArray, targets: Array) -> None:
+    if wrong.any():
+        at = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise LabelError(f"{loss} needs targets {wanted}; the one at {[int(i) for i in at]} is {targets[at]}")
+
+
+def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
+    """Mean of -(t log p + (1 - t) log(1 - p)) with p = sigmoid(score), from scores (logits), without overflow.
+
+    Written as log(1 + exp(s)) - t s.
+
+    Args:
+        scores: any shape; not probabilities.
+        targets: 0 or 1 (or probabilities between), of the same shape; `(N,)` also fits scores `(N, 1)`.
+
+    Raises:
+        LabelError: a target is not in [0, 1].
+        ShapeError: the shapes differ.
+    """
+    x, y = paired("binary cross-entropy", scores, targets)
+    examine(y, _shares)
+    return (softplus(x) - x * y).mean()
+
+
+def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
+    """Mean of max(0, margin - t s): the binary SVM of the course notes.
+
+    Args:
+        scores: any shape.
+        targets: -1 or +1, of the same shape; `(N,)` also fits scores `(N, 1)`.
+        margin: distance at which a right score costs nothing.
+
+    Raises:
+        LabelError: a target is neither -1 nor +1.
+        ShapeError: the shapes differ.
+    """
+    x, y = paired("hinge loss", scores, targets)
+    examine(y, _signs)
+    return relu(margin - x * y).mean()
+
+
+@attrs.frozen
+class BinaryCrossEntropy:
+    """`binary_cross_entropy` for a training loop."""
+
+    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
+        """Scores and targets of one shape -> the loss."""
+        return binary_cross_entropy(outputs, targets)
+
+    def chance(self, outputs: int, targets: Targets) -> Chance:
+        """ln 2: both answers are equally likely."""
+        return Chance(math.log(2.0), "ln 2")
+
+    def solved_below(self, targets: Targets) -> float:
+        """0.01 above the entropy of the targets, which is 0 for targets of 0 and 1."""
+        t = plain(targets).astype(np.float64)
+        inside = t[(t > 0.0) & (t < 1.0)]
+        entropy = -np.sum(inside * np.log(inside) + (1.0 - inside) * np.log1p(-inside)) / max(t.size, 1)
+        return 0.01 + 1.02 * float(entropy)
+
+
+@attrs.frozen
+class Hinge:
+    """`hinge` with its margin, for a training loop."""
+
+    margin: float = attrs.field(default=1.0, validator=positive)
+
+    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
+        """Scores and targets (-1 or +1) of one shape -> the loss."""
+        return hinge(outputs, targets, self.margin)
+
+    def chance(self, outputs: int, targets: Targets) -> Chance:
+        """The margin: a score of 0 misses it by all of it."""
+        return Chance(self.margin, f"margin {self.margin:g}")
+
+    def solved_below(self, targets: Targets) -> float:
+        """A hundredth of the margin; the loss reaches 0 itself once every margin is kept."""
+        return 0.01 * self.margin

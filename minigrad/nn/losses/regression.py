@@ -1,0 +1,127 @@
+"""Losses of regression: outputs and targets of one shape, averaged over all entries."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array
+from minigrad.nn.losses.classification import Chance, Targets
+from minigrad.nn.validators import positive
+from minigrad.ops.elementwise import square
+from minigrad.ops.functions import clip, reshape
+from minigrad.ops.piecewise_linear import absolute
+
+__all__ = [
+    "Huber",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "huber",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "paired",
+]
+
+
+def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor | Array]:
+    """Outputs and targets of one shape and dtype; outputs `(N, 1)` also fit targets `(N,)`.
+
+    Raises ShapeError for other shapes: broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
+    """
+    goal = targets.detach() if isinstance(targets, Tensor) else plain(targets)
+    if goal.shape != outputs.shape:
+        if outputs.shape != (*goal.shape, 1):
+            raise ShapeError(f"{loss}: outputs have shape {outputs.shape}, targets {goal.shape}")
+        outputs = reshape(outputs, goal.shape)
+    if not goal.size:
+        raise ShapeError(f"{loss} of an empty batch (outputs of shape {outputs.shape}) is not defined")
+    return outputs, goal if goal.dtype == outputs.dtype else goal.astype(outputs.dtype)
+
+
+def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
+    """Mean over all entries of (outputs - targets)^2.
+
+    Targets of shape `(N,)` also fit outputs of shape `(N, 1)`. Raises ShapeError for other shapes.
+    """
+    x, y = paired("mean squared error", outputs, targets)
+    return square(x - y).mean()
+
+
+def mean_absolute_error(outputs: Tensor, targets: Targets) -> Tensor:
+    """Mean over all entries of |outputs - targets|, of gradient 0 where they are equal. Shapes as for MSE."""
+    x, y = paired("mean absolute error", outputs, targets)
+    return absolute(x - y).mean()
+
+
+def huber(outputs: Tensor, targets: Targets, delta: float = 1.0) -> Tensor:
+    """Mean of d^2 / 2 for |d| <= delta and delta (|d| - delta / 2) beyond, d = outputs - targets (Huber 1964).
+
+    Shapes as for MSE.
+    """
+    x, y = paired("Huber loss", outputs, targets)
+    d = x - y
+    core = clip(d, -delta, delta)
+    return (core * (d - core * 0.5)).mean()
+
+
+def _double(targets: Targets) -> Array:
+    return plain(targets).astype(np.float64)
+
+
+@attrs.frozen
+class MeanSquaredError:
+    """`mean_squared_error` for a training loop."""
+
+    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
+        """Outputs and targets of one shape -> the loss."""
+        return mean_squared_error(outputs, targets)
+
+    def chance(self, outputs: int, targets: Targets) -> Chance:
+        """Mean of y^2: outputs near 0. That is the variance, 1, for standardised targets."""
+        return Chance(float(np.mean(_double(targets) ** 2)), "mean of y^2")
+
+    def solved_below(self, targets: Targets) -> float:
+        """A thousandth of the variance of the targets."""
+        return 1e-3 * float(np.var(_double(targets)))
+
+
+@attrs.frozen
+class MeanAbsoluteError:
+    """`mean_absolute_error` for a training loop."""
+
+    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
+        """Outputs and targets of one shape -> the loss."""
+        return mean_absolute_error(outputs, targets)
+
+    def chance(self, outputs: int, targets: Targets) -> Chance:
+        """Mean of |y|: outputs near 0."""
+        return Chance(float(np.mean(np.abs(_double(targets)))), "mean of |y|")
+
+    def solved_below(self, targets: Targets) -> float:
+        """3 % of the standard deviation of the targets: as close as a thousandth of the variance is for MSE."""
+        return 0.03 * float(np.std(_double(targets)))
+
+
+@attrs.frozen
+class Huber:
+    """`huber` with its delta, for a training loop."""
+
+    delta: float = attrs.field(default=1.0, validator=positive)
+
+    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
+        """Outputs and targets of one shape -> the loss."""
+        return huber(outputs, targets, self.delta)
+
+    def chance(self, outputs: int, targets: Targets) -> Chance:
+        """The mean loss of y itself: outputs near 0."""
+        return Chance(self._mean(_double(targets)), f"Huber({self.delta:g}) of y")
+
+    def solved_below(self, targets: Targets) -> float:
+        """The loss at a distance of 3 % of the targets' standard deviation everywhere."""
+        return self._mean(np.array([0.03 * np.std(_double(targets))]))
+
+    def _mean(self, d: Array) -> float:
+        core = np.clip(d, -self.delta, self.delta)
+        return float(np.mean(core * (d - 0.5 * core)))

@@ -1,0 +1,200 @@
+"""Running sums, products and recurrences along an axis. Registered on first use.
+
+All rest on one linear recurrence s[k] = a[k] s[k - 1] + b[k], whose gradient is the same recurrence backwards. No rule
+divides, so products that meet zeros have exact gradients of every order.
+"""
+
+from __future__ import annotations
+
+from math import prod as lengths_product
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array, Axis
+from minigrad.ops.family import Family
+from minigrad.ops.functions import moveaxis, ravel, reshape
+from minigrad.ops.index import getitem
+from minigrad.ops.piecewise_linear import maximum
+from minigrad.ops.reduce import kept
+from minigrad.ops.reduce import sum as total
+from minigrad.ops.shape import concatenate
+from minigrad.ops.transcendental import exp
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family()
+_LONG = 256
+"""Axes at least this long, and longer than what runs beside them, are scanned by doubling instead of step by step."""
+
+_DIRECTIONS: list[dict[str, object]] = [{"axis": 0}, {"axis": -1, "reverse": True}]
+
+
+def _steps(axis: int, ndim: int, steps: slice) -> tuple[slice, ...]:
+    return (*(slice(None),) * (axis % ndim), steps)
+
+
+@op(x=real(), linear=True, params=_DIRECTIONS, shapes=[((2, 3, 4),), ((5,),)], name="cumsum")
+def cumsum_along(x: Array, *, axis: int = -1, reverse: bool = False) -> Array:
+    """y[k] = x[0] + ... + x[k] along `axis`; `reverse`: y[k] = x[k] + ... + x[-1]."""
+    if not reverse:
+        return np.add.accumulate(x, axis=axis)
+    return np.flip(np.add.accumulate(np.flip(x, axis), axis=axis), axis)
+
+
+@cumsum_along.vjp("x")
+def _(g: V, y: V, x: V, *, axis: int, reverse: bool) -> V:
+    return cumsum_along(g, axis=axis, reverse=not reverse)
+
+
+@op(a=real(), b=real(), params=_DIRECTIONS, shapes=[((2, 3, 4), (2, 3, 4)), ((5,), (5,))])
+def linear_recurrence(a: Array, b: Array, *, axis: int = -1, reverse: bool = False) -> Array:
+    """s[k] = a[k] s[k - 1] + b[k] along `axis`, with s[-1] = 0: a[0] is not used; `reverse` runs from the end.
+
+    a and b have one shape.
+    """
+    a, s = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0).astype(np.result_type(a, b), copy=True)
+    if reverse:
+        a, s = a[::-1], s[::-1]
+    if len(s) >= _LONG and len(s) * 8 > s.size // len(s):
+        _double(a, s)
+    else:
+        for k in range(1, len(s)):
+            s[k] += a[k] * s[k - 1]
+    return np.moveaxis(s[::-1] if reverse else s, 0, axis)
+
+
+def _double(a: Array, s: Array) -> None:
+    """The recurrence in log2(n) passes (Hillis and Steele, 1986): each doubles how far back a place has looked."""
+    a = a.copy()
+    reach = 1
+    while reach < len(s):
+        s[reach:] += a[reach:] * s[:-reach].copy()
+        a[reach:] *= a[:-reach].copy()
+        reach *= 2
+
+
+def _shifted(x: V, axis: int, reverse: bool, fill: float) -> V:
+    """x moved by one place along `axis` (towards the end; `reverse`: towards the start), with `fill` coming in."""
+    shape = tuple(1 if i == axis % x.ndim else n for i, n in enumerate(x.shape))
+    edge = np.full(shape, fill, dtype=x.dtype)
+    if reverse:
+        return concatenate(getitem(x, key=_steps(axis, x.ndim, slice(1, None))), edge, axis=axis)
+    return concatenate(edge, getitem(x, key=_steps(axis, x.ndim, slice(None, -1))), axis=axis)
+
+
+def _adjoint(g: V, a: V, axis: int, reverse: bool) -> V:
+    """The gradient for b: the recurrence run the other way, with its factors moved by one place."""
+    moved: V = a if a.shape[axis] == 0 else _shifted(a, axis, not reverse, 0.0)
+    return linear_recurrence(moved, g, axis=axis, reverse=not reverse)
+
+
+@linear_recurrence.vjp("a", "b")
+def _(g: V, s: V, a: V, b: V, *, axis: int, reverse: bool) -> tuple[V, V]:
+    back: V = _adjoint(g, a, axis, reverse)
+    return back * (s if s.shape[axis] == 0 else _shifted(s, axis, reverse, 0.0)), back
+
+
+@op(x=real(), params=_DIRECTIONS, shapes=[((2, 3, 4),), ((5,),)], name="cumprod")
+def cumprod_along(x: Array, *, axis: int = -1, reverse: bool = False) -> Array:
+    """y[k] = x[0] * ... * x[k] along `axis`; `reverse`: y[k] = x[k] * ... * x[-1]."""
+    if not reverse:
+        return np.multiply.accumulate(x, axis=axis)
+    return np.flip(np.multiply.accumulate(np.flip(x, axis), axis=axis), axis)
+
+
+@cumprod_along.vjp("x")
+def _(g: V, y: V, x: V, *, axis: int, reverse: bool) -> V:
+    # y[k] for k >= j holds x[j] once, between y[j - 1] and the factors after j.
+    before: V = y if y.shape[axis] == 0 else _shifted(y, axis, reverse, 1.0)
+    return before * _adjoint(g, x, axis, reverse)
+
+
+def diff(x: V, n: int = 1, axis: int = -1) -> V:
+    """Differences of neighbours along `axis`, taken n times."""
+    for _ in range(n):
+        ahead: V = getitem(x, key=_steps(axis, x.ndim, slice(1, None)))
+        x = ahead - getitem(x, key=_steps(axis, x.ndim, slice(None, -1)))
+    return x
+
+
+@op(x=real(), params=[{"axis": 0}, {"axis": -1}], shapes=[((2, 3, 4),), ((5,),), ((0, 2),)])
+def logcumsumexp(x: Array, *, axis: int = -1) -> Array:
+    """y[k] = log(exp(x[0]) + ... + exp(x[k])) along `axis`, without overflow."""
+    return np.logaddexp.accumulate(x, axis=axis)
+
+
+@logcumsumexp.vjp("x")
+def _(g: V, y: V, x: V, *, axis: int) -> V:
+    if x.shape[axis] == 0:
+        return g
+    # dL/dx[j] = exp(x[j] - y[j]) S[j] with S[j] = g[j] + exp(y[j] - y[j + 1]) S[j + 1]: all exponents are <= 0.
+    finite: V = maximum(y, float(np.finfo(y.dtype).min))
+    decay: V = exp(-diff(finite, axis=axis))
+    factors: V = concatenate(decay, np.zeros_like(getitem(g, key=_steps(axis, g.ndim, slice(0, 1)))), axis=axis)
+    return exp(x - finite) * linear_recurrence(factors, g, axis=axis, reverse=True)
+
+
+@op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),), ((2, 0),)])
+def product_last(x: Array) -> Array:
+    """Product over the last axis."""
+    return np.asarray(np.multiply.reduce(x, axis=-1))
+
+
+@product_last.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    if x.size == 0:
+        return x * 0.0
+    before: V = _shifted(cumprod_along(x, axis=-1), -1, False, 1.0)
+    after: V = _shifted(cumprod_along(x, axis=-1, reverse=True), -1, True, 1.0)
+    return reshape(g, (*g.shape, 1)) * before * after
+
+
+for _op in (cumsum_along, linear_recurrence, cumprod_along, logcumsumexp, product_last):
+    family.add(_op)
+family.register()
+
+
+def cumsum(x: V, axis: int | None = None) -> V:
+    """Running sum along `axis` (of the flattened x by default)."""
+    return cumsum_along(ravel(x), axis=0) if axis is None else cumsum_along(x, axis=axis)
+
+
+def cumprod(x: V, axis: int | None = None) -> V:
+    """Running product along `axis` (of the flattened x by default). Zeros have exact gradients."""
+    return cumprod_along(ravel(x), axis=0) if axis is None else cumprod_along(x, axis=axis)
+
+
+def cumlogsumexp(x: V, axis: int | None = None) -> V:
+    """log of the running sum of exp(x) along `axis` (of the flattened x by default), without overflow."""
+    return logcumsumexp(ravel(x), axis=0) if axis is None else logcumsumexp(x, axis=axis)
+
+
+def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
+    """Product over `axis` (all axes by default). Zeros have exact gradients: nothing is divided by x."""
+    if x.ndim == 1 and axis != ():
+        whole: V = product_last(x)
+        return reshape(whole, (1,)) if keepdims else whole
+    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    rest: list[int] = [i for i in range(x.ndim) if i not in axes]
+    last: V = moveaxis(x, tuple(axes), tuple(range(x.ndim - len(axes), x.ndim))) if rest else x
+    count = lengths_product(x.shape[a] for a in axes)
+    y: V = product_last(reshape(last, (*(x.shape[i] for i in rest), count)))
+    return reshape(y, kept(x.shape, axis)) if keepdims else y
+
+
+def ediff1d(x: V) -> V:
+    """Differences of neighbours of the flattened x."""
+    return diff(ravel(x))
+
+
+def trapezoid(y: V, x: V | None = None, dx: float = 1.0, axis: int = -1) -> V:
+    """Integral along `axis` by the trapezoidal rule, over the sample points x (or a spacing dx)."""
+    ahead: V = getitem(y, key=_steps(axis, y.ndim, slice(1, None)))
+    means: V = (ahead + getitem(y, key=_steps(axis, y.ndim, slice(None, -1)))) * 0.5
+    if x is None:
+        return total(means * dx, axis=axis)
+    step: V = diff(x, axis=-1 if x.ndim == 1 else axis)
+    if x.ndim == 1:
+        step = reshape(step, tuple(step.shape[0] if i == axis % y.ndim else 1 for i in range(y.ndim)))
+    return total(means * step, axis=axis)

@@ -1,0 +1,82 @@
+"""Contractions: products summed over an axis."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from minigrad.core.op import op
+from minigrad.core.types import Array
+from minigrad.ops.family import Family
+from minigrad.ops.shape import matrix_transpose, reshape
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family()
+
+
+@op(
+    a=real(),
+    b=real(),
+    numpy=np.matmul,
+    shapes=[
+        ((3, 4), (4, 2)),
+        ((4,), (4,)),
+        ((3, 4), (4,)),
+        ((4,), (4, 2)),
+        ((2, 3, 4), (2, 4, 2)),
+        ((2, 3, 4), (4, 2)),
+        ((3, 4), (2, 4, 2)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 3)),
+        ((3, 3), (3, 3)),
+        ((0, 4), (4, 2)),
+    ],
+)
+def matmul(a: Array, b: Array) -> Array:
+    """Matrix product of the last two axes, with NumPy's rules for 1-d arguments and broadcasting of the others."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim >= 2 == b.ndim:
+        # One product, not one for each matrix of a stack; and dot is matmul with less ceremony.
+        product: Array = a.dot(b) if a.ndim == 2 else _rows(a).dot(b)
+        return product.reshape(*a.shape[:-1], b.shape[1])
+    return np.asarray(np.matmul(a, b))
+
+
+def _rows(x: V) -> V:
+    """All rows of a stack of matrices in one matrix."""
+    return reshape(x, shape=(prod(x.shape[:-1]), x.shape[-1]))
+
+
+def _column(x: V) -> V:
+    return reshape(x, shape=(*x.shape, 1))
+
+
+def _row(x: V) -> V:
+    return reshape(x, shape=(*x.shape[:-1], 1, x.shape[-1]))
+
+
+@matmul.vjp("a")
+def _(g: V, y: V, a: V, b: V) -> V:
+    if b.ndim == 1:
+        return (g if a.ndim == 1 else _column(g)) * b
+    if a.ndim == 1:
+        product: V = matmul(b, _column(g))
+        return reshape(product, shape=product.shape[:-1])
+    return matmul(g, matrix_transpose(b))
+
+
+@matmul.vjp("b")
+def _(g: V, y: V, a: V, b: V) -> V:
+    if a.ndim == 1:
+        return a * g if b.ndim == 1 else _column(a) * _row(g)
+    if b.ndim == 1:
+        product: V = matmul(matrix_transpose(a), _column(g))
+        return reshape(product, shape=product.shape[:-1])
+    if a.ndim > 2 == b.ndim:
+        return matmul(matrix_transpose(_rows(a)), _rows(g))
+    return matmul(matrix_transpose(a), g)
+
+
+family.add(matmul)
+family.register()

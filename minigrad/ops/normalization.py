@@ -1,0 +1,147 @@
+"""Normalisation and attention. Registered on first use."""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+
+import numpy as np
+
+from minigrad.core.errors import ShapeError
+from minigrad.core.op import op
+from minigrad.core.types import Array, Axis, BoolArray, Shape
+from minigrad.ops.arithmetic import square, where
+from minigrad.ops.family import Family
+from minigrad.ops.functions import mean, reshape, softmax
+from minigrad.ops.functions import norm as length
+from minigrad.ops.matmul import matmul
+from minigrad.ops.piecewise_linear import maximum
+from minigrad.ops.reduce import mean as mean_over
+from minigrad.ops.shape import matrix_transpose
+from minigrad.ops.transcendental import power
+from minigrad.ops.transcendental import sqrt as root
+from minigrad.runtime.numpy_fast import add_reduce
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family(late=True)
+_SWEEP: list[dict[str, object]] = [
+    {"axis": -1, "eps": 1e-5},
+    {"axis": (0, 2), "eps": 0.1},
+    {"axis": -1, "eps": 1e-5, "centre": False},
+]
+
+
+@op(x=real(), params=_SWEEP, shapes=[((2, 3, 4),)])
+def standardize(x: Array, *, axis: Axis = -1, eps: float = 1e-5, centre: bool = True) -> Array:
+    """(x - mean) / sqrt(variance + eps) over `axis`; without `centre` x / sqrt(mean of squares + eps)."""
+    if centre:
+        x = x - _mean(x, axis)
+    return x / np.sqrt(_mean(x * x, axis) + eps)
+
+
+def _mean(x: Array, axis: Axis) -> Array:
+    count = prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim)))
+    return add_reduce(x, axis, keepdims=True) / (count or 1)
+
+
+@standardize.vjp("x")
+def _(g: V, y: V, x: V, *, axis: Axis, eps: float, centre: bool) -> V:
+    if centre:
+        x = x - mean_over(x, axis=axis, keepdims=True)
+        g = g - mean_over(g, axis=axis, keepdims=True)
+    spread: V = root(mean_over(square(x), axis=axis, keepdims=True) + eps)
+    return (g - y * mean_over(g * y, axis=axis, keepdims=True)) / spread
+
+
+family.add(standardize)
+family.register()
+
+
+def layer_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, bias: V | None = None,
+               eps: float = 1e-5) -> V:  # fmt: skip
+    """Mean 0 and variance 1 over the last axes, those of `shape` (the last one by default), then weight and bias."""
+    last = (x.shape[-1],) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+    if x.shape[x.ndim - len(last) :] != last:
+        raise ShapeError(f"layer_norm: x {x.shape} does not end with the shape {last}")
+    axes: Axis = -1 if len(last) == 1 else tuple(range(-len(last), 0))
+    return _affine(standardize(x, axis=axes, eps=eps), weight, bias)
+
+
+def rms_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, eps: float = 1e-5) -> V:
+    """Mean square 1 over the last axes, those of `shape` (the last one by default), then weight (Zhang, Sennrich)."""
+    count = 1 if shape is None or isinstance(shape, int) else len(shape)
+    axes: Axis = -1 if count == 1 else tuple(range(-count, 0))
+    return _affine(standardize(x, axis=axes, eps=eps, centre=False), weight, None)
+
+
+def batch_norm(x: V, weight: V | None = None, bias: V | None = None, eps: float = 1e-5,
+               running_mean: V | None = None, running_var: V | None = None) -> V:  # fmt: skip
+    """Mean 0 and variance 1 over all axes but the channels (axis 1), then weight and bias for each channel.
+
+    With `running_mean` and `running_var`, of shape (channels,), these take the place of the batch's own.
+    """
+    along = (x.shape[1], *(1,) * (x.ndim - 2))
+    if running_mean is not None and running_var is not None:
+        y: V = (x - reshape(running_mean, along)) / root(reshape(running_var, along) + eps)
+    else:
+        y = standardize(x, axis=(0, *range(2, x.ndim)), eps=eps)
+    return _affine(y, _along(weight, along), _along(bias, along))
+
+
+def group_norm(x: V, groups: int, weight: V | None = None, bias: V | None = None, eps: float = 1e-5) -> V:
+    """Mean 0 and variance 1 over each of `groups` groups of channels (axis 1) of each sample (Wu and He, 2018)."""
+    if x.shape[1] % groups:
+        raise ShapeError(f"group_norm: {x.shape[1]} channels do not divide into {groups} groups")
+    y: V = standardize(reshape(x, (x.shape[0], groups, -1)), axis=-1, eps=eps)
+    along = (x.shape[1], *(1,) * (x.ndim - 2))
+    return _affine(reshape(y, x.shape), _along(weight, along), _along(bias, along))
+
+
+def instance_norm(x: V, weight: V | None = None, bias: V | None = None, eps: float = 1e-5) -> V:
+    """Mean 0 and variance 1 over each channel of each sample."""
+    return group_norm(x, x.shape[1], weight, bias, eps)
+
+
+def _along(x: V | None, shape: Shape) -> V | None:
+    return None if x is None else reshape(x, shape)
+
+
+def _affine(y: V, weight: V | None, bias: V | None) -> V:
+    if weight is not None:
+        y = y * weight
+    return y if bias is None else y + bias
+
+
+def normalize(x: V, axis: int = -1, eps: float = 1e-12) -> V:
+    """x divided by its Euclidean length along `axis`, or by `eps` if that is larger."""
+    return x / maximum(length(x, axis, keepdims=True), eps)
+
+
+def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> V:
+    """x over (k + alpha times the mean square of `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
+    from minigrad.ops.manipulation import pad
+    from minigrad.ops.windows import sliding_window_view
+
+    widths = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2)]
+    windows: V = sliding_window_view(pad(square(x), widths), size, axis=1)
+    return x / power(mean(windows, axis=-1) * alpha + k, beta)
+
+
+def scaled_dot_product_attention(query: V, key: V, value: V, mask: V | BoolArray | None = None,
+                                 causal: bool = False, scale: float | None = None) -> V:  # fmt: skip
+    """softmax(query key^T * scale) value, batched over the leading axes (Vaswani et al., 2017).
+
+    Args:
+        query: (..., targets, width).
+        key: (..., sources, width).
+        value: (..., sources, width of the result).
+        mask: what is added to the scores, (..., targets, sources); booleans tell where attention is allowed.
+        causal: target i sees sources 0 to i only.
+        scale: 1 / sqrt(width) by default.
+    """
+    scores: V = matmul(query * (1.0 / sqrt(query.shape[-1]) if scale is None else scale), matrix_transpose(key))
+    if causal:
+        scores = where(np.tril(np.ones(scores.shape[-2:], dtype=bool)), scores, -np.inf)
+    if mask is not None:
+        scores = where(mask, scores, -np.inf) if mask.dtype == np.bool_ else scores + mask
+    return matmul(softmax(scores, -1), value)

@@ -1,0 +1,184 @@
+"""Which function of minigrad answers for which of NumPy's, and NumPy's parameters in their order.
+
+A row is `name: (parameters, module:function)`. Parameters before the bar are arrays and go by position, those behind it
+go by keyword under NumPy's name; what minigrad's function does not know must have its neutral value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Table: TypeAlias = Mapping[str, tuple[str, str]]
+
+_REDUCE = "a | axis dtype out keepdims"
+
+# fmt: off
+NUMPY: Table = {
+    # Reductions
+    "sum": (f"{_REDUCE} initial where", "ops.nan_reductions:sum"),
+    "prod": (f"{_REDUCE} initial where", "ops.nan_reductions:prod"),
+    "mean": (f"{_REDUCE} where", "ops.nan_reductions:mean"),
+    "max": ("a | axis out keepdims initial where", "ops.nan_reductions:max"),
+    "min": ("a | axis out keepdims initial where", "ops.nan_reductions:min"),
+    "var": ("a | axis dtype out ddof keepdims where mean correction", "ops.nan_reductions:var"),
+    "std": ("a | axis dtype out ddof keepdims where mean correction", "ops.nan_reductions:std"),
+    "ptp": ("a | axis out keepdims", "ops.nan_reductions:ptp"),
+    "average": ("a | axis weights returned keepdims", "ops.nan_reductions:average"),
+    "median": ("a | axis out overwrite_input keepdims", "ops.sort:median"),
+    "quantile": ("a q | axis out overwrite_input method keepdims weights", "ops.sort:quantile"),
+    "nansum": (_REDUCE, "ops.nan_reductions:nansum"),
+    "nanmean": (_REDUCE, "ops.nan_reductions:nanmean"),
+    "nanprod": (_REDUCE, "ops.nan_reductions:nanprod"),
+    "nanmax": ("a | axis out keepdims", "ops.nan_reductions:nanmax"),
+    "nanmin": ("a | axis out keepdims", "ops.nan_reductions:nanmin"),
+    "nanvar": ("a | axis dtype out ddof keepdims", "ops.nan_reductions:nanvar"),
+    "nanstd": ("a | axis dtype out ddof keepdims", "ops.nan_reductions:nanstd"),
+    "trace": ("a | offset axis1 axis2 dtype out", "ops.manipulation:trace"),
+    # Scans
+    "cumsum": ("a | axis dtype out", "ops.cumulative:cumsum"),
+    "cumprod": ("a | axis dtype out", "ops.cumulative:cumprod"),
+    "diff": ("a | n axis", "ops.cumulative:diff"),
+    "ediff1d": ("ary", "ops.cumulative:ediff1d"),
+    "gradient": ("f | spacing axis", "ops.manipulation:gradient"),
+    "trapezoid": ("y x | dx axis", "ops.cumulative:trapezoid"),
+    # Shape
+    "reshape": ("a shape | order", "ops.functions:reshape"),
+    "ravel": ("a | order", "ops.functions:ravel"),
+    "transpose": ("a | axes", "ops.functions:transpose"),
+    "matrix_transpose": ("x", "ops.shape:matrix_transpose"),
+    "swapaxes": ("a axis1 axis2", "ops.functions:swapaxes"),
+    "moveaxis": ("a source destination", "ops.functions:moveaxis"),
+    "rollaxis": ("a axis | start", "ops.manipulation:rollaxis"),
+    "broadcast_to": ("array shape | subok", "ops.functions:broadcast_to"),
+    "broadcast_arrays": ("*args | subok", "ops.manipulation:broadcast_arrays"),
+    "expand_dims": ("a axis", "ops.functions:expand_dims"),
+    "squeeze": ("a | axis", "ops.functions:squeeze"),
+    "concatenate": ("arrays | axis out dtype casting", "ops.functions:concatenate"),
+    "stack": ("arrays | axis out dtype casting", "ops.split_join:stack"),
+    "hstack": ("tup | dtype casting", "ops.split_join:hstack"),
+    "vstack": ("tup | dtype casting", "ops.split_join:vstack"),
+    "dstack": ("tup", "ops.split_join:dstack"),
+    "column_stack": ("tup", "ops.split_join:column_stack"),
+    "append": ("arr values | axis", "ops.split_join:append"),
+    "atleast_1d": ("a", "ops.split_join:atleast_1d"),
+    "atleast_2d": ("a", "ops.split_join:atleast_2d"),
+    "atleast_3d": ("a", "ops.split_join:atleast_3d"),
+    "split": ("ary indices_or_sections | axis", "ops.split_join:split"),
+    "array_split": ("ary indices_or_sections | axis", "ops.split_join:array_split"),
+    "hsplit": ("ary indices_or_sections", "ops.split_join:hsplit"),
+    "vsplit": ("ary indices_or_sections", "ops.split_join:vsplit"),
+    "dsplit": ("ary indices_or_sections", "ops.split_join:dsplit"),
+    "unstack": ("x | axis", "ops.split_join:unstack"),
+    "flip": ("m | axis", "ops.functions:flip"),
+    "fliplr": ("m", "ops.manipulation:fliplr"),
+    "flipud": ("m", "ops.manipulation:flipud"),
+    "rot90": ("m | k axes", "ops.manipulation:rot90"),
+    "roll": ("a shift | axis", "ops.manipulation:roll"),
+    "repeat": ("a repeats | axis", "ops.manipulation:repeat"),
+    "tile": ("A reps", "ops.manipulation:tile"),
+    "pad": ("array pad_width | mode constant_values", "ops.manipulation:pad"),
+    "diag": ("v | k", "ops.manipulation:diag"),
+    "diagflat": ("v | k", "ops.manipulation:diagflat"),
+    "diagonal": ("a | offset axis1 axis2", "ops.manipulation:diagonal"),
+    "triu": ("m | k", "ops.manipulation:triu"),
+    "tril": ("m | k", "ops.manipulation:tril"),
+    "linspace": ("start stop | num endpoint", "ops.manipulation:linspace"),
+    "copy": ("a | order subok", "ops.manipulation:copy"),
+    "astype": ("x dtype | copy", "ops.manipulation:astype"),
+    # Picking and sorting
+    "where": ("condition x y", "ops.gather:chosen"),
+    "select": ("condlist choicelist | default", "ops.gather:select"),
+    "take": ("a indices | axis out mode", "ops.gather:take"),
+    "take_along_axis": ("arr indices | axis", "ops.gather:take_along_axis"),
+    "sort": ("a | axis kind order stable", "ops.sort:sort"),
+    "partition": ("a kth | axis kind order", "ops.sort:partition"),
+    "extract": ("condition arr", "ops.gather:extract"),
+    "compress": ("condition a | axis out", "ops.gather:compress"),
+    "delete": ("arr obj | axis", "ops.gather:delete"),
+    # Products
+    "dot": ("a b", "ops.einsum:dot"),
+    "inner": ("a b", "ops.einsum:inner"),
+    "outer": ("a b", "ops.einsum:outer"),
+    "vdot": ("a b", "ops.einsum:vdot"),
+    "tensordot": ("a b | axes", "ops.einsum:tensordot"),
+    "einsum": ("*arguments | optimize dtype out order casting", "ops.einsum:einsum_by_lists"),
+    "kron": ("a b", "ops.einsum:kron"),
+    "cross": ("a b | axisa axisb axisc axis", "ops.einsum:cross"),
+    "convolve": ("a v | mode", "ops.convolution:convolve1d"),
+    # Elementwise functions that are no ufuncs
+    "clip": ("a a_min a_max | out dtype min max", "ops.nan_reductions:clip"),
+    "sinc": ("x", "ops.elementwise_extra:sinc"),
+    "nan_to_num": ("x | copy nan posinf neginf", "ops.elementwise_extra:nan_to_num"),
+    "real": ("val", "ops.elementwise_extra:real_part"),
+    "imag": ("val", "ops.elementwise_extra:imag_part"),
+    "angle": ("z | deg", "ops.elementwise_extra:angle"),
+    "real_if_close": ("a | tol", "ops.elementwise_extra:real_part"),
+    "fix": ("x | out", "ops.piecewise_constant:trunc"),
+    "round": ("a | decimals out", "ops.nan_reductions:round"),
+    "around": ("a | decimals out", "ops.nan_reductions:round"),
+}
+
+UFUNCS: Table = {
+    "positive": ("x", "ops.functions:positive"),
+    "conjugate": ("x", "ops.functions:positive"),
+    "fabs": ("x", "ops.piecewise_linear:absolute"),
+    "float_power": ("x y", "ops.elementwise_extra:float_power"),
+    "vecdot": ("a b | axis", "ops.einsum:vecdot"),
+    "matvec": ("a x", "ops.einsum:matvec"),
+    **{
+        name: ("x", f"ops.trigonometric:{name}")
+        for name in ("tan", "sinh", "cosh", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "deg2rad",
+                     "rad2deg")
+    },
+    "radians": ("x", "ops.trigonometric:deg2rad"),
+    "degrees": ("x", "ops.trigonometric:rad2deg"),
+    "floor_divide": ("x y", "ops.elementwise_extra:floor_divide"),
+    "divmod": ("x y", "ops.elementwise_extra:divmod"),
+    "hypot": ("x y", "ops.trigonometric:hypot"),
+    "arctan2": ("x y", "ops.trigonometric:arctan2"),
+    **{name: ("x", f"ops.elementwise_extra:{name}") for name in ("exp2", "log2", "log10", "cbrt")},
+    **{
+        name: ("x y", f"ops.elementwise_extra:{name}")
+        for name in ("logaddexp", "logaddexp2", "fmax", "fmin", "mod", "fmod", "copysign")
+    },
+}
+
+LINEAR_ALGEBRA: Table = {
+    **{name: ("a", f"linalg:{name}") for name in ("inv", "det", "slogdet", "eig", "eigvals", "cond")},
+    "cholesky": ("a | upper", "linalg:cholesky"),
+    "solve": ("a b", "linalg:solve"),
+    "qr": ("a | mode", "linalg:qr"),
+    "eigh": ("a | UPLO", "linalg:eigh"),
+    "eigvalsh": ("a | UPLO", "linalg:eigvalsh"),
+    "svd": ("a | full_matrices compute_uv hermitian", "linalg:svd"),
+    "svdvals": ("x", "linalg:svdvals"),
+    "pinv": ("a | rcond hermitian rtol", "linalg:pinv"),
+    "norm": ("x | ord axis keepdims", "linalg:norm"),
+    "vector_norm": ("x | axis keepdims ord", "linalg:vector_norm"),
+    "matrix_norm": ("x | keepdims ord", "linalg:matrix_norm"),
+    "lstsq": ("a b | rcond", "linalg:lstsq"),
+    "matrix_power": ("a n", "linalg:matrix_power"),
+    "multi_dot": ("arrays | out", "ops.einsum:multi_dot"),
+    "tensorsolve": ("a b | axes", "linalg:tensorsolve"),
+    "tensorinv": ("a | ind", "linalg:tensorinv"),
+    "trace": ("x | offset", "linalg:trace"),
+    "diagonal": ("x | offset", "linalg:diagonal"),
+    "cross": ("x1 x2 | axis", "ops.einsum:cross"),
+    "outer": ("x1 x2", "ops.einsum:outer"),
+    "matmul": ("x1 x2", "ops.matmul:matmul"),
+    "matrix_transpose": ("x", "ops.shape:matrix_transpose"),
+    "tensordot": ("x1 x2 | axes", "ops.einsum:tensordot"),
+    "vecdot": ("x1 x2 | axis", "ops.einsum:vecdot"),
+}
+
+SPECTRA: Table = {
+    **{name: ("a | n axis norm out", f"fft:{name}") for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")},
+    **{
+        name: ("a | s axes norm out", f"fft:{name}")
+        for name in ("fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn")
+    },
+    "fftshift": ("x | axes", "fft:fftshift"),
+    "ifftshift": ("x | axes", "fft:ifftshift"),
+}
+# fmt: on

@@ -1,0 +1,54 @@
+"""Elementwise ops with kinks. At a kink the rule gives a documented subgradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.op import op as declare
+from minigrad.core.types import Array
+from minigrad.ops.family import Family
+from minigrad.ops.piecewise_constant import equal, greater, prefer, sign
+from minigrad.runtime.numpy_fast import bound
+from minigrad.typing import V
+from minigrad.verify.domains import real
+
+family = Family()
+unary, binary = family.unary, family.binary
+
+
+def _relu(x: Array) -> Array:
+    return np.maximum(x, bound(x, 0.0))
+
+
+# fmt: off
+relu = unary("relu", _relu, "max(x, 0); the gradient at 0 is 0.", lambda g, y, x: g * greater(x, 0.0), kinks=[0.0])
+absolute = unary("abs", np.absolute, "|x|; the gradient at 0 is 0.", lambda g, y, x: g * sign(x), kinks=[0.0])
+maximum = binary(
+    "maximum", np.maximum, "The larger of x and y; ties share the gradient equally.",
+    lambda g, out, x, y: g * prefer(x, y), lambda g, out, x, y: g * prefer(y, x), kinks="ties",
+)
+minimum = binary(
+    "minimum", np.minimum, "The smaller of x and y; ties share the gradient equally.",
+    lambda g, out, x, y: g * prefer(y, x), lambda g, out, x, y: g * prefer(x, y), kinks="ties",
+)
+# fmt: on
+
+
+@declare(
+    x=real(),
+    elementwise=True,
+    params=[{"low": -1.0, "high": 2.0}, {"low": None, "high": 0.5}, {"low": -0.5, "high": None}],
+    kinks=[-1.0, 2.0, 0.5, -0.5],
+)
+def clip(x: Array, *, low: float | None = None, high: float | None = None) -> Array:
+    """x moved into [low, high]; the gradient is 1 inside and on the bounds, 0 outside."""
+    return np.clip(x, low, high)
+
+
+@clip.vjp("x")
+def _(g: V, y: V, x: V, *, low: float | None, high: float | None) -> V:
+    return g * equal(x, y)
+
+
+family.add(clip)
+family.register()

@@ -1,0 +1,220 @@
+"""One update of a rule as a group for an engine, with the arithmetic of its numbers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import TYPE_CHECKING, cast
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.engines import Apply, Group, Input, NumpyEngine, Output, sum_squares
+from minigrad.optim.compiled.traced_scalar import Number, Plain, Tape
+from minigrad.optim.compiled.traced_vector import Lane, NotElementwise, Recorder
+from minigrad.optim.objective import Objective
+from minigrad.optim.state import State, leaves, rebuild
+from minigrad.optim.stateful.runner import Rule, resolve
+
+if TYPE_CHECKING:
+    from minigrad.optim.schedules import Schedule
+
+__all__ = ["Memory", "Recording", "recorded"]
+
+
+@attrs.frozen(eq=False)
+class Memory:
+    """Where an update works.
+
+    Attributes:
+        w, g: parameters and gradient, shape `(n,)`. vectors: those of the state, by name.
+        after: where the new parameters and vectors go, in this order; the old ones themselves, or others.
+        moves: pairs of the old ones and those.
+    """
+
+    w: Array
+    g: Array
+    vectors: Mapping[str, Array]
+    after: tuple[Array, ...]
+    moves: tuple[tuple[Array, Array], ...] = attrs.field(init=False)
+
+    @moves.default
+    def _moves(self) -> tuple[tuple[Array, Array], ...]:
+        return tuple(zip((self.w, *self.vectors.values()), self.after, strict=True))
+
+    @property
+    def all(self) -> list[Array]:
+        """w, the state's vectors, g."""
+        return [self.w, *self.vectors.values(), self.g]
+
+
+@attrs.frozen(eq=False)
+class Recording:
+    """A recorded update.
+
+    Attributes:
+        tape: gives the numbers of a step from t, decay, shrink, scheduled hyperparameters and the state's numbers.
+        fed: 0-d arrays of the group, and the cells of the tape they take their numbers from.
+        counters: the state's numbers after the update: a cell of the tape, or None and a constant.
+        numbers: all 0-d arrays of the group.
+        squares: takes the sum of squares of the new parameters, or None if the group does not compute it.
+        latest: of a recording that is made at each step, the one of this step.
+    """
+
+    tape: Tape
+    group: Group
+    fed: tuple[tuple[Array, int], ...]
+    counters: Mapping[str, tuple[int | None, Plain]]
+    numbers: tuple[Array, ...]
+    squares: Array | None
+    latest: list[Recording | None] = attrs.field(factory=lambda: [None])
+
+    def feed(self, given: Sequence[Plain]) -> bool:
+        """Get ready for a step with other numbers. False if the recording does not hold for them."""
+        if not self.tape.replay(given):
+            return False
+        cells = self.tape.cells
+        for array, k in self.fed:
+            array.fill(cells[k])
+        return True
+
+    def takes(self, other: Recording) -> bool:
+        """Take over the numbers of a later recording. False if its calls are others."""
+        if not _alike(self.group, other.group):
+            return False
+        for mine, theirs in zip(self.numbers, other.numbers, strict=True):
+            mine[...] = theirs
+        self.latest[0] = other
+        return True
+
+    def on(self, parts: Sequence[Array]) -> list[Array]:
+        """What the group makes of other vectors (w, those of the state, g), by the built-in engine."""
+        n, count = parts[0].size, len(parts)
+        dtypes = [o.array.dtype for o in self.group.outputs]
+        results: list[Array] = [np.empty(o.array.shape if o.array is self.squares else n, d)
+                                for o, d in zip(self.group.outputs, dtypes, strict=True)]  # fmt: skip
+        group = Group(
+            (n,),
+            (*map(Input.of, parts), *self.group.inputs[count:]),
+            tuple(c if c.axes else attrs.evolve(c, shape=(n,)) for c in self.group.calls),
+            tuple(Output(o.value, a) for o, a in zip(self.group.outputs, results, strict=True)),
+        )
+        for call in NumpyEngine().bind(group).calls:
+            call()
+        return results[: count - 1]
+
+    def counted(self) -> dict[str, Plain]:
+        """The state's numbers after the step that `feed` (or `takes`) was for."""
+        if self.latest[0] is not None:
+            return self.latest[0].counted()
+        cells = self.tape.cells
+        return {n: constant if k is None else cast(Plain, cells[k]) for n, (k, constant) in self.counters.items()}
+
+
+def recorded(
+    rule: Rule, schedules: Mapping[str, Schedule], memory: Memory, before: State, given: Sequence[Plain], spread: bool
+) -> Recording:
+    """Record an update from state `before`. Raises NotElementwise, or whatever the rule raises.
+
+    Args:
+        given: t, decay, shrink, scheduled hyperparameters in order, numbers of the state in order.
+        spread: keep all numbers apart, for a recording whose numbers will be taken from a later recording.
+    """
+    tape = Tape(given)
+    t, decay, shrink, *rest = tape.inputs
+    hyper, counters = dict(zip(schedules, rest, strict=False)), rest[len(schedules) :]
+    recorder = Recorder(memory.all, spread)
+    lane, *own, gradient = recorder.lanes
+    numbers = [name for name, leaf in leaves(before).items() if not isinstance(leaf, np.ndarray)]
+    stand_ins = cast("dict[str, Array]", dict(zip([*memory.vectors, *numbers], [*own, *counters], strict=True)))
+    with np.errstate(all="ignore"):
+        start = lane if shrink == 1.0 else shrink * lane
+        f = _Recorded(gradient + decay * lane if decay else gradient)
+        update = _with_numbers(rule, hyper, schedules, cast(int, t.value)).update
+        moved, after = update(cast(Array, start), f, rebuild(before, stand_ins), cast(int, t))
+    if type(after) is not type(before):
+        raise NotElementwise("the state changed its type")
+    found = _parts(after)
+    results: list[int] = []
+    for result, wanted in zip([moved, *(found.pop(n, None) for n in memory.vectors)], memory.all, strict=False):
+        if not isinstance(result, Lane) or result.dtype != wanted.dtype:
+            raise NotElementwise("a result is no vector of the dtype it replaces")
+        results.append(result.index)
+    if found.keys() != set(numbers) or any(isinstance(v, Lane) for v in found.values()):
+        raise NotElementwise("a number of the state became a vector, or the state changed its form")
+    group, squares = _grouped(recorder, memory, results)
+    fed = tuple((a, k) for a, k in zip(recorder.numbers, recorder.sources, strict=True) if k is not None and k >= 0)
+    return Recording(
+        tape,
+        group,
+        fed,
+        {n: (v.index, 0) if isinstance(v := found[n], Number) else (None, cast(Plain, v)) for n in numbers},
+        tuple(recorder.numbers),
+        squares,
+    )
+
+
+def _grouped(recorder: Recorder, memory: Memory, results: Sequence[int]) -> tuple[Group, Array | None]:
+    """The group without what nobody reads; where it writes over the parameters it also adds up their squares."""
+    inputs, calls = recorder.inputs(), list(recorder.calls())
+    outputs = [Output(recorder.value(k), a) for k, a in zip(results, memory.after, strict=True)]
+    squares = None
+    moved = outputs[0].value
+    if memory.after[0] is memory.w and moved >= len(inputs):
+        squares = np.zeros(1, memory.w.dtype)
+        calls.append(Apply(sum_squares, (moved,), (1,), memory.w.dtype, (0,)))
+        outputs.append(Output(len(inputs) + len(calls) - 1, squares))
+    group = Group(memory.w.shape, inputs, tuple(calls), tuple(outputs), f"update of {memory.w.size} parameters")
+    return group.without_dead_calls(), squares
+
+
+def _alike(a: Group, b: Group) -> bool:
+    """Whether two groups on the same memory make the same calls."""
+
+    def form(group: Group) -> object:
+        return [(c.function, c.operands, c.dtype) for c in group.calls], [o.value for o in group.outputs]
+
+    return len(a.inputs) == len(b.inputs) and form(a) == form(b)
+
+
+def _with_numbers(rule: Rule, hyper: Mapping[str, Number], schedules: Mapping[str, Schedule], t: int) -> Rule:
+    """The rule with Numbers for scheduled hyperparameters, which its validators would not take."""
+    if not hyper:
+        return rule
+    if hasattr(type(rule), "__attrs_post_init__"):
+        raise NotElementwise("it computes further fields from its hyperparameters")
+    made = copy(resolve(rule, schedules, t))
+    for name, number in hyper.items():
+        object.__setattr__(made, name, number)
+    return made
+
+
+class _Recorded(Objective):
+    """An objective whose gradient is a Lane."""
+
+    __slots__ = ("lane",)
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self.lane = lane
+
+    @property
+    def grad(self) -> Array:
+        """The recorded gradient."""
+        return cast(Array, self.lane)
+
+
+def _parts(state: State) -> dict[str, object]:
+    """The leaves of a state that holds Lanes and Numbers."""
+    found: dict[str, object] = {}
+    stack: list[tuple[str, State]] = [("", state)]
+    while stack:
+        prefix, node = stack.pop()
+        for field in attrs.fields(type(node)):
+            value: object = getattr(node, field.name)
+            if attrs.has(type(value)):
+                stack.append((f"{prefix}{field.name}.", cast(State, value)))
+            elif value is not None:
+                found[prefix + field.name] = value
+    return found

@@ -1,0 +1,135 @@
+"""The optimizer under examination, and running it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.optim.laws.landscape import Environment, Landscape, landscape
+from minigrad.optim.laws.report import Broken
+from minigrad.optim.protocol import Need, Segment
+from minigrad.optim.schedules import Schedule
+from minigrad.optim.stateful.runner import Rule, Runner
+
+__all__ = ["STEPS", "Subject", "differ", "layout_of", "show"]
+
+
+STEPS = 6
+
+
+@attrs.frozen
+class Subject:
+    """A rule class, the hyperparameters it is tried with, and the seed of everything random in the trial.
+
+    Attributes:
+        plugin: for messages.
+        cls: the optimizer class. Its `trial`, if it has one, is a mapping of hyperparameters to examine it with.
+        hyper: more hyperparameters, stronger than `trial`.
+        seed: of landscapes, starting points and gradients.
+    """
+
+    plugin: str
+    cls: type[Rule]
+    hyper: Mapping[str, object] = attrs.field(factory=dict)
+    seed: int = 0
+    _plain: dict[int, Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _starts: dict[tuple[int, str], Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+    _needs: list[Need] = attrs.field(factory=list, init=False, eq=False, repr=False)
+
+    @property
+    def fields(self) -> dict[str, attrs.Attribute[object]]:
+        """Hyperparameters by name."""
+        return {f.name: f for f in attrs.fields(self.cls)}
+
+    def rule(self, **hyper: object) -> Rule:
+        """A fresh instance."""
+        trial = getattr(self.cls, "trial", {})
+        return self.cls(**{**trial, **self.hyper, **hyper})
+
+    @property
+    def needs(self) -> Need:
+        """What the rule needs as it is configured here."""
+        if not self._needs:
+            self._needs.append(Runner(self.plugin, self.rule(), np.zeros(1)).needs)
+        return self._needs[0]
+
+    def ground(self, n: int, dtype: str = "float64") -> Landscape:
+        """The landscape it is tried on: a sum of squares for a rule that takes residuals, else with a quartic part."""
+        return landscape(n, self.seed, dtype, 0.0 if Need.RESIDUAL in self.needs else 0.05)
+
+    def start(self, n: int, dtype: type[np.floating] = np.float64) -> Array:
+        """A starting point, a multiple of 2^-10 in each coordinate so that shifting it is exact."""
+        key = (n, np.dtype(dtype).name)
+        if key not in self._starts:
+            w = np.random.default_rng([self.seed, n, 1]).uniform(-1.0, 1.0, n)
+            self._starts[key] = (np.round(w * 1024.0) / 1024.0).astype(dtype)
+        return self._starts[key].copy()
+
+    def gradients(self, steps: int, n: int) -> Array:
+        """A sequence of gradients, shape `(steps, n)`, with sizes from about 0.1 to 10 and both signs."""
+        rng = np.random.default_rng([self.seed, n, 2])
+        g: Array = rng.choice([-1.0, 1.0], (steps, n)) * 10.0 ** rng.uniform(-1.0, 1.0, (steps, n))
+        return g
+
+    def runner(self, w: Array, rule: Rule | None = None, schedules: Mapping[str, Schedule] | None = None) -> Runner:
+        """The rule about to start from a copy of `w`."""
+        return Runner(self.plugin, rule or self.rule(), w.copy(), schedules, layout_of(w.size))
+
+    def plain(self, n: int) -> Array:
+        """The run that most laws compare with: STEPS steps on the landscape, shape `(STEPS + 1, n)`."""
+        if n not in self._plain:
+            environment = self.ground(n).environment(self.needs)
+            self._plain[n] = self.run(self.start(n), environment, STEPS)
+        return self._plain[n]
+
+    def run(
+        self,
+        w: Array,
+        environment: Environment,
+        steps: int,
+        rule: Rule | None = None,
+        schedules: Mapping[str, Schedule] | None = None,
+    ) -> Array:
+        """All iterates, shape `(steps + 1, n)`."""
+        return np.array([w, *self.iterates(self.runner(w, rule, schedules), environment, range(1, steps + 1))])
+
+    @staticmethod
+    def iterates(runner: Runner, environment: Environment, steps: range) -> Iterator[Array]:
+        """The parameters after each of `steps`."""
+        for t in steps:
+            runner.step(environment(runner.w.copy(), t), t)
+            yield runner.w.copy()
+
+
+def layout_of(n: int) -> tuple[Segment, ...]:
+    """A matrix of two rows and a vector where there is room for both, else a vector."""
+    if n < 8:
+        return (Segment("v", 0, (n,)),)
+    columns = n // 3
+    return (Segment("m", 0, (2, columns)), Segment("v", 2 * columns, (n - 2 * columns,)))
+
+
+def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: float = 0.0, since: int = 0) -> None:
+    """Raise Broken at the first step and entry where two runs, shape `(steps, n)`, are not as close as required.
+
+    The first row belongs to step `since`.
+    """
+    if rtol == atol == 0.0:
+        wrong = ~((found == wanted) | (np.isnan(found) & np.isnan(wanted)))
+    else:
+        wrong = ~(np.abs(found - wanted) <= atol + rtol * np.maximum(np.abs(found), np.abs(wanted)))
+    if wrong.any():
+        t, i = (int(k) for k in np.argwhere(wrong)[0])
+        n = found.shape[1]
+        raise Broken(
+            f"{what}: with {n} parameter{'s' * (n > 1)}, after step {since + t}, entry {i} is {show(found[t, i])} "
+            f"instead of {show(wanted[t, i])}"
+        )
+
+
+def show(x: float) -> str:
+    """A number with all its digits."""
+    return repr(float(x))

@@ -1,0 +1,131 @@
+"""Importing one plugin: with its own errors kept to itself, and its class compared with the contract."""
+
+from __future__ import annotations
+
+import inspect
+from functools import lru_cache
+from typing import cast
+
+import attrs
+
+from minigrad.optim.errors import LawError, PluginError
+from minigrad.optim.laws import examine
+from minigrad.optim.plugins.discovery import Entry, find
+from minigrad.optim.protocol import API, Need, Optimizer
+from minigrad.optim.stateful.runner import Rule
+from minigrad.plugins.isolation import ImportFailure, imported
+
+__all__ = ["conform", "inspected", "load", "load_entry"]
+
+
+def load(name: str) -> type[Rule]:
+    """The optimizer class called `name` (or `distribution:name`), imported and checked.
+
+    Raises UnknownOptimizer if nobody offers it, and PluginError, naming distribution, version, entry point and reason,
+    if it cannot be imported or does not keep the contract.
+    """
+    return load_entry(find(name))
+
+
+def inspected(name: str) -> type[Rule]:
+    """The class called `name`, imported and compared with the contract, its laws unchecked: for tools that check them.
+
+    Raises as `load` does.
+    """
+    entry = find(name)
+    return conform(_imported(entry), str(entry))
+
+
+@lru_cache(maxsize=256)
+def load_entry(entry: Entry) -> type[Rule]:
+    """The class behind an entry. Loaded and checked once; a refusal is not remembered."""
+    cls = conform(_imported(entry), str(entry))
+    for outcome in examine(cls, str(entry)).broken:
+        raise LawError(str(entry), outcome.law, f"it breaks law {outcome.law} ({outcome.title}): {outcome.detail}")
+    return cls
+
+
+def conform(candidate: object, plugin: str) -> type[Rule]:
+    """`candidate` as an optimizer class, if it has everything the contract asks for. Raises PluginError."""
+    if not isinstance(candidate, type):
+        raise PluginError(plugin, f"the entry point must be a class, it is {_article(type(candidate).__name__)}")
+    if not attrs.has(candidate):
+        raise PluginError(plugin, f"{candidate.__name__} must be an attrs class: decorate it with @attrs.frozen")
+    if not _is_frozen(candidate):
+        raise PluginError(plugin, f"{candidate.__name__} must be frozen: decorate it with @attrs.frozen")
+    _check_attributes(candidate, plugin)
+    if Need.GRAD not in candidate.__dict__.get("needs", getattr(candidate, "needs", Need(0))):
+        raise PluginError(plugin, f"{candidate.__name__}.needs must include Need.GRAD")
+    _check_api(candidate.__dict__.get("api", getattr(candidate, "api", None)), plugin)
+    for method in ("init", "update"):
+        _check_signature(candidate, method, plugin)
+    required = [f.name for f in attrs.fields(candidate) if f.default is attrs.NOTHING and f.init]
+    if required:
+        raise PluginError(plugin, f"hyperparameters need defaults, {', '.join(required)} has none")
+    return cast("type[Rule]", candidate)
+
+
+def _imported(entry: Entry) -> object:
+    try:
+        return imported(entry)
+    except ImportFailure as failure:
+        raise PluginError(str(entry), str(failure)) from failure
+
+
+def _is_frozen(cls: type) -> bool:
+    try:
+        setattr(object.__new__(cls), "lr", None)  # noqa: B010  # no such field need exist
+    except attrs.exceptions.FrozenInstanceError:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def _check_attributes(cls: type, plugin: str) -> None:
+    for name, kind, example in (
+        ("api", tuple, "api: ClassVar[tuple[int, int]] = (1, 0)"),
+        ("needs", Need, "needs: ClassVar[Need] = Need.GRAD"),
+        ("laws", frozenset, "laws: ClassVar[frozenset[str]] = frozenset()"),
+    ):
+        if not hasattr(cls, name):
+            raise PluginError(plugin, f"{cls.__name__} does not say {name!r}; it should: {example}")
+        if not isinstance(getattr(cls, name), kind):
+            given = type(getattr(cls, name)).__name__
+            raise PluginError(plugin, f"{cls.__name__}.{name} is {_article(given)}; it should be: {example}")
+
+
+def _check_api(api: object, plugin: str) -> None:
+    ours = ".".join(map(str, API))
+    if not (isinstance(api, tuple) and len(api) == 2 and all(type(n) is int for n in api)):
+        raise PluginError(plugin, f"api must be two whole numbers such as {API}, got {api!r}")
+    gap = f"it was written for contract {api[0]}.{api[1]}, this minigrad speaks {ours}"
+    if api[0] > API[0] or (api[0] == API[0] and api[1] > API[1]):
+        raise PluginError(plugin, f"{gap}: update minigrad")
+    if api[0] < API[0]:
+        raise PluginError(plugin, f"{gap}: update the plugin")
+
+
+def _check_signature(cls: type, name: str, plugin: str) -> None:
+    """Same arguments, by position and by name: what mypy demands of a Protocol, for plugins that never saw mypy."""
+    wanted = list(inspect.signature(getattr(Optimizer, name)).parameters)
+    method = inspect.getattr_static(cls, name, None)
+    if method is None:
+        raise PluginError(plugin, f"{cls.__name__} has no method {name!r}")
+    expected = f"{name}({', '.join(wanted)})"
+    if not inspect.isfunction(method):
+        raise PluginError(plugin, f"{cls.__name__}.{name} must be a method {expected}, it is {type(method).__name__}")
+    if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
+        raise PluginError(plugin, f"{cls.__name__}.{name} must be an ordinary method, not async and not a generator")
+    given = list(inspect.signature(method).parameters.values())
+    positional = [p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    extra = [p.name for p in given if p.default is p.empty and p.kind is p.KEYWORD_ONLY]
+    optional = all(p.default is not p.empty for p in given if p.name in positional[len(wanted) :])
+    if positional[: len(wanted)] != wanted or extra or not optional:
+        raise PluginError(
+            plugin, f"{cls.__name__}.{name} has signature {name}{inspect.signature(method)}, expected {expected}"
+        )
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"

@@ -1,0 +1,166 @@
+"""Flat buffers: one for the numbers and one for the gradients of all parameters of a dtype; parameters are views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.types import Array
+from minigrad.optim.errors import MissingGradient, ParameterError
+from minigrad.optim.protocol import Segment
+from minigrad.runtime.parameters import bind, buffer, has_grad, renew
+
+__all__ = ["Cell", "Parameter", "Parameters", "lay_out", "named"]
+
+Parameters: TypeAlias = Mapping[str, Tensor] | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
+
+
+@attrs.frozen
+class Parameter:
+    """A trainable leaf and the name it goes by in messages and in saved state."""
+
+    name: str
+    tensor: Tensor
+
+
+@attrs.frozen(eq=False)
+class Cell:
+    """The parameters of one group and one dtype: a contiguous slice of that dtype's flat buffers.
+
+    Attributes:
+        group: index of the parameter group.
+        w: the numbers, shape `(n,)`. g: their gradients.
+        layout: one Segment for each of `parameters`, in order. views: the part of `w` that each was bound to.
+        tensors: those of `parameters`.
+    """
+
+    group: int
+    w: Array
+    g: Array
+    parameters: tuple[Parameter, ...]
+    layout: tuple[Segment, ...]
+    views: tuple[Array, ...]
+    tensors: tuple[Tensor, ...] = attrs.field(init=False)
+
+    @tensors.default
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return tuple(p.tensor for p in self.parameters)
+
+    def renew(self) -> None:
+        """Declare that `w` has changed."""
+        renew(*self.tensors)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for t in self.tensors:
+            t._sink.clear()
+
+    def is_settled(self) -> bool:
+        """Whether all is as it mostly is: every parameter at home, and reached by a gradient."""
+        for t, view in zip(self.tensors, self.views, strict=True):
+            if t._node.value is not view or not t._sink.filled:
+                return False
+        return True
+
+    def require_present(self) -> None:
+        """Raise ParameterError if another optimizer has taken over a parameter: updates here would reach nobody."""
+        gone = [p.name for p, view in zip(self.parameters, self.views, strict=True) if p.tensor._node.value is not view]
+        if gone:
+            raise ParameterError(
+                f"{', '.join(map(repr, gone))} moved to an optimizer that was made after this one, and a parameter "
+                "belongs to one at a time: go on with the newer optimizer, or make this one anew and load its state "
+                "with load_state_dict"
+            )
+
+    def missing(self) -> list[str]:
+        """Names of parameters that no gradient has reached since `zero_grad`."""
+        return [p.name for p in self.parameters if not has_grad(p.tensor)]
+
+    def settle(self, missing: str) -> None:
+        """Make `g` whole: parameters without a gradient raise MissingGradient, or count as 0 if `missing == "zero"`."""
+        names = self.missing()
+        if not names:
+            return
+        if missing != "zero":
+            raise MissingGradient(
+                f"no gradient has reached {', '.join(map(repr, names))} since zero_grad(). Call loss.backward() "
+                "before opt.step(), and check that the loss depends on them; "
+                'missing="zero" treats such parameters as having gradient 0'
+            )
+        absent = set(names)
+        for segment in self.layout:
+            if segment.name in absent:
+                self.g[segment.start : segment.stop] = 0.0
+
+    def culprits(self) -> str:
+        """Names of the parameters whose gradient holds NaN or infinity, with one entry each."""
+        found = []
+        for segment in self.layout:
+            g = segment.of(self.g)
+            bad = np.argwhere(~np.isfinite(g))
+            if len(bad):
+                at = tuple(int(i) for i in bad[0])
+                found.append(f"{segment.name!r} ({len(bad)} of {g.size} entries, first {g[at]} at {list(at)})")
+        return ", ".join(found)
+
+
+def named(params: Parameters) -> tuple[Parameter, ...]:
+    """Parameters by name, each Tensor once: from a mapping, from (name, Tensor) pairs, or from bare Tensors.
+
+    Raises ParameterError for anything that is not a leaf with requires_grad, for a name used twice, and for nothing.
+    """
+    if isinstance(params, Tensor):
+        raise ParameterError("pass a list of parameters: [parameter], or model.parameters()")
+    entries = params.items() if isinstance(params, Mapping) else enumerate(params)
+    found: dict[str, Tensor] = {}
+    known: set[int] = set()
+    for key, entry in entries:
+        name, t = entry if isinstance(entry, tuple) else (key if isinstance(key, str) else f"param{key}", entry)
+        if not isinstance(t, Tensor):
+            raise ParameterError(f"parameter {name!r} is a {type(t).__name__}, not a Tensor")
+        if not t.requires_grad:
+            raise ParameterError(
+                f"parameter {name!r} has requires_grad=False: leave frozen parameters out, "
+                "[p for p in model.parameters() if p.requires_grad]"
+            )
+        if id(t) in known:
+            continue
+        if name in found:
+            raise ParameterError(f"two different parameters are called {name!r}: names must be unique")
+        known.add(id(t))
+        found[name] = t
+    if not found:
+        raise ParameterError("an optimizer needs at least one parameter, got none (was an iterator used up before?)")
+    return tuple(Parameter(name, t) for name, t in found.items())
+
+
+def lay_out(groups: Sequence[Sequence[Parameter]]) -> tuple[Cell, ...]:
+    """Move all parameters into flat buffers, one pair for each dtype, the groups one after another."""
+    cells = []
+    for dtype in dict.fromkeys(p.tensor.dtype for group in groups for p in group):
+        chosen = [tuple(p for p in group if p.tensor.dtype == dtype) for group in groups]
+        total = sum(p.tensor.size for group in chosen for p in group)
+        values, grads = buffer(total, dtype), buffer(total, dtype)
+        start = 0
+        for index, group in enumerate(chosen):
+            if group:
+                stop = start + sum(p.tensor.size for p in group)
+                cells.append(_cell(index, group, values[start:stop], grads[start:stop]))
+                start = stop
+    return tuple(cells)
+
+
+def _cell(index: int, group: tuple[Parameter, ...], w: Array, g: Array) -> Cell:
+    layout, views = [], []
+    start = 0
+    for p in group:
+        segment = Segment(p.name, start, p.tensor.shape)
+        views.append(segment.of(w))
+        bind(p.tensor, views[-1], segment.of(g))
+        layout.append(segment)
+        start = segment.stop
+    return Cell(index, w, g, group, tuple(layout), tuple(views))

@@ -1,0 +1,128 @@
+"""Weights that follow the trained ones: averages for evaluation, and the slow weights of look-ahead."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from minigrad.core.types import Array
+from minigrad.optim.errors import OptimizerError
+from minigrad.optim.hyperparameters import count, number
+from minigrad.optim.moment import Moment
+from minigrad.optim.stateful.buckets import Cell
+
+__all__ = ["Average", "Ema", "Followers", "LookAhead", "Swa"]
+
+
+@attrs.frozen
+class Average(ABC):
+    """A running average of the parameters, for evaluation: `with opt.averaged(): ...`.
+
+    Attributes:
+        start: first step whose result counts. every: how many steps lie between results that count.
+    """
+
+    start: int = count(1, ge=1)
+    every: int = count(1, ge=1)
+
+    @abstractmethod
+    def decay(self, k: int) -> float:
+        """The share that the average of the first `k` results keeps when the next one comes."""
+
+
+@attrs.frozen
+class Ema(Average):
+    """Exponential average, bias-corrected, so that the starting point does not linger in it. Polyak & Juditsky 1992."""
+
+    rate: float = number(0.999, ge=0.0, lt=1.0)
+
+    def decay(self, k: int) -> float:
+        return self.rate
+
+
+@attrs.frozen
+class Swa(Average):
+    """The plain mean of all results from `start` on: stochastic weight averaging, Izmailov et al. 2018."""
+
+    def decay(self, k: int) -> float:
+        return k / (k + 1.0)
+
+
+@attrs.frozen
+class LookAhead:
+    """Every so many steps, slow weights move a part of the way to the fast ones, which start again from there.
+
+    Source: Zhang et al. 2019, algorithm 1.
+    """
+
+    every: int = count(5, ge=1)
+    pull: float = number(0.5, gt=0.0, le=1.0)
+
+
+class Followers:
+    """The following weights of all cells, kept up to date by the driver."""
+
+    def __init__(self, cells: Sequence[Cell], average: Average | None, lookahead: LookAhead | None) -> None:
+        self.cells = tuple(cells)
+        self.average = average
+        self.lookahead = lookahead
+        self.counted = 0
+        self.means = [Moment.zeros(cell.w) for cell in cells] if average else []
+        self.slow = [cell.w.copy() for cell in cells] if lookahead else []
+
+    def follow(self, t: int) -> None:
+        """Take note of the parameters after step `t`; look-ahead may write to them, before they are renewed."""
+        if self.lookahead is not None and t % self.lookahead.every == 0:
+            for cell, slow in zip(self.cells, self.slow, strict=True):
+                slow += self.lookahead.pull * (cell.w - slow)
+                cell.w[...] = slow
+        if self.average is not None and t >= self.average.start and (t - self.average.start) % self.average.every == 0:
+            decay = self.average.decay(self.counted)
+            self.means = [m.update(cell.w, decay) for m, cell in zip(self.means, self.cells, strict=True)]
+            self.counted += 1
+
+    @contextlib.contextmanager
+    def averaged(self, own: Sequence[Array | None]) -> Iterator[None]:
+        """The parameters are their averages inside the block, and themselves again after it.
+
+        Args:
+            own: for each cell the rule's own average, if it keeps one; used unless `average=` asked for another.
+        """
+        means: list[Array | None] = [m.corrected for m in self.means] if self.counted else list(own)
+        if all(m is None for m in means):
+            raise OptimizerError(
+                "there is no average yet: pass average=Ema(rate=0.999) or average=Swa() to the optimizer, and step"
+            )
+        kept = [cell.w.copy() for cell in self.cells]
+        self._assign([w if m is None else m for m, w in zip(means, kept, strict=True)])
+        try:
+            yield
+        finally:
+            self._assign(kept)
+
+    def parts(self) -> list[dict[str, Array]]:
+        """For each cell, its following weights by name; of the average what Moment calls its total."""
+        named = {"average": [m.total for m in self.means], "slow": self.slow}
+        return [{name: arrays[i] for name, arrays in named.items() if arrays} for i in range(len(self.cells))]
+
+    @property
+    def weight(self) -> float:
+        """The weight of the averages, see Moment."""
+        return self.means[0].weight if self.means else 0.0
+
+    def restore(self, parts: Sequence[dict[str, Array]], counted: int, weight: float) -> None:
+        """Take over what `parts`, `counted` and `weight` said."""
+        self.counted = counted
+        if self.average is not None:
+            scale = 1.0 - self.average.decay(counted - 1) if counted else 1.0
+            self.means = [Moment(part["average"], weight, scale) for part in parts]
+        if self.lookahead is not None:
+            self.slow = [part["slow"] for part in parts]
+
+    def _assign(self, values: Sequence[Array]) -> None:
+        for cell, value in zip(self.cells, values, strict=True):
+            cell.w[...] = value
+            cell.renew()

@@ -1,0 +1,74 @@
+"""Choosing one plugin by its name, making what its entry point offers, and comparing contract versions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import minigrad.plugins.entry_points as plugins
+from minigrad.core.errors import MinigradError, nearest
+from minigrad.plugins.entry_points import Entry
+from minigrad.plugins.isolation import ImportFailure, imported, summary
+
+__all__ = ["chosen", "made", "version_gap"]
+
+
+def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_in: Sequence[str] = ()) -> Entry:
+    """The entry for `name` or `distribution:name`.
+
+    Args:
+        group: of entry points. kind: what messages call such a plugin. built_in: names that need none.
+
+    Raises `error`, with the nearest name and what is installed, if there is none, if MINIGRAD_PLUGINS keeps it out, or
+    if several distributions offer it.
+    """
+    matches = plugins.matching(group, name)
+    usable = [e for e in matches if plugins.allowed(e)]
+    if len(usable) == 1:
+        return usable[0]
+    if usable:
+        owners = " and ".join(f"{e.distribution} {e.version}" for e in usable)
+        choices = " or ".join(repr(e.qualified) for e in usable)
+        raise error(f"{kind} {name!r} is offered by {owners}: say which, {choices}")
+    if matches:
+        kept_out = os.environ.get(plugins.ALLOW, "")
+        raise error(f"{kind} {matches[0]} is installed, but {plugins.ALLOW}={kept_out!r} keeps it out")
+    entries = plugins.available(group)
+    listing = [*built_in, *(f"{key} ({e.distribution} {e.version})" for key, e in sorted(entries.items()))]
+    notes = "".join(f". {problem}" for problem in (*plugins.scan(group).problems, *plugins.idle_allowances(group)))
+    raise error(
+        f"there is no {kind} {name!r}.{nearest(name, [*built_in, *entries])} Installed: "
+        f"{', '.join(listing) or 'none'}{notes}"
+    )
+
+
+def made(entry: Entry, kind: str, error: type[MinigradError]) -> object:
+    """What the class or function behind an entry point gives, called without arguments.
+
+    Raises `error`, naming distribution and version, if it cannot be imported, called, or raises; an `error` of its own
+    goes through.
+    """
+    try:
+        factory = imported(entry)
+    except ImportFailure as failure:
+        raise error(f"{kind} {entry} cannot be used: {failure}") from failure
+    if not callable(factory):
+        raise error(f"{kind} {entry} cannot be used: the entry point must be a class or a function, not {factory!r}")
+    try:
+        return factory()
+    except error:
+        raise
+    except Exception as raised:
+        raise error(f"{kind} {entry} cannot be used: {summary(raised)}") from raised
+
+
+def version_gap(theirs: tuple[int, int], ours: tuple[int, int]) -> str:
+    """What to do about a contract version that is not spoken here; "" if it is.
+
+    The first number counts changes that break plugins, the second those that add to the contract.
+    """
+    if theirs[0] == ours[0] and theirs[1] <= ours[1]:
+        return ""
+    said, spoken = ".".join(map(str, theirs)), ".".join(map(str, ours))
+    newer = "minigrad" if tuple(theirs) > ours else "the plugin"
+    return f"it was written for contract {said}, this minigrad speaks {spoken}: update {newer}"

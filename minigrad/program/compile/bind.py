@@ -1,0 +1,246 @@
+"""The planner: binds each step of a graph to memory."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import cast
+
+import numpy as np
+
+from minigrad.core.graph import Constant, Sink
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+from minigrad.engines import Binder
+from minigrad.engines.fast_calls import ready
+from minigrad.engines.protocol import Code
+from minigrad.program.compile.aliasing import views_of
+from minigrad.program.compile.concat_in_place import Joins, joins_of
+from minigrad.program.compile.direct_gradients import landings
+from minigrad.program.compile.executable import Options, Plan
+from minigrad.program.compile.liveness import Pool, fits_in_place, last_uses, roots_of
+from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update, evaluate
+from minigrad.program.kernels import Kernel, kernel_of
+from minigrad.program.passes.fusion.emit_group import group_of
+from minigrad.program.trace.lifted_state import arrive
+
+__all__ = ["plan"]
+
+_COPIED = 1 << 15
+"""Arguments of so many bytes are copied to fixed memory: that costs less than looking operands up in each call."""
+
+
+def plan(graph: Graph, options: Options, binder: Binder | None = None) -> Plan:
+    """Bind a graph to memory, its groups by an engine (by default the built-in one)."""
+    return _Planner(graph, options, binder or Binder.built_in()).made()
+
+
+class _Planner:
+    def __init__(self, graph: Graph, options: Options, binder: Binder) -> None:
+        self.graph = graph
+        self.values = graph.values
+        self.options = options
+        self.binder = binder
+        known = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
+        self.views = views_of(graph, known)
+        self.kernels = {c: k for c, k in known.items() if c not in self.views}
+        self.roots = roots_of(graph, self.kernels, self.views)
+        self.last = last_uses(graph, self.roots)
+        self.pool = Pool(options.reuse)
+        self.memory: dict[int, Array] = {}
+        self.registers: list[Array] = [np.empty(0)] * len(self.values)
+        self.static: set[int] = set()
+        self.code: list[Code] = []
+        self.sinks: dict[Sink, Array | None] = {}
+        self.late = self.scratch = self.allocating = 0
+        self.notes: dict[int, str] = {}
+        self.landing = landings(graph, self.kernels) if options.direct else {}
+        self.joins = joins_of(graph, self.kernels, self.landing) if options.direct else Joins()
+        self.places = {**self.joins.places, **self.landing}
+
+    def made(self) -> Plan:
+        """Walk through the steps."""
+        inputs, state, parameters = self._entered()
+        spans = []
+        for i, step in enumerate(self.graph.steps):
+            spans.append(len(self.code))
+            self._step(i, step)
+            self._release(i)
+        return Plan(
+            self.registers, self.code, inputs, state, self.graph.outputs, parameters, tuple(self.sinks.items()),
+            self.pool.total + self.joins.bytes, self.late, len(self.landing),
+            tuple(self.registers[k] if k in self.static else None for k in inputs), self.scratch,
+            (*spans, len(self.code)), self.notes, self.allocating,
+        )  # fmt: skip
+
+    def _entered(self) -> tuple[tuple[int, ...], tuple[tuple[int, Tensor], ...], tuple[tuple[Tensor, Array], ...]]:
+        """What is there before the first step: inputs, held Tensors and parameters."""
+        inputs: list[int] = []
+        state: list[tuple[int, Tensor]] = []
+        parameters: dict[int, tuple[Tensor, Array]] = {}
+        for k, v in enumerate(self.values):
+            if v.kind == "constant" and v.number is not None:
+                self._fix(k, v.number)
+            elif v.kind == "parameter" and v.holder is not None:
+                self._fix(k, v.holder._node.value)
+                parameters.setdefault(id(v.holder), (v.holder, v.holder._node.value))
+            elif v.kind == "input":
+                inputs.append(k)
+                if 0 < v.nbytes <= _COPIED:
+                    self._fix(k, np.empty(v.shape, v.dtype))
+            elif v.kind == "state" and v.holder is not None:
+                state.append((k, v.holder))
+        return tuple(inputs), tuple(state), tuple(parameters.values())
+
+    def _step(self, i: int, step: Step) -> None:
+        if isinstance(step, Call):
+            self._call(i, step)
+        elif isinstance(step, Fused):
+            self._fused(i, step)
+        elif isinstance(step, Deliver):
+            self.sinks[step.sink] = step.sink.buffer
+            self._deliver(step)
+        elif isinstance(step, Clear):
+            following = self.graph.steps[i + 1 : i + 2]
+            if not any(isinstance(s, Deliver) and s.sink is step.sink and s.fresh for s in following):
+                self.code.append(step.sink.clear)
+        elif isinstance(step, Update):
+            self._update(step)
+        elif isinstance(step, Draw):
+            array, self.memory[step.out] = self.pool.take(self.values[step.out])
+            self._fix(step.out, array)
+            self.code.append(partial(step.fill, array))
+        elif isinstance(step, Guard):
+            self._guard(step)
+        else:
+            self.code.append(partial(_store, self.registers, step))
+
+    def _update(self, step: Update) -> None:
+        r, run, reads = self.registers, step.run, step.reads
+        self.code.append(run if not reads else lambda: run(*[r[k] for k in reads]))
+
+    def _guard(self, step: Guard) -> None:
+        r, check, k = self.registers, step.check, step.value
+        self.code.append(partial(check, r[k]) if k in self.static else lambda: check(r[k]))
+
+    def _fix(self, k: int, array: Array) -> None:
+        self.registers[k] = array
+        self.static.add(k)
+
+    # -- calls -----------------------------------------------------------------------------------------------------
+    def _call(self, i: int, call: Call) -> None:
+        kernel = self.kernels.get(call)
+        static = all(a in self.static for a in call.args)
+        if call in self.joins.calls:
+            self._fix(call.outs[0], self.places[call.outs[0]])
+        elif kernel is not None:
+            out = self._place(i, call, kernel)
+            self._fix(call.outs[0], out)
+            self._emit(call, kernel, out if kernel.shape is None else out.reshape(kernel.shape), static)
+        elif call in self.views and static:  # a view of fixed memory is fixed itself: nothing is left to do
+            self._fix(call.outs[0], evaluate(call, [self.registers[a] for a in call.args])[0])
+        else:
+            self.allocating += call not in self.views
+            self.late += 1
+            self.code.append(partial(_forward, self.registers, call))
+
+    def _emit(self, call: Call, kernel: Kernel, out: Array, static: bool) -> None:
+        function, options, r = kernel.function, kernel.options, self.registers
+        if static:
+            operands = (*(r[a] for a in call.args), *kernel.more)
+            self.code.append(
+                partial(function, *operands, out=out, **options) if options else ready(function, operands, out)
+            )
+            return
+        self.late += 1
+        fixed = partial(function, out=out, **options)
+        if len(call.args) == 2 and not kernel.more:
+            a, b = call.args
+            self.code.append(lambda: fixed(r[a], r[b]))
+        else:
+            args, more = call.args, kernel.more
+            self.code.append(lambda: fixed(*[r[k] for k in args], *more))
+
+    def _fused(self, i: int, step: Fused) -> None:
+        """A group, bound by the engine. Results may take the memory of operands that die here."""
+        outputs = {k: self._place_of_group(i, step, k) for k in step.makes}
+        any_order = self.options.any_order
+        bound = self.binder.bind(group_of(step, self.values, self.registers, self.static, outputs, any_order))
+        for k, array in outputs.items():
+            self._fix(k, array)
+        self.late += sum(k not in self.static for k in step.reads)
+        self.code.extend(bound.calls)
+        self.notes[i] = bound.note
+        self.scratch = max(self.scratch, bound.bytes)
+
+    # -- memory ------------------------------------------------------------------------------------------------------
+    def _place(self, i: int, call: Call, kernel: Kernel) -> Array:
+        k = call.outs[0]
+        value = self.values[k]
+        if k in self.places:
+            return self.places[k]
+        if self.options.in_place and self.options.reuse and kernel.in_place:
+            operands = [self.values[a] for a in call.args]
+            for n, a in enumerate(call.args):
+                dying = self.last.get(a) == i and a in self.memory and self.roots.get(a) == frozenset((a,))
+                if dying and fits_in_place(value, operands, n):
+                    memory = self.memory.pop(a)
+                    self.memory[k] = memory
+                    return Pool.view(memory, value)
+        array, self.memory[k] = self.pool.take(value)
+        return array
+
+    def _place_of_group(self, i: int, step: Fused, k: int) -> Array:
+        value = self.values[k]
+        if k in self.places:
+            return self.places[k]
+        if self.options.in_place and self.options.reuse and value.shape == step.space:
+            for a in step.reads:
+                dying = self.last.get(a) == i and a in self.memory
+                alone = [r for r in step.reads if a in self.roots.get(r, (r,))] == [a]
+                if dying and alone and fits_in_place(value, [self.values[a]], 0):
+                    self.memory[k] = self.memory.pop(a)
+                    return Pool.view(self.memory[k], value)
+        array, self.memory[k] = self.pool.take(value)
+        return array
+
+    def _release(self, i: int) -> None:
+        dead = [k for k in self.memory if self.last.get(k, -1) <= i]
+        for k in dead:
+            self.pool.give(self.memory.pop(k))
+
+    # -- gradients ---------------------------------------------------------------------------------------------------
+    def _deliver(self, step: Deliver) -> None:
+        sink, k, fresh = step.sink, step.value, step.fresh
+        if k in self.landing:
+            if not self.code or not isinstance(self.code[-1], _Landed):
+                self.code.append(_Landed())
+            cast(_Landed, self.code[-1]).sinks.append(sink)
+        elif k in self.static:
+            self.code.append(partial(arrive, sink, self.registers[k], fresh))
+        else:
+            self.late += 1
+            self.code.append(lambda: arrive(sink, self.registers[k], fresh))
+
+
+class _Landed:
+    """Gradients are where the optimizer wants them."""
+
+    def __init__(self) -> None:
+        self.sinks: list[Sink] = []
+
+    def __call__(self) -> None:
+        for sink in self.sinks:
+            sink.grad = None
+            sink.filled = True
+
+
+def _forward(registers: list[Array], call: Call) -> None:
+    found = evaluate(call, [registers[a] for a in call.args])
+    for k, array in zip(call.outs, found, strict=True):
+        registers[k] = array
+
+
+def _store(registers: list[Array], step: Store) -> None:
+    number = registers[step.value].copy()
+    number.flags.writeable = False
+    step.holder._node = Constant(number)

@@ -1,0 +1,62 @@
+"""Joins without copies: parts of a concatenation along axis 0 are computed in the result's own memory."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from types import MappingProxyType
+
+import attrs
+
+from minigrad.core.types import Array
+from minigrad.program.compile.liveness import aligned
+from minigrad.program.graph import Call, Fused, Graph, makes
+
+__all__ = ["Joins", "joins_of"]
+
+
+@attrs.frozen(eq=False)
+class Joins:
+    """Where to compute what.
+
+    Attributes:
+        places: memory for parts and for the concatenations themselves, which then have nothing to do.
+        bytes: of that memory.
+    """
+
+    places: Mapping[int, Array] = MappingProxyType({})
+    calls: frozenset[Call] = frozenset()
+    bytes: int = 0
+
+
+def joins_of(graph: Graph, kernels: Container[Call], taken: Container[int]) -> Joins:
+    """Concatenations whose parts are all constants or made by kernels and groups.
+
+    A part goes to one place: of two joins that want it the second copies. Values in `taken` have places already.
+    """
+    made = {k for s in graph.steps if isinstance(s, Fused) or s in kernels for k in makes(s)}
+    places: dict[int, Array] = {}
+    calls: set[Call] = set()
+    total = 0
+    for step in graph.steps:
+        if not isinstance(step, Call) or step not in kernels or step.op.name != "concatenate" or step.meta["axis"] != 0:
+            continue
+        (out,) = step.outs
+        own = [k for k in step.args if graph.values[k].number is None]
+        free = all(k in made and k not in places and k not in taken for k in (*own, out))
+        if not own or not free or len({*own}) < len(own):
+            continue
+        value = graph.values[out]
+        whole = aligned(value.nbytes).view(value.dtype).reshape(value.shape)
+        start = 0
+        for k in step.args:
+            number, length = graph.values[k].number, graph.values[k].shape[0]
+            part = whole[start : start + length]
+            if number is None:
+                places[k] = part
+            else:
+                part[...] = number
+            start += length
+        places[out] = whole
+        calls.add(step)
+        total += value.nbytes
+    return Joins(places, frozenset(calls), total)

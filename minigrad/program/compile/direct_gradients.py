@@ -1,0 +1,50 @@
+"""Landings: results that can be computed right in the gradient buffer they are for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container
+from math import prod
+
+from minigrad.core.graph import Sink
+from minigrad.core.types import Array
+from minigrad.program.graph import Call, Clear, Deliver, Fused, Graph, Update, Value, makes
+from minigrad.runtime import parameters as leaf
+
+__all__ = ["landings"]
+
+
+def landings(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
+    """For each such value the buffer.
+
+    It must be made by a kernel or a group, be the only gradient of its parameter, and be made after the last thing
+    that could still want the old one. A parameter without an optimizer is given a buffer of its own.
+    """
+    deliveries = [s for s in graph.steps if isinstance(s, Deliver)]
+    to_sink, of_value = Counter(d.sink for d in deliveries), Counter(d.value for d in deliveries)
+    made = {k: i for i, s in enumerate(graph.steps) if isinstance(s, Fused) or s in kernels for k in makes(s)}
+    cleared = {s.sink for s in graph.steps if isinstance(s, Clear)}
+    updates = [i for i, s in enumerate(graph.steps) if isinstance(s, Update)]
+    found: dict[int, Array] = {}
+    for at, d in enumerate(graph.steps):
+        if not isinstance(d, Deliver) or d.value not in made or not d.fresh or d.sink not in cleared:
+            continue
+        alone = to_sink[d.sink] == 1 and of_value[d.value] == 1
+        early = not any(made[d.value] < u < at for u in updates)
+        if alone and early:
+            value = graph.values[d.value]
+            buffer = _buffer(d.sink, value)
+            if (buffer.dtype, buffer.shape) == (value.dtype, value.shape):
+                found[d.value] = buffer
+    return found
+
+
+def _buffer(sink: Sink, value: Value) -> Array:
+    """Where gradients of a parameter arrive: `Tensor.grad` hands out copies of it."""
+    if sink.buffer is None:
+        array: Array = leaf.buffer(prod(value.shape), value.dtype).reshape(value.shape)
+        if sink.grad is not None:
+            array[...] = sink.grad._node.value
+            sink.grad = None
+        sink.buffer = array
+    return sink.buffer

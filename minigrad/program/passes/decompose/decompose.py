@@ -1,0 +1,138 @@
+"""Lowering: composite ops as the ufuncs that their forward functions are made of, so that later passes see inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import prod
+from typing import cast
+
+import numpy as np
+
+from minigrad.core.registry import REGISTRY
+from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.passes.decompose.convolutions import WINDOWS
+from minigrad.program.passes.decompose.powers import POWERS, quick_exponent
+from minigrad.program.passes.rewrite import Builder
+
+
+def _axis(b: Builder) -> int:
+    axis = b.call.meta.get("axis", -1)
+    return axis if isinstance(axis, int) else -1
+
+
+def _softmax(b: Builder, x: int, out: int) -> None:
+    axis = _axis(b)
+    e = b.op("exp", b.op("subtract", x, b.reduce("max", x, axis)))
+    b.op("divide", e, b.reduce("sum", e, axis), out=out)
+
+
+def _log_softmax(b: Builder, x: int, out: int) -> None:
+    axis = _axis(b)
+    shifted = b.op("subtract", x, b.reduce("max", x, axis))
+    b.op("subtract", shifted, b.op("log", b.reduce("sum", b.op("exp", shifted), axis)), out=out)
+
+
+def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
+    shape = b.shape(labels)
+    shifted = b.op("subtract", x, b.reduce("max", x, -1))
+    logs = b.op("log", b.reduce("sum", b.op("exp", shifted), -1))
+    places = b.reshape(labels, (*shape, 1))
+    picked = b.op("take_along_axis", shifted, places, shape=(*shape, 1), axis=-1)
+    b.reshape(b.op("subtract", logs, picked), shape, out)
+
+
+def _mean(b: Builder, x: int, out: int) -> None:
+    total = b.op("sum", x, shape=b.values[out].shape, axis=b.call.meta["axis"], keepdims=b.call.meta["keepdims"])
+    count = int(np.prod(b.shape(x))) // max(1, int(np.prod(b.values[out].shape)))
+    b.op("divide", total, b.constant(float(count or 1), x), out=out)
+
+
+def _axes(b: Builder, x: int) -> tuple[int, ...]:
+    """All axes that a reduction runs over, counted from the front."""
+    axis = b.call.meta["axis"]
+    n = len(b.shape(x))
+    given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(int(a) % n for a in given))
+
+
+def _centred(b: Builder, x: int, axes: tuple[int, ...]) -> int:
+    """x without its mean over `axes`."""
+    kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
+    total = b.op("sum", x, shape=kept, axis=axes, keepdims=True)
+    return b.op("subtract", x, b.op("divide", total, b.constant(float(_entries(b, x, axes)), x)))
+
+
+def _entries(b: Builder, x: int, axes: tuple[int, ...]) -> int:
+    return prod(b.shape(x)[a] for a in axes)
+
+
+def _variance(b: Builder, x: int, out: int) -> None:
+    axes = _axes(b, x)
+    centred = _centred(b, x, axes)
+    square, shape = b.op("multiply", centred, centred), b.shape(out)
+    total = b.op("sum", square, shape=shape, axis=axes, keepdims=b.call.meta["keepdims"])
+    divisor = _entries(b, x, axes) - cast(float, b.call.meta["ddof"])
+    b.op("divide", total, b.constant(divisor, x), out=out)
+
+
+def _stack(b: Builder, *operands: int) -> None:
+    *xs, out = operands
+    axis = cast(int, b.call.meta["axis"]) % len(b.shape(out))
+    shape = b.shape(xs[0])
+    b.concatenate([b.reshape(x, (*shape[:axis], 1, *shape[axis:])) for x in xs], axis, out)
+
+
+def _standardize(b: Builder, x: int, out: int) -> None:
+    axes, eps = _axes(b, x), cast(float, b.call.meta["eps"])
+    if b.call.meta["centre"]:
+        x = _centred(b, x, axes)
+    kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
+    total = b.op("sum", b.op("multiply", x, x), shape=kept, axis=axes, keepdims=True)
+    mean = b.op("divide", total, b.constant(float(_entries(b, x, axes)), x))
+    b.op("divide", x, b.op("sqrt", b.op("add", mean, b.constant(eps, x))), out=out)
+
+
+_LOWERINGS: Mapping[str, Callable[..., None]] = {
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "softmax_cross_entropy": _cross_entropy,
+    "mean": _mean,
+    "standardize": _standardize,
+    "variance": _variance,
+    "stack": _stack,
+    **POWERS,
+    **WINDOWS,
+}
+
+
+def lowering(graph: Graph) -> Graph:
+    """Softmax and its relatives, means: the same ufuncs in the same order as in the op's forward function.
+
+    Together with common subexpressions this shares the exponentials of a softmax between forward and backward.
+    """
+    values = list(graph.values)
+    steps: list[Step] = []
+    for step in graph.steps:
+        known = _LOWERINGS.get(step.op.name) if isinstance(step, Call) and step.extra < 0 else None
+        if (
+            known is None
+            or not isinstance(step, Call)
+            or step.op is not REGISTRY.get(step.op.name)
+            or not _fits(step, values)
+        ):
+            steps.append(step)
+        else:
+            known(Builder(step, values, steps), *step.args, *step.outs)
+    return Graph(tuple(values), tuple(steps), graph.outputs)
+
+
+def _fits(call: Call, values: list[Value]) -> bool:
+    """Whether the op is ours, on plain floating arrays with entries."""
+    x, out = values[call.args[0]], values[call.outs[0]]
+    if call.op.name in POWERS and not quick_exponent(call, values):
+        return False
+    if call.op.name == "stack" and any(values[a].dtype != out.dtype for a in call.args):
+        return False
+    owned = call.op.module.startswith("minigrad.ops.")
+    axis_given = call.op.name == "mean" or len(x.shape) > 0
+    return owned and x.dtype.kind == "f" and x.dtype == out.dtype and x.nbytes > 0 and axis_given

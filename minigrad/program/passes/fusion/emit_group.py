@@ -1,0 +1,91 @@
+"""A fused step as a group for an engine, bound to memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+import numpy as np
+
+from minigrad.core.types import Array
+from minigrad.engines import Apply, Group, Input, Output
+from minigrad.program.graph import Fused, Value
+from minigrad.program.passes.fusion.fusible import is_total, parts_of
+
+__all__ = ["group_of"]
+
+
+def group_of(
+    step: Fused,
+    values: Sequence[Value],
+    registers: list[Array],
+    static: Collection[int],
+    outputs: dict[int, Array],
+    any_order: bool = False,
+) -> Group:
+    """The group of a step, whose results go to `outputs`; operands are in `registers`, at fixed places if `static`.
+
+    `any_order`: sums may be added up in any order.
+    """
+    return _Grouping(step, values, any_order).made(registers, static, outputs)
+
+
+class _Grouping:
+    def __init__(self, step: Fused, values: Sequence[Value], any_order: bool) -> None:
+        self.step = step
+        self.any_order = any_order
+        self.values = values
+        self.inputs: list[Input] = []
+        self.number: dict[int, int] = {}
+        self.constants: dict[tuple[float, str], int] = {}
+
+    def made(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> Group:
+        for k in self.step.reads:
+            self.number[k] = len(self.inputs)
+            self.inputs.append(_input(self.values[k], registers, k, k in static))
+        parts_of_calls = [parts_of(call, self.values) for call in self.step.calls]
+        for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
+            for part in parts:
+                for operand in part.operands:
+                    if isinstance(operand, float):
+                        self._constant(operand, self.values[call.args[0]].dtype)
+        applied: list[Apply] = []
+        for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
+            out, x = self.values[call.outs[0]], self.values[call.args[0]]
+            shape = (1,) * len(x.shape) if is_total(parts, x) else out.shape
+            for part in parts:
+                operands = tuple(
+                    len(self.inputs) + len(applied) - 1
+                    if o is None
+                    else self._constant(o, x.dtype)
+                    if isinstance(o, float)
+                    else self.number[call.args[o]]
+                    for o in part.operands
+                )
+                applied.append(Apply(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order))
+            self.number[call.outs[0]] = len(self.inputs) + len(applied) - 1
+        made = tuple(
+            Output(self.number[k], outputs[k].reshape(applied[self.number[k] - len(self.inputs)].shape))
+            for k in self.step.makes
+        )
+        names = dict.fromkeys(c.op.name for c in self.step.calls)
+        return Group(self.step.space, tuple(self.inputs), tuple(applied), made, "+".join(names))
+
+    def _constant(self, number: float, dtype: np.dtype[np.generic]) -> int:
+        key = (number, dtype.str)
+        if key not in self.constants:
+            self.constants[key] = len(self.inputs)
+            self.inputs.append(Input.of(np.asarray(number, dtype), constant=True))
+        return self.constants[key]
+
+
+def _input(value: Value, registers: list[Array], k: int, fixed: bool) -> Input:
+    if fixed:
+        return Input.of(registers[k], constant=value.kind == "constant")
+    fetch: Callable[[], Array] = partial(_contiguous, registers, k)
+    return Input(value.shape, value.dtype, None, fetch)
+
+
+def _contiguous(registers: list[Array], k: int) -> Array:
+    x = registers[k]
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)

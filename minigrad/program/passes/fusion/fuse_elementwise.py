@@ -1,0 +1,120 @@
+"""Fusion: elementwise calls that feed each other become groups, which an engine runs tile by tile."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.types import Shape
+from minigrad.program.graph import Call, Fused, Graph, Step, Update, used
+from minigrad.program.passes.fusion.fusible import Part, is_total, parts_of, space_of
+
+
+@attrs.define(eq=False)
+class _Open:
+    """A group that may still grow: nothing outside has read from it yet."""
+
+    calls: list[tuple[int, Call]]
+    space: Shape
+    total: bool = False
+
+
+def fusion(graph: Graph) -> Graph:
+    """Groups of two calls and more.
+
+    A group waits until somebody outside needs it: calls that do not depend on it overtake it, and calls that do, and
+    fit its space, join it. Two groups that a call brings together become one. No open group depends on another, so
+    that all of this keeps the order of what depends on what.
+    """
+    return _Fusion(graph).fused()
+
+
+class _Fusion:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.values = graph.values
+        self.steps: list[Step] = []
+        self.of_value: dict[int, _Open] = {}
+        self.open: list[_Open] = []
+        self.sealed: set[int] = set()
+
+    def fused(self) -> Graph:
+        for i, step in enumerate(self.graph.steps):
+            parts = parts_of(step, self.values) if isinstance(step, Call) else ()
+            if isinstance(step, Call) and parts and self._fits(step, parts):
+                self._join(i, step, parts)
+                continue
+            if isinstance(step, Update):
+                self._close(list(self.open))
+            self._close(self._read_by(step))
+            self.steps.append(step)
+        self._close(list(self.open))
+        return Graph(self.values, self._named(), self.graph.outputs)
+
+    def _fits(self, call: Call, parts: tuple[Part, ...]) -> bool:
+        space = space_of(call, parts, self.values)
+        out = self.values[call.outs[0]].shape
+        return is_total(parts, self.values[call.args[0]]) or (bool(space) and out[:1] == space[:1])
+
+    def _read_by(self, step: Step) -> list[_Open]:
+        return list({id(g): g for k in used(step) if (g := self.of_value.get(k)) is not None}.values())
+
+    def _join(self, i: int, call: Call, parts: tuple[Part, ...]) -> None:
+        space = own = space_of(call, parts, self.values)
+        total = is_total(parts, self.values[call.args[0]])
+        found: list[_Open] = []
+        for group in self._read_by(call):
+            together = _together(space, group.space)
+            # What is added up over everything must have the shape of the space.
+            narrow = (total and together != own) or (group.total and together != group.space)
+            if together is None or narrow or not self.sealed.isdisjoint(call.args):
+                self._close([group])
+            else:
+                space = together
+                found.append(group)
+        if not found:
+            found.append(_Open([], space))
+            self.open.append(found[0])
+        first = found[0]
+        for other in found[1:]:
+            first.calls += other.calls
+            self.open.remove(other)
+            self.of_value.update((c.outs[0], first) for _, c in other.calls)
+        first.space = space
+        first.total = total or any(g.total for g in found)
+        first.calls.append((i, call))
+        self.of_value[call.outs[0]] = first
+        if total:
+            self.sealed.add(call.outs[0])
+
+    def _close(self, groups: list[_Open]) -> None:
+        for group in groups:
+            calls = tuple(call for _, call in sorted(group.calls, key=lambda pair: pair[0]))
+            for call in calls:
+                del self.of_value[call.outs[0]]
+            self.open.remove(group)
+            inside = tuple(c.outs[0] for c in calls)
+            reads = tuple(dict.fromkeys(a for c in calls for a in c.args if a not in inside))
+            alone = len(calls) == 1
+            self.steps.append(calls[0] if alone else Fused(calls, group.space, reads, inside))
+
+    def _named(self) -> tuple[Step, ...]:
+        """Groups make what others read; the rest stays inside."""
+        read = set(self.graph.outputs).union(*(used(s) for s in self.steps))
+        named: list[Step] = []
+        for s in self.steps:
+            if isinstance(s, Fused):
+                s = attrs.evolve(s, makes=tuple(k for k in s.makes if k in read))
+            if not isinstance(s, Fused) or s.makes:
+                named.append(s)
+        return tuple(named)
+
+
+def _together(a: Shape, b: Shape) -> Shape | None:
+    """The space of calls over `a` and `b`, or None if they have no tiles in common."""
+    if len(a) != len(b) or a[0] != b[0]:
+        return None
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""Slopes with values: what the backward pass multiplies a large gradient by is computed where the values are at hand.
+
+The gradient of GELU, say, is g s + g x s (1 - s) c + ..., with x, s and more kept from the forward pass. Taken out of
+the sum, the factor of g is one array, which joins the group of the forward pass: one array is kept instead of three,
+and one product is left for the backward pass. Rounding differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import TypeAlias
+
+import attrs
+
+from minigrad.program.graph import Call, Graph, Step, Update, makes
+from minigrad.program.passes.links import is_own, makers, readers
+from minigrad.program.passes.rewrite import Builder
+
+__all__ = ["slopes_first"]
+
+_SMALLEST = 1 << 16
+"""Numbers: smaller arrays stay in cache between the passes."""
+_FEWEST = 4
+_Readers: TypeAlias = Mapping[int, Sequence[Step | None]]
+
+
+@attrs.frozen(eq=False)
+class _Chain:
+    """`calls` lead from the gradient `g`, linearly, to the result of the last one; nobody else reads between."""
+
+    g: int
+    calls: tuple[Call, ...]
+
+
+def slopes_first(graph: Graph) -> Graph:
+    """Chains of products and sums that start with a gradient become one product with it."""
+    made, read = makers(graph), readers(graph)
+    for k in made:
+        value = graph.values[k]
+        large = prod(value.shape) >= _SMALLEST and value.dtype.kind == "f"
+        if large and not made[k].op.claims.elementwise and (chain := _chain(k, graph, read)) is not None:
+            graph = _shortened(graph, chain)
+    return graph
+
+
+def _chain(g: int, graph: Graph, read: _Readers) -> _Chain | None:
+    values, below = graph.values, _below(g, read)
+    linear: dict[int, Call | None] = {g: None}
+    for step in graph.steps:
+        if not isinstance(step, Call) or linear.keys().isdisjoint(step.args):
+            continue
+        inside = [a in linear for a in step.args]
+        factor = is_own(step, "multiply") and any(a not in below for a in step.args)
+        total = is_own(step, "add", "subtract") and all(inside) and g not in step.args
+        same = (values[step.outs[0]].shape, values[step.outs[0]].dtype) == (values[g].shape, values[g].dtype)
+        if same and (factor or total):
+            linear[step.outs[0]] = step
+    calls = tuple(c for c in linear.values() if c is not None)
+    ends = [c for c in calls if any(s not in calls for s in read[c.outs[0]])]
+    return _Chain(g, calls) if len(calls) >= _FEWEST and ends == [calls[-1]] else None
+
+
+def _below(g: int, read: _Readers) -> set[int]:
+    """g, and all values that depend on it."""
+    found, stack = {g}, [g]
+    while stack:
+        for step in read.get(stack.pop(), ()):
+            for out in () if step is None else makes(step):
+                if out not in found:
+                    found.add(out)
+                    stack.append(out)
+    return found
+
+
+def _shortened(graph: Graph, chain: _Chain) -> Graph:
+    at = {k: i for i, s in enumerate(graph.steps) for k in makes(s)}
+    start = at[chain.g]
+    linear = {chain.g, *(c.outs[0] for c in chain.calls)}
+    factors = {a for c in chain.calls for a in c.args if a not in linear}
+    late = _late(factors, graph, at, start)
+    if late is None:
+        return graph
+    early = factors.union(*(c.args for c in late)) - {c.outs[0] for c in late}
+    place = max((at.get(k, -1) for k in early), default=-1)
+    if place >= start or any(isinstance(s, Update) for s in graph.steps[place + 1 : start]):
+        return graph
+    values, ahead = list(graph.values), list[Step](late)
+    slopes: dict[int, int] = {}
+    for call in chain.calls:
+        b = Builder(call, values, ahead)
+        known = [slopes.get(a, a) for a in call.args if a != chain.g]
+        slopes[call.outs[0]] = known[0] if len(known) == 1 else b.op(call.op.name, *known)
+    last = chain.calls[-1]
+    product: list[Step] = []
+    Builder(last, values, product).op("multiply", chain.g, slopes[last.outs[0]], out=last.outs[0])
+    gone = {*chain.calls, *late}
+    steps: list[Step] = []
+    for i, step in enumerate(graph.steps):
+        if step is last:
+            steps += product
+        elif step not in gone:
+            steps.append(step)
+        if i == place:
+            steps += ahead
+    return Graph(tuple(values), tuple(steps if place >= 0 else [*ahead, *steps]), graph.outputs)
+
+
+def _late(factors: set[int], graph: Graph, at: Mapping[int, int], start: int) -> list[Call] | None:
+    """The calls after step `start` that the factors need, in order; None if other things than elementwise calls do."""
+    found: dict[int, Call] = {}
+    stack = list(factors)
+    while stack:
+        i = at.get(stack.pop(), -1)
+        if i <= start or i in found:
+            continue
+        step = graph.steps[i]
+        if not isinstance(step, Call) or not step.op.claims.elementwise:
+            return None
+        found[i] = step
+        stack.extend(step.args)
+    return [found[i] for i in sorted(found)]

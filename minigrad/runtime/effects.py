@@ -1,0 +1,101 @@
+"""What a step does besides ops: it looks at its data, draws random numbers, updates parameters.
+
+In the everyday mode these things simply happen. A `Tracer`, which records a step in order to repeat it, takes them
+over: they happen at the same place in every repetition, and not while the step is being recorded.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.graph import Leaf, Node
+from minigrad.core.mode import MODE
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array, Shape
+
+if TYPE_CHECKING:
+    from minigrad.core.op import Op
+
+__all__ = ["Check", "Tracer", "draw", "examine", "tracing"]
+
+Check = Callable[[Array], None]
+"""Looks at an array and raises what is to be raised."""
+
+
+class Tracer(ABC):
+    """An `Interceptor` that writes a step down. Backward runs the rules on Tensors, so they pass through `call`."""
+
+    @abstractmethod
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Apply `op` (see `minigrad.core.mode.Interceptor`)."""
+
+    @abstractmethod
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Look at a gradient (see `minigrad.core.mode.Interceptor`)."""
+
+    @abstractmethod
+    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+        """A gradient arrives at a leaf."""
+
+    @abstractmethod
+    def examine(self, value: Array, check: Check) -> None:
+        """Let `check` look at the numbers of `value` whenever the step has got here."""
+
+    @abstractmethod
+    def probe(self, value: Array) -> Array:
+        """The numbers that `value` has in the run that is recorded: for a look that repetitions need not take again."""
+
+    @abstractmethod
+    def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
+        """A value that `fill` writes anew into an array of that shape and dtype whenever the step has got here."""
+
+    @abstractmethod
+    def perform(self, owner: object, name: str, run: Callable[[], object]) -> None:
+        """Do something with parameters and gradients that is no op. `owner` and `name` say whose doing it is."""
+
+    @abstractmethod
+    def perform_with(
+        self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
+    ) -> None:
+        """The same for something that evaluates a loss as often as it likes: it gets an equal of `closure`."""
+
+
+def tracing() -> Tracer | None:
+    """The tracer at work here, if there is one."""
+    mode = MODE.get()
+    if mode is None or not isinstance(mode.interceptor, Tracer):
+        return None
+    return mode.interceptor
+
+
+def examine(value: object, check: Check) -> None:
+    """Let `check` look at the numbers of `value`, a Tensor or array, and raise where they are wrong.
+
+    In a defined program it looks at each run. What `check` computes goes nowhere else.
+    """
+    array = plain(value)
+    tracer = tracing()
+    if tracer is None:
+        check(array)
+    else:
+        tracer.examine(array, check)
+
+
+def draw(fill: Callable[[Array], object], shape: Shape, dtype: DTypeLike = np.float64) -> Array | Tensor:
+    """Random numbers that `fill` writes into an array of this shape and dtype; fresh ones at each run of a program.
+
+    Returns an array; inside a defined program a Tensor.
+    """
+    tracer = tracing()
+    if tracer is not None:
+        return tracer.draw(fill, shape, np.dtype(dtype))  # type: ignore[arg-type]
+    out: Array = np.empty(shape, dtype)
+    fill(out)
+    return out

@@ -1,0 +1,97 @@
+"""Leaves whose numbers live in somebody else's flat buffer: the contract between parameters and optimizers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.errors import GradientError, ShapeError
+from minigrad.core.graph import Leaf, Sink
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+
+_ALIGNMENT = 64
+
+
+def buffer(size: int, dtype: DTypeLike) -> Array:
+    """A flat zeroed buffer of `size` entries, aligned to a cache line, whose memory no array owns.
+
+    That last point is what makes it safe to bind parameters to it: a Tensor that looks into it hands out copies, so
+    that a later update never changes a value that a program already holds.
+    """
+    dtype = np.dtype(dtype)
+    raw = bytearray(size * dtype.itemsize + _ALIGNMENT)
+    offset = -np.frombuffer(raw, dtype=np.uint8).ctypes.data % _ALIGNMENT
+    flat: Array = np.frombuffer(raw, dtype=dtype, count=size, offset=offset)
+    return flat
+
+
+def _root(array: Array) -> object:
+    owner: object = array
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    return owner
+
+
+def bind(t: Tensor, value: Array, grad: Array) -> None:
+    """Move the numbers of leaf `t` into `value` and let `backward` accumulate its gradient into `grad`.
+
+    Args:
+        t: a leaf that requires a gradient.
+        value: view of a flat buffer made by `buffer`, of the shape and dtype of `t`; overwritten with its numbers.
+        grad: view of another such buffer, of the same shape and dtype; an existing gradient is copied into it.
+
+    Raises:
+        GradientError: `t` is no leaf that requires a gradient, or the memory was not made by `buffer`.
+        ShapeError: shapes or dtypes differ.
+    """
+    leaf, sink = _leaf(t)
+    for name, view in (("value", value), ("grad", grad)):
+        if view.shape != t.shape or view.dtype != t.dtype:
+            raise ShapeError(f"bind: {name} is {view.shape} {view.dtype}, the parameter is {t.shape} {t.dtype}")
+        if view.size and _root(view) is None:
+            raise GradientError(f"bind: {name} is not a view of a buffer made by minigrad.runtime.parameters.buffer")
+    value[...] = leaf.value
+    old = t.grad
+    sink.buffer = grad
+    if old is not None:
+        grad[...] = old._node.value
+        sink.grad = None
+    t._node = Leaf(value, sink)
+
+
+def renew(*tensors: Tensor) -> None:
+    """Declare that the numbers behind leaves have changed: graphs built on the old ones can no longer run backward."""
+    for t in tensors:
+        leaf = t._node if isinstance(t._node, Leaf) else _leaf(t)[0]
+        leaf.stale = True
+        t._node = Leaf(leaf.value, leaf.sink)
+
+
+def has_grad(t: Tensor) -> bool:
+    """Whether a gradient has arrived at `t` since `zero_grad`."""
+    sink = t._own_sink()
+    return sink is not None and sink.filled
+
+
+def assign(t: Tensor, value: Array) -> None:
+    """Give leaf `t` new numbers (of the same shape), for initialisers, checkpoints and hand-written updates."""
+    leaf, sink = _leaf(t)
+    new = np.asarray(value, dtype=leaf.value.dtype)
+    if new.shape != leaf.value.shape:
+        raise ShapeError(f"assign: new value has shape {new.shape}, the parameter {leaf.value.shape}")
+    if leaf.value.size and _root(leaf.value) is not None:  # it lives in a flat buffer
+        leaf.value[...] = new
+        renew(t)
+        return
+    leaf.stale = True
+    copy = new.copy()
+    copy.flags.writeable = False
+    t._node = Leaf(copy, sink)
+
+
+def _leaf(t: Tensor) -> tuple[Leaf, Sink]:
+    node = t._node
+    if not isinstance(node, Leaf):
+        raise GradientError("only a leaf made with requires_grad=True can be bound to an optimizer")
+    return node, node.sink

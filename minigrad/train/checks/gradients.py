@@ -1,0 +1,298 @@
+"""The gradient check of a whole model: analytic against numeric, in float64, a few entries of every parameter.
+
+Follows the course notes' tips: centred differences (1), relative error (2), double precision (3), active range (4), few
+rows because of kinks, and which units cross one (5), a step chosen by the error bar (6; `step_curve` draws it), a
+burn-in (7), the data loss, the regularisation and then their sum (8), frozen dropout and augmentation (9), few
+dimensions of every parameter (10). Numbers and bars are those of the op gate (`minigrad.verify.finite_differences`).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from functools import partial
+from types import MappingProxyType
+
+import attrs
+import numpy as np
+
+from minigrad.core import Tensor, no_grad
+from minigrad.core.tensor import adopt
+from minigrad.core.types import Array
+from minigrad.nn import Loss, Module, find_loss
+from minigrad.nn.regularization import Regularization
+from minigrad.runtime.parameters import assign, bind, buffer
+from minigrad.train.checks.fixed_randomness import Frozen
+from minigrad.train.checks.kink_crossings import named as names_of
+from minigrad.train.checks.parameter_check import Named, ParameterCheck, Probe, Status
+from minigrad.train.errors import TrainError
+from minigrad.train.splits import Raw
+from minigrad.verify.finite_differences import EPS
+
+__all__ = [
+    "BURN_IN",
+    "GradientCheck",
+    "Objective",
+    "burned_in",
+    "check_gradients",
+    "check_term",
+    "own_buffers",
+    "prepared",
+]
+
+BURN_IN, ROWS = 24, 3
+_SMALL, _LARGE = 1e-10, 1e10
+"""Gradients below or above are outside floating point's active range (course notes, tip 4)."""
+
+
+@attrs.frozen
+class GradientCheck:
+    """The result for all parameters.
+
+    Attributes:
+        parameters: one entry each.
+        rows: rows of the batch that were used. loss_before, loss_after: of the burn-in.
+        seconds: what it took.
+        part: what was checked: "data loss", "regularisation" or "sum".
+        frozen: how many random generators the objective drew from; they were put back before every evaluation.
+        scale: the power of ten to multiply the loss by, so that its gradients are in floating point's active range; 1
+            if they are.
+        others: with a regularisation term, the results for it alone and for the sum.
+    """
+
+    parameters: tuple[ParameterCheck, ...]
+    rows: int
+    loss_before: float
+    loss_after: float
+    seconds: float
+    part: str = "data loss"
+    frozen: int = 0
+    scale: float = 1.0
+    others: tuple[GradientCheck, ...] = ()
+
+    @property
+    def relative_error(self) -> float:
+        """The largest relative error of all parameters, in all parts."""
+        own = max((p.relative_error for p in self.parameters), default=0.0)
+        return max(own, *(o.relative_error for o in self.others), 0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every parameter that the loss depends on was verified, and there is one; in all parts."""
+        own = bool(self.named("verified")) and not self.named("mismatch") and not self.named("inconclusive")
+        return own and all(o.passed for o in self.others)
+
+    def named(self, status: Status) -> tuple[str, ...]:
+        """Names of the parameters with this status (in the part itself, not in `others`)."""
+        return tuple(p.name for p in self.parameters if p.status == status)
+
+    def __str__(self) -> str:
+        from minigrad.train.checks.verdict import report
+
+        return "\n".join(report(self))
+
+
+@attrs.frozen
+class Objective:
+    """A float64 copy of a model and what is differentiated: `value(rows)` is the loss on the first rows of the batch.
+
+    `floor` is round-off that the value is known to carry, `every` the number of rows there are, `least` the number that
+    can be compared on, `drawing` how many random generators the value draws from.
+    """
+
+    model: Module
+    value: Callable[[int], Tensor]
+    every: int
+    floor: float
+    frozen: Frozen
+    least: int = 1
+    drawing: int = 0
+
+
+def check_gradients(
+    model: Module,
+    loss: Loss | str,
+    batch: tuple[Raw, Raw],
+    *,
+    regularization: Regularization | None = None,
+    rows: int = ROWS,
+    burn_in: int = BURN_IN,
+    seed: int = 0,
+) -> GradientCheck:
+    """Compare the gradient of `loss(model(x), y)` with central differences, on a float64 copy of the model.
+
+    Dropout, augmentation and whatever else draws random numbers is frozen: every evaluation begins with the same state
+    of all generators that the model or the loss hold. A model that acts differently in training (dropout, statistics of
+    the batch) is checked in training mode, any other in evaluation mode.
+
+    Args:
+        model: left as it is.
+        loss: the data loss, checked alone; a function of outputs and targets, or a name that `nn.find_loss` knows.
+        batch: inputs and targets. All of it serves the burn-in; the comparison is made on the first rows only, since
+            fewer rows meet fewer kinks.
+        regularization: a term of the parameters such as `nn.L2(1e-3)`: checked alone too, and then the sum of both.
+        rows: how many rows to compare on.
+        burn_in: steps of normalised gradient descent before the comparison; 0 for none.
+        seed: of the choice of entries and directions.
+
+    Raises:
+        TrainError: the model has no parameters, the loss is not finite, or two evaluations at one point differ.
+    """
+    data = prepared(model, loss, batch)
+    rows = max(min(rows, data.every), data.least)
+    found = _examined(data, rows, burn_in, seed, "data loss")
+    if regularization is None:
+        return found
+    double, frozen = data.model, data.frozen
+
+    def both(n: int) -> Tensor:
+        return data.value(n) + regularization(double)
+
+    summed = attrs.evolve(data, value=both)
+    # The copy is where the burn-in left it, so neither part needs one of its own.
+    others = (
+        _examined(Objective(double, lambda n: regularization(double), 1, 0.0, frozen), 1, 0, seed, "regularisation"),
+        _examined(summed, rows, 0, seed, "sum"),
+    )
+    return attrs.evolve(found, others=others)
+
+
+def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objective:
+    """A float64 copy of the model, its data loss with random numbers frozen, and its round-off."""
+    if not isinstance(model, Module):
+        raise TrainError(
+            f"gradient check: the model is {type(model).__name__}, not an nn.Module; for a function use mg.gradcheck"
+        )
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise TrainError(f"gradient check: batch is a pair (inputs, targets), not {type(batch).__name__}")
+    loss = find_loss(loss)
+    x, y = (_double(a) for a in batch)
+    double = model.astype(np.float64)
+    frozen = Frozen(double, loss)
+    with no_grad(), np.errstate(all="ignore"):
+        calm = frozen(lambda: double.eval()(adopt(x)).numpy())
+        outputs = frozen(lambda: double.train()(adopt(x)).numpy())
+        noisy = frozen.moved() > 0
+        trains = noisy or not np.array_equal(calm, outputs, equal_nan=True)
+        frozen(lambda: loss(double.train(trains)(adopt(x)), y))
+    drawing = frozen.moved()
+    # Losses compare outputs, so the round-off of these is in every value of the loss, however small that is.
+    floor = EPS * float(np.sqrt(np.mean(outputs**2)))
+    # Statistics of a batch are degenerate on one row.
+    least = min(3 if noisy else 8, len(x)) if trains else 1
+    return Objective(
+        double, lambda n: frozen(lambda: loss(double(adopt(x[:n])), y[:n])), len(x), floor, frozen, least, drawing
+    )
+
+
+def _double(a: Raw) -> Array:
+    a = np.asarray(a)
+    return a.astype(np.float64 if a.dtype.kind == "f" else a.dtype)
+
+
+def check_term(model: Module, term: Regularization, *, seed: int = 0) -> GradientCheck:
+    """The same for a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
+    double = model.astype(np.float64).eval()
+    frozen = Frozen(double, term)
+    objective = Objective(double, lambda n: frozen(lambda: term(double)), 1, 0.0, frozen)
+    return _examined(objective, 1, 0, seed, "regularisation")
+
+
+def _examined(of: Objective, rows: int, burn_in: int, seed: int, part: str) -> GradientCheck:
+    """Burn in on every row, compare on `rows` of them; where that decides nothing, on one row and on all."""
+    began = time.perf_counter()
+    named = of.model.named_parameters()
+    if not named:
+        raise TrainError(f"{type(of.model).__name__} has no parameters, so there is no gradient to check")
+    try:
+        with np.errstate(all="ignore"):
+            before, after = burned_in(named, lambda: of.value(of.every), burn_in)
+        _refuse_noise(of, rows)
+        views = own_buffers(named)
+        scale = _scale_to_use(of, named, rows)
+        results = _compared(of, named, views, rows, seed)
+    finally:
+        of.frozen.restore()
+    return GradientCheck(tuple(results), rows, before, after, time.perf_counter() - began, part, of.drawing, scale)
+
+
+def _compared(of: Objective, named: Named, views: dict[str, Array], rows: int, seed: int) -> list[ParameterCheck]:
+    rng = np.random.default_rng(seed)
+    results: dict[str, ParameterCheck] = {}
+    modules = MappingProxyType(names_of(of.model))
+    # Fewer rows meet fewer kinks; on all rows, a parameter that the first few do not depend on has its chance.
+    for size in dict.fromkeys((rows, of.least, of.every)):
+        probe = Probe(named, views, partial(of.value, size), rng, of.floor, modules)
+        for name in views:
+            old = results.get(name)
+            if old is None or old.status in ("inconclusive", "unused"):
+                new = attrs.evolve(probe.examine(name), rows=size)
+                results[name] = attrs.evolve(new, kinks=new.kinks or (old.kinks if old is not None else ()))
+        if all(r.status in ("verified", "mismatch") for r in results.values()):
+            break
+    return list(results.values())
+
+
+def _refuse_noise(of: Objective, rows: int) -> None:
+    with no_grad(), np.errstate(all="ignore"):
+        first, second = of.value(rows).item(), of.value(rows).item()
+    if first != second and not (math.isnan(first) and math.isnan(second)):
+        raise TrainError(
+            f"gradient check: two evaluations at one point give {first!r} and {second!r}, so differences mean nothing. "
+            "Random numbers are frozen where they come from an np.random.Generator that the model, the loss or their "
+            "functions hold: keep it in a field, or turn dropout and augmentation off"
+        )
+
+
+def _scale_to_use(of: Objective, named: Named, rows: int) -> float:
+    """The power of ten that brings the largest gradient near 1, where that is far off; otherwise 1.
+
+    The check does not multiply by it itself: a tiny gradient may as well be what is left of large scores that cancel,
+    whose round-off would be multiplied too.
+    """
+    for _, t in named:
+        t.zero_grad()
+    loss = of.value(rows)
+    if loss.requires_grad:
+        loss.backward()
+    grads = [t.grad.numpy() for _, t in named if t.grad is not None]
+    largest = max((float(np.max(np.abs(g), initial=0.0)) for g in grads), default=0.0)
+    if largest == 0.0 or not math.isfinite(largest) or _SMALL <= largest <= _LARGE:
+        return 1.0
+    return 10.0 ** -math.floor(math.log10(largest))
+
+
+def burned_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tuple[float, float]:
+    """Steps of 1 % of the parameters' norm along the negative gradient (no learning rate, no optimizer) until the loss
+    has halved: at a loss of almost 0 there is little gradient left to check."""
+    losses = []
+    for step in range(steps + 1):
+        loss = objective()
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise TrainError(f"gradient check: the loss is {losses[-1]} at step {step} of the burn-in, in float64")
+        if step == steps or not loss.requires_grad or losses[-1] < 0.5 * losses[0]:
+            break
+        for _, t in named:
+            t.zero_grad()
+        loss.backward()
+        grads = [t.grad.numpy() if t.grad is not None else None for _, t in named]
+        norm = math.sqrt(sum(float(np.vdot(g, g)) for g in grads if g is not None))
+        length = math.sqrt(sum(float(np.vdot(t.numpy(), t.numpy())) for _, t in named))
+        if norm == 0.0:
+            break
+        for (_, t), g in zip(named, grads, strict=True):
+            if g is not None:
+                assign(t, t.numpy() - (0.01 * length / norm) * g)
+    return losses[0], losses[-1]
+
+
+def own_buffers(named: Named) -> dict[str, Array]:
+    """Move the parameters into buffers of this check, whose numbers can then be changed in place."""
+    views = {}
+    for name, t in named:
+        value, grad = (buffer(t.size, np.float64).reshape(t.shape) for _ in range(2))
+        bind(t, value, grad)
+        views[name] = value
+    return views

@@ -1,0 +1,147 @@
+"""Kinks that lie between two points: which units of which layer change sides (course notes, gradient check, tip 5)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from types import FrameType
+
+import attrs
+import numpy as np
+
+from minigrad.core.graph import Node
+from minigrad.core.mode import switched
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array
+from minigrad.nn import Module
+
+__all__ = ["Crossing", "Sides", "crossings", "sides"]
+
+
+@attrs.frozen
+class Crossing:
+    """Entries of one op call that lie on one side of a kink at one point and on the other at another.
+
+    Attributes:
+        layer: the module in whose `forward` the op was called, by name; the function, where it was called elsewhere.
+        op: its name.
+        crossed, entries: how many entries change sides, of how many.
+        unit: index of the first of them; for layers after the first axis, which counts rows.
+    """
+
+    layer: str
+    op: str
+    crossed: int
+    entries: int
+    unit: tuple[int, ...]
+
+    def __str__(self) -> str:
+        which = (
+            f"unit {list(self.unit[1:])} in row {self.unit[0]}" if len(self.unit) > 1 else f"entry {list(self.unit)}"
+        )
+        more = f" and {self.crossed - 1} more" if self.crossed > 1 else ""
+        return f"{which}{more} of {self.entries} entries in {self.layer} ({self.op})"
+
+
+@attrs.frozen(eq=False)
+class Side:
+    """On which side of its kinks each entry of one op call lies, as numbers to be compared."""
+
+    layer: str
+    op: str
+    pattern: Array
+
+
+Sides = list[Side]
+
+
+def sides(objective: Callable[[], object], modules: Mapping[int, str]) -> Sides:
+    """Run `objective` and note the sides of every kinked op in it. `modules`: id of a module -> its name."""
+    recorder = _Recorder(modules)
+    with switched(grad=False, interceptor=recorder):
+        objective()
+    return recorder.found
+
+
+def crossings(*points: Sides) -> tuple[Crossing, ...]:
+    """What differs between the same run at several points; calls that do not correspond are left out."""
+    found = []
+    for calls in zip(*points, strict=False):
+        first = calls[0]
+        if any(c.op != first.op or c.pattern.shape != first.pattern.shape for c in calls):
+            break
+        differs = np.any([np.abs(c.pattern - first.pattern) > 0.05 for c in calls[1:]], axis=0)
+        count = int(np.count_nonzero(differs))
+        if count:
+            where = np.unravel_index(int(np.argmax(differs)), differs.shape)
+            unit = tuple(int(i) for i in where)
+            found.append(Crossing(first.layer, first.op, count, differs.size, unit))
+    return tuple(found)
+
+
+class _Recorder:
+    """Takes over op calls: applies the op as usual, and looks at its arguments if it has kinks."""
+
+    def __init__(self, modules: Mapping[int, str]) -> None:
+        self.modules = modules
+        self.found: Sides = []
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        """Apply `op` without this recorder, and note on which side its arguments lie."""
+        with switched(interceptor=False):
+            result: Tensor | tuple[Tensor, ...] = op.apply(*args, **meta)
+            pattern = _pattern(op, args, meta, result)
+        if pattern is not None and pattern.size:
+            self.found.append(Side(self._place(sys._getframe(1)), op.name, pattern))
+        return result
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Nothing is differentiated here."""
+
+    def _place(self, frame: FrameType | None) -> str:
+        caller = ""
+        while frame is not None:
+            name = self.modules.get(id(frame.f_locals.get("self")))
+            if name is not None:
+                return name
+            module = str(frame.f_globals.get("__name__", ""))
+            if not caller and not module.startswith(("minigrad.core", "minigrad.ops", "minigrad.train")):
+                caller = frame.f_code.co_name
+            frame = frame.f_back
+        return caller or "the objective"
+
+
+def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], result: object) -> Array | None:
+    """Numbers that change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op."""
+    if op.claims.piecewise_constant and isinstance(result, Tensor):
+        return plain(result).astype(np.float64)
+    kinks = op.claims.kinks
+    if not callable(kinks) and not kinks:
+        return None
+    arrays = [plain(a) if isinstance(a, Tensor) else np.asarray(a) for a in args]
+    if not isinstance(kinks, str) and not callable(kinks):
+        x = arrays[0].astype(np.float64)
+        total: Array = sum((np.sign(x - k) for k in kinks), np.zeros(x.shape))
+        return total
+    if op.claims.elementwise and len(arrays) == 2:
+        return np.sign(np.subtract(arrays[0], arrays[1], dtype=np.float64))
+    return _slopes(op, arrays, meta, result)
+
+
+def _slopes(op: Op, arrays: list[Array], meta: Mapping[str, object], result: object) -> Array | None:
+    """Of any other kinked op the derivative: it jumps at a kink."""
+    if not isinstance(result, Tensor) or not op.rules:
+        return None
+    y = plain(result)
+    g = 1.0 + (np.arange(y.size) % 7).reshape(y.shape)
+    r = op.rules[0].function(g.astype(y.dtype), y, *arrays, **op.complete(meta))
+    first = r[0] if isinstance(r, tuple | list) else r
+    return np.asarray(first, dtype=np.float64)
+
+
+def named(model: Module) -> dict[int, str]:
+    """id of every part -> its name and class, for `sides`."""
+    return {id(part): f"{name or 'model'} ({type(part).__name__})" for name, part in model.named_modules()}

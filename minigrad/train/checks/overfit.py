@@ -1,0 +1,109 @@
+"""Can the model learn 20 examples by heart? If not, no amount of data will help (course notes, sanity check 2)."""
+
+from __future__ import annotations
+
+import time
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.core.tensor import adopt
+from minigrad.nn import Calibrated, Loss, Module
+from minigrad.optim import Driver, Need, NonFiniteGradient, available, optimizer
+from minigrad.train.evaluate import hits
+from minigrad.train.splits import Rows
+
+__all__ = ["Overfit", "few", "learn", "overfit"]
+
+EXAMPLES, STEPS, SECONDS = 20, 300, 1.0
+
+
+@attrs.frozen
+class Overfit:
+    """How learning a few rows by heart went: loss before and after, the loss aimed at, accuracy, steps, and whether
+    the loss got there (with every row right, for labels)."""
+
+    rows: int
+    first: float
+    last: float
+    target: float
+    accuracy: float | None
+    steps: int
+    solved: bool
+    timed_out: bool
+
+
+def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", seed: int = 0) -> Overfit:
+    """Train a copy of `model` on 20 rows, all in one batch, without regularisation, for at most 300 steps or a second.
+
+    The copy is in evaluation mode, so dropout is off. Adam at lr 0.01 does it, whatever will train the model itself;
+    where it is not installed, the optimizer called `otherwise` at its own defaults.
+    """
+    return learn(model, few(rows, EXAMPLES, seed), loss, otherwise=otherwise)
+
+
+def learn(
+    model: Module, batch: Rows, loss: Loss, *, otherwise: str = "sgd", steps: int = STEPS, seconds: float = SECONDS
+) -> Overfit:
+    """The same on a batch as it is, for at most `steps` steps or `seconds`."""
+    copy = model.copy().eval()
+    opt = _learner(copy, otherwise)
+    inputs = adopt(batch.x)
+    began = time.perf_counter()
+    first = last = float("inf")
+    target, accuracy, solved, timed_out = 0.0, None, False, False
+    step = 0
+    for step in range(steps + 1):
+        opt.zero_grad()
+        outputs = copy(inputs)
+        value = loss(outputs, batch.y)
+        last = value.item()
+        if step == 0:
+            first, target = last, _target(loss, batch, last)
+        if last <= target:
+            right = hits(outputs.numpy(), batch.y)
+            accuracy = None if right is None else right / batch.y.size
+            solved = accuracy in (None, 1.0)
+        timed_out = time.perf_counter() - began > seconds
+        if solved or timed_out or step == steps or not np.isfinite(last):
+            break
+        value.backward()
+        try:
+            opt.step() if opt.needs == Need.GRAD else opt.step(lambda: loss(copy(inputs), batch.y))
+        except NonFiniteGradient:
+            break
+    if accuracy is None:
+        right = hits(outputs.numpy(), batch.y)
+        accuracy = None if right is None else right / batch.y.size
+    return Overfit(len(batch), first, last, target, accuracy, step, solved, timed_out)
+
+
+def _learner(model: Module, otherwise: str) -> Driver:
+    if "adam" in available():
+        return optimizer("adam", model.named_parameters(), missing="zero", nonfinite="raise", lr=1e-2)
+    return optimizer(otherwise, model.named_parameters(), missing="zero", nonfinite="raise")
+
+
+def _target(loss: Loss, batch: Rows, first: float) -> float:
+    return loss.solved_below(batch.y) if isinstance(loss, Calibrated) else 0.01 * first
+
+
+def few(rows: Rows, count: int, seed: int) -> Rows:
+    """Up to `count` rows, no two with equal inputs, with as many classes among them as possible."""
+    order = np.random.default_rng(seed).permutation(len(rows))[: 50 * count]
+    _, first = np.unique(rows.x[order].reshape(len(order), -1), axis=0, return_index=True)
+    order = order[np.sort(first)]
+    if rows.y.ndim == 1 and rows.has_labels:
+        order = order[np.argsort(_rounds(rows.y[order]), kind="stable")]
+    return rows.take(order[:count])
+
+
+def _rounds(labels: NDArray[np.generic]) -> NDArray[np.intp]:
+    """For each row, how many rows of its class come before it: sorting by this deals the classes out in turn."""
+    seen: dict[object, int] = {}
+    turns = []
+    for label in labels.tolist():
+        turns.append(seen.get(label, 0))
+        seen[label] = turns[-1] + 1
+    return np.array(turns, dtype=np.intp)

@@ -1,0 +1,196 @@
+"""Error of differences against their step (course notes, tip 6): truncation is h^2, round-off 1/h."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from minigrad.core import no_grad
+from minigrad.core.types import Array
+from minigrad.nn import Loss, Module
+from minigrad.train.checks.gradients import BURN_IN, ROWS, burned_in, own_buffers, prepared
+from minigrad.train.checks.kink_crossings import crossings, sides
+from minigrad.train.checks.kink_crossings import named as names_of
+from minigrad.train.errors import TrainError
+from minigrad.train.splits import Raw
+from minigrad.verify.finite_differences import FIRST_STEP
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["StepCurve", "draw_steps", "refuse_unwritable", "step_curve"]
+
+_FORMATS = (".png", ".svg", ".pdf")
+_STEPS = 2.0 ** np.arange(-1.0, -46.0, -1.0)
+ONE_SIDED, CENTRAL, EXTRAPOLATED = "(f(x+h) - f(x)) / h", "(f(x+h) - f(x-h)) / 2h", "extrapolated, as the check uses"
+
+
+@attrs.frozen(eq=False)
+class StepCurve:
+    """Relative error |fa - fn| / max(|fa|, |fn|) of three kinds of differences, along one random direction.
+
+    Attributes:
+        steps: h, as a share of the size of each parameter, from large to small.
+        errors: name of the formula -> relative error at each step; the error bar that the check itself uses last.
+        bar: the relative error bar of the extrapolated difference at each step.
+        kinks: the smallest step within which some unit crosses a kink; infinite if none does.
+    """
+
+    steps: Array
+    errors: dict[str, Array]
+    bar: Array
+    kinks: float = np.inf
+
+    def best(self, name: str) -> tuple[float, float]:
+        """The step at which a formula errs least, and its relative error there."""
+        k = int(np.nanargmin(self.errors[name]))
+        return float(self.steps[k]), float(self.errors[name][k])
+
+    def slopes(self, name: str) -> tuple[float, float]:
+        """Fitted exponents of h on both sides of the best step: truncation (2 for central ones), round-off (-1)."""
+        error = np.maximum(self.errors[name], 1e-17)
+        k = int(np.nanargmin(error))
+        # Where the error is well above its smallest, near which both kinds mix, and no kink is inside the step.
+        clear = [i for i in range(error.size) if 10.0 * error[k] < error[i] < 0.1 and self.steps[i] < self.kinks]
+        left, right = [i for i in clear if i < k], [i for i in clear if i > k]
+        return _slope(self.steps, error, left), _slope(self.steps, error, right)
+
+
+def _slope(steps: Array, error: Array, where: list[int]) -> float:
+    if len(where) < 3:
+        return float("nan")
+    return float(np.polyfit(np.log(steps[where]), np.log(error[where]), 1)[0])
+
+
+def step_curve(
+    model: Module, loss: Loss | str, batch: tuple[Raw, Raw], *, rows: int = ROWS, burn_in: int = BURN_IN, seed: int = 0
+) -> StepCurve:
+    """Measure the curve for `loss(model(x), y)`, at the point and on the rows where `check_gradients` compares.
+
+    Raises TrainError as that does, and where the gradient along the direction is 0.
+    """
+    of = prepared(model, loss, batch)
+    rows = max(min(rows, of.every), of.least)
+    named = of.model.named_parameters()
+    with np.errstate(all="ignore"):
+        burned_in(named, lambda: of.value(of.every), burn_in)
+    views = own_buffers(named)
+    rng = np.random.default_rng(seed)
+    homes = {n: v.copy() for n, v in views.items()}
+    u = {
+        n: 2.0 ** np.floor(np.log2(max(_rms(v), 2.0**-7))) * rng.choice((-1.0, 1.0), v.shape) for n, v in views.items()
+    }
+
+    def f(t: float) -> float:
+        for name, view in views.items():
+            view[...] = homes[name] + t * u[name]
+        with no_grad(), np.errstate(all="ignore"):
+            return of.value(rows).item()
+
+    for _, t in named:
+        t.zero_grad()
+    value = of.value(rows)
+    value.backward()
+    analytic = sum(float(np.vdot(t.grad.numpy(), u[n])) for n, t in named if t.grad is not None)
+    if analytic == 0.0:
+        raise TrainError("step curve: the loss does not change along the direction, so there is no error to draw")
+    try:
+        curve = _curve(f, analytic)
+        return attrs.evolve(curve, kinks=_kinked_from(f, names_of(of.model)))
+    finally:
+        f(0.0)
+        of.frozen.restore()
+
+
+def _kinked_from(f: Callable[[float], float], modules: Mapping[int, str]) -> float:
+    home = sides(partial(f, 0.0), modules)
+    smallest = np.inf
+    for h in _STEPS[:32].tolist():
+        if crossings(home, sides(partial(f, h), modules), sides(partial(f, -h), modules)):
+            smallest = h
+        elif smallest < np.inf:
+            break
+    return smallest
+
+
+def _rms(a: Array) -> float:
+    return float(np.sqrt(np.mean(a**2))) if a.size else 0.0
+
+
+def _curve(f: Callable[[float], float], analytic: float) -> StepCurve:
+    home = f(0.0)
+    ahead, behind = (np.array([f(sign * float(h)) for h in _STEPS]) for sign in (1.0, -1.0))
+    central = (ahead - behind) / (2.0 * _STEPS)
+    high = (4.0 * central[1:] - central[:-1]) / 3.0
+    best = (16.0 * high[1:] - high[:-1]) / 15.0
+    steps = _STEPS[: best.size]
+    found = {ONE_SIDED: ((ahead - home) / _STEPS)[: best.size], CENTRAL: central[: best.size], EXTRAPOLATED: best}
+    errors = {name: np.abs(n - analytic) / np.maximum(np.abs(n), abs(analytic)) for name, n in found.items()}
+    noise = 32.0 * float(np.finfo(np.float64).eps) * abs(home) / (0.25 * steps)
+    return StepCurve(steps, errors, (4.0 * np.abs(best - high[1:]) + noise) / abs(analytic))
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Raise TrainError, before anything is computed, for a picture that could not be saved."""
+    if not path.parent.is_dir():
+        raise TrainError(f"no picture can be saved as {path}: there is no directory {path.parent}")
+    if path.suffix not in _FORMATS:
+        raise TrainError(f"no picture can be saved as {path}: its name must end in {', '.join(_FORMATS)}")
+
+
+def draw_steps(curve: StepCurve, path: Path) -> str:
+    """Save the picture. Returns a line for people if it could not be drawn."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return "no picture: pip install 'minigrad[plots]' adds matplotlib"
+    figure(curve).savefig(path, dpi=120)
+    return ""
+
+
+def figure(curve: StepCurve) -> Figure:
+    """Error against h on logarithmic axes, with the slopes that theory gives."""
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(7.4, 4.8), layout="constrained")
+    axes = made.add_subplot()
+    for name, colour in zip(curve.errors, ("#7f7f7f", "#1f77b4", "#d62728"), strict=True):
+        error = np.maximum(curve.errors[name], 1e-17)
+        axes.loglog(curve.steps, error, color=colour, marker="o", markersize=3, linewidth=1.3, label=name)
+    axes.loglog(curve.steps, curve.bar, color="#d62728", linestyle=":", linewidth=1.2, label="its error bar")
+    _guides(axes, curve)
+    axes.axvline(FIRST_STEP, color="0.6", linewidth=0.8)
+    axes.annotate("first step", (FIRST_STEP, 1.0), xytext=(3, -2), textcoords="offset points", fontsize=8, color="0.4")
+    if curve.kinks < np.inf:
+        axes.axvspan(curve.kinks, float(curve.steps[0]), color="#ffbf00", alpha=0.15, label="a kink inside the step")
+    axes.set_ylim(1e-17, 10.0)
+    axes.set_xlabel("step h, as a share of the size of the parameters")
+    axes.set_ylabel("relative error |fa - fn| / max(|fa|, |fn|)")
+    axes.set_title("Gradient check: error of differences against their step")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower left", fontsize=8)
+    return made
+
+
+def _guides(axes: Axes, curve: StepCurve) -> None:
+    """Dashed lines of slope 2 and -1 beside the central differences, a little above them."""
+    error, steps = np.maximum(curve.errors[CENTRAL], 1e-17), curve.steps
+    k = int(np.argmin(error))
+    clear = int(np.count_nonzero(steps >= curve.kinks))
+    for i, exponent, name, part, side in (
+        ((clear + k) // 2, 2.0, "truncation, slope 2", slice(clear, k + 1), "left"),
+        ((k + error.size) // 2, -1.0, "round-off, slope -1", slice(k, None), "right"),
+    ):
+        line = 5.0 * error[i] * (steps[part] / steps[i]) ** exponent
+        if line.size < 2:
+            continue
+        axes.loglog(steps[part], line, color="black", linestyle="--", linewidth=0.9, alpha=0.7)
+        m = line.size // 2
+        at, shift = (steps[part][m], line[m]), (-6 if side == "right" else 8, -16)
+        axes.annotate(name, at, xytext=shift, textcoords="offset points", fontsize=8, ha=side)

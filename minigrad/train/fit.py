@@ -1,0 +1,219 @@
+"""`fit`: one call that checks, trains, evaluates, keeps the best weights, and continues an earlier run if told to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+import attrs
+import numpy as np
+
+from minigrad import checkpoint
+from minigrad.checkpoint import Checkpoint
+from minigrad.core.tensor import adopt
+from minigrad.data import check_labels
+from minigrad.nn import Loss, Module, find_loss
+from minigrad.nn.regularization import Regularization
+from minigrad.optim import Clip, ClipNorm, Driver, Schedule
+from minigrad.optim import optimizer as make_optimizer
+from minigrad.parallel import Communicator, connect, join
+from minigrad.train.callbacks import Callback, Run
+from minigrad.train.errors import TrainError
+from minigrad.train.evaluate import evaluating
+from minigrad.train.history import History
+from minigrad.train.lr_schedules import default_rate, named_schedule
+from minigrad.train.monitor.monitor import Monitor
+from minigrad.train.output.console import Console
+from minigrad.train.output.resume import fingerprint
+from minigrad.train.output.resume import resume as put_back
+from minigrad.train.splits import Source, Split, as_split
+from minigrad.train.trainer import Hooks, Trainer
+
+__all__ = ["fit"]
+
+
+def fit(
+    model: Module,
+    data: Source,
+    *,
+    loss: str | Loss | None = None,
+    optimizer: str | Driver = "adam",
+    lr: float | Schedule | None = None,
+    schedule: str | None = None,
+    warmup: int = 0,
+    clip: float | Clip | None = None,
+    accumulate: int = 1,
+    epochs: int = 20,
+    batch_size: int = 64,
+    seed: int = 0,
+    regularization: Regularization | None = None,
+    callbacks: Sequence[Callback] = (),
+    checks: bool = True,
+    patience: int | None = None,
+    restore_best: bool = True,
+    resume: str | os.PathLike[str] | Checkpoint | None = None,
+    eager: bool = False,
+    quiet: bool = False,
+    communicator: str | Communicator | None = None,
+) -> History:
+    """Train `model`, and return what happened.
+
+    Args:
+        model: trained in place. After the run it holds the weights of the best epoch (see `History.best`), or those of
+            the last one with `restore_best=False`.
+        data: a Dataset (`data.load("fashion").scaled()`), arrays `(x, y)` or `(x_train, y_train, x_val, y_val)`, a
+            `data.Loader` (alone or as `(loader, x_val, y_val)`), whose batch size and seed hold, or a Split.
+        loss: "softmax", "svm", "mse", or a function of outputs and targets; by default softmax for integer targets and
+            mse for others.
+        optimizer: the name of an installed one, or a driver made by `mg.optimizer`, with options of its own.
+        lr: learning rate or schedule over steps; the optimizer's own default if None.
+        schedule: how the learning rate, `lr` at its highest, changes over the run, by name: see
+            `minigrad.train.lr_schedules.SCHEDULES`. warmup: updates in which it climbs to `lr` first.
+        clip: bound on the norm of the whole gradient, or a Clip of another kind.
+        accumulate: number of batches whose mean gradient makes one update.
+        epochs, batch_size: passes over the training rows, and rows in a step.
+        seed: of the order of the rows and of the checks. Same seed, same machine: the same run to the last bit.
+        regularization: a term to add to the data loss, such as `nn.L2(1e-4)`.
+        callbacks: told what happens, see `Callback`.
+        checks: run the sanity checks first (a second or two). They report and never stop a run.
+        patience: stop after this many epochs without a better one (see `History.best`); None for never.
+        resume: a checkpoint written by `Checkpoints`, from which the run goes on as if it had never stopped: its last
+            weights and figures are those of a run in one piece, to the last bit (same machine, same libraries). All
+            arguments must be as they were, but `epochs` and `patience`. No checks are run.
+        eager: run every step op by op. By default steps are a program (`minigrad.define`), which gives the same numbers
+            up to the order in which some sums are rounded; where none can be made, a note says why and steps run
+            eagerly.
+        quiet: print nothing.
+        communicator: in a program of several processes, how they talk: see `minigrad.parallel.connect` ("auto" for the
+            installed one under mpiexec). Each computes its part of every batch, so that the run is that of one process
+            but for the order of sums; callbacks are told in rank 0 alone. None for a run in one process.
+
+    Raises:
+        DataValueError: NaN, infinity or a label out of range in the data; names the row. Nothing has been trained.
+        TrainError: an argument is wrong.
+        NonFiniteError: a loss or gradient is not finite; says where. The weights are those before that step.
+        Interrupted: Ctrl-C; carries the history.
+        UnknownOptimizer, HyperparameterError: the optimizer, or its learning rate.
+        CheckpointError: `resume` is missing, damaged, or of a run that was set up differently; says what differs.
+        ParallelError: the communicator cannot be used, or the processes are not set up alike; see `parallel.join`.
+    """
+    link = connect(communicator)
+    _whole("epochs", epochs)
+    _whole("batch_size", batch_size)
+    if patience is not None:
+        _whole("patience", patience)
+    split = as_split(data, _dtype(model))
+    chosen = find_loss(loss if loss is not None else "softmax" if split.train.has_labels else "mse")
+    _check_fit(model, split)
+    _whole("accumulate", accumulate)
+    loader = split.batches(batch_size, seed)
+    batch_size, batches = loader.batch_size, len(loader)
+    wishes = _Wishes(lr, schedule, warmup, clip, accumulate)
+    driver = optimizer if isinstance(optimizer, Driver) else None
+    if driver is None:
+        driver = wishes.driver(str(optimizer), model, max(1, epochs * batches // accumulate))
+    elif wishes != _Wishes():
+        raise TrainError(
+            "lr belongs to the optimizer, and so do schedule, warmup, clip and accumulate: give them to "
+            "mg.optimizer(..., lr=...), not to fit"
+        )
+    history = History(
+        config={
+            "loss": loss if isinstance(loss, str) else repr(chosen),
+            **_described(driver),
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "seed": seed,
+            "regularization": None if regularization is None else repr(regularization),
+            "data": split.summary,
+            "model": repr(model),
+            "parameters": model.parameter_count,
+            **({"processes": link.size} if link.size > 1 else {}),
+        },
+        steps_per_epoch=batches,
+    )
+    monitor = history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
+    run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, monitor)
+    if resume is not None:
+        put_back(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
+    hooks = Hooks((*callbacks, *(() if quiet else (Console(),))) if link.rank == 0 else ())
+    with join(model, driver, link, seed=seed, about=_alike(run, link)) as ranks:
+        ranks.step = len(history.batch_losses)
+        trainer = Trainer(run, hooks, regularization, patience, eager, ranks=ranks)
+        trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
+    return history
+
+
+def _alike(run: Run, link: Communicator) -> dict[str, object]:
+    """What the processes of a run must have in common besides the optimizer."""
+    if link.size == 1:
+        return {}
+    so_far = run.history.batch_losses
+    return {**run.history.config, "values of the data": fingerprint(run.split), "batches so far": len(so_far)}
+
+
+@attrs.frozen
+class _Wishes:
+    """What `fit` was told about the updates."""
+
+    lr: float | Schedule | None = None
+    schedule: str | None = None
+    warmup: int = 0
+    clip: float | Clip | None = None
+    accumulate: int = 1
+
+    def driver(self, name: str, model: Module, updates: int) -> Driver:
+        """The named optimizer with these, over a run of `updates` updates."""
+        lr = self.lr
+        if self.schedule is not None or self.warmup:
+            if isinstance(lr, Schedule):
+                raise TrainError("lr is a schedule already: leave out schedule and warmup, or give lr as a number")
+            peak = default_rate(name) if lr is None else lr
+            lr = named_schedule(self.schedule or "constant", peak, updates, self.warmup)
+        clip = ClipNorm(float(self.clip)) if isinstance(self.clip, int | float) else self.clip
+        named, accumulate = model.named_parameters(), self.accumulate
+        if lr is None:
+            return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate)
+        return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate, lr=lr)
+
+
+def _described(driver: Driver) -> dict[str, object]:
+    """What decides the updates, in words."""
+    settings = attrs.asdict(driver._settings, recurse=False)
+    return {
+        "optimizer": driver.name,
+        "hyperparameters": [_plain(h) for h in driver.hyperparameters],
+        "schedules": [{name: repr(s) for name, s in plan.schedules.items()} for plan in driver._plans],
+        "options": {name: _word(value) for name, value in settings.items()},
+    }
+
+
+def _dtype(model: Module) -> np.dtype[np.float64]:
+    parameters = model.parameters()
+    if not parameters:
+        raise TrainError(
+            f"{type(model).__name__} has no parameters to train: fields must hold Tensors made by nn.parameter"
+        )
+    return parameters[0].dtype
+
+
+def _check_fit(model: Module, split: Split) -> None:
+    """Try the model on two rows, so that shapes and labels are wrong before anything runs, not in its midst."""
+    with evaluating(model):
+        outputs = model(adopt(split.train.x[:2]))
+    for name, rows in (("y_train", split.train), ("y_val", split.val)):
+        if rows is not None and rows.has_labels and outputs.ndim == rows.y.ndim + 1:
+            check_labels(rows.y, outputs.shape[-1], name)
+
+
+def _plain(hyper: Mapping[str, object]) -> dict[str, object]:
+    return {name: _word(value) for name, value in hyper.items()}
+
+
+def _word(value: object) -> object:
+    return value if value is None or isinstance(value, int | float | str | bool) else repr(value)
+
+
+def _whole(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise TrainError(f"{name} must be an integer >= 1, got {value!r}")

@@ -1,0 +1,184 @@
+"""What the layers of a model put out for a fixed batch: size, spread, dead and saturated units."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.apply import apply
+from minigrad.core.graph import Node
+from minigrad.core.mode import switched
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor, adopt, plain
+from minigrad.core.types import AnyArray, Array, BoolArray
+from minigrad.nn import Flatten, Module, observing
+from minigrad.train.monitor.histograms import thinned
+
+__all__ = ["FIGURES", "SATURATED", "LayerFigures", "layer_figures"]
+
+SATURATED: Mapping[str, float] = {"tanh": 0.99, "sigmoid": 0.49}
+"""Distance from the middle of its range beyond which a squashing function counts as saturated: its slope is then at
+most 2 % (tanh) or 4 % (sigmoid) of the steepest, and little gradient comes back."""
+
+_MIDDLE = {"tanh": 0.0, "sigmoid": 0.5}
+_RECTIFIERS = frozenset({"relu", "relu6"})
+_ACTIVATIONS = _RECTIFIERS | frozenset(SATURATED)
+
+
+@attrs.frozen(eq=False)
+class LayerFigures:
+    """One layer's output for the whole batch.
+
+    Attributes:
+        name: the module, by its path of fields; with the op after a colon where a module calls an activation itself.
+        kind: the activation ("relu", "tanh", "sigmoid"), else the class of the module.
+        mean, std, rms: over all entries.
+        zero: share of entries that are exactly 0.
+        dead: for rectifiers, the share of units that are 0 in every row; NaN for others. A unit is an entry of the last
+            axis, behind a convolution a channel.
+        saturated: for tanh and sigmoid, the share of entries beyond `SATURATED`; NaN for others.
+        nonfinite: number of entries that are NaN or infinite; the other figures leave them out.
+        sample: up to a few thousand of the entries, evenly spaced, for a histogram.
+    """
+
+    name: str
+    kind: str
+    mean: float
+    std: float
+    rms: float
+    zero: float
+    dead: float
+    saturated: float
+    nonfinite: float
+    sample: Array
+
+
+FIGURES = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
+
+
+def layer_figures(model: Module, *inputs: Array) -> tuple[LayerFigures, ...]:
+    """Run a twin of `model` on `inputs` once, in training mode, and describe the output of each layer in order of use.
+
+    The twin has random generators and running statistics of its own, so nothing about `model` or its run changes. A
+    layer is a part without parts of its own, or an activation that a module calls in its `forward`; one that is called
+    several times (a cell of a recurrent net) is described over all calls.
+    """
+    twin = model.twin().train()
+    modules = _Modules(twin)
+    with observing(modules), switched(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
+        twin(*(adopt(x) for x in inputs))
+    return tuple(tally.figures(name) for name, tally in modules.tallies.items())
+
+
+@attrs.define(eq=False)
+class _Tally:
+    """Sums over the calls of one layer."""
+
+    kind: str
+    entries: int = 0
+    bad: int = 0
+    zeros: int = 0
+    beyond: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    fired: BoolArray | None = None
+    sample: list[Array] = attrs.field(factory=list)
+
+    def add(self, y: Array, axis: int) -> None:
+        """One call; units lie along `axis` of its output."""
+        square = float(np.vdot(y, y))
+        bad = 0 if math.isfinite(square) else y.size - int(np.count_nonzero(np.isfinite(y)))
+        if bad:
+            y = np.where(np.isfinite(y), y, 0.0)
+            square = float(np.vdot(y, y))
+        self.entries, self.bad = self.entries + y.size, self.bad + bad
+        self.total += float(y.sum())
+        self.squares += square
+        live = y != 0.0
+        self.zeros += y.size - int(np.count_nonzero(live)) - bad
+        if self.kind in _RECTIFIERS and y.ndim >= 2:
+            fired = live.any(axis=tuple(a for a in range(y.ndim) if a != axis % y.ndim))
+            self.fired = fired if self.fired is None or self.fired.shape != fired.shape else self.fired | fired
+        if self.kind in SATURATED:
+            self.beyond += int(np.count_nonzero(np.abs(y - _MIDDLE[self.kind]) > SATURATED[self.kind]))
+        self.sample.append(thinned(y))
+
+    def figures(self, name: str) -> LayerFigures:
+        n = max(self.entries - self.bad, 1)
+        mean, square = self.total / n, self.squares / n
+        return LayerFigures(
+            name,
+            self.kind,
+            mean,
+            math.sqrt(max(square - mean * mean, 0.0)),
+            math.sqrt(square),
+            self.zeros / n,
+            math.nan if self.fired is None else float(np.mean(~self.fired)),
+            self.beyond / n if self.kind in SATURATED else math.nan,
+            float(self.bad),
+            thinned(np.concatenate(self.sample)) if self.sample else np.zeros(0),
+        )
+
+
+class _Modules:
+    """Watches the calls of modules: the outputs of those that have no parts, and which one is at work."""
+
+    def __init__(self, model: Module) -> None:
+        self.names = {id(part): name or "model" for name, part in model.named_modules()}
+        self.tallies: dict[str, _Tally] = {}
+        self.at_work: list[Module] = []
+        self.ops = _Ops(self)
+
+    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...]) -> Tensor:
+        self.at_work.append(module)
+        try:
+            y = module.forward(*inputs)
+        finally:
+            self.at_work.pop()
+        name = self.names.get(id(module), type(module).__name__)
+        if len(module.named_modules()) == 1 and not isinstance(module, Flatten) and not self.has_activation(name):
+            self.look(name, type(module).__name__, y)
+        return y
+
+    def has_activation(self, name: str) -> bool:
+        """Whether a layer is an activation, which was looked at as an op."""
+        return name in self.tallies and self.tallies[name].kind in _ACTIVATIONS
+
+    def look(self, name: str, kind: str, y: Tensor) -> None:
+        value = plain(y)
+        if value.dtype.kind == "f" and value.size:
+            self.tallies.setdefault(name, _Tally(kind)).add(value, self.ops.axis)
+
+    def activation(self, op: str, y: Tensor) -> None:
+        """The result of an activation: the layer itself if that is all it does, else a layer of its own."""
+        module = self.at_work[-1]
+        name = self.names.get(id(module), type(module).__name__)
+        alone = not module.parameters() and len(module.named_modules()) == 1
+        self.look(name if alone else f"{name}:{op}", op, y)
+
+
+class _Ops:
+    """Watches ops: activations, wherever they are called, and whether units are channels (behind a convolution)."""
+
+    def __init__(self, modules: _Modules) -> None:
+        self.modules = modules
+        self.axis = -1
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        with switched(interceptor=False):
+            result = apply(op, args, meta)
+        if op.name == "matmul":
+            self.axis = -1
+        elif op.name.startswith("convolve"):
+            self.axis = 1
+        elif op.name in _ACTIVATIONS and isinstance(result, Tensor):
+            self.modules.activation(op.name, result)
+        return result
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """There are none: the probe runs forward only."""

@@ -1,0 +1,312 @@
+"""Babysitting: what a run's losses, parameters, gradients and layers do, and what looking at them costs.
+
+Nothing is hooked into the step: figures are read from parameters and gradients between steps, and those of layers from
+a forward pass of a copy on a fixed batch now and then. So programs of `minigrad.define` are watched like any loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from minigrad.checkpoint import Json
+from minigrad.core import Tensor
+from minigrad.core.tensor import plain
+from minigrad.core.types import AnyArray, Array
+from minigrad.nn import Module
+from minigrad.optim import Driver
+from minigrad.runtime.parameters import assign
+from minigrad.train.errors import NonFiniteError, NonFiniteLoss
+from minigrad.train.evaluate import hits
+from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.histograms import thinned
+from minigrad.train.monitor.layer_stats import FIGURES, layer_figures
+from minigrad.train.monitor.nonfinite import REMEDY, origin, replayed
+from minigrad.train.monitor.parameter_stats import PARAMETER_FIGURES, gradient_of, parameter_figures
+from minigrad.train.monitor.run_metrics import Figures
+from minigrad.train.monitor.sampling_schedule import Rhythm
+from minigrad.train.monitor.step_log import BLOCK, Ledger
+
+__all__ = ["Monitor", "Part"]
+
+Part: TypeAlias = Literal["data", "gradient", "update"]
+
+PROBE_ROWS = 256
+"""Rows of the fixed batch that the layers are looked at with."""
+
+LAYERS_APART = 25
+"""Steps between two looks at the layers, at least: where epochs are short, a look costs as much as a step or two."""
+
+ACCURACY_EVERY = 4
+"""Finding the largest of all scores costs as much as everything else that is done at each step."""
+
+
+class Monitor(Figures):
+    """Watches a training run; call it after each update.
+
+    >>> watch = mg.Monitor(model, optimizer, probe=x_train)
+    >>> for x, y in loader:
+    ...     optimizer.zero_grad()
+    ...     loss = nn.softmax_cross_entropy(model(x), y)
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     watch(loss)
+
+    Args:
+        model: its parameters are watched.
+        optimizer: a driver, for learning rates and the norm of the whole gradient; None for updates of your own.
+        probe: inputs (a tuple for a model that takes several), of which up to 256 rows, evenly spaced, are the batch
+            that the layers are looked at with. None leaves out `layers` and the histograms of activations.
+        every: steps between two looks at the parameters, at most; at the beginning they are closer.
+        steps_per_epoch: updates in an epoch, where that is known; otherwise `epoch` tells when one is over.
+
+    What it has seen is in `steps`, `parameters`, `layers`, `epochs`, `activations` and `gradients`: see `Figures`.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Driver | None = None,
+        *,
+        probe: AnyArray | Tensor | tuple[AnyArray | Tensor, ...] | None = None,
+        every: int = 50,
+        steps_per_epoch: int | None = None,
+    ) -> None:
+        self._named = model.named_parameters()
+        super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
+        self.model, self.optimizer = model, optimizer
+        given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
+        self._probe = tuple(_few(plain(x), self._named) for x in given)
+        self._every = every
+        self._looks, self._counts, self._probes = self._rhythms = Rhythm(6, every, 1), Rhythm(2, 0, 1), Rhythm(2)
+        self._before: list[Array] = []
+        self._updated, self._remembered = 0, 0
+        self._wanted, self._updates = False, 0
+        self._laps: dict[str, float] = {"data": 0.0, "gradient": 0.0, "update": 0.0}
+        self._ledger, self._count = Ledger(), 0
+        self.begin()
+
+    # -- during a run ------------------------------------------------------------------------------------------------
+    def begin(self) -> None:
+        """The next step begins now, from the parameters as they are: for a model that was given others since."""
+        began = perf_counter()
+        self._updates = 0 if self.optimizer is None else self.optimizer.t
+        self._consider_layers(0, self._count)
+        self._remember(self._updated)
+        self._mark = perf_counter()
+        self.seconds_monitor += self._mark - began
+
+    def __call__(
+        self,
+        loss: Tensor | float,
+        *,
+        data_loss: Tensor | float | None = None,
+        regularization: Tensor | float | None = None,
+        accuracy: float | None = None,
+        outputs: Tensor | None = None,
+        targets: AnyArray | Tensor | None = None,
+        again: Callable[[], Tensor] | None = None,
+    ) -> None:
+        """Take note of a step, after its update and before `zero_grad`.
+
+        Args:
+            loss: what the step minimised, at the parameters it began with. data_loss, regularization: its parts.
+            accuracy: of the batch, a share in [0, 1]. outputs, targets: scores and labels that tell it, looked at in
+                every fourth step.
+            again: computes the loss of this batch once more; only called to find out why it is not finite.
+
+        Raises:
+            NonFiniteLoss: the loss is NaN or infinite; names the first op whose result was and, with `again`, the line
+                that called it. An optimizer of minigrad has not let it reach the parameters.
+        """
+        now = perf_counter()
+        step = self._count = self._count + 1
+        value = _number(loss)
+        right = math.nan if accuracy is None else accuracy
+        if outputs is not None and targets is not None and step % ACCURACY_EVERY == 0:
+            right = _accuracy(plain(outputs), plain(targets))
+        t = norm = math.nan
+        opt = self.optimizer
+        if opt is None:
+            self._guard_parameters(step)
+            self._look_if_wanted(step)
+        elif opt.t != self._updates:  # otherwise it gathers micro-batches, and made no update
+            t = self._updates = opt.t
+            norm = opt.gradient_norm
+            self._look_if_wanted(step)
+        if self._in_steps and step % self._every == 0:
+            self._consider_layers(step // self._every, step)
+        laps = self._laps
+        data, gradient, update = laps["data"], laps["gradient"], laps["update"]
+        seconds = now - self._mark + data + gradient + update
+        parts = _number(data_loss), _number(regularization)
+        entry = (value, *parts, right, norm, t, seconds, data, gradient, update)
+        self._ledger.entries.append(entry)
+        self._laps = dict.fromkeys(laps, 0.0)
+        self._mark = perf_counter()
+        self._ledger.spent.append(self._mark - now)
+        if len(self._ledger.spent) == BLOCK:
+            self._settle()
+            self._mark = perf_counter()
+        self.seconds += seconds
+        self.seconds_monitor += self._mark - now
+        if not math.isfinite(value):
+            found = f"; first not finite: {origin(loss, self.model)}" if isinstance(loss, Tensor) else ""
+            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}{REMEDY}")
+
+    @property
+    def steps(self) -> Table:
+        """See `Figures`."""
+        self._settle()
+        return self._steps
+
+    def _settle(self) -> None:
+        self._ledger.settle(self._steps, None if self.optimizer is None else self.optimizer.rates)
+
+    def lap(self, part: Part) -> None:
+        """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
+        now = perf_counter()
+        self._laps[part] += now - self._mark
+        self._mark = now
+
+    def epoch(self, **figures: float | None) -> None:
+        """An epoch is over; `figures` such as `val_loss=...` go into `epochs` (those that are None do not)."""
+        began = perf_counter()
+        number, step = len(self.epochs) + 1, self._count
+        self._settle()
+        self._consider_layers(number, step)
+        self._mark = perf_counter()
+        self.seconds_monitor += self._mark - began
+        given = {name: float(v) for name, v in figures.items() if v is not None}
+        times = {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor}
+        self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
+
+    def put_back(self) -> int:
+        """Give the parameters the latest values that were copied, at most `every` steps old; returns after which step.
+
+        For updates in place that went wrong: others leave the parameters as they were.
+        """
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            assign(t, old)
+        return self._remembered
+
+    def resume_clock(self) -> None:
+        """What happened since the last step was noted, such as an evaluation, is no part of the next one."""
+        self._mark = perf_counter()
+
+    def look_at_layers(self) -> None:
+        """Add a row to `layers` and to the histograms now, unless the last one is of this very step."""
+        step = self._count
+        if not len(self.layers) or self.layers["step"][-1] != step:
+            self._look_at_layers(step)
+        if not len(self.gradients) or self.gradients.step[-1] != step:
+            self._count_gradients(step)
+
+    def about(self) -> dict[str, Json]:
+        """Also when the next looks are due, so that a resumed run takes them where the whole run would."""
+        return {**super().about(), "due": [rhythm.due for rhythm in self._rhythms], "updated": self._updated}
+
+    def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
+        """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
+
+        Errors as for `Figures`.
+        """
+        due = about["due"]
+        if not isinstance(due, list) or len(due) != len(self._rhythms):
+            raise TypeError("it is not said when to look next")
+        numbers, updated = [int(str(n)) for n in due], int(str(about["updated"]))
+        super().restore(arrays, about)
+        self._ledger, self._count = Ledger(), len(self._steps)
+        self._updated = updated
+        for rhythm, number in zip(self._rhythms, numbers, strict=True):
+            rhythm.due = number
+
+    @property
+    def _in_steps(self) -> bool:
+        """Whether nobody has told what an epoch is, so that layers are looked at by the number of steps."""
+        return not self.steps_per_epoch and not len(self.epochs)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+    def _remember(self, step: int) -> None:
+        """Copy the parameters, if the step after `step` is to be looked at, or nobody else guards them."""
+        self._wanted = self._looks.due <= step + 1
+        if not self._wanted and self.optimizer is not None:
+            return
+        self._remembered = step
+        if not self._before:
+            self._before = [t._node.value.copy() for _, t in self._named]
+            return
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            np.copyto(old, t._node.value)
+
+    def _look_if_wanted(self, step: int) -> None:
+        if self._wanted:
+            self._look_at_parameters(step)
+        if step >= self._counts.due:
+            self._counts.took(step)
+            self._count_gradients(step)
+        self._updated = step
+        self._remember(step)
+
+    def _look_at_parameters(self, step: int) -> None:
+        """Compare the parameters with their copies from before the step, and describe their gradients."""
+        row: dict[str, list[float]] = {name: [] for name in PARAMETER_FIGURES}
+        for old, (_, t) in zip(self._before, self._named, strict=True):
+            for name, value in zip(PARAMETER_FIGURES, parameter_figures(old, t), strict=True):
+                row[name].append(value)
+        self.parameters.append({"step": float(step), **row})
+        self._looks.took(step)
+
+    def _consider_layers(self, number: int, step: int) -> None:
+        """Look at the layers if it is time after so many epochs (or times `every` steps)."""
+        latest = self.layers["step"][-1] if len(self.layers) else -LAYERS_APART
+        if number >= self._probes.due and step - latest >= LAYERS_APART:
+            self._probes.took(number)
+            self._look_at_layers(step)
+
+    def _look_at_layers(self, step: int) -> None:
+        if self._probe:
+            found = layer_figures(self.model, *self._probe)
+            names = tuple(f.name for f in found)
+            if not self.layers.entries:
+                self.layers, self.layer_kinds = Table(names), tuple(f.kind for f in found)
+            if names == self.layers.entries:
+                columns = {name: [getattr(f, name) for f in found] for name in FIGURES}
+                self.layers.append({"step": float(step), **columns})
+            self.activations.append(step, {f.name: f.sample for f in found})
+
+    def _count_gradients(self, step: int) -> None:
+        grads = {name: gradient_of(t) for name, t in self._named}
+        if any(g is not None for g in grads.values()):
+            empty = np.zeros(0)
+            self.gradients.append(step, {n: empty if g is None else thinned(g) for n, g in grads.items()})
+
+    def _guard_parameters(self, step: int) -> None:
+        """Put parameters that an update of the caller's own has spoilt back to what they were before it."""
+        bad = [name for name, t in self._named if not np.isfinite(t._node.value).all()]
+        if bad:
+            self.put_back()
+            raise NonFiniteError(
+                f"step {step}: the update made {', '.join(bad)} infinite or NaN, and they have been put back. {REMEDY}"
+            )
+
+
+def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
+    """Up to `PROBE_ROWS` rows, evenly spaced; floats in the dtype of the parameters."""
+    rows = x[np.linspace(0, len(x) - 1, min(PROBE_ROWS, len(x))).astype(np.intp)]
+    return rows.astype(named[0][1].dtype) if named and rows.dtype.kind == "f" else rows
+
+
+def _accuracy(outputs: Array, labels: Array) -> float:
+    right = hits(outputs, labels)
+    return math.nan if right is None else right / max(labels.size, 1)
+
+
+def _number(value: Tensor | float | None) -> float:
+    if value is None:
+        return math.nan
+    return value.item() if isinstance(value, Tensor) else float(value)

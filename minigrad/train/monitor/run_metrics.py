@@ -1,0 +1,182 @@
+"""All figures of a run as tables, and their way into files and back."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from minigrad.checkpoint import Json
+from minigrad.checkpoint.files import replace
+from minigrad.core.types import Array
+from minigrad.train.errors import TrainError
+from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.histograms import Histograms
+
+__all__ = ["Figures"]
+
+
+class Figures:
+    """What a Monitor has seen; `Figures.load` reads it from a file.
+
+    Attributes:
+        steps: Table with a row for every step. `step` (from 1), `loss` (what was minimised, before the update),
+            `data_loss`, `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of
+            others), `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered),
+            `seconds` (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap`
+            was called, `seconds_monitor`.
+        parameters: Table with a row for some steps (all of the first 11, then ever fewer, at least one in `every`) and
+            an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
+            made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
+            gradient entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and
+            gradient that are NaN or infinite.
+        layers: Table with a row for the untrained model and for the first epochs, then ever fewer, and an entry for
+            each layer: see `LayerFigures`. `layer_kinds`: for each entry, "relu", "tanh", "sigmoid", or its class.
+        epochs: Table with a row for every epoch: `epoch`, `step` (the last one of it), `seconds` and `seconds_monitor`
+            since the run began, and whatever else `epoch` was told.
+        activations, gradients: Histograms of layers, from the steps of `layers`, and of parameters' gradients, from
+            some steps.
+        seconds, seconds_monitor: that all steps took, and that looking at them took besides.
+        steps_per_epoch: updates in an epoch, where that is known.
+    """
+
+    def __init__(self, parameters: tuple[str, ...] = (), steps_per_epoch: int | None = None) -> None:
+        self._steps, self.epochs, self.layers = Table(), Table(), Table()
+        self.parameters = Table(parameters)
+        self.layer_kinds: tuple[str, ...] = ()
+        self.activations, self.gradients = Histograms(), Histograms()
+        self.seconds = self.seconds_monitor = 0.0
+        self.steps_per_epoch = steps_per_epoch
+
+    @property
+    def steps(self) -> Table:
+        """See above."""
+        return self._steps
+
+    @property
+    def share(self) -> float:
+        """Time that monitoring took, as a share of the time that the steps took."""
+        return self.seconds_monitor / self.seconds if self.seconds else 0.0
+
+    def cost(self) -> dict[str, float]:
+        """Seconds that the steps and that monitoring took, and the second as a share of the first."""
+        return {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor, "share": self.share}
+
+    def in_epochs(self, steps: Array) -> Array:
+        """Numbers of steps as epochs, the x-axis of plots: 0 before the first step, 1 at the end of the first epoch."""
+        ends = np.concatenate([[0.0], self.epochs["step"]]) if len(self.epochs) else np.zeros(1)
+        length = float(self.steps_per_epoch or (ends[-1] - ends[-2] if len(ends) > 1 else max(len(self.steps), 1)))
+        inside: Array = np.interp(steps, ends, np.arange(len(ends)))
+        beyond: Array = np.maximum(np.asarray(steps, dtype=np.float64) - ends[-1], 0.0) / length
+        return np.add(inside, beyond)
+
+    # -- in files ----------------------------------------------------------------------------------------------------
+    def arrays(self) -> dict[str, Array]:
+        """Every column as `table/column`."""
+        return {f"{part}/{name}": a for part, holder in self._parts().items() for name, a in holder.arrays().items()}
+
+    def about(self) -> dict[str, Json]:
+        """What the arrays are of: names of parameters and layers, and the numbers that are no columns."""
+        entries: dict[str, Json] = {name: list(part.entries) for name, part in self._parts().items()}
+        return {
+            "entries": entries,
+            "layer_kinds": list(self.layer_kinds),
+            "seconds": self.seconds,
+            "seconds_monitor": self.seconds_monitor,
+            "steps_per_epoch": self.steps_per_epoch,
+        }
+
+    def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
+        """Take everything from what `arrays` and `about` gave.
+
+        Raises ValueError, KeyError or TypeError, with everything as it was, if they do not fit together.
+        """
+        entries, kinds = about["entries"], about["layer_kinds"]
+        if not isinstance(entries, dict) or not isinstance(kinds, list):
+            raise TypeError("names of parameters and layers are missing")
+        new = Figures()
+        for name in self._parts():
+            names, columns = _names(entries[name]), _below(arrays, f"{name}/")
+            if name in ("activations", "gradients"):
+                histograms = Histograms()
+                histograms.restore(names, columns)
+                setattr(new, name, histograms)
+            else:
+                table = Table(names)
+                table.restore(columns)
+                setattr(new, "_steps" if name == "steps" else name, table)
+        new.layer_kinds = _names(kinds)
+        new.seconds, new.seconds_monitor = float(str(about["seconds"])), float(str(about["seconds_monitor"]))
+        per = about["steps_per_epoch"]
+        new.steps_per_epoch = per if isinstance(per, int) else None
+        vars(self).update(vars(new))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all of it as an npz file: the arrays, and `about` as JSON text."""
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, about=np.array(json.dumps(self.about())), **self.arrays())
+        replace(Path(path), [content.getvalue()], durable=False)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote. Raises TrainError if it is missing or something else."""
+        found = cls.__new__(cls)
+        Figures.__init__(found)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files if name != "about"}
+                found.restore(arrays, json.loads(str(file["about"])))
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise TrainError(f"{path}: holds no figures of a run ({type(error).__name__}: {error})") from None
+        return found
+
+    def as_dict(self) -> dict[str, object]:
+        """All of it as JSON values, columns as lists; NaN and infinity become None."""
+        columns: dict[str, object] = {name: _plain(a.tolist()) for name, a in self.arrays().items()}
+        return {**self.about(), "columns": columns}
+
+    def csv(self) -> str:
+        """The table of steps as CSV, with a head; empty cells where a step has no such figure."""
+        names, columns = self.steps.names, self.steps.arrays()
+        whole = [
+            [f"{int(v)}" for v in c] if n == "step" else [_cell(v) for v in c.tolist()] for n, c in columns.items()
+        ]
+        return "\n".join([",".join(names), *map(",".join, zip(*whole, strict=True)), ""])
+
+    def _parts(self) -> dict[str, Table | Histograms]:
+        return {
+            "steps": self.steps,
+            "parameters": self.parameters,
+            "layers": self.layers,
+            "epochs": self.epochs,
+            "activations": self.activations,
+            "gradients": self.gradients,
+        }
+
+
+def _names(value: Json) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"a {type(value).__name__} where names should be")
+    return tuple(str(name) for name in value)
+
+
+def _below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.17g}"
+
+
+def _plain(values: object) -> object:
+    """Nested lists with None in the place of what JSON cannot say."""
+    if isinstance(values, list):
+        return [_plain(v) for v in values]
+    return values if isinstance(values, float) and math.isfinite(values) else None

@@ -1,0 +1,227 @@
+"""Model scripts: a Python file that defines `model`, `data`, `loss` and leaves the running to minigrad.
+
+Every field is checked before anything is trained, and what is wrong with one is said with the line that defines it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import TypedDict, cast
+
+import attrs
+import numpy as np
+
+from minigrad.checkpoint import Checkpoint
+from minigrad.core import Tensor
+from minigrad.nn import Loss, Module
+from minigrad.optim import Driver, Schedule
+from minigrad.parallel import Communicator
+from minigrad.train.callbacks import Callback
+from minigrad.train.fit import fit
+from minigrad.train.history import History
+from minigrad.train.metrics import Metric
+from minigrad.train.script.fields import FIELDS, REQUIRED, meant
+from minigrad.train.script.script_ast import Outline, ScriptError, outline
+from minigrad.train.script.validate import checked
+from minigrad.train.splits import Split
+
+__all__ = ["Script", "ScriptError", "Settings", "load_script"]
+
+
+class Settings(TypedDict, total=False):
+    """The arguments of `fit` that a script may give, under the names it gives them."""
+
+    optimizer: str | Driver
+    lr: float | Schedule | None
+    schedule: str | None
+    warmup: int
+    clip: float | None
+    accumulate: int
+    epochs: int
+    batch_size: int
+    seed: int
+    patience: int | None
+
+
+@attrs.frozen
+class StepSchedule(Schedule):
+    """A learning rate that a function of the step t = 1, 2, ... gives."""
+
+    function: Callable[[int], float]
+
+    def __call__(self, t: int) -> float:
+        return float(self.function(t))
+
+
+@attrs.frozen(eq=False)
+class Script:
+    """What a model script defines.
+
+    Attributes:
+        path: of the file.
+        model, split, loss, regularization: checked and ready; `split` in the dtype of the model.
+        fields: all fields that a script may define, as they stand, by name; those it leaves out are missing.
+    """
+
+    path: Path
+    model: Module
+    split: Split
+    loss: Loss
+    regularization: Callable[[Module], Tensor] | None
+    fields: Mapping[str, object]
+    _outline: Outline
+
+    def wrong(self, name: str, problem: str) -> ScriptError:
+        """The error for a field, with the line that defines it."""
+        return self._outline.wrong(name, problem)
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """The script's own figures, by name; mostly none."""
+        return cast("Mapping[str, Metric]", self.fields.get("metrics", {}))
+
+    @property
+    def settings(self) -> Settings:
+        """What the script says about the run, as `fit` takes it."""
+        given = {name: _plain(self.fields[name]) for name in Settings.__annotations__ if name in self.fields}
+        schedule = given.get("schedule")
+        if schedule is not None and not isinstance(schedule, str):
+            del given["schedule"]
+            function = cast("Callable[[int], float]", schedule)
+            given["lr"] = function if isinstance(function, Schedule) else StepSchedule(function)
+        return cast(Settings, given)
+
+    def fit(
+        self,
+        changed: Settings | None = None,
+        *,
+        callbacks: Sequence[Callback] = (),
+        checks: bool = True,
+        resume: Checkpoint | None = None,
+        eager: bool = False,
+        quiet: bool = False,
+        communicator: str | Communicator | None = None,
+    ) -> History:
+        """Train as the script says, with `changed` settings and more callbacks.
+
+        Errors are those of `minigrad.train.fit`; one that passes through the script is a ScriptError with its line.
+        """
+        own = cast("Sequence[Callback]", self.fields.get("callbacks", ()))
+        given = self.fields["loss"]
+        settings: Settings = {**self.settings, **(changed or {})}
+        with self._located():
+            return fit(
+                self.model,
+                self.split,
+                loss=given if isinstance(given, str) else self.loss,
+                regularization=self.regularization,
+                callbacks=(*own, *callbacks),
+                checks=checks,
+                resume=resume,
+                eager=eager,
+                quiet=quiet,
+                communicator=communicator,
+                **settings,
+            )
+
+    @contextmanager
+    def _located(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            line = self._outline.line_in(error)
+            if line is None:
+                raise
+            found = ScriptError(f"{self.path}:{line}: {type(error).__name__}: {error}")
+            found.history = getattr(error, "history", None)
+            raise found from error
+
+
+def load_script(path: Path) -> Script:
+    """Import the file (so not what stands under `if __name__ == "__main__":`) and check what it defines.
+
+    A file that lacks a required field is refused before anything in it runs. Images named by `data = "fashion"` come
+    as rows `(N, D)` in [0, 1], or as `(N, C, H, W)` where the model takes only these; tables are standardised.
+
+    Raises:
+        ScriptError: no such file, a syntax error, an exception while it runs, or a field that is missing, misspelt or
+            wrong; model, loss and regularization are tried on two rows.
+    """
+    found = outline(path)
+    if found.complete:
+        _complete(found, found.lines)
+    module = _imported(found)
+    _complete(found, vars(module))
+    fields = {name: getattr(module, name) for name in FIELDS if hasattr(module, name)}
+    ready = checked(found, fields)
+    return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, found)
+
+
+def _complete(found: Outline, names: Mapping[str, object]) -> None:
+    """Raise ScriptError for required fields that are missing, and for names that look like fields and do nothing."""
+    missing = [name for name in REQUIRED if name not in names]
+    own = {name: line for name, line in found.lines.items() if name not in FIELDS and not name.startswith("_")}
+    if missing and found.loop is not None:
+        line, call = found.loop
+        raise ScriptError(
+            f"{found.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)} at its top "
+            f"level: run it with 'python {found.path}'; or, for checks, plots and checkpoints, leave out the loop and "
+            "define these"
+        )
+    if missing:
+        near = next(((name, field) for name in own if (field := meant(name, missing))), None)
+        line = own[near[0]] if near else max(found.lines.values(), default=1)
+        hint = f" Is {near[0]!r} meant to be {near[1]!r}?" if near else ""
+        what = "; ".join(f"{name}: {FIELDS[name].what}" for name in missing)
+        raise ScriptError(f"{found.path}:{line}: the script defines no {_listed(missing)}.{hint} ({what})")
+    for name in sorted(found.idle & set(own), key=own.__getitem__):
+        field = meant(name, [f for f in FIELDS if f not in names])
+        if field:
+            raise found.wrong(
+                name,
+                f"there is no such field, and nothing in the file reads it. Did you mean {field!r}? (A name of your "
+                "own may begin with '_'.)",
+            )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and no ".join(map(repr, names))
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+class _Fresh(SourceFileLoader):
+    """Compiles the text as it stands, and leaves no bytecode behind: a stale one could be of an older text."""
+
+    def path_stats(self, path: str) -> Mapping[str, object]:
+        raise OSError("no bytecode")
+
+
+def _imported(found: Outline) -> ModuleType:
+    path = found.path
+    name = f"minigrad_script_{path.stem}"
+    loader = _Fresh(name, str(path))
+    spec = spec_from_loader(name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # attrs looks up the module of a class by name
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)  # as `python script.py` has it
+    arguments, sys.argv = sys.argv, [str(path)]
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        sys.modules.pop(name, None)
+        raise ScriptError(f"{path}:{found.line_in(error) or 1}: {type(error).__name__}: {error}") from error
+    finally:
+        sys.argv = arguments
+    return module

@@ -1,0 +1,111 @@
+"""`mg.debug()`: name the op and the user's line where the first NaN or infinity was born, forward or backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from minigrad.core.errors import MinigradError
+from minigrad.core.graph import Constant, Node, Recorded, RecordedTuple
+from minigrad.core.mode import switched
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array
+from minigrad.runtime.source_line import shown, users_line
+
+
+class NonFiniteValue(MinigradError, ArithmeticError):
+    """An op, or a rule, turned finite numbers into NaN or infinity inside `mg.debug()`."""
+
+
+@contextmanager
+def debug() -> Iterator[None]:
+    """Check every value and every gradient in the block, and raise where the first NaN or infinity appears.
+
+    Raises:
+        NonFiniteValue: names op, shapes, the first bad entry, and the line of the program that called the op; for a
+            gradient, the line at which the forward value was made.
+    """
+    watcher = _Watcher()
+    with switched(interceptor=watcher), np.errstate(all="ignore"):
+        yield
+
+
+class _Watcher:
+    """Applies ops as usual and looks at what comes out. Remembers where each node was made, while it lives."""
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        from minigrad.core.apply import apply
+
+        with switched(interceptor=False):
+            result = apply(op, args, meta)
+        outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
+        line = shown(users_line())
+        for out in outputs:
+            _remember(out._node, line)
+            self._look(op, args, out._node.value, line)
+        return result
+
+    def _look(self, op: Op, args: tuple[object, ...], value: Array, line: str) -> None:
+        if _finite(value):
+            return
+        given = [plain(a) for a in args]
+        if all(_finite(a) for a in given):
+            shapes = ", ".join(f"{a.shape} {a.dtype}" for a in given)
+            raise NonFiniteValue(
+                f"op {op.name!r} gave {_first_bad(value)} for finite arguments ({shapes})\n  at {line}"
+                f"{_causes(op, given, value)}"
+            )
+
+    def gradient(self, node: Node, parent: Node, g: object) -> None:
+        """Look at a gradient that the rule of `node` has returned for `parent`."""
+        value = plain(g)
+        if _finite(value):
+            return
+        assert isinstance(node, Recorded)
+        raise NonFiniteValue(
+            f"backward: the rule of op {node.op.name!r} gave {_first_bad(value)} for an argument of shape "
+            f"{parent.value.shape}, from finite gradients\n  the op was called at {_made_at(node)}"
+            f"{_causes(node.op, list(node.args), value)}"
+        )
+
+
+def _remember(node: Node, line: str) -> None:
+    if isinstance(node, Constant):
+        return
+    source = getattr(node, "source", node)
+    if isinstance(source, Recorded | RecordedTuple):
+        source.where = line
+
+
+def _made_at(node: Recorded) -> str:
+    return getattr(node, "where", "a line outside mg.debug()")
+
+
+def _finite(value: Array) -> bool:
+    return value.dtype.kind != "f" or bool(np.isfinite(value).all())
+
+
+def _first_bad(value: Array) -> str:
+    bad = ~np.isfinite(value)
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), value.shape))
+    count = int(np.count_nonzero(bad))
+    return f"{float(value[index])} at {list(index)} ({count} of {value.size} entries)"
+
+
+def _causes(op: Op, given: list[Array], value: Array) -> str:
+    """The argument entries at the first bad place, where the op is elementwise."""
+    if not op.claims.elementwise or value.ndim == 0:
+        shown = [float(a) for a in given if a.ndim == 0]
+        return f"\n  from {shown}" if shown and len(shown) == len(given) else ""
+    index = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
+    try:
+        entries = [float(np.broadcast_to(a, value.shape)[index]) for a in given]
+    except ValueError:
+        return ""
+    names = [a.name for a in op.arguments]
+    return "\n  from " + ", ".join(f"{n} = {e:.8g}" for n, e in zip(names, entries, strict=False))

@@ -1,0 +1,174 @@
+"""Derivatives of functions: gradients, products with Jacobians from both sides, Jacobians and Hessians, of any order.
+
+Functions take and return numbers, arrays, Tensors or containers of them (lists, tuples, dicts, attrs classes,
+dataclasses). Arrays in, arrays out; Tensors in (or inside another derivative), Tensors out, so that everything can be
+nested. Forward mode comes from the rules too: the vector-Jacobian product is linear in its cotangent, and its own
+transpose is the Jacobian-vector product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from minigrad.core.backward import gradients
+from minigrad.core.errors import GradientError
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
+from minigrad.transforms.call import Argnums, Function, Traced, matching, trace
+from minigrad.transforms.jacobians import matrices
+from minigrad.transforms.pytree import flatten
+
+
+def _pull(traced: Traced, seeds: Sequence[Array | Tensor]) -> object:
+    """Gradients of `<seeds, outputs>` in the structure of the argument; recorded where somebody may ask again."""
+    again = traced.recorded or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
+    live = [(o, s) for o, s in zip(traced.outputs, seeds, strict=True) if o.requires_grad]
+    found = gradients([o for o, _ in live], [s for _, s in live], traced.variables, create_graph=again)
+    zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in traced.variables)
+    return traced.back([z if g is None else g for g, z in zip(found, zeros, strict=True)], as_tensors=again)
+
+
+def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
+    """A function that returns `f`'s value and its gradient with respect to the arguments `argnums`.
+
+    The gradient has the structure, shapes and dtypes of the argument. A Tensor that `f` takes from outside (a closure)
+    is a constant to this derivative, even if it is the very Tensor that is passed as the argument.
+
+    Args:
+        f: returns one real number (a 0-d or one-element array or Tensor).
+        argnums: position of the argument, or several positions (then the gradient is a tuple).
+
+    Raises:
+        GradientError: when called: `f` does not return one number, an argument holds integers or nothing to
+            differentiate with respect to, or there is no argument of that position.
+    """
+
+    def differentiated(*args: object, **kwargs: object) -> tuple[object, object]:
+        traced = trace(f, args, kwargs, argnums)
+        one_number(traced)
+        out = traced.outputs[0]
+        return traced.value(), _pull(traced, [np.ones(out.shape, out.dtype)])
+
+    return differentiated
+
+
+def one_number(traced: Traced) -> None:
+    """Raise `GradientError` unless the function returned one real number."""
+    if len(traced.outputs) == 1 and traced.outputs[0].size == 1:
+        return
+    shapes = ", ".join(str(o.shape) for o in traced.outputs) or "nothing numeric"
+    raise GradientError(
+        f"grad needs a function that returns one number; this one returned {shapes}. "
+        "Reduce it (.sum(), .mean()), or see jacobian and vjp"
+    )
+
+
+def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
+    """A function that returns the gradient of `f` with respect to the arguments `argnums`; see `value_and_grad`."""
+    both = value_and_grad(f, argnums)
+
+    def differentiated(*args: object, **kwargs: object) -> object:
+        return both(*args, **kwargs)[1]
+
+    return differentiated
+
+
+def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple[object, ...]]]:
+    """`f(*primals)` and a function that maps a cotangent of its structure to gradients, one for each primal.
+
+    Raises:
+        GradientError: a primal holds integers; a cotangent has not the structure or the shapes of the output.
+    """
+    traced = trace(f, primals, {}, tuple(range(len(primals))))
+
+    def pull(cotangent: object) -> tuple[object, ...]:
+        seeds = matching(cotangent, traced.output, traced.outputs, "cotangent")
+        found = _pull(traced, seeds)
+        assert isinstance(found, tuple)
+        return found
+
+    return traced.value(), pull
+
+
+def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> tuple[object, object]:
+    """`f(*primals)` and its directional derivative along `tangents` (forward mode, from the same rules).
+
+    Args:
+        f: any differentiable function.
+        primals: its arguments.
+        tangents: one direction for each argument, of the same structure and shapes.
+
+    Raises:
+        GradientError: a primal holds integers; a tangent has not the structure or the shapes of its primal.
+    """
+    if isinstance(primals, np.ndarray | Tensor) or isinstance(tangents, np.ndarray | Tensor):
+        raise GradientError("jvp takes a sequence of primals and one of tangents: jvp(f, (x,), (v,))")
+    traced = trace(f, tuple(primals), {}, tuple(range(len(primals))))
+    directions = matching(tuple(tangents), tuple(primals), traced.variables, "tangent")
+    # <d, f(x)>' is linear in d; its derivative in d along u is f'(x) u.
+    duals = [Tensor(np.zeros(o.shape, o.dtype), requires_grad=True) for o in traced.outputs]
+    live = [(o, d) for o, d in zip(traced.outputs, duals, strict=True) if o.requires_grad]
+    pulled = gradients([o for o, _ in live], [d for _, d in live], traced.variables, create_graph=True)
+    pairs = [(g, u) for g, u in zip(pulled, directions, strict=True) if isinstance(g, Tensor) and g.requires_grad]
+    again = traced.recorded or any(isinstance(u, Tensor) and u.requires_grad for u in directions)
+    pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=again)
+    zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in traced.outputs)
+    found = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
+    return traced.value(), traced.like_output(found, as_tensors=again)
+
+
+def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
+    """A function that returns the Jacobian of `f`, of shape (*output shape, *argument shape).
+
+    Containers give containers: the structure of the output, in which each array is replaced by the structure of the
+    argument, filled with Jacobians. Rows are found in blocks, many in one walk over the graph (see
+    `minigrad.transforms.jacobians`), except inside another derivative.
+    """
+
+    def differentiated(*args: object, **kwargs: object) -> object:
+        traced = trace(f, args, kwargs, argnums)
+        return traced.like_output([traced.back(row) for row in matrices(traced)], as_tensors=None)
+
+    return differentiated
+
+
+def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
+    """A function that returns the matrix of second derivatives of a scalar `f`, of shape (*argument, *argument).
+
+    The gradient is recorded once, and its rows are found in blocks, as in `jacobian`: a Hessian of n parameters costs
+    far fewer than n walks in Python. For a container, or several `argnums`, the blocks are nested: `H["w"]["b"]`.
+    """
+    return jacobian(grad(f, argnums), argnums)
+
+
+def hvp(f: Function, primals: Sequence[object], vectors: Sequence[object]) -> object:
+    """The Hessian of a scalar `f` at `primals` times `vectors`, without forming the Hessian.
+
+    Reverse over reverse: the gradient of <grad f, v>. Costs a small multiple of one gradient.
+
+    Returns:
+        What `grad` returns: the product in the structure of the primal, or a tuple of them for several primals.
+
+    Raises:
+        GradientError: `f` does not return one number, or a vector has not the structure or shapes of its primal.
+    """
+    if isinstance(primals, np.ndarray | Tensor) or isinstance(vectors, np.ndarray | Tensor):
+        raise GradientError("hvp takes a sequence of primals and one of vectors: hvp(f, (x,), (v,))")
+    where: Argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+
+    def along(*args: object) -> object:
+        leaves, _ = flatten(grad(f, where)(*args))
+        slopes = [s for s in leaves if isinstance(s, Tensor)]
+        directions = matching(tuple(vectors), tuple(primals), slopes, "vector")
+        total = Tensor(0.0)
+        for s, v in zip(slopes, directions, strict=True):
+            total = total + REGISTRY["sum"].apply(s * v)
+        return total
+
+    return grad(along, where)(*primals)
+
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"]

@@ -1,0 +1,149 @@
+"""Jacobian matrices from the rules: many rows in one walk over the graph, and a check that the block told the truth.
+
+The graph below an output is put in order once. Rows are then pulled back in blocks (`transforms.batching`), and one more
+row, a random combination of all, is pulled back the ordinary way: if it is not the same combination of the rows
+found, or if anything is not finite, all rows are pulled back the ordinary way instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minigrad.core.backward import Gradient, leading_to, pull_back, refuse_stale, topological
+from minigrad.core.errors import GradientError
+from minigrad.core.graph import Constant, Node
+from minigrad.core.mode import MODE
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.types import Array
+from minigrad.runtime.effects import tracing
+from minigrad.transforms.batching import pull_block
+from minigrad.transforms.call import Traced
+
+FEW_ROWS = 4
+"""Up to so many rows are pulled back one by one."""
+
+BLOCK_ENTRIES = 3 << 13
+"""Entries that the largest value in the graph may take in a block: what stays in the second-level cache (measured)."""
+
+LEAST_ROWS = 8
+"""Rows in a block, however large the values are."""
+
+_SEED = 0x1EAF
+
+
+def matrices(traced: Traced) -> list[list[Gradient]]:
+    """For each output, the Jacobians (*output shape, *variable shape) with respect to each variable.
+
+    Raises:
+        GradientError: the function returned nothing numeric.
+    """
+    if not traced.outputs:
+        raise GradientError(f"jacobian needs a function that returns numbers; it returned {traced.output!r}")
+    return [_of_output(out, traced) for out in traced.outputs]
+
+
+def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
+    variables = traced.variables
+    shapes = [(*out.shape, *v.shape) for v in variables]
+    if not out.requires_grad or not out.size:
+        return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
+    sweep = _Sweep(out, variables, traced.recorded)
+    found = None if traced.recorded else sweep.in_blocks()
+    if found is not None:
+        return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
+    if traced.recorded or tracing() is not None:
+        return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
+    stacks = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
+    return [m.reshape(s) for m, s in zip(stacks, shapes, strict=True)]
+
+
+def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
+    tensors = [r if isinstance(r, Tensor) else wrap(Constant(r)) for r in rows]
+    flat = [REGISTRY["reshape"].apply(t, shape=(1, t.size)) for t in tensors]
+    joined: Tensor = REGISTRY["concatenate"].apply(*flat, axis=0)
+    return REGISTRY["reshape"].apply(joined, shape=shape)
+
+
+def _numbers(g: Gradient) -> Array:
+    """Of an array or Tensor; under a tracer those of this run."""
+    tracer = tracing()
+    if not isinstance(g, Tensor):
+        return g
+    return g._node.value if tracer is None else tracer.probe(g._node.value)
+
+
+class _Sweep:
+    """The graph between one output and the variables, in order, ready to be pulled through many times."""
+
+    def __init__(self, out: Tensor, variables: Sequence[Tensor], recorded: bool) -> None:
+        self.root = out._node
+        self.variables = variables
+        self.recorded = recorded
+        self.wanted: set[Node] = {v._node for v in variables}
+        order, leaves = topological((self.root,))
+        refuse_stale(leaves)
+        self.useful = leading_to(order, self.wanted)
+        self.order = [n for n in order if n in self.useful]
+
+    def row(self, seed: Array) -> list[Gradient]:
+        """The ordinary way: gradients of <seed, output> for each variable."""
+        start: dict[Node, Gradient] = {self.root: wrap(Constant(seed)) if self.recorded else seed}
+        found = pull_back(self.order, start, self.recorded, self.wanted, self.useful)
+        return self._all(found)
+
+    def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:
+        return [found.get(v._node, np.zeros(v.shape, v.dtype)) for v in self.variables]
+
+    def rows(self) -> list[list[Gradient]]:
+        """One ordinary pull for each entry of the output."""
+        return [self.row(seed) for seed in self._seeds(0, self.root.value.size)]
+
+    def _seeds(self, start: int, stop: int) -> Array:
+        value = self.root.value
+        seeds: Array = np.zeros((stop - start, *value.shape), value.dtype)
+        seeds.reshape(stop - start, value.size)[np.arange(stop - start), np.arange(start, stop)] = 1.0
+        return seeds
+
+    def in_blocks(self) -> list[Gradient] | None:
+        """All rows, stacked, for each variable; None where blocks do not work or cannot be trusted."""
+        count = self.root.value.size
+        mode = MODE.get()
+        if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None and tracing() is None):
+            return None
+        largest = max(n.value.size for n in self.order)
+        length = min(count, max(LEAST_ROWS, BLOCK_ENTRIES // max(1, largest)))
+        found: list[Gradient] = []
+        try:
+            blocks = [self._block(start, min(count, start + length)) for start in range(0, count, length)]
+            found = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+        except Exception:
+            # A rule that cannot take a block; if it cannot take one row either, the ordinary way says so.
+            return None
+        return found if self._confirmed([_numbers(m) for m in found]) else None
+
+    def _block(self, start: int, stop: int) -> list[Gradient]:
+        """Some rows for each variable."""
+        block = pull_block(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
+        return [block.get(v._node, np.zeros((stop - start, *v.shape), v.dtype)) for v in self.variables]
+
+    def _confirmed(self, found: Sequence[Array]) -> bool:
+        """Whether a random combination of the rows is the pull of that combination of seeds."""
+        value = self.root.value
+        weights = np.random.default_rng(_SEED).uniform(0.5, 1.5, value.shape).astype(value.dtype)
+        weights *= np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
+        flat = weights.ravel()
+        eps = max(float(np.finfo(t).eps) for t in {n.value.dtype for n in self.order if n.value.dtype.kind == "f"})
+        for matrix, expected in zip(found, self.row(weights), strict=True):
+            rows = matrix.reshape(len(matrix), -1)
+            scale = np.abs(flat) @ np.abs(rows)
+            tolerance = 1e3 * eps * (scale + np.max(scale, initial=0.0))
+            gap = np.abs(flat @ rows - _numbers(expected).ravel())
+            if not np.all(gap <= tolerance):
+                return False
+        return True
+
+
+__all__ = ["BLOCK_ENTRIES", "matrices"]

@@ -1,0 +1,239 @@
+"""Comparing the rules of one case with differences: one joint random direction, blame only on failure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InconclusiveCheck, InvalidRule, RegistrationError
+from minigrad.core.op import Op
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw
+from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
+from minigrad.verify.purity import check_purity
+from minigrad.verify.refusal import Case, refuse, worst_of
+from minigrad.verify.seeded_random import Draws
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+
+REDRAWS = 6
+ENOUGH = 1e-5
+"""Every argument needs a case that would have revealed a gradient wrong by this relative error."""
+
+LONGEST_MATRIX_STEP = 2.0**-5
+
+
+def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool = False) -> Examined:
+    """Compare the rules with differences on `case`; raises a `RegistrationError` unless they agree.
+
+    With `redraw`, fresh numbers of the same shapes are drawn when a draw is inconclusive or some argument has no
+    gradient at it. `quick` is for further cases of an op whose first case has been
+    through everything: vjp(-2 v) is not asked for, and a linear function has its slope from two points.
+    """
+    best: Examined | None = None
+    verdict: Verdict | None = None
+    sharp: set[int] = set()
+    for attempt in range(REDRAWS):
+        if attempt:
+            if not redraw:
+                break
+            case = redrawn(subject.op, case, rng, attempt, sharp)
+        outputs = subject.forward(case)
+        refuse_unusable(subject, case, outputs)
+        e = subject.run(case, rng, outputs)
+        grads = e.grads
+        if not quick:
+            check_purity(subject, e)
+        if not any(g.size for g in grads.values()):
+            return e  # nothing to differ in: shape and dtype have been checked
+        u = directions(subject.op, case, rng, list(grads))
+        verdict = _secant(subject, e, u) if quick and subject.op.claims.linear else None
+        if verdict is None:
+            verdict = project(subject, e, u)
+        if verdict.mismatch:
+            raise blame(subject, e, u)
+        if not verdict.verified:
+            continue
+        power = {i: _power(verdict, absolute(grads[i], u[i])) for i in grads}
+        for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
+            # Drowned by the other arguments in the joint direction: give it a direction of its own.
+            alone = project(subject, e, {i: u[i]})
+            if alone.mismatch:
+                raise blame(subject, e, u)
+            if alone.verified:
+                power[i] = _power(alone, absolute(grads[i], u[i]))
+        best = merged(best, e, power)
+        sharp = {i for i, p in best.power.items() if p <= ENOUGH}
+        if len(sharp) == len(grads):
+            break
+    if best is None:
+        assert verdict is not None
+        raise undecided(subject.op, case, verdict)
+    return best
+
+
+def _power(verdict: Verdict, weight: float) -> float:
+    return float(verdict.error) / weight if weight > 0 else np.inf
+
+
+def redrawn(op: Op, case: Case, rng: Draws, attempt: int, sharp: Collection[int] = ()) -> Case:
+    """Other numbers of the same shapes; after a few attempts smaller ones, since large ones may only be saturated."""
+    arrays = quietened(op, draw(op, rng, tuple(a.shape for a in case.arrays)), sharp, attempt)
+    if attempt > 2 and not sharp:
+        arrays = quietened(op, arrays, set(range(len(arrays))), attempt - 1, 1)
+    return case.on(arrays)
+
+
+def quietened(
+    op: Op, arrays: tuple[Array, ...], loud: Collection[int], attempt: int, octaves: int = 12
+) -> tuple[Array, ...]:
+    """Arguments that have been checked made small, so that their round-off does not drown the others."""
+    last = len(op.arguments) - 1
+    return tuple(
+        frozen(a * 2.0 ** (-octaves * attempt))
+        if attempt and i in loud and getattr(op.arguments[min(i, last)].domain, "kind", "") == "real"
+        else a
+        for i, a in enumerate(arrays)
+    )
+
+
+def merged(best: Examined | None, new: Examined, power: Mapping[int, float]) -> Examined:
+    """The first draw, with the best power that any draw had for each argument; `power` is that of the new one."""
+    if best is None:
+        return attrs.evolve(new, power=power)
+    return attrs.evolve(best, power={i: min(p, power[i]) for i, p in best.power.items()})
+
+
+def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) -> None:
+    """Outputs of the samples must be finite, and of the arguments' dtype."""
+    op = subject.op
+    floats = [a.dtype for a in case.arrays if a.dtype.kind == "f"]
+    for o in outputs:
+        if o.dtype.kind != "f":
+            continue
+        if not np.isfinite(o).all():
+            raise refuse(
+                InconclusiveCheck, op, "its forward function gives NaN or infinity on a sample", case=case,
+                remedy="declare the domain of each argument: positive(), unit(), nonzero(), ... or samples=",
+            )  # fmt: skip
+        if floats and not subject.casts and o.dtype != floats[0] and o.dtype != np.result_type(*floats):
+            raise refuse(
+                InvalidRule, op, f"its forward function turns {np.result_type(*floats)} into {o.dtype}", case=case,
+                remedy="keep the dtype of the arguments",
+            )  # fmt: skip
+
+
+def directions(op: Op, case: Case, rng: Draws, indices: list[int]) -> dict[int, Array]:
+    """A random direction for each differentiable argument, inside its domain."""
+    from minigrad.verify.domains import real
+
+    last = len(op.arguments) - 1
+    found = {}
+    for i in indices:
+        domain = op.arguments[min(i, last)].domain or real()
+        found[i] = domain.direction(rng, case.arrays[i])
+    return found
+
+
+def longest_step(op: Op) -> float:
+    """The largest step that no domain of `op` is left with."""
+    return LONGEST_MATRIX_STEP if any(a.domain is not None and a.domain.matrix for a in op.arguments) else 0.5
+
+
+def stepped(case: Case, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:
+    """Arguments of the case moved by t along u."""
+    return tuple(np.asarray(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
+
+
+def absolute(a: Array, b: Array) -> float:
+    """sum |a b|."""
+    return float(np.vdot(np.abs(a), np.abs(b)))
+
+
+def projected(v: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:
+    """<v, outputs> over the real outputs."""
+    return sum(float(np.vdot(w, o)) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
+
+
+def project(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
+    """Differences of F(t) = <v, f(x + t u)> against <g, u>."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
+
+    def along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            try:
+                values.append(projected(v, subject.evaluate(case, stepped(case, u, float(t)))))
+            except (RegistrationError, MemoryError):
+                raise
+            except Exception:
+                values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
+        return np.array(values).reshape(steps.shape)
+
+    analytic = sum(float(np.vdot(grads[i], u[i])) for i in u)
+    weights = sum(absolute(grads[i], u[i]) for i in u)
+    roundoff = sum(absolute(w, o) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
+    roundoff += sum(absolute(grads[i], case.arrays[i]) for i in u)
+
+    def analytic_along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            moved = case.on(stepped(case, u, float(t)))
+            g = subject.pull(moved, subject.forward(moved), v)
+            values.append(sum(float(np.sum(g[i] * u[i])) for i in u))
+        return np.array(values).reshape(steps.shape)
+
+    return compare(
+        along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
+        natural=lambda: natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
+        far=far,
+    )  # fmt: skip
+
+
+def _secant(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Verdict | None:
+    """The verdict from one step, without truncation, for an op that claims to be linear (which is checked apart)."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
+    moved = subject.evaluate(case, stepped(case, u, 1.0))
+    size = sum(absolute(w, o) + absolute(w, m) for w, o, m in zip(v, outputs, moved, strict=True))
+    return agreement(
+        projected(v, moved) - projected(v, outputs),
+        sum(float(np.vdot(grads[i], u[i])) for i in u),
+        sum(absolute(grads[i], u[i]) for i in u),
+        size + sum(absolute(grads[i], case.arrays[i]) for i in u),
+    )
+
+
+def blame(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
+    """Find the guilty argument and its worst entry (one direction each), and say so."""
+    case, grads = e.case, e.grads
+    guilty = [i for i in grads if not project(subject, e, {i: u[i]}).verified] or list(grads)
+    i = guilty[0]
+    numeric, error = np.zeros(grads[i].shape), np.zeros(grads[i].shape)
+    for index in np.ndindex(*grads[i].shape):
+        one = np.zeros(grads[i].shape)
+        one[index] = step = u[i][index]
+        entry = project(subject, e, {i: one})
+        numeric[index], error[index] = float(entry.numeric) / step, float(entry.error) / abs(step)
+    return refuse(
+        GradientMismatch, subject.op, "its rule disagrees with finite differences", case=case,
+        argument=subject.name(i), worst=worst_of(subject.name(i), case.arrays[i], grads[i], numeric, error),
+        remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
+    )  # fmt: skip
+
+
+def undecided(op: Op, case: Case, verdict: Verdict) -> RegistrationError:
+    """The refusal for a case in which no step decided: the error bar was too wide, or the gap one to four of it."""
+    k = int(np.argmax(np.ravel(verdict.state) == INCONCLUSIVE))
+    fields = (verdict.analytic, verdict.numeric, verdict.error, verdict.scale)
+    analytic, numeric, error, scale = (float(np.broadcast_to(f, np.shape(verdict.state)).ravel()[k]) for f in fields)
+    if error <= TOLERANCE * scale and abs(analytic - numeric) > error:
+        problem = (
+            f"the rule gives {analytic:.12g} and differences {numeric:.12g} +- {error:.1e}: too far apart to pass, "
+            "and too near to call the rule wrong"
+        )
+        remedy = "look for a small constant in the rule that is not in the function, or for cancellation in either"
+    else:
+        problem = f"differences are inconclusive (value {numeric:.6g} +- {error:.1e}, needed 1e-6 of {scale:.3g})"
+        remedy = "declare the domain the function is smooth on, its kinks=, or samples= with numbers of moderate size"
+    return refuse(InconclusiveCheck, op, problem, case=case, remedy=remedy)

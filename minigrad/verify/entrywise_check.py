@@ -1,0 +1,305 @@
+"""The gate for ops that claim to be elementwise: one draw decides many entries, each with an error bar of its own.
+
+Since entries do not depend on each other, all steps of all entries go through the forward function in one call, a
+wrong entry cannot hide in a sum, and every other shape, stride and broadcast only has to repeat, to rounding, what was
+compared with differences once. The claim itself is checked by exactly that repetition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.types import Array, Shape
+from minigrad.verify.cases import BROADCASTS, broadcasts, draw
+from minigrad.verify.directional_check import (
+    ENOUGH,
+    REDRAWS,
+    directions,
+    merged,
+    quietened,
+    refuse_unusable,
+    undecided,
+)
+from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
+from minigrad.verify.purity import check_purity_by_entry
+from minigrad.verify.refusal import Case, Worst, refuse
+from minigrad.verify.seeded_random import Draws
+from minigrad.verify.subject import Examined, Subject, frozen
+
+_SHARP = 0.1
+"""Share of entries that must be able to reveal an error; a saturated tanh or the loser of a maximum cannot."""
+
+
+def examine_entries(
+    subject: Subject, meta: Mapping[str, object], rng: Draws, seed: int, thorough: bool = True
+) -> Examined:
+    """Compare every entry of a 1-d draw with differences; raises a `RegistrationError` unless all agree.
+
+    Without `thorough` the claim itself is left to the other arrangements, and tested here only if something is amiss.
+    """
+    op = subject.op
+    count = len(op.arguments)
+    verdict: Verdict | None = None
+    best: Examined | None = None
+    sharp: set[int] = set()
+    for attempt in range(REDRAWS):
+        arrays = quietened(op, draw(op, rng, ((subject.entries,),) * count), sharp, attempt)
+        case = Case(arrays, meta, "elementwise", seed)
+        outputs = subject.forward(case)
+        refuse_unusable(subject, case, outputs)
+        if outputs[0].shape != (subject.entries,) or len(outputs) != 1:
+            raise not_elementwise(subject, case, f"its output has shape {outputs[0].shape} for 1-d arguments")
+        if thorough:
+            _refuse_false_claim(subject, case, outputs[0], slice(None, subject.entries // 2))
+        e = subject.run(case, rng, outputs)
+        grads = e.grads
+        check_purity_by_entry(subject, e, with_nan=not thorough)
+        u = directions(op, case, rng, list(grads))
+        verdict = entrywise(subject, e, u)
+        if not verdict.verified:
+            for half in (slice(None, subject.entries // 2), slice(subject.entries // 2, None)):
+                _refuse_false_claim(subject, case, outputs[0], half)
+        if verdict.mismatch:
+            raise blame_entries(subject, e, u)
+        if not verdict.verified:
+            continue
+        power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
+        for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
+            alone = entrywise(subject, e, {i: u[i]})
+            if alone.mismatch:
+                raise blame_entries(subject, e, u)
+            power[i] = min(power[i], _resolution(alone, grads[i] * u[i]))
+        best = merged(best, e, power)
+        sharp = {i for i, p in best.power.items() if p <= ENOUGH}
+        if op.claims.piecewise_constant or len(sharp) == len(grads) or (best.case is not case and not sharp):
+            return best
+    assert verdict is not None
+    if best is None:
+        raise undecided(op, case, verdict)
+    return best
+
+
+def _refuse_false_claim(subject: Subject, case: Case, output: Array, half: slice) -> None:
+    """Half of the entries, in reverse: an output that depends on other entries or on its place changes."""
+    part = case.on(tuple(frozen(a[half][::-1]) for a in case.arrays))
+    found, expected = _attempt(subject, part)[0], output[half][::-1]
+    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
+        raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
+
+
+def entrywise(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
+    """Differences for each entry on its own."""
+    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
+
+    def along(steps: Array) -> Array:
+        arrays = [a + steps * u[i] if i in u else a for i, a in enumerate(case.arrays)]
+        try:
+            y = np.asarray(subject.evaluate(case, arrays)[0])
+        except RegistrationError:
+            raise
+        except Exception as error:
+            raise not_elementwise(subject, case, f"it cannot take 2-d arguments: {error}") from error
+        if y.shape != steps.shape:
+            raise not_elementwise(subject, case, f"its output has shape {y.shape} for arguments of shape {steps.shape}")
+        scaled: Array = v[0] * y
+        return scaled
+
+    zero = np.zeros(case.arrays[0].shape)
+    analytic = sum((grads[i] * u[i] for i in u), zero)
+    weights = sum((np.abs(grads[i] * u[i]) for i in u), zero)
+    roundoff = np.abs(v[0] * outputs[0]) + sum((np.abs(grads[i] * case.arrays[i]) for i in u), zero)
+
+    def natural() -> Array:
+        largest: Array = np.max(np.abs([a for i, a in enumerate(case.arrays) if i in u]), axis=0) if u else zero
+        return np.abs(v[0]) * largest
+
+    def analytic_along(steps: Array) -> Array:
+        shape = np.broadcast_shapes(*(a.shape for a in case.arrays))
+        rows = []
+        for t in steps.reshape(len(steps), *shape):
+            moved = case.on(tuple(frozen(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays)))
+            g = subject.pull(moved, subject.forward(moved), v)
+            rows.append(sum((g[i] * u[i] for i in u), zero))
+        return np.array(rows)
+
+    return compare(
+        along, v[0] * outputs[0], analytic, weights, roundoff, natural=natural,
+        analytic_along=analytic_along, far=far,
+    )  # fmt: skip
+
+
+def _resolution(verdict: Verdict, contribution: Array) -> float:
+    """The relative error that a tenth of the entries would have revealed; infinite if fewer have a gradient."""
+    size = np.abs(contribution)
+    relative = np.where(size > 0, verdict.error / np.where(size > 0, size, 1.0), np.inf)
+    ordered: Array = np.sort(relative)
+    return float(ordered[int(_SHARP * (relative.size - 1))])
+
+
+def blame_entries(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
+    """Find the guilty argument and its worst entry, and say so."""
+    case, grads = e.case, e.grads
+    each = {i: entrywise(subject, e, {i: u[i]}) for i in grads}
+    i = next((i for i, verdict in each.items() if verdict.mismatch), next(iter(each)))
+    verdict = each[i]
+    wrong = np.flatnonzero(verdict.state == MISMATCH)
+    gap = np.abs(verdict.analytic - verdict.numeric) / np.maximum(np.abs(u[i]), 1e-300)
+    k = int(wrong[np.argmax(gap[wrong])]) if wrong.size else int(np.argmax(gap))
+    step = u[i][k]
+    worst = Worst(
+        subject.name(i), (k,), float(case.arrays[i][k]), float(grads[i][k]), float(verdict.numeric[k] / step),
+        float(verdict.error[k] / abs(step)),
+    )  # fmt: skip
+    signs = np.sign(case.arrays[i][wrong])
+    count = case.arrays[i].size
+    only = "" if wrong.size in (0, count) else f", at {wrong.size} of {count} samples"
+    if only and wrong.size > 1 and np.all(signs == signs[0]):
+        only += f" ({'negative' if signs[0] < 0 else 'positive'} {subject.name(i)} only)"
+    return refuse(
+        GradientMismatch, subject.op, f"its rule disagrees with finite differences{only}", case=case,
+        argument=subject.name(i), worst=worst,
+        remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
+    )  # fmt: skip
+
+
+def not_elementwise(subject: Subject, case: Case, why: str) -> RegistrationError:
+    """The refusal of a false claim."""
+    return refuse(
+        InvalidRule, subject.op, f"it claims elementwise=True, but {why}", case=case,
+        remedy="drop the claim, or compute each output entry from the entries at its place only",
+    )  # fmt: skip
+
+
+_REPEATS = 53
+"""40 entries become 2120: longer than a block of 1024 or 2048, and no multiple of either."""
+
+Arrange = Callable[[Array], Array]
+
+
+def _grid(a: Array) -> Array:
+    return a.reshape(8, -1).T
+
+
+def _square(a: Array) -> Array:
+    return a[:-37:-1].reshape(6, 6).T[None]  # as many rows as columns: a transposed gradient has the right shape
+
+
+def _entry(a: Array) -> Array:
+    return a[7:8].reshape(())
+
+
+def _cube(a: Array) -> Array:
+    return a.reshape(2, 4, -1)
+
+
+def _many(a: Array) -> Array:
+    return np.tile(a, _REPEATS)
+
+
+def _one(a: Array) -> Array:
+    return a[3:4].reshape(1, 1, 1)
+
+
+def _none(a: Array) -> Array:
+    return a[:0].reshape(2, 0, 3)
+
+
+ARRANGEMENTS: tuple[tuple[str, Arrange], ...] = (
+    ("square in Fortran order, reversed strides", _square),
+    ("0-d", _entry),
+    ("empty", _none),
+)
+THOROUGH: tuple[tuple[str, Arrange], ...] = (
+    *ARRANGEMENTS,
+    ("2-d Fortran order", _grid),
+    ("every other entry", lambda a: a[::2]),
+    ("one element", _one),
+    ("3-d", _cube),
+    ("many entries", _many),
+)
+
+
+def repeat_arranged(subject: Subject, examined: Examined, thorough: bool) -> int:
+    """The same entries in other shapes and strides must give the same outputs and gradients."""
+    case = examined.case
+    arrangements = THOROUGH if thorough else ARRANGEMENTS
+    for label, arrange in arrangements:
+        arrays = tuple(frozen(arrange(a)) for a in case.arrays)
+        other = case.on(arrays, label)
+        outputs = _attempt(subject, other)
+        _same(subject, other, "output", outputs[0], arrange(examined.outputs[0]), None)
+        v = (frozen(arrange(examined.cotangents[0])),)
+        for i, g in subject.pull(other, outputs, v).items():
+            _same(subject, other, "gradient", g, arrange(examined.grads[i]), i)
+    return len(arrangements)
+
+
+def _attempt(subject: Subject, case: Case) -> tuple[Array, ...]:
+    try:
+        return subject.forward(case)
+    except RegistrationError:
+        raise
+    except Exception as error:
+        raise not_elementwise(subject, case, f"it cannot take these shapes: {type(error).__name__}: {error}") from error
+
+
+def _same(subject: Subject, case: Case, what: str, found: Array, expected: Array, index: int | None) -> None:
+    argument = "" if index is None else subject.name(index)
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        raise refuse(
+            InvalidRule, subject.op,
+            f"its {what} is {found.shape} {found.dtype} where {expected.shape} {expected.dtype} is due",
+            case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
+        )  # fmt: skip
+    if (found == expected).all():
+        return
+    size = np.abs(expected)
+    allowed = 1e-9 * size + 1e-12 * np.max(size, initial=0.0)
+    gap = np.abs(found - expected)
+    if np.any(~(gap <= allowed)):
+        k = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed))), gap.shape)
+        at = "" if index is None else f" at {argument} = {float(case.arrays[index][k]):.6g}"
+        raise refuse(
+            InvalidRule if index is None else GradientMismatch, subject.op,
+            f"its {what}{at} is {float(found[k]):.8g} for this layout, but {float(expected[k]):.8g} for the same "
+            "numbers in a 1-d array, where it was compared with differences",
+            case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
+        )  # fmt: skip
+
+
+def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], seed: int, thorough: bool) -> int:
+    """Broadcast arguments must give what the same arguments give when they are broadcast beforehand."""
+    count = len(subject.op.arguments)
+    if count == 1:
+        return 0
+    checks = 0
+    for shapes in broadcasts(count, thorough):
+        checks += 1
+        case = Case(draw(subject.op, rng, shapes), meta, "broadcast", seed)
+        full = np.broadcast_shapes(*shapes)
+        wide = case.on(tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
+        outputs, expected = _attempt(subject, case), _attempt(subject, wide)
+        _same(subject, case, "output", outputs[0], expected[0], None)
+        v = subject.cotangents(rng, outputs)
+        beforehand = subject.pull(wide, expected, v)
+        for i, g in subject.pull(case, outputs, v).items():
+            _same(subject, case, "gradient", g, _summed(beforehand[i], g.shape), i)
+    return checks
+
+
+def broadcast_case(subject: Subject, examined: Examined, rng: Draws) -> Examined:
+    """Gradients for arguments that broadcast, for the check of second order."""
+    one, rest = BROADCASTS[1]
+    shapes = (one, *(rest for _ in subject.op.arguments[1:]))
+    case = Case(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
+    return subject.run(case, rng)
+
+
+def _summed(g: Array, shape: Shape) -> Array:
+    lead = g.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and g.shape[lead + k] != 1)
+    total: Array = np.sum(g, axis=axes).reshape(shape)
+    return total

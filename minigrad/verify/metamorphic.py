@@ -1,0 +1,246 @@
+"""The structure sweep for ops that are not elementwise: layouts, dtypes, shared arguments, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations, islice
+
+import numpy as np
+
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw, structure_shapes
+from minigrad.verify.derived_cases import whole_numbers
+from minigrad.verify.directional_check import examine
+from minigrad.verify.refusal import Case, refuse, worst_of
+from minigrad.verify.seeded_random import Draws
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+
+_F32 = 2e-2
+"""Share by which a float32 gradient may differ from the float64 one; a quarter of entries may exceed a tenth of it."""
+
+_EPS32 = float(np.finfo(np.float32).eps)
+
+
+def repeat_layouts(subject: Subject, examined: Examined, thorough: bool) -> int:
+    """The same numbers in another memory layout, of the arguments or of g, must give the same gradients."""
+    case = examined.case
+    layouts = _LAYOUTS if thorough else _LAYOUTS[:1]
+    for label, relaid, relaid_g in layouts:
+        other = case.on(tuple(frozen(relaid(a)) for a in case.arrays), f"{case.label}, {label}")
+        outputs = subject.forward(other)
+        for found, expected in zip(outputs, examined.outputs, strict=True):
+            _repeats(subject, other, found, expected, None)
+        v = tuple(frozen(relaid_g(c)) for c in examined.cotangents)
+        for i, g in subject.pull(other, outputs, v).items():
+            _repeats(subject, other, g, examined.grads[i], i)
+    return len(layouts)
+
+
+def _same_layout(a: Array) -> Array:
+    return a
+
+
+def _fortran(a: Array) -> Array:
+    return a.copy(order="F")
+
+
+def _reversed(a: Array) -> Array:
+    if a.ndim == 0:
+        return a.copy()
+    flipped: Array = np.ascontiguousarray(a[::-1, ..., ::-1] if a.ndim > 1 else a[::-1])
+    return flipped[::-1, ..., ::-1] if a.ndim > 1 else flipped[::-1]
+
+
+_LAYOUTS: tuple[tuple[str, Callable[[Array], Array], Callable[[Array], Array]], ...] = (
+    ("arguments and g in Fortran order", _fortran, _fortran),
+    ("arguments with reversed strides", _reversed, _same_layout),
+    ("g with reversed strides", _same_layout, _reversed),
+    ("g in Fortran order", _same_layout, _fortran),
+)
+
+
+def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index: int | None) -> None:
+    if found.shape == expected.shape and (found == expected).all():
+        return
+    size = np.abs(expected)
+    allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0)
+    if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
+        return
+    argument = "" if index is None else subject.name(index)
+    worst = None
+    if index is not None and found.shape == expected.shape:
+        worst = worst_of(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
+    raise refuse(
+        GradientMismatch if index is not None else InvalidRule, subject.op,
+        f"its {'gradient' if index is not None else 'output'} changes with the memory layout of the arguments",
+        case=case, argument=argument, worst=worst, remedy="index by axis, not by position in memory (ravel, view)",
+    )  # fmt: skip
+
+
+def repeat_float32(subject: Subject, examined: Examined) -> int:
+    """float32 in must give float32 out and float32 gradients of about the same values."""
+    case = examined.case
+    if subject.casts or not any(a.dtype == np.float64 for a in case.arrays):
+        return 0
+    arrays = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
+    other = case.on(arrays, f"{case.label}, float32")
+    outputs = subject.forward(other)
+    for o, expected in zip(outputs, examined.outputs, strict=True):
+        if expected.dtype == np.float64 and o.dtype != np.float32:
+            raise refuse(
+                InvalidRule, subject.op, f"its forward function turns float32 into {o.dtype}", case=other,
+                remedy="Python scalars keep the dtype; np.float64 scalars and np.ones(...) do not",
+            )  # fmt: skip
+    v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+    for i, g in subject.pull(other, outputs, v).items():
+        _near_float64(subject, examined, other, i, np.asarray(g, dtype=np.float64))
+    return 1
+
+
+def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: Array) -> None:
+    """Samples are exact in float32, so float32 may differ by its rounding, times what the rule makes of rounding."""
+    expected = examined.grads[i]
+    size = np.abs(expected)
+    if (np.abs(g - expected) <= 0.1 * _F32 * size).all():
+        return
+    floor = 64.0 * _EPS32 * (np.max(size, initial=0.0) + natural_scale(examined.case, examined.cotangents, [i]))
+
+    def outside(slack: Array | float) -> Array:
+        gap = np.where(size < 1e37, np.abs(g - expected), 0.0)
+        allowed: Array = _F32 * size + floor + slack
+        few = np.mean(~(gap <= 0.1 * _F32 * size + floor + slack)) > 0.25 if g.size else False
+        return ~(gap <= allowed) | few
+
+    if not np.any(outside(0.0)):
+        return
+    arrays = tuple(frozen(_nudged(a)) if a.dtype == np.float64 else a for a in examined.case.arrays)
+    nudged = examined.case.on(arrays)
+    sensitive = np.abs(subject.pull(nudged, subject.forward(nudged), examined.cotangents)[i] - expected)
+    wrong = outside(16.0 * np.nan_to_num(sensitive))
+    if np.any(wrong):
+        raise refuse(
+            GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
+            argument=subject.name(i),
+            worst=worst_of(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor, "due is"),
+            remedy="the rule must not depend on the dtype of its arguments",
+        )  # fmt: skip
+
+
+def repeat_mixed(subject: Subject, examined: Examined) -> int:
+    """One argument in float32 beside float64 ones must get about the gradient that it gets in float64."""
+    case = examined.case
+    due = list(examined.grads)
+    if len(due) < 2 or subject.casts:
+        return 0
+    for i in due:
+        arrays = tuple(frozen(a.astype(np.float32)) if k == i else a for k, a in enumerate(case.arrays))
+        other = case.on(arrays, f"{case.label}, {subject.name(i)} in float32")
+        outputs = subject.forward(other)
+        v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+        for j, g in subject.pull(other, outputs, v).items():
+            _near_float64(subject, examined, other, j, np.asarray(g, dtype=np.float64))
+    return len(due)
+
+
+def repeat_integers(subject: Subject, examined: Examined) -> tuple[int, list[str]]:
+    """Counts where floats are expected: one argument as integers must leave the others the same gradients."""
+    case = examined.case
+    due = list(examined.grads)
+    refused: list[str] = []
+    for i in due if len(due) > 1 and not subject.casts else ():
+        if getattr(_domain(subject, i), "kind", "") not in ("real", "positive", "nonzero"):
+            continue
+        whole = whole_numbers(case.arrays[i])
+        label = f"{subject.name(i)} in integers"
+        one, two = (
+            case.on(tuple(frozen(a) if k == i else b for k, b in enumerate(case.arrays)), label)
+            for a in (whole, whole.astype(np.float64))
+        )
+        try:
+            outputs, expected = subject.forward(one), subject.forward(two)
+            v = subject.cotangents(Draws(case.seed), expected)
+            found = subject.pull(one, outputs, v)
+        except RegistrationError as error:
+            if error.__cause__ is None:
+                raise
+            refused.append(f"{label}: the rule raises {type(error.__cause__).__name__}")
+            continue
+        except Exception as error:
+            refused.append(f"{label}: {type(error).__name__}: {error}")
+            continue
+        beforehand = subject.pull(two, expected, v)
+        for k, g in found.items():
+            _repeats(subject, one, g, beforehand[k], k)
+    return len(due), refused
+
+
+def _nudged(a: Array) -> Array:
+    """Entries moved by a few float32 ulps, alternately up and down: no invariance of the function hides it."""
+    return a * (1.0 + 4.0 * _EPS32 * (1.0 - 2.0 * (np.arange(a.size) % 2).reshape(a.shape)))
+
+
+def repeat_shared(subject: Subject, examined: Examined) -> int:
+    """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
+    due = list(examined.grads)
+    checks = 0
+    for i, j in islice(combinations(due, 2), 6):
+        a = examined.case.arrays[i]
+        if examined.case.arrays[j].shape != a.shape or _domain(subject, i) != _domain(subject, j):
+            continue
+        shared = list(examined.case.arrays)
+        shared[j] = a
+        apart = [*shared]
+        apart[j] = frozen(a.copy())
+        one = examined.case.on(tuple(shared), f"{examined.case.label}, same array twice")
+        two = one.on(tuple(apart))
+        outputs = subject.forward(two)
+        v = subject.cotangents(Draws(examined.case.seed), outputs)
+        expected = subject.pull(two, outputs, v)
+        for k, g in subject.pull(one, subject.forward(one), v).items():
+            _repeats(subject, one, g, expected[k], k)
+        checks += 1
+    return checks
+
+
+def _domain(subject: Subject, index: int) -> object:
+    arguments = subject.op.arguments
+    return arguments[min(index, len(arguments) - 1)].domain
+
+
+def sweep_shapes(subject: Subject, examined: Examined, rng: Draws, thorough: bool) -> tuple[list[Examined], list[str]]:
+    """0-d, one element, empty and broadcast shapes, compared with differences; and those the op itself refuses."""
+    found: list[Examined] = []
+    refused: list[str] = []
+    for label, shapes in structure_shapes(subject.op, thorough):
+        case = Case(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
+        try:
+            outputs = subject.forward(case)
+        except RegistrationError:
+            raise
+        except Exception as error:
+            refused.append(f"{label}: {type(error).__name__}: {error}")
+            continue
+        if label == "empty" and not all(np.all(np.isfinite(o)) for o in outputs):
+            refused.append("empty: the output is not finite")
+            continue
+        found.append(examine(subject, case, rng, redraw=True, quick=not thorough))
+    return found, refused
+
+
+def check_linear(subject: Subject, examined: Examined) -> int:
+    """The claim linear=True: f(2x - 3z) = 2 f(x) - 3 f(z) in all differentiable arguments together."""
+    case = examined.case
+    due = set(subject.differentiable(case))
+    other = [frozen(a[..., ::-1] * 0.5 + 0.25) if i in due and a.ndim else a for i, a in enumerate(case.arrays)]
+    pairs = zip(case.arrays, other, strict=True)
+    mixed = [frozen(2.0 * a - 3.0 * z) if i in due else a for i, (a, z) in enumerate(pairs)]
+    left = subject.forward(case, mixed)
+    for found, x, z in zip(left, examined.outputs, subject.forward(case, other), strict=True):
+        expected = 2.0 * x - 3.0 * z
+        if np.any(np.abs(found - expected) > 1e-10 * (1.0 + np.max(np.abs(expected), initial=0.0))):
+            raise refuse(
+                InvalidRule, subject.op, "it claims linear=True, but f(2x - 3z) is not 2 f(x) - 3 f(z)", case=case,
+                remedy="drop the claim",
+            )  # fmt: skip
+    return 1

@@ -1,0 +1,213 @@
+"""Second order: the rule itself, run on Tensors and differentiated, against differences of the rule on arrays.
+
+Catches the rule that is right at first order but drops to raw arrays on the way, so that its own gradient is silently
+zero, and the rule that keeps an intermediate value as a constant.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from minigrad.core.backward import gradients
+from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
+from minigrad.core.mode import switched
+from minigrad.core.rules import conform, reached, results
+from minigrad.core.tensor import Tensor, plain
+from minigrad.core.types import Array
+from minigrad.verify.directional_check import (
+    REDRAWS,
+    directions,
+    longest_step,
+    redrawn,
+    stepped,
+    undecided,
+)
+from minigrad.verify.finite_differences import Verdict, compare
+from minigrad.verify.kinks import with_zeros
+from minigrad.verify.refusal import Case, refuse, worst_of
+from minigrad.verify.seeded_random import Draws
+from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+
+
+def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Raise a `RegistrationError` unless the gradient of the rule agrees with differences of the rule."""
+    if subject.op.claims.piecewise_constant or not examined.grads:
+        return
+    case = examined.case
+    verdict: Verdict | None = None
+    for attempt in range(REDRAWS):
+        if attempt:
+            if subject.op.claims.samples is not None:
+                break
+            case = redrawn(subject.op, case, rng, attempt)
+        verdict = _compare_rule(subject, attrs.evolve(case, label=f"second order, {examined.case.label}"), rng)
+        if verdict.mismatch:
+            raise refuse(
+                GradientMismatch, subject.op,
+                "its rule is right, but the gradient of the rule is not: a second derivative would be wrong "
+                f"(differentiating the rule gives {float(verdict.analytic):.8g}, differences of it give "
+                f"{float(verdict.numeric):.8g} +- {float(verdict.error):.1e})",
+                case=case,
+                remedy="write the rule with library ops on g, the output and the arguments themselves: "
+                "no .data, no np.asarray, no value kept from the forward function",
+            )  # fmt: skip
+        if verdict.verified:
+            return
+    assert verdict is not None
+    raise undecided(subject.op, attrs.evolve(case, label="second order"), verdict)
+
+
+def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Where second order is lost without being needed for the first: at zeros, and in float32."""
+    if subject.op.claims.piecewise_constant or not examined.grads or subject.op.claims.samples is not None:
+        return
+    zeros = with_zeros(subject, examined, rng)
+    if zeros is not None and all(np.isfinite(o).all() for o in subject.forward(zeros)):
+        _refuse_nan(subject, zeros, rng)
+    if not subject.casts:
+        _compare_float32(subject, examined, rng)
+
+
+def _refuse_nan(subject: Subject, case: Case, rng: Draws) -> None:
+    e = subject.run(case, rng)
+    found = _differentiated(subject, e, {i: rng.steps(g.shape) for i, g in e.grads.items()})[0]
+    if all(np.isfinite(d).all() for d in found.values()):
+        return
+    verdict = _compare_rule(subject, attrs.evolve(case, label="second order, with zeros"), rng)
+    known = np.isfinite(verdict.numeric) and verdict.error <= 1e-3 * (1.0 + np.abs(verdict.numeric))
+    if known and not np.isfinite(verdict.analytic):
+        raise refuse(
+            GradientMismatch, subject.op,
+            "where an argument is 0 the gradient of its rule is not finite, though the rule is smooth there "
+            f"(differences of it give {float(verdict.numeric):.8g} +- {float(verdict.error):.1e})",
+            case=case, remedy="no logarithm, root or quotient in the rule that is infinite at 0 and multiplied by 0",
+        )  # fmt: skip
+
+
+def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
+    """Detached in float32 only: the second derivatives must be about those of float64."""
+    found = []
+    for dtype in (np.float64, np.float32):
+        numbers = Draws(examined.case.seed)
+        arrays = tuple(frozen(a.astype(dtype)) if a.dtype.kind == "f" else a for a in examined.case.arrays)
+        case = examined.case.on(arrays, f"second order, {np.dtype(dtype)}")
+        outputs = subject.forward(case)
+        v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+        e = subject.answer(case, outputs, v)
+        w = {i: numbers.steps(g.shape).astype(g.dtype) for i, g in e.grads.items()}
+        found.append(_differentiated(subject, e, w)[0])
+    floor = 64.0 * float(np.finfo(np.float32).eps) * natural_scale(examined.case, examined.cotangents, found[0])
+    for i, due in found[0].items():
+        gap = np.linalg.norm(np.asarray(found[1][i], dtype=np.float64) - due)
+        if gap > 0.5 * np.linalg.norm(due) + floor * due.size**0.5:
+            raise refuse(
+                GradientMismatch, subject.op, "in float32 the gradient of its rule is not near that in float64",
+                case=case, argument=subject.name(i), remedy="the rule must not depend on the dtype of its arguments",
+            )  # fmt: skip
+
+
+def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
+    e = subject.run(case, rng)
+    outputs, v, grads = e.outputs, e.cotangents, e.grads
+    w = {i: rng.steps(g.shape) for i, g in grads.items()}
+    u = directions(subject.op, case, rng, list(grads))
+    p = tuple(rng.steps(o.shape) * (o.dtype.kind == "f") for o in outputs)
+
+    def of(arrays: tuple[Array, ...], cotangents: tuple[Array, ...]) -> float:
+        moved = case.on(arrays)
+        r = subject.pull(moved, subject.forward(moved), cotangents)
+        return sum(float(np.sum(w[i] * r[i])) for i in w)
+
+    def along(steps: Array) -> Array:
+        values = []
+        for t in steps.ravel():
+            try:
+                turned = tuple(frozen(np.asarray(c + t * q)) for c, q in zip(v, p, strict=True))
+                values.append(of(stepped(case, u, float(t)), turned))
+            except RegistrationError:
+                raise
+            except Exception:
+                values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
+        return np.array(values).reshape(steps.shape)
+
+    dx, dv = _differentiated(subject, e, w)
+    terms = [dx[i] * u[i] for i in u] + [d * q for d, q in zip(dv, p, strict=True) if d is not None]
+    analytic = sum(float(np.sum(t)) for t in terms)
+    weights = sum(_size(t) for t in terms)
+    at_zero = of(case.arrays, v)
+    roundoff = sum(_size(w[i] * grads[i]) for i in w) + sum(_size(dx[i] * case.arrays[i]) for i in u)
+    return compare(
+        along,
+        np.array(at_zero),
+        np.array(analytic),
+        np.array(weights),
+        np.array(roundoff),
+        natural=lambda: natural_scale(case, v, u),
+        longest=longest_step(subject.op),
+    )
+
+
+def _size(a: Array) -> float:
+    """sum |a|; a NaN counts for nothing, so that the differences it is compared with keep their error bar."""
+    return float(np.nansum(np.abs(a)))
+
+
+def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple[dict[int, Array], list[Array | None]]:
+    """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
+    op, case, v, grads = subject.op, e.case, e.cotangents, e.grads
+    with switched(grad=True):
+        xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
+        gs = tuple(Tensor(c, requires_grad=True) if c.dtype.kind == "f" else Tensor(c) for c in v)
+        y: object = op.apply(*xs, **case.meta)
+        g: object = gs if subject.several else gs[0]
+        loss: list[Tensor] = []
+        seeds: list[Array] = []
+        for rule in op.rules:
+            indices = reached(rule, len(xs))
+            if not set(indices) & set(w):
+                continue
+            try:
+                values = results(op, rule, g, y, xs, case.meta)
+            except RegistrationError as error:
+                raise subject.with_case(error, case, rule.names) from error
+            except Exception as error:
+                raise _not_on_tensors(subject, case, rule.names, f"raises {type(error).__name__}: {error}") from error
+            for i, r in zip(indices, values, strict=True):
+                if i not in w:
+                    continue
+                if not isinstance(r, Tensor):
+                    raise _not_on_tensors(subject, case, rule.names, f"returns {type(r).__name__}")
+                conformed = conform(op, subject.name(i), r, case.arrays[i])
+                assert isinstance(conformed, Tensor)
+                _same_value(subject, case, i, conformed, grads[i])
+                loss.append(conformed)
+                seeds.append(w[i])
+        targets = [x for x in xs if isinstance(x, Tensor)]
+        found = gradients(loss, seeds, [*targets, *gs], create_graph=False)
+    by_tensor = dict(zip(map(id, [*targets, *gs]), found, strict=True))
+    dx: dict[int, Array] = {}
+    for i in w:
+        d = by_tensor[id(xs[i])]
+        dx[i] = np.zeros(case.arrays[i].shape) if d is None else np.asarray(d)
+    dv = [by_tensor[id(t)] for t in gs]
+    return dx, [None if d is None else np.asarray(d) for d in dv]
+
+
+def _same_value(subject: Subject, case: Case, index: int, found: Tensor, expected: Array) -> None:
+    close = 1e-10 * (np.abs(expected) + np.max(np.abs(expected), initial=0.0)) + 1e-300
+    if not (np.abs(plain(found) - expected) <= close).all():
+        name = subject.name(index)
+        raise refuse(
+            GradientMismatch, subject.op, "on Tensors its rule gives another value than on arrays", case=case,
+            argument=name, worst=worst_of(name, case.arrays[index], plain(found), expected, close, "due is"),
+            remedy="write one rule for both: no isinstance, no branch on the kind of argument",
+        )  # fmt: skip
+
+
+def _not_on_tensors(subject: Subject, case: Case, names: tuple[str, ...], what: str) -> RegistrationError:
+    return refuse(
+        InvalidRule, subject.op, f"on Tensors its rule {what}, so nothing could be differentiated twice", case=case,
+        argument=", ".join(names),
+        remedy="use minigrad's functions (mg.exp, not np.exp of .data) on g, the output and the arguments",
+    )  # fmt: skip
