@@ -1,7 +1,7 @@
 """Jacobian matrices from the rules: many rows in one walk over the graph, and a check that the block told the truth.
 
-The graph below an output is put in order once. Rows are then pulled back in blocks (`transforms.batching`), and one more
-row, a random combination of all, is pulled back the ordinary way: if it is not the same combination of the rows
+The graph below an output is put in order once. Rows are then pulled back in blocks (`transforms.batching`), and one
+more row, a random combination of all, is pulled back the ordinary way: if it is not the same combination of the rows
 found, or if anything is not finite, all rows are pulled back the ordinary way instead.
 """
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.rules.rule import Builtin
 
 __all__ = ["DropoutHigh", "Imbalance", "NoLearning", "Overfit", "RegularizationDominates", "Underfit"]
 

@@ -8,10 +8,10 @@ from statistics import median
 
 import attrs
 
+from minigrad.diagnosis.builtin.effects import FIT, RESULT
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.rules.effects import FIT, RESULT
-from minigrad.diagnosis.rules.rule import Builtin
 
 __all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import attrs
 
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Activation, Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE
-from minigrad.diagnosis.rules.rule import Builtin
 
 __all__ = ["Explode", "InitLoss", "Saturated", "Symmetry", "TargetScale", "Vanish"]
 

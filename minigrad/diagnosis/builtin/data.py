@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
+from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.rules.effects import FIT, NUMERICS, RATE, START
-from minigrad.diagnosis.rules.rule import Builtin
 
 __all__ = ["BadData", "InputScale", "LabelMismatch", "LabelsRandom", "Leak", "TargetLeak", "Unshuffled", "ValShift"]
 
