@@ -7,13 +7,13 @@ from argparse import Namespace
 from pathlib import Path
 
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.data import DataValueError
 from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Finding, rules
 from minigrad.diagnosis.benchmark_results import measured_of
 from minigrad.diagnosis.catalog import thresholds_of
 from minigrad.diagnosis.rule import Rule
+from minigrad.text import table
 from minigrad.train import Console, TrainError
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.script.script import ScriptError, Settings, load_script

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from argparse import Namespace
-from collections.abc import Sequence
 
 import attrs
 
 from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
 from minigrad.optim import available
+from minigrad.text import table
 
-__all__ = ["list_ops", "list_optimizers", "table"]
+__all__ = ["list_ops", "list_optimizers"]
 
 
 def list_optimizers(arguments: Namespace) -> int:
@@ -87,20 +86,9 @@ def _certificate(op: Op) -> dict[str, object]:
         "checks": c.checks,
         "kinks": c.kinks,
         "powers": [
-            {"argument": p.argument, "cases": p.cases, "resolution": _finite(p.resolution), "worst": _finite(p.worst)}
-            for p in c.powers
+            {"argument": p.argument, "cases": p.cases, "resolution": p.resolution, "worst": p.worst} for p in c.powers
         ],
         "refused": list(c.refused),
         "second_order": c.second_order,
         "seconds": c.seconds,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in (head, *rows)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from typing import TextIO
+
+from minigrad.text import finite_or_none
 
 __all__ = ["hand_over", "own_output", "with_streams"]
 
@@ -33,15 +34,7 @@ def own_output(as_json: bool) -> Iterator[None]:
 def hand_over(document: object) -> None:
     """Print the one document of a command, as JSON, which has no NaN and no infinity: these become null."""
     stream = _STDOUT.get() or sys.stdout
-    print(json.dumps(_finite(document), indent=2, allow_nan=False, default=str), file=stream, flush=True)
-
-
-def _finite(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: _finite(v) for name, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    print(json.dumps(finite_or_none(document), indent=2, allow_nan=False, default=str), file=stream, flush=True)
 
 
 def with_streams() -> None:

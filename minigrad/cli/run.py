@@ -9,11 +9,11 @@ from pathlib import Path
 import attrs
 
 from minigrad.checkpoint import Checkpoint
-from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.cli.run_command import CHANGEABLE, Job, as_before, as_command, carry_out, saved_run
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
+from minigrad.text import table
 from minigrad.train import Callback, History, Metrics, TrainError
 from minigrad.train.script.script import Script, Settings, load_script
 

@@ -13,11 +13,11 @@ import attrs
 
 from minigrad.api import register_all
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import Loaded, load_all
+from minigrad.text import table
 from minigrad.train.output.progress_line import Live, live_line
 from minigrad.verify.mutation import Deep, deep_check
 

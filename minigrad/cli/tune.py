@@ -10,8 +10,8 @@ from typing import get_type_hints
 
 import attrs
 
-from minigrad.cli.listing import table
 from minigrad.cli.output import hand_over
+from minigrad.text import table
 from minigrad.train import TrainError, new_folder
 from minigrad.train.script.script import Settings, load_script
 from minigrad.tune import RateRange, Sweep, Trial, find_rate, parse_space

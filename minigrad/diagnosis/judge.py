@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import TypeAlias
 
@@ -14,6 +13,7 @@ from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.plugins.isolation import contained, summary
+from minigrad.text import finite_or_none
 
 __all__ = ["Diagnosis", "judge"]
 
@@ -66,8 +66,8 @@ class Diagnosis:
 
 
 def _plain(finding: Finding) -> dict[str, object]:
-    evidence = {name: value if math.isfinite(value) else None for name, value in finding.evidence.items()}
-    return {**attrs.asdict(finding), "evidence": evidence, "advice": list(finding.advice)}
+    values = {**attrs.asdict(finding), "evidence": finding.evidence, "advice": finding.advice}
+    return {name: finite_or_none(value) for name, value in values.items()}
 
 
 def judge(seen: Evidence, rules: Catalog) -> Diagnosis:

@@ -15,6 +15,7 @@ from minigrad.core.tensor import Tensor, plain
 from minigrad.core.types import AnyArray, Array, Shape
 from minigrad.nn.module import Module
 from minigrad.nn.observe import observing
+from minigrad.text import format_bytes, format_count, table
 
 __all__ = ["LayerSummary", "Summary", "flops_of", "summarise"]
 
@@ -77,15 +78,11 @@ class Summary:
         raise KeyError(name)
 
     def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [
-            ("layer", "kind", "input", "output", "parameters", "bytes", "activations", "FLOPs")
-        ]
-        rows += [_row(x) for x in self.layers]
-        totals = (self.parameters, self.parameter_bytes, self.activation_bytes, self.flops)
-        rows.append(("total", "", "", "", f"{totals[0]:,}", _bytes(totals[1]), _bytes(totals[2]), _count(totals[3])))
-        widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-        lines = [_line(row, widths) for row in rows]
-        rule = "-" * max(len(line) for line in lines)
+        head = ("layer", "kind", "input", "output", "parameters", "bytes", "activations", "FLOPs")
+        costs = (self.parameter_bytes, self.activation_bytes, self.flops)
+        total = ("total", "", "", "", f"{self.parameters:,}", *_costs(*costs))
+        lines = table(head, [*map(_row, self.layers), total], "<<<<>")
+        rule = "-" * max(map(len, lines))
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 
@@ -99,37 +96,18 @@ def _row(x: LayerSummary) -> tuple[str, ...]:
         given,
         "" if x.output is None else _shape(x.output),
         own,
-        _bytes(x.parameter_bytes),
-        _bytes(x.activation_bytes),
-        _count(x.flops),
+        *_costs(x.parameter_bytes, x.activation_bytes, x.flops),
     )
-
-
-def _line(row: tuple[str, ...], widths: list[int]) -> str:
-    words = (word.ljust(w) if k < 4 else word.rjust(w) for k, (word, w) in enumerate(zip(row, widths, strict=True)))
-    return "  ".join(words).rstrip()
 
 
 def _shape(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def _count(number: int) -> str:
-    return _scaled(number, 1000.0, ("", "k", "M", "G", "T"))
-
-
-def _bytes(number: int) -> str:
-    return _scaled(number, 1024.0, (" B", " KiB", " MiB", " GiB", " TiB"))
-
-
-def _scaled(number: float, base: float, units: tuple[str, ...]) -> str:
-    if not number:
-        return "-"
-    power = 0
-    while number >= base and power + 1 < len(units):
-        number /= base
-        power += 1
-    return f"{number:.3g}{units[power]}" if number < 1000 else f"{number:.0f}{units[power]}"
+def _costs(parameter_bytes: int, activation_bytes: int, flops: int) -> tuple[str, str, str]:
+    """The last three cells of a row; a dash for nothing."""
+    stored, kept = (format_bytes(size) if size else "-" for size in (parameter_bytes, activation_bytes))
+    return stored, kept, format_count(flops) if flops else "-"
 
 
 def summarise(model: Module, batch: tuple[Tensor | AnyArray, ...]) -> Summary:

@@ -7,8 +7,9 @@ from math import prod
 
 from minigrad.program.compile.executable import Plan
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update
+from minigrad.text import format_bytes
 
-__all__ = ["explained", "flops", "line_of", "size_of"]
+__all__ = ["explained", "flops", "line_of"]
 
 
 def explained(name: str, graph: Graph, plan: Plan, seconds: float, engine: str) -> str:
@@ -23,8 +24,8 @@ def explained(name: str, graph: Graph, plan: Plan, seconds: float, engine: str) 
         f"program {name}: {len(calls)} op calls, {within} of them in {len(groups)} groups; defined in "
         f"{seconds * 1e3:.0f} ms; engine {engine}",
         f"  ops: {', '.join(f'{n} {op}' for op, n in counts.most_common())}",
-        f"  memory: peak {size_of(plan.bytes + plan.scratch)}, {size_of(plan.bytes)} of it buffers and "
-        f"{size_of(plan.scratch)} scratch of groups, for {size_of(results)} of results",
+        f"  memory: peak {format_bytes(plan.bytes + plan.scratch)}, {format_bytes(plan.bytes)} of it buffers and "
+        f"{format_bytes(plan.scratch)} scratch of groups, for {format_bytes(results)} of results",
         f"  calls that allocate their result: {plan.allocating}",
         f"  gradients computed where the optimizer wants them: {plan.direct}",
         f"  arithmetic: {total / 1e6:.3g} MFLOP{_rate(total, plan)}",
@@ -80,11 +81,6 @@ def line_of(step: Step, graph: Graph) -> str:
         return f"check of %{step.value}"
     assert isinstance(step, Store)
     return f"held Tensor of shape {step.holder.shape} <- %{step.value}"
-
-
-def size_of(nbytes: int) -> str:
-    """A number of bytes, for people."""
-    return f"{nbytes / 1024:.1f} KiB" if nbytes < 1 << 20 else f"{nbytes / (1 << 20):.1f} MiB"
 
 
 def _operand(k: int, graph: Graph) -> str:

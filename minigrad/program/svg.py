@@ -8,8 +8,9 @@ from pathlib import Path
 import attrs
 
 from minigrad.program.compile.executable import Plan
-from minigrad.program.explain import line_of, size_of
+from minigrad.program.explain import line_of
 from minigrad.program.graph import Call, Fused, Graph, Step, Update, makes, used
+from minigrad.text import format_bytes
 
 __all__ = ["drawn", "written"]
 
@@ -51,7 +52,7 @@ def drawn(name: str, graph: Graph, plan: Plan) -> str:
         'font-family="monospace" font-size="11">',
         f'<rect width="{width}" height="{top + 16}" fill="white"/>',
         f'<text x="16" y="24" font-size="15">program {escape(name)}</text>',
-        f'<text x="16" y="44">{len(graph.calls)} op calls, peak {size_of(plan.bytes + plan.scratch)}, '
+        f'<text x="16" y="44">{len(graph.calls)} op calls, peak {format_bytes(plan.bytes + plan.scratch)}, '
         f"{sum(times) * 1e6:.0f} us a run; lines join a step with the steps that read its results</text>",
     ]
     parts += _lines(graph, places)

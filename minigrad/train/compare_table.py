@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from statistics import median
 
 import attrs
 
+from minigrad.text import finite_or_none
+from minigrad.text import table as align
 from minigrad.train.compare import Comparison, Curve, Result
 
 __all__ = ["document", "table"]
@@ -18,13 +19,11 @@ def table(comparison: Comparison) -> str:
     problem = comparison.problem
     head = ("optimizer", "lr", "reached", f"{problem.unit} to target", "seconds to target", f"final {problem.figure}")
     rows = [_row(result, comparison) for result in comparison.results if not result.skipped]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     lines = [
         f"{problem.name}: {problem.figure} to {problem.target:g} in {problem.budget} {problem.unit}, "
         f"{comparison.seeds} seeds; median [least to most]"
     ]
-    lines += ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in (head, *rows)]
-    return "\n".join(lines + _notes(comparison))
+    return "\n".join([*lines, *align(head, rows), *_notes(comparison)])
 
 
 def _row(result: Result, comparison: Comparison) -> tuple[str, ...]:
@@ -86,19 +85,15 @@ def _result(result: Result, target: float) -> dict[str, object]:
         "reached": len(hits),
         "units_to_target": median(h[0] for h in hits) if hits else None,
         "seconds_to_target": median(h[1] for h in hits) if hits else None,
-        "final": _plain(median(c.final for c in result.curves)) if result.curves else None,
+        "final": finite_or_none(median(c.final for c in result.curves)) if result.curves else None,
         "runs": [_curve(curve) for curve in result.curves],
-        "tuning": {f"{lr:g}": [_plain(c.final) for c in curves] for lr, curves in result.tuning.items()},
+        "tuning": {f"{lr:g}": finite_or_none([c.final for c in curves]) for lr, curves in result.tuning.items()},
     }
 
 
 def _curve(curve: Curve) -> dict[str, object]:
     return {
         **attrs.asdict(curve, filter=lambda field, _: field.name != "path"),
-        "values": [_plain(v) for v in curve.values],
-        "path": [[_plain(x) for x in point] for point in curve.path],
+        "values": finite_or_none(curve.values),
+        "path": finite_or_none(curve.path),
     }
-
-
-def _plain(value: float) -> float | None:
-    return value if math.isfinite(value) else None

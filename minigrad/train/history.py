@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import attrs
 
 from minigrad.core.types import Array
+from minigrad.text import finite_or_none
 from minigrad.train.checks.check import Check
 from minigrad.train.monitor.monitor import Monitor
 
@@ -92,18 +93,15 @@ class History:
         """All figures (not the weights) as JSON values; NaN and infinity become None."""
         return {
             "config": dict(self.config),
-            "checks": [_finite(c) for c in self.checks],
-            "initial": _finite(self.initial),
-            "epochs": [_finite(e) for e in self.epochs],
-            "best": _finite(self.best),
+            "checks": [_plain(c) for c in self.checks],
+            "initial": _plain(self.initial),
+            "epochs": [_plain(e) for e in self.epochs],
+            "best": _plain(self.best),
             "chosen_by": self.criterion,
             "stopped": self.stopped,
             "monitoring": None if self.monitor is None else self.monitor.cost(),
         }
 
 
-def _finite(record: Epoch | Check | None) -> dict[str, float | int | str | None] | None:
-    if record is None:
-        return None
-    values: dict[str, float | int | str | None] = attrs.asdict(record)
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in values.items()}
+def _plain(record: Epoch | Check | None) -> object:
+    return None if record is None else finite_or_none(attrs.asdict(record))

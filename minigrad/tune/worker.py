@@ -9,6 +9,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 from minigrad.core.errors import MinigradError
+from minigrad.text import finite_or_none
 from minigrad.train.script.script import Settings, load_script
 
 __all__ = ["main"]
@@ -35,7 +36,7 @@ def main() -> int:
     if not math.isfinite(score):
         print(json.dumps({"error": "the loss is not finite"}))
         return 0
-    figures = {"loss": loss if math.isfinite(loss) else None, "accuracy": accuracy, "epoch": best.epoch}
+    figures = {"loss": finite_or_none(loss), "accuracy": accuracy, "epoch": best.epoch}
     print(json.dumps({"score": score, "figures": figures}))
     return 0
 

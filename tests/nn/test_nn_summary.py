@@ -75,7 +75,7 @@ def test_the_table() -> None:
     text = str(model().summary(np.zeros((4, 3, 6, 6), dtype=np.float32)))
     lines = text.splitlines()
     assert lines[0].split() == ["layer", "kind", "input", "output", "parameters", "bytes", "activations", "FLOPs"]
-    assert "layers.0  Conv2d       4x3x6x6  4x8x6x6         224     896 B" in text
+    assert "layers.0  Conv2d       4x3x6x6  4x8x6x6         224    896 B" in text
     assert lines[-1].startswith("total")
     assert "970" in lines[-1]
     assert "not called" in str(_Shared().summary(tensor(np.ones((2, 3))), tensor(np.ones((2, 3)))))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from minigrad.text import table
 from minigrad.train.checks.gradients import GradientCheck
 from minigrad.train.checks.parameter_check import ParameterCheck
 
@@ -35,10 +36,7 @@ def _part(check: GradientCheck) -> Iterator[str]:
     )
     on = "" if check.part == "regularisation" else f", {check.rows} rows"
     yield f"{check.part}: {burnt}float64{on}{frozen}"
-    rows = [_HEAD, *map(_cells, check.parameters)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  " + "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip()
+    yield from (f"  {line}" for line in table(_HEAD, [_cells(p) for p in check.parameters]))
     for p in check.parameters:
         yield from _remarks(check, p)
     if check.scale != 1.0:

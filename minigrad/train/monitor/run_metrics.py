@@ -16,6 +16,7 @@ import numpy as np
 from minigrad.checkpoint import Json
 from minigrad.checkpoint.files import replace
 from minigrad.core.types import Array
+from minigrad.text import finite_or_none
 from minigrad.train.errors import TrainError
 from minigrad.train.monitor.columns import Table
 from minigrad.train.monitor.histograms import Histograms
@@ -139,7 +140,7 @@ class Figures:
 
     def as_dict(self) -> dict[str, object]:
         """All of it as JSON values, columns as lists; NaN and infinity become None."""
-        columns: dict[str, object] = {name: _plain(a.tolist()) for name, a in self.arrays().items()}
+        columns: dict[str, object] = {name: finite_or_none(a.tolist()) for name, a in self.arrays().items()}
         return {**self.about(), "columns": columns}
 
     def csv(self) -> str:
@@ -173,10 +174,3 @@ def _below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:
 
 def _cell(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.17g}"
-
-
-def _plain(values: object) -> object:
-    """Nested lists with None in the place of what JSON cannot say."""
-    if isinstance(values, list):
-        return [_plain(v) for v in values]
-    return values if isinstance(values, float) and math.isfinite(values) else None

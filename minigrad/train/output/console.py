@@ -9,6 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
+from minigrad.text import format_bytes, join_cells
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.checks.check import Check
 from minigrad.train.history import Epoch
@@ -22,6 +23,12 @@ ROWS = 20
 
 _COLOURS = {"ok": "32", "note": "33", "fault": "31", "skipped": "2"}
 _INTERVAL = 0.1
+_HEAD = (
+    *("epoch", "train loss", "val loss", "train acc", "val acc", "learn rate"),
+    *("|dw|/|w|", "dead", "seconds"),
+)
+_WIDTHS = (6, 12, 12, 12, 12, 12, 11, 8, 10)
+"""Of the table of epochs, which is printed while it grows."""
 
 
 class Console(Callback):
@@ -42,7 +49,7 @@ class Console(Callback):
     def on_check(self, run: Run, check: Check) -> None:
         """A line for each check."""
         first = run.history.checks[0] is check
-        status = check.status.ljust(7)
+        status = f"{check.status:<7}"
         if has_colour(self.out):
             status = f"\x1b[{_COLOURS[check.status]}m{status}\x1b[0m"
         self.field("checks" if first else "", f"{status} {check.name + ':':<15} {check.message}")
@@ -54,7 +61,7 @@ class Console(Callback):
     def on_train(self, run: Run) -> None:
         """The head of the table, and the untrained model as its first row."""
         self.line("")
-        self.line(" epoch  train loss    val loss   train acc     val acc  learn rate   |dw|/|w|    dead   seconds")
+        self.line(join_cells(_HEAD, _WIDTHS, ">", gap=""))
         if run.history.initial is not None:
             self.line(row(run.history.initial, "", math.nan, math.nan, dead_share(run.monitor)))
 
@@ -122,7 +129,7 @@ def describe(run: Run) -> list[tuple[str, str]]:
     several = run.history.config.get("processes")
     processes = f", each batch shared by {several} processes" if several else ""
     return [
-        ("model", f"{text}, {model.parameter_count:,} parameters ({_bytes(size)})"),
+        ("model", f"{text}, {model.parameter_count:,} parameters ({format_bytes(size)})"),
         ("loss", str(run.history.config["loss"]) + _with(run.history.config["regularization"])),
         ("optimizer", run.optimizer.name + lr),
         ("training", f"{run.epochs} epochs of {batches} batches of {run.batch_size}, seed {run.seed}{processes}"),
@@ -132,9 +139,8 @@ def describe(run: Run) -> list[tuple[str, str]]:
 def row(epoch: Epoch, mark: str, rate: float, ratio: float, dead: float) -> str:
     """One row of the table: the learning rate of the last update, how far updates move weights, dead units."""
     figures = (epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy)
-    cells = "".join(f"{_number(v):>12}" for v in figures)
-    watched = f"{_small(rate):>12}{_small(ratio):>11}{'-' if math.isnan(dead) else f'{dead:.1%}':>8}"
-    return f"{epoch.epoch:>5}{mark:1}{cells}{watched}{epoch.seconds:>10.1f}"
+    watched = (_small(rate), _small(ratio), "-" if math.isnan(dead) else f"{dead:.1%}", f"{epoch.seconds:.1f}")
+    return join_cells((f"{epoch.epoch}{mark:1}", *map(_number, figures), *watched), _WIDTHS, ">", gap="")
 
 
 def latest_ratio(run: Run) -> float:
@@ -168,7 +174,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

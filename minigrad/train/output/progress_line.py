@@ -42,8 +42,8 @@ class PlainLine:
 
     def show(self, share: float, text: str) -> None:
         """Overwrite the line."""
-        bar = ("#" * round(30 * share)).ljust(30, ".")
-        self._stream.write(f"\r\x1b[K[{bar}] {text}")
+        bar = "#" * round(30 * share)
+        self._stream.write(f"\r\x1b[K[{bar:.<30}] {text}")
         self._stream.flush()
         self._shown = True
 

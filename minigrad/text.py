@@ -1,0 +1,87 @@
+"""How minigrad prints: tables, bytes, counts, and figures that JSON can hold. Imports no NumPy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+__all__ = ["finite_or_none", "format_bytes", "format_count", "join_cells", "table"]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
+    """Lines of a table whose columns are as wide as their widest cell.
+
+    Args:
+        head: names of the columns.
+        rows: cells of each row, as many as there are names.
+        align: a `<` (left) or `>` (right) for each column; the last one also holds for all columns behind it.
+
+    Returns:
+        The line of names, then a line for each row, none with blanks at its end.
+
+    Raises:
+        ValueError: a row has another number of cells than `head`.
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [join_cells(row, widths, align) for row in (head, *rows)]
+
+
+def join_cells(cells: Sequence[str], widths: Sequence[int], align: str = "<", gap: str = "  ") -> str:
+    """One line of a table of known widths, for tables that are printed while they grow.
+
+    Args:
+        cells: texts; one that is wider than its column pushes the others to the right.
+        widths: of the columns, in characters.
+        align: as in `table`.
+        gap: what stands between two columns.
+
+    Returns:
+        The line, without blanks at its end.
+
+    Raises:
+        ValueError: there are more or fewer cells than widths.
+    """
+    sides = align + align[-1] * (len(widths) - len(align))
+    padded = (
+        cell.ljust(width) if side == "<" else cell.rjust(width)
+        for cell, width, side in zip(cells, widths, sides, strict=True)
+    )
+    return gap.join(padded).rstrip()
+
+
+def format_bytes(count: int) -> str:
+    """A number of bytes in IEC units (1 KiB = 1,024 B), such as `407 B`, `397.5 KiB` or `1.2 GiB`."""
+    if count < 1024:
+        return f"{count} B"
+    return _scaled(count, 1024.0, (" KiB", " MiB", " GiB", " TiB"), ".1f")
+
+
+def format_count(count: int) -> str:
+    """A large number in powers of 1,000 with three digits, such as `203k` or `1.02M`."""
+    if count < 1000:
+        return str(count)
+    return _scaled(count, 1000.0, ("k", "M", "G", "T"), ".3g")
+
+
+def _scaled(number: float, base: float, units: Sequence[str], form: str) -> str:
+    """`number` over the largest unit that leaves at least 1, also after rounding."""
+    scaled, power = number / base, 0
+    while float(format(scaled, form)) >= base and power + 1 < len(units):
+        scaled, power = scaled / base, power + 1
+    return f"{scaled:{form}}{units[power]}" if scaled < 1000.0 else f"{scaled:.0f}{units[power]}"
+
+
+def finite_or_none(value: object) -> object:
+    """`value` as JSON can say it: NaN and infinities, however deep in mappings, lists and tuples, become None.
+
+    Args:
+        value: anything; mappings become dicts, lists and tuples become lists, all else but such floats stays itself.
+
+    Returns:
+        An equal without NaN and infinity.
+    """
+    if isinstance(value, Mapping):
+        return {name: finite_or_none(v) for name, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite_or_none(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
