@@ -1,14 +1,11 @@
-"""The public names of minigrad, for type checkers.
-
-Written by tests/tools/write_stub.py from the table in minigrad/api.py.
-"""
+"""The public names of minigrad, for type checkers. Written by tests/tools/write_stub.py."""
 # ruff: noqa
 # isort: skip_file
 
 # fmt: off
 from minigrad import (
-    checkpoint as checkpoint, core as core, data as data, fft as fft, linalg as linalg, nn as nn, ops as ops,
-    optim as optim, program as program, train as train, verify as verify,
+    calculus as calculus, checkpoint as checkpoint, core as core, data as data, fft as fft, linalg as linalg, nn as nn,
+    ops as ops, optim as optim, program as program, train as train, transforms as transforms, verify as verify,
 )
 from minigrad.core import (
     GradientError as GradientError, GradientMismatch as GradientMismatch, InconclusiveCheck as InconclusiveCheck,
@@ -144,3 +141,4 @@ abs = _absolute
 convolve = _convolve1d
 imag = _imag_part
 __version__: str
+__all__: list[str]

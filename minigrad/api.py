@@ -1,18 +1,20 @@
-"""The public names of minigrad, and the module each lives in.
+"""The public names of minigrad, and the module each lives in. Needs no NumPy.
 
-Importing this module registers the op library that every program needs: each op passes the gate here. Names of other
-families load, and so register, when they are first used. `minigrad/__init__.pyi` holds the same names for type
-checkers; `tests/tools/write_stub.py` writes it from this table.
+`minigrad/__init__.pyi` holds the same names for type checkers; `tests/tools/write_stub.py` writes it from this table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import import_module
 
-import minigrad.ops as _ops  # registers the ops
+from minigrad import lazy
 
-_HOMES: Mapping[str, str] = {
+TYPE_CHECKING = False  # see `minigrad.lazy`
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PUBLIC: Mapping[str, str] = {
+    "": "checkpoint core data fft linalg nn ops optim program train transforms verify",
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
         Sample ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad op tensor""",
     "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
@@ -66,30 +68,30 @@ _HOMES: Mapping[str, str] = {
     "ops.random": "dropout dropout_mask random_normal random_uniform",
     "ops.recurrent": "gru odeint",
 }
+"""Module of minigrad -> public names that live there, as `lazy.names` reads it."""
+
+RENAMED: Mapping[str, str] = {"calculus": "minigrad.transforms.grad:"}
+"""Old public name -> new one; using it warns."""
 
 
-def _table() -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
-    for module, names in _HOMES.items():
-        for entry in names.split():
-            name, _, attribute = entry.partition("=")
-            found[name] = (f"minigrad.{module}", attribute or name)
-    return found
+def find_op(name: str) -> object:
+    """The op of that name that a user has registered, or that a plugin offers.
 
+    Raises:
+        AttributeError: there is none; names the nearest public name or registered op.
+    """
+    from minigrad.core.errors import nearest
+    from minigrad.core.registry import REGISTRY
+    from minigrad.ops.plugins import find
 
-PUBLIC: Mapping[str, tuple[str, str]] = _table()
-"""Name -> (module, attribute)."""
-
-
-def load(name: str) -> object:
-    """The public object of that name; registers the family it belongs to."""
-    module, attribute = PUBLIC[name]
-    return getattr(import_module(module), attribute)
+    op = REGISTRY.get(name) or find(name)
+    if op is None:
+        known = {*lazy.parse("minigrad", PUBLIC), *(op.name for op in REGISTRY)}
+        raise AttributeError(f"module 'minigrad' has no {name!r}.{nearest(name, known)}")
+    return op
 
 
 def register_all() -> None:
     """Register every family of the library, also those that wait for their first use (a self-test wants them)."""
-    for module in sorted({module for module, _ in PUBLIC.values() if module.startswith(_ops.__name__)}):
-        import_module(module)
-    for room in ("linalg", "fft"):
-        import_module(f"minigrad.{room}")
+    for module in ("ops", *sorted(m for m in PUBLIC if m.startswith("ops.")), "linalg", "fft"):
+        import_module(f"minigrad.{module}")

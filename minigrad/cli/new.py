@@ -111,12 +111,11 @@ def _check_name(kind: str, name: str) -> None:
 
 def _check_op(name: str) -> None:
     import minigrad
-    from minigrad.api import PUBLIC
     from minigrad.core import REGISTRY
 
     if keyword.iskeyword(name) or keyword.issoftkeyword(name) or hasattr(builtins, name):
         raise ScaffoldError(f"{name!r} is a word of Python: choose another name for the op")
     if name in _WORDS_IN_TEMPLATE:
         raise ScaffoldError(f"{name!r} means something else in the files of a plugin: choose another name for the op")
-    if name in PUBLIC or REGISTRY.get(name) is not None or name in dir(minigrad):
+    if REGISTRY.get(name) is not None or name in dir(minigrad):
         raise ScaffoldError(f"minigrad has {name!r} already: choose another name for the op")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import attrs
 
-from minigrad import api
+import minigrad as mg
 
 UNION = Path(__file__).parents[1] / "data" / "op_union.txt"
 README = Path(__file__).parents[2] / "minigrad" / "ops" / "README.md"
@@ -83,7 +83,7 @@ class Row:
 
 
 def _public() -> dict[str, str]:
-    found = {name: name for name in api.PUBLIC}
+    found = {name: name for name in mg.__all__}
     for room in ("linalg", "fft"):
         found |= {f"{room}.{n}": f"{room}.{n}" for n in import_module(f"minigrad.{room}").__all__}
     if find_spec("minigrad_special") is not None:

@@ -1,42 +1,62 @@
-"""Write minigrad/__init__.pyi from the table of public names in minigrad/api.py: `python tests/tools/write_stub.py`."""
+"""Write the stubs of all packages with lazy public names: `python tests/tools/write_stub.py`.
+
+A package that calls `lazy.names` keeps its tables in `_PUBLIC` and `_RENAMED`; its `__init__.pyi` says the same to type
+checkers.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from importlib import import_module
 from pathlib import Path
 
 import minigrad
-from minigrad import api
+from minigrad import lazy
 
-HEAD = '''"""The public names of minigrad, for type checkers.
-
-Written by tests/tools/write_stub.py from the table in minigrad/api.py.
-"""
-# ruff: noqa
-# isort: skip_file
-
-# fmt: off
-'''
+ROOT = Path(minigrad.__file__).parent
 _WIDTH = 120
 
 
-def stub() -> str:
-    """The text of the stub."""
-    package = Path(minigrad.__file__).parent
-    places = {r: (package / r / "__init__.py", package / f"{r}.py") for r in sorted(vars(minigrad)["_ROOMS"])}
-    rooms = [r for r, files in places.items() if any(f.exists() for f in files)]
+def packages() -> list[str]:
+    """Names of the packages whose `__init__.py` calls `lazy.names`."""
+    paths = sorted(p for p in ROOT.rglob("__init__.py") if "lazy.names(" in p.read_text())
+    return [".".join(("minigrad", *p.parent.relative_to(ROOT).parts)) for p in paths]
+
+
+def path_of(package: str) -> Path:
+    """Where the stub of a package stands."""
+    return ROOT.joinpath(*package.split(".")[1:], "__init__.pyi")
+
+
+def stub(package: str) -> str:
+    """The text of the stub of a package."""
+    module = import_module(package)
+    renamed: dict[str, str] = vars(module).get("_RENAMED", {})
     by_module: dict[str, list[str]] = defaultdict(list)
-    renamed: list[str] = []
-    for name, (module, attribute) in sorted(api.PUBLIC.items()):
-        if name == attribute:
-            by_module[module].append(f"{name} as {name}")
+    assigned: list[str] = []
+    for name, (home, attribute) in sorted(lazy.parse(package, vars(module)["_PUBLIC"]).items()):
+        if not attribute:
+            by_module[package].append(f"{name} as {name}")
+        elif name == attribute:
+            by_module[home].append(f"{name} as {name}")
         else:  # a stub exports `x as x` only: other names are assigned
-            by_module[module].append(f"{attribute} as _{attribute}")
-            renamed.append(f"{name} = _{attribute}")
-    lines = [HEAD.rstrip(), *_import("minigrad", [f"{r} as {r}" for r in rooms])]
-    for module, names in sorted(by_module.items()):
-        lines += _import(module, names)
-    return "\n".join([*lines, "", *renamed, "__version__: str", ""])
+            by_module[home].append(f"{attribute} as _{attribute}")
+            assigned.append(f"{name} = _{attribute}")
+    for old, new in sorted(renamed.items()):
+        home, _, attribute = new.rpartition(":")
+        if home and attribute:
+            by_module[home].append(f"{attribute} as _{attribute}")
+            assigned.append(f"{old} = _{attribute}")
+        elif home:  # a module with a stand-in under its old name
+            by_module[package].append(f"{old} as {old}")
+        else:
+            assigned.append(f"{old} = {new}")
+    lines = [f'"""The public names of {package}, for type checkers. Written by tests/tools/write_stub.py."""']
+    lines += ["# ruff: noqa", "# isort: skip_file", "", "# fmt: off"]
+    for home, names in sorted(by_module.items()):
+        lines += _import(home, sorted(names))
+    version = ["__version__: str"] if "__version__" in vars(module) else []
+    return "\n".join([*lines, "", *assigned, *version, "__all__: list[str]", ""])
 
 
 def _import(module: str, names: list[str]) -> list[str]:
@@ -54,4 +74,5 @@ def _import(module: str, names: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    (Path(minigrad.__file__).parent / "__init__.pyi").write_text(stub())
+    for each in packages():
+        path_of(each).write_text(stub(each))

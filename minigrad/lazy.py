@@ -1,0 +1,137 @@
+"""Public names of a package that load their module on first use, and old names that warn. Needs no NumPy."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib import import_module
+
+TYPE_CHECKING = False  # as `typing.TYPE_CHECKING`, whose module would take longer to import than this package
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeVar
+
+    C = TypeVar("C", bound=type)
+
+__all__ = ["load", "names", "parse", "renamed_fields", "warn_renamed"]
+
+
+def parse(package: str, homes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Public name -> (module, attribute), from {"module of `package`": "name name public=attribute"}.
+
+    The names beside "" are submodules of the package; their attribute is "".
+    """
+    table: dict[str, tuple[str, str]] = {}
+    for home, entries in homes.items():
+        for entry in entries.split():
+            name, _, attribute = entry.partition("=")
+            table[name] = (f"{package}.{home}", attribute or name) if home else (f"{package}.{name}", "")
+    return table
+
+
+def load(module: str, attribute: str) -> Any:
+    """The attribute of a module that is imported now; the module itself where `attribute` is empty."""
+    imported = import_module(module)
+    return getattr(imported, attribute) if attribute else imported
+
+
+def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
+    """Warn the caller's caller that `old` is going to vanish, and that `new` is its name now."""
+    warnings.warn(f"{old} is now {new}; the old name goes with the next minor version", DeprecationWarning, stacklevel)
+
+
+def names(
+    package: str,
+    homes: Mapping[str, str],
+    *,
+    renamed: Mapping[str, str] | None = None,
+    requires: str = "",
+    otherwise: Callable[[str], object] | None = None,
+) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
+    """Make `__getattr__`, `__dir__` and `__all__` of a package.
+
+    Args:
+        package: its `__name__`.
+        homes: which module holds which public names; see `parse`.
+        renamed: old name -> new name, or "package.module:name" where it left the package. Using one warns.
+        requires: a module to import before the first name that is not a submodule.
+        otherwise: answers for names that are neither public nor submodules, or raises AttributeError itself.
+
+    Returns:
+        The three values, in this order. An unknown name raises AttributeError with the nearest public one.
+    """
+    table, old_names = parse(package, homes), renamed or {}
+
+    def __getattr__(name: str) -> object:
+        if name.startswith("__"):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        if name in old_names:
+            module, _, attribute = old_names[name].rpartition(":")
+            warn_renamed(f"{package}.{name}", f"{module or package}.{attribute}".rstrip("."))
+            return load(module or package, attribute)
+        if name in table:
+            module, attribute = table[name]
+            if requires and attribute:
+                import_module(requires)
+            value: object = load(module, attribute)
+            vars(sys.modules[package])[name] = value
+            return value
+        from importlib.util import find_spec
+
+        if find_spec(f"{package}.{name}") is not None:  # `from package import module` asks here first
+            return import_module(f"{package}.{name}")
+        if otherwise is not None:
+            return otherwise(name)
+        from minigrad.core.errors import nearest
+
+        raise AttributeError(f"module {package!r} has no {name!r}.{nearest(name, table)}")
+
+    def __dir__() -> list[str]:
+        return sorted({*table, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
+
+    return __getattr__, __dir__, sorted(table)
+
+
+class _RenamedField:
+    """An attribute under its old name: reading it warns."""
+
+    def __init__(self, owner: str, old: str, new: str) -> None:
+        self._owner, self._old, self._new = owner, old, new
+
+    def __get__(self, instance: object, cls: type | None = None) -> object:
+        if instance is None:
+            return self
+        warn_renamed(f"{self._owner}.{self._old}", f"{self._owner}.{self._new}")
+        return getattr(instance, self._new)
+
+
+def renamed_fields(**new_names: str) -> Callable[[C], C]:
+    """Decorate a class that has an `__init__`, so that old keyword arguments and attributes work and warn.
+
+    >>> @renamed_fields(inputs="in_features")
+    ... @attrs.frozen
+    ... class Linear:
+    ...     in_features: int
+    """
+
+    from functools import wraps
+
+    def decorate(cls: C) -> C:
+        construct = vars(cls)["__init__"]
+
+        @wraps(construct)
+        def __init__(self: object, *args: object, **kwargs: object) -> None:
+            for old in new_names.keys() & kwargs.keys():
+                new = new_names[old]
+                if new in kwargs:
+                    raise TypeError(f"{cls.__name__}: {old} is the old name of {new}; give {new} only")
+                warn_renamed(f"{cls.__name__}({old}=...)", f"{cls.__name__}({new}=...)")
+                kwargs[new] = kwargs.pop(old)
+            construct(self, *args, **kwargs)
+
+        old_fields = {old: _RenamedField(cls.__name__, old, new) for old, new in new_names.items()}
+        for name, member in {"__init__": __init__, **old_fields}.items():
+            setattr(cls, name, member)
+        return cls
+
+    return decorate

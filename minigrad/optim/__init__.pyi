@@ -1,0 +1,37 @@
+"""The public names of minigrad.optim, for type checkers. Written by tests/tools/write_stub.py."""
+# ruff: noqa
+# isort: skip_file
+
+# fmt: off
+from minigrad.optim.errors import (
+    HyperparameterError as HyperparameterError, LawError as LawError, MissingGradient as MissingGradient,
+    NeedError as NeedError, NonFiniteGradient as NonFiniteGradient, NonFiniteParameters as NonFiniteParameters,
+    NonFiniteWarning as NonFiniteWarning, OptimizerError as OptimizerError, ParameterError as ParameterError,
+    PluginError as PluginError, StateError as StateError, UnknownOptimizer as UnknownOptimizer,
+    UpdateError as UpdateError,
+)
+from minigrad.optim.gradient_transforms import (
+    Clip as Clip, ClipAdaptive as ClipAdaptive, ClipNorm as ClipNorm, ClipValue as ClipValue,
+)
+from minigrad.optim.hyperparameters import choice as choice, count as count, flag as flag, number as number
+from minigrad.optim.laws import examine as examine
+from minigrad.optim.moment import Moment as Moment
+from minigrad.optim.objective import Objective as Objective
+from minigrad.optim.plugins.discovery import Entry as Entry, available as available, rescan as rescan
+from minigrad.optim.plugins.loading import load as load
+from minigrad.optim.protocol import (
+    API as API, Averages as Averages, Need as Need, NeedsMore as NeedsMore, NoState as NoState, Optimizer as Optimizer,
+    Segment as Segment,
+)
+from minigrad.optim.schedules import (
+    Chain as Chain, Constant as Constant, Cosine as Cosine, Exponential as Exponential, InverseTime as InverseTime,
+    Linear as Linear, OneCycle as OneCycle, Piecewise as Piecewise, Schedule as Schedule, Stair as Stair,
+    WarmUp as WarmUp,
+)
+from minigrad.optim.stateful.factory import Group as Group
+from minigrad.optim.stateful.make import optimizer as optimizer
+from minigrad.optim.stateful.optimizer import Driver as Driver
+from minigrad.optim.stateful.param_groups import Hyper as Hyper, Step as Step
+from minigrad.optim.stateful.shadow_weights import Average as Average, Ema as Ema, LookAhead as LookAhead, Swa as Swa
+
+__all__: list[str]
