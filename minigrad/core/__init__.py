@@ -15,16 +15,17 @@ from minigrad.core.errors import (
     UnregisteredOp,
     UnsupportedFunction,
 )
-from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, no_grad, switched
-from minigrad.core.op import Argument, Claims, Domain, Op, Rule, Sample, op
+from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, mode_override, no_grad
+from minigrad.core.op import VJP, Argument, Claims, Domain, Op, Sample, op
 from minigrad.core.registry import REGISTRY, Registry
-from minigrad.core.tensor import Tensor, adopt, tensor
+from minigrad.core.tensor import Tensor, from_array, tensor
 from minigrad.runtime.fastpath import admit
-from minigrad.runtime.malloc import keep_freed_memory
+from minigrad.runtime.malloc import raise_mmap_threshold
 
 __all__ = [
     "MODE",
     "REGISTRY",
+    "VJP",
     "Argument",
     "Certificate",
     "Claims",
@@ -41,7 +42,6 @@ __all__ = [
     "Power",
     "RegistrationError",
     "Registry",
-    "Rule",
     "Sample",
     "ShapeError",
     "StaleGraphError",
@@ -49,13 +49,13 @@ __all__ = [
     "UnregisteredOp",
     "UnsupportedFunction",
     "admit",
-    "adopt",
+    "from_array",
     "gradients",
     "is_recording",
+    "mode_override",
     "no_grad",
     "op",
-    "switched",
     "tensor",
 ]
 
-keep_freed_memory()
+raise_mmap_threshold()

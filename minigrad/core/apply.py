@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
-from minigrad.core.graph import Constant, Item, Node, RecordedTuple, recorded
-from minigrad.core.memory import own_foreign, scalar
+from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, record_call
+from minigrad.core.memory import copy_writable_args, weak_scalar
 from minigrad.core.mode import MODE
 from minigrad.core.op import Op
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 
 _mode = MODE.get
@@ -31,19 +31,19 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
     mode = _mode()
     if mode is not None and mode.interceptor is not None:
         return mode.interceptor.call(op, args, meta, grad=mode.grad)  # type: ignore[return-value]
-    full = op.complete(meta)
-    values, parents, tracked = unpack(op, args)
+    full = op.bind_kwargs(meta)
+    values, parents, tracked = unpack_args(op, args)
     try:
         y = op.forward(*values, **full)
     except Exception as error:
-        raise explain(op, values, full, error) from error
+        raise describe_error(op, values, full, error) from error
     record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
     if record:
-        values, y = own_foreign(args, values, y)
+        values, y = copy_writable_args(args, values, y)
     if type(y) is tuple:
         return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
     y = np.asarray(y)
-    return wrap(recorded(op, y, values, parents, full) if record else Constant(y))
+    return tensor_of(record_call(op, y, values, parents, full) if record else Constant(y))
 
 
 def _wrap_tuple(
@@ -56,12 +56,14 @@ def _wrap_tuple(
 ) -> tuple[Tensor, ...]:
     outputs = tuple(np.asarray(o) for o in outputs)
     if not record:
-        return tuple(wrap(Constant(o)) for o in outputs)
-    source = RecordedTuple(op, outputs, values, parents, meta)
-    return tuple(wrap(Item(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs))
+        return tuple(tensor_of(Constant(o)) for o in outputs)
+    source = MultiOutputNode(op, outputs, values, parents, meta)
+    return tuple(
+        tensor_of(OutputNode(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs)
+    )
 
 
-def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:
+def unpack_args(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:
     """Arrays, tracked parents, and whether any parent is tracked. Python scalars take the dtype of their partner."""
     arguments = op.arguments
     last = len(arguments) - 1
@@ -79,7 +81,7 @@ def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[N
         if isinstance(a, Tensor):
             node = a._node
             values.append(node.value)
-            if node.tracked and arguments[i if i < last else last].differentiable:
+            if node.requires_grad and arguments[i if i < last else last].differentiable:
                 parent = node
                 tracked = True
         elif isinstance(a, _SCALARS) and not isinstance(a, np.generic):
@@ -91,7 +93,7 @@ def unpack(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[N
     if weak:
         dtype = np.result_type(*(v for i, v in enumerate(values) if i not in weak))
         for i, number in weak.items():
-            values[i] = scalar(number, dtype)
+            values[i] = weak_scalar(number, dtype)
     return tuple(values), tuple(parents), tracked
 
 
@@ -115,7 +117,7 @@ def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object
     return apply(op, args, meta)
 
 
-def explain(op: Op, values: tuple[Array, ...], meta: Mapping[str, object], error: Exception) -> Exception:
+def describe_error(op: Op, values: tuple[Array, ...], meta: Mapping[str, object], error: Exception) -> Exception:
     """`error`, raised by the forward function of `op`, as an error that names op, shapes and metadata."""
     if isinstance(error, MinigradError):
         return error

@@ -12,21 +12,21 @@ from operator import attrgetter
 import numpy as np
 
 from minigrad.core.errors import GradientError, StaleGraphError
-from minigrad.core.graph import Constant, Leaf, Node, Recorded
-from minigrad.core.memory import scalar
-from minigrad.core.mode import MODE, Interceptor, switched
+from minigrad.core.graph import Constant, Leaf, Node, OpNode
+from minigrad.core.memory import weak_scalar
+from minigrad.core.mode import MODE, Interceptor, mode_override
 from minigrad.core.rules import (
     Gradient,
-    Live,
-    Pull,
+    Pullback,
+    Targets,
     add_up,
     rules_on_arrays,
     rules_on_tensors,
     traced_rules,
 )
-from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.walk import walk
-from minigrad.runtime.effects import tracing
+from minigrad.runtime.effects import current_tracer
 
 _by_sequence = attrgetter("seq")
 
@@ -37,24 +37,24 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
     Leaves are written to only after the whole pass has succeeded, so an exception or Ctrl-C leaves them as before.
     """
     root = output._node
-    if not root.tracked:
+    if not root.requires_grad:
         raise GradientError(
             "backward() on a Tensor that does not depend on anything with requires_grad=True (or was computed inside "
             "no_grad, or detached): there is nothing to differentiate"
         )
     seed = _seed(output, gradient)
-    order, leaves = topological((root,))
-    refuse_stale(leaves)
+    order, leaves = topological_order((root,))
+    check_not_stale(leaves)
     if create_graph or MODE.get() is not None:
-        grads = pull_back(order, {root: _as_tensor(seed) if create_graph else plain(seed)}, create_graph)
+        grads = run_backward(order, {root: _as_tensor(seed) if create_graph else as_array(seed)}, create_graph)
     else:
-        grads = walk(order, {root: plain(seed)})
-    tracer = tracing()
+        grads = walk(order, {root: as_array(seed)})
+    tracer = current_tracer()
     for leaf, g in grads.items():
         if tracer is not None:
-            tracer.deliver(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted, and all are Tensors
+            tracer.accumulate_grad(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted, and all are Tensors
         else:
-            deliver(leaf, g)  # type: ignore[arg-type]
+            accumulate_grad(leaf, g)  # type: ignore[arg-type]
 
 
 def gradients(
@@ -67,17 +67,17 @@ def gradients(
     start: dict[Node, Gradient] = {}
     for output, seed in zip(outputs, seeds, strict=True):
         node = output._node
-        if node.tracked:
-            value: Gradient = _as_tensor(seed) if create_graph else plain(seed)
+        if node.requires_grad:
+            value: Gradient = _as_tensor(seed) if create_graph else as_array(seed)
             start[node] = start[node] + value if node in start else value
-    wanted = {t._node for t in targets if t._node.tracked}
-    order, leaves = topological(start)
-    refuse_stale(leaves)
-    found = pull_back(order, start, create_graph, wanted, leading_to(order, wanted))
+    wanted = {t._node for t in targets if t._node.requires_grad}
+    order, leaves = topological_order(start)
+    check_not_stale(leaves)
+    found = run_backward(order, start, create_graph, wanted, nodes_on_path_to(order, wanted))
     return [found.get(t._node) for t in targets]
 
 
-def leading_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
+def nodes_on_path_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
     """`wanted`, and the nodes of `order` (latest first) through which a gradient can reach one of them."""
     useful = set(wanted)
     for node in reversed(order):
@@ -86,7 +86,7 @@ def leading_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
     return useful
 
 
-def topological(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
+def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
     """The tracked nodes that `roots` were made from, latest first, and the leaves. Linear, and without recursion."""
     stack: list[Node] = []
     order: list[Node] = []
@@ -113,7 +113,7 @@ def topological(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
     return order, leaves
 
 
-def pull_back(
+def run_backward(
     order: Sequence[Node],
     grads: dict[Node, Gradient],
     create_graph: bool,
@@ -122,24 +122,24 @@ def pull_back(
 ) -> dict[Node, Gradient]:
     """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of leaves and `wanted` nodes.
 
-    With `useful` (see `leading_to`) only the rules that carry something to `wanted` are run.
+    With `useful` (see `nodes_on_path_to`) only the rules that carry something to `wanted` are run.
     """
-    pull: Pull | None = rules_on_tensors if create_graph else None
+    pull: Pullback | None = rules_on_tensors if create_graph else None
     mode = MODE.get()
-    if tracing() is not None:
+    if current_tracer() is not None:
         pull = rules_on_tensors if create_graph else traced_rules
         grads = {n: _as_tensor(g) for n, g in grads.items()}
-        with switched(grad=create_graph):
+        with mode_override(grad=create_graph):
             return {n: _as_tensor(g) for n, g in walk(order, grads, pull, wanted, useful).items()}
     if mode is not None and mode.interceptor is not None:
         pull = _watched(pull or rules_on_arrays, mode.interceptor)
     if create_graph:
-        with switched(grad=True):
+        with mode_override(grad=True):
             return walk(order, grads, pull, wanted, useful)
     return walk(order, grads, pull, wanted, useful)
 
 
-def refuse_stale(leaves: Iterable[Leaf]) -> None:
+def check_not_stale(leaves: Iterable[Leaf]) -> None:
     """Raise `StaleGraphError` when a parameter that the graph was built on has been changed since."""
     for leaf in leaves:
         if leaf.stale:
@@ -149,8 +149,8 @@ def refuse_stale(leaves: Iterable[Leaf]) -> None:
             )
 
 
-def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
-    def watched(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+def _watched(pull: Pullback, interceptor: Interceptor) -> Pullback:
+    def watched(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
         shares: dict[Node, Gradient] = {}
         pull(node, g, live, shares, set())
         for parent, r in shares.items():
@@ -160,22 +160,22 @@ def _watched(pull: Pull, interceptor: Interceptor) -> Pull:
     return watched
 
 
-def deliver(leaf: Leaf, g: Gradient) -> None:
+def accumulate_grad(leaf: Leaf, g: Gradient) -> None:
     """Add a gradient to what the leaf has received since `zero_grad`."""
     sink = leaf.sink
     if sink.buffer is not None and not isinstance(g, Tensor):
-        if sink.filled:
+        if sink.has_grad:
             sink.buffer += g
         else:
             sink.buffer[...] = g
-        sink.filled = True
+        sink.has_grad = True
         return
     new = _as_tensor(g)
     old: Tensor | None = sink.grad
-    if old is None and sink.filled and sink.buffer is not None:
-        old = wrap(Constant(sink.buffer.copy()))
+    if old is None and sink.has_grad and sink.buffer is not None:
+        old = tensor_of(Constant(sink.buffer.copy()))
     sink.grad = new if old is None else old + new
-    sink.filled = True
+    sink.has_grad = True
     if sink.buffer is not None:
         sink.buffer[...] = sink.grad._node.value
 
@@ -183,7 +183,7 @@ def deliver(leaf: Leaf, g: Gradient) -> None:
 def _as_tensor(g: object) -> Tensor:
     if isinstance(g, Tensor):
         return g
-    return wrap(Constant(g if isinstance(g, np.ndarray) else np.asarray(g)))
+    return tensor_of(Constant(g if isinstance(g, np.ndarray) else np.asarray(g)))
 
 
 def _seed(output: Tensor, gradient: object) -> Gradient:
@@ -194,11 +194,20 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
                 f"backward() without a gradient needs a one-element Tensor; this one has shape {value.shape}. "
                 "Reduce it (.sum(), .mean()) or pass backward(gradient) of the same shape"
             )
-        return np.ones(value.shape, value.dtype) if value.shape else scalar(1.0, value.dtype)
+        return np.ones(value.shape, value.dtype) if value.shape else weak_scalar(1.0, value.dtype)
     given = gradient if isinstance(gradient, Tensor) else np.asarray(gradient, dtype=value.dtype)
     if given.shape != value.shape:
         raise GradientError(f"the gradient passed to backward() has shape {given.shape}, this Tensor has {value.shape}")
     return given
 
 
-__all__ = ["Gradient", "backward", "deliver", "gradients", "leading_to", "pull_back", "refuse_stale", "topological"]
+__all__ = [
+    "Gradient",
+    "accumulate_grad",
+    "backward",
+    "check_not_stale",
+    "gradients",
+    "nodes_on_path_to",
+    "run_backward",
+    "topological_order",
+]

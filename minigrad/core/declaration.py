@@ -15,7 +15,7 @@ Metadata: TypeAlias = Mapping[str, object]
 Kinks: TypeAlias = "Sequence[float] | str | Callable[..., tuple[Array, ...]]"
 
 
-class Numbers(Protocol):
+class RandomSource(Protocol):
     """A reproducible source of random numbers (`minigrad.verify.seeded_random.Draws`)."""
 
     def uniform(self, shape: Shape) -> Array:
@@ -63,11 +63,11 @@ class Domain(Protocol):
         """Whether 0 is in the domain; samples themselves are never exactly 0."""
         ...
 
-    def draw(self, rng: Numbers, shape: Shape) -> Array:
+    def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample of the given shape."""
         ...
 
-    def direction(self, rng: Numbers, x: Array) -> Array:
+    def direction(self, rng: RandomSource, x: Array) -> Array:
         """A direction that can be stepped along from `x` without leaving the domain."""
         ...
 
@@ -98,7 +98,7 @@ class Argument:
 
 
 @attrs.frozen(eq=False)
-class Rule:
+class VJP:
     """The vector-Jacobian product for the arguments at `indices`; `variadic` when the last one is `*xs`."""
 
     names: tuple[str, ...]

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from minigrad.core.errors import UnsupportedFunction, nearest
-from minigrad.core.memory import exposed
+from minigrad.core.memory import readonly
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 
 PLAIN_UFUNCS = frozenset(
     (
@@ -50,7 +50,7 @@ METHODS: Mapping[tuple[np.ufunc, str], Callable[..., object]] = {
 def _crossed(a: object, b: object) -> tuple[object, object]:
     """Two operands in shapes in which each entry of one meets each of the other."""
     first = a if isinstance(a, Tensor) else np.asarray(a)
-    return first.reshape((*first.shape, *(1,) * plain(b).ndim)), b
+    return first.reshape((*first.shape, *(1,) * as_array(b).ndim)), b
 
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options: Mapping[str, object]) -> object:
@@ -62,7 +62,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options
                 "Use the returned value"
             )
         if ufunc in PLAIN_UFUNCS:
-            return ufunc(*(plain(x) for x in inputs), **options)
+            return ufunc(*(as_array(x) for x in inputs), **options)
         op = REGISTRY.ufunc(ufunc)
         if op is not None:
             rest = {k: v for k, v in options.items() if v is not None}
@@ -102,7 +102,7 @@ def _plain_arguments(args: tuple[object, ...]) -> tuple[object, ...]:
 
 def _plain_argument(a: object) -> object:
     if isinstance(a, Tensor):
-        return exposed(a._node.value)
+        return readonly(a._node.value)
     if isinstance(a, tuple):
         return _plain_arguments(a)
     return [_plain_argument(x) for x in a] if isinstance(a, list) else a

@@ -19,7 +19,7 @@ next_sequence = count(1).__next__
 """Sequence numbers: a node's is larger than those of all nodes it was made from."""
 
 
-class Handle:
+class TensorBase:
     """Base of `Tensor`, known here so that ops can tell Tensors from arrays without importing them."""
 
     __slots__ = ()
@@ -27,10 +27,10 @@ class Handle:
 
 
 class Node:
-    """A value in a graph. `tracked` tells whether a gradient can flow into it, `parents` where it flows on to."""
+    """A value in a graph. `requires_grad` tells whether a gradient can flow into it, `parents` where it flows on to."""
 
     __slots__ = ("seq", "value")
-    tracked: ClassVar[bool] = True
+    requires_grad: ClassVar[bool] = True
     seq: int
     value: Array
 
@@ -44,16 +44,16 @@ class Constant(Node):
     """A value that no gradient flows into."""
 
     __slots__ = ()
-    tracked = False
+    requires_grad = False
 
     def __init__(self, value: Array) -> None:
         self.value = value
 
 
-class Recorded(Node):
+class OpNode(Node):
     """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows.
 
-    Made by `recorded`, and field by field where a call would cost too much.
+    Made by `record_call`, and field by field where a call would cost too much.
     """
 
     __slots__ = ("args", "meta", "op", "parents", "where")
@@ -64,11 +64,11 @@ class Recorded(Node):
     where: str  # set inside mg.debug() only
 
 
-def recorded(
+def record_call(
     op: Op, value: Array, args: tuple[Array, ...], parents: tuple[Node | None, ...], meta: Mapping[str, object]
-) -> Recorded:
+) -> OpNode:
     """A node for `value`, which `op(*args, **meta)` has given just now."""
-    node = Recorded()
+    node = OpNode()
     node.op = op
     node.value = value
     node.args = args
@@ -78,8 +78,8 @@ def recorded(
     return node
 
 
-class RecordedTuple(Recorded):
-    """The outputs of an op that returns several arrays; each handle holds an `Item` of it."""
+class MultiOutputNode(OpNode):
+    """The outputs of an op that returns several arrays; each handle holds an `OutputNode` of it."""
 
     __slots__ = ("values",)
 
@@ -100,13 +100,13 @@ class RecordedTuple(Recorded):
         self.seq = next_sequence()
 
 
-class Item(Node):
-    """Output number `index` of a `RecordedTuple`."""
+class OutputNode(Node):
+    """Output number `index` of a `MultiOutputNode`."""
 
-    __slots__ = ("index", "source")
+    __slots__ = ("index", "producer")
 
-    def __init__(self, source: RecordedTuple, index: int) -> None:
-        self.source = source
+    def __init__(self, source: MultiOutputNode, index: int) -> None:
+        self.producer = source
         self.index = index
         self.value = source.values[index]
         self.seq = next_sequence()
@@ -114,27 +114,27 @@ class Item(Node):
     @property
     def parents(self) -> tuple[Node | None, ...]:
         """The node of all outputs."""
-        return (self.source,)
+        return (self.producer,)
 
 
-class Sink:
+class GradAccumulator:
     """Where the gradient of a leaf arrives.
 
     `buffer`, when given, is the view of a flat gradient buffer that an optimizer owns: the first gradient after
     `clear` overwrites it and later ones add, so that the buffer never needs to be zeroed.
     """
 
-    __slots__ = ("buffer", "filled", "grad")
+    __slots__ = ("buffer", "grad", "has_grad")
 
     def __init__(self) -> None:
         self.grad: Tensor | None = None
         self.buffer: Array | None = None
-        self.filled = False
+        self.has_grad = False
 
     def clear(self) -> None:
         """Forget the gradient."""
         self.grad = None
-        self.filled = False
+        self.has_grad = False
 
 
 class Leaf(Node):
@@ -142,7 +142,7 @@ class Leaf(Node):
 
     __slots__ = ("sink", "stale")
 
-    def __init__(self, value: Array, sink: Sink) -> None:
+    def __init__(self, value: Array, sink: GradAccumulator) -> None:
         self.value = value
         self.sink = sink
         self.stale = False

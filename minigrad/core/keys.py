@@ -6,12 +6,12 @@ from operator import index
 
 import numpy as np
 
-from minigrad.core.graph import Handle
-from minigrad.core.memory import is_private
+from minigrad.core.graph import TensorBase
+from minigrad.core.memory import is_immutable
 from minigrad.core.types import Key, KeyPart
 
 
-def frozen_key(key: object) -> Key:
+def immutable_index(key: object) -> Key:
     """An index with private copies of the arrays in it. Raises TypeError for a Tensor that requires a gradient."""
     if isinstance(key, tuple):
         return tuple(_frozen_part(k) for k in key)
@@ -19,8 +19,8 @@ def frozen_key(key: object) -> Key:
 
 
 def _frozen_part(key: object) -> KeyPart:
-    if isinstance(key, Handle):
-        if key._node.tracked:
+    if isinstance(key, TensorBase):
+        if key._node.requires_grad:
             raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value
     if isinstance(key, list | bool | np.bool_):
@@ -28,7 +28,7 @@ def _frozen_part(key: object) -> KeyPart:
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
             raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
-        if not is_private(key):
+        if not is_immutable(key):
             key = key.copy()
             key.flags.writeable = False
         return key

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.graph import Handle
+from minigrad.core.graph import TensorBase
 from minigrad.core.types import Array
 
 
-def is_private(value: Array) -> bool:
+def is_immutable(value: Array) -> bool:
     """True when nobody can write to the memory of `value`: it and all arrays it is a view of are read-only."""
     owner: object = value
     while isinstance(owner, np.ndarray):
@@ -18,7 +18,7 @@ def is_private(value: Array) -> bool:
     return owner is None
 
 
-def exposed(value: Array) -> Array:
+def readonly(value: Array) -> Array:
     """`value` in a form that can be handed out: read-only down to the array that owns the memory.
 
     Results of ops stay writeable until somebody looks at them, which keeps the flag off the hot path. Memory that no
@@ -37,11 +37,11 @@ def exposed(value: Array) -> Array:
     return value
 
 
-def own_foreign(
+def copy_writable_args(
     args: tuple[object, ...], values: tuple[Array, ...], y: Array | tuple[Array, ...]
 ) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
     """Copy the arguments, not Tensors, that the caller could still write to: a rule must see what `forward` saw."""
-    foreign = [i for i, v in enumerate(values) if not isinstance(args[i], Handle) and not is_private(v)]
+    foreign = [i for i, v in enumerate(values) if not isinstance(args[i], TensorBase) and not is_immutable(v)]
     if not foreign:
         return values, y
     owned = list(values)
@@ -55,7 +55,7 @@ def own_foreign(
     return tuple(owned), y
 
 
-def scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
+def weak_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
     """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
     array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
     array.flags.writeable = False

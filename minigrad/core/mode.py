@@ -46,23 +46,23 @@ class Mode:
 
 
 MODE: ContextVar[Mode | None] = ContextVar("minigrad_mode", default=None)
-EVERYDAY = Mode()
+DEFAULT_MODE = Mode()
 
 
 @contextmanager
-def switched(
+def mode_override(
     grad: bool | None = None,
     unverified: Callable[[Op], bool] | None = None,
     interceptor: Interceptor | Literal[False] | None = None,
 ) -> Iterator[Mode]:
     """Run the block in the current mode with some fields changed (an interceptor of False takes it off)."""
-    now = MODE.get() or EVERYDAY
+    now = MODE.get() or DEFAULT_MODE
     mode = Mode(
         now.grad if grad is None else grad,
         now.unverified if unverified is None else unverified,
         now.interceptor if interceptor is None else interceptor or None,
     )
-    token = MODE.set(None if mode == EVERYDAY else mode)
+    token = MODE.set(None if mode == DEFAULT_MODE else mode)
     try:
         yield mode
     finally:
@@ -76,7 +76,7 @@ class no_grad:
     """
 
     def __enter__(self) -> None:
-        self._context = switched(grad=False)
+        self._context = mode_override(grad=False)
         self._context.__enter__()
 
     def __exit__(self, *exception: object) -> None:

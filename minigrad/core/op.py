@@ -10,23 +10,23 @@ import numpy as np
 
 from minigrad.core.declaration import (
     REQUIRED,
+    VJP,
     Argument,
     Claims,
     Domain,
     Forward,
     Kinks,
     Metadata,
-    Numbers,
-    Rule,
+    RandomSource,
     Sample,
 )
 from minigrad.core.errors import InvalidRule, RegistrationError, UnregisteredOp, nearest
-from minigrad.core.graph import Handle
+from minigrad.core.graph import TensorBase
 from minigrad.core.types import Array, ArrayLike, Shape
 
 if TYPE_CHECKING:
     from minigrad.core.certificate import Certificate
-    from minigrad.core.rules import Pull
+    from minigrad.core.rules import Pullback
     from minigrad.core.tensor import Tensor
 
 RuleFunction = TypeVar("RuleFunction", bound=Callable[..., object])
@@ -39,8 +39,9 @@ class Op:
 
     Attributes:
         forward, rules: on arrays. defaults, required: metadata with and without a default; options: the names of all.
-        apply: the quickest way to apply it to Tensors, for as many arguments as it has. general: the way for all calls.
-        pull: the quickest way to run its rules on arrays, or None. All three are made when it is admitted to the
+        apply: the quickest way to apply it to Tensors, for as many arguments as it has.
+        apply_any: the way for all calls.
+        fast_vjp: the quickest way to run its rules on arrays, or None. All three are made when it is admitted to the
             registry (see `minigrad.runtime.fastpath`).
     """
 
@@ -61,12 +62,12 @@ class Op:
         self.options: frozenset[str] = frozenset(metadata)
         self.claims = claims
         self.module: str = getattr(forward, "__module__", None) or "numpy"
-        self.rules: tuple[Rule, ...] = ()
+        self.rules: tuple[VJP, ...] = ()
         self._certificate: Certificate | None = None
         self.apply: Callable[..., Tensor] = self._unregistered
-        self.general: Callable[..., Tensor] = self._unregistered
-        self.pull: Pull | None = None
-        self.differentiate_twice: Callable[[], None] | None = None
+        self.apply_any: Callable[..., Tensor] = self._unregistered
+        self.fast_vjp: Pullback | None = None
+        self.check_second_order: Callable[[], None] | None = None
         self.__doc__ = doc
 
     def __repr__(self) -> str:
@@ -121,7 +122,7 @@ class Op:
         if variadic and len(names) > 1:
             raise InvalidRule(f"op {self.name!r}: the rule for '*{known[-1]}' cannot be joined with other arguments")
         _name_in_tracebacks(function, f"{self.name}_vjp_{'_'.join(names)}")
-        self.rules = (*self.rules, Rule(names, indices, function, variadic))
+        self.rules = (*self.rules, VJP(names, indices, function, variadic))
 
     @overload
     def __call__(self, *args: ArrayLike, **meta: object) -> Array: ...  # type: ignore[overload-overlap]
@@ -129,23 +130,23 @@ class Op:
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor: ...
     def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
         for a in args:
-            if type(a) is not np.ndarray and isinstance(a, Handle):
+            if type(a) is not np.ndarray and isinstance(a, TensorBase):
                 if len(args) != len(self.arguments) or (meta and not self.options):
-                    return self.general(*args, **meta)
+                    return self.apply_any(*args, **meta)
                 return self.apply(*args, **meta) if meta else self.apply(*args)
-        return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `several`
+        return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `call_multi`
 
     @overload
-    def several(  # type: ignore[overload-overlap]
+    def call_multi(  # type: ignore[overload-overlap]
         self, *args: ArrayLike, **meta: object
     ) -> tuple[Array, ...]: ...
     @overload
-    def several(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...]: ...
-    def several(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...] | tuple[Array, ...]:
+    def call_multi(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...]: ...
+    def call_multi(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...] | tuple[Array, ...]:
         """The same call for an op that returns several outputs, with the type to match."""
         return self(*args, **meta)  # type: ignore[return-value]
 
-    def complete(self, meta: Mapping[str, object]) -> Mapping[str, object]:
+    def bind_kwargs(self, meta: Mapping[str, object]) -> Mapping[str, object]:
         """`meta` with defaults filled in. Raises TypeError for unknown or missing names."""
         if not meta and not self.required:
             return self.defaults
@@ -258,15 +259,15 @@ def _signature(
 
 __all__ = [
     "REQUIRED",
+    "VJP",
     "Argument",
     "Claims",
     "Domain",
     "Forward",
     "Kinks",
     "Metadata",
-    "Numbers",
     "Op",
-    "Rule",
+    "RandomSource",
     "Sample",
     "op",
 ]

@@ -51,7 +51,7 @@ class Registry:
         """The op of that name, or None."""
         return self.ops.get(name)
 
-    def check_free(self, op: Op) -> None:
+    def check_unregistered(self, op: Op) -> None:
         """Raise `RegistrationError` when the name or the NumPy function of `op` is taken."""
         other = self.ops.get(op.name)
         if other is not None:
@@ -64,14 +64,14 @@ class Registry:
                 f"op {op.name!r}: numpy.{getattr(stands_for, '__name__', stands_for)} already stands for another op"
             )
 
-    def admit(self, op: Op, certificate: Certificate) -> None:
+    def add(self, op: Op, certificate: Certificate) -> None:
         """Enter `op`. `certificate` must be the gate's own for this very op (call `runtime.fastpath.admit`)."""
         if not certificate.covers(op):
             raise RegistrationError(
                 f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r} as it was when checked; "
                 "call minigrad.register, and change nothing in between"
             )
-        self.check_free(op)
+        self.check_unregistered(op)
         op._certificate = certificate
         stands_for = op.claims.numpy
         if isinstance(stands_for, np.ufunc):
@@ -80,11 +80,11 @@ class Registry:
             self._functions[stands_for] = op
         self.ops[op.name] = op
 
-    def certify_again(self, op: Op, certificate: Certificate) -> None:
+    def replace_certificate(self, op: Op, certificate: Certificate) -> None:
         """Replace the certificate of a registered op by a fuller one (after its second order was checked)."""
         op._certificate = certificate
 
-    def implement(self, function: Callable[..., object], handler: Handler) -> None:
+    def register_numpy_function(self, function: Callable[..., object], handler: Handler) -> None:
         """Let `handler`, with NumPy's own signature, answer for a NumPy function called on Tensors.
 
         The handler must be built from registered ops: it is no op itself and brings no rule.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import GradientError, ShapeError
-from minigrad.core.graph import Constant, Handle, Leaf, Node, Recorded, Sink
-from minigrad.core.keys import frozen_key
-from minigrad.core.memory import exposed
+from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode, TensorBase
+from minigrad.core.keys import immutable_index
+from minigrad.core.memory import readonly
 from minigrad.core.methods import ArrayMethods
 from minigrad.core.operators import Operators
 from minigrad.core.registry import REGISTRY
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _new = object.__new__
 
 
-class Tensor(Operators, Handle, ArrayMethods):
+class Tensor(Operators, TensorBase, ArrayMethods):
     """A real array whose gradient can be asked for.
 
     Made by `minigrad.tensor`, or by applying ops to other Tensors. NumPy functions work on Tensors and return Tensors.
@@ -33,7 +33,7 @@ class Tensor(Operators, Handle, ArrayMethods):
     __slots__ = ("__weakref__", "_node", "_sink")
     __hash__: ClassVar[Callable[[Tensor], int]] = object.__hash__
     _node: Node
-    _sink: Sink
+    _sink: GradAccumulator
 
     def __init__(self, data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         value = _copied(data, dtype)
@@ -42,7 +42,7 @@ class Tensor(Operators, Handle, ArrayMethods):
                 raise GradientError(
                     f"requires_grad needs a floating dtype, not {value.dtype}: pass dtype=float, or floats as data"
                 )
-            self._sink = Sink()
+            self._sink = GradAccumulator()
             self._node = Leaf(value, self._sink)
         else:
             self._node = Constant(value)
@@ -51,11 +51,11 @@ class Tensor(Operators, Handle, ArrayMethods):
     @property
     def data(self) -> Array:
         """The value as a read-only array (a copy where the memory belongs to an optimizer or another owner)."""
-        return exposed(self._node.value)
+        return readonly(self._node.value)
 
     def numpy(self) -> Array:
         """The value as a read-only array; the same as `data`. `.copy()` it to write."""
-        return exposed(self._node.value)
+        return readonly(self._node.value)
 
     def item(self, *index: int) -> float:
         """The value of a one-element Tensor, or of the entry at `index`, as a Python number."""
@@ -87,23 +87,23 @@ class Tensor(Operators, Handle, ArrayMethods):
 
     def detach(self) -> Tensor:
         """The same value as a constant: no gradient flows through the result."""
-        return wrap(Constant(self._node.value))
+        return tensor_of(Constant(self._node.value))
 
     # -- gradient --------------------------------------------------------------------------------------------------
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient can flow into this Tensor."""
-        return self._node.tracked
+        return self._node.requires_grad
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient accumulated by `backward` since `zero_grad`, for leaves; None where none has arrived."""
         sink = self._own_sink()
-        if sink is None or not sink.filled:
+        if sink is None or not sink.has_grad:
             return None
         if sink.grad is not None:
             return sink.grad
-        return None if sink.buffer is None else wrap(Constant(exposed(sink.buffer)))
+        return None if sink.buffer is None else tensor_of(Constant(readonly(sink.buffer)))
 
     def zero_grad(self) -> None:
         """Forget the accumulated gradient."""
@@ -111,7 +111,7 @@ class Tensor(Operators, Handle, ArrayMethods):
         if sink is not None:
             sink.clear()
 
-    def _own_sink(self) -> Sink | None:
+    def _own_sink(self) -> GradAccumulator | None:
         try:
             return self._sink
         except AttributeError:
@@ -133,22 +133,22 @@ class Tensor(Operators, Handle, ArrayMethods):
 
     # -- comparisons have no gradient: they give plain arrays ----------------------------------------------------------
     def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.equal(self._node.value, plain(other))
+        return np.equal(self._node.value, as_array(other))
 
     def __ne__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.not_equal(self._node.value, plain(other))
+        return np.not_equal(self._node.value, as_array(other))
 
     def __lt__(self, other: TensorLike) -> BoolArray:
-        return np.less(self._node.value, plain(other))
+        return np.less(self._node.value, as_array(other))
 
     def __le__(self, other: TensorLike) -> BoolArray:
-        return np.less_equal(self._node.value, plain(other))
+        return np.less_equal(self._node.value, as_array(other))
 
     def __gt__(self, other: TensorLike) -> BoolArray:
-        return np.greater(self._node.value, plain(other))
+        return np.greater(self._node.value, as_array(other))
 
     def __ge__(self, other: TensorLike) -> BoolArray:
-        return np.greater_equal(self._node.value, plain(other))
+        return np.greater_equal(self._node.value, as_array(other))
 
     # -- ndarray's own methods -----------------------------------------------------------------------------------------
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -187,10 +187,10 @@ class Tensor(Operators, Handle, ArrayMethods):
         return REGISTRY["astype"].apply(self, dtype=np.dtype(dtype))
 
     def __getitem__(self, key: object) -> Tensor:
-        return REGISTRY["getitem"].apply(self, key=frozen_key(key))
+        return REGISTRY["getitem"].apply(self, key=immutable_index(key))
 
     def __setitem__(self, key: object, value: TensorLike) -> None:
-        updated: Tensor = REGISTRY["setitem"].apply(self, value, key=frozen_key(key))
+        updated: Tensor = REGISTRY["setitem"].apply(self, value, key=immutable_index(key))
         self._node = updated._node
 
     def tolist(self) -> object:
@@ -199,7 +199,7 @@ class Tensor(Operators, Handle, ArrayMethods):
 
     def copy(self) -> Tensor:
         """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
-        return wrap(self._node)
+        return tensor_of(self._node)
 
     def __dlpack__(self, **options: object) -> object:
         """NumPy's export to other libraries; refused where a gradient would be lost."""
@@ -238,7 +238,7 @@ class Tensor(Operators, Handle, ArrayMethods):
 
     def __repr__(self) -> str:
         body = np.array2string(self._node.value, separator=", ", prefix="tensor(", threshold=100)
-        made = f", made by {self._node.op.name}" if isinstance(self._node, Recorded) else ""
+        made = f", made by {self._node.op.name}" if isinstance(self._node, OpNode) else ""
         grad = ", requires_grad=True" if isinstance(self._node, Leaf) else ""
         dtype = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
         return f"tensor({body}{dtype}{grad}{made})"
@@ -249,12 +249,12 @@ class Tensor(Operators, Handle, ArrayMethods):
     # -- NumPy's protocols -----------------------------------------------------------------------------------------
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         self._node.value.__array__()  # refused here if there are no numbers
-        if self._node.tracked:
+        if self._node.requires_grad:
             raise TypeError(
                 "this Tensor requires a gradient, which an array would lose: use .detach().numpy(), "
                 "or the minigrad function of the same name"
             )
-        value = exposed(self._node.value)
+        value = readonly(self._node.value)
         converted = value if dtype is None else value.astype(dtype, copy=False)
         return converted.copy() if copy and converted is value else converted
 
@@ -267,7 +267,7 @@ class Tensor(Operators, Handle, ArrayMethods):
         return _dispatch.call_function(func, args, kwargs)
 
 
-def wrap(node: Node) -> Tensor:
+def tensor_of(node: Node) -> Tensor:
     """A handle for a node."""
     t = _new(Tensor)
     t._node = node
@@ -289,13 +289,13 @@ def tensor(data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | Non
     return Tensor(data, requires_grad=requires_grad, dtype=dtype)
 
 
-def adopt(value: Array) -> Tensor:
+def from_array(value: Array) -> Tensor:
     """A constant Tensor over `value` itself, without a copy. The array becomes read-only: the caller gives it away."""
     value.flags.writeable = False
-    return wrap(Constant(value))
+    return tensor_of(Constant(value))
 
 
-def plain(x: object) -> Array:
+def as_array(x: object) -> Array:
     """The array behind a Tensor; anything else as an array."""
     return x._node.value if isinstance(x, Tensor) else np.asarray(x)
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from minigrad.core.graph import Item, Node, Recorded
-from minigrad.core.rules import Gradient, Pull, rules_on_arrays
+from minigrad.core.graph import Node, OpNode, OutputNode
+from minigrad.core.rules import Gradient, Pullback, rules_on_arrays
 
 
 def walk(
     order: Sequence[Node],
     grads: dict[Node, Gradient],
-    pull: Pull | None = None,
+    pull: Pullback | None = None,
     kept: Container[Node] = (),
     useful: set[Node] | None = None,
 ) -> dict[Node, Gradient]:
@@ -36,7 +36,7 @@ def walk(
             continue
         if node in kept:
             found[node] = g
-        if type(node) is Item:
+        if type(node) is OutputNode:
             _collect(grads, node, g)
             continue
         live = node.parents
@@ -44,18 +44,18 @@ def walk(
             live = tuple(p if p in useful else None for p in live)
         run = pull
         if run is None:
-            run = (node.op.pull if type(node) is Recorded else None) or rules_on_arrays
+            run = (node.op.fast_vjp if type(node) is OpNode else None) or rules_on_arrays
         run(node, g, live, grads, owned)  # type: ignore[arg-type]  # all but items are recorded
     grads.update(found)
     return grads
 
 
-def _collect(grads: dict[Node, Gradient], item: Item, g: Gradient) -> None:
+def _collect(grads: dict[Node, Gradient], item: OutputNode, g: Gradient) -> None:
     """Put the gradient of one output beside those of the others, for the rule that takes them all.
 
     One output has several items when rules were recorded: each brings its share.
     """
-    source = item.source
+    source = item.producer
     slots: list[Gradient | None] = grads.setdefault(source, [None] * len(source.values))  # type: ignore[arg-type,assignment]
     old = slots[item.index]
     slots[item.index] = g if old is None else old + g

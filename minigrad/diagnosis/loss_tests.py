@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Start
 from minigrad.nn import Calibrated, Loss, Module
@@ -23,11 +23,11 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
     """
 
     def value(outputs: Array, targets: Array) -> float:
-        return float(loss(adopt(outputs), targets).item())
+        return float(loss(from_array(outputs), targets).item())
 
     with evaluating(model), np.errstate(all="ignore"):
-        outputs = model(adopt(x)).numpy()
-        repeat = float(np.abs(model(adopt(x)).numpy() - outputs).max())
+        outputs = model(from_array(x)).numpy()
+        repeat = float(np.abs(model(from_array(x)).numpy() - outputs).max())
         half = len(x) // 2
         whole, parts = value(outputs, y), 0.0
         if half:

@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
-from minigrad.core.backward import gradients, topological
-from minigrad.core.graph import Leaf, Node, Recorded
-from minigrad.core.tensor import adopt
+from minigrad.core.backward import gradients, topological_order
+from minigrad.core.graph import Leaf, Node, OpNode
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Activation, Inside, Parameter
 from minigrad.nn import Loss, Module
@@ -50,11 +50,11 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
     named = model.named_parameters()
     with np.errstate(all="ignore"):
         with mode(model, False):
-            outputs = model(adopt(x))
+            outputs = model(from_array(x))
             value = loss(outputs, y)
             found = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
         moving = _training_loss(model, loss, x, y)
-        order = [n for n in reversed(topological((outputs._node,))[0]) if isinstance(n, Recorded)]
+        order = [n for n in reversed(topological_order((outputs._node,))[0]) if isinstance(n, OpNode)]
         names = {id(t._node): name for name, t in named}
         spread = outputs.numpy().reshape(len(x), -1).astype(np.float64)
         return Inside(
@@ -90,7 +90,7 @@ def _training_loss(model: Module, loss: Loss, x: Array, y: Array) -> float | Non
     twin = model.copy()
     twin.train()
     with no_grad():
-        return float(loss(twin(adopt(x)), y).item())
+        return float(loss(twin(from_array(x)), y).item())
 
 
 def _rms(a: Array) -> float:
@@ -114,7 +114,7 @@ class _Tally:
     saturated: list[float] = attrs.field(factory=list)
 
 
-def _activations(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterator[Activation]:
+def _activations(order: Sequence[OpNode], names: Mapping[int, str]) -> Iterator[Activation]:
     """One entry for each place; the steps of a recurrent layer are one place."""
     tallies: dict[str, _Tally] = {}
     for node in order:
@@ -133,18 +133,18 @@ def _activations(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterato
         yield Activation(name, t.op, *(float(np.mean(v)) if v else 0.0 for v in (t.std, t.dead, t.saturated)))
 
 
-def _before(node: Recorded, names: Mapping[int, str]) -> str:
+def _before(node: OpNode, names: Mapping[int, str]) -> str:
     """The layer whose parameter comes last before `node`."""
     level: list[Node] = [node]
     for _ in range(6):
-        level = [p for n in level if isinstance(n, Recorded) for p in n.parents if p is not None]
+        level = [p for n in level if isinstance(n, OpNode) for p in n.parents if p is not None]
         found = [names[id(n)] for n in level if id(n) in names]
         if found:
             return found[0].rpartition(".")[0] or found[0]
     return "?"
 
 
-def _stacked(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterator[str]:
+def _stacked(order: Sequence[OpNode], names: Mapping[int, str]) -> Iterator[str]:
     """Weights applied to what another weight gave, with nothing but sums in between, and no bottleneck."""
     for node in order:
         weight = _weight(node)
@@ -156,7 +156,7 @@ def _stacked(order: Sequence[Recorded], names: Mapping[int, str]) -> Iterator[st
 
 
 def _weight(node: Node) -> Leaf | None:
-    if isinstance(node, Recorded) and node.op.name == "matmul" and isinstance(node.parents[1], Leaf):
+    if isinstance(node, OpNode) and node.op.name == "matmul" and isinstance(node.parents[1], Leaf):
         return node.parents[1] if node.parents[1].value.ndim == 2 else None
     return None
 
@@ -170,7 +170,7 @@ def _linear_sources(node: Node) -> list[Leaf]:
         weight = _weight(n)
         if weight is not None:
             found.append(weight)
-        elif isinstance(n, Recorded) and n.op.name in _LINEAR:
+        elif isinstance(n, OpNode) and n.op.name in _LINEAR:
             stack.extend(p for p in n.parents if p is not None)
         elif not isinstance(n, Leaf):
             return []

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.data_stats import batch_order, data_facts
@@ -151,7 +151,7 @@ class Observer:
             return ()
         rows = few(val, 2 * _ROWS)
         with evaluating(self.model), np.errstate(all="ignore"):
-            outputs = self.model(adopt(rows.x)).numpy()
+            outputs = self.model(from_array(rows.x)).numpy()
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             return ()
         size = max(classes, outputs.shape[1], int(rows.y.max()) + 1)

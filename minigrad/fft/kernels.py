@@ -36,7 +36,7 @@ def transform(re: Array, im: Array, *, axis: int = -1, inverse: bool = False) ->
 
 @transform.vjp("re", "im")
 def _(g: tuple[V, V], y: tuple[V, V], re: V, im: V, *, axis: int, inverse: bool) -> tuple[V, V]:
-    back = transform.several(g[0], g[1], axis=axis, inverse=not inverse)
+    back = transform.call_multi(g[0], g[1], axis=axis, inverse=not inverse)
     return back[0], back[1]
 
 
@@ -82,7 +82,7 @@ def inverse_real_transform(re: Array, im: Array, *, n: int, axis: int = -1) -> A
 @inverse_real_transform.vjp("re", "im")
 def _(g: V, y: V, re: V, im: V, *, n: int, axis: int) -> tuple[V, V]:
     doubled = edges(n, axis, g.ndim, 2.0).astype(g.dtype)
-    back = real_transform.several(g, axis=axis)
+    back = real_transform.call_multi(g, axis=axis)
     return back[0] * doubled, back[1] * doubled
 
 

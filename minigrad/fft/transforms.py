@@ -46,7 +46,9 @@ def _scaled(z: Complex[V], factor: float) -> Complex[V]:
 def _one(x: V | Complex[V], n: int | None, axis: int, norm: Norm, inverse: bool) -> Complex[V]:
     z = _pair(x)
     count = z.shape[axis] if n is None else n
-    re, im = transform.several(_resized(z.real, count, axis), _resized(z.imag, count, axis), axis=axis, inverse=inverse)
+    re, im = transform.call_multi(
+        _resized(z.real, count, axis), _resized(z.imag, count, axis), axis=axis, inverse=inverse
+    )
     return _scaled(Complex(re, im), _factor(count, norm, inverse))
 
 
@@ -63,7 +65,7 @@ def ifft(x: V | Complex[V], n: int | None = None, axis: int = -1, norm: Norm = N
 def rfft(x: V, n: int | None = None, axis: int = -1, norm: Norm = None) -> Complex[V]:
     """The first n // 2 + 1 frequencies of a real x along `axis`."""
     count = x.shape[axis] if n is None else n
-    re, im = real_transform.several(_resized(x, count, axis), axis=axis)
+    re, im = real_transform.call_multi(_resized(x, count, axis), axis=axis)
     return _scaled(Complex(re, im), _factor(count, norm, inverse=False))
 
 

@@ -126,9 +126,9 @@ def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
         raise UnsupportedFunction(f"qr on a Tensor knows the modes 'reduced' and 'r', not {mode!r}")
     rows, columns = a.shape[-2:]
     if rows >= columns:
-        q, r = tall_qr.several(a)
+        q, r = tall_qr.call_multi(a)
     else:
-        q, left = tall_qr.several(getitem(a, key=(Ellipsis, slice(None, rows))))
+        q, left = tall_qr.call_multi(getitem(a, key=(Ellipsis, slice(None, rows))))
         rest: V = matmul(matrix_transpose(q), getitem(a, key=(Ellipsis, slice(rows, None))))
         r = concatenate([left, rest], axis=-1)
     return r if mode == "r" else (q, r)
@@ -140,7 +140,7 @@ def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
     Value and gradient are those of the symmetric part of a, so `UPLO` makes no difference.
     Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues.
     """
-    w, v = symmetric_eigen.several(a)
+    w, v = symmetric_eigen.call_multi(a)
     return w, v
 
 
@@ -157,10 +157,10 @@ def svd(a: V, full_matrices: bool = True, compute_uv: bool = True) -> tuple[V, V
     """
     if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
         raise UnsupportedFunction("svd: the full set of vectors has no gradient; pass full_matrices=False")
-    u, s, vt = thin_svd.several(a)
+    u, s, vt = thin_svd.call_multi(a)
     return (u, s, vt) if compute_uv else s
 
 
 def svdvals(a: V) -> V:
     """Singular values of matrices (..., m, n), decreasing."""
-    return thin_svd.several(a)[1]
+    return thin_svd.call_multi(a)[1]

@@ -110,7 +110,7 @@ family.register()
 
 def slogdet(a: V) -> tuple[V, V]:
     """Sign and logarithm of the determinant of matrices (..., n, n)."""
-    sign, logarithm = slogdet_pair.several(a)
+    sign, logarithm = slogdet_pair.call_multi(a)
     return sign, logarithm
 
 

@@ -69,7 +69,7 @@ def eigvals(a: V) -> Complex[V]:
 
     The rule multiplies n * n matrices: it is meant for n up to about 20.
     """
-    re, im = eigenvalue_pair.several(a)
+    re, im = eigenvalue_pair.call_multi(a)
     return Complex(re, im)
 
 

@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 
 from minigrad.core.apply import apply
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Array, Shape
 from minigrad.nn.module import Module
 from minigrad.nn.observe import observing
@@ -117,7 +117,7 @@ def summarise(model: Module, batch: tuple[Tensor | AnyArray, ...]) -> Summary:
     given = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in batch)
     try:
         model.eval()
-        with observing(meter), switched(grad=False, interceptor=meter.ops):
+        with observing(meter), mode_override(grad=False, interceptor=meter.ops):
             model(*given)
     finally:
         for part, training in modes:
@@ -180,7 +180,7 @@ class _Meter:
             self.at_work.pop()
         tally.calls += 1
         if tally.inputs is None:
-            tally.inputs, tally.output = tuple(plain(x).shape for x in inputs), y.shape
+            tally.inputs, tally.output = tuple(as_array(x).shape for x in inputs), y.shape
         return y
 
 
@@ -193,12 +193,12 @@ class _Ops:
     def call(
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
-        with switched(interceptor=False):
+        with mode_override(interceptor=False):
             result = apply(op, args, meta)
         outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
         if self.meter.at_work:
             tally = self.meter.at_work[-1]
-            given, values = [plain(a) for a in args], [plain(y) for y in outputs]
+            given, values = [as_array(a) for a in args], [as_array(y) for y in outputs]
             tally.activation_bytes += sum(v.nbytes for v in values if not any(np.may_share_memory(v, a) for a in given))
             tally.flops += flops_of(op, given, values)
         return result

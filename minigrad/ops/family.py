@@ -8,7 +8,7 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core.op import Argument, Claims, Domain, Kinks, Numbers, Op
+from minigrad.core.op import Argument, Claims, Domain, Kinks, Op, RandomSource
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.verify.domains import real
@@ -35,11 +35,11 @@ class Shifted:
         """For messages."""
         return f"{self.base.kind} + {self.by:g}"
 
-    def draw(self, rng: Numbers, shape: Shape) -> Array:
+    def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample of the base, moved."""
         return self.base.draw(rng, shape) + self.by
 
-    def direction(self, rng: Numbers, x: Array) -> Array:
+    def direction(self, rng: RandomSource, x: Array) -> Array:
         """A direction of the base at the place moved back."""
         return self.base.direction(rng, x - self.by)
 

@@ -15,7 +15,7 @@ from minigrad.ops.arithmetic import where
 from minigrad.ops.family import Family
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
-from minigrad.runtime.numpy_fast import add_rows
+from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
 
@@ -54,7 +54,7 @@ def put_along(g: Array, indices: IndexArray, *, axis: int, length: int) -> Array
         places = np.where(places < 0, places + length, places)
     before, after = g.shape[:axis], g.shape[axis + places.ndim :]
     rows = np.moveaxis(g.reshape(*before, places.size, *after), axis, 0).reshape(places.size, -1)
-    total = add_rows(rows, places.ravel(), length)
+    total = segment_sum(rows, places.ravel(), length)
     return np.moveaxis(total.reshape(length, *before, *after), 0, axis)
 
 

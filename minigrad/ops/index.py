@@ -10,7 +10,7 @@ from minigrad.core.keys import is_basic
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
 from minigrad.ops.family import Family
-from minigrad.runtime.numpy_fast import add_rows
+from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
@@ -61,7 +61,7 @@ def scatter(g: Array, *, key: Key, shape: Shape) -> Array:
     """Zeros of `shape` to which g has been added at `key`; entries met several times add up."""
     if isinstance(key, np.ndarray) and key.dtype.kind in "iu" and len(shape) > 1:
         places = np.where(key < 0, key + shape[0], key).ravel()
-        return add_rows(g.reshape(len(places), prod(shape[1:])), places, shape[0]).reshape(shape)
+        return segment_sum(g.reshape(len(places), prod(shape[1:])), places, shape[0]).reshape(shape)
     x: Array = np.zeros(shape, dtype=g.dtype)
     if is_basic(key) or (isinstance(key, np.ndarray) and key.dtype.kind == "b"):
         x[key] = g

@@ -8,7 +8,7 @@ from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.family import Family
 from minigrad.ops.piecewise_constant import equal, greater, prefer, sign
-from minigrad.runtime.numpy_fast import bound
+from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
@@ -17,7 +17,7 @@ unary, binary = family.unary, family.binary
 
 
 def _relu(x: Array) -> Array:
-    return np.maximum(x, bound(x, 0.0))
+    return np.maximum(x, as_row_operand(x, 0.0))
 
 
 # fmt: off

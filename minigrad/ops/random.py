@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.ops.arithmetic import multiply
-from minigrad.runtime.effects import draw
+from minigrad.runtime.effects import random_array
 from minigrad.typing import V
 
 _TILE = 1 << 14
@@ -20,7 +20,7 @@ def random_uniform(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np
     def fill(out: Array) -> None:
         out[...] = rng.random(out.shape)
 
-    return draw(fill, shape, dtype)
+    return random_array(fill, shape, dtype)
 
 
 def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array | Tensor:
@@ -29,7 +29,7 @@ def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.
     def fill(out: Array) -> None:
         out[...] = rng.standard_normal(out.shape)
 
-    return draw(fill, shape, dtype)
+    return random_array(fill, shape, dtype)
 
 
 def fill_dropout_mask(out: Array, p: float, rng: np.random.Generator) -> None:
@@ -61,5 +61,5 @@ def dropout(x: V, p: float = 0.5, *, rng: np.random.Generator, training: bool = 
     """
     if not training or p == 0.0:
         return x
-    mask = draw(lambda out: fill_dropout_mask(out, p, rng), x.shape, x.dtype)
+    mask = random_array(lambda out: fill_dropout_mask(out, p, rng), x.shape, x.dtype)
     return multiply(x, mask)  # type: ignore[return-value]

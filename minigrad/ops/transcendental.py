@@ -13,7 +13,7 @@ from minigrad.core.types import Array
 from minigrad.ops.arithmetic import by_squaring, ratio
 from minigrad.ops.family import Family
 from minigrad.ops.piecewise_constant import equal
-from minigrad.runtime.numpy_fast import bound
+from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.verify.domains import positive, real
 
 family = Family()
@@ -52,14 +52,14 @@ _LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}
 
 
 def _sigmoid(x: Array) -> Array:
-    z = np.exp(np.minimum(-x, bound(x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))))
+    z = np.exp(np.minimum(-x, as_row_operand(x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))))
     z += 1.0
     return 1.0 / z
 
 
 def _softplus(x: Array) -> Array:
     y = np.log1p(np.exp(-np.abs(x)))
-    y += np.maximum(x, bound(x, 0.0))
+    y += np.maximum(x, as_row_operand(x, 0.0))
     return y
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from minigrad import engines
 from minigrad.core.graph import Constant
-from minigrad.core.mode import MODE, switched
-from minigrad.core.tensor import Tensor, adopt, wrap
+from minigrad.core.mode import MODE, mode_override
+from minigrad.core.tensor import Tensor, from_array, tensor_of
 from minigrad.core.types import Array
 from minigrad.engines.discovery import TakesEngine
 from minigrad.program.compile.bind import plan
@@ -82,7 +82,7 @@ class Program(Generic[P, R]):
         mode = MODE.get()
         if mode is not None and mode.interceptor is not None:
             # Inside another program, or under mg.debug(): arrays are Tensors there too.
-            plain = _replaced((args, dict(kwargs)), lambda array: wrap(Constant(array)))
+            plain = _replaced((args, dict(kwargs)), lambda array: tensor_of(Constant(array)))
             assert isinstance(plain, tuple)
             return self.step(*plain[0], **plain[1])
         with self._lock:
@@ -141,7 +141,7 @@ class Program(Generic[P, R]):
         trace, chance = Trace(), Chance(found.generators)
         given = _replaced((args, dict(kwargs)), trace.input)
         assert isinstance(given, tuple)
-        with switched(interceptor=trace), trace.holding.hold(found):
+        with mode_override(interceptor=trace), trace.holding.hold(found):
             result = self.step(*given[0], **given[1])
             chance.check()
             found.settings.refuse_changes()
@@ -193,7 +193,7 @@ def _signature(args: tuple[object, ...], arrays: list[Array]) -> tuple[Hashable,
         if type(a) is np.ndarray:
             arrays.append(a)
             key.append((a.shape, a.dtype))
-        elif isinstance(a, Tensor) and not a._node.tracked:
+        elif isinstance(a, Tensor) and not a._node.requires_grad:
             arrays.append(a._node.value)
             key.append((a.shape, a.dtype, "Tensor"))
         elif isinstance(a, list | tuple):
@@ -211,7 +211,7 @@ def _replaced(item: object, enter: Callable[[Array], Tensor]) -> object:
     """The arguments with Tensors that `enter` makes in the place of arrays, in the order of `_signature`."""
     if type(item) is np.ndarray:
         return enter(item)
-    if isinstance(item, Tensor) and not item._node.tracked:
+    if isinstance(item, Tensor) and not item._node.requires_grad:
         return enter(item._node.value)
     if isinstance(item, tuple) and hasattr(item, "_fields"):
         kind: Callable[..., object] = type(item)
@@ -227,7 +227,7 @@ def _replaced(item: object, enter: Callable[[Array], Tensor]) -> object:
 def _returned(result: object, trace: Trace) -> tuple[list[int], Callable[[list[Array]], object]]:
     """The traced values in what the step returned, and a function that puts numbers in their places."""
     if isinstance(result, Tensor) and isinstance(result._node.value, StandIn):
-        return [trace.index_of(result._node.value)], lambda numbers: adopt(numbers[0])
+        return [trace.index_of(result._node.value)], lambda numbers: from_array(numbers[0])
     leaves, rebuild = flatten(result)
     places: list[int] = []
     outputs: list[int] = []
@@ -241,7 +241,7 @@ def _returned(result: object, trace: Trace) -> tuple[list[int], Callable[[list[A
     def back(numbers: list[Array]) -> object:
         new = list(leaves)
         for i, number in zip(places, numbers, strict=True):
-            new[i] = adopt(number)
+            new[i] = from_array(number)
         return rebuild(new)
 
     return outputs, back

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Sink
+from minigrad.core.graph import GradAccumulator
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
@@ -91,7 +91,7 @@ class Fused:
 class Deliver:
     """A gradient arrives at a parameter. `fresh`: it is the first since zero_grad, and overwrites; else it adds."""
 
-    sink: Sink
+    sink: GradAccumulator
     value: int
     fresh: bool
 
@@ -100,7 +100,7 @@ class Deliver:
 class Clear:
     """`zero_grad` of a parameter."""
 
-    sink: Sink
+    sink: GradAccumulator
 
 
 @attrs.frozen(eq=False)

@@ -15,13 +15,13 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.mode import MODE
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, Shape
 
 if TYPE_CHECKING:
     from minigrad.core.op import Op
 
-__all__ = ["Check", "Tracer", "draw", "examine", "tracing"]
+__all__ = ["Check", "Tracer", "current_tracer", "random_array", "runtime_check"]
 
 Check = Callable[[Array], None]
 """Looks at an array and raises what is to be raised."""
@@ -41,33 +41,33 @@ class Tracer(ABC):
         """Look at a gradient (see `minigrad.core.mode.Interceptor`)."""
 
     @abstractmethod
-    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+    def accumulate_grad(self, leaf: Leaf, g: Tensor) -> None:
         """A gradient arrives at a leaf."""
 
     @abstractmethod
-    def examine(self, value: Array, check: Check) -> None:
+    def runtime_check(self, value: Array, check: Check) -> None:
         """Let `check` look at the numbers of `value` whenever the step has got here."""
 
     @abstractmethod
-    def probe(self, value: Array) -> Array:
+    def concrete_value(self, value: Array) -> Array:
         """The numbers that `value` has in the run that is recorded: for a look that repetitions need not take again."""
 
     @abstractmethod
-    def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
+    def random_array(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
         """A value that `fill` writes anew into an array of that shape and dtype whenever the step has got here."""
 
     @abstractmethod
-    def perform(self, owner: object, name: str, run: Callable[[], object]) -> None:
+    def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
         """Do something with parameters and gradients that is no op. `owner` and `name` say whose doing it is."""
 
     @abstractmethod
-    def perform_with(
+    def record_effect_with_closure(
         self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
     ) -> None:
         """The same for something that evaluates a loss as often as it likes: it gets an equal of `closure`."""
 
 
-def tracing() -> Tracer | None:
+def current_tracer() -> Tracer | None:
     """The tracer at work here, if there is one."""
     mode = MODE.get()
     if mode is None or not isinstance(mode.interceptor, Tracer):
@@ -75,27 +75,27 @@ def tracing() -> Tracer | None:
     return mode.interceptor
 
 
-def examine(value: object, check: Check) -> None:
+def runtime_check(value: object, check: Check) -> None:
     """Let `check` look at the numbers of `value`, a Tensor or array, and raise where they are wrong.
 
     In a defined program it looks at each run. What `check` computes goes nowhere else.
     """
-    array = plain(value)
-    tracer = tracing()
+    array = as_array(value)
+    tracer = current_tracer()
     if tracer is None:
         check(array)
     else:
-        tracer.examine(array, check)
+        tracer.runtime_check(array, check)
 
 
-def draw(fill: Callable[[Array], object], shape: Shape, dtype: DTypeLike = np.float64) -> Array | Tensor:
+def random_array(fill: Callable[[Array], object], shape: Shape, dtype: DTypeLike = np.float64) -> Array | Tensor:
     """Random numbers that `fill` writes into an array of this shape and dtype; fresh ones at each run of a program.
 
     Returns an array; inside a defined program a Tensor.
     """
-    tracer = tracing()
+    tracer = current_tracer()
     if tracer is not None:
-        return tracer.draw(fill, shape, np.dtype(dtype))  # type: ignore[arg-type]
+        return tracer.random_array(fill, shape, np.dtype(dtype))  # type: ignore[arg-type]
     out: Array = np.empty(shape, dtype)
     fill(out)
     return out

@@ -12,16 +12,16 @@ from typing import cast
 
 import numpy as np
 
-from minigrad.core.apply import apply, explain
+from minigrad.core.apply import apply, describe_error
 from minigrad.core.certificate import Certificate
-from minigrad.core.graph import Constant, Node, Recorded, next_sequence, recorded
+from minigrad.core.graph import Constant, Node, OpNode, next_sequence, record_call
 from minigrad.core.keys import is_basic
-from minigrad.core.memory import scalar
+from minigrad.core.memory import weak_scalar
 from minigrad.core.mode import MODE
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.core.rules import Gradient, Live, Pull, add_up, conform
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.rules import Gradient, Pullback, Targets, add_up, unbroadcast
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Key
 
 ndarray = np.ndarray
@@ -44,12 +44,12 @@ OPERATORS = MappingProxyType(
 
 def admit(op: Op, certificate: Certificate) -> None:
     """Enter a verified op in the registry and give it its fast ways."""
-    REGISTRY.admit(op, certificate)
-    op.general = _general(op)
-    op.apply = _forward(op) or op.general
-    op.pull = _backward(op)
-    if op.name == "getitem" and op.pull is not None:
-        op.pull = _part(op.pull)
+    REGISTRY.add(op, certificate)
+    op.apply_any = _general(op)
+    op.apply = _forward(op) or op.apply_any
+    op.fast_vjp = _backward(op)
+    if op.name == "getitem" and op.fast_vjp is not None:
+        op.fast_vjp = _part(op.fast_vjp)
     operator = OPERATORS.get(op.name)
     if operator is not None:
         setattr(Tensor, operator, op.apply)
@@ -85,14 +85,14 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x)
         except Exception as error:
-            raise explain(op, (x,), _NO_META, error) from error
+            raise describe_error(op, (x,), _NO_META, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a,), _NO_META)
             y = np.asarray(y)
         result = new(Tensor)
-        if parent.tracked:
-            result._node = node = Recorded()  # what `recorded` does, without the call
+        if parent.requires_grad:
+            result._node = node = OpNode()  # what `recorded` does, without the call
             node.op = op
             node.value = y
             node.args = (x,)
@@ -121,12 +121,12 @@ def _unary_with_options(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x, **full)
         except Exception as error:
-            raise explain(op, (x,), full, error) from error
+            raise describe_error(op, (x,), full, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a,), meta)
             y = np.asarray(y)
-        return wrap(recorded(op, y, (x,), (node,), full) if node.tracked else Constant(y))
+        return tensor_of(record_call(op, y, (x,), (node,), full) if node.requires_grad else Constant(y))
 
     return call
 
@@ -139,7 +139,7 @@ class _Numbers(dict[float, Array]):
         self.dtype = dtype
 
     def __missing__(self, value: float) -> Array:
-        array = scalar(value, self.dtype)
+        array = weak_scalar(value, self.dtype)
         if self.dtype.kind == "f" and value:  # as keys 0.0 is -0.0, and 1 is 1.0, which only integers tell apart
             if len(self) >= 4096:
                 self.clear()
@@ -185,20 +185,20 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x, z)
         except Exception as error:
-            raise explain(op, (x, z), _NO_META, error) from error
+            raise describe_error(op, (x, z), _NO_META, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a, b), _NO_META)
             y = np.asarray(y)
-        if type(p) is not Recorded and p is not None and not p.tracked:
+        if type(p) is not OpNode and p is not None and not p.requires_grad:
             p = None
-        if q is not None and not (both and (type(q) is Recorded or q.tracked)):
+        if q is not None and not (both and (type(q) is OpNode or q.requires_grad)):
             q = None
         result = new(Tensor)
         if p is None and q is None:
             result._node = Constant(y)
         else:
-            result._node = node = Recorded()  # what `recorded` does, without the call
+            result._node = node = OpNode()  # what `recorded` does, without the call
             node.op = op
             node.value = y
             node.args = (x, z)
@@ -210,14 +210,14 @@ def _binary(op: Op) -> Callable[..., Tensor]:
     return call
 
 
-def _backward(op: Op) -> Pull | None:
+def _backward(op: Op) -> Pullback | None:
     """The quickest way to run the rules of `op` on arrays; None where that is the general one."""
     if any(len(rule.indices) != 1 or rule.variadic for rule in op.rules) or any(a.variadic for a in op.arguments):
         return None
     steps = tuple((rule.indices[0], rule.function, rule.names[0]) for rule in op.rules)
     count = 0 if op.options else len(op.arguments)
 
-    def pull(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+    def pull(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
         args = node.args
         for i, rule, name in steps:
             parent = live[i]
@@ -231,7 +231,7 @@ def _backward(op: Op) -> Pull | None:
                 r = rule(g, node.value, *args, **node.meta)
             x = args[i]
             if type(r) is not ndarray or r.shape != x.shape or r.dtype is not x.dtype:
-                r = conform(op, name, r, x)
+                r = unbroadcast(op, name, r, x)
             if parent in grads:
                 add_up(grads, owned, parent, r)
             else:
@@ -240,10 +240,10 @@ def _backward(op: Op) -> Pull | None:
     return pull
 
 
-def _part(ordinary: Pull) -> Pull:
+def _part(ordinary: Pullback) -> Pullback:
     """For reading a part of an array: its gradient is added to that part alone, so that T parts cost T, not T^2."""
 
-    def pull(node: Recorded, g: Gradient, live: Live, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+    def pull(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
         parent = live[0]
         if parent is None:
             return

@@ -8,7 +8,7 @@ _LARGEST = (32 << 20) - (64 << 10)
 """Bytes. The C library ignores blocks above 32 MiB, its own overhead included (DEFAULT_MMAP_THRESHOLD_MAX)."""
 
 
-def keep_freed_memory() -> None:
+def raise_mmap_threshold() -> None:
     """Let freed arrays of up to 32 MiB be used again, instead of going back to the operating system.
 
     By default glibc maps each block above 128 KiB afresh and unmaps it when it is freed, so that every result pays for

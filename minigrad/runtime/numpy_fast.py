@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.core.types import Array, Axis, IndexArray, Shape
 
-__all__ = ["add_reduce", "add_rows", "bound", "column_sums", "max_reduce"]
+__all__ = ["add_reduce", "as_row_operand", "column_sums", "max_reduce", "segment_sum"]
 
 _max: Callable[..., Array] = np.maximum.reduce
 _add: Callable[..., Array] = np.add.reduce
@@ -46,7 +46,7 @@ def add_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return np.asarray(_add(x, axis=axis, keepdims=keepdims))
 
 
-def bound(x: Array, number: float) -> Array | float:
+def as_row_operand(x: Array, number: float) -> Array | float:
     """`number` for np.maximum or np.minimum with x. Their quick path wants an array; a row of the number will do."""
     if isinstance(x, np.ndarray) and x.size >= _LARGE and x.shape[-1] >= _WIDE:
         return np.full(x.shape[-1], number, x.dtype)
@@ -71,7 +71,7 @@ def column_sums(x: Array, shape: Shape) -> Array:
     return np.asarray(_add(x, axis=tuple(range(x.ndim - len(shape)))))
 
 
-def add_rows(g: Array, indices: IndexArray, length: int) -> Array:
+def segment_sum(g: Array, indices: IndexArray, length: int) -> Array:
     """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
     count, columns = g.shape
     if count * length <= 1 << 16:

@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import GradientError, ShapeError
-from minigrad.core.graph import Leaf, Sink
+from minigrad.core.graph import GradAccumulator, Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 
 _ALIGNMENT = 64
 
 
-def buffer(size: int, dtype: DTypeLike) -> Array:
+def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
     """A flat zeroed buffer of `size` entries, aligned to a cache line, whose memory no array owns.
 
     That last point is what makes it safe to bind parameters to it: a Tensor that looks into it hands out copies, so
@@ -33,16 +33,17 @@ def _root(array: Array) -> object:
     return owner
 
 
-def bind(t: Tensor, value: Array, grad: Array) -> None:
+def bind_to_buffers(t: Tensor, value: Array, grad: Array) -> None:
     """Move the numbers of leaf `t` into `value` and let `backward` accumulate its gradient into `grad`.
 
     Args:
         t: a leaf that requires a gradient.
-        value: view of a flat buffer made by `buffer`, of the shape and dtype of `t`; overwritten with its numbers.
+        value: view of a flat buffer made by `aligned_zeros`, of the shape and dtype of `t`; overwritten with its
+            numbers.
         grad: view of another such buffer, of the same shape and dtype; an existing gradient is copied into it.
 
     Raises:
-        GradientError: `t` is no leaf that requires a gradient, or the memory was not made by `buffer`.
+        GradientError: `t` is no leaf that requires a gradient, or the memory was not made by `aligned_zeros`.
         ShapeError: shapes or dtypes differ.
     """
     leaf, sink = _leaf(t)
@@ -60,7 +61,7 @@ def bind(t: Tensor, value: Array, grad: Array) -> None:
     t._node = Leaf(value, sink)
 
 
-def renew(*tensors: Tensor) -> None:
+def mark_updated(*tensors: Tensor) -> None:
     """Declare that the numbers behind leaves have changed: graphs built on the old ones can no longer run backward."""
     for t in tensors:
         leaf = t._node if isinstance(t._node, Leaf) else _leaf(t)[0]
@@ -71,7 +72,7 @@ def renew(*tensors: Tensor) -> None:
 def has_grad(t: Tensor) -> bool:
     """Whether a gradient has arrived at `t` since `zero_grad`."""
     sink = t._own_sink()
-    return sink is not None and sink.filled
+    return sink is not None and sink.has_grad
 
 
 def assign(t: Tensor, value: Array) -> None:
@@ -82,7 +83,7 @@ def assign(t: Tensor, value: Array) -> None:
         raise ShapeError(f"assign: new value has shape {new.shape}, the parameter {leaf.value.shape}")
     if leaf.value.size and _root(leaf.value) is not None:  # it lives in a flat buffer
         leaf.value[...] = new
-        renew(t)
+        mark_updated(t)
         return
     leaf.stale = True
     copy = new.copy()
@@ -90,7 +91,7 @@ def assign(t: Tensor, value: Array) -> None:
     t._node = Leaf(copy, sink)
 
 
-def _leaf(t: Tensor) -> tuple[Leaf, Sink]:
+def _leaf(t: Tensor) -> tuple[Leaf, GradAccumulator]:
     node = t._node
     if not isinstance(node, Leaf):
         raise GradientError("only a leaf made with requires_grad=True can be bound to an optimizer")

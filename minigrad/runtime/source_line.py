@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["shown", "users_line"]
+__all__ = ["user_frame_location", "with_source_text"]
 
 _PACKAGE = str(Path(__file__).parents[1])
 
 
-def users_line() -> str:
+def user_frame_location() -> str:
     """File and line of the innermost frame outside minigrad and NumPy."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
@@ -23,7 +23,7 @@ def users_line() -> str:
     return "an unknown line"
 
 
-def shown(line: str) -> str:
+def with_source_text(line: str) -> str:
     """`file:line` with the text of the line."""
     name, _, number = line.rpartition(":")
     text = linecache.getline(name, int(number)).strip() if number.isdigit() else ""

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad import data, nn
 from minigrad.core import Tensor, tensor
 from minigrad.core.errors import nearest
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.data import Loader
 from minigrad.ops.functions import concatenate
@@ -80,13 +80,13 @@ def digits_mlp() -> Problem:
 
         def loss(k: int) -> Tensor:
             x, y = batches(k)
-            return softmax(model(adopt(x)), y)
+            return softmax(model(from_array(x)), y)
 
         return Trial(
             dict(model.named_parameters()),
             loss,
             lambda: evaluate(model, rows, softmax).loss,
-            full=lambda: softmax(model(adopt(rows.x.copy())), rows.y),
+            full=lambda: softmax(model(from_array(rows.x.copy())), rows.y),
         )
 
     return Problem("digits-mlp", start, 0.05, 30, "epochs", per_epoch, "training loss")

@@ -10,7 +10,7 @@ from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.nn.regularization import Regularization
 from minigrad.program import Program, define
-from minigrad.runtime.effects import examine
+from minigrad.runtime.effects import runtime_check
 from minigrad.train.callbacks import Run
 
 __all__ = ["Figures", "LossNotFinite", "StepProgram", "defined_step"]
@@ -43,7 +43,7 @@ def defined_step(run: Run, term: Regularization | None, note: Callable[[float], 
         data = loss(outputs, y)
         extra = None if term is None else term(model)
         total = data if extra is None else data + extra
-        examine(total, look)
+        runtime_check(total, look)
         total.backward()
         opt.step()
         return total, data, extra, outputs

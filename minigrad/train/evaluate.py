@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.parallel import Ranks
@@ -69,7 +69,7 @@ def _tally(model: Module, x: Array, y: Array, loss: Loss, batch_size: int) -> Ar
     with evaluating(model):
         for start in range(0, len(x), batch_size):
             inputs, targets = x[start : start + batch_size], y[start : start + batch_size]
-            outputs = model(adopt(inputs))
+            outputs = model(from_array(inputs))
             found = hits(_values(outputs), targets)
             tally += len(inputs) * loss(outputs, targets).item(), found or 0, targets.size, found is None
     return tally

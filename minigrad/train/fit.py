@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
@@ -200,7 +200,7 @@ def _dtype(model: Module) -> np.dtype[np.float64]:
 def _check_fit(model: Module, split: Split) -> None:
     """Try the model on two rows, so that shapes and labels are wrong before anything runs, not in its midst."""
     with evaluating(model):
-        outputs = model(adopt(split.train.x[:2]))
+        outputs = model(from_array(split.train.x[:2]))
     for name, rows in (("y_train", split.train), ("y_val", split.val)):
         if rows is not None and rows.has_labels and outputs.ndim == rows.y.ndim + 1:
             check_labels(rows.y, outputs.shape[-1], name)

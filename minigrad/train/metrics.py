@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
@@ -35,7 +35,7 @@ class Metrics(Callback):
         """Measure. Raises TrainError when a metric is not a number."""
         rows = run.split.val or run.split.train
         with evaluating(run.model):
-            parts = [run.model(adopt(rows.x[k : k + AT_ONCE])).numpy() for k in range(0, len(rows), AT_ONCE)]
+            parts = [run.model(from_array(rows.x[k : k + AT_ONCE])).numpy() for k in range(0, len(rows), AT_ONCE)]
         outputs: Array = np.concatenate(parts)
         found = {"epoch": float(epoch.epoch)}
         for name, metric in self._metrics.items():

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from minigrad.core import Tensor
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
@@ -144,7 +144,7 @@ class Trainer:
             for batch, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
                 x, y = self.ranks.share(x, y)
                 run.monitor.lap("data")
-                taken = step(adopt(x), y, epoch, batch)
+                taken = step(from_array(x), y, epoch, batch)
                 run.monitor.lap("update")
                 run.monitor(
                     self.ranks.loss,

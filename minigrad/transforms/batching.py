@@ -18,13 +18,13 @@ import numpy as np
 from minigrad.core.errors import GradientError
 from minigrad.core.graph import Constant, Node
 from minigrad.core.keys import is_basic
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.rules import Gradient, traced_rules
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Key, Shape
 from minigrad.core.walk import walk
-from minigrad.runtime.effects import Tracer, tracing
+from minigrad.runtime.effects import Tracer, current_tracer
 
 Options = Mapping[str, object]
 Rows = Gradient
@@ -60,10 +60,10 @@ def pull_block(
     Raises:
         Exception: a rule cannot be run on a block (it reads its cotangent as a plain array).
     """
-    tracer = tracing()
-    with switched(grad=False, interceptor=_Blocks(len(seeds), tracer)):
-        rows: Rows = seeds if tracer is None else wrap(Constant(seeds))
-        start: dict[Node, Gradient] = {root: wrap(Block(rows))}
+    tracer = current_tracer()
+    with mode_override(grad=False, interceptor=_Blocks(len(seeds), tracer)):
+        rows: Rows = seeds if tracer is None else tensor_of(Constant(seeds))
+        start: dict[Node, Gradient] = {root: tensor_of(Block(rows))}
         found = walk(order, start, None if tracer is None else traced_rules, wanted, useful)
     return {n: _rows(g, len(seeds), tracer) for n, g in found.items()}
 
@@ -87,32 +87,32 @@ class _Blocks:
     ) -> Tensor | tuple[Tensor, ...]:
         from minigrad.core.apply import apply
 
-        with switched(interceptor=self.tracer or False):
+        with mode_override(interceptor=self.tracer or False):
             if not any(isinstance(a, Tensor) and isinstance(a._node, Block) for a in args):
                 return apply(op, args, meta)
             given = self._given(op, args)
-            full = op.complete(meta)
+            full = op.bind_kwargs(meta)
             way = _elementwise if op.claims.elementwise else _WAYS.get(op.name)
             rows = None if way is None else way(op, given, full)
             if rows is not None:
-                return wrap(Block(rows))
+                return tensor_of(Block(rows))
             if self.tracer is not None:
                 raise GradientError(f"op {op.name!r} would be recorded once for each of {self.count} rows")
             found = [self._at(op, given, full, k) for k in range(self.count)]
             if isinstance(found[0], tuple):
-                return tuple(wrap(Block(np.stack(parts))) for parts in zip(*found, strict=True))
-            return wrap(Block(np.stack([np.asarray(f) for f in found])))
+                return tuple(tensor_of(Block(np.stack(parts))) for parts in zip(*found, strict=True))
+            return tensor_of(Block(np.stack([np.asarray(f) for f in found])))
 
     def _given(self, op: Op, args: tuple[object, ...]) -> list[Rows | Block]:
-        from minigrad.core.apply import unpack
+        from minigrad.core.apply import unpack_args
 
-        values, _, _ = unpack(op, args)
+        values, _, _ = unpack_args(op, args)
         given: list[Rows | Block] = []
         for a, value in zip(args, values, strict=True):
             if isinstance(a, Tensor) and isinstance(a._node, Block):
                 given.append(a._node)
             else:
-                given.append(value if self.tracer is None else wrap(Constant(value)))
+                given.append(value if self.tracer is None else tensor_of(Constant(value)))
         return given
 
     @staticmethod

@@ -9,14 +9,14 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core.backward import topological
+from minigrad.core.backward import topological_order
 from minigrad.core.errors import GradientError
-from minigrad.core.memory import exposed
-from minigrad.core.mode import switched
+from minigrad.core.memory import readonly
+from minigrad.core.mode import mode_override
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.runtime.effects import tracing
+from minigrad.runtime.effects import current_tracer
 from minigrad.transforms.pytree import Rebuild, spread
 
 Argnums: TypeAlias = int | Sequence[int]
@@ -64,7 +64,7 @@ def _kind(x: object, as_tensors: bool | None) -> object:
         return x
     if as_tensors:
         return x if isinstance(x, Tensor) else Tensor(np.asarray(x))
-    return exposed(x._node.value) if isinstance(x, Tensor) else np.asarray(x)
+    return readonly(x._node.value) if isinstance(x, Tensor) else np.asarray(x)
 
 
 def trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argnums: Argnums) -> Traced:
@@ -99,7 +99,7 @@ def trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argn
     outputs = [_output(x) for x in flat_output.leaves]
     given_tensors = any(isinstance(x, Tensor) for flat in found for x in flat.leaves)
     recorded = (given_tensors or _inside.get()) and _depends_on_others(outputs, variables)
-    as_tensors = given_tensors or recorded or tracing() is not None
+    as_tensors = given_tensors or recorded or current_tracer() is not None
     return Traced(variables, rebuild, output, outputs, flat_output.rebuild, as_tensors, recorded)
 
 
@@ -123,7 +123,7 @@ def _call(
         changed[n] = part
     token = _inside.set(True)
     try:
-        with switched(grad=True):
+        with mode_override(grad=True):
             return f(*changed, **kwargs)
     finally:
         _inside.reset(token)
@@ -159,7 +159,7 @@ def _depends_on_others(outputs: Sequence[Tensor], variables: Sequence[Tensor]) -
     """Whether the outputs depend on leaves that are not our own variables (those of an outer derivative, say)."""
     ours = {v._node for v in variables}
     roots = {o._node for o in outputs if o.requires_grad}
-    return any(leaf not in ours for leaf in topological(roots)[1])
+    return any(leaf not in ours for leaf in topological_order(roots)[1])
 
 
 def matching(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from minigrad.core.errors import MinigradError
-from minigrad.core.graph import Constant, Node, Recorded, RecordedTuple
-from minigrad.core.mode import switched
+from minigrad.core.graph import Constant, MultiOutputNode, Node, OpNode
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
-from minigrad.runtime.source_line import shown, users_line
+from minigrad.runtime.source_line import user_frame_location, with_source_text
 
 
 class NonFiniteValue(MinigradError, ArithmeticError):
@@ -29,7 +29,7 @@ def debug() -> Iterator[None]:
             gradient, the line at which the forward value was made.
     """
     watcher = _Watcher()
-    with switched(interceptor=watcher), np.errstate(all="ignore"):
+    with mode_override(interceptor=watcher), np.errstate(all="ignore"):
         yield
 
 
@@ -41,10 +41,10 @@ class _Watcher:
     ) -> Tensor | tuple[Tensor, ...]:
         from minigrad.core.apply import apply
 
-        with switched(interceptor=False):
+        with mode_override(interceptor=False):
             result = apply(op, args, meta)
         outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
-        line = shown(users_line())
+        line = with_source_text(user_frame_location())
         for out in outputs:
             _remember(out._node, line)
             self._look(op, args, out._node.value, line)
@@ -53,7 +53,7 @@ class _Watcher:
     def _look(self, op: Op, args: tuple[object, ...], value: Array, line: str) -> None:
         if _finite(value):
             return
-        given = [plain(a) for a in args]
+        given = [as_array(a) for a in args]
         if all(_finite(a) for a in given):
             shapes = ", ".join(f"{a.shape} {a.dtype}" for a in given)
             raise NonFiniteValue(
@@ -63,10 +63,10 @@ class _Watcher:
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:
         """Look at a gradient that the rule of `node` has returned for `parent`."""
-        value = plain(g)
+        value = as_array(g)
         if _finite(value):
             return
-        assert isinstance(node, Recorded)
+        assert isinstance(node, OpNode)
         raise NonFiniteValue(
             f"backward: the rule of op {node.op.name!r} gave {_first_bad(value)} for an argument of shape "
             f"{parent.value.shape}, from finite gradients\n  the op was called at {_made_at(node)}"
@@ -77,12 +77,12 @@ class _Watcher:
 def _remember(node: Node, line: str) -> None:
     if isinstance(node, Constant):
         return
-    source = getattr(node, "source", node)
-    if isinstance(source, Recorded | RecordedTuple):
+    source = getattr(node, "producer", node)
+    if isinstance(source, OpNode | MultiOutputNode):
         source.where = line
 
 
-def _made_at(node: Recorded) -> str:
+def _made_at(node: OpNode) -> str:
     return getattr(node, "where", "a line outside mg.debug()")
 
 
@@ -100,8 +100,8 @@ def _first_bad(value: Array) -> str:
 def _causes(op: Op, given: list[Array], value: Array) -> str:
     """The argument entries at the first bad place, where the op is elementwise."""
     if not op.claims.elementwise or value.ndim == 0:
-        shown = [float(a) for a in given if a.ndim == 0]
-        return f"\n  from {shown}" if shown and len(shown) == len(given) else ""
+        numbers = [float(a) for a in given if a.ndim == 0]
+        return f"\n  from {numbers}" if numbers and len(numbers) == len(given) else ""
     index = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
     try:
         entries = [float(np.broadcast_to(a, value.shape)[index]) for a in given]

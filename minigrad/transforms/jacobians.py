@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minigrad.core.backward import Gradient, leading_to, pull_back, refuse_stale, topological
+from minigrad.core.backward import Gradient, check_not_stale, nodes_on_path_to, run_backward, topological_order
 from minigrad.core.errors import GradientError
 from minigrad.core.graph import Constant, Node
 from minigrad.core.mode import MODE
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
-from minigrad.runtime.effects import tracing
+from minigrad.runtime.effects import current_tracer
 from minigrad.transforms.batching import pull_block
 from minigrad.transforms.call import Traced
 
@@ -54,14 +54,14 @@ def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
     found = None if traced.recorded else sweep.in_blocks()
     if found is not None:
         return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
-    if traced.recorded or tracing() is not None:
+    if traced.recorded or current_tracer() is not None:
         return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
     stacks = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
     return [m.reshape(s) for m, s in zip(stacks, shapes, strict=True)]
 
 
 def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
-    tensors = [r if isinstance(r, Tensor) else wrap(Constant(r)) for r in rows]
+    tensors = [r if isinstance(r, Tensor) else tensor_of(Constant(r)) for r in rows]
     flat = [REGISTRY["reshape"].apply(t, shape=(1, t.size)) for t in tensors]
     joined: Tensor = REGISTRY["concatenate"].apply(*flat, axis=0)
     return REGISTRY["reshape"].apply(joined, shape=shape)
@@ -69,10 +69,10 @@ def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
 
 def _numbers(g: Gradient) -> Array:
     """Of an array or Tensor; under a tracer those of this run."""
-    tracer = tracing()
+    tracer = current_tracer()
     if not isinstance(g, Tensor):
         return g
-    return g._node.value if tracer is None else tracer.probe(g._node.value)
+    return g._node.value if tracer is None else tracer.concrete_value(g._node.value)
 
 
 class _Sweep:
@@ -83,15 +83,15 @@ class _Sweep:
         self.variables = variables
         self.recorded = recorded
         self.wanted: set[Node] = {v._node for v in variables}
-        order, leaves = topological((self.root,))
-        refuse_stale(leaves)
-        self.useful = leading_to(order, self.wanted)
+        order, leaves = topological_order((self.root,))
+        check_not_stale(leaves)
+        self.useful = nodes_on_path_to(order, self.wanted)
         self.order = [n for n in order if n in self.useful]
 
     def row(self, seed: Array) -> list[Gradient]:
         """The ordinary way: gradients of <seed, output> for each variable."""
-        start: dict[Node, Gradient] = {self.root: wrap(Constant(seed)) if self.recorded else seed}
-        found = pull_back(self.order, start, self.recorded, self.wanted, self.useful)
+        start: dict[Node, Gradient] = {self.root: tensor_of(Constant(seed)) if self.recorded else seed}
+        found = run_backward(self.order, start, self.recorded, self.wanted, self.useful)
         return self._all(found)
 
     def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:
@@ -111,7 +111,7 @@ class _Sweep:
         """All rows, stacked, for each variable; None where blocks do not work or cannot be trusted."""
         count = self.root.value.size
         mode = MODE.get()
-        if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None and tracing() is None):
+        if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None and current_tracer() is None):
             return None
         largest = max(n.value.size for n in self.order)
         length = min(count, max(LEAST_ROWS, BLOCK_ENTRIES // max(1, largest)))

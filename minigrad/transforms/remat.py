@@ -13,10 +13,10 @@ import numpy as np
 
 from minigrad.core.backward import Gradient, gradients
 from minigrad.core.errors import GradientError, StaleGraphError
-from minigrad.core.graph import Constant, Item, Node, RecordedTuple, next_sequence, recorded
-from minigrad.core.mode import is_recording, switched
-from minigrad.core.op import Argument, Claims, Op, Rule
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, next_sequence, record_call
+from minigrad.core.mode import is_recording, mode_override
+from minigrad.core.op import VJP, Argument, Claims, Op
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 
 P = ParamSpec("P")
@@ -43,10 +43,10 @@ def checkpointed(f: Callable[P, R]) -> Callable[P, R]:
         if not is_recording():
             return f(*args, **kwargs)
         # Handles of our own: `x[i] = v` on the caller's must not reach the second run.
-        kept = tuple(wrap(a._node) if isinstance(a, Tensor) else a for a in args)
+        kept = tuple(tensor_of(a._node) if isinstance(a, Tensor) else a for a in args)
 
         def again() -> Result:
-            with switched(grad=True):
+            with mode_override(grad=True):
                 return f(*kept, **kwargs)  # type: ignore[arg-type]  # the same arguments in other handles
 
         return cast("R", _record(again))
@@ -61,20 +61,20 @@ def _record(again: Callable[[], Result]) -> Result:
     edge = _edge(outputs, start)
     values = tuple(o._node.value for o in outputs)
     if not edge:
-        constants = tuple(wrap(Constant(v)) for v in values)
+        constants = tuple(tensor_of(Constant(v)) for v in values)
         return constants if isinstance(first, tuple) else constants[0]
     op = _op(_rule(again, edge, values))
     inputs = tuple(n.value for n in edge)
     if isinstance(first, tuple):
-        source = RecordedTuple(op, values, inputs, tuple(edge), {})
-        return tuple(wrap(Item(source, i)) for i in range(len(values)))
-    return wrap(recorded(op, values[0], inputs, tuple(edge), {}))
+        source = MultiOutputNode(op, values, inputs, tuple(edge), {})
+        return tuple(tensor_of(OutputNode(source, i)) for i in range(len(values)))
+    return tensor_of(record_call(op, values[0], inputs, tuple(edge), {}))
 
 
 def _edge(outputs: Sequence[Tensor], start: int) -> list[Node]:
     """The nodes made before `start` that the outputs rest on, none of them behind another."""
     found: list[Node] = []
-    stack = [o._node for o in outputs if o._node.tracked]
+    stack = [o._node for o in outputs if o._node.requires_grad]
     seen = set(stack)
     while stack:
         node = stack.pop()
@@ -107,9 +107,9 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
                 )
         seeds: list[Array | Tensor] = list(g) if isinstance(g, tuple) else [g]
         create_graph = any(isinstance(s, Tensor) for s in seeds)
-        targets = [wrap(n) for n in edge]
+        targets = [tensor_of(n) for n in edge]
         found = gradients(list(outputs), seeds, targets, create_graph)
-        zeros = (wrap(Constant(np.zeros_like(n.value))) if create_graph else np.zeros_like(n.value) for n in edge)
+        zeros = (tensor_of(Constant(np.zeros_like(n.value))) if create_graph else np.zeros_like(n.value) for n in edge)
         return tuple(z if r is None else r for r, z in zip(found, zeros, strict=True))
 
     return rule
@@ -118,7 +118,7 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
 def _op(rule: Callable[..., object]) -> Op:
     """An op without a gate of its own: its rule is the verified rules of what `f` is made of, run later."""
     op = Op("checkpointed", lambda *xs: xs[0], (Argument("xs", None, variadic=True),), {}, Claims())
-    op.rules = (Rule(("xs",), (0,), rule, variadic=True),)
+    op.rules = (VJP(("xs",), (0,), rule, variadic=True),)
     return op
 
 

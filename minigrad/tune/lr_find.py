@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.nn.regularization import Regularization
@@ -89,7 +89,7 @@ def find_rate(
     with np.errstate(all="ignore"):
         for x, y in _batches(split, batch_size, seed, steps):
             driver.zero_grad()
-            total = loss(twin(adopt(x)), y)
+            total = loss(twin(from_array(x)), y)
             if regularization is not None:
                 total = total + regularization(twin)
             rates.append(climb(len(rates) + 1))

@@ -75,7 +75,7 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
     found = []
     for given in op.claims.params:
         try:
-            found.append(op.complete(given))
+            found.append(op.bind_kwargs(given))
         except TypeError as error:
             raise refuse(RegistrationError, op, f"params has {dict(given)!r}, but {error}") from error
     return tuple(found)
@@ -86,7 +86,7 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]
     if op.claims.samples is not None:
         for k, sample in enumerate(op.claims.samples(np.random.default_rng(seed))):
             arrays = tuple(frozen(np.array(a)) for a in sample.arrays)
-            yield Case(arrays, op.complete(sample.metadata), f"sample {k}", seed)
+            yield Case(arrays, op.bind_kwargs(sample.metadata), f"sample {k}", seed)
         return
     options = metadata(op)
     rng = Draws(seed)

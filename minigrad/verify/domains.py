@@ -11,7 +11,7 @@ from math import prod
 import attrs
 import numpy as np
 
-from minigrad.core.op import Numbers
+from minigrad.core.op import RandomSource
 from minigrad.core.types import Array, BoolArray, Shape
 
 _GRID = 2.0**-12
@@ -46,11 +46,11 @@ class SampleDomain:
         """Whether 0, which samples avoid because signs and quotients break there, is in the domain."""
         return self.kind in ("real", "unit", "distinct")
 
-    def draw(self, rng: Numbers, shape: Shape) -> Array:
+    def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample of the given shape (for matrix domains its last two lengths must be equal)."""
         return _DRAW[self.kind](self, rng, shape)
 
-    def direction(self, rng: Numbers, x: Array) -> Array:
+    def direction(self, rng: RandomSource, x: Array) -> Array:
         """A random direction whose multiples up to 2**-5 stay inside the domain when added to `x`."""
         d = rng.steps(x.shape)
         if self.kind == "unit":
@@ -70,7 +70,7 @@ def _power_of_two(x: Array) -> Array:
     return np.asarray(np.ldexp(0.5, exponent))
 
 
-def _stratified(rng: Numbers, shape: Shape, strata: tuple[Array, Array]) -> Array:
+def _stratified(rng: RandomSource, shape: Shape, strata: tuple[Array, Array]) -> Array:
     """Every stratum gets its share of the entries, spread over the stratum from end to end."""
     low, width = strata
     count = prod(shape)
@@ -101,45 +101,45 @@ _NONZERO = _of_both_signs(_strata(2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0))
 _UNIT = _of_both_signs(_strata(2.0**-10, 2.0**-4, 0.5, 0.9, 0.99))
 
 
-def _real(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _real(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     return _stratified(rng, shape, _REAL)
 
 
-def _nonzero(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _nonzero(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     return _stratified(rng, shape, _NONZERO)
 
 
-def _positive(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _positive(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     return _stratified(rng, shape, _STRATA)
 
 
-def _unit(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _unit(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     return _stratified(rng, shape, _UNIT)
 
 
-def _distinct(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _distinct(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     count = prod(shape)
     ranks = rng.permutation(count) - (count - 1) / 2
     values: Array = 0.375 * ranks + 0.125 * rng.uniform((count,)) + 0.0625
     return np.floor(values.reshape(shape) / _GRID) * _GRID  # down: rounding up would make a zero of -1/8192
 
 
-def _spd(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _spd(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     a = rng.uniform(shape) - 0.5
     return a @ np.swapaxes(a, -1, -2) + np.eye(shape[-1]) * (1.0 + np.arange(shape[-1]) * 0.5)
 
 
-def _square_wellconditioned(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _square_wellconditioned(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     a = rng.uniform(shape) - 0.5
     return a + np.eye(shape[-1]) * (1.5 + np.arange(shape[-1]) * 0.5)
 
 
-def _integer_index(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _integer_index(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     index = rng.permutation(prod(shape)) % domain.high  # every value occurs where there is room, and repeats do
     return index.reshape(shape)  # type: ignore[return-value]
 
 
-def _boolean(domain: SampleDomain, rng: Numbers, shape: Shape) -> Array:
+def _boolean(domain: SampleDomain, rng: RandomSource, shape: Shape) -> Array:
     mask: BoolArray = rng.uniform(shape) < 0.5
     return mask  # type: ignore[return-value]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
-from minigrad.core.mode import MODE, switched
+from minigrad.core.mode import MODE, mode_override
 from minigrad.core.op import Op
 from minigrad.verify.directional_check import ENOUGH
 from minigrad.verify.entrywise_check import broadcast_case
@@ -51,7 +51,7 @@ def verify(
     mode = MODE.get()
     alone = mode is None or mode.unverified is None  # outside register(), any op may stand in for a registered one
     # Whatever goes on around the first use of an op (no_grad, a trace, mg.debug) is none of the gate's business.
-    free = switched(grad=True, unverified=_anything if alone else None, interceptor=False)
+    free = mode_override(grad=True, unverified=_anything if alone else None, interceptor=False)
     with np.errstate(all="ignore"), _unheard(thorough), free:
         try:
             examined, checks, refused = examine_all(subject, rng, seed, thorough)

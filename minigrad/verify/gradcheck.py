@@ -9,8 +9,8 @@ import numpy as np
 
 from minigrad.core.backward import gradients
 from minigrad.core.errors import GradientError, GradientMismatch, InconclusiveCheck, InvalidRule
-from minigrad.core.mode import switched
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.mode import mode_override
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, ArrayLike
 from minigrad.verify.domains import real
 from minigrad.verify.finite_differences import Verdict, compare
@@ -89,9 +89,9 @@ class _Probe:
         self.f = f
         self.xs = xs
         leaves = [Tensor(x, requires_grad=True) for x in xs]
-        with switched(grad=True):
+        with mode_override(grad=True):
             outputs = _tensors(f(*leaves))
-        self.outputs = [plain(o) for o in outputs]
+        self.outputs = [as_array(o) for o in outputs]
         if not any(o.requires_grad for o in outputs):
             raise GradientError(
                 "the function does not depend on its arguments through minigrad's ops: no gradient to check"
@@ -109,8 +109,8 @@ class _Probe:
                 )
 
     def evaluate(self, xs: Sequence[Array]) -> list[Array]:
-        with switched(grad=False):
-            return [plain(o) for o in _tensors(self.f(*(Tensor(x) for x in xs)))]
+        with mode_override(grad=False):
+            return [as_array(o) for o in _tensors(self.f(*(Tensor(x) for x in xs)))]
 
     def along(self, u: Mapping[int, Array]) -> Callable[[Array], Array]:
         def values(steps: Array) -> Array:

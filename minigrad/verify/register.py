@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from minigrad.core.certificate import Certificate
 from minigrad.core.errors import RegistrationError
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.runtime.fastpath import admit
@@ -44,8 +44,8 @@ def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
         passed: list[tuple[Op, Certificate]] = []
         for op in remaining:
             try:
-                REGISTRY.check_free(op)
-                with switched(unverified=together.__contains__):
+                REGISTRY.check_unregistered(op)
+                with mode_override(unverified=together.__contains__):
                     passed.append((op, verify(op)))
             except RegistrationError as error:
                 refusals.append(error)
@@ -70,14 +70,14 @@ def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) 
             )
         if op.registered:
             raise RegistrationError(f"op {op.name!r} is registered already")
-        REGISTRY.check_free(op)
+        REGISTRY.check_unregistered(op)
     _refuse_collisions(ops)
     together = frozenset(ops)
-    with switched(unverified=together.__contains__):
+    with mode_override(unverified=together.__contains__):
         certificates = [verify(op, seed, not defer_second_order, thorough=not defer_second_order) for op in ops]
     for op, certificate in zip(ops, certificates, strict=True):
         if defer_second_order and not op.claims.piecewise_constant:
-            op.differentiate_twice = _second_order_later(op, certificate.seed)
+            op.check_second_order = _second_order_later(op, certificate.seed)
         admit(op, certificate)
 
 
@@ -94,11 +94,11 @@ def _refuse_collisions(ops: tuple[Op, ...]) -> None:
 
 def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
     def check() -> None:
-        op.differentiate_twice = None  # first, since the check itself differentiates
+        op.check_second_order = None  # first, since the check itself differentiates
         try:
-            REGISTRY.certify_again(op, verify(op, seed, second_order=True))
+            REGISTRY.replace_certificate(op, verify(op, seed, second_order=True))
         except BaseException:
-            op.differentiate_twice = check
+            op.check_second_order = check
             raise
 
     return check

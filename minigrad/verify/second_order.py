@@ -11,9 +11,9 @@ import numpy as np
 
 from minigrad.core.backward import gradients
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
-from minigrad.core.mode import switched
-from minigrad.core.rules import conform, reached, results
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.mode import mode_override
+from minigrad.core.rules import argument_positions, call_rule, unbroadcast
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.verify.directional_check import (
     REDRAWS,
@@ -156,7 +156,7 @@ def _size(a: Array) -> float:
 def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple[dict[int, Array], list[Array | None]]:
     """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
     op, case, v, grads = subject.op, e.case, e.cotangents, e.grads
-    with switched(grad=True):
+    with mode_override(grad=True):
         xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
         gs = tuple(Tensor(c, requires_grad=True) if c.dtype.kind == "f" else Tensor(c) for c in v)
         y: object = op.apply(*xs, **case.meta)
@@ -164,11 +164,11 @@ def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple
         loss: list[Tensor] = []
         seeds: list[Array] = []
         for rule in op.rules:
-            indices = reached(rule, len(xs))
+            indices = argument_positions(rule, len(xs))
             if not set(indices) & set(w):
                 continue
             try:
-                values = results(op, rule, g, y, xs, case.meta)
+                values = call_rule(op, rule, g, y, xs, case.meta)
             except RegistrationError as error:
                 raise subject.with_case(error, case, rule.names) from error
             except Exception as error:
@@ -178,7 +178,7 @@ def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple
                     continue
                 if not isinstance(r, Tensor):
                     raise _not_on_tensors(subject, case, rule.names, f"returns {type(r).__name__}")
-                conformed = conform(op, subject.name(i), r, case.arrays[i])
+                conformed = unbroadcast(op, subject.name(i), r, case.arrays[i])
                 assert isinstance(conformed, Tensor)
                 _same_value(subject, case, i, conformed, grads[i])
                 loss.append(conformed)
@@ -196,11 +196,11 @@ def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple
 
 def _same_value(subject: Subject, case: Case, index: int, found: Tensor, expected: Array) -> None:
     close = 1e-10 * (np.abs(expected) + np.max(np.abs(expected), initial=0.0)) + 1e-300
-    if not (np.abs(plain(found) - expected) <= close).all():
+    if not (np.abs(as_array(found) - expected) <= close).all():
         name = subject.name(index)
         raise refuse(
             GradientMismatch, subject.op, "on Tensors its rule gives another value than on arrays", case=case,
-            argument=name, worst=worst_of(name, case.arrays[index], plain(found), expected, close, "due is"),
+            argument=name, worst=worst_of(name, case.arrays[index], as_array(found), expected, close, "due is"),
             remedy="write one rule for both: no isinstance, no branch on the kind of argument",
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.op import Op
-from minigrad.core.rules import conform, reached, results, summable
+from minigrad.core.rules import argument_positions, broadcasts_to, call_rule, unbroadcast
 from minigrad.core.types import Array
 from minigrad.verify.refusal import Case, refuse
 from minigrad.verify.seeded_random import Draws
@@ -139,11 +139,11 @@ class Subject:
             return {i: np.zeros_like(case.arrays[i]) for i in due}
         found: dict[int, Array] = {}
         for rule in self.op.rules[::-1] if backwards else self.op.rules:
-            indices = reached(rule, len(case.arrays))
+            indices = argument_positions(rule, len(case.arrays))
             if not due.intersection(indices):
                 continue
             try:
-                values = results(self.op, rule, g, y, case.arrays, case.meta)
+                values = call_rule(self.op, rule, g, y, case.arrays, case.meta)
             except RegistrationError as error:
                 raise self.with_case(error, case, rule.names) from error
             except Exception as error:
@@ -199,7 +199,7 @@ class Subject:
         a = np.asarray(r)
         if a.shape == x.shape and a.dtype == x.dtype:
             return a
-        if a.shape != x.shape and not summable(self.op, x.shape, a.shape):
+        if a.shape != x.shape and not broadcasts_to(self.op, x.shape, a.shape):
             raise refuse(
                 InvalidRule, self.op, f"its rule returns shape {a.shape} for an argument of shape {x.shape}",
                 case=case, argument=argument,
@@ -212,7 +212,7 @@ class Subject:
                 InvalidRule, self.op, f"its rule returns dtype {a.dtype} for arguments of dtype {wide}", case=case,
                 argument=argument, remedy="keep the dtype: Python scalars do, NumPy float64 scalars and arrays do not",
             )  # fmt: skip
-        conformed = conform(self.op, argument, a, x)
+        conformed = unbroadcast(self.op, argument, a, x)
         return np.asarray(conformed)
 
 

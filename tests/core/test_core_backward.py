@@ -12,7 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core import gradients
-from minigrad.runtime.parameters import assign, bind, buffer, has_grad, renew
+from minigrad.runtime.parameters import aligned_zeros, assign, bind_to_buffers, has_grad, mark_updated
 
 
 def leaf(*values: float) -> mg.Tensor:
@@ -124,7 +124,7 @@ def test_a_failing_rule_leaves_every_gradient_as_it_was(monkeypatch: pytest.Monk
     def interrupted(*_: object) -> None:  # stands for a Ctrl-C half-way through the pass
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mg.exp, "pull", interrupted)
+    monkeypatch.setattr(mg.exp, "fast_vjp", interrupted)
     with pytest.raises(KeyboardInterrupt):
         z.backward()
     np.testing.assert_array_equal(grad_of(x), before[0])
@@ -219,8 +219,8 @@ def test_threads_do_not_disturb_each_other() -> None:
 
 def bound() -> tuple[mg.Tensor, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
     w = leaf(1.0, 2.0)
-    values, grads = buffer(2, np.float64), buffer(2, np.float64)
-    bind(w, values, grads)
+    values, grads = aligned_zeros(2, np.float64), aligned_zeros(2, np.float64)
+    bind_to_buffers(w, values, grads)
     return w, values
 
 
@@ -238,7 +238,7 @@ def test_a_bound_leaf_fills_its_buffer_and_hands_out_copies() -> None:
     (w * 5.0).sum().backward()
     np.testing.assert_array_equal(grad_of(w), [5.0, 5.0])
     values += 10.0
-    renew(w)
+    mark_updated(w)
     np.testing.assert_array_equal(held, [1.0, 2.0])
     np.testing.assert_array_equal(w.numpy(), [11.0, 12.0])
 
@@ -247,7 +247,7 @@ def test_backward_through_an_updated_parameter_raises() -> None:
     w, values = bound()
     loss = (w * w).sum()
     values -= 0.1
-    renew(w)
+    mark_updated(w)
     with pytest.raises(mg.StaleGraphError, match="Compute the loss again"):
         loss.backward()
     assert w.grad is None
@@ -261,11 +261,11 @@ def test_backward_through_an_updated_parameter_raises() -> None:
 
 def test_binding_checks_shape_memory_and_leafhood() -> None:
     with pytest.raises(mg.ShapeError, match="bind: value is"):
-        bind(leaf(1.0), buffer(2, np.float64), buffer(1, np.float64))
+        bind_to_buffers(leaf(1.0), aligned_zeros(2, np.float64), aligned_zeros(1, np.float64))
     with pytest.raises(mg.GradientError, match="buffer"):
-        bind(leaf(1.0), np.zeros(1), np.zeros(1))
+        bind_to_buffers(leaf(1.0), np.zeros(1), np.zeros(1))
     with pytest.raises(mg.GradientError, match="leaf"):
-        bind(leaf(1.0) * 2.0, buffer(1, np.float64), buffer(1, np.float64))
+        bind_to_buffers(leaf(1.0) * 2.0, aligned_zeros(1, np.float64), aligned_zeros(1, np.float64))
 
 
 def test_several_outputs_and_joint_rules() -> None:
@@ -279,11 +279,11 @@ def test_several_outputs_and_joint_rules() -> None:
 
     mg.register(root_and_square)
     x = leaf(4.0, 9.0)
-    root, squared = root_and_square.several(x)
+    root, squared = root_and_square.call_multi(x)
     np.testing.assert_array_equal(root.numpy(), [2.0, 3.0])
     (root * 2.0).sum().backward()
     np.testing.assert_allclose(grad_of(x), [0.5, 1 / 3])
     x.zero_grad()
-    root, squared = root_and_square.several(x)
+    root, squared = root_and_square.call_multi(x)
     (root * squared).sum().backward()
     np.testing.assert_allclose(grad_of(x), 2.5 * np.array([4.0, 9.0]) ** 1.5)

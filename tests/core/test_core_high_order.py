@@ -77,7 +77,7 @@ def test_an_op_with_two_outputs_differentiates_twice_when_both_are_used() -> Non
     mg.register(root_and_cube)
 
     def f(x: Tensor) -> Tensor:
-        root, cube = root_and_cube.several(x)
+        root, cube = root_and_cube.call_multi(x)
         return root * mg.sin(root) * cube  # x**3.5 sin(sqrt(x))
 
     x = 1.7

@@ -104,7 +104,7 @@ def test_every_way_of_a_block_is_met() -> None:
                 plain = RNG.normal(size=shape)
                 others = [[batch.Block(rows), plain], [plain, batch.Block(rows)], [batch.Block(rows)] * 2]
             for given in others:
-                found = batch._WAYS[name](op, given, op.complete(meta))  # type: ignore[arg-type]
+                found = batch._WAYS[name](op, given, op.bind_kwargs(meta))  # type: ignore[arg-type]
                 each = [
                     op.forward(*(g.rows[k] if isinstance(g, batch.Block) else g for g in given), **meta)
                     for k in range(5)

@@ -157,7 +157,7 @@ def test_admission_needs_a_certificate_for_this_very_op() -> None:
     other = fresh("gate_test_other", 2.0, 3.0)
     registry = Registry()
     with pytest.raises(mg.RegistrationError, match="belongs to"):
-        registry.admit(other, certificate)
+        registry.add(other, certificate)
     assert "gate_test_other" not in registry
     assert not other.registered
 
@@ -165,7 +165,7 @@ def test_admission_needs_a_certificate_for_this_very_op() -> None:
 def test_a_twin_of_the_same_name_is_another_op() -> None:
     certificate = verify(fresh("gate_test_same"), seed=0)
     with pytest.raises(mg.RegistrationError, match="belongs to"):
-        Registry().admit(fresh("gate_test_same", 2.0, 3.0), certificate)
+        Registry().add(fresh("gate_test_same", 2.0, 3.0), certificate)
 
 
 def test_rule_added_between_check_and_admission_voids_the_certificate() -> None:
@@ -174,7 +174,7 @@ def test_rule_added_between_check_and_admission_voids_the_certificate() -> None:
     certificate = verify(op, seed=0)
     op.rules = fresh("gate_test_changed", 2.0, 3.0).rules
     with pytest.raises(mg.RegistrationError):
-        Registry().admit(op, certificate)
+        Registry().add(op, certificate)
 
 
 def test_no_certificate_before_registration() -> None:

@@ -96,7 +96,7 @@ CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[
 def graph_of(name: str, arrays: list[Array], meta: dict[str, object]) -> tuple[Graph, Array]:
     """A graph of one call, and what the op's forward function gives."""
     op = REGISTRY[name]
-    call = Call(op, tuple(range(len(arrays))), op.complete(meta), (len(arrays),))
+    call = Call(op, tuple(range(len(arrays))), op.bind_kwargs(meta), (len(arrays),))
     (y,) = evaluate(call, arrays)
     values = [Value(a.shape, a.dtype, "input") for a in arrays]
     return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y

@@ -23,7 +23,7 @@ from support.program_steps import batches, model_and_optimizer, step_of
 def one_call(name: str, arrays: list[Array], **meta: object) -> tuple[Graph, Array]:
     """A graph of one call, and what the op's forward function gives."""
     op = REGISTRY[name]
-    full = op.complete(meta)
+    full = op.bind_kwargs(meta)
     call = Call(op, tuple(range(len(arrays))), full, (len(arrays),))
     (y,) = evaluate(call, arrays)
     values = [Value(a.shape, a.dtype, "input") for a in arrays]

@@ -9,9 +9,9 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.core.backward import gradients
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
-from minigrad.core.rules import conform, reached, results
+from minigrad.core.rules import argument_positions, call_rule, unbroadcast
 from minigrad.typing import Array
 from minigrad.verify.cases import difference_cases
 
@@ -51,10 +51,10 @@ class Target:
             return tuple(_zero(x) for x in xs)
         full = self._full(xs)
         for rule in self.op.rules:
-            indices = reached(rule, len(full))
+            indices = argument_positions(rule, len(full))
             if not set(indices) & set(self.live):
                 continue
-            values = results(
+            values = call_rule(
                 self.op, rule, tuple(shaped_g) if several else shaped_g[0], tuple(shaped_y) if several else shaped_y[0],
                 full, self.meta,
             )  # fmt: skip
@@ -66,7 +66,7 @@ class Target:
     def pull_again(self, ws: Sequence[Array], g: Array, *xs: Array) -> tuple[Array, ...]:
         """Gradient of sum_i <ws[i], pull(g, xs)[i]> for g, then for xs: the rules on Tensors, through the tape."""
         outputs = self._outputs(xs)
-        with switched(unverified=lambda op: True, grad=True):
+        with mode_override(unverified=lambda op: True, grad=True):
             ts = {i: mg.tensor(x, requires_grad=True) for i, x in zip(self.live, xs, strict=True)}
             args = tuple(ts.get(i, a) for i, a in enumerate(self.arrays))
             y = self.op.apply(*args, **self.meta)
@@ -84,13 +84,13 @@ class Target:
         losses: list[mg.Tensor] = []
         seeds: list[Array] = []
         for rule in self.op.rules:
-            indices = reached(rule, len(args))
+            indices = argument_positions(rule, len(args))
             if not set(indices) & set(self.live):
                 continue
-            values = results(self.op, rule, tuple(gs) if several else gs[0], y, args, self.meta)
+            values = call_rule(self.op, rule, tuple(gs) if several else gs[0], y, args, self.meta)
             for i, r in zip(indices, values, strict=True):
                 if i in self.live and isinstance(r, mg.Tensor):  # an array has no gradient: silently zero
-                    value = conform(self.op, str(i), r, self.arrays[i])
+                    value = unbroadcast(self.op, str(i), r, self.arrays[i])
                     assert isinstance(value, mg.Tensor)
                     losses.append(value)
                     seeds.append(np.asarray(ws[self.live.index(i)]))

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from minigrad.core.backward import gradients
-from minigrad.core.graph import Leaf, Sink
-from minigrad.core.tensor import wrap
+from minigrad.core.graph import GradAccumulator, Leaf
+from minigrad.core.tensor import tensor_of
 from minigrad.typing import Array, Tensor
 from support.ops_catalog import Entry
 from support.ops_draw import Call
@@ -37,7 +37,7 @@ def cotangent(y: Array) -> Array:
 def leaf(value: Array) -> Tensor:
     """A Tensor that requires a gradient and keeps the strides of `value` (minigrad.tensor would copy)."""
     value.flags.writeable = False
-    t = wrap(Leaf(value, sink := Sink()))
+    t = tensor_of(Leaf(value, sink := GradAccumulator()))
     t._sink = sink
     return t
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.runtime.parameters import assign
 from minigrad.train import Monitor, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.monitor.columns import Table
@@ -50,7 +50,7 @@ def loop(
     run: Callable[[Tensor, IntArray], Tensor] = mg.define(step) if define else step
     states = [model.state_dict()]
     for _ in range(steps):
-        loss = run(adopt(X), Y)
+        loss = run(from_array(X), Y)
         states.append(model.state_dict())
         if watched:
             watch(loss)
@@ -134,11 +134,11 @@ def test_units_behind_a_convolution_are_channels() -> None:
 def test_a_probe_leaves_generators_and_running_statistics_alone() -> None:
     model = nn.Sequential(nn.Linear(6, 8, rng=0), nn.BatchNorm1d(8), nn.Dropout(0.5, rng=1), nn.Linear(8, 3, rng=2))
     before = model.state_dict()
-    expected = model.copy().train()(adopt(X)).numpy()
+    expected = model.copy().train()(from_array(X)).numpy()
     layer_figures(model, X)
     assert [id(t) for t in model.twin().parameters()] == [id(t) for t in model.parameters()]
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
-    assert np.array_equal(model.train()(adopt(X)).numpy(), expected)
+    assert np.array_equal(model.train()(from_array(X)).numpy(), expected)
 
 
 def test_looks_are_dense_at_first_and_the_same_in_every_run() -> None:
@@ -177,7 +177,7 @@ def test_where_micro_batches_are_gathered_only_updates_are_looked_at() -> None:
     watch, states = Monitor(model, opt), [model.state_dict()]
     for k in range(9):
         opt.zero_grad()
-        loss = mg.cross_entropy(model(adopt(X[7 * k : 7 * k + 7])), Y[7 * k : 7 * k + 7])
+        loss = mg.cross_entropy(model(from_array(X[7 * k : 7 * k + 7])), Y[7 * k : 7 * k + 7])
         loss.backward()
         opt.step()
         states.append(model.state_dict())
@@ -214,7 +214,7 @@ def test_a_loss_that_is_not_finite_names_op_and_line_and_the_weights_are_kept() 
     before = model.state_dict()
 
     def objective() -> Tensor:
-        return mg.log(model(adopt(X)).sum() * 0.0).sum()
+        return mg.log(model(from_array(X)).sum() * 0.0).sum()
 
     with np.errstate(all="ignore"):
         loss = objective()

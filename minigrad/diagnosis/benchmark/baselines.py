@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.diagnosis.benchmark.running import optimizer_for
 from minigrad.diagnosis.benchmark.setting import Setting, build
 
@@ -70,7 +70,7 @@ def overfits(s: Setting, seed: int) -> bool:
     model.train(s.train_mode)
     with np.errstate(all="ignore"):
         for update in range(_UPDATES):
-            value = loss(model(adopt(x)), y)
+            value = loss(model(from_array(x)), y)
             last = float(value.item())
             first = last if update == 0 else first
             if not math.isfinite(last):

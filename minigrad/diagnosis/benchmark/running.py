@@ -12,7 +12,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.diagnosis.benchmark.setting import Setting, build
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.doctor import Doctor
@@ -60,7 +60,7 @@ def run(s: Setting, seed: int, catalog: Catalog) -> Outcome:
 def score_on(model: Module, x: np.ndarray, y: np.ndarray) -> float:
     """Accuracy, or R^2; -1 for outputs that are not finite."""
     with evaluating(model):
-        outputs = model(adopt(x)).numpy()
+        outputs = model(from_array(x)).numpy()
     if not np.isfinite(outputs).all():
         return -1.0
     if y.dtype.kind in "iu":
@@ -127,7 +127,7 @@ def _by_hand(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: C
             model.train(s.train_mode)
             for start in range(0, len(rows), s.batch):
                 part = rows[start : start + s.batch]
-                value = loss(model(adopt(s.x[part])), s.y[part])
+                value = loss(model(from_array(s.x[part])), s.y[part])
                 total: Tensor = value if term is None else value + term(model)
                 if s.zero_grad:
                     optimizer.zero_grad()
@@ -147,7 +147,7 @@ def _by_hand(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: C
 def _scored_in_train_mode(s: Setting, model: Module, loss: Watch) -> None:
     model.train()
     with mg.no_grad():
-        loss(model(adopt(s.x_val)), s.y_val)
+        loss(model(from_array(s.x_val)), s.y_val)
 
 
 def _val_loss(s: Setting, model: Module) -> float:

@@ -15,7 +15,7 @@ from minigrad.nn.module import Module
 from minigrad.nn.validators import probability
 from minigrad.ops.arithmetic import multiply
 from minigrad.ops.random import fill_dropout_mask
-from minigrad.runtime.effects import draw
+from minigrad.runtime.effects import random_array
 
 __all__ = ["Dropout", "frozen", "reseed"]
 
@@ -46,7 +46,7 @@ class Dropout(Module):
         """Any shape, which stays."""
         if not self.training or self.p == 0.0:
             return x
-        return multiply(x, draw(self._mask, x.shape, x.dtype))
+        return multiply(x, random_array(self._mask, x.shape, x.dtype))
 
     def _mask(self, out: Array) -> None:
         fill_dropout_mask(out, self.p, self.generator if self._frozen is None else np.random.default_rng(self._frozen))

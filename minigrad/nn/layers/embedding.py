@@ -5,14 +5,14 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import positive, size
 from minigrad.ops.gather import embedding
-from minigrad.runtime.effects import examine
+from minigrad.runtime.effects import runtime_check
 
 __all__ = ["Embedding"]
 
@@ -40,10 +40,10 @@ class Embedding(Module):
 
     def forward(self, symbols: Tensor | AnyArray) -> Tensor:
         """Integers of any shape -> `(*shape, width)`. Raises LabelError for a number outside [0, count)."""
-        index = plain(symbols)
+        index = as_array(symbols)
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
-        examine(symbols, self._in_range)
+        runtime_check(symbols, self._in_range)
         return embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
 
     def _in_range(self, index: Array) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.graph import Constant
-from minigrad.core.tensor import Tensor, plain, tensor, wrap
+from minigrad.core.tensor import Tensor, as_array, tensor, tensor_of
 from minigrad.core.types import Shape
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module, parameter
@@ -83,7 +83,7 @@ class _BatchNorm(_Affine):
 
     def _follow(self, x: Tensor) -> None:
         """Move the running figures towards those of this batch."""
-        fixed = wrap(Constant(plain(x)))
+        fixed = tensor_of(Constant(as_array(x)))
         axes, count = (0, *range(2, x.ndim)), x.size // self.channels
         mean, var = fixed.mean(axis=axes), fixed.var(axis=axes) * (count / (count - 1))
         self.running_mean[...] = self.running_mean * (1.0 - self.momentum) + mean * self.momentum

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, adopt
+from minigrad.core.tensor import Tensor, from_array
 from minigrad.nn.initializers import Initialiser, Source, forget_bias, generator, initialiser
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import finite, size
@@ -58,7 +58,7 @@ class _Recurrent(Module):
     def _state(self, given: Tensor | None, like: Tensor) -> Tensor:
         shape = (like.shape[0], self.units)
         if given is None:
-            return adopt(np.zeros(shape, dtype=like.dtype))
+            return from_array(np.zeros(shape, dtype=like.dtype))
         if given.shape != shape:
             raise ShapeError(f"{self!r}: the initial state has shape {given.shape}, needed is {shape}")
         return given

@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, BoolArray
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.classification import Chance, Targets
@@ -15,7 +15,7 @@ from minigrad.nn.losses.regression import paired
 from minigrad.nn.validators import positive
 from minigrad.ops.elementwise import relu
 from minigrad.ops.transcendental import softplus
-from minigrad.runtime.effects import examine
+from minigrad.runtime.effects import runtime_check
 
 __all__ = ["BinaryCrossEntropy", "Hinge", "binary_cross_entropy", "hinge"]
 
@@ -48,7 +48,7 @@ def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
         ShapeError: the shapes differ.
     """
     x, y = paired("binary cross-entropy", scores, targets)
-    examine(y, _shares)
+    runtime_check(y, _shares)
     return (softplus(x) - x * y).mean()
 
 
@@ -65,7 +65,7 @@ def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
         ShapeError: the shapes differ.
     """
     x, y = paired("hinge loss", scores, targets)
-    examine(y, _signs)
+    runtime_check(y, _signs)
     return relu(margin - x * y).mean()
 
 
@@ -83,7 +83,7 @@ class BinaryCrossEntropy:
 
     def solved_below(self, targets: Targets) -> float:
         """0.01 above the entropy of the targets, which is 0 for targets of 0 and 1."""
-        t = plain(targets).astype(np.float64)
+        t = as_array(targets).astype(np.float64)
         inside = t[(t > 0.0) & (t < 1.0)]
         entropy = -np.sum(inside * np.log(inside) + (1.0 - inside) * np.log1p(-inside)) / max(t.size, 1)
         return 0.01 + 1.02 * float(entropy)

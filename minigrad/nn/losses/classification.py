@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.validators import positive, probability
@@ -26,7 +26,7 @@ from minigrad.ops.arithmetic import where
 from minigrad.ops.elementwise import relu
 from minigrad.ops.functions import reshape
 from minigrad.ops.index import all_below
-from minigrad.runtime.effects import examine
+from minigrad.runtime.effects import runtime_check
 
 __all__ = [
     "Calibrated",
@@ -121,7 +121,7 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
 def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor | Array]:
     """Scores as `(N, C)` and labels as `(N,)`, after checking that they belong together."""
-    index = plain(labels)
+    index = as_array(labels)
     if index.dtype.kind not in "iu":
         raise LabelError(f"{loss} needs integer labels, one class number a row; got dtype {index.dtype}")
     if scores.ndim < 1 or index.shape != scores.shape[:-1]:
@@ -131,7 +131,7 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
     classes = scores.shape[-1]
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
-    examine(labels, partial(_in_range, loss, classes))
+    runtime_check(labels, partial(_in_range, loss, classes))
     given = labels if isinstance(labels, Tensor) else index  # an array goes to the op as it is, which then owns a copy
     if scores.ndim == 2:
         return scores, given
@@ -167,7 +167,7 @@ class SoftmaxCrossEntropy:
         """0.01: the right class has a probability of 99 %. Smoothed targets have an entropy that no model can beat."""
         if not self.smoothing:
             return 0.01
-        classes = max(int(np.max(plain(targets), initial=0)) + 1, 2)
+        classes = max(int(np.max(as_array(targets), initial=0)) + 1, 2)
         spread = self.smoothing / classes
         right = 1.0 - self.smoothing + spread
         floor = -right * math.log(right) - (classes - 1) * spread * math.log(spread)

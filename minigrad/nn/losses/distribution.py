@@ -8,13 +8,13 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.classification import Chance, Targets
 from minigrad.ops import reduce
 from minigrad.ops.functions import xlogy
-from minigrad.runtime.effects import examine
+from minigrad.runtime.effects import runtime_check
 
 __all__ = ["KLDivergence", "kl_divergence"]
 
@@ -32,10 +32,10 @@ def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
         LabelError: a row of the targets is not a distribution (to 1e-3).
         ShapeError: the shapes differ.
     """
-    p = targets.detach() if isinstance(targets, Tensor) else plain(targets)
+    p = targets.detach() if isinstance(targets, Tensor) else as_array(targets)
     if p.shape != scores.shape or p.ndim == 0 or not p.size:
         raise ShapeError(f"KL divergence: scores have shape {scores.shape}, targets {p.shape}; needed are rows of both")
-    examine(p, _distributions)
+    runtime_check(p, _distributions)
     p = p if p.dtype == scores.dtype else p.astype(scores.dtype)
     gaps = xlogy(p, p) - reduce.log_softmax(scores, axis=-1) * p  # type: ignore[type-var]  # a Tensor or an array
     return gaps.sum() / float(p.size // p.shape[-1])
@@ -66,7 +66,7 @@ class KLDivergence:
 
     def chance(self, outputs: int, targets: Targets) -> Chance:
         """ln C less the mean entropy of the targets: every class is equally likely."""
-        return Chance(math.log(outputs) - _entropy(plain(targets)), f"ln {outputs} - entropy of the targets")
+        return Chance(math.log(outputs) - _entropy(as_array(targets)), f"ln {outputs} - entropy of the targets")
 
     def solved_below(self, targets: Targets) -> float:
         """0.01; the loss reaches 0 itself where softmax(scores) equals the targets."""

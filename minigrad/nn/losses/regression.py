@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.losses.classification import Chance, Targets
 from minigrad.nn.validators import positive
@@ -30,7 +30,7 @@ def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor
 
     Raises ShapeError for other shapes: broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
     """
-    goal = targets.detach() if isinstance(targets, Tensor) else plain(targets)
+    goal = targets.detach() if isinstance(targets, Tensor) else as_array(targets)
     if goal.shape != outputs.shape:
         if outputs.shape != (*goal.shape, 1):
             raise ShapeError(f"{loss}: outputs have shape {outputs.shape}, targets {goal.shape}")
@@ -67,7 +67,7 @@ def huber(outputs: Tensor, targets: Targets, delta: float = 1.0) -> Tensor:
 
 
 def _double(targets: Targets) -> Array:
-    return plain(targets).astype(np.float64)
+    return as_array(targets).astype(np.float64)
 
 
 @attrs.frozen

@@ -103,7 +103,7 @@ def _implement(table: Mapping[str, tuple[str, str]], home: str, module: object) 
         if function is None:  # NumPy 2.0 lacks some names that later versions have
             continue
         before, _, after = parameters.partition("|")
-        REGISTRY.implement(
+        REGISTRY.register_numpy_function(
             function, Answer(f"{home}.{name}", tuple(before.split()), tuple(after.split()), f"minigrad.{target}")
         )
 
@@ -114,4 +114,4 @@ _implement(LINEAR_ALGEBRA, "numpy.linalg", np.linalg)
 _implement(SPECTRA, "numpy.fft", np.fft)
 for _alias, _name in {"amax": "max", "amin": "min"}.items():
     if getattr(np, _alias) is not getattr(np, _name):
-        REGISTRY.implement(getattr(np, _alias), REGISTRY.function(getattr(np, _name)))  # type: ignore[arg-type]
+        REGISTRY.register_numpy_function(getattr(np, _alias), REGISTRY.function(getattr(np, _name)))  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.optim.errors import MissingGradient, ParameterError
 from minigrad.optim.protocol import Segment
-from minigrad.runtime.parameters import bind, buffer, has_grad, renew
+from minigrad.runtime.parameters import aligned_zeros, bind_to_buffers, has_grad, mark_updated
 
 __all__ = ["Cell", "Parameter", "Parameters", "lay_out", "named"]
 
@@ -52,7 +52,7 @@ class Cell:
 
     def renew(self) -> None:
         """Declare that `w` has changed."""
-        renew(*self.tensors)
+        mark_updated(*self.tensors)
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -62,7 +62,7 @@ class Cell:
     def is_settled(self) -> bool:
         """Whether all is as it mostly is: every parameter at home, and reached by a gradient."""
         for t, view in zip(self.tensors, self.views, strict=True):
-            if t._node.value is not view or not t._sink.filled:
+            if t._node.value is not view or not t._sink.has_grad:
                 return False
         return True
 
@@ -144,7 +144,7 @@ def lay_out(groups: Sequence[Sequence[Parameter]]) -> tuple[Cell, ...]:
     for dtype in dict.fromkeys(p.tensor.dtype for group in groups for p in group):
         chosen = [tuple(p for p in group if p.tensor.dtype == dtype) for group in groups]
         total = sum(p.tensor.size for group in chosen for p in group)
-        values, grads = buffer(total, dtype), buffer(total, dtype)
+        values, grads = aligned_zeros(total, dtype), aligned_zeros(total, dtype)
         start = 0
         for index, group in enumerate(chosen):
             if group:
@@ -160,7 +160,7 @@ def _cell(index: int, group: tuple[Parameter, ...], w: Array, g: Array) -> Cell:
     for p in group:
         segment = Segment(p.name, start, p.tensor.shape)
         views.append(segment.of(w))
-        bind(p.tensor, views[-1], segment.of(g))
+        bind_to_buffers(p.tensor, views[-1], segment.of(g))
         layout.append(segment)
         start = segment.stop
     return Cell(index, w, g, group, tuple(layout), tuple(views))

@@ -19,7 +19,7 @@ from minigrad.optim.stateful.closure import Bench, Closure
 from minigrad.optim.stateful.param_groups import Hyper, Plan, Settings, Step
 from minigrad.optim.stateful.shadow_weights import Followers
 from minigrad.optim.stateful.state_dict import StateDict, pack, unpack
-from minigrad.runtime.effects import tracing
+from minigrad.runtime.effects import current_tracer
 
 __all__ = ["Driver"]
 
@@ -86,9 +86,9 @@ class Driver:
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""
-        tracer = tracing()
+        tracer = current_tracer()
         if tracer is not None and self._settings.accumulate > 1:
-            tracer.perform(self, f"zero_grad by {self.name}", self._zero_grad)
+            tracer.record_effect(self, f"zero_grad by {self.name}", self._zero_grad)
         else:
             self._zero_grad()
 
@@ -113,13 +113,13 @@ class Driver:
 
         Inside a defined program the Step that is returned tells nothing: what happens differs from run to run.
         """
-        tracer = tracing()
+        tracer = current_tracer()
         if tracer is None:
             return self._step(closure)
         if closure is None:
-            tracer.perform(self, self.name, self._step)
+            tracer.record_effect(self, self.name, self._step)
         else:
-            tracer.perform_with(self, self.name, self._step, closure)
+            tracer.record_effect_with_closure(self, self.name, self._step, closure)
         return Step(self.t)
 
     def _step(self, closure: Closure | None = None) -> Step:

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from minigrad.core.graph import Constant, Sink
+from minigrad.core.graph import Constant, GradAccumulator
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.engines import Binder
@@ -50,7 +50,7 @@ class _Planner:
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
         self.static: set[int] = set()
         self.code: list[Code] = []
-        self.sinks: dict[Sink, Array | None] = {}
+        self.sinks: dict[GradAccumulator, Array | None] = {}
         self.late = self.scratch = self.allocating = 0
         self.notes: dict[int, str] = {}
         self.landing = landings(graph, self.kernels) if options.direct else {}
@@ -226,12 +226,12 @@ class _Landed:
     """Gradients are where the optimizer wants them."""
 
     def __init__(self) -> None:
-        self.sinks: list[Sink] = []
+        self.sinks: list[GradAccumulator] = []
 
     def __call__(self) -> None:
         for sink in self.sinks:
             sink.grad = None
-            sink.filled = True
+            sink.has_grad = True
 
 
 def _forward(registers: list[Array], call: Call) -> None:

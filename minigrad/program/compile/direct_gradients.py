@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Container
 from math import prod
 
-from minigrad.core.graph import Sink
+from minigrad.core.graph import GradAccumulator
 from minigrad.core.types import Array
 from minigrad.program.graph import Call, Clear, Deliver, Fused, Graph, Update, Value, makes
-from minigrad.runtime import parameters as leaf
+from minigrad.runtime.parameters import aligned_zeros
 
 __all__ = ["landings"]
 
@@ -39,10 +39,10 @@ def landings(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
     return found
 
 
-def _buffer(sink: Sink, value: Value) -> Array:
+def _buffer(sink: GradAccumulator, value: Value) -> Array:
     """Where gradients of a parameter arrive: `Tensor.grad` hands out copies of it."""
     if sink.buffer is None:
-        array: Array = leaf.buffer(prod(value.shape), value.dtype).reshape(value.shape)
+        array: Array = aligned_zeros(prod(value.shape), value.dtype).reshape(value.shape)
         if sink.grad is not None:
             array[...] = sink.grad._node.value
             sink.grad = None

@@ -8,7 +8,7 @@ from time import perf_counter
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Sink
+from minigrad.core.graph import GradAccumulator
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.engines.protocol import Code
@@ -56,7 +56,7 @@ class Plan:
     state: tuple[tuple[int, Tensor], ...]
     outputs: tuple[int, ...]
     parameters: tuple[tuple[Tensor, Array], ...]
-    sinks: tuple[tuple[Sink, Array | None], ...]
+    sinks: tuple[tuple[GradAccumulator, Array | None], ...]
     bytes: int = 0
     late: int = 0
     direct: int = 0

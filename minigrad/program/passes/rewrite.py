@@ -49,7 +49,7 @@ class Builder:
             self.values.append(Value(given, self.values[args[0]].dtype, "result"))
             out = len(self.values) - 1
         op = REGISTRY[name]
-        self.steps.append(Call(op, args, op.complete({**(meta or {}), **options}), (out,), -1, self.call.where))
+        self.steps.append(Call(op, args, op.bind_kwargs({**(meta or {}), **options}), (out,), -1, self.call.where))
         return out
 
     def reshape(self, x: int, shape: Shape, out: int | None = None) -> int:

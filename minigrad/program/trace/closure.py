@@ -12,7 +12,7 @@ import attrs
 
 from minigrad.core.apply import apply
 from minigrad.core.graph import Constant
-from minigrad.core.tensor import Tensor, adopt, wrap
+from minigrad.core.tensor import Tensor, from_array, tensor_of
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Draw, Guard, Step, Value, filled, used
@@ -31,14 +31,14 @@ class Replay:
 
     def loss(self, arrays: Sequence[Array]) -> Tensor:
         """What the closure returns, for these numbers and the parameters as they stand."""
-        found: dict[int, Tensor] = {k: adopt(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
+        found: dict[int, Tensor] = {k: from_array(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
         for step in self.steps:
             if isinstance(step, Call):
                 self._apply(step, found)
             elif isinstance(step, Draw):
                 drawn = self.values[step.out].empty()
                 step.fill(drawn)
-                found[step.out] = adopt(drawn)
+                found[step.out] = from_array(drawn)
             else:
                 step.check(self._operand(step.value, found)._node.value)
         return self._operand(self.output, found)
@@ -57,7 +57,7 @@ class Replay:
         if value.holder is not None:
             return value.holder
         assert value.number is not None
-        return wrap(Constant(value.number))
+        return tensor_of(Constant(value.number))
 
 
 def recorded(values: Sequence[Value], steps: Sequence[Step], output: int) -> Replay:

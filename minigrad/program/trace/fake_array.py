@@ -12,10 +12,10 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.core.graph import Handle
+from minigrad.core.graph import TensorBase
 from minigrad.core.types import Array, Shape
 from minigrad.program.errors import TraceError
-from minigrad.runtime.source_line import shown, users_line
+from minigrad.runtime.source_line import user_frame_location, with_source_text
 
 __all__ = ["Origin", "StandIn", "is_poisoned", "standin"]
 
@@ -57,7 +57,7 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
             self.origin.released(self.index)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
-        if any(isinstance(x, Handle) for x in inputs):
+        if any(isinstance(x, TensorBase) for x in inputs):
             return NotImplemented
         return refuse(f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method}")
 
@@ -103,7 +103,7 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
 def refuse(what: str) -> NoReturn:
     """Raise the TraceError of a value that was read."""
     raise TraceError(
-        f"a defined program read a traced value ({what})\n  at {shown(users_line())}\n"
+        f"a defined program read a traced value ({what})\n  at {with_source_text(user_frame_location())}\n"
         "A program is recorded once and repeated with other numbers, so Python cannot decide on them: return the value "
         "and look at it after the step, use mg.where for a choice, or leave @mg.define off"
     )

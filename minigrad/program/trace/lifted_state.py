@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Constant, Leaf, Node, Sink
-from minigrad.core.mode import switched
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node
+from minigrad.core.mode import mode_override
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Clear, Deliver, Store, Update, Value
@@ -30,20 +30,20 @@ __all__ = ["Holding", "arrive"]
 
 @attrs.define(eq=False)
 class _Held:
-    """A parameter during the trace: its true leaf, the true state of its sink (`filled`, `grad`), and whether the step
-    has emptied it."""
+    """A parameter during the trace: its true leaf, the true state of its sink (`has_grad`, `grad`), and whether the
+    step has emptied it."""
 
     tensor: Tensor
     leaf: Leaf
-    filled: bool
+    has_grad: bool
     grad: Tensor | None
     cleared: bool = False
 
 
-def arrive(sink: Sink, g: Array, fresh: bool) -> None:
+def arrive(sink: GradAccumulator, g: Array, fresh: bool) -> None:
     """Deliver the numbers `g`, which may change afterwards, to a parameter."""
     if sink.buffer is not None:
-        if fresh or not sink.filled:
+        if fresh or not sink.has_grad:
             sink.buffer[...] = g
         else:
             sink.buffer += g
@@ -52,8 +52,8 @@ def arrive(sink: Sink, g: Array, fresh: bool) -> None:
         old = None if fresh or sink.grad is None else sink.grad._node.value
         total = g.copy() if old is None else old + g
         total.flags.writeable = False
-        sink.grad = wrap(Constant(total))
-    sink.filled = True
+        sink.grad = tensor_of(Constant(total))
+    sink.has_grad = True
 
 
 class Holding:
@@ -62,7 +62,7 @@ class Holding:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self._held: list[_Held] = []
-        self._of_sink: dict[Sink, _Held] = {}
+        self._of_sink: dict[GradAccumulator, _Held] = {}
         self._marker = Constant(standin(trace, -1, (0,), np.dtype(np.float64)))
         self._state: list[tuple[Tensor, Node]] = []
 
@@ -72,10 +72,10 @@ class Holding:
         for t in found.parameters:
             leaf = t._node
             if isinstance(leaf, Leaf) and leaf.sink not in self._of_sink:
-                held = _Held(t, leaf, leaf.sink.filled, leaf.sink.grad)
+                held = _Held(t, leaf, leaf.sink.has_grad, leaf.sink.grad)
                 self._held.append(held)
                 self._of_sink[leaf.sink] = held
-        true = [(t, t._node) for t in found.state if not t._node.tracked]
+        true = [(t, t._node) for t in found.state if not t._node.requires_grad]
         self._enter()
         for t, node in true:
             index = self.trace.add(Value(node.value.shape, node.value.dtype, "state", holder=t), node.value)
@@ -89,7 +89,7 @@ class Holding:
             for h in self._held:
                 self._age(h)
                 h.tensor._node = h.leaf
-                h.leaf.sink.filled, h.leaf.sink.grad = h.filled, h.grad
+                h.leaf.sink.has_grad, h.leaf.sink.grad = h.has_grad, h.grad
             for t, node in true:
                 t._node = node
 
@@ -106,7 +106,7 @@ class Holding:
         held = self._of_sink.get(sink)
         if held is None:  # a leaf that the step has made itself
             sink.grad = g if sink.grad is None else sink.grad + g
-            sink.filled = True
+            sink.has_grad = True
             return
         self._note_clear(held)
         if sink.grad is not None and sink.grad._node is not self._marker:
@@ -114,11 +114,11 @@ class Holding:
             self.trace.steps.append(Deliver(sink, self.trace.index_of(total._node.value), True))
             sink.grad = total
             return
-        self.trace.steps.append(Deliver(sink, self.trace.index_of(g._node.value), not sink.filled))
+        self.trace.steps.append(Deliver(sink, self.trace.index_of(g._node.value), not sink.has_grad))
         held.cleared = False
         # With something there from before the program, what it adds up to is known at run time only.
-        sink.grad = wrap(self._marker) if sink.filled else g
-        sink.filled = True
+        sink.grad = tensor_of(self._marker) if sink.has_grad else g
+        sink.has_grad = True
 
     def _note_clears(self) -> None:
         for h in self._held:
@@ -126,7 +126,7 @@ class Holding:
 
     def _note_clear(self, held: _Held) -> None:
         """Write down a zero_grad that has happened since we last looked."""
-        if not held.leaf.sink.filled and not held.cleared:
+        if not held.leaf.sink.has_grad and not held.cleared:
             held.cleared = True
             self.trace.steps.append(Clear(held.leaf.sink))
 
@@ -135,7 +135,7 @@ class Holding:
         for h in self._held:
             sink, value = h.leaf.sink, h.leaf.value
             h.cleared = False
-            sink.filled, sink.grad = True, wrap(self._marker)
+            sink.has_grad, sink.grad = True, tensor_of(self._marker)
             index = self.trace.add(Value(value.shape, value.dtype, "parameter", holder=h.tensor), value)
             h.tensor._node = Leaf(self.trace.stand_in(index), sink)
 
@@ -163,7 +163,7 @@ class Holding:
         before, trace.steps = trace.steps, []
         state = [t._node for t, _ in self._state]
         try:
-            with switched(grad=True):
+            with mode_override(grad=True):
                 loss = closure()
             if any(t._node is not node for (t, _), node in zip(self._state, state, strict=True)):
                 raise TraceError(

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from minigrad.core.apply import explain, unpack
-from minigrad.core.graph import Constant, Item, Leaf, Node, RecordedTuple, next_sequence, recorded
-from minigrad.core.memory import is_private
-from minigrad.core.mode import switched
+from minigrad.core.apply import describe_error, unpack_args
+from minigrad.core.graph import Constant, Leaf, MultiOutputNode, Node, OutputNode, next_sequence, record_call
+from minigrad.core.memory import is_immutable
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, wrap
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Shape
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Draw, Guard, Slot, Step, Update, Value
@@ -24,7 +24,7 @@ from minigrad.program.trace.captured import Captured
 from minigrad.program.trace.fake_array import StandIn, is_poisoned, standin
 from minigrad.program.trace.lifted_state import Holding
 from minigrad.runtime.effects import Check, Tracer
-from minigrad.runtime.source_line import shown, users_line
+from minigrad.runtime.source_line import user_frame_location, with_source_text
 
 __all__ = ["Trace"]
 
@@ -70,7 +70,7 @@ class Trace(Tracer):
     def input(self, array: Array) -> Tensor:
         """An argument of the step."""
         index = self.add(Value(array.shape, array.dtype, "input"), array)
-        return wrap(Constant(self.stand_in(index)))
+        return tensor_of(Constant(self.stand_in(index)))
 
     def index_of(self, value: Array) -> int:
         """The number of a value: of a stand-in, or of a constant that is entered now."""
@@ -78,7 +78,7 @@ class Trace(Tracer):
             if value.origin is not self or value.index < 0:
                 raise TraceError(
                     f"a value was derived from a traced one without an op, or belongs to another trace\n  at "
-                    f"{shown(users_line())}\nUse minigrad's functions, which the program records"
+                    f"{with_source_text(user_frame_location())}\nUse minigrad's functions, which the program records"
                 )
             return value.index
         known = self._constants.get(id(value))
@@ -86,11 +86,11 @@ class Trace(Tracer):
             return known
         if is_poisoned(value):
             raise TraceError(
-                f"a traced value was copied into an array\n  at {shown(users_line())}\nA program is repeated with "
-                "other numbers: use minigrad's functions on the Tensor itself"
+                f"a traced value was copied into an array\n  at {with_source_text(user_frame_location())}\n"
+                "A program is repeated with other numbers: use minigrad's functions on the Tensor itself"
             )
         number = value
-        if not is_private(value):
+        if not is_immutable(value):
             number = value.copy()
             number.flags.writeable = False
             self.captured.append(Captured.of(value))
@@ -104,27 +104,29 @@ class Trace(Tracer):
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Evaluate and write down one op call (see `minigrad.core.mode.Interceptor`)."""
-        full = op.complete(meta)
-        handles = tuple(wrap(Constant(a)) if isinstance(a, StandIn) else a for a in args)
-        values, parents, tracked = unpack(op, handles)
+        full = op.bind_kwargs(meta)
+        handles = tuple(tensor_of(Constant(a)) if isinstance(a, StandIn) else a for a in args)
+        values, parents, tracked = unpack_args(op, handles)
         for p in parents:
             if isinstance(p, Leaf) and p.seq < self.began and not isinstance(p.value, StandIn):
                 raise TraceError(
                     f"op {op.name!r} uses a parameter of shape {p.value.shape} that the program cannot find again"
-                    f"\n  at {shown(users_line())}\nPass the model to the step as an argument, or hold it in a "
-                    "variable that the step names"
+                    f"\n  at {with_source_text(user_frame_location())}\n"
+                    "Pass the model to the step as an argument, or hold it in a variable that the step names"
                 )
         operands = [self.index_of(v) for v in values]
         outs, several = self._evaluate(op, operands, full)
         stands = tuple(self.stand_in(k) for k in outs)
         record = tracked and grad and not op.claims.piecewise_constant
         if not several:
-            node: Node = recorded(op, stands[0], values, parents, full) if record else Constant(stands[0])
-            return wrap(node)
+            node: Node = record_call(op, stands[0], values, parents, full) if record else Constant(stands[0])
+            return tensor_of(node)
         if not record:
-            return tuple(wrap(Constant(s)) for s in stands)
-        source = RecordedTuple(op, stands, values, parents, full)
-        return tuple(wrap(Item(source, i) if s.dtype.kind == "f" else Constant(s)) for i, s in enumerate(stands))
+            return tuple(tensor_of(Constant(s)) for s in stands)
+        source = MultiOutputNode(op, stands, values, parents, full)
+        return tuple(
+            tensor_of(OutputNode(source, i) if s.dtype.kind == "f" else Constant(s)) for i, s in enumerate(stands)
+        )
 
     def _evaluate(self, op: Op, operands: list[int], meta: Mapping[str, object]) -> tuple[tuple[int, ...], bool]:
         count = len(operands)
@@ -132,14 +134,14 @@ class Trace(Tracer):
         real = {k: self._real(v) for k, v in meta.items()} if len(operands) > count else meta
         given = tuple(self.numbers[k] for k in operands[:count])
         try:
-            with switched(interceptor=False):
+            with mode_override(interceptor=False):
                 y = op.forward(*given, **real)
         except Exception as error:
-            raise explain(op, given, real, error) from error
+            raise describe_error(op, given, real, error) from error
         numbers = tuple(np.asarray(o) for o in (y if isinstance(y, tuple) else (y,)))
         outs = tuple(self.add(Value(n.shape, n.dtype, "result"), n) for n in numbers)
         extra = count if len(operands) > count else -1
-        self.steps.append(Call(op, tuple(operands), slotted, outs, extra, users_line()))
+        self.steps.append(Call(op, tuple(operands), slotted, outs, extra, user_frame_location()))
         return outs, isinstance(y, tuple)
 
     def _slotted(self, x: object, operands: list[int]) -> object:
@@ -162,11 +164,11 @@ class Trace(Tracer):
         """Nothing to see: the rules are recorded call by call."""
 
     # -- effects -------------------------------------------------------------------------------------------------
-    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+    def accumulate_grad(self, leaf: Leaf, g: Tensor) -> None:
         """A gradient arrives."""
         self.holding.deliver(leaf, g)
 
-    def examine(self, value: Array, check: Check) -> None:
+    def runtime_check(self, value: Array, check: Check) -> None:
         """Check now, and at each run."""
         if not isinstance(value, StandIn):
             check(value)
@@ -175,24 +177,24 @@ class Trace(Tracer):
         check(self.numbers[index])
         self.steps.append(Guard(check, index))
 
-    def probe(self, value: Array) -> Array:
+    def concrete_value(self, value: Array) -> Array:
         """The numbers of this run."""
         return self.numbers[self.index_of(value)]
 
-    def draw(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
+    def random_array(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
         """Draw at each run."""
         value = Value(shape, dtype, "result")
         number = value.empty()
         number.fill(0.5)  # like a drawn one, without a draw
         index = self.add(value, number)
         self.steps.append(Draw(fill, index))
-        return wrap(Constant(self.stand_in(index)))
+        return tensor_of(Constant(self.stand_in(index)))
 
-    def perform(self, owner: object, name: str, run: Callable[[], object]) -> None:
+    def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
         """Do it at each run."""
         self.holding.perform(Update(run, name, owner))
 
-    def perform_with(
+    def record_effect_with_closure(
         self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
     ) -> None:
         """Do it at each run."""

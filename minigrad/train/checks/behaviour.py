@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.runtime.parameters import assign
@@ -58,7 +58,7 @@ def _moves(model: Module, frozen: Frozen, first: Array, second: Array, at: int, 
     model.train(training)
 
     def outputs(x: Array) -> Array:
-        return frozen(lambda: model(adopt(x)).numpy())
+        return frozen(lambda: model(from_array(x)).numpy())
 
     a, b = outputs(first), outputs(second)
     if a.ndim == 0 or len(a) != len(first):
@@ -112,7 +112,7 @@ def _short_run(model: Module, batch: Rows, loss: Loss) -> list[bytes]:
     twin, found = model.copy().train(), []
     for _ in range(_STEPS):
         twin.zero_grad()
-        value = loss(twin(adopt(batch.x)), batch.y)
+        value = loss(twin(from_array(batch.x)), batch.y)
         found.append(value.numpy().tobytes())
         if not value.requires_grad:
             break

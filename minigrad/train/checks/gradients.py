@@ -18,11 +18,11 @@ import attrs
 import numpy as np
 
 from minigrad.core import Tensor, no_grad
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
-from minigrad.runtime.parameters import assign, bind, buffer
+from minigrad.runtime.parameters import aligned_zeros, assign, bind_to_buffers
 from minigrad.train.checks.fixed_randomness import Frozen
 from minigrad.train.checks.kink_crossings import named as names_of
 from minigrad.train.checks.parameter_check import Named, ParameterCheck, Probe, Status
@@ -171,18 +171,18 @@ def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objecti
     double = model.astype(np.float64)
     frozen = Frozen(double, loss)
     with no_grad(), np.errstate(all="ignore"):
-        calm = frozen(lambda: double.eval()(adopt(x)).numpy())
-        outputs = frozen(lambda: double.train()(adopt(x)).numpy())
+        calm = frozen(lambda: double.eval()(from_array(x)).numpy())
+        outputs = frozen(lambda: double.train()(from_array(x)).numpy())
         noisy = frozen.moved() > 0
         trains = noisy or not np.array_equal(calm, outputs, equal_nan=True)
-        frozen(lambda: loss(double.train(trains)(adopt(x)), y))
+        frozen(lambda: loss(double.train(trains)(from_array(x)), y))
     drawing = frozen.moved()
     # Losses compare outputs, so the round-off of these is in every value of the loss, however small that is.
     floor = EPS * float(np.sqrt(np.mean(outputs**2)))
     # Statistics of a batch are degenerate on one row.
     least = min(3 if noisy else 8, len(x)) if trains else 1
     return Objective(
-        double, lambda n: frozen(lambda: loss(double(adopt(x[:n])), y[:n])), len(x), floor, frozen, least, drawing
+        double, lambda n: frozen(lambda: loss(double(from_array(x[:n])), y[:n])), len(x), floor, frozen, least, drawing
     )
 
 
@@ -292,7 +292,7 @@ def own_buffers(named: Named) -> dict[str, Array]:
     """Move the parameters into buffers of this check, whose numbers can then be changed in place."""
     views = {}
     for name, t in named:
-        value, grad = (buffer(t.size, np.float64).reshape(t.shape) for _ in range(2))
-        bind(t, value, grad)
+        value, grad = (aligned_zeros(t.size, np.float64).reshape(t.shape) for _ in range(2))
+        bind_to_buffers(t, value, grad)
         views[name] = value
     return views

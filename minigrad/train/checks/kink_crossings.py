@@ -10,9 +10,9 @@ import attrs
 import numpy as np
 
 from minigrad.core.graph import Node
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
-from minigrad.core.tensor import Tensor, plain
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn import Module
 
@@ -59,7 +59,7 @@ Sides = list[Side]
 def sides(objective: Callable[[], object], modules: Mapping[int, str]) -> Sides:
     """Run `objective` and note the sides of every kinked op in it. `modules`: id of a module -> its name."""
     recorder = _Recorder(modules)
-    with switched(grad=False, interceptor=recorder):
+    with mode_override(grad=False, interceptor=recorder):
         objective()
     return recorder.found
 
@@ -91,7 +91,7 @@ class _Recorder:
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply `op` without this recorder, and note on which side its arguments lie."""
-        with switched(interceptor=False):
+        with mode_override(interceptor=False):
             result: Tensor | tuple[Tensor, ...] = op.apply(*args, **meta)
             pattern = _pattern(op, args, meta, result)
         if pattern is not None and pattern.size:
@@ -117,11 +117,11 @@ class _Recorder:
 def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], result: object) -> Array | None:
     """Numbers that change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op."""
     if op.claims.piecewise_constant and isinstance(result, Tensor):
-        return plain(result).astype(np.float64)
+        return as_array(result).astype(np.float64)
     kinks = op.claims.kinks
     if not callable(kinks) and not kinks:
         return None
-    arrays = [plain(a) if isinstance(a, Tensor) else np.asarray(a) for a in args]
+    arrays = [as_array(a) if isinstance(a, Tensor) else np.asarray(a) for a in args]
     if not isinstance(kinks, str) and not callable(kinks):
         x = arrays[0].astype(np.float64)
         total: Array = sum((np.sign(x - k) for k in kinks), np.zeros(x.shape))
@@ -135,9 +135,9 @@ def _slopes(op: Op, arrays: list[Array], meta: Mapping[str, object], result: obj
     """Of any other kinked op the derivative: it jumps at a kink."""
     if not isinstance(result, Tensor) or not op.rules:
         return None
-    y = plain(result)
+    y = as_array(result)
     g = 1.0 + (np.arange(y.size) % 7).reshape(y.shape)
-    r = op.rules[0].function(g.astype(y.dtype), y, *arrays, **op.complete(meta))
+    r = op.rules[0].function(g.astype(y.dtype), y, *arrays, **op.bind_kwargs(meta))
     first = r[0] if isinstance(r, tuple | list) else r
     return np.asarray(first, dtype=np.float64)
 

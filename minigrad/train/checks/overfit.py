@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.nn import Calibrated, Loss, Module
 from minigrad.optim import Driver, Need, NonFiniteGradient, available, optimizer
 from minigrad.train.evaluate import hits
@@ -49,7 +49,7 @@ def learn(
     """The same on a batch as it is, for at most `steps` steps or `seconds`."""
     copy = model.copy().eval()
     opt = _learner(copy, otherwise)
-    inputs = adopt(batch.x)
+    inputs = from_array(batch.x)
     began = time.perf_counter()
     first = last = float("inf")
     target, accuracy, solved, timed_out = 0.0, None, False, False

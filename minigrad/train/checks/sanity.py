@@ -12,7 +12,7 @@ from functools import cache, partial
 import attrs
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.data import Dataset, inspect
 from minigrad.data.dataset import Kind
 from minigrad.nn import (
@@ -148,7 +148,7 @@ def _constant_answer(loss: Loss, rows: Rows) -> Chance | None:
 
 def _width(model: Module, rows: Rows) -> int:
     with evaluating(model):
-        return model(adopt(rows.x[:1])).shape[-1]
+        return model(from_array(rows.x[:1])).shape[-1]
 
 
 def _regularization(model: Module, rows: Rows, loss: Loss, term: Regularization) -> Check:

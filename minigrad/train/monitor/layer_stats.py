@@ -10,9 +10,9 @@ import numpy as np
 
 from minigrad.core.apply import apply
 from minigrad.core.graph import Node
-from minigrad.core.mode import switched
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
-from minigrad.core.tensor import Tensor, adopt, plain
+from minigrad.core.tensor import Tensor, as_array, from_array
 from minigrad.core.types import AnyArray, Array, BoolArray
 from minigrad.nn import Flatten, Module, observing
 from minigrad.train.monitor.histograms import thinned
@@ -68,8 +68,8 @@ def layer_figures(model: Module, *inputs: Array) -> tuple[LayerFigures, ...]:
     """
     twin = model.twin().train()
     modules = _Modules(twin)
-    with observing(modules), switched(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
-        twin(*(adopt(x) for x in inputs))
+    with observing(modules), mode_override(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
+        twin(*(from_array(x) for x in inputs))
     return tuple(tally.figures(name) for name, tally in modules.tallies.items())
 
 
@@ -148,7 +148,7 @@ class _Modules:
         return name in self.tallies and self.tallies[name].kind in _ACTIVATIONS
 
     def look(self, name: str, kind: str, y: Tensor) -> None:
-        value = plain(y)
+        value = as_array(y)
         if value.dtype.kind == "f" and value.size:
             self.tallies.setdefault(name, _Tally(kind)).add(value, self.ops.axis)
 
@@ -170,7 +170,7 @@ class _Ops:
     def call(
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
-        with switched(interceptor=False):
+        with mode_override(interceptor=False):
             result = apply(op, args, meta)
         if op.name == "matmul":
             self.axis = -1

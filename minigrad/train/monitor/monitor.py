@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.checkpoint import Json
 from minigrad.core import Tensor
-from minigrad.core.tensor import plain
+from minigrad.core.tensor import as_array
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn import Module
 from minigrad.optim import Driver
@@ -80,7 +80,7 @@ class Monitor(Figures):
         super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
         self.model, self.optimizer = model, optimizer
         given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
-        self._probe = tuple(_few(plain(x), self._named) for x in given)
+        self._probe = tuple(_few(as_array(x), self._named) for x in given)
         self._every = every
         self._looks, self._counts, self._probes = self._rhythms = Rhythm(6, every, 1), Rhythm(2, 0, 1), Rhythm(2)
         self._before: list[Array] = []
@@ -128,7 +128,7 @@ class Monitor(Figures):
         value = _number(loss)
         right = math.nan if accuracy is None else accuracy
         if outputs is not None and targets is not None and step % ACCURACY_EVERY == 0:
-            right = _accuracy(plain(outputs), plain(targets))
+            right = _accuracy(as_array(outputs), as_array(targets))
         t = norm = math.nan
         opt = self.optimizer
         if opt is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from minigrad.core import Tensor
-from minigrad.core.graph import Item, Leaf, Node, Recorded
+from minigrad.core.graph import Leaf, Node, OpNode, OutputNode
 from minigrad.core.types import Array
 from minigrad.nn import Module
 from minigrad.transforms.debug import NonFiniteValue, debug
@@ -50,9 +50,9 @@ def origin(loss: Tensor, model: Module) -> str:
 
 
 def _parents(node: Node) -> list[Node]:
-    if isinstance(node, Item):
-        return [node.source]
-    return [p for p in node.parents if p is not None] if isinstance(node, Recorded) else []
+    if isinstance(node, OutputNode):
+        return [node.producer]
+    return [p for p in node.parents if p is not None] if isinstance(node, OpNode) else []
 
 
 def _described(node: Node | None, names: dict[int, str]) -> str:
@@ -60,9 +60,9 @@ def _described(node: Node | None, names: dict[int, str]) -> str:
         return "the loss function itself"
     if isinstance(node, Leaf):
         return f"parameter {names.get(id(node), '?')!r} {_count(node.value)}"
-    if isinstance(node, Item):
-        node = node.source
-    if not isinstance(node, Recorded):
+    if isinstance(node, OutputNode):
+        node = node.producer
+    if not isinstance(node, OpNode):
         return f"a constant {_count(node.value)}"
     for i, a in enumerate(node.args):
         if a.dtype.kind == "f" and not np.isfinite(a).all():

@@ -37,6 +37,6 @@ def parameter_figures(old: Array, t: Tensor) -> tuple[float, ...]:
 def gradient_of(t: Tensor) -> Array | None:
     """The gradient that has arrived at `t`, without a copy."""
     sink = t._own_sink()
-    if sink is None or not sink.filled:
+    if sink is None or not sink.has_grad:
         return None
     return sink.buffer if sink.grad is None else sink.grad._node.value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.train.callbacks import Run
 from minigrad.train.evaluate import evaluating
@@ -83,7 +83,7 @@ def _confusion(run: Run) -> Array | None:
     if not rows.has_labels or rows.y.ndim != 1:
         return None
     with evaluating(run.model):
-        scores = [run.model(adopt(rows.x[k : k + 1000])).numpy() for k in range(0, len(rows), 1000)]
+        scores = [run.model(from_array(rows.x[k : k + 1000])).numpy() for k in range(0, len(rows), 1000)]
     if scores[0].ndim != 2 or scores[0].shape[1] > _CLASSES:
         return None
     predicted, classes = np.concatenate(scores).argmax(axis=1), scores[0].shape[1]

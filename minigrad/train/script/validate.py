@@ -12,7 +12,7 @@ import numpy as np
 from minigrad import data as sets
 from minigrad.core import Tensor
 from minigrad.core.errors import MinigradError, ShapeError
-from minigrad.core.tensor import adopt
+from minigrad.core.tensor import from_array
 from minigrad.data import Dataset, check_labels
 from minigrad.nn import Loss, Module, find_loss, parameter
 from minigrad.nn.regularization import Regularization
@@ -85,7 +85,7 @@ class _Checker:
         """Try model and loss on two rows."""
         x, y = split.train.x[:2], split.train.y[:2]
         with evaluating(model):
-            outputs: object = self.trying("model", lambda: model(adopt(x)), f"cannot take rows of {x.shape[1:]}: ")
+            outputs: object = self.trying("model", lambda: model(from_array(x)), f"cannot take rows of {x.shape[1:]}: ")
             if not isinstance(outputs, Tensor):
                 kind = type(outputs).__name__
                 raise self.outline.wrong("model", f"returns an object of type {kind}, not a Tensor of outputs")
@@ -149,7 +149,7 @@ def _scaled(data: Dataset, layout: sets.Layout) -> Dataset:
 def _takes(model: Module, split: Split) -> bool:
     try:
         with evaluating(model):
-            model(adopt(split.train.x[:2]))
+            model(from_array(split.train.x[:2]))
     except ShapeError:
         return False
     return True

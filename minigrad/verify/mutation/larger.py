@@ -48,7 +48,7 @@ def _growths(factor: int) -> Iterator[Grow]:
 
 def _accepts(op: Op, shapes: tuple[Shape, ...], meta: object) -> bool:
     try:
-        outputs = op.forward(*draw(op, Draws(0), shapes), **op.complete(meta))  # type: ignore[arg-type]
+        outputs = op.forward(*draw(op, Draws(0), shapes), **op.bind_kwargs(meta))  # type: ignore[arg-type]
     except RegistrationError:
         raise
     except Exception:  # whatever the op says to arguments that nobody declared

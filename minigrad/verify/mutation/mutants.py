@@ -16,9 +16,9 @@ import numpy as np
 
 from minigrad.core.errors import RegistrationError
 from minigrad.core.graph import Constant
-from minigrad.core.op import Op, Rule
-from minigrad.core.rules import summable
-from minigrad.core.tensor import Tensor, plain, wrap
+from minigrad.core.op import VJP, Op
+from minigrad.core.rules import broadcasts_to
+from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.types import Array, BoolArray, Shape
 from minigrad.verify.gate import verify
 
@@ -37,12 +37,12 @@ class Site:
     @property
     def value(self) -> Array:
         """The argument as an array."""
-        return plain(self.x)
+        return as_array(self.x)
 
     @property
     def is_shared(self) -> bool:
         """Whether the same array was given for another argument too."""
-        return sum(plain(a) is self.value for a in self.args) > 1
+        return sum(as_array(a) is self.value for a in self.args) > 1
 
 
 def _scaled(factor: float) -> Change:
@@ -53,17 +53,17 @@ def _where(mask: Callable[[Site], Array | BoolArray | bool], factor: float = 1.0
     def change(site: Site, r: object) -> object:
         hit = np.asarray(mask(site))
         try:
-            hit = np.broadcast_to(hit, np.shape(plain(r)))
+            hit = np.broadcast_to(hit, np.shape(as_array(r)))
         except ValueError:
             return r  # the rule leaves broadcasting to the engine: the mask of the argument does not fit its result
-        return r * np.where(hit, factor, 1.0).astype(plain(r).dtype)  # type: ignore[operator]
+        return r * np.where(hit, factor, 1.0).astype(as_array(r).dtype)  # type: ignore[operator]
 
     return change
 
 
 def _entry(position: str) -> Change:
     def change(site: Site, r: object) -> object:
-        value = plain(r)
+        value = as_array(r)
         if value.size < 2:
             return r
         factor = np.ones(value.shape, value.dtype)
@@ -74,21 +74,21 @@ def _entry(position: str) -> Change:
 
 
 def _reversed(site: Site, r: object) -> object:
-    value = plain(r)
+    value = as_array(r)
     if value.ndim == 0:
         return r
     return r[(slice(None, None, -1),) * value.ndim]  # type: ignore[index]
 
 
 def _transposed(site: Site, r: object) -> object:
-    value = plain(r)
+    value = as_array(r)
     if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
         return r
     return np.swapaxes(r, -1, -2)  # type: ignore[call-overload]
 
 
 def _detached(site: Site, r: object) -> object:
-    return wrap(Constant(plain(r))) if isinstance(r, Tensor) else r
+    return tensor_of(Constant(as_array(r))) if isinstance(r, Tensor) else r
 
 
 def _promoted(site: Site, r: object) -> object:
@@ -97,19 +97,19 @@ def _promoted(site: Site, r: object) -> object:
 
 def _bent(site: Site, r: object) -> object:
     """The right value with twice the right derivative."""
-    return r * 2.0 - wrap(Constant(plain(r))) if isinstance(r, Tensor) and r.requires_grad else r
+    return r * 2.0 - tensor_of(Constant(as_array(r))) if isinstance(r, Tensor) and r.requires_grad else r
 
 
 def _broadcast_mean(site: Site, r: object) -> object:
     """What a mean over the broadcast axes makes where a sum is due."""
-    value = plain(r)
+    value = as_array(r)
     widened = value.size > site.value.size > 0
     return r * (site.value.size / value.size) if widened else r  # type: ignore[operator]
 
 
 def _broadcast_dropped(site: Site, r: object) -> object:
     """The gradient of one broadcast copy instead of the sum over all."""
-    value, shape = plain(r), site.value.shape
+    value, shape = as_array(r), site.value.shape
     if value.shape == shape or not value.size:
         return r
     lead = value.ndim - len(shape)
@@ -123,28 +123,28 @@ def _in_memory(hit: Callable[[Array], bool]) -> Change:
 
 def _clipped_g(site: Site, r: object) -> object:
     g = site.g
-    if isinstance(g, tuple) or np.shape(plain(g)) != np.shape(plain(r)):
+    if isinstance(g, tuple) or np.shape(as_array(g)) != np.shape(as_array(r)):
         return r
-    size = np.maximum(np.abs(plain(g)), 1.0)
-    return r * (1.0 / size).astype(plain(r).dtype)  # type: ignore[operator]
+    size = np.maximum(np.abs(as_array(g)), 1.0)
+    return r * (1.0 / size).astype(as_array(r).dtype)  # type: ignore[operator]
 
 
 def _biased(site: Site, r: object) -> object:
-    return r + 1e-4 * float(np.max(np.abs(plain(r)), initial=0.0))  # type: ignore[operator]
+    return r + 1e-4 * float(np.max(np.abs(as_array(r)), initial=0.0))  # type: ignore[operator]
 
 
 def _sign_of_g_lost(site: Site, r: object) -> object:
     g = site.g
-    if isinstance(g, tuple) or np.shape(plain(g)) != np.shape(plain(r)):
+    if isinstance(g, tuple) or np.shape(as_array(g)) != np.shape(as_array(r)):
         return r
-    return r * np.sign(plain(g))
+    return r * np.sign(as_array(g))
 
 
 def _wrong_for_negative_g(site: Site, r: object) -> object:
     g = site.g
-    if isinstance(g, tuple) or np.shape(plain(g)) != np.shape(plain(r)):
+    if isinstance(g, tuple) or np.shape(as_array(g)) != np.shape(as_array(r)):
         return r
-    return r * np.where(plain(g) < 0, 2.0, 1.0).astype(plain(r).dtype)  # type: ignore[operator]
+    return r * np.where(as_array(g) < 0, 2.0, 1.0).astype(as_array(r).dtype)  # type: ignore[operator]
 
 
 MUTATIONS: dict[str, Change] = {
@@ -204,7 +204,7 @@ def mutants(op: Op, seed: int) -> Iterator[Outcome]:
                 yield _try(op, rule, position, name, mutation, change, seed)
 
 
-def _try(op: Op, rule: Rule, position: int, name: str, mutation: str, change: Change, seed: int) -> Outcome:
+def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Change, seed: int) -> Outcome:
     touched: list[bool] = []
     wrong = attrs.evolve(rule, function=_mutated(op, rule, position, change, touched))
     twin = copy.copy(op)
@@ -218,7 +218,7 @@ def _try(op: Op, rule: Rule, position: int, name: str, mutation: str, change: Ch
     return Outcome(op.name, name, mutation, "survived" if touched else "unreached", seed)
 
 
-def _mutated(op: Op, rule: Rule, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
+def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
     def function(g: object, y: object, *args: object, **meta: object) -> object:
         result = rule.function(g, y, *args, **meta)
         several = isinstance(result, tuple | list)
@@ -232,7 +232,7 @@ def _mutated(op: Op, rule: Rule, position: int, change: Change, touched: list[bo
             return result
         after = change(Site(g, args[index], args, meta), before)
         bent = change is _bent and after is not before  # the same value with another derivative
-        if bent or _differs(op, before, after, plain(args[index]).shape):
+        if bent or _differs(op, before, after, as_array(args[index]).shape):
             touched.append(True)
         parts[where] = after
         return tuple(parts) if several else after
@@ -244,7 +244,7 @@ def _differs(op: Op, before: object, after: object, shape: Shape) -> bool:
     """Whether the engine, which sums what was broadcast, would deliver another gradient."""
     if isinstance(before, Tensor) and before.requires_grad and isinstance(after, Tensor) and not after.requires_grad:
         return True
-    a, b = (_delivered(op, plain(r), shape) for r in (before, after))
+    a, b = (_delivered(op, as_array(r), shape) for r in (before, after))
     if a.shape != shape:
         return False  # the engine refuses the right rule here, so there is nothing to be wrong about
     return a.shape != b.shape or a.dtype != b.dtype or not np.array_equal(a, b, equal_nan=True)
@@ -252,7 +252,7 @@ def _differs(op: Op, before: object, after: object, shape: Shape) -> bool:
 
 def _delivered(op: Op, r: Array, shape: Shape) -> Array:
     lead = r.ndim - len(shape)
-    if r.shape == shape or not summable(op, shape, r.shape):
+    if r.shape == shape or not broadcasts_to(op, shape, r.shape):
         return r
     axes = tuple(range(lead)) + tuple(lead + k for k, n in enumerate(shape) if n == 1 and r.shape[lead + k] != 1)
     total: Array = np.sum(r, axis=axes, keepdims=False)

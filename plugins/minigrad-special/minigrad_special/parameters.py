@@ -6,7 +6,7 @@ import attrs
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.core.op import Domain, Numbers
+from minigrad.core.op import Domain, RandomSource
 from minigrad.typing import Array, Shape
 
 
@@ -25,11 +25,11 @@ class Parameter:
         """For messages."""
         return f"parameter ({self.base.kind})"
 
-    def draw(self, rng: Numbers, shape: Shape) -> Array:
+    def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample of the base."""
         return self.base.draw(rng, shape)
 
-    def direction(self, rng: Numbers, x: Array) -> Array:
+    def direction(self, rng: RandomSource, x: Array) -> Array:
         """Never asked for."""
         return x * 0.0
 
@@ -50,11 +50,11 @@ class Between:
         """For messages."""
         return f"({self.low:g}, {self.high:g})"
 
-    def draw(self, rng: Numbers, shape: Shape) -> Array:
+    def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample up to 0.995 of the way to either end."""
         return self.low + (mg.unit().draw(rng, shape) + 1.0) * (0.5 * (self.high - self.low))
 
-    def direction(self, rng: Numbers, x: Array) -> Array:
+    def direction(self, rng: RandomSource, x: Array) -> Array:
         """A direction that does not leave the interval."""
         half = 0.5 * (self.high - self.low)
         return mg.unit().direction(rng, (x - self.low) / half - 1.0) * half
