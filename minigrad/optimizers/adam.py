@@ -24,20 +24,21 @@ class AdamState:
     v: Moment
     peak: Array | None
 
+    @classmethod
+    def zeros(cls, w: Array, amsgrad: bool) -> AdamState:
+        """Empty moments, for vectors like `w`."""
+        return cls(Moment.zeros(w), Moment.zeros(w), np.zeros_like(w) if amsgrad else None)
 
-def adam_step(g: Array, state: AdamState, rule: Adam | AdamW, corrected: bool) -> tuple[Array, AdamState]:
-    """lr m / (sqrt(v) + eps) of the updated moments, and the state that holds them.
+    def update(self, g: Array, beta1: float, beta2: float) -> AdamState:
+        """The moments after one more gradient."""
+        m = self.m.update(g, beta1)
+        v = self.v.update(g**2, beta2)
+        return AdamState(m, v, None if self.peak is None else np.maximum(self.peak, v.value))
 
-    The factors of m and v go into those of lr and eps, as Kingma & Ba propose at the end of section 2: arithmetic on
-    numbers instead of passes over memory.
-    """
-    m = state.m.update(g, rule.beta1)
-    v = state.v.update(g**2, rule.beta2)
-    peak = None if state.peak is None else np.maximum(state.peak, v.biased)
-    top = v if peak is None else Moment(peak, v.weight)
-    mean, square = (m.factor, top.factor) if corrected else (m.scale, top.scale)
-    root = square**0.5
-    return (rule.lr * mean / root) * m.total / (np.sqrt(top.total) + rule.eps / root), AdamState(m, v, peak)
+    @property
+    def v_max(self) -> Moment:
+        """The second moment to divide by: the largest one with AMSGrad, else the latest."""
+        return self.v if self.peak is None else Moment(self.peak, self.v.weight)
 
 
 @attrs.frozen
@@ -65,12 +66,15 @@ class Adam:
 
     def init(self, w: Array) -> AdamState:
         """Empty moments."""
-        return AdamState(Moment.zeros(w), Moment.zeros(w), np.zeros_like(w) if self.amsgrad else None)
+        return AdamState.zeros(w, self.amsgrad)
 
     def update(self, w: Array, f: Objective, state: AdamState, t: int) -> tuple[Array, AdamState]:
         """Step by the mean gradient over its root mean square."""
-        step, state = adam_step(f.grad, state, self, self.bias_correction)
-        return w - step, state
+        state = state.update(f.grad, self.beta1, self.beta2)
+        m, v = state.m, state.v_max
+        if not self.bias_correction:
+            return w - self.lr * m.value / (np.sqrt(v.value) + self.eps), state
+        return w - self.lr * m.hat / (np.sqrt(v.hat) + self.eps), state
 
 
 @attrs.frozen
@@ -94,12 +98,14 @@ class AdamW:
 
     def init(self, w: Array) -> AdamState:
         """Empty moments."""
-        return AdamState(Moment.zeros(w), Moment.zeros(w), np.zeros_like(w) if self.amsgrad else None)
+        return AdamState.zeros(w, self.amsgrad)
 
     def update(self, w: Array, f: Objective, state: AdamState, t: int) -> tuple[Array, AdamState]:
         """Shrink the parameters, then step as Adam does."""
-        step, state = adam_step(f.grad, state, self, True)
-        return (1.0 - self.lr * self.weight_decay) * w - step, state
+        state = state.update(f.grad, self.beta1, self.beta2)
+        m, v = state.m, state.v_max
+        w = (1.0 - self.lr * self.weight_decay) * w
+        return w - self.lr * m.hat / (np.sqrt(v.hat) + self.eps), state
 
 
 _adam: Optimizer[AdamState] = Adam()

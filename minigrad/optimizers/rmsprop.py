@@ -59,18 +59,17 @@ class RMSprop:
         g = f.grad
         square = state.square.update(g**2, self.decay)
         mean = None if state.mean is None else state.mean.update(g, self.decay)
-        cache = self._read(square)
+        corrected = self.bias_correction
+        cache = square.hat if corrected else square.value
         if mean is not None:
+            center = mean.hat if corrected else mean.value
             # Rounding can leave a tiny negative variance where the gradient is constant.
-            cache = np.maximum(cache - self._read(mean) ** 2, 0.0)
+            cache = np.maximum(cache - center**2, 0.0)
         step = g / (np.sqrt(cache) + self.eps)
         velocity = None
         if state.velocity is not None:
             velocity = step = self.momentum * state.velocity + step
         return w - self.lr * step, RMSpropState(square, mean, velocity)
-
-    def _read(self, moment: Moment) -> Array:
-        return moment.corrected if self.bias_correction else moment.biased
 
 
 _check: Optimizer[RMSpropState] = RMSprop()

@@ -16,6 +16,7 @@ from minigrad.core.types import Array
 from minigrad.engines import Apply, Input, select
 from minigrad.engines.group import Function
 from minigrad.optim.compiled.traced_scalar import Number
+from minigrad.optim.moment import Scaled
 
 __all__ = ["Lane", "NotElementwise", "Recorder"]
 
@@ -109,7 +110,9 @@ class Lane(NDArrayOperatorsMixin):
         """The same values: lanes are never written to."""
         return self
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> Lane:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
+        if any(isinstance(x, Scaled) for x in inputs):
+            return NotImplemented  # it knows better when to multiply
         if method != "__call__" or options or ufunc.nout != 1:
             raise NotElementwise(f"{ufunc.__name__}.{method} with {list(options)} is not elementwise")
         if ufunc is np.power and not isinstance(inputs[1], Lane):

@@ -60,8 +60,8 @@ class NAdam:
         m, v = state.m.update(g, self.beta1), state.v.update(g**2, self.beta2)
         now, after = self._momentum(t), self._momentum(t + 1)
         product = state.product * now
-        ahead = (1.0 - now) / (1.0 - product) * g + after / (1.0 - product * after) * m.biased
-        return w - self.lr * ahead / (np.sqrt(v.corrected) + self.eps), NAdamState(m, v, product)
+        ahead = (1.0 - now) / (1.0 - product) * g + after / (1.0 - product * after) * m.value
+        return w - self.lr * ahead / (np.sqrt(v.hat) + self.eps), NAdamState(m, v, product)
 
     def _momentum(self, t: int) -> float:
         power: float = 0.96 ** (t * self.momentum_decay)
@@ -94,11 +94,11 @@ class RAdam:
         limit = 2.0 / (1.0 - self.beta2) - 1.0
         rho = limit - 2.0 * t * (1.0 - v.weight) / v.weight
         if rho <= 5.0:
-            return w - self.lr * m.corrected, Moments(m, v)
+            return w - self.lr * m.hat, Moments(m, v)
         rectified = (rho - 4) * (rho - 2) * limit / ((limit - 4) * (limit - 2) * rho)
         # ** and not math.sqrt, which wants to know the number: so the update is recorded once for all steps.
         scale: float = self.lr * (rectified * v.weight) ** 0.5
-        return w - scale * m.corrected / (np.sqrt(v.biased) + self.eps), Moments(m, v)
+        return w - scale * m.hat / (np.sqrt(v.value) + self.eps), Moments(m, v)
 
 
 @attrs.frozen
@@ -130,7 +130,7 @@ class Adamax:
         """Mean gradient over largest gradient."""
         m = state.m.update(f.grad, self.beta1)
         u = np.maximum(self.beta2 * state.u, np.abs(f.grad) + self.eps)
-        return w - self.lr * m.corrected / u, AdamaxState(m, u)
+        return w - self.lr * m.hat / u, AdamaxState(m, u)
 
 
 @attrs.frozen
@@ -163,7 +163,7 @@ class Adadelta:
     def update(self, w: Array, f: Objective, state: AdadeltaState, t: int) -> tuple[Array, AdadeltaState]:
         """A step in the units of the parameters."""
         square = state.square.update(f.grad**2, self.decay)
-        step = np.sqrt(state.steps.biased + self.eps) / np.sqrt(square.biased + self.eps) * f.grad
+        step = np.sqrt(state.steps.value + self.eps) / np.sqrt(square.value + self.eps) * f.grad
         return w - self.lr * step, AdadeltaState(square, state.steps.update(step**2, self.decay))
 
 
@@ -191,9 +191,9 @@ class AdaBelief:
     def update(self, w: Array, f: Objective, state: Moments, t: int) -> tuple[Array, Moments]:
         """Long steps where the gradient is as expected."""
         m = state.m.update(f.grad, self.beta1)
-        s = state.v.update((f.grad - m.biased) ** 2, self.beta2)
-        s = Moment(s.biased + self.floor, s.weight)
-        return w - self.lr * m.corrected / (np.sqrt(s.corrected) + self.eps), Moments(m, s)
+        s = state.v.update((f.grad - m.value) ** 2, self.beta2)
+        s = Moment.of(s.value + self.floor, s.weight)
+        return w - self.lr * m.hat / (np.sqrt(s.hat) + self.eps), Moments(m, s)
 
 
 @attrs.frozen
@@ -223,9 +223,9 @@ class Yogi:
         """Adam's step, with a second moment that changes slowly when gradients shrink."""
         m = state.m.update(f.grad, self.beta1)
         square = f.grad**2
-        raw = state.v.biased - (1.0 - self.beta2) * np.sign(state.v.biased - square) * square
+        raw = state.v.value - (1.0 - self.beta2) * np.sign(state.v.value - square) * square
         v = Moment(raw, self.beta2 * state.v.weight + (1.0 - self.beta2))
-        return w - self.lr * m.corrected / (np.sqrt(v.corrected) + self.eps), Moments(m, v)
+        return w - self.lr * m.hat / (np.sqrt(v.hat) + self.eps), Moments(m, v)
 
 
 @attrs.frozen
@@ -266,7 +266,7 @@ class AdEMAMix:
         g = f.grad
         fast, slow = state.fast.update(g, self.beta1), state.slow.update(g, self.beta3)
         v = state.v.update(g**2, self.beta2)
-        step = (fast.corrected + self.alpha * slow.biased) / (np.sqrt(v.corrected) + self.eps)
+        step = (fast.hat + self.alpha * slow.value) / (np.sqrt(v.hat) + self.eps)
         return w - self.lr * (step + self.weight_decay * w), MixState(fast, slow, v)
 
 

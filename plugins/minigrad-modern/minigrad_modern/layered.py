@@ -56,7 +56,7 @@ class Lamb:
     def update(self, w: Array, f: Objective, state: Moments, t: int) -> tuple[Array, Moments]:
         """A step of the same relative length for each parameter."""
         m, v = state.m.update(f.grad, self.beta1), state.v.update(f.grad**2, self.beta2)
-        r = m.corrected / (np.sqrt(v.corrected) + self.eps) + self.weight_decay * w
+        r = m.hat / (np.sqrt(v.hat) + self.eps) + self.weight_decay * w
         moved = w.copy()
         for part in _parts(w, self.layout):
             here, step = part.of(w), part.of(r)
@@ -105,8 +105,8 @@ class Muon:
         g, b = f.grad, self.momentum
         momentum = state.momentum.update(g, b)
         m, v = state.m.update(g, self.beta1), state.v.update(g**2, self.beta2)
-        ahead = b / (b * momentum.weight + 1.0 - b) * momentum.biased + (1.0 - b) / momentum.weight * g
-        adam = m.corrected / (np.sqrt(v.corrected) + self.eps)
+        ahead = b / (b * momentum.weight + 1.0 - b) * momentum.value + (1.0 - b) / momentum.weight * g
+        adam = m.hat / (np.sqrt(v.hat) + self.eps)
         moved = w.copy()
         for part in _parts(w, self.layout):
             if len(part.shape) == 2:

@@ -45,7 +45,7 @@ class Lion:
 
     def update(self, w: Array, f: Objective, state: LionState, t: int) -> tuple[Array, LionState]:
         """A step of the same length in every coordinate."""
-        step = np.sign(state.m.update(f.grad, self.beta1).biased)
+        step = np.sign(state.m.update(f.grad, self.beta1).value)
         return w - self.lr * (step + self.weight_decay * w), LionState(state.m.update(f.grad, self.beta2))
 
 
