@@ -7,12 +7,12 @@ from typing import Protocol, runtime_checkable
 
 import minigrad.plugins.contract as contract
 import minigrad.plugins.entry_points as plugins
-from minigrad.engines.group import Group
-from minigrad.engines.protocol import API, Bound, Engine, EngineError, UnknownEngine
+from minigrad.engines.group import FusionGroup
+from minigrad.engines.protocol import API, CompiledGroup, Engine, EngineError, UnknownEngine
 from minigrad.engines.tiles import NumpyEngine
 from minigrad.plugins.entry_points import Entry
 
-__all__ = ["BUILT_IN", "GROUP", "Binder", "TakesEngine", "available", "made"]
+__all__ = ["BUILT_IN", "GROUP", "EngineWithFallback", "SupportsEngine", "available", "create_engine"]
 
 GROUP = "minigrad.engines"
 VARIABLE = "MINIGRAD_ENGINE"
@@ -24,7 +24,7 @@ def available() -> dict[str, Entry | None]:
     return {BUILT_IN: None, **plugins.available(GROUP)}
 
 
-def made(name: str = "") -> Binder:
+def create_engine(name: str = "") -> EngineWithFallback:
     """A new engine called `name` or `distribution:name`; by default the one that MINIGRAD_ENGINE names, or NumPy.
 
     Raises UnknownEngine if there is none, or if several distributions offer it; EngineError, naming distribution,
@@ -32,9 +32,9 @@ def made(name: str = "") -> Binder:
     """
     wanted = name or os.environ.get(VARIABLE, "") or BUILT_IN
     if wanted == BUILT_IN:
-        return Binder(BUILT_IN, None)
+        return EngineWithFallback(BUILT_IN, None)
     entry = contract.chosen(GROUP, wanted, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN])
-    return Binder(str(entry), _engine(entry))
+    return EngineWithFallback(str(entry), _engine(entry))
 
 
 def _engine(entry: Entry) -> Engine:
@@ -48,15 +48,15 @@ def _engine(entry: Entry) -> Engine:
 
 
 @runtime_checkable
-class TakesEngine(Protocol):
-    """Somebody else with groups to run: an optimizer."""
+class SupportsEngine(Protocol):
+    """An object that runs fusion groups of its own and can be told by which engine: an optimizer."""
 
-    def use_engine(self, binder: Binder) -> None:
+    def use_engine(self, engine: EngineWithFallback) -> None:
         """Run them by this engine from now on."""
         ...
 
 
-class Binder:
+class EngineWithFallback:
     """An engine with the built-in one behind it.
 
     Attributes:
@@ -71,11 +71,11 @@ class Binder:
         self._built_in = NumpyEngine()
 
     @classmethod
-    def built_in(cls) -> Binder:
+    def built_in(cls) -> EngineWithFallback:
         """NumPy alone."""
         return cls(BUILT_IN, None)
 
-    def bind(self, group: Group) -> Bound:
+    def bind(self, group: FusionGroup) -> CompiledGroup:
         """Calls for a group, by the engine or by NumPy. Raises EngineError if the engine raises."""
         if self.engine is None:
             return self._built_in.bind(group)
@@ -89,6 +89,8 @@ class Binder:
         if bound is None:
             self.declined += 1
             return self._built_in.bind(group)
-        if not isinstance(bound, Bound) or not all(map(callable, bound.calls)):
-            raise EngineError(f"engine {self.name}: bind() must return minigrad.engines.Bound or None, not {bound!r}")
+        if not isinstance(bound, CompiledGroup) or not all(map(callable, bound.calls)):
+            raise EngineError(
+                f"engine {self.name}: bind() must return minigrad.engines.CompiledGroup or None, not {bound!r}"
+            )
         return bound

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.types import Array, Shape
 
-__all__ = ["Apply", "Function", "Group", "Input", "Output", "convert", "select", "sum_squares"]
+__all__ = ["ElementwiseCall", "Function", "FusionGroup", "Input", "Output", "convert", "select", "sum_squares"]
 
 Function: TypeAlias = Callable[..., object]
 """A NumPy ufunc, or `select`, `convert`, `sum_squares` of this file. Called as `function(*operands, out=result)`."""
@@ -88,7 +88,7 @@ class Input:
 
 
 @attrs.frozen(eq=False)
-class Apply:
+class ElementwiseCall:
     """One call: `function(*operands)`, or `function.reduce(operand, axis=axes, keepdims=True)` if `axes` are given.
 
     Attributes:
@@ -130,7 +130,7 @@ class Output:
 
 
 @attrs.frozen(eq=False)
-class Group:
+class FusionGroup:
     """Calls over `space`. Every entry of the results depends on the entries at the same place only.
 
     (With reductions: on the same place along axis 0, except for reductions over all axes.) Every result has the whole
@@ -143,7 +143,7 @@ class Group:
 
     space: Shape
     inputs: tuple[Input, ...]
-    calls: tuple[Apply, ...]
+    calls: tuple[ElementwiseCall, ...]
     outputs: tuple[Output, ...]
     name: str = "group"
 
@@ -159,13 +159,13 @@ class Group:
         total = all(len(c.axes) in (0, len(self.space)) for c in self.calls)
         return total and all(s in ((), self.space) for s in shapes)
 
-    def flattened(self) -> Group:
+    def flattened(self) -> FusionGroup:
         """The same group over one axis, where every array is contiguous and has the shape of the space or ()."""
         fixed = [*(i.array for i in self.inputs if i.array is not None), *(o.array for o in self.outputs)]
         if not (self.flat and len(self.space) > 1 and all(a.flags.c_contiguous for a in fixed)):
             return self
         space = (self.size,)
-        return Group(
+        return FusionGroup(
             space,
             tuple(_flat_input(i) for i in self.inputs),
             tuple(
@@ -175,7 +175,7 @@ class Group:
             self.name,
         )
 
-    def without_dead_calls(self) -> Group:
+    def without_dead_calls(self) -> FusionGroup:
         """The same group without calls that no output needs."""
         n = len(self.inputs)
         needed = {o.value for o in self.outputs}

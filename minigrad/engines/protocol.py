@@ -8,14 +8,14 @@ from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 import attrs
 
 from minigrad.core.errors import MinigradError
-from minigrad.engines.group import Group
+from minigrad.engines.group import FusionGroup
 
-__all__ = ["API", "Bound", "Code", "Engine", "EngineError", "UnknownEngine"]
+__all__ = ["API", "CompiledGroup", "Engine", "EngineError", "Thunk", "UnknownEngine"]
 
 API = (1, 0)
 """Version of this contract. A change of the first number breaks engines; one of the second adds to it."""
 
-Code: TypeAlias = Callable[[], object]
+Thunk: TypeAlias = Callable[[], object]
 
 
 class EngineError(MinigradError):
@@ -27,7 +27,7 @@ class UnknownEngine(EngineError, LookupError):
 
 
 @attrs.frozen(eq=False)
-class Bound:
+class CompiledGroup:
     """A group that is ready to run.
 
     Attributes:
@@ -35,7 +35,7 @@ class Bound:
         bytes: scratch memory that belongs to it. note: for `explain()`, what was made of the group.
     """
 
-    calls: tuple[Code, ...]
+    calls: tuple[Thunk, ...]
     bytes: int = 0
     note: str = ""
 
@@ -50,7 +50,7 @@ class Engine(Protocol):
 
     api: ClassVar[tuple[int, int]]
 
-    def bind(self, group: Group) -> Bound | None:
+    def bind(self, group: FusionGroup) -> CompiledGroup | None:
         """Calls that compute the group's outputs from its inputs, at each run anew; None to decline.
 
         What is declined is run by the built-in engine. Results should agree with NumPy's to a few units in the last

@@ -8,15 +8,15 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Shape
-from minigrad.engines.group import Apply, Group, convert, select
+from minigrad.engines.group import ElementwiseCall, FusionGroup, convert, select
 
-__all__ = ["Placed", "Scratch", "padded", "placed"]
+__all__ = ["RegisterAssignment", "Scratch", "assign_registers", "padded"]
 
 Scratch = tuple[Shape, np.dtype[np.generic]]
 
 
 @attrs.frozen(eq=False)
-class Placed:
+class RegisterAssignment:
     """Calls over registers: the group's inputs, then its outputs, then scratch arrays.
 
     Attributes:
@@ -24,7 +24,7 @@ class Placed:
         scratch: shape (of as many axes as the space) and dtype of each scratch array.
     """
 
-    calls: tuple[tuple[Apply, tuple[int, ...], int], ...]
+    calls: tuple[tuple[ElementwiseCall, tuple[int, ...], int], ...]
     scratch: tuple[Scratch, ...]
 
 
@@ -33,16 +33,16 @@ def padded(shape: Shape, space: Shape) -> Shape:
     return (*(1,) * (len(space) - len(shape)), *shape)
 
 
-def placed(group: Group) -> Placed:
+def assign_registers(group: FusionGroup) -> RegisterAssignment:
     """Assign registers.
 
     A result goes straight to its output as soon as nobody will read what lies there now.
     """
-    calls, homes, copies = _homes(group)
+    calls, homes, copies = _output_of(group)
     return _Placer(group, calls, homes).made(copies)
 
 
-def _homes(group: Group) -> tuple[list[Apply], dict[int, int], list[tuple[int, int]]]:
+def _output_of(group: FusionGroup) -> tuple[list[ElementwiseCall], dict[int, int], list[tuple[int, int]]]:
     """Calls, output of each value, and (value, output) still to be copied: inputs that are handed on get a call."""
     calls, homes = list(group.calls), dict[int, int]()
     copies: list[tuple[int, int]] = []
@@ -50,7 +50,7 @@ def _homes(group: Group) -> tuple[list[Apply], dict[int, int], list[tuple[int, i
     for k, output in enumerate(group.outputs):
         v = output.value
         if v < count:
-            calls.append(Apply(convert, (v,), group.shape(v), group.dtype(v)))
+            calls.append(ElementwiseCall(convert, (v,), group.shape(v), group.dtype(v)))
             homes[count + len(calls) - 1] = k
         elif v in homes:
             copies.append((v, k))
@@ -60,7 +60,7 @@ def _homes(group: Group) -> tuple[list[Apply], dict[int, int], list[tuple[int, i
 
 
 class _Placer:
-    def __init__(self, group: Group, calls: list[Apply], homes: dict[int, int]) -> None:
+    def __init__(self, group: FusionGroup, calls: list[ElementwiseCall], homes: dict[int, int]) -> None:
         self.group = group
         self.calls = calls
         self.homes = homes
@@ -76,9 +76,9 @@ class _Placer:
             for o in group.outputs
         ]
 
-    def made(self, copies: Sequence[tuple[int, int]]) -> Placed:
+    def made(self, copies: Sequence[tuple[int, int]]) -> RegisterAssignment:
         code = []
-        late: list[tuple[Apply, tuple[int, ...], int]] = []
+        late: list[tuple[ElementwiseCall, tuple[int, ...], int]] = []
         for i, call in enumerate(self.calls):
             operands = tuple(self.place[v] for v in call.operands)
             in_place = not call.axes and call.function is not select
@@ -94,14 +94,14 @@ class _Placer:
             if self.place[v] != self.count + home:
                 late.append((self._copy(v), (self.place[v],), self.count + home))
         late += [(self._copy(v), (self.place[v],), self.count + k) for v, k in copies]
-        return Placed((*code, *late), tuple(self.scratch))
+        return RegisterAssignment((*code, *late), tuple(self.scratch))
 
     @property
     def first(self) -> int:
         """The first scratch register."""
         return self.count + len(self.group.outputs)
 
-    def _result(self, i: int, call: Apply, in_place: bool) -> int:
+    def _result(self, i: int, call: ElementwiseCall, in_place: bool) -> int:
         value = self.count + i
         home = self.homes.get(value)
         if home is not None and all(self._done(j, i, in_place) for j in self.below[home]):
@@ -125,6 +125,6 @@ class _Placer:
         last = self.last.get(j, -1)
         return last < i or (last == i and in_place)
 
-    def _copy(self, v: int) -> Apply:
+    def _copy(self, v: int) -> ElementwiseCall:
         made = self.calls[v - self.count]
-        return Apply(convert, (v,), made.shape, made.dtype)
+        return ElementwiseCall(convert, (v,), made.shape, made.dtype)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["Shared", "Trials", "processors"]
+__all__ = ["AutoTuner", "ParallelFor", "processors"]
 
 _TRIALS, _PERIOD = 8, 256
 
@@ -25,7 +25,7 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class Trials:
+class AutoTuner:
     """Runs work with 1 or `workers` workers, whichever took less time in trials that are repeated now and then."""
 
     def __init__(self, workers: int) -> None:
@@ -46,14 +46,14 @@ class Trials:
         self._runs += 1
 
 
-class Shared:
+class ParallelFor:
     """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own, with `of` 1 or `workers`."""
 
     def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
         self.work = work
         self.workers = workers
         self._pool: ThreadPoolExecutor | None = None
-        self._trials = Trials(workers)
+        self._trials = AutoTuner(workers)
 
     def __call__(self) -> None:
         """One run."""

@@ -17,11 +17,11 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array, Shape
-from minigrad.engines.fast_calls import quick, ready, reduction
-from minigrad.engines.group import Apply, Group, Input
-from minigrad.engines.protocol import API, Bound, Code
-from minigrad.engines.registers import Placed, Scratch, padded, placed
-from minigrad.engines.threads import Shared, processors
+from minigrad.engines.fast_calls import bind_call, fast_function, reduction
+from minigrad.engines.group import ElementwiseCall, FusionGroup, Input
+from minigrad.engines.protocol import API, CompiledGroup, Thunk
+from minigrad.engines.registers import RegisterAssignment, Scratch, assign_registers, padded
+from minigrad.engines.threads import ParallelFor, processors
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]
 
@@ -49,21 +49,21 @@ class NumpyEngine:
         self._arena = np.empty(0, np.uint8)
         self._filled: WeakValueDictionary[tuple[bytes, str, Shape], Array] = WeakValueDictionary()
 
-    def bind(self, group: Group) -> Bound:
+    def bind(self, group: FusionGroup) -> CompiledGroup:
         """The calls of a group. Never declines."""
-        group = _quickened(group.flattened())
-        code = placed(group)
+        group = _with_fast_functions(group.flattened())
+        assignment = assign_registers(group)
         width = max(group.dtype(v).itemsize for v in range(len(group.inputs) + len(group.calls)))
         limit = max(1, self.tile_bytes // width)
-        cuts = list(_cuts(group, limit)) if group.size > 2 * limit else []
-        return self._tiled(group, code, cuts) if len(cuts) > 1 else self._whole(group, code)
+        cuts = list(_tiles(group, limit)) if group.size > 2 * limit else []
+        return self._tiled(group, assignment, cuts) if len(cuts) > 1 else self._whole(group, assignment)
 
-    def _whole(self, group: Group, code: Placed) -> Bound:
-        scratch = self._scratch(code.scratch)
+    def _whole(self, group: FusionGroup, assignment: RegisterAssignment) -> CompiledGroup:
+        scratch = self._scratch(assignment.scratch)
         fixed: list[Array | Fetch] = [_source(i) for i in group.inputs]
         registers = [*fixed, *(o.array for o in group.outputs), *scratch]
-        calls: list[Code] = []
-        for call, operands, result in code.calls:
+        calls: list[Thunk] = []
+        for call, operands, result in assignment.calls:
             out = registers[result]
             assert isinstance(out, np.ndarray)
             given = [
@@ -71,17 +71,19 @@ class NumpyEngine:
                 for o in operands
             ]
             calls += _bound(call, given, out)
-        return Bound(tuple(calls), sum(s.nbytes for s in scratch), f"{len(calls)} calls")
+        return CompiledGroup(tuple(calls), sum(s.nbytes for s in scratch), f"{len(calls)} calls")
 
-    def _tiled(self, group: Group, code: Placed, cuts: Sequence[Cut]) -> Bound:
+    def _tiled(self, group: FusionGroup, assignment: RegisterAssignment, cuts: Sequence[Cut]) -> CompiledGroup:
         tile = tuple(part.stop - part.start for part in cuts[0])
-        wanted = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in code.scratch]
+        wanted = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in assignment.scratch]
         workers = min(self.threads, len(cuts)) if group.size >= _SHARED else 1
         scratch = self._scratch(wanted * workers)
         apart = [scratch[k * len(wanted) : (k + 1) * len(wanted)] for k in range(workers)]
-        run = _Tiles(group, code, cuts, apart, tile)
-        note = f"{len(code.calls)} calls on {len(cuts)} tiles" + (f", up to {workers} threads" if workers > 1 else "")
-        return Bound((run,), sum(s.nbytes for s in scratch), note)
+        run = _TileRunner(group, assignment, cuts, apart, tile)
+        note = f"{len(assignment.calls)} calls on {len(cuts)} tiles" + (
+            f", up to {workers} threads" if workers > 1 else ""
+        )
+        return CompiledGroup((run,), sum(s.nbytes for s in scratch), note)
 
     def _full(self, number: Input, shape: Shape) -> Array:
         """An array of one number, which all groups share, so that it stays in cache."""
@@ -108,20 +110,25 @@ class NumpyEngine:
         return made
 
 
-class _Tiles:
+class _TileRunner:
     """The calls of a group on one tile after another."""
 
     def __init__(
-        self, group: Group, code: Placed, cuts: Sequence[Cut], scratch: Sequence[Sequence[Array]], tile: Shape
+        self,
+        group: FusionGroup,
+        assignment: RegisterAssignment,
+        cuts: Sequence[Cut],
+        scratch: Sequence[Sequence[Array]],
+        tile: Shape,
     ) -> None:
         self.space = group.space
-        self.code = code.calls
+        self.calls = assignment.calls
         self.cuts = cuts
         self.scratch = scratch
-        self.shared = Shared(self._share, len(scratch))
+        self.shared = ParallelFor(self._share, len(scratch))
         self.filled = {
             o: np.full(tile, group.inputs[o].array)
-            for call, operands, _ in code.calls
+            for call, operands, _ in assignment.calls
             for o in operands
             if _wants_array(group, call, o)
         }
@@ -131,7 +138,7 @@ class _Tiles:
         self.shares: dict[tuple[int, int], list[_Tile]] = {}
         self.parts = {
             result: np.zeros((len(cuts), *(1,) * len(self.space)), call.dtype)
-            for call, _, result in code.calls
+            for call, _, result in assignment.calls
             if len(call.axes) == len(self.space)
         }
 
@@ -163,7 +170,7 @@ class _Tiles:
         for k, parts in self.parts.items():
             registers[k] = parts[number]
         tile = _Tile(cut, registers)
-        for call, operands, result in self.code:
+        for call, operands, result in self.calls:
             given = [partial(registers.__getitem__, o) if o in late else registers[o] for o in operands]
             tile.code += _bound(call, given, registers[result])
         return tile
@@ -175,16 +182,16 @@ class _Tile:
 
     cut: Cut
     registers: list[Array]
-    code: list[Code] = attrs.field(factory=list)
+    code: list[Thunk] = attrs.field(factory=list)
 
 
-def _quickened(group: Group) -> Group:
+def _with_fast_functions(group: FusionGroup) -> FusionGroup:
     shapes = [group.shape(c.operands[0]) for c in group.calls]
-    calls = (attrs.evolve(c, function=quick(c, shape)) for c, shape in zip(group.calls, shapes, strict=True))
+    calls = (attrs.evolve(c, function=fast_function(c, shape)) for c, shape in zip(group.calls, shapes, strict=True))
     return attrs.evolve(group, calls=tuple(calls))
 
 
-def _cuts(group: Group, limit: int) -> Iterator[Cut]:
+def _tiles(group: FusionGroup, limit: int) -> Iterator[Cut]:
     """Tiles of at most `limit` places: whole along the later axes, one place along the earlier ones."""
     space = group.space
     depth = _depth(group)
@@ -199,7 +206,7 @@ def _cuts(group: Group, limit: int) -> Iterator[Cut]:
             yield (*(slice(i, i + 1) for i in outer), slice(low, min(low + step, space[axis])), *rest)
 
 
-def _depth(group: Group) -> int:
+def _depth(group: FusionGroup) -> int:
     """How many of the leading axes may be cut: those that no reduction runs along and every result has."""
     depth = len(group.space)
     for call in group.calls:
@@ -216,20 +223,20 @@ def _source(i: Input) -> Array | Fetch:
     return found
 
 
-def _wants_array(group: Group, call: Apply, register: int) -> bool:
+def _wants_array(group: FusionGroup, call: ElementwiseCall, register: int) -> bool:
     """Whether a constant number should be an array: only so do maximum and minimum take NumPy's quick path."""
     if register >= len(group.inputs) or call.function not in (np.maximum, np.minimum) or not call.shape:
         return False
     return group.inputs[register].constant and group.inputs[register].shape == ()
 
 
-def _bound(call: Apply, operands: Sequence[Array | Fetch], out: Array) -> tuple[Code, ...]:
+def _bound(call: ElementwiseCall, operands: Sequence[Array | Fetch], out: Array) -> tuple[Thunk, ...]:
     """One call on operands of which some are looked up at each run."""
     if call.axes:
         (x,) = operands
         return reduction(call, x, out) if isinstance(x, np.ndarray) else (lambda: call.reduce(x(), out),)
     if all(isinstance(a, np.ndarray) for a in operands):
-        return (ready(call.function, operands, out),)
+        return (bind_call(call.function, operands, out),)
     function = partial(call.function, out=out)
     return (lambda: function(*[a if isinstance(a, np.ndarray) else a() for a in operands]),)
 

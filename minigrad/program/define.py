@@ -18,7 +18,7 @@ from minigrad.core.graph import Constant
 from minigrad.core.mode import MODE, mode_override
 from minigrad.core.tensor import Tensor, from_array, tensor_of
 from minigrad.core.types import Array
-from minigrad.engines.discovery import TakesEngine
+from minigrad.engines.discovery import SupportsEngine
 from minigrad.program.compile.bind import plan
 from minigrad.program.compile.executable import Options, Plan
 from minigrad.program.errors import RetraceWarning, StepChanged, TraceError
@@ -70,7 +70,7 @@ class Program(Generic[P, R]):
         self.switched_off = frozenset(without)
         self.traces = 0
         self._options = Options(**{name: name not in self.switched_off for name in _SWITCHES})
-        self._engine = engines.made(engine)
+        self._engine = engines.create_engine(engine)
         self._named_engine = bool(engine)
         self._entries: dict[Hashable, list[Traced]] = {}
         self._latest: Traced | None = None
@@ -154,7 +154,7 @@ class Program(Generic[P, R]):
                 graph = run(graph)
         if self._named_engine:
             for update in graph.steps:
-                if isinstance(update, Update) and isinstance(update.owner, TakesEngine):
+                if isinstance(update, Update) and isinstance(update.owner, SupportsEngine):
                     update.owner.use_engine(self._engine)
         made = plan(graph, self._options, self._engine)
         return Traced(

@@ -8,12 +8,13 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from minigrad.engines import Apply, Group, Input, Output, UnknownEngine, available, made
+from minigrad import engines
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output, UnknownEngine, available, create_engine
 from support.optim_dists import ask, install
 
 PLUGIN = dedent(
     """
-    from minigrad.engines import Bound
+    from minigrad.engines import CompiledGroup
 
     class Doubling:
         api = (1, 0)
@@ -22,7 +23,7 @@ PLUGIN = dedent(
             if group.size > 10:
                 return None
             out = group.outputs[0].array
-            return Bound((lambda: out.fill(42.0),), 0, "always 42")
+            return CompiledGroup((lambda: out.fill(42.0),), 0, "always 42")
 
     class Raising(Doubling):
         def bind(self, group):
@@ -47,11 +48,12 @@ PLUGIN = dedent(
 
 RUN = """
     import numpy as np
-    from minigrad.engines import Apply, Group, Input, Output, made
+    from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output, create_engine
     x, y = np.ones(SIZE), np.zeros(SIZE)
-    group = Group((SIZE,), (Input.of(x),), (Apply(np.negative, (0,), (SIZE,), x.dtype),), (Output(1, y),), "mine")
+    calls = (ElementwiseCall(np.negative, (0,), (SIZE,), x.dtype),)
+    group = FusionGroup((SIZE,), (Input.of(x),), calls, (Output(1, y),), "mine")
     try:
-        engine = made(NAME)
+        engine = create_engine(NAME)
         for call in engine.bind(group).calls:
             call()
         answer = [engine.name, y.tolist(), engine.declined]
@@ -92,7 +94,7 @@ def test_the_plugin_runs_what_it_takes_and_numpy_the_rest(folder: Path) -> None:
     ("name", "kind", "words"),
     [
         ("raising", "EngineError", ["some-engines 1.0", "mine", "ZeroDivisionError: oh", "MINIGRAD_ENGINE=numpy"]),
-        ("wordy", "EngineError", ["some-engines 1.0", "Bound or None", "'done'"]),
+        ("wordy", "EngineError", ["some-engines 1.0", "CompiledGroup or None", "'done'"]),
         ("newer", "EngineError", ["some-engines 1.0", "1.7", "1.0", "update minigrad"]),
         ("old", "EngineError", ["some-engines 1.0", "0.9", "update the plugin"]),
         ("unmade", "EngineError", ["some-engines 1.0", "no compiler"]),
@@ -119,9 +121,26 @@ def test_a_variable_with_an_unknown_name_is_named_and_the_allow_list_holds(folde
 def test_the_built_in_engine_is_always_there() -> None:
     assert available()["numpy"] is None
     with pytest.raises(UnknownEngine, match="numpy"):
-        made("nunpy")
+        create_engine("nunpy")
     x, y = np.arange(4.0), np.empty(4)
-    call = Apply(np.square, (0,), (4,), x.dtype)
-    for code in made("numpy").bind(Group((4,), (Input.of(x),), (call,), (Output(1, y),))).calls:
+    call = ElementwiseCall(np.square, (0,), (4,), x.dtype)
+    for code in create_engine("numpy").bind(FusionGroup((4,), (Input.of(x),), (call,), (Output(1, y),))).calls:
         code()
     assert np.array_equal(y, x * x)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Apply", "ElementwiseCall"),
+        ("Binder", "EngineWithFallback"),
+        ("Bound", "CompiledGroup"),
+        ("Group", "FusionGroup"),
+        ("made", "create_engine"),
+    ],
+)
+def test_names_of_earlier_versions_warn_and_work(old: str, new: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{old} is now minigrad.engines.{new}"):
+        assert getattr(engines, old) is getattr(engines, new)
+    with pytest.raises(AttributeError, match="Nothing"):
+        engines.Nothing  # noqa: B018

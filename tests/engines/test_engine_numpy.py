@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minigrad.core.types import Array
-from minigrad.engines import Apply, Group, Input, NumpyEngine, Output, convert, select, sum_squares
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, convert, select, sum_squares
 
 UNARY = [np.negative, np.square, np.absolute, np.tanh]
 BINARY = [np.add, np.subtract, np.multiply, np.maximum, np.minimum]
@@ -29,7 +29,7 @@ class Drawn:
         self.arrays: list[Array] = [self.rng.uniform(-1, 1, s) for s in (self.space, *chosen)]
         self.values: list[Array] = [a.copy() for a in self.arrays]
         self.inputs = [self.input(a) for a in self.arrays]
-        self.calls: list[Apply] = []
+        self.calls: list[ElementwiseCall] = []
 
     def input(self, a: Array) -> Input:
         if self.draw(st.booleans()):
@@ -37,7 +37,7 @@ class Drawn:
         return Input.of(a, constant=a.ndim == 0 and self.draw(st.booleans()))
 
     def add(self, function: Any, operands: tuple[int, ...], value: Any, axes: tuple[int, ...] = ()) -> None:
-        self.calls.append(Apply(function, operands, value.shape, value.dtype, axes))
+        self.calls.append(ElementwiseCall(function, operands, value.shape, value.dtype, axes))
         self.values.append(value)
 
     def grow(self) -> None:
@@ -88,7 +88,7 @@ def test_any_group_in_any_tiles(data: st.DataObject) -> None:
             taken.add(free[0])
             array = drawn.arrays[free[0]]
         outputs.append(Output(k, array))
-    group = Group(drawn.space, tuple(drawn.inputs), tuple(drawn.calls), tuple(outputs))
+    group = FusionGroup(drawn.space, tuple(drawn.inputs), tuple(drawn.calls), tuple(outputs))
     engine = NumpyEngine(tile_bytes=8 * data.draw(st.sampled_from([1, 2, 3, 7, 1000])))
     bound = engine.bind(group)
     for call in bound.calls:
@@ -105,12 +105,12 @@ def test_sums_over_everything(tile: int, space: tuple[int, ...]) -> None:
     one = (1,) * len(space)
     total, squares, twice = np.empty(one), np.empty(one), np.empty(space)
     calls = (
-        Apply(np.add, (0, 0), space, x.dtype),
-        Apply(np.add, (1,), one, x.dtype, every),
-        Apply(sum_squares, (1,), one, x.dtype, every),
+        ElementwiseCall(np.add, (0, 0), space, x.dtype),
+        ElementwiseCall(np.add, (1,), one, x.dtype, every),
+        ElementwiseCall(sum_squares, (1,), one, x.dtype, every),
     )
     outputs = (Output(1, twice), Output(2, total), Output(3, squares))
-    bound = NumpyEngine(tile).bind(Group(space, (Input.of(x),), calls, outputs))
+    bound = NumpyEngine(tile).bind(FusionGroup(space, (Input.of(x),), calls, outputs))
     for _ in range(2):
         for call in bound.calls:
             call()
@@ -122,10 +122,13 @@ def test_sums_over_everything(tile: int, space: tuple[int, ...]) -> None:
 
 def test_relu_reads_a_row_of_zeros_and_numbers_may_change_between_runs() -> None:
     x, factor, y = np.linspace(-1, 1, 100), np.array(2.0), np.empty(100)
-    calls = (Apply(np.maximum, (0, 1), (100,), x.dtype), Apply(np.multiply, (3, 2), (100,), x.dtype))
+    calls = (
+        ElementwiseCall(np.maximum, (0, 1), (100,), x.dtype),
+        ElementwiseCall(np.multiply, (3, 2), (100,), x.dtype),
+    )
     inputs = (Input.of(x), Input.of(np.zeros(()), constant=True), Input.of(factor))
     for tile in (88, 1 << 20):
-        bound = NumpyEngine(tile).bind(Group((100,), inputs, calls, (Output(4, y),)))
+        bound = NumpyEngine(tile).bind(FusionGroup((100,), inputs, calls, (Output(4, y),)))
         for number in (2.0, -3.0):
             factor[...] = number
             for call in bound.calls:
@@ -136,9 +139,9 @@ def test_relu_reads_a_row_of_zeros_and_numbers_may_change_between_runs() -> None
 def test_conversion_between_dtypes() -> None:
     x: Any = np.linspace(-2, 2, 50)
     y: Any = np.empty(50, np.float32)
-    call = Apply(convert, (0,), (50,), np.dtype(np.float32))
+    call = ElementwiseCall(convert, (0,), (50,), np.dtype(np.float32))
     for tile in (64, 1 << 20):
-        bound = NumpyEngine(tile).bind(Group((50,), (Input.of(x),), (call,), (Output(1, y),)))
+        bound = NumpyEngine(tile).bind(FusionGroup((50,), (Input.of(x),), (call,), (Output(1, y),)))
         y[...] = 0
         for c in bound.calls:
             c()
@@ -149,13 +152,13 @@ def test_a_choice_does_not_overwrite_what_it_chooses_from() -> None:
     x, y = np.linspace(-1, 1, 30), np.empty(30)
     f8, b1 = x.dtype, np.dtype(bool)
     calls = (
-        Apply(np.square, (0,), (30,), f8),
-        Apply(np.greater, (0, 1), (30,), b1),
-        Apply(select, (2, 1, 0), (30,), f8),
-        Apply(np.negative, (3,), (30,), f8),
+        ElementwiseCall(np.square, (0,), (30,), f8),
+        ElementwiseCall(np.greater, (0, 1), (30,), b1),
+        ElementwiseCall(select, (2, 1, 0), (30,), f8),
+        ElementwiseCall(np.negative, (3,), (30,), f8),
     )
     for tile in (64, 1 << 20):
-        bound = NumpyEngine(tile).bind(Group((30,), (Input.of(x),), calls, (Output(4, y),)))
+        bound = NumpyEngine(tile).bind(FusionGroup((30,), (Input.of(x),), calls, (Output(4, y),)))
         for c in bound.calls:
             c()
         assert np.array_equal(y, -np.where(x > x * x, x * x, x))
@@ -163,10 +166,10 @@ def test_a_choice_does_not_overwrite_what_it_chooses_from() -> None:
 
 def test_contiguous_groups_are_cut_along_one_axis() -> None:
     x, y = np.ones((3, 4)), np.empty((3, 4))
-    call = Apply(np.negative, (0,), (3, 4), x.dtype)
-    assert Group((3, 4), (Input.of(x),), (call,), (Output(1, y),)).flattened().space == (12,)
+    call = ElementwiseCall(np.negative, (0,), (3, 4), x.dtype)
+    assert FusionGroup((3, 4), (Input.of(x),), (call,), (Output(1, y),)).flattened().space == (12,)
     turned = Input.of(np.ones((4, 3)).T)
-    assert Group((3, 4), (turned,), (call,), (Output(1, y),)).flattened().space == (3, 4)
+    assert FusionGroup((3, 4), (turned,), (call,), (Output(1, y),)).flattened().space == (3, 4)
 
 
 def test_threads_share_the_tiles() -> None:
@@ -175,11 +178,11 @@ def test_threads_share_the_tiles() -> None:
     y, total = np.empty_like(x), np.empty(1)
     f8, n = x.dtype, x.shape
     calls = (
-        Apply(np.multiply, (0, 0), n, f8),
-        Apply(np.tanh, (1,), n, f8),
-        Apply(np.add, (2,), (1,), f8, (0,)),
+        ElementwiseCall(np.multiply, (0, 0), n, f8),
+        ElementwiseCall(np.tanh, (1,), n, f8),
+        ElementwiseCall(np.add, (2,), (1,), f8, (0,)),
     )
-    group = Group(n, (Input.of(x),), calls, (Output(2, y), Output(3, total)))
+    group = FusionGroup(n, (Input.of(x),), calls, (Output(2, y), Output(3, total)))
     bound = NumpyEngine(threads=3).bind(group)
     assert "3 threads" in bound.note
     for _ in range(20):
@@ -195,8 +198,8 @@ def test_the_quick_sign_is_the_sign(dtype: Any) -> None:
     tiny, huge = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
     x: Any = np.array([0.0, -0.0, 1.0, -1.0, 0.3, -7.0, tiny, -tiny, huge, -huge, np.inf, -np.inf, np.nan], dtype)
     y = np.empty_like(x)
-    call = Apply(np.sign, (0,), x.shape, x.dtype)
-    bound = NumpyEngine().bind(Group(x.shape, (Input.of(x),), (call,), (Output(1, y),)))
+    call = ElementwiseCall(np.sign, (0,), x.shape, x.dtype)
+    bound = NumpyEngine().bind(FusionGroup(x.shape, (Input.of(x),), (call,), (Output(1, y),)))
     with np.errstate(all="raise"):
         for c in bound.calls:
             c()
@@ -213,11 +216,13 @@ def test_rows_are_reduced_the_quick_way(function: Any, tile_bytes: int, shape: t
     axes = (x.ndim - 1,)
     kept = (*shape[:-1], 1)
     y = np.empty(kept)
-    reduced = Apply(function, (1,), kept, x.dtype, axes, "", any_order=function is np.add)
-    calls = (Apply(np.tanh, (0,), shape, x.dtype), reduced)
+    reduced = ElementwiseCall(function, (1,), kept, x.dtype, axes, "", any_order=function is np.add)
+    calls = (ElementwiseCall(np.tanh, (0,), shape, x.dtype), reduced)
     expected = function.reduce(np.tanh(x), axis=axes, keepdims=True)
     for _ in range(2):
-        for call in NumpyEngine(tile_bytes, threads=1).bind(Group(shape, (Input.of(x),), calls, (Output(2, y),))).calls:
+        for call in (
+            NumpyEngine(tile_bytes, threads=1).bind(FusionGroup(shape, (Input.of(x),), calls, (Output(2, y),))).calls
+        ):
             call()
         np.testing.assert_allclose(y, expected, rtol=0.0 if function is not np.add else 1e-14)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad.core import tensor
-from minigrad.engines import Binder, Bound, Group, NumpyEngine
+from minigrad.engines import CompiledGroup, EngineWithFallback, FusionGroup, NumpyEngine
 from minigrad.optim import Ema, Moment, Need, Objective, available, load, number, optimizer
 from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner, licensed
 from minigrad.optim.compiled.traced_scalar import Tape
@@ -29,7 +29,7 @@ def pair(
     rule: Rule, dtype: type = np.float32, n: int = N, schedules: dict[str, Schedule] | None = None
 ) -> tuple[Runner, CompiledRunner]:
     w: Array = np.random.default_rng(0).standard_normal(n).astype(dtype)
-    tiles = Binder("small tiles", NumpyEngine(tile_bytes=40_028))  # several, and an odd one at the end
+    tiles = EngineWithFallback("small tiles", NumpyEngine(tile_bytes=40_028))  # several, and an odd one at the end
     return Runner("whole", rule, w.copy(), schedules), CompiledRunner("c", rule, w.copy(), schedules, binder=tiles)
 
 
@@ -297,14 +297,14 @@ def test_another_engine_takes_over_the_next_step() -> None:
     bound: list[int] = []
 
     class Counting(NumpyEngine):
-        def bind(self, group: Group) -> Bound:
+        def bind(self, group: FusionGroup) -> CompiledGroup:
             bound.append(group.size)
             return super().bind(group)
 
     for t in range(1, 9):
         if t == 6:
             assert not bound
-            made.use(Binder("counting", Counting()))
+            made.use(EngineWithFallback("counting", Counting()))
         assert made.prepare(np.ones(N, np.float32), t, 0.0, 1.0)
         made.execute(t)
     assert bound == [N]

@@ -15,7 +15,7 @@ from support.optim_dists import ask, install
 
 COUNTING = dedent(
     """
-    from minigrad.engines import Bound, NumpyEngine
+    from minigrad.engines import CompiledGroup, NumpyEngine
 
     SEEN = []
 
@@ -28,7 +28,7 @@ COUNTING = dedent(
         def bind(self, group):
             SEEN.append(group.name)
             bound = self.numpy.bind(group)
-            return Bound(bound.calls, bound.bytes, "counted")
+            return CompiledGroup(bound.calls, bound.bytes, "counted")
     """
 )
 STEP = """

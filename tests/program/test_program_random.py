@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import minigrad as mg
 from minigrad.core.types import Array
-from minigrad.engines import Binder, NumpyEngine
+from minigrad.engines import EngineWithFallback, NumpyEngine
 from minigrad.program.passes import PASSES
 
 Unary = Callable[[mg.Tensor], mg.Tensor]
@@ -111,7 +111,7 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
     if kind != "eager":
         program = mg.define(step, without=() if kind in ("all", "tiles") else ALL)
         if kind == "tiles":
-            program._engine = Binder("tiny tiles", NumpyEngine(tile_bytes=16))
+            program._engine = EngineWithFallback("tiny tiles", NumpyEngine(tile_bytes=16))
         call = program
     found: list[Array] = []
     with np.errstate(all="ignore"):

@@ -13,7 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.types import Array
-from minigrad.engines import Binder, NumpyEngine
+from minigrad.engines import EngineWithFallback, NumpyEngine
 from minigrad.program import Program
 from minigrad.program.graph import Call, Fused
 from minigrad.program.passes import PASSES
@@ -43,7 +43,7 @@ def mixed() -> tuple[Any, list[Any]]:
 def in_tiny_tiles(step: Any) -> Program[Any, Any]:
     """The program of a step, whose groups run on tiles of a few entries."""
     program: Program[Any, Any] = mg.define(step)
-    program._engine = Binder("tiny tiles", NumpyEngine(tile_bytes=32))
+    program._engine = EngineWithFallback("tiny tiles", NumpyEngine(tile_bytes=32))
     return program
 
 

@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.engines import Binder, made
-from minigrad.engines.protocol import Code
+from minigrad.engines import EngineWithFallback, create_engine
+from minigrad.engines.protocol import Thunk
 from minigrad.optim.compiled.trace_update import Memory, Recording, recorded
 from minigrad.optim.compiled.traced_scalar import Plain
 from minigrad.optim.compiled.traced_vector import NotElementwise
@@ -55,7 +55,7 @@ class _Now:
 @attrs.define(eq=False)
 class _Variant:
     recording: Recording
-    code: tuple[Code, ...]
+    code: tuple[Thunk, ...]
     note: str
     checks: int = _CHECKED
 
@@ -79,12 +79,12 @@ class CompiledRunner(Runner):
         schedules: Mapping[str, Schedule] | None = None,
         layout: tuple[Segment, ...] = (),
         gradient: Array | None = None,
-        binder: Binder | None = None,
+        binder: EngineWithFallback | None = None,
     ) -> None:
         super().__init__(name, rule, w, schedules, layout)
         self.layout = layout
         self.gradient = gradient
-        self.binder = binder or made()
+        self.binder = binder or create_engine()
         self.in_place = w.size >= LARGE
         self._variants: list[_Variant] = []
         self._wait = 0 if self.in_place else _WAIT
@@ -199,7 +199,7 @@ class CompiledRunner(Runner):
                 "updated in place, so the step cannot be undone: load the last checkpoint, and lower the learning rate"
             )
 
-    def use(self, binder: Binder) -> None:
+    def use(self, binder: EngineWithFallback) -> None:
         """Bind updates with another engine from now on."""
         self.binder = binder
         self._forget()

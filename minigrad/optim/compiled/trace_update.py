@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.engines import Apply, Group, Input, NumpyEngine, Output, sum_squares
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, sum_squares
 from minigrad.optim.compiled.traced_scalar import Number, Plain, Tape
 from minigrad.optim.compiled.traced_vector import Lane, NotElementwise, Recorder
 from minigrad.optim.objective import Objective
@@ -63,7 +63,7 @@ class Recording:
     """
 
     tape: Tape
-    group: Group
+    group: FusionGroup
     fed: tuple[tuple[Array, int], ...]
     counters: Mapping[str, tuple[int | None, Plain]]
     numbers: tuple[Array, ...]
@@ -94,7 +94,7 @@ class Recording:
         dtypes = [o.array.dtype for o in self.group.outputs]
         results: list[Array] = [np.empty(o.array.shape if o.array is self.squares else n, d)
                                 for o, d in zip(self.group.outputs, dtypes, strict=True)]  # fmt: skip
-        group = Group(
+        group = FusionGroup(
             (n,),
             (*map(Input.of, parts), *self.group.inputs[count:]),
             tuple(c if c.axes else attrs.evolve(c, shape=(n,)) for c in self.group.calls),
@@ -155,7 +155,7 @@ def recorded(
     )
 
 
-def _grouped(recorder: Recorder, memory: Memory, results: Sequence[int]) -> tuple[Group, Array | None]:
+def _grouped(recorder: Recorder, memory: Memory, results: Sequence[int]) -> tuple[FusionGroup, Array | None]:
     """The group without what nobody reads; where it writes over the parameters it also adds up their squares."""
     inputs, calls = recorder.inputs(), list(recorder.calls())
     outputs = [Output(recorder.value(k), a) for k, a in zip(results, memory.after, strict=True)]
@@ -163,16 +163,16 @@ def _grouped(recorder: Recorder, memory: Memory, results: Sequence[int]) -> tupl
     moved = outputs[0].value
     if memory.after[0] is memory.w and moved >= len(inputs):
         squares = np.zeros(1, memory.w.dtype)
-        calls.append(Apply(sum_squares, (moved,), (1,), memory.w.dtype, (0,)))
+        calls.append(ElementwiseCall(sum_squares, (moved,), (1,), memory.w.dtype, (0,)))
         outputs.append(Output(len(inputs) + len(calls) - 1, squares))
-    group = Group(memory.w.shape, inputs, tuple(calls), tuple(outputs), f"update of {memory.w.size} parameters")
+    group = FusionGroup(memory.w.shape, inputs, tuple(calls), tuple(outputs), f"update of {memory.w.size} parameters")
     return group.without_dead_calls(), squares
 
 
-def _alike(a: Group, b: Group) -> bool:
+def _alike(a: FusionGroup, b: FusionGroup) -> bool:
     """Whether two groups on the same memory make the same calls."""
 
-    def form(group: Group) -> object:
+    def form(group: FusionGroup) -> object:
         return [(c.function, c.operands, c.dtype) for c in group.calls], [o.value for o in group.outputs]
 
     return len(a.inputs) == len(b.inputs) and form(a) == form(b)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from minigrad.core.types import Array
-from minigrad.engines import Apply, Input, select
+from minigrad.engines import ElementwiseCall, Input, select
 from minigrad.engines.group import Function
 from minigrad.optim.compiled.traced_scalar import Number
 from minigrad.optim.moment import Scaled
@@ -60,10 +60,12 @@ class Recorder:
         numbers = (Input.of(a, source is None) for a, source in zip(self.numbers, self.sources, strict=True))
         return (*map(Input.of, self.vectors), *numbers)
 
-    def calls(self) -> tuple[Apply, ...]:
+    def calls(self) -> tuple[ElementwiseCall, ...]:
         """Of the group."""
         shape = self.vectors[0].shape
-        return tuple(Apply(f, tuple(map(self.value, places)), shape, dtype) for f, places, dtype in self._calls)
+        return tuple(
+            ElementwiseCall(f, tuple(map(self.value, places)), shape, dtype) for f, places, dtype in self._calls
+        )
 
     def value(self, index: int) -> int:
         """The group's number for a Lane's index."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.engines import Binder, made
+from minigrad.engines import EngineWithFallback, create_engine
 from minigrad.optim.compiled.compiled_runner import CompiledRunner, claims
 from minigrad.optim.errors import NonFiniteGradient, NonFiniteParameters
 from minigrad.optim.gradient_transforms import shaped
@@ -33,13 +33,13 @@ class Advance:
     def __init__(self, name: str, plans: Sequence[Plan], settings: Settings, cells: Sequence[Cell]) -> None:
         self.cells = tuple(cells)
         self.plans = [plans[cell.group] for cell in cells]
-        self.runners = _runners(name, self.plans, self.cells, made())
+        self.runners = _runners(name, self.plans, self.cells, create_engine())
         self._settings = settings
         self._sign = -1.0 if settings.maximise else 1.0
         self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
         self._objectives = [Objective(cell.g) for cell in cells]
 
-    def use(self, binder: Binder) -> None:
+    def use(self, binder: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
         for runner in self.runners:
             if isinstance(runner, CompiledRunner):
@@ -114,7 +114,7 @@ class Advance:
                 raise
 
 
-def _runners(name: str, plans: Sequence[Plan], cells: Sequence[Cell], binder: Binder) -> list[Runner]:
+def _runners(name: str, plans: Sequence[Plan], cells: Sequence[Cell], binder: EngineWithFallback) -> list[Runner]:
     return [
         CompiledRunner(name, plan.rule, cell.w, plan.schedules, cell.layout, cell.g, binder)
         if claims(plan.rule)

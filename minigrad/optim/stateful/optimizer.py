@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 import attrs
 import numpy as np
 
-from minigrad.engines import Binder
+from minigrad.engines import EngineWithFallback
 from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
 from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.stateful.apply_updates import Advance
@@ -190,9 +190,9 @@ class Driver:
         self._followers.restore(vectors, counts["averaged"], float(weight) if isinstance(weight, float) else 0.0)
         self.t, self._micro = counts["t"], counts["micro"]
 
-    def use_engine(self, binder: Binder) -> None:
+    def use_engine(self, engine: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
-        self._advance.use(binder)
+        self._advance.use(engine)
 
     def _from_gradients(self, loss: float | None) -> Step:
         """One update from the gradients in the buffers."""

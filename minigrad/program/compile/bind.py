@@ -10,9 +10,9 @@ import numpy as np
 from minigrad.core.graph import Constant, GradAccumulator
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.engines import Binder
-from minigrad.engines.fast_calls import ready
-from minigrad.engines.protocol import Code
+from minigrad.engines import EngineWithFallback
+from minigrad.engines.fast_calls import bind_call
+from minigrad.engines.protocol import Thunk
 from minigrad.program.compile.aliasing import views_of
 from minigrad.program.compile.concat_in_place import Joins, joins_of
 from minigrad.program.compile.direct_gradients import landings
@@ -29,13 +29,13 @@ _COPIED = 1 << 15
 """Arguments of so many bytes are copied to fixed memory: that costs less than looking operands up in each call."""
 
 
-def plan(graph: Graph, options: Options, binder: Binder | None = None) -> Plan:
+def plan(graph: Graph, options: Options, binder: EngineWithFallback | None = None) -> Plan:
     """Bind a graph to memory, its groups by an engine (by default the built-in one)."""
-    return _Planner(graph, options, binder or Binder.built_in()).made()
+    return _Planner(graph, options, binder or EngineWithFallback.built_in()).made()
 
 
 class _Planner:
-    def __init__(self, graph: Graph, options: Options, binder: Binder) -> None:
+    def __init__(self, graph: Graph, options: Options, binder: EngineWithFallback) -> None:
         self.graph = graph
         self.values = graph.values
         self.options = options
@@ -49,7 +49,7 @@ class _Planner:
         self.memory: dict[int, Array] = {}
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
         self.static: set[int] = set()
-        self.code: list[Code] = []
+        self.code: list[Thunk] = []
         self.sinks: dict[GradAccumulator, Array | None] = {}
         self.late = self.scratch = self.allocating = 0
         self.notes: dict[int, str] = {}
@@ -148,7 +148,7 @@ class _Planner:
         if static:
             operands = (*(r[a] for a in call.args), *kernel.more)
             self.code.append(
-                partial(function, *operands, out=out, **options) if options else ready(function, operands, out)
+                partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
             )
             return
         self.late += 1

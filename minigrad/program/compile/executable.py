@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.core.graph import GradAccumulator
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.engines.protocol import Code
+from minigrad.engines.protocol import Thunk
 
 __all__ = ["Options", "Plan"]
 
@@ -51,7 +51,7 @@ class Plan:
     """
 
     registers: list[Array]
-    code: list[Code]
+    code: list[Thunk]
     inputs: tuple[int, ...]
     state: tuple[tuple[int, Tensor], ...]
     outputs: tuple[int, ...]

@@ -10,8 +10,8 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from minigrad.engines import API, Bound, Group, NumpyEngine
-from minigrad.engines.threads import Trials, processors
+from minigrad.engines import API, CompiledGroup, FusionGroup, NumpyEngine
+from minigrad.engines.threads import AutoTuner, processors
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.check import checked, packed
 from minigrad_cc.compiler import Compiler, Function, compiler
@@ -52,7 +52,7 @@ class Engine:
         except NoCompiler as missing:
             warnings.warn(f"engine cc: {missing}. Programs run on NumPy", KernelWarning, stacklevel=3)
 
-    def bind(self, group: Group) -> Bound | None:
+    def bind(self, group: FusionGroup) -> CompiledGroup | None:
         """The group as one call of C; None where kernels cannot say it. Compilation goes on in the background."""
         if self._compiler is None:
             return None
@@ -64,7 +64,7 @@ class Engine:
             self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
         future = self._pool.submit(self._compiler.function, emitted(what.kernel))
         run = _Run(group, what, future, self._share(what))
-        return Bound((run,), run.arguments.nbytes, f"C, {len(what.kernel.steps)} steps, {run.workers} threads")
+        return CompiledGroup((run,), run.arguments.nbytes, f"C, {len(what.kernel.steps)} steps, {run.workers} threads")
 
     def _share(self, what: Translated) -> int:
         """How many processors are worth their while."""
@@ -78,7 +78,7 @@ class Engine:
 class _Run:
     """One group, from its first run on."""
 
-    def __init__(self, group: Group, what: Translated, future: Future[Function], workers: int) -> None:
+    def __init__(self, group: FusionGroup, what: Translated, future: Future[Function], workers: int) -> None:
         self.group = group
         self.what = what
         self.workers = workers
@@ -122,7 +122,7 @@ class _Run:
             run = partial(_fetched, run, self.arguments, late)
         if self.workers == 1 or self.what.kernel.totals:  # totals depend on how many share: they must not vary
             return partial(run, self.workers)
-        return partial(Trials(self.workers).run, run)
+        return partial(AutoTuner(self.workers).run, run)
 
     def _place(self, k: int) -> int:
         """Where the arguments hold the address of array k."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from minigrad.engines import Apply, Group, Input, convert, select, sum_squares
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, convert, select, sum_squares
 from minigrad.typing import Array
 from minigrad_cc.functions import FUNCTIONS
 from minigrad_cc.kernel import TYPES, Kernel, Operand, Step, collapsed, type_of
@@ -49,13 +49,13 @@ class Translated:
     strides: tuple[tuple[int, ...], ...]
 
 
-def translated(group: Group) -> Translated:
+def translated(group: FusionGroup) -> Translated:
     """The kernel of a group. Raises Unknown, with the reason, where there is none."""
     return _Translator(_merged(group.flattened())).made()
 
 
 class _Translator:
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: FusionGroup) -> None:
         self.group = group
         self.space = group.space
         self.count = len(group.inputs)
@@ -109,7 +109,7 @@ class _Translator:
         )
 
     # -- calls -------------------------------------------------------------------------------------------------------
-    def _step(self, value: int, call: Apply, types: list[str]) -> None:
+    def _step(self, value: int, call: ElementwiseCall, types: list[str]) -> None:
         operands = tuple(self.number[v] for v in call.operands)
         kind = self._type(call.dtype)
         if call.axes:
@@ -132,7 +132,7 @@ class _Translator:
         types.append(kind)
         self.rows.append(row)
 
-    def _given(self, name: str, call: Apply, types: list[str], kind: str) -> str:
+    def _given(self, name: str, call: ElementwiseCall, types: list[str], kind: str) -> str:
         """The type that operands are converted to first: as NumPy does."""
         if name in _LOGICAL:
             if any(t != "b1" for t in types):
@@ -147,7 +147,7 @@ class _Translator:
             raise Unknown(f"{name} in {kind}")
         return kind
 
-    def _total(self, call: Apply, array: Array) -> None:
+    def _total(self, call: ElementwiseCall, array: Array) -> None:
         k = self.number[call.operands[0]]
         if call.function not in (np.add, sum_squares) or self.rows[k] or self._type(array.dtype) not in _FLOATS:
             raise Unknown(f"{call.name} over everything")
@@ -156,7 +156,7 @@ class _Translator:
         self.totals.append(("sum" if call.function is np.add else "sum_squares", k, array))
 
     # -- shapes and types ----------------------------------------------------------------------------------------------
-    def _is_total(self, call: Apply) -> bool:
+    def _is_total(self, call: ElementwiseCall) -> bool:
         return len(call.axes) == len(self.space)
 
     def _has_columns(self, shape: tuple[int, ...]) -> bool:
@@ -170,7 +170,7 @@ class _Translator:
         return found
 
 
-def _merged(group: Group) -> Group:
+def _merged(group: FusionGroup) -> FusionGroup:
     """The same group with the last axes as one, where reductions run over several of them."""
     axes = {c.axes for c in group.calls if 1 < len(c.axes) < len(group.space)}
     rank = len(group.space)
@@ -216,7 +216,7 @@ def _merged(group: Group) -> Group:
         for c in group.calls
     )
     outputs = tuple(attrs.evolve(o, array=memory(o.array)) for o in group.outputs)
-    return Group(space, tuple(map(now, group.inputs)), calls, outputs, group.name)
+    return FusionGroup(space, tuple(map(now, group.inputs)), calls, outputs, group.name)
 
 
 def _strides(shape: tuple[int, ...], strides: tuple[int, ...], space: tuple[int, ...]) -> tuple[int, ...]:

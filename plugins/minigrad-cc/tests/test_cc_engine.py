@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad.engines import Apply, Bound, Group, Input, Output
+from minigrad.engines import CompiledGroup, ElementwiseCall, FusionGroup, Input, Output
 from minigrad.typing import Array
 from minigrad_cc import CompilerError, Engine, KernelWarning, NoCompiler
 from minigrad_cc.compiler import compiler
@@ -25,14 +25,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "kernels"
 
 
-def sigmoid(x: Array, out: Array) -> Group:
+def sigmoid(x: Array, out: Array) -> FusionGroup:
     one = Input.of(np.ones((), x.dtype), constant=True)
     s, d = x.shape, x.dtype
     calls = (
-        Apply(np.negative, (0,), s, d), Apply(np.exp, (2,), s, d), Apply(np.add, (3, 1), s, d),
-        Apply(np.reciprocal, (4,), s, d),
-    )  # fmt: skip
-    return Group(s, (Input.of(x), one), calls, (Output(5, out),), "sigmoid")
+        ElementwiseCall(np.negative, (0,), s, d),
+        ElementwiseCall(np.exp, (2,), s, d),
+        ElementwiseCall(np.add, (3, 1), s, d),
+        ElementwiseCall(np.reciprocal, (4,), s, d),
+    )
+    return FusionGroup(s, (Input.of(x), one), calls, (Output(5, out),), "sigmoid")
 
 
 def single(x: Array) -> Array:
@@ -46,7 +48,7 @@ def bent(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("minigrad_cc.engine.emitted", lambda kernel: emitted(kernel).replace("(1 / v4)", wrong))
 
 
-def run(bound: Bound | None) -> None:
+def run(bound: CompiledGroup | None) -> None:
     assert bound is not None
     for call in bound.calls:
         call()
@@ -84,12 +86,21 @@ def test_adam_has_numpys_bits() -> None:
     s, d = w.shape, w.dtype
     inputs = (*(Input.of(a) for a in (w, m, v, g)), *(Input.of(n) for n in numbers))
     table: list[tuple[Callable[..., object], tuple[int, ...]]] = [
-        (np.multiply, (1, 4)), (np.multiply, (3, 5)), (np.add, (10, 11)), (np.multiply, (2, 6)), (np.square, (3,)),
-        (np.multiply, (14, 7)), (np.add, (13, 15)), (np.sqrt, (16,)), (np.add, (17, 9)), (np.divide, (12, 18)),
-        (np.multiply, (19, 8)), (np.subtract, (0, 20)),
-    ]  # fmt: skip
-    calls = tuple(Apply(f, o, s, d) for f, o in table)
-    group = Group(s, inputs, calls, (Output(21, w), Output(12, m), Output(16, v)))
+        (np.multiply, (1, 4)),
+        (np.multiply, (3, 5)),
+        (np.add, (10, 11)),
+        (np.multiply, (2, 6)),
+        (np.square, (3,)),
+        (np.multiply, (14, 7)),
+        (np.add, (13, 15)),
+        (np.sqrt, (16,)),
+        (np.add, (17, 9)),
+        (np.divide, (12, 18)),
+        (np.multiply, (19, 8)),
+        (np.subtract, (0, 20)),
+    ]
+    calls = tuple(ElementwiseCall(f, o, s, d) for f, o in table)
+    group = FusionGroup(s, inputs, calls, (Output(21, w), Output(12, m), Output(16, v)))
     expected = adam(w, m, v)
     run(Engine().bind(group))
     for ours, theirs in zip((w, m, v), expected, strict=True):
@@ -111,8 +122,8 @@ def test_a_kernel_that_differs_is_refused_and_numpy_runs(monkeypatch: pytest.Mon
 
 def test_the_comparison_takes_little_memory() -> None:
     x, y = np.ones(200_000), np.empty(200_000)
-    calls = tuple(Apply(np.tanh, (k,), x.shape, x.dtype) for k in range(60))
-    bound = Engine().bind(Group(x.shape, (Input.of(x),), calls, (Output(60, y),)))
+    calls = tuple(ElementwiseCall(np.tanh, (k,), x.shape, x.dtype) for k in range(60))
+    bound = Engine().bind(FusionGroup(x.shape, (Input.of(x),), calls, (Output(60, y),)))
     tracemalloc.start()
     try:
         run(bound)
@@ -149,7 +160,7 @@ def test_nothing_but_nan_is_not_a_check(monkeypatch: pytest.MonkeyPatch) -> None
 def test_what_kernels_do_not_know_is_declined(function: Callable[..., object]) -> None:
     x = np.ones(5)
     operands = (0,) if function is np.sin else (0, 0)
-    group = Group((5,), (Input.of(x),), (Apply(function, operands, (5,), x.dtype),), (Output(1, x),))
+    group = FusionGroup((5,), (Input.of(x),), (ElementwiseCall(function, operands, (5,), x.dtype),), (Output(1, x),))
     assert Engine().bind(group) is None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.engines import Apply, Group, Input, NumpyEngine, Output, convert, select, sum_squares
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, convert, select, sum_squares
 from minigrad.typing import Array
 from minigrad_cc import Engine, default_directory
 from minigrad_cc.check import checked
@@ -34,7 +34,7 @@ class Drawn:
         self.space = tuple(int(n) for n in rng.choice([1, 2, 3, 5, 17, 40], size=rng.integers(1, 4)))
         self.float: np.dtype[np.generic] = np.dtype(np.float32 if rng.random() < 0.5 else np.float64)
         self.inputs = [self.input() for _ in range(rng.integers(1, 5))]
-        self.calls: list[Apply] = []
+        self.calls: list[ElementwiseCall] = []
         self.outputs: list[Output] = []
 
     @property
@@ -72,7 +72,7 @@ class Drawn:
             full = (*(1,) * (len(self.space) - len(shape)), *shape)
             shape = tuple(1 if k in axes else n for k, n in enumerate(full))
         kind = self.float if dtype is None else np.dtype(dtype)
-        self.calls.append(Apply(function, operands, shape, kind, axes))  # type: ignore[arg-type]
+        self.calls.append(ElementwiseCall(function, operands, shape, kind, axes))  # type: ignore[arg-type]
         return len(self.values) - 1
 
     def floats(self) -> int:
@@ -99,7 +99,7 @@ class Drawn:
                 self.rng.choice(np.array([np.add, np.maximum, np.minimum], object)), x, axes=(len(self.space) - 1,)
             )
 
-    def group(self) -> Group:
+    def group(self) -> FusionGroup:
         for _ in range(self.rng.integers(1, 12)):
             self.step()
         whole: list[int] = [v for v in self.values[len(self.inputs) :] if self.tall(v)]
@@ -113,7 +113,7 @@ class Drawn:
                 function = np.add if self.rng.random() < 0.5 else sum_squares
                 total = self.add(function, last, axes=tuple(range(len(self.space))))
                 self.outputs.append(Output(total, np.empty((1,) * len(self.space), self.float)))
-        return Group(self.space, tuple(self.inputs), tuple(self.calls), tuple(self.outputs))
+        return FusionGroup(self.space, tuple(self.inputs), tuple(self.calls), tuple(self.outputs))
 
     def tall(self, v: int) -> bool:
         return len(self.shape(v)) == len(self.space) and self.shape(v)[0] == self.space[0]
@@ -130,7 +130,7 @@ class Drawn:
                     break
 
 
-def mirrored(group: Group) -> Group:
+def mirrored(group: FusionGroup) -> FusionGroup:
     """The same group on memory of its own, with the same strides."""
     twins: dict[int, Array] = {}
 
@@ -142,7 +142,7 @@ def mirrored(group: Group) -> Group:
     inputs = tuple(
         i if i.array is None else Input(i.shape, i.dtype, twin(i.array), None, i.constant) for i in group.inputs
     )
-    return Group(group.space, inputs, group.calls, tuple(Output(o.value, twin(o.array)) for o in group.outputs))
+    return FusionGroup(group.space, inputs, group.calls, tuple(Output(o.value, twin(o.array)) for o in group.outputs))
 
 
 def compare(seed: int, engine: Engine) -> str:
@@ -219,7 +219,7 @@ def test_ten_thousand_random_groups_agree_with_numpy(
     assert len(kernels) > 0.4 * len(seeds)
 
 
-def kernel_of(group: Group) -> Translated | None:
+def kernel_of(group: FusionGroup) -> Translated | None:
     try:
         return translated(group) if group.outputs else None
     except Unknown:

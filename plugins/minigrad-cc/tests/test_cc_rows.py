@@ -7,21 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad.engines import Apply, Group, Input, Output
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output
 from minigrad.typing import Array
 from minigrad_cc import Engine
 from minigrad_cc.short_rows import has_short_rows
 from minigrad_cc.translate import translated
 
 
-def softmax(x: Array, y: Array, sums: Array, largest: Array) -> Group:
+def softmax(x: Array, y: Array, sums: Array, largest: Array) -> FusionGroup:
     s, one, d, last = x.shape, (*x.shape[:-1], 1), x.dtype, (x.ndim - 1,)
     calls = (
-        Apply(np.maximum, (0,), one, d, last), Apply(np.subtract, (0, 1), s, d), Apply(np.exp, (2,), s, d),
-        Apply(np.add, (3,), one, d, last), Apply(np.divide, (3, 4), s, d), Apply(np.minimum, (5,), one, d, last),
-        Apply(np.subtract, (5, 6), s, d),
-    )  # fmt: skip
-    return Group(s, (Input.of(x),), calls, (Output(7, y), Output(4, sums), Output(1, largest)), "softmax")
+        ElementwiseCall(np.maximum, (0,), one, d, last),
+        ElementwiseCall(np.subtract, (0, 1), s, d),
+        ElementwiseCall(np.exp, (2,), s, d),
+        ElementwiseCall(np.add, (3,), one, d, last),
+        ElementwiseCall(np.divide, (3, 4), s, d),
+        ElementwiseCall(np.minimum, (5,), one, d, last),
+        ElementwiseCall(np.subtract, (5, 6), s, d),
+    )
+    return FusionGroup(s, (Input.of(x),), calls, (Output(7, y), Output(4, sums), Output(1, largest)), "softmax")
 
 
 def expected(x: Array) -> tuple[Array, Array, Array]:

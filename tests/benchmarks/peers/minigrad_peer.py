@@ -123,7 +123,7 @@ def _adam(numbers: Numbers, variant: str) -> Step:
     for k, p in enumerate(weights):
         (p * mg.tensor(numbers[f"g{k}"])).sum().backward()
     if variant == "cc":
-        opt.use_engine(engines.made("cc"))
+        opt.use_engine(engines.create_engine("cc"))
 
     def step() -> float:
         opt.step()

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.engines import Apply, Group, Input, Output
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output
 from minigrad.program.graph import Fused, Value
 from minigrad.program.passes.fusion.fusible import is_total, parts_of
 
@@ -22,7 +22,7 @@ def group_of(
     static: Collection[int],
     outputs: dict[int, Array],
     any_order: bool = False,
-) -> Group:
+) -> FusionGroup:
     """The group of a step, whose results go to `outputs`; operands are in `registers`, at fixed places if `static`.
 
     `any_order`: sums may be added up in any order.
@@ -39,7 +39,7 @@ class _Grouping:
         self.number: dict[int, int] = {}
         self.constants: dict[tuple[float, str], int] = {}
 
-    def made(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> Group:
+    def made(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> FusionGroup:
         for k in self.step.reads:
             self.number[k] = len(self.inputs)
             self.inputs.append(_input(self.values[k], registers, k, k in static))
@@ -49,7 +49,7 @@ class _Grouping:
                 for operand in part.operands:
                     if isinstance(operand, float):
                         self._constant(operand, self.values[call.args[0]].dtype)
-        applied: list[Apply] = []
+        applied: list[ElementwiseCall] = []
         for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
             out, x = self.values[call.outs[0]], self.values[call.args[0]]
             shape = (1,) * len(x.shape) if is_total(parts, x) else out.shape
@@ -62,14 +62,16 @@ class _Grouping:
                     else self.number[call.args[o]]
                     for o in part.operands
                 )
-                applied.append(Apply(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order))
+                applied.append(
+                    ElementwiseCall(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order)
+                )
             self.number[call.outs[0]] = len(self.inputs) + len(applied) - 1
         made = tuple(
             Output(self.number[k], outputs[k].reshape(applied[self.number[k] - len(self.inputs)].shape))
             for k in self.step.makes
         )
         names = dict.fromkeys(c.op.name for c in self.step.calls)
-        return Group(self.step.space, tuple(self.inputs), tuple(applied), made, "+".join(names))
+        return FusionGroup(self.step.space, tuple(self.inputs), tuple(applied), made, "+".join(names))
 
     def _constant(self, number: float, dtype: np.dtype[np.generic]) -> int:
         key = (number, dtype.str)
