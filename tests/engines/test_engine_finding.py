@@ -8,7 +8,6 @@ from textwrap import dedent
 import numpy as np
 import pytest
 
-from minigrad import engines
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output, UnknownEngine, available, create_engine
 from support.optim_dists import ask, install
 
@@ -127,20 +126,3 @@ def test_the_built_in_engine_is_always_there() -> None:
     for code in create_engine("numpy").bind(FusionGroup((4,), (Input.of(x),), (call,), (Output(1, y),))).calls:
         code()
     assert np.array_equal(y, x * x)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("Apply", "ElementwiseCall"),
-        ("Binder", "EngineWithFallback"),
-        ("Bound", "CompiledGroup"),
-        ("Group", "FusionGroup"),
-        ("made", "create_engine"),
-    ],
-)
-def test_names_of_earlier_versions_warn_and_work(old: str, new: str) -> None:
-    with pytest.warns(DeprecationWarning, match=f"{old} is now minigrad.engines.{new}"):
-        assert getattr(engines, old) is getattr(engines, new)
-    with pytest.raises(AttributeError, match="Nothing"):
-        engines.Nothing  # noqa: B018
