@@ -16,7 +16,7 @@ from pathlib import Path
 import attrs
 
 from minigrad.cli.output import hand_over
-from minigrad.optim.plugins.discovery import Entry, find
+from minigrad.optim.loading import Entry, find
 
 __all__ = ["Law", "Probe", "check_optimizer", "probe"]
 

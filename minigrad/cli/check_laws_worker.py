@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> None:
 def _examined(name: str) -> dict[str, object]:
     from minigrad.optim.errors import OptimizerError, PluginError
     from minigrad.optim.laws import examine
-    from minigrad.optim.plugins.loading import inspected
+    from minigrad.optim.loading import inspected
 
     try:
         cls = inspected(name)

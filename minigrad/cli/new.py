@@ -100,7 +100,7 @@ def _check_name(kind: str, name: str) -> None:
         _check_op(name)
         return
     import minigrad.plugins.entry_points as plugins
-    from minigrad.optim.plugins.discovery import GROUP
+    from minigrad.optim.loading import GROUP
 
     for entry in plugins.matching(GROUP, name):
         raise ScaffoldError(

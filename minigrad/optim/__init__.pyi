@@ -15,10 +15,9 @@ from minigrad.optim.gradient_transforms import (
 )
 from minigrad.optim.hyperparameters import choice as choice, count as count, flag as flag, number as number
 from minigrad.optim.laws import examine as examine
+from minigrad.optim.loading import Entry as Entry, available as available, load as load, rescan as rescan
 from minigrad.optim.moment import Moment as Moment
 from minigrad.optim.objective import Objective as Objective
-from minigrad.optim.plugins.discovery import Entry as Entry, available as available, rescan as rescan
-from minigrad.optim.plugins.loading import load as load
 from minigrad.optim.protocol import (
     API as API, Averages as Averages, Need as Need, NeedsMore as NeedsMore, NoState as NoState, Optimizer as Optimizer,
     Segment as Segment,
@@ -28,8 +27,7 @@ from minigrad.optim.schedules import (
     Linear as Linear, OneCycle as OneCycle, Piecewise as Piecewise, Schedule as Schedule, Stair as Stair,
     WarmUp as WarmUp,
 )
-from minigrad.optim.stateful.factory import Group as Group
-from minigrad.optim.stateful.make import optimizer as optimizer
+from minigrad.optim.stateful.factory import Group as Group, optimizer as optimizer
 from minigrad.optim.stateful.optimizer import Driver as Driver
 from minigrad.optim.stateful.param_groups import Hyper as Hyper, Step as Step
 from minigrad.optim.stateful.shadow_weights import Average as Average, Ema as Ema, LookAhead as LookAhead, Swa as Swa

@@ -11,12 +11,12 @@ import pytest
 
 import minigrad as mg
 from minigrad.optim import Group, Need, NeedError, NonFiniteWarning, NoState, Objective, StateError, load, optimizer
+from minigrad.optim.runner import Rule
 from minigrad.optim.state import leaves, rebuild
 from minigrad.optim.stateful.buckets import named
 from minigrad.optim.stateful.hessian import hessian_by_differences, hvp_by_differences
 from minigrad.optim.stateful.optimizer import Driver
 from minigrad.optim.stateful.param_groups import Plan, Settings
-from minigrad.optim.stateful.runner import Rule
 from minigrad.typing import Array, Tensor
 from support.optim_problems import PROBLEMS, A, B, build, golden, trajectory
 

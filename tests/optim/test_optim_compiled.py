@@ -16,9 +16,9 @@ from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner, licen
 from minigrad.optim.compiled.traced_scalar import Tape
 from minigrad.optim.compiled.traced_vector import NotElementwise, Recorder
 from minigrad.optim.protocol import NoState
+from minigrad.optim.runner import Rule, Runner, resolve, scheduled
 from minigrad.optim.schedules import Cosine, Schedule, WarmUp
 from minigrad.optim.state import leaves
-from minigrad.optim.stateful.runner import Rule, Runner, resolve, scheduled
 from minigrad.typing import Array
 
 N = LARGE + 4321

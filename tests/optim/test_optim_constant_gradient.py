@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minigrad.optim import Cosine, Objective, OneCycle, Piecewise, Schedule, load
-from minigrad.optim.stateful.runner import resolve
+from minigrad.optim.runner import resolve
 from minigrad.typing import Array
 
 

@@ -25,11 +25,11 @@ from minigrad.optim import (
     number,
 )
 from minigrad.optim.compiled.compiled_runner import LARGE
+from minigrad.optim.runner import Rule
 from minigrad.optim.state import Leaf
 from minigrad.optim.stateful.buckets import named
 from minigrad.optim.stateful.optimizer import Driver
 from minigrad.optim.stateful.param_groups import Plan, Settings
-from minigrad.optim.stateful.runner import Rule
 from minigrad.typing import Array
 
 

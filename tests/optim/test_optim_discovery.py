@@ -114,7 +114,7 @@ def test_damaged_metadata_hides_nobody_else(tmp_path: Path) -> None:
     (tmp_path / "binary-1.0.dist-info" / "entry_points.txt").write_bytes(b"[minigrad.optimizers]\n\xff\xfe = x:Y\n")
     code = """
     from minigrad.optim import available
-    from minigrad.optim.plugins.discovery import scan
+    from minigrad.optim.loading import scan
     answer = [sorted(available()), list(scan().problems)]
     """
     listed, problems = ask([tmp_path], code)

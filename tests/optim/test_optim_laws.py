@@ -11,7 +11,7 @@ import pytest
 from minigrad.optim import PluginError, available, examine, load
 from minigrad.optim.laws import CORE, holds
 from minigrad.optim.laws.landscape import landscape
-from minigrad.optim.stateful.runner import Rule
+from minigrad.optim.runner import Rule
 from support import optim_lawless_claims, optim_lawless_conduct, optim_lawless_memory
 from support.optim_lawful import Descent, Rolling
 

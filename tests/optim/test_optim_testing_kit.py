@@ -10,7 +10,7 @@ import pytest
 
 from minigrad.optim import PluginError, load
 from minigrad.optim.laws import CORE
-from minigrad.optim.plugins.testing import Law, laws_of_class, parametrize_with_laws
+from minigrad.optim.testing import Law, laws_of_class, parametrize_with_laws
 from support.optim_dists import GOOD, install
 from support.optim_lawful import Descent
 from support.optim_lawless_conduct import Climbs, HasASmallestStep

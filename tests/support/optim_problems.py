@@ -13,9 +13,9 @@ import numpy as np
 from minigrad.optim import Driver, optimizer
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Segment
+from minigrad.optim.runner import Rule, Runner
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.buckets import Parameters
-from minigrad.optim.stateful.runner import Rule, Runner
 from minigrad.typing import Array
 
 DATA = Path(__file__).parent.parent / "data" / "optimizers.json"

@@ -23,8 +23,8 @@ from minigrad.optim.compiled.traced_vector import NotElementwise
 from minigrad.optim.errors import NonFiniteParameters, UpdateError
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment, needs_of
+from minigrad.optim.runner import Rule, Runner, is_finite, resolve, scheduled
 from minigrad.optim.state import State, leaves, rebuild
-from minigrad.optim.stateful.runner import Rule, Runner, is_finite, resolve, scheduled
 
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule

@@ -14,8 +14,8 @@ from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, O
 from minigrad.optim.compiled.traced_scalar import Number, Plain, Tape
 from minigrad.optim.compiled.traced_vector import Lane, NotElementwise, Recorder
 from minigrad.optim.objective import Objective
+from minigrad.optim.runner import Rule, resolve
 from minigrad.optim.state import State, leaves, rebuild
-from minigrad.optim.stateful.runner import Rule, resolve
 
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule

@@ -16,7 +16,7 @@ from minigrad.optim.laws.claimed import DECLARED
 from minigrad.optim.laws.report import Broken, Outcome, Report
 from minigrad.optim.laws.required import CORE, Check
 from minigrad.optim.laws.rule_under_test import Subject
-from minigrad.optim.stateful.runner import Rule
+from minigrad.optim.runner import Rule
 from minigrad.plugins.isolation import contained, summary
 
 __all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds", "judge", "laws_of"]

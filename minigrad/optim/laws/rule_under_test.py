@@ -11,8 +11,8 @@ from minigrad.core.types import Array
 from minigrad.optim.laws.landscape import Environment, Landscape, landscape
 from minigrad.optim.laws.report import Broken
 from minigrad.optim.protocol import Need, Segment
+from minigrad.optim.runner import Rule, Runner
 from minigrad.optim.schedules import Schedule
-from minigrad.optim.stateful.runner import Rule, Runner
 
 __all__ = ["STEPS", "Subject", "differ", "layout_of", "show"]
 

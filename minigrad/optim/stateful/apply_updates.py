@@ -12,11 +12,11 @@ from minigrad.optim.compiled.compiled_runner import CompiledRunner, claims
 from minigrad.optim.errors import NonFiniteGradient, NonFiniteParameters
 from minigrad.optim.gradient_transforms import shaped
 from minigrad.optim.objective import Objective
+from minigrad.optim.runner import Runner, is_finite
 from minigrad.optim.state import State
 from minigrad.optim.stateful.buckets import Cell
 from minigrad.optim.stateful.closure import Bench
 from minigrad.optim.stateful.param_groups import Plan, Settings
-from minigrad.optim.stateful.runner import Runner, is_finite
 
 __all__ = ["Advance"]
 

@@ -12,9 +12,9 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import NeedError, NonFiniteGradient
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
+from minigrad.optim.runner import is_finite
 from minigrad.optim.stateful.buckets import Cell
 from minigrad.optim.stateful.hessian import Graph, jacobian
-from minigrad.optim.stateful.runner import is_finite
 from minigrad.runtime.parameters import has_grad
 
 __all__ = ["Bench", "Closure"]

@@ -1,9 +1,10 @@
-"""From a name and hyperparameters to a running driver."""
+"""`minigrad.optimizer`: from a name and hyperparameters to a running optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Literal
 
 import attrs
 
@@ -12,16 +13,15 @@ from minigrad.core.errors import nearest
 from minigrad.optim.errors import HyperparameterError, ParameterError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import range_of
-from minigrad.optim.plugins.discovery import find
-from minigrad.optim.plugins.loading import load_entry
+from minigrad.optim.loading import find, load_entry
+from minigrad.optim.runner import Rule
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.buckets import Parameter, Parameters, named
 from minigrad.optim.stateful.optimizer import Driver
 from minigrad.optim.stateful.param_groups import Hyper, Plan, Settings
-from minigrad.optim.stateful.runner import Rule
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
 
-__all__ = ["Group", "assemble"]
+__all__ = ["Group", "assemble", "optimizer"]
 
 
 class Group:
@@ -40,6 +40,49 @@ class Group:
     def takes(self, p: Parameter) -> bool:
         """Whether the parameter belongs to this group."""
         return fnmatchcase(p.name, self.match) if isinstance(self.match, str) else bool(self.match(p.name, p.tensor))
+
+
+def optimizer(
+    name: str,
+    params: Parameters,
+    *,
+    groups: Sequence[Group] = (),
+    decoupled: bool = False,
+    clip: Clip | None = None,
+    maximise: bool = False,
+    accumulate: int = 1,
+    average: Average | None = None,
+    lookahead: LookAhead | None = None,
+    missing: Literal["error", "zero"] = "error",
+    nonfinite: Literal["skip", "raise"] = "skip",
+    **hyper: Hyper,
+) -> Driver:
+    """An installed optimizer, ready to train `params`.
+
+    The parameters move into flat buffers of the optimizer. A parameter belongs to one optimizer at a time.
+
+    Args:
+        name: entry-point name, as `minigrad.optim.available()` lists them, or `distribution:name`.
+        params: leaves with requires_grad: Tensors, (name, Tensor) pairs, or a mapping of names to Tensors.
+        groups: parameters that need other hyperparameters than the rest.
+        decoupled: whether `weight_decay` shrinks the parameters themselves, w <- w (1 - lr weight_decay), as in AdamW,
+            or adds `weight_decay * w` to the gradient (default).
+        clip: `ClipNorm(1.0)`, `ClipValue(1.0)` or `ClipAdaptive(0.01)`, after averaging and before weight decay.
+        maximise: climb instead of descend.
+        accumulate: number of `backward`, `step` rounds whose mean gradient makes one update.
+        average: `Ema(rate=0.999)` or `Swa(start=100)`, averages of the parameters for `with opt.averaged(): ...`.
+        lookahead: `LookAhead(every=5, pull=0.5)`, slow weights that the parameters return to.
+        missing: "error" if a parameter without gradient is a mistake, "zero" if its gradient is then 0.
+        nonfinite: "skip" a step whose gradient or result is not finite, with a warning, or "raise".
+        hyper: hyperparameters of the rule, numbers or Schedules; and `weight_decay` for any rule (0 by default).
+
+    Raises:
+        UnknownOptimizer, PluginError: the name is unknown, or the plugin behind it is broken.
+        HyperparameterError: a hyperparameter is unknown or out of range.
+        ParameterError: `params` are not trainable leaves.
+    """
+    settings = Settings(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
+    return assemble(name, params, groups, decoupled, settings, hyper)
 
 
 def assemble(

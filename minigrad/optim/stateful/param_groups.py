@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 import attrs
 
 from minigrad.optim.gradient_transforms import Clip
+from minigrad.optim.runner import Rule
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.buckets import Parameter
-from minigrad.optim.stateful.runner import Rule
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
 
 __all__ = ["Hyper", "Plan", "Settings", "Step"]

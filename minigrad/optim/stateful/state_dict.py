@@ -13,9 +13,9 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.errors import StateError
+from minigrad.optim.runner import Rule, Runner
 from minigrad.optim.state import Leaf, Migrates, State, check_fits, copied, leaves, rebuild, state_version
 from minigrad.optim.stateful.buckets import Cell
-from minigrad.optim.stateful.runner import Rule, Runner
 
 __all__ = ["FORMAT", "StateDict", "pack", "unpack"]
 

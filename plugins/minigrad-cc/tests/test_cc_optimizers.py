@@ -12,7 +12,7 @@ import pytest
 from minigrad.engines import EngineWithFallback
 from minigrad.optim import Need, Objective, available, load, number
 from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner
-from minigrad.optim.stateful.runner import Rule
+from minigrad.optim.runner import Rule
 from minigrad.typing import Array
 from minigrad_cc import Engine
 

@@ -9,8 +9,8 @@ import pytest
 
 import minigrad.optim as mo
 from minigrad.core import Tensor, tensor
-from minigrad.optim.plugins.testing import Law, parametrize_with_laws
-from minigrad.optim.stateful.runner import Runner
+from minigrad.optim.runner import Runner
+from minigrad.optim.testing import Law, parametrize_with_laws
 from minigrad.typing import Array
 
 NAMES = sorted(name for name, entry in mo.available().items() if entry.distribution == "minigrad-modern")

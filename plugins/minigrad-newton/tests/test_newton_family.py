@@ -12,8 +12,8 @@ from scipy import optimize
 
 import minigrad as mg
 from minigrad.optim import NeedError, Objective, OptimizerError, load
-from minigrad.optim.plugins.testing import Law, parametrize_with_laws
-from minigrad.optim.stateful.runner import Runner
+from minigrad.optim.runner import Runner
+from minigrad.optim.testing import Law, parametrize_with_laws
 from minigrad.typing import Array, Tensor
 from minigrad_newton import root
 from minigrad_newton.roots import RootError

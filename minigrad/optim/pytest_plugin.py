@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from minigrad.optim.plugins.testing import Law
+    from minigrad.optim.testing import Law
 
 __all__ = ["LawItem", "pytest_addoption", "pytest_collection_modifyitems"]
 
@@ -27,8 +27,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add one item for each law of each named optimizer."""
     for name in config.getoption("--minigrad-optimizer"):
         from minigrad.core.errors import MinigradError
-        from minigrad.optim.plugins.loading import inspected
-        from minigrad.optim.plugins.testing import laws_of_class
+        from minigrad.optim.loading import inspected
+        from minigrad.optim.testing import laws_of_class
 
         try:
             cls = inspected(name)

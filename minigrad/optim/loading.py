@@ -1,4 +1,7 @@
-"""Importing one plugin: with its own errors kept to itself, and its class compared with the contract."""
+"""Finding optimizers among the entry points, importing one, and comparing its class with the contract.
+
+Listing imports no plugin. Loading keeps a plugin's own errors to itself.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,53 @@ from typing import cast
 
 import attrs
 
-from minigrad.optim.errors import LawError, PluginError
+import minigrad.plugins.entry_points as plugins  # not "from minigrad import": that would ask for an op of this name
+from minigrad.optim.errors import LawError, PluginError, UnknownOptimizer
 from minigrad.optim.laws import examine
-from minigrad.optim.plugins.discovery import Entry, find
 from minigrad.optim.protocol import API, Need, Optimizer
-from minigrad.optim.stateful.runner import Rule
+from minigrad.optim.runner import Rule
+from minigrad.plugins.contract import chosen
+from minigrad.plugins.entry_points import Entry, Scan, rescan
 from minigrad.plugins.isolation import ImportFailure, imported
 
-__all__ = ["conform", "inspected", "load", "load_entry"]
+__all__ = [
+    "GROUP",
+    "Entry",
+    "Scan",
+    "available",
+    "conform",
+    "find",
+    "inspected",
+    "load",
+    "load_entry",
+    "rescan",
+    "scan",
+]
+
+GROUP = "minigrad.optimizers"
+
+
+def scan() -> Scan:
+    """All optimizers on `sys.path`, allowed or not."""
+    return plugins.scan(GROUP)
+
+
+def available() -> dict[str, Entry]:
+    """Name -> entry for every optimizer that may be loaded, without importing any plugin.
+
+    A name that two distributions offer appears as `distribution:name` for each of them instead.
+    """
+    return plugins.available(GROUP)
+
+
+def find(name: str) -> Entry:
+    """The entry for `name` or `distribution:name`.
+
+    Raises:
+        UnknownOptimizer: there is none, MINIGRAD_PLUGINS keeps it out, or several distributions offer it. The message
+            has the nearest name and what is installed.
+    """
+    return chosen(GROUP, name, "optimizer", UnknownOptimizer)
 
 
 def load(name: str) -> type[Rule]:

@@ -1,6 +1,6 @@
 """The law kit for authors of optimizers: the same checks that minigrad makes at load, as pytest cases.
 
-    from minigrad.optim.plugins.testing import parametrize_with_laws
+    from minigrad.optim.testing import parametrize_with_laws
 
     @parametrize_with_laws(Lion)
     def test_lion_keeps_its_laws(law):
@@ -18,8 +18,8 @@ import attrs
 import pytest
 
 from minigrad.optim.laws import Outcome, judge, laws_of
-from minigrad.optim.plugins.loading import conform
-from minigrad.optim.stateful.runner import Rule
+from minigrad.optim.loading import conform
+from minigrad.optim.runner import Rule
 
 __all__ = ["Law", "laws_of_class", "parametrize_with_laws"]
 
