@@ -16,7 +16,7 @@ from minigrad.train.checks.check import Check
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.checks.overfit import few
 from minigrad.train.checks.sanity import sanity_checks
-from minigrad.train.checks.step_size import StepCurve, draw_steps, refuse_unwritable, step_curve
+from minigrad.train.checks.step_size import StepSizeCurve, draw_steps, refuse_unwritable, step_curve
 from minigrad.train.checks.verdict import as_document, report
 from minigrad.train.script.script import Script, load_script
 
@@ -58,7 +58,7 @@ def _sanity(script: Script, seed: int) -> Iterator[Check]:
     return sanity_checks(script.model, script.split, script.loss, regularization=script.regularization, seed=seed)
 
 
-def _steps(curve: StepCurve | None, path: str, note: str) -> list[str]:
+def _steps(curve: StepSizeCurve | None, path: str, note: str) -> list[str]:
     if curve is None:
         return []
     lines = ["", "least error of differences, the step it is reached at, slopes of the error (truncation, round-off):"]

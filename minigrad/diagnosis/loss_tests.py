@@ -10,7 +10,7 @@ from minigrad.diagnosis.evidence import Start
 from minigrad.nn import Calibrated, Loss, Module
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluate import evaluating
+from minigrad.train.evaluation import eval_mode
 
 __all__ = ["start_of", "wrong_gradients"]
 
@@ -25,7 +25,7 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
     def value(outputs: Array, targets: Array) -> float:
         return float(loss(from_array(outputs), targets).item())
 
-    with evaluating(model), np.errstate(all="ignore"):
+    with eval_mode(model), np.errstate(all="ignore"):
         outputs = model(from_array(x)).numpy()
         repeat = float(np.abs(model(from_array(x)).numpy() - outputs).max())
         half = len(x) // 2

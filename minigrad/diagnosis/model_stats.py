@@ -18,7 +18,7 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Activation, Inside, Parameter
 from minigrad.nn import Loss, Module
-from minigrad.train.evaluate import hits
+from minigrad.train.evaluation import count_correct
 
 __all__ = ["inside_of", "mode", "score_of"]
 
@@ -75,7 +75,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
 
 def score_of(outputs: Array, y: Array) -> float | None:
     """Accuracy for labels, R^2 for floating targets of the outputs' size; None where neither makes sense."""
-    right = hits(outputs, np.asarray(y, dtype=y.dtype))
+    right = count_correct(outputs, np.asarray(y, dtype=y.dtype))
     if right is not None:
         return right / max(y.size, 1)
     if y.dtype.kind != "f" or outputs.size != y.size or not np.isfinite(outputs).all():

@@ -17,7 +17,7 @@ from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.loss_tests import start_of, wrong_gradients
 from minigrad.diagnosis.model_stats import inside_of
 from minigrad.nn import Loss, Module
-from minigrad.train.evaluate import evaluate, evaluating
+from minigrad.train.evaluation import eval_mode, evaluate
 from minigrad.train.splits import Rows, Split
 
 __all__ = ["Observer", "Steps", "few"]
@@ -150,7 +150,7 @@ class Observer:
         if val is None or not 0 < classes <= 100 or val.y.ndim != 1:
             return ()
         rows = few(val, 2 * _ROWS)
-        with evaluating(self.model), np.errstate(all="ignore"):
+        with eval_mode(self.model), np.errstate(all="ignore"):
             outputs = self.model(from_array(rows.x)).numpy()
         if outputs.ndim != 2 or outputs.shape[1] < 2:
             return ()

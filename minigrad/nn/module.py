@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar
 
 import numpy as np
@@ -108,6 +109,21 @@ class Module:
     def eval(self) -> Self:
         """Switch this module and its parts to evaluation. Returns the module."""
         return self.train(False)
+
+    @contextmanager
+    def mode(self, *, training: bool) -> Iterator[Self]:
+        """A block in training (or evaluation) mode; afterwards every part has the mode back that it had before.
+
+        >>> with model.mode(training=False):
+        ...     outputs = model(x)
+        """
+        before = [(part, part.training) for _, part in self.named_modules()]
+        self.train(training)
+        try:
+            yield self
+        finally:
+            for part, was_training in before:
+                object.__setattr__(part, "_evaluating", not was_training)
 
     # -- numbers in and out ----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Array]:

@@ -1,33 +1,20 @@
 """Training in several processes at once: every process computes the gradient of its part of each batch.
 
 >>> history = mg.fit(model, data, communicator="auto")           # in a script started by mpiexec
->>> ranks = parallel.join(model, opt)                            # or in a loop of one's own
+>>> group = parallel.distribute(model, opt)                      # or in a loop of one's own
 
 The processes talk through a `Communicator`, which a plugin of the group `minigrad.communicators` provides.
 """
 
-from minigrad.parallel.discovery import GROUP, available, connect, launched
-from minigrad.parallel.errors import CommunicatorError, Diverged, HandshakeError, ParallelError
-from minigrad.parallel.laws import examine, ordered_sum
-from minigrad.parallel.protocol import API, Alone, Communicator
-from minigrad.parallel.ranks import TIMEOUT, Ranks, join, portion
+from minigrad import lazy
 
-__all__ = [
-    "API",
-    "GROUP",
-    "TIMEOUT",
-    "Alone",
-    "Communicator",
-    "CommunicatorError",
-    "Diverged",
-    "HandshakeError",
-    "ParallelError",
-    "Ranks",
-    "available",
-    "connect",
-    "examine",
-    "join",
-    "launched",
-    "ordered_sum",
-    "portion",
-]
+_PUBLIC = {
+    "data_parallel": "TIMEOUT DataParallel distribute shard_bounds",
+    "discovery": "GROUP available connect launched",
+    "errors": "CommunicatorError Diverged HandshakeError ParallelError",
+    "laws": "examine ordered_sum",
+    "protocol": "API Communicator SingleProcess",
+}
+_RENAMED = {"Alone": "SingleProcess", "Ranks": "DataParallel", "join": "distribute", "portion": "shard_bounds"}
+
+__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED)

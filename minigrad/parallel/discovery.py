@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from minigrad.parallel.errors import CommunicatorError
-from minigrad.parallel.protocol import API, Alone, Communicator
+from minigrad.parallel.protocol import API, Communicator, SingleProcess
 from minigrad.plugins import contract
 from minigrad.plugins import entry_points as plugins
 from minigrad.plugins.entry_points import Entry
@@ -41,13 +41,13 @@ def connect(name: str | Communicator | None = "auto") -> Communicator:
             for "auto", several processes were started and no communicator or more than one is installed.
     """
     if name is None or name == "none":
-        return Alone()
+        return SingleProcess()
     if not isinstance(name, str):
         return _conforming(name, type(name).__name__)
     if name != "auto":
         return _started(contract.chosen(GROUP, name, "communicator", CommunicatorError, ["none", "auto"]))
     if launched() == 1:
-        return Alone()
+        return SingleProcess()
     entries = available()
     if len(entries) != 1:
         found = f"{', '.join(sorted(entries))} are installed: say which" if entries else "no communicator is installed"

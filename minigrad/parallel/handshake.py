@@ -17,13 +17,13 @@ from minigrad.parallel.errors import HandshakeError
 from minigrad.parallel.protocol import Communicator
 from minigrad.plugins import entry_points as plugins
 
-__all__ = ["agree", "checksum", "facts"]
+__all__ = ["agree", "checksum", "config_fingerprint"]
 
 _GROUPS = ("minigrad.optimizers", "minigrad.ops", "minigrad.engines", "minigrad.communicators")
 _SHOWN = 6
 
 
-def facts(driver: Driver, about: Mapping[str, object]) -> dict[str, str]:
+def config_fingerprint(driver: Driver, about: Mapping[str, object]) -> dict[str, str]:
     """Name -> text of all that must be alike: libraries, plugins, parameters, the optimizer and its state, `about`."""
     found = {
         "minigrad": minigrad.__version__,

@@ -13,7 +13,7 @@ from minigrad.optim import Driver
 from minigrad.parallel.errors import ParallelError
 from minigrad.parallel.protocol import Communicator
 
-__all__ = ["Exchange", "Totals"]
+__all__ = ["GradientAllReduce", "Totals"]
 
 _HEAD = 3
 _DIGIT = 4096
@@ -37,7 +37,7 @@ class _Part:
     buffers: list[tuple[Array, Tensor, Array]]
 
 
-class Exchange:
+class GradientAllReduce:
     """Averages the gradients and floating buffers of all processes, weighted by rows: those of the joined batch.
 
     A batch's mean gradient is sum_r n_r g_r / sum_r n_r, with g_r the mean over the n_r rows of process r. The division
@@ -87,7 +87,7 @@ class Exchange:
             self._communicator.allreduce(part.flat)
         total = int(head[0]) * _DIGIT + int(head[1])
         for part in self._parts:
-            _deliver(part, total)
+            _scatter(part, total)
         return Totals(total, float(head[2]) / total)
 
 
@@ -116,7 +116,7 @@ def _fill(part: _Part, rows: int) -> None:
             place[...] = 0.0
 
 
-def _deliver(part: _Part, total: int) -> None:
+def _scatter(part: _Part, total: int) -> None:
     for place, g in part.gradients:
         np.divide(place, total, out=g)
     for place, t, before in part.buffers:

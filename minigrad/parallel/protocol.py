@@ -6,7 +6,7 @@ from typing import ClassVar, NoReturn, Protocol, runtime_checkable
 
 from minigrad.core.types import Array
 
-__all__ = ["API", "Alone", "Communicator"]
+__all__ = ["API", "Communicator", "SingleProcess"]
 
 API = (1, 0)
 """Version of the contract. A communicator says which one it was written for, as `api`."""
@@ -18,7 +18,8 @@ class Communicator(Protocol):
 
     Attributes:
         api: contract version it targets.
-        rank: number of this process, from 0. size: number of processes.
+        rank: number of this process, from 0.
+        size: number of processes.
     """
 
     api: ClassVar[tuple[int, int]]
@@ -57,7 +58,7 @@ class Communicator(Protocol):
         ...
 
 
-class Alone:
+class SingleProcess:
     """The communicator of a program that runs in one process."""
 
     api: ClassVar[tuple[int, int]] = API
@@ -68,14 +69,14 @@ class Alone:
         """A sum of one."""
 
     def broadcast(self, buffer: Array, root: int = 0) -> None:
-        """Nobody else is there."""
+        """Nothing to copy from."""
 
     def gather(self, message: bytes) -> list[bytes]:
         """The message."""
         return [message]
 
     def barrier(self) -> None:
-        """Everybody is here."""
+        """Return at once."""
 
     def abort(self, code: int) -> NoReturn:
         """Exit."""

@@ -18,7 +18,7 @@ from minigrad.core.types import Array
 from minigrad.data import Loader
 from minigrad.ops.functions import concatenate
 from minigrad.train.compare import CompareError, Plane, Problem, Trial
-from minigrad.train.evaluate import evaluate
+from minigrad.train.evaluation import evaluate
 from minigrad.train.splits import as_split
 
 __all__ = ["PROBLEMS", "digits_mlp", "find_problem", "quadratic", "rosenbrock"]

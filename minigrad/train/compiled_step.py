@@ -13,39 +13,45 @@ from minigrad.program import Program, define
 from minigrad.runtime.effects import runtime_check
 from minigrad.train.callbacks import Run
 
-__all__ = ["Figures", "LossNotFinite", "StepProgram", "defined_step"]
+__all__ = ["NonFiniteSignal", "StepOutputs", "StepProgram", "define_step"]
 
-Figures: TypeAlias = tuple[Tensor, Tensor, Tensor | None, Tensor]
+StepOutputs: TypeAlias = tuple[Tensor, Tensor, Tensor | None, Tensor]
 """What is minimised, the data loss, the regularisation, and the outputs of the model."""
-StepProgram: TypeAlias = Program[[Tensor, Array], Figures]
+StepProgram: TypeAlias = Program[[Tensor, Array], StepOutputs]
 
 
-class LossNotFinite(ArithmeticError):
+class NonFiniteSignal(ArithmeticError):
     """The loss of a batch is not finite, and nothing has been changed. Never leaves the trainer."""
 
 
-def defined_step(run: Run, term: Regularization | None, note: Callable[[float], None]) -> StepProgram:
-    """One update from the gradient of a batch, as a program; `note` is told the loss before the update.
+def define_step(run: Run, term: Regularization | None, note_loss: Callable[[float], None]) -> StepProgram:
+    """One update from the gradient of a batch, as a program.
 
-    Raises LossNotFinite when it is called.
+    Args:
+        run: whose model, loss and optimizer make the step.
+        term: regularisation, added to the data loss.
+        note_loss: told the loss before the update, each time the program runs.
+
+    Returns:
+        A program of inputs and targets, which raises NonFiniteSignal where the loss is not finite.
     """
-    model, loss, opt = run.model, run.loss, run.optimizer
+    model, loss, optimizer = run.model, run.loss, run.optimizer
 
-    def look(total: Array) -> None:
+    def check_loss(total: Array) -> None:
         value = total.item()
         if not math.isfinite(value):
-            raise LossNotFinite
-        note(value)
+            raise NonFiniteSignal
+        note_loss(value)
 
-    def training_step(x: Tensor, y: Array) -> Figures:
-        opt.zero_grad()
+    def training_step(x: Tensor, y: Array) -> StepOutputs:
+        optimizer.zero_grad()
         outputs = model(x)
         data = loss(outputs, y)
         extra = None if term is None else term(model)
         total = data if extra is None else data + extra
-        runtime_check(total, look)
+        runtime_check(total, check_loss)
         total.backward()
-        opt.step()
+        optimizer.step()
         return total, data, extra, outputs
 
     return define(training_step)

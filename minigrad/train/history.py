@@ -12,7 +12,7 @@ from minigrad.text import finite_or_none
 from minigrad.train.checks.check import Check
 from minigrad.train.monitor.monitor import Monitor
 
-__all__ = ["Epoch", "History"]
+__all__ = ["Epoch", "History", "Interrupted"]
 
 
 @attrs.frozen
@@ -101,6 +101,18 @@ class History:
             "stopped": self.stopped,
             "monitoring": None if self.monitor is None else self.monitor.cost(),
         }
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run, after callbacks were told and the best weights put back.
+
+    Attributes:
+        history: of the run, with the epochs completed so far.
+    """
+
+    def __init__(self, history: History) -> None:
+        super().__init__(f"interrupted after {len(history.epochs)} epochs")
+        self.history = history
 
 
 def _plain(record: Epoch | Check | None) -> object:

@@ -11,7 +11,7 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluate import AT_ONCE, evaluating
+from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
 from minigrad.train.history import Epoch
 
 __all__ = ["Metric", "Metrics"]
@@ -34,8 +34,9 @@ class Metrics(Callback):
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
         """Measure. Raises TrainError when a metric is not a number."""
         rows = run.split.val or run.split.train
-        with evaluating(run.model):
-            parts = [run.model(from_array(rows.x[k : k + AT_ONCE])).numpy() for k in range(0, len(rows), AT_ONCE)]
+        with eval_mode(run.model):
+            starts = range(0, len(rows), EVAL_BATCH_SIZE)
+            parts = [run.model(from_array(rows.x[k : k + EVAL_BATCH_SIZE])).numpy() for k in starts]
         outputs: Array = np.concatenate(parts)
         found = {"epoch": float(epoch.epoch)}
         for name, metric in self._metrics.items():

@@ -145,11 +145,11 @@ def stepper(case: Case, communicator: parallel.Communicator, rows: int) -> tuple
     """A step on a joined batch of `rows`, and the bytes of its gradient."""
     model, loss = case.model(), nn.SoftmaxCrossEntropy()
     opt = mg.optimizer("adam", model.named_parameters())
-    ranks = parallel.join(model, opt, communicator)
+    group = parallel.distribute(model, opt, communicator)
     x_all, y_all = case.inputs(rows), case.targets(rows)
 
     def step() -> None:
-        x, y = ranks.share(x_all, y_all)
+        x, y = group.local_slice(x_all, y_all)
         opt.zero_grad()
         loss(model(mg.tensor(x)), y).backward()
         opt.step()
@@ -160,7 +160,7 @@ def stepper(case: Case, communicator: parallel.Communicator, rows: int) -> tuple
 def compute(case: Case, seconds: float) -> Compute:
     """A straight line through the times of four batch sizes."""
     counts = np.array([case.rows // 8, case.rows // 4, case.rows // 2, case.rows])
-    steps = [stepper(case, parallel.Alone(), int(rows)) for rows in counts]
+    steps = [stepper(case, parallel.SingleProcess(), int(rows)) for rows in counts]
     nbytes = steps[0][1]
     rounds = [[least(step, seconds / 4.0) for step, _ in steps] for _ in range(4)]
     times = np.min(rounds, axis=0)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from minigrad import parallel
-from minigrad.parallel import Alone, Communicator, CommunicatorError, connect, examine, launched
+from minigrad.parallel import Communicator, CommunicatorError, SingleProcess, connect, examine, launched
 from minigrad.typing import Array
 from support.parallel_threads import Threads, in_threads
 
 
 def test_one_process_and_threads_keep_the_laws() -> None:
-    examine(Alone())
-    assert isinstance(Alone(), Communicator)
+    examine(SingleProcess())
+    assert isinstance(SingleProcess(), Communicator)
     for size in (1, 2, 3, 5):
         assert in_threads(size, examine) == [None] * size
 
@@ -101,9 +101,9 @@ def offer(monkeypatch: pytest.MonkeyPatch, path: Path, **entries: str) -> None:
     lines = [f"{name} = {value}" for name, value in entries.items()]
     (info / "entry_points.txt").write_text("\n".join([f"[{parallel.GROUP}]", *lines]))
     (path / "mini_talk.py").write_text(
-        "from minigrad.parallel import Alone\n"
-        "class Old(Alone):\n    api = (0, 9)\n"
-        "class New(Alone):\n    api = (1, 1)\n"
+        "from minigrad.parallel import SingleProcess\n"
+        "class Old(SingleProcess):\n    api = (0, 9)\n"
+        "class New(SingleProcess):\n    api = (1, 1)\n"
         "class Mute:\n    api = (1, 0)\n    rank = 0\n    size = 1\n"
         "class Angry:\n    def __init__(self):\n        raise OSError('no network')\n"
     )
@@ -115,19 +115,19 @@ def test_a_communicator_is_found_by_name_or_by_itself_under_a_launcher(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for word in (None, "none", "auto"):
-        assert type(connect(word)) is Alone
-    assert isinstance(connect(mine := Alone()), Alone)
+        assert type(connect(word)) is SingleProcess
+    assert isinstance(connect(mine := SingleProcess()), SingleProcess)
     assert connect(mine) is mine
-    offer(monkeypatch, tmp_path, talk="mini_talk:Alone")
+    offer(monkeypatch, tmp_path, talk="mini_talk:SingleProcess")
     assert parallel.available().keys() == {"talk"}
-    assert type(connect("talk")) is type(connect("mini-talk:talk")) is Alone
+    assert type(connect("talk")) is type(connect("mini-talk:talk")) is SingleProcess
     with pytest.raises(
         CommunicatorError, match=r"no communicator 'tolk'\. Did you mean 'talk'\? Installed: none, auto, ta"
     ):
         connect("tolk")
-    assert type(connect("auto")) is Alone
+    assert type(connect("auto")) is SingleProcess
     monkeypatch.setenv("PMI_SIZE", "3")
-    assert type(connect("auto")) is Alone
+    assert type(connect("auto")) is SingleProcess
     monkeypatch.setenv("MINIGRAD_PLUGINS", "none")
     with pytest.raises(CommunicatorError, match=r"3 processes were started and no communicator is installed.*none"):
         connect("auto")
@@ -135,12 +135,12 @@ def test_a_communicator_is_found_by_name_or_by_itself_under_a_launcher(
 
 def test_a_broken_plugin_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     offer(monkeypatch, tmp_path, old="mini_talk:Old", new="mini_talk:New", mute="mini_talk:Mute",
-          gone="mini_talk:Alome", text="mini_talk:__name__", angry="mini_talk:Angry")  # fmt: skip
+          gone="mini_talk:SingleProces", text="mini_talk:__name__", angry="mini_talk:Angry")  # fmt: skip
     for name, reason in {
         "old": r"contract 0\.9, this minigrad speaks 1\.0: update the plugin",
         "new": r"contract 1\.1, this minigrad speaks 1\.0: update minigrad",
         "mute": "Mute has no allreduce, broadcast, gather, barrier, abort",
-        "gone": r"mini_talk has no 'Alome'. Did you mean 'Alone'",
+        "gone": r"mini_talk has no 'SingleProces'. Did you mean 'SingleProcess'",
         "text": "must be a class or a function",
         "angry": "OSError: no network",
     }.items():

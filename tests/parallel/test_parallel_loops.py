@@ -11,8 +11,8 @@ import minigrad as mg
 from minigrad import nn, parallel
 from minigrad.core.types import IndexArray
 from minigrad.optim import ClipNorm, Driver
-from minigrad.parallel import Alone, Communicator, ParallelError, portion
-from minigrad.parallel.message import Exchange
+from minigrad.parallel import Communicator, ParallelError, SingleProcess, shard_bounds
+from minigrad.parallel.message import GradientAllReduce
 from minigrad.typing import Array
 from support.parallel_runs import DIGITS, SMALL, net
 from support.parallel_threads import Threads, bits, in_threads
@@ -21,7 +21,7 @@ from support.parallel_threads import Threads, bits, in_threads
 def test_parts_cover_a_batch_once_and_nobody_has_nothing_to_do() -> None:
     for count in range(1, 30):
         for size in range(1, 9):
-            parts = [portion(count, rank, size) for rank in range(size)]
+            parts = [shard_bounds(count, rank, size) for rank in range(size)]
             rows = [np.arange(count)[where] for where, _ in parts]
             counted = [r for r, (_, n) in zip(rows, parts, strict=True) if n]
             assert np.concatenate(counted).tolist() == list(range(count))
@@ -50,16 +50,16 @@ def by_hand(link: Communicator, make: Callable[[nn.Module], Driver], steps: int 
     opt = make(model)
     x_all, y_all = DIGITS.x_train.astype(np.float64), DIGITS.y_train
     trace, losses = [], []
-    with parallel.join(model, opt, link) as ranks:
+    with parallel.distribute(model, opt, link) as group:
         for step in range(steps):
             rows = np.random.default_rng(step).choice(len(x_all), UNEVEN[step % len(UNEVEN)], replace=False)
-            x, y = ranks.share(x_all[rows], y_all[rows])
+            x, y = group.local_slice(x_all[rows], y_all[rows])
             opt.zero_grad()
             value = loss(model(x), y)
             value.backward()
-            ranks.note(value.item())
+            group.note_loss(value.item())
             opt.step()
-            losses.append(ranks.loss)
+            losses.append(group.loss)
             trace.append(bits([p.numpy() for p in model.parameters()]))
     return trace, np.array(losses)
 
@@ -67,7 +67,7 @@ def by_hand(link: Communicator, make: Callable[[nn.Module], Driver], steps: int 
 @pytest.mark.parametrize("option", OPTIMIZERS)
 def test_two_and_four_are_one_on_the_joined_batch(option: str) -> None:
     make = OPTIMIZERS[option]
-    alone, losses = by_hand(Alone(), make)
+    alone, losses = by_hand(SingleProcess(), make)
     end = np.frombuffer(alone[-1])
     for size in (2, 4):
         found = in_threads(size, lambda link: by_hand(link, make))
@@ -84,9 +84,9 @@ def test_each_process_draws_masks_of_its_own() -> None:
         model = nn.Sequential(nn.Dropout(0.5, rng=0), nn.Linear(64, 10, rng=0))
         opt = mg.optimizer("sgd", model.named_parameters(), lr=0.0)
         found = []
-        with parallel.join(model, opt, link) as ranks:
+        with parallel.distribute(model, opt, link) as group:
             for _ in range(3):
-                x, y = ranks.share(SMALL[0][:8], SMALL[1][:8])
+                x, y = group.local_slice(SMALL[0][:8], SMALL[1][:8])
                 found.append(model.layers[0](mg.tensor(np.ones(x.shape))).numpy().tobytes())
                 opt.zero_grad()
                 nn.SoftmaxCrossEntropy()(model(x), y).backward()
@@ -114,15 +114,15 @@ def test_running_figures_follow_the_joined_batch() -> None:
     def figures_of(link: Communicator) -> dict[str, Array]:
         model = nn.Sequential(nn.BatchNorm1d(64), Shift(0.1), nn.Linear(64, 10, rng=0)).astype(np.float64)
         opt = mg.optimizer("sgd", model.named_parameters(), lr=0.0)
-        with parallel.join(model, opt, link) as ranks:
+        with parallel.distribute(model, opt, link) as group:
             for k in range(3):
-                x, y = ranks.share(SMALL[0][9 * k : 9 * k + 9].astype(np.float64), SMALL[1][9 * k : 9 * k + 9])
+                x, y = group.local_slice(SMALL[0][9 * k : 9 * k + 9].astype(np.float64), SMALL[1][9 * k : 9 * k + 9])
                 opt.zero_grad()
                 nn.SoftmaxCrossEntropy()(model(mg.tensor(x)), y).backward()
                 opt.step()
         return model.state_dict()
 
-    one, three = figures_of(Alone()), in_threads(3, figures_of)
+    one, three = figures_of(SingleProcess()), in_threads(3, figures_of)
     assert len({bits(list(f.values())) for f in three}) == 1
     np.testing.assert_allclose(three[0]["layers.0.running_mean"], one["layers.0.running_mean"], rtol=0, atol=1e-15)
     parts = np.array([SMALL[0][i : i + 3].astype(np.float64).var(axis=0, ddof=1) for i in range(0, 27, 3)])
@@ -138,7 +138,7 @@ def test_buffers_and_frozen_parameters_are_those_of_rank_0() -> None:
         model, frozen = Shift(0.5 + link.rank), mg.tensor([1.0 + link.rank], requires_grad=True)
         w = mg.tensor(np.zeros(64), requires_grad=True)
         model.frozen = frozen
-        parallel.join(model, mg.optimizer("sgd", [w]), link)
+        parallel.distribute(model, mg.optimizer("sgd", [w]), link)
         return model.by.numpy(), frozen.numpy(), w.numpy()
 
     for by, frozen, _ in in_threads(2, work):
@@ -152,20 +152,20 @@ def test_rows_are_counted_exactly_in_single_precision() -> None:
     def work(link: Threads) -> tuple[int, float]:
         w = mg.tensor(np.zeros(1, np.float32), requires_grad=True)
         opt = mg.optimizer("sgd", [w])
-        totals = Exchange(link, opt, []).run((2**23, 2**23, 5)[link.rank], 1.0)
+        totals = GradientAllReduce(link, opt, []).run((2**23, 2**23, 5)[link.rank], 1.0)
         return totals.rows, totals.loss
 
     assert [rows for rows, _ in in_threads(3, work)] == [2**24 + 5] * 3
     narrow = mg.optimizer("sgd", [mg.tensor(np.zeros(1), requires_grad=True, dtype=np.float16)])
     with pytest.raises(ParallelError, match="dtype float16 cannot be summed exactly"):
-        Exchange(Alone(), narrow, [])
+        GradientAllReduce(SingleProcess(), narrow, [])
 
 
 def test_after_leaving_a_process_steps_by_itself() -> None:
     def work(link: Threads) -> float:
         model = net()
         opt = mg.optimizer("sgd", model.named_parameters(), lr=1.0)
-        with parallel.join(model, opt, link):
+        with parallel.distribute(model, opt, link):
             pass
         x, y = SMALL[0][link.rank : link.rank + 1], SMALL[1][link.rank : link.rank + 1]
         nn.SoftmaxCrossEntropy()(model(x), y).backward()
@@ -181,12 +181,12 @@ def test_nan_of_a_process_without_rows_does_not_count() -> None:
         w = mg.tensor(np.ones(3), requires_grad=True)
         opt = mg.optimizer("sgd", [w], lr=1.0)
         model = nn.Sequential()
-        ranks = parallel.join(model, opt, link)
-        ranks.share(np.ones((1, 1)), np.ones(1))
+        group = parallel.distribute(model, opt, link)
+        group.local_slice(np.ones((1, 1)), np.ones(1))
         (w * (np.nan if link.rank == 0 else 2.0)).sum().backward()
-        ranks.note(float("nan") if link.rank == 0 else 2.0)
+        group.note_loss(float("nan") if link.rank == 0 else 2.0)
         opt.step()
-        assert ranks.loss == 2.0
+        assert group.loss == 2.0
         return w.numpy()
 
     for found in in_threads(2, work):
@@ -206,10 +206,10 @@ def test_programs_are_shared_too() -> None:
             return loss
 
         run = mg.define(step, without=("any_order",)) if defined else step
-        with parallel.join(model, opt, link) as ranks:
+        with parallel.distribute(model, opt, link) as group:
             for k in range(10):
                 rows = slice(8 * k, 8 * k + 8)
-                run(*ranks.share(SMALL[0][rows].astype(np.float64), SMALL[1][rows].astype(np.intp)))
+                run(*group.local_slice(SMALL[0][rows].astype(np.float64), SMALL[1][rows].astype(np.intp)))
         return bits([p.numpy() for p in model.parameters()])
 
     eager, defined = (in_threads(2, lambda link, d=d: work(link, d)) for d in (False, True))  # type: ignore[misc]

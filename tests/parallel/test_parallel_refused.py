@@ -82,22 +82,22 @@ def test_mistakes_in_a_loop_of_ones_own_are_named() -> None:
     def loop(link: Threads, share: bool, rows: int) -> None:
         model = net()
         opt = mg.optimizer("sgd", model.named_parameters())
-        ranks = parallel.join(model, opt, link)
+        group = parallel.distribute(model, opt, link)
         x, y = SMALL[0][:rows], SMALL[1][:rows]
         if share:
-            x, y = ranks.share(x, y)
+            x, y = group.local_slice(x, y)
         nn.SoftmaxCrossEntropy()(model(x), y).backward()
         opt.step()
 
-    with pytest.raises(ParallelError, match=r"how many rows .* ranks\.share"):
+    with pytest.raises(ParallelError, match=r"how many rows .* group\.local_slice"):
         in_threads(2, lambda link: loop(link, False, 8))
     with pytest.raises(ParallelError, match=r"shared a batch of \d+ rows at step 1, but .* have 9 together"):
         in_threads(2, lambda link: loop(link, True, 8 + 2 * link.rank))
     model = net()
     with pytest.raises(ParallelError, match="evaluates the loss itself"):
-        in_threads(2, lambda link: parallel.join(model, mg.optimizer("newton", net().parameters()), link))
+        in_threads(2, lambda link: parallel.distribute(model, mg.optimizer("newton", net().parameters()), link))
     with pytest.raises(ParallelError, match="MINIGRAD_PARALLEL_TIMEOUT"):
-        parallel.join(model, mg.optimizer("sgd", model.parameters()), None, timeout=-1.0)
+        parallel.distribute(model, mg.optimizer("sgd", model.parameters()), None, timeout=-1.0)
 
 
 def test_the_laws_are_tried_first() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.parallel import Alone
+from minigrad.parallel import SingleProcess
 from minigrad.train import Callback, Checkpoints, Epoch, History, Run, fit
 from support.parallel_runs import SMALL, net, run
 from support.parallel_threads import Threads, in_threads
@@ -33,7 +33,7 @@ def figures(history: History) -> list[tuple[object, ...]]:
 def test_fit_gives_the_history_of_one_process() -> None:
     """150 rows in batches of 37: a last batch of 2 rows, so that two of four ranks have none."""
     options = {"batch_size": 37, "epochs": 4, "regularization": nn.L2(1e-3), "optimizer": "momentum", "lr": 0.1}
-    whole, _ = run(Alone(), net(), **options)
+    whole, _ = run(SingleProcess(), net(), **options)
     for size in (2, 4):
         found = in_threads(size, lambda link: run(link, net(), **options))
         assert len({state for _, state in found}) == 1

@@ -9,7 +9,7 @@ from typing import ClassVar, NoReturn
 import attrs
 import pytest
 
-from minigrad.parallel import Alone
+from minigrad.parallel import SingleProcess
 from minigrad.parallel.watchdog import HUNG, Watchdog
 
 # The thread of the watchdog ends with SystemExit here, where in earnest the process does.
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExc
 
 
 @attrs.define
-class Ending(Alone):
+class Ending(SingleProcess):
     """Notes when it is told to end."""
 
     api: ClassVar[tuple[int, int]] = (1, 0)

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from minigrad import data, nn
-from minigrad.train import Callback, Epoch, Figures, History, Run, RunFolder, TrainError, fit, new_folder
+from minigrad.train import Callback, Epoch, History, Run, RunFolder, RunMetrics, TrainError, fit, new_folder
 from minigrad.train.output.plots import accuracy_figure, loss_figure
 
 DIGITS = data.load("digits").scaled()
@@ -61,7 +61,7 @@ def test_everything_that_was_measured_is_there(tmp_path: Path) -> None:
     assert [float(s["loss"]) for s in steps] == history.batch_losses
     assert [float(s["step"]) for s in steps] == list(range(1, len(steps) + 1))
     assert history.monitor is not None
-    again = Figures.load(tmp_path / "figures.npz")
+    again = RunMetrics.load(tmp_path / "figures.npz")
     assert again.as_dict().items() <= history.monitor.as_dict().items()
     config = json.loads((tmp_path / "config.json").read_text())
     assert config["epochs"] == 3

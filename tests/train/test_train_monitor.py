@@ -15,8 +15,8 @@ from minigrad.core import Tensor
 from minigrad.core.tensor import from_array
 from minigrad.runtime.parameters import assign
 from minigrad.train import Monitor, NonFiniteError, NonFiniteLoss, TrainError
-from minigrad.train.monitor.columns import Table
-from minigrad.train.monitor.layer_stats import layer_figures
+from minigrad.train.monitor.columns import ColumnTable
+from minigrad.train.monitor.layer_stats import layer_stats
 from minigrad.train.monitor.sampling_schedule import Rhythm
 from minigrad.typing import Array
 
@@ -101,7 +101,7 @@ class Mixed(nn.Module):
 
 def test_figures_of_layers_are_those_of_their_outputs() -> None:
     model = Mixed()
-    first, rectified, squashed = layer_figures(model, X)
+    first, rectified, squashed = layer_stats(model, X)
     assert [(f.name, f.kind) for f in (first, rectified, squashed)] == [
         ("first", "Linear"),
         ("model:relu", "relu"),
@@ -126,7 +126,7 @@ def test_units_behind_a_convolution_are_channels() -> None:
     assign(bias(conv), np.array([-1e3, 0.0, 0.0]))
     model = nn.Sequential(conv, nn.ReLU(), nn.Flatten(), nn.Linear(3 * 36, 5, rng=0), nn.ReLU())
     images: Array = RNG.normal(size=(9, 1, 8, 8))
-    found = {f.name: f for f in layer_figures(model.astype(np.float64), images)}
+    found = {f.name: f for f in layer_stats(model.astype(np.float64), images)}
     assert list(found) == ["layers.0", "layers.1", "layers.3", "layers.4"]
     assert found["layers.1"].dead == pytest.approx(1 / 3)
 
@@ -135,7 +135,7 @@ def test_a_probe_leaves_generators_and_running_statistics_alone() -> None:
     model = nn.Sequential(nn.Linear(6, 8, rng=0), nn.BatchNorm1d(8), nn.Dropout(0.5, rng=1), nn.Linear(8, 3, rng=2))
     before = model.state_dict()
     expected = model.copy().train()(from_array(X)).numpy()
-    layer_figures(model, X)
+    layer_stats(model, X)
     assert [id(t) for t in model.twin().parameters()] == [id(t) for t in model.parameters()]
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
     assert np.array_equal(model.train()(from_array(X)).numpy(), expected)
@@ -242,7 +242,7 @@ def test_an_update_of_ones_own_that_spoils_the_weights_is_taken_back() -> None:
 
 
 def test_tables_fill_gaps_and_name_the_nearest_column() -> None:
-    table = Table(["a", "b"])
+    table = ColumnTable(["a", "b"])
     table.append({"step": 1.0, "x": [1.0, 2.0]})
     table.append({"step": 2.0, "y": [3.0, 4.0]})
     np.testing.assert_array_equal(table["x"], [[1.0, 2.0], [np.nan, np.nan]])
@@ -251,7 +251,7 @@ def test_tables_fill_gaps_and_name_the_nearest_column() -> None:
     assert table["step"].shape == (2,)
     with pytest.raises(TrainError, match="Did you mean 'step'"):
         table["stp"]
-    again = Table(["a", "b"])
+    again = ColumnTable(["a", "b"])
     again.restore(table.arrays())
     again.append({"step": 3.0, "x": [5.0, 6.0], "y": [7.0, 8.0]})
     assert again["x"][2].tolist() == [5.0, 6.0]

@@ -10,7 +10,7 @@ from minigrad.core import Tensor
 from minigrad.core.errors import ShapeError
 from minigrad.data import DataValueError
 from minigrad.optim import HyperparameterError, MissingGradient, UnknownOptimizer, optimizer
-from minigrad.train import Callback, Interrupted, NonFiniteError, NonFiniteLoss, Run, Step, TrainError, fit
+from minigrad.train import Callback, History, Interrupted, NonFiniteError, NonFiniteLoss, Run, Step, TrainError, fit
 from support.train_quick import DIGITS, Recorder, X, Y, quick
 
 
@@ -69,7 +69,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_are_touched() -> Non
     assert "learning rate" in text
     assert len(seen) == 5
     np.testing.assert_array_equal(model.w.numpy(), seen[-1])
-    assert caught.value.history is not None
+    assert isinstance(caught.value.history, History)
     assert len(caught.value.history) == 2
 
 

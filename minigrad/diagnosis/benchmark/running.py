@@ -24,7 +24,8 @@ from minigrad.optim.stateful.factory import assemble
 from minigrad.optim.stateful.param_groups import Settings
 from minigrad.train import fit
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
-from minigrad.train.evaluate import evaluate, evaluating
+from minigrad.train.evaluation import eval_mode, evaluate
+from minigrad.train.history import History
 from minigrad.train.splits import Rows
 
 __all__ = ["Outcome", "optimizer_for", "run", "score_on"]
@@ -59,7 +60,7 @@ def run(s: Setting, seed: int, catalog: Catalog) -> Outcome:
 
 def score_on(model: Module, x: np.ndarray, y: np.ndarray) -> float:
     """Accuracy, or R^2; -1 for outputs that are not finite."""
-    with evaluating(model):
+    with eval_mode(model):
         outputs = model(from_array(x)).numpy()
     if not np.isfinite(outputs).all():
         return -1.0
@@ -107,7 +108,7 @@ def _by_fit(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Ca
         )  # fmt: skip
         epochs = history.epochs
     except (NonFiniteError, NonFiniteLoss) as error:
-        epochs = error.history.epochs if error.history else []
+        epochs = error.history.epochs if isinstance(error.history, History) else []
     assert doctor.evidence is not None, doctor.diagnosis
     vals = tuple(math.nan if e.val_loss is None else e.val_loss for e in epochs)
     spent = time.perf_counter() - began

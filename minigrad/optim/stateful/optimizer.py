@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.engines import EngineWithFallback
 from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
 from minigrad.optim.protocol import Averages, Need
+from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.apply_updates import Advance
 from minigrad.optim.stateful.buckets import Cell, lay_out
 from minigrad.optim.stateful.closure import Bench, Closure
@@ -71,6 +72,16 @@ class Driver:
             }
             for plan in self._plans
         )
+
+    @property
+    def schedules(self) -> tuple[dict[str, Schedule], ...]:
+        """For each parameter group, the hyperparameters that change over steps, and how."""
+        return tuple(dict(plan.schedules) for plan in self._plans)
+
+    @property
+    def options(self) -> dict[str, object]:
+        """How gradients are treated, for all groups alike: `clip`, `accumulate`, ... as given to `mg.optimizer`."""
+        return attrs.asdict(self._settings, recurse=False)
 
     def rates(self, t: int) -> tuple[float, ...]:
         """For each parameter group, the learning rate of update `t`; NaN where the rule has none."""

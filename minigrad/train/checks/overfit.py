@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from minigrad.core.tensor import from_array
 from minigrad.nn import Calibrated, Loss, Module
 from minigrad.optim import Driver, Need, NonFiniteGradient, available, optimizer
-from minigrad.train.evaluate import hits
+from minigrad.train.evaluation import count_correct
 from minigrad.train.splits import Rows
 
 __all__ = ["Overfit", "few", "learn", "overfit"]
@@ -62,7 +62,7 @@ def learn(
         if step == 0:
             first, target = last, _target(loss, batch, last)
         if last <= target:
-            right = hits(outputs.numpy(), batch.y)
+            right = count_correct(outputs.numpy(), batch.y)
             accuracy = None if right is None else right / batch.y.size
             solved = accuracy in (None, 1.0)
         timed_out = time.perf_counter() - began > seconds
@@ -74,7 +74,7 @@ def learn(
         except NonFiniteGradient:
             break
     if accuracy is None:
-        right = hits(outputs.numpy(), batch.y)
+        right = count_correct(outputs.numpy(), batch.y)
         accuracy = None if right is None else right / batch.y.size
     return Overfit(len(batch), first, last, target, accuracy, step, solved, timed_out)
 

@@ -30,7 +30,7 @@ from minigrad.train.checks.behaviour import baseline, determinism, independence
 from minigrad.train.checks.check import Check, Status
 from minigrad.train.checks.gradients import GradientCheck, check_gradients, check_term
 from minigrad.train.checks.overfit import EXAMPLES, Overfit, few, learn
-from minigrad.train.evaluate import evaluate, evaluating
+from minigrad.train.evaluation import eval_mode, evaluate
 from minigrad.train.splits import Rows, Split
 
 __all__ = ["sanity_checks"]
@@ -147,7 +147,7 @@ def _constant_answer(loss: Loss, rows: Rows) -> Chance | None:
 
 
 def _width(model: Module, rows: Rows) -> int:
-    with evaluating(model):
+    with eval_mode(model):
         return model(from_array(rows.x[:1])).shape[-1]
 
 

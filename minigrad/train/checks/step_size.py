@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["StepCurve", "draw_steps", "refuse_unwritable", "step_curve"]
+__all__ = ["StepSizeCurve", "draw_steps", "refuse_unwritable", "step_curve"]
 
 _FORMATS = (".png", ".svg", ".pdf")
 _STEPS = 2.0 ** np.arange(-1.0, -46.0, -1.0)
@@ -32,7 +32,7 @@ ONE_SIDED, CENTRAL, EXTRAPOLATED = "(f(x+h) - f(x)) / h", "(f(x+h) - f(x-h)) / 2
 
 
 @attrs.frozen(eq=False)
-class StepCurve:
+class StepSizeCurve:
     """Relative error |fa - fn| / max(|fa|, |fn|) of three kinds of differences, along one random direction.
 
     Attributes:
@@ -70,7 +70,7 @@ def _slope(steps: Array, error: Array, where: list[int]) -> float:
 
 def step_curve(
     model: Module, loss: Loss | str, batch: tuple[Raw, Raw], *, rows: int = ROWS, burn_in: int = BURN_IN, seed: int = 0
-) -> StepCurve:
+) -> StepSizeCurve:
     """Measure the curve for `loss(model(x), y)`, at the point and on the rows where `check_gradients` compares.
 
     Raises TrainError as that does, and where the gradient along the direction is 0.
@@ -123,7 +123,7 @@ def _rms(a: Array) -> float:
     return float(np.sqrt(np.mean(a**2))) if a.size else 0.0
 
 
-def _curve(f: Callable[[float], float], analytic: float) -> StepCurve:
+def _curve(f: Callable[[float], float], analytic: float) -> StepSizeCurve:
     home = f(0.0)
     ahead, behind = (np.array([f(sign * float(h)) for h in _STEPS]) for sign in (1.0, -1.0))
     central = (ahead - behind) / (2.0 * _STEPS)
@@ -133,7 +133,7 @@ def _curve(f: Callable[[float], float], analytic: float) -> StepCurve:
     found = {ONE_SIDED: ((ahead - home) / _STEPS)[: best.size], CENTRAL: central[: best.size], EXTRAPOLATED: best}
     errors = {name: np.abs(n - analytic) / np.maximum(np.abs(n), abs(analytic)) for name, n in found.items()}
     noise = 32.0 * float(np.finfo(np.float64).eps) * abs(home) / (0.25 * steps)
-    return StepCurve(steps, errors, (4.0 * np.abs(best - high[1:]) + noise) / abs(analytic))
+    return StepSizeCurve(steps, errors, (4.0 * np.abs(best - high[1:]) + noise) / abs(analytic))
 
 
 def refuse_unwritable(path: Path) -> None:
@@ -144,7 +144,7 @@ def refuse_unwritable(path: Path) -> None:
         raise TrainError(f"no picture can be saved as {path}: its name must end in {', '.join(_FORMATS)}")
 
 
-def draw_steps(curve: StepCurve, path: Path) -> str:
+def draw_steps(curve: StepSizeCurve, path: Path) -> str:
     """Save the picture. Returns a line for people if it could not be drawn."""
     try:
         import matplotlib  # noqa: F401
@@ -154,7 +154,7 @@ def draw_steps(curve: StepCurve, path: Path) -> str:
     return ""
 
 
-def figure(curve: StepCurve) -> Figure:
+def figure(curve: StepSizeCurve) -> Figure:
     """Error against h on logarithmic axes, with the slopes that theory gives."""
     from matplotlib.figure import Figure
 
@@ -178,7 +178,7 @@ def figure(curve: StepCurve) -> Figure:
     return made
 
 
-def _guides(axes: Axes, curve: StepCurve) -> None:
+def _guides(axes: Axes, curve: StepSizeCurve) -> None:
     """Dashed lines of slope 2 and -1 beside the central differences, a little above them."""
     error, steps = np.maximum(curve.errors[CENTRAL], 1e-17), curve.steps
     k = int(np.argmin(error))

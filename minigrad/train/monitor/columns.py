@@ -12,13 +12,13 @@ from minigrad.core.errors import nearest
 from minigrad.core.types import Array
 from minigrad.train.errors import TrainError
 
-__all__ = ["Table"]
+__all__ = ["ColumnTable"]
 
 PLACES = frozenset({"step", "epoch"})
 """Columns that say where a row was taken: one number a row, also in a table with entries."""
 
 
-class Table:
+class ColumnTable:
     """Named columns of float64, which grow by a row at a time; a figure that a row does not have is NaN.
 
     Attributes:

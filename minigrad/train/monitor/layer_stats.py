@@ -17,7 +17,7 @@ from minigrad.core.types import AnyArray, Array, BoolArray
 from minigrad.nn import Flatten, Module, observing
 from minigrad.train.monitor.histograms import thinned
 
-__all__ = ["FIGURES", "SATURATED", "LayerFigures", "layer_figures"]
+__all__ = ["FIGURES", "SATURATED", "LayerStats", "layer_stats"]
 
 SATURATED: Mapping[str, float] = {"tanh": 0.99, "sigmoid": 0.49}
 """Distance from the middle of its range beyond which a squashing function counts as saturated: its slope is then at
@@ -29,7 +29,7 @@ _ACTIVATIONS = _RECTIFIERS | frozenset(SATURATED)
 
 
 @attrs.frozen(eq=False)
-class LayerFigures:
+class LayerStats:
     """One layer's output for the whole batch.
 
     Attributes:
@@ -59,7 +59,7 @@ class LayerFigures:
 FIGURES = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
 
 
-def layer_figures(model: Module, *inputs: Array) -> tuple[LayerFigures, ...]:
+def layer_stats(model: Module, *inputs: Array) -> tuple[LayerStats, ...]:
     """Run a twin of `model` on `inputs` once, in training mode, and describe the output of each layer in order of use.
 
     The twin has random generators and running statistics of its own, so nothing about `model` or its run changes. A
@@ -106,10 +106,10 @@ class _Tally:
             self.beyond += int(np.count_nonzero(np.abs(y - _MIDDLE[self.kind]) > SATURATED[self.kind]))
         self.sample.append(thinned(y))
 
-    def figures(self, name: str) -> LayerFigures:
+    def figures(self, name: str) -> LayerStats:
         n = max(self.entries - self.bad, 1)
         mean, square = self.total / n, self.squares / n
-        return LayerFigures(
+        return LayerStats(
             name,
             self.kind,
             mean,

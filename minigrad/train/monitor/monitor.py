@@ -21,13 +21,13 @@ from minigrad.nn import Module
 from minigrad.optim import Driver
 from minigrad.runtime.parameters import assign
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
-from minigrad.train.evaluate import hits
-from minigrad.train.monitor.columns import Table
+from minigrad.train.evaluation import count_correct
+from minigrad.train.monitor.columns import ColumnTable
 from minigrad.train.monitor.histograms import thinned
-from minigrad.train.monitor.layer_stats import FIGURES, layer_figures
-from minigrad.train.monitor.nonfinite import REMEDY, origin, replayed
+from minigrad.train.monitor.layer_stats import FIGURES, layer_stats
+from minigrad.train.monitor.nonfinite import REMEDY, first_nonfinite, rerun_debugged
 from minigrad.train.monitor.parameter_stats import PARAMETER_FIGURES, gradient_of, parameter_figures
-from minigrad.train.monitor.run_metrics import Figures
+from minigrad.train.monitor.run_metrics import RunMetrics
 from minigrad.train.monitor.sampling_schedule import Rhythm
 from minigrad.train.monitor.step_log import BLOCK, Ledger
 
@@ -45,7 +45,7 @@ ACCURACY_EVERY = 4
 """Finding the largest of all scores costs as much as everything else that is done at each step."""
 
 
-class Monitor(Figures):
+class Monitor(RunMetrics):
     """Watches a training run; call it after each update.
 
     >>> watch = mg.Monitor(model, optimizer, probe=x_train)
@@ -64,7 +64,7 @@ class Monitor(Figures):
         every: steps between two looks at the parameters, at most; at the beginning they are closer.
         steps_per_epoch: updates in an epoch, where that is known; otherwise `epoch` tells when one is over.
 
-    What it has seen is in `steps`, `parameters`, `layers`, `epochs`, `activations` and `gradients`: see `Figures`.
+    What it has seen is in `steps`, `parameters`, `layers`, `epochs`, `activations` and `gradients`: see `RunMetrics`.
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class Monitor(Figures):
         self.seconds += seconds
         self.seconds_monitor += self._mark - now
         if not math.isfinite(value):
-            found = f"; first not finite: {origin(loss, self.model)}" if isinstance(loss, Tensor) else ""
-            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{replayed(again)}{REMEDY}")
+            found = f"; first not finite: {first_nonfinite(loss, self.model)}" if isinstance(loss, Tensor) else ""
+            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{rerun_debugged(again)}{REMEDY}")
 
     @property
-    def steps(self) -> Table:
-        """See `Figures`."""
+    def steps(self) -> ColumnTable:
+        """See `RunMetrics`."""
         self._settle()
         return self._steps
 
@@ -185,7 +185,7 @@ class Monitor(Figures):
         times = {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor}
         self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
 
-    def put_back(self) -> int:
+    def restore_last_weights(self) -> int:
         """Give the parameters the latest values that were copied, at most `every` steps old; returns after which step.
 
         For updates in place that went wrong: others leave the parameters as they were.
@@ -213,7 +213,7 @@ class Monitor(Figures):
     def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
         """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
 
-        Errors as for `Figures`.
+        Errors as for `RunMetrics`.
         """
         due = about["due"]
         if not isinstance(due, list) or len(due) != len(self._rhythms):
@@ -270,10 +270,10 @@ class Monitor(Figures):
 
     def _look_at_layers(self, step: int) -> None:
         if self._probe:
-            found = layer_figures(self.model, *self._probe)
+            found = layer_stats(self.model, *self._probe)
             names = tuple(f.name for f in found)
             if not self.layers.entries:
-                self.layers, self.layer_kinds = Table(names), tuple(f.kind for f in found)
+                self.layers, self.layer_kinds = ColumnTable(names), tuple(f.kind for f in found)
             if names == self.layers.entries:
                 columns = {name: [getattr(f, name) for f in found] for name in FIGURES}
                 self.layers.append({"step": float(step), **columns})
@@ -289,7 +289,7 @@ class Monitor(Figures):
         """Put parameters that an update of the caller's own has spoilt back to what they were before it."""
         bad = [name for name, t in self._named if not np.isfinite(t._node.value).all()]
         if bad:
-            self.put_back()
+            self.restore_last_weights()
             raise NonFiniteError(
                 f"step {step}: the update made {', '.join(bad)} infinite or NaN, and they have been put back. {REMEDY}"
             )
@@ -302,7 +302,7 @@ def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
 
 
 def _accuracy(outputs: Array, labels: Array) -> float:
-    right = hits(outputs, labels)
+    right = count_correct(outputs, labels)
     return math.nan if right is None else right / max(labels.size, 1)
 
 

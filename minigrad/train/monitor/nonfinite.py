@@ -12,13 +12,13 @@ from minigrad.core.types import Array
 from minigrad.nn import Module
 from minigrad.transforms.debug import NonFiniteValue, debug
 
-__all__ = ["CAUSES", "REMEDY", "origin", "replayed"]
+__all__ = ["CAUSES", "REMEDY", "first_nonfinite", "rerun_debugged"]
 
 CAUSES = "Usual causes: a learning rate that is too high, or inputs not scaled"
 REMEDY = f"The weights are those before this step. {CAUSES}"
 
 
-def replayed(again: Callable[[], Tensor] | None) -> str:
+def rerun_debugged(again: Callable[[], Tensor] | None) -> str:
     """Compute a loss once more, backward too, with every op watched; what was found, as the middle of a message.
 
     Parameters are only read; their gradients are those of this evaluation afterwards.
@@ -32,7 +32,7 @@ def replayed(again: Callable[[], Tensor] | None) -> str:
     return ". "
 
 
-def origin(loss: Tensor, model: Module) -> str:
+def first_nonfinite(loss: Tensor, model: Module) -> str:
     """Name the first value in the graph of `loss` that is not finite: a parameter, an input of an op, or its result."""
     names = {id(t._node): name for name, t in model.named_parameters()}
     found: Node | None = None

@@ -18,46 +18,48 @@ from minigrad.checkpoint.files import replace
 from minigrad.core.types import Array
 from minigrad.text import finite_or_none
 from minigrad.train.errors import TrainError
-from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.columns import ColumnTable
 from minigrad.train.monitor.histograms import Histograms
 
-__all__ = ["Figures"]
+__all__ = ["RunMetrics"]
 
 
-class Figures:
-    """What a Monitor has seen; `Figures.load` reads it from a file.
+class RunMetrics:
+    """What a Monitor has seen; `RunMetrics.load` reads it from a file.
 
     Attributes:
-        steps: Table with a row for every step. `step` (from 1), `loss` (what was minimised, before the update),
-            `data_loss`, `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of
-            others), `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered),
-            `seconds` (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap`
-            was called, `seconds_monitor`.
-        parameters: Table with a row for some steps (all of the first 11, then ever fewer, at least one in `every`) and
-            an entry for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really
-            made; `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of
-            gradient entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and
-            gradient that are NaN or infinite.
-        layers: Table with a row for the untrained model and for the first epochs, then ever fewer, and an entry for
-            each layer: see `LayerFigures`. `layer_kinds`: for each entry, "relu", "tanh", "sigmoid", or its class.
-        epochs: Table with a row for every epoch: `epoch`, `step` (the last one of it), `seconds` and `seconds_monitor`
-            since the run began, and whatever else `epoch` was told.
-        activations, gradients: Histograms of layers, from the steps of `layers`, and of parameters' gradients, from
-            some steps.
-        seconds, seconds_monitor: that all steps took, and that looking at them took besides.
+        steps: a row for every step. `step` (from 1), `loss` (what was minimised, before the update), `data_loss`,
+            `regularization`, `accuracy` of the batch where given, `lr` (of the first group; `lr_1`, ... of others),
+            `gradient_norm` (of all parameters, before clipping; both NaN where micro-batches are gathered), `seconds`
+            (without monitoring) and of these `seconds_data`, `seconds_gradient`, `seconds_update` where `lap` was
+            called, `seconds_monitor`.
+        parameters: a row for some steps (all of the first 11, then ever fewer, at least one in `every`) and an entry
+            for each parameter. `update_ratio` = ||w' - w|| / ||w||, of the difference that the step really made;
+            `update_rms`, `weight_rms`, `gradient_rms` = norm / sqrt(size); `gradient_zero`, the share of gradient
+            entries that are exactly 0 (1 where no gradient arrived); `nonfinite`, entries of parameter and gradient
+            that are NaN or infinite.
+        layers: a row for the untrained model and for the first epochs, then ever fewer, and an entry for each layer:
+            see `LayerStats`.
+        layer_kinds: for each entry of `layers`, "relu", "tanh", "sigmoid", or its class.
+        epochs: a row for every epoch: `epoch`, `step` (the last one of it), `seconds` and `seconds_monitor` since the
+            run began, and whatever else `epoch` was told.
+        activations: Histograms of layers, from the steps of `layers`.
+        gradients: Histograms of parameters' gradients, from some steps.
+        seconds: that all steps took.
+        seconds_monitor: that looking at them took besides.
         steps_per_epoch: updates in an epoch, where that is known.
     """
 
     def __init__(self, parameters: tuple[str, ...] = (), steps_per_epoch: int | None = None) -> None:
-        self._steps, self.epochs, self.layers = Table(), Table(), Table()
-        self.parameters = Table(parameters)
+        self._steps, self.epochs, self.layers = ColumnTable(), ColumnTable(), ColumnTable()
+        self.parameters = ColumnTable(parameters)
         self.layer_kinds: tuple[str, ...] = ()
         self.activations, self.gradients = Histograms(), Histograms()
         self.seconds = self.seconds_monitor = 0.0
         self.steps_per_epoch = steps_per_epoch
 
     @property
-    def steps(self) -> Table:
+    def steps(self) -> ColumnTable:
         """See above."""
         return self._steps
 
@@ -102,7 +104,7 @@ class Figures:
         entries, kinds = about["entries"], about["layer_kinds"]
         if not isinstance(entries, dict) or not isinstance(kinds, list):
             raise TypeError("names of parameters and layers are missing")
-        new = Figures()
+        new = RunMetrics()
         for name in self._parts():
             names, columns = _names(entries[name]), _below(arrays, f"{name}/")
             if name in ("activations", "gradients"):
@@ -110,7 +112,7 @@ class Figures:
                 histograms.restore(names, columns)
                 setattr(new, name, histograms)
             else:
-                table = Table(names)
+                table = ColumnTable(names)
                 table.restore(columns)
                 setattr(new, "_steps" if name == "steps" else name, table)
         new.layer_kinds = _names(kinds)
@@ -129,7 +131,7 @@ class Figures:
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read what `save` wrote. Raises TrainError if it is missing or something else."""
         found = cls.__new__(cls)
-        Figures.__init__(found)
+        RunMetrics.__init__(found)
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files if name != "about"}
@@ -151,7 +153,7 @@ class Figures:
         ]
         return "\n".join([",".join(names), *map(",".join, zip(*whole, strict=True)), ""])
 
-    def _parts(self) -> dict[str, Table | Histograms]:
+    def _parts(self) -> dict[str, ColumnTable | Histograms]:
         return {
             "steps": self.steps,
             "parameters": self.parameters,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.train.monitor.columns import Table
+from minigrad.train.monitor.columns import ColumnTable
 
 __all__ = ["BLOCK", "Entry", "Ledger", "Rates"]
 
@@ -37,7 +37,7 @@ class Ledger:
         self.entries: list[Entry] = []
         self.spent: list[float] = []
 
-    def settle(self, table: Table, rates: Rates | None) -> None:
+    def settle(self, table: ColumnTable, rates: Rates | None) -> None:
         """Move them into `table`; `rates` gives the learning rates of an update."""
         if not self.spent:
             return

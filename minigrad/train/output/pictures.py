@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.train.history import History
 from minigrad.train.monitor.histograms import Histograms
-from minigrad.train.monitor.run_metrics import Figures
+from minigrad.train.monitor.run_metrics import RunMetrics
 from minigrad.train.output.canvas import axes_of, blank, captioned, spread
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ USUAL = 1e-3
 """Update-to-weight ratio that the course notes call about right."""
 
 
-def ratio_figure(history: History, watch: Figures) -> Figure:
+def ratio_figure(history: History, watch: RunMetrics) -> Figure:
     """Update-to-weight ratio ||w' - w|| / ||w|| of the weights over epochs, with the notes' 1e-3 as a line."""
     figure, axes = axes_of(history, "Update-to-weight ratio", "||update|| / ||weights||")
     table = watch.parameters
@@ -47,7 +47,7 @@ def ratio_figure(history: History, watch: Figures) -> Figure:
     return figure
 
 
-def schedule_figure(history: History, watch: Figures) -> Figure:
+def schedule_figure(history: History, watch: RunMetrics) -> Figure:
     """Learning rate of every update, of each parameter group."""
     figure, axes = axes_of(history, "Learning rate", "learning rate")
     at, middle, high = watch.in_epochs(watch.steps["step"]), np.inf, 0.0
@@ -68,7 +68,7 @@ def schedule_figure(history: History, watch: Figures) -> Figure:
 
 
 def histogram_figure(
-    history: History, watch: Figures, found: Histograms, title: str, quantity: str, entries: Mapping[int, str]
+    history: History, watch: RunMetrics, found: Histograms, title: str, quantity: str, entries: Mapping[int, str]
 ) -> Figure:
     """A panel for each of the entries, number -> title, up to nine: histograms at the beginning, middle and end."""
     shown = spread(list(entries), _PANELS)

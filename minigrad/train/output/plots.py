@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.train.callbacks import Run
-from minigrad.train.evaluate import evaluating
+from minigrad.train.evaluation import eval_mode
 from minigrad.train.history import Epoch, History
 from minigrad.train.output.canvas import TRAIN, VAL, axes_of
 from minigrad.train.output.pictures import (
@@ -82,7 +82,7 @@ def _confusion(run: Run) -> Array | None:
     rows = run.split.train if run.split.val is None else run.split.val
     if not rows.has_labels or rows.y.ndim != 1:
         return None
-    with evaluating(run.model):
+    with eval_mode(run.model):
         scores = [run.model(from_array(rows.x[k : k + 1000])).numpy() for k in range(0, len(rows), 1000)]
     if scores[0].ndim != 2 or scores[0].shape[1] > _CLASSES:
         return None

@@ -22,9 +22,9 @@ from minigrad.train.errors import TrainError
 from minigrad.train.history import Epoch, History
 from minigrad.train.splits import Split
 
-__all__ = ["Checkpoints", "resume", "save_run"]
+__all__ = ["Checkpoints", "fingerprint", "restore_run", "save_run"]
 
-SAME = (
+MUST_MATCH = (
     *("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options"),
     *("batch_size", "seed", "data", "processes"),
 )
@@ -101,7 +101,7 @@ def save_run(path: Path, run: Run, data_sum: str, about: Mapping[str, Json]) -> 
     return checkpoint.save(path, run.model, run.optimizer, arrays=arrays, about={**about, "run": state})
 
 
-def resume(run: Run, saved: Checkpoint) -> None:
+def restore_run(run: Run, saved: Checkpoint) -> None:
     """Put model, optimizer and history of `run` where `saved` left them.
 
     Raises CheckpointError, with `run` unchanged, if it holds no run, or one that was set up differently.
@@ -140,7 +140,7 @@ def fingerprint(split: Split) -> str:
 def _differences(run: Run, state: Mapping[str, Json]) -> list[str]:
     theirs, ours = ({"processes": 1, **as_object(c)} for c in (state["config"], _as_json(run.history.config)))
     wrong = []
-    for name in SAME:
+    for name in MUST_MATCH:
         then, now = (_comparable(name, config.get(name)) for config in (theirs, ours))
         if then != now:
             wrong.append(f"{name} was {then}, is {now}")

@@ -55,7 +55,7 @@ class RunFolder(Callback):
 
     metrics.csv has a row for each epoch, written when the epoch is complete; config.json what is needed to repeat the
     run; best.safetensors the weights of the best epoch so far. At the end follow steps.csv with a row for each step,
-    figures.npz with all figures of the monitor (`Figures.load` reads it), and the pictures.
+    figures.npz with all figures of the monitor (`RunMetrics.load` reads it), and the pictures.
 
     Attributes:
         files: names of what was written. notes: lines about what was not, and why.

@@ -23,7 +23,7 @@ from minigrad.nn import Loss, Module
 from minigrad.optim import Driver, Schedule
 from minigrad.parallel import Communicator
 from minigrad.train.callbacks import Callback
-from minigrad.train.fit import fit
+from minigrad.train.fitting import fit
 from minigrad.train.history import History
 from minigrad.train.metrics import Metric
 from minigrad.train.script.fields import FIELDS, REQUIRED, meant

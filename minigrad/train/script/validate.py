@@ -18,7 +18,7 @@ from minigrad.nn import Loss, Module, find_loss, parameter
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import Driver
 from minigrad.optim import optimizer as make_optimizer
-from minigrad.train.evaluate import evaluating
+from minigrad.train.evaluation import eval_mode
 from minigrad.train.lr_schedules import named_schedule
 from minigrad.train.script.fields import FIELDS, problem
 from minigrad.train.script.script_ast import Outline, ScriptError
@@ -84,7 +84,7 @@ class _Checker:
     def rows(self, model: Module, split: Split, loss: Loss) -> None:
         """Try model and loss on two rows."""
         x, y = split.train.x[:2], split.train.y[:2]
-        with evaluating(model):
+        with eval_mode(model):
             outputs: object = self.trying("model", lambda: model(from_array(x)), f"cannot take rows of {x.shape[1:]}: ")
             if not isinstance(outputs, Tensor):
                 kind = type(outputs).__name__
@@ -148,7 +148,7 @@ def _scaled(data: Dataset, layout: sets.Layout) -> Dataset:
 
 def _takes(model: Module, split: Split) -> bool:
     try:
-        with evaluating(model):
+        with eval_mode(model):
             model(from_array(split.train.x[:2]))
     except ShapeError:
         return False

@@ -28,10 +28,10 @@ def train(link):
         model = nn.mlp(6, [5], 3, rng=0).astype(np.float64)
     opt = mg.optimizer("momentum", model.named_parameters(), lr=0.1)
     loss, trace = nn.SoftmaxCrossEntropy(), hashlib.sha256()
-    with parallel.join(model, opt, link, timeout=60.0) as ranks:
+    with parallel.distribute(model, opt, link, timeout=60.0) as group:
         for step in range(100):
             count = (9, 1, 2, 7)[step % 4]
-            x, y = ranks.share(rng.standard_normal((count, 6)), rng.integers(0, 3, count))
+            x, y = group.local_slice(rng.standard_normal((count, 6)), rng.integers(0, 3, count))
             opt.zero_grad()
             loss(model(x), y).backward()
             opt.step()
@@ -41,7 +41,7 @@ def train(link):
 
 link = parallel.connect("auto")
 parallel.examine(link, sizes=(0, 1, 1000, 20_000, 100_003))  # whole, at once, in pairs
-(together, trace), (alone, _) = train(link), train(parallel.Alone())
+(together, trace), (alone, _) = train(link), train(parallel.SingleProcess())
 mine = {"size": link.size, "trace": trace, "error": float(np.abs(together - alone).max())}
 everybody = [json.loads(m) for m in link.gather(json.dumps(mine).encode())]
 if link.rank == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -16,18 +17,20 @@ from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import Clip, ClipNorm, Driver, Schedule
 from minigrad.optim import optimizer as make_optimizer
-from minigrad.parallel import Communicator, connect, join
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluate import evaluating
+from minigrad.train.evaluation import eval_mode
 from minigrad.train.history import History
 from minigrad.train.lr_schedules import default_rate, named_schedule
 from minigrad.train.monitor.monitor import Monitor
 from minigrad.train.output.console import Console
-from minigrad.train.output.resume import fingerprint
-from minigrad.train.output.resume import resume as put_back
+from minigrad.train.output.resume import fingerprint, restore_run
+from minigrad.train.process_group import connect_group, process_group
 from minigrad.train.splits import Source, Split, as_split
-from minigrad.train.trainer import Hooks, Trainer
+from minigrad.train.trainer import CallbackList, Trainer
+
+if TYPE_CHECKING:
+    from minigrad.parallel import Communicator
 
 __all__ = ["fit"]
 
@@ -97,22 +100,22 @@ def fit(
         CheckpointError: `resume` is missing, damaged, or of a run that was set up differently; says what differs.
         ParallelError: the communicator cannot be used, or the processes are not set up alike; see `parallel.join`.
     """
-    link = connect(communicator)
-    _whole("epochs", epochs)
-    _whole("batch_size", batch_size)
+    link = connect_group(communicator)
+    _require_count("epochs", epochs)
+    _require_count("batch_size", batch_size)
     if patience is not None:
-        _whole("patience", patience)
+        _require_count("patience", patience)
     split = as_split(data, _dtype(model))
     chosen = find_loss(loss if loss is not None else "softmax" if split.train.has_labels else "mse")
     _check_fit(model, split)
-    _whole("accumulate", accumulate)
+    _require_count("accumulate", accumulate)
     loader = split.batches(batch_size, seed)
     batch_size, batches = loader.batch_size, len(loader)
-    wishes = _Wishes(lr, schedule, warmup, clip, accumulate)
+    optimizer_args = _OptimizerArgs(lr, schedule, warmup, clip, accumulate)
     driver = optimizer if isinstance(optimizer, Driver) else None
     if driver is None:
-        driver = wishes.driver(str(optimizer), model, max(1, epochs * batches // accumulate))
-    elif wishes != _Wishes():
+        driver = optimizer_args.build(str(optimizer), model, max(1, epochs * batches // accumulate))
+    elif optimizer_args != _OptimizerArgs():
         raise TrainError(
             "lr belongs to the optimizer, and so do schedule, warmup, clip and accumulate: give them to "
             "mg.optimizer(..., lr=...), not to fit"
@@ -120,7 +123,7 @@ def fit(
     history = History(
         config={
             "loss": loss if isinstance(loss, str) else repr(chosen),
-            **_described(driver),
+            **_describe(driver),
             "epochs": epochs,
             "batch_size": batch_size,
             "seed": seed,
@@ -128,32 +131,30 @@ def fit(
             "data": split.summary,
             "model": repr(model),
             "parameters": model.parameter_count,
-            **({"processes": link.size} if link.size > 1 else {}),
+            **({} if link is None else {"processes": link.size}),
         },
         steps_per_epoch=batches,
     )
     monitor = history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
     run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, monitor)
     if resume is not None:
-        put_back(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
-    hooks = Hooks((*callbacks, *(() if quiet else (Console(),))) if link.rank == 0 else ())
-    with join(model, driver, link, seed=seed, about=_alike(run, link)) as ranks:
-        ranks.step = len(history.batch_losses)
-        trainer = Trainer(run, hooks, regularization, patience, eager, ranks=ranks)
+        restore_run(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
+    hooks = CallbackList((*callbacks, *(() if quiet else (Console(),))) if link is None or link.rank == 0 else ())
+    with process_group(model, driver, link, seed=seed, about={} if link is None else _shared_config(run)) as group:
+        group.step = len(history.batch_losses)
+        trainer = Trainer(run, hooks, regularization, patience, eager, group=group)
         trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
     return history
 
 
-def _alike(run: Run, link: Communicator) -> dict[str, object]:
+def _shared_config(run: Run) -> dict[str, object]:
     """What the processes of a run must have in common besides the optimizer."""
-    if link.size == 1:
-        return {}
     so_far = run.history.batch_losses
     return {**run.history.config, "values of the data": fingerprint(run.split), "batches so far": len(so_far)}
 
 
 @attrs.frozen
-class _Wishes:
+class _OptimizerArgs:
     """What `fit` was told about the updates."""
 
     lr: float | Schedule | None = None
@@ -162,7 +163,7 @@ class _Wishes:
     clip: float | Clip | None = None
     accumulate: int = 1
 
-    def driver(self, name: str, model: Module, updates: int) -> Driver:
+    def build(self, name: str, model: Module, updates: int) -> Driver:
         """The named optimizer with these, over a run of `updates` updates."""
         lr = self.lr
         if self.schedule is not None or self.warmup:
@@ -177,14 +178,13 @@ class _Wishes:
         return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate, lr=lr)
 
 
-def _described(driver: Driver) -> dict[str, object]:
-    """What decides the updates, in words."""
-    settings = attrs.asdict(driver._settings, recurse=False)
+def _describe(driver: Driver) -> dict[str, object]:
+    """What decides the updates, as values for JSON."""
     return {
         "optimizer": driver.name,
-        "hyperparameters": [_plain(h) for h in driver.hyperparameters],
-        "schedules": [{name: repr(s) for name, s in plan.schedules.items()} for plan in driver._plans],
-        "options": {name: _word(value) for name, value in settings.items()},
+        "hyperparameters": [_json_values(h) for h in driver.hyperparameters],
+        "schedules": [{name: repr(s) for name, s in schedules.items()} for schedules in driver.schedules],
+        "options": _json_values(driver.options),
     }
 
 
@@ -199,21 +199,19 @@ def _dtype(model: Module) -> np.dtype[np.float64]:
 
 def _check_fit(model: Module, split: Split) -> None:
     """Try the model on two rows, so that shapes and labels are wrong before anything runs, not in its midst."""
-    with evaluating(model):
+    with eval_mode(model):
         outputs = model(from_array(split.train.x[:2]))
     for name, rows in (("y_train", split.train), ("y_val", split.val)):
         if rows is not None and rows.has_labels and outputs.ndim == rows.y.ndim + 1:
             check_labels(rows.y, outputs.shape[-1], name)
 
 
-def _plain(hyper: Mapping[str, object]) -> dict[str, object]:
-    return {name: _word(value) for name, value in hyper.items()}
+def _json_values(values: Mapping[str, object]) -> dict[str, object]:
+    """Numbers, words and None as they are, others as their repr."""
+    plain = (int, float, str, type(None))
+    return {name: value if isinstance(value, plain) else repr(value) for name, value in values.items()}
 
 
-def _word(value: object) -> object:
-    return value if value is None or isinstance(value, int | float | str | bool) else repr(value)
-
-
-def _whole(name: str, value: object) -> None:
+def _require_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise TrainError(f"{name} must be an integer >= 1, got {value!r}")

@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from minigrad.checkpoint.generators import generators
 from minigrad.core import Tensor
 from minigrad.core.types import Array
+from minigrad.lazy import warn_renamed
 from minigrad.nn import Module
 from minigrad.nn.module import _parts
 from minigrad.optim import Driver, Need
 from minigrad.parallel.discovery import connect
 from minigrad.parallel.errors import Diverged, ParallelError
-from minigrad.parallel.handshake import agree, checksum, facts
+from minigrad.parallel.handshake import agree, checksum, config_fingerprint
 from minigrad.parallel.laws import examine
-from minigrad.parallel.message import Exchange
+from minigrad.parallel.message import GradientAllReduce
 from minigrad.parallel.protocol import Communicator
 from minigrad.parallel.watchdog import Watchdog
 from minigrad.runtime.parameters import assign
 
-__all__ = ["TIMEOUT", "Ranks", "join", "portion"]
+__all__ = ["TIMEOUT", "DataParallel", "distribute", "shard_bounds"]
 
 TIMEOUT = "MINIGRAD_PARALLEL_TIMEOUT"
 """Environment variable: seconds without news from a process after which the job ends; 300 if it is not set."""
@@ -40,7 +41,7 @@ A = TypeVar("A", bound=np.generic)
 B = TypeVar("B", bound=np.generic)
 
 
-def portion(count: int, rank: int, size: int) -> tuple[slice, int]:
+def shard_bounds(count: int, rank: int, size: int) -> tuple[slice, int]:
     """Which rows of a joined batch of `count` process `rank` computes, and how many of them count.
 
     The parts are contiguous, in order of rank, and differ by one row at most. A process for which no row is left
@@ -50,7 +51,7 @@ def portion(count: int, rank: int, size: int) -> tuple[slice, int]:
     return (slice(start, stop), stop - start) if stop > start else (slice(0, min(2, count)), 0)
 
 
-def join(
+def distribute(
     model: Module,
     optimizer: Driver,
     communicator: str | Communicator | None = "auto",
@@ -58,16 +59,16 @@ def join(
     seed: int = 0,
     about: Mapping[str, object] | None = None,
     timeout: float | None = None,
-) -> Ranks:
+) -> DataParallel:
     """Make a training loop data-parallel: the same program runs in each process, on its part of every batch.
 
-    >>> ranks = parallel.join(model, opt)
+    >>> group = parallel.distribute(model, opt)
     >>> for x, y in loader:
-    ...     x, y = ranks.share(x, y)  # then as ever: zero_grad, loss, backward, step
+    ...     x, y = group.local_slice(x, y)  # then as ever: zero_grad, loss, backward, step
 
     First the communicator's laws are tried; then all processes compare versions, plugins, parameters, optimizer and
     `about`; then rank 0's parameters and buffers go to all. From then on `optimizer.step` averages gradients first.
-    Processes leave with `ranks.leave()` or a `with` block, which also watches over processes that hang.
+    Processes leave with `group.leave()` or a `with` block, which also watches over processes that hang.
 
     Args:
         communicator: see `connect`. In one process nothing is changed and nothing costs.
@@ -81,27 +82,29 @@ def join(
         ParallelError: the optimizer needs more than gradients, or the timeout is no positive number.
     """
     link = connect(communicator)
-    ranks = Ranks(link, model, optimizer, seed, _seconds(timeout))
+    group = DataParallel(link, model, optimizer, seed, _seconds(timeout))
     if link.size > 1:
         if optimizer.needs != Need.GRAD:
             raise ParallelError(
                 f"{optimizer.name} evaluates the loss itself, at points of its own, which {link.size} processes cannot "
                 "share: choose an optimizer that needs gradients only, or train in one process"
             )
-        with ranks.watched("starting, with the handshake"):
+        with group.watched("starting, with the handshake"):
             examine(link)
-            agree(link, {"seed of dropout": str(seed), **facts(optimizer, about or {})})
-            ranks.enter()
-    return ranks
+            agree(link, {"seed of dropout": str(seed), **config_fingerprint(optimizer, about or {})})
+            group.enter()
+    return group
 
 
-class Ranks:
-    """This process among those that train together. Made by `join`.
+class DataParallel:
+    """This process among those that train together. Made by `distribute`.
 
     Attributes:
-        communicator: how they talk. rank, size: as there.
+        communicator: how they talk.
+        rank: number of this process, from 0.
+        size: number of processes.
         step: number of batches shared so far, on which random numbers depend; set it when a run is resumed.
-        loss: after a step, the joined batch's mean loss, of what each process gave to `note`.
+        loss: after a step, the joined batch's mean loss, of what each process gave to `note_loss`.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class Ranks:
         self._noted = float("nan")
         self._rows: int | None = None
         self._joined = 0
-        self._exchange: Exchange | None = None
+        self._exchange: GradientAllReduce | None = None
         self._watchdog = Watchdog(communicator, limit)
 
     @property
@@ -137,7 +140,9 @@ class Ranks:
                 assign(t, value)
             else:
                 t[...] = value
-        self._exchange = Exchange(self.communicator, self._optimizer, [t for t in others if not t.requires_grad])
+        self._exchange = GradientAllReduce(
+            self.communicator, self._optimizer, [t for t in others if not t.requires_grad]
+        )
         self._optimizer.combine = self._combine
 
     def leave(self) -> None:
@@ -164,22 +169,32 @@ class Ranks:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.leave()
 
-    def share(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
+    def local_slice(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
         """This process's rows of the joined batch `x`, `y`, which every process must have drawn alike."""
         self.step += 1
         if self.size == 1:
             return x, y
         self._watchdog.mark(f"at work on step {self.step}", waiting=False)
         self._joined = len(x)
-        part, self._rows = portion(len(x), self.rank, self.size)
+        part, self._rows = shard_bounds(len(x), self.rank, self.size)
         self._reseed()
         return x[part], y[part]
 
+    def share(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
+        """Old name of `local_slice`."""
+        warn_renamed("group.share", "group.local_slice")
+        return self.local_slice(x, y)
+
     def note(self, loss: float) -> None:
+        """Old name of `note_loss`."""
+        warn_renamed("group.note", "group.note_loss")
+        self.note_loss(loss)
+
+    def note_loss(self, loss: float) -> None:
         """Say this process's mean loss, before `optimizer.step`, to have the joined batch's as `loss` after it."""
         self.loss = self._noted = loss
 
-    def total(self, figures: Array) -> Array:
+    def sum_over_processes(self, figures: Array) -> Array:
         """The sum over processes of a vector, in all of them."""
         if self.size == 1:
             return figures
@@ -189,7 +204,7 @@ class Ranks:
         self._watchdog.mark("at work after an evaluation", waiting=False)
         return summed
 
-    def settled(self, word: str) -> str:
+    def broadcast_stop(self, word: str) -> str:
         """Rank 0's word, in all processes, after a check that all hold the same parameters.
 
         Raises Diverged, in all of them, if a rank's parameters are not bit by bit those of rank 0.
@@ -211,7 +226,7 @@ class Ranks:
     def _combine(self) -> None:
         if self._rows is None or self._exchange is None:
             raise ParallelError(
-                "how many rows is this step's gradient the mean of? Take them by x, y = ranks.share(x, y) before "
+                "how many rows is this step's gradient the mean of? Take them by x, y = group.local_slice(x, y) before "
                 "each step"
             )
         self._watchdog.mark(f"waiting for the gradients of the others at step {self.step}", waiting=True)
