@@ -11,7 +11,7 @@ from pathlib import Path
 import attrs
 
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.train.checks.check import Check
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.checks.overfit import few
@@ -41,7 +41,7 @@ def check_script(arguments: Namespace) -> int:
         document["checks"] = [attrs.asdict(c) for c in checks]
         if curve is not None:
             document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
-        hand_over(document)
+        write_json(document)
     else:
         print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
         for c in checks:

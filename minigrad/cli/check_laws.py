@@ -15,7 +15,7 @@ from pathlib import Path
 
 import attrs
 
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.optim.loading import Entry, find
 
 __all__ = ["Law", "Probe", "check_optimizer", "probe"]
@@ -61,7 +61,7 @@ def check_optimizer(arguments: Namespace) -> int:
     """Probe `arguments.name` and print the report. Returns 1 if the optimizer is refused."""
     found = probe(arguments.name, arguments.timeout)
     if arguments.json:
-        hand_over(_document(found))
+        write_json(_document(found))
     else:
         print(_text(found))
     return 1 if found.reason else 0

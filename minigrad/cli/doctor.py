@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.data import DataValueError
 from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Finding, rules
 from minigrad.diagnosis.benchmark_results import measured_of
@@ -25,7 +25,7 @@ def doctor(arguments: Namespace) -> int:
     """Train what a script defines, quietly, and say what is wrong. Returns 0, or with --strict 3 for a FAULT."""
     found = _diagnosed(arguments, chosen_rules(arguments))
     if arguments.json:
-        hand_over({"command": "doctor", "script": arguments.script, **found.as_document()})
+        write_json({"command": "doctor", "script": arguments.script, **found.as_document()})
     else:
         print(said(found))
     return CHECK_FAILED if arguments.strict and not found.healthy else 0
@@ -69,7 +69,7 @@ def explain(arguments: Namespace) -> int:
         return _listed(catalog, arguments.json)
     origin, rule = catalog.find(arguments.code)
     if arguments.json:
-        hand_over({"command": "explain", **_document(origin, rule)})
+        write_json({"command": "explain", **_document(origin, rule)})
         return 0
     print(f"{rule.code}: {rule.title} ({rule.family}; {origin})\n")
     print(f"{(type(rule).__doc__ or '').strip()}\n")
@@ -103,7 +103,7 @@ def _document(origin: str, rule: Rule) -> dict[str, object]:
 def _listed(catalog: Catalog, as_json: bool) -> int:
     if as_json:
         document = [_document(origin, rule) for origin, rule in catalog]
-        hand_over({"command": "explain", "rules": document, "broken": list(catalog.broken)})
+        write_json({"command": "explain", "rules": document, "broken": list(catalog.broken)})
         return 0
     rows = [(rule.code, rule.family, rule.title, origin) for origin, rule in catalog]
     print("\n".join(table(("code", "family", "mistake", "offered by"), rows)))

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import attrs
 
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.optim import available
 from minigrad.text import table
@@ -18,7 +18,7 @@ def list_optimizers(arguments: Namespace) -> int:
     """Print who offers which optimizer. Nothing of a plugin is imported."""
     entries = available()
     if arguments.json:
-        hand_over({name: attrs.asdict(e) for name, e in sorted(entries.items())})
+        write_json({name: attrs.asdict(e) for name, e in sorted(entries.items())})
         return 0
     rows = [(name, f"{e.distribution} {e.version}", e.value) for name, e in sorted(entries.items())]
     print("\n".join(table(("name", "distribution", "entry point"), rows)))
@@ -36,7 +36,7 @@ def list_ops(arguments: Namespace) -> int:
     load_all()
     ops = sorted(REGISTRY, key=lambda op: op.name)
     if arguments.json:
-        hand_over({op.name: _certificate(op) for op in ops})
+        write_json({op.name: _certificate(op) for op in ops})
     elif arguments.certificates:
         print("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)])))
         for op in ops:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 
+from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.exit_codes import FAILED, INTERRUPTED, MISUSED
-from minigrad.cli.output import hand_over, own_output, with_streams
-from minigrad.cli.parser import COMMANDS, Misuse, build
+from minigrad.cli.output import own_output, with_streams, write_json
+from minigrad.cli.parser import UsageError, build_parser
 
 __all__ = ["main"]
 
@@ -30,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = _run(arguments)
         sys.stdout.flush()
         return code
-    except Misuse as wrong:
+    except UsageError as wrong:
         if as_json:
-            _hand_over_error("Misuse", wrong.text)
+            _write_json_error("Misuse", wrong.text)  # what the document has always called it
         print(wrong.text, file=sys.stderr)
         raise SystemExit(MISUSED) from None
     except KeyboardInterrupt:
@@ -49,12 +50,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parsed(argv: Sequence[str] | None) -> Namespace:
-    parser = build()
-    arguments, rest = parser.parse_known_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    parser = build_parser(words)
+    arguments, rest = parser.parse_known_args(words)
     if rest:
         arguments.parser.error(f"unrecognized arguments: {' '.join(rest)}")
     if arguments.command is None:
-        parser.error(f"a command is needed: {', '.join(COMMANDS)}")
+        parser.error(f"a command is needed: {', '.join(BUILTIN)}")
     return arguments
 
 
@@ -69,30 +71,10 @@ def _one_blas_thread() -> None:
             os.environ.setdefault(name, "1")
 
 
-_WORK: Mapping[str, str] = {
-    "train": "train:train",
-    "run": "run:run_script",
-    "examples": "run:list_examples",
-    "optimizers": "listing:list_optimizers",
-    "optimizers check": "check_laws:check_optimizer",
-    "ops": "listing:list_ops",
-    "compare": "compare:compare_optimizers",
-    "selftest": "selftest:selftest",
-    "check": "check:check_script",
-    "new": "new:new",
-    "doctor": "doctor:doctor",
-    "explain": "doctor:explain",
-    "lr-find": "tune:lr_find",
-    "sweep": "tune:search",
-    "bench-diagnosis": "bench_diagnosis:bench_diagnosis",
-}
-"""Command, with its action if it has one -> module of this package and function: each loads what it needs alone."""
-
-
 def _run(arguments: Namespace) -> int:
-    words = [arguments.command, getattr(arguments, "action", None)]
-    module, _, name = _WORK[" ".join(filter(None, words))].partition(":")
-    work: Callable[[Namespace], int] = getattr(import_module(f"minigrad.cli.{module}"), name)
+    """Import what does the work of the command, which `build_parser` has noted, and let it."""
+    module, _, name = arguments.work.partition(":")
+    work: Callable[[Namespace], int] = getattr(import_module(module), name)
     return work(arguments)
 
 
@@ -103,13 +85,13 @@ def _is_expected(error: Exception) -> bool:
     return isinstance(error, MinigradError | OSError)
 
 
-def _hand_over_error(kind: str, message: str) -> None:
-    hand_over({"error": {"type": kind, "message": message}})
+def _write_json_error(kind: str, message: str) -> None:
+    write_json({"error": {"type": kind, "message": message}})
 
 
 def _failed(error: Exception, as_json: bool) -> int:
     text = " ".join(str(error).split())
     if as_json:
-        _hand_over_error(type(error).__name__, text)
+        _write_json_error(type(error).__name__, text)
     print(f"minigrad: {type(error).__name__}: {text}", file=sys.stderr)
     return FAILED

@@ -11,7 +11,7 @@ from argparse import Namespace
 from pathlib import Path
 from string import Template
 
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.core.errors import MinigradError
 
 __all__ = ["ScaffoldError", "new", "scaffold"]
@@ -33,7 +33,7 @@ def new(arguments: Namespace) -> int:
     """Write the plugin that was asked for, and say what to do with it. Returns the exit code."""
     folder, files = scaffold(arguments.kind, arguments.name, Path(arguments.out))
     if arguments.json:
-        hand_over({"command": "new", "kind": arguments.kind, "folder": str(folder), "files": files})
+        write_json({"command": "new", "kind": arguments.kind, "folder": str(folder), "files": files})
         return 0
     print(f"{'wrote':<10} {folder}/  {'  '.join(files)}")
     print(f"{'next':<10} pip install -e '{folder}[test]'")

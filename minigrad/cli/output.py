@@ -12,14 +12,14 @@ from typing import TextIO
 
 from minigrad.text import finite_or_none
 
-__all__ = ["hand_over", "own_output", "with_streams"]
+__all__ = ["own_output", "with_streams", "write_json"]
 
 _STDOUT: ContextVar[TextIO | None] = ContextVar("minigrad_cli_stdout", default=None)
 
 
 @contextmanager
 def own_output(as_json: bool) -> Iterator[None]:
-    """Inside the block, with `as_json`, what is printed goes to stderr; stdout is for `hand_over` alone."""
+    """Inside the block, with `as_json`, what is printed goes to stderr; stdout is for `write_json` alone."""
     if not as_json:
         yield
         return
@@ -31,7 +31,7 @@ def own_output(as_json: bool) -> Iterator[None]:
         _STDOUT.reset(token)
 
 
-def hand_over(document: object) -> None:
+def write_json(document: object) -> None:
     """Print the one document of a command, as JSON, which has no NaN and no infinity: these become null."""
     stream = _STDOUT.get() or sys.stdout
     print(json.dumps(finite_or_none(document), indent=2, allow_nan=False, default=str), file=stream, flush=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import attrs
 
 from minigrad.checkpoint import Checkpoint
-from minigrad.cli.output import hand_over
-from minigrad.cli.run_command import CHANGEABLE, Job, as_before, as_command, carry_out, saved_run
+from minigrad.cli.output import write_json
+from minigrad.cli.run_command import CHANGEABLE, Job, as_command, restore_options, run_job, saved_run
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
 from minigrad.text import table
@@ -32,13 +32,13 @@ def run_script(arguments: Namespace) -> int:
     saved = saved_run(arguments, "run")
     if saved is not None:
         asked = arguments.script
-        arguments = as_before(arguments, saved)
+        arguments = restore_options(arguments, saved)
         arguments.script = asked or arguments.script
     if arguments.script is None:
         arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
     script = load_script(Path(arguments.script))
     arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder
-    return carry_out(_job(script, arguments), arguments, saved)
+    return run_job(_job(script, arguments), arguments, saved)
 
 
 def _job(script: Script, arguments: Namespace) -> Job:
@@ -70,7 +70,7 @@ def _run_loop(example: Example, arguments: Namespace) -> int:
         raise TrainError(f"{example.name} has a training loop of its own, in which {', '.join(useless)} means nothing")
     figures = example.main()
     if arguments.json:
-        hand_over({"command": "run", "example": example.name, "figures": figures})
+        write_json({"command": "run", "example": example.name, "figures": figures})
     return 0
 
 
@@ -79,7 +79,7 @@ def list_examples(arguments: Namespace) -> int:
     found = examples()
     if arguments.json:
         rows = [{**attrs.asdict(e), "path": str(e.path)} for e in found]
-        hand_over({"command": "examples", "examples": rows})
+        write_json({"command": "examples", "examples": rows})
         return 0
     kinds = {True: "model script", False: "own loop"}
     print(

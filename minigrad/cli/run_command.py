@@ -17,7 +17,7 @@ from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
 from minigrad.cli.doctor import chosen_rules, said
 from minigrad.cli.exit_codes import CHECK_FAILED, INTERRUPTED
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
@@ -34,10 +34,13 @@ from minigrad.train import (
     new_folder,
 )
 
-__all__ = ["CHECKPOINT", "Fit", "Job", "as_before", "carry_out", "saved_run"]
+__all__ = ["CHECKPOINT", "Fit", "Job", "restore_options", "run_job", "saved_run"]
 
 CHECKPOINT = "checkpoint.safetensors"
 CHANGEABLE = ("resume", "epochs", "patience", "save_every")
+_NOT_OF_THE_RUN = frozenset(
+    ("parser", "work", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis")
+)
 
 Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
 """Trains, telling the callbacks, from the beginning or from a checkpoint, with whoever else is there."""
@@ -61,7 +64,7 @@ class Job:
     metrics: Metrics | None = None
 
 
-def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
+def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     """Run the job in a folder of its own (that of `saved` if there is one), print or hand over what happened.
 
     Of several processes that train together only rank 0 has a folder and prints; the others say who fails.
@@ -99,7 +102,7 @@ def carry_out(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
             document["metrics"] = job.metrics.values
         if watching is not None and watching.diagnosis is not None:
             document["diagnosis"] = watching.diagnosis.as_document()
-        hand_over(document)
+        write_json(document)
     healthy = _judge(watching, folder, arguments.json)
     _report(job, folder, history, watching, arguments)
     _say(job, folder, saver, arguments.json, interrupted=code != 0)
@@ -131,7 +134,7 @@ def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
     return saved
 
 
-def as_before(arguments: Namespace, saved: Checkpoint) -> Namespace:
+def restore_options(arguments: Namespace, saved: Checkpoint) -> Namespace:
     """The options of the run that `saved` is of, with those that may change as they are given now."""
     fixed = [f"--{name.replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
     if fixed:
@@ -144,11 +147,7 @@ def as_before(arguments: Namespace, saved: Checkpoint) -> Namespace:
 
 def as_command(arguments: Namespace) -> dict[str, Json]:
     """All options as JSON values, without those that do not decide the run."""
-    command = {
-        k: v
-        for k, v in vars(arguments).items()
-        if k not in ("parser", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis")
-    }
+    command = {k: v for k, v in vars(arguments).items() if k not in _NOT_OF_THE_RUN}
     return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
 
 

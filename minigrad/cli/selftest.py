@@ -13,7 +13,7 @@ import attrs
 
 from minigrad.api import register_all
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.output import hand_over
+from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import Loaded, load_all
@@ -41,7 +41,7 @@ def selftest(arguments: Namespace) -> int:
     refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
     seconds = time.perf_counter() - began
     if arguments.json:
-        hand_over(_document(found, refusals, seconds))
+        write_json(_document(found, refusals, seconds))
     else:
         print("\n".join(_report(found, refusals, seconds)))
     return 0 if all(d.ok for d in found) and not refusals else CHECK_FAILED

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad import data, nn
 from minigrad.checkpoint import Checkpoint
-from minigrad.cli.run_command import Job, as_before, as_command, carry_out, saved_run
+from minigrad.cli.run_command import Job, as_command, restore_options, run_job, saved_run
 from minigrad.data import Dataset
 from minigrad.optim import ClipNorm
 from minigrad.optim import optimizer as make_optimizer
@@ -24,7 +24,7 @@ def train(arguments: Namespace) -> int:
     """Train as asked, print (or, with --json, hand over) what happened, and save it. Returns the exit code."""
     saved = saved_run(arguments, "train")
     if saved is not None:
-        arguments = as_before(arguments, saved)
+        arguments = restore_options(arguments, saved)
         arguments.hidden = tuple(arguments.hidden)
     given = data.load(arguments.data, seed=arguments.seed)
     ready = _ready(given, arguments.loss)
@@ -56,7 +56,7 @@ def train(arguments: Namespace) -> int:
             communicator=link,
         )
 
-    return carry_out(Job("train", given.name, given.summary(), as_command(arguments), run), arguments, saved)
+    return run_job(Job("train", given.name, given.summary(), as_command(arguments), run), arguments, saved)
 
 
 def _ready(given: Dataset, loss: str | None) -> Dataset:

@@ -31,12 +31,16 @@ def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*RUN, *arguments], cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["--version"]])
-def test_help_and_version_load_no_numpy(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "loaded"),
+    [(["--help"], "LOADED attr attrs"), (["sweep", "--help"], "LOADED attr attrs"), (["train", "--help"], "LOADED"),
+     (["--version"], "LOADED")],
+)  # fmt: skip
+def test_help_and_version_load_no_numpy(arguments: list[str], loaded: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.splitlines()[-1] == "LOADED"
+    assert done.stdout.splitlines()[-1] == loaded
 
 
 def test_version(tmp_path: Path) -> None:

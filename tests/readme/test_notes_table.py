@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.cli import main
-from minigrad.cli.parser import build
+from minigrad.cli.parser import build_parser
 from minigrad.examples import find_example
 from minigrad.optim import available, load
 
@@ -48,7 +48,8 @@ def test_every_row_of_the_notes_is_there() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_understood(command: str) -> None:
-    arguments, rest = build().parse_known_args(shlex.split(command)[1:])
+    words = shlex.split(command)[1:]
+    arguments, rest = build_parser(words).parse_known_args(words)
     assert not rest
     if getattr(arguments, "example", None):
         find_example(arguments.example)

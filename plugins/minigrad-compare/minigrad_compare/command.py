@@ -1,0 +1,49 @@
+"""`minigrad compare`: optimizers side by side, each with a learning rate of its own."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import attrs
+
+from minigrad.cli.output import write_json
+from minigrad.train.output.run_folder import new_folder
+from minigrad_compare.compare import GRID, compare
+from minigrad_compare.plots import draw_comparison
+from minigrad_compare.problems import find_problem
+from minigrad_compare.table import document, table
+
+__all__ = ["compare_optimizers"]
+
+
+def compare_optimizers(arguments: Namespace) -> int:
+    """Compare as asked, print the table or JSON, save both with pictures. Returns the exit code."""
+    problem = find_problem(arguments.problem)
+    for field in ("budget", "target"):
+        if getattr(arguments, field) is not None:
+            problem = attrs.evolve(problem, **{field: getattr(arguments, field)})
+    comparison = compare(
+        problem,
+        arguments.optimizers,
+        seeds=arguments.seeds,
+        tuning_seeds=arguments.tuning_seeds,
+        grid=arguments.lr or GRID,
+        told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
+    )
+    folder = new_folder(Path(arguments.out), f"compare-{problem.name}")
+    values = document(comparison)
+    (folder / "comparison.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    (folder / "table.txt").write_text(table(comparison) + "\n", encoding="utf-8")
+    pictures, note = draw_comparison(comparison, folder)
+    if arguments.json:
+        write_json(values)
+    else:
+        print(table(comparison))
+    stream = sys.stderr if arguments.json else sys.stdout
+    if note:
+        print(f"{'note':<10} {note}", file=stream)
+    print(f"{'saved':<10} {folder}/  {'  '.join(('comparison.json', 'table.txt', *pictures))}", file=stream)
+    return 0

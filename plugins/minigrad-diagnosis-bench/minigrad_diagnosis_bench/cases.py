@@ -1,0 +1,167 @@
+"""The runs of the benchmark, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import attrs
+import numpy as np
+
+from minigrad.core.errors import MinigradError
+from minigrad.diagnosis.catalog import Catalog, rules
+from minigrad.diagnosis.judge import judge
+from minigrad_diagnosis_bench import baselines
+from minigrad_diagnosis_bench.faults import FAULTS
+from minigrad_diagnosis_bench.healthy import NEAR, VARIANTS, suits
+from minigrad_diagnosis_bench.running import Outcome, run
+from minigrad_diagnosis_bench.setting import Setting
+from minigrad_diagnosis_bench.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING, TUNING_SEEDS, Task
+
+__all__ = ["PARTS", "Case", "Part", "Result", "cases", "judged"]
+
+LOST = 0.2
+"""A run is broken by outcome if it lost this share of what the sound run gains over chance."""
+
+
+@attrs.frozen
+class Part:
+    """A half of the benchmark: tasks and seeds that the other does not have, and tasks for each fault and seed."""
+
+    tasks: Mapping[str, Task]
+    seeds: tuple[int, ...]
+    each: int
+
+
+PARTS: Mapping[str, Part] = {
+    "tuning": Part(TUNING, TUNING_SEEDS, 3),
+    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2),
+}
+
+
+@attrs.frozen
+class Case:
+    """One run: a task broken by a fault, or (`fault` empty) a healthy variant of it."""
+
+    part: str
+    task: str
+    seed: int
+    fault: str = ""
+    variant: str = "base"
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What a run was, and what was said of it.
+
+    Attributes:
+        faults: codes of the FAULTs shown, in order. notes: of the NOTEs. effects: FAULTs explained by others.
+        right: codes that name what was wrong; empty for a healthy run.
+        score: on sound validation rows. reference: of the sound run, or of the best of the grid.
+        valid: whether it is broken, or healthy, by its outcome.
+        keras, lightning: what their checks would say.
+        error: why it could not be run; such a case counts as a miss.
+    """
+
+    case: Case
+    faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
+    right: tuple[str, ...] = ()
+    score: float = 0.0
+    reference: float = 0.0
+    valid: bool = True
+    keras: tuple[str, ...] = ()
+    lightning: tuple[str, ...] = ()
+    seconds: float = 0.0
+    watching: float = 0.0
+    error: str = ""
+
+
+def cases(part: str, seeds: Sequence[int] | None = None) -> Iterator[Case]:
+    """All runs of a part: each fault on a few tasks it can happen to, other ones for each seed; each healthy variant
+    of each task.
+    """
+    half = PARTS[part]
+    for seed in half.seeds if seeds is None else seeds:
+        for number, fault in enumerate(FAULTS.values()):
+            fitting = [name for name in half.tasks if fault.happens(_sound(part, name, seed))]
+            rng = np.random.default_rng([seed, number])
+            for place in sorted(rng.permutation(len(fitting))[: half.each].tolist()):
+                yield Case(part, fitting[place], seed, fault.name)
+        for name in half.tasks:
+            for variant in VARIANTS:
+                if suits(variant, _sound(part, name, seed)):
+                    yield Case(part, name, seed, "", variant)
+
+
+@lru_cache(maxsize=64)
+def _sound(part: str, task: str, seed: int) -> Setting:
+    return PARTS[part].tasks[task](seed)
+
+
+def judged(case: Case, catalog: Catalog | None = None) -> Result:
+    """Run a case and take down the verdict. Whether a healthy one is healthy is for `graded` to say."""
+    catalog = rules() if catalog is None else catalog
+    sound = _sound(case.part, case.task, case.seed)
+    if case.fault:
+        fault = FAULTS[case.fault]
+        setting = fault.change(sound, np.random.default_rng([case.seed, 7]))
+    else:
+        fault, setting = None, VARIANTS[case.variant](sound)
+    try:
+        outcome = run(setting, case.seed, catalog)
+    except MinigradError as error:
+        return Result(
+            case=case, right=tuple(sorted(fault.right)) if fault else (), error=f"{type(error).__name__}: {error}"
+        )
+    found = judge(outcome.evidence, catalog)
+    broken_by = _reference(case) if fault is not None and fault.proof == "outcome" else (0.0, 0.0)
+    return Result(
+        case=case,
+        faults=tuple(f.code for f in found.faults),
+        notes=tuple(f.code for f in found.findings if f.kind == "NOTE"),
+        effects=tuple(f.code for f, _ in found.effects if f.kind == "FAULT"),
+        right=tuple(sorted(fault.right)) if fault is not None else (),
+        score=outcome.score,
+        reference=broken_by[0],
+        valid=fault is None or fault.proof == "construction" or _is_broken(outcome, *broken_by),
+        keras=tuple(sorted(baselines.keras(outcome.losses, outcome.val_losses))),
+        lightning=tuple(
+            sorted(baselines.lightning(outcome.losses, outcome.val_losses, baselines.overfits(setting, case.seed)))
+        ),
+        seconds=outcome.seconds,
+        watching=outcome.watching,
+    )
+
+
+def _is_broken(outcome: Outcome, reference: float, chance: float) -> bool:
+    return outcome.evidence.diverged or reference - outcome.score >= LOST * (reference - chance)
+
+
+def _reference(case: Case) -> tuple[float, float]:
+    """Score of the sound run of the same task and seed, and of chance."""
+    return _reference_of(case.part, case.task, case.seed)
+
+
+@lru_cache(maxsize=64)
+def _reference_of(part: str, task: str, seed: int) -> tuple[float, float]:
+    outcome = run(_sound(part, task, seed), seed, Catalog(()))
+    data = outcome.evidence.data
+    return outcome.score, data.chance_accuracy if data.classes else 0.0
+
+
+def graded(results: Sequence[Result]) -> list[Result]:
+    """The same, with healthy runs checked against the best of their grid."""
+    best: dict[tuple[str, str, int], float] = {}
+    for r in results:
+        if not r.case.fault:
+            key = (r.case.part, r.case.task, r.case.seed)
+            best[key] = max(best.get(key, -np.inf), r.score)
+    made = []
+    for r in results:
+        if not r.case.fault:
+            top = best[(r.case.part, r.case.task, r.case.seed)]
+            r = attrs.evolve(r, reference=top, valid=not r.error and r.score >= top - NEAR)
+        made.append(r)
+    return made

@@ -1,0 +1,124 @@
+"""Ways to break a training: each changes a setting, and says which findings are right answers.
+
+`proof` tells how a run is known to be broken: by construction (validation rows in the training set are a fault whatever
+the score), or by outcome (a learning rate is too high only if the result is bad; such a run is dropped if it is not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
+
+import attrs
+
+from minigrad_diagnosis_bench import changes as do
+from minigrad_diagnosis_bench.setting import Setting
+
+__all__ = ["FAULTS", "Fault"]
+
+Proof: TypeAlias = Literal["construction", "outcome"]
+
+_ANY = "mlp conv rnn svm regression lm"
+_ROWS = "mlp conv rnn svm regression"
+_CLASSES = "mlp conv rnn svm"
+_NETS = "mlp conv regression"
+_RUNAWAY = "LR_HIGH DIVERGE NONFINITE"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+@attrs.frozen
+class Fault:
+    """A mistake.
+
+    Attributes:
+        change: what it does to a setting. right: codes that name it. families: kinds of tasks it can happen to.
+        proof: how a run is known to be broken. also: what a task must have besides.
+    """
+
+    name: str
+    change: do.Change
+    right: frozenset[str] = attrs.field(converter=_words)
+    families: frozenset[str] = attrs.field(default=_ANY, converter=_words)
+    proof: Proof = "construction"
+    also: Callable[[Setting], bool] = lambda s: True
+
+    def happens(self, s: Setting) -> bool:
+        """Whether it can happen to this task."""
+        return s.family in self.families and self.also(s)
+
+
+_DATA = (
+    Fault("nan_inputs", do.nan_x, "BAD_DATA", also=do.real),
+    Fault("infinite_target", do.inf_y, "BAD_DATA", "regression"),
+    Fault("raw_inputs", do.inputs(lambda x: x * 100.0), "INPUT_SCALE", _ROWS),
+    Fault("faint_inputs", do.inputs(lambda x: x * 1e-4), "INPUT_SCALE", _ROWS),
+    Fault("constant_inputs", do.inputs(lambda x: x * 0.0), "INPUT_SCALE", "mlp conv rnn regression"),
+    Fault("one_huge_column", do.inputs(do.column), "INPUT_SCALE", "mlp svm regression"),
+    Fault("unscaled_targets", do.unscaled_targets, "TARGET_SCALE", "regression"),
+    Fault("shuffled_labels", do.shuffled, "LABELS_RANDOM", _ROWS),
+    Fault("labels_moved_by_a_row", do.moved, "LABELS_RANDOM", _ROWS),
+    Fault("labels_off_by_one", do.off_by_one, "LABEL_MISMATCH", _CLASSES),
+    Fault("val_labels_shuffled", do.val_shuffled, "LABEL_MISMATCH", _CLASSES),
+    Fault("leaked_validation", do.leak, "LEAK"),
+    Fault("target_among_inputs", do.telltale, "TARGET_LEAK", "mlp svm regression"),
+    Fault("val_not_scaled", do.val_scale, "VAL_SHIFT", _ROWS),
+    Fault("val_not_centred", do.val_mean, "VAL_SHIFT", _ROWS),
+    Fault("sorted_rows", do.by_target, "UNSHUFFLED", _ROWS),
+    Fault("rare_classes", do.rare, "IMBALANCE", _CLASSES, "outcome"),
+    Fault("tiny_data", do.tiny, "OVERFIT", "mlp conv rnn lm", "outcome"),
+)
+
+_WIRING = (
+    Fault("double_softmax", do.arch(end="softmax"), "DOUBLE_SOFTMAX", "mlp conv rnn lm"),
+    Fault("double_sigmoid", do.binary, "DOUBLE_SOFTMAX", "mlp conv rnn"),
+    Fault("relu_at_the_end", do.arch(end="relu"), "CLIPPED_OUTPUT", "mlp conv rnn lm regression"),
+    Fault("classes_as_numbers", do.as_numbers, "WRONG_LOSS", "mlp conv rnn", also=lambda s: s.outputs > 2),
+    Fault("softmax_of_one_score", do.one_output, "ONE_OUTPUT", "mlp conv rnn"),
+    Fault("minus_the_loss", do.setting(sign=-1.0), "ASCENT"),
+    Fault("maximise", do.setting(maximise=True), "ASCENT"),
+    Fault("no_zero_grad", do.setting(zero_grad=False), "STALE_GRAD"),
+    Fault("summed_loss", do.setting(summed=True), "SUM_LOSS"),
+    Fault("frozen_layer", do.frozen_first, "FROZEN_PARAM", "mlp conv rnn regression lm"),
+    Fault("no_activation", do.arch(hidden=(32, 32), activation=""), "LINEAR_STACK", "mlp regression"),
+    Fault("hidden_from_the_graph", do.arch(end="half"), "GRAD_BUG"),
+    Fault("trained_in_eval_mode", do.eval_norm, "EVAL_WHILE_TRAINING", _NETS),
+    Fault("evaluated_in_train_mode", do.noisy_val, "TRAIN_WHILE_EVAL", "mlp conv rnn regression"),
+)
+
+_START = (
+    Fault("zero_init", do.arch(constant=0.0), "SYMMETRY", _NETS),
+    Fault("constant_init", do.arch(constant=0.05), "SYMMETRY", "mlp conv regression rnn"),
+    Fault("huge_init", do.arch(scale=30.0), "INIT_LOSS EXPLODE SATURATED", _NETS, "outcome"),
+    Fault("faint_deep_init", do.deep(0.03), "VANISH", "mlp regression", "outcome"),
+    Fault("deep_sigmoids", do.sigmoids, "VANISH", "mlp regression", "outcome"),
+    Fault("exploding_depth", do.deep(3.5), "EXPLODE INIT_LOSS", "mlp regression", "outcome"),
+    Fault("saturated_tanh", do.arch(activation="tanh", scale=25.0), "SATURATED", _NETS, "outcome"),
+    Fault("dead_relu", do.arch(activation="relu", bias=-12.0), "DEAD_RELU", _NETS, "outcome"),
+    Fault("first_score_of_thirty", do.arch(out_bias=30.0), "INIT_LOSS", "mlp conv svm regression lm"),
+    Fault("exploding_recurrence", do.arch(scale=6.0), f"EXPLODE SATURATED {_RUNAWAY}", "rnn lm", "outcome"),
+)
+
+_RATE = (
+    Fault("lr_x1000", do.hyper(lr=1000.0), _RUNAWAY, proof="outcome"),
+    Fault("lr_x100", do.hyper(lr=100.0), _RUNAWAY, proof="outcome"),
+    Fault("lr_x30", do.hyper(lr=30.0), _RUNAWAY, proof="outcome"),
+    Fault("lr_div_300", do.hyper(lr=1 / 300.0), "LR_LOW", proof="outcome"),
+    Fault("lr_div_3000", do.hyper(lr=1 / 3000.0), "LR_LOW", proof="outcome"),
+    Fault("clipped_to_nothing", do.setting(clip=1e-4), "LR_LOW", proof="outcome", also=do.sgd_like),
+    Fault("decays_at_once", do.fast_decay, "LR_DECAY_FAST LR_LOW", proof="outcome"),
+    Fault("momentum_0.999", do.momentum, _RUNAWAY, proof="outcome", also=do.sgd_like),
+    Fault("one_row_a_batch", do.one_row, f"BATCH_NOISE {_RUNAWAY}", "mlp svm conv", "outcome"),
+)
+
+_FIT = (
+    Fault("l2_of_one", do.setting(l2=1.0), "REG_DOMINATES", proof="outcome"),
+    Fault("weight_decay_of_one", do.hyper(weight_decay=1.0), "REG_DOMINATES", "mlp conv regression svm", "outcome"),
+    Fault("dropout_0.97", do.arch(dropout=0.97), "DROPOUT_HIGH", "mlp conv rnn regression", "outcome",
+          lambda s: bool(s.arch.hidden)),
+    Fault("one_hidden_unit", do.arch(hidden=(1,)), "UNDERFIT DEAD_RELU", "mlp rnn", "outcome"),
+)  # fmt: skip
+
+FAULTS: Mapping[str, Fault] = {f.name: f for f in (*_DATA, *_WIRING, *_START, *_RATE, *_FIT)}

@@ -1,0 +1,186 @@
+"""What the results of the benchmark come to: figures, by rule and by fault, as text, Markdown and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import attrs
+import numpy as np
+
+from minigrad.diagnosis.benchmark_results import Measured
+from minigrad.diagnosis.catalog import Catalog, rules
+from minigrad_diagnosis_bench.cases import Result
+
+__all__ = ["Figures", "by_fault", "by_rule", "document", "figures", "markdown"]
+
+
+@attrs.frozen(kw_only=True)
+class Figures:
+    """The verdict on a judge: ours, or that of a baseline.
+
+    Attributes:
+        broken, healthy: valid runs of either kind. recall: share of the broken ones with a right FAULT. top: with a
+            right FAULT first. alarms: share of the healthy ones with a FAULT. extra: wrong FAULTs per broken run.
+    """
+
+    broken: int
+    healthy: int
+    recall: float
+    top: float
+    alarms: float
+    extra: float
+
+
+Reading = Callable[[Result], Sequence[str]]
+
+
+def figures(results: Iterable[Result], reading: Reading, right: Reading) -> Figures:
+    """Count, over valid runs only; a run that failed to run counts as a miss."""
+    valid = [r for r in results if r.valid or (r.error and r.case.fault)]
+    broken, healthy = [r for r in valid if r.case.fault], [r for r in valid if not r.case.fault]
+    return Figures(
+        broken=len(broken),
+        healthy=len(healthy),
+        recall=_mean(bool(set(reading(r)) & set(right(r))) for r in broken),
+        top=_mean(bool(reading(r)) and reading(r)[0] in right(r) for r in broken),
+        alarms=_mean(bool(reading(r)) for r in healthy),
+        extra=_mean(sum(code not in right(r) for code in reading(r)) for r in broken),
+    )
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return float(np.mean(found)) if found else 0.0
+
+
+def ours(r: Result) -> Sequence[str]:
+    """The FAULTs that minigrad shows."""
+    return r.faults
+
+
+def right(r: Result) -> Sequence[str]:
+    """The right answers."""
+    return r.right
+
+
+def _keras(r: Result) -> Sequence[str]:
+    return r.keras
+
+
+def _lightning(r: Result) -> Sequence[str]:
+    return r.lightning
+
+
+def by_rule(results: Sequence[Result], catalog: Catalog) -> dict[str, Measured]:
+    """Each rule on the valid runs."""
+    broken = [r for r in results if r.case.fault and (r.valid or r.error)]
+    healthy = [r for r in results if not r.case.fault and r.valid]
+    made = {}
+    for _, rule in catalog:
+        own = [r for r in broken if rule.code in r.right]
+        others = [r for r in broken if rule.code not in r.right]
+        made[rule.code] = Measured(
+            runs=len(own),
+            found=sum(bool(set(r.faults) & set(r.right)) for r in own),
+            healthy=len(healthy),
+            alarms=sum(rule.code in r.faults for r in healthy),
+            broken=len(others),
+            extra=sum(rule.code in r.faults for r in others),
+        )
+    return made
+
+
+def by_fault(results: Sequence[Result]) -> dict[str, tuple[int, int, int, dict[str, int]]]:
+    """Fault -> valid runs, found, first finding right, and how often each code was shown first."""
+    made = {}
+    for name in dict.fromkeys(r.case.fault for r in results if r.case.fault):
+        runs = [r for r in results if r.case.fault == name and (r.valid or r.error)]
+        firsts = Counter(r.faults[0] if r.faults else "nothing" for r in runs)
+        found = sum(bool(set(r.faults) & set(r.right)) for r in runs)
+        top = sum(bool(r.faults) and r.faults[0] in r.right for r in runs)
+        made[name] = (len(runs), found, top, dict(firsts.most_common()))
+    return made
+
+
+def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str, object]:
+    """Everything, as JSON values."""
+    spread = {}
+    for seed in dict.fromkeys(r.case.seed for r in results):
+        spread[str(seed)] = attrs.asdict(figures([r for r in results if r.case.seed == seed], ours, right))
+    dropped = [r for r in results if not r.valid and not r.error]
+    return {
+        "part": part,
+        "runs": len(results),
+        "dropped": {
+            "broken": sum(bool(r.case.fault) for r in dropped),
+            "healthy": sum(not r.case.fault for r in dropped),
+        },
+        "judges": {name: attrs.asdict(f) for name, f in judges(results).items()},
+        "seeds": spread,
+        "rules": {code: attrs.asdict(m) for code, m in by_rule(results, catalog).items()},
+        "faults": {n: {"runs": a, "found": b, "top": c, "first": d} for n, (a, b, c, d) in by_fault(results).items()},
+        "alarms": [_alarm(r) for r in results if not r.case.fault and r.valid and r.faults],
+        "watching": _mean(r.watching / r.seconds for r in results if r.seconds),
+    }
+
+
+def _alarm(r: Result) -> dict[str, object]:
+    return {"task": r.case.task, "variant": r.case.variant, "seed": r.case.seed, "faults": list(r.faults)}
+
+
+def judges(results: Sequence[Result]) -> dict[str, Figures]:
+    """minigrad and the baselines on the same runs.
+
+    Lightning's overfit_batches says no more than that something is wrong with model or loss. It counts as a right
+    answer for every fault whose rule is of the families wiring and start.
+    """
+    structural = {rule.code for _, rule in rules() if rule.family in ("wiring", "start")}
+
+    def lightning_right(r: Result) -> Sequence[str]:
+        return (*r.right, "WIRING") if set(r.right) & structural else r.right
+
+    return {
+        "minigrad": figures(results, ours, right),
+        "Keras callbacks": figures(results, _keras, right),
+        "Lightning checks": figures(results, _lightning, lightning_right),
+    }
+
+
+def markdown(made: dict[str, object], titles: dict[str, str]) -> str:
+    """The tables for the docs."""
+    lines = [
+        "| judge | broken runs | recall | first finding right | wrong FAULTs a run | healthy runs | with a FAULT |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, f in _table(made["judges"]):
+        lines.append(
+            f"| {name} | {f['broken']} | {f['recall']:.3f} | {f['top']:.3f} | {f['extra']:.2f} | {f['healthy']} | "
+            f"{f['alarms']:.3f} |"
+        )
+    for seed, f in _table(made["seeds"]):
+        lines.append(
+            f"| minigrad, seed {seed} | {f['broken']} | {f['recall']:.3f} | {f['top']:.3f} | {f['extra']:.2f} | "
+            f"{f['healthy']} | {f['alarms']:.3f} |"
+        )
+    lines += ["", "| fault | runs | found | first finding right | first findings |", "|---|---|---|---|---|"]
+    for name, f in _table(made["faults"]):
+        firsts = f["first"]
+        shown = ", ".join(f"{code} {n}" for code, n in firsts.items()) if isinstance(firsts, dict) else ""
+        lines.append(f"| {name} | {f['runs']} | {f['found']} | {f['top']} | {shown} |")
+    lines += [
+        "",
+        "| rule | mistake | right answer in | found | wrong on healthy | wrong on broken |",
+        "|---|---|---|---|---|---|",
+    ]
+    for code, f in _table(made["rules"]):
+        lines.append(
+            f"| {code} | {titles.get(code, '')} | {f['runs']} | {f['found']} | {f['alarms']} of {f['healthy']} | "
+            f"{f['extra']} of {f['broken']} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _table(value: object) -> Iterable[tuple[str, dict[str, float]]]:
+    assert isinstance(value, dict)
+    return value.items()

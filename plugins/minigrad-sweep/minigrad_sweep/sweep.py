@@ -1,0 +1,245 @@
+"""A search over hyperparameters of a model script: random and log-uniform, coarse to fine, with successive halving.
+
+Each round draws trials (the first from the whole space, later ones around the best so far), gives all of them few
+epochs, the better third three times as many, and so on (successive halving, Jamieson & Talwalkar 2016, here with
+trainings that begin anew). Everything is drawn from one seed and every finished trial is written down at once, so a
+search that was killed goes on where it stopped, to the same end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from minigrad.train.errors import TrainError
+from minigrad_sweep.space import Choice, Range, Space, Value
+
+__all__ = ["Sweep", "SweepConfig", "Trial", "sweep"]
+
+JOURNAL, CONFIG_FILE = "trials.jsonl", "plan.json"
+_KEEP = 3
+"""Of so many trials the best goes on, with so many times the epochs."""
+
+
+@attrs.frozen
+class Trial:
+    """One training.
+
+    Attributes:
+        round: of the search, from 0; rounds get finer.
+        rung: of the round, from 0; rungs get longer.
+        number: of the trial in its round, from 0.
+        values: the settings that were changed.
+        epochs: how long it may train.
+        score: validation accuracy, or minus the validation loss: the larger the better; None if it failed.
+        figures: loss, accuracy and number of the best epoch.
+        error: why it failed.
+    """
+
+    round: int
+    rung: int
+    number: int
+    values: Mapping[str, Value]
+    epochs: int
+    score: float | None = None
+    figures: Mapping[str, float | None] = attrs.field(factory=dict)
+    error: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its place, as a word."""
+        return f"{self.round}.{self.rung}.{self.number}"
+
+
+@attrs.frozen
+class Sweep:
+    """A finished search: all trials, the best first (by rung, then score), and what its place in the space says."""
+
+    trials: tuple[Trial, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def best(self) -> Trial:
+        """The best of those that trained longest."""
+        return self.trials[0]
+
+
+@attrs.frozen(kw_only=True)
+class SweepConfig:
+    """Everything that decides a search.
+
+    Attributes:
+        script: path of the model script.
+        space_args: the space as it was given, such as `lr=1e-5:1e-1`.
+        trials: in the first round, on its first rung.
+        epochs: of the longest rung.
+        rungs: lengths of training in a round, each three times the one before.
+        rounds: each in a third of the range of the one before.
+        seed: of everything that is drawn.
+    """
+
+    script: str
+    space_args: tuple[str, ...]
+    trials: int
+    epochs: int
+    rungs: int
+    rounds: int
+    seed: int
+
+    def budget(self, rung: int) -> int:
+        """Epochs of a rung, from 0."""
+        return max(1, round(self.epochs / float(_KEEP) ** (self.rungs - 1 - rung)))
+
+    def as_json(self) -> str:
+        """The text of `plan.json`, in which `space_args` are called `words`."""
+        values = {"words" if name == "space_args" else name: v for name, v in attrs.asdict(self).items()}
+        return json.dumps(values, indent=2)
+
+    @classmethod
+    def load(cls, path: Path) -> SweepConfig:
+        """Read what `as_json` wrote.
+
+        Raises:
+            TrainError: there is no such file, or it holds no search.
+        """
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls(space_args=tuple(values.pop("words")), **values)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise TrainError(
+                f"{path}: holds no search that could be continued ({type(error).__name__}: {error})"
+            ) from None
+
+
+Runner = Callable[[Trial], Trial]
+
+
+def sweep(
+    config: SweepConfig,
+    space: Space,
+    folder: Path,
+    *,
+    jobs: int,
+    told: Callable[[Trial], None],
+    run: Runner | None = None,
+) -> Sweep:
+    """Search, or go on with the search in `folder`.
+
+    Args:
+        config: what decides the search.
+        space: what may change, by name.
+        folder: where trials are written down; made if it is not there.
+        jobs: trainings at a time, each a process with one BLAS thread.
+        told: called for each finished trial.
+        run: trains a trial; by default in a process of its own.
+
+    Returns:
+        All trials, and what their places in the space say.
+
+    Raises:
+        TrainError: `folder` holds another search, or every trial failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _same_config(config, folder / CONFIG_FILE)
+    done = _read(folder / JOURNAL)
+    run = run or (lambda trial: in_process(Path(config.script), trial))
+    found: list[Trial] = []
+    with open(folder / JOURNAL, "a", encoding="utf-8") as journal, ThreadPoolExecutor(jobs) as pool:
+        for number in range(config.rounds):
+            current = list(_draw_trials(config, _narrow(space, found, number), number))
+            for rung in range(config.rungs):
+                current = [attrs.evolve(t, rung=rung, epochs=config.budget(rung)) for t in current]
+                waiting = [t for t in current if t.key not in done]
+                for trial in pool.map(run, waiting):
+                    done[trial.key] = trial
+                    journal.write(json.dumps(attrs.asdict(trial)) + "\n")
+                    journal.flush()
+                    os.fsync(journal.fileno())
+                    told(trial)
+                current = _rank([done[t.key] for t in current])
+                found += current
+                current = [t for t in current if t.score is not None][: max(1, len(current) // _KEEP)]
+    ranked = _rank(found)
+    if not ranked or ranked[0].score is None:
+        raise TrainError(f"every trial failed; the first: {found[0].error if found else 'there was none'}")
+    return Sweep(tuple(ranked), tuple(_remarks(space, ranked)))
+
+
+def _draw_trials(config: SweepConfig, space: Space, number: int) -> Iterator[Trial]:
+    """The trials of a round, from its seed."""
+    rng = np.random.default_rng([config.seed, number])
+    for k in range(max(1, config.trials // 2**number)):
+        yield Trial(number, 0, k, {name: part.draw(rng) for name, part in space.items()}, config.budget(0))
+
+
+def _narrow(space: Space, found: Sequence[Trial], number: int) -> Space:
+    """The whole space at first; then a third of each range around the best, then a ninth ..."""
+    ranked = [t for t in _rank(found) if t.score is not None]
+    if not number or not ranked:
+        return space
+    best = ranked[0].values
+    return {name: part.around(best[name], 3.0**-number) for name, part in space.items()}
+
+
+def _rank(trials: Sequence[Trial]) -> list[Trial]:
+    """Longest first, then best first; failed ones last."""
+    return sorted(trials, key=lambda t: (t.score is None, -t.rung, -(t.score or 0.0), t.key))
+
+
+def _remarks(space: Space, ranked: Sequence[Trial]) -> Iterator[str]:
+    best, failed = ranked[0], sum(t.score is None for t in ranked)
+    for name, part in space.items():
+        if isinstance(part, Range):
+            value, reach = float(best.values[name]), (part.high / part.low) ** 0.1
+            if value < part.low * reach or value > part.high / reach:
+                edge = "lower" if value < part.low * reach else "upper"
+                yield f"the best {name}, {value:.3g}, lies at the {edge} edge of its range: search beyond it"
+    if failed:
+        yield f"{failed} of {len(ranked)} trials failed, most likely by diverging"
+    if isinstance(next(iter(space.values())), Choice) and len(space) == 1:
+        yield "a search over a few values only needs no halving: --rungs 1"
+
+
+def _same_config(config: SweepConfig, path: Path) -> None:
+    text = config.as_json()
+    if path.exists():
+        if json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+            raise TrainError(f"{path.parent} holds another search: continue it as it was begun, or name a new folder")
+        return
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Trial]:
+    """Finished trials by key. A last line that was cut off by a kill is left out, and its trial run again."""
+    found: dict[str, Trial] = {}
+    if not path.exists():
+        return found
+    text = path.read_text(encoding="utf-8")
+    if text and not text.endswith("\n"):
+        text = text[: text.rfind("\n") + 1]
+        path.write_text(text, encoding="utf-8")
+    for line in text.splitlines():
+        trial = Trial(**json.loads(line))
+        found[trial.key] = trial
+    return found
+
+
+def in_process(script: Path, trial: Trial) -> Trial:
+    """Train it in a process of its own, with one BLAS thread; whatever becomes of it is in the trial returned."""
+    request = json.dumps({"script": str(script), "changed": {**trial.values, "epochs": trial.epochs}})
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "minigrad_sweep.worker"]
+    done = subprocess.run(command, input=request, capture_output=True, text=True, env=environment, check=False)
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return attrs.evolve(trial, error=f"exit code {done.returncode}: {last}")
+    return attrs.evolve(trial, **json.loads(lines[-1]))

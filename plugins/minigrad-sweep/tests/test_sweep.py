@@ -1,0 +1,161 @@
+"""The search: log-uniform draws, halving, finer rounds, and the same end however often it was killed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+from minigrad.train import TrainError
+from minigrad_sweep.space import Choice, Range, SpaceError, parse_space
+from minigrad_sweep.sweep import Sweep, SweepConfig, Trial, in_process, sweep
+
+KNOWN = ["lr", "batch_size", "optimizer"]
+SPACE = parse_space(["lr=1e-6:1", "optimizer=a,b"], KNOWN)
+CONFIG = SweepConfig(
+    script="s.py", space_args=("lr=1e-6:1", "optimizer=a,b"), trials=9, epochs=9, rungs=3, rounds=3, seed=4
+)
+
+
+def bowl(t: Trial) -> Trial:
+    """A score that is best at lr = 1e-2 with optimizer b; some trials fail."""
+    lr = float(t.values["lr"])
+    if lr > 0.3:
+        return attrs.evolve(t, error="NonFiniteLoss: the loss is nan")
+    miss = abs(math.log10(lr / 1e-2)) + (0.5 if t.values["optimizer"] == "a" else 0.0)
+    return attrs.evolve(t, score=1.0 - 0.1 * miss + 0.001 * t.epochs, figures={"loss": miss})
+
+
+def searched(folder: Path, jobs: int = 2, config: SweepConfig = CONFIG) -> Sweep:
+    return sweep(config, SPACE, folder, jobs=jobs, told=lambda t: None, run=bowl)
+
+
+def test_draws_are_even_in_the_logarithm() -> None:
+    rng = np.random.default_rng(0)
+    logs = np.log10([float(Range(1e-5, 1e-1).draw(rng)) for _ in range(4000)])
+    counts = np.histogram(logs, bins=8, range=(-5, -1))[0]
+    assert counts.sum() == 4000
+    assert counts.min() > 420  # 500 each, 4 standard deviations are 84
+    assert counts.max() < 580
+    sizes = {Range(1, 64, whole=True).draw(rng) for _ in range(500)}
+    assert all(isinstance(s, int) and 1 <= s <= 64 for s in sizes)
+
+
+def test_a_space_is_read_and_mistakes_are_named() -> None:
+    space = parse_space(["lr=1e-4:1e-1", "batch-size=16,32", "optimizer=adam, sgd"], KNOWN)
+    assert space["lr"] == Range(1e-4, 1e-1)
+    assert space["batch_size"] == Choice((16, 32))
+    assert space["optimizer"] == Choice(("adam", "sgd"))
+    for words, message in (
+        (["lrr=1:2"], "Did you mean 'lr'"),
+        (["lr=2:1"], "0 < LOW < HIGH"),
+        (["lr=0:1"], "0 < LOW < HIGH"),
+        (["lr=a:b"], "two numbers"),
+        (["lr"], "NAME=LOW:HIGH"),
+        ([], "nothing to search"),
+    ):
+        with pytest.raises(SpaceError, match=message):
+            parse_space(words, KNOWN)
+
+
+def test_the_search_finds_the_best_and_halves(tmp_path: Path) -> None:
+    found = searched(tmp_path)
+    assert abs(math.log10(float(found.best.values["lr"])) + 2.0) < 0.6
+    assert found.best.rung == 2
+    assert found.best.epochs == 9
+    first = [t for t in found.trials if t.round == 0]
+    assert [sum(t.rung == k for t in first) for k in range(3)] == [9, 3, 1]
+    assert {t.epochs for t in first if t.rung == 0} == {1}
+    ends = [float(t.values["lr"]) for t in found.trials if t.round == 2]
+    wide = [float(t.values["lr"]) for t in first]
+    assert max(ends) / min(ends) < max(wide) / min(wide)
+
+
+def test_the_same_seed_gives_the_same_search_whatever_the_jobs(tmp_path: Path) -> None:
+    assert searched(tmp_path / "a", 1).trials == searched(tmp_path / "b", 4).trials
+    other = searched(tmp_path / "c", 1, attrs.evolve(CONFIG, seed=5))
+    assert other.trials != searched(tmp_path / "d", 1).trials
+
+
+def test_a_search_killed_anywhere_ends_the_same(tmp_path: Path) -> None:
+    whole = searched(tmp_path / "whole")
+    journal = (tmp_path / "whole" / "trials.jsonl").read_bytes()
+    rng = np.random.default_rng(1)
+    for cut in [0, len(journal) // 2, len(journal) - 1, *rng.integers(1, len(journal), 12).tolist()]:
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir(exist_ok=True)
+        (folder / "plan.json").write_bytes((tmp_path / "whole" / "plan.json").read_bytes())
+        (folder / "trials.jsonl").write_bytes(journal[:cut])
+        ran: list[str] = []
+        again = sweep(CONFIG, SPACE, folder, jobs=2, told=lambda t, ran=ran: ran.append(t.key), run=bowl)  # type: ignore[misc]
+        assert again.trials == whole.trials
+        assert len(ran) + journal[:cut].count(b"\n") == journal.count(b"\n")
+
+
+def test_another_search_in_the_folder_is_refused(tmp_path: Path) -> None:
+    searched(tmp_path)
+    with pytest.raises(TrainError, match="holds another search"):
+        searched(tmp_path, config=attrs.evolve(CONFIG, epochs=10))
+
+
+def test_trials_that_fail_are_told_and_all_failing_is_an_error(tmp_path: Path) -> None:
+    found = searched(tmp_path / "a")
+    assert any("failed" in text for text in found.remarks) == any(t.score is None for t in found.trials)
+    with pytest.raises(TrainError, match="every trial failed"):
+        sweep(CONFIG, SPACE, tmp_path / "b", jobs=1, told=lambda t: None, run=lambda t: attrs.evolve(t, error="no"))
+
+
+def test_the_edge_of_the_range_is_remarked(tmp_path: Path) -> None:
+    space = parse_space(["lr=1e-8:1e-3", "optimizer=b"], KNOWN)
+    found = sweep(CONFIG, space, tmp_path, jobs=1, told=lambda t: None, run=bowl)
+    assert any("upper edge" in text for text in found.remarks)
+
+
+SCRIPT = """
+from minigrad import data, nn
+data = data.blobs(200, 3, 2, seed=0).scaled()
+model = nn.mlp(2, [8], 3, rng=0)
+loss = "softmax"
+epochs = 2
+print("a script may print")
+"""
+
+
+def test_a_trial_in_a_process(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(SCRIPT)
+    good = in_process(script, Trial(0, 0, 0, {"lr": 0.05}, 3))
+    assert good.error == ""
+    assert good.score is not None
+    assert good.score > 0.5
+    assert "no optimizer 'adamm'" in in_process(script, Trial(0, 0, 1, {"optimizer": "adamm"}, 1)).error
+
+
+@pytest.mark.soak
+def test_sigkill_and_resume(tmp_path: Path) -> None:
+    script = tmp_path / "s.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, "-m", "minigrad", "sweep", str(script), "lr=1e-4:1", "--trials", "6", "--jobs", "2"]
+    subprocess.run([*command, "--out", str(tmp_path / "whole")], check=True, capture_output=True)
+    whole = json.loads(next((tmp_path / "whole").glob("*/sweep.json")).read_text())["trials"]
+    for k, seconds in enumerate((2.0, 5.0, 9.0)):
+        out = tmp_path / f"cut{k}"
+        running = subprocess.Popen([*command, "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+        found = list(out.glob("*-sweep-s/plan.json"))
+        if not found:
+            continue
+        resume = [sys.executable, "-m", "minigrad", "sweep", "--resume", str(found[0].parent), "--json"]
+        done = subprocess.run(resume, check=True, capture_output=True, text=True)
+        assert json.loads(done.stdout)["trials"] == whole
