@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-import warnings
-from importlib import import_module
+from collections.abc import Callable, Mapping
 
 import minigrad.plugins.entry_points as plugins
+from minigrad import lazy
 
-__all__ = ["load_moved"]
+__all__ = ["moved_names"]
 
 
-def load_moved(old: str, name: str, command: str, module: str) -> object:
-    """What used to be `old.name`, from the installed distribution that offers `command`.
+def moved_names(
+    module: str, command: str, homes: Mapping[str, str], renamed: Mapping[str, str] | None = None
+) -> Callable[[str], object]:
+    """Make the `__getattr__` of a module whose names left for another distribution.
 
     Args:
-        old: module that held the name.
-        name: of a class or function.
-        command: entry point of the group `minigrad.commands`, which says where the distribution's package is.
-        module: of that package, which holds the name now.
+        module: where the names were.
+        command: entry point of the group `minigrad.commands`, which says what the distribution's package is.
+        homes: which module of that package holds which names now, with blanks between them.
+        renamed: old name -> "module:name" for names that stayed in this distribution.
 
     Returns:
-        The class or function, after a DeprecationWarning that says where it is.
-
-    Raises:
-        ImportError: no distribution offers the command.
+        A function of a name: its value, after a DeprecationWarning that says where it is. It raises ImportError, with
+        how to get the distribution, if it is not installed, and AttributeError for a name that was never there.
     """
+    table = {name: home for home, names in homes.items() for name in names.split()}
+
+    def find(name: str) -> object:
+        home, _, new = (renamed or {}).get(name, "").partition(":")
+        if not new:
+            if name not in table:
+                raise AttributeError(f"module {module!r} has no {name!r}")
+            home, new = f"{_package(module, name, command)}.{table[name]}", name
+        lazy.warn_renamed(f"{module}.{name}", f"{home}.{new}")
+        value: object = lazy.load(home, new)
+        return value
+
+    return find
+
+
+def _package(module: str, name: str, command: str) -> str:
+    """The package of the installed distribution that offers the command."""
     entries = plugins.matching("minigrad.commands", command)
     if not entries:
         raise ImportError(
-            f"{old}.{name} is part of the command {command!r} now, a distribution of its own which is not installed: "
-            f"in a checkout of minigrad, pip install ./plugins/minigrad-{command}"
+            f"{module}.{name} belongs to the command {command!r} now, a distribution of its own that is not "
+            f"installed: in a checkout of minigrad, pip install ./plugins/minigrad-{command}"
         )
-    home = f"{entries[0].value.partition('.')[0]}.{module}"
-    warnings.warn(f"{old}.{name} is {home}.{name} now", DeprecationWarning, stacklevel=3)
-    value: object = getattr(import_module(home), name)
-    return value
+    return entries[0].value.partition(".")[0]

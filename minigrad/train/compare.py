@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from minigrad.plugins.moved import load_moved
+from minigrad.plugins.moved import moved_names
 
-_NAMES = frozenset(
-    ("GRID", "CompareError", "Comparison", "Curve", "Plane", "Problem", "Result", "Trial", "compare", "merit", "run")
+__getattr__ = moved_names(
+    __name__,
+    "compare",
+    {"compare": "GRID CompareError Comparison Curve Plane Problem Result Trial compare merit run"},
 )
-
-
-def __getattr__(name: str) -> object:
-    """A name from where it is now, with a DeprecationWarning."""
-    if name in _NAMES:
-        return load_moved("minigrad.train.compare", name, "compare", "compare")
-    raise AttributeError(f"module 'minigrad.train.compare' has no {name!r}")

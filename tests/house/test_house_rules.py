@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"core", "runtime", "ops"},
     "typing": LOW,
     "text": set(),
-    "plugins": {"core", "plugins"},
+    "plugins": {"core", "plugins", "lazy"},
     "verify": LOW | {"verify"},
     "ops": LOW | {"verify", "ops", "plugins"},
     "linalg": LOW | {"verify", "ops", "linalg"},

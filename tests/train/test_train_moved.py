@@ -15,9 +15,9 @@ COMPARE = ["GRID", "CompareError", "Comparison", "Curve", "Plane", "Problem", "R
 
 def test_the_range_test_is_found_where_it_was() -> None:
     tune = import_module("minigrad.tune")
-    with pytest.warns(DeprecationWarning, match=r"minigrad.tune.find_rate is minigrad.train.lr_find.lr_find now"):
+    with pytest.warns(DeprecationWarning, match=r"minigrad.tune.find_rate is now minigrad.train.lr_find.lr_find"):
         assert tune.find_rate is lr_find
-    with pytest.warns(DeprecationWarning, match=r"lr_find.RateRange now"):
+    with pytest.warns(DeprecationWarning, match=r"is now minigrad.train.lr_find.RateRange"):
         assert tune.RateRange is RateRange
 
 
@@ -26,7 +26,7 @@ def test_the_range_test_is_found_where_it_was() -> None:
 )
 def test_what_became_a_distribution_is_found_where_it_was(module: str, name: str) -> None:
     with pytest.warns(
-        DeprecationWarning, match=rf"^{module}.{name} is minigrad_(sweep|compare)\.\w+\.{name} now"
+        DeprecationWarning, match=rf"^{module}.{name} is now minigrad_(sweep|compare)\.\w+\.{name};"
     ) as seen:
         value = getattr(import_module(module), name)
     assert value is not None
