@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.checkpoint.contents import Json
 from minigrad.nn import Module
-from minigrad.nn.module import _members
+from minigrad.nn.module_tree import fields_of
 
 __all__ = ["generators", "misfits", "state_of", "with_state"]
 
@@ -20,7 +20,7 @@ def generators(model: Module) -> dict[str, np.random.Generator]:
     """
     found = {}
     for owner, module in model.named_modules():
-        stack = [(f"{owner}.{name}" if owner else name, value) for name, value in _members(module)]
+        stack = [(f"{owner}.{name}" if owner else name, value) for name, value in fields_of(module)]
         while stack:
             name, value = stack.pop()
             if isinstance(value, np.random.Generator):

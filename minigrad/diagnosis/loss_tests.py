@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Start
-from minigrad.nn import Calibrated, Loss, Module
+from minigrad.nn import Loss, Module, find_baseline
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import eval_mode
@@ -34,7 +34,8 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
             parts = 0.5 * (value(outputs[:half], y[:half]) + value(outputs[half : 2 * half], y[half : 2 * half]))
             whole = value(outputs[: 2 * half], y[: 2 * half])
         shift = abs(value(outputs + 1.0, y) - value(outputs, y))
-    chance = loss.chance(outputs.shape[-1], targets) if isinstance(loss, Calibrated) else None
+    baseline = find_baseline(loss)
+    chance = None if baseline is None else baseline.uninformed_loss(outputs.shape[-1], targets)
     inside = bool((outputs >= 0.0).all() and (outputs <= 1.0).all())
     wide = outputs.ndim > 1 and outputs.shape[-1] > 1
     return Start(

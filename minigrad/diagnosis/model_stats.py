@@ -20,7 +20,7 @@ from minigrad.diagnosis.evidence import Activation, Inside, Parameter
 from minigrad.nn import Loss, Module
 from minigrad.train.evaluation import count_correct
 
-__all__ = ["inside_of", "mode", "score_of"]
+__all__ = ["inside_of", "score_of"]
 
 _FLAT = ("tanh", "sigmoid")
 _NONLINEAR = frozenset({"relu", "tanh", "sigmoid", "softplus", "leaky_relu", "elu", "gaussian_gate", "maximum", "max"})
@@ -29,27 +29,11 @@ _LINEAR = frozenset(
 )
 
 
-class mode:  # used like contextlib's functions
-    """A block in which all parts of a model are in evaluation (or training) mode; each gets its own back afterwards."""
-
-    def __init__(self, model: Module, training: bool) -> None:
-        self._model, self._training = model, training
-        self._before: list[tuple[Module, bool]] = []
-
-    def __enter__(self) -> None:
-        self._before = [(part, part.training) for _, part in self._model.named_modules()]
-        self._model.train(self._training)
-
-    def __exit__(self, *_: object) -> None:
-        for part, training in self._before:
-            object.__setattr__(part, "_evaluating", not training)
-
-
 def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
     """Look at `model` on the rows `x`, `y`. It runs twice forward and once backward; it stays as it is."""
     named = model.named_parameters()
     with np.errstate(all="ignore"):
-        with mode(model, False):
+        with model.mode(training=False):
             outputs = model(from_array(x))
             value = loss(outputs, y)
             found = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)

@@ -37,7 +37,7 @@ def train(model: nn.Module, steps: int, rate: float) -> float:
 
     def loss_of(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
         """Mean of -log p of the right letter; e to that is the perplexity."""
-        return nn.softmax_cross_entropy(model(x), y)
+        return nn.cross_entropy(model(x), y)
 
     @mg.define
     def step(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:

@@ -16,15 +16,15 @@ from minigrad.core.types import Array, Shape
 from minigrad.nn.errors import ModuleError
 
 __all__ = [
-    "INITIALISERS",
-    "Initialiser",
+    "INITIALIZERS",
+    "Initializer",
     "Source",
     "fans",
+    "find_initializer",
     "forget_bias",
     "generator",
     "he",
     "he_uniform",
-    "initialiser",
     "normal",
     "orthogonal",
     "seeded",
@@ -33,7 +33,7 @@ __all__ = [
     "zeros",
 ]
 
-Initialiser: TypeAlias = Callable[[Shape, np.random.Generator], Array]
+Initializer: TypeAlias = Callable[[Shape, np.random.Generator], Array]
 Source: TypeAlias = np.random.Generator | int | None
 
 _SEEDED: ContextVar[np.random.Generator | None] = ContextVar("minigrad_nn_seeded", default=None)
@@ -111,7 +111,7 @@ def orthogonal(shape: Shape, rng: np.random.Generator) -> Array:
     return (q if rows >= columns else q.T).reshape(shape)
 
 
-def normal(std: float = 0.01) -> Initialiser:
+def normal(std: float = 0.01) -> Initializer:
     """An initialiser that draws normal numbers of this standard deviation: the notes' 0.01 * randn."""
     if not 0.0 <= std < math.inf:
         raise ModuleError(f"normal(std={std!r}): a finite standard deviation >= 0 is needed")
@@ -130,7 +130,7 @@ def zeros(shape: Shape, rng: np.random.Generator) -> Array:
     return np.zeros(shape)
 
 
-INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
+INITIALIZERS: Mapping[str, Initializer] = MappingProxyType(
     {
         "he": he,
         "he_uniform": he_uniform,
@@ -142,11 +142,11 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType(
 )
 
 
-def initialiser(choice: str | Initialiser) -> Initialiser:
+def find_initializer(choice: str | Initializer) -> Initializer:
     """The initialiser of that name, or the function itself. Raises ModuleError for an unknown name."""
     if callable(choice):
         return choice
-    if choice not in INITIALISERS:
-        known = ", ".join(INITIALISERS)
-        raise ModuleError(f"there is no initialiser {choice!r}.{nearest(choice, INITIALISERS)} Known: {known}")
-    return INITIALISERS[choice]
+    if choice not in INITIALIZERS:
+        known = ", ".join(INITIALIZERS)
+        raise ModuleError(f"there is no initializer {choice!r}.{nearest(choice, INITIALIZERS)} Known: {known}")
+    return INITIALIZERS[choice]

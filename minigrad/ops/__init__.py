@@ -8,7 +8,26 @@ from minigrad.ops import index, shape
 shape.family.register()
 index.family.register()
 
-from minigrad.ops import elementwise, functions, matmul, reduce  # noqa: E402 - they rest on the registered ones
+from minigrad.ops import (  # noqa: E402 - they rest on the registered ones
+    arithmetic,
+    functions,
+    matmul,
+    piecewise_constant,
+    piecewise_linear,
+    reduce,
+    transcendental,
+)
 from minigrad.ops.numpy import signatures  # noqa: E402
 
-__all__ = ["elementwise", "functions", "index", "matmul", "reduce", "shape", "signatures"]
+__all__ = [
+    "arithmetic",
+    "functions",
+    "index",
+    "matmul",
+    "piecewise_constant",
+    "piecewise_linear",
+    "reduce",
+    "shape",
+    "signatures",
+    "transcendental",
+]

@@ -17,7 +17,7 @@ from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.lazy import warn_renamed
 from minigrad.nn import Module
-from minigrad.nn.module import _parts
+from minigrad.nn.module_tree import walk
 from minigrad.optim import Driver, Need
 from minigrad.parallel.discovery import connect
 from minigrad.parallel.errors import Diverged, ParallelError
@@ -132,7 +132,7 @@ class DataParallel:
         for cell in self._optimizer.cells:
             self.communicator.broadcast(cell.w)
             cell.renew()
-        others = [t for _, t in _parts(self._model) if isinstance(t, Tensor) and id(t) not in trained]
+        others = [t for _, t in walk(self._model) if isinstance(t, Tensor) and id(t) not in trained]
         for t in others:
             value = t.numpy().copy()
             self.communicator.broadcast(value.reshape(-1))

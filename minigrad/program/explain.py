@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from math import prod
 
+from minigrad.ops.flops import count_flops
 from minigrad.program.compile.executable import Plan
 from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update
 from minigrad.text import format_bytes
@@ -42,22 +42,13 @@ def explained(name: str, graph: Graph, plan: Plan, seconds: float, engine: str) 
 
 
 def flops(step: Step, graph: Graph) -> int:
-    """Multiplications and additions of matrix products and convolutions; one for each entry of other results."""
+    """Floating-point operations of a step, as `minigrad.ops.flops` counts them."""
     if isinstance(step, Fused):
         return sum(flops(c, graph) for c in step.calls)
     if not isinstance(step, Call):
         return 0
-    out = prod(graph.values[step.outs[0]].shape)
-    shapes = [graph.values[a].shape for a in step.args]
-    if step.op.name == "matmul":
-        return 2 * shapes[0][-1] * out
-    if step.op.name == "convolve":
-        return 2 * prod(shapes[1][1:]) * out
-    if step.op.name == "convolve_input":
-        return 2 * prod(shapes[1][1:]) * prod(shapes[0])
-    if step.op.name == "convolve_kernel":
-        return 2 * prod(graph.values[step.outs[0]].shape[1:]) * prod(shapes[0])
-    return out
+    args, outputs = ([graph.values[k].shape for k in keys] for keys in (step.args, step.outs))
+    return count_flops(step.op.name, args, outputs)
 
 
 def line_of(step: Step, graph: Graph) -> str:

@@ -53,7 +53,7 @@ def steps(model: Net, opt: Driver, first: int, last: int) -> None:
         rows = np.arange(i, i + 8) % len(X)
         if opt.needs == Need.GRAD:
             opt.zero_grad()
-            nn.softmax_cross_entropy(model(X[rows]), Y[rows]).backward()
+            nn.cross_entropy(model(X[rows]), Y[rows]).backward()
             opt.step()
         else:
             opt.step(partial(objective, model, rows, Need.RESIDUAL in opt.needs))
@@ -61,7 +61,7 @@ def steps(model: Net, opt: Driver, first: int, last: int) -> None:
 
 def objective(model: Net, rows: NDArray[np.intp], residuals: bool) -> Tensor:
     scores = model.outer(model.inner(X[rows]))
-    return (scores - X[rows, :3]).reshape(-1) if residuals else nn.softmax_cross_entropy(scores, Y[rows])
+    return (scores - X[rows, :3]).reshape(-1) if residuals else nn.cross_entropy(scores, Y[rows])
 
 
 def bits(model: Net, opt: Driver) -> dict[str, object]:

@@ -44,7 +44,7 @@ def test_an_ensemble_is_better_than_its_members_are_on_average() -> None:
 
 def test_weights_are_averaged() -> None:
     states = [nn.mlp(4, [], 3, rng=seed).state_dict() for seed in range(3)]
-    found = nn.mean_weights(states)
+    found = nn.average_state_dicts(states)
     np.testing.assert_allclose(
         found["layers.0.weight"], np.mean([s["layers.0.weight"] for s in states], axis=0), rtol=1e-6
     )
@@ -58,6 +58,6 @@ def test_what_cannot_be_averaged_is_named() -> None:
     with pytest.raises(nn.ModuleError, match="kind='median'"):
         nn.Ensemble(nn.ReLU(), kind="median")  # type: ignore[arg-type]
     with pytest.raises(nn.ModuleError, match="different models"):
-        nn.mean_weights([nn.mlp(4, [], 3).state_dict(), nn.mlp(5, [], 3).state_dict()])
+        nn.average_state_dicts([nn.mlp(4, [], 3).state_dict(), nn.mlp(5, [], 3).state_dict()])
     with pytest.raises(nn.ModuleError, match="no states"):
-        nn.mean_weights([])
+        nn.average_state_dicts([])

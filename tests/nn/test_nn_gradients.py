@@ -61,7 +61,7 @@ def test_dropout_has_to_be_frozen_for_a_check_and_can_be() -> None:
     x = np.random.default_rng(0).normal(size=(5, 6))
     with pytest.raises(InvalidRule, match="Freeze its random numbers"):
         mg.gradcheck(model, x)
-    with nn.frozen(model):
+    with nn.fixed_masks(model):
         assert mg.gradcheck(model, x)
 
     def reseeded(t: Tensor) -> Tensor:

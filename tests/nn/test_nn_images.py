@@ -152,8 +152,8 @@ def test_wrong_inputs_and_settings_are_named() -> None:
     with pytest.raises(ShapeError, match=r"LayerNorm\(\(4,\)\) needs an input of shape \(\.\.\., 4\)"):
         nn.LayerNorm(4)(x)
     refused: list[tuple[Callable[[], object], str]] = [
-        (lambda: nn.Conv2d(3, 4, 3, groups=2), "3 inputs and 4 outputs do not divide into groups=2"),
-        (lambda: nn.Conv2d(3, 4, (3, 0)), r"Conv2d.kernel must be an integer, or 2 of them, >= 1, got \(3, 0\)"),
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), "3 input and 4 output channels do not divide into groups=2"),
+        (lambda: nn.Conv2d(3, 4, (3, 0)), r"Conv2d.kernel_size must be an integer, or 2 of them, >= 1, got \(3, 0\)"),
         (lambda: nn.Conv2d(3, 4, 3, padding="some"), "padding must be 'same', 'valid'"),
         (lambda: nn.Conv2d(3, 4, 3, padding="same", stride=2), "padding='same' needs stride 1"),
         (lambda: nn.ConvTranspose2d(3, 4, 3, output_padding=1), "output_padding 1 must be below the stride 1"),

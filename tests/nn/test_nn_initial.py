@@ -15,7 +15,7 @@ RNG = np.random.default_rng
 
 @pytest.mark.parametrize(("name", "variance"), [("he_uniform", 2 / 300), ("xavier_uniform", 2 / 700)])
 def test_uniform_weights(name: str, variance: float) -> None:
-    w = nn.INITIALISERS[name]((300, 400), RNG(0))
+    w = nn.INITIALIZERS[name]((300, 400), RNG(0))
     assert abs(w.var() / variance - 1) < 5 * np.sqrt(0.8 / w.size)
     assert np.abs(w).max() <= np.sqrt(3 * variance)
     assert np.abs(w).max() > 0.99 * np.sqrt(3 * variance)
@@ -53,5 +53,5 @@ def test_normal_and_forget_bias() -> None:
     assert nn.forget_bias(2, 3.0).tolist() == [0, 0, 3, 3, 0, 0, 0, 0]
     with pytest.raises(ModuleError, match="finite standard deviation"):
         nn.normal(-1.0)
-    with pytest.raises(ModuleError, match=r"no initialiser 'ortogonal'. Did you mean 'orthogonal'\?"):
-        nn.Linear(2, 2, init="ortogonal")
+    with pytest.raises(ModuleError, match=r"no initializer 'ortogonal'. Did you mean 'orthogonal'\?"):
+        nn.Linear(2, 2, weight_init="ortogonal")

@@ -35,7 +35,7 @@ def tied() -> Tied:
     first = nn.Linear(3, 3, rng=0)
     return Tied(
         first,
-        [nn.Linear(3, 3, rng=1), nn.Linear(3, 3, rng=2, with_bias=False)],
+        [nn.Linear(3, 3, rng=1), nn.Linear(3, 3, rng=2, use_bias=False)],
         {"a": nn.Linear(3, 3, rng=3)},
         nn.parameter(np.ones(3)),
         tensor(np.zeros(3), dtype=np.float32),

@@ -59,8 +59,8 @@ def kl(s: Array, p: Array) -> float:
     return float(sum(terms)) / len(p)
 
 
-CASES: dict[str, tuple[nn.Calibrated, Array, Callable[[Array, Array], float]]] = {
-    "smoothed softmax": (nn.SoftmaxCrossEntropy(smoothing=0.2), LABELS, smoothed),
+CASES: dict[str, tuple[nn.LossWithBaseline, Array, Callable[[Array, Array], float]]] = {
+    "smoothed softmax": (nn.SoftmaxCrossEntropy(label_smoothing=0.2), LABELS, smoothed),
     "Crammer-Singer": (nn.CrammerSinger(margin=0.7), LABELS, crammer),
     "binary": (nn.BinaryCrossEntropy(), BITS, bce),
     "soft binary": (nn.BinaryCrossEntropy(), P, bce),
@@ -85,22 +85,22 @@ def test_value_and_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_chance_is_the_loss_of_zero_scores(name: str) -> None:
     loss, targets, _ = CASES[name]
-    chance = loss.chance(C, targets)
+    chance = loss.uninformed_loss(C, targets)
     assert loss(tensor(np.zeros((N, C))), targets).item() == pytest.approx(chance.value, rel=1e-12)
     assert chance.formula
-    assert 0.0 < loss.solved_below(targets) < chance.value
-    assert isinstance(loss, nn.Calibrated)
+    assert 0.0 < loss.fit_threshold(targets) < chance.value
+    assert isinstance(loss, nn.LossWithBaseline)
 
 
 def test_chance_levels_of_the_course_notes() -> None:
-    assert nn.BinaryCrossEntropy().chance(1, BITS).value == pytest.approx(0.693147, abs=1e-6)
-    assert nn.SoftmaxCrossEntropy(0.1).chance(10, LABELS).value == pytest.approx(2.302585, abs=1e-6)
-    assert nn.CrammerSinger().chance(10, LABELS).value == 1.0
-    assert nn.Hinge().chance(1, BITS).value == 1.0
+    assert nn.BinaryCrossEntropy().uninformed_loss(1, BITS).value == pytest.approx(0.693147, abs=1e-6)
+    assert nn.SoftmaxCrossEntropy(0.1).uninformed_loss(10, LABELS).value == pytest.approx(2.302585, abs=1e-6)
+    assert nn.CrammerSinger().uninformed_loss(10, LABELS).value == 1.0
+    assert nn.Hinge().uninformed_loss(1, BITS).value == 1.0
 
 
 def test_learnt_targets_are_solved() -> None:
-    """The best scores there are score below `solved_below`, and clearly worse ones do not."""
+    """The best scores there are score below `fit_threshold`, and clearly worse ones do not."""
     sure = 20.0 * np.eye(C)[LABELS]
     logs = np.log(np.maximum(P, 1e-9))
     best: dict[str, tuple[Array, Array]] = {
@@ -116,8 +116,8 @@ def test_learnt_targets_are_solved() -> None:
     }
     for name, (good, bad) in best.items():
         loss, targets, _ = CASES[name]
-        assert loss(tensor(good), targets).item() < loss.solved_below(targets), name
-        assert loss(tensor(bad), targets).item() > loss.solved_below(targets), name
+        assert loss(tensor(good), targets).item() < loss.fit_threshold(targets), name
+        assert loss(tensor(bad), targets).item() > loss.fit_threshold(targets), name
 
 
 def test_scores_of_any_size_are_safe() -> None:
@@ -155,7 +155,7 @@ def test_targets_that_do_not_fit_are_named() -> None:
         nn.kl_divergence(s, np.array([[0.5, 0.5], [-0.5, 1.5]]))
     with pytest.raises(LabelError, match="label 2 in row 1"):
         nn.crammer_singer(s, np.array([0, 2]))
-    with pytest.raises(ModuleError, match=r"SoftmaxCrossEntropy.smoothing must be in \[0, 1\), got 1.0"):
+    with pytest.raises(ModuleError, match=r"SoftmaxCrossEntropy.label_smoothing must be in \[0, 1\), got 1.0"):
         nn.SoftmaxCrossEntropy(1.0)
     with pytest.raises(ModuleError, match=r"Huber.delta must be a finite number > 0"):
         nn.Huber(0.0)
@@ -163,7 +163,7 @@ def test_targets_that_do_not_fit_are_named() -> None:
 
 @pytest.mark.parametrize("name", nn.LOSSES)
 def test_every_named_loss_is_calibrated(name: str) -> None:
-    assert isinstance(nn.find_loss(name), nn.Calibrated)
+    assert isinstance(nn.find_loss(name), nn.LossWithBaseline)
 
 
 def test_l1_value_gradient_and_linearity() -> None:

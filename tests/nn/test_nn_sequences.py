@@ -118,11 +118,11 @@ def test_frozen_dropout_repeats_itself_and_leaves_the_generator_alone() -> None:
     first, second = model
     x = tensor(np.ones((30, 30)))
     state = first.generator.bit_generator.state  # type: ignore[attr-defined]
-    with nn.frozen(model, seed=3):
+    with nn.fixed_masks(model, seed=3):
         once = model(x).numpy()
         np.testing.assert_array_equal(model(x).numpy(), once)
         assert not np.array_equal(first(x).numpy(), second(x).numpy()), "every layer has a mask of its own"
-    with nn.frozen(model, seed=4):
+    with nn.fixed_masks(model, seed=4):
         assert not np.array_equal(model(x).numpy(), once)
     assert first.generator.bit_generator.state == state  # type: ignore[attr-defined]
     assert not np.array_equal(model(x).numpy(), model(x).numpy())
@@ -151,7 +151,7 @@ def test_wrong_inputs_are_named() -> None:
         nn.GRU(3, 4).run(tensor(np.zeros((2, 5, 3))), tensor(np.zeros((1, 4))))
     with pytest.raises(ShapeError, match=r"\(N, time, 6\), got \(2, 5, 7\)"):
         nn.MultiHeadAttention(6, 2)(tensor(np.zeros((2, 5, 7))))
-    with pytest.raises(ModuleError, match="a width of 6 does not divide into 4 heads"):
+    with pytest.raises(ModuleError, match="an embed_dim of 6 does not divide into num_heads=4"):
         nn.MultiHeadAttention(6, 4)
     with pytest.raises(ShapeError, match="divides by 3"):
         nn.Maxout(3)(tensor(np.zeros((2, 4))))

@@ -34,7 +34,7 @@ def training(model: nn.Module, opt: Driver) -> Callable[[Given, IndexArray], mg.
 
     def step(x: Given, labels: IndexArray) -> mg.Tensor:
         opt.zero_grad()
-        loss = nn.softmax_cross_entropy(model(x), labels)
+        loss = nn.cross_entropy(model(x), labels)
         loss.backward()
         opt.step()
         return loss
@@ -68,7 +68,7 @@ def test_reseeded_and_frozen_masks() -> None:
     third = program(ones).numpy()
     layer.reseed(4)
     assert np.array_equal(program(ones).numpy(), third)
-    with nn.frozen(layer):
+    with nn.fixed_masks(layer):
         assert np.array_equal(program(ones).numpy(), program(ones).numpy())
         assert np.array_equal(program(ones).numpy(), layer(mg.tensor(ones)).numpy())
     assert not np.array_equal(program(ones).numpy(), program(ones).numpy())
@@ -141,7 +141,7 @@ def test_dropout_inside_a_closure_draws_at_each_evaluation() -> None:
 
     def step_of(m: nn.Module, o: Driver) -> Callable[[Given, IndexArray], mg.Tensor]:
         def step(x: Given, labels: IndexArray) -> mg.Tensor:
-            o.step(lambda: nn.softmax_cross_entropy(m(x), labels))
+            o.step(lambda: nn.cross_entropy(m(x), labels))
             return m.parameters()[0].sum()
 
         return step
@@ -203,7 +203,7 @@ def test_state_of_an_lstm_passed_from_call_to_call() -> None:
         def step(x: mg.Tensor, labels: IndexArray, state: LSTMState) -> tuple[mg.Tensor, LSTMState]:
             opt.zero_grad()
             outputs, (h, c) = lstm.run(x, state)
-            loss = nn.softmax_cross_entropy(head(outputs), labels)
+            loss = nn.cross_entropy(head(outputs), labels)
             loss.backward()
             opt.step()
             return loss, (h.detach(), c.detach())

@@ -128,7 +128,7 @@ def made(problem: Problem, rule: str) -> Made:
 
     def step(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
         opt.zero_grad()
-        loss = nn.softmax_cross_entropy(model(x), y)
+        loss = nn.cross_entropy(model(x), y)
         loss.backward()
         opt.step()
         return loss
@@ -189,7 +189,7 @@ opt = mg.optimizer("adam", model.named_parameters())
 @mg.define
 def step(x, y):
     opt.zero_grad()
-    loss = nn.softmax_cross_entropy(model(x), y)
+    loss = nn.cross_entropy(model(x), y)
     loss.backward()
     opt.step()
     return loss

@@ -31,8 +31,8 @@ class Case:
             assign(p, p.numpy() + 0.3 * rng.normal(size=p.shape))
         for _, part in layer.named_modules():
             if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d):
-                part.running_mean[...] = rng.normal(size=part.channels)
-                part.running_var[...] = rng.uniform(0.5, 2.0, part.channels)
+                part.running_mean[...] = rng.normal(size=part.num_features)
+                part.running_var[...] = rng.uniform(0.5, 2.0, part.num_features)
         return layer
 
     def input(self, seed: int = 1) -> Array:
@@ -52,7 +52,7 @@ CASES = [
     Case("Conv2d", lambda: nn.Conv2d(4, 6, 3), IMAGES),
     Case("Conv2d all options", lambda: nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 2), dilation=(1, 2),
          groups=2), IMAGES),
-    Case("Conv2d depthwise, same", lambda: nn.Conv2d(4, 4, 3, padding="same", groups=4, with_bias=False), IMAGES),
+    Case("Conv2d depthwise, same", lambda: nn.Conv2d(4, 4, 3, padding="same", groups=4, use_bias=False), IMAGES),
     Case("ConvTranspose2d", lambda: nn.ConvTranspose2d(4, 6, 3), IMAGES),
     Case("ConvTranspose2d all options", lambda: nn.ConvTranspose2d(4, 6, (3, 2), stride=(2, 3), padding=(1, 0),
          output_padding=(1, 2), groups=2), IMAGES),

@@ -98,7 +98,7 @@ def curve(problem: Problem, steps: int, defined: bool = False) -> list[float]:
 
     def step(x: Tensor, labels: Tensor) -> Tensor:
         optimizer.zero_grad()
-        loss = nn.softmax_cross_entropy(model(x), labels)
+        loss = nn.cross_entropy(model(x), labels)
         loss.backward()
         optimizer.step()
         return loss

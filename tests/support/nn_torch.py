@@ -40,7 +40,7 @@ def _recurrent(torch: Torch, twin: Torch, layer: nn.RNN | nn.GRU | nn.LSTM) -> T
     with torch.no_grad():
         twin.bias_hh_l0.zero_()
         if isinstance(layer, nn.GRU):
-            twin.bias_hh_l0[-layer.units :] = torch.tensor(layer.state_bias.numpy().copy())
+            twin.bias_hh_l0[-layer.hidden_size :] = torch.tensor(layer.state_bias.numpy().copy())
     return twin
 
 
@@ -55,7 +55,7 @@ def _attention(torch: Torch, twin: Torch, layer: nn.MultiHeadAttention) -> Torch
 
 def _block(torch: Torch, layer: nn.TransformerBlock) -> Torch:
     twin = torch.nn.TransformerEncoderLayer(
-        layer.width, layer.heads, layer.widen.outputs, 0.0, "gelu", batch_first=True, norm_first=True
+        layer.embed_dim, layer.num_heads, layer.widen.out_features, 0.0, "gelu", batch_first=True, norm_first=True
     ).double()
     _attention(torch, twin.self_attn, layer.attention)
     for theirs, ours in ((twin.norm1, layer.first_norm), (twin.norm2, layer.second_norm)):
@@ -75,50 +75,59 @@ def twin(torch: Torch, layer: nn.Module) -> Torch:
     t = torch.nn
     match layer:
         case nn.Linear():
-            return _plain(torch, t.Linear(layer.inputs, layer.outputs), layer, True)
+            return _plain(torch, t.Linear(layer.in_features, layer.out_features), layer, True)
         case nn.Conv1d() | nn.Conv2d():
             kind = getattr(t, type(layer).__name__)
             options = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-            made = kind(layer.inputs, layer.outputs, layer.kernel, groups=layer.groups, bias=layer.with_bias, **options)
+            made = kind(
+                layer.in_channels,
+                layer.out_channels,
+                layer.kernel_size,
+                groups=layer.groups,
+                bias=layer.use_bias,
+                **options,
+            )
             return _plain(torch, made, layer)
         case nn.ConvTranspose2d():
             options = {k: getattr(layer, k) for k in ("stride", "padding", "output_padding", "dilation", "groups")}
-            return _plain(torch, t.ConvTranspose2d(layer.inputs, layer.outputs, layer.kernel, **options), layer)
+            return _plain(
+                torch, t.ConvTranspose2d(layer.in_channels, layer.out_channels, layer.kernel_size, **options), layer
+            )
         case nn.MaxPool1d() | nn.MaxPool2d() | nn.AvgPool1d() | nn.AvgPool2d():
-            return getattr(t, type(layer).__name__)(layer.kernel, layer.stride, layer.padding)
+            return getattr(t, type(layer).__name__)(layer.kernel_size, layer.stride, layer.padding)
         case nn.AdaptiveAvgPool1d() | nn.AdaptiveAvgPool2d() | nn.AdaptiveMaxPool1d() | nn.AdaptiveMaxPool2d():
-            size = layer.output
+            size = layer.output_size
             assert isinstance(size, tuple)
             return getattr(t, type(layer).__name__)(size if len(size) > 1 else size[0])
         case nn.GlobalAvgPool():
             return t.Sequential(t.AdaptiveAvgPool2d(1), t.Flatten())
         case nn.BatchNorm1d() | nn.BatchNorm2d():
-            made = getattr(t, type(layer).__name__)(layer.channels, layer.eps, layer.momentum, layer.affine)
+            made = getattr(t, type(layer).__name__)(layer.num_features, layer.eps, layer.momentum, layer.affine)
             return _plain(torch, made, layer)
         case nn.LayerNorm():
-            return _plain(torch, t.LayerNorm(layer.shape, layer.eps), layer)
+            return _plain(torch, t.LayerNorm(layer.normalized_shape, layer.eps), layer)
         case nn.GroupNorm():
-            return _plain(torch, t.GroupNorm(layer.groups, layer.channels, layer.eps), layer)
+            return _plain(torch, t.GroupNorm(layer.num_groups, layer.num_channels, layer.eps), layer)
         case nn.RMSNorm():
-            made = t.RMSNorm(layer.width, layer.eps).double()
+            made = t.RMSNorm(layer.normalized_shape, layer.eps).double()
             _set(torch, made.weight, layer.weight)
             return made
         case nn.Embedding():
-            made = t.Embedding(layer.count, layer.width).double()
+            made = t.Embedding(layer.num_embeddings, layer.embedding_dim).double()
             _set(torch, made.weight, layer.weight)
             return made
         case nn.RNN() | nn.GRU() | nn.LSTM():
             kind = getattr(t, type(layer).__name__)
-            return _recurrent(torch, kind(layer.inputs, layer.units, batch_first=True), layer)
+            return _recurrent(torch, kind(layer.input_size, layer.hidden_size, batch_first=True), layer)
         case nn.MultiHeadAttention():
-            return _attention(torch, t.MultiheadAttention(layer.width, layer.heads, batch_first=True), layer)
+            return _attention(torch, t.MultiheadAttention(layer.embed_dim, layer.num_heads, batch_first=True), layer)
         case nn.TransformerBlock():
             return _block(torch, layer)
         case nn.Sequential():
             assert all(isinstance(part, nn.Module) for part in layer)
             return t.Sequential(*(twin(torch, part) for part in layer if isinstance(part, nn.Module)))
         case nn.LeakyReLU():
-            return t.LeakyReLU(layer.slope)
+            return t.LeakyReLU(layer.negative_slope)
         case nn.ELU():
             return t.ELU(layer.alpha)
         case nn.GELU():
@@ -137,7 +146,7 @@ def call(torch: Torch, layer: nn.Module, made: Torch, x: Torch) -> Torch:
     if isinstance(layer, nn.TransformerBlock) and layer.causal:
         return made(x, src_mask=causal_mask(torch, x.shape[1]))
     if isinstance(layer, nn.Maxout):
-        rows = x.reshape(*x.shape[:-1], -1, layer.pieces)
+        rows = x.reshape(*x.shape[:-1], -1, layer.num_pieces)
         return rows.amax(-1)
     if isinstance(layer, nn.Residual):
         body, shortcut = layer.body, layer.shortcut
@@ -177,7 +186,7 @@ _NAMES = {
 
 def _matching(layer: nn.Module, name: str, theirs: dict[str, np.ndarray]) -> np.ndarray:
     if isinstance(layer, nn.GRU) and name == "state_bias":
-        return theirs["bias_hh_l0"][-layer.units :]
+        return theirs["bias_hh_l0"][-layer.hidden_size :]
     if isinstance(layer, nn.RNN | nn.GRU | nn.LSTM):
         return theirs[_NAMES[name]].T
     if "input_" in name:

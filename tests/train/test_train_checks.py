@@ -82,7 +82,7 @@ def test_a_detached_layer_fails_the_gradient_check() -> None:
 
 
 def test_a_plain_function_is_a_loss_too() -> None:
-    found = checks(nn.mlp(64, [32], 10, rng=0), nn.softmax_cross_entropy)
+    found = checks(nn.mlp(64, [32], 10, rng=0), nn.cross_entropy)
     assert found["chance"].status == "skipped"
     assert found["overfit"].status == "ok"
 

@@ -146,7 +146,7 @@ def test_a_driver_with_options_and_a_schedule_can_be_given() -> None:
 @pytest.mark.skipif("newton" not in available(), reason="the plugin minigrad-newton is not installed")
 def test_an_optimizer_that_evaluates_the_loss_itself() -> None:
     """A step of Newton's method solves least squares: the weights are those of the normal equations."""
-    model = nn.Linear(5, 1, rng=0, with_bias=False).astype(np.float64)
+    model = nn.Linear(5, 1, rng=0, use_bias=False).astype(np.float64)
     y = X @ np.arange(5.0) + 1.0
     history = fit(model, (X, y), optimizer="newton", epochs=1, batch_size=40, checks=False, quiet=True)
     np.testing.assert_allclose(model.weight.numpy()[:, 0], np.linalg.lstsq(X, y, rcond=None)[0], rtol=1e-6)

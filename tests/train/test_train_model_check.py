@@ -60,7 +60,7 @@ def test_data_loss_alone_regularisation_alone_then_the_sum() -> None:
 
 def test_a_regularisation_that_is_huge_hides_nothing_in_the_data_loss() -> None:
     def cut(outputs: Tensor, targets: nn.Targets) -> Tensor:
-        return nn.softmax_cross_entropy(outputs, targets) + 1e-4 * nn.softmax_cross_entropy(outputs.detach(), targets)
+        return nn.cross_entropy(outputs, targets) + 1e-4 * nn.cross_entropy(outputs.detach(), targets)
 
     found = check_gradients(nn.mlp(6, [8], 4, rng=0), cut, (X, LABELS), regularization=nn.L2(1e5))
     assert len(found.named("mismatch")) == 4
@@ -79,7 +79,7 @@ def test_global_generators_and_those_of_closures_are_frozen_and_put_back() -> No
 
     def augmented(outputs: Tensor, targets: nn.Targets) -> Tensor:
         noise = 0.1 * rng.normal(size=outputs.shape) + 0.1 * np.random.normal(size=outputs.shape)
-        return nn.softmax_cross_entropy(outputs + noise, targets)
+        return nn.cross_entropy(outputs + noise, targets)
 
     assert generators(augmented) == [rng]
     before, everyone = rng.bit_generator.state, np.random.get_state(legacy=False)["state"]["pos"]
@@ -173,7 +173,7 @@ def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
                    "verdict: every gradient agrees", "exactly linear in its strength", "baseline:"):  # fmt: skip
         assert wanted in out
     assert (tmp_path / "steps.png").stat().st_size > 10_000
-    path.write_text(SCRIPT.replace('"softmax"', "lambda o, t: nn.softmax_cross_entropy(o * 0.5 + 0.5 * o.detach(), t)"))
+    path.write_text(SCRIPT.replace('"softmax"', "lambda o, t: nn.cross_entropy(o * 0.5 + 0.5 * o.detach(), t)"))
     assert main(["check", str(path), "--json"]) == 3
     document = json.loads(capsys.readouterr().out)
     assert not document["passed"]

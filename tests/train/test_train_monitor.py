@@ -136,7 +136,7 @@ def test_a_probe_leaves_generators_and_running_statistics_alone() -> None:
     before = model.state_dict()
     expected = model.copy().train()(from_array(X)).numpy()
     layer_stats(model, X)
-    assert [id(t) for t in model.twin().parameters()] == [id(t) for t in model.parameters()]
+    assert [id(t) for t in model.copy(share_parameters=True).parameters()] == [id(t) for t in model.parameters()]
     assert all(np.array_equal(before[name], value) for name, value in model.state_dict().items())
     assert np.array_equal(model.train()(from_array(X)).numpy(), expected)
 

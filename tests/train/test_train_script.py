@@ -172,7 +172,7 @@ def test_an_error_inside_the_scripts_own_loss_has_its_line(path: Path) -> None:
 def test_an_error_in_the_midst_of_training_has_its_line(path: Path) -> None:
     path.write_text(
         SCRIPT + "calls = []\ndef loss(outputs, targets):\n    calls.append(0)\n    if len(calls) > 3:\n"
-        "        raise KeyError('four')\n    return nn.softmax_cross_entropy(outputs, targets)\n"
+        "        raise KeyError('four')\n    return nn.cross_entropy(outputs, targets)\n"
     )
     script = load_script(path)
     with pytest.raises(ScriptError, match=r"s\.py:14: KeyError: 'four'") as caught:

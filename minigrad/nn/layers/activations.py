@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import attrs
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor
+from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
-from minigrad.nn.validators import size
+from minigrad.nn.validators import finite, positive, size
 from minigrad.ops import reduce
-from minigrad.ops.elementwise import relu, sigmoid, tanh
+from minigrad.ops.activation import elu, gelu, leaky_relu, silu
+from minigrad.ops.piecewise_linear import relu
 from minigrad.ops.shape import reshape
-from minigrad.ops.transcendental import softplus
+from minigrad.ops.transcendental import sigmoid, softplus, tanh
 
-__all__ = ["Flatten", "Maxout", "ReLU", "Sigmoid", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "Flatten", "LeakyReLU", "Maxout", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 
 
 @attrs.define(eq=False)
@@ -52,20 +55,21 @@ class Softplus(Module):
         return softplus(x)
 
 
+@lazy.renamed_fields(pieces="num_pieces")
 @attrs.define(eq=False)
 class Maxout(Module):
-    """The largest of every `pieces` neighbouring entries of the last axis (Goodfellow et al. 2013; course notes).
+    """The largest of every `num_pieces` neighbouring entries of the last axis (Goodfellow et al. 2013; course notes).
 
-    After `Linear(inputs, units * pieces)` this is the maxout unit max_k(x @ W_k + b_k). Ties share the gradient.
+    After `Linear(inputs, units * num_pieces)` this is the maxout unit max_k(x @ W_k + b_k). Ties share the gradient.
     """
 
-    pieces: int = attrs.field(default=2, validator=size)
+    num_pieces: int = attrs.field(default=2, validator=size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(..., units * pieces)` -> `(..., units)`. Raises ShapeError for a last axis that does not divide."""
-        if x.ndim == 0 or x.shape[-1] % self.pieces:
-            raise ShapeError(f"{self!r} needs a last axis that divides by {self.pieces}, got an input of {x.shape}")
-        apart = reshape(x, shape=(*x.shape[:-1], x.shape[-1] // self.pieces, self.pieces))
+        """`(..., units * num_pieces)` -> `(..., units)`. Raises ShapeError for a last axis that does not divide."""
+        if x.ndim == 0 or x.shape[-1] % self.num_pieces:
+            raise ShapeError(f"{self!r} needs a last axis that divides by {self.num_pieces}, got an input of {x.shape}")
+        apart = reshape(x, shape=(*x.shape[:-1], x.shape[-1] // self.num_pieces, self.num_pieces))
         return reduce.max(apart, axis=-1)
 
 
@@ -81,3 +85,54 @@ class Flatten(Module):
         for length in x.shape[1:]:
             size *= length
         return reshape(x, shape=(x.shape[0], size))
+
+
+@attrs.define(eq=False)
+class GELU(Module):
+    """x times the probability that a standard normal number is below x (Hendrycks & Gimpel 2016).
+
+    Attributes:
+        approximate: "none", or "tanh" for the usual approximation, as in PyTorch.
+    """
+
+    approximate: str = "none"
+
+    def __attrs_post_init__(self) -> None:
+        if self.approximate not in ("none", "tanh"):
+            raise ModuleError(f"GELU.approximate must be 'none' or 'tanh', got {self.approximate!r}")
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; the same shape comes out."""
+        return gelu(x, self.approximate)
+
+
+@attrs.define(eq=False)
+class SiLU(Module):
+    """x * sigmoid(x), also called swish (Elfwing et al. 2017)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; the same shape comes out."""
+        return silu(x)
+
+
+@lazy.renamed_fields(slope="negative_slope")
+@attrs.define(eq=False)
+class LeakyReLU(Module):
+    """x for x > 0 and negative_slope * x below, so that no unit dies (Maas et al. 2013)."""
+
+    negative_slope: float = attrs.field(default=0.01, validator=finite)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; the same shape comes out."""
+        return leaky_relu(x, slope=self.negative_slope)
+
+
+@attrs.define(eq=False)
+class ELU(Module):
+    """x for x > 0 and alpha (e^x - 1) below (Clevert et al. 2015)."""
+
+    alpha: float = attrs.field(default=1.0, validator=positive)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Any shape; the same shape comes out."""
+        return elu(x, alpha=self.alpha)

@@ -104,6 +104,6 @@ def mlp(
     init = "he" if activation == "relu" else "xavier"
     layers: list[Layer] = []
     for before, after in zip((inputs, *hidden), hidden, strict=False):
-        layers += [Linear(before, after, init=init, rng=source), _ACTIVATIONS[activation]()]
-    layers.append(Linear(hidden[-1] if hidden else inputs, outputs, init=init, gain=0.1, rng=source))
+        layers += [Linear(before, after, weight_init=init, rng=source), _ACTIVATIONS[activation]()]
+    layers.append(Linear(hidden[-1] if hidden else inputs, outputs, weight_init=init, gain=0.1, rng=source))
     return Sequential(*layers)

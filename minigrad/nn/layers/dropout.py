@@ -1,4 +1,4 @@
-"""Dropout, and how a check freezes it."""
+"""Dropout, and how a check fixes its masks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from minigrad.ops.arithmetic import multiply
 from minigrad.ops.random import fill_dropout_mask
 from minigrad.runtime.effects import random_array
 
-__all__ = ["Dropout", "frozen", "reseed"]
+__all__ = ["Dropout", "fixed_masks", "reseed"]
 
 
 @attrs.define(eq=False, repr=False)
@@ -26,7 +26,7 @@ class Dropout(Module):
 
     In evaluation the identity. The masks come from a generator of this layer's own, so that one seed gives one run and
     no other user of random numbers disturbs it. A gradient check evaluates the model many times and needs the same mask
-    each time: `with nn.frozen(model): ...`, or `nn.reseed(model, seed)` before each evaluation.
+    each time: `with nn.fixed_masks(model): ...`, or `nn.reseed(model, seed)` before each evaluation.
 
     Attributes:
         p: probability of losing an entry, in [0, 1).
@@ -37,7 +37,7 @@ class Dropout(Module):
     p: float = attrs.field(default=0.5, validator=probability)
     rng: Source = attrs.field(default=None, kw_only=True)
     generator: np.random.Generator = attrs.field(init=False)
-    _frozen: int | None = attrs.field(init=False, default=None)
+    _fixed_seed: int | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.generator = np.random.default_rng(int(generator(self.rng).integers(2**63)))
@@ -49,15 +49,17 @@ class Dropout(Module):
         return multiply(x, random_array(self._mask, x.shape, x.dtype))
 
     def _mask(self, out: Array) -> None:
-        fill_dropout_mask(out, self.p, self.generator if self._frozen is None else np.random.default_rng(self._frozen))
+        fill_dropout_mask(
+            out, self.p, self.generator if self._fixed_seed is None else np.random.default_rng(self._fixed_seed)
+        )
 
     def reseed(self, seed: int) -> None:
         """Start the masks anew from a seed."""
         self.generator = np.random.default_rng(seed)
 
-    def freeze(self, seed: int | None) -> None:
+    def fix_masks(self, seed: int | None) -> None:
         """From now on the same mask for every input of one shape; None to draw fresh ones again."""
-        self._frozen = seed
+        self._fixed_seed = seed
 
     def __repr__(self) -> str:
         return f"Dropout({self.p:g})"
@@ -74,23 +76,23 @@ def reseed(model: Module, seed: int) -> None:
 
 
 @contextmanager
-def frozen(model: Module, seed: int = 0) -> Iterator[None]:
+def fixed_masks(model: Module, seed: int = 0) -> Iterator[None]:
     """In the block every Dropout layer of `model` uses one mask (for each shape), so that the model is a function.
 
     Its training generator is not touched. A layer that is called twice in one pass uses the same mask twice.
 
-    >>> with nn.frozen(model):
+    >>> with nn.fixed_masks(model):
     ...     mg.gradcheck(lambda x: model(x), batch)
     """
     layers = _seeds(model, seed)
-    before = [layer._frozen for layer, _ in layers]
+    before = [layer._fixed_seed for layer, _ in layers]
     for layer, child in layers:
-        layer.freeze(child)
+        layer.fix_masks(child)
     try:
         yield
     finally:
         for (layer, _), old in zip(layers, before, strict=True):
-            layer.freeze(old)
+            layer.fix_masks(old)
 
 
 def _seeds(model: Module, seed: int) -> list[tuple[Dropout, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import LabelError
@@ -17,29 +18,34 @@ from minigrad.runtime.effects import runtime_check
 __all__ = ["Embedding"]
 
 
+@lazy.renamed_fields(count="num_embeddings", width="embedding_dim")
 @attrs.define(eq=False, repr=False)
 class Embedding(Module):
-    """A learnt row of numbers for each of `count` symbols.
+    """A learnt row of numbers for each of `num_embeddings` symbols.
 
     Attributes:
-        count: number of symbols.
-        width: length of a row.
+        num_embeddings: number of symbols.
+        embedding_dim: length of a row.
         scale: standard deviation of the normal numbers that rows begin with (1, as in PyTorch).
         rng: as for Linear.
-        weight: `(count, width)`, as PyTorch's.
+        weight: `(num_embeddings, embedding_dim)`, as PyTorch's.
     """
 
-    count: int = attrs.field(validator=size)
-    width: int = attrs.field(validator=size)
+    num_embeddings: int = attrs.field(validator=size)
+    embedding_dim: int = attrs.field(validator=size)
     scale: float = attrs.field(default=1.0, kw_only=True, validator=positive)
     rng: Source = attrs.field(default=None, kw_only=True)
     weight: Tensor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.weight = parameter(generator(self.rng).normal(0.0, self.scale, (self.count, self.width)))
+        self.weight = parameter(generator(self.rng).normal(0.0, self.scale, (self.num_embeddings, self.embedding_dim)))
 
     def forward(self, symbols: Tensor | AnyArray) -> Tensor:
-        """Integers of any shape -> `(*shape, width)`. Raises LabelError for a number outside [0, count)."""
+        """Look up integers of any shape, to `(*shape, embedding_dim)`.
+
+        Raises:
+            LabelError: a number is not in [0, num_embeddings), or the dtype is not an integer one.
+        """
         index = as_array(symbols)
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
@@ -48,9 +54,11 @@ class Embedding(Module):
 
     def _in_range(self, index: Array) -> None:
         """Raise LabelError unless all symbols are known."""
-        if index.size and (index.min() < 0 or index.max() >= self.count):
-            at = np.unravel_index(int(np.argmax((index < 0) | (index >= self.count))), index.shape)
-            raise LabelError(f"{self!r}: symbol {index[at]} at {[int(i) for i in at]} is not in 0 to {self.count - 1}")
+        if index.size and (index.min() < 0 or index.max() >= self.num_embeddings):
+            at = np.unravel_index(int(np.argmax((index < 0) | (index >= self.num_embeddings))), index.shape)
+            raise LabelError(
+                f"{self!r}: symbol {index[at]} at {[int(i) for i in at]} is not in 0 to {self.num_embeddings - 1}"
+            )
 
     def __repr__(self) -> str:
-        return f"Embedding({self.count}, {self.width})"
+        return f"Embedding({self.num_embeddings}, {self.embedding_dim})"

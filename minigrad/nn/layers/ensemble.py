@@ -15,7 +15,7 @@ from minigrad.nn.module import Module
 from minigrad.ops.functions import log_softmax, logsumexp, mean
 from minigrad.ops.split_join import stack
 
-__all__ = ["Ensemble", "mean_weights"]
+__all__ = ["Ensemble", "average_state_dicts"]
 
 
 @attrs.define(eq=False, repr=False, init=False)
@@ -49,7 +49,7 @@ class Ensemble(Module):
         return f"Ensemble({', '.join(map(repr, self.members))})"
 
 
-def mean_weights(states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+def average_state_dicts(states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """The mean of several `state_dict`s of one model, entry by entry, in their dtypes: one model, one forward pass.
 
     Worth it for checkpoints from the end of one run (course notes; Izmailov et al. 2018); means of models that were
@@ -57,11 +57,11 @@ def mean_weights(states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     shapes differ.
     """
     if not states:
-        raise ModuleError("mean_weights: there are no states")
+        raise ModuleError("average_state_dicts: there are no states")
     last = states[-1]
     for state in states:
         if {n: a.shape for n, a in state.items()} != {n: a.shape for n, a in last.items()}:
-            raise ModuleError("mean_weights: the states are of different models (names or shapes differ)")
+            raise ModuleError("average_state_dicts: the states are of different models (names or shapes differ)")
     return {
         name: np.mean([state[name] for state in states], axis=0).astype(a.dtype) if a.dtype.kind == "f" else a.copy()
         for name, a in last.items()

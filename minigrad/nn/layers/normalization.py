@@ -7,6 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.graph import Constant
 from minigrad.core.tensor import Tensor, as_array, tensor, tensor_of
@@ -46,16 +47,18 @@ class _BatchNorm(_Affine):
     divisor n - 1, as PyTorch); in evaluation the running ones are used, so that rows do not depend on one another.
 
     Attributes:
-        channels: length of axis 1.
+        num_features: length of axis 1, the channels.
         eps: added to the variance.
         momentum: share of the new batch in the running figures, as in PyTorch.
         affine: whether weight and bias are learnt.
-        weight, bias: `(channels,)`, 1 and 0 at first. PyTorch's layout.
-        running_mean, running_var: `(channels,)` buffers, 0 and 1 at first: saved, not trained.
+        weight: `(num_features,)`, 1 at first, or None.
+        bias: `(num_features,)`, 0 at first, or None.
+        running_mean: `(num_features,)`, 0 at first: a buffer, saved but not trained.
+        running_var: `(num_features,)`, 1 at first: a buffer.
     """
 
     ndims: ClassVar[tuple[int, ...]]
-    channels: int = attrs.field(validator=size)
+    num_features: int = attrs.field(validator=size)
     momentum: float = attrs.field(default=0.1, kw_only=True, validator=not_negative)
     running_mean: Tensor = attrs.field(init=False)
     running_var: Tensor = attrs.field(init=False)
@@ -63,20 +66,21 @@ class _BatchNorm(_Affine):
     def __attrs_post_init__(self) -> None:
         if self.momentum > 1.0:
             raise ModuleError(f"{type(self).__name__}.momentum must be in [0, 1], got {self.momentum!r}")
-        self._begin(self.channels)
-        self.running_mean, self.running_var = _float32(0.0, self.channels), _float32(1.0, self.channels)
+        self._begin(self.num_features)
+        self.running_mean, self.running_var = _float32(0.0, self.num_features), _float32(1.0, self.num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The shape of x stays.
+        """Normalize x, whose shape stays.
 
-        Raises ShapeError for other axes or channels, and in training for one value per channel, which has no variance.
+        Raises:
+            ShapeError: x has other axes or channels, or in training one value per channel, which has no variance.
         """
-        if x.ndim not in self.ndims or x.shape[1] != self.channels:
-            shapes = " or ".join(f"(N, {self.channels}{', L' * (n == 3)}{', H, W' * (n == 4)})" for n in self.ndims)
+        if x.ndim not in self.ndims or x.shape[1] != self.num_features:
+            shapes = " or ".join(f"(N, {self.num_features}{', L' * (n == 3)}{', H, W' * (n == 4)})" for n in self.ndims)
             raise ShapeError(f"{self!r} needs an input of shape {shapes}, got {x.shape}")
         if not self.training:
             return batch_norm(x, self.weight, self.bias, self.eps, self.running_mean, self.running_var)
-        if x.size <= self.channels:
+        if x.size <= self.num_features:
             raise ShapeError(f"{self!r} in training needs more than one value per channel, got an input of {x.shape}")
         self._follow(x)
         return batch_norm(x, self.weight, self.bias, self.eps)
@@ -84,80 +88,86 @@ class _BatchNorm(_Affine):
     def _follow(self, x: Tensor) -> None:
         """Move the running figures towards those of this batch."""
         fixed = tensor_of(Constant(as_array(x)))
-        axes, count = (0, *range(2, x.ndim)), x.size // self.channels
+        axes, count = (0, *range(2, x.ndim)), x.size // self.num_features
         mean, var = fixed.mean(axis=axes), fixed.var(axis=axes) * (count / (count - 1))
         self.running_mean[...] = self.running_mean * (1.0 - self.momentum) + mean * self.momentum
         self.running_var[...] = self.running_var * (1.0 - self.momentum) + var * self.momentum
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.channels})"
+        return f"{type(self).__name__}({self.num_features})"
 
 
+@lazy.renamed_fields(channels="num_features")
 @attrs.define(eq=False, repr=False)
 class BatchNorm1d(_BatchNorm):
     __doc__ = f"For `(N, channels)` or `(N, channels, length)`. {_BatchNorm.__doc__}"
     ndims = (2, 3)
 
 
+@lazy.renamed_fields(channels="num_features")
 @attrs.define(eq=False, repr=False)
 class BatchNorm2d(_BatchNorm):
     __doc__ = f"For images `(N, channels, height, width)`. {_BatchNorm.__doc__}"
     ndims = (4,)
 
 
+@lazy.renamed_fields(shape="normalized_shape")
 @attrs.define(eq=False, repr=False)
 class LayerNorm(_Affine):
     """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias (Ba et al. 2016).
 
     Attributes:
-        shape: lengths of the axes to normalise over; an integer for the last one.
+        normalized_shape: lengths of the axes to normalise over; an integer for the last one.
         eps: added to the variance.
         affine: whether weight and bias are learnt.
-        weight, bias: of that shape, 1 and 0 at first. PyTorch's layout.
+        weight: of that shape, 1 at first, or None.
+        bias: of that shape, 0 at first, or None.
     """
 
-    shape: int | Shape
+    normalized_shape: int | Shape
 
     def __attrs_post_init__(self) -> None:
-        count = 1 if isinstance(self.shape, int) else len(self.shape)
-        self.shape = sizes(type(self).__name__, "shape", self.shape, count)
-        self._begin(self.shape)
+        count = 1 if isinstance(self.normalized_shape, int) else len(self.normalized_shape)
+        self.normalized_shape = sizes(type(self).__name__, "normalized_shape", self.normalized_shape, count)
+        self._begin(self.normalized_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(..., *shape)`, which stays. Raises ShapeError for other last axes."""
-        _ends_with(self, x, self.shape)
-        return layer_norm(x, self.shape, self.weight, self.bias, self.eps)
+        """x `(..., *normalized_shape)`, which stays. Raises ShapeError for other last axes."""
+        _ends_with(self, x, self.normalized_shape)
+        return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
     def __repr__(self) -> str:
-        return f"LayerNorm({self.shape})"
+        return f"LayerNorm({self.normalized_shape})"
 
 
+@lazy.renamed_fields(width="normalized_shape")
 @attrs.define(eq=False, repr=False)
 class RMSNorm(Module):
     """Each row to mean square 1 over its last axis, then times weight (Zhang & Sennrich 2019): no mean, no bias.
 
     Attributes:
-        width: length of the last axis.
-        eps: added to the mean square.
-        weight: `(width,)`, 1 at first. PyTorch's layout (whose default eps is the dtype's, about 1.2e-7 for float32).
+        normalized_shape: length of the last axis.
+        eps: added to the mean square; PyTorch's default is that of the dtype, about 1.2e-7 for float32.
+        weight: `(normalized_shape,)`, 1 at first.
     """
 
-    width: int = attrs.field(validator=size)
+    normalized_shape: int = attrs.field(validator=size)
     eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
     weight: Tensor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.weight = parameter(np.ones(self.width))
+        self.weight = parameter(np.ones(self.normalized_shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(..., width)`, which stays. Raises ShapeError for another last axis."""
-        _ends_with(self, x, self.width)
-        return rms_norm(x, self.width, self.weight, self.eps)
+        """x `(..., normalized_shape)`, which stays. Raises ShapeError for another last axis."""
+        _ends_with(self, x, self.normalized_shape)
+        return rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def __repr__(self) -> str:
-        return f"RMSNorm({self.width})"
+        return f"RMSNorm({self.normalized_shape})"
 
 
+@lazy.renamed_fields(groups="num_groups", channels="num_channels")
 @attrs.define(eq=False, repr=False)
 class GroupNorm(_Affine):
     """Each group of channels of each sample to mean 0 and variance 1, then scaled by channel (Wu & He 2018).
@@ -165,28 +175,29 @@ class GroupNorm(_Affine):
     One group is layer normalisation over channels and places; as many groups as channels, instance normalisation.
 
     Attributes:
-        groups: number of groups; divides the channels.
-        channels: length of axis 1.
+        num_groups: number of groups; divides `num_channels`.
+        num_channels: length of axis 1.
         eps: added to the variance.
         affine: whether weight and bias are learnt.
-        weight, bias: `(channels,)`, 1 and 0 at first. PyTorch's layout.
+        weight: `(num_channels,)`, 1 at first, or None.
+        bias: `(num_channels,)`, 0 at first, or None.
     """
 
-    groups: int = attrs.field(validator=size)
-    channels: int = attrs.field(validator=size)
+    num_groups: int = attrs.field(validator=size)
+    num_channels: int = attrs.field(validator=size)
 
     def __attrs_post_init__(self) -> None:
-        if self.channels % self.groups:
-            raise ModuleError(f"GroupNorm: {self.channels} channels do not divide into {self.groups} groups")
-        self._begin(self.channels)
+        if self.num_channels % self.num_groups:
+            raise ModuleError(f"GroupNorm: {self.num_channels} channels do not divide into {self.num_groups} groups")
+        self._begin(self.num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, ...)`, which stays. Raises ShapeError for other channels."""
-        images(self, x, self.channels, max(x.ndim - 2, 0))
-        return group_norm(x, self.groups, self.weight, self.bias, self.eps)
+        """x `(N, num_channels, ...)`, which stays. Raises ShapeError for other channels."""
+        images(self, x, self.num_channels, max(x.ndim - 2, 0))
+        return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 
     def __repr__(self) -> str:
-        return f"GroupNorm({self.groups}, {self.channels})"
+        return f"GroupNorm({self.num_groups}, {self.num_channels})"
 
 
 def _ends_with(layer: Module, x: Tensor, shape: int | Shape) -> None:

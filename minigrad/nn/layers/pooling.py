@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import attrs
 
+from minigrad import lazy
 from minigrad.core.tensor import Tensor
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
@@ -31,49 +32,53 @@ class _Pool(Module):
     """A window that slides.
 
     Attributes:
-        kernel: length of the window, one number or one for each axis.
+        kernel_size: length of the window, one number or one for each axis.
         stride: distance between windows; the window's length by default, so that windows do not overlap.
         padding: at both ends; at most half the window. It never wins a maximum, and counts as zeros in a mean.
     """
 
     axes: ClassVar[int]
     largest: ClassVar[bool]
-    kernel: int | Sequence[int]
+    kernel_size: int | Sequence[int]
     stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
     padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
-        self.kernel = kernel = sizes(name, "kernel", self.kernel, self.axes)
-        self.stride = sizes(name, "stride", kernel if self.stride is None else self.stride, self.axes)
+        self.kernel_size = kernel_size = sizes(name, "kernel_size", self.kernel_size, self.axes)
+        self.stride = sizes(name, "stride", kernel_size if self.stride is None else self.stride, self.axes)
         self.padding = padding = sizes(name, "padding", self.padding, self.axes, least=0)
-        if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
-            raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel}")
+        if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
+            raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel_size}")
 
     def forward(self, x: Tensor) -> Tensor:
         """x `(N, channels, *size)` -> `(N, channels, *places)`; equal winners of a maximum share the gradient."""
         images(self, x, None, self.axes)
-        return (max_pool if self.largest else avg_pool)(x, self.kernel, self.stride, self.padding)
+        return (max_pool if self.largest else avg_pool)(x, self.kernel_size, self.stride, self.padding)
 
 
+@lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
 class MaxPool1d(_Pool):
     __doc__ = f"The largest entry of each window of `(N, channels, length)`. {_Pool.__doc__}"
     axes, largest = 1, True
 
 
+@lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
 class MaxPool2d(_Pool):
     __doc__ = f"The largest entry of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
     axes, largest = 2, True
 
 
+@lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
 class AvgPool1d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, length)`. {_Pool.__doc__}"
     axes, largest = 1, False
 
 
+@lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
 class AvgPool2d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
@@ -85,40 +90,44 @@ class _Adaptive(Module):
     """Bins that cover each axis as evenly as possible (they overlap where the size does not divide), as PyTorch's.
 
     Attributes:
-        output: number of bins, one number or one for each axis.
+        output_size: number of bins, one number or one for each axis.
     """
 
     axes: ClassVar[int]
     largest: ClassVar[bool]
-    output: int | Sequence[int]
+    output_size: int | Sequence[int]
 
     def __attrs_post_init__(self) -> None:
-        self.output = sizes(type(self).__name__, "output", self.output, self.axes)
+        self.output_size = sizes(type(self).__name__, "output_size", self.output_size, self.axes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, *size)` -> `(N, channels, *output)`."""
+        """x `(N, channels, *size)` -> `(N, channels, *output_size)`."""
         images(self, x, None, self.axes)
-        return (adaptive_max_pool if self.largest else adaptive_avg_pool)(x, self.output)
+        return (adaptive_max_pool if self.largest else adaptive_avg_pool)(x, self.output_size)
 
 
+@lazy.renamed_fields(output="output_size")
 @attrs.define(eq=False)
 class AdaptiveAvgPool1d(_Adaptive):
     __doc__ = f"The mean of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
     axes, largest = 1, False
 
 
+@lazy.renamed_fields(output="output_size")
 @attrs.define(eq=False)
 class AdaptiveAvgPool2d(_Adaptive):
     __doc__ = f"The mean of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
     axes, largest = 2, False
 
 
+@lazy.renamed_fields(output="output_size")
 @attrs.define(eq=False)
 class AdaptiveMaxPool1d(_Adaptive):
     __doc__ = f"The largest entry of each bin of `(N, channels, length)`. {_Adaptive.__doc__}"
     axes, largest = 1, True
 
 
+@lazy.renamed_fields(output="output_size")
 @attrs.define(eq=False)
 class AdaptiveMaxPool2d(_Adaptive):
     __doc__ = f"The largest entry of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"

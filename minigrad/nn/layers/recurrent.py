@@ -11,9 +11,10 @@ from typing import ClassVar, TypeAlias
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, from_array
-from minigrad.nn.initializers import Initialiser, Source, forget_bias, generator, initialiser
+from minigrad.nn.initializers import Initializer, Source, find_initializer, forget_bias, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import finite, size
 from minigrad.ops.index import getitem
@@ -24,18 +25,21 @@ from minigrad.ops.transcendental import sigmoid, tanh
 __all__ = ["GRU", "LSTM", "RNN", "LSTMState"]
 
 LSTMState: TypeAlias = tuple[Tensor, Tensor]
-"""Hidden state h and cell c, each `(N, units)`."""
+"""Hidden state h and cell c, each `(N, hidden_size)`."""
+
+
+_OLD_NAMES = {"inputs": "input_size", "units": "hidden_size", "init": "weight_init"}
 
 
 @attrs.define(eq=False, repr=False)
 class _Recurrent(Module):
-    """What recurrent layers share: weights for `gates` blocks of units, side by side."""
+    """What recurrent layers share: weights for `gates` blocks of hidden units, side by side."""
 
     gates: ClassVar[int]
-    inputs: int = attrs.field(validator=size)
-    units: int = attrs.field(validator=size)
-    init: str | Initialiser = attrs.field(default="xavier", kw_only=True)
-    state_init: str | Initialiser = attrs.field(default="orthogonal", kw_only=True)
+    input_size: int = attrs.field(validator=size)
+    hidden_size: int = attrs.field(validator=size)
+    weight_init: str | Initializer = attrs.field(default="xavier", kw_only=True)
+    state_init: str | Initializer = attrs.field(default="orthogonal", kw_only=True)
     rng: Source = attrs.field(default=None, kw_only=True)
     input_weight: Tensor = attrs.field(init=False)
     state_weight: Tensor = attrs.field(init=False)
@@ -43,20 +47,24 @@ class _Recurrent(Module):
 
     def __attrs_post_init__(self) -> None:
         rng = generator(self.rng)
-        into, across = initialiser(self.init), initialiser(self.state_init)
+        into, across = find_initializer(self.weight_init), find_initializer(self.state_init)
         # Each block is drawn alone: the fans of one gate count, not those of all together.
-        self.input_weight = parameter(np.hstack([into((self.inputs, self.units), rng) for _ in range(self.gates)]))
-        self.state_weight = parameter(np.hstack([across((self.units, self.units), rng) for _ in range(self.gates)]))
-        self.bias = parameter(np.zeros(self.gates * self.units))
+        self.input_weight = parameter(
+            np.hstack([into((self.input_size, self.hidden_size), rng) for _ in range(self.gates)])
+        )
+        self.state_weight = parameter(
+            np.hstack([across((self.hidden_size, self.hidden_size), rng) for _ in range(self.gates)])
+        )
+        self.bias = parameter(np.zeros(self.gates * self.hidden_size))
 
     def _projected(self, x: Tensor) -> list[Tensor]:
         """x_t @ input_weight + bias for every step t, by one matrix product."""
-        if x.ndim != 3 or x.shape[2] != self.inputs or x.shape[1] == 0:
-            raise ShapeError(f"{self!r} needs an input of shape (N, time >= 1, {self.inputs}), got {x.shape}")
+        if x.ndim != 3 or x.shape[2] != self.input_size or x.shape[1] == 0:
+            raise ShapeError(f"{self!r} needs an input of shape (N, time >= 1, {self.input_size}), got {x.shape}")
         return _steps(matmul(x, self.input_weight) + self.bias)
 
     def _state(self, given: Tensor | None, like: Tensor) -> Tensor:
-        shape = (like.shape[0], self.units)
+        shape = (like.shape[0], self.hidden_size)
         if given is None:
             return from_array(np.zeros(shape, dtype=like.dtype))
         if given.shape != shape:
@@ -64,10 +72,10 @@ class _Recurrent(Module):
         return given
 
     def _block(self, gates: Tensor, number: int) -> Tensor:
-        return getitem(gates, key=(slice(None), slice(number * self.units, (number + 1) * self.units)))
+        return getitem(gates, key=(slice(None), slice(number * self.hidden_size, (number + 1) * self.hidden_size)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.inputs}, {self.units})"
+        return f"{type(self).__name__}({self.input_size}, {self.hidden_size})"
 
 
 def _steps(x: Tensor) -> list[Tensor]:
@@ -90,11 +98,19 @@ class _Plain(_Recurrent):
     """What layers share whose state is their last output."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, time, inputs)` -> all h_t, `(N, time, units)`, from the state 0."""
+        """x `(N, time, input_size)` -> all h_t, `(N, time, hidden_size)`, from the state 0."""
         return self.run(x)[0]
 
     def run(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x `(N, time, inputs)` and h_0 `(N, units)`, 0 by default -> all h_t `(N, time, units)`, and the last."""
+        """Run x `(N, time, input_size)` from a state.
+
+        Args:
+            x: the sequences.
+            state: h_0, `(N, hidden_size)`; 0 by default.
+
+        Returns:
+            All h_t, `(N, time, hidden_size)`, and the last one.
+        """
         found = []
         inputs = self._projected(x)
         h = self._state(state, inputs[0])
@@ -108,17 +124,20 @@ class _Plain(_Recurrent):
         raise NotImplementedError
 
 
+@lazy.renamed_fields(**_OLD_NAMES)
 @attrs.define(eq=False, repr=False)
 class RNN(_Plain):
     """h_t = tanh(x_t @ input_weight + h_{t-1} @ state_weight + bias) (Elman 1990).
 
     Attributes:
-        inputs, units: lengths of x_t and h_t.
-        init, state_init: initialisers of the weights, "xavier" and "orthogonal" by default.
+        input_size: length of x_t.
+        hidden_size: length of h_t.
+        weight_init: initializer of `input_weight`.
+        state_init: initializer of `state_weight`.
         rng: as for Linear.
-        input_weight: `(inputs, units)`, the transpose of PyTorch's weight_ih_l0.
-        state_weight: `(units, units)`, the transpose of PyTorch's weight_hh_l0.
-        bias: `(units,)`, 0 at first; PyTorch's bias_ih_l0 + bias_hh_l0.
+        input_weight: `(input_size, hidden_size)`, the transpose of PyTorch's weight_ih_l0.
+        state_weight: `(hidden_size, hidden_size)`, the transpose of PyTorch's weight_hh_l0.
+        bias: `(hidden_size,)`, 0 at first; PyTorch's bias_ih_l0 + bias_hh_l0.
     """
 
     gates = 1
@@ -127,6 +146,7 @@ class RNN(_Plain):
         return tanh(now + matmul(h, self.state_weight))
 
 
+@lazy.renamed_fields(**_OLD_NAMES)
 @attrs.define(eq=False, repr=False)
 class GRU(_Plain):
     """Gated recurrent unit (Cho et al. 2014), the form of PyTorch and cuDNN, with the reset gate after the product:
@@ -134,12 +154,15 @@ class GRU(_Plain):
     r, z = sigmoid(...), n = tanh(x W_n + b_n + r * (h W'_n + b'_n)), h <- (1 - z) n + z h.
 
     Attributes:
-        inputs, units: lengths of x_t and h_t.
-        init, state_init, rng: as for RNN.
-        input_weight: `(inputs, 3 units)`, blocks r, z, n; the transpose of PyTorch's weight_ih_l0.
-        state_weight: `(units, 3 units)`, the same blocks; the transpose of weight_hh_l0.
-        bias: `(3 units,)`, 0 at first; bias_ih_l0, with bias_hh_l0 of r and z added.
-        state_bias: `(units,)`, 0 at first; b'_n, the last block of bias_hh_l0.
+        input_size: length of x_t.
+        hidden_size: length of h_t.
+        weight_init: initializer of `input_weight`, block by block.
+        state_init: initializer of `state_weight`, block by block.
+        rng: as for Linear.
+        input_weight: `(input_size, 3 hidden_size)`, blocks r, z, n; the transpose of PyTorch's weight_ih_l0.
+        state_weight: `(hidden_size, 3 hidden_size)`, the same blocks; the transpose of weight_hh_l0.
+        bias: `(3 hidden_size,)`, 0 at first; bias_ih_l0, with bias_hh_l0 of r and z added.
+        state_bias: `(hidden_size,)`, 0 at first; b'_n, the last block of bias_hh_l0.
     """
 
     gates = 3
@@ -147,7 +170,7 @@ class GRU(_Plain):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.state_bias = parameter(np.zeros(self.units))
+        self.state_bias = parameter(np.zeros(self.hidden_size))
 
     def _step(self, now: Tensor, h: Tensor) -> Tensor:
         before = matmul(h, self.state_weight)
@@ -157,6 +180,7 @@ class GRU(_Plain):
         return n + z * (h - n)
 
 
+@lazy.renamed_fields(**_OLD_NAMES)
 @attrs.define(eq=False, repr=False)
 class LSTM(_Recurrent):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000):
@@ -164,12 +188,15 @@ class LSTM(_Recurrent):
     i, f, o = sigmoid(...), g = tanh(...), c <- f c + i g, h = o tanh(c).
 
     Attributes:
-        inputs, units: lengths of x_t and h_t.
-        init, state_init, rng: as for RNN.
+        input_size: length of x_t.
+        hidden_size: length of h_t.
+        weight_init: initializer of `input_weight`, block by block.
+        state_init: initializer of `state_weight`, block by block.
+        rng: as for Linear.
         forget_bias: where the bias of the forget gate begins; 1 lets the cell remember (Jozefowicz et al. 2015).
-        input_weight: `(inputs, 4 units)`, blocks i, f, g, o; the transpose of PyTorch's weight_ih_l0.
-        state_weight: `(units, 4 units)`, the same blocks; the transpose of weight_hh_l0.
-        bias: `(4 units,)`; bias_ih_l0 + bias_hh_l0.
+        input_weight: `(input_size, 4 hidden_size)`, blocks i, f, g, o; the transpose of PyTorch's weight_ih_l0.
+        state_weight: `(hidden_size, 4 hidden_size)`, the same blocks; the transpose of weight_hh_l0.
+        bias: `(4 hidden_size,)`; bias_ih_l0 + bias_hh_l0.
     """
 
     gates = 4
@@ -177,16 +204,23 @@ class LSTM(_Recurrent):
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
-        self.bias = parameter(forget_bias(self.units, self.forget_bias))
+        self.bias = parameter(forget_bias(self.hidden_size, self.forget_bias))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, time, inputs)` -> all h_t, `(N, time, units)`, from the state 0."""
+        """x `(N, time, input_size)` -> all h_t, `(N, time, hidden_size)`, from the state 0."""
         return self.run(x)[0]
 
     def run(self, x: Tensor, state: LSTMState | None = None) -> tuple[Tensor, LSTMState]:
-        """x `(N, time, inputs)` and (h, c), each `(N, units)`, 0 by default -> all h_t `(N, time, units)`, last (h, c).
+        """Run x `(N, time, input_size)` from a state.
 
         To carry a state from one stretch of a text to the next without differentiating through it, detach both.
+
+        Args:
+            x: the sequences.
+            state: h_0 and c_0, each `(N, hidden_size)`; 0 by default.
+
+        Returns:
+            All h_t, `(N, time, hidden_size)`, and the last (h, c).
         """
         found = []
         inputs = self._projected(x)

@@ -7,13 +7,14 @@ import math
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, BoolArray
 from minigrad.nn.errors import LabelError
-from minigrad.nn.losses.classification import Chance, Targets
+from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.losses.regression import paired
 from minigrad.nn.validators import positive
-from minigrad.ops.elementwise import relu
+from minigrad.ops.piecewise_linear import relu
 from minigrad.ops.transcendental import softplus
 from minigrad.runtime.effects import runtime_check
 
@@ -69,6 +70,7 @@ def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
     return relu(margin - x * y).mean()
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class BinaryCrossEntropy:
     """`binary_cross_entropy` for a training loop."""
@@ -77,11 +79,11 @@ class BinaryCrossEntropy:
         """Scores and targets of one shape -> the loss."""
         return binary_cross_entropy(outputs, targets)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """ln 2: both answers are equally likely."""
-        return Chance(math.log(2.0), "ln 2")
+        return UninformedLoss(math.log(2.0), "ln 2")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """0.01 above the entropy of the targets, which is 0 for targets of 0 and 1."""
         t = as_array(targets).astype(np.float64)
         inside = t[(t > 0.0) & (t < 1.0)]
@@ -89,6 +91,7 @@ class BinaryCrossEntropy:
         return 0.01 + 1.02 * float(entropy)
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class Hinge:
     """`hinge` with its margin, for a training loop."""
@@ -99,10 +102,10 @@ class Hinge:
         """Scores and targets (-1 or +1) of one shape -> the loss."""
         return hinge(outputs, targets, self.margin)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """The margin: a score of 0 misses it by all of it."""
-        return Chance(self.margin, f"margin {self.margin:g}")
+        return UninformedLoss(self.margin, f"margin {self.margin:g}")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """A hundredth of the margin; the loss reaches 0 itself once every margin is kept."""
         return 0.01 * self.margin

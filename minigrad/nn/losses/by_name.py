@@ -7,8 +7,9 @@ from types import MappingProxyType
 
 from minigrad.core.errors import nearest
 from minigrad.nn.errors import UnknownLoss
+from minigrad.nn.losses.baseline import Loss
 from minigrad.nn.losses.binary import BinaryCrossEntropy, Hinge
-from minigrad.nn.losses.classification import CrammerSinger, Loss, SoftmaxCrossEntropy, WestonWatkins
+from minigrad.nn.losses.classification import CrammerSinger, SoftmaxCrossEntropy, WestonWatkins
 from minigrad.nn.losses.distribution import KLDivergence
 from minigrad.nn.losses.regression import Huber, MeanAbsoluteError, MeanSquaredError
 

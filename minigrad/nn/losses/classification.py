@@ -1,83 +1,61 @@
-"""Losses: one number to make small, from the outputs of a model and the targets, averaged over rows.
+"""Losses of classifiers: one number to make small, from scores `(N, C)` and labels `(N,)`, averaged over rows.
 
 Each is a function, and an attrs class of the same formula for a training loop, which also wants to know what a model
-that knows nothing would score (`chance`) and from where on targets count as learnt by heart (`solved_below`).
-This file holds what they share, and the losses of classifiers: scores `(N, C)` and labels `(N,)`.
+that knows nothing would score (`uninformed_loss`) and from where on targets count as learnt by heart (`fit_threshold`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import partial
-from typing import Protocol, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
+from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive, probability
 from minigrad.ops import reduce
 from minigrad.ops.arithmetic import where
-from minigrad.ops.elementwise import relu
 from minigrad.ops.functions import reshape
 from minigrad.ops.index import all_below
+from minigrad.ops.piecewise_linear import relu
 from minigrad.runtime.effects import runtime_check
 
 __all__ = [
-    "Calibrated",
-    "Chance",
     "CrammerSinger",
-    "Loss",
     "SoftmaxCrossEntropy",
-    "Targets",
     "WestonWatkins",
     "crammer_singer",
-    "softmax_cross_entropy",
+    "cross_entropy",
     "weston_watkins",
 ]
 
 
-Targets: TypeAlias = NDArray[np.generic] | Tensor
-Loss: TypeAlias = Callable[[Tensor, Targets], Tensor]
-
-
-@attrs.frozen
-class Chance:
-    """The loss of a model that knows nothing, and the formula it comes from."""
-
-    value: float
-    formula: str
-
-
-@runtime_checkable
-class Calibrated(Protocol):
-    """A loss that knows its own scale. Any callable is a loss; checks say more about one of this kind."""
-
-    def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """The loss of a batch, a one-element Tensor."""
-        ...
-
-    def chance(self, outputs: int, targets: Targets) -> Chance:
-        """The loss when all `outputs` scores of a row are equal (0 for regression), whatever the input."""
-        ...
-
-    def solved_below(self, targets: Targets) -> float:
-        """A loss below which these targets count as learnt by heart."""
-        ...
-
-
-def softmax_cross_entropy(scores: Tensor, labels: Targets, smoothing: float = 0.0) -> Tensor:
+def cross_entropy(
+    scores: Tensor,
+    labels: Targets,
+    label_smoothing: float = 0.0,
+    *,
+    weight: Tensor | Array | None = None,
+    ignore_index: int | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Mean of -log softmax(scores)[label], from scores (logits), without overflow (course notes, softmax classifier).
+
+    Labels are checked; all else is `mg.cross_entropy`.
 
     Args:
         scores: `(N, C)`, or `(..., C)` with labels of the leading shape.
         labels: integers in [0, C), shape `(N,)`.
-        smoothing: share of each target that is spread evenly over all C classes (Szegedy et al. 2016), in [0, 1).
+        label_smoothing: share of each target that is spread evenly over all C classes (Szegedy et al. 2016).
+        weight: `(C,)`, of each class; the mean divides by the total weight.
+        ignore_index: a label that counts for nothing, also one outside [0, C).
+        reduction: "mean", "sum" or "none" (one number for each label).
 
     Raises:
         LabelError: a label is out of range (the message names the row), or not an integer.
@@ -85,17 +63,17 @@ def softmax_cross_entropy(scores: Tensor, labels: Targets, smoothing: float = 0.
     """
     from minigrad.ops import loss  # registers on first use
 
-    flat, index = _aligned("softmax cross-entropy", scores, labels)
-    mean = reduce.mean(loss.softmax_cross_entropy(flat, index))
-    if smoothing == 0.0:
-        return mean
-    return mean * (1.0 - smoothing) - reduce.log_softmax(flat, axis=-1).mean() * smoothing
+    flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
+    shares = weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
+    options = (-1, reduction, shares, ignore_index, label_smoothing)
+    losses: Tensor = loss.cross_entropy(flat, index, *options)  # type: ignore[arg-type]  # integers, by _aligned
+    return losses.reshape(scores.shape[:-1]) if reduction == "none" else losses
 
 
 def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
     """Mean over rows of sum_{j != y} max(0, s_j - s_y + margin): the multi-class SVM loss of the course notes.
 
-    Source: Weston & Watkins 1999. Arguments and errors as for `softmax_cross_entropy`.
+    Source: Weston & Watkins 1999. Arguments and errors as for `cross_entropy`.
     """
     from minigrad.ops.gather import pick
     from minigrad.ops.loss import indicator
@@ -108,7 +86,7 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
     """Mean over rows of max(0, max_{j != y} s_j - s_y + margin): only the worst rival counts.
 
-    Source: Crammer & Singer 2001. Arguments and errors as for `softmax_cross_entropy`. Equal rivals share the gradient.
+    Source: Crammer & Singer 2001. Arguments and errors as for `cross_entropy`. Equal rivals share the gradient.
     """
     from minigrad.ops.gather import pick
     from minigrad.ops.loss import indicator
@@ -119,7 +97,9 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     return relu(rival - correct + margin).mean()
 
 
-def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor | Array]:
+def _aligned(
+    loss: str, scores: Tensor, labels: Targets, ignore_index: int | None = None
+) -> tuple[Tensor, Tensor | Array]:
     """Scores as `(N, C)` and labels as `(N,)`, after checking that they belong together."""
     index = as_array(labels)
     if index.dtype.kind not in "iu":
@@ -131,49 +111,54 @@ def _aligned(loss: str, scores: Tensor, labels: Targets) -> tuple[Tensor, Tensor
     classes = scores.shape[-1]
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
-    runtime_check(labels, partial(_in_range, loss, classes))
+    runtime_check(labels, partial(_in_range, loss, classes, ignore_index))
     given = labels if isinstance(labels, Tensor) else index  # an array goes to the op as it is, which then owns a copy
     if scores.ndim == 2:
         return scores, given
     return reshape(scores, (index.size, classes)), given.reshape(index.size)
 
 
-def _in_range(loss: str, classes: int, labels: Array) -> None:
-    """Raise LabelError unless all labels are in [0, classes)."""
+def _in_range(loss: str, classes: int, ignore_index: int | None, labels: Array) -> None:
+    """Raise LabelError unless all labels are in [0, classes) or the one to ignore."""
     if all_below(labels, classes):
         return
     flat = labels.reshape(-1)
-    row = int(np.argmax((flat < 0) | (flat >= classes)))
+    wrong = ((flat < 0) | (flat >= classes)) & (flat != ignore_index if ignore_index is not None else True)
+    if not wrong.any():
+        return
+    row = int(np.argmax(wrong))
     raise LabelError(
         f"{loss}: label {flat[row]} in row {row} is out of range; {classes} scores allow 0 to {classes - 1}"
     )
 
 
+@lazy.renamed_fields(smoothing="label_smoothing", **OLD_METHODS)
 @attrs.frozen
 class SoftmaxCrossEntropy:
-    """`softmax_cross_entropy` with its label smoothing, for a training loop."""
+    """`cross_entropy` with its label smoothing, for a training loop."""
 
-    smoothing: float = attrs.field(default=0.0, validator=probability)
+    label_smoothing: float = attrs.field(default=0.0, validator=probability)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
-        return softmax_cross_entropy(outputs, targets, self.smoothing)
+        return cross_entropy(outputs, targets, self.label_smoothing)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """-ln(1/C) = ln C: every class is equally likely, whatever the smoothing."""
-        return Chance(math.log(outputs), f"ln {outputs}")
+        return UninformedLoss(math.log(outputs), f"ln {outputs}")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """0.01: the right class has a probability of 99 %. Smoothed targets have an entropy that no model can beat."""
-        if not self.smoothing:
+        if not self.label_smoothing:
             return 0.01
         classes = max(int(np.max(as_array(targets), initial=0)) + 1, 2)
-        spread = self.smoothing / classes
-        right = 1.0 - self.smoothing + spread
+        spread = self.label_smoothing / classes
+        right = 1.0 - self.label_smoothing + spread
         floor = -right * math.log(right) - (classes - 1) * spread * math.log(spread)
         return 0.01 + 1.02 * floor
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class WestonWatkins:
     """`weston_watkins` with its margin, for a training loop."""
@@ -184,15 +169,16 @@ class WestonWatkins:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
         return weston_watkins(outputs, targets, self.margin)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """(C - 1) x margin: with equal scores every wrong class misses its margin by all of it."""
-        return Chance((outputs - 1) * self.margin, f"({outputs} - 1) x margin {self.margin:g}")
+        return UninformedLoss((outputs - 1) * self.margin, f"({outputs} - 1) x margin {self.margin:g}")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """A hundredth of the margin; the loss reaches 0 itself once every margin is kept."""
         return 0.01 * self.margin
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class CrammerSinger:
     """`crammer_singer` with its margin, for a training loop."""
@@ -203,10 +189,10 @@ class CrammerSinger:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
         return crammer_singer(outputs, targets, self.margin)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """The margin: with equal scores the worst rival misses it by all of it (0 for a single class)."""
-        return Chance(self.margin if outputs > 1 else 0.0, f"margin {self.margin:g}")
+        return UninformedLoss(self.margin if outputs > 1 else 0.0, f"margin {self.margin:g}")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """A hundredth of the margin; the loss reaches 0 itself once every margin is kept."""
         return 0.01 * self.margin

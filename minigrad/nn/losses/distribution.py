@@ -7,11 +7,12 @@ import math
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
-from minigrad.nn.losses.classification import Chance, Targets
+from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.ops import reduce
 from minigrad.ops.functions import xlogy
 from minigrad.runtime.effects import runtime_check
@@ -56,6 +57,7 @@ def _entropy(p: Array) -> float:
     return -float(np.sum(inside * np.log(inside))) / rows
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class KLDivergence:
     """`kl_divergence` for a training loop."""
@@ -64,10 +66,10 @@ class KLDivergence:
         """Scores and distributions, both `(N, C)` -> the loss."""
         return kl_divergence(outputs, targets)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """ln C less the mean entropy of the targets: every class is equally likely."""
-        return Chance(math.log(outputs) - _entropy(as_array(targets)), f"ln {outputs} - entropy of the targets")
+        return UninformedLoss(math.log(outputs) - _entropy(as_array(targets)), f"ln {outputs} - entropy of the targets")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """0.01; the loss reaches 0 itself where softmax(scores) equals the targets."""
         return 0.01

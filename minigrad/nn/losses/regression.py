@@ -5,12 +5,13 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
-from minigrad.nn.losses.classification import Chance, Targets
+from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive
-from minigrad.ops.elementwise import square
+from minigrad.ops.arithmetic import square
 from minigrad.ops.functions import clip, reshape
 from minigrad.ops.piecewise_linear import absolute
 
@@ -70,6 +71,7 @@ def _double(targets: Targets) -> Array:
     return as_array(targets).astype(np.float64)
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class MeanSquaredError:
     """`mean_squared_error` for a training loop."""
@@ -78,15 +80,16 @@ class MeanSquaredError:
         """Outputs and targets of one shape -> the loss."""
         return mean_squared_error(outputs, targets)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """Mean of y^2: outputs near 0. That is the variance, 1, for standardised targets."""
-        return Chance(float(np.mean(_double(targets) ** 2)), "mean of y^2")
+        return UninformedLoss(float(np.mean(_double(targets) ** 2)), "mean of y^2")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """A thousandth of the variance of the targets."""
         return 1e-3 * float(np.var(_double(targets)))
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class MeanAbsoluteError:
     """`mean_absolute_error` for a training loop."""
@@ -95,15 +98,16 @@ class MeanAbsoluteError:
         """Outputs and targets of one shape -> the loss."""
         return mean_absolute_error(outputs, targets)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """Mean of |y|: outputs near 0."""
-        return Chance(float(np.mean(np.abs(_double(targets)))), "mean of |y|")
+        return UninformedLoss(float(np.mean(np.abs(_double(targets)))), "mean of |y|")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """3 % of the standard deviation of the targets: as close as a thousandth of the variance is for MSE."""
         return 0.03 * float(np.std(_double(targets)))
 
 
+@lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class Huber:
     """`huber` with its delta, for a training loop."""
@@ -114,11 +118,11 @@ class Huber:
         """Outputs and targets of one shape -> the loss."""
         return huber(outputs, targets, self.delta)
 
-    def chance(self, outputs: int, targets: Targets) -> Chance:
+    def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """The mean loss of y itself: outputs near 0."""
-        return Chance(self._mean(_double(targets)), f"Huber({self.delta:g}) of y")
+        return UninformedLoss(self._mean(_double(targets)), f"Huber({self.delta:g}) of y")
 
-    def solved_below(self, targets: Targets) -> float:
+    def fit_threshold(self, targets: Targets) -> float:
         """The loss at a distance of 3 % of the targets' standard deviation everywhere."""
         return self._mean(np.array([0.03 * np.std(_double(targets))]))
 

@@ -17,13 +17,13 @@ from minigrad.data import Dataset, inspect
 from minigrad.data.dataset import Kind
 from minigrad.nn import (
     BinaryCrossEntropy,
-    Calibrated,
-    Chance,
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
     Module,
     SoftmaxCrossEntropy,
+    UninformedLoss,
+    find_baseline,
 )
 from minigrad.nn.regularization import Regularization
 from minigrad.train.checks.behaviour import baseline, determinism, independence
@@ -106,11 +106,12 @@ def _sample(rows: Rows) -> Rows:
 def _chance(model: Module, rows: Rows, loss: Loss) -> Check:
     rows = _sample(rows)
     value = evaluate(model, rows, loss).loss
-    if not isinstance(loss, Calibrated):
+    informed = find_baseline(loss)
+    if informed is None:
         return Check(
             "chance", "skipped", f"loss at init {value:.4g}; this loss does not say what chance would be", value
         )
-    chance = loss.chance(_width(model, rows), rows.y)
+    chance = informed.uninformed_loss(_width(model, rows), rows.y)
     constant = _constant_answer(loss, rows)
     text = f"loss at init {value:.4g}, chance is {chance.formula} = {chance.value:.4g}"
     ratio = _ratio(value, chance)
@@ -126,23 +127,23 @@ def _chance(model: Module, rows: Rows, loss: Loss) -> Check:
     return Check("chance", "note" if 0.5 <= ratio <= 1.5 else "fault", f"{text}: {remedy}", value, chance.value)
 
 
-def _ratio(value: float, chance: Chance) -> float:
+def _ratio(value: float, chance: UninformedLoss) -> float:
     return value / chance.value if chance.value > 0.0 else np.inf
 
 
-def _constant_answer(loss: Loss, rows: Rows) -> Chance | None:
+def _constant_answer(loss: Loss, rows: Rows) -> UninformedLoss | None:
     """The loss of the best answer that does not depend on the input: what an output bias set from the targets gives."""
     y = rows.y.astype(np.float64)
     if isinstance(loss, SoftmaxCrossEntropy) and rows.has_labels:
         shares = np.unique(rows.y, return_counts=True)[1] / rows.y.size
-        return Chance(-float(np.sum(shares * np.log(shares))), "entropy of the classes")
+        return UninformedLoss(-float(np.sum(shares * np.log(shares))), "entropy of the classes")
     if isinstance(loss, BinaryCrossEntropy):
         p = np.clip(y.mean(axis=0), 1e-12, 1.0 - 1e-12)
-        return Chance(-float(np.mean(p * np.log(p) + (1.0 - p) * np.log1p(-p))), "entropy of the targets")
+        return UninformedLoss(-float(np.mean(p * np.log(p) + (1.0 - p) * np.log1p(-p))), "entropy of the targets")
     if isinstance(loss, MeanSquaredError):
-        return Chance(float(np.mean(np.var(y, axis=0))), "variance of y")
+        return UninformedLoss(float(np.mean(np.var(y, axis=0))), "variance of y")
     if isinstance(loss, MeanAbsoluteError):
-        return Chance(float(np.mean(np.abs(y - np.median(y, axis=0)))), "mean distance from the median")
+        return UninformedLoss(float(np.mean(np.abs(y - np.median(y, axis=0)))), "mean distance from the median")
     return None
 
 

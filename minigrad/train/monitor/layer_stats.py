@@ -14,7 +14,7 @@ from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array, from_array
 from minigrad.core.types import AnyArray, Array, BoolArray
-from minigrad.nn import Flatten, Module, observing
+from minigrad.nn import Flatten, Module, module_hook
 from minigrad.train.monitor.histograms import thinned
 
 __all__ = ["FIGURES", "SATURATED", "LayerStats", "layer_stats"]
@@ -66,9 +66,9 @@ def layer_stats(model: Module, *inputs: Array) -> tuple[LayerStats, ...]:
     layer is a part without parts of its own, or an activation that a module calls in its `forward`; one that is called
     several times (a cell of a recurrent net) is described over all calls.
     """
-    twin = model.twin().train()
+    twin = model.copy(share_parameters=True).train()
     modules = _Modules(twin)
-    with observing(modules), mode_override(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
+    with module_hook(modules), mode_override(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
         twin(*(from_array(x) for x in inputs))
     return tuple(tally.figures(name) for name, tally in modules.tallies.items())
 
@@ -132,10 +132,10 @@ class _Modules:
         self.at_work: list[Module] = []
         self.ops = _Ops(self)
 
-    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...]) -> Tensor:
+    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], **options: object) -> Tensor:
         self.at_work.append(module)
         try:
-            y = module.forward(*inputs)
+            y = module.forward(*inputs, **options)
         finally:
             self.at_work.pop()
         name = self.names.get(id(module), type(module).__name__)

@@ -51,7 +51,7 @@ class Monitor(RunMetrics):
     >>> watch = mg.Monitor(model, optimizer, probe=x_train)
     >>> for x, y in loader:
     ...     optimizer.zero_grad()
-    ...     loss = nn.softmax_cross_entropy(model(x), y)
+    ...     loss = nn.cross_entropy(model(x), y)
     ...     loss.backward()
     ...     optimizer.step()
     ...     watch(loss)

@@ -168,13 +168,13 @@ def _mlp(s: Setting) -> Module:
     if s.x.ndim > 2:
         layers.append(nn.Flatten())
     for units in a.hidden:
-        layers.append(nn.Linear(width, units, init=_init(a)))
+        layers.append(nn.Linear(width, units, weight_init=_init(a)))
         layers += [nn.BatchNorm1d(units)] if a.norm else []
         layers += _activation(a)
         layers += [nn.Dropout(a.dropout)] if a.dropout else []
         width = units
     gain = 0.1 if a.end != "relu" else 1.0
-    return nn.Sequential(*layers, nn.Linear(width, s.outputs, init=_init(a), gain=gain), *_end(a))
+    return nn.Sequential(*layers, nn.Linear(width, s.outputs, weight_init=_init(a), gain=gain), *_end(a))
 
 
 def _conv(s: Setting) -> Module:
@@ -199,13 +199,13 @@ def _cell(a: Arch, inputs: int) -> nn.Layer:
 def _rnn(s: Setting) -> Module:
     a = s.arch
     drop: list[nn.Layer] = [nn.Dropout(a.dropout)] if a.dropout else []
-    out = nn.Linear(a.hidden[0], s.outputs, init="xavier", gain=0.1 if a.end != "relu" else 1.0)
+    out = nn.Linear(a.hidden[0], s.outputs, weight_init="xavier", gain=0.1 if a.end != "relu" else 1.0)
     return nn.Sequential(_cell(a, s.x.shape[2]), lambda t: t[:, -1], *drop, out, *_end(a))
 
 
 def _lm(s: Setting) -> Module:
     a = s.arch
-    out = nn.Linear(a.hidden[0], s.outputs, init="xavier", gain=0.1 if a.end != "relu" else 1.0)
+    out = nn.Linear(a.hidden[0], s.outputs, weight_init="xavier", gain=0.1 if a.end != "relu" else 1.0)
     return nn.Sequential(nn.Embedding(s.outputs, 16), _cell(a, 16), out, *_end(a))
 
 

@@ -38,7 +38,7 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
 
     def step(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
         opt.zero_grad()
-        loss = nn.softmax_cross_entropy(model(x), y)
+        loss = nn.cross_entropy(model(x), y)
         loss.backward()
         opt.step()
         return loss
@@ -137,7 +137,7 @@ def _hessian(numbers: Numbers, variant: str) -> Step:
 
     def loss(p: mg.Tensor) -> mg.Tensor:
         h = mg.tanh(mg.matmul(x * p[195:200].mean(), p[:128].reshape(8, 16)) + p[128:144])
-        return nn.softmax_cross_entropy(mg.matmul(h, p[144:192].reshape(16, 3)) + p[192:195], y)
+        return nn.cross_entropy(mg.matmul(h, p[144:192].reshape(16, 3)) + p[192:195], y)
 
     run = _run_as(lambda p: mg.hessian(loss)(p), variant)
     point = mg.tensor(numbers["p0"])

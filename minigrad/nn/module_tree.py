@@ -1,0 +1,109 @@
+"""Modules as trees: what their fields hold, the walk over it, and copies of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from minigrad.core.tensor import Tensor, tensor
+
+__all__ = ["Member", "ModuleBase", "children_of", "copy_tree", "fields_of", "walk"]
+
+M = TypeVar("M", bound="ModuleBase")
+Member: TypeAlias = "ModuleBase | Tensor"
+
+_BOOKKEEPING = ("__weakref__", "__dict__", "_evaluating")
+
+
+class ModuleBase:
+    """What a tree of modules is made of; `Module` says what it can do."""
+
+    __slots__ = ("__weakref__", "_evaluating")
+
+    @property
+    def training(self) -> bool:
+        """Whether layers that act differently in training, such as dropout, do so now. True for a new module."""
+        return not getattr(self, "_evaluating", False)
+
+
+def set_training(module: ModuleBase, training: bool) -> None:
+    """Switch one module, without its parts, to training or evaluation; frozen classes too."""
+    object.__setattr__(module, "_evaluating", not training)
+
+
+def fields_of(module: ModuleBase) -> Iterator[tuple[str, object]]:
+    """Name and value of every field of a module, in the order of their definition."""
+    for cls in reversed(type(module).__mro__):
+        slots = cls.__dict__.get("__slots__", ())
+        for slot in (slots,) if isinstance(slots, str) else slots:
+            mangled = slot.startswith("__") and not slot.endswith("__")
+            name = f"_{cls.__name__.lstrip('_')}{slot}" if mangled else slot
+            if name not in _BOOKKEEPING and hasattr(module, name):
+                yield name, getattr(module, name)
+    yield from getattr(module, "__dict__", {}).items()
+
+
+def children_of(item: object) -> Iterator[tuple[str, object]]:
+    """What a module, list, tuple or dict holds, by field, position or key; nothing for all else."""
+    if isinstance(item, ModuleBase):
+        yield from fields_of(item)
+    elif isinstance(item, list | tuple):
+        yield from ((str(i), part) for i, part in enumerate(item))
+    elif isinstance(item, dict):
+        yield from ((str(key), part) for key, part in item.items())
+
+
+def walk(root: ModuleBase) -> Iterator[tuple[str, Member]]:
+    """Every Module and Tensor below and including `root`, each once, depth first, with its path of fields."""
+    visited: set[int] = set()
+    stack: list[tuple[str, object]] = [("", root)]
+    while stack:
+        name, item = stack.pop()
+        if not isinstance(item, ModuleBase | Tensor | list | tuple | dict) or id(item) in visited:
+            continue
+        visited.add(id(item))
+        if isinstance(item, ModuleBase | Tensor):
+            yield name, item
+        below = [(f"{name}.{key}" if name else key, part) for key, part in children_of(item)]
+        stack.extend(reversed(below))
+
+
+def copy_tree(module: M, dtype: np.dtype[np.generic] | None, copies: dict[int, Member]) -> M:
+    """A copy of a module and all it holds.
+
+    Args:
+        module: what is copied; settings that are no containers are shared.
+        dtype: of the copy's floating Tensors; None keeps theirs.
+        copies: id of an original -> its copy, for what is shared or has been copied already; grows.
+    """
+    existing = copies.get(id(module))
+    if isinstance(existing, type(module)):
+        return existing
+    new = object.__new__(type(module))
+    copies[id(module)] = new
+    for name, value in fields_of(module):
+        object.__setattr__(new, name, _copy_value(value, dtype, copies))
+    set_training(new, module.training)
+    return new
+
+
+def _copy_value(value: object, dtype: np.dtype[np.generic] | None, copies: dict[int, Member]) -> object:
+    if isinstance(value, ModuleBase):
+        return copy_tree(value, dtype, copies)
+    if isinstance(value, Tensor):
+        if id(value) not in copies:
+            target = value.dtype if dtype is None or value.dtype.kind != "f" else dtype
+            copies[id(value)] = tensor(value, requires_grad=value.requires_grad, dtype=target)
+        return copies[id(value)]
+    if isinstance(value, list | tuple):
+        parts = [_copy_value(v, dtype, copies) for v in value]
+        return parts if type(value) is list else tuple(parts)
+    if isinstance(value, dict):
+        return {key: _copy_value(v, dtype, copies) for key, v in value.items()}
+    if isinstance(value, np.random.Generator):
+        generator = np.random.Generator(type(value.bit_generator)())
+        generator.bit_generator.state = value.bit_generator.state
+        return generator
+    return value

@@ -1,0 +1,116 @@
+"""A model measured on one real batch, for `Module.summary`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+import numpy as np
+
+from minigrad.core.apply import apply
+from minigrad.core.mode import mode_override
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor, as_array
+from minigrad.core.types import AnyArray, Shape
+from minigrad.nn.module import Module, module_hook
+from minigrad.nn.summary import LayerSummary, Summary
+from minigrad.ops.flops import count_flops
+
+__all__ = ["summarize"]
+
+
+def summarize(model: Module, batch: tuple[Tensor | AnyArray, ...]) -> Summary:
+    """Run `model` once in evaluation on `batch` and describe each of its modules; it stays as it is."""
+    hook = _SummaryHook()
+    inputs = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in batch)
+    with (
+        model.mode(training=False),
+        module_hook(hook),
+        mode_override(grad=False, interceptor=_OpCounter(hook)),
+    ):
+        model(*inputs)
+    counted: set[int] = set()
+    layers = []
+    for name, part in model.named_modules():
+        parameters = [t for t in _own_parameters(name, model) if id(t) not in counted]
+        counted.update(map(id, parameters))
+        layers.append(hook.stats_of(part).layer(name, part, parameters))
+    return Summary(tuple(layers))
+
+
+def _own_parameters(module: str, model: Module) -> list[Tensor]:
+    """Parameters whose nearest module is the one of that name."""
+    modules = {name for name, _ in model.named_modules()}
+    parameters = []
+    for name, t in model.named_parameters():
+        owner = name
+        while owner and owner not in modules:
+            owner = owner.rpartition(".")[0]
+        if owner == module:
+            parameters.append(t)
+    return parameters
+
+
+@attrs.define(eq=False)
+class _ModuleStats:
+    """Sums over the calls of one module."""
+
+    inputs: tuple[Shape, ...] | None = None
+    output: Shape | None = None
+    calls: int = 0
+    activation_bytes: int = 0
+    flops: int = 0
+
+    def layer(self, name: str, part: Module, parameters: list[Tensor]) -> LayerSummary:
+        count, size = sum(t.size for t in parameters), sum(t.size * t.dtype.itemsize for t in parameters)
+        kind = type(part).__name__
+        return LayerSummary(
+            name, kind, self.inputs, self.output, self.calls, count, size, self.activation_bytes, self.flops
+        )
+
+
+class _SummaryHook:
+    """Counts calls of modules, and knows which are running: `active`, the innermost last."""
+
+    def __init__(self) -> None:
+        self.stats: dict[int, _ModuleStats] = {}
+        self.active: list[_ModuleStats] = []
+
+    def stats_of(self, module: Module) -> _ModuleStats:
+        return self.stats.setdefault(id(module), _ModuleStats())
+
+    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], **options: object) -> Tensor:
+        stats = self.stats_of(module)
+        self.active.append(stats)
+        try:
+            y = module.forward(*inputs, **options)
+        finally:
+            self.active.pop()
+        stats.calls += 1
+        if stats.inputs is None:
+            stats.inputs, stats.output = tuple(as_array(x).shape for x in inputs), y.shape
+        return y
+
+
+class _OpCounter:
+    """Adds up what the ops of each module cost."""
+
+    def __init__(self, hook: _SummaryHook) -> None:
+        self.hook = hook
+
+    def call(
+        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+    ) -> Tensor | tuple[Tensor, ...]:
+        with mode_override(interceptor=False):
+            result = apply(op, args, meta)
+        outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
+        if self.hook.active:
+            stats = self.hook.active[-1]
+            inputs, values = [as_array(a) for a in args], [as_array(y) for y in outputs]
+            fresh = (v for v in values if not any(np.may_share_memory(v, a) for a in inputs))
+            stats.activation_bytes += sum(v.nbytes for v in fresh)
+            stats.flops += count_flops(op.name, [a.shape for a in inputs], [v.shape for v in values])
+        return result
+
+    def gradient(self, node: object, parent: object, g: object) -> None:
+        """There are none: the model runs forward only."""
