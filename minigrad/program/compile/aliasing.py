@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from itertools import pairwise
+from math import prod
 from typing import cast
 
 import numpy as np
@@ -56,12 +58,9 @@ def _viewed(call: Call, x: Array | None) -> Array | None:
     if x is None or call.extra >= 0 or not call.op.module.startswith("minigrad.ops.") or not x.size:
         return None
     if call.op.name == "reshape":
-        view = x.view()
-        try:
-            view.shape = _full(cast(Shape, call.meta["shape"]), x.size)
-        except AttributeError:
-            return None
-        return view
+        shape = _full(cast(Shape, call.meta["shape"]), x.size)
+        strides = _reshaped_strides(x, shape)
+        return None if strides is None else as_strided(x, shape, strides, writeable=False)
     if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.meta["key"]))):
         made = evaluate(call, [x])[0]
         return made if made.base is not None else None  # a single entry, x[3], comes as a copy
@@ -72,3 +71,27 @@ def _full(shape: Shape, size: int) -> Shape:
     """A shape with the length that -1 stands for."""
     rest = int(np.prod([n for n in shape if n >= 0]))
     return tuple(size // rest if n < 0 else n for n in shape)
+
+
+def _reshaped_strides(x: Array, shape: Shape) -> tuple[int, ...] | None:
+    """The strides with which a view of `x` has `shape`, or None where NumPy must copy.
+
+    Axes are taken in the shortest runs of equal size on both sides: a run of `x` can be divided anew only if one
+    stride walks through it. Asking NumPy would be shorter, but `reshape(copy=False)` came with NumPy 2.1, and without
+    it NumPy would read the entries, which the form of an array does not have.
+    """
+    old = [(n, step) for n, step in zip(x.shape, x.strides, strict=True) if n != 1]
+    new = [n for n in shape if n != 1]
+    steps: list[int] = []
+    while old:
+        run, divided = [old.pop(0)], [new.pop(0)]
+        while (have := prod(n for n, _ in run)) != (want := prod(divided)):
+            if have < want:
+                run.append(old.pop(0))
+            else:
+                divided.append(new.pop(0))
+        if any(outer != n * inner for (_, outer), (n, inner) in pairwise(run)):
+            return None
+        steps += [run[-1][1] * prod(divided[axis + 1 :]) for axis in range(len(divided))]
+    remaining = iter(steps)
+    return tuple(x.itemsize if n == 1 else next(remaining) for n in shape)
