@@ -17,6 +17,7 @@ from minigrad.plugins.isolation import ImportFailure, contained, imported, summa
 __all__ = ["GROUP", "Catalog", "RuleError", "rules", "thresholds_of"]
 
 GROUP = "minigrad.rules"
+_OWN = "minigrad"
 
 
 class RuleError(MinigradError):
@@ -78,39 +79,58 @@ def _evolved(rule: Rule, field: str, value: float) -> Rule:
 
 def rules() -> Catalog:
     """Every rule that is installed and allowed: the built-in ones and those of plugins (see MINIGRAD_PLUGINS)."""
-    loaded: list[tuple[str, Rule]] = []
+    loaded: dict[str, tuple[str, Rule]] = {}
     broken = list(plugins.scan(GROUP).problems)
-    for name, entry in plugins.available(GROUP).items():
-        found = _load(entry)
-        if isinstance(found, str):
-            broken.append(found)
-        elif any(found.code == other.code for _, other in loaded):
-            owner = next(origin for origin, other in loaded if other.code == found.code)
-            broken.append(f"plugin {entry}: the code {found.code} ({name}) is taken by {owner}")
-        else:
-            loaded.append((f"{entry.distribution} {entry.version}", found))
-    return Catalog(tuple(loaded), tuple(broken))
+    offers = plugins.available(GROUP).items()
+    for name, entry in sorted(offers, key=lambda offer: offer[1].distribution != _OWN):  # no plugin replaces our own
+        for rule in _load(entry):
+            if isinstance(rule, str):
+                broken.append(rule)
+            elif rule.code in loaded:
+                owner = loaded[rule.code][0]
+                broken.append(f"plugin {entry}: the code {rule.code} ({name}) is taken by {owner}")
+            else:
+                loaded[rule.code] = f"{entry.distribution} {entry.version}", rule
+    return Catalog(tuple(loaded[code] for code in sorted(loaded)), tuple(broken))
 
 
 @lru_cache(maxsize=256)
-def _load(entry: Entry) -> Rule | str:
-    """The rule behind an entry point, or why there is none."""
+def _load(entry: Entry) -> tuple[Rule | str, ...]:
+    """The rules behind an entry point, and for each that cannot be used the reason.
+
+    An entry point names the class of one rule, or a function that yields classes.
+    """
     try:
-        found = imported(entry)
+        offer = imported(entry)
     except ImportFailure as failure:
-        return f"plugin {entry}: {failure}"
-    if not isinstance(found, type):
-        return f"plugin {entry}: the entry point must name a class, it is a {type(found).__name__}"
-    missing = [a for a in ("code", "family", "title", "source", "effects", "look") if not hasattr(found, a)]
-    if missing:
-        return f"plugin {entry}: {found.__name__} lacks {', '.join(missing)} (see minigrad.diagnosis.Rule)"
-    if not attrs.has(found):
-        return f"plugin {entry}: {found.__name__} must be an attrs class: decorate it with @attrs.frozen"
+        return (f"plugin {entry}: {failure}",)
+    if isinstance(offer, type):
+        return (_create(entry, offer),)
+    if not callable(offer):
+        kind = type(offer).__name__
+        return (f"plugin {entry}: the entry point must name a class, or a function that yields classes, not a {kind}",)
     try:
         with contained():
-            rule = cast("Rule", found())
+            classes = list(offer())
     except Exception as error:
-        return f"plugin {entry}: {found.__name__}() raised {summary(error)}"
+        return (f"plugin {entry}: {entry.value}() raised {summary(error)}",)
+    return tuple(_create(entry, cls) for cls in classes)
+
+
+def _create(entry: Entry, cls: object) -> Rule | str:
+    """A rule with its default thresholds, or why there is none."""
+    if not isinstance(cls, type):
+        return f"plugin {entry}: it yields {cls!r}, which is no class"
+    missing = [a for a in ("code", "family", "title", "source", "effects", "look") if not hasattr(cls, a)]
+    if missing:
+        return f"plugin {entry}: {cls.__name__} lacks {', '.join(missing)} (see minigrad.diagnosis.Rule)"
+    if not attrs.has(cls):
+        return f"plugin {entry}: {cls.__name__} must be an attrs class: decorate it with @attrs.frozen"
+    try:
+        with contained():
+            rule = cast("Rule", cls())
+    except Exception as error:
+        return f"plugin {entry}: {cls.__name__}() raised {summary(error)}"
     if rule.family not in FAMILIES:
         return f"plugin {entry}: family {rule.family!r} is none of {', '.join(FAMILIES)}"
     return rule

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
 import attrs
 import pytest
 
+import minigrad
 from minigrad.diagnosis import Catalog, Evidence, Finding, RuleError, judge, rules
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.rule import Family, Rule
+from minigrad.plugins.entry_points import scan
 from support.diagnosis_evidence import data, sound
 
 
@@ -148,7 +152,11 @@ def test_a_plugin_adds_a_rule_and_broken_ones_are_named(tmp_path: Path, monkeypa
     install(tmp_path, "bad_rules", "raise RuntimeError('no')", "bad")
     install(tmp_path, "loud_rules", "print('hello')\n" + RULE, "loud")
     install(tmp_path, "thin_rules", "class Own:\n    code = 'THIN'", "thin")
-    install(tmp_path, "twin_rules", RULE.replace("FEW_ROWS", "LEAK"), "twin")
+    install(tmp_path, "twin_rules", RULE.replace("FEW_ROWS", "LEAK"), "a-twin")
+    both = RULE.replace("class Own", "class One") + RULE.replace("class Own", "class Two").replace("FEW", "FEWER")
+    install(tmp_path, "many_rules", both.replace("FEW_", "SOME_") + "\ndef Own():\n    return [One, Two, 3]\n", "many")
+    install(tmp_path, "failing_rules", "def Own():\n    yield from 1 / 0", "failing")
+    install(tmp_path, "number_rules", "Own = 3", "number")
     monkeypatch.syspath_prepend(str(tmp_path))
     found = rules()
     assert found.find("few_rows")[0] == "good_rules 1.5"
@@ -157,8 +165,12 @@ def test_a_plugin_adds_a_rule_and_broken_ones_are_named(tmp_path: Path, monkeypa
     assert "plugin loud (loud_rules 1.5" in text
     assert "printed 'hello" in text
     assert "Own lacks family, title, source, effects, look" in text
-    assert "the code LEAK (twin) is taken by minigrad" in text
-    assert len(found.broken) == 4
+    assert "the code LEAK (a-twin) is taken by minigrad" in text
+    assert {"SOME_ROWS", "FEWER_ROWS"} <= {rule.code for origin, rule in found if origin == "many_rules 1.5"}
+    assert "plugin many (many_rules 1.5, many_rules:Own): it yields 3, which is no class" in text
+    assert "failing_rules:Own() raised ZeroDivisionError" in text
+    assert "a class, or a function that yields classes, not a int" in text
+    assert len(found.broken) == 7
     diagnosis = judge(data(rows=20)(sound()), found)
     assert diagnosis.faults[0].code == "FEW_ROWS"
     assert "rule left out: plugin bad" in str(diagnosis)
@@ -169,3 +181,19 @@ def test_plugins_can_be_kept_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("MINIGRAD_PLUGINS", "none")
     assert "KEPT" not in {rule.code for _, rule in rules()}
+
+
+def test_the_built_in_rules_stand_behind_one_entry_point() -> None:
+    own = [entry for entry in scan("minigrad.rules").entries if entry.distribution == "minigrad"]
+    assert [entry.name for entry in own] == ["built-in"]
+    found = rules()
+    codes = [rule.code for origin, rule in found if origin == f"minigrad {minigrad.__version__}"]
+    assert len(codes) == 39
+    assert codes == sorted(codes)
+    defined = {
+        value.code
+        for path in (Path(minigrad.__file__).parent / "diagnosis" / "builtin").glob("*.py")
+        for value in vars(import_module(f"minigrad.diagnosis.builtin.{path.stem}")).values()
+        if isinstance(value, type) and issubclass(value, Builtin) and value is not Builtin
+    }
+    assert set(codes) == defined, "a rule that is written is yielded"

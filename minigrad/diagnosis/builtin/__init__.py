@@ -1,1 +1,103 @@
-"""The built-in rules, reached through the entry points of the group `minigrad.rules` like those of any plugin."""
+"""The built-in rules, behind one entry point of the group `minigrad.rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from minigrad.diagnosis.builtin.data import (
+    BadData,
+    InputScale,
+    LabelMismatch,
+    LabelsRandom,
+    Leak,
+    TargetLeak,
+    Unshuffled,
+    ValShift,
+)
+from minigrad.diagnosis.builtin.fit import (
+    DropoutHigh,
+    Imbalance,
+    NoLearning,
+    Overfit,
+    RegularizationDominates,
+    Underfit,
+)
+from minigrad.diagnosis.builtin.rate import (
+    BatchNoise,
+    DeadRelu,
+    Diverge,
+    NonFinite,
+    RateDecayFast,
+    RateHigh,
+    RateLow,
+)
+from minigrad.diagnosis.builtin.start import (
+    Explode,
+    InitLoss,
+    Saturated,
+    Symmetry,
+    TargetScale,
+    Vanish,
+)
+from minigrad.diagnosis.builtin.wiring import (
+    Ascent,
+    ClippedOutput,
+    DoubleSoftmax,
+    EvalWhileTraining,
+    FrozenParameter,
+    GradientBug,
+    LinearStack,
+    OneOutput,
+    StaleGradient,
+    SumLoss,
+    TrainWhileEvaluating,
+    WrongLoss,
+)
+from minigrad.diagnosis.rule import Rule
+
+__all__ = ["built_in_rules"]
+
+
+def built_in_rules() -> Iterator[type[Rule]]:
+    """The class of every built-in rule, in the order in which causes are likely."""
+    yield from (
+        BadData,
+        InputScale,
+        ValShift,
+        Leak,
+        TargetLeak,
+        LabelsRandom,
+        LabelMismatch,
+        Unshuffled,
+        GradientBug,
+        DoubleSoftmax,
+        ClippedOutput,
+        OneOutput,
+        WrongLoss,
+        SumLoss,
+        StaleGradient,
+        Ascent,
+        FrozenParameter,
+        LinearStack,
+        EvalWhileTraining,
+        TrainWhileEvaluating,
+        Symmetry,
+        TargetScale,
+        InitLoss,
+        Vanish,
+        Explode,
+        Saturated,
+        NonFinite,
+        Diverge,
+        DeadRelu,
+        RateHigh,
+        RateLow,
+        RateDecayFast,
+        BatchNoise,
+        RegularizationDominates,
+        DropoutHigh,
+        Overfit,
+        Imbalance,
+        Underfit,
+        NoLearning,
+    )
