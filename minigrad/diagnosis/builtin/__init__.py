@@ -31,6 +31,7 @@ from minigrad.diagnosis.builtin.rate import (
     RateHigh,
     RateLow,
 )
+from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.builtin.start import (
     Explode,
     InitLoss,
@@ -53,12 +54,11 @@ from minigrad.diagnosis.builtin.wiring import (
     TrainWhileEvaluating,
     WrongLoss,
 )
-from minigrad.diagnosis.rule import Rule
 
 __all__ = ["built_in_rules"]
 
 
-def built_in_rules() -> Iterator[type[Rule]]:
+def built_in_rules() -> Iterator[type[Builtin]]:
     """The class of every built-in rule, in the order in which causes are likely."""
     yield from (
         BadData,
