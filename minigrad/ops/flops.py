@@ -12,7 +12,7 @@ __all__ = ["count_flops"]
 _MOVES_ONLY = frozenset(
     {
         *("reshape", "transpose", "matrix_transpose", "broadcast_to", "concatenate", "astype", "windows"),
-        *("getitem", "setitem", "scatter", "take", "put_along", "take_along_axis", "unpick"),
+        *("getitem", "setitem", "scatter", "take", "put_along", "take_along_axis", "unpick", "contiguous"),
     }
 )
 

@@ -14,7 +14,24 @@ from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 
-__all__ = ["Call", "Clear", "Deliver", "Draw", "Fused", "Graph", "Guard", "Slot", "Step", "Store", "Update", "Value"]
+__all__ = [
+    "AccumulateGrad",
+    "Assert",
+    "AssignBuffer",
+    "Call",
+    "FillRandom",
+    "FusedCall",
+    "Graph",
+    "HostCall",
+    "Instruction",
+    "OperandRef",
+    "Value",
+    "ZeroGrad",
+    "defs",
+    "eval_call",
+    "resolve_operands",
+    "uses",
+]
 
 
 @attrs.frozen(eq=False)
@@ -22,21 +39,24 @@ class Value:
     """What is known of a value before it is computed.
 
     Attributes:
-        kind: "input" (an argument), "parameter" and "state" (numbers of a Tensor that the step holds), "constant",
+        shape: of the array.
+        dtype: of the array.
+        kind: "input" (an argument), "parameter" and "state" (the numbers of a Tensor that the step holds), "constant",
             or "result" of a call.
-        number: for a constant, its numbers. holder: for parameter and state, the Tensor.
+        data: the numbers of a constant.
+        tensor: the Tensor of a parameter or state.
     """
 
     shape: Shape
     dtype: np.dtype[np.generic]
     kind: str
-    number: Array | None = None
-    holder: Tensor | None = None
+    data: Array | None = None
+    tensor: Tensor | None = None
 
     @property
     def is_computed(self) -> bool:
         """Whether the numbers are known during a run only: not those of a constant or of a Tensor that is held."""
-        return self.number is None and self.holder is None
+        return self.data is None and self.tensor is None
 
     def empty(self) -> Array:
         """An array for the numbers."""
@@ -50,46 +70,73 @@ class Value:
 
 
 @attrs.frozen
-class Slot:
-    """The place of a traced value inside metadata: operand number `operand` of the call."""
+class OperandRef:
+    """The place of a traced value inside a keyword argument.
+
+    Attributes:
+        operand: which operand of the call stands there.
+    """
 
     operand: int
 
 
 @attrs.frozen(eq=False)
 class Call:
-    """`outs = op(*args, **meta)`. Operands from `extra` on stand in metadata, where `Slot`s say."""
+    """`outs = op(*args, **kwargs)`.
+
+    Attributes:
+        op: what is called.
+        args: numbers of the operands.
+        kwargs: keyword arguments, with an `OperandRef` where an operand stands.
+        outs: numbers of the results.
+        n_positional: how many operands go by position, where others stand in `kwargs`; else -1.
+        where: file and line of the user's.
+    """
 
     op: Op
     args: tuple[int, ...]
-    meta: Mapping[str, object]
+    kwargs: Mapping[str, object]
     outs: tuple[int, ...]
-    extra: int = -1
+    n_positional: int = -1
     where: str = ""
+
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether operands stand in keyword arguments, which differ from run to run then."""
+        return self.n_positional >= 0
 
     @property
     def positional(self) -> tuple[int, ...]:
         """The operands that go by position."""
-        return self.args if self.extra < 0 else self.args[: self.extra]
+        return self.args if self.n_positional < 0 else self.args[: self.n_positional]
 
 
 @attrs.frozen(eq=False)
-class Fused:
-    """Elementwise calls, and reductions between them, that run as one group: see `passes.fuse`.
+class FusedCall:
+    """Elementwise calls, and reductions between them, that run as one group (see `passes.fusion`).
 
     Attributes:
-        space: what all shapes in it broadcast to. reads: values from outside. makes: values that others read.
+        calls: in order.
+        space: what all shapes in it broadcast to.
+        reads: values from outside.
+        defs: values that others read.
     """
 
     calls: tuple[Call, ...]
     space: Shape
     reads: tuple[int, ...]
-    makes: tuple[int, ...]
+    defs: tuple[int, ...]
 
 
 @attrs.frozen(eq=False)
-class Deliver:
-    """A gradient arrives at a parameter. `fresh`: it is the first since zero_grad, and overwrites; else it adds."""
+class AccumulateGrad:
+    """A gradient arrives at a parameter.
+
+    Attributes:
+        sink: of the parameter.
+        value: the gradient.
+        fresh: it is the first since zero_grad and overwrites; else it adds.
+    """
 
     sink: GradAccumulator
     value: int
@@ -97,19 +144,21 @@ class Deliver:
 
 
 @attrs.frozen(eq=False)
-class Clear:
+class ZeroGrad:
     """`zero_grad` of a parameter."""
 
     sink: GradAccumulator
 
 
 @attrs.frozen(eq=False)
-class Update:
-    """Something done with the parameters: an optimizer's step.
+class HostCall:
+    """A Python function that works on the parameters: an optimizer's step.
 
     Attributes:
-        run: does it, given the arrays of the values `reads`.
-        owner, name: whose doing it is.
+        run: takes the arrays of the values `reads`.
+        name: for `explain()`.
+        owner: the optimizer.
+        reads: values whose arrays it is given.
     """
 
     run: Callable[..., object]
@@ -119,7 +168,7 @@ class Update:
 
 
 @attrs.frozen(eq=False)
-class Draw:
+class FillRandom:
     """Random numbers: `fill` writes them into the array of value `out` at each run, read or not."""
 
     fill: Callable[[Array], object]
@@ -127,7 +176,7 @@ class Draw:
 
 
 @attrs.frozen(eq=False)
-class Guard:
+class Assert:
     """`check` looks at a value and raises. What follows must not happen before it."""
 
     check: Callable[[Array], object]
@@ -135,25 +184,31 @@ class Guard:
 
 
 @attrs.frozen(eq=False)
-class Store:
+class AssignBuffer:
     """A Tensor that the step holds (a running mean, say) takes a new value at the end of the run."""
 
-    holder: Tensor
+    tensor: Tensor
     value: int
 
 
-Step: TypeAlias = Call | Fused | Deliver | Clear | Draw | Guard | Update | Store
+Instruction: TypeAlias = Call | FusedCall | AccumulateGrad | ZeroGrad | FillRandom | Assert | HostCall | AssignBuffer
 
 
 @attrs.frozen(eq=False)
 class Graph:
-    """Values, steps, and the values that are returned. Iterating gives the steps."""
+    """A program in static single assignment: iterating gives the steps.
+
+    Attributes:
+        values: by number.
+        steps: instructions in the order in which they happen.
+        outputs: numbers of the values that are returned.
+    """
 
     values: tuple[Value, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Instruction, ...]
     outputs: tuple[int, ...]
 
-    def __iter__(self) -> Iterator[Step]:
+    def __iter__(self) -> Iterator[Instruction]:
         return iter(self.steps)
 
     def __len__(self) -> int:
@@ -162,65 +217,67 @@ class Graph:
     @property
     def calls(self) -> list[Call]:
         """The op calls among the steps, those in groups too."""
-        found: list[Call] = []
+        calls: list[Call] = []
         for s in self.steps:
-            found.extend((s,) if isinstance(s, Call) else s.calls if isinstance(s, Fused) else ())
-        return found
+            calls.extend((s,) if isinstance(s, Call) else s.calls if isinstance(s, FusedCall) else ())
+        return calls
 
-    def renamed(self, steps: Sequence[Step], names: Mapping[int, int], values: Sequence[Value] | None = None) -> Graph:
-        """Other steps, in which value k stands for value `names[k]` wherever it is used."""
+    def replace_uses(
+        self, steps: Sequence[Instruction], names: Mapping[int, int], values: Sequence[Value] | None = None
+    ) -> Graph:
+        """A graph of other steps, in which value k stands for value `names[k]` wherever it is used."""
 
         def now(k: int) -> int:
             while k in names:
                 k = names[k]
             return k
 
-        changed: list[Step] = []
+        changed: list[Instruction] = []
         for s in steps:
             if isinstance(s, Call):
                 args = tuple(now(a) for a in s.args)
                 changed.append(s if args == s.args else attrs.evolve(s, args=args))
-            elif isinstance(s, Update):
+            elif isinstance(s, HostCall):
                 reads = tuple(now(k) for k in s.reads)
                 changed.append(s if reads == s.reads else attrs.evolve(s, reads=reads))
-            elif isinstance(s, Deliver | Guard | Store):
+            elif isinstance(s, AccumulateGrad | Assert | AssignBuffer):
                 changed.append(s if now(s.value) == s.value else attrs.evolve(s, value=now(s.value)))
             else:
                 changed.append(s)
         return Graph(tuple(values or self.values), tuple(changed), tuple(now(k) for k in self.outputs))
 
 
-def used(step: Step) -> tuple[int, ...]:
+def uses(step: Instruction) -> tuple[int, ...]:
     """The values that a step reads."""
     if isinstance(step, Call):
         return step.args
-    if isinstance(step, Update | Fused):
+    if isinstance(step, HostCall | FusedCall):
         return step.reads
-    return (step.value,) if isinstance(step, Deliver | Guard | Store) else ()
+    return (step.value,) if isinstance(step, AccumulateGrad | Assert | AssignBuffer) else ()
 
 
-def makes(step: Step) -> tuple[int, ...]:
+def defs(step: Instruction) -> tuple[int, ...]:
     """The values that a step computes for others."""
     if isinstance(step, Call):
         return step.outs
-    if isinstance(step, Fused):
-        return step.makes
-    return (step.out,) if isinstance(step, Draw) else ()
+    if isinstance(step, FusedCall):
+        return step.defs
+    return (step.out,) if isinstance(step, FillRandom) else ()
 
 
-def evaluate(call: Call, operands: Sequence[Array]) -> tuple[Array, ...]:
+def eval_call(call: Call, operands: Sequence[Array]) -> tuple[Array, ...]:
     """The outputs of a call, by the op's own forward function."""
-    count = len(call.positional)
-    y = call.op.forward(*operands[:count], **filled(call.meta, operands) if call.extra >= 0 else call.meta)
+    kwargs = resolve_operands(call.kwargs, operands) if call.is_dynamic else call.kwargs
+    y = call.op.forward(*operands[: len(call.positional)], **kwargs)
     return tuple(np.asarray(o) for o in y) if isinstance(y, tuple) else (np.asarray(y),)
 
 
-def filled(meta: Mapping[str, object], operands: Sequence[Array]) -> dict[str, object]:
-    """Metadata with the numbers of traced values in their places."""
+def resolve_operands(kwargs: Mapping[str, object], operands: Sequence[Array]) -> dict[str, object]:
+    """Keyword arguments with the numbers of operands in the places of references."""
 
-    def part(x: object) -> object:
-        if isinstance(x, Slot):
+    def resolve(x: object) -> object:
+        if isinstance(x, OperandRef):
             return operands[x.operand]
-        return tuple(part(y) for y in x) if isinstance(x, tuple) else x
+        return tuple(resolve(y) for y in x) if isinstance(x, tuple) else x
 
-    return {k: part(v) for k, v in meta.items()}
+    return {k: resolve(v) for k, v in kwargs.items()}

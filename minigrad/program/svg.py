@@ -7,12 +7,12 @@ from pathlib import Path
 
 import attrs
 
-from minigrad.program.compile.executable import Plan
+from minigrad.program.compile.executable import Executable
 from minigrad.program.explain import line_of
-from minigrad.program.graph import Call, Fused, Graph, Step, Update, makes, used
+from minigrad.program.graph import Call, FusedCall, Graph, HostCall, Instruction, defs, uses
 from minigrad.text import format_bytes
 
-__all__ = ["drawn", "written"]
+__all__ = ["svg_of", "write_svg"]
 
 _ROW, _LEFT, _BOX, _BAR = 24, 260, 560, 240
 _COLOURS = {"matmul": "#d0e2f5", "group": "#d9efd7", "update": "#f6dfc8", "other": "#eeeeee"}
@@ -31,19 +31,19 @@ class _Place:
         return self.top + self.height // 2
 
 
-def written(path: str | Path, name: str, graph: Graph, plan: Plan) -> None:
+def write_svg(path: str | Path, name: str, graph: Graph, executable: Executable) -> None:
     """Write the picture to a file. Raises OSError where that is not possible."""
-    Path(path).write_text(drawn(name, graph, plan), encoding="utf-8")
+    Path(path).write_text(svg_of(name, graph, executable), encoding="utf-8")
 
 
-def drawn(name: str, graph: Graph, plan: Plan) -> str:
+def svg_of(name: str, graph: Graph, executable: Executable) -> str:
     """The picture as SVG text."""
-    times = plan.step_seconds() or [0.0] * len(graph.steps)
+    times = executable.step_seconds() or [0.0] * len(graph.steps)
     longest = max(times, default=0.0) or 1.0
     places: list[_Place] = []
     top = 64
     for step in graph.steps:
-        height = _ROW * (1 + (len(step.calls) if isinstance(step, Fused) else 0))
+        height = _ROW * (1 + (len(step.calls) if isinstance(step, FusedCall) else 0))
         places.append(_Place(top, height - 4))
         top += height
     width = _LEFT + _BOX + _BAR + 90
@@ -52,7 +52,7 @@ def drawn(name: str, graph: Graph, plan: Plan) -> str:
         'font-family="monospace" font-size="11">',
         f'<rect width="{width}" height="{top + 16}" fill="white"/>',
         f'<text x="16" y="24" font-size="15">program {escape(name)}</text>',
-        f'<text x="16" y="44">{len(graph.calls)} op calls, peak {format_bytes(plan.bytes + plan.scratch)}, '
+        f'<text x="16" y="44">{len(graph.calls)} op calls, peak {format_bytes(executable.bytes + executable.scratch)}, '
         f"{sum(times) * 1e6:.0f} us a run; lines join a step with the steps that read its results</text>",
     ]
     parts += _lines(graph, places)
@@ -66,15 +66,14 @@ def drawn(name: str, graph: Graph, plan: Plan) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _box(step: Step, place: _Place, graph: Graph) -> list[str]:
+def _box(step: Instruction, place: _Place, graph: Graph) -> list[str]:
     colour = _COLOURS[_kind(step)]
     found = [
         f'<rect x="{_LEFT}" y="{place.top}" width="{_BOX}" height="{place.height}" rx="3" fill="{colour}" '
         'stroke="#999999" stroke-width="0.5"/>'
     ]
-    texts = [line_of(step, graph), *(f"  {line_of(c, graph)}" for c in step.calls)] if isinstance(step, Fused) else [
-        line_of(step, graph)
-    ]  # fmt: skip
+    inner = step.calls if isinstance(step, FusedCall) else ()
+    texts = [line_of(step, graph), *(f"  {line_of(c, graph)}" for c in inner)]
     for row, text in enumerate(texts):
         short = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
         y = place.top + 14 + row * _ROW
@@ -82,16 +81,16 @@ def _box(step: Step, place: _Place, graph: Graph) -> list[str]:
     return found
 
 
-def _kind(step: Step) -> str:
+def _kind(step: Instruction) -> str:
     if isinstance(step, Call) and step.op.name == "matmul":
         return "matmul"
-    return "group" if isinstance(step, Fused) else "update" if isinstance(step, Update) else "other"
+    return "group" if isinstance(step, FusedCall) else "update" if isinstance(step, HostCall) else "other"
 
 
 def _lines(graph: Graph, places: list[_Place]) -> list[str]:
     """For each reading of a result a curve on the left, further out the longer it is."""
-    maker = {k: i for i, step in enumerate(graph.steps) for k in makes(step)}
-    pairs = {(maker[k], j) for j, step in enumerate(graph.steps) for k in used(step) if k in maker}
+    maker = {k: i for i, step in enumerate(graph.steps) for k in defs(step)}
+    pairs = {(maker[k], j) for j, step in enumerate(graph.steps) for k in uses(step) if k in maker}
     found = []
     for i, j in sorted(pairs):
         a, b = places[i].middle, places[j].middle

@@ -205,7 +205,7 @@ def test_programs_are_shared_too() -> None:
             opt.step()
             return loss
 
-        run = mg.define(step, without=("any_order",)) if defined else step
+        run = mg.define(step, disable=("any_order",)) if defined else step
         with parallel.distribute(model, opt, link) as group:
             for k in range(10):
                 rows = slice(8 * k, 8 * k + 8)

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.engines import UnknownEngine
-from minigrad.program.graph import Fused
+from minigrad.program.graph import FusedCall
 from support.optim_dists import ask, install
 
 COUNTING = dedent(
@@ -99,11 +99,11 @@ def test_a_chain_is_one_group_and_its_backward_joins_it() -> None:
     for _ in range(3):
         assert program().item() == pytest.approx(expected, rel=1e-13)
         np.testing.assert_array_equal(w.grad.numpy(), gradient)
-    (group,) = [s for s in program.graph.steps if isinstance(s, Fused)]
-    assert len(group.makes) == 2
+    (group,) = [s for s in program.graph.steps if isinstance(s, FusedCall)]
+    assert len(group.defs) == 2
     assert "tiles" in program.explain()
-    plain = mg.define(step, without=("fuse",), engine="numpy")
+    plain = mg.define(step, disable=("fuse",), engine="numpy")
     assert plain().item() == expected
-    assert not any(isinstance(s, Fused) for s in plain.graph.steps)
+    assert not any(isinstance(s, FusedCall) for s in plain.graph.steps)
     # Fused, nothing but the gradient is as large as the parameter.
-    assert program._last().plan.bytes < 1.1 * w.data.nbytes < plain._last().plan.bytes
+    assert program._last().executable.bytes < 1.1 * w.data.nbytes < plain._last().executable.bytes

@@ -222,7 +222,7 @@ def test_explain_and_graph() -> None:
     assert "update by adam" in text
     assert len(list(step.graph)) == len(step.graph) > 20
     with pytest.raises(ValueError, match="no pass is called 'speed'"):
-        mg.define(without=("speed",))(lambda x: x)
+        mg.define(disable=("speed",))(lambda x: x)
 
 
 def test_wrong_labels_are_found_at_each_run_before_anything_is_changed() -> None:

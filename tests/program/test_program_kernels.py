@@ -12,9 +12,9 @@ import pytest
 import minigrad as mg
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array
-from minigrad.program.compile.bind import plan
-from minigrad.program.compile.executable import Options
-from minigrad.program.graph import Call, Graph, Value, evaluate
+from minigrad.program.compile.bind import bind
+from minigrad.program.compile.executable import CompileOptions
+from minigrad.program.graph import Call, Graph, Value, eval_call
 from minigrad.program.kernels import kernel_of
 from support.program_models import MODELS
 
@@ -97,7 +97,7 @@ def graph_of(name: str, arrays: list[Array], meta: dict[str, object]) -> tuple[G
     """A graph of one call, and what the op's forward function gives."""
     op = REGISTRY[name]
     call = Call(op, tuple(range(len(arrays))), op.bind_kwargs(meta), (len(arrays),))
-    (y,) = evaluate(call, arrays)
+    (y,) = eval_call(call, arrays)
     values = [Value(a.shape, a.dtype, "input") for a in arrays]
     return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y
 
@@ -107,12 +107,12 @@ def graph_of(name: str, arrays: list[Array], meta: dict[str, object]) -> tuple[G
 def test_a_kernel_gives_the_bits_of_the_forward_function(case: str, dtype: type) -> None:
     mg.max_pool, mg.embedding, mg.cross_entropy  # noqa: B018  # register the families
     name, draw, meta = CASES[case]
-    drawn = [np.asarray(a) for a in draw(np.random.default_rng(5))]
-    arrays: list[Array] = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]
+    svg_of = [np.asarray(a) for a in draw(np.random.default_rng(5))]
+    arrays: list[Array] = [a.astype(dtype) if a.dtype.kind == "f" else a for a in svg_of]
     graph, expected = graph_of(name, arrays, meta)
     assert kernel_of(graph.calls[0], graph.values) is not None
-    made = plan(graph, Options())
-    assert made.allocating == 0
+    made = bind(graph, CompileOptions())
+    assert made.n_allocating == 0
     for _ in range(2):  # what a run leaves behind must not show in the next
         (got,) = made.run(tuple(arrays))
         assert got.dtype == expected.dtype
@@ -139,7 +139,7 @@ def test_a_reshape_that_cannot_be_a_view_copies(shape: tuple[int, ...]) -> None:
         turned, straight = program(x)
         assert np.array_equal(turned.numpy(), np.tanh(x).T.reshape(shape))
         assert np.array_equal(straight.numpy(), np.tanh(x).reshape(shape))
-    assert program._last().plan.allocating == 0
+    assert program._last().executable.n_allocating == 0
 
 
 def test_arguments_of_any_strides() -> None:
@@ -157,7 +157,7 @@ def test_no_model_allocates_while_it_runs(name: str) -> None:
     step = mg.define(make(np.float32))
     for _ in range(8):
         step(*arrays)
-    assert step._last().plan.allocating == 0
+    assert step._last().executable.n_allocating == 0
     tracemalloc.start()
     try:
         before, _ = tracemalloc.get_traced_memory()

@@ -12,11 +12,11 @@ import pytest
 import minigrad as mg
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array
-from minigrad.program.compile.bind import plan
-from minigrad.program.compile.executable import Options
-from minigrad.program.graph import Call, Clear, Deliver, Graph, Value, evaluate
-from minigrad.program.passes.decompose.decompose import lowering
-from minigrad.program.passes.decompose.inline_ufuncs import recording
+from minigrad.program.compile.bind import bind
+from minigrad.program.compile.executable import CompileOptions
+from minigrad.program.graph import AccumulateGrad, Call, Graph, Value, ZeroGrad, eval_call
+from minigrad.program.passes.decompose.decompose import decompose
+from minigrad.program.passes.decompose.inline_ufuncs import inline_ufuncs
 from support.program_steps import batches, model_and_optimizer, step_of
 
 
@@ -25,7 +25,7 @@ def one_call(name: str, arrays: list[Array], **meta: object) -> tuple[Graph, Arr
     op = REGISTRY[name]
     full = op.bind_kwargs(meta)
     call = Call(op, tuple(range(len(arrays))), full, (len(arrays),))
-    (y,) = evaluate(call, arrays)
+    (y,) = eval_call(call, arrays)
     values = [Value(a.shape, a.dtype, "input") for a in arrays]
     return Graph((*values, Value(y.shape, y.dtype, "result")), (call,), (len(arrays),)), y
 
@@ -76,13 +76,13 @@ CASES: dict[str, tuple[str, Callable[[np.random.Generator], list[object]], dict[
 def test_lowered_ops_keep_their_bits(case: str, dtype: type) -> None:
     mg.cross_entropy, mg.conv2d, mg.layer_norm, mg.var, mg.stack  # noqa: B018  # register the families
     name, draw, meta = CASES[case]
-    drawn = [np.asarray(a) for a in draw(np.random.default_rng(3))]
-    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in drawn]
+    svg_of = [np.asarray(a) for a in draw(np.random.default_rng(3))]
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in svg_of]
     graph, expected = one_call(name, arrays, **meta)
-    lowered = recording(lowering(graph))
+    lowered = inline_ufuncs(decompose(graph))
     assert all(c.op.name != name for c in lowered.calls)
-    for options in (Options(), Options(reuse=False, in_place=False)):
-        (got,) = plan(lowered, options).run(tuple(arrays))
+    for options in (CompileOptions(), CompileOptions(reuse=False, in_place=False)):
+        (got,) = bind(lowered, options).run(tuple(arrays))
         assert got.dtype == expected.dtype
         assert np.array_equal(got, expected)
 
@@ -102,12 +102,12 @@ def test_a_training_step_is_what_one_would_write_by_hand() -> None:
 def test_buffers_are_reused_and_gradients_land() -> None:
     model, opt = model_and_optimizer((12, [16] * 8, 5))
     (x, labels), *_ = batches(1)
-    thrifty, lavish = (mg.define(step_of(model, opt), without=w) for w in ((), ("reuse", "in_place", "direct")))
+    thrifty, lavish = (mg.define(step_of(model, opt), disable=w) for w in ((), ("reuse", "in_place", "direct")))
     thrifty(x, labels)
     lavish(x, labels)
-    assert thrifty._last().plan.bytes < 0.6 * lavish._last().plan.bytes
-    assert thrifty._last().plan.direct == len(model.parameters())
-    assert lavish._last().plan.direct == 0
+    assert thrifty._last().executable.bytes < 0.6 * lavish._last().executable.bytes
+    assert thrifty._last().executable.n_direct == len(model.parameters())
+    assert lavish._last().executable.n_direct == 0
 
 
 def test_no_large_array_is_made_in_a_run() -> None:
@@ -173,7 +173,7 @@ def test_sums_and_means_of_vectors_are_products_with_ones(divisor: float, twice:
 
     x = np.random.default_rng(0).standard_normal(24)
     quick: Any = mg.define(step)
-    plain: Any = mg.define(step, without=("bias",))
+    plain: Any = mg.define(step, disable=("sums_as_matmul",))
     with np.errstate(divide="ignore"):
         for _ in range(2):
             got, expected = quick(x), plain(x)
@@ -195,9 +195,9 @@ def test_gradients_that_land_are_announced_once() -> None:
     assert all(p.grad is None for p in model.parameters())
     program(again, others)
     assert all(p.grad is not None for p in model.parameters())
-    spans = program._last().plan.spans
-    kinds = {Deliver: 0, Clear: 0}
+    spans = program._last().executable.spans
+    kinds = {AccumulateGrad: 0, ZeroGrad: 0}
     for i, s in enumerate(program.graph.steps):
         if type(s) in kinds:
             kinds[type(s)] += spans[i + 1] - spans[i]
-    assert kinds == {Deliver: 1, Clear: 0}
+    assert kinds == {AccumulateGrad: 1, ZeroGrad: 0}

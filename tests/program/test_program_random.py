@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback, NumpyEngine
-from minigrad.program.passes import PASSES
+from minigrad.program.passes.pipeline import PASS_NAMES
 
 Unary = Callable[[mg.Tensor], mg.Tensor]
 Binary = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
-ALL = (*PASSES, "reuse", "in_place", "direct", "any_order")
+ALL = (*PASS_NAMES, "reuse", "in_place", "direct", "any_order")
 
 UNARY: dict[str, Unary] = {
     "tanh": mg.tanh,
@@ -109,7 +109,7 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
 
     call: Callable[[Array], mg.Tensor] = step
     if kind != "eager":
-        program = mg.define(step, without=() if kind in ("all", "tiles") else ALL)
+        program = mg.define(step, disable=() if kind in ("all", "tiles") else ALL)
         if kind == "tiles":
             program._engine = EngineWithFallback("tiny tiles", NumpyEngine(tile_bytes=16))
         call = program

@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.types import Array
 from minigrad.program import Program
-from minigrad.program.graph import Fused
+from minigrad.program.graph import FusedCall
 from support.program_steps import with_gradients
 
 ROWS, COLUMNS = 256, 260
@@ -28,8 +28,8 @@ def check(value: Any, given: list[Array]) -> Program[Any, Any]:
     """A program's loss and gradients are eager's, with the pass and without it."""
     step = with_gradients(value, len(given))
     expected = [t.numpy() for t in step(*map(mg.tensor, given))]
-    for without in ((), ("slopes",)):
-        program = mg.define(step, without=without)
+    for disable in ((), ("precompute_local_grads",)):
+        program = mg.define(step, disable=disable)
         for got, right in zip(program(*given), expected, strict=True):
             np.testing.assert_allclose(got.numpy(), right, rtol=1e-10, atol=1e-12)
     made = mg.define(step)
@@ -45,12 +45,12 @@ def gelu(x: Any, w: Any, v: Any) -> Any:
 def kept(program: Program[Any, Any]) -> int:
     """How many large arrays leave groups."""
     graph = program.graph
-    return sum(graph.values[k].shape == LARGE for s in graph.steps if isinstance(s, Fused) for k in s.makes)
+    return sum(graph.values[k].shape == LARGE for s in graph.steps if isinstance(s, FusedCall) for k in s.defs)
 
 
 def test_the_slope_of_gelu_is_one_array() -> None:
     program = check(gelu, arrays())
-    plain = mg.define(with_gradients(gelu, 3), without=("slopes",))
+    plain = mg.define(with_gradients(gelu, 3), disable=("precompute_local_grads",))
     plain(*arrays())
     assert kept(program) == 2  # the value and the slope
     assert kept(plain) > 2
@@ -102,7 +102,7 @@ def test_a_chain_with_two_ends_stays() -> None:
 def test_factors_that_change_between_two_updates_are_not_computed_early() -> None:
     """Two steps of training in one program: a weight is a factor itself, and moves in between."""
 
-    def trained(without: tuple[str, ...] | None) -> list[Array]:
+    def trained(disable: tuple[str, ...] | None) -> list[Array]:
         x, w, v = map(mg.tensor, arrays())
         scale = mg.tensor(np.full(LARGE, 0.5), requires_grad=True)
         inner = mg.tensor(w.numpy(), requires_grad=True)
@@ -120,9 +120,9 @@ def test_factors_that_change_between_two_updates_are_not_computed_early() -> Non
         def step(x: Any) -> list[Any]:
             return [once(x), once(x), scale.detach() * 1.0, inner.detach() * 1.0]
 
-        run = step if without is None else mg.define(step, without=without)
+        run = step if disable is None else mg.define(step, disable=disable)
         return [t.numpy() for _ in range(2) for t in run(x)]
 
-    for got, plain, right in zip(trained(()), trained(("slopes",)), trained(None), strict=True):
+    for got, plain, right in zip(trained(()), trained(("precompute_local_grads",)), trained(None), strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-10)
         np.testing.assert_allclose(plain, right, rtol=1e-10)

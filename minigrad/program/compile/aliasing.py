@@ -12,14 +12,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.keys import is_basic
 from minigrad.core.types import Array, Key, Shape
-from minigrad.program.graph import Call, Fused, Graph, evaluate, makes
+from minigrad.program.graph import Call, FusedCall, Graph, defs, eval_call
 
-__all__ = ["views_of"]
+__all__ = ["view_calls"]
 
 _ALWAYS = frozenset(("transpose", "matrix_transpose", "broadcast_to", "windows"))
 
 
-def views_of(graph: Graph, kernels: Container[Call]) -> set[Call]:
+def view_calls(graph: Graph, kernels: Container[Call]) -> set[Call]:
     """The calls whose result is a view, whatever the numbers.
 
     Found out on arrays of the right shapes and strides, all of whose entries are one: nothing is computed. What has
@@ -28,18 +28,18 @@ def views_of(graph: Graph, kernels: Container[Call]) -> set[Call]:
     """
     forms = {k: _form(v.shape, v.dtype) for k, v in enumerate(graph.values) if v.kind != "result"}
     for k, v in enumerate(graph.values):
-        if v.number is not None:
-            forms[k] = v.number
+        if v.data is not None:
+            forms[k] = v.data
     found: set[Call] = set()
     for step in graph.steps:
         view = _viewed(step, forms.get(step.args[0])) if isinstance(step, Call) and step.args else None
         if isinstance(step, Call) and view is not None:
             found.add(step)
             forms[step.outs[0]] = view
-        elif step in kernels or not isinstance(step, Call | Fused):
-            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in makes(step))
-        elif isinstance(step, Fused):
-            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in step.makes)
+        elif step in kernels or not isinstance(step, Call | FusedCall):
+            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in defs(step))
+        elif isinstance(step, FusedCall):
+            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in step.defs)
     return found
 
 
@@ -55,14 +55,14 @@ def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
 
 def _viewed(call: Call, x: Array | None) -> Array | None:
     """The form of a call's result, if it is a view of an operand of form `x`."""
-    if x is None or call.extra >= 0 or not call.op.module.startswith("minigrad.ops.") or not x.size:
+    if x is None or call.is_dynamic or not call.op.module.startswith("minigrad.ops.") or not x.size:
         return None
     if call.op.name == "reshape":
-        shape = _full(cast(Shape, call.meta["shape"]), x.size)
+        shape = _full(cast(Shape, call.kwargs["shape"]), x.size)
         strides = _reshaped_strides(x, shape)
         return None if strides is None else as_strided(x, shape, strides, writeable=False)
-    if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.meta["key"]))):
-        made = evaluate(call, [x])[0]
+    if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.kwargs["key"]))):
+        made = eval_call(call, [x])[0]
         return made if made.base is not None else None  # a single entry, x[3], comes as a copy
     return None
 

@@ -13,51 +13,63 @@ from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback
 from minigrad.engines.fast_calls import bind_call
 from minigrad.engines.protocol import Thunk
-from minigrad.program.compile.aliasing import views_of
-from minigrad.program.compile.concat_in_place import Joins, joins_of
-from minigrad.program.compile.direct_gradients import landings
-from minigrad.program.compile.executable import Options, Plan
-from minigrad.program.compile.liveness import Pool, fits_in_place, last_uses, roots_of
-from minigrad.program.graph import Call, Clear, Deliver, Draw, Fused, Graph, Guard, Step, Store, Update, evaluate
+from minigrad.program.compile.aliasing import view_calls
+from minigrad.program.compile.concat_in_place import InPlaceConcats, in_place_concats
+from minigrad.program.compile.direct_gradients import direct_gradients
+from minigrad.program.compile.executable import CompileOptions, Executable
+from minigrad.program.compile.liveness import BufferPool, alias_roots, fits_in_place, last_uses
+from minigrad.program.graph import (
+    AccumulateGrad,
+    Assert,
+    AssignBuffer,
+    Call,
+    FillRandom,
+    FusedCall,
+    Graph,
+    HostCall,
+    Instruction,
+    ZeroGrad,
+    eval_call,
+)
 from minigrad.program.kernels import Kernel, kernel_of
-from minigrad.program.passes.fusion.emit_group import group_of
-from minigrad.program.trace.lifted_state import arrive
+from minigrad.program.passes.fusion.emit_group import emit_group
+from minigrad.program.trace.lifted_state import accumulate_into
 
-__all__ = ["plan"]
+__all__ = ["bind"]
 
 _COPIED = 1 << 15
 """Arguments of so many bytes are copied to fixed memory: that costs less than looking operands up in each call."""
 
 
-def plan(graph: Graph, options: Options, binder: EngineWithFallback | None = None) -> Plan:
+def bind(graph: Graph, options: CompileOptions, binder: EngineWithFallback | None = None) -> Executable:
     """Bind a graph to memory, its groups by an engine (by default the built-in one)."""
-    return _Planner(graph, options, binder or EngineWithFallback.built_in()).made()
+    return _Binder(graph, options, binder or EngineWithFallback.built_in()).made()
 
 
-class _Planner:
-    def __init__(self, graph: Graph, options: Options, binder: EngineWithFallback) -> None:
+class _Binder:
+    def __init__(self, graph: Graph, options: CompileOptions, binder: EngineWithFallback) -> None:
         self.graph = graph
         self.values = graph.values
         self.options = options
         self.binder = binder
         known = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
-        self.views = views_of(graph, known)
+        self.views = view_calls(graph, known)
         self.kernels = {c: k for c, k in known.items() if c not in self.views}
-        self.roots = roots_of(graph, self.kernels, self.views)
+        self.roots = alias_roots(graph, self.kernels, self.views)
         self.last = last_uses(graph, self.roots)
-        self.pool = Pool(options.reuse)
+        self.pool = BufferPool(options.reuse)
         self.memory: dict[int, Array] = {}
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
-        self.static: set[int] = set()
+        self.fixed: set[int] = set()
         self.code: list[Thunk] = []
         self.sinks: dict[GradAccumulator, Array | None] = {}
-        self.late = self.scratch = self.allocating = 0
+        self.n_dynamic = self.scratch = self.n_allocating = 0
         self.notes: dict[int, str] = {}
-        self.landing = landings(graph, self.kernels) if options.direct else {}
-        self.joins = joins_of(graph, self.kernels, self.landing) if options.direct else Joins()
+        self.landing = direct_gradients(graph, self.kernels) if options.direct else {}
+        self.joins = in_place_concats(graph, self.kernels, self.landing) if options.direct else InPlaceConcats()
         self.places = {**self.joins.places, **self.landing}
 
-    def made(self) -> Plan:
+    def made(self) -> Executable:
         """Walk through the steps."""
         inputs, state, parameters = self._entered()
         spans = []
@@ -65,11 +77,11 @@ class _Planner:
             spans.append(len(self.code))
             self._step(i, step)
             self._release(i)
-        return Plan(
+        return Executable(
             self.registers, self.code, inputs, state, self.graph.outputs, parameters, tuple(self.sinks.items()),
-            self.pool.total + self.joins.bytes, self.late, len(self.landing),
-            tuple(self.registers[k] if k in self.static else None for k in inputs), self.scratch,
-            (*spans, len(self.code)), self.notes, self.allocating,
+            self.pool.total + self.joins.bytes, self.n_dynamic, len(self.landing),
+            tuple(self.registers[k] if k in self.fixed else None for k in inputs), self.scratch,
+            (*spans, len(self.code)), self.notes, self.n_allocating,
         )  # fmt: skip
 
     def _entered(self) -> tuple[tuple[int, ...], tuple[tuple[int, Tensor], ...], tuple[tuple[Tensor, Array], ...]]:
@@ -78,80 +90,80 @@ class _Planner:
         state: list[tuple[int, Tensor]] = []
         parameters: dict[int, tuple[Tensor, Array]] = {}
         for k, v in enumerate(self.values):
-            if v.kind == "constant" and v.number is not None:
-                self._fix(k, v.number)
-            elif v.kind == "parameter" and v.holder is not None:
-                self._fix(k, v.holder._node.value)
-                parameters.setdefault(id(v.holder), (v.holder, v.holder._node.value))
+            if v.kind == "constant" and v.data is not None:
+                self._fix(k, v.data)
+            elif v.kind == "parameter" and v.tensor is not None:
+                self._fix(k, v.tensor._node.value)
+                parameters.setdefault(id(v.tensor), (v.tensor, v.tensor._node.value))
             elif v.kind == "input":
                 inputs.append(k)
                 if 0 < v.nbytes <= _COPIED:
                     self._fix(k, np.empty(v.shape, v.dtype))
-            elif v.kind == "state" and v.holder is not None:
-                state.append((k, v.holder))
+            elif v.kind == "state" and v.tensor is not None:
+                state.append((k, v.tensor))
         return tuple(inputs), tuple(state), tuple(parameters.values())
 
-    def _step(self, i: int, step: Step) -> None:
+    def _step(self, i: int, step: Instruction) -> None:
         if isinstance(step, Call):
             self._call(i, step)
-        elif isinstance(step, Fused):
+        elif isinstance(step, FusedCall):
             self._fused(i, step)
-        elif isinstance(step, Deliver):
+        elif isinstance(step, AccumulateGrad):
             self.sinks[step.sink] = step.sink.buffer
             self._deliver(step)
-        elif isinstance(step, Clear):
+        elif isinstance(step, ZeroGrad):
             following = self.graph.steps[i + 1 : i + 2]
-            if not any(isinstance(s, Deliver) and s.sink is step.sink and s.fresh for s in following):
+            if not any(isinstance(s, AccumulateGrad) and s.sink is step.sink and s.fresh for s in following):
                 self.code.append(step.sink.clear)
-        elif isinstance(step, Update):
+        elif isinstance(step, HostCall):
             self._update(step)
-        elif isinstance(step, Draw):
+        elif isinstance(step, FillRandom):
             array, self.memory[step.out] = self.pool.take(self.values[step.out])
             self._fix(step.out, array)
             self.code.append(partial(step.fill, array))
-        elif isinstance(step, Guard):
+        elif isinstance(step, Assert):
             self._guard(step)
         else:
-            self.code.append(partial(_store, self.registers, step))
+            self.code.append(partial(_assign_buffer, self.registers, step))
 
-    def _update(self, step: Update) -> None:
+    def _update(self, step: HostCall) -> None:
         r, run, reads = self.registers, step.run, step.reads
         self.code.append(run if not reads else lambda: run(*[r[k] for k in reads]))
 
-    def _guard(self, step: Guard) -> None:
+    def _guard(self, step: Assert) -> None:
         r, check, k = self.registers, step.check, step.value
-        self.code.append(partial(check, r[k]) if k in self.static else lambda: check(r[k]))
+        self.code.append(partial(check, r[k]) if k in self.fixed else lambda: check(r[k]))
 
     def _fix(self, k: int, array: Array) -> None:
         self.registers[k] = array
-        self.static.add(k)
+        self.fixed.add(k)
 
     # -- calls -----------------------------------------------------------------------------------------------------
     def _call(self, i: int, call: Call) -> None:
         kernel = self.kernels.get(call)
-        static = all(a in self.static for a in call.args)
+        is_fixed = all(a in self.fixed for a in call.args)
         if call in self.joins.calls:
             self._fix(call.outs[0], self.places[call.outs[0]])
         elif kernel is not None:
             out = self._place(i, call, kernel)
             self._fix(call.outs[0], out)
-            self._emit(call, kernel, out if kernel.shape is None else out.reshape(kernel.shape), static)
-        elif call in self.views and static:  # a view of fixed memory is fixed itself: nothing is left to do
-            self._fix(call.outs[0], evaluate(call, [self.registers[a] for a in call.args])[0])
+            self._emit(call, kernel, out if kernel.shape is None else out.reshape(kernel.shape), is_fixed)
+        elif call in self.views and is_fixed:  # a view of fixed memory is fixed itself: nothing is left to do
+            self._fix(call.outs[0], eval_call(call, [self.registers[a] for a in call.args])[0])
         else:
-            self.allocating += call not in self.views
-            self.late += 1
+            self.n_allocating += call not in self.views
+            self.n_dynamic += 1
             self.code.append(partial(_forward, self.registers, call))
 
-    def _emit(self, call: Call, kernel: Kernel, out: Array, static: bool) -> None:
+    def _emit(self, call: Call, kernel: Kernel, out: Array, is_fixed: bool) -> None:
         function, options, r = kernel.function, kernel.options, self.registers
-        if static:
+        if is_fixed:
             operands = (*(r[a] for a in call.args), *kernel.more)
             self.code.append(
                 partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
             )
             return
-        self.late += 1
+        self.n_dynamic += 1
         fixed = partial(function, out=out, **options)
         if len(call.args) == 2 and not kernel.more:
             a, b = call.args
@@ -160,14 +172,14 @@ class _Planner:
             args, more = call.args, kernel.more
             self.code.append(lambda: fixed(*[r[k] for k in args], *more))
 
-    def _fused(self, i: int, step: Fused) -> None:
+    def _fused(self, i: int, step: FusedCall) -> None:
         """A group, bound by the engine. Results may take the memory of operands that die here."""
-        outputs = {k: self._place_of_group(i, step, k) for k in step.makes}
+        outputs = {k: self._place_of_group(i, step, k) for k in step.defs}
         any_order = self.options.any_order
-        bound = self.binder.bind(group_of(step, self.values, self.registers, self.static, outputs, any_order))
+        bound = self.binder.bind(emit_group(step, self.values, self.registers, self.fixed, outputs, any_order))
         for k, array in outputs.items():
             self._fix(k, array)
-        self.late += sum(k not in self.static for k in step.reads)
+        self.n_dynamic += sum(k not in self.fixed for k in step.reads)
         self.code.extend(bound.calls)
         self.notes[i] = bound.note
         self.scratch = max(self.scratch, bound.bytes)
@@ -185,11 +197,11 @@ class _Planner:
                 if dying and fits_in_place(value, operands, n):
                     memory = self.memory.pop(a)
                     self.memory[k] = memory
-                    return Pool.view(memory, value)
+                    return BufferPool.view(memory, value)
         array, self.memory[k] = self.pool.take(value)
         return array
 
-    def _place_of_group(self, i: int, step: Fused, k: int) -> Array:
+    def _place_of_group(self, i: int, step: FusedCall, k: int) -> Array:
         value = self.values[k]
         if k in self.places:
             return self.places[k]
@@ -199,7 +211,7 @@ class _Planner:
                 alone = [r for r in step.reads if a in self.roots.get(r, (r,))] == [a]
                 if dying and alone and fits_in_place(value, [self.values[a]], 0):
                     self.memory[k] = self.memory.pop(a)
-                    return Pool.view(self.memory[k], value)
+                    return BufferPool.view(self.memory[k], value)
         array, self.memory[k] = self.pool.take(value)
         return array
 
@@ -209,20 +221,20 @@ class _Planner:
             self.pool.give(self.memory.pop(k))
 
     # -- gradients ---------------------------------------------------------------------------------------------------
-    def _deliver(self, step: Deliver) -> None:
+    def _deliver(self, step: AccumulateGrad) -> None:
         sink, k, fresh = step.sink, step.value, step.fresh
         if k in self.landing:
-            if not self.code or not isinstance(self.code[-1], _Landed):
-                self.code.append(_Landed())
-            cast(_Landed, self.code[-1]).sinks.append(sink)
-        elif k in self.static:
-            self.code.append(partial(arrive, sink, self.registers[k], fresh))
+            if not self.code or not isinstance(self.code[-1], _MarkDelivered):
+                self.code.append(_MarkDelivered())
+            cast(_MarkDelivered, self.code[-1]).sinks.append(sink)
+        elif k in self.fixed:
+            self.code.append(partial(accumulate_into, sink, self.registers[k], fresh))
         else:
-            self.late += 1
-            self.code.append(lambda: arrive(sink, self.registers[k], fresh))
+            self.n_dynamic += 1
+            self.code.append(lambda: accumulate_into(sink, self.registers[k], fresh))
 
 
-class _Landed:
+class _MarkDelivered:
     """Gradients are where the optimizer wants them."""
 
     def __init__(self) -> None:
@@ -235,12 +247,12 @@ class _Landed:
 
 
 def _forward(registers: list[Array], call: Call) -> None:
-    found = evaluate(call, [registers[a] for a in call.args])
+    found = eval_call(call, [registers[a] for a in call.args])
     for k, array in zip(call.outs, found, strict=True):
         registers[k] = array
 
 
-def _store(registers: list[Array], step: Store) -> None:
+def _assign_buffer(registers: list[Array], step: AssignBuffer) -> None:
     number = registers[step.value].copy()
     number.flags.writeable = False
-    step.holder._node = Constant(number)
+    step.tensor._node = Constant(number)

@@ -9,13 +9,13 @@ import attrs
 
 from minigrad.core.types import Array
 from minigrad.program.compile.liveness import aligned
-from minigrad.program.graph import Call, Fused, Graph, makes
+from minigrad.program.graph import Call, FusedCall, Graph, defs
 
-__all__ = ["Joins", "joins_of"]
+__all__ = ["InPlaceConcats", "in_place_concats"]
 
 
 @attrs.frozen(eq=False)
-class Joins:
+class InPlaceConcats:
     """Where to compute what.
 
     Attributes:
@@ -28,20 +28,25 @@ class Joins:
     bytes: int = 0
 
 
-def joins_of(graph: Graph, kernels: Container[Call], taken: Container[int]) -> Joins:
+def in_place_concats(graph: Graph, kernels: Container[Call], taken: Container[int]) -> InPlaceConcats:
     """Concatenations whose parts are all constants or made by kernels and groups.
 
     A part goes to one place: of two joins that want it the second copies. Values in `taken` have places already.
     """
-    made = {k for s in graph.steps if isinstance(s, Fused) or s in kernels for k in makes(s)}
+    made = {k for s in graph.steps if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
     places: dict[int, Array] = {}
     calls: set[Call] = set()
     total = 0
     for step in graph.steps:
-        if not isinstance(step, Call) or step not in kernels or step.op.name != "concatenate" or step.meta["axis"] != 0:
+        if (
+            not isinstance(step, Call)
+            or step not in kernels
+            or step.op.name != "concatenate"
+            or step.kwargs["axis"] != 0
+        ):
             continue
         (out,) = step.outs
-        own = [k for k in step.args if graph.values[k].number is None]
+        own = [k for k in step.args if graph.values[k].data is None]
         free = all(k in made and k not in places and k not in taken for k in (*own, out))
         if not own or not free or len({*own}) < len(own):
             continue
@@ -49,7 +54,7 @@ def joins_of(graph: Graph, kernels: Container[Call], taken: Container[int]) -> J
         whole = aligned(value.nbytes).view(value.dtype).reshape(value.shape)
         start = 0
         for k in step.args:
-            number, length = graph.values[k].number, graph.values[k].shape[0]
+            number, length = graph.values[k].data, graph.values[k].shape[0]
             part = whole[start : start + length]
             if number is None:
                 places[k] = part
@@ -59,4 +64,4 @@ def joins_of(graph: Graph, kernels: Container[Call], taken: Container[int]) -> J
         places[out] = whole
         calls.add(step)
         total += value.nbytes
-    return Joins(places, frozenset(calls), total)
+    return InPlaceConcats(places, frozenset(calls), total)

@@ -8,26 +8,26 @@ from math import prod
 
 from minigrad.core.graph import GradAccumulator
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, Clear, Deliver, Fused, Graph, Update, Value, makes
+from minigrad.program.graph import AccumulateGrad, Call, FusedCall, Graph, HostCall, Value, ZeroGrad, defs
 from minigrad.runtime.parameters import aligned_zeros
 
-__all__ = ["landings"]
+__all__ = ["direct_gradients"]
 
 
-def landings(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
+def direct_gradients(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
     """For each such value the buffer.
 
     It must be made by a kernel or a group, be the only gradient of its parameter, and be made after the last thing
     that could still want the old one. A parameter without an optimizer is given a buffer of its own.
     """
-    deliveries = [s for s in graph.steps if isinstance(s, Deliver)]
+    deliveries = [s for s in graph.steps if isinstance(s, AccumulateGrad)]
     to_sink, of_value = Counter(d.sink for d in deliveries), Counter(d.value for d in deliveries)
-    made = {k: i for i, s in enumerate(graph.steps) if isinstance(s, Fused) or s in kernels for k in makes(s)}
-    cleared = {s.sink for s in graph.steps if isinstance(s, Clear)}
-    updates = [i for i, s in enumerate(graph.steps) if isinstance(s, Update)]
+    made = {k: i for i, s in enumerate(graph.steps) if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
+    cleared = {s.sink for s in graph.steps if isinstance(s, ZeroGrad)}
+    updates = [i for i, s in enumerate(graph.steps) if isinstance(s, HostCall)]
     found: dict[int, Array] = {}
     for at, d in enumerate(graph.steps):
-        if not isinstance(d, Deliver) or d.value not in made or not d.fresh or d.sink not in cleared:
+        if not isinstance(d, AccumulateGrad) or d.value not in made or not d.fresh or d.sink not in cleared:
             continue
         alone = to_sink[d.sink] == 1 and of_value[d.value] == 1
         early = not any(made[d.value] < u < at for u in updates)

@@ -1,7 +1,8 @@
-"""The plan: what a program does at each run. Made by `planner`."""
+"""The executable: what a program does at each run. Made by `bind`."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 from time import perf_counter
 
@@ -13,7 +14,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.engines.protocol import Thunk
 
-__all__ = ["Options", "Plan"]
+__all__ = ["LIBERTIES", "CompileOptions", "Executable"]
 
 copyto, ascontiguousarray = np.copyto, np.ascontiguousarray
 _TIMED = 5
@@ -21,12 +22,14 @@ _TIMED = 5
 
 
 @attrs.frozen
-class Options:
-    """Which liberties the plan takes. Each can be switched off, and the answers stay.
+class CompileOptions:
+    """Which liberties the planner takes. Each can be switched off, and the answers stay.
 
     Attributes:
-        reuse: dead buffers are used again. in_place: results overwrite operands that die.
-        direct: gradients are computed where the optimizer wants them. any_order: sums over rows are products with ones.
+        reuse: the buffers of dead values are used again.
+        in_place: results overwrite operands that die.
+        direct: gradients are computed where the optimizer wants them.
+        any_order: sums over rows are products with ones.
     """
 
     reuse: bool = True
@@ -34,20 +37,37 @@ class Options:
     direct: bool = True
     any_order: bool = True
 
+    @classmethod
+    def without(cls, names: Collection[str]) -> CompileOptions:
+        """All liberties but those in `names`; other names are ignored."""
+        return cls(**{name: name not in names for name in LIBERTIES})
+
+
+LIBERTIES: tuple[str, ...] = tuple(a.name for a in attrs.fields(CompileOptions))
+
 
 @attrs.define(eq=False)
-class Plan:
+class Executable:
     """Code over registers, one register for each value.
 
     Attributes:
-        parameters, sinks: where parameters and their gradients were when the code was bound to them.
-        bytes: memory of all results that the plan owns. scratch: memory that engines use within groups.
-        late: number of calls whose operands are looked up at each run, since they come with the arguments.
-        direct: number of gradients that are computed where the optimizer wants them.
+        registers: the arrays of all values.
+        code: calls without arguments, run one after another.
+        inputs: registers that take the arguments.
+        state: registers that take the numbers of held Tensors.
+        outputs: registers whose copies are returned.
+        parameters: where parameters were when the code was bound to them.
+        sinks: where gradients were when the code was bound to them.
+        bytes: memory of all results that the executable owns.
+        n_dynamic: calls whose operands are looked up at each run, since they come with the arguments.
+        n_direct: gradients that are computed where the optimizer wants them.
+        copied: for each input fixed memory that it is copied to, or None.
+        scratch: bytes that engines use within groups.
         spans: for each step of the graph where its code begins; and the end.
         notes: for steps that are groups, what the engine said.
-        allocating: number of calls that make new arrays at each run, having no kernel.
-        runs, seconds: of the runs that were timed.
+        n_allocating: calls that make new arrays at each run, having no kernel.
+        runs: how many have been timed.
+        seconds: of each step, in the quickest of the runs that were timed.
     """
 
     registers: list[Array]
@@ -58,13 +78,13 @@ class Plan:
     parameters: tuple[tuple[Tensor, Array], ...]
     sinks: tuple[tuple[GradAccumulator, Array | None], ...]
     bytes: int = 0
-    late: int = 0
-    direct: int = 0
+    n_dynamic: int = 0
+    n_direct: int = 0
     copied: tuple[Array | None, ...] = ()
     scratch: int = 0
     spans: tuple[int, ...] = ()
     notes: dict[int, str] = attrs.field(factory=dict)
-    allocating: int = 0
+    n_allocating: int = 0
     runs: int = 0
     seconds: list[float] = attrs.field(factory=list)
 

@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, Fused, Graph, Value, used
+from minigrad.program.graph import Call, FusedCall, Graph, Value, uses
 from minigrad.program.kernels import Kernel
 
-__all__ = ["Pool", "Roots", "aligned", "last_uses", "roots_of"]
+__all__ = ["BufferPool", "Roots", "alias_roots", "aligned", "last_uses"]
 
 Roots = Mapping[int, frozenset[int]]
 """For each value, the values in whose memory it may lie."""
@@ -19,7 +19,7 @@ Roots = Mapping[int, frozenset[int]]
 _ALIGNMENT = 64
 
 
-def roots_of(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call]) -> Roots:
+def alias_roots(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call]) -> Roots:
     """A kernel's or group's result has memory of its own; a forward function may return a view of any operand."""
     roots: dict[int, frozenset[int]] = {}
     for step in graph.steps:
@@ -30,8 +30,8 @@ def roots_of(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call
                     roots[out] = below
                 else:
                     roots[out] = frozenset((out,)) if step in kernels else below | {out}
-        elif isinstance(step, Fused):
-            roots.update((out, frozenset((out,))) for out in step.makes)
+        elif isinstance(step, FusedCall):
+            roots.update((out, frozenset((out,))) for out in step.defs)
     return roots
 
 
@@ -39,7 +39,7 @@ def last_uses(graph: Graph, roots: Roots) -> dict[int, int]:
     """For each root the position of the last step that reads it; the end for what is returned."""
     last: dict[int, int] = {}
     for i, step in enumerate(graph.steps):
-        for k in used(step):
+        for k in uses(step):
             for root in roots.get(k, frozenset((k,))):
                 last[root] = i
     for k in graph.outputs:
@@ -49,7 +49,7 @@ def last_uses(graph: Graph, roots: Roots) -> dict[int, int]:
 
 
 @attrs.define(eq=False)
-class Pool:
+class BufferPool:
     """Memory for results, handed out and taken back. `reuse` switched off, nothing is handed out twice."""
 
     reuse: bool = True

@@ -21,7 +21,7 @@ _KERNELS: Mapping[str, Make] = MappingProxyType({**NUMERIC, **MOVES, **WINDOWS})
 
 def kernel_of(call: Call, values: tuple[Value, ...]) -> Kernel | None:
     """The kernel for a call, or None where only the forward function will do."""
-    if call.extra >= 0 or len(call.outs) != 1 or not call.op.module.startswith(_OWN):
+    if call.is_dynamic or len(call.outs) != 1 or not call.op.module.startswith(_OWN):
         return None
     out = values[call.outs[0]]
     if out.dtype.kind != "f" or not out.nbytes:

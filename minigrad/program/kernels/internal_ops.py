@@ -11,11 +11,11 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, Shape
 from minigrad.verify.domains import real
 
-__all__ = ["packed", "spread"]
+__all__ = ["contiguous", "max_pool_backward"]
 
 
-@op(g=real(), x=real(), y=real(), name="spread_to_winners")
-def spread(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+@op(g=real(), x=real(), y=real(), name="max_pool_backward")
+def max_pool_backward(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
     """Each entry of g goes where its window of x has the largest entry, y; what ties gets equal shares.
 
     `overlap_add(g * window_winners(x, y))`, and written only by the pass that finds that.
@@ -27,6 +27,6 @@ def spread(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, dilati
 
 
 @op(x=real())
-def packed(x: Array) -> Array:
+def contiguous(x: Array) -> Array:
     """x, copied into memory in C order."""
     return np.array(x, order="C")

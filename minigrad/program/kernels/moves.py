@@ -37,7 +37,7 @@ def _astype(call: Call, xs: list[Value], out: Value) -> Kernel:
 
 
 def _concatenate(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    axis = call.meta["axis"]
+    axis = call.kwargs["axis"]
     if not isinstance(axis, int) or any(x.dtype != out.dtype for x in xs):
         return None
 
@@ -49,7 +49,7 @@ def _concatenate(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     """For keys with arrays in them; others give views."""
-    key = cast(Key, call.meta["key"])
+    key = cast(Key, call.kwargs["key"])
     if is_basic(key):
         return Kernel(lambda x, out: np.copyto(out, x[key]))
     # Numbers of places in the flat array: one `take`, which writes where it is told.
@@ -63,7 +63,7 @@ def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _scatter(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    key = cast(Key, call.meta["key"])
+    key = cast(Key, call.kwargs["key"])
     basic = is_basic(key)
 
     def put(g: Array, out: Array) -> None:
@@ -77,7 +77,7 @@ def _scatter(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _setitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    key = cast(Key, call.meta["key"])
+    key = cast(Key, call.kwargs["key"])
 
     def put(x: Array, v: Array, out: Array) -> None:
         np.copyto(out, x)
@@ -87,7 +87,7 @@ def _setitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _take(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    axis = cast(int, call.meta["axis"])
+    axis = cast(int, call.kwargs["axis"])
     length = xs[0].shape[axis] if xs[0].shape else 0
     if not length:
         return None
@@ -104,7 +104,7 @@ def _take(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     x, places = xs
-    if call.meta["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
+    if call.kwargs["axis"] not in (-1, 1) or len(x.shape) != 2 or places.shape != (x.shape[0], 1):
         return None
     rows, width = np.arange(x.shape[0]), x.shape[1]
     starts = width * rows[:, None]
@@ -123,8 +123,8 @@ def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     """Rows added up by place: a product with the 0-1 matrix of places where that is small, else after sorting."""
     g, places = xs
-    count, length, total = prod(places.shape), cast(int, call.meta["length"]), prod(g.shape)
-    if cast(int, call.meta["axis"]) != 0 or g.dtype != out.dtype or not 0 < total <= _MOST or not length:
+    count, length, total = prod(places.shape), cast(int, call.kwargs["length"]), prod(g.shape)
+    if cast(int, call.kwargs["axis"]) != 0 or g.dtype != out.dtype or not 0 < total <= _MOST or not length:
         return None
     add = _added_by_product if length * total <= _FEW else _added_in_order
     return Kernel(add(count, length, out.dtype))
@@ -174,7 +174,7 @@ MOVES: Mapping[str, Make] = MappingProxyType(
     {
         "reshape": _reshape,
         "astype": _astype,
-        "packed": _astype,
+        "contiguous": _astype,
         "concatenate": _concatenate,
         "getitem": _getitem,
         "scatter": _scatter,

@@ -79,7 +79,7 @@ def _reduce(ufunc: np.ufunc) -> Callable[[Call, list[Value], Value], Kernel | No
     def make(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         if xs[0].dtype != out.dtype or not xs[0].nbytes:
             return None
-        return Kernel(ufunc.reduce, options={"axis": call.meta["axis"], "keepdims": call.meta["keepdims"]})
+        return Kernel(ufunc.reduce, options={"axis": call.kwargs["axis"], "keepdims": call.kwargs["keepdims"]})
 
     return make
 

@@ -25,9 +25,9 @@ class _Options(TypedDict):
 
 
 def _max_pool(call: Call, xs: list[Value], out: Value) -> Kernel:
-    meta = cast(_Options, call.meta)
-    n = len(meta["kernel"])
-    parts = [last(part) for _, part in offsets(meta["kernel"], meta["stride"], meta["dilation"], out.shape[-n:])]
+    kwargs = cast(_Options, call.kwargs)
+    n = len(kwargs["kernel"])
+    parts = [last(part) for _, part in offsets(kwargs["kernel"], kwargs["stride"], kwargs["dilation"], out.shape[-n:])]
 
     def pool(x: Array, out: Array) -> None:
         np.copyto(out, x[parts[0]])
@@ -38,10 +38,11 @@ def _max_pool(call: Call, xs: list[Value], out: Value) -> Kernel:
 
 
 def _winners(call: Call, xs: list[Value], out: Value) -> Kernel:
-    meta = cast(_Options, call.meta)
-    n = len(meta["kernel"])
+    kwargs = cast(_Options, call.kwargs)
+    n = len(kwargs["kernel"])
     parts = [
-        (at, last(part)) for at, part in offsets(meta["kernel"], meta["stride"], meta["dilation"], xs[1].shape[-n:])
+        (at, last(part))
+        for at, part in offsets(kwargs["kernel"], kwargs["stride"], kwargs["dilation"], xs[1].shape[-n:])
     ]
     count = np.empty(xs[1].shape, out.dtype)
     one = np.ones((), out.dtype)
@@ -57,10 +58,10 @@ def _winners(call: Call, xs: list[Value], out: Value) -> Kernel:
 
 
 def _spread(call: Call, xs: list[Value], out: Value) -> Kernel:
-    meta = cast(_Options, call.meta)
-    n = len(meta["kernel"])
+    kwargs = cast(_Options, call.kwargs)
+    n = len(kwargs["kernel"])
     y = xs[2]
-    cuts = offsets(meta["kernel"], meta["stride"], meta["dilation"], y.shape[-n:])
+    cuts = offsets(kwargs["kernel"], kwargs["stride"], kwargs["dilation"], y.shape[-n:])
     parts = [last(part) for _, part in cuts]
     covered = len(parts) * prod(y.shape) == prod(out.shape)
     won = np.empty((len(parts), *y.shape), bool)
@@ -83,12 +84,12 @@ def _spread(call: Call, xs: list[Value], out: Value) -> Kernel:
 
 
 def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    meta = cast(_Options, call.meta)
-    n = len(meta["size"])
+    kwargs = cast(_Options, call.kwargs)
+    n = len(kwargs["size"])
     kernel, count = xs[0].shape[:n], xs[0].shape[-n:]
-    parts = [(at, last(part)) for at, part in offsets(kernel, meta["stride"], meta["dilation"], count)]
-    apart = all(k == s for k, s in zip(kernel, meta["stride"], strict=True)) and set(meta["dilation"]) == {1}
-    covered = apart and prod(k * c for k, c in zip(kernel, count, strict=True)) == prod(meta["size"])
+    parts = [(at, last(part)) for at, part in offsets(kernel, kwargs["stride"], kwargs["dilation"], count)]
+    apart = all(k == s for k, s in zip(kernel, kwargs["stride"], strict=True)) and set(kwargs["dilation"]) == {1}
+    covered = apart and prod(k * c for k, c in zip(kernel, count, strict=True)) == prod(kwargs["size"])
 
     def add(g: Array, out: Array) -> None:
         if not covered:
@@ -103,5 +104,5 @@ def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 WINDOWS: Mapping[str, Make] = MappingProxyType(
-    {"max_pool": _max_pool, "window_winners": _winners, "spread_to_winners": _spread, "overlap_add": _overlap_add}
+    {"max_pool": _max_pool, "window_winners": _winners, "max_pool_backward": _spread, "overlap_add": _overlap_add}
 )

@@ -1,22 +1,23 @@
-"""Writing calls into a graph."""
+"""What passes rewrite graphs with: def-use chains, and a builder that writes calls."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Shape
-from minigrad.program.graph import Call, Step, Value
+from minigrad.program.graph import Call, Graph, Instruction, Value, uses
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "is_call_of", "producers", "readers", "use_counts"]
 
 
 class Builder:
     """Writes the calls that stand for one call. Values go by their numbers; `out` names the result's."""
 
-    def __init__(self, call: Call, values: list[Value], steps: list[Step]) -> None:
+    def __init__(self, call: Call, values: list[Value], steps: list[Instruction]) -> None:
         self.call = call
         self.values = values
         self.steps = steps
@@ -28,7 +29,7 @@ class Builder:
     def constant(self, number: float, like: int) -> int:
         """A 0-d constant of the dtype of value `like`."""
         dtype = self.values[like].dtype
-        self.values.append(Value((), dtype, "constant", number=np.asarray(number, dtype)))
+        self.values.append(Value((), dtype, "constant", data=np.asarray(number, dtype)))
         return len(self.values) - 1
 
     def op(
@@ -37,19 +38,19 @@ class Builder:
         *args: int,
         shape: Shape | None = None,
         out: int | None = None,
-        meta: Mapping[str, object] | None = None,
+        kwargs: Mapping[str, object] | None = None,
         **options: object,
     ) -> int:
         """A call of op `name`; its result has the shape that operands broadcast to, or the one given.
 
-        Options go by keyword, or in `meta` where their names are taken.
+        Options go by keyword, or in `kwargs` where their names are taken.
         """
         if out is None:
             given = np.broadcast_shapes(*(self.shape(a) for a in args)) if shape is None else shape
             self.values.append(Value(given, self.values[args[0]].dtype, "result"))
             out = len(self.values) - 1
         op = REGISTRY[name]
-        self.steps.append(Call(op, args, op.bind_kwargs({**(meta or {}), **options}), (out,), -1, self.call.where))
+        self.steps.append(Call(op, args, op.bind_kwargs({**(kwargs or {}), **options}), (out,), -1, self.call.where))
         return out
 
     def reshape(self, x: int, shape: Shape, out: int | None = None) -> int:
@@ -80,3 +81,30 @@ class Builder:
         shape = list(self.shape(xs[0]))
         shape[axis] = sum(self.shape(x)[axis] for x in xs)
         return self.op("concatenate", *xs, shape=tuple(shape), out=out, axis=axis)
+
+
+def producers(graph: Graph) -> dict[int, Call]:
+    """For each value the call that defines it, if it defines nothing else."""
+    return {s.outs[0]: s for s in graph.steps if isinstance(s, Call) and len(s.outs) == 1}
+
+
+def use_counts(graph: Graph) -> Counter[int]:
+    """How often a value is read, or returned."""
+    return Counter(k for s in graph.steps for k in uses(s)) + Counter(graph.outputs)
+
+
+def readers(graph: Graph) -> Mapping[int, Sequence[Instruction | None]]:
+    """For each value the steps that read it, and None where it is returned."""
+    found: defaultdict[int, list[Instruction | None]] = defaultdict(list)
+    for s in graph.steps:
+        for k in dict.fromkeys(uses(s)):
+            found[k].append(s)
+    for k in graph.outputs:
+        found[k].append(None)
+    return found
+
+
+def is_call_of(step: Instruction | None, *names: str) -> bool:
+    """Whether a step is a call, by position, of one of our own ops of these names."""
+    own = isinstance(step, Call) and not step.is_dynamic and step.op.module.startswith(("minigrad.ops.", "numpy"))
+    return own and isinstance(step, Call) and step.op.name in names

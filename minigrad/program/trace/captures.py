@@ -11,38 +11,38 @@ import numpy as np
 
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor
-from minigrad.program.trace.guards import Settings, is_users, settings_of
+from minigrad.program.trace.guards import ValueGuards, is_users, value_guards
 
-__all__ = ["Reach", "reach"]
+__all__ = ["Captures", "find_captures"]
 
 _LIMIT = 100_000
 
 
 @attrs.frozen(eq=False)
-class Reach:
+class Captures:
     """What was found.
 
     Attributes:
         parameters: leaves that require a gradient. state: other Tensors.
         modes: objects with a `training` switch, and how it stood. generators: sources of random numbers.
-        settings: plain values that the step reads.
+        values: plain values that the step reads.
     """
 
     parameters: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
     generators: tuple[np.random.Generator, ...]
     modes: tuple[tuple[object, bool], ...]
-    settings: Settings
+    values: ValueGuards
 
-    def holds(self) -> bool:
+    def hold(self) -> bool:
         """Whether modes and settings are as they were found."""
         for item, mode in self.modes:
             if item.training is not mode:  # type: ignore[attr-defined]
                 return False
-        return self.settings.hold()
+        return self.values.hold()
 
 
-def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
+def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captures:
     """Everything below the step's arguments, closure, defaults and the globals its code names. Without recursion."""
     parameters: list[Tensor] = []
     state: list[Tensor] = []
@@ -80,8 +80,8 @@ def reach(step: Callable[..., object], args: Sequence[object]) -> Reach:
         elif is_users(type(item).__module__):
             objects.append(item)
         stack.extend(_below(item))
-    settings = settings_of(functions, objects, sized)
-    return Reach(tuple(parameters), tuple(state), tuple(generators), tuple(modes), settings)
+    values = value_guards(functions, objects, sized)
+    return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values)
 
 
 def _below(item: object) -> Iterator[object]:

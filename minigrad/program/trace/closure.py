@@ -6,7 +6,8 @@ closure as a graph that core can differentiate to any order: no faster than eage
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
 
@@ -15,65 +16,93 @@ from minigrad.core.graph import Constant
 from minigrad.core.tensor import Tensor, from_array, tensor_of
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
-from minigrad.program.graph import Call, Draw, Guard, Step, Value, filled, used
+from minigrad.program.graph import (
+    AccumulateGrad,
+    Assert,
+    AssignBuffer,
+    Call,
+    FillRandom,
+    HostCall,
+    Instruction,
+    Value,
+    ZeroGrad,
+    defs,
+    resolve_operands,
+    uses,
+)
 
-__all__ = ["Replay", "recorded"]
+__all__ = ["ClosureReplay"]
+
+
+_EFFECTS: Mapping[type[Instruction], str] = MappingProxyType(
+    {AccumulateGrad: "backward()", ZeroGrad: "zero_grad()", HostCall: "an update", AssignBuffer: "an assignment"}
+)
 
 
 @attrs.frozen(eq=False)
-class Replay:
-    """A closure's steps. `feeds` are the values it takes from outside, in the order in which `loss` is given them."""
+class ClosureReplay:
+    """The recorded steps of a closure.
+
+    Attributes:
+        values: of the whole trace.
+        steps: of the closure.
+        output: number of the loss.
+        feeds: the values it takes from outside, in the order in which `loss` is given them.
+    """
 
     values: tuple[Value, ...]
-    steps: tuple[Call | Draw | Guard, ...]
+    steps: tuple[Call | FillRandom | Assert, ...]
     output: int
     feeds: tuple[int, ...]
 
+    @classmethod
+    def of(cls, values: Sequence[Value], steps: Sequence[Instruction], output: int) -> ClosureReplay:
+        """The replay of a closure that was traced as `steps`.
+
+        Raises:
+            TraceError: the closure has an effect.
+        """
+        kept: list[Call | FillRandom | Assert] = []
+        defined: set[int] = set()
+        feeds: dict[int, None] = {}
+        for step in steps:
+            if not isinstance(step, Call | FillRandom | Assert):
+                raise TraceError(
+                    f"a closure for opt.step() did more than compute the loss ({_EFFECTS[type(step)]}): leave "
+                    "backward() and updates to the optimizer"
+                )
+            kept.append(step)
+            feeds.update((k, None) for k in uses(step) if k not in defined and values[k].is_computed)
+            defined.update(defs(step))
+        if output not in defined and values[output].is_computed:
+            feeds[output] = None
+        return cls(tuple(values), tuple(kept), output, tuple(feeds))
+
     def loss(self, arrays: Sequence[Array]) -> Tensor:
         """What the closure returns, for these numbers and the parameters as they stand."""
-        found: dict[int, Tensor] = {k: from_array(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
+        results: dict[int, Tensor] = {k: from_array(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
         for step in self.steps:
             if isinstance(step, Call):
-                self._apply(step, found)
-            elif isinstance(step, Draw):
+                self._apply(step, results)
+            elif isinstance(step, FillRandom):
                 drawn = self.values[step.out].empty()
                 step.fill(drawn)
-                found[step.out] = from_array(drawn)
+                results[step.out] = from_array(drawn)
             else:
-                step.check(self._operand(step.value, found)._node.value)
-        return self._operand(self.output, found)
+                step.check(self._operand(step.value, results)._node.value)
+        return self._operand(self.output, results)
 
-    def _apply(self, call: Call, found: dict[int, Tensor]) -> None:
-        given = [self._operand(k, found) for k in call.args]
-        meta = filled(call.meta, [t._node.value for t in given]) if call.extra >= 0 else call.meta
-        result: object = apply(call.op, tuple(given[: len(call.positional)]), meta)
-        results = result if isinstance(result, tuple) else (result,)
-        found.update(zip(call.outs, results, strict=True))
+    def _apply(self, call: Call, results: dict[int, Tensor]) -> None:
+        operands = [self._operand(k, results) for k in call.args]
+        kwargs = resolve_operands(call.kwargs, [t._node.value for t in operands]) if call.is_dynamic else call.kwargs
+        y: object = apply(call.op, tuple(operands[: len(call.positional)]), kwargs)
+        results.update(zip(call.outs, y if isinstance(y, tuple) else (y,), strict=True))
 
-    def _operand(self, k: int, found: dict[int, Tensor]) -> Tensor:
+    def _operand(self, k: int, results: dict[int, Tensor]) -> Tensor:
         value = self.values[k]
-        if k in found:
-            return found[k]
-        if value.holder is not None:
-            return value.holder
-        assert value.number is not None
-        return tensor_of(Constant(value.number))
-
-
-def recorded(values: Sequence[Value], steps: Sequence[Step], output: int) -> Replay:
-    """The replay of a closure that was traced as `steps`. Raises TraceError for effects that it may not have."""
-    kept: list[Call | Draw | Guard] = []
-    made: set[int] = set()
-    feeds: dict[int, None] = {}
-    for step in steps:
-        if not isinstance(step, Call | Draw | Guard):
-            raise TraceError(
-                f"a closure for opt.step() did more than compute the loss ({type(step).__name__.lower()}): leave "
-                "backward() and updates to the optimizer"
-            )
-        kept.append(step)
-        feeds.update((k, None) for k in used(step) if k not in made and values[k].is_computed)
-        made.update(step.outs if isinstance(step, Call) else (step.out,) if isinstance(step, Draw) else ())
-    if output not in made and values[output].is_computed:
-        feeds[output] = None
-    return Replay(tuple(values), tuple(kept), output, tuple(feeds))
+        if k in results:
+            return results[k]
+        if value.tensor is not None:
+            return value.tensor
+        assert value.data is not None
+        return tensor_of(Constant(value.data))

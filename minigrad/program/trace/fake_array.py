@@ -17,9 +17,9 @@ from minigrad.core.types import Array, Shape
 from minigrad.program.errors import TraceError
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
-__all__ = ["Origin", "StandIn", "is_poisoned", "standin"]
+__all__ = ["FakeArray", "TraceOwner", "fake_array", "has_sentinel"]
 
-_MARKS: Mapping[str, NDArray[np.generic]] = {
+_SENTINELS: Mapping[str, NDArray[np.generic]] = {
     "f8": np.array(0x7FF8_4D69_6E69_0001, np.uint64),
     "f4": np.array(0x7FCD_696E, np.uint32),
     "f2": np.array(0x7ECD, np.uint16),
@@ -30,10 +30,10 @@ _SHAPE_ONLY = frozenset((np.shape, np.ndim, np.size, np.zeros_like, np.ones_like
                          np.result_type, np.may_share_memory, np.shares_memory, np.can_cast))  # fmt: skip
 
 
-class Origin(Protocol):
+class TraceOwner(Protocol):
     """The trace a stand-in belongs to."""
 
-    def moved(self, name: str, value: StandIn, meta: Mapping[str, object]) -> StandIn:
+    def record_op(self, name: str, value: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:
         """Record the op `name`, which only moves or converts entries, and return the stand-in of its result."""
         ...
 
@@ -42,19 +42,19 @@ class Origin(Protocol):
         ...
 
 
-class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
+class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
     """An array without numbers. `index` is that of the traced value, or -1 for what NumPy derived from one."""
 
-    origin: Origin | None
+    owner: TraceOwner | None
     index: int
 
     def __array_finalize__(self, parent: object) -> None:
-        self.origin = None
+        self.owner = None
         self.index = -1
 
     def __del__(self) -> None:
-        if self.origin is not None and self.index >= 0:
-            self.origin.released(self.index)
+        if self.owner is not None and self.index >= 0:
+            self.owner.released(self.index)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
         if any(isinstance(x, TensorBase) for x in inputs):
@@ -73,24 +73,24 @@ class StandIn(np.ndarray[Shape, np.dtype[np.float64]]):
     def __array__(self, *_: object, **__: object) -> NoReturn:
         refuse("as an array")
 
-    def copy(self, order: object = "C") -> StandIn:
+    def copy(self, order: object = "C") -> FakeArray:
         """Itself: nobody can write to it."""
         return self
 
-    def astype(self, dtype: object, *args: object, **options: object) -> StandIn:  # type: ignore[override]
+    def astype(self, dtype: object, *args: object, **options: object) -> FakeArray:  # type: ignore[override]
         """The stand-in of the converted value."""
         target = np.dtype(dtype)  # type: ignore[call-overload]
-        return self if target == self.dtype else self._moved("astype", {"dtype": target})
+        return self if target == self.dtype else self._record("astype", {"dtype": target})
 
-    def reshape(self, *shape: object, **options: object) -> StandIn:  # type: ignore[override]
+    def reshape(self, *shape: object, **options: object) -> FakeArray:  # type: ignore[override]
         """The stand-in of the reshaped value."""
         target = shape[0] if len(shape) == 1 else shape
-        return self._moved("reshape", {"shape": target if isinstance(target, tuple) else (target,)})
+        return self._record("reshape", {"shape": target if isinstance(target, tuple) else (target,)})
 
-    def _moved(self, name: str, meta: Mapping[str, object]) -> StandIn:
-        if self.origin is None:
+    def _record(self, name: str, kwargs: Mapping[str, object]) -> FakeArray:
+        if self.owner is None:
             refuse(f"{name} of a derived array")
-        return self.origin.moved(name, self, meta)
+        return self.owner.record_op(name, self, kwargs)
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         refuse("a number of it")
@@ -109,26 +109,26 @@ def refuse(what: str) -> NoReturn:
     )
 
 
-def standin(origin: Origin, index: int, shape: Shape, dtype: np.dtype[np.generic]) -> StandIn:
+def fake_array(owner: TraceOwner, index: int, shape: Shape, dtype: np.dtype[np.generic]) -> FakeArray:
     """A stand-in for value `index` of a trace."""
-    mark = _MARKS.get(dtype.str[1:])
+    mark = _SENTINELS.get(dtype.str[1:])
     memory = mark.tobytes() if mark is not None else b"\1" * dtype.itemsize
-    made = np.ndarray.__new__(StandIn, shape, dtype, memory, 0, (0,) * len(shape))
-    made.origin = origin
+    made = np.ndarray.__new__(FakeArray, shape, dtype, memory, 0, (0,) * len(shape))
+    made.owner = owner
     made.index = index
     return made
 
 
-def is_poisoned(array: Array) -> bool:
+def has_sentinel(array: Array) -> bool:
     """Whether the first entry of an array is a copy of a stand-in's mark."""
-    mark = _MARKS.get(array.dtype.str[1:])
-    if mark is None or not array.size or isinstance(array, StandIn):
+    mark = _SENTINELS.get(array.dtype.str[1:])
+    if mark is None or not array.size or isinstance(array, FakeArray):
         return False
     first = np.ascontiguousarray(array[(0,) * array.ndim]).view(mark.dtype)
     return bool(first == mark)
 
 
 def _bare(a: object) -> object:
-    if isinstance(a, StandIn):
+    if isinstance(a, FakeArray):
         return np.broadcast_to(np.zeros((), a.dtype), a.shape)
     return a

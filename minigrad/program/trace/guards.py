@@ -1,27 +1,33 @@
-"""Plain Python values that a step reads (numbers, flags, names): a program holds for those it was traced with.
+"""Guards: what must still be so for a recorded program to hold, or must not happen while a step is recorded.
 
-A step reads an attribute if its own code, or that of a method it may come to, names it. So `model.temperature = 0.5`
-between two calls makes another program, while a count of steps that only the training loop knows makes none.
+Plain Python values that a step reads (numbers, flags, names) are compared before each run. A step reads an attribute if
+its own code, or that of a method it may come to, names it: `model.temperature = 0.5` between two calls makes another
+program, while a count of steps that only the training loop knows makes none. Arrays that it uses without being given
+them must not change, and random numbers that it draws past minigrad are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+import random
+import weakref
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Sized
 from inspect import getattr_static
 from types import CodeType, FunctionType, MemberDescriptorType, NoneType
 
 import attrs
+import numpy as np
 
-from minigrad.program.errors import StepChanged
+from minigrad.core.types import Array
+from minigrad.program.errors import StepChanged, TraceError
 
-__all__ = ["Settings", "is_users", "settings_of"]
+__all__ = ["ConstantGuard", "RandomStateGuard", "ValueGuards", "is_users", "value_guards"]
 
 _PLAIN = (bool, int, float, str, NoneType)
 _CALLED = ("forward", "__call__")
 
 
 @attrs.frozen(eq=False)
-class Settings:
+class ValueGuards:
     """Values and where they were found, as (owner, name, value): attributes, and entries of module globals.
 
     `sizes` are the lengths of lists, dicts and sets that the step can reach.
@@ -52,6 +58,56 @@ class Settings:
                 raise _changed(f"a {type(container).__name__}", f"from length {size} to {len(container)}")
 
 
+@attrs.frozen(eq=False)
+class ConstantGuard:
+    """An array that somebody else may write to, and the bytes it held when the program was traced.
+
+    An array that owns its memory is followed weakly: once nobody else holds it, nobody can change it.
+    """
+
+    find: Callable[[], Array | None]
+    content: bytes
+
+    @classmethod
+    def of(cls, array: Array) -> ConstantGuard:
+        """Follow `array`."""
+        find: Callable[[], Array | None] = weakref.ref(array) if array.base is None else lambda: array
+        return cls(find, array.tobytes())
+
+    def check(self) -> None:
+        """Raise TraceError if the array has changed."""
+        array = self.find()
+        if array is not None and array.tobytes() != self.content:
+            raise TraceError(
+                f"an array of shape {array.shape} that the step uses has been changed since the program was traced, "
+                "which a program would not notice: pass it to the step as an argument"
+            )
+
+
+class RandomStateGuard:
+    """Watches NumPy's and Python's global generators and those that the step can reach."""
+
+    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
+        self._generators = tuple(generators)
+        self._seen = self._states()
+
+    def check(self) -> None:
+        """Raise TraceError if anybody has drawn numbers."""
+        if self._states() != self._seen:
+            raise TraceError(
+                "the step draws random numbers with NumPy or Python, which a program would repeat unchanged. Draw them "
+                "outside and pass them in, or use mg.random_uniform, mg.random_normal or mg.dropout with your "
+                "generator: these draw anew at each run"
+            )
+
+    def _states(self) -> list[Hashable]:
+        legacy = np.random.get_state(legacy=True)
+        assert isinstance(legacy, tuple)
+        states: list[Hashable] = [hash(random.getstate()), (legacy[1].tobytes(), *legacy[2:])]
+        states.extend(repr(g.bit_generator.state) for g in self._generators)
+        return states
+
+
 def _changed(what: str, how: str) -> StepChanged:
     return StepChanged(
         f"the step changes {what} ({how}), which a program would not repeat: count outside the step, and pass what "
@@ -59,7 +115,7 @@ def _changed(what: str, how: str) -> StepChanged:
     )
 
 
-def settings_of(functions: Sequence[FunctionType], objects: Sequence[object], sized: Sequence[Sized]) -> Settings:
+def value_guards(functions: Sequence[FunctionType], objects: Sequence[object], sized: Sequence[Sized]) -> ValueGuards:
     """What `functions`, and the methods they may come to, read of `objects`, of globals and of their closures."""
     names = _names(functions, {cls for o in objects for cls in type(o).__mro__ if is_users(cls.__module__)})
     attributes = [(o, name, value) for o in objects for name, value in _plain_of(o, names)]
@@ -72,7 +128,7 @@ def settings_of(functions: Sequence[FunctionType], objects: Sequence[object], si
         found = f.__globals__
         read = {n for code in _all_codes([f.__code__]) for n in code.co_names if n in found}
         entries += [(found, n, found[n]) for n in read if type(found[n]) in _PLAIN and not n.startswith("__")]
-    return Settings(tuple(attributes), tuple(entries), tuple((s, len(s)) for s in sized))
+    return ValueGuards(tuple(attributes), tuple(entries), tuple((s, len(s)) for s in sized))
 
 
 def is_users(module: str | None) -> bool:

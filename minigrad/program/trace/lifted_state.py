@@ -1,13 +1,12 @@
-"""What the step holds while it is traced: parameters and their gradients, and other Tensors.
+"""Parameters and buffers lifted to inputs while a step is traced.
 
-During the trace they hold stand-ins; afterwards everything is as it was before.
+Inside the trace they hold fake arrays; afterwards everything is as it was before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -17,21 +16,26 @@ from minigrad.core.mode import mode_override
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
-from minigrad.program.graph import Clear, Deliver, Store, Update, Value
-from minigrad.program.trace.captures import Reach
-from minigrad.program.trace.closure import recorded
-from minigrad.program.trace.fake_array import standin
+from minigrad.program.graph import AccumulateGrad, AssignBuffer, HostCall, Value, ZeroGrad
+from minigrad.program.trace.captures import Captures
+from minigrad.program.trace.closure import ClosureReplay
+from minigrad.program.trace.fake_array import fake_array
+from minigrad.program.trace.recorder import Recorder
 
-if TYPE_CHECKING:
-    from minigrad.program.trace.tracer import Trace
-
-__all__ = ["Holding", "arrive"]
+__all__ = ["LiftedState", "accumulate_into"]
 
 
 @attrs.define(eq=False)
-class _Held:
-    """A parameter during the trace: its true leaf, the true state of its sink (`has_grad`, `grad`), and whether the
-    step has emptied it."""
+class _LiftedParameter:
+    """A parameter during the trace.
+
+    Attributes:
+        tensor: holds fake arrays until the trace ends.
+        leaf: what it held before.
+        has_grad: of its accumulator before the trace.
+        grad: of its accumulator before the trace.
+        cleared: whether the step has emptied the accumulator.
+    """
 
     tensor: Tensor
     leaf: Leaf
@@ -40,7 +44,7 @@ class _Held:
     cleared: bool = False
 
 
-def arrive(sink: GradAccumulator, g: Array, fresh: bool) -> None:
+def accumulate_into(sink: GradAccumulator, g: Array, fresh: bool) -> None:
     """Deliver the numbers `g`, which may change afterwards, to a parameter."""
     if sink.buffer is not None:
         if fresh or not sink.has_grad:
@@ -56,125 +60,130 @@ def arrive(sink: GradAccumulator, g: Array, fresh: bool) -> None:
     sink.has_grad = True
 
 
-class Holding:
-    """Puts stand-ins into everything the step holds, and takes them out again."""
+class LiftedState:
+    """Puts fake arrays into everything the step holds, and takes them out again."""
 
-    def __init__(self, trace: Trace) -> None:
-        self.trace = trace
-        self._held: list[_Held] = []
-        self._of_sink: dict[GradAccumulator, _Held] = {}
-        self._marker = Constant(standin(trace, -1, (0,), np.dtype(np.float64)))
-        self._state: list[tuple[Tensor, Node]] = []
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._parameters: list[_LiftedParameter] = []
+        self._by_sink: dict[GradAccumulator, _LiftedParameter] = {}
+        self._marker = Constant(fake_array(recorder, -1, (0,), np.dtype(np.float64)))
+        self._buffers: list[tuple[Tensor, Node]] = []
 
     @contextmanager
-    def hold(self, found: Reach) -> Iterator[None]:
-        """Everything in `found` holds stand-ins inside the block."""
-        for t in found.parameters:
+    def lifted(self, captures: Captures) -> Iterator[None]:
+        """Everything in `captures` holds fake arrays inside the block."""
+        for t in captures.parameters:
             leaf = t._node
-            if isinstance(leaf, Leaf) and leaf.sink not in self._of_sink:
-                held = _Held(t, leaf, leaf.sink.has_grad, leaf.sink.grad)
-                self._held.append(held)
-                self._of_sink[leaf.sink] = held
-        true = [(t, t._node) for t in found.state if not t._node.requires_grad]
-        self._enter()
-        for t, node in true:
-            index = self.trace.add(Value(node.value.shape, node.value.dtype, "state", holder=t), node.value)
-            t._node = Constant(self.trace.stand_in(index))
-            self._state.append((t, t._node))
+            if isinstance(leaf, Leaf) and leaf.sink not in self._by_sink:
+                parameter = _LiftedParameter(t, leaf, leaf.sink.has_grad, leaf.sink.grad)
+                self._parameters.append(parameter)
+                self._by_sink[leaf.sink] = parameter
+        before = [(t, t._node) for t in captures.state if not t._node.requires_grad]
+        self._rebind()
+        for t, node in before:
+            value = Value(node.value.shape, node.value.dtype, "state", tensor=t)
+            t._node = Constant(self._recorder.fake(self._recorder.add(value, node.value)))
+            self._buffers.append((t, t._node))
         try:
             yield
-            self._note_clears()
-            self._store()
+            self._record_cleared()
+            self._record_buffer_writes()
         finally:
-            for h in self._held:
-                self._age(h)
-                h.tensor._node = h.leaf
-                h.leaf.sink.has_grad, h.leaf.sink.grad = h.has_grad, h.grad
-            for t, node in true:
+            for p in self._parameters:
+                self._mark_stale(p)
+                p.tensor._node = p.leaf
+                p.leaf.sink.has_grad, p.leaf.sink.grad = p.has_grad, p.grad
+            for t, node in before:
                 t._node = node
 
-    def _store(self) -> None:
-        """Write down which Tensors have been given new values since we last looked."""
-        for i, (t, held) in enumerate(self._state):
-            if t._node is not held:
-                self.trace.steps.append(Store(t, self.trace.index_of(t._node.value)))
-                self._state[i] = (t, t._node)
-
-    def deliver(self, leaf: Leaf, g: Tensor) -> None:
+    def accumulate_grad(self, leaf: Leaf, g: Tensor) -> None:
         """Write down that a gradient arrives, and keep what is known of the sum so far."""
         sink = leaf.sink
-        held = self._of_sink.get(sink)
-        if held is None:  # a leaf that the step has made itself
+        parameter = self._by_sink.get(sink)
+        if parameter is None:  # a leaf that the step has made itself
             sink.grad = g if sink.grad is None else sink.grad + g
             sink.has_grad = True
             return
-        self._note_clear(held)
+        self._record_zero_grad(parameter)
+        steps, index_of = self._recorder.steps, self._recorder.index_of
         if sink.grad is not None and sink.grad._node is not self._marker:
             total = sink.grad + g
-            self.trace.steps.append(Deliver(sink, self.trace.index_of(total._node.value), True))
+            steps.append(AccumulateGrad(sink, index_of(total._node.value), True))
             sink.grad = total
             return
-        self.trace.steps.append(Deliver(sink, self.trace.index_of(g._node.value), not sink.has_grad))
-        held.cleared = False
+        steps.append(AccumulateGrad(sink, index_of(g._node.value), not sink.has_grad))
+        parameter.cleared = False
         # With something there from before the program, what it adds up to is known at run time only.
         sink.grad = tensor_of(self._marker) if sink.has_grad else g
         sink.has_grad = True
 
-    def _note_clears(self) -> None:
-        for h in self._held:
-            self._note_clear(h)
+    def record_host_call(self, call: HostCall) -> None:
+        """Write down a host call, which sees what has been stored; from here on parameters are other values."""
+        self._record_cleared()
+        self._record_buffer_writes()
+        self._recorder.steps.append(call)
+        for p in self._parameters:
+            self._mark_stale(p)
+        self._rebind()
 
-    def _note_clear(self, held: _Held) -> None:
-        """Write down a zero_grad that has happened since we last looked."""
-        if not held.leaf.sink.has_grad and not held.cleared:
-            held.cleared = True
-            self.trace.steps.append(Clear(held.leaf.sink))
-
-    def _enter(self) -> None:
-        """Parameters hold new stand-ins. A gradient of before is a marker, so that its clearing is seen."""
-        for h in self._held:
-            sink, value = h.leaf.sink, h.leaf.value
-            h.cleared = False
-            sink.has_grad, sink.grad = True, tensor_of(self._marker)
-            index = self.trace.add(Value(value.shape, value.dtype, "parameter", holder=h.tensor), value)
-            h.tensor._node = Leaf(self.trace.stand_in(index), sink)
-
-    @staticmethod
-    def _age(held: _Held) -> None:
-        """No backward may go through what the parameter stood for until now."""
-        if isinstance(held.tensor._node, Leaf):
-            held.tensor._node.stale = True
-
-    def perform(self, update: Update) -> None:
-        """Write down an update, which sees what has been stored; from here on parameters are other values."""
-        self._note_clears()
-        self._store()
-        self.trace.steps.append(update)
-        for h in self._held:
-            self._age(h)
-        self._enter()
-
-    def perform_with(
+    def record_host_call_with_closure(
         self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
     ) -> None:
-        """The same for an update that wants a closure: what it is given applies the recorded calls to real Tensors."""
-        trace = self.trace
-        self._note_clears()
-        before, trace.steps = trace.steps, []
-        state = [t._node for t, _ in self._state]
+        """Write down a host call that wants a closure: it is given one that applies the recorded calls to Tensors.
+
+        Raises:
+            TraceError: the closure does more than compute the loss.
+        """
+        recorder = self._recorder
+        self._record_cleared()
+        before, recorder.steps = recorder.steps, []
+        nodes = [t._node for t, _ in self._buffers]
         try:
             with mode_override(grad=True):
                 loss = closure()
-            if any(t._node is not node for (t, _), node in zip(self._state, state, strict=True)):
+            if any(t._node is not node for (t, _), node in zip(self._buffers, nodes, strict=True)):
                 raise TraceError(
                     "a closure for opt.step() changed a Tensor that the step holds (a running mean?): an optimizer "
                     "evaluates it as often as it likes. Use model.eval() inside it, or leave @mg.define off"
                 )
-            replay = recorded(trace.values, trace.steps, trace.index_of(loss._node.value))
+            replay = ClosureReplay.of(recorder.values, recorder.steps, recorder.index_of(loss._node.value))
         finally:
-            trace.steps = before
+            recorder.steps = before
 
-        def again(*arrays: Array) -> object:
+        def run_with_replay(*arrays: Array) -> object:
             return run(lambda: replay.loss(arrays))
 
-        self.perform(Update(again, name, owner, replay.feeds))
+        self.record_host_call(HostCall(run_with_replay, name, owner, replay.feeds))
+
+    def _rebind(self) -> None:
+        """Give parameters new fake arrays. A gradient of before is a marker, so that its clearing is seen."""
+        for p in self._parameters:
+            sink, value = p.leaf.sink, p.leaf.value
+            p.cleared = False
+            sink.has_grad, sink.grad = True, tensor_of(self._marker)
+            index = self._recorder.add(Value(value.shape, value.dtype, "parameter", tensor=p.tensor), value)
+            p.tensor._node = Leaf(self._recorder.fake(index), sink)
+
+    def _record_buffer_writes(self) -> None:
+        """Write down which buffers have been given new values since the last look."""
+        for i, (t, node) in enumerate(self._buffers):
+            if t._node is not node:
+                self._recorder.steps.append(AssignBuffer(t, self._recorder.index_of(t._node.value)))
+                self._buffers[i] = (t, t._node)
+
+    def _record_cleared(self) -> None:
+        for p in self._parameters:
+            self._record_zero_grad(p)
+
+    def _record_zero_grad(self, parameter: _LiftedParameter) -> None:
+        """Write down a zero_grad that has happened since the last look."""
+        if not parameter.leaf.sink.has_grad and not parameter.cleared:
+            parameter.cleared = True
+            self._recorder.steps.append(ZeroGrad(parameter.leaf.sink))
+
+    @staticmethod
+    def _mark_stale(parameter: _LiftedParameter) -> None:
+        """No backward may go through what the parameter stood for until now."""
+        if isinstance(parameter.tensor._node, Leaf):
+            parameter.tensor._node.stale = True

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import attrs
 
-from minigrad.program.graph import Call, Graph, Step, evaluate
+from minigrad.program.graph import Call, Graph, Instruction, eval_call
 
 _LARGEST = 1 << 16
 
 
-def constant_folding(graph: Graph) -> Graph:
+def fold_constants(graph: Graph) -> Graph:
     """Calls on constants become constants, unless they would fill more than 64 Ki entries of new memory."""
     values = list(graph.values)
-    kept: list[Step] = []
+    kept: list[Instruction] = []
     for step in graph.steps:
         if isinstance(step, Call):
-            numbers = [values[a].number for a in step.args]
+            numbers = [values[a].data for a in step.args]
             given = [n for n in numbers if n is not None]
             if len(given) == len(numbers):
-                found = evaluate(step, given)
+                found = eval_call(step, given)
                 if all(f.base is not None or f.size <= _LARGEST for f in found):
                     for out, number in zip(step.outs, found, strict=True):
                         number.flags.writeable = False
-                        values[out] = attrs.evolve(values[out], kind="constant", number=number)
+                        values[out] = attrs.evolve(values[out], kind="constant", data=number)
                     continue
         kept.append(step)
     return Graph(tuple(values), tuple(kept), graph.outputs)

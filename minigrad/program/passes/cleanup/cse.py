@@ -6,16 +6,16 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.program.graph import Call, Graph, Slot, Step
+from minigrad.program.graph import Call, Graph, Instruction, OperandRef
 
 _SMALL = 64
 
 
-def common_subexpressions(graph: Graph) -> Graph:
+def eliminate_common_subexpressions(graph: Graph) -> Graph:
     """Later calls of the same op on the same values and metadata stand for the first one."""
     names: dict[int, int] = {}
     first: dict[Hashable, Call] = {}
-    kept: list[Step] = []
+    kept: list[Instruction] = []
     equal = _equal_constants(graph)
     for step in graph.steps:
         if isinstance(step, Call):
@@ -25,7 +25,7 @@ def common_subexpressions(graph: Graph) -> Graph:
                 names.update(zip(step.outs, earlier.outs, strict=True))
                 continue
         kept.append(step)
-    return graph.renamed(kept, names)
+    return graph.replace_uses(kept, names)
 
 
 def _equal_constants(graph: Graph) -> dict[int, int]:
@@ -33,8 +33,8 @@ def _equal_constants(graph: Graph) -> dict[int, int]:
     seen: dict[Hashable, int] = {}
     found = {}
     for i, value in enumerate(graph.values):
-        if value.number is not None and value.number.size <= _SMALL:
-            j = seen.setdefault((value.shape, value.dtype, value.number.tobytes()), i)
+        if value.data is not None and value.data.size <= _SMALL:
+            j = seen.setdefault((value.shape, value.dtype, value.data.tobytes()), i)
             if j != i:
                 found[i] = j
     return found
@@ -47,7 +47,12 @@ def _key(call: Call, names: dict[int, int]) -> Hashable:
             a = names[a]
         args.append(a)
     try:
-        return (id(call.op), tuple(args), call.extra, tuple((k, _frozen(v)) for k, v in sorted(call.meta.items())))
+        return (
+            id(call.op),
+            tuple(args),
+            call.n_positional,
+            tuple((k, _frozen(v)) for k, v in sorted(call.kwargs.items())),
+        )
     except TypeError:
         return None
 
@@ -62,7 +67,7 @@ def _frozen(x: object) -> Hashable:
         if x.size > _SMALL:
             return ("array", id(x))
         return ("array", x.shape, x.dtype.str, x.tobytes())
-    if isinstance(x, Slot):
+    if isinstance(x, OperandRef):
         return ("slot", x.operand)
     if isinstance(x, list | dict | set):
         raise TypeError(type(x))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.graph import Call, Graph, Instruction, Value
 
 _LARGEST = 1024
 _MOVES = frozenset(("reshape", "broadcast_to", "sum_to", "astype"))
 
 
-def identities(graph: Graph) -> Graph:
+def simplify(graph: Graph) -> Graph:
     """Without moves to the shape or dtype a value has already, products and quotients with 1, and x ** 1.
 
     x + 0 stays: it turns -0 into 0.
     """
     names: dict[int, int] = {}
-    kept: list[Step] = []
+    kept: list[Instruction] = []
     for step in graph.steps:
         same = _same(step, graph.values) if isinstance(step, Call) else None
         if same is not None and isinstance(step, Call):
             names[step.outs[0]] = same
         else:
             kept.append(step)
-    return graph.renamed(kept, names)
+    return graph.replace_uses(kept, names)
 
 
 def _same(call: Call, values: tuple[Value, ...]) -> int | None:
     """The operand that the result of a call is equal to."""
     out, x = values[call.outs[0]], values[call.args[0]]
-    if call.op.name in _MOVES or (call.op.name == "integer_power" and call.meta["n"] == 1):
+    if call.op.name in _MOVES or (call.op.name == "integer_power" and call.kwargs["n"] == 1):
         return call.args[0] if _alike(x, out) else None
     if call.op.name in ("multiply", "divide"):
         if _alike(x, out) and _is_one(values[call.args[1]]):
@@ -43,7 +43,7 @@ def _alike(x: Value, out: Value) -> bool:
 
 def _is_one(value: Value) -> bool:
     """Whether it is a constant 1, or an array of ones that is broadcast or small."""
-    number = value.number
+    number = value.data
     if number is None or not number.size:
         return False
     own = number[tuple(slice(1) if step == 0 else slice(None) for step in number.strides)]

@@ -28,16 +28,16 @@ class ConvolutionOptions(TypedDict):
 
 def _columns(b: Builder, x: int, kernel: Shape, groups: int) -> tuple[int, Shape]:
     """(channels of a group * window, images * places) columns of images x, and the places along each axis."""
-    meta = cast(ConvolutionOptions, b.call.meta)
+    kwargs = cast(ConvolutionOptions, b.call.kwargs)
     images, channels, *size = b.shape(x)
-    wide = widened(meta["padding"], tuple(size))
-    if any(map(any, meta["padding"])):
+    wide = widened(kwargs["padding"], tuple(size))
+    if any(map(any, kwargs["padding"])):
         full = (images, channels, *wide)
-        x = b.op("scatter", x, shape=full, meta={"key": unpadded(meta["padding"], tuple(size)), "shape": full})
-    n, count = len(kernel), places(wide, kernel, meta["stride"], meta["dilation"])
+        x = b.op("scatter", x, shape=full, kwargs={"key": unpadded(kwargs["padding"], tuple(size)), "shape": full})
+    n, count = len(kernel), places(wide, kernel, kwargs["stride"], kwargs["dilation"])
     windows = b.op(
-        "windows", x, shape=(*kernel, images, channels, *count), kernel=kernel, stride=meta["stride"],
-        dilation=meta["dilation"],
+        "windows", x, shape=(*kernel, images, channels, *count), kernel=kernel, stride=kwargs["stride"],
+        dilation=kwargs["dilation"],
     )  # fmt: skip
     axes = (n + 1, *range(n), n, *range(n + 2, 2 * n + 2))
     turned = b.op("transpose", windows, shape=(channels, *kernel, images, *count), axes=axes)
@@ -76,16 +76,16 @@ def _convolve(b: Builder, x: int, w: int, out: int) -> None:
 
 
 def _convolve_kernel(b: Builder, g: int, x: int, out: int) -> None:
-    of_kernel, *kernel = cast(ConvolutionOptions, b.call.meta)["shape"]
+    of_kernel, *kernel = cast(ConvolutionOptions, b.call.kwargs)["shape"]
     groups = b.shape(x)[1] // of_kernel
     columns, _ = _columns(b, x, tuple(kernel), groups)
     b.reshape(_product(b, _by_group(b, g, groups), b.matrix_transpose(columns)), b.shape(out), out)
 
 
 def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
-    meta = cast(ConvolutionOptions, b.call.meta)
+    kwargs = cast(ConvolutionOptions, b.call.kwargs)
     outputs, of_kernel, *kernel = b.shape(w)
-    channels, *size = meta["shape"]
+    channels, *size = kwargs["shape"]
     groups, images, count = channels // of_kernel, b.shape(g)[0], b.shape(g)[2:]
     flat = b.reshape(w, (*_stack(groups), outputs // groups, of_kernel * prod(kernel)))
     columns = b.reshape(
@@ -94,13 +94,13 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
     n = len(kernel)
     axes = (*range(1, n + 1), 0, *range(n + 1, 2 * n + 2))
     by_place = b.op("transpose", columns, shape=(*kernel, channels, images, *count), axes=axes)
-    wide = widened(meta["padding"], tuple(size))
+    wide = widened(kwargs["padding"], tuple(size))
     x = b.op(
-        "overlap_add", by_place, shape=(channels, images, *wide), size=wide, stride=meta["stride"],
-        dilation=meta["dilation"],
+        "overlap_add", by_place, shape=(channels, images, *wide), size=wide, stride=kwargs["stride"],
+        dilation=kwargs["dilation"],
     )  # fmt: skip
     if wide != tuple(size):
-        x = b.op("getitem", x, shape=(channels, images, *size), key=unpadded(meta["padding"], tuple(size)))
+        x = b.op("getitem", x, shape=(channels, images, *size), key=unpadded(kwargs["padding"], tuple(size)))
     _channels_first(b, x, out)
 
 

@@ -9,14 +9,14 @@ from typing import cast
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
-from minigrad.program.graph import Call, Graph, Step, Value
+from minigrad.program.graph import Call, Graph, Instruction, Value
 from minigrad.program.passes.decompose.convolutions import WINDOWS
 from minigrad.program.passes.decompose.powers import POWERS, quick_exponent
 from minigrad.program.passes.rewrite import Builder
 
 
 def _axis(b: Builder) -> int:
-    axis = b.call.meta.get("axis", -1)
+    axis = b.call.kwargs.get("axis", -1)
     return axis if isinstance(axis, int) else -1
 
 
@@ -42,14 +42,14 @@ def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
 
 
 def _mean(b: Builder, x: int, out: int) -> None:
-    total = b.op("sum", x, shape=b.values[out].shape, axis=b.call.meta["axis"], keepdims=b.call.meta["keepdims"])
+    total = b.op("sum", x, shape=b.values[out].shape, axis=b.call.kwargs["axis"], keepdims=b.call.kwargs["keepdims"])
     count = int(np.prod(b.shape(x))) // max(1, int(np.prod(b.values[out].shape)))
     b.op("divide", total, b.constant(float(count or 1), x), out=out)
 
 
 def _axes(b: Builder, x: int) -> tuple[int, ...]:
     """All axes that a reduction runs over, counted from the front."""
-    axis = b.call.meta["axis"]
+    axis = b.call.kwargs["axis"]
     n = len(b.shape(x))
     given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     return tuple(sorted(int(a) % n for a in given))
@@ -70,21 +70,21 @@ def _variance(b: Builder, x: int, out: int) -> None:
     axes = _axes(b, x)
     centred = _centred(b, x, axes)
     square, shape = b.op("multiply", centred, centred), b.shape(out)
-    total = b.op("sum", square, shape=shape, axis=axes, keepdims=b.call.meta["keepdims"])
-    divisor = _entries(b, x, axes) - cast(float, b.call.meta["ddof"])
+    total = b.op("sum", square, shape=shape, axis=axes, keepdims=b.call.kwargs["keepdims"])
+    divisor = _entries(b, x, axes) - cast(float, b.call.kwargs["ddof"])
     b.op("divide", total, b.constant(divisor, x), out=out)
 
 
 def _stack(b: Builder, *operands: int) -> None:
     *xs, out = operands
-    axis = cast(int, b.call.meta["axis"]) % len(b.shape(out))
+    axis = cast(int, b.call.kwargs["axis"]) % len(b.shape(out))
     shape = b.shape(xs[0])
     b.concatenate([b.reshape(x, (*shape[:axis], 1, *shape[axis:])) for x in xs], axis, out)
 
 
 def _standardize(b: Builder, x: int, out: int) -> None:
-    axes, eps = _axes(b, x), cast(float, b.call.meta["eps"])
-    if b.call.meta["centre"]:
+    axes, eps = _axes(b, x), cast(float, b.call.kwargs["eps"])
+    if b.call.kwargs["centre"]:
         x = _centred(b, x, axes)
     kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
     total = b.op("sum", b.op("multiply", x, x), shape=kept, axis=axes, keepdims=True)
@@ -105,15 +105,15 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
 }
 
 
-def lowering(graph: Graph) -> Graph:
+def decompose(graph: Graph) -> Graph:
     """Softmax and its relatives, means: the same ufuncs in the same order as in the op's forward function.
 
     Together with common subexpressions this shares the exponentials of a softmax between forward and backward.
     """
     values = list(graph.values)
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for step in graph.steps:
-        known = _LOWERINGS.get(step.op.name) if isinstance(step, Call) and step.extra < 0 else None
+        known = _LOWERINGS.get(step.op.name) if isinstance(step, Call) and not step.is_dynamic else None
         if (
             known is None
             or not isinstance(step, Call)

@@ -16,7 +16,7 @@ _QUICK = 4
 
 def quick_exponent(call: Call, values: Sequence[Value]) -> bool:
     """Whether the exponent is a constant that multiplications or a square root do for."""
-    number = values[call.args[1]].number
+    number = values[call.args[1]].data
     if number is None or number.ndim or values[call.args[1]].dtype != values[call.args[0]].dtype:
         return False
     n = number.item()
@@ -26,7 +26,7 @@ def quick_exponent(call: Call, values: Sequence[Value]) -> bool:
 
 
 def _exponent(b: Builder, y: int) -> float:
-    number = b.values[y].number
+    number = b.values[y].data
     assert number is not None
     return float(number)
 

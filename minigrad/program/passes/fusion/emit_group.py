@@ -9,14 +9,14 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output
-from minigrad.program.graph import Fused, Value
-from minigrad.program.passes.fusion.fusible import is_total, parts_of
+from minigrad.program.graph import FusedCall, Value
+from minigrad.program.passes.fusion.fusible import group_instructions, is_total
 
-__all__ = ["group_of"]
+__all__ = ["emit_group"]
 
 
-def group_of(
-    step: Fused,
+def emit_group(
+    step: FusedCall,
     values: Sequence[Value],
     registers: list[Array],
     static: Collection[int],
@@ -31,19 +31,19 @@ def group_of(
 
 
 class _Grouping:
-    def __init__(self, step: Fused, values: Sequence[Value], any_order: bool) -> None:
+    def __init__(self, step: FusedCall, values: Sequence[Value], any_order: bool) -> None:
         self.step = step
         self.any_order = any_order
         self.values = values
         self.inputs: list[Input] = []
-        self.number: dict[int, int] = {}
+        self.value_index: dict[int, int] = {}
         self.constants: dict[tuple[float, str], int] = {}
 
     def made(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> FusionGroup:
         for k in self.step.reads:
-            self.number[k] = len(self.inputs)
+            self.value_index[k] = len(self.inputs)
             self.inputs.append(_input(self.values[k], registers, k, k in static))
-        parts_of_calls = [parts_of(call, self.values) for call in self.step.calls]
+        parts_of_calls = [group_instructions(call, self.values) for call in self.step.calls]
         for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
             for part in parts:
                 for operand in part.operands:
@@ -59,16 +59,16 @@ class _Grouping:
                     if o is None
                     else self._constant(o, x.dtype)
                     if isinstance(o, float)
-                    else self.number[call.args[o]]
+                    else self.value_index[call.args[o]]
                     for o in part.operands
                 )
                 applied.append(
                     ElementwiseCall(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order)
                 )
-            self.number[call.outs[0]] = len(self.inputs) + len(applied) - 1
+            self.value_index[call.outs[0]] = len(self.inputs) + len(applied) - 1
         made = tuple(
-            Output(self.number[k], outputs[k].reshape(applied[self.number[k] - len(self.inputs)].shape))
-            for k in self.step.makes
+            Output(self.value_index[k], outputs[k].reshape(applied[self.value_index[k] - len(self.inputs)].shape))
+            for k in self.step.defs
         )
         names = dict.fromkeys(c.op.name for c in self.step.calls)
         return FusionGroup(self.step.space, tuple(self.inputs), tuple(applied), made, "+".join(names))

@@ -6,8 +6,8 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Shape
-from minigrad.program.graph import Call, Fused, Graph, Step, Update, used
-from minigrad.program.passes.fusion.fusible import Part, is_total, parts_of, space_of
+from minigrad.program.graph import Call, FusedCall, Graph, HostCall, Instruction, uses
+from minigrad.program.passes.fusion.fusible import FusedInstruction, group_instructions, is_total, iteration_space
 
 
 @attrs.define(eq=False)
@@ -19,7 +19,7 @@ class _Open:
     total: bool = False
 
 
-def fusion(graph: Graph) -> Graph:
+def fuse_elementwise(graph: Graph) -> Graph:
     """Groups of two calls and more.
 
     A group waits until somebody outside needs it: calls that do not depend on it overtake it, and calls that do, and
@@ -33,34 +33,34 @@ class _Fusion:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values = graph.values
-        self.steps: list[Step] = []
+        self.steps: list[Instruction] = []
         self.of_value: dict[int, _Open] = {}
         self.open: list[_Open] = []
         self.sealed: set[int] = set()
 
     def fused(self) -> Graph:
         for i, step in enumerate(self.graph.steps):
-            parts = parts_of(step, self.values) if isinstance(step, Call) else ()
+            parts = group_instructions(step, self.values) if isinstance(step, Call) else ()
             if isinstance(step, Call) and parts and self._fits(step, parts):
                 self._join(i, step, parts)
                 continue
-            if isinstance(step, Update):
+            if isinstance(step, HostCall):
                 self._close(list(self.open))
             self._close(self._read_by(step))
             self.steps.append(step)
         self._close(list(self.open))
         return Graph(self.values, self._named(), self.graph.outputs)
 
-    def _fits(self, call: Call, parts: tuple[Part, ...]) -> bool:
-        space = space_of(call, parts, self.values)
+    def _fits(self, call: Call, parts: tuple[FusedInstruction, ...]) -> bool:
+        space = iteration_space(call, parts, self.values)
         out = self.values[call.outs[0]].shape
         return is_total(parts, self.values[call.args[0]]) or (bool(space) and out[:1] == space[:1])
 
-    def _read_by(self, step: Step) -> list[_Open]:
-        return list({id(g): g for k in used(step) if (g := self.of_value.get(k)) is not None}.values())
+    def _read_by(self, step: Instruction) -> list[_Open]:
+        return list({id(g): g for k in uses(step) if (g := self.of_value.get(k)) is not None}.values())
 
-    def _join(self, i: int, call: Call, parts: tuple[Part, ...]) -> None:
-        space = own = space_of(call, parts, self.values)
+    def _join(self, i: int, call: Call, parts: tuple[FusedInstruction, ...]) -> None:
+        space = own = iteration_space(call, parts, self.values)
         total = is_total(parts, self.values[call.args[0]])
         found: list[_Open] = []
         for group in self._read_by(call):
@@ -96,16 +96,16 @@ class _Fusion:
             inside = tuple(c.outs[0] for c in calls)
             reads = tuple(dict.fromkeys(a for c in calls for a in c.args if a not in inside))
             alone = len(calls) == 1
-            self.steps.append(calls[0] if alone else Fused(calls, group.space, reads, inside))
+            self.steps.append(calls[0] if alone else FusedCall(calls, group.space, reads, inside))
 
-    def _named(self) -> tuple[Step, ...]:
+    def _named(self) -> tuple[Instruction, ...]:
         """Groups make what others read; the rest stays inside."""
-        read = set(self.graph.outputs).union(*(used(s) for s in self.steps))
-        named: list[Step] = []
+        read = set(self.graph.outputs).union(*(uses(s) for s in self.steps))
+        named: list[Instruction] = []
         for s in self.steps:
-            if isinstance(s, Fused):
-                s = attrs.evolve(s, makes=tuple(k for k in s.makes if k in read))
-            if not isinstance(s, Fused) or s.makes:
+            if isinstance(s, FusedCall):
+                s = attrs.evolve(s, defs=tuple(k for k in s.defs if k in read))
+            if not isinstance(s, FusedCall) or s.defs:
                 named.append(s)
         return tuple(named)
 

@@ -15,13 +15,13 @@ from minigrad.engines import convert, select
 from minigrad.engines.group import Function
 from minigrad.program.graph import Call, Value
 
-__all__ = ["Part", "parts_of", "space_of"]
+__all__ = ["FusedInstruction", "group_instructions", "iteration_space"]
 
 _FEWEST = 1
 
 
 @attrs.frozen
-class Part:
+class FusedInstruction:
     """One function call of a group: operands are numbers of the op call's own operands, or constants.
 
     `None` as an operand is the result of the part before. `axes`: a reduction over these.
@@ -32,12 +32,12 @@ class Part:
     axes: tuple[int, ...] = ()
 
 
-Make: TypeAlias = Callable[[Call, Sequence[Value], Value], tuple[Part, ...]]
+Make: TypeAlias = Callable[[Call, Sequence[Value], Value], tuple[FusedInstruction, ...]]
 
 
-def parts_of(call: Call, values: Sequence[Value]) -> tuple[Part, ...]:
+def group_instructions(call: Call, values: Sequence[Value]) -> tuple[FusedInstruction, ...]:
     """What stands for a call in a group; empty if it must run alone."""
-    if call.extra >= 0 or len(call.outs) != 1 or not call.op.module.startswith(("minigrad.ops.", "numpy")):
+    if call.is_dynamic or len(call.outs) != 1 or not call.op.module.startswith(("minigrad.ops.", "numpy")):
         return ()
     out, xs = values[call.outs[0]], [values[a] for a in call.args]
     if not all(v.dtype.kind in "fb" and v.dtype != np.float16 and v.nbytes for v in (out, *xs)):
@@ -45,12 +45,12 @@ def parts_of(call: Call, values: Sequence[Value]) -> tuple[Part, ...]:
     forward = call.op.forward
     if isinstance(forward, np.ufunc):
         plain = forward.nin == len(xs) and forward.nout == 1 and _lengths_agree(xs, out)
-        return (Part(forward, tuple(range(len(xs)))),) if plain else ()
+        return (FusedInstruction(forward, tuple(range(len(xs)))),) if plain else ()
     make = _PARTS.get(call.op.name)
     return () if make is None else make(call, xs, out)
 
 
-def space_of(call: Call, parts: Sequence[Part], values: Sequence[Value]) -> Shape:
+def iteration_space(call: Call, parts: Sequence[FusedInstruction], values: Sequence[Value]) -> Shape:
     """The places that a call visits: those of its operand, if it reduces, else of its result."""
     return values[call.args[0] if parts[0].axes else call.outs[0]].shape
 
@@ -62,47 +62,49 @@ def _lengths_agree(xs: Sequence[Value], out: Value) -> bool:
 def _whole(function: Function, *constants: float) -> Make:
     """All operands, then constants."""
 
-    def make(call: Call, xs: Sequence[Value], out: Value) -> tuple[Part, ...]:
-        return (Part(function, (*range(len(xs)), *constants)),) if _lengths_agree(xs, out) else ()
+    def make(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
+        return (FusedInstruction(function, (*range(len(xs)), *constants)),) if _lengths_agree(xs, out) else ()
 
     return make
 
 
-def _clip(call: Call, xs: Sequence[Value], out: Value) -> tuple[Part, ...]:
-    low, high = call.meta["low"], call.meta["high"]
-    found: list[Part] = []
+def _clip(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
+    low, high = call.kwargs["low"], call.kwargs["high"]
+    found: list[FusedInstruction] = []
     for function, bound in ((np.maximum, low), (np.minimum, high)):
         if isinstance(bound, int | float | np.number):
-            found.append(Part(function, (None if found else 0, float(bound))))
+            found.append(FusedInstruction(function, (None if found else 0, float(bound))))
     return tuple(found) if out.shape else ()
 
 
-def _where(call: Call, xs: Sequence[Value], out: Value) -> tuple[Part, ...]:
-    return (Part(select, (0, 1, 2)),) if _lengths_agree(xs, out) and xs[0].dtype == bool else ()
+def _where(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
+    return (FusedInstruction(select, (0, 1, 2)),) if _lengths_agree(xs, out) and xs[0].dtype == bool else ()
 
 
 def _reduction(ufunc: np.ufunc) -> Make:
-    def make(call: Call, xs: Sequence[Value], out: Value) -> tuple[Part, ...]:
+    def make(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
         n = len(xs[0].shape)
-        axis = call.meta["axis"]
+        axis = call.kwargs["axis"]
         given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(int(a) % n for a in given)) if n else ()
-        return _reduced(ufunc, axes, bool(call.meta["keepdims"]), xs[0], out)
+        return _reduced(ufunc, axes, bool(call.kwargs["keepdims"]), xs[0], out)
 
     return make
 
 
-def _sum_to(call: Call, xs: Sequence[Value], out: Value) -> tuple[Part, ...]:
+def _sum_to(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
     x = xs[0].shape
     lead = len(x) - len(out.shape)
     axes = (*range(lead), *(lead + i for i, n in enumerate(out.shape) if n == 1 and x[lead + i] != 1))
     return _reduced(np.add, axes, lead == 0, xs[0], out)
 
 
-def _reduced(ufunc: np.ufunc, axes: tuple[int, ...], keepdims: bool, x: Value, out: Value) -> tuple[Part, ...]:
+def _reduced(
+    ufunc: np.ufunc, axes: tuple[int, ...], keepdims: bool, x: Value, out: Value
+) -> tuple[FusedInstruction, ...]:
     total = ufunc is np.add and len(axes) == len(x.shape) > 0
     within = bool(axes) and axes[0] > 0 and keepdims
-    return (Part(ufunc, (0,), axes),) if (total or within) and x.dtype == out.dtype else ()
+    return (FusedInstruction(ufunc, (0,), axes),) if (total or within) and x.dtype == out.dtype else ()
 
 
 _PARTS: Mapping[str, Make] = MappingProxyType(
@@ -121,6 +123,6 @@ _PARTS: Mapping[str, Make] = MappingProxyType(
 )
 
 
-def is_total(parts: Sequence[Part], x: Value) -> bool:
+def is_total(parts: Sequence[FusedInstruction], x: Value) -> bool:
     """Whether a call reduces over everything: then nobody in the group may read its result."""
     return bool(parts) and len(parts[0].axes) == len(x.shape) > 0 and prod(x.shape) > 0

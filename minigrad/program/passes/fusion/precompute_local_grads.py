@@ -13,16 +13,15 @@ from typing import TypeAlias
 
 import attrs
 
-from minigrad.program.graph import Call, Graph, Step, Update, makes
-from minigrad.program.passes.links import is_own, makers, readers
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, HostCall, Instruction, defs
+from minigrad.program.passes.rewrite import Builder, is_call_of, producers, readers
 
-__all__ = ["slopes_first"]
+__all__ = ["precompute_local_grads"]
 
 _SMALLEST = 1 << 16
 """Numbers: smaller arrays stay in cache between the passes."""
 _FEWEST = 4
-_Readers: TypeAlias = Mapping[int, Sequence[Step | None]]
+_Readers: TypeAlias = Mapping[int, Sequence[Instruction | None]]
 
 
 @attrs.frozen(eq=False)
@@ -33,9 +32,9 @@ class _Chain:
     calls: tuple[Call, ...]
 
 
-def slopes_first(graph: Graph) -> Graph:
+def precompute_local_grads(graph: Graph) -> Graph:
     """Chains of products and sums that start with a gradient become one product with it."""
-    made, read = makers(graph), readers(graph)
+    made, read = producers(graph), readers(graph)
     for k in made:
         value = graph.values[k]
         large = prod(value.shape) >= _SMALLEST and value.dtype.kind == "f"
@@ -51,8 +50,8 @@ def _chain(g: int, graph: Graph, read: _Readers) -> _Chain | None:
         if not isinstance(step, Call) or linear.keys().isdisjoint(step.args):
             continue
         inside = [a in linear for a in step.args]
-        factor = is_own(step, "multiply") and any(a not in below for a in step.args)
-        total = is_own(step, "add", "subtract") and all(inside) and g not in step.args
+        factor = is_call_of(step, "multiply") and any(a not in below for a in step.args)
+        total = is_call_of(step, "add", "subtract") and all(inside) and g not in step.args
         same = (values[step.outs[0]].shape, values[step.outs[0]].dtype) == (values[g].shape, values[g].dtype)
         if same and (factor or total):
             linear[step.outs[0]] = step
@@ -66,7 +65,7 @@ def _below(g: int, read: _Readers) -> set[int]:
     found, stack = {g}, [g]
     while stack:
         for step in read.get(stack.pop(), ()):
-            for out in () if step is None else makes(step):
+            for out in () if step is None else defs(step):
                 if out not in found:
                     found.add(out)
                     stack.append(out)
@@ -74,7 +73,7 @@ def _below(g: int, read: _Readers) -> set[int]:
 
 
 def _shortened(graph: Graph, chain: _Chain) -> Graph:
-    at = {k: i for i, s in enumerate(graph.steps) for k in makes(s)}
+    at = {k: i for i, s in enumerate(graph.steps) for k in defs(s)}
     start = at[chain.g]
     linear = {chain.g, *(c.outs[0] for c in chain.calls)}
     factors = {a for c in chain.calls for a in c.args if a not in linear}
@@ -83,19 +82,19 @@ def _shortened(graph: Graph, chain: _Chain) -> Graph:
         return graph
     early = factors.union(*(c.args for c in late)) - {c.outs[0] for c in late}
     place = max((at.get(k, -1) for k in early), default=-1)
-    if place >= start or any(isinstance(s, Update) for s in graph.steps[place + 1 : start]):
+    if place >= start or any(isinstance(s, HostCall) for s in graph.steps[place + 1 : start]):
         return graph
-    values, ahead = list(graph.values), list[Step](late)
+    values, ahead = list(graph.values), list[Instruction](late)
     slopes: dict[int, int] = {}
     for call in chain.calls:
         b = Builder(call, values, ahead)
         known = [slopes.get(a, a) for a in call.args if a != chain.g]
         slopes[call.outs[0]] = known[0] if len(known) == 1 else b.op(call.op.name, *known)
     last = chain.calls[-1]
-    product: list[Step] = []
+    product: list[Instruction] = []
     Builder(last, values, product).op("multiply", chain.g, slopes[last.outs[0]], out=last.outs[0])
     gone = {*chain.calls, *late}
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for i, step in enumerate(graph.steps):
         if step is last:
             steps += product

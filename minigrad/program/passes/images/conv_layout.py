@@ -13,20 +13,19 @@ from typing import cast
 
 from minigrad.core.types import Shape
 from minigrad.ops.windows import Pairs
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.kernels.internal_ops import spread
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.kernels.internal_ops import max_pool_backward
 from minigrad.program.passes.images.conv_layout_kernels import LAID_OUT, inverse
-from minigrad.program.passes.links import is_own
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.passes.rewrite import Builder, is_call_of
 
-__all__ = ["image_layout"]
+__all__ = ["layout_convolutions"]
 
 _FEWEST_IMAGES = 8
 _SHORTEST = 64
 """Numbers in a row of a matrix: with fewer, one product for each row costs more than one for all."""
 
 
-def image_layout(graph: Graph) -> Graph:
+def layout_convolutions(graph: Graph) -> Graph:
     """Convolutions of many images, and what works on their results, in the layout that suits them."""
     return _Layout(graph).laid_out()
 
@@ -35,7 +34,7 @@ class _Layout:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values: list[Value] = list(graph.values)
-        self.steps: list[Step] = []
+        self.steps: list[Instruction] = []
         self.turned: dict[int, tuple[int, Shape]] = {}
         """For a value that is a transpose of the layout's: of which value, and by which axes."""
         self.names: dict[int, int] = {}
@@ -44,18 +43,18 @@ class _Layout:
         for step in self.graph.steps:
             if not isinstance(step, Call) or not (self._lowered(step) or self._sunk(step)):
                 self.steps.append(step)
-        return self.graph.renamed(self.steps, self.names, self.values)
+        return self.graph.replace_uses(self.steps, self.names, self.values)
 
     def _lowered(self, call: Call) -> bool:
-        if not is_own(call, *LAID_OUT) or not _worth(call, self.values):
+        if not is_call_of(call, *LAID_OUT) or not _worth(call, self.values):
             return False
-        written: list[Step] = []
-        LAID_OUT[call.op.name](Builder(call, self.values, written), *call.args, *call.outs)
-        for step in written:
+        write_svg: list[Instruction] = []
+        LAID_OUT[call.op.name](Builder(call, self.values, write_svg), *call.args, *call.outs)
+        for step in write_svg:
             if isinstance(step, Call) and not self._turns(step):
                 self.steps.append(step)
         k = call.outs[0]
-        last = written[-1]
+        last = write_svg[-1]
         if isinstance(last, Call) and last.op.name == "transpose" and call.op.name != "convolve_kernel":
             self.turned[k] = (last.args[0], _axes(last))
         return True
@@ -72,15 +71,15 @@ class _Layout:
 
     def _sunk(self, call: Call) -> bool:
         """A call on transposed values becomes one on the values themselves, and a transpose."""
-        if len(call.outs) != 1 or call.extra >= 0 or not any(a in self.turned for a in call.args):
+        if len(call.outs) != 1 or call.is_dynamic or not any(a in self.turned for a in call.args):
             return False
-        if is_own(call, "max_pool", "window_sum") or call.op is spread:
+        if is_call_of(call, "max_pool", "window_sum") or call.op is max_pool_backward:
             return self._pooled(call)
-        if is_own(call, "sum_to"):
+        if is_call_of(call, "sum_to"):
             return self._summed(call)
-        if is_own(call, "sum", "max", "min", "mean", "variance"):
+        if is_call_of(call, "sum", "max", "min", "mean", "variance"):
             return self._reduced(call)
-        if is_own(call, "standardize"):
+        if is_call_of(call, "standardize"):
             return self._standardized(call)
         return call.op.claims.elementwise and self._entrywise(call)
 
@@ -95,13 +94,13 @@ class _Layout:
 
     def _pooled(self, call: Call) -> bool:
         """Pooling of the last axes as pooling of all, with windows of length 1 along the others."""
-        x = call.args[1] if call.op is spread else call.args[0]
+        x = call.args[1] if call.op is max_pool_backward else call.args[0]
         if x not in self.turned:
             return False
         axes = self.turned[x][1]
         options: dict[str, object] = {}
         for name in ("kernel", "stride", "dilation"):
-            of_last = cast(Shape, call.meta[name])
+            of_last = cast(Shape, call.kwargs[name])
             whole = (1,) * (len(axes) - len(of_last)) + of_last
             options[name] = tuple(whole[a] for a in inverse(axes))
         self._write(call, tuple(self._laid(call, a, axes) for a in call.args), axes, options)
@@ -114,7 +113,7 @@ class _Layout:
         lined = (1,) * (len(axes) - len(out.shape)) + out.shape
         b = Builder(call, self.values, self.steps)
         shape = tuple(lined[a] for a in inverse(axes))
-        total = b.op("sum_to", source, shape=shape, meta={"shape": shape})
+        total = b.op("sum_to", source, shape=shape, kwargs={"shape": shape})
         b.reshape(b.op("transpose", total, shape=lined, axes=axes), out.shape, call.outs[0])
         return True
 
@@ -126,22 +125,22 @@ class _Layout:
         lined = tuple(1 if i in over else n for i, n in enumerate(whole))
         b = Builder(call, self.values, self.steps)
         shape = tuple(lined[a] for a in inverse(axes))
-        options = {**call.meta, "axis": tuple(sorted(axes[i] for i in over)), "keepdims": True}
-        left = b.op(call.op.name, source, shape=shape, meta=options)
+        options = {**call.kwargs, "axis": tuple(sorted(axes[i] for i in over)), "keepdims": True}
+        left = b.op(call.op.name, source, shape=shape, kwargs=options)
         b.reshape(b.op("transpose", left, shape=lined, axes=axes), self.values[call.outs[0]].shape, call.outs[0])
         return True
 
     def _standardized(self, call: Call) -> bool:
         source, axes = self.turned[call.args[0]]
         over = tuple(sorted(axes[i] for i in _reduced_axes(call, len(axes))))
-        self._write(call, (source,), axes, {**call.meta, "axis": over})
+        self._write(call, (source,), axes, {**call.kwargs, "axis": over})
         return True
 
-    def _write(self, call: Call, args: tuple[int, ...], axes: Shape, meta: dict[str, object] | None = None) -> None:
+    def _write(self, call: Call, args: tuple[int, ...], axes: Shape, kwargs: dict[str, object] | None = None) -> None:
         out = self.values[call.outs[0]]
         self.values.append(Value(tuple(out.shape[a] for a in inverse(axes)), out.dtype, "result"))
         k = len(self.values) - 1
-        self.steps.append(Call(call.op, args, call.meta if meta is None else meta, (k,), -1, call.where))
+        self.steps.append(Call(call.op, args, call.kwargs if kwargs is None else kwargs, (k,), -1, call.where))
         b = Builder(call, self.values, self.steps)
         b.op("transpose", k, shape=out.shape, out=call.outs[0], axes=axes)
         self.turned[call.outs[0]] = (k, axes)
@@ -162,13 +161,13 @@ class _Layout:
 
 
 def _reduced_axes(call: Call, count: int) -> Shape:
-    axis = call.meta["axis"]
+    axis = call.kwargs["axis"]
     given = range(count) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     return tuple(int(a) % count for a in given)
 
 
 def _axes(call: Call) -> Shape:
-    return cast(Shape, call.meta["axes"])
+    return cast(Shape, call.kwargs["axes"])
 
 
 def _worth(call: Call, values: list[Value]) -> bool:
@@ -189,5 +188,5 @@ def _worth(call: Call, values: list[Value]) -> bool:
 
 def _dense(call: Call, kernel: int) -> bool:
     """Whether rows of the gradient follow each other as rows of the image do."""
-    stride, dilation = cast(Shape, call.meta["stride"]), cast(Shape, call.meta["dilation"])
-    return stride[0] == dilation[0] == 1 and max(cast(Pairs, call.meta["padding"])[0]) < kernel
+    stride, dilation = cast(Shape, call.kwargs["stride"]), cast(Shape, call.kwargs["dilation"])
+    return stride[0] == dilation[0] == 1 and max(cast(Pairs, call.kwargs["padding"])[0]) < kernel

@@ -41,7 +41,7 @@ def _padded(b: Builder, x: int, pairs: Mapping[int, tuple[int, int]]) -> int:
     both = [pairs.get(i, (0, 0)) for i in range(len(shape))]
     wide = tuple(before + n + after for n, (before, after) in zip(shape, both, strict=True))
     key = tuple(slice(before, before + n) for n, (before, _) in zip(shape, both, strict=True))
-    return b.op("scatter", x, shape=wide, meta={"key": key, "shape": wide})
+    return b.op("scatter", x, shape=wide, kwargs={"key": key, "shape": wide})
 
 
 def _rows(b: Builder, x: int, kernel: int, stride: int, dilation: int) -> int:
@@ -57,20 +57,20 @@ def _rows(b: Builder, x: int, kernel: int, stride: int, dilation: int) -> int:
 
 def _columns(b: Builder, x: int, kernel: Shape) -> int:
     """Images (N, C, *size) -> (places, window * C, other places * N)."""
-    meta = cast(ConvolutionOptions, b.call.meta)
+    kwargs = cast(ConvolutionOptions, b.call.kwargs)
     n = len(kernel)
     laid = _turned(b, x, order(n + 2))
     axis = {0: 0, **{k: k + 1 for k in range(1, n)}}
-    laid = _padded(b, laid, {axis[k]: pair for k, pair in enumerate(meta["padding"])})
+    laid = _padded(b, laid, {axis[k]: pair for k, pair in enumerate(kwargs["padding"])})
     rows, channels, *wide, images = b.shape(laid)
-    rest, stride, dilation = kernel[1:], meta["stride"], meta["dilation"]
+    rest, stride, dilation = kernel[1:], kwargs["stride"], kwargs["dilation"]
     if rest:
         count = tuple(
             (m - d * (k - 1) - 1) // s + 1 for m, k, s, d in zip(wide, rest, stride[1:], dilation[1:], strict=True)
         )
         shape = (*rest, 1, rows, channels, *count, images)
         options = {"kernel": (*rest, 1), "stride": (*stride[1:], 1), "dilation": (*dilation[1:], 1)}
-        found = b.op("windows", laid, shape=shape, meta=options)
+        found = b.op("windows", laid, shape=shape, kwargs=options)
         found = _turned(b, found, (n, *range(n), *range(n + 1, len(shape))))
         laid = b.reshape(found, (rows, prod(rest), channels, prod(count) * images))
     return _rows(b, laid, kernel[0], stride[0], dilation[0])
@@ -117,10 +117,10 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
 
     What the product has for the other axes' places is added up there, and the padding is cut off.
     """
-    meta = cast(ConvolutionOptions, b.call.meta)
+    kwargs = cast(ConvolutionOptions, b.call.kwargs)
     outputs, channels, *kernel = b.shape(w)
     n, (first, *rest) = len(kernel), kernel
-    before, after = meta["padding"][0]
+    before, after = kwargs["padding"][0]
     laid = _turned(b, g, order(n + 2))
     _, _, *count, images = b.shape(laid)
     padded = _padded(b, laid, {0: (first - 1 - before, first - 1 - after)})
@@ -136,17 +136,17 @@ def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
 
 def _added_up(b: Builder, parts: int, rest: Shape, size: Shape) -> int:
     """(rows, *rest, C, *places, N) -> (rows, C, *size, N)."""
-    meta = cast(ConvolutionOptions, b.call.meta)
+    kwargs = cast(ConvolutionOptions, b.call.kwargs)
     m = len(rest)
     rows, channels, images = b.shape(parts)[0], b.shape(parts)[m + 1], b.shape(parts)[-1]
     first = _turned(b, parts, (*range(1, m + 1), 0, *range(m + 1, len(b.shape(parts)))))
     apart = b.reshape(first, (*rest, 1, *b.shape(first)[m:]))
-    wide = tuple(before + n + after for n, (before, after) in zip(size, meta["padding"][1:], strict=True))
+    wide = tuple(before + n + after for n, (before, after) in zip(size, kwargs["padding"][1:], strict=True))
     whole = b.op(
         "overlap_add", apart, shape=(rows, channels, *wide, images), size=(*wide, images),
-        stride=(*meta["stride"][1:], 1), dilation=(*meta["dilation"][1:], 1),
+        stride=(*kwargs["stride"][1:], 1), dilation=(*kwargs["dilation"][1:], 1),
     )  # fmt: skip
-    inner = tuple(slice(before, before + n) for n, (before, _) in zip(size, meta["padding"][1:], strict=True))
+    inner = tuple(slice(before, before + n) for n, (before, _) in zip(size, kwargs["padding"][1:], strict=True))
     if wide == size:
         return whole
     shape = (rows, channels, *size, images)

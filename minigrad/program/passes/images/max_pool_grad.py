@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import cast
 
 from minigrad.core.types import Shape
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.kernels.internal_ops import spread
-from minigrad.program.passes.cleanup.dce import dead_code
-from minigrad.program.passes.links import is_own, makers, uses
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.kernels.internal_ops import max_pool_backward
+from minigrad.program.passes.cleanup.dce import eliminate_dead_code
+from minigrad.program.passes.rewrite import is_call_of, producers, use_counts
 
-__all__ = ["pooling_gradients"]
+__all__ = ["fuse_max_pool_grad"]
 
 
-def pooling_gradients(graph: Graph) -> Graph:
-    """`overlap_add(g * window_winners(x, y))` becomes `spread_to_winners(g, x, y)`, where windows do not overlap."""
-    made, count = makers(graph), uses(graph)
-    steps: list[Step] = []
+def fuse_max_pool_grad(graph: Graph) -> Graph:
+    """`overlap_add(g * window_winners(x, y))` becomes `max_pool_backward(g, x, y)`, where windows do not overlap."""
+    made, count = producers(graph), use_counts(graph)
+    steps: list[Instruction] = []
     for step in graph.steps:
-        found = _found(step, made) if isinstance(step, Call) and is_own(step, "overlap_add") else None
+        found = _found(step, made) if isinstance(step, Call) and is_call_of(step, "overlap_add") else None
         if found is None or not isinstance(step, Call):
             steps.append(step)
             continue
@@ -26,27 +26,27 @@ def pooling_gradients(graph: Graph) -> Graph:
         x, y = winners.args
         alone = count[step.args[0]] == 1 and graph.values[g].shape == graph.values[y].shape
         if alone and _apart(winners, step, graph.values):
-            steps.append(Call(spread, (g, x, y), winners.meta, step.outs, -1, step.where))
+            steps.append(Call(max_pool_backward, (g, x, y), winners.kwargs, step.outs, -1, step.where))
         else:
             steps.append(step)
-    return dead_code(Graph(graph.values, tuple(steps), graph.outputs))
+    return eliminate_dead_code(Graph(graph.values, tuple(steps), graph.outputs))
 
 
 def _found(step: Call, made: dict[int, Call]) -> tuple[int, Call] | None:
     """g and the call of window_winners."""
     product = made.get(step.args[0])
-    if product is None or not is_own(product, "multiply"):
+    if product is None or not is_call_of(product, "multiply"):
         return None
     for g, shares in (product.args, product.args[::-1]):
         below = made.get(shares)
-        if below is not None and is_own(below, "window_winners"):
+        if below is not None and is_call_of(below, "window_winners"):
             return g, below
     return None
 
 
 def _apart(winners: Call, step: Call, values: tuple[Value, ...]) -> bool:
     """Whether the sum goes over the pool's own windows, and these have no entry in common."""
-    kernel, stride, dilation = (cast(Shape, winners.meta[k]) for k in ("kernel", "stride", "dilation"))
-    same = (step.meta["stride"], step.meta["dilation"]) == (stride, dilation)
-    image = values[winners.args[0]].shape[-len(kernel) :] == step.meta["size"]
+    kernel, stride, dilation = (cast(Shape, winners.kwargs[k]) for k in ("kernel", "stride", "dilation"))
+    same = (step.kwargs["stride"], step.kwargs["dilation"]) == (stride, dilation)
+    image = values[winners.args[0]].shape[-len(kernel) :] == step.kwargs["size"]
     return same and image and set(dilation) == {1} and all(s >= k for s, k in zip(stride, kernel, strict=True))

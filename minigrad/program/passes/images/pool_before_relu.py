@@ -13,12 +13,11 @@ from typing import cast
 import attrs
 
 from minigrad.core.types import Shape
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.kernels.internal_ops import spread
-from minigrad.program.passes.links import is_own, makers, readers
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.kernels.internal_ops import max_pool_backward
+from minigrad.program.passes.rewrite import Builder, is_call_of, producers, readers
 
-__all__ = ["pooling_first"]
+__all__ = ["pool_before_relu"]
 
 
 @attrs.frozen(eq=False)
@@ -28,27 +27,27 @@ class _Found:
     pool: Call
     z: int
     bias: int | None
-    spread: Call | None
+    max_pool_backward: Call | None
     masked: Call | None
 
 
-def pooling_first(graph: Graph) -> Graph:
+def pool_before_relu(graph: Graph) -> Graph:
     """Pooling goes before bias and relu, forward and backward."""
     found = list(_all_found(graph))
     if not found:
         return graph
-    values, steps = list(graph.values), list[Step]()
+    values, steps = list(graph.values), list[Instruction]()
     pools = {f.pool: f for f in found}
-    gone = {f.spread for f in found if f.spread is not None}
+    gone = {f.max_pool_backward for f in found if f.max_pool_backward is not None}
     masked = {f.masked: f for f in found if f.masked is not None}
     pooled: dict[_Found, int] = {}
     narrow: dict[int, int] = {}
     for step in graph.steps:
         if isinstance(step, Call) and step in pools:
             pooled[pools[step]] = _forward(pools[step], Builder(step, values, steps))
-        elif isinstance(step, Call) and (f := masked.get(step)) is not None and f.spread is not None:
-            narrow[step.outs[0]] = _backward(f, f.spread, pooled[f], Builder(step, values, steps))
-        elif is_own(step, "sum_to") and isinstance(step, Call) and _sums_windows(step, narrow, values):
+        elif isinstance(step, Call) and (f := masked.get(step)) is not None and f.max_pool_backward is not None:
+            narrow[step.outs[0]] = _backward(f, f.max_pool_backward, pooled[f], Builder(step, values, steps))
+        elif is_call_of(step, "sum_to") and isinstance(step, Call) and _sums_windows(step, narrow, values):
             steps.append(attrs.evolve(step, args=(narrow[step.args[0]],)))
         elif step not in gone:
             steps.append(step)
@@ -57,7 +56,7 @@ def pooling_first(graph: Graph) -> Graph:
 
 def _forward(f: _Found, b: Builder) -> int:
     out = f.pool.outs[0]
-    q = b.op("max_pool", f.z, shape=b.shape(out), meta=f.pool.meta)
+    q = b.op("max_pool", f.z, shape=b.shape(out), kwargs=f.pool.kwargs)
     b.op("relu", q if f.bias is None else b.op("add", q, f.bias), out=out)
     return q
 
@@ -65,7 +64,7 @@ def _forward(f: _Found, b: Builder) -> int:
 def _backward(f: _Found, given: Call, pooled: int, b: Builder) -> int:
     y = f.pool.outs[0]
     g = b.op("multiply", given.args[0], b.op("greater", y, b.constant(0.0, y)))
-    b.steps.append(Call(spread, (g, f.z, pooled), given.meta, b.call.outs, -1, b.call.where))
+    b.steps.append(Call(max_pool_backward, (g, f.z, pooled), given.kwargs, b.call.outs, -1, b.call.where))
     return g
 
 
@@ -79,24 +78,24 @@ def _sums_windows(step: Call, narrow: Mapping[int, int], values: Sequence[Value]
 
 
 def _all_found(graph: Graph) -> Sequence[_Found]:
-    made, read = makers(graph), readers(graph)
+    made, read = producers(graph), readers(graph)
     candidates = (
-        _one(step, graph, made, read) for step in graph.steps if isinstance(step, Call) and is_own(step, "max_pool")
+        _one(step, graph, made, read) for step in graph.steps if isinstance(step, Call) and is_call_of(step, "max_pool")
     )
     return [f for f in candidates if f is not None]
 
 
 def _one(
-    pool: Call, graph: Graph, made: Mapping[int, Call], read: Mapping[int, Sequence[Step | None]]
+    pool: Call, graph: Graph, made: Mapping[int, Call], read: Mapping[int, Sequence[Instruction | None]]
 ) -> _Found | None:
     relu = made.get(pool.args[0])
-    if relu is None or not is_own(relu, "relu") or graph.values[pool.outs[0]].dtype.kind != "f":
+    if relu is None or not is_call_of(relu, "relu") or graph.values[pool.outs[0]].dtype.kind != "f":
         return None
     around = [s for s in read[relu.outs[0]] if s is not pool]
-    if len(around) > 1 or any(s is None or not isinstance(s, Call) or s.op is not spread for s in around):
+    if len(around) > 1 or any(s is None or not isinstance(s, Call) or s.op is not max_pool_backward for s in around):
         return None
     given = around[0] if around else None
-    masked: Step | None = None
+    masked: Instruction | None = None
     if isinstance(given, Call):
         masked = read[given.outs[0]][0] if len(read[given.outs[0]]) == 1 else None
         mine = given.args[1:] == (relu.outs[0], pool.outs[0])
@@ -110,19 +109,19 @@ def _one(
 
 def _is_masked(call: Call, spread_to: int, x: int, graph: Graph, made: Mapping[int, Call]) -> bool:
     """Whether it is the gradient times greater(x, 0)."""
-    if not is_own(call, "multiply") or spread_to not in call.args:
+    if not is_call_of(call, "multiply") or spread_to not in call.args:
         return False
     mask = made.get(call.args[1] if call.args[0] == spread_to else call.args[0])
-    if mask is None or not is_own(mask, "greater") or mask.args[0] != x:
+    if mask is None or not is_call_of(mask, "greater") or mask.args[0] != x:
         return False
-    zero = graph.values[mask.args[1]].number
+    zero = graph.values[mask.args[1]].data
     return zero is not None and zero.size == 1 and not zero.any()
 
 
 def _split(x: int, pool: Call, values: Sequence[Value], made: Mapping[int, Call]) -> tuple[int, int | None]:
     """z and b of x = z + b, where b is the same for all entries of a window; else x and None."""
     call = made.get(x)
-    if call is not None and is_own(call, "add"):
+    if call is not None and is_call_of(call, "add"):
         for z, b in (call.args, call.args[::-1]):
             if values[z].shape == values[x].shape and _is_even(values[b].shape, pool, len(values[x].shape)):
                 return z, b
@@ -130,6 +129,6 @@ def _split(x: int, pool: Call, values: Sequence[Value], made: Mapping[int, Call]
 
 
 def _is_even(bias: Shape, pool: Call, axes: int) -> bool:
-    kernel = cast(Shape, pool.meta["kernel"])
+    kernel = cast(Shape, pool.kwargs["kernel"])
     lined = (1,) * (axes - len(bias)) + bias
     return all(n == 1 for n in lined[axes - len(kernel) :])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import attrs
 
-from minigrad.program.graph import Call, Graph, Step
+from minigrad.program.graph import Call, Graph, Instruction
 
 
-def rectified_masks(graph: Graph) -> Graph:
+def relu_mask_from_result(graph: Graph) -> Graph:
     """`greater(x, 0)` after `relu(x)` reads the latter's result."""
     rectified: dict[int, int] = {}
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for step in graph.steps:
         if isinstance(step, Call) and step.op.module.startswith("minigrad.ops."):
             if step.op.name == "relu":
@@ -22,5 +22,5 @@ def rectified_masks(graph: Graph) -> Graph:
 
 
 def _is_zero(graph: Graph, k: int) -> bool:
-    number = graph.values[k].number
+    number = graph.values[k].data
     return number is not None and number.size == 1 and bool((number == 0).all())

@@ -11,22 +11,21 @@ from math import prod
 import attrs
 
 from minigrad.core.types import Shape
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.passes.links import is_own, makers
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.passes.rewrite import Builder, is_call_of, producers
 
-__all__ = ["gathered_products"]
+__all__ = ["gather_after_matmul"]
 
 
 @attrs.frozen
-class _Taken:
+class _GatheredRows:
     """Rows of `table` that lie at `places`, in another shape."""
 
     table: int
     places: int
 
 
-def gathered_products(graph: Graph) -> Graph:
+def gather_after_matmul(graph: Graph) -> Graph:
     """take(E, places) @ W becomes take(E @ W, places), with the bias added before, and likewise in the gradients."""
     return _Gather(graph).gathered()
 
@@ -35,9 +34,9 @@ class _Gather:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values: list[Value] = list(graph.values)
-        self.steps: list[Step] = []
-        self.made = makers(graph)
-        self.rows: dict[int, _Taken] = {}
+        self.steps: list[Instruction] = []
+        self.made = producers(graph)
+        self.rows: dict[int, _GatheredRows] = {}
         """Matrices and stacks of rows that were taken from a table."""
         self.sums: dict[tuple[int, int], int] = {}
         """Of (gradient, places): the rows of the gradient added up by place."""
@@ -49,25 +48,25 @@ class _Gather:
         return Graph(tuple(self.values), tuple(self.steps), self.graph.outputs)
 
     def _rewritten(self, call: Call) -> bool:
-        if is_own(call, "take"):
+        if is_call_of(call, "take"):
             self._enter(call)
-        elif is_own(call, "reshape") and call.args[0] in self.rows:
+        elif is_call_of(call, "reshape") and call.args[0] in self.rows:
             if self._shape(call.outs[0])[-1:] == self._shape(call.args[0])[-1:]:
                 self.rows[call.outs[0]] = self.rows[call.args[0]]
-        elif is_own(call, "matmul"):
+        elif is_call_of(call, "matmul"):
             return self._forward(call) or self._of_weights(call)
-        elif is_own(call, "add"):
+        elif is_call_of(call, "add"):
             return self._biased(call)
-        elif is_own(call, "put_along"):
+        elif is_call_of(call, "put_along"):
             return self._of_table(call)
         return False
 
     def _enter(self, call: Call) -> None:
         """Rows of a matrix, more of them than the matrix has."""
         table, places = call.args
-        wide = len(self._shape(table)) == 2 and call.meta["axis"] in (0, -2)
+        wide = len(self._shape(table)) == 2 and call.kwargs["axis"] in (0, -2)
         if wide and prod(self._shape(places)) > self._shape(table)[0] > 0:
-            self.rows[call.outs[0]] = _Taken(table, places)
+            self.rows[call.outs[0]] = _GatheredRows(table, places)
 
     def _forward(self, call: Call) -> bool:
         """take(E) @ W"""
@@ -91,7 +90,7 @@ class _Gather:
     def _of_weights(self, call: Call) -> bool:
         """take(E)^T @ g = E^T @ sums of g"""
         turned = self.made.get(call.args[0])
-        if turned is None or not is_own(turned, "matrix_transpose") or len(self._shape(call.args[1])) != 2:
+        if turned is None or not is_call_of(turned, "matrix_transpose") or len(self._shape(call.args[1])) != 2:
             return False
         taken = self.rows.get(turned.args[0])
         if taken is None:
@@ -106,51 +105,53 @@ class _Gather:
         product = self._product_below(g)
         shape = self._shape(call.outs[0])
         many = prod(self._shape(places)) > shape[0]
-        if product is None or call.meta["axis"] != 0 or len(shape) != 2 or not many:
+        if product is None or call.kwargs["axis"] != 0 or len(shape) != 2 or not many:
             return False
         b = Builder(call, self.values, self.steps)
-        sums = self._summed(b, product.args[0], _Taken(call.outs[0], places))
+        sums = self._summed(b, product.args[0], _GatheredRows(call.outs[0], places))
         b.matmul(sums, product.args[1], call.outs[0])
         return True
 
     def _product_below(self, g: int) -> Call | None:
         """The product that g is, in another shape with the same rows."""
         call = self.made.get(g)
-        while call is not None and is_own(call, "reshape"):
+        while call is not None and is_call_of(call, "reshape"):
             if self._shape(call.args[0])[-1:] != self._shape(call.outs[0])[-1:]:
                 return None
             call = self.made.get(call.args[0])
-        if call is None or not is_own(call, "matmul") or any(len(self._shape(a)) != 2 for a in call.args):
+        if call is None or not is_call_of(call, "matmul") or any(len(self._shape(a)) != 2 for a in call.args):
             return None
         return call
 
-    def _summed(self, b: Builder, g: int, taken: _Taken) -> int:
+    def _summed(self, b: Builder, g: int, taken: _GatheredRows) -> int:
         """(symbols, columns): the rows of matrix g added up by symbol."""
         key = (self._root(g), taken.places)
         if key not in self.sums:
             length, columns = self._shape(taken.table)[0], self._shape(g)[1]
             stacked = b.reshape(g, (*self._shape(taken.places), columns))
             self.sums[key] = b.op(
-                "put_along", stacked, taken.places, shape=(length, columns), meta={"axis": 0, "length": length}
+                "put_along", stacked, taken.places, shape=(length, columns), kwargs={"axis": 0, "length": length}
             )
         return self.sums[key]
 
     def _root(self, g: int) -> int:
         """The value that g is a reshape of, with the same columns."""
         call = self.made.get(g)
-        while call is not None and is_own(call, "reshape") and self._shape(call.args[0])[-1:] == self._shape(g)[-1:]:
+        while (
+            call is not None and is_call_of(call, "reshape") and self._shape(call.args[0])[-1:] == self._shape(g)[-1:]
+        ):
             g = call.args[0]
             call = self.made.get(g)
         return g
 
     def _take(self, b: Builder, table: int, places: int, out: int) -> None:
         shape = (*self._shape(places), self._shape(table)[1])
-        meta = {"axis": 0}
+        kwargs = {"axis": 0}
         if shape == self._shape(out):
-            b.op("take", table, places, shape=shape, out=out, meta=meta)
+            b.op("take", table, places, shape=shape, out=out, kwargs=kwargs)
         else:
-            b.reshape(b.op("take", table, places, shape=shape, meta=meta), self._shape(out), out)
-        self.rows[out] = _Taken(table, places)
+            b.reshape(b.op("take", table, places, shape=shape, kwargs=kwargs), self._shape(out), out)
+        self.rows[out] = _GatheredRows(table, places)
 
     def _made_here(self, table: int) -> bool:
         """Whether the table is a product that this pass wrote, with no other reader: adding to it costs nothing."""

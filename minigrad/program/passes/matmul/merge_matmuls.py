@@ -12,19 +12,18 @@ from math import prod
 
 import numpy as np
 
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.passes.links import makers, uses
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.passes.rewrite import Builder, producers, use_counts
 
 _FEWEST = 3
 
 
-def flat_products(graph: Graph) -> Graph:
+def flatten_stacked_matmuls(graph: Graph) -> Graph:
     """Stacks of rows become one matrix: in products with a matrix, and in sums of products over a stack."""
     values = list(graph.values)
-    made = makers(graph)
-    count = uses(graph)
-    steps: list[Step] = []
+    made = producers(graph)
+    count = use_counts(graph)
+    steps: list[Instruction] = []
     for step in graph.steps:
         if isinstance(step, Call) and step.op.name == "matmul" and _stack_times_matrix(step, graph):
             a, b = step.args
@@ -45,12 +44,12 @@ def flat_products(graph: Graph) -> Graph:
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
-def summed_products(graph: Graph) -> Graph:
+def merge_summed_matmuls(graph: Graph) -> Graph:
     """a1^T b1 + a2^T b2 + ... becomes (a1; a2; ...)^T (b1; b2; ...)."""
     values = list(graph.values)
-    made, count = makers(graph), uses(graph)
+    made, count = producers(graph), use_counts(graph)
     inner = {a for s in graph.steps if isinstance(s, Call) and s.op.name == "add" for a in s.args}
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for step in graph.steps:
         outermost = isinstance(step, Call) and step.op.name == "add" and step.outs[0] not in inner
         terms = _terms(step, graph, made, count) if outermost and isinstance(step, Call) else []
@@ -71,10 +70,10 @@ def _join(b: Builder, terms: list[Call], made: dict[int, Call]) -> None:
 
 def _upright(b: Builder, turned: int, made: dict[int, Call]) -> int:
     """The matrix whose transpose `turned` is: a call's operand, or a constant."""
-    call, number = made.get(turned), b.values[turned].number
+    call, number = made.get(turned), b.values[turned].data
     if call is not None or number is None:
         return b.matrix_transpose(turned) if call is None else call.args[0]
-    b.values.append(Value(number.T.shape, number.dtype, "constant", number=np.ascontiguousarray(number.T)))
+    b.values.append(Value(number.T.shape, number.dtype, "constant", data=np.ascontiguousarray(number.T)))
     return len(b.values) - 1
 
 
@@ -122,5 +121,5 @@ def _turned(product: Call, graph: Graph, made: dict[int, Call]) -> bool:
     """Whether it is a product of a transposed matrix, or of a constant, and a matrix."""
     left = made.get(product.args[0])
     a, b = (graph.values[k] for k in product.args)
-    known = a.number is not None if left is None else left.op.name == "matrix_transpose"
+    known = a.data is not None if left is None else left.op.name == "matrix_transpose"
     return known and len(a.shape) == len(b.shape) == 2 and a.dtype == b.dtype

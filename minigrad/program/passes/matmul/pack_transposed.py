@@ -10,30 +10,30 @@ from collections import Counter
 
 import attrs
 
-from minigrad.program.graph import Call, Graph, Step
-from minigrad.program.kernels.internal_ops import packed
-from minigrad.program.passes.links import is_own, makers
+from minigrad.program.graph import Call, Graph, Instruction
+from minigrad.program.kernels.internal_ops import contiguous
+from minigrad.program.passes.rewrite import is_call_of, producers
 
-__all__ = ["packing"]
+__all__ = ["pack_transposed"]
 
 _FEWEST = 4
 
 
-def packing(graph: Graph) -> Graph:
+def pack_transposed(graph: Graph) -> Graph:
     """`matrix_transpose(w)` on the right of four products and more becomes a copy in C order."""
-    made = makers(graph)
-    products = [s for s in graph.steps if isinstance(s, Call) and is_own(s, "matmul")]
+    made = producers(graph)
+    products = [s for s in graph.steps if isinstance(s, Call) and is_call_of(s, "matmul")]
     count = Counter(s.args[1] for s in products if len(graph.values[s.args[0]].shape) == 2)
-    turned = {k for k, n in count.items() if n >= _FEWEST and k in made and is_own(made[k], "matrix_transpose")}
-    values, steps = list(graph.values), list[Step]()
+    turned = {k for k, n in count.items() if n >= _FEWEST and k in made and is_call_of(made[k], "matrix_transpose")}
+    values, steps = list(graph.values), list[Instruction]()
     copies: dict[int, int] = {}
     for step in graph.steps:
-        if isinstance(step, Call) and is_own(step, "matmul") and step.args[1] in turned:
+        if isinstance(step, Call) and is_call_of(step, "matmul") and step.args[1] in turned:
             w = step.args[1]
             if w not in copies:
                 copies[w] = len(values)
                 values.append(values[w])
-                steps.append(Call(packed, (w,), {}, (copies[w],), -1, step.where))
+                steps.append(Call(contiguous, (w,), {}, (copies[w],), -1, step.where))
             step = attrs.evolve(step, args=(step.args[0], copies[w]))
         steps.append(step)
     return Graph(tuple(values), tuple(steps), graph.outputs)

@@ -11,15 +11,14 @@ from typing import cast
 import numpy as np
 
 from minigrad.core.types import Key, Shape
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.passes.links import makers, uses
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.passes.rewrite import Builder, producers, use_counts
 
 _Piece = tuple[int, int, Call]
 """Start, stop, and the call that writes there."""
 
 
-def assembly(graph: Graph) -> Graph:
+def scatter_to_concat(graph: Graph) -> Graph:
     """Sums of slices along one axis that cover it, and joins of joins, become one join."""
     return _Assembly(graph).assembled()
 
@@ -28,8 +27,8 @@ class _Assembly:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values = list(graph.values)
-        self.made, self.uses = makers(graph), uses(graph)
-        self.steps: list[Step] = []
+        self.made, self.use_counts = producers(graph), use_counts(graph)
+        self.steps: list[Instruction] = []
 
     def assembled(self) -> Graph:
         for step in self.graph.steps:
@@ -64,7 +63,12 @@ class _Assembly:
         found: list[int] = []
         for k in parts:
             call = self.made.get(k)
-            if call is not None and call.op.name == "concatenate" and call.meta["axis"] == axis and self.uses[k] == 1:
+            if (
+                call is not None
+                and call.op.name == "concatenate"
+                and call.kwargs["axis"] == axis
+                and self.use_counts[k] == 1
+            ):
                 found.extend(call.args)
             else:
                 found.append(k)
@@ -83,7 +87,7 @@ class _Assembly:
                 return None
             for a in top.args:
                 below = self.made.get(a)
-                if below is None or self.uses[a] != 1:
+                if below is None or self.use_counts[a] != 1:
                     return None
                 stack.append(below)
         axes = {found[0] for leaf in leaves if (found := _place(leaf, out)) is not None}
@@ -105,7 +109,7 @@ def _start(piece: _Piece) -> int:
 
 def _place(call: Call, out: Value) -> tuple[int, int, int] | None:
     """The axis, start and stop of a slice that leaves all other axes whole."""
-    key = cast(Key, call.meta["key"])
+    key = cast(Key, call.kwargs["key"])
     parts = key if isinstance(key, tuple) else (key,)
     shape: Shape = out.shape
     if len(parts) > len(shape):

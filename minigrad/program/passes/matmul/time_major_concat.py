@@ -11,24 +11,23 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minigrad.program.graph import Call, Graph, Step, Value
-from minigrad.program.passes.links import is_own, makers, readers
-from minigrad.program.passes.rewrite import Builder
+from minigrad.program.graph import Call, Graph, Instruction, Value
+from minigrad.program.passes.rewrite import Builder, is_call_of, producers, readers
 
-__all__ = ["rows_by_time"]
+__all__ = ["concat_time_major"]
 
 
-def rows_by_time(graph: Graph) -> Graph:
+def concat_time_major(graph: Graph) -> Graph:
     """`concatenate(..., axis=1)` of matrices that is read by sums over rows only becomes one along axis 0."""
-    made, read = makers(graph), readers(graph)
-    values, steps = list(graph.values), list[Step]()
+    made, read = producers(graph), readers(graph)
+    values, steps = list(graph.values), list[Instruction]()
     joined: dict[Call, int] = {}
     for step in graph.steps:
         if isinstance(step, Call) and step in joined:
             _sum(joined[step], Builder(step, values, steps))
             continue
         steps.append(step)
-        if isinstance(step, Call) and is_own(step, "concatenate"):
+        if isinstance(step, Call) and is_call_of(step, "concatenate"):
             parts = _matrices(step, values, made)
             sums = _sums(step, values, read) if parts else None
             if parts and sums:
@@ -42,18 +41,18 @@ def _matrices(join: Call, values: Sequence[Value], made: Mapping[int, Call]) -> 
     found: list[int] = []
     for k in join.args:
         shape = values[k].shape
-        if join.meta["axis"] != 1 or len(shape) != 3 or shape[1] != 1:
+        if join.kwargs["axis"] != 1 or len(shape) != 3 or shape[1] != 1:
             return []
         while values[k].shape != (shape[0], shape[2]):
             call = made.get(k)
-            if call is None or not is_own(call, "reshape"):
+            if call is None or not is_call_of(call, "reshape"):
                 return []
             k = call.args[0]
         found.append(k)
     return found
 
 
-def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Step | None]]) -> list[Call] | None:
+def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Instruction | None]]) -> list[Call] | None:
     """All its readers, if each is a sum over rows; through reshapes that leave rows whole."""
     shape = values[join.outs[0]].shape
     found: list[Call] = []
@@ -64,7 +63,7 @@ def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Step 
             if not isinstance(step, Call):
                 return None
             out = values[step.outs[0]].shape
-            if is_own(step, "reshape") and out[-1:] == shape[-1:]:
+            if is_call_of(step, "reshape") and out[-1:] == shape[-1:]:
                 stack.append(step.outs[0])
             elif _is_sum(step, k, out, values, shape):
                 found.append(step)
@@ -74,9 +73,9 @@ def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Step 
 
 
 def _is_sum(call: Call, k: int, out: tuple[int, ...], values: Sequence[Value], shape: tuple[int, ...]) -> bool:
-    if is_own(call, "sum_to"):
+    if is_call_of(call, "sum_to"):
         return out == shape[-1:]
-    by_place = is_own(call, "put_along") and call.args[0] == k and call.meta["axis"] == 0
+    by_place = is_call_of(call, "put_along") and call.args[0] == k and call.kwargs["axis"] == 0
     return by_place and values[call.args[1]].shape == shape[:2] and values[k].shape == shape
 
 
@@ -86,10 +85,10 @@ def _sum(below: int, b: Builder) -> None:
     rows, columns = b.shape(below)
     if b.call.op.name == "sum_to":
         dtype = b.values[below].dtype
-        b.values.append(Value((rows,), dtype, "constant", number=np.ones(rows, dtype)))
+        b.values.append(Value((rows,), dtype, "constant", data=np.ones(rows, dtype)))
         b.op("matmul", len(b.values) - 1, below, shape=(columns,), out=out)
         return
     batch, times = b.shape(b.call.args[1])
     places = b.op("transpose", b.call.args[1], shape=(times, batch), axes=(1, 0))
     stacked = b.reshape(below, (times, batch, columns))
-    b.op("put_along", stacked, places, shape=b.shape(out), out=out, meta=b.call.meta)
+    b.op("put_along", stacked, places, shape=b.shape(out), out=out, kwargs=b.call.kwargs)

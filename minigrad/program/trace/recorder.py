@@ -1,0 +1,142 @@
+"""The recorder: the values and instructions of a graph that grows while a step is traced."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from minigrad.core.apply import describe_error
+from minigrad.core.memory import is_immutable
+from minigrad.core.mode import mode_override
+from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
+from minigrad.core.types import Array
+from minigrad.program.errors import TraceError
+from minigrad.program.graph import Call, Instruction, OperandRef, Value
+from minigrad.program.trace.fake_array import FakeArray, fake_array, has_sentinel
+from minigrad.program.trace.guards import ConstantGuard
+from minigrad.runtime.source_line import user_frame_location, with_source_text
+
+__all__ = ["Recorder"]
+
+_FREED: Array = np.empty(0)
+
+
+class Recorder:
+    """Values, what each was in the run that is traced, and the instructions that define them.
+
+    The numbers of a result are kept as long as a fake array stands for it, so that tracing needs the memory of eager.
+
+    Attributes:
+        values: by number.
+        numbers: of each value, in this run.
+        steps: the instructions so far.
+        constant_guards: arrays that became constants and that someone else may still write to.
+    """
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self.numbers: list[Array] = []
+        self.steps: list[Instruction] = []
+        self.constant_guards: list[ConstantGuard] = []
+        self._constants: dict[int, int] = {}
+        self._kept: list[object] = []
+        self._fake_refs: Counter[int] = Counter()
+
+    def add(self, value: Value, numbers: Array) -> int:
+        """Enter a value; returns its number."""
+        self.values.append(value)
+        self.numbers.append(numbers)
+        return len(self.values) - 1
+
+    def fake(self, index: int) -> FakeArray:
+        """A fake array for value `index`."""
+        value = self.values[index]
+        self._fake_refs[index] += 1
+        return fake_array(self, index, value.shape, value.dtype)
+
+    def released(self, index: int) -> None:
+        """Let go of a result's numbers with its last fake array."""
+        self._fake_refs[index] -= 1
+        if self.numbers and not self._fake_refs[index] and self.values[index].kind == "result":
+            self.numbers[index] = _FREED
+
+    def index_of(self, array: Array) -> int:
+        """The number of the value that a fake array stands for; other arrays are entered as constants.
+
+        Raises:
+            TraceError: a fake array of another trace, or numbers copied out of one.
+        """
+        if isinstance(array, FakeArray):
+            if array.owner is not self or array.index < 0:
+                raise TraceError(
+                    f"a value was derived from a traced one without an op, or belongs to another trace\n  at "
+                    f"{with_source_text(user_frame_location())}\nUse minigrad's functions, which the program records"
+                )
+            return array.index
+        existing = self._constants.get(id(array))
+        if existing is not None:
+            return existing
+        if has_sentinel(array):
+            raise TraceError(
+                f"a traced value was copied into an array\n  at {with_source_text(user_frame_location())}\nA program "
+                "is repeated with other numbers: use minigrad's functions on the Tensor itself"
+            )
+        data = array
+        if not is_immutable(array):
+            data = array.copy()
+            data.flags.writeable = False
+            self.constant_guards.append(ConstantGuard.of(array))
+        self._kept.append(array)
+        index = self.add(Value(array.shape, array.dtype, "constant", data=data), data)
+        self._constants[id(array)] = index
+        return index
+
+    def record_call(
+        self, op: Op, operands: Sequence[int], kwargs: Mapping[str, object]
+    ) -> tuple[tuple[int, ...], bool]:
+        """Evaluate a call on the numbers of this run and write it down.
+
+        Returns:
+            The numbers of its outputs, and whether the op returns a tuple.
+        """
+        n_positional, all_operands = len(operands), list(operands)
+        with_refs = {k: self._with_refs(v, all_operands) for k, v in kwargs.items()}
+        dynamic = len(all_operands) > n_positional
+        actual = {k: self._with_numbers(v) for k, v in kwargs.items()} if dynamic else kwargs
+        args = tuple(self.numbers[k] for k in operands)
+        try:
+            with mode_override(interceptor=False):
+                y = op.forward(*args, **actual)
+        except Exception as error:
+            raise describe_error(op, args, actual, error) from error
+        numbers = tuple(np.asarray(o) for o in (y if isinstance(y, tuple) else (y,)))
+        outs = tuple(self.add(Value(n.shape, n.dtype, "result"), n) for n in numbers)
+        where = user_frame_location()
+        self.steps.append(Call(op, tuple(all_operands), with_refs, outs, n_positional if dynamic else -1, where))
+        return outs, isinstance(y, tuple)
+
+    def record_op(self, name: str, array: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:
+        """Record an op on a bare fake array, outside any Tensor."""
+        outs, _ = self.record_call(REGISTRY[name], [self.index_of(array)], kwargs)
+        return self.fake(outs[0])
+
+    def forget_numbers(self) -> None:
+        """Let go of the numbers of this run, and of the arrays that only the trace still held."""
+        self.numbers.clear()
+        self._kept.clear()
+
+    def _with_refs(self, x: object, operands: list[int]) -> object:
+        """A keyword argument with references in the places of fake arrays, which become operands."""
+        if isinstance(x, FakeArray):
+            operands.append(self.index_of(x))
+            return OperandRef(len(operands) - 1)
+        return tuple(self._with_refs(y, operands) for y in x) if isinstance(x, tuple) else x
+
+    def _with_numbers(self, x: object) -> object:
+        """A keyword argument with this run's numbers in the places of fake arrays."""
+        if isinstance(x, FakeArray):
+            return self.numbers[x.index]
+        return tuple(self._with_numbers(y) for y in x) if isinstance(x, tuple) else x
