@@ -19,7 +19,7 @@ from minigrad.core.errors import MinigradError, nearest
 from minigrad.core.tensor import tensor
 from minigrad.core.types import Array
 from minigrad.nn import Module
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.runtime.parameters import has_grad
 
 __all__ = ["Checkpoint", "load", "save"]
@@ -31,7 +31,7 @@ _SHOWN = 6
 def save(
     path: str | os.PathLike[str],
     model: Module,
-    optimizer: Driver | None = None,
+    optimizer: StatefulOptimizer | None = None,
     *,
     arrays: Mapping[str, Array] | None = None,
     about: Mapping[str, Json] | None = None,
@@ -113,7 +113,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         model: its parameters and buffers by name.
-        optimizer: its state as `Driver.state_dict` gave it; None if there was none.
+        optimizer: its state as `StatefulOptimizer.state_dict` gave it; None if there was none.
         gradients: those of the micro-batches since the last update, where gradients are accumulated.
         generators: states of the model's random generators.
         arrays, about: what the caller of `save` added.
@@ -129,7 +129,7 @@ class Checkpoint:
     about: Mapping[str, Json]
     versions: Mapping[str, str]
 
-    def restore(self, model: Module, optimizer: Driver | None = None) -> None:
+    def restore(self, model: Module, optimizer: StatefulOptimizer | None = None) -> None:
         """Put everything back, to the last bit. Hyperparameters and schedules stay those of `optimizer`.
 
         Args:

@@ -13,8 +13,8 @@ from minigrad.core import Tensor
 from minigrad.core.backward import gradients
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Sample
-from minigrad.optim import Driver
-from minigrad.optim import Step as Update
+from minigrad.optim import StatefulOptimizer
+from minigrad.optim import StepResult as Update
 from minigrad.optim.stateful.closure import Closure
 from minigrad.train.checks.parameter_check import Named
 
@@ -34,7 +34,7 @@ class Sampler:
         value: the loss of the batch at hand, while it is wanted (see `early`).
     """
 
-    def __init__(self, optimizer: Driver, named: Named) -> None:
+    def __init__(self, optimizer: StatefulOptimizer, named: Named) -> None:
         self.optimizer, self._named = optimizer, named
         self.updates, self.seconds = 0, 0.0
         self.samples: list[Sample] = []

@@ -13,8 +13,8 @@ from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.observer import Observer, Steps
 from minigrad.diagnosis.sampler import Sampler, Stepper
 from minigrad.nn import Loss, Module, Targets
-from minigrad.optim import Driver
-from minigrad.optim import Step as Update
+from minigrad.optim import StatefulOptimizer
+from minigrad.optim import StepResult as Update
 from minigrad.optim.stateful.closure import Closure
 from minigrad.train.splits import Rows, Source, Split, as_split
 
@@ -26,7 +26,7 @@ _BATCHES = 64
 def watch(
     loss: Loss,
     model: Module,
-    optimizer: Driver,
+    optimizer: StatefulOptimizer,
     data: Source,
     *,
     gradients: bool = True,
@@ -67,7 +67,7 @@ class Watch:
         self,
         loss: Loss,
         model: Module,
-        optimizer: Driver,
+        optimizer: StatefulOptimizer,
         split: Split,
         *,
         gradients: bool = True,

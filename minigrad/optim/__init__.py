@@ -19,9 +19,11 @@ _PUBLIC = {
     "protocol": "API Averages Need NeedsMore NoState Optimizer Segment",
     "schedules": "Chain Constant Cosine Exponential InverseTime Linear OneCycle Piecewise Schedule Stair WarmUp",
     "stateful.factory": "Group optimizer",
-    "stateful.optimizer": "Driver",
-    "stateful.param_groups": "Hyper Step",
+    "stateful.optimizer": "StatefulOptimizer",
+    "stateful.param_groups": "Hyper StepResult",
     "stateful.shadow_weights": "Average Ema LookAhead Swa",
 }
 
-__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC)
+__getattr__, __dir__, __all__ = lazy.names(
+    __name__, _PUBLIC, renamed={"Driver": "StatefulOptimizer", "Step": "StepResult"}
+)

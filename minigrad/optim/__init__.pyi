@@ -28,8 +28,8 @@ from minigrad.optim.schedules import (
     WarmUp as WarmUp,
 )
 from minigrad.optim.stateful.factory import Group as Group, optimizer as optimizer
-from minigrad.optim.stateful.optimizer import Driver as Driver
-from minigrad.optim.stateful.param_groups import Hyper as Hyper, Step as Step
+from minigrad.optim.stateful.optimizer import StatefulOptimizer as StatefulOptimizer
+from minigrad.optim.stateful.param_groups import Hyper as Hyper, StepResult as StepResult
 from minigrad.optim.stateful.shadow_weights import Average as Average, Ema as Ema, LookAhead as LookAhead, Swa as Swa
 
 __all__: list[str]

@@ -14,7 +14,7 @@ from minigrad.optim.hyperparameters import number
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Segment
 
-__all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "norm", "shaped"]
+__all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "norm", "with_weight_decay"]
 
 
 def norm(vectors: Sequence[Array]) -> float:
@@ -33,7 +33,7 @@ class Clip(ABC):
     def __call__(
         self, gradients: Sequence[Array], weights: Sequence[Array], layouts: Sequence[tuple[Segment, ...]]
     ) -> list[Array]:
-        """New gradients for all cells, given their gradients, parameters and layouts; writes into none of them."""
+        """New gradients for all buckets, given their gradients, parameters and layouts; writes into none of them."""
 
 
 @attrs.frozen
@@ -75,9 +75,9 @@ class ClipAdaptive(Clip):
     def __call__(
         self, gradients: Sequence[Array], weights: Sequence[Array], layouts: Sequence[tuple[Segment, ...]]
     ) -> list[Array]:
-        return [self._cell(g, w, layout) for g, w, layout in zip(gradients, weights, layouts, strict=True)]
+        return [self._clip_bucket(g, w, layout) for g, w, layout in zip(gradients, weights, layouts, strict=True)]
 
-    def _cell(self, g: Array, w: Array, layout: tuple[Segment, ...]) -> Array:
+    def _clip_bucket(self, g: Array, w: Array, layout: tuple[Segment, ...]) -> Array:
         clipped = g.copy()
         for segment in layout:
             part, weight = segment.of(clipped), segment.of(w)
@@ -88,7 +88,7 @@ class ClipAdaptive(Clip):
         return clipped
 
 
-def shaped(f: Objective, w: Array, sign: float, decay: float) -> Objective:
+def with_weight_decay(f: Objective, w: Array, sign: float, decay: float) -> Objective:
     """`sign * f + decay / 2 |w|^2` as an Objective at `w`; f itself where that is the same."""
     if sign == 1.0 and decay == 0.0:
         return f
@@ -96,7 +96,7 @@ def shaped(f: Objective, w: Array, sign: float, decay: float) -> Objective:
     return Objective(
         lambda: sign * f.grad + decay * w,
         value=lambda: sign * f.value() + 0.5 * decay * float(w @ w),
-        at=lambda there: shaped(f.at(there), there, sign, decay),
+        at=lambda there: with_weight_decay(f.at(there), there, sign, decay),
         hvp=lambda v: sign * f.hvp(v) + decay * v,
         hessian=lambda: sign * f.hessian() + decay * np.eye(w.size, dtype=w.dtype),
     )

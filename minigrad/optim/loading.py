@@ -15,7 +15,7 @@ import minigrad.plugins.entry_points as plugins  # not "from minigrad import": t
 from minigrad.optim.errors import LawError, PluginError, UnknownOptimizer
 from minigrad.optim.laws import examine
 from minigrad.optim.protocol import API, Need, Optimizer
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.plugins.contract import chosen
 from minigrad.plugins.entry_points import Entry, Scan, rescan
 from minigrad.plugins.isolation import ImportFailure, imported
@@ -60,7 +60,7 @@ def find(name: str) -> Entry:
     return chosen(GROUP, name, "optimizer", UnknownOptimizer)
 
 
-def load(name: str) -> type[Rule]:
+def load(name: str) -> type[UpdateRule]:
     """The optimizer class called `name` (or `distribution:name`), imported and checked.
 
     Raises UnknownOptimizer if nobody offers it, and PluginError, naming distribution, version, entry point and reason,
@@ -69,7 +69,7 @@ def load(name: str) -> type[Rule]:
     return load_entry(find(name))
 
 
-def inspected(name: str) -> type[Rule]:
+def inspected(name: str) -> type[UpdateRule]:
     """The class called `name`, imported and compared with the contract, its laws unchecked: for tools that check them.
 
     Raises as `load` does.
@@ -79,7 +79,7 @@ def inspected(name: str) -> type[Rule]:
 
 
 @lru_cache(maxsize=256)
-def load_entry(entry: Entry) -> type[Rule]:
+def load_entry(entry: Entry) -> type[UpdateRule]:
     """The class behind an entry. Loaded and checked once; a refusal is not remembered."""
     cls = conform(_imported(entry), str(entry))
     for outcome in examine(cls, str(entry)).broken:
@@ -87,7 +87,7 @@ def load_entry(entry: Entry) -> type[Rule]:
     return cls
 
 
-def conform(candidate: object, plugin: str) -> type[Rule]:
+def conform(candidate: object, plugin: str) -> type[UpdateRule]:
     """`candidate` as an optimizer class, if it has everything the contract asks for. Raises PluginError."""
     if not isinstance(candidate, type):
         raise PluginError(plugin, f"the entry point must be a class, it is {_article(type(candidate).__name__)}")
@@ -104,7 +104,7 @@ def conform(candidate: object, plugin: str) -> type[Rule]:
     required = [f.name for f in attrs.fields(candidate) if f.default is attrs.NOTHING and f.init]
     if required:
         raise PluginError(plugin, f"hyperparameters need defaults, {', '.join(required)} has none")
-    return cast("type[Rule]", candidate)
+    return cast("type[UpdateRule]", candidate)
 
 
 def _imported(entry: Entry) -> object:

@@ -19,16 +19,16 @@ from minigrad.optim.state import State
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule
 
-__all__ = ["Rule", "Runner", "is_finite", "resolve", "scheduled", "with_fields"]
+__all__ = ["RuleRunner", "UpdateRule", "is_finite", "resolve", "scheduled", "with_fields"]
 
 
-class Rule(Optimizer[State], attrs.AttrsInstance, Protocol):
+class UpdateRule(Optimizer[State], attrs.AttrsInstance, Protocol):
     """An optimizer that is an attrs class, whatever its state: what the driver works with."""
 
     def __init__(self, **hyper: object) -> None: ...
 
 
-def with_fields(rule: Rule, changes: Mapping[str, object]) -> Rule:
+def with_fields(rule: UpdateRule, changes: Mapping[str, object]) -> UpdateRule:
     """The same rule with some fields replaced, validated again."""
     values = {field.name: getattr(rule, field.name) for field in attrs.fields(type(rule)) if field.init}
     return type(rule)(**{**values, **changes})
@@ -40,7 +40,7 @@ def is_finite(v: Array) -> bool:
     return math.isfinite(np.vdot(v, v)) or bool(np.isfinite(v).all())
 
 
-def resolve(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> Rule:
+def resolve(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> UpdateRule:
     """The rule as it stands at step `t`, every scheduled hyperparameter a plain and checked number."""
     if not schedules:
         return rule
@@ -50,7 +50,7 @@ def resolve(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> Rule:
         raise HyperparameterError(f"{error} (at step {t}, from its schedule)") from None
 
 
-def scheduled(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> list[float]:
+def scheduled(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> list[float]:
     """The scheduled hyperparameters of `resolve(rule, schedules, t)` alone, converted and checked as its fields are."""
     if not schedules:
         return []
@@ -72,7 +72,7 @@ def scheduled(rule: Rule, schedules: Mapping[str, Schedule], t: int) -> list[flo
     return found
 
 
-class Runner:
+class RuleRunner:
     """A rule, its schedules and its state, on parameters `w` of shape `(n,)` which it updates in place.
 
     Args:
@@ -85,7 +85,7 @@ class Runner:
     def __init__(
         self,
         name: str,
-        rule: Rule,
+        rule: UpdateRule,
         w: Array,
         schedules: Mapping[str, Schedule] | None = None,
         layout: tuple[Segment, ...] = (),

@@ -17,9 +17,9 @@ from typing import cast
 import attrs
 import pytest
 
-from minigrad.optim.laws import Outcome, judge, laws_of
+from minigrad.optim.laws import Outcome, check_law, laws_of
 from minigrad.optim.loading import conform
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 
 __all__ = ["Law", "laws_of_class", "parametrize_with_laws"]
 
@@ -28,7 +28,7 @@ __all__ = ["Law", "laws_of_class", "parametrize_with_laws"]
 class Law:
     """One law, one optimizer, one seed. Call it: it passes, skips with a reason, or fails with a counter-example."""
 
-    cls: type[Rule]
+    cls: type[UpdateRule]
     key: str
     seed: int = 0
 
@@ -46,7 +46,7 @@ class Law:
 
     def outcome(self) -> Outcome:
         """The verdict, as data."""
-        return judge(self.cls, self.key, self.cls.__name__, seed=self.seed)
+        return check_law(self.cls, self.key, self.cls.__name__, seed=self.seed)
 
 
 def laws_of_class(candidate: type, seeds: Iterable[int] = (0,)) -> list[Law]:

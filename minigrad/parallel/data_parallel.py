@@ -18,7 +18,7 @@ from minigrad.core.types import Array
 from minigrad.lazy import warn_renamed
 from minigrad.nn import Module
 from minigrad.nn.module_tree import walk
-from minigrad.optim import Driver, Need
+from minigrad.optim import Need, StatefulOptimizer
 from minigrad.parallel.discovery import connect
 from minigrad.parallel.errors import Diverged, ParallelError
 from minigrad.parallel.handshake import agree, checksum, config_fingerprint
@@ -53,7 +53,7 @@ def shard_bounds(count: int, rank: int, size: int) -> tuple[slice, int]:
 
 def distribute(
     model: Module,
-    optimizer: Driver,
+    optimizer: StatefulOptimizer,
     communicator: str | Communicator | None = "auto",
     *,
     seed: int = 0,
@@ -108,7 +108,7 @@ class DataParallel:
     """
 
     def __init__(
-        self, communicator: Communicator, model: Module, optimizer: Driver, seed: int, limit: float = _LIMIT
+        self, communicator: Communicator, model: Module, optimizer: StatefulOptimizer, seed: int, limit: float = _LIMIT
     ) -> None:
         self.communicator = communicator
         self.rank, self.size = communicator.rank, communicator.size
@@ -128,9 +128,9 @@ class DataParallel:
 
     def enter(self) -> None:
         """Take over rank 0's numbers, and average over processes in every `optimizer.step` from now on."""
-        trained = {id(p.tensor) for cell in self._optimizer.cells for p in cell.parameters}
-        for cell in self._optimizer.cells:
-            self.communicator.broadcast(cell.w)
+        trained = {id(p.tensor) for cell in self._optimizer.buckets for p in cell.parameters}
+        for cell in self._optimizer.buckets:
+            self.communicator.broadcast(cell.params)
             cell.renew()
         others = [t for _, t in walk(self._model) if isinstance(t, Tensor) and id(t) not in trained]
         for t in others:
@@ -143,12 +143,12 @@ class DataParallel:
         self._exchange = GradientAllReduce(
             self.communicator, self._optimizer, [t for t in others if not t.requires_grad]
         )
-        self._optimizer.combine = self._combine
+        self._optimizer.grad_hook = self._combine
 
     def leave(self) -> None:
         """From now on this process steps by itself."""
-        if self._optimizer.combine == self._combine:
-            self._optimizer.combine = None
+        if self._optimizer.grad_hook == self._combine:
+            self._optimizer.grad_hook = None
         self._watchdog.stop()
 
     @contextmanager
@@ -211,7 +211,7 @@ class DataParallel:
         """
         if self.size == 1:
             return word
-        mine = {"word": word, **{f"{i}": checksum([cell.w]) for i, cell in enumerate(self._optimizer.cells)}}
+        mine = {"word": word, **{f"{i}": checksum([cell.params]) for i, cell in enumerate(self._optimizer.buckets)}}
         self._watchdog.mark("waiting for the others at the end of an epoch", waiting=True)
         first, *others = [json.loads(text) for text in self.communicator.gather(json.dumps(mine).encode())]
         self._watchdog.mark(f"at work after step {self.step}", waiting=False)

@@ -12,7 +12,7 @@ import numpy as np
 
 import minigrad
 from minigrad.core.types import Array
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.parallel.errors import HandshakeError
 from minigrad.parallel.protocol import Communicator
 from minigrad.plugins import entry_points as plugins
@@ -23,7 +23,7 @@ _GROUPS = ("minigrad.optimizers", "minigrad.ops", "minigrad.engines", "minigrad.
 _SHOWN = 6
 
 
-def config_fingerprint(driver: Driver, about: Mapping[str, object]) -> dict[str, str]:
+def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -> dict[str, str]:
     """Name -> text of all that must be alike: libraries, plugins, parameters, the optimizer and its state, `about`."""
     found = {
         "minigrad": minigrad.__version__,
@@ -34,7 +34,7 @@ def config_fingerprint(driver: Driver, about: Mapping[str, object]) -> dict[str,
     }
     for i, hyper in enumerate(driver.hyperparameters):
         found |= {f"hyperparameter {name} of group {i}": _text(value) for name, value in hyper.items()}
-    for cell in driver.cells:
+    for cell in driver.buckets:
         for p in cell.parameters:
             found[f"parameter {p.name}"] = f"{p.tensor.shape} {p.tensor.dtype} in group {cell.group}"
     state = driver.state_dict()

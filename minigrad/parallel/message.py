@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core import Tensor
 from minigrad.core.types import Array
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.parallel.errors import ParallelError
 from minigrad.parallel.protocol import Communicator
 
@@ -52,10 +52,10 @@ class GradientAllReduce:
         ParallelError: a dtype is too narrow to count rows in.
     """
 
-    def __init__(self, communicator: Communicator, driver: Driver, buffers: Sequence[Tensor]) -> None:
+    def __init__(self, communicator: Communicator, driver: StatefulOptimizer, buffers: Sequence[Tensor]) -> None:
         self._communicator = communicator
         floating = [t for t in buffers if t.dtype.kind == "f"]
-        gradients = [cell.g for cell in driver.cells]
+        gradients = [cell.grads for cell in driver.buckets]
         kinds = dict.fromkeys([g.dtype for g in gradients] + [t.dtype for t in floating])
         narrow = [str(kind) for kind in kinds if np.finfo(kind).nmant < 23]
         if narrow:

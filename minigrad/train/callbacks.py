@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from minigrad.nn import Loss, Module
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.train.checks.check import Check
 from minigrad.train.history import Epoch, History
 from minigrad.train.monitor.monitor import Monitor
@@ -28,7 +28,7 @@ class Run:
     """
 
     model: Module
-    optimizer: Driver
+    optimizer: StatefulOptimizer
     loss: Loss
     split: Split
     history: History

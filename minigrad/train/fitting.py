@@ -15,7 +15,7 @@ from minigrad.core.tensor import from_array
 from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
-from minigrad.optim import Clip, ClipNorm, Driver, Schedule
+from minigrad.optim import Clip, ClipNorm, Schedule, StatefulOptimizer
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
@@ -40,7 +40,7 @@ def fit(
     data: Source,
     *,
     loss: str | Loss | None = None,
-    optimizer: str | Driver = "adam",
+    optimizer: str | StatefulOptimizer = "adam",
     lr: float | Schedule | None = None,
     schedule: str | None = None,
     warmup: int = 0,
@@ -112,7 +112,7 @@ def fit(
     loader = split.batches(batch_size, seed)
     batch_size, batches = loader.batch_size, len(loader)
     optimizer_args = _OptimizerArgs(lr, schedule, warmup, clip, accumulate)
-    driver = optimizer if isinstance(optimizer, Driver) else None
+    driver = optimizer if isinstance(optimizer, StatefulOptimizer) else None
     if driver is None:
         driver = optimizer_args.build(str(optimizer), model, max(1, epochs * batches // accumulate))
     elif optimizer_args != _OptimizerArgs():
@@ -163,7 +163,7 @@ class _OptimizerArgs:
     clip: float | Clip | None = None
     accumulate: int = 1
 
-    def build(self, name: str, model: Module, updates: int) -> Driver:
+    def build(self, name: str, model: Module, updates: int) -> StatefulOptimizer:
         """The named optimizer with these, over a run of `updates` updates."""
         lr = self.lr
         if self.schedule is not None or self.warmup:
@@ -178,7 +178,7 @@ class _OptimizerArgs:
         return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate, lr=lr)
 
 
-def _describe(driver: Driver) -> dict[str, object]:
+def _describe(driver: StatefulOptimizer) -> dict[str, object]:
     """What decides the updates, as values for JSON."""
     return {
         "optimizer": driver.name,

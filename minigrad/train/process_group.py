@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from minigrad.core.types import Array
 from minigrad.nn import Module
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 
 if TYPE_CHECKING:
     from minigrad.parallel import Communicator
@@ -123,7 +123,7 @@ def connect_group(communicator: str | Communicator | None) -> Communicator | Non
 
 
 def process_group(
-    model: Module, optimizer: Driver, link: Communicator | None, *, seed: int, about: Mapping[str, object]
+    model: Module, optimizer: StatefulOptimizer, link: Communicator | None, *, seed: int, about: Mapping[str, object]
 ) -> ProcessGroup:
     """The group of this run, after all processes have compared their set-up.
 

@@ -154,7 +154,7 @@ def stepper(case: Case, communicator: parallel.Communicator, rows: int) -> tuple
         loss(model(mg.tensor(x)), y).backward()
         opt.step()
 
-    return step, sum(cell.g.nbytes for cell in opt.cells)
+    return step, sum(bucket.grads.nbytes for bucket in opt.buckets)
 
 
 def compute(case: Case, seconds: float) -> Compute:

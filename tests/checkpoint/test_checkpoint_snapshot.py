@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from minigrad import checkpoint, nn
 from minigrad.checkpoint import CheckpointError
 from minigrad.core import Tensor
-from minigrad.optim import ClipNorm, Cosine, Driver, Ema, LookAhead, Need, available, optimizer
+from minigrad.optim import ClipNorm, Cosine, Ema, LookAhead, Need, StatefulOptimizer, available, optimizer
 
 RULES = sorted(available())
 X = np.random.default_rng(0).normal(size=(24, 5))
@@ -41,14 +41,14 @@ class Net(nn.Module):
         return self.outer(self.inner(x)) + 0.01 * noise
 
 
-def made(rule: str, seed: int) -> tuple[Net, Driver]:
+def made(rule: str, seed: int) -> tuple[Net, StatefulOptimizer]:
     model = Net(seed).astype(np.float64)
     if rule in ("newton", "gauss-newton"):
         return model, optimizer(rule, model.named_parameters(), damping=1.0)
     return model, optimizer(rule, model.named_parameters())
 
 
-def steps(model: Net, opt: Driver, first: int, last: int) -> None:
+def steps(model: Net, opt: StatefulOptimizer, first: int, last: int) -> None:
     for i in range(first, last):
         rows = np.arange(i, i + 8) % len(X)
         if opt.needs == Need.GRAD:
@@ -64,7 +64,7 @@ def objective(model: Net, rows: NDArray[np.intp], residuals: bool) -> Tensor:
     return (scores - X[rows, :3]).reshape(-1) if residuals else nn.cross_entropy(scores, Y[rows])
 
 
-def bits(model: Net, opt: Driver) -> dict[str, object]:
+def bits(model: Net, opt: StatefulOptimizer) -> dict[str, object]:
     found: dict[str, object] = {k: v.tobytes() for k, v in model.state_dict().items()}
     for k, v in opt.state_dict().items():
         found[f"optimizer {k}"] = (v.tobytes(), v.shape, v.dtype) if isinstance(v, np.ndarray) else (type(v), repr(v))
@@ -89,7 +89,7 @@ def test_a_run_goes_on_to_the_last_bit(rule: str, tmp_path: Path) -> None:
 def test_with_everything_the_driver_offers_and_between_micro_batches(saved_after: int, tmp_path: Path) -> None:
     path = tmp_path / "a"
 
-    def all_of_it(seed: int) -> tuple[Net, Driver]:
+    def all_of_it(seed: int) -> tuple[Net, StatefulOptimizer]:
         model = Net(seed).astype(np.float64)
         return model, optimizer(
             "adam", model.named_parameters(), lr=Cosine(0.1, 5), clip=ClipNorm(0.5), accumulate=3,
@@ -122,7 +122,7 @@ def test_equal_states_give_equal_files(tmp_path: Path) -> None:
     assert back.other_versions == ""
 
 
-def refused(path: Path, model: nn.Module, opt: Driver | None) -> str:
+def refused(path: Path, model: nn.Module, opt: StatefulOptimizer | None) -> str:
     """The message, after a look that nothing was changed."""
     before = {k: v.tobytes() for k, v in model.state_dict().items()}
     state = repr(opt.state_dict()) if opt is not None else ""

@@ -11,12 +11,12 @@ import pytest
 
 import minigrad as mg
 from minigrad.optim import Group, Need, NeedError, NonFiniteWarning, NoState, Objective, StateError, load, optimizer
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.optim.state import leaves, rebuild
-from minigrad.optim.stateful.buckets import named
+from minigrad.optim.stateful.buckets import named_parameters
 from minigrad.optim.stateful.hessian import hessian_by_differences, hvp_by_differences
-from minigrad.optim.stateful.optimizer import Driver
-from minigrad.optim.stateful.param_groups import Plan, Settings
+from minigrad.optim.stateful.optimizer import StatefulOptimizer
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 from minigrad.typing import Array, Tensor
 from support.optim_problems import PROBLEMS, A, B, build, golden, trajectory
 
@@ -95,8 +95,8 @@ def test_hessian_through_the_driver_is_exact_across_parameters_of_different_shap
         u, v = w[:2], w[2]
         return np.array([*(np.exp(u) * v + 2 * u * v * v), np.sum(np.exp(u)) + 2 * v * np.sum(u * u)])
 
-    rule = cast(Rule, Spy())
-    opt = Driver("spy", [Plan(named([a, b]), rule, {})], Settings())
+    rule = cast(UpdateRule, Spy())
+    opt = StatefulOptimizer("spy", [ParamGroup(named_parameters([a, b]), rule, {})], OptimizerOptions())
     opt.step(loss)
     home, there = np.array([0.3, -0.7, 0.4]), np.array([1.3, 0.3, 1.4])
     np.testing.assert_allclose(seen[0], hessian_by_differences(grad, home), rtol=1e-8, atol=1e-8)

@@ -12,11 +12,11 @@ import pytest
 from minigrad.core import tensor
 from minigrad.engines import CompiledGroup, EngineWithFallback, FusionGroup, NumpyEngine
 from minigrad.optim import Ema, Moment, Need, Objective, available, load, number, optimizer
-from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner, licensed
-from minigrad.optim.compiled.traced_scalar import Tape
-from minigrad.optim.compiled.traced_vector import NotElementwise, Recorder
+from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner, is_compilable
+from minigrad.optim.compiled.traced_scalar import ScalarProgram
+from minigrad.optim.compiled.traced_vector import NotElementwise, UpdateTracer
 from minigrad.optim.protocol import NoState
-from minigrad.optim.runner import Rule, Runner, resolve, scheduled
+from minigrad.optim.runner import RuleRunner, UpdateRule, resolve, scheduled
 from minigrad.optim.schedules import Cosine, Schedule, WarmUp
 from minigrad.optim.state import leaves
 from minigrad.typing import Array
@@ -26,15 +26,20 @@ ELEMENTWISE = sorted(n for n in available() if "elementwise" in load(n).laws)
 
 
 def pair(
-    rule: Rule, dtype: type = np.float32, n: int = N, schedules: dict[str, Schedule] | None = None
-) -> tuple[Runner, CompiledRunner]:
+    rule: UpdateRule, dtype: type = np.float32, n: int = N, schedules: dict[str, Schedule] | None = None
+) -> tuple[RuleRunner, CompiledRunner]:
     w: Array = np.random.default_rng(0).standard_normal(n).astype(dtype)
     tiles = EngineWithFallback("small tiles", NumpyEngine(tile_bytes=40_028))  # several, and an odd one at the end
-    return Runner("whole", rule, w.copy(), schedules), CompiledRunner("c", rule, w.copy(), schedules, binder=tiles)
+    return RuleRunner("whole", rule, w.copy(), schedules), CompiledRunner("c", rule, w.copy(), schedules, binder=tiles)
 
 
 def compare(
-    whole: Runner, made: CompiledRunner, steps: int = 4, decay: float = 0.0, shrink: float = 1.0, compiled: bool = True
+    whole: RuleRunner,
+    made: CompiledRunner,
+    steps: int = 4,
+    decay: float = 0.0,
+    shrink: float = 1.0,
+    compiled: bool = True,
 ) -> None:
     """Both runners, side by side; with `compiled` the second must take the compiled path once it has warmed up."""
     rng = np.random.default_rng(1)
@@ -60,7 +65,7 @@ def compare(
 @pytest.mark.parametrize("n", [17, N])
 def test_every_elementwise_rule_gives_the_same_bits(name: str, dtype: type, n: int) -> None:
     rule = load(name)()
-    assert licensed(rule)
+    assert is_compilable(rule)
     compare(*pair(rule, dtype, n), steps=5 if n == N else 60)
 
 
@@ -108,19 +113,19 @@ class Rooted(Elementwise):
 
 
 def test_what_cannot_be_repeated_is_recorded_at_each_step_and_gives_the_same_bits() -> None:
-    compare(*pair(cast(Rule, Rooted())), steps=6)
-    compare(*pair(cast(Rule, Rooted()), n=17), steps=6, compiled=False)
+    compare(*pair(cast(UpdateRule, Rooted())), steps=6)
+    compare(*pair(cast(UpdateRule, Rooted()), n=17), steps=6, compiled=False)
 
 
 def test_numbers_of_a_recording_made_at_each_step_are_no_constants_and_stay_apart() -> None:
-    _, made = pair(cast(Rule, Rooted()), n=N)
+    _, made = pair(cast(UpdateRule, Rooted()), n=N)
     counts = []
     for t in range(1, 9):
         assert made.prepare(np.ones(N, np.float32), t, 0.0, 1.0)
         made.execute(t)
         counts.append(len(made.notes))
     assert counts == [1] * 8
-    assert not any(i.constant for i in made._variants[0].recording.group.inputs)
+    assert not any(i.constant for i in made._specializations[0].trace.group.inputs)
 
 
 def test_a_state_that_is_loaded_goes_to_where_the_compiled_calls_look() -> None:
@@ -137,7 +142,7 @@ def test_a_state_that_is_loaded_goes_to_where_the_compiled_calls_look() -> None:
     saved = {k: np.copy(v) if isinstance(v, np.ndarray) else v for k, v in one.state_dict().items()}
     steps(b, two, (5.0, 5.0, 5.0, 5.0, 5.0))
     two.load_state_dict(saved)
-    np.copyto(two._cells[0].w, one._cells[0].w)
+    np.copyto(two._buckets[0].params, one._buckets[0].params)
     steps(a, one, (2.0, 2.0))
     steps(b, two, (2.0, 2.0))
     assert a.numpy().tobytes() == b.numpy().tobytes()
@@ -149,7 +154,7 @@ def test_what_a_tape_repeats() -> None:
         return y if t > 2 else np.sqrt(y * y) - 1.0 / t
 
     for first in (1, 5):
-        tape = Tape([first, 0.25])
+        tape = ScalarProgram([first, 0.25])
         made = formula(*tape.inputs)
         assert tape.exact
         for t, x in ((1, 0.5), (2, 0.25), (3, 0.125), (9, 1.5)):
@@ -157,7 +162,7 @@ def test_what_a_tape_repeats() -> None:
             assert holds == ((t > 2) == (first > 2))
             if holds:
                 assert tape.cells[made.index] == formula(t, x)
-    fixed = Tape([4, 0.5])
+    fixed = ScalarProgram([4, 0.5])
     assert float(fixed.inputs[1]) == 0.5
     assert not fixed.exact
     assert fixed.replay([9, 0.5])
@@ -179,8 +184,8 @@ def test_options_too_and_weight_decay(name: str, options: dict[str, object]) -> 
 
 
 def test_what_has_no_licence() -> None:
-    assert not licensed(load("newton")())
-    assert not licensed(load("nesterov")(form="lookahead"))
+    assert not is_compilable(load("newton")())
+    assert not is_compilable(load("nesterov")(form="lookahead"))
 
 
 @attrs.frozen
@@ -206,7 +211,7 @@ class OddState:
 
 
 def test_swapped_and_handed_on_vectors() -> None:
-    compare(*pair(cast(Rule, Odd())))
+    compare(*pair(cast(UpdateRule, Odd())))
 
 
 @attrs.frozen
@@ -223,7 +228,7 @@ class Twin(Odd):
 
 
 def test_one_array_under_two_names() -> None:
-    compare(*pair(cast(Rule, Twin())))
+    compare(*pair(cast(UpdateRule, Twin())))
 
 
 @attrs.frozen
@@ -239,7 +244,7 @@ class Branching(Elementwise):
 
 
 def test_rules_that_cannot_be_recorded_run_untiled() -> None:
-    _, tiled = pair(cast(Rule, Branching()))
+    _, tiled = pair(cast(UpdateRule, Branching()))
     before = tiled.w.copy()
     assert not tiled.prepare(np.ones(N, np.float32), 1, 0.0, 1.0)
     assert np.array_equal(tiled.w, before)
@@ -287,9 +292,9 @@ def test_through_the_driver_with_followers_and_saving() -> None:
     ],
 )
 def test_what_a_part_cannot_do_is_refused(misuse: object) -> None:
-    lane = Recorder([np.zeros(3)]).lanes[0]
+    traced_w = UpdateTracer([np.zeros(3)]).traced[0]
     with pytest.raises(NotElementwise):
-        misuse(lane)  # type: ignore[operator]
+        misuse(traced_w)  # type: ignore[operator]
 
 
 def test_another_engine_takes_over_the_next_step() -> None:
@@ -322,7 +327,7 @@ class Fickle(Rooted):
 
 def test_the_first_steps_are_compared_with_the_rule_itself() -> None:
     rule = Fickle()
-    _, made = pair(cast(Rule, rule), n=N)
+    _, made = pair(cast(UpdateRule, rule), n=N)
     prepared = []
     for t in range(1, 5):
         rule.mood[0] = 1.0 if t < 3 else 2.0
@@ -346,7 +351,7 @@ class Converting(Rooted):
 @pytest.mark.parametrize("names", [("lr",), ("push",), ("lr", "push")])
 def test_scheduled_numbers_are_those_of_the_rule_as_it_stands(names: tuple[str, ...]) -> None:
     schedules: dict[str, Schedule] = {name: Cosine(0.5, 40) for name in names}
-    rule = cast(Rule, Converting())
+    rule = cast(UpdateRule, Converting())
     for t in (1, 7):
         there = resolve(rule, schedules, t)
         assert scheduled(rule, schedules, t) == [getattr(there, name) for name in names]

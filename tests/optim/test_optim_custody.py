@@ -25,15 +25,15 @@ from minigrad.optim import (
     number,
 )
 from minigrad.optim.compiled.compiled_runner import LARGE
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.optim.state import Leaf
-from minigrad.optim.stateful.buckets import named
-from minigrad.optim.stateful.optimizer import Driver
-from minigrad.optim.stateful.param_groups import Plan, Settings
+from minigrad.optim.stateful.buckets import named_parameters
+from minigrad.optim.stateful.optimizer import StatefulOptimizer
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 from minigrad.typing import Array
 
 
-def push(opt: Driver, *parameters: Tensor, by: float = 1.0) -> None:
+def push(opt: StatefulOptimizer, *parameters: Tensor, by: float = 1.0) -> None:
     """One step along a gradient of `by` everywhere."""
     opt.zero_grad()
     for p in parameters:
@@ -200,11 +200,15 @@ class Stranded(_Common):
         return w.copy(), state
 
 
-def _driver(rule: object, w: Tensor) -> Driver:
-    return Driver("changing (plugin 1.0)", [Plan(named({"w": w}), cast(Rule, rule), {})], Settings())
+def _driver(rule: object, w: Tensor) -> StatefulOptimizer:
+    return StatefulOptimizer(
+        "changing (plugin 1.0)",
+        [ParamGroup(named_parameters({"w": w}), cast(UpdateRule, rule), {})],
+        OptimizerOptions(),
+    )
 
 
-def _trained_by_first() -> tuple[Driver, Tensor]:
+def _trained_by_first() -> tuple[StatefulOptimizer, Tensor]:
     w = mg.tensor([1.0, 2.0], requires_grad=True)
     opt = _driver(First(), w)
     for k in range(3):

@@ -13,7 +13,6 @@ from minigrad.optim import (
     ClipAdaptive,
     ClipNorm,
     ClipValue,
-    Driver,
     Group,
     HyperparameterError,
     Linear,
@@ -24,6 +23,7 @@ from minigrad.optim import (
     ParameterError,
     Piecewise,
     StateError,
+    StatefulOptimizer,
     UnknownOptimizer,
     available,
     load,
@@ -41,7 +41,7 @@ def leaves(seed: int = 0, dtype: type = np.float64) -> dict[str, Tensor]:
     return {n: tensor(rng.standard_normal(s).astype(dtype), requires_grad=True) for n, s in shapes.items()}
 
 
-def feed(opt: Driver, params: dict[str, Tensor], t: int) -> None:
+def feed(opt: StatefulOptimizer, params: dict[str, Tensor], t: int) -> None:
     """One step with gradients that depend on t alone."""
     rng = np.random.default_rng(100 + t)
     opt.zero_grad()

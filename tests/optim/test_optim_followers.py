@@ -33,16 +33,16 @@ from minigrad.optim import (
     Swa,
     WarmUp,
 )
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.optim.state import Leaf
-from minigrad.optim.stateful.buckets import named
-from minigrad.optim.stateful.optimizer import Driver
-from minigrad.optim.stateful.param_groups import Plan, Settings
+from minigrad.optim.stateful.buckets import named_parameters
+from minigrad.optim.stateful.optimizer import StatefulOptimizer
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 from minigrad.typing import Array
 from support.optim_problems import build
 
 
-def walk(opt: Driver, w: Tensor, gradients: list[float]) -> list[float]:
+def walk(opt: StatefulOptimizer, w: Tensor, gradients: list[float]) -> list[float]:
     seen = []
     for g in gradients:
         opt.zero_grad()
@@ -182,7 +182,11 @@ class Reformed:
 
 def test_state_of_an_earlier_release_is_migrated() -> None:
     w = tensor([0.0, 1.0], requires_grad=True)
-    opt = Driver("reformed (x 2.0)", [Plan(named({"w": w}), cast(Rule, Reformed()), {})], Settings())
+    opt = StatefulOptimizer(
+        "reformed (x 2.0)",
+        [ParamGroup(named_parameters({"w": w}), cast(UpdateRule, Reformed()), {})],
+        OptimizerOptions(),
+    )
     old: dict[str, object] = dict(opt.state_dict())
     for name in ("state/w/mean.total", "shared/0.float64/mean.weight", "shared/0.float64/mean.scale"):
         del old[name]

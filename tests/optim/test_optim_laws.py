@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from minigrad.optim import PluginError, available, examine, load
-from minigrad.optim.laws import CORE, holds
+from minigrad.optim.laws import CORE, keeps_law
 from minigrad.optim.laws.landscape import landscape
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from support import optim_lawless_claims, optim_lawless_conduct, optim_lawless_memory
 from support.optim_lawful import Descent, Rolling
 
@@ -20,7 +20,7 @@ LAWLESS = [*optim_lawless_memory.LAWLESS, *optim_lawless_conduct.LAWLESS, *optim
 
 @pytest.mark.parametrize(("law", "cls"), LAWLESS, ids=lambda v: v if isinstance(v, str) else v.__name__)
 def test_lawless_optimizers_are_refused(law: str, cls: type) -> None:
-    rule = cast("type[Rule]", cls)
+    rule = cast("type[UpdateRule]", cls)
     report = examine(rule)
     assert [o.law for o in report.broken] == [law], str(report)
     detail = report.broken[0].detail
@@ -43,7 +43,7 @@ def test_installed_optimizers_keep_their_laws(name: str) -> None:
 
 @pytest.mark.parametrize("cls", [Descent, Rolling])
 def test_lawful_examples_are_accepted(cls: type) -> None:
-    report = examine(cast("type[Rule]", cls), everything=True)
+    report = examine(cast("type[UpdateRule]", cls), everything=True)
     assert report.broken == ()
     assert {"translation", "negation", "elementwise"} <= set(report.hints)
     assert "could be claimed" in str(report)
@@ -76,18 +76,18 @@ def test_unknown_laws_are_refused_with_the_nearest() -> None:
         laws = frozenset({"elementwize"})
 
     with pytest.raises(PluginError, match=r"unknown law 'elementwize'\. Did you mean 'elementwise'"):
-        examine(cast("type[Rule]", Wishful))
+        examine(cast("type[UpdateRule]", Wishful))
 
 
 def test_laws_can_be_asked_of_a_configured_rule() -> None:
-    assert holds(load("adam")(), "constant-step")
-    assert not holds(load("adam")(bias_correction=False), "constant-step")
-    assert holds(load("adam")(amsgrad=True), "elementwise")
-    assert not holds(load("nesterov")(form="lookahead"), "elementwise")
+    assert keeps_law(load("adam")(), "constant-step")
+    assert not keeps_law(load("adam")(bias_correction=False), "constant-step")
+    assert keeps_law(load("adam")(amsgrad=True), "elementwise")
+    assert not keeps_law(load("nesterov")(form="lookahead"), "elementwise")
 
 
 def test_counter_examples_are_as_small_as_possible() -> None:
-    broken = {cls.__name__: examine(cast("type[Rule]", cls)).broken[0].detail for _, cls in LAWLESS}
+    broken = {cls.__name__: examine(cast("type[UpdateRule]", cls)).broken[0].detail for _, cls in LAWLESS}
     assert "with 1 parameter," in broken["PlainYetClaimsScaleInvariance"]
     assert "with 2 parameters," in broken["NormalisesYetClaimsElementwise"]
     assert "after step 3" in broken["CorrectsAllHistoryByTodaysBeta"]

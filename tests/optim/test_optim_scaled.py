@@ -33,7 +33,7 @@ def test_and_takes_no_more_passes_than_the_rearranged_one(name: str, calls: int)
             runner.execute(t)
         else:
             runner.step(Objective(g.copy()), t)
-    assert [len(v.recording.group.calls) for v in runner._variants] == [calls]
+    assert [len(v.trace.group.calls) for v in runner._specializations] == [calls]
 
 
 OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {

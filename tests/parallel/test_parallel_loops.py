@@ -10,7 +10,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, parallel
 from minigrad.core.types import IndexArray
-from minigrad.optim import ClipNorm, Driver
+from minigrad.optim import ClipNorm, StatefulOptimizer
 from minigrad.parallel import Communicator, ParallelError, SingleProcess, shard_bounds
 from minigrad.parallel.message import GradientAllReduce
 from minigrad.typing import Array
@@ -30,7 +30,7 @@ def test_parts_cover_a_batch_once_and_nobody_has_nothing_to_do() -> None:
             assert all(len(r) == n for r, (_, n) in zip(rows, parts, strict=True) if n)
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module], Driver]] = {
+OPTIMIZERS: dict[str, Callable[[nn.Module], StatefulOptimizer]] = {
     "sgd": lambda m: mg.optimizer("sgd", m.named_parameters(), lr=0.1),
     "nesterov, clipped, decayed": lambda m: mg.optimizer(
         "nesterov", m.named_parameters(), lr=0.05, clip=ClipNorm(0.5), weight_decay=1e-3
@@ -42,7 +42,9 @@ UNEVEN = (64, 5, 1, 2, 3, 17, 4, 33)
 """Rows of the batches, in turn: 1, 2 and 3 leave some of 4 processes without any."""
 
 
-def by_hand(link: Communicator, make: Callable[[nn.Module], Driver], steps: int = 100) -> tuple[list[bytes], Array]:
+def by_hand(
+    link: Communicator, make: Callable[[nn.Module], StatefulOptimizer], steps: int = 100
+) -> tuple[list[bytes], Array]:
     """A loop with one line for parallel training: bits of all parameters after each step, and the losses."""
     model, loss = net(link.rank), nn.SoftmaxCrossEntropy()
     if link.size == 1:

@@ -12,10 +12,10 @@ from minigrad import nn
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.nn.layers.recurrent import LSTMState
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.typing import V
 
-Pair = tuple[nn.Sequential, Driver]
+Pair = tuple[nn.Sequential, StatefulOptimizer]
 Given = Array | mg.Tensor
 RNG = np.random.default_rng(3)
 ROWS, LABELS = RNG.normal(size=(10, 6)), RNG.integers(0, 3, 10)
@@ -29,7 +29,7 @@ def noisy(name: str = "adam", **options: object) -> Pair:
     return model, mg.optimizer(name, model.named_parameters(), **options)  # type: ignore[arg-type]
 
 
-def training(model: nn.Module, opt: Driver) -> Callable[[Given, IndexArray], mg.Tensor]:
+def training(model: nn.Module, opt: StatefulOptimizer) -> Callable[[Given, IndexArray], mg.Tensor]:
     """One training step."""
 
     def step(x: Given, labels: IndexArray) -> mg.Tensor:
@@ -108,11 +108,11 @@ def test_nothing_is_drawn_or_changed_by_tracing() -> None:
 
 @pytest.mark.parametrize("name", ["newton", "gauss-newton", "l-bfgs"])
 def test_rules_that_evaluate_the_loss_run_as_a_call(name: str) -> None:
-    def made() -> tuple[mg.Tensor, Driver]:
+    def made() -> tuple[mg.Tensor, StatefulOptimizer]:
         w = mg.tensor([0.3, -0.2, 0.5], requires_grad=True)
         return w, mg.optimizer(name, {"w": w})
 
-    def step_of(w: mg.Tensor, opt: Driver) -> Callable[[Array, Array], mg.Tensor]:
+    def step_of(w: mg.Tensor, opt: StatefulOptimizer) -> Callable[[Array, Array], mg.Tensor]:
         def step(x: Array, y: Array) -> mg.Tensor:
             scaled = mg.multiply(x, 2.0)
 
@@ -139,7 +139,7 @@ def test_rules_that_evaluate_the_loss_run_as_a_call(name: str) -> None:
 def test_dropout_inside_a_closure_draws_at_each_evaluation() -> None:
     (model, opt), (twin, twin_opt) = noisy("sgd", lr=0.1), noisy("sgd", lr=0.1)
 
-    def step_of(m: nn.Module, o: Driver) -> Callable[[Given, IndexArray], mg.Tensor]:
+    def step_of(m: nn.Module, o: StatefulOptimizer) -> Callable[[Given, IndexArray], mg.Tensor]:
         def step(x: Given, labels: IndexArray) -> mg.Tensor:
             o.step(lambda: nn.cross_entropy(m(x), labels))
             return m.parameters()[0].sum()
@@ -195,11 +195,11 @@ def delivered(w: mg.Tensor, x: mg.Tensor) -> mg.Tensor:
 
 
 def test_state_of_an_lstm_passed_from_call_to_call() -> None:
-    def made() -> tuple[nn.LSTM, nn.Linear, Driver]:
+    def made() -> tuple[nn.LSTM, nn.Linear, StatefulOptimizer]:
         lstm, head = nn.LSTM(3, 4, rng=0).astype(np.float64), nn.Linear(4, 3, rng=1).astype(np.float64)
         return lstm, head, mg.optimizer("adam", [*lstm.parameters(), *head.parameters()], lr=0.01)
 
-    def step_of(lstm: nn.LSTM, head: nn.Linear, opt: Driver) -> Callable[..., tuple[mg.Tensor, LSTMState]]:
+    def step_of(lstm: nn.LSTM, head: nn.Linear, opt: StatefulOptimizer) -> Callable[..., tuple[mg.Tensor, LSTMState]]:
         def step(x: mg.Tensor, labels: IndexArray, state: LSTMState) -> tuple[mg.Tensor, LSTMState]:
             opt.zero_grad()
             outputs, (h, c) = lstm.run(x, state)

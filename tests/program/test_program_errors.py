@@ -273,7 +273,7 @@ def test_an_update_sees_what_the_step_has_stored_before_it() -> None:
     mean, seen = mg.tensor([0.0]), []
     w = mg.tensor([1.0], requires_grad=True)
     opt = mg.optimizer("sgd", [w], lr=0.1)
-    opt.combine = lambda: seen.append(mean.numpy()[0])
+    opt.grad_hook = lambda: seen.append(mean.numpy()[0])
 
     def step(x: mg.Tensor) -> None:
         opt.zero_grad()

@@ -118,7 +118,7 @@ def factorisation() -> nn.Sequential:
 MODELS = {**PROBLEMS, "factorisation": Problem(factorisation, _users, PROBLEMS["mlp"].targets, "adam", 0.01)}
 
 
-Made = tuple[Module, mg.optim.Driver, Callable[[mg.Tensor, mg.Tensor], mg.Tensor]]
+Made = tuple[Module, mg.optim.StatefulOptimizer, Callable[[mg.Tensor, mg.Tensor], mg.Tensor]]
 
 
 def made(problem: Problem, rule: str) -> Made:

@@ -10,10 +10,10 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from minigrad.optim import Driver, optimizer
+from minigrad.optim import StatefulOptimizer, optimizer
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Segment
-from minigrad.optim.runner import Rule, Runner
+from minigrad.optim.runner import RuleRunner, UpdateRule
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.buckets import Parameters
 from minigrad.typing import Array
@@ -98,15 +98,17 @@ def golden() -> dict[str, dict[str, dict[str, list[object]]]]:
     return found
 
 
-def build(name: str, params: Parameters, **options: object) -> Driver:
+def build(name: str, params: Parameters, **options: object) -> StatefulOptimizer:
     """`minigrad.optimizer` with options of any type, right or wrong."""
     return optimizer(name, params, **options)  # type: ignore[arg-type]
 
 
-def trajectory(rule: Rule, problem: Problem, steps: int = 20, schedules: dict[str, Schedule] | None = None) -> Array:
+def trajectory(
+    rule: UpdateRule, problem: Problem, steps: int = 20, schedules: dict[str, Schedule] | None = None
+) -> Array:
     """All iterates, shape `(steps + 1, n)`."""
     layout = (Segment("w", 0, problem.shape),)
-    runner = Runner("rule under test", rule, problem.start.copy(), schedules, layout)
+    runner = RuleRunner("rule under test", rule, problem.start.copy(), schedules, layout)
     iterates = [runner.w.copy()]
     for t in range(1, steps + 1):
         runner.step(problem.at(runner.w.copy()), t)

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.types import Array, IndexArray
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 
 Step = Callable[[Array, IndexArray], mg.Tensor]
 
@@ -31,13 +31,13 @@ def model_and_optimizer(
     name: str = "adam",
     dtype: DTypeLike = np.float64,
     activation: str = "relu",
-) -> tuple[nn.Sequential, Driver]:
+) -> tuple[nn.Sequential, StatefulOptimizer]:
     """A small MLP and an optimizer for it, the same at every call."""
     model = nn.mlp(*sizes, activation=activation, rng=0).astype(dtype)
     return model, mg.optimizer(name, model.named_parameters(), lr=1e-2)
 
 
-def step_of(model: nn.Sequential, opt: Driver) -> Step:
+def step_of(model: nn.Sequential, opt: StatefulOptimizer) -> Step:
     """zero_grad, forward, backward, step."""
 
     def step(x: Array, labels: IndexArray) -> mg.Tensor:

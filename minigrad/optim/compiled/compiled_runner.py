@@ -17,19 +17,19 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback, create_engine
 from minigrad.engines.protocol import Thunk
-from minigrad.optim.compiled.trace_update import Memory, Recording, recorded
+from minigrad.optim.compiled.trace_update import UpdateBuffers, UpdateTrace, trace_update
 from minigrad.optim.compiled.traced_scalar import Plain
 from minigrad.optim.compiled.traced_vector import NotElementwise
 from minigrad.optim.errors import NonFiniteParameters, UpdateError
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment, needs_of
-from minigrad.optim.runner import Rule, Runner, is_finite, resolve, scheduled
+from minigrad.optim.runner import RuleRunner, UpdateRule, is_finite, resolve, scheduled
 from minigrad.optim.state import State, leaves, rebuild
 
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule
 
-__all__ = ["LARGE", "CompiledRunner", "claims", "licensed"]
+__all__ = ["LARGE", "CompiledRunner", "claims", "is_compilable"]
 
 LARGE = 1 << 16
 """Number of parameters from which updates are made in place, and so cannot be taken back if they overflow."""
@@ -41,27 +41,27 @@ _WAIT = 2
 
 
 @attrs.frozen(eq=False)
-class _Now:
+class _StepInputs:
     """One step: the rule as it stands, and the numbers that a recording is fed with."""
 
-    rule: Rule
-    memory: Memory
+    rule: UpdateRule
+    buffers: UpdateBuffers
     t: int
     decay: float
     shrink: float
-    given: Sequence[Plain]
+    scalars: Sequence[Plain]
 
 
 @attrs.define(eq=False)
-class _Variant:
-    recording: Recording
+class _Specialization:
+    trace: UpdateTrace
     code: tuple[Thunk, ...]
     note: str
     checks: int = _CHECKED
 
 
-class CompiledRunner(Runner):
-    """A Runner for a licensed rule: `prepare` and `execute` make an update; what they cannot do, `propose` can.
+class CompiledRunner(RuleRunner):
+    """A RuleRunner for a licensed rule: `prepare` and `execute` make an update; what they cannot do, `propose` can.
 
     Args:
         gradient: the buffer in which gradients usually come.
@@ -74,7 +74,7 @@ class CompiledRunner(Runner):
     def __init__(
         self,
         name: str,
-        rule: Rule,
+        rule: UpdateRule,
         w: Array,
         schedules: Mapping[str, Schedule] | None = None,
         layout: tuple[Segment, ...] = (),
@@ -86,13 +86,13 @@ class CompiledRunner(Runner):
         self.gradient = gradient
         self.binder = binder or create_engine()
         self.in_place = w.size >= LARGE
-        self._variants: list[_Variant] = []
+        self._specializations: list[_Specialization] = []
         self._wait = 0 if self.in_place else _WAIT
         self._refused = self._inexact = False
-        self._memory: Memory | None = None
+        self._buffers: UpdateBuffers | None = None
         self._counters: dict[str, Plain] = {}
-        self._ready: _Variant | None = None
-        self._latest: _Variant | None = None  # tried first
+        self._ready: _Specialization | None = None
+        self._latest: _Specialization | None = None  # tried first
 
     # -- state ---------------------------------------------------------------------------------------------------------
     _state: State | None
@@ -102,8 +102,8 @@ class CompiledRunner(Runner):
     def state(self) -> State:
         """The rule's state; once the update is compiled, a new object that looks into the vectors it works on."""
         if self._state is None:
-            assert self._memory is not None
-            self._state = rebuild(self._template, {**self._memory.vectors, **self._counters})
+            assert self._buffers is not None
+            self._state = rebuild(self._template, {**self._buffers.vectors, **self._counters})
         return self._state
 
     @state.setter
@@ -112,32 +112,32 @@ class CompiledRunner(Runner):
         self._template = state
         self._owned = False
 
-    def _settle(self, g: Array) -> Memory:
+    def _prepare_buffers(self, g: Array) -> UpdateBuffers:
         """Vectors that nobody else holds, with the present state in them, and `g` where the calls will read it."""
-        memory = self._memory
-        if memory is None or (g is not memory.g and memory.g is self.gradient):
-            memory = self._memory = self._made(g if g is self.gradient else np.empty_like(g))
+        buffers = self._buffers
+        if buffers is None or (g is not buffers.g and buffers.g is self.gradient):
+            buffers = self._buffers = self._allocate(g if g is self.gradient else np.empty_like(g))
             self._forget()
         elif not self._owned:
-            self._take_over(memory)
-        if g is not memory.g:
-            np.copyto(memory.g, g)
+            self._load_state(buffers)
+        if g is not buffers.g:
+            np.copyto(buffers.g, g)
         self._owned = True
-        return memory
+        return buffers
 
-    def _made(self, g: Array) -> Memory:
+    def _allocate(self, g: Array) -> UpdateBuffers:
         values = leaves(self.state)
         owned = {name: leaf.copy() for name, leaf in values.items() if isinstance(leaf, np.ndarray)}
         if any(a.shape != self.w.shape for a in owned.values()):
             raise NotElementwise("its state is not made of vectors as long as the parameters")
         self._counters = {name: leaf for name, leaf in values.items() if not isinstance(leaf, np.ndarray)}
         here = (self.w, *owned.values())
-        return Memory(self.w, g, owned, here if self.in_place else tuple(map(np.empty_like, here)))
+        return UpdateBuffers(self.w, g, owned, here if self.in_place else tuple(map(np.empty_like, here)))
 
-    def _take_over(self, memory: Memory) -> None:
+    def _load_state(self, buffers: UpdateBuffers) -> None:
         """A state that came from elsewhere goes to where the calls look for it."""
         values = leaves(self.state)
-        for name, vector in memory.vectors.items():
+        for name, vector in buffers.vectors.items():
             vector[...] = values.pop(name)
         self._counters = {name: leaf for name, leaf in values.items() if not isinstance(leaf, np.ndarray)}
         self._state = None
@@ -153,20 +153,22 @@ class CompiledRunner(Runner):
             return False
         hyper = scheduled(self.rule, self.schedules, t)
         try:
-            memory = self._memory
-            if memory is None or g is not memory.g or not self._owned:
-                memory = self._settle(g)
-            given = [t, decay, shrink, *hyper, *self._counters.values()]
+            buffers = self._buffers
+            if buffers is None or g is not buffers.g or not self._owned:
+                buffers = self._prepare_buffers(g)
+            scalars = [t, decay, shrink, *hyper, *self._counters.values()]
             ready = self._latest
-            if ready is None or ready.checks or not ready.recording.feed(given):
-                ready = self._found(_Now(resolve(self.rule, self.schedules, t), memory, t, decay, shrink, given))
+            if ready is None or ready.checks or not ready.trace.feed(scalars):
+                ready = self._specialize(
+                    _StepInputs(resolve(self.rule, self.schedules, t), buffers, t, decay, shrink, scalars)
+                )
         except Exception:  # whatever it is, the plain path will either work or say it better
             ready = None
         if ready is None:
             self._refused = True
             return False
         self._ready = ready
-        self._latest = ready if ready.recording.tape.exact else None
+        self._latest = ready if ready.trace.tape.exact else None
         if not self.in_place:
             for call in ready.code:
                 call()
@@ -175,23 +177,23 @@ class CompiledRunner(Runner):
     @property
     def staged(self) -> Array | None:
         """The new parameters between `prepare` and `execute`."""
-        return None if self.in_place or self._memory is None else self._memory.after[0]
+        return None if self.in_place or self._buffers is None else self._buffers.after[0]
 
     def execute(self, t: int) -> None:
         """Make the update that was prepared. Raises NonFiniteParameters if it went beyond the largest number."""
-        ready, memory = self._ready, self._memory
-        if ready is None or memory is None:
+        ready, buffers = self._ready, self._buffers
+        if ready is None or buffers is None:
             raise UpdateError(f"{self.name}: no update has been prepared")
         self._ready = None
-        self._counters = ready.recording.counted()
+        self._counters = ready.trace.counters_after()
         self._state = None
         if not self.in_place:
-            for old, new in memory.moves:
+            for old, new in buffers.moves:
                 np.copyto(old, new)
             return
         for call in ready.code:
             call()
-        squares = ready.recording.squares
+        squares = ready.trace.squares
         if (squares is None or not np.isfinite(squares[0])) and not is_finite(self.w):
             culprits = ", ".join(repr(part.name) for part in self.layout if not np.isfinite(part.of(self.w)).all())
             raise NonFiniteParameters(
@@ -205,79 +207,85 @@ class CompiledRunner(Runner):
         self._forget()
 
     def _forget(self) -> None:
-        self._variants.clear()
+        self._specializations.clear()
         self._latest = None
 
     @property
     def notes(self) -> list[str]:
         """What the engine says of each variant of the update."""
-        return [v.note for v in self._variants]
+        return [v.note for v in self._specializations]
 
     # -- variants ------------------------------------------------------------------------------------------------------
-    def _found(self, now: _Now) -> _Variant | None:
+    def _specialize(self, inputs: _StepInputs) -> _Specialization | None:
         """A recording that holds for the numbers of this step: a known one, or a new one. None if it is wrong."""
-        for variant in self._variants:
-            if variant.recording.tape.exact and variant.recording.feed(now.given):
-                return variant if not variant.checks or self._agrees(variant, now) else None
+        for specialization in self._specializations:
+            if specialization.trace.tape.exact and specialization.trace.feed(inputs.scalars):
+                return (
+                    specialization if not specialization.checks or self._matches_rule(specialization, inputs) else None
+                )
         if not self._inexact:
-            made = self._recorded(now, False)
+            made = self._trace(inputs, False)
             self._inexact = not made.tape.exact
             if not self._inexact:
-                return self._entered(made, now)
+                return self._compile(made, inputs)
         # Numbers that cannot be repeated (math.sqrt takes only floats): recorded at each step, but compiled once.
         # Small vectors are quicker without.
-        return self._again(now) if self.in_place else None
+        return self._retrace(inputs) if self.in_place else None
 
-    def _again(self, now: _Now) -> _Variant | None:
-        made = self._recorded(now, True)
-        for variant in self._variants:
-            if not variant.recording.tape.exact and variant.recording.takes(made):
-                return variant if not variant.checks or self._agrees(variant, now) else None
-        return self._entered(made, now)
+    def _retrace(self, inputs: _StepInputs) -> _Specialization | None:
+        made = self._trace(inputs, True)
+        for specialization in self._specializations:
+            if not specialization.trace.tape.exact and specialization.trace.adopt_scalars(made):
+                return (
+                    specialization if not specialization.checks or self._matches_rule(specialization, inputs) else None
+                )
+        return self._compile(made, inputs)
 
-    def _recorded(self, now: _Now, spread: bool) -> Recording:
-        if not licensed(self.rule):
+    def _trace(self, inputs: _StepInputs, spread: bool) -> UpdateTrace:
+        if not is_compilable(self.rule):
             raise NotElementwise("the law is broken")
-        before = rebuild(self._template, {**now.memory.vectors, **self._counters})
-        return recorded(self.rule, self.schedules, now.memory, before, now.given, spread)
+        before = rebuild(self._template, {**inputs.buffers.vectors, **self._counters})
+        return trace_update(self.rule, self.schedules, inputs.buffers, before, inputs.scalars, spread)
 
-    def _entered(self, recording: Recording, now: _Now) -> _Variant | None:
-        bound = self.binder.bind(recording.group)
-        variant = _Variant(recording, bound.calls, bound.note)
-        if not recording.feed(now.given) or not self._agrees(variant, now):
+    def _compile(self, trace: UpdateTrace, inputs: _StepInputs) -> _Specialization | None:
+        bound = self.binder.bind(trace.group)
+        specialization = _Specialization(trace, bound.calls, bound.note)
+        if not trace.feed(inputs.scalars) or not self._matches_rule(specialization, inputs):
             return None
-        self._variants = [*self._variants[1 - _VARIANTS :], variant]
-        return variant
+        self._specializations = [*self._specializations[1 - _VARIANTS :], specialization]
+        return specialization
 
-    def _agrees(self, variant: _Variant, now: _Now) -> bool:
+    def _matches_rule(self, specialization: _Specialization, inputs: _StepInputs) -> bool:
         """Whether the recording gives what the rule itself gives on the first entries."""
-        variant.checks -= 1
-        parts = [v[:_PROBE].copy() for v in now.memory.all]
+        specialization.checks -= 1
+        parts = [v[:_PROBE].copy() for v in inputs.buffers.all]
         w, *arrays, g = parts
-        names = list(now.memory.vectors)
+        names = list(inputs.buffers.vectors)
         state = rebuild(self._template, {**dict(zip(names, arrays, strict=True)), **self._counters})
-        start = w if now.shrink == 1.0 else now.shrink * w
+        start = w if inputs.shrink == 1.0 else inputs.shrink * w
         with np.errstate(all="ignore"):
-            moved, after = now.rule.update(start, Objective(g + now.decay * w if now.decay else g), state, now.t)
-            results = variant.recording.on(parts)
+            moved, after = inputs.rule.update(
+                start, Objective(g + inputs.decay * w if inputs.decay else g), state, inputs.t
+            )
+            results = specialization.trace.on(parts)
         values = leaves(after)
         expected = [moved, *(values.pop(name) for name in names)]
         same = all(np.array_equal(a, b, equal_nan=True) for a, b in zip(expected, results, strict=True))
-        return same and repr(values) == repr(variant.recording.counted())
+        return same and repr(values) == repr(specialization.trace.counters_after())
 
 
 @lru_cache(maxsize=256)
 def _keeps(rule: Hashable) -> bool:
-    from minigrad.optim.laws import holds
+    from minigrad.optim.laws import keeps_law
 
-    return holds(cast(Rule, rule), "elementwise")
+    return keeps_law(cast(UpdateRule, rule), "elementwise")
 
 
-def claims(rule: Rule) -> bool:
+def claims(rule: UpdateRule) -> bool:
     """Whether a rule, as it is configured, claims the law that allows its updates to be compiled."""
     return "elementwise" in rule.laws and needs_of(rule, rule.needs) == Need.GRAD
 
 
-def licensed(rule: Rule) -> bool:
+def is_compilable(rule: UpdateRule) -> bool:
     """Whether it claims that law, and keeps it."""
     return claims(rule) and _keeps(cast(Hashable, rule))

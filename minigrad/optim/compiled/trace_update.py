@@ -11,20 +11,20 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, sum_squares
-from minigrad.optim.compiled.traced_scalar import Number, Plain, Tape
-from minigrad.optim.compiled.traced_vector import Lane, NotElementwise, Recorder
+from minigrad.optim.compiled.traced_scalar import Plain, ScalarProgram, TracedScalar
+from minigrad.optim.compiled.traced_vector import NotElementwise, TracedVector, UpdateTracer
 from minigrad.optim.objective import Objective
-from minigrad.optim.runner import Rule, resolve
+from minigrad.optim.runner import UpdateRule, resolve
 from minigrad.optim.state import State, leaves, rebuild
 
 if TYPE_CHECKING:
     from minigrad.optim.schedules import Schedule
 
-__all__ = ["Memory", "Recording", "recorded"]
+__all__ = ["UpdateBuffers", "UpdateTrace", "trace_update"]
 
 
 @attrs.frozen(eq=False)
-class Memory:
+class UpdateBuffers:
     """Where an update works.
 
     Attributes:
@@ -50,7 +50,7 @@ class Memory:
 
 
 @attrs.frozen(eq=False)
-class Recording:
+class UpdateTrace:
     """A recorded update.
 
     Attributes:
@@ -62,24 +62,24 @@ class Recording:
         latest: of a recording that is made at each step, the one of this step.
     """
 
-    tape: Tape
+    tape: ScalarProgram
     group: FusionGroup
-    fed: tuple[tuple[Array, int], ...]
+    feeds: tuple[tuple[Array, int], ...]
     counters: Mapping[str, tuple[int | None, Plain]]
     numbers: tuple[Array, ...]
     squares: Array | None
-    latest: list[Recording | None] = attrs.field(factory=lambda: [None])
+    latest: list[UpdateTrace | None] = attrs.field(factory=lambda: [None])
 
-    def feed(self, given: Sequence[Plain]) -> bool:
+    def feed(self, scalars: Sequence[Plain]) -> bool:
         """Get ready for a step with other numbers. False if the recording does not hold for them."""
-        if not self.tape.replay(given):
+        if not self.tape.replay(scalars):
             return False
         cells = self.tape.cells
-        for array, k in self.fed:
+        for array, k in self.feeds:
             array.fill(cells[k])
         return True
 
-    def takes(self, other: Recording) -> bool:
+    def adopt_scalars(self, other: UpdateTrace) -> bool:
         """Take over the numbers of a later recording. False if its calls are others."""
         if not _alike(self.group, other.group):
             return False
@@ -104,68 +104,75 @@ class Recording:
             call()
         return results[: count - 1]
 
-    def counted(self) -> dict[str, Plain]:
+    def counters_after(self) -> dict[str, Plain]:
         """The state's numbers after the step that `feed` (or `takes`) was for."""
         if self.latest[0] is not None:
-            return self.latest[0].counted()
+            return self.latest[0].counters_after()
         cells = self.tape.cells
         return {n: constant if k is None else cast(Plain, cells[k]) for n, (k, constant) in self.counters.items()}
 
 
-def recorded(
-    rule: Rule, schedules: Mapping[str, Schedule], memory: Memory, before: State, given: Sequence[Plain], spread: bool
-) -> Recording:
+def trace_update(
+    rule: UpdateRule,
+    schedules: Mapping[str, Schedule],
+    buffers: UpdateBuffers,
+    before: State,
+    scalars: Sequence[Plain],
+    spread: bool,
+) -> UpdateTrace:
     """Record an update from state `before`. Raises NotElementwise, or whatever the rule raises.
 
     Args:
         given: t, decay, shrink, scheduled hyperparameters in order, numbers of the state in order.
         spread: keep all numbers apart, for a recording whose numbers will be taken from a later recording.
     """
-    tape = Tape(given)
+    tape = ScalarProgram(scalars)
     t, decay, shrink, *rest = tape.inputs
     hyper, counters = dict(zip(schedules, rest, strict=False)), rest[len(schedules) :]
-    recorder = Recorder(memory.all, spread)
-    lane, *own, gradient = recorder.lanes
+    recorder = UpdateTracer(buffers.all, spread)
+    traced_w, *own, gradient = recorder.traced
     numbers = [name for name, leaf in leaves(before).items() if not isinstance(leaf, np.ndarray)]
-    stand_ins = cast("dict[str, Array]", dict(zip([*memory.vectors, *numbers], [*own, *counters], strict=True)))
+    stand_ins = cast("dict[str, Array]", dict(zip([*buffers.vectors, *numbers], [*own, *counters], strict=True)))
     with np.errstate(all="ignore"):
-        start = lane if shrink == 1.0 else shrink * lane
-        f = _Recorded(gradient + decay * lane if decay else gradient)
-        update = _with_numbers(rule, hyper, schedules, cast(int, t.value)).update
+        start = traced_w if shrink == 1.0 else shrink * traced_w
+        f = _Recorded(gradient + decay * traced_w if decay else gradient)
+        update = _with_scalars(rule, hyper, schedules, cast(int, t.value)).update
         moved, after = update(cast(Array, start), f, rebuild(before, stand_ins), cast(int, t))
     if type(after) is not type(before):
         raise NotElementwise("the state changed its type")
-    found = _parts(after)
+    found = _leaves(after)
     results: list[int] = []
-    for result, wanted in zip([moved, *(found.pop(n, None) for n in memory.vectors)], memory.all, strict=False):
-        if not isinstance(result, Lane) or result.dtype != wanted.dtype:
+    for result, wanted in zip([moved, *(found.pop(n, None) for n in buffers.vectors)], buffers.all, strict=False):
+        if not isinstance(result, TracedVector) or result.dtype != wanted.dtype:
             raise NotElementwise("a result is no vector of the dtype it replaces")
         results.append(result.index)
-    if found.keys() != set(numbers) or any(isinstance(v, Lane) for v in found.values()):
+    if found.keys() != set(numbers) or any(isinstance(v, TracedVector) for v in found.values()):
         raise NotElementwise("a number of the state became a vector, or the state changed its form")
-    group, squares = _grouped(recorder, memory, results)
-    fed = tuple((a, k) for a, k in zip(recorder.numbers, recorder.sources, strict=True) if k is not None and k >= 0)
-    return Recording(
+    group, squares = _as_group(recorder, buffers, results)
+    feeds = tuple((a, k) for a, k in zip(recorder.numbers, recorder.sources, strict=True) if k is not None and k >= 0)
+    return UpdateTrace(
         tape,
         group,
-        fed,
-        {n: (v.index, 0) if isinstance(v := found[n], Number) else (None, cast(Plain, v)) for n in numbers},
+        feeds,
+        {n: (v.index, 0) if isinstance(v := found[n], TracedScalar) else (None, cast(Plain, v)) for n in numbers},
         tuple(recorder.numbers),
         squares,
     )
 
 
-def _grouped(recorder: Recorder, memory: Memory, results: Sequence[int]) -> tuple[FusionGroup, Array | None]:
+def _as_group(
+    recorder: UpdateTracer, buffers: UpdateBuffers, results: Sequence[int]
+) -> tuple[FusionGroup, Array | None]:
     """The group without what nobody reads; where it writes over the parameters it also adds up their squares."""
     inputs, calls = recorder.inputs(), list(recorder.calls())
-    outputs = [Output(recorder.value(k), a) for k, a in zip(results, memory.after, strict=True)]
+    outputs = [Output(recorder.value(k), a) for k, a in zip(results, buffers.after, strict=True)]
     squares = None
     moved = outputs[0].value
-    if memory.after[0] is memory.w and moved >= len(inputs):
-        squares = np.zeros(1, memory.w.dtype)
-        calls.append(ElementwiseCall(sum_squares, (moved,), (1,), memory.w.dtype, (0,)))
+    if buffers.after[0] is buffers.w and moved >= len(inputs):
+        squares = np.zeros(1, buffers.w.dtype)
+        calls.append(ElementwiseCall(sum_squares, (moved,), (1,), buffers.w.dtype, (0,)))
         outputs.append(Output(len(inputs) + len(calls) - 1, squares))
-    group = FusionGroup(memory.w.shape, inputs, tuple(calls), tuple(outputs), f"update of {memory.w.size} parameters")
+    group = FusionGroup(buffers.w.shape, inputs, tuple(calls), tuple(outputs), f"update of {buffers.w.size} parameters")
     return group.without_dead_calls(), squares
 
 
@@ -178,7 +185,9 @@ def _alike(a: FusionGroup, b: FusionGroup) -> bool:
     return len(a.inputs) == len(b.inputs) and form(a) == form(b)
 
 
-def _with_numbers(rule: Rule, hyper: Mapping[str, Number], schedules: Mapping[str, Schedule], t: int) -> Rule:
+def _with_scalars(
+    rule: UpdateRule, hyper: Mapping[str, TracedScalar], schedules: Mapping[str, Schedule], t: int
+) -> UpdateRule:
     """The rule with Numbers for scheduled hyperparameters, which its validators would not take."""
     if not hyper:
         return rule
@@ -191,21 +200,21 @@ def _with_numbers(rule: Rule, hyper: Mapping[str, Number], schedules: Mapping[st
 
 
 class _Recorded(Objective):
-    """An objective whose gradient is a Lane."""
+    """An objective whose gradient is a TracedVector."""
 
-    __slots__ = ("lane",)
+    __slots__ = ("traced_w",)
 
-    def __init__(self, lane: Lane) -> None:
+    def __init__(self, traced_w: TracedVector) -> None:
         super().__init__()
-        self.lane = lane
+        self.traced_w = traced_w
 
     @property
     def grad(self) -> Array:
         """The recorded gradient."""
-        return cast(Array, self.lane)
+        return cast(Array, self.traced_w)
 
 
-def _parts(state: State) -> dict[str, object]:
+def _leaves(state: State) -> dict[str, object]:
     """The leaves of a state that holds Lanes and Numbers."""
     found: dict[str, object] = {}
     stack: list[tuple[str, State]] = [("", state)]

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["Number", "Plain", "Tape"]
+__all__ = ["Plain", "ScalarProgram", "TracedScalar"]
 
 _Two: TypeAlias = Callable[..., object]
 """Takes two arguments."""
@@ -21,24 +21,24 @@ Plain: TypeAlias = float | int | bool
 _Step: TypeAlias = tuple[_Two, int, int, int, bool]
 
 
-class Tape:
+class ScalarProgram:
     """Arithmetic on cells: first the inputs, then constants and results in the order of their making."""
 
     def __init__(self, inputs: Sequence[Plain]) -> None:
         self.cells: list[object] = list(inputs)
-        self.inputs = [Number(self, k, value) for k, value in enumerate(inputs)]
+        self.inputs = [TracedScalar(self, k, value) for k, value in enumerate(inputs)]
         self.steps: list[_Step] = []
         self.exact = True
 
-    def record(self, function: _Two, a: object, b: object) -> Number:
+    def record(self, function: _Two, a: object, b: object) -> TracedScalar:
         """`function(a, b)`, of Numbers and constants."""
         i, j = self._cell(a), self._cell(b)
         value = function(self.cells[i], self.cells[j])
         self.cells.append(value)
         self.steps.append((function, i, j, len(self.cells) - 1, False))
-        return Number(self, len(self.cells) - 1, value)
+        return TracedScalar(self, len(self.cells) - 1, value)
 
-    def decide(self, function: _Two, a: object, b: object) -> bool:
+    def guard(self, function: _Two, a: object, b: object) -> bool:
         """The truth of `function(a, b)`, which has to be the same whenever the recording is repeated."""
         i, j = self._cell(a), self._cell(b)
         truth = bool(function(self.cells[i], self.cells[j]))
@@ -60,13 +60,13 @@ class Tape:
         return True
 
     def _cell(self, x: object) -> int:
-        if isinstance(x, Number):
+        if isinstance(x, TracedScalar):
             return x.index
         self.cells.append(x)
         return len(self.cells) - 1
 
 
-def _first(function: Callable[..., object]) -> _Two:
+def _unary(function: Callable[..., object]) -> _Two:
     return lambda a, _: function(a)
 
 
@@ -74,76 +74,76 @@ def _same(a: object, b: object) -> bool:
     return type(a) is type(b) and a == b
 
 
-_negative, _positive, _absolute = _first(operator.neg), _first(operator.pos), _first(abs)
-_truth = _first(bool)
+_negative, _positive, _absolute = _unary(operator.neg), _unary(operator.pos), _unary(abs)
+_truth = _unary(bool)
 
 
-class Number:
-    """A number on a Tape. `value` is what it was when it was recorded."""
+class TracedScalar:
+    """A number on a ScalarProgram. `value` is what it was when it was recorded."""
 
     __slots__ = ("index", "tape", "value")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, tape: Tape, index: int, value: object) -> None:
+    def __init__(self, tape: ScalarProgram, index: int, value: object) -> None:
         self.tape = tape
         self.index = index
         self.value = value
 
-    def _with(self, function: _Two, other: object) -> Number:
+    def _with(self, function: _Two, other: object) -> TracedScalar:
         return self.tape.record(function, self, other) if _is_plain(other) else NotImplemented
 
-    def _after(self, function: _Two, other: object) -> Number:
+    def _after(self, function: _Two, other: object) -> TracedScalar:
         return self.tape.record(function, other, self) if _is_plain(other) else NotImplemented
 
-    def __add__(self, other: object) -> Number:
+    def __add__(self, other: object) -> TracedScalar:
         return self._with(operator.add, other)
 
-    def __radd__(self, other: object) -> Number:
+    def __radd__(self, other: object) -> TracedScalar:
         return self._after(operator.add, other)
 
-    def __sub__(self, other: object) -> Number:
+    def __sub__(self, other: object) -> TracedScalar:
         return self._with(operator.sub, other)
 
-    def __rsub__(self, other: object) -> Number:
+    def __rsub__(self, other: object) -> TracedScalar:
         return self._after(operator.sub, other)
 
-    def __mul__(self, other: object) -> Number:
+    def __mul__(self, other: object) -> TracedScalar:
         return self._with(operator.mul, other)
 
-    def __rmul__(self, other: object) -> Number:
+    def __rmul__(self, other: object) -> TracedScalar:
         return self._after(operator.mul, other)
 
-    def __truediv__(self, other: object) -> Number:
+    def __truediv__(self, other: object) -> TracedScalar:
         return self._with(operator.truediv, other)
 
-    def __rtruediv__(self, other: object) -> Number:
+    def __rtruediv__(self, other: object) -> TracedScalar:
         return self._after(operator.truediv, other)
 
-    def __floordiv__(self, other: object) -> Number:
+    def __floordiv__(self, other: object) -> TracedScalar:
         return self._with(operator.floordiv, other)
 
-    def __rfloordiv__(self, other: object) -> Number:
+    def __rfloordiv__(self, other: object) -> TracedScalar:
         return self._after(operator.floordiv, other)
 
-    def __mod__(self, other: object) -> Number:
+    def __mod__(self, other: object) -> TracedScalar:
         return self._with(operator.mod, other)
 
-    def __rmod__(self, other: object) -> Number:
+    def __rmod__(self, other: object) -> TracedScalar:
         return self._after(operator.mod, other)
 
-    def __pow__(self, other: object) -> Number:
+    def __pow__(self, other: object) -> TracedScalar:
         return self._with(operator.pow, other)
 
-    def __rpow__(self, other: object) -> Number:
+    def __rpow__(self, other: object) -> TracedScalar:
         return self._after(operator.pow, other)
 
-    def __neg__(self) -> Number:
+    def __neg__(self) -> TracedScalar:
         return self.tape.record(_negative, self, None)
 
-    def __pos__(self) -> Number:
+    def __pos__(self) -> TracedScalar:
         return self.tape.record(_positive, self, None)
 
-    def __abs__(self) -> Number:
+    def __abs__(self) -> TracedScalar:
         return self.tape.record(_absolute, self, None)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
@@ -151,48 +151,48 @@ class Number:
         if method != "__call__" or options or not 1 <= ufunc.nin <= 2 or not all(map(_is_plain, inputs)):
             return NotImplemented
         if ufunc.nin == 1:
-            return self.tape.record(_first(ufunc), self, None)
+            return self.tape.record(_unary(ufunc), self, None)
         return self.tape.record(ufunc, *inputs)
 
     def __eq__(self, other: object) -> bool:
-        return self.tape.decide(operator.eq, self, other)
+        return self.tape.guard(operator.eq, self, other)
 
     def __ne__(self, other: object) -> bool:
-        return self.tape.decide(operator.ne, self, other)
+        return self.tape.guard(operator.ne, self, other)
 
     def __lt__(self, other: object) -> bool:
-        return self.tape.decide(operator.lt, self, other)
+        return self.tape.guard(operator.lt, self, other)
 
     def __le__(self, other: object) -> bool:
-        return self.tape.decide(operator.le, self, other)
+        return self.tape.guard(operator.le, self, other)
 
     def __gt__(self, other: object) -> bool:
-        return self.tape.decide(operator.gt, self, other)
+        return self.tape.guard(operator.gt, self, other)
 
     def __ge__(self, other: object) -> bool:
-        return self.tape.decide(operator.ge, self, other)
+        return self.tape.guard(operator.ge, self, other)
 
     def __bool__(self) -> bool:
-        return self.tape.decide(_truth, self, None)
+        return self.tape.guard(_truth, self, None)
 
-    def settled(self) -> object:
+    def concretize(self) -> object:
         """The value itself, for what cannot be recorded: the recording holds for this value only."""
-        self.tape.decide(_same, self, self.value)
+        self.tape.guard(_same, self, self.value)
         self.tape.exact = False
         return self.value
 
     def __float__(self) -> float:
-        return float(self.settled())  # type: ignore[arg-type]
+        return float(self.concretize())  # type: ignore[arg-type]
 
     def __int__(self) -> int:
-        return int(self.settled())  # type: ignore[call-overload, no-any-return]
+        return int(self.concretize())  # type: ignore[call-overload, no-any-return]
 
     def __index__(self) -> int:
-        return operator.index(self.settled())  # type: ignore[arg-type]
+        return operator.index(self.concretize())  # type: ignore[arg-type]
 
     def __round__(self, digits: int | None = None) -> object:
-        return round(self.settled(), digits)  # type: ignore[call-overload]
+        return round(self.concretize(), digits)  # type: ignore[call-overload]
 
 
 def _is_plain(x: object) -> bool:
-    return isinstance(x, Number | float | int | np.generic)
+    return isinstance(x, TracedScalar | float | int | np.generic)

@@ -1,7 +1,7 @@
-"""Recording an elementwise update: what a rule does to one vector as a list of calls for an engine.
+"""Tracing an elementwise update: what a rule does to one vector, as a list of calls for an engine.
 
-The rule runs on Lanes instead of arrays. A Lane stands for "any part of this vector", so whatever cannot be said of a
-part alone (a sum, a comparison used in an `if`, an index) raises NotElementwise.
+The rule runs on TracedVectors instead of arrays. Each stands for "any part of this vector", so whatever cannot be said
+of a part alone (a sum, a comparison used in an `if`, an index) raises NotElementwise.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from minigrad.core.types import Array
 from minigrad.engines import ElementwiseCall, Input, select
 from minigrad.engines.group import Function
-from minigrad.optim.compiled.traced_scalar import Number
+from minigrad.optim.compiled.traced_scalar import TracedScalar
 from minigrad.optim.moment import Scaled
 
-__all__ = ["Lane", "NotElementwise", "Recorder"]
+__all__ = ["NotElementwise", "TracedVector", "UpdateTracer"]
 
 _SHORT = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 
@@ -27,7 +27,7 @@ class NotElementwise(TypeError):
     """The rule did something that a part of a vector cannot do. Never leaves the optimizer: the rule runs untiled."""
 
 
-class Recorder:
+class UpdateTracer:
     """The calls so far, on a group's values: vectors, then numbers, then results.
 
     While calls are recorded nobody knows how many numbers there will be: number k has the index `-1 - k` (see `calls`).
@@ -40,20 +40,20 @@ class Recorder:
     def __init__(self, vectors: Sequence[Array], spread: bool = False) -> None:
         self.vectors = vectors
         self.spread = spread
-        self.lanes = [Lane(self, k, np.ones(1, v.dtype)) for k, v in enumerate(vectors)]
+        self.traced = [TracedVector(self, k, np.ones(1, v.dtype)) for k, v in enumerate(vectors)]
         self.numbers: list[Array] = []
         self.sources: list[int | None] = []
         self._known: dict[tuple[object, str], int] = {}
         self._calls: list[tuple[Function, tuple[int, ...], np.dtype[np.generic]]] = []
 
-    def add(self, function: Function, operands: tuple[object, ...], sample: object) -> Lane:
+    def add(self, function: Function, operands: tuple[object, ...], sample: object) -> TracedVector:
         """Record one call; `sample` is its result on one-element vectors."""
         if not isinstance(sample, np.ndarray) or sample.shape != (1,):
             raise NotElementwise(f"{function} does not give a vector")
-        dtype = sample.dtype if function is select else _meeting(operands)
-        places = tuple(o.index if isinstance(o, Lane) else self._number(o, dtype) for o in operands)
+        dtype = sample.dtype if function is select else _common_dtype(operands)
+        places = tuple(o.index if isinstance(o, TracedVector) else self._number(o, dtype) for o in operands)
         self._calls.append((function, places, sample.dtype))
-        return Lane(self, len(self.vectors) + len(self._calls) - 1, sample)
+        return TracedVector(self, len(self.vectors) + len(self._calls) - 1, sample)
 
     def inputs(self) -> tuple[Input, ...]:
         """Of the group: the vectors and the numbers."""
@@ -68,7 +68,7 @@ class Recorder:
         )
 
     def value(self, index: int) -> int:
-        """The group's number for a Lane's index."""
+        """The group's number for a TracedVector's index."""
         count = len(self.vectors)
         if index < 0:
             return count - 1 - index
@@ -77,8 +77,8 @@ class Recorder:
     def _number(self, operand: object, dtype: np.dtype[np.generic]) -> int:
         if isinstance(operand, np.ndarray) and operand.ndim:
             raise NotElementwise("a constant vector has parts of its own")
-        value = operand.value if isinstance(operand, Number) else operand
-        source = operand.index if isinstance(operand, Number) else None
+        value = operand.value if isinstance(operand, TracedScalar) else operand
+        source = operand.index if isinstance(operand, TracedScalar) else None
         # A recording that is made anew at each step keeps all its numbers apart, so that they can change.
         key = (("cell", source) if source is not None else (type(value), repr(value)), dtype.str)
         if self.spread or key not in self._known:
@@ -88,17 +88,19 @@ class Recorder:
         return self._known[key]
 
 
-def _meeting(operands: tuple[object, ...]) -> np.dtype[np.generic]:
+def _common_dtype(operands: tuple[object, ...]) -> np.dtype[np.generic]:
     """The dtype in which NumPy brings operands together: Python numbers adapt themselves to vectors."""
-    return np.result_type(*(o.dtype if isinstance(o, Lane) else _sample(o) for o in operands))  # type: ignore[arg-type]
+    return np.result_type(*(o.dtype if isinstance(o, TracedVector) else _sample(o) for o in operands))  # type: ignore[arg-type]
 
 
-class Lane(NDArrayOperatorsMixin):
+class TracedVector(NDArrayOperatorsMixin):
     """A vector, any part of it, with a one-element sample from which NumPy tells the dtype of results."""
 
     __slots__ = ("index", "recorder", "sample")
 
-    def __init__(self, recorder: Recorder, index: int, sample: np.ndarray[tuple[int], np.dtype[np.generic]]) -> None:
+    def __init__(
+        self, recorder: UpdateTracer, index: int, sample: np.ndarray[tuple[int], np.dtype[np.generic]]
+    ) -> None:
         self.recorder = recorder
         self.index = index
         self.sample = sample
@@ -108,7 +110,7 @@ class Lane(NDArrayOperatorsMixin):
         """NumPy dtype."""
         return self.sample.dtype
 
-    def copy(self) -> Lane:
+    def copy(self) -> TracedVector:
         """The same values: lanes are never written to."""
         return self
 
@@ -117,8 +119,8 @@ class Lane(NDArrayOperatorsMixin):
             return NotImplemented  # it knows better when to multiply
         if method != "__call__" or options or ufunc.nout != 1:
             raise NotElementwise(f"{ufunc.__name__}.{method} with {list(options)} is not elementwise")
-        if ufunc is np.power and not isinstance(inputs[1], Lane):
-            exponent = inputs[1].settled() if isinstance(inputs[1], Number) else inputs[1]
+        if ufunc is np.power and not isinstance(inputs[1], TracedVector):
+            exponent = inputs[1].concretize() if isinstance(inputs[1], TracedScalar) else inputs[1]
             inputs = (inputs[0], exponent)
             short = _SHORT.get(exponent) if isinstance(exponent, int | float) else None
             if short is not None:  # as ndarray's own ** does
@@ -127,12 +129,12 @@ class Lane(NDArrayOperatorsMixin):
 
     def __array_function__(
         self, function: Function, types: object, args: tuple[object, ...], options: Mapping[str, object]
-    ) -> Lane:
+    ) -> TracedVector:
         if function is np.where and len(args) == 3 and not options:
             sample = np.where(*map(_sample, args))  # type: ignore[call-overload]
             return self.recorder.add(select, args, sample)
         if function is np.clip and len(args) == 3 and not options:
-            limited: Lane = np.minimum(np.maximum(args[0], args[1]), args[2])  # type: ignore[call-overload]
+            limited: TracedVector = np.minimum(np.maximum(args[0], args[1]), args[2])  # type: ignore[call-overload]
             return limited
         raise NotElementwise(f"{getattr(function, '__name__', function)} is not elementwise")
 
@@ -143,6 +145,6 @@ class Lane(NDArrayOperatorsMixin):
 
 
 def _sample(operand: object) -> object:
-    if isinstance(operand, Lane):
+    if isinstance(operand, TracedVector):
         return operand.sample
-    return operand.value if isinstance(operand, Number) else operand
+    return operand.value if isinstance(operand, TracedScalar) else operand

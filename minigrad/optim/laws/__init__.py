@@ -13,19 +13,19 @@ import attrs
 from minigrad.core.errors import nearest
 from minigrad.optim.errors import PluginError
 from minigrad.optim.laws.claimed import DECLARED
-from minigrad.optim.laws.report import Broken, Outcome, Report
+from minigrad.optim.laws.report import LawViolated, Outcome, Report
 from minigrad.optim.laws.required import CORE, Check
-from minigrad.optim.laws.rule_under_test import Subject
-from minigrad.optim.runner import Rule
+from minigrad.optim.laws.rule_under_test import RuleUnderTest
+from minigrad.optim.runner import UpdateRule
 from minigrad.plugins.isolation import contained, summary
 
-__all__ = ["CORE", "DECLARED", "Outcome", "Report", "examine", "holds", "judge", "laws_of"]
+__all__ = ["CORE", "DECLARED", "Outcome", "Report", "check_law", "examine", "keeps_law", "laws_of"]
 
 _SIZE = 8
 _PROCESS = "touches nothing but its state"
 
 
-def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: bool = False) -> Report:
+def examine(cls: type[UpdateRule], plugin: str = "", *, seed: int = 0, everything: bool = False) -> Report:
     """Check the laws that every optimizer must keep, and those that `cls` claims.
 
     Args:
@@ -42,7 +42,7 @@ def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: boo
         if law not in DECLARED:
             known = ", ".join(DECLARED)
             raise PluginError(name, f"it claims an unknown law {law!r}.{nearest(law, DECLARED)} Laws: {known}")
-    subject = Subject(name, cls, seed=seed)
+    subject = RuleUnderTest(name, cls, seed=seed)
     outcomes: list[Outcome] = []
     plan = [(key, title, check, True) for key, (title, check) in CORE.items()]
     plan += [(key, f"{law}: {title}", check, law in cls.laws) for law, (key, title, check) in DECLARED.items()]
@@ -51,7 +51,7 @@ def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: boo
             outcomes.append(_verdict(subject, key, title, check, True))
             if outcomes[-1].verdict == "broken" and not everything:
                 break
-    outcomes.append(_quiet(outcomes, said))
+    outcomes.append(_side_effects_outcome(outcomes, said))
     if everything:
         # Where a law is not claimed, runs may diverge and overflow: no fault of theirs.
         with contained():
@@ -59,42 +59,42 @@ def examine(cls: type[Rule], plugin: str = "", *, seed: int = 0, everything: boo
     return Report(name, tuple(outcomes), perf_counter() - began)
 
 
-def laws_of(cls: type[Rule]) -> tuple[str, ...]:
+def laws_of(cls: type[UpdateRule]) -> tuple[str, ...]:
     """Keys of the core laws and of the laws that `cls` claims."""
     return (*CORE, *(DECLARED[law][0] for law in DECLARED if law in cls.laws))
 
 
-def judge(cls: type[Rule], key: str, plugin: str = "", *, seed: int = 0) -> Outcome:
+def check_law(cls: type[UpdateRule], key: str, plugin: str = "", *, seed: int = 0) -> Outcome:
     """The verdict on one law, by its key (`C1` to `C12`, `D1` to `D10`)."""
     checks = {**CORE, **{k: (f"{law}: {title}", check) for law, (k, title, check) in DECLARED.items()}}
     title, check = checks[key]
     with contained() as said:
-        outcome = _verdict(Subject(plugin or cls.__name__, cls, seed=seed), key, title, check, True)
+        outcome = _verdict(RuleUnderTest(plugin or cls.__name__, cls, seed=seed), key, title, check, True)
     if said and outcome.verdict == "held":
         return Outcome("C14", _PROCESS, "broken", " and ".join(said))
     return outcome
 
 
-def holds(rule: Rule, law: str) -> bool:
+def keeps_law(rule: UpdateRule, law: str) -> bool:
     """Whether one declared law holds for a rule as it is configured."""
     values = {f.name: getattr(rule, f.name) for f in attrs.fields(type(rule)) if f.name != "layout"}
     key, title, check = DECLARED[law]
     with contained():
-        return _verdict(Subject("", type(rule), values), key, title, check, True).verdict == "held"
+        return _verdict(RuleUnderTest("", type(rule), values), key, title, check, True).verdict == "held"
 
 
-def _quiet(outcomes: list[Outcome], said: list[str]) -> Outcome:
+def _side_effects_outcome(outcomes: list[Outcome], said: list[str]) -> Outcome:
     if any(o.verdict == "broken" for o in outcomes):
         return Outcome("C14", _PROCESS, "skipped", "another law broke first, which may make noise of its own")
     return Outcome("C14", _PROCESS, "broken" if said else "held", " and ".join(said))
 
 
-def _verdict(subject: Subject, key: str, title: str, check: Check, claimed: bool) -> Outcome:
-    found = _tried(subject, check, _SIZE)
-    if isinstance(found, Broken):
+def _verdict(subject: RuleUnderTest, key: str, title: str, check: Check, claimed: bool) -> Outcome:
+    found = _run_check(subject, check, _SIZE)
+    if isinstance(found, LawViolated):
         for smaller in (1, 2, 3):
-            again = _tried(subject, check, smaller)
-            if isinstance(again, Broken):
+            again = _run_check(subject, check, smaller)
+            if isinstance(again, LawViolated):
                 found = again
                 break
         return Outcome(found.law or key, title, "broken", str(found), claimed)
@@ -103,12 +103,12 @@ def _verdict(subject: Subject, key: str, title: str, check: Check, claimed: bool
     return Outcome(key, title, "held", "", claimed)
 
 
-def _tried(subject: Subject, check: Check, n: int) -> Broken | str | None:
+def _run_check(subject: RuleUnderTest, check: Check, n: int) -> LawViolated | str | None:
     try:
         return check(subject, n)
-    except (Broken, KeyboardInterrupt) as error:
-        if isinstance(error, Broken):
+    except (LawViolated, KeyboardInterrupt) as error:
+        if isinstance(error, LawViolated):
             return error
         raise
     except BaseException as error:  # a plugin's SystemExit must not end the program that examines it
-        return Broken(f"with {n} parameters it raised {summary(error)}")
+        return LawViolated(f"with {n} parameters it raised {summary(error)}")

@@ -14,9 +14,9 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.optim.hyperparameters import is_decay
 from minigrad.optim.laws.landscape import landscape, tape
-from minigrad.optim.laws.report import Broken
+from minigrad.optim.laws.report import LawViolated
 from minigrad.optim.laws.required import Check
-from minigrad.optim.laws.rule_under_test import STEPS, Subject, differ, show
+from minigrad.optim.laws.rule_under_test import STEPS, RuleUnderTest, differ, show
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
 from minigrad.optim.schedules import Piecewise, Schedule
@@ -25,10 +25,10 @@ from minigrad.optim.state import leaves
 __all__ = ["DECLARED", "elementwise"]
 
 
-def elementwise(s: Subject, n: int) -> None:
+def elementwise(s: RuleUnderTest, n: int) -> None:
     """D1: each coordinate goes its own way, so the vector may be cut into tiles. n + 3 short runs."""
     if s.needs != Need.GRAD:
-        raise Broken("the law is a licence to tile, for rules that need gradients and nothing else")
+        raise LawViolated("the law is a licence to tile, for rules that need gradients and nothing else")
     w, g = s.start(n), s.gradients(4, n)
     together = s.runner(w)
     whole = [w, *s.iterates(together, tape(g), range(1, 5))]
@@ -38,9 +38,11 @@ def elementwise(s: Subject, n: int) -> None:
         apart.append([w[i : i + 1], *s.iterates(single, tape(g[:, i : i + 1]), range(1, 5))])
         for name, leaf in leaves(together.state).items():
             if isinstance(leaf, np.ndarray) and leaf.shape != w.shape:
-                raise Broken(f"state {name!r} has shape {leaf.shape} for {n} parameters: it cannot be cut into tiles")
+                raise LawViolated(
+                    f"state {name!r} has shape {leaf.shape} for {n} parameters: it cannot be cut into tiles"
+                )
             if not isinstance(leaf, np.ndarray) and leaf != leaves(single.state)[name]:
-                raise Broken(f"state {name!r} depends on how many parameters there are")
+                raise LawViolated(f"state {name!r} depends on how many parameters there are")
     # NumPy's vector loops and their tails may round transcendental functions differently in the last place.
     separate = np.concatenate([np.array(a) for a in apart], axis=1)
     differ(separate, np.array(whole), "each coordinate alone", rtol=1e-15, atol=1e-16)
@@ -52,7 +54,7 @@ def elementwise(s: Subject, n: int) -> None:
     differ(after[:, others], np.array(whole)[:, others], f"NaN in coordinate {n // 2} at step 2 spread")
 
 
-def translation(s: Subject, n: int) -> None:
+def translation(s: RuleUnderTest, n: int) -> None:
     """D2: it makes no difference where the origin is."""
     ground = s.ground(n)
     w = s.start(n)
@@ -61,7 +63,7 @@ def translation(s: Subject, n: int) -> None:
     differ(moved, s.plain(n), "origin shifted", rtol=_slack(s, 1e-9), atol=_slack(s, 1e-11))
 
 
-def negation(s: Subject, n: int) -> None:
+def negation(s: RuleUnderTest, n: int) -> None:
     """D3: mirroring the function mirrors the path."""
     ground = s.ground(n)
     w = s.start(n)
@@ -69,7 +71,7 @@ def negation(s: Subject, n: int) -> None:
     differ(mirrored, s.plain(n), "mirrored", rtol=1e-11, atol=1e-13)
 
 
-def scale_invariant(s: Subject, n: int) -> None:
+def scale_invariant(s: RuleUnderTest, n: int) -> None:
     """D4: 1024 f leads along the same path as f."""
     ground = s.ground(n)
     w = s.start(n)
@@ -78,20 +80,20 @@ def scale_invariant(s: Subject, n: int) -> None:
     differ(steeper, plain, "f multiplied by 1024", rtol=1e-5, atol=1e-5 * float(np.abs(plain - w).max()))
 
 
-def homogeneous(s: Subject, n: int) -> None:
+def homogeneous(s: RuleUnderTest, n: int) -> None:
     """D5: gradients 1024 times as large make steps 1024 times as large."""
     if s.needs != Need.GRAD:
-        raise Broken("the law is about sequences of gradients, and this rule needs more")
+        raise LawViolated("the law is about sequences of gradients, and this rule needs more")
     w, g = s.start(n), s.gradients(STEPS, n)
     small, large = s.run(w, tape(g), STEPS) - w, s.run(w, tape(1024.0 * g), STEPS) - w
     size = float(np.abs(small).max()) + float(np.abs(w).max())
     differ(large / 1024.0, small, "gradients multiplied by 1024", rtol=1e-9, atol=1e-12 * size)
 
 
-def constant_step(s: Subject, n: int) -> None:
+def constant_step(s: RuleUnderTest, n: int) -> None:
     """D6: a constant gradient makes constant steps from the first one on, also while decay rates are scheduled."""
     if s.needs != Need.GRAD:
-        raise Broken("the law is about sequences of gradients, and this rule needs more")
+        raise LawViolated("the law is about sequences of gradients, and this rule needs more")
     steps = 10
     g = np.repeat(s.gradients(1, n), steps, axis=0)
     decays = [name for name, field in s.fields.items() if is_decay(field)]
@@ -104,7 +106,7 @@ def constant_step(s: Subject, n: int) -> None:
             differ(lengths[1:], steady[1:], f"length of each step, {what}", 1e-10, since=1)
 
 
-def affine(s: Subject, n: int) -> None:
+def affine(s: RuleUnderTest, n: int) -> None:
     """D7: any change of coordinates x = T y + c changes the path in the same way."""
     ground = s.ground(n)
     rng = np.random.default_rng([s.seed, n, 3])
@@ -115,24 +117,24 @@ def affine(s: Subject, n: int) -> None:
     differ(mapped @ t.T + 0.5, straight, "in other coordinates x = T y + c", rtol=1e-7, atol=1e-9)
 
 
-def one_step_quadratic(s: Subject, n: int) -> None:
+def one_step_quadratic(s: RuleUnderTest, n: int) -> None:
     """D8: the first step ends at the minimum of a quadratic."""
     ground = landscape(n, s.seed, quartic=0.0)
     found = s.run(s.start(n), ground.environment(s.needs), 1)
     differ(found[1:], ground.minimum()[None], "minimum of a quadratic", rtol=1e-9, atol=1e-11, since=1)
 
 
-def monotone(s: Subject, n: int) -> None:
+def monotone(s: RuleUnderTest, n: int) -> None:
     """D9: f never rises, on a convex function and on Rosenbrock's."""
     if not s.needs & (Need.VALUE | Need.RESIDUAL):
-        raise Broken("a rule that never looks at the value of f cannot promise it")
+        raise LawViolated("a rule that never looks at the value of f cannot promise it")
     ground = s.ground(n)
     _never_rises([ground.value(w) for w in s.run(s.start(n), ground.environment(s.needs), 12)], "a convex function")
     start = np.array([-1.2, 1.0])
     _never_rises([_rosenbrock(w) for w in s.run(start, lambda w, t: _valley(w), 12)], "Rosenbrock's function")
 
 
-def orthogonal(s: Subject, n: int) -> None:
+def orthogonal(s: RuleUnderTest, n: int) -> None:
     """D10: rotated coordinates, rotated path."""
     ground = s.ground(n)
     q, _ = np.linalg.qr(np.random.default_rng([s.seed, n, 4]).standard_normal((n, n)))
@@ -155,7 +157,7 @@ DECLARED: dict[str, tuple[str, str, Check]] = {
 }
 
 
-def _slack(s: Subject, tolerance: float) -> float:
+def _slack(s: RuleUnderTest, tolerance: float) -> float:
     """Rules that compare values of f know the minimum to the square root of rounding only."""
     return 1e-6 if Need.VALUE in s.needs else tolerance
 
@@ -163,7 +165,7 @@ def _slack(s: Subject, tolerance: float) -> float:
 def _never_rises(values: list[float], what: str) -> None:
     for t, (before, after) in enumerate(pairwise(values), start=1):
         if not after <= before + 1e-14 * abs(before):
-            raise Broken(f"on {what}, step {t} raises f from {show(before)} to {show(after)}")
+            raise LawViolated(f"on {what}, step {t} raises f from {show(before)} to {show(after)}")
 
 
 def _rosenbrock(w: Array) -> float:

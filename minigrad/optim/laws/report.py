@@ -6,10 +6,10 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["Broken", "Outcome", "Report"]
+__all__ = ["LawViolated", "Outcome", "Report"]
 
 
-class Broken(Exception):  # not an error of minigrad's: it never leaves the examination
+class LawViolated(Exception):  # not an error of minigrad's: it never leaves the examination
     """A law does not hold. The message is the counter-example; `law` its key, where a check covers several."""
 
     def __init__(self, counterexample: str, law: str = "") -> None:

@@ -12,20 +12,20 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.errors import StateError
-from minigrad.optim.gradient_transforms import shaped
+from minigrad.optim.gradient_transforms import with_weight_decay
 from minigrad.optim.laws.landscape import landscape
-from minigrad.optim.laws.report import Broken
-from minigrad.optim.laws.rule_under_test import STEPS, Subject, differ, show
+from minigrad.optim.laws.report import LawViolated
+from minigrad.optim.laws.rule_under_test import STEPS, RuleUnderTest, differ, show
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need
 from minigrad.optim.state import Leaf, State, check_fits, copied, leaves, rebuild, same
 
 __all__ = ["CORE", "Check"]
 
-Check = Callable[[Subject, int], str | None]
+Check = Callable[[RuleUnderTest, int], str | None]
 
 
-def purity(s: Subject, n: int) -> None:
+def purity(s: RuleUnderTest, n: int) -> None:
     """C1, C2, C3, C5 on one run in which every step is proposed twice and every input guarded."""
     environment = s.ground(n).environment(s.needs)
     runner = s.runner(s.start(n))
@@ -38,22 +38,24 @@ def purity(s: Subject, n: int) -> None:
         w, state = _tried(lambda: runner.propose(f, t), t)  # noqa: B023  # called at once
         again, twin = runner.propose(f, t)
         if not np.array_equal(f.grad, g) or not all(same(v, before[k]) for k, v in leaves(runner.state).items()):
-            raise Broken(f"update wrote into its gradient or state at step {t}", "C2")
+            raise LawViolated(f"update wrote into its gradient or state at step {t}", "C2")
         _require_same(w, again, leaves(state), leaves(twin), n, t)
         for name, leaf in leaves(state).items():
             if isinstance(leaf, np.ndarray) and (np.shares_memory(leaf, f.grad) or np.shares_memory(leaf, runner.w)):
-                raise Broken(f"at step {t}, state {name!r} shares memory with the gradient or the parameters", "C3")
+                raise LawViolated(
+                    f"at step {t}, state {name!r} shares memory with the gradient or the parameters", "C3"
+                )
         try:
             check_fits(s.plugin, leaves(state), form)
         except StateError as error:
-            raise Broken(f"the state changes its form at step {t}: {error}", "C5") from None
+            raise LawViolated(f"the state changes its form at step {t}: {error}", "C5") from None
         if not np.isfinite(w).all():
             worst = show(w[~np.isfinite(w)][0])
-            raise Broken(f"at step {t} a parameter became {worst} on a tame convex function", "C13")
+            raise LawViolated(f"at step {t} a parameter became {worst} on a tame convex function", "C13")
         runner.commit(w, state)
 
 
-def overwritten(s: Subject, n: int) -> None:
+def overwritten(s: RuleUnderTest, n: int) -> None:
     """C3: what the caller does to his arrays after the step is no concern of the rule."""
     environment = s.ground(n).environment(s.needs)
     runner = s.runner(s.start(n))
@@ -69,7 +71,7 @@ def overwritten(s: Subject, n: int) -> None:
     differ(np.array(iterates), s.plain(n), "the caller reused the gradient's memory after each step")
 
 
-def round_trip(s: Subject, n: int) -> None:
+def round_trip(s: RuleUnderTest, n: int) -> None:
     """C4: a state saved as bytes and rebuilt continues to the last bit."""
     environment = s.ground(n).environment(s.needs)
     straight = s.plain(n)
@@ -82,7 +84,7 @@ def round_trip(s: Subject, n: int) -> None:
         differ(np.array([runner.w]), straight[t : t + 1], "the state was saved and reloaded before each step", since=t)
 
 
-def single_precision(s: Subject, n: int) -> None:
+def single_precision(s: RuleUnderTest, n: int) -> None:
     """C5: float32 parameters stay float32, in the state too."""
     runner = s.runner(s.start(n, np.float32))
     environment = s.ground(n, "float32").environment(s.needs)
@@ -90,10 +92,10 @@ def single_precision(s: Subject, n: int) -> None:
         runner.step(environment(runner.w.copy(), t), t)
         for name, leaf in leaves(runner.state).items():
             if isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" and leaf.dtype != np.float32:
-                raise Broken(f"with float32 parameters, state {name!r} is {leaf.dtype} after step {t}")
+                raise LawViolated(f"with float32 parameters, state {name!r} is {leaf.dtype} after step {t}")
 
 
-def zero_rate(s: Subject, n: int) -> str | None:
+def zero_rate(s: RuleUnderTest, n: int) -> str | None:
     """C6: lr=0 stands still."""
     if "lr" not in s.fields:
         return "it has no field lr"
@@ -103,19 +105,19 @@ def zero_rate(s: Subject, n: int) -> str | None:
     return None
 
 
-def maximising(s: Subject, n: int) -> str | None:
+def maximising(s: RuleUnderTest, n: int) -> str | None:
     """C7: maximising -f is minimising f."""
     if Need.RESIDUAL in s.needs:
         return "a sum of squares cannot be maximised"
     ground = s.ground(n)
     up = ground.scaled(-1.0).environment(s.needs)
     w = s.start(n)
-    climbed = s.run(w, lambda y, t: shaped(up(y, t), y, -1.0, 0.0), STEPS)
+    climbed = s.run(w, lambda y, t: with_weight_decay(up(y, t), y, -1.0, 0.0), STEPS)
     differ(climbed, s.plain(n), "maximising -f")
     return None
 
 
-def rest(s: Subject, n: int) -> None:
+def rest(s: RuleUnderTest, n: int) -> None:
     """C8: with a gradient of 0 from the start nothing moves (weight decay apart)."""
     hyper = {name: 0.0 for name in ("weight_decay",) if name in s.fields}
     w = s.start(n)
@@ -132,7 +134,7 @@ def rest(s: Subject, n: int) -> None:
     differ(moved, np.array([w] * 4), "the gradient is 0")
 
 
-def descent(s: Subject, n: int) -> None:
+def descent(s: RuleUnderTest, n: int) -> None:
     """C9: on a tame convex function, 60 steps lower it noticeably; slow rules get up to 3,000."""
     ground = landscape(n, s.seed, quartic=0.0)
     environment = ground.environment(s.needs)
@@ -145,14 +147,14 @@ def descent(s: Subject, n: int) -> None:
         runner.step(environment(runner.w.copy(), t), t)
         if t in checkpoints and ground.value(runner.w) - floor < 0.98 * first:
             return
-    raise Broken(
+    raise LawViolated(
         f"on a convex function of {n} parameters the distance to the minimum went from {show(first)} to "
         f"{show(ground.value(runner.w) - floor)} in 3000 steps; if it needs other hyperparameters to descend, "
         "say so in a class attribute `trial`"
     )
 
 
-def interruption(s: Subject, n: int) -> None:
+def interruption(s: RuleUnderTest, n: int) -> None:
     """C10: a step whose gradient was NaN and whose result was thrown away leaves no trace."""
     environment = s.ground(n).environment(s.needs)
     runner = s.runner(s.start(n))
@@ -168,13 +170,13 @@ def interruption(s: Subject, n: int) -> None:
                 pass
             except Exception as error:
                 if "NaN" not in str(error) and "finite" not in str(error):
-                    raise Broken(f"a gradient of NaN at step {t} raised {type(error).__name__}: {error}") from None
+                    raise LawViolated(f"a gradient of NaN at step {t} raised {type(error).__name__}: {error}") from None
         runner.step(f, t)
         iterates.append(runner.w.copy())
     differ(np.array(iterates), s.plain(n), "after discarded steps with a NaN gradient")
 
 
-def independence(s: Subject, n: int) -> None:
+def independence(s: RuleUnderTest, n: int) -> None:
     """C11: init is pure, and two runs at once do not see each other."""
     w = s.start(n)
     first, second = s.runner(w), s.runner(w)
@@ -182,7 +184,9 @@ def independence(s: Subject, n: int) -> None:
         twin = leaves(second.state)[name]
         if not same(leaf, twin):
             a, b = (np.ravel(x)[0] for x in (leaf, twin))
-            raise Broken(f"init gave {name!r} starting with {show(a)}, then with {show(b)}, for the same parameters")
+            raise LawViolated(
+                f"init gave {name!r} starting with {show(a)}, then with {show(b)}, for the same parameters"
+            )
     here = s.ground(n).environment(s.needs)
     there = landscape(n, s.seed + 1).environment(s.needs)
     iterates = [w]
@@ -193,7 +197,7 @@ def independence(s: Subject, n: int) -> None:
     differ(np.array(iterates), s.plain(n), "two runs interleaved")
 
 
-def views(s: Subject, n: int) -> None:
+def views(s: RuleUnderTest, n: int) -> None:
     """C12: parameters and gradients may be slices of a larger buffer."""
     environment = s.ground(n).environment(s.needs)
     alone = s.run(s.start(n), environment, 3)
@@ -238,20 +242,24 @@ def _tried(step: Callable[[], tuple[Array, State]], t: int) -> tuple[Array, Stat
         return step()
     except ValueError as error:
         if "read-only" in str(error):
-            raise Broken(f"update wrote into its parameters, gradient or state at step {t}: {error}", "C2") from None
+            raise LawViolated(
+                f"update wrote into its parameters, gradient or state at step {t}: {error}", "C2"
+            ) from None
         raise
 
 
 def _require_same(w: Array, again: Array, a: dict[str, Leaf], b: dict[str, Leaf], n: int, t: int) -> None:
     if w.tobytes() != again.tobytes():
         i = int(np.argmax(w != again))
-        raise Broken(
+        raise LawViolated(
             f"update called twice with the same arguments at step {t} gave {show(w[i])}, then {show(again[i])} "
             f"for entry {i} of {n}: it remembers or draws something outside its state"
         )
     for name, leaf in a.items():
         if name not in b or not same(leaf, b[name]):
-            raise Broken(f"update called twice with the same arguments at step {t} gave two states: {name!r} differs")
+            raise LawViolated(
+                f"update called twice with the same arguments at step {t} gave two states: {name!r} differs"
+            )
 
 
 def _reread(leaf: Leaf) -> Leaf:

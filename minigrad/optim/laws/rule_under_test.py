@@ -9,19 +9,19 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.laws.landscape import Environment, Landscape, landscape
-from minigrad.optim.laws.report import Broken
+from minigrad.optim.laws.report import LawViolated
 from minigrad.optim.protocol import Need, Segment
-from minigrad.optim.runner import Rule, Runner
+from minigrad.optim.runner import RuleRunner, UpdateRule
 from minigrad.optim.schedules import Schedule
 
-__all__ = ["STEPS", "Subject", "differ", "layout_of", "show"]
+__all__ = ["STEPS", "RuleUnderTest", "differ", "layout_of", "show"]
 
 
 STEPS = 6
 
 
 @attrs.frozen
-class Subject:
+class RuleUnderTest:
     """A rule class, the hyperparameters it is tried with, and the seed of everything random in the trial.
 
     Attributes:
@@ -32,7 +32,7 @@ class Subject:
     """
 
     plugin: str
-    cls: type[Rule]
+    cls: type[UpdateRule]
     hyper: Mapping[str, object] = attrs.field(factory=dict)
     seed: int = 0
     _plain: dict[int, Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
@@ -44,7 +44,7 @@ class Subject:
         """Hyperparameters by name."""
         return {f.name: f for f in attrs.fields(self.cls)}
 
-    def rule(self, **hyper: object) -> Rule:
+    def rule(self, **hyper: object) -> UpdateRule:
         """A fresh instance."""
         trial = getattr(self.cls, "trial", {})
         return self.cls(**{**trial, **self.hyper, **hyper})
@@ -53,7 +53,7 @@ class Subject:
     def needs(self) -> Need:
         """What the rule needs as it is configured here."""
         if not self._needs:
-            self._needs.append(Runner(self.plugin, self.rule(), np.zeros(1)).needs)
+            self._needs.append(RuleRunner(self.plugin, self.rule(), np.zeros(1)).needs)
         return self._needs[0]
 
     def ground(self, n: int, dtype: str = "float64") -> Landscape:
@@ -74,9 +74,11 @@ class Subject:
         g: Array = rng.choice([-1.0, 1.0], (steps, n)) * 10.0 ** rng.uniform(-1.0, 1.0, (steps, n))
         return g
 
-    def runner(self, w: Array, rule: Rule | None = None, schedules: Mapping[str, Schedule] | None = None) -> Runner:
+    def runner(
+        self, w: Array, rule: UpdateRule | None = None, schedules: Mapping[str, Schedule] | None = None
+    ) -> RuleRunner:
         """The rule about to start from a copy of `w`."""
-        return Runner(self.plugin, rule or self.rule(), w.copy(), schedules, layout_of(w.size))
+        return RuleRunner(self.plugin, rule or self.rule(), w.copy(), schedules, layout_of(w.size))
 
     def plain(self, n: int) -> Array:
         """The run that most laws compare with: STEPS steps on the landscape, shape `(STEPS + 1, n)`."""
@@ -90,14 +92,14 @@ class Subject:
         w: Array,
         environment: Environment,
         steps: int,
-        rule: Rule | None = None,
+        rule: UpdateRule | None = None,
         schedules: Mapping[str, Schedule] | None = None,
     ) -> Array:
         """All iterates, shape `(steps + 1, n)`."""
         return np.array([w, *self.iterates(self.runner(w, rule, schedules), environment, range(1, steps + 1))])
 
     @staticmethod
-    def iterates(runner: Runner, environment: Environment, steps: range) -> Iterator[Array]:
+    def iterates(runner: RuleRunner, environment: Environment, steps: range) -> Iterator[Array]:
         """The parameters after each of `steps`."""
         for t in steps:
             runner.step(environment(runner.w.copy(), t), t)
@@ -124,7 +126,7 @@ def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: floa
     if wrong.any():
         t, i = (int(k) for k in np.argwhere(wrong)[0])
         n = found.shape[1]
-        raise Broken(
+        raise LawViolated(
             f"{what}: with {n} parameter{'s' * (n > 1)}, after step {since + t}, entry {i} is {show(found[t, i])} "
             f"instead of {show(wanted[t, i])}"
         )

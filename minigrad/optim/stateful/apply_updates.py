@@ -10,34 +10,36 @@ from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback, create_engine
 from minigrad.optim.compiled.compiled_runner import CompiledRunner, claims
 from minigrad.optim.errors import NonFiniteGradient, NonFiniteParameters
-from minigrad.optim.gradient_transforms import shaped
+from minigrad.optim.gradient_transforms import with_weight_decay
 from minigrad.optim.objective import Objective
-from minigrad.optim.runner import Runner, is_finite
+from minigrad.optim.runner import RuleRunner, is_finite
 from minigrad.optim.state import State
-from minigrad.optim.stateful.buckets import Cell
-from minigrad.optim.stateful.closure import Bench
-from minigrad.optim.stateful.param_groups import Plan, Settings
+from minigrad.optim.stateful.buckets import ParamBucket
+from minigrad.optim.stateful.closure import ClosureEvaluator
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 
-__all__ = ["Advance"]
+__all__ = ["UpdateTransaction"]
 
 
-class Advance:
-    """The rules at work on their cells.
+class UpdateTransaction:
+    """The rules at work on their buckets.
 
     Both ways to update give an empty string, or the reason why parameters and state have been left as they were.
 
     Attributes:
-        runners: a rule with its state, for each cell.
+        runners: a rule with its state, for each bucket.
     """
 
-    def __init__(self, name: str, plans: Sequence[Plan], settings: Settings, cells: Sequence[Cell]) -> None:
-        self.cells = tuple(cells)
-        self.plans = [plans[cell.group] for cell in cells]
-        self.runners = _runners(name, self.plans, self.cells, create_engine())
-        self._settings = settings
-        self._sign = -1.0 if settings.maximise else 1.0
-        self._plain = not settings.maximise and settings.clip is None and settings.accumulate == 1
-        self._objectives = [Objective(cell.g) for cell in cells]
+    def __init__(
+        self, name: str, groups: Sequence[ParamGroup], options: OptimizerOptions, buckets: Sequence[ParamBucket]
+    ) -> None:
+        self.buckets = tuple(buckets)
+        self.groups = [groups[bucket.group] for bucket in buckets]
+        self.runners = _runners(name, self.groups, self.buckets, create_engine())
+        self._options = options
+        self._sign = -1.0 if options.maximise else 1.0
+        self._plain = not options.maximise and options.clip is None and options.accumulate == 1
+        self._objectives = [Objective(bucket.grads) for bucket in buckets]
 
     def use(self, binder: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
@@ -45,63 +47,63 @@ class Advance:
             if isinstance(runner, CompiledRunner):
                 runner.use(binder)
 
-    def from_gradients(self, t: int) -> str:
+    def apply_gradients(self, t: int) -> str:
         """Update number `t` from the gradients in the buffers."""
         proposals: list[tuple[int, Array, State]] = []
         prepared: list[tuple[int, CompiledRunner]] = []
         for index, g in enumerate(self._gradients()):
-            runner, (decay, shrink) = self.runners[index], self.plans[index].decays(t)
+            runner, (decay, shrink) = self.runners[index], self.groups[index].weight_decays(t)
             if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink):
                 if runner.staged is not None and not is_finite(runner.staged):
-                    return self._refused(index, runner.staged)
+                    return self._refusal(index, runner.staged)
                 prepared.append((index, runner))
                 continue
             if decay:
                 g = g + decay * runner.w
-            f = self._objectives[index] if g is self.cells[index].g else Objective(g)
+            f = self._objectives[index] if g is self.buckets[index].grads else Objective(g)
             proposals.append((index, *runner.propose(f, t, runner.w if shrink == 1.0 else shrink * runner.w)))
-        refused = self._committed(proposals)
+        refused = self._commit(proposals)
         if not refused:
             self._execute(prepared, t)
         return refused
 
-    def from_closure(self, t: int, bench: Bench) -> str:
+    def apply_closure(self, t: int, evaluator: ClosureEvaluator) -> str:
         """Update number `t` by rules that evaluate the loss themselves."""
         proposals: list[tuple[int, Array, State]] = []
         try:
             for index, runner in enumerate(self.runners):
-                decay, shrink = self.plans[index].decays(t)
-                home = bench.home[index]
-                f = shaped(bench.objective(self.cells[index], runner.needs), home, self._sign, decay)
-                proposals.append((index, *runner.propose(f, t, home if shrink == 1.0 else shrink * home)))
+                decay, shrink = self.groups[index].weight_decays(t)
+                start = evaluator.start[index]
+                f = with_weight_decay(evaluator.objective(self.buckets[index], runner.needs), start, self._sign, decay)
+                proposals.append((index, *runner.propose(f, t, start if shrink == 1.0 else shrink * start)))
         except NonFiniteGradient as error:
             return str(error)
         finally:
-            bench.restore()
-        return self._committed(proposals)
+            evaluator.restore()
+        return self._commit(proposals)
 
     def _gradients(self) -> list[Array]:
         """The gradients after averaging, sign and clipping; the buffers themselves where nothing is to be done."""
-        raw = [cell.g for cell in self.cells]
+        raw = [bucket.grads for bucket in self.buckets]
         if self._plain:
             return raw
-        scale = self._sign / self._settings.accumulate
+        scale = self._sign / self._options.accumulate
         scaled = raw if scale == 1.0 else [scale * g for g in raw]
-        clip = self._settings.clip
+        clip = self._options.clip
         if clip is None:
             return scaled
-        return clip(scaled, [cell.w for cell in self.cells], [cell.layout for cell in self.cells])
+        return clip(scaled, [bucket.params for bucket in self.buckets], [bucket.layout for bucket in self.buckets])
 
-    def _committed(self, proposals: Sequence[tuple[int, Array, State]]) -> str:
+    def _commit(self, proposals: Sequence[tuple[int, Array, State]]) -> str:
         for index, w, _ in proposals:
             if not is_finite(w):
-                return self._refused(index, w)
+                return self._refusal(index, w)
         for index, w, state in proposals:
             self.runners[index].commit(w, state)
         return ""
 
-    def _refused(self, index: int, w: Array) -> str:
-        layout = self.cells[index].layout
+    def _refusal(self, index: int, w: Array) -> str:
+        layout = self.buckets[index].layout
         names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(w)).all())
         return f"the update would make {names} infinite or NaN"
 
@@ -110,14 +112,16 @@ class Advance:
             try:
                 runner.execute(t)
             except NonFiniteParameters:
-                self.cells[index].renew()
+                self.buckets[index].renew()
                 raise
 
 
-def _runners(name: str, plans: Sequence[Plan], cells: Sequence[Cell], binder: EngineWithFallback) -> list[Runner]:
+def _runners(
+    name: str, groups: Sequence[ParamGroup], buckets: Sequence[ParamBucket], binder: EngineWithFallback
+) -> list[RuleRunner]:
     return [
-        CompiledRunner(name, plan.rule, cell.w, plan.schedules, cell.layout, cell.g, binder)
-        if claims(plan.rule)
-        else Runner(name, plan.rule, cell.w, plan.schedules, cell.layout)
-        for plan, cell in zip(plans, cells, strict=True)
+        CompiledRunner(name, group.rule, bucket.params, group.schedules, bucket.layout, bucket.grads, binder)
+        if claims(group.rule)
+        else RuleRunner(name, group.rule, bucket.params, group.schedules, bucket.layout)
+        for group, bucket in zip(groups, buckets, strict=True)
     ]

@@ -14,13 +14,13 @@ from minigrad.optim.errors import MissingGradient, ParameterError
 from minigrad.optim.protocol import Segment
 from minigrad.runtime.parameters import aligned_zeros, bind_to_buffers, has_grad, mark_updated
 
-__all__ = ["Cell", "Parameter", "Parameters", "lay_out", "named"]
+__all__ = ["NamedParameter", "ParamBucket", "Parameters", "make_buckets", "named_parameters"]
 
 Parameters: TypeAlias = Mapping[str, Tensor] | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
 
 
 @attrs.frozen
-class Parameter:
+class NamedParameter:
     """A trainable leaf and the name it goes by in messages and in saved state."""
 
     name: str
@@ -28,20 +28,23 @@ class Parameter:
 
 
 @attrs.frozen(eq=False)
-class Cell:
+class ParamBucket:
     """The parameters of one group and one dtype: a contiguous slice of that dtype's flat buffers.
 
     Attributes:
         group: index of the parameter group.
-        w: the numbers, shape `(n,)`. g: their gradients.
-        layout: one Segment for each of `parameters`, in order. views: the part of `w` that each was bound to.
+        params: their numbers, shape `(n,)`.
+        grads: their gradients.
+        parameters: the Tensors with their names.
+        layout: one Segment for each of `parameters`, in order.
+        views: the part of `params` that each was bound to.
         tensors: those of `parameters`.
     """
 
     group: int
-    w: Array
-    g: Array
-    parameters: tuple[Parameter, ...]
+    params: Array
+    grads: Array
+    parameters: tuple[NamedParameter, ...]
     layout: tuple[Segment, ...]
     views: tuple[Array, ...]
     tensors: tuple[Tensor, ...] = attrs.field(init=False)
@@ -51,7 +54,7 @@ class Cell:
         return tuple(p.tensor for p in self.parameters)
 
     def renew(self) -> None:
-        """Declare that `w` has changed."""
+        """Declare that `params` has changed."""
         mark_updated(*self.tensors)
 
     def zero_grad(self) -> None:
@@ -59,14 +62,14 @@ class Cell:
         for t in self.tensors:
             t._sink.clear()
 
-    def is_settled(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether all is as it mostly is: every parameter at home, and reached by a gradient."""
         for t, view in zip(self.tensors, self.views, strict=True):
             if t._node.value is not view or not t._sink.has_grad:
                 return False
         return True
 
-    def require_present(self) -> None:
+    def check_ownership(self) -> None:
         """Raise ParameterError if another optimizer has taken over a parameter: updates here would reach nobody."""
         gone = [p.name for p, view in zip(self.parameters, self.views, strict=True) if p.tensor._node.value is not view]
         if gone:
@@ -80,8 +83,8 @@ class Cell:
         """Names of parameters that no gradient has reached since `zero_grad`."""
         return [p.name for p in self.parameters if not has_grad(p.tensor)]
 
-    def settle(self, missing: str) -> None:
-        """Make `g` whole: parameters without a gradient raise MissingGradient, or count as 0 if `missing == "zero"`."""
+    def fill_missing_grads(self, missing: str) -> None:
+        """Put 0 where a parameter has no gradient; unless `missing == "zero"`, raise MissingGradient instead."""
         names = self.missing()
         if not names:
             return
@@ -94,13 +97,13 @@ class Cell:
         absent = set(names)
         for segment in self.layout:
             if segment.name in absent:
-                self.g[segment.start : segment.stop] = 0.0
+                self.grads[segment.start : segment.stop] = 0.0
 
-    def culprits(self) -> str:
+    def describe_nonfinite(self) -> str:
         """Names of the parameters whose gradient holds NaN or infinity, with one entry each."""
         found = []
         for segment in self.layout:
-            g = segment.of(self.g)
+            g = segment.of(self.grads)
             bad = np.argwhere(~np.isfinite(g))
             if len(bad):
                 at = tuple(int(i) for i in bad[0])
@@ -108,7 +111,7 @@ class Cell:
         return ", ".join(found)
 
 
-def named(params: Parameters) -> tuple[Parameter, ...]:
+def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
     """Parameters by name, each Tensor once: from a mapping, from (name, Tensor) pairs, or from bare Tensors.
 
     Raises ParameterError for anything that is not a leaf with requires_grad, for a name used twice, and for nothing.
@@ -135,12 +138,12 @@ def named(params: Parameters) -> tuple[Parameter, ...]:
         found[name] = t
     if not found:
         raise ParameterError("an optimizer needs at least one parameter, got none (was an iterator used up before?)")
-    return tuple(Parameter(name, t) for name, t in found.items())
+    return tuple(NamedParameter(name, t) for name, t in found.items())
 
 
-def lay_out(groups: Sequence[Sequence[Parameter]]) -> tuple[Cell, ...]:
+def make_buckets(groups: Sequence[Sequence[NamedParameter]]) -> tuple[ParamBucket, ...]:
     """Move all parameters into flat buffers, one pair for each dtype, the groups one after another."""
-    cells = []
+    buckets = []
     for dtype in dict.fromkeys(p.tensor.dtype for group in groups for p in group):
         chosen = [tuple(p for p in group if p.tensor.dtype == dtype) for group in groups]
         total = sum(p.tensor.size for group in chosen for p in group)
@@ -149,12 +152,12 @@ def lay_out(groups: Sequence[Sequence[Parameter]]) -> tuple[Cell, ...]:
         for index, group in enumerate(chosen):
             if group:
                 stop = start + sum(p.tensor.size for p in group)
-                cells.append(_cell(index, group, values[start:stop], grads[start:stop]))
+                buckets.append(_make_bucket(index, group, values[start:stop], grads[start:stop]))
                 start = stop
-    return tuple(cells)
+    return tuple(buckets)
 
 
-def _cell(index: int, group: tuple[Parameter, ...], w: Array, g: Array) -> Cell:
+def _make_bucket(index: int, group: tuple[NamedParameter, ...], w: Array, g: Array) -> ParamBucket:
     layout, views = [], []
     start = 0
     for p in group:
@@ -163,4 +166,4 @@ def _cell(index: int, group: tuple[Parameter, ...], w: Array, g: Array) -> Cell:
         bind_to_buffers(p.tensor, views[-1], segment.of(g))
         layout.append(segment)
         start = segment.stop
-    return Cell(index, w, g, group, tuple(layout), tuple(views))
+    return ParamBucket(index, w, g, group, tuple(layout), tuple(views))

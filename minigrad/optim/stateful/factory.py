@@ -14,11 +14,11 @@ from minigrad.optim.errors import HyperparameterError, ParameterError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import range_of
 from minigrad.optim.loading import find, load_entry
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.optim.schedules import Schedule
-from minigrad.optim.stateful.buckets import Parameter, Parameters, named
-from minigrad.optim.stateful.optimizer import Driver
-from minigrad.optim.stateful.param_groups import Hyper, Plan, Settings
+from minigrad.optim.stateful.buckets import NamedParameter, Parameters, named_parameters
+from minigrad.optim.stateful.optimizer import StatefulOptimizer
+from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
 
 __all__ = ["Group", "assemble", "optimizer"]
@@ -37,7 +37,7 @@ class Group:
         self.match = match
         self.hyper = hyper
 
-    def takes(self, p: Parameter) -> bool:
+    def contains(self, p: NamedParameter) -> bool:
         """Whether the parameter belongs to this group."""
         return fnmatchcase(p.name, self.match) if isinstance(self.match, str) else bool(self.match(p.name, p.tensor))
 
@@ -56,7 +56,7 @@ def optimizer(
     missing: Literal["error", "zero"] = "error",
     nonfinite: Literal["skip", "raise"] = "skip",
     **hyper: Hyper,
-) -> Driver:
+) -> StatefulOptimizer:
     """An installed optimizer, ready to train `params`.
 
     The parameters move into flat buffers of the optimizer. A parameter belongs to one optimizer at a time.
@@ -81,8 +81,8 @@ def optimizer(
         HyperparameterError: a hyperparameter is unknown or out of range.
         ParameterError: `params` are not trainable leaves.
     """
-    settings = Settings(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
-    return assemble(name, params, groups, decoupled, settings, hyper)
+    options = OptimizerOptions(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
+    return assemble(name, params, groups, decoupled, options, hyper)
 
 
 def assemble(
@@ -90,25 +90,25 @@ def assemble(
     params: Parameters,
     groups: Sequence[Group],
     decoupled: bool,
-    settings: Settings,
+    options: OptimizerOptions,
     hyper: Mapping[str, Hyper],
-) -> Driver:
+) -> StatefulOptimizer:
     """The driver that `minigrad.optimizer` describes."""
     entry = find(name)
     cls = load_entry(entry)
-    _check_settings(settings)
-    plans = [
-        _plan(str(entry), cls, members, {**hyper, **changes}, decoupled)
-        for members, changes in _assigned(named(params), groups)
+    _check_options(options)
+    param_groups = [
+        _make_group(str(entry), cls, members, {**hyper, **changes}, decoupled)
+        for members, changes in _assign(named_parameters(params), groups)
     ]
-    return Driver(f"{entry.name} ({entry.distribution} {entry.version})", plans, settings)
+    return StatefulOptimizer(f"{entry.name} ({entry.distribution} {entry.version})", param_groups, options)
 
 
-def _assigned(
-    params: tuple[Parameter, ...], groups: Sequence[Group]
-) -> list[tuple[tuple[Parameter, ...], Mapping[str, Hyper]]]:
+def _assign(
+    params: tuple[NamedParameter, ...], groups: Sequence[Group]
+) -> list[tuple[tuple[NamedParameter, ...], Mapping[str, Hyper]]]:
     """Each group's parameters and changes; first those of no group, if there are any."""
-    owner = {p.name: next((i for i, g in enumerate(groups) if g.takes(p)), -1) for p in params}
+    owner = {p.name: next((i for i, g in enumerate(groups) if g.contains(p)), -1) for p in params}
     idle = [repr(g.match) for i, g in enumerate(groups) if i not in owner.values()]
     if idle:
         names = ", ".join(p.name for p in params[:8])
@@ -117,45 +117,45 @@ def _assigned(
     return [(m, groups[i].hyper if i >= 0 else {}) for i, m in members.items() if m]
 
 
-def _plan(
-    plugin: str, cls: type[Rule], members: tuple[Parameter, ...], hyper: Mapping[str, Hyper], decoupled: bool
-) -> Plan:
+def _make_group(
+    plugin: str, cls: type[UpdateRule], members: tuple[NamedParameter, ...], hyper: Mapping[str, Hyper], decoupled: bool
+) -> ParamGroup:
     fields = {f.name: f for f in attrs.fields(cls) if f.init and f.name != "layout"}
-    own = dict(hyper)
-    decay = own.pop("weight_decay", 0.0) if "weight_decay" not in fields else 0.0
-    for name in own:
+    rule_hyper = dict(hyper)
+    decay = rule_hyper.pop("weight_decay", 0.0) if "weight_decay" not in fields else 0.0
+    for name in rule_hyper:
         if name not in fields:
-            takes = ", ".join(_described(f) for f in fields.values()) or "nothing"
-            options = [*fields, "weight_decay", *Settings.__annotations__, "groups", "decoupled"]
-            raise HyperparameterError(f"{plugin} has no option {name!r}.{nearest(name, options)} It takes: {takes}")
-    schedules = {n: v for n, v in own.items() if isinstance(v, Schedule)}
-    first = {n: v(1) if isinstance(v, Schedule) else v for n, v in own.items()}
+            accepted = ", ".join(map(_describe, fields.values())) or "nothing"
+            names = [*fields, "weight_decay", *attrs.fields_dict(OptimizerOptions), "groups", "decoupled"]
+            raise HyperparameterError(f"{plugin} has no option {name!r}.{nearest(name, names)} It takes: {accepted}")
+    schedules = {n: v for n, v in rule_hyper.items() if isinstance(v, Schedule)}
+    first = {n: v(1) if isinstance(v, Schedule) else v for n, v in rule_hyper.items()}
     if decoupled and "lr" not in fields:
         raise HyperparameterError(f"{plugin} has no lr, which decoupled weight decay is multiplied by")
     if isinstance(decay, Schedule):
-        return Plan(members, cls(**first), schedules, decay, decoupled)
+        return ParamGroup(members, cls(**first), schedules, decay, decoupled)
     if isinstance(decay, str) or not 0.0 <= decay < float("inf"):
         raise HyperparameterError(f"weight_decay must be a finite number >= 0, got {decay!r}")
-    return Plan(members, cls(**first), schedules, float(decay), decoupled)
+    return ParamGroup(members, cls(**first), schedules, float(decay), decoupled)
 
 
-def _described(field: attrs.Attribute[object]) -> str:
+def _describe(field: attrs.Attribute[object]) -> str:
     words = range_of(field)
     return f"{field.name}={field.default!r}" + (f" ({words})" if words else "")
 
 
-def _check_settings(settings: Settings) -> None:
-    for name, options in (("missing", ("error", "zero")), ("nonfinite", ("skip", "raise"))):
-        value = getattr(settings, name)
-        if value not in options:
-            raise HyperparameterError(f"{name} must be one of {', '.join(map(repr, options))}, got {value!r}")
+def _check_options(options: OptimizerOptions) -> None:
+    for name, words in (("missing", ("error", "zero")), ("nonfinite", ("skip", "raise"))):
+        value = getattr(options, name)
+        if value not in words:
+            raise HyperparameterError(f"{name} must be one of {', '.join(map(repr, words))}, got {value!r}")
     for name, kind in (("average", Average), ("lookahead", LookAhead)):
-        value = getattr(settings, name)
+        value = getattr(options, name)
         if value is not None and not isinstance(value, kind):
             raise HyperparameterError(
                 f"{name} must be {'Ema or Swa' if name == 'average' else 'LookAhead'}, got {value!r}"
             )
-    if settings.accumulate < 1:
-        raise HyperparameterError(f"accumulate must be at least 1, got {settings.accumulate}")
-    if settings.clip is not None and not isinstance(settings.clip, Clip):
-        raise HyperparameterError(f"clip must be ClipNorm, ClipValue or ClipAdaptive, got {settings.clip!r}")
+    if options.accumulate < 1:
+        raise HyperparameterError(f"accumulate must be at least 1, got {options.accumulate}")
+    if options.clip is not None and not isinstance(options.clip, Clip):
+        raise HyperparameterError(f"clip must be ClipNorm, ClipValue or ClipAdaptive, got {options.clip!r}")

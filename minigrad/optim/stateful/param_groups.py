@@ -8,18 +8,18 @@ from typing import Literal, TypeAlias
 import attrs
 
 from minigrad.optim.gradient_transforms import Clip
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.optim.schedules import Schedule
-from minigrad.optim.stateful.buckets import Parameter
+from minigrad.optim.stateful.buckets import NamedParameter
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
 
-__all__ = ["Hyper", "Plan", "Settings", "Step"]
+__all__ = ["Hyper", "OptimizerOptions", "ParamGroup", "StepResult"]
 
 Hyper: TypeAlias = float | int | bool | str | Schedule
 
 
 @attrs.frozen
-class Settings:
+class OptimizerOptions:
     """How the driver treats gradients, for all parameters alike. See `minigrad.optimizer`."""
 
     clip: Clip | None = None
@@ -32,11 +32,11 @@ class Settings:
 
 
 @attrs.frozen(eq=False)
-class Plan:
+class ParamGroup:
     """One parameter group: its rule, what is scheduled, and its weight decay."""
 
-    parameters: tuple[Parameter, ...]
-    rule: Rule
+    parameters: tuple[NamedParameter, ...]
+    rule: UpdateRule
     schedules: Mapping[str, Schedule]
     weight_decay: Callable[[int], float] | float = 0.0
     decoupled: bool = False
@@ -45,7 +45,7 @@ class Plan:
         """The weight decay at step `t`."""
         return self.weight_decay(t) if callable(self.weight_decay) else self.weight_decay
 
-    def decays(self, t: int) -> tuple[float, float]:
+    def weight_decays(self, t: int) -> tuple[float, float]:
         """Weight decay at step `t`: coupled, added to the gradient; decoupled, a factor for the parameters."""
         if not self.decoupled:
             return self.decay(t), 1.0
@@ -54,7 +54,7 @@ class Plan:
 
 
 @attrs.frozen
-class Step:
+class StepResult:
     """What became of a call of `opt.step`.
 
     Attributes:

@@ -12,9 +12,9 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import OptimizerError
 from minigrad.optim.hyperparameters import count, number
 from minigrad.optim.moment import Moment
-from minigrad.optim.stateful.buckets import Cell
+from minigrad.optim.stateful.buckets import ParamBucket
 
-__all__ = ["Average", "Ema", "Followers", "LookAhead", "Swa"]
+__all__ = ["Average", "Ema", "LookAhead", "ShadowWeights", "Swa"]
 
 
 @attrs.frozen
@@ -62,41 +62,41 @@ class LookAhead:
     pull: float = number(0.5, gt=0.0, le=1.0)
 
 
-class Followers:
-    """The following weights of all cells, kept up to date by the driver."""
+class ShadowWeights:
+    """The following weights of all buckets, kept up to date by the driver."""
 
-    def __init__(self, cells: Sequence[Cell], average: Average | None, lookahead: LookAhead | None) -> None:
-        self.cells = tuple(cells)
+    def __init__(self, buckets: Sequence[ParamBucket], average: Average | None, lookahead: LookAhead | None) -> None:
+        self.buckets = tuple(buckets)
         self.average = average
         self.lookahead = lookahead
-        self.counted = 0
-        self.means = [Moment.zeros(cell.w) for cell in cells] if average else []
-        self.slow = [cell.w.copy() for cell in cells] if lookahead else []
+        self.n_averaged = 0
+        self.means = [Moment.zeros(bucket.params) for bucket in buckets] if average else []
+        self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
 
-    def follow(self, t: int) -> None:
+    def update(self, t: int) -> None:
         """Take note of the parameters after step `t`; look-ahead may write to them, before they are renewed."""
         if self.lookahead is not None and t % self.lookahead.every == 0:
-            for cell, slow in zip(self.cells, self.slow, strict=True):
-                slow += self.lookahead.pull * (cell.w - slow)
-                cell.w[...] = slow
+            for bucket, slow in zip(self.buckets, self.slow, strict=True):
+                slow += self.lookahead.pull * (bucket.params - slow)
+                bucket.params[...] = slow
         if self.average is not None and t >= self.average.start and (t - self.average.start) % self.average.every == 0:
-            decay = self.average.decay(self.counted)
-            self.means = [m.update(cell.w, decay) for m, cell in zip(self.means, self.cells, strict=True)]
-            self.counted += 1
+            decay = self.average.decay(self.n_averaged)
+            self.means = [m.update(bucket.params, decay) for m, bucket in zip(self.means, self.buckets, strict=True)]
+            self.n_averaged += 1
 
     @contextlib.contextmanager
     def averaged(self, own: Sequence[Array | None]) -> Iterator[None]:
         """The parameters are their averages inside the block, and themselves again after it.
 
         Args:
-            own: for each cell the rule's own average, if it keeps one; used unless `average=` asked for another.
+            own: for each bucket the rule's own average, if it keeps one; used unless `average=` asked for another.
         """
-        means: list[Array | None] = [m.corrected for m in self.means] if self.counted else list(own)
+        means: list[Array | None] = [m.corrected for m in self.means] if self.n_averaged else list(own)
         if all(m is None for m in means):
             raise OptimizerError(
                 "there is no average yet: pass average=Ema(rate=0.999) or average=Swa() to the optimizer, and step"
             )
-        kept = [cell.w.copy() for cell in self.cells]
+        kept = [bucket.params.copy() for bucket in self.buckets]
         self._assign([w if m is None else m for m, w in zip(means, kept, strict=True)])
         try:
             yield
@@ -104,25 +104,27 @@ class Followers:
             self._assign(kept)
 
     def parts(self) -> list[dict[str, Array]]:
-        """For each cell, its following weights by name; of the average what Moment calls its total."""
-        named = {"average": [m.total for m in self.means], "slow": self.slow}
-        return [{name: arrays[i] for name, arrays in named.items() if arrays} for i in range(len(self.cells))]
+        """For each bucket, its following weights by name; of the average what Moment calls its total."""
+        named_parameters = {"average": [m.total for m in self.means], "slow": self.slow}
+        return [
+            {name: arrays[i] for name, arrays in named_parameters.items() if arrays} for i in range(len(self.buckets))
+        ]
 
     @property
     def weight(self) -> float:
         """The weight of the averages, see Moment."""
         return self.means[0].weight if self.means else 0.0
 
-    def restore(self, parts: Sequence[dict[str, Array]], counted: int, weight: float) -> None:
+    def restore(self, parts: Sequence[dict[str, Array]], n_averaged: int, weight: float) -> None:
         """Take over what `parts`, `counted` and `weight` said."""
-        self.counted = counted
+        self.n_averaged = n_averaged
         if self.average is not None:
-            scale = 1.0 - self.average.decay(counted - 1) if counted else 1.0
+            scale = 1.0 - self.average.decay(n_averaged - 1) if n_averaged else 1.0
             self.means = [Moment(part["average"], weight, scale) for part in parts]
         if self.lookahead is not None:
             self.slow = [part["slow"] for part in parts]
 
     def _assign(self, values: Sequence[Array]) -> None:
-        for cell, value in zip(self.cells, values, strict=True):
-            cell.w[...] = value
-            cell.renew()
+        for bucket, value in zip(self.buckets, values, strict=True):
+            bucket.params[...] = value
+            bucket.renew()

@@ -13,9 +13,9 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.errors import StateError
-from minigrad.optim.runner import Rule, Runner
+from minigrad.optim.runner import RuleRunner, UpdateRule
 from minigrad.optim.state import Leaf, Migrates, State, check_fits, copied, leaves, rebuild, state_version
-from minigrad.optim.stateful.buckets import Cell
+from minigrad.optim.stateful.buckets import ParamBucket
 
 __all__ = ["FORMAT", "StateDict", "pack", "unpack"]
 
@@ -24,24 +24,26 @@ FORMAT = 1
 _OWN = "driver."
 
 
-def pack(cells: Sequence[Cell], runners: Sequence[Runner], extras: Sequence[Mapping[str, Array]]) -> StateDict:
-    """All leaves of all states, and the driver's own vectors for each cell, copied."""
+def pack(
+    buckets: Sequence[ParamBucket], runners: Sequence[RuleRunner], extras: Sequence[Mapping[str, Array]]
+) -> StateDict:
+    """All leaves of all states, and the driver's own vectors for each bucket, copied."""
     packed: StateDict = {"format": FORMAT, "state_version": state_version(runners[0].rule)}
-    for cell, runner, extra in zip(cells, runners, extras, strict=True):
+    for bucket, runner, extra in zip(buckets, runners, extras, strict=True):
         for name, leaf in {**leaves(runner.state), **{_OWN + k: v for k, v in extra.items()}}.items():
-            if isinstance(leaf, np.ndarray) and leaf.shape == cell.w.shape and leaf.dtype == cell.w.dtype:
-                for segment in cell.layout:
+            if isinstance(leaf, np.ndarray) and leaf.shape == bucket.params.shape and leaf.dtype == bucket.params.dtype:
+                for segment in bucket.layout:
                     packed[f"state/{segment.name}/{name}"] = segment.of(leaf).copy()
             else:
-                packed[f"shared/{_key(cell)}/{name}"] = copied(leaf)
+                packed[f"shared/{_key(bucket)}/{name}"] = copied(leaf)
     return packed
 
 
 def unpack(
     owner: str,
     saved: Mapping[str, object],
-    cells: Sequence[Cell],
-    runners: Sequence[Runner],
+    buckets: Sequence[ParamBucket],
+    runners: Sequence[RuleRunner],
     extras: Sequence[Mapping[str, Array]],
 ) -> tuple[dict[str, int], list[dict[str, Array]]]:
     """Give the saved state to `runners`, all or none; returns the driver's counts and its own vectors.
@@ -56,12 +58,12 @@ def unpack(
     counts = {key: _count(owner, saved, key) for key in ("t", "micro", "averaged", "state_version")}
     states, vectors = [], []
     used: set[str] = set()
-    for cell, runner, extra in zip(cells, runners, extras, strict=True):
-        tree = _tree(owner, saved, cell, used)
+    for bucket, runner, extra in zip(buckets, runners, extras, strict=True):
+        tree = _leaves_of_bucket(owner, saved, bucket, used)
         own = {k.removeprefix(_OWN): tree.pop(k) for k in list(tree) if k.startswith(_OWN)}
         check_fits(f"{owner} (followers)", own, extra)
         vectors.append({k: v for k, v in own.items() if isinstance(v, np.ndarray)})
-        states.append(_restored(owner, tree, runner, counts["state_version"]))
+        states.append(_restore(owner, tree, runner, counts["state_version"]))
     strangers = [k for k in saved if k.startswith(("state/", "shared/")) and k not in used]
     if strangers:
         raise StateError(f"{owner}: the saved state holds entries for nothing here: {', '.join(strangers[:5])}")
@@ -70,8 +72,8 @@ def unpack(
     return counts, vectors
 
 
-def _restored(owner: str, tree: Mapping[str, Leaf], runner: Runner, version: int) -> State:
-    rule: Rule = runner.rule
+def _restore(owner: str, tree: Mapping[str, Leaf], runner: RuleRunner, version: int) -> State:
+    rule: UpdateRule = runner.rule
     if version != state_version(rule):
         if not isinstance(rule, Migrates):
             raise StateError(
@@ -82,10 +84,10 @@ def _restored(owner: str, tree: Mapping[str, Leaf], runner: Runner, version: int
     return rebuild(runner.state, tree)
 
 
-def _tree(owner: str, saved: Mapping[str, object], cell: Cell, used: set[str]) -> dict[str, Leaf]:
-    """The leaves that `saved` has for one cell, the flat ones joined again."""
+def _leaves_of_bucket(owner: str, saved: Mapping[str, object], bucket: ParamBucket, used: set[str]) -> dict[str, Leaf]:
+    """The leaves that `saved` has for one bucket, the flat ones joined again."""
     tree: dict[str, Leaf] = {}
-    prefix = f"shared/{_key(cell)}/"
+    prefix = f"shared/{_key(bucket)}/"
     for key, value in saved.items():
         if key.startswith(prefix) and isinstance(value, np.ndarray | float | int):
             tree[key.removeprefix(prefix)] = copied(value)
@@ -93,12 +95,12 @@ def _tree(owner: str, saved: Mapping[str, object], cell: Cell, used: set[str]) -
     names = {
         key.rsplit("/", 1)[1]
         for key in saved
-        for segment in cell.layout
+        for segment in bucket.layout
         if key.startswith("state/") and key.removeprefix("state/").rsplit("/", 1)[0] == segment.name
     }
     for name in names:
-        flat = np.empty_like(cell.w)
-        for segment in cell.layout:
+        flat = np.empty_like(bucket.params)
+        for segment in bucket.layout:
             key = f"state/{segment.name}/{name}"
             part = saved.get(key)
             if not isinstance(part, np.ndarray) or part.shape != segment.shape or part.dtype != flat.dtype:
@@ -112,8 +114,8 @@ def _tree(owner: str, saved: Mapping[str, object], cell: Cell, used: set[str]) -
     return tree
 
 
-def _key(cell: Cell) -> str:
-    return f"{cell.group}.{cell.w.dtype}"
+def _key(bucket: ParamBucket) -> str:
+    return f"{bucket.group}.{bucket.params.dtype}"
 
 
 def _count(owner: str, saved: Mapping[str, object], key: str) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from minigrad.core.tensor import from_array
 from minigrad.nn import Loss, Module, find_baseline
-from minigrad.optim import Driver, Need, NonFiniteGradient, available, optimizer
+from minigrad.optim import Need, NonFiniteGradient, StatefulOptimizer, available, optimizer
 from minigrad.train.evaluation import count_correct
 from minigrad.train.splits import Rows
 
@@ -79,7 +79,7 @@ def learn(
     return Overfit(len(batch), first, last, target, accuracy, step, solved, timed_out)
 
 
-def _learner(model: Module, otherwise: str) -> Driver:
+def _learner(model: Module, otherwise: str) -> StatefulOptimizer:
     if "adam" in available():
         return optimizer("adam", model.named_parameters(), missing="zero", nonfinite="raise", lr=1e-2)
     return optimizer(otherwise, model.named_parameters(), missing="zero", nonfinite="raise")

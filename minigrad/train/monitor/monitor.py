@@ -18,7 +18,7 @@ from minigrad.core import Tensor
 from minigrad.core.tensor import as_array
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn import Module
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.runtime.parameters import assign
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluation import count_correct
@@ -70,7 +70,7 @@ class Monitor(RunMetrics):
     def __init__(
         self,
         model: Module,
-        optimizer: Driver | None = None,
+        optimizer: StatefulOptimizer | None = None,
         *,
         probe: AnyArray | Tensor | tuple[AnyArray | Tensor, ...] | None = None,
         every: int = 50,

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.data import Dataset, Loader
 from minigrad.nn import Module
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.train.callbacks import Callback
 from minigrad.train.splits import Split
 
@@ -74,7 +74,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "optimizer": Field(
         "the name of an installed optimizer, such as 'adam', or what mg.optimizer(...) returns",
-        lambda v: isinstance(v, str | Driver),
+        lambda v: isinstance(v, str | StatefulOptimizer),
         ("optimiser", "opt"),
     ),
     "lr": Field("a learning rate, a number", _or_none(_number), ("learning_rate", "rate", "step_size")),

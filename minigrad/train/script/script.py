@@ -20,7 +20,7 @@ import numpy as np
 from minigrad.checkpoint import Checkpoint
 from minigrad.core import Tensor
 from minigrad.nn import Loss, Module
-from minigrad.optim import Driver, Schedule
+from minigrad.optim import Schedule, StatefulOptimizer
 from minigrad.parallel import Communicator
 from minigrad.train.callbacks import Callback
 from minigrad.train.fitting import fit
@@ -37,7 +37,7 @@ __all__ = ["Script", "ScriptError", "Settings", "load_script"]
 class Settings(TypedDict, total=False):
     """The arguments of `fit` that a script may give, under the names it gives them."""
 
-    optimizer: str | Driver
+    optimizer: str | StatefulOptimizer
     lr: float | Schedule | None
     schedule: str | None
     warmup: int

@@ -16,7 +16,7 @@ from minigrad.core.tensor import from_array
 from minigrad.data import Dataset, check_labels
 from minigrad.nn import Loss, Module, find_loss, parameter
 from minigrad.nn.regularization import Regularization
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.evaluation import eval_mode
 from minigrad.train.lr_schedules import named_schedule
@@ -108,7 +108,7 @@ class _Checker:
     def updates(self) -> None:
         """Optimizer, learning rate and schedule fit together."""
         optimizer, fields = self.fields.get("optimizer", "adam"), self.fields
-        if isinstance(optimizer, Driver):
+        if isinstance(optimizer, StatefulOptimizer):
             for name in _OF_THE_DRIVER:
                 if name in fields:
                     raise self.outline.wrong(name, "belongs to the optimizer: give it to mg.optimizer(...), not here")

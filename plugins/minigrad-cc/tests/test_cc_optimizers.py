@@ -12,7 +12,7 @@ import pytest
 from minigrad.engines import EngineWithFallback
 from minigrad.optim import Need, Objective, available, load, number
 from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner
-from minigrad.optim.runner import Rule
+from minigrad.optim.runner import UpdateRule
 from minigrad.typing import Array
 from minigrad_cc import Engine
 
@@ -49,7 +49,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
     return Engine(workers=2)
 
 
-def after(rule: Rule, binder: EngineWithFallback) -> tuple[bytes, CompiledRunner]:
+def after(rule: UpdateRule, binder: EngineWithFallback) -> tuple[bytes, CompiledRunner]:
     """The parameters after some updates."""
     rng = np.random.default_rng(0)
     w: Array = rng.standard_normal(LARGE + 77).astype(np.float32)
@@ -63,7 +63,7 @@ def after(rule: Rule, binder: EngineWithFallback) -> tuple[bytes, CompiledRunner
 
 @pytest.mark.parametrize("name", [*ELEMENTWISE, "Damped"])
 def test_every_elementwise_optimizer_is_compiled_and_has_numpys_bits(name: str, engine: Engine) -> None:
-    rule = cast(Rule, Damped()) if name == "Damped" else load(name)()
+    rule = cast(UpdateRule, Damped()) if name == "Damped" else load(name)()
     binder = EngineWithFallback("cc", engine)
     ours, runner = after(rule, binder)
     theirs, _ = after(rule, EngineWithFallback.built_in())

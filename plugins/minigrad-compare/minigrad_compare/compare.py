@@ -19,7 +19,7 @@ import numpy as np
 from minigrad.core import Tensor, no_grad
 from minigrad.core.errors import MinigradError
 from minigrad.core.types import Array
-from minigrad.optim import Driver, Need
+from minigrad.optim import Need, StatefulOptimizer
 from minigrad.optim import load as load_rule
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.errors import TrainError
@@ -231,7 +231,7 @@ class _Record:
 
     problem: Problem
     trial: Trial
-    opt: Driver
+    opt: StatefulOptimizer
     batch: int = 0
     clock: float = 0.0
     calls: int = 0

@@ -18,9 +18,9 @@ from minigrad.diagnosis.doctor import Doctor
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.watch import Watch, watch
 from minigrad.nn import Module
-from minigrad.optim import ClipNorm, Driver, Schedule
+from minigrad.optim import ClipNorm, Schedule, StatefulOptimizer
 from minigrad.optim.stateful.factory import assemble
-from minigrad.optim.stateful.param_groups import Settings
+from minigrad.optim.stateful.param_groups import OptimizerOptions
 from minigrad.train import fit
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluation import eval_mode, evaluate
@@ -86,18 +86,20 @@ class _Scaled(Schedule):
         return self.lr * (factor((t - 1) / self.total) if factor is not None else 1.0)
 
 
-def optimizer_for(s: Setting, model: Module) -> Driver:
+def optimizer_for(s: Setting, model: Module) -> StatefulOptimizer:
     named = model.named_parameters()
     if s.frozen is not None:
         named = named[: s.frozen] + named[s.frozen + 1 :]
     hyper: dict[str, float | Schedule] = dict(s.hyper)
     if s.schedule is not None:
         hyper["lr"] = _Scaled(s, s.hyper["lr"], s.epochs * -(-len(s.x) // s.batch))
-    settings = Settings(None if s.clip is None else ClipNorm(s.clip), s.maximise, missing="zero", nonfinite="raise")
+    settings = OptimizerOptions(
+        None if s.clip is None else ClipNorm(s.clip), s.maximise, missing="zero", nonfinite="raise"
+    )
     return assemble(s.optimizer, named, (), False, settings, hyper)
 
 
-def _by_fit(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog) -> Outcome:
+def _by_fit(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int, catalog: Catalog) -> Outcome:
     doctor = Doctor(catalog, gradients=True)
     began = time.perf_counter()
     try:
@@ -116,7 +118,7 @@ def _by_fit(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Ca
     return Outcome(doctor.evidence, score_on(model, *s.sound), losses, vals, spent, doctor.seconds)
 
 
-def _by_hand(s: Setting, model: Module, optimizer: Driver, seed: int, catalog: Catalog) -> Outcome:
+def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int, catalog: Catalog) -> Outcome:
     """The loop a person would write, with its mistakes."""
     began = time.perf_counter()
     loss = watch(s.loss_of(), model, optimizer, (s.x, s.y, s.x_val, s.y_val), catalog=catalog)

@@ -9,7 +9,7 @@ import pytest
 
 import minigrad.optim as mo
 from minigrad.core import Tensor, tensor
-from minigrad.optim.runner import Runner
+from minigrad.optim.runner import RuleRunner
 from minigrad.optim.testing import Law, parametrize_with_laws
 from minigrad.typing import Array
 
@@ -30,7 +30,7 @@ def _gradients(steps: int, n: int) -> Array:
 
 
 def _path(name: str, w: Array, gradients: Array, layout: tuple[mo.Segment, ...] = (), **hyper: object) -> Array:
-    runner = Runner(name, mo.load(name)(**hyper), w.copy(), None, layout)
+    runner = RuleRunner(name, mo.load(name)(**hyper), w.copy(), None, layout)
     points = []
     for t, g in enumerate(gradients, start=1):
         runner.step(mo.Objective(g), t)
@@ -96,7 +96,7 @@ def test_state_round_trip_is_exact(name: str) -> None:
     first = {k: tensor(rng.standard_normal(s), requires_grad=True) for k, s in shapes.items()}
     opt = mo.optimizer(name, first)
 
-    def go(driver: mo.Driver, params: dict[str, Tensor], t: int) -> None:
+    def go(driver: mo.StatefulOptimizer, params: dict[str, Tensor], t: int) -> None:
         draw = np.random.default_rng(t)
         driver.zero_grad()
         for p in params.values():

@@ -12,7 +12,7 @@ from scipy import optimize
 
 import minigrad as mg
 from minigrad.optim import NeedError, Objective, OptimizerError, load
-from minigrad.optim.runner import Runner
+from minigrad.optim.runner import RuleRunner
 from minigrad.optim.testing import Law, parametrize_with_laws
 from minigrad.typing import Array, Tensor
 from minigrad_newton import root
@@ -75,7 +75,7 @@ def _descend(name: str, problem: Callable[[Array], tuple[float, Array]], start: 
         h = 1e-6 / max(1e-12, float(np.abs(v).max()))
         return (problem(w + h * v)[1] - problem(w - h * v)[1]) / (2 * h)
 
-    runner = Runner(name, load(name)(), start.copy())
+    runner = RuleRunner(name, load(name)(), start.copy())
     for t in range(1, steps + 1):
         f = Objective.of(runner.w.copy(), lambda w: evaluate(w)[1], value=lambda w: problem(w)[0], hvp=hvp)
         runner.step(f, t)

@@ -10,7 +10,7 @@ import numpy as np
 import minigrad as mg
 from benchmarks.protocol import Numbers, Step, Unsupported, parameters
 from minigrad import engines, nn
-from minigrad.optim import Driver
+from minigrad.optim import StatefulOptimizer
 from minigrad.runtime.parameters import assign
 
 Loss = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
@@ -29,7 +29,7 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
         return _adam(numbers, variant)
     if kind == "hessian":
         return _hessian(numbers, variant)
-    makers: dict[str, Callable[[Numbers], tuple[nn.Module, Driver]]] = {
+    makers: dict[str, Callable[[Numbers], tuple[nn.Module, StatefulOptimizer]]] = {
         "mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm,
     }  # fmt: skip
     if kind not in makers:
@@ -63,28 +63,28 @@ def _filled(model: nn.Module, numbers: Numbers) -> nn.Module:
     return model
 
 
-def _mlp(numbers: Numbers) -> tuple[nn.Module, Driver]:
+def _mlp(numbers: Numbers) -> tuple[nn.Module, StatefulOptimizer]:
     weights = parameters(numbers)[::2]
     hidden = [w.shape[1] for w in weights[:-1]]
     model = _filled(nn.mlp(weights[0].shape[0], hidden, weights[-1].shape[1], rng=0), numbers)
     return model, mg.optimizer("adam", model.named_parameters(), lr=1e-3)
 
 
-def _conv(numbers: Numbers) -> tuple[nn.Module, Driver]:
+def _conv(numbers: Numbers) -> tuple[nn.Module, StatefulOptimizer]:
     layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
     layers += [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1568, 10)]
     model = _filled(nn.Sequential(*layers), numbers)
     return model, mg.optimizer("sgd", model.named_parameters(), lr=0.05)
 
 
-def _transformer(numbers: Numbers) -> tuple[nn.Module, Driver]:
+def _transformer(numbers: Numbers) -> tuple[nn.Module, StatefulOptimizer]:
     block = nn.TransformerBlock(128, 4, hidden=512, causal=True, rng=0)
     block.activation = nn.GELU("tanh")
     model = _filled(nn.Sequential(block, nn.Linear(128, 64, rng=0)), numbers)
     return model, mg.optimizer("adamw", model.named_parameters(), lr=1e-3, weight_decay=0.01)
 
 
-def _lstm(numbers: Numbers) -> tuple[nn.Module, Driver]:
+def _lstm(numbers: Numbers) -> tuple[nn.Module, StatefulOptimizer]:
     model = nn.Sequential(nn.Embedding(64, 64, rng=0), nn.LSTM(64, 128, rng=0), nn.Linear(128, 64, rng=0))
     _filled(model, numbers)
     return model, mg.optimizer("adam", model.named_parameters(), lr=1e-3)
