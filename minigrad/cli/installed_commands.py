@@ -7,8 +7,8 @@ import sys
 from contextlib import redirect_stdout
 from importlib import import_module
 
-import minigrad.plugins.entry_points as plugins
 from minigrad.cli.command import Command
+from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 
 __all__ = [
@@ -37,7 +37,7 @@ class CommandUnavailable(Exception):
 
 def command_names() -> dict[str, Entry]:
     """Name -> entry point of every command that other distributions offer; none is imported."""
-    return plugins.available(GROUP)
+    return entry_points.available(GROUP)
 
 
 def load_command(name: str) -> Command | None:
@@ -46,8 +46,8 @@ def load_command(name: str) -> Command | None:
     Raises:
         CommandUnavailable: several distributions offer it, MINIGRAD_PLUGINS keeps it out, or it cannot be imported.
     """
-    matches = plugins.matching(GROUP, name)
-    usable = [entry for entry in matches if plugins.allowed(entry)]
+    matches = entry_points.matching(GROUP, name)
+    usable = [entry for entry in matches if entry_points.allowed(entry)]
     if len(usable) > 1:
         owners = " and ".join(f"{e.distribution} {e.version}" for e in usable)
         choices = " or ".join(repr(e.qualified) for e in usable)
@@ -55,16 +55,16 @@ def load_command(name: str) -> Command | None:
     if usable:
         return _imported(usable[0])
     if matches:
-        kept_out = os.environ.get(plugins.ALLOW, "")
+        kept_out = os.environ.get(entry_points.ALLOW, "")
         raise CommandUnavailable(
-            f"the command {matches[0]} is installed, but {plugins.ALLOW}={kept_out!r} keeps it out"
+            f"the command {matches[0]} is installed, but {entry_points.ALLOW}={kept_out!r} keeps it out"
         )
     return None
 
 
 def not_installed() -> dict[str, str]:
     """Name -> distribution of the commands in minigrad's own repository that no installed distribution offers."""
-    return {name: owner for name, owner in OWN_DISTRIBUTIONS.items() if not plugins.matching(GROUP, name)}
+    return {name: owner for name, owner in OWN_DISTRIBUTIONS.items() if not entry_points.matching(GROUP, name)}
 
 
 def how_to_get(name: str) -> str:

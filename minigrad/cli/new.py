@@ -99,10 +99,10 @@ def _check_name(kind: str, name: str) -> None:
     if kind == "op":
         _check_op(name)
         return
-    import minigrad.plugins.entry_points as plugins
     from minigrad.optim.loading import GROUP
+    from minigrad.plugins import entry_points
 
-    for entry in plugins.matching(GROUP, name):
+    for entry in entry_points.matching(GROUP, name):
         raise ScaffoldError(
             f"there is an optimizer {name!r} already, from {entry.distribution} {entry.version}, and two of one name "
             "would have to be told apart as distribution:name: choose another"

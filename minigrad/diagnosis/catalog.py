@@ -8,9 +8,9 @@ from typing import cast
 
 import attrs
 
-import minigrad.plugins.entry_points as plugins
 from minigrad.core.errors import MinigradError, nearest
 from minigrad.diagnosis.rule import FAMILIES, Rule
+from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, contained, imported, summary
 
@@ -80,8 +80,8 @@ def _evolved(rule: Rule, field: str, value: float) -> Rule:
 def rules() -> Catalog:
     """Every rule that is installed and allowed: the built-in ones and those of plugins (see MINIGRAD_PLUGINS)."""
     loaded: dict[str, tuple[str, Rule]] = {}
-    broken = list(plugins.scan(GROUP).problems)
-    offers = plugins.available(GROUP).items()
+    broken = list(entry_points.scan(GROUP).problems)
+    offers = entry_points.available(GROUP).items()
     for name, entry in sorted(offers, key=lambda offer: offer[1].distribution != _OWN):  # no plugin replaces our own
         for rule in _load(entry):
             if isinstance(rule, str):

@@ -6,10 +6,10 @@ import os
 from typing import Protocol, runtime_checkable
 
 import minigrad.plugins.contract as contract
-import minigrad.plugins.entry_points as plugins
 from minigrad.engines.group import FusionGroup
 from minigrad.engines.protocol import API, CompiledGroup, Engine, EngineError, UnknownEngine
 from minigrad.engines.tiles import NumpyEngine
+from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 
 __all__ = ["BUILT_IN", "GROUP", "EngineWithFallback", "SupportsEngine", "available", "create_engine"]
@@ -21,7 +21,7 @@ BUILT_IN = "numpy"
 
 def available() -> dict[str, Entry | None]:
     """Name -> entry (None for the built-in one) of every engine that may be used, without importing any plugin."""
-    return {BUILT_IN: None, **plugins.available(GROUP)}
+    return {BUILT_IN: None, **entry_points.available(GROUP)}
 
 
 def create_engine(name: str = "") -> EngineWithFallback:

@@ -8,7 +8,7 @@ from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
-from minigrad.ops import manipulation as arrange
+from minigrad.ops import manipulation
 from minigrad.ops.arithmetic import ratio
 from minigrad.ops.family import Family
 from minigrad.ops.functions import max, min, moveaxis, reshape, sum
@@ -101,9 +101,9 @@ def cond(a: V, p: Order = None) -> V:
 
 def trace(x: V, offset: int = 0) -> V:
     """Sum over the diagonal of matrices (..., m, n)."""
-    return arrange.trace(x, offset, -2, -1)
+    return manipulation.trace(x, offset, -2, -1)
 
 
 def diagonal(x: V, offset: int = 0) -> V:
     """The diagonal of matrices (..., m, n)."""
-    return arrange.diagonal(x, offset, -2, -1)
+    return manipulation.diagonal(x, offset, -2, -1)

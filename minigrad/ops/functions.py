@@ -8,9 +8,7 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
-from minigrad.ops import arithmetic, index, reduce, shape, transcendental
-from minigrad.ops import piecewise_constant as constant
-from minigrad.ops import piecewise_linear as kinked
+from minigrad.ops import arithmetic, index, piecewise_constant, piecewise_linear, reduce, shape, transcendental
 from minigrad.typing import V
 
 
@@ -56,17 +54,17 @@ def log_sigmoid(x: V) -> V:
 
 def xlogy(x: V, y: V) -> V:
     """x transcendental.log(y), 0 where x = 0 (even where y = 0)."""
-    zero: V = constant.equal(x, 0.0)
+    zero: V = piecewise_constant.equal(x, 0.0)
     return arithmetic.where(zero, 0.0, x * transcendental.log(arithmetic.where(zero, 1.0, y)))
 
 
 def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:
     """x moved into [low, high]; the gradient is 1 inside and on scalar bounds. Array bounds share it at ties."""
     if _scalar_or_none(low) and _scalar_or_none(high):
-        return kinked.clip(x, low=low, high=high)
+        return piecewise_linear.clip(x, low=low, high=high)
     if low is not None:
-        x = kinked.maximum(x, low)
-    return x if high is None else kinked.minimum(x, high)
+        x = piecewise_linear.maximum(x, low)
+    return x if high is None else piecewise_linear.minimum(x, high)
 
 
 def _scalar_or_none(bound: object) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Axis, BoolArray
-from minigrad.ops import functions
-from minigrad.ops import variance as spread
+from minigrad.ops import functions, variance
 from minigrad.ops.arithmetic import where as select
 from minigrad.ops.piecewise_constant import rint
 from minigrad.ops.piecewise_linear import maximum, minimum
@@ -33,9 +32,9 @@ def sum(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 0.0, w
 
 def prod(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 1.0, where: Mask = True) -> V:
     """Product over `axis` of the entries where `where` holds, times `initial`."""
-    from minigrad.ops import cumulative as scan
+    from minigrad.ops import cumulative
 
-    y: V = scan.prod(_masked(x, where, 1.0), axis, keepdims)
+    y: V = cumulative.prod(_masked(x, where, 1.0), axis, keepdims)
     return y if initial == 1.0 else y * initial
 
 
@@ -68,7 +67,7 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     """Variance over `axis` of the entries where `where` holds, divided by their number less `ddof`."""
     less = ddof if correction is None else correction
     if where is True:
-        return spread.var(x, axis, less, keepdims)
+        return variance.var(x, axis, less, keepdims)
     centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
     return functions.sum(centred * centred / (_counted(x, where, axis) - less), axis, keepdims)
 
@@ -78,7 +77,7 @@ def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     """Standard deviation over `axis` of the entries where `where` holds. Where it is 0 the gradient is 0."""
     less = ddof if correction is None else correction
     if where is True:
-        return spread.std(x, axis, less, keepdims)
+        return variance.std(x, axis, less, keepdims)
     centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
     return functions.norm(centred / (_counted(x, where, axis) - less) ** 0.5, axis, keepdims)
 

@@ -16,7 +16,7 @@ import attrs
 from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.plugins import entry_points as plugins
+from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported
 from minigrad.verify.register import register_sound
@@ -72,12 +72,12 @@ def _verdict(error: RegistrationError) -> str:
 
 def load_all() -> tuple[Loaded, ...]:
     """Load every allowed plugin of the group."""
-    return tuple(load(e) for e in plugins.available(GROUP).values())
+    return tuple(load(e) for e in entry_points.available(GROUP).values())
 
 
 def find(name: str) -> Op | None:
     """The op called `name` from a plugin, or None. The entry of that name is tried first, others only if need be."""
-    entries = plugins.available(GROUP)
+    entries = entry_points.available(GROUP)
     for entry in sorted(entries.values(), key=lambda e: e.name != name):
         load(entry)
         found = REGISTRY.get(name)

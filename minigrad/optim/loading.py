@@ -11,7 +11,7 @@ from typing import cast
 
 import attrs
 
-import minigrad.plugins.entry_points as plugins  # not "from minigrad import": that would ask for an op of this name
+from minigrad.plugins import entry_points
 from minigrad.optim.errors import LawError, PluginError, UnknownOptimizer
 from minigrad.optim.laws import examine
 from minigrad.optim.protocol import API, Need, Optimizer
@@ -39,7 +39,7 @@ GROUP = "minigrad.optimizers"
 
 def scan() -> Scan:
     """All optimizers on `sys.path`, allowed or not."""
-    return plugins.scan(GROUP)
+    return entry_points.scan(GROUP)
 
 
 def available() -> dict[str, Entry]:
@@ -47,7 +47,7 @@ def available() -> dict[str, Entry]:
 
     A name that two distributions offer appears as `distribution:name` for each of them instead.
     """
-    return plugins.available(GROUP)
+    return entry_points.available(GROUP)
 
 
 def find(name: str) -> Entry:

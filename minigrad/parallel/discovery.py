@@ -7,8 +7,7 @@ from collections.abc import Mapping
 
 from minigrad.parallel.errors import CommunicatorError
 from minigrad.parallel.protocol import API, Communicator, SingleProcess
-from minigrad.plugins import contract
-from minigrad.plugins import entry_points as plugins
+from minigrad.plugins import contract, entry_points
 from minigrad.plugins.entry_points import Entry
 
 __all__ = ["GROUP", "available", "connect", "launched"]
@@ -20,7 +19,7 @@ _LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 def available() -> dict[str, Entry]:
     """Name -> entry of the installed communicators, without importing any."""
-    return plugins.available(GROUP)
+    return entry_points.available(GROUP)
 
 
 def launched(environment: Mapping[str, str] = os.environ) -> int:

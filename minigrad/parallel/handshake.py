@@ -15,7 +15,7 @@ from minigrad.core.types import Array
 from minigrad.optim import StatefulOptimizer
 from minigrad.parallel.errors import HandshakeError
 from minigrad.parallel.protocol import Communicator
-from minigrad.plugins import entry_points as plugins
+from minigrad.plugins import entry_points
 
 __all__ = ["agree", "checksum", "config_fingerprint"]
 
@@ -29,7 +29,7 @@ def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -
         "minigrad": minigrad.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
-        **{f"plugin {e.distribution}": e.version for group in _GROUPS for e in plugins.available(group).values()},
+        **{f"plugin {e.distribution}": e.version for group in _GROUPS for e in entry_points.available(group).values()},
         "optimizer": driver.name,
     }
     for i, hyper in enumerate(driver.hyperparameters):

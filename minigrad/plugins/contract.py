@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-import minigrad.plugins.entry_points as plugins
 from minigrad.core.errors import MinigradError, nearest
+from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported, summary
 
@@ -22,8 +22,8 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
     Raises `error`, with the nearest name and what is installed, if there is none, if MINIGRAD_PLUGINS keeps it out, or
     if several distributions offer it.
     """
-    matches = plugins.matching(group, name)
-    usable = [e for e in matches if plugins.allowed(e)]
+    matches = entry_points.matching(group, name)
+    usable = [e for e in matches if entry_points.allowed(e)]
     if len(usable) == 1:
         return usable[0]
     if usable:
@@ -31,11 +31,13 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
         choices = " or ".join(repr(e.qualified) for e in usable)
         raise error(f"{kind} {name!r} is offered by {owners}: say which, {choices}")
     if matches:
-        kept_out = os.environ.get(plugins.ALLOW, "")
-        raise error(f"{kind} {matches[0]} is installed, but {plugins.ALLOW}={kept_out!r} keeps it out")
-    entries = plugins.available(group)
+        kept_out = os.environ.get(entry_points.ALLOW, "")
+        raise error(f"{kind} {matches[0]} is installed, but {entry_points.ALLOW}={kept_out!r} keeps it out")
+    entries = entry_points.available(group)
     listing = [*built_in, *(f"{key} ({e.distribution} {e.version})" for key, e in sorted(entries.items()))]
-    notes = "".join(f". {problem}" for problem in (*plugins.scan(group).problems, *plugins.idle_allowances(group)))
+    notes = "".join(
+        f". {problem}" for problem in (*entry_points.scan(group).problems, *entry_points.idle_allowances(group))
+    )
     raise error(
         f"there is no {kind} {name!r}.{nearest(name, [*built_in, *entries])} Installed: "
         f"{', '.join(listing) or 'none'}{notes}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import minigrad.plugins.entry_points as plugins
 from minigrad import lazy
+from minigrad.plugins import entry_points
 
 __all__ = ["moved_names"]
 
@@ -42,7 +42,7 @@ def moved_names(
 
 def _package(module: str, name: str, command: str) -> str:
     """The package of the installed distribution that offers the command."""
-    entries = plugins.matching("minigrad.commands", command)
+    entries = entry_points.matching("minigrad.commands", command)
     if not entries:
         raise ImportError(
             f"{module}.{name} belongs to the command {command!r} now, a distribution of its own that is not "

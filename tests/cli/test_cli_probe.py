@@ -13,7 +13,7 @@ import pytest
 from minigrad.cli import main
 from minigrad.cli.check_laws import probe
 from minigrad.optim import UnknownOptimizer
-from minigrad.plugins import entry_points as plugins
+from minigrad.plugins import entry_points
 from support.optim_dists import GOOD, install
 
 SOURCES = {
@@ -41,7 +41,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         install(folder, f"dist-{name}", {name: f"{module}:Rule"}, {module: text})
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    plugins.rescan()
+    entry_points.rescan()
     return folder
 
 

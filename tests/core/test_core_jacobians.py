@@ -10,8 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
-from minigrad.transforms import batching as batch
-from minigrad.transforms import jacobians
+from minigrad.transforms import batching, jacobians
 from minigrad.typing import Array, Tensor
 
 RNG = np.random.default_rng(5)
@@ -94,36 +93,36 @@ def test_every_way_of_a_block_is_met() -> None:
     }
     cases["reshape"].append(((), {"shape": (1, 1)}))
     cases["transpose"].append(((), {"axes": None}))
-    assert cases.keys() == batch._WAYS.keys()
+    assert cases.keys() == batching._WAYS.keys()
     for name, calls in cases.items():
         op = REGISTRY[name]
         for shape, meta in calls:
             rows = RNG.normal(size=(5, *shape))
-            others: list[list[object]] = [[batch.Block(rows)]]
+            others: list[list[object]] = [[batching.Block(rows)]]
             if name in ("matmul", "concatenate"):
                 plain = RNG.normal(size=shape)
-                others = [[batch.Block(rows), plain], [plain, batch.Block(rows)], [batch.Block(rows)] * 2]
+                others = [[batching.Block(rows), plain], [plain, batching.Block(rows)], [batching.Block(rows)] * 2]
             for given in others:
-                found = batch._WAYS[name](op, given, op.bind_kwargs(meta))  # type: ignore[arg-type]
+                found = batching._WAYS[name](op, given, op.bind_kwargs(meta))  # type: ignore[arg-type]
                 each = [
-                    op.forward(*(g.rows[k] if isinstance(g, batch.Block) else g for g in given), **meta)
+                    op.forward(*(g.rows[k] if isinstance(g, batching.Block) else g for g in given), **meta)
                     for k in range(5)
                 ]
                 np.testing.assert_allclose(np.asarray(found), np.stack([np.asarray(e) for e in each]), rtol=1e-13)
 
 
 def row(given: list[object], k: int) -> list[object]:
-    return [g.rows[k] if isinstance(g, batch.Block) else g for g in given]
+    return [g.rows[k] if isinstance(g, batching.Block) else g for g in given]
 
 
 def test_a_block_that_lies_is_noticed(monkeypatch: pytest.MonkeyPatch, refused: list[object]) -> None:
     x = RNG.normal(size=6)
 
     def swapped(op: object, given: object, meta: object) -> Array | Tensor | None:
-        found = batch._reshape(op, given, meta)  # type: ignore[arg-type]
+        found = batching._reshape(op, given, meta)  # type: ignore[arg-type]
         return None if found is None else found[::-1].copy()
 
-    monkeypatch.setattr(batch, "_WAYS", {**batch._WAYS, "reshape": swapped})
+    monkeypatch.setattr(batching, "_WAYS", {**batching._WAYS, "reshape": swapped})
     g = lambda t: mg.sin(mg.reshape(t, (3, 2))) * 2.0  # noqa: E731
     expected = np.zeros((6, 6))
     np.fill_diagonal(expected, 2 * np.cos(x))
@@ -138,7 +137,7 @@ def test_a_rule_that_reads_its_cotangent_falls_back(refused: list[object]) -> No
 
     @thrice.vjp("x")
     def _(g, y, x):  # type: ignore[no-untyped-def]
-        return g * 3.0 if isinstance(g, np.ndarray) or type(g._node) is not batch.Block else np.asarray(g) * 3.0
+        return g * 3.0 if isinstance(g, np.ndarray) or type(g._node) is not batching.Block else np.asarray(g) * 3.0
 
     mg.register(thrice)
     x = RNG.normal(size=6)
@@ -148,7 +147,7 @@ def test_a_rule_that_reads_its_cotangent_falls_back(refused: list[object]) -> No
 
 def test_walks_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
     walks: list[int] = []
-    original = batch.pull_block
+    original = batching.pull_block
 
     def counted(*args, **kwargs):  # type: ignore[no-untyped-def]
         walks.append(1)

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
-from minigrad.ops.numpy import signatures as numpy_signatures
+from minigrad.ops.numpy import signatures
 from minigrad.ops.numpy import table as numpy_table
 
 X = np.array([[0.5, -1.25, 2.0], [3.0, 0.75, -0.5]])
@@ -188,7 +188,7 @@ def test_numpy_functions_give_numpys_numbers_and_a_gradient(f: Callable[[Any], A
 def test_every_row_of_the_tables_names_a_function_that_exists() -> None:
     for table in (numpy_table.NUMPY, numpy_table.UFUNCS, numpy_table.LINEAR_ALGEBRA, numpy_table.SPECTRA):
         for name, (_, target) in table.items():
-            function, _ = numpy_signatures._resolve(f"minigrad.{target}")
+            function, _ = signatures._resolve(f"minigrad.{target}")
             assert callable(function), name
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.types import Array
-from minigrad.transforms import batching as batch
+from minigrad.transforms import batching
 
 RNG = np.random.default_rng(0)
 WEIGHTS = mg.tensor(RNG.standard_normal((6, 6)))
@@ -66,7 +66,7 @@ def test_a_jacobian_of_several_arguments() -> None:
 
 
 def test_blocks_that_tell_untruths_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = batch._WAYS["matmul"]
+    honest = batching._WAYS["matmul"]
 
     def lying(op: Any, given: Any, meta: Any) -> Any:
         rows = honest(op, given, meta)
@@ -74,5 +74,5 @@ def test_blocks_that_tell_untruths_are_not_believed(monkeypatch: pytest.MonkeyPa
 
     p: Array = RNG.standard_normal(20)
     expected: Any = mg.hessian(smooth)(p)
-    monkeypatch.setattr(batch, "_WAYS", {**batch._WAYS, "matmul": lying})
+    monkeypatch.setattr(batching, "_WAYS", {**batching._WAYS, "matmul": lying})
     np.testing.assert_allclose(defined_hessian(smooth)(p).numpy(), expected, rtol=1e-11, atol=1e-12)
