@@ -11,11 +11,11 @@ from typing import cast
 
 import attrs
 
-from minigrad.plugins import entry_points
 from minigrad.optim.errors import LawError, PluginError, UnknownOptimizer
 from minigrad.optim.laws import examine
 from minigrad.optim.protocol import API, Need, Optimizer
 from minigrad.optim.runner import UpdateRule
+from minigrad.plugins import entry_points
 from minigrad.plugins.contract import chosen
 from minigrad.plugins.entry_points import Entry, Scan, rescan
 from minigrad.plugins.isolation import ImportFailure, imported
