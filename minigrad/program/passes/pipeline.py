@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -37,12 +37,14 @@ class Pass(NamedTuple):
         run: takes a graph and returns one.
         why_here: what it needs from its place in the order.
         after: passes that must have run before it; with all others it may change places.
+        ends_group: the passes below count readers or look for equal calls, so that the driver cleans up first.
     """
 
     name: str
     run: Callable[[Graph], Graph]
     why_here: str
     after: tuple[str, ...] = ()
+    ends_group: bool = False
 
 
 CLEANUP: tuple[Pass, ...] = (
@@ -51,7 +53,7 @@ CLEANUP: tuple[Pass, ...] = (
     Pass("cse", eliminate_common_subexpressions, "after fold_constants, so that folded values count as equal"),
     Pass("dce", eliminate_dead_code, "last, since all others leave calls that nothing reads"),
 )
-"""Run on the graph as it was traced, and after each pass that has changed it."""
+"""Run on the graph as it was traced, and after each group of passes that has changed it."""
 
 PIPELINE: tuple[Pass, ...] = (
     Pass(
@@ -83,6 +85,7 @@ PIPELINE: tuple[Pass, ...] = (
         inline_ufuncs,
         "elementwise ops that decompose has no rule for, before anything counts or moves elementwise calls",
         ("conv_layout", "decompose"),
+        ends_group=True,
     ),
     Pass(
         "sums_as_matmul",
@@ -113,6 +116,7 @@ PIPELINE: tuple[Pass, ...] = (
         gather_after_matmul,
         "looks for products of two matrices",
         ("flatten_matmuls", "scatter_to_concat"),
+        ends_group=True,
     ),
     Pass(
         "time_major_concat",
@@ -125,12 +129,14 @@ PIPELINE: tuple[Pass, ...] = (
         merge_summed_matmuls,
         "after gather_after_matmul, which takes products out of the sums that are merged here",
         ("flatten_matmuls", "gather_after_matmul", "time_major_concat"),
+        ends_group=True,
     ),
     Pass(
         "pack_transposed",
         pack_transposed,
         "counts the products that read a transposed matrix: after all passes that remove or merge products",
         ("merge_matmuls",),
+        ends_group=True,
     ),
     Pass(
         "precompute_local_grads",
@@ -178,20 +184,18 @@ FORMER_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def run_pipeline(graph: Graph, disable: Collection[str] = (), pipeline: tuple[Pass, ...] = PIPELINE) -> Graph:
-    """Rewrite a graph by all passes but those in `disable`, with a cleanup after each that has changed something."""
-    graph = _clean(graph, disable)
-    for one in _enabled(pipeline, disable):
-        rewritten = one.run(graph)
-        if rewritten.steps != graph.steps:
-            graph = rewritten if one.run is fuse_elementwise else _clean(rewritten, disable)
+    """Rewrite a graph by all passes but those in `disable`, with a cleanup after each group that has changed it."""
+    graph = clean = _clean(graph, disable)
+    for one in pipeline:
+        if one.name not in disable:
+            graph = one.run(graph)
+        if one.ends_group and graph.steps != clean.steps:
+            graph = clean = _clean(graph, disable)
     return graph
 
 
 def _clean(graph: Graph, disable: Collection[str]) -> Graph:
-    for one in _enabled(CLEANUP, disable):
-        graph = one.run(graph)
+    for one in CLEANUP:
+        if one.name not in disable:
+            graph = one.run(graph)
     return graph
-
-
-def _enabled(passes: tuple[Pass, ...], disable: Collection[str]) -> Iterator[Pass]:
-    return (p for p in passes if p.name not in disable)

@@ -25,4 +25,4 @@ def fold_constants(graph: Graph) -> Graph:
                         values[out] = attrs.evolve(values[out], kind="constant", data=number)
                     continue
         kept.append(step)
-    return Graph(tuple(values), tuple(kept), graph.outputs)
+    return Graph(tuple(values), tuple(kept), graph.outputs) if len(kept) < len(graph.steps) else graph

@@ -12,20 +12,22 @@ _SMALL = 64
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
-    """Later calls of the same op on the same values and metadata stand for the first one."""
+    """Let later calls of the same op on the same values and keyword arguments stand for the first one."""
     names: dict[int, int] = {}
+    same = _equal_constants(graph)
     first: dict[Hashable, Call] = {}
     kept: list[Instruction] = []
-    equal = _equal_constants(graph)
     for step in graph.steps:
         if isinstance(step, Call):
-            key = _key(step, {**equal, **names})
+            key = _key(step, same)
             earlier = None if key is None else first.setdefault(key, step)
             if earlier is not None and earlier is not step:
-                names.update(zip(step.outs, earlier.outs, strict=True))
+                replaced = dict(zip(step.outs, earlier.outs, strict=True))
+                names.update(replaced)
+                same.update(replaced)
                 continue
         kept.append(step)
-    return graph.replace_uses(kept, names)
+    return graph.replace_uses(kept, names) if names else graph
 
 
 def _equal_constants(graph: Graph) -> dict[int, int]:
@@ -40,12 +42,9 @@ def _equal_constants(graph: Graph) -> dict[int, int]:
     return found
 
 
-def _key(call: Call, names: dict[int, int]) -> Hashable:
-    args = []
-    for a in call.args:
-        while a in names:
-            a = names[a]
-        args.append(a)
+def _key(call: Call, same: dict[int, int]) -> Hashable:
+    """What a call computes; None where that cannot be compared. `same`: for a value an earlier one that is equal."""
+    args = [same.get(a, a) for a in call.args]
     try:
         return (
             id(call.op),

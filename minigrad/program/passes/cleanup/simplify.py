@@ -21,7 +21,7 @@ def simplify(graph: Graph) -> Graph:
             names[step.outs[0]] = same
         else:
             kept.append(step)
-    return graph.replace_uses(kept, names)
+    return graph.replace_uses(kept, names) if names else graph
 
 
 def _same(call: Call, values: tuple[Value, ...]) -> int | None:
