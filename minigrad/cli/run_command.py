@@ -51,9 +51,12 @@ class Job:
     """A run that is ready to begin.
 
     Attributes:
-        kind: the command, "train" or "run". name: for its folder. headline: its first line on the screen.
+        kind: the command, "train" or "run".
+        name: for its folder.
+        headline: its first line on the screen.
         command: all options, as they are saved with the run and needed to resume it.
-        fit: does the work. metrics: measures the script's own figures, if there are some.
+        fit: does the work.
+        metrics: measures the script's own figures, if there are some.
     """
 
     kind: str

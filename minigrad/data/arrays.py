@@ -14,12 +14,12 @@ from minigrad.data.errors import DataError
 Raw = NDArray[np.generic]
 """An array of any dtype, taken as an argument: images are uint8, tables float64, labels int64."""
 Array = NDArray[np.float64]
-"""The same, handed out: as in ``minigrad.typing``, float64 is the static stand-in for every real dtype."""
+"""The same, handed out: as in `minigrad.typing`, float64 is the static stand-in for every real dtype."""
 Labels = NDArray[np.int64]
 
 
 def read_only(array: Raw) -> Array:
-    """``array`` itself when nobody can write to its memory, else a read-only copy."""
+    """`array` itself when nobody can write to its memory, else a read-only copy."""
     part: object = array
     while isinstance(part, np.ndarray):
         if part.flags.writeable:
@@ -31,12 +31,12 @@ def read_only(array: Raw) -> Array:
 
 
 def any_real(array: Raw) -> Array:
-    """``array`` itself, of any real dtype, under its static stand-in."""
+    """`array` itself, of any real dtype, under its static stand-in."""
     return cast(Array, array)
 
 
 def sealed(array: Raw) -> Array:
-    """Make ``array`` and the arrays it is a view of read-only. For arrays the caller alone holds: no copy is made."""
+    """Make `array` and the arrays it is a view of read-only. For arrays the caller alone holds: no copy is made."""
     part: object = array
     while isinstance(part, np.ndarray):
         part.setflags(write=False)
@@ -45,12 +45,12 @@ def sealed(array: Raw) -> Array:
 
 
 def flat_rows(x: Raw) -> Array:
-    """``x`` as ``(N, D)``, one row after the other; N may be 0."""
+    """`x` as `(N, D)`, one row after the other; N may be 0."""
     return any_real(x).reshape(len(x), math.prod(x.shape[1:]))
 
 
 def row_keys(x: Raw) -> list[bytes]:
-    """A 16-byte digest for each row of ``x``, equal for rows of equal values (0.0 and -0.0 are equal values)."""
+    """A 16-byte digest for each row of `x`, equal for rows of equal values (0.0 and -0.0 are equal values)."""
     flat = flat_rows(np.ascontiguousarray(x))
     if flat.dtype.kind == "f":
         flat = np.add(flat, 0.0)
@@ -58,7 +58,7 @@ def row_keys(x: Raw) -> list[bytes]:
 
 
 def check_pair(x: Raw, y: Raw, x_name: str = "x", y_name: str = "y") -> None:
-    """Raise DataError unless ``x`` and ``y`` have the same number (at least one axis) of rows."""
+    """Raise DataError unless `x` and `y` have the same number (at least one axis) of rows."""
     for name, array in ((x_name, x), (y_name, y)):
         if array.ndim == 0:
             raise DataError(f"{name} is a scalar. Expected an array whose first axis runs over the rows.")
@@ -70,7 +70,7 @@ def check_pair(x: Raw, y: Raw, x_name: str = "x", y_name: str = "y") -> None:
 
 
 def whole(name: str, value: int, low: int, high: int | None = None) -> int:
-    """``value`` when it is an integer in [low, high], else DataError. Booleans are not integers here."""
+    """`value` when it is an integer in [low, high], else DataError. Booleans are not integers here."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
         raise DataError(f"{name}={value!r}: expected an integer of at least {low}.")
     if high is not None and value > high:
@@ -79,7 +79,7 @@ def whole(name: str, value: int, low: int, high: int | None = None) -> int:
 
 
 def real(name: str, value: float, low: float, high: float, *, open_ends: bool = False) -> float:
-    """``value`` when it is a finite number in [low, high] (or in (low, high) with ``open_ends``), else DataError."""
+    """`value` when it is a finite number in [low, high] (or in (low, high) with `open_ends`), else DataError."""
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     inside = number and (low < value < high if open_ends else low <= value <= high)
     if not inside:

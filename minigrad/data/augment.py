@@ -1,7 +1,7 @@
-"""Augmentations: typed callables ``(batch, rng) -> batch`` that change the inputs and keep the labels.
+"""Augmentations: typed callables `(batch, rng) -> batch` that change the inputs and keep the labels.
 
-All randomness comes from the Generator given, so the same Generator state gives the same batch: :class:`Frozen` makes
-one repeatable for a gradient check. Images are ``(N, H, W)`` or ``(N, C, H, W)``; the input is never written to, shape
+All randomness comes from the Generator given, so the same Generator state gives the same batch: `Frozen` makes
+one repeatable for a gradient check. Images are `(N, H, W)` or `(N, C, H, W)`; the input is never written to, shape
 and dtype are kept.
 """
 
@@ -19,16 +19,16 @@ from minigrad.data.errors import DataError
 
 
 class Augment(Protocol):
-    """What :class:`minigrad.data.Loader` takes: any callable of a batch and a Generator."""
+    """What `minigrad.data.Loader` takes: any callable of a batch and a Generator."""
 
     def __call__(self, x: Array, rng: np.random.Generator, /) -> Array:
-        """The augmented batch, of the shape and dtype of ``x``."""
+        """The augmented batch, of the shape and dtype of `x`."""
         ...
 
 
 @attrs.frozen
 class Flip:
-    """Mirror each image left to right with probability ``p``."""
+    """Mirror each image left to right with probability `p`."""
 
     p: float = 0.5
 
@@ -36,7 +36,7 @@ class Flip:
         real("Flip.p", self.p, 0.0, 1.0)
 
     def __call__(self, x: Array, rng: np.random.Generator, /) -> Array:
-        """Raises DataError unless ``x`` is a batch of images."""
+        """Raises DataError unless `x` is a batch of images."""
         _need_images("Flip", x)
         out = x.copy()
         chosen = rng.random(len(x)) < self.p
@@ -46,7 +46,7 @@ class Flip:
 
 @attrs.frozen
 class RandomCrop:
-    """Shift each image by up to ``padding`` pixels each way: pad with ``fill``, cut the old size out at random."""
+    """Shift each image by up to `padding` pixels each way: pad with `fill`, cut the old size out at random."""
 
     padding: int = 2
     fill: float = 0.0
@@ -56,7 +56,7 @@ class RandomCrop:
         real("RandomCrop.fill", self.fill, -1e30, 1e30)
 
     def __call__(self, x: Array, rng: np.random.Generator, /) -> Array:
-        """Raises DataError unless ``x`` is a batch of images."""
+        """Raises DataError unless `x` is a batch of images."""
         _need_images("RandomCrop", x)
         height, width = x.shape[-2:]
         border = [(0, 0)] * (x.ndim - 2) + [(self.padding, self.padding)] * 2
@@ -68,7 +68,7 @@ class RandomCrop:
 
 @attrs.frozen
 class Noise:
-    """Add Gaussian noise of standard deviation ``std`` (in the units of ``x``); integers are rounded and clipped."""
+    """Add Gaussian noise of standard deviation `std` (in the units of `x`); integers are rounded and clipped."""
 
     std: float = 0.1
 
@@ -103,7 +103,7 @@ class Compose:
 
 @attrs.frozen
 class Frozen:
-    """``augment`` with its randomness held still: every call draws the numbers of ``seed``, whatever Generator comes.
+    """`augment` with its randomness held still: every call draws the numbers of `seed`, whatever Generator comes.
 
     For gradient checks, which evaluate the loss many times and need the same batch each time.
     """

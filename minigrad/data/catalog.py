@@ -28,9 +28,9 @@ def available() -> dict[str, Card]:
 def load(name_or_path: str | os.PathLike[str], *, val: float | None = None, seed: int = 0) -> Dataset:
     """The data set of this name, or in this folder or file. Nothing is ever downloaded.
 
-    A name of :func:`available` (case, ``-`` and ``_`` do not matter); or a folder with the four IDX files of the MNIST
-    family or with CIFAR-10 binary batches; or an ``.npz`` (see :func:`load_npz`). ``val`` is the share of rows held out
-    for validation, stratified by class and free of leaks, drawn by ``seed``; with ``val=None``, sets with a split of
+    A name of `available` (case, `-` and `_` do not matter); or a folder with the four IDX files of the MNIST
+    family or with CIFAR-10 binary batches; or an `.npz` (see `load_npz`). `val` is the share of rows held out
+    for validation, stratified by class and free of leaks, drawn by `seed`; with `val=None`, sets with a split of
     their own keep it and others hold out 0.2 (text: the last tenth of each book).
 
     Raises UnknownDataError for a name that does not exist (with the nearest one), DataFileError for files that are

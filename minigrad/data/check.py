@@ -17,7 +17,7 @@ Level = Literal["FAULT", "NOTE"]
 
 @attrs.frozen
 class Finding:
-    """Something about the data worth knowing: a stable ``code``, FAULT or NOTE, and a sentence with the evidence."""
+    """Something about the data worth knowing: a stable `code`, FAULT or NOTE, and a sentence with the evidence."""
 
     code: str
     level: Level
@@ -25,7 +25,7 @@ class Finding:
 
 
 def check(data: Dataset) -> None:
-    """Raise DataValueError at the first row (from 0) with NaN or Inf in ``x`` or ``y``, or a label out of range."""
+    """Raise DataValueError at the first row (from 0) with NaN or Inf in `x` or `y`, or a label out of range."""
     for split in ("train", "val"):
         x, y = (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
         check_finite(x, f"{data.name}: x_{split}", data.feature_names)
@@ -35,7 +35,7 @@ def check(data: Dataset) -> None:
 
 
 def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) -> None:
-    """Raise DataValueError naming ``where``, the row and the column of the first NaN or infinity in ``array``."""
+    """Raise DataValueError naming `where`, the row and the column of the first NaN or infinity in `array`."""
     if array.dtype.kind != "f" or not array.size:
         return
     bad = ~np.isfinite(flat_rows(array))
@@ -50,7 +50,7 @@ def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) ->
 
 
 def check_labels(y: Raw, classes: int, where: str = "y") -> None:
-    """Raise DataValueError naming the first row of ``y`` that is not an integer in [0, ``classes``)."""
+    """Raise DataValueError naming the first row of `y` that is not an integer in [0, `classes`)."""
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
     flat = flat_rows(y)
@@ -64,8 +64,8 @@ def check_labels(y: Raw, classes: int, where: str = "y") -> None:
 
 
 def inspect(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
-    """What is doubtful about ``data``, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS,
-    IMBALANCE, CONSTANT. Call :func:`check` first: values are taken to be finite. ``unshuffled`` is the batch size when
+    """What is doubtful about `data`, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS,
+    IMBALANCE, CONSTANT. Call `check` first: values are taken to be finite. `unshuffled` is the batch size when
     batches are taken in the stored order, 0 when they are shuffled.
 
     Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features), largest |x| above 20 or a standard

@@ -21,7 +21,7 @@ ROWS = 10_000
 
 
 def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDArray[np.uint8], Labels]:
-    """Images ``(rows, 3, 32, 32)`` uint8 and labels ``(rows,)`` of one CIFAR-10 binary batch (gzip or not).
+    """Images `(rows, 3, 32, 32)` uint8 and labels `(rows,)` of one CIFAR-10 binary batch (gzip or not).
 
     A batch as published has 10,000 records of 3,073 bytes. Raises DataFileError when the file is missing, has another
     length, or a label above 9 (the sign of the CIFAR-100 or another format, or of damage).
@@ -43,9 +43,9 @@ def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDA
 
 
 def load_cifar10(folder: str | os.PathLike[str], *, rows: int = ROWS) -> Dataset:
-    """CIFAR-10 from a folder with ``data_batch_1.bin`` ... ``data_batch_5.bin`` and ``test_batch.bin``.
+    """CIFAR-10 from a folder with `data_batch_1.bin` ... `data_batch_5.bin` and `test_batch.bin`.
 
-    The test batch is the validation rows; images are ``(N, 3, 32, 32)`` uint8. ``rows`` is the number in each file.
+    The test batch is the validation rows; images are `(N, 3, 32, 32)` uint8. `rows` is the number in each file.
     Raises DataFileError naming every missing file. The "python version" is a pickle, which minigrad never opens.
     """
     folder = Path(folder)

@@ -16,7 +16,7 @@ from minigrad.data.errors import DataError, UnknownDataError
 
 @attrs.frozen(slots=False)
 class Corpus:
-    """Text in named sections (books), in order. ``alphabet`` is every character that occurs, sorted."""
+    """Text in named sections (books), in order. `alphabet` is every character that occurs, sorted."""
 
     name: str
     sections: dict[str, str] = attrs.field(repr=lambda sections: f"<{', '.join(sections)}>")
@@ -37,7 +37,7 @@ class Corpus:
         return "".join(sorted(set(self.text)))
 
     def encode(self, text: str) -> Labels:
-        """Character numbers ``(len(text),)``. Raises DataError for a character outside the alphabet, with its place."""
+        """Character numbers `(len(text),)`. Raises DataError for a character outside the alphabet, with its place."""
         number = {character: i for i, character in enumerate(self.alphabet)}
         for place, character in enumerate(text):
             if character not in number:
@@ -52,14 +52,14 @@ class Corpus:
         return "".join(self.alphabet[i] for i in array.reshape(-1).tolist())
 
     def split(self, val: float = 0.1) -> tuple[str, str]:
-        """(train, validation) text: of each section the last ``val`` of its characters is held out."""
+        """(train, validation) text: of each section the last `val` of its characters is held out."""
         real("val", val, 0.0, 1.0, open_ends=True)
         cuts = {name: len(text) - round(val * len(text)) for name, text in self.sections.items()}
         train = "".join(text[: cuts[name]] for name, text in self.sections.items())
         return train, "".join(text[cuts[name] :] for name, text in self.sections.items())
 
     def dataset(self, length: int = 64, val: float = 0.1) -> Dataset:
-        """Windows of ``length`` characters without overlap: ``x`` ``(N, length)``, ``y`` the next character of each.
+        """Windows of `length` characters without overlap: `x` `(N, length)`, `y` the next character of each.
 
         No character of a validation window occurs in a training window. Raises DataError when one side is too short for
         a single window.
@@ -70,7 +70,7 @@ class Corpus:
 
 
 def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
-    """(x, y) of shape ``(N, length)``: consecutive windows of ``numbers``, and the same moved on by one place.
+    """(x, y) of shape `(N, length)`: consecutive windows of `numbers`, and the same moved on by one place.
 
     The rest that fills no window is left out. Raises DataError when there is none.
     """

@@ -27,10 +27,10 @@ def names(items: Iterable[str]) -> tuple[str, ...]:
 class Dataset:
     """Training and validation rows in their native form; all arrays are read-only.
 
-    Shapes: images ``(N, H, W)`` or ``(N, C, H, W)`` uint8, tables ``(N, D)`` float64, text ``(N, T)`` int64 character
-    numbers. ``y`` is int64 ``(N,)`` class numbers from 0 (``(N, T)`` for text) or float64 ``(N,)`` for regression.
-    ``full_scale`` is the largest value a pixel can have (255; 16 for digits). Values are not looked at here: see
-    :func:`minigrad.data.check`.
+    Shapes: images `(N, H, W)` or `(N, C, H, W)` uint8, tables `(N, D)` float64, text `(N, T)` int64 character
+    numbers. `y` is int64 `(N,)` class numbers from 0 (`(N, T)` for text) or float64 `(N,)` for regression.
+    `full_scale` is the largest value a pixel can have (255; 16 for digits). Values are not looked at here: see
+    `minigrad.data.check`.
 
     Raises DataError when lengths, row shapes or dtypes do not fit together.
     """
@@ -80,25 +80,25 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row of ``x`` as stored."""
+        """Shape of one row of `x` as stored."""
         return self.x_train.shape[1:]
 
     @property
     def features(self) -> int:
-        """Numbers in one flattened row of ``x``."""
+        """Numbers in one flattened row of `x`."""
         return int(np.prod(self.input_shape))
 
     def summary(self) -> str:
-        """One line: ``fashion 5000/1000 rows of 28x28 uint8, 10 classes``."""
+        """One line: `fashion 5000/1000 rows of 28x28 uint8, 10 classes`."""
         what = f"{self.classes} classes" if self.classes else "regression"
         shape = "x".join(map(str, self.input_shape)) or "scalar"
         return f"{self.name} {len(self.x_train)}/{len(self.x_val)} rows of {shape} {self.x_train.dtype}, {what}"
 
     def scaling(self, normalize: Normalize = "auto") -> Scaling:
-        """How :meth:`scaled` treats inputs: a callable for rows of the native shape, fitted on ``x_train`` alone.
+        """How `scaled` treats inputs: a callable for rows of the native shape, fitted on `x_train` alone.
 
-        ``"standard"`` (what ``"auto"`` means): zero mean and unit variance, per column of a table, per channel of
-        images. ``"unit"``: pixels divided by ``full_scale``, to [0, 1] (images only). ``"none"``: only the cast.
+        `"standard"` (what `"auto"` means): zero mean and unit variance, per column of a table, per channel of
+        images. `"unit"`: pixels divided by `full_scale`, to [0, 1] (images only). `"none"`: only the cast.
         """
         if normalize == "none":
             return scaling.identity()
@@ -114,16 +114,16 @@ class Dataset:
         return scaling.standard(self.x_train, over=(0,))
 
     def target_scaling(self) -> Scaling:
-        """Zero mean and unit variance of ``y_train`` (regression); ``.inverse(prediction)`` returns to its units."""
+        """Zero mean and unit variance of `y_train` (regression); `.inverse(prediction)` returns to its units."""
         if self.task != "regression":
             raise DataError(f"{self.name}: class numbers are not scaled; target_scaling is for regression.")
         return scaling.standard(self.y_train, over=(0,))
 
     def scaled(self, layout: Layout = "flat", normalize: Normalize = "auto", *, targets: bool = True) -> Dataset:
-        """The same data ready for a network: ``x`` float32, scaled as :meth:`scaling` says.
+        """The same data ready for a network: `x` float32, scaled as `scaling` says.
 
-        ``layout``: ``"flat"`` ``(N, D)``; ``"image"`` ``(N, C, H, W)``; ``"native"`` as stored. With ``targets``,
-        regression targets become float32 of zero mean and unit variance (see :meth:`target_scaling`). Text stays as it
+        `layout`: `"flat"` `(N, D)`; `"image"` `(N, C, H, W)`; `"native"` as stored. With `targets`,
+        regression targets become float32 of zero mean and unit variance (see `target_scaling`). Text stays as it
         is: its numbers are indices. Raises DataError for a layout the data cannot have.
         """
         if self.kind == "text":

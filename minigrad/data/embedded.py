@@ -1,6 +1,6 @@
-"""The sets inside the package (``sets/*.npz``): what they are, and their checksums, verified at every load.
+"""The sets inside the package (`sets/*.npz`): what they are, and their checksums, verified at every load.
 
-Rows, sources and licences: DATASHEET.md. ``tests/tools/build_data.py`` in the project's repository makes the files.
+Rows, sources and licences: DATASHEET.md. `tests/tools/build_data.py` in the project's repository makes the files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 
 @attrs.frozen
 class Card:
-    """What ``available()`` says about a data set; ``task`` of a text is to predict the next character."""
+    """What `available()` says about a data set; `task` of a text is to predict the next character."""
 
     name: str
     origin: Literal["embedded", "generated"]
@@ -128,7 +128,7 @@ def read_embedded(card: Card) -> dict[str, Raw]:
 
 
 def load_embedded(card: Card, val: float | None, seed: int) -> Dataset:
-    """The Dataset of an embedded image or table set. Own splits stay unless ``val`` asks for another share."""
+    """The Dataset of an embedded image or table set. Own splits stay unless `val` asks for another share."""
     source = f"{card.source}. Licence: {card.licence}. See minigrad/data/DATASHEET.md."
     arrays = read_embedded(card)
     share = 0.2 if val is None else val

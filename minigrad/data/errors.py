@@ -15,7 +15,7 @@ class DataError(MinigradError, ValueError):
 class DataFileError(DataError):
     """A file is missing, unreadable, truncated, corrupt or of another kind than expected.
 
-    ``path`` is the file or folder, ``found`` what is there, ``expected`` what should have been.
+    `path` is the file or folder, `found` what is there, `expected` what should have been.
     """
 
     def __init__(self, path: Path, found: str, expected: str, remedy: str = "") -> None:
@@ -24,7 +24,7 @@ class DataFileError(DataError):
 
 
 class UnknownDataError(DataError):
-    """No data set of this name; the message names the nearest one and lists all. ``name`` and ``options`` are kept."""
+    """No data set of this name; the message names the nearest one and lists all. `name` and `options` are kept."""
 
     def __init__(self, name: str, options: Iterable[str]) -> None:
         self.name, self.options = name, tuple(options)
@@ -35,7 +35,7 @@ class UnknownDataError(DataError):
 
 
 class DataValueError(DataError):
-    """A value in the data is unusable. ``where`` is the array ("x_train"), ``row`` the first offending row, from 0."""
+    """A value in the data is unusable. `where` is the array ("x_train"), `row` the first offending row, from 0."""
 
     def __init__(self, where: str, row: int, problem: str, remedy: str) -> None:
         self.where, self.row = where, row

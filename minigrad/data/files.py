@@ -17,14 +17,14 @@ class Reader(Protocol):
     """The part of an open file that is used here."""
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; none at the end."""
+        """At most `size` bytes; none at the end."""
         ...
 
 
 def read_at_most(path: Path, limit: int, what: str) -> bytes:
-    """The first ``limit`` bytes of ``path``'s content, unpacked when it is gzip (told by its content, not its name).
+    """The first `limit` bytes of `path`'s content, unpacked when it is gzip (told by its content, not its name).
 
-    Memory grows with what is really there, never with ``limit``. Raises DataFileError naming ``what`` was expected when
+    Memory grows with what is really there, never with `limit`. Raises DataFileError naming `what` was expected when
     the file is missing, unreadable, or a damaged gzip stream.
     """
     try:
@@ -55,7 +55,7 @@ def _chunks(stream: Reader, limit: int) -> bytes:
 
 
 def listing(folder: Path, what: str) -> list[str]:
-    """Sorted names in ``folder``; DataFileError naming ``what`` was expected when it is no readable folder."""
+    """Sorted names in `folder`; DataFileError naming `what` was expected when it is no readable folder."""
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:

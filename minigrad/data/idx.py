@@ -27,7 +27,7 @@ STEMS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> Raw:
     """The array in an IDX file (gzip or not), in native byte order, read-only.
 
-    ``magic`` demands a kind of content: 2051 (0x803) for uint8 images, 2049 (0x801) for uint8 labels. Raises
+    `magic` demands a kind of content: 2051 (0x803) for uint8 images, 2049 (0x801) for uint8 labels. Raises
     DataFileError for a missing, truncated, over-long or corrupt file and for a wrong magic number.
     """
     path = Path(path)
@@ -67,11 +67,11 @@ def _hint(found: int, magic: int | None) -> str:
 
 
 def load_idx(folder: str | os.PathLike[str], *, class_names: Sequence[str] = ()) -> Dataset:
-    """The MNIST-family data set in ``folder``: the t10k files are the validation rows.
+    """The MNIST-family data set in `folder`: the t10k files are the validation rows.
 
-    Expects ``train-images-idx3-ubyte``, ``train-labels-idx1-ubyte``, ``t10k-images-idx3-ubyte`` and
-    ``t10k-labels-idx1-ubyte``, each with or without ``.gz`` (also spelt ``train-images.idx3-ubyte``). Without
-    ``class_names`` the classes are called "0", "1", ... up to the largest label. Raises DataFileError or
+    Expects `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    `t10k-labels-idx1-ubyte`, each with or without `.gz` (also spelt `train-images.idx3-ubyte`). Without
+    `class_names` the classes are called "0", "1", ... up to the largest label. Raises DataFileError or
     DataValueError.
     """
     folder = Path(folder)

@@ -18,14 +18,14 @@ ORDER, AUGMENT = 0, 1
 
 @attrs.define(eq=False)
 class Loader:
-    """Batches of ``(x, y)``; every ``for`` loop over it is the next epoch, with an order of its own.
+    """Batches of `(x, y)`; every `for` loop over it is the next epoch, with an order of its own.
 
-    The order of epoch ``e`` depends on ``(seed, e)`` alone and the augmentation of its batch ``b`` on ``(seed, e, b)``:
-    a run resumed with :meth:`epoch` at any batch sees exactly the same numbers, with or without a thread.
+    The order of epoch `e` depends on `(seed, e)` alone and the augmentation of its batch `b` on `(seed, e, b)`:
+    a run resumed with `epoch` at any batch sees exactly the same numbers, with or without a thread.
 
-    ``augment`` is applied to each batch of ``x``; ``prefetch`` > 0 makes that many batches ahead in a thread (worth it
-    when a batch takes longer to make than about 50 microseconds, so mostly with augmentation). ``next_epoch`` is the
-    number of the epoch that the next ``for`` loop runs; store it to resume. Raises DataError for bad arguments.
+    `augment` is applied to each batch of `x`; `prefetch` > 0 makes that many batches ahead in a thread (worth it
+    when a batch takes longer to make than about 50 microseconds, so mostly with augmentation). `next_epoch` is the
+    number of the epoch that the next `for` loop runs; store it to resume. Raises DataError for bad arguments.
     """
 
     x: Array = attrs.field(converter=read_only, repr=False, on_setattr=attrs.setters.frozen)
@@ -54,7 +54,7 @@ class Loader:
         return self.epoch(number)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
-        """The batches of epoch ``number`` (from 0), beginning at batch ``start``. Leaves ``next_epoch`` alone."""
+        """The batches of epoch `number` (from 0), beginning at batch `start`. Leaves `next_epoch` alone."""
         whole("start", start, 0)
         rng = np.random.default_rng([self.seed, ORDER, whole("epoch", number, 0)])
         parts = pieces(order(len(self.x), rng, shuffle=self.shuffle), self.batch_size, drop_last=self.drop_last)

@@ -1,4 +1,4 @@
-"""Data sets in ``.npz`` files: never unpickled, sizes checked before memory is asked for."""
+"""Data sets in `.npz` files: never unpickled, sizes checked before memory is asked for."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
 
 
 def read_npz(path: Path, content: bytes | None = None) -> dict[str, Raw]:
-    """Every array of an ``.npz`` (of ``content``, when given), read-only. Raises DataFileError for anything else."""
+    """Every array of an `.npz` (of `content`, when given), read-only. Raises DataFileError for anything else."""
     expected = "an .npz file as numpy.savez writes it, without Python objects"
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
 
@@ -77,11 +77,11 @@ def _member(archive: ZipFile, info: ZipInfo) -> Raw:
 def load_npz(
     path: str | os.PathLike[str], *, val: float = 0.2, seed: int = 0, class_names: Sequence[str] = ()
 ) -> Dataset:
-    """A data set in an ``.npz`` file of the user's: arrays ``x_train y_train x_val y_val``, or ``x`` and ``y``.
+    """A data set in an `.npz` file of the user's: arrays `x_train y_train x_val y_val`, or `x` and `y`.
 
-    With ``x`` and ``y``, the share ``val`` is held out (see :func:`minigrad.data.split_rows`). Integer ``y`` means
-    classification, floating-point ``y`` regression; uint8 ``x`` of 3 or 4 axes are images. Optional arrays
-    ``class_names`` and ``feature_names``. Raises DataFileError for a damaged file or missing arrays, DataError when the
+    With `x` and `y`, the share `val` is held out (see `minigrad.data.split_rows`). Integer `y` means
+    classification, floating-point `y` regression; uint8 `x` of 3 or 4 axes are images. Optional arrays
+    `class_names` and `feature_names`. Raises DataFileError for a damaged file or missing arrays, DataError when the
     arrays do not fit together.
     """
     path = Path(path)
@@ -99,7 +99,7 @@ def from_arrays(
     full_scale: float = 255.0,
     source: str = "",
 ) -> Dataset:
-    """A Dataset from the arrays of an ``.npz`` (see :func:`load_npz`); ``path`` is only named in errors."""
+    """A Dataset from the arrays of an `.npz` (see `load_npz`); `path` is only named in errors."""
     if all(key in arrays for key in SPLIT_KEYS):
         x_train, y_train, x_val, y_val = (arrays[key] for key in SPLIT_KEYS)
     elif all(key in arrays for key in POOL_KEYS):

@@ -51,9 +51,9 @@ class _Channel(Generic[T]):
 
 
 def prefetched(source: Callable[[], Iterable[T]], ahead: int, name: str = "minigrad-prefetch") -> Iterator[T]:
-    """The items of ``source()``, made in a thread up to ``ahead`` items before they are asked for.
+    """The items of `source()`, made in a thread up to `ahead` items before they are asked for.
 
-    The thread starts with the first ``next`` and runs in a copy of the caller's context (so ``np.errstate`` holds there
+    The thread starts with the first `next` and runs in a copy of the caller's context (so `np.errstate` holds there
     too). An exception in it is raised here, after the items before it. When the iterator ends, fails, is closed or is
     dropped, the thread has ended before control returns: it is joined, so an item under way is waited for.
     """

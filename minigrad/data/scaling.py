@@ -15,13 +15,13 @@ Normalize = Literal["auto", "standard", "unit", "none"]
 
 @attrs.frozen(eq=False)
 class Scaling:
-    """``x -> (x - offset) * factor`` in float32; offset and factor broadcast against the rows of ``x``."""
+    """`x -> (x - offset) * factor` in float32; offset and factor broadcast against the rows of `x`."""
 
     offset: NDArray[np.float64]
     factor: NDArray[np.float64]
 
     def __call__(self, x: Raw) -> Array:
-        """Scaled copy of ``x``, float32, same shape. Small integers are computed in float32, all else in float64."""
+        """Scaled copy of `x`, float32, same shape. Small integers are computed in float32, all else in float64."""
         wide = np.dtype(np.float32 if x.dtype.itemsize <= 2 else np.float64)
         out = x.astype(wide)
         out -= self.offset.astype(wide)
@@ -29,7 +29,7 @@ class Scaling:
         return any_real(out.astype(np.float32, copy=False))
 
     def inverse(self, x: Raw) -> NDArray[np.float64]:
-        """The value whose scaled form is ``x``, float64."""
+        """The value whose scaled form is `x`, float64."""
         back: NDArray[np.float64] = x.astype(np.float64) / self.factor + self.offset
         return back
 
@@ -45,7 +45,7 @@ def identity() -> Scaling:
 
 
 def standard(x: Array, *, over: tuple[int, ...]) -> Scaling:
-    """Zero mean and unit (population) variance over the axes ``over`` of ``x``. A constant column keeps factor 1."""
+    """Zero mean and unit (population) variance over the axes `over` of `x`. A constant column keeps factor 1."""
     mean = np.asarray(x.mean(axis=over, keepdims=True, dtype=np.float64))[0]
     std = np.asarray(x.std(axis=over, keepdims=True, dtype=np.float64))[0]
     flat = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)

@@ -17,11 +17,11 @@ BINS = 10
 
 
 def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[IndexArray, IndexArray]:
-    """Row numbers (train, validation), each shuffled by ``seed``; together they are all rows.
+    """Row numbers (train, validation), each shuffled by `seed`; together they are all rows.
 
-    Of each class (each tenth of the sorted targets, when ``y`` is floating-point) the share ``val`` goes to validation,
+    Of each class (each tenth of the sorted targets, when `y` is floating-point) the share `val` goes to validation,
     as closely as groups of identical rows allow, and at least one row to each side where a class has two distinct rows.
-    Raises DataError when lengths differ, ``val`` is not in (0, 1), or one side would be empty.
+    Raises DataError when lengths differ, `val` is not in (0, 1), or one side would be empty.
     """
     check_pair(x, y)
     real("val", val, 0.0, 1.0, open_ends=True)
@@ -37,7 +37,7 @@ def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[IndexAr
 
 
 def _strata(x: Raw, y: Raw) -> list[list[list[int]]]:
-    """For each stratum of ``y``, its groups of identical rows. A group belongs to the stratum of its first row."""
+    """For each stratum of `y`, its groups of identical rows. A group belongs to the stratum of its first row."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for row, key in enumerate(row_keys(x)):
         groups[key].append(row)
@@ -71,7 +71,7 @@ def _take(groups: list[list[int]], share: float) -> list[list[int]]:
 
 
 def resplit(data: Dataset, val: float = 0.2, seed: int = 0) -> Dataset:
-    """``data`` with training and validation rows pooled and split anew by :func:`split_rows`."""
+    """`data` with training and validation rows pooled and split anew by `split_rows`."""
     x, y = np.concatenate([data.x_train, data.x_val]), np.concatenate([data.y_train, data.y_val])
     train, held = split_rows(x, y, val, seed)
     return attrs.evolve(data, x_train=x[train], y_train=y[train], x_val=x[held], y_val=y[held])

@@ -18,9 +18,12 @@ class Measured:
     """A rule on held-out data sets, seeds and architectures.
 
     Attributes:
-        runs: broken runs for which the rule is a right answer. found: in how many of them a right answer was given.
-        healthy: healthy runs. alarms: in how many of them the rule spoke of a FAULT.
-        broken: broken runs. extra: in how many of them it spoke of a FAULT that was not there.
+        runs: broken runs for which the rule is a right answer.
+        found: in how many of them a right answer was given.
+        healthy: healthy runs.
+        alarms: in how many of them the rule spoke of a FAULT.
+        broken: broken runs.
+        extra: in how many of them it spoke of a FAULT that was not there.
     """
 
     runs: int

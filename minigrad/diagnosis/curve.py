@@ -28,11 +28,14 @@ class Curve:
 
     Attributes:
         segments: mean loss of each of about twelve equal stretches of the run.
-        first, last: of them. lowest: the least.
+        first: loss of the first batch.
+        last: loss at the end.
+        lowest: the least loss.
         drop: (first - last) / scale.
         recent: fall over the last quarter, as a share of what is left at its beginning.
         pace: the same over a quarter of the whole fall: 1 for a straight line.
-        straight: R^2 of a straight line. decay: R^2 of an exponential decay to a floor.
+        straight: R^2 of a straight line.
+        decay: R^2 of an exponential decay to a floor.
         rises: share of the stretches that are higher than the one before by 2 % of the scale.
         wiggle: standard deviation of the batch losses about their trend in the last quarter, over the scale.
         peak: the largest of the segments over the scale.

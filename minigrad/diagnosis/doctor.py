@@ -28,7 +28,8 @@ class Doctor(Callback):
 
     Attributes:
         observer: what it saw; None before training begins.
-        diagnosis, evidence: the verdict and what it rests on; None before the run has ended.
+        diagnosis: the verdict; None before the run has ended.
+        evidence: what the verdict rests on; None before the run has ended.
     """
 
     def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False) -> None:

@@ -21,17 +21,25 @@ class DataFacts:
     """Figures of the rows, taken once.
 
     Attributes:
-        rows, val_rows: how many. features: numbers in a row. classes: 0 for regression.
+        rows: number of training rows.
+        val_rows: number of validation rows.
+        features: numbers in a row.
+        classes: 0 for regression.
         indices: whether inputs are integers, such as characters, that mean nothing as quantities.
         broken: a value that cannot be trained on, in words with its place; empty if there is none.
-        std, largest: of all training inputs; of a row's own columns: `spread` is the largest standard deviation of a
-            column divided by the median one.
-        val_std_ratio: validation over training standard deviation. val_shift: difference of means, in training ones.
+        std: standard deviation of all training inputs.
+        largest: largest magnitude of all training inputs.
+        spread: largest standard deviation of a column, divided by the median one.
+        val_std_ratio: validation over training standard deviation.
+        val_shift: difference of means, in training ones.
         shared: share of the validation rows whose inputs are also training rows.
         telltale: the largest |correlation| of a single column with the target, and `telltale_column`.
-        majority: share of the largest class, `common`. chance_accuracy: share of it among the validation rows.
-        levels: distinct values of a floating target. whole: whether they are 0, 1, 2, ... without gaps.
-        target_mean, target_std: of a floating target.
+        majority: share of the largest class, `common`.
+        chance_accuracy: share of it among the validation rows.
+        levels: distinct values of a floating target.
+        whole: whether they are 0, 1, 2, ... without gaps.
+        target_mean: mean of a floating target.
+        target_std: standard deviation of a floating target.
         order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
             give, which is 1; None if no batch was seen.
         neighbour: accuracy (or R^2) on validation rows of simple rules: five nearest neighbours, ridge regression.
@@ -72,9 +80,10 @@ class Activation:
 
     Attributes:
         name: op and the parameter before it: "relu after layers.0.bias".
-        op: its name. std: of the values.
-        dead: share of the units that are 0 for every row (relu). saturated: share of the values in the flat ends:
-            |tanh| > 0.99, sigmoid outside [0.01, 0.99].
+        op: its name.
+        std: of the values.
+        dead: share of the units that are 0 for every row (relu).
+        saturated: share of the values in the flat ends: |tanh| > 0.99, sigmoid outside [0.01, 0.99].
     """
 
     name: str
@@ -89,8 +98,10 @@ class Parameter:
     """One parameter, at one moment.
 
     Attributes:
-        rms: root mean square of its numbers. grad: of its gradient on the probe batch.
-        alike: whether all units (columns) start from the same numbers. weight: whether it has two or more axes.
+        rms: root mean square of its numbers.
+        grad: of its gradient on the probe batch.
+        alike: whether all units (columns) start from the same numbers.
+        weight: whether it has two or more axes.
     """
 
     name: str
@@ -106,8 +117,10 @@ class Inside:
     """The inside of a model on a probe batch, in evaluation mode, without regularisation.
 
     Attributes:
-        activations: in the order of the forward pass. parameters: in the order of the model.
-        loss: of the batch. outputs_std: spread of the outputs over rows, averaged over columns.
+        activations: in the order of the forward pass.
+        parameters: in the order of the model.
+        loss: of the batch.
+        outputs_std: spread of the outputs over rows, averaged over columns.
         stacked: names of weights that are multiplied onto another weight with no nonlinearity between the two.
         score: accuracy or R^2 on the batch.
         training_loss: the same with the model in training mode (dropout, batch statistics).
@@ -132,9 +145,11 @@ class Start:
     """Tests of loss and model before the first update.
 
     Attributes:
-        chance: loss of a model that knows nothing; None if the loss does not say. formula: where it comes from.
-        probabilities: whether outputs are >= 0 and sum to 1. between: whether all lie in [0, 1]. clipped: share of the
-            outputs that are exactly 0.
+        chance: loss of a model that knows nothing; None if the loss does not say.
+        formula: where it comes from.
+        probabilities: whether outputs are >= 0 and sum to 1.
+        between: whether all lie in [0, 1].
+        clipped: share of the outputs that are exactly 0.
         shift: |change of the loss| when 1 is added to all outputs: 0 for a loss that takes a softmax itself.
         doubling: loss of two halves together over the mean of both: 1 for a mean, 2 for a sum.
         repeat: largest difference between two evaluations of the same rows.
@@ -159,8 +174,12 @@ class Sample:
     """One update, looked at closely.
 
     Attributes:
-        step: number, from 1. lr: learning rate, None if the optimizer has none. loss: of the batch, before the update.
-        updates: parameter -> root mean square of its change. weights, grads: the same of its numbers and its gradient.
+        step: number, from 1.
+        lr: learning rate, None if the optimizer has none.
+        loss: of the batch, before the update.
+        updates: parameter -> root mean square of its change.
+        weights: parameter -> root mean square of its numbers.
+        grads: parameter -> root mean square of its gradient.
         descent: cosine between the update and minus the gradient; negative when it climbs.
         stale: |gradient used - gradient of this batch's loss - gradient used before| over |gradient used before|: 0
             when old gradients were kept. None where it was not measured.
@@ -194,7 +213,8 @@ class Usage:
     Attributes:
         frozen_mode: updates computed in evaluation mode by a model with dropout or batch normalisation.
         noisy_mode: evaluations in training mode of such a model.
-        dropout: the largest dropout probability. normalised: whether there is batch normalisation.
+        dropout: the largest dropout probability.
+        normalised: whether there is batch normalisation.
         recurrent: whether there are recurrent layers.
     """
 
@@ -210,12 +230,20 @@ class Evidence:
     """Everything a rule may look at.
 
     Attributes:
-        data, start, usage: see there. first, last: the inside of the model before and after.
+        data: figures of the rows.
+        start: tests before the first update.
+        usage: how the model was called.
+        first: the inside of the model before training.
+        last: the inside of the model after training.
         samples: updates that were looked at, early ones closely, later ones ever more rarely.
-        losses: data loss of every batch. extra: what regularisation added, mean of the last epoch; at the start.
+        losses: data loss of every batch.
+        extra: what regularisation added, mean of the last epoch; at the start.
         points: epochs, the untrained model first.
-        steps_per_epoch, batch_size, epochs: epochs is what was asked for, 0 if unknown.
-        hyper: hyperparameters of the optimizer that are numbers. accumulate: batches to an update.
+        steps_per_epoch: batches in an epoch.
+        batch_size: rows in a batch.
+        epochs: what was asked for, 0 if unknown.
+        hyper: hyperparameters of the optimizer that are numbers.
+        accumulate: batches to an update.
         failure: why the run ended in an error; empty if it did not.
         confusion: validation rows by class (row) and prediction (column); empty without classes.
     """

@@ -26,7 +26,8 @@ class Diagnosis:
     """What was found, in the order in which it should be mended.
 
     Attributes:
-        findings: faults first, causes first. effects: findings that one of these explains, with the code that does.
+        findings: faults first, causes first.
+        effects: findings that one of these explains, with the code that does.
         summary: lines about the learning rate, the wiggle and the gap, whatever was found.
         broken: rules that failed, by distribution, with the reason.
     """

@@ -19,7 +19,9 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
     """Run the model twice in evaluation mode, and the loss a few times. Nothing changes.
 
     Args:
-        x, y: a few rows. targets: those of all rows, which chance depends on.
+        x: inputs of a few rows.
+        y: their targets.
+        targets: those of all rows, which chance depends on.
     """
 
     def value(outputs: Array, targets: Array) -> float:

@@ -30,10 +30,16 @@ class Steps:
     """What was seen of the updates themselves.
 
     Attributes:
-        losses: data loss of every batch. extras: what was added to it. samples: updates looked at closely.
+        losses: data loss of every batch.
+        extras: what was added to it.
+        samples: updates looked at closely.
         targets: those of the first batches, in the order they were used; empty where the order is known to be random.
-        batch_size, per_epoch: rows in a batch, batches in an epoch. hyper: numbers that the optimizer was given.
-        frozen_mode, noisy_mode: see Usage. failure: why the run ended in an error.
+        batch_size: rows in a batch.
+        per_epoch: batches in an epoch.
+        hyper: numbers that the optimizer was given.
+        frozen_mode: as in `Usage`.
+        noisy_mode: as in `Usage`.
+        failure: why the run ended in an error.
     """
 
     losses: Sequence[float]
@@ -52,7 +58,8 @@ class Observer:
     """What can be seen of a run without standing in its way.
 
     Attributes:
-        points: epochs, as they come. seconds: of the processor that looking has taken so far.
+        points: epochs, as they come.
+        seconds: of the processor that looking has taken so far.
     """
 
     def __init__(

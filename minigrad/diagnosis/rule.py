@@ -27,7 +27,8 @@ class Rule(Protocol):
     Attributes:
         code: what its findings are called, in capitals: "LR_HIGH".
         family: where it stands in the order of causes.
-        title: the mistake in a few words. source: where rule and thresholds come from.
+        title: the mistake in a few words.
+        source: where rule and thresholds come from.
         effects: codes of findings that this one explains, and that are then not shown as faults of their own.
     """
 

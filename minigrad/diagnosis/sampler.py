@@ -30,7 +30,9 @@ class Sampler:
     """Takes the place of `optimizer.step` and samples some of the updates.
 
     Attributes:
-        updates: how many there have been. samples: the figures. seconds: what they took.
+        updates: how many there have been.
+        samples: the figures.
+        seconds: what they took.
         value: the loss of the batch at hand, while it is wanted (see `early`).
     """
 

@@ -58,8 +58,9 @@ class Watch:
     """The loss of a run, seen through: it is called as the loss itself, and takes note.
 
     Attributes:
-        loss: the loss itself. losses: its value for every batch. failure: why the run ended in an error, for a loop
-            that knows.
+        loss: the loss itself.
+        losses: its value for every batch.
+        failure: why the run ended in an error, for a loop that knows.
         observer: what looks at data and model.
     """
 

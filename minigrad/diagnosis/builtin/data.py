@@ -42,7 +42,9 @@ class InputScale(Builtin):
     """Inputs far from unit size, or columns of very unlike size: no single learning rate suits them.
 
     Attributes:
-        largest: |x| above which inputs count as unscaled. low, high: bounds on their standard deviation.
+        largest: |x| above which inputs count as unscaled.
+        low: standard deviation below which they do.
+        high: standard deviation above which they do.
         spread: largest over median standard deviation of a column.
     """
 
@@ -80,8 +82,9 @@ class ValShift(Builtin):
     """Validation inputs that were prepared in another way than training inputs.
 
     Attributes:
-        ratio: |log| of the ratio of standard deviations. shift: difference of means in training ones. rows: least
-            number of validation rows.
+        ratio: |log| of the ratio of standard deviations.
+        shift: difference of means in training ones.
+        rows: least number of validation rows.
     """
 
     code = "VAL_SHIFT"
@@ -112,7 +115,8 @@ class Leak(Builtin):
     """Validation rows that are also training rows.
 
     Attributes:
-        share: of the validation rows. few: the same with at most ten features, where chance makes equal rows.
+        share: of the validation rows.
+        few: the same with at most ten features, where chance makes equal rows.
     """
 
     code = "LEAK"

@@ -19,8 +19,10 @@ class RegularizationDominates(Builtin):
     """A penalty, or weight decay, that outweighs the data.
 
     Attributes:
-        share: of the penalty in the data loss. left: share of the loss of chance that is left.
-        shrunk: last over first size of the weights, with weight decay. decay: weight decay from which on it can be why.
+        share: of the penalty in the data loss.
+        left: share of the loss of chance that is left.
+        shrunk: last over first size of the weights, with weight decay.
+        decay: weight decay from which on it can be why.
     """
 
     code = "REG_DOMINATES"
@@ -68,7 +70,8 @@ class DropoutHigh(Builtin):
     """Dropout that leaves too little.
 
     Attributes:
-        p: probability from which on it can be too much. gap: loss with dropout over loss without.
+        p: probability from which on it can be too much.
+        gap: loss with dropout over loss without.
     """
 
     code = "DROPOUT_HIGH"
@@ -100,9 +103,10 @@ class Overfit(Builtin):
     """A gap between training and validation.
 
     Attributes:
-        gap: in score, from which on it is noted. fault: from which on it can be a FAULT, namely with
-        risen, rows: the validation loss has risen to this multiple of its lowest, and there are more than this many
-            parameters to a row; or with
+        gap: in score, from which on it is noted.
+        fault: from which on it can be a FAULT.
+        risen: multiple of its lowest to which the validation loss must have risen for a FAULT.
+        rows: parameters to a row that there must be for a FAULT.
         scarce: fewer rows than this of each class.
     """
 
@@ -148,8 +152,8 @@ class Imbalance(Builtin):
 
     Attributes:
         majority: share of the largest class in the training rows, in shares of equal classes (0.8 at most).
-        recall: of the other classes, below which it is a FAULT. over: how often the largest class is predicted, over
-            how often it occurs among the validation rows.
+        recall: of the other classes, below which it is a FAULT.
+        over: how often the largest class is predicted, over how often it occurs among the validation rows.
     """
 
     code = "IMBALANCE"
@@ -190,7 +194,8 @@ class Underfit(Builtin):
     """A network that does worse than simple rules do.
 
     Attributes:
-        behind: score by which it is behind them, on validation rows. train: training score it must be below.
+        behind: score by which it is behind them, on validation rows.
+        train: training score it must be below.
     """
 
     code = "UNDERFIT"

@@ -73,7 +73,8 @@ class DeadRelu(Builtin):
     """Rectified units that are 0 for every row.
 
     Attributes:
-        share: of the units of a layer. fault: training score below which it is a FAULT and not a NOTE.
+        share: of the units of a layer.
+        fault: training score below which it is a FAULT and not a NOTE.
         severe: share above which it is one whatever the score.
     """
 
@@ -115,8 +116,10 @@ class RateHigh(Builtin):
 
     Attributes:
         ratio: median update over weight, above which steps are too long.
-        left: share of the loss of chance that must be left for it to matter. rises: share of the stretches that rise.
-        worse: loss at the end over that of chance. leap: update over weight of the first three updates.
+        left: share of the loss of chance that must be left for it to matter.
+        rises: share of the stretches that rise.
+        worse: loss at the end over that of chance.
+        leap: update over weight of the first three updates.
         momentum: from which on momentum is named as the cause.
     """
 
@@ -170,7 +173,8 @@ class RateLow(Builtin):
     """Steps so short that the run ended on its way.
 
     Attributes:
-        ratio: median update over weight. left: share of the loss of chance that is left.
+        ratio: median update over weight.
+        left: share of the loss of chance that is left.
         linear: the same as `ratio`, for a loss that falls in a straight line.
     """
 
@@ -211,7 +215,8 @@ class RateDecayFast(Builtin):
     """A learning rate that was gone before the work was done.
 
     Attributes:
-        fall: last over largest learning rate. left: share of the loss of chance that is left.
+        fall: last over largest learning rate.
+        left: share of the loss of chance that is left.
     """
 
     code = "LR_DECAY_FAST"
@@ -250,7 +255,9 @@ class BatchNoise(Builtin):
     """Batches so small that their noise hides the way down.
 
     Attributes:
-        size: batches up to this size can be too small. wiggle: of the batch losses, chance 1. left: as for LR_HIGH.
+        size: batches up to this size can be too small.
+        wiggle: of the batch losses, chance 1.
+        left: as for LR_HIGH.
     """
 
     code = "BATCH_NOISE"

@@ -209,7 +209,8 @@ class Saturated(Builtin):
     """Tanh or sigmoid units at their ends before training, where they have no slope.
 
     Attributes:
-        share: of the values. chance: as for VANISH.
+        share: of the values.
+        chance: as for VANISH.
     """
 
     code = "SATURATED"

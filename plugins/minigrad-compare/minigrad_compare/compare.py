@@ -73,7 +73,8 @@ class Problem:
         name: of the problem.
         start: the trial that belongs to a seed: starting point, order of batches.
         target: the figure to reach.
-        budget: how many units a run may take. unit: "epochs" or "evaluations".
+        budget: how many units a run may take.
+        unit: "epochs" or "evaluations".
         batches: in a unit.
         figure: what `measure` returns, in words.
         plane: for pictures of two variables.
@@ -94,8 +95,11 @@ class Curve:
     """One run.
 
     Attributes:
-        seed, lr: of the run.
-        units, seconds, values: at each measurement; the first is before the first step.
+        seed: of the starting point.
+        lr: learning rate; None for a rule without one.
+        units: passed at each measurement, the first of which is before the first step.
+        seconds: passed at each measurement.
+        values: figure at each measurement.
         path: parameters at each measurement, where the problem has a plane.
         ended: why the run ended before its budget was spent; empty if it did not.
     """
@@ -164,7 +168,8 @@ def compare(
     Args:
         problem: what to solve.
         optimizers: names of installed ones.
-        seeds: starting points that count. tuning_seeds: other ones, on which learning rates are chosen.
+        seeds: starting points that count.
+        tuning_seeds: other ones, on which learning rates are chosen.
         grid: learning rates to choose from, the same for all.
         told: hears what is going on.
 

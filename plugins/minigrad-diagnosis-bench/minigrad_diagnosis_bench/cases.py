@@ -55,11 +55,15 @@ class Result:
     """What a run was, and what was said of it.
 
     Attributes:
-        faults: codes of the FAULTs shown, in order. notes: of the NOTEs. effects: FAULTs explained by others.
+        faults: codes of the FAULTs shown, in order.
+        notes: of the NOTEs.
+        effects: FAULTs explained by others.
         right: codes that name what was wrong; empty for a healthy run.
-        score: on sound validation rows. reference: of the sound run, or of the best of the grid.
+        score: on sound validation rows.
+        reference: of the sound run, or of the best of the grid.
         valid: whether it is broken, or healthy, by its outcome.
-        keras, lightning: what their checks would say.
+        keras: what Keras's checks would say.
+        lightning: what Lightning's checks would say.
         error: why it could not be run; such a case counts as a miss.
     """
 

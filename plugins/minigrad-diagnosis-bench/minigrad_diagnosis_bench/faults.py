@@ -34,8 +34,11 @@ class Fault:
     """A mistake.
 
     Attributes:
-        change: what it does to a setting. right: codes that name it. families: kinds of tasks it can happen to.
-        proof: how a run is known to be broken. also: what a task must have besides.
+        change: what it does to a setting.
+        right: codes that name it.
+        families: kinds of tasks it can happen to.
+        proof: how a run is known to be broken.
+        also: what a task must have besides.
     """
 
     name: str

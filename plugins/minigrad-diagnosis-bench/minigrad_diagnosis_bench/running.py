@@ -36,9 +36,12 @@ class Outcome:
     """What a run came to.
 
     Attributes:
-        evidence: what the diagnosis saw. score: on sound validation rows at the end: accuracy, or R^2.
-        losses, val_losses: of every batch, of every epoch; for the baselines.
-        seconds, watching: of the run, and of the diagnosis in it.
+        evidence: what the diagnosis saw.
+        score: on sound validation rows at the end: accuracy, or R^2.
+        losses: of every batch, for the baselines.
+        val_losses: of every epoch, for the baselines.
+        seconds: of the run.
+        watching: seconds of the diagnosis in it.
     """
 
     evidence: Evidence

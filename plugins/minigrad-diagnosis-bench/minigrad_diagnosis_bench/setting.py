@@ -28,11 +28,15 @@ class Arch:
         kind: "mlp" on rows, "conv" on images, "rnn" on sequences of rows, "lm" on characters.
         hidden: widths; channels for "conv", units for "rnn" and "lm".
         activation: "relu", "tanh", "sigmoid", or "" for none, which is a fault.
-        cell: "RNN", "GRU" or "LSTM". dropout: probability. norm: whether batch normalisation follows each layer.
+        cell: "RNN", "GRU" or "LSTM".
+        dropout: probability.
+        norm: whether batch normalisation follows each layer.
         end: what follows the output layer, "softmax", "sigmoid" or "relu", all of them faults; or "half", which hides
             half of the computation from the graph.
-        scale: factor on hidden weights, for faults; 0 makes them 0. constant: the value of all weights instead.
-        bias: of hidden layers. out_bias: of the first output.
+        scale: factor on hidden weights, for faults; 0 makes them 0.
+        constant: the value of all weights instead.
+        bias: of hidden layers.
+        out_bias: of the first output.
         freeze: index of a parameter that the optimizer is not given.
     """
 
@@ -54,13 +58,27 @@ class Setting:
     """Data, network, loss and how they are trained.
 
     Attributes:
-        task: name of the task it belongs to. family: "mlp", "conv", "rnn", "svm", "regression" or "lm".
-        x, y, x_val, y_val: what the run is given. sound: validation rows as they should be, for the outcome.
-        outputs: columns of the output. optimizer, hyper: as for `mg.optimizer`.
-        l2: strength of a penalty. clip: bound on the gradient's norm. maximise: climb.
+        task: name of the task it belongs to.
+        family: "mlp", "conv", "rnn", "svm", "regression" or "lm".
+        x: training inputs that the run is given.
+        y: training targets that the run is given.
+        x_val: validation inputs that the run is given.
+        y_val: validation targets that the run is given.
+        sound: validation rows as they should be, for the outcome.
+        outputs: columns of the output.
+        optimizer: name, as for `mg.optimizer`.
+        hyper: hyperparameters, as for `mg.optimizer`.
+        l2: strength of a penalty.
+        clip: bound on the gradient's norm.
+        maximise: whether it climbs.
         schedule: factor on lr at a share of the run in [0, 1].
-        order: "shuffled" or "sorted". zero_grad, train_mode, eval_mode: whether the loop does these.
-        frozen: index of a parameter that the optimizer is not given. sign: of the loss. summed: loss times rows.
+        order: "shuffled" or "sorted".
+        zero_grad: whether the loop calls `zero_grad` before each step.
+        train_mode: whether updates are computed in training mode.
+        eval_mode: whether evaluations are made in evaluation mode.
+        frozen: index of a parameter that the optimizer is not given.
+        sign: of the loss.
+        summed: loss times rows.
     """
 
     task: str

@@ -20,8 +20,12 @@ class Figures:
     """The verdict on a judge: ours, or that of a baseline.
 
     Attributes:
-        broken, healthy: valid runs of either kind. recall: share of the broken ones with a right FAULT. top: with a
-            right FAULT first. alarms: share of the healthy ones with a FAULT. extra: wrong FAULTs per broken run.
+        broken: number of valid broken runs.
+        healthy: number of valid healthy runs.
+        recall: share of the broken ones with a right FAULT.
+        top: with a right FAULT first.
+        alarms: share of the healthy ones with a FAULT.
+        extra: wrong FAULTs per broken run.
     """
 
     broken: int
