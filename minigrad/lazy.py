@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     C = TypeVar("C", bound=type)
 
-__all__ = ["load", "names", "parse", "renamed_fields", "warn_renamed"]
+__all__ = ["load", "names", "parse", "renamed", "renamed_fields", "warn_renamed"]
 
 
 def parse(package: str, homes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -90,6 +90,26 @@ def names(
         return sorted({*table, *(name for name in vars(sys.modules[package]) if name.startswith("__"))})
 
     return __getattr__, __dir__, sorted(table)
+
+
+def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
+    """Make the `__getattr__` of a module that holds its public names itself, for the old names among them.
+
+    Args:
+        module: its `__name__`.
+        table: old name -> new name.
+
+    Returns:
+        A function of a name. An old one warns and gives the new one; another one raises AttributeError.
+    """
+
+    def __getattr__(name: str) -> object:
+        if name not in table:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        warn_renamed(f"{module}.{name}", f"{module}.{table[name]}")
+        return load(module, table[name])
+
+    return __getattr__
 
 
 class _RenamedField:

@@ -7,10 +7,11 @@
 Sources and licences of the embedded sets: DATASHEET.md beside this file.
 """
 
-from minigrad.data.augment import Augment, Compose, Flip, Frozen, Noise, RandomCrop
+from minigrad import lazy
+from minigrad.data.augment import Augment, Compose, FixedSeed, Flip, Noise, RandomCrop
 from minigrad.data.batches import batches
 from minigrad.data.catalog import available, load
-from minigrad.data.check import Finding, check, check_finite, check_labels, inspect
+from minigrad.data.check import Finding, check, check_finite, check_labels, find_issues
 from minigrad.data.cifar import load_cifar10, read_cifar10
 from minigrad.data.corpus import Corpus, load_text, sequences
 from minigrad.data.dataset import Dataset, Layout
@@ -34,8 +35,8 @@ __all__ = [
     "DataValueError",
     "Dataset",
     "Finding",
+    "FixedSeed",
     "Flip",
-    "Frozen",
     "Layout",
     "Loader",
     "Noise",
@@ -48,7 +49,7 @@ __all__ = [
     "check",
     "check_finite",
     "check_labels",
-    "inspect",
+    "find_issues",
     "load",
     "load_cifar10",
     "load_idx",
@@ -62,3 +63,5 @@ __all__ = [
     "spiral",
     "split_rows",
 ]
+
+__getattr__ = lazy.renamed(__name__, {"Frozen": "FixedSeed", "inspect": "find_issues"})

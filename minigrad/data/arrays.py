@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from minigrad.data.errors import DataError
 
-Raw = NDArray[np.generic]
+AnyDtypeArray = NDArray[np.generic]
 """An array of any dtype, taken as an argument: images are uint8, tables float64, labels int64."""
 Array = NDArray[np.float64]
 """The same, handed out: as in `minigrad.typing`, float64 is the static stand-in for every real dtype."""
 Labels = NDArray[np.int64]
 
 
-def read_only(array: Raw) -> Array:
+def read_only(array: AnyDtypeArray) -> Array:
     """`array` itself when nobody can write to its memory, else a read-only copy."""
     part: object = array
     while isinstance(part, np.ndarray):
@@ -30,12 +30,12 @@ def read_only(array: Raw) -> Array:
     return any_real(array)
 
 
-def any_real(array: Raw) -> Array:
+def any_real(array: AnyDtypeArray) -> Array:
     """`array` itself, of any real dtype, under its static stand-in."""
     return cast(Array, array)
 
 
-def sealed(array: Raw) -> Array:
+def make_readonly(array: AnyDtypeArray) -> Array:
     """Make `array` and the arrays it is a view of read-only. For arrays the caller alone holds: no copy is made."""
     part: object = array
     while isinstance(part, np.ndarray):
@@ -44,12 +44,12 @@ def sealed(array: Raw) -> Array:
     return any_real(array)
 
 
-def flat_rows(x: Raw) -> Array:
+def flat_rows(x: AnyDtypeArray) -> Array:
     """`x` as `(N, D)`, one row after the other; N may be 0."""
     return any_real(x).reshape(len(x), math.prod(x.shape[1:]))
 
 
-def row_keys(x: Raw) -> list[bytes]:
+def row_keys(x: AnyDtypeArray) -> list[bytes]:
     """A 16-byte digest for each row of `x`, equal for rows of equal values (0.0 and -0.0 are equal values)."""
     flat = flat_rows(np.ascontiguousarray(x))
     if flat.dtype.kind == "f":
@@ -57,7 +57,7 @@ def row_keys(x: Raw) -> list[bytes]:
     return [blake2b(row.tobytes(), digest_size=16).digest() for row in flat]
 
 
-def check_pair(x: Raw, y: Raw, x_name: str = "x", y_name: str = "y") -> None:
+def check_pair(x: AnyDtypeArray, y: AnyDtypeArray, x_name: str = "x", y_name: str = "y") -> None:
     """Raise DataError unless `x` and `y` have the same number (at least one axis) of rows."""
     for name, array in ((x_name, x), (y_name, y)):
         if array.ndim == 0:

@@ -1,6 +1,6 @@
 """Augmentations: typed callables `(batch, rng) -> batch` that change the inputs and keep the labels.
 
-All randomness comes from the Generator given, so the same Generator state gives the same batch: `Frozen` makes
+All randomness comes from the Generator given, so the same Generator state gives the same batch: `FixedSeed` makes
 one repeatable for a gradient check. Images are `(N, H, W)` or `(N, C, H, W)`; the input is never written to, shape
 and dtype are kept.
 """
@@ -102,7 +102,7 @@ class Compose:
 
 
 @attrs.frozen
-class Frozen:
+class FixedSeed:
     """`augment` with its randomness held still: every call draws the numbers of `seed`, whatever Generator comes.
 
     For gradient checks, which evaluate the loss many times and need the same batch each time.

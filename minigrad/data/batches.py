@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from minigrad.core.types import IndexArray
-from minigrad.data.arrays import Array, Raw, any_real, check_pair, whole
+from minigrad.data.arrays import AnyDtypeArray, Array, any_real, check_pair, whole
 
 
 def batches(
-    x: Raw,
-    y: Raw,
+    x: AnyDtypeArray,
+    y: AnyDtypeArray,
     batch_size: int,
     *,
     seed: int | np.random.Generator = 0,

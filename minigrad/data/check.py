@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 import numpy as np
 
-from minigrad.data.arrays import Raw, flat_rows, row_keys
+from minigrad.data.arrays import AnyDtypeArray, flat_rows, row_keys
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataValueError
 
@@ -34,7 +34,7 @@ def check(data: Dataset) -> None:
             check_labels(y, data.classes, f"{data.name}: y_{split}")
 
 
-def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) -> None:
+def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...] = ()) -> None:
     """Raise DataValueError naming `where`, the row and the column of the first NaN or infinity in `array`."""
     if array.dtype.kind != "f" or not array.size:
         return
@@ -49,7 +49,7 @@ def check_finite(array: Raw, where: str = "x", columns: tuple[str, ...] = ()) ->
     raise DataValueError(where, row, f"{place} is {value}{more}", "Remove or fill in such rows before training.")
 
 
-def check_labels(y: Raw, classes: int, where: str = "y") -> None:
+def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
     """Raise DataValueError naming the first row of `y` that is not an integer in [0, `classes`)."""
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
@@ -63,7 +63,7 @@ def check_labels(y: Raw, classes: int, where: str = "y") -> None:
         raise DataValueError(where, row, f"label {worst}{more}", remedy)
 
 
-def inspect(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
+def find_issues(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
     """What is doubtful about `data`, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS,
     IMBALANCE, CONSTANT. Call `check` first: values are taken to be finite. `unshuffled` is the batch size when
     batches are taken in the stored order, 0 when they are shuffled.

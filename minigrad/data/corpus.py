@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.data.arrays import Array, Labels, Raw, real, sealed, whole
+from minigrad.data.arrays import AnyDtypeArray, Array, Labels, make_readonly, real, whole
 from minigrad.data.dataset import Dataset
 from minigrad.data.embedded import CARDS, read_embedded
 from minigrad.data.errors import DataError, UnknownDataError
@@ -44,7 +44,7 @@ class Corpus:
                 raise DataError(f"{self.name}: character {character!r} at {place} is not in the corpus's alphabet.")
         return np.array([number[character] for character in text], dtype=np.int64)
 
-    def decode(self, numbers: Raw) -> str:
+    def decode(self, numbers: AnyDtypeArray) -> str:
         """The text of character numbers. Raises DataError for a number outside the alphabet."""
         array = np.asarray(numbers)
         if array.dtype.kind not in "iu" or (array.size and not 0 <= array.min() <= array.max() < len(self.alphabet)):
@@ -78,7 +78,7 @@ def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
     if count < 1:
         raise DataError(f"length={length}: {len(numbers)} characters hold no window; at least {length + 1} are needed.")
     x = numbers[: count * length].reshape(count, length).copy()
-    return sealed(x), sealed(numbers[1 : count * length + 1].reshape(count, length).copy())
+    return make_readonly(x), make_readonly(numbers[1 : count * length + 1].reshape(count, length).copy())
 
 
 def load_text(name: str = "kjv") -> Corpus:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 
-from minigrad.data.arrays import Raw
+from minigrad.data.arrays import AnyDtypeArray
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataFileError
 from minigrad.data.npz import from_arrays, read_npz
@@ -113,7 +113,7 @@ CARDS = (
 )
 
 
-def read_embedded(card: Card) -> dict[str, Raw]:
+def read_embedded(card: Card) -> dict[str, AnyDtypeArray]:
     """The arrays of an embedded set, after its checksum was compared. Raises DataFileError when the file is damaged."""
     path = SETS / f"{card.name}.npz"
     remedy = "Reinstall minigrad."

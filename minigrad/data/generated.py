@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.data.arrays import Raw, real, whole
+from minigrad.data.arrays import AnyDtypeArray, real, whole
 from minigrad.data.dataset import Dataset
 from minigrad.data.split import split_rows
 
@@ -55,8 +55,8 @@ def blobs(
 
 def _made(
     name: str,
-    x: Raw,
-    y: Raw,
+    x: AnyDtypeArray,
+    y: AnyDtypeArray,
     classes: int,
     val: float,
     seed: int,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minigrad.data.arrays import Labels, Raw
+from minigrad.data.arrays import AnyDtypeArray, Labels
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataFileError, DataValueError
 from minigrad.data.files import listing, read_at_most, shown
@@ -24,7 +24,7 @@ IMAGES, LABELS = 0x0803, 0x0801
 STEMS = ("train-images", "train-labels", "t10k-images", "t10k-labels")
 
 
-def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> Raw:
+def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> AnyDtypeArray:
     """The array in an IDX file (gzip or not), in native byte order, read-only.
 
     `magic` demands a kind of content: 2051 (0x803) for uint8 images, 2049 (0x801) for uint8 labels. Raises
@@ -42,7 +42,7 @@ def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> Raw:
         raise DataFileError(path, f"truncated: {len(content)} bytes", expected, "Get the file again.")
     if len(content) > size:
         raise DataFileError(path, "bytes left over after the last number", expected, "Get the file again.")
-    array: Raw = np.frombuffer(content, dtype, offset=start).reshape(shape)
+    array: AnyDtypeArray = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return array if dtype.isnative or dtype.itemsize == 1 else array.astype(dtype.newbyteorder("="))
 
 
@@ -97,7 +97,7 @@ def is_idx_folder(names: list[str]) -> bool:
     return any(name.startswith(STEMS) for name in names)
 
 
-def _pair(folder: Path, stem: str) -> tuple[Raw, Labels]:
+def _pair(folder: Path, stem: str) -> tuple[AnyDtypeArray, Labels]:
     images_path, labels_path = _find(folder, f"{stem}-images", "idx3"), _find(folder, f"{stem}-labels", "idx1")
     images, labels = read_idx(images_path, magic=IMAGES), read_idx(labels_path, magic=LABELS)
     if len(images) != len(labels):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minigrad.data.arrays import Raw, sealed
+from minigrad.data.arrays import AnyDtypeArray, make_readonly
 from minigrad.data.dataset import Dataset, Kind, Task
 from minigrad.data.errors import DataError, DataFileError
 from minigrad.data.split import split_rows
@@ -42,7 +42,7 @@ SPLIT_KEYS, POOL_KEYS = ("x_train", "y_train", "x_val", "y_val"), ("x", "y")
 KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
 
 
-def read_npz(path: Path, content: bytes | None = None) -> dict[str, Raw]:
+def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArray]:
     """Every array of an `.npz` (of `content`, when given), read-only. Raises DataFileError for anything else."""
     expected = "an .npz file as numpy.savez writes it, without Python objects"
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
@@ -57,7 +57,7 @@ def read_npz(path: Path, content: bytes | None = None) -> dict[str, Raw]:
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
 
 
-def _member(archive: ZipFile, info: ZipInfo) -> Raw:
+def _member(archive: ZipFile, info: ZipInfo) -> AnyDtypeArray:
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         if version not in ((1, 0), (2, 0)):
@@ -70,8 +70,8 @@ def _member(archive: ZipFile, info: ZipInfo) -> Raw:
     if size != info.file_size or any(n < 0 for n in shape):
         raise ValueError(f"{info.filename}: {info.file_size} bytes, but its header says {size}")
     with archive.open(info) as stream:
-        array: Raw = np.lib.format.read_array(stream, allow_pickle=False)
-    return sealed(array)
+        array: AnyDtypeArray = np.lib.format.read_array(stream, allow_pickle=False)
+    return make_readonly(array)
 
 
 def load_npz(
@@ -90,7 +90,7 @@ def load_npz(
 
 def from_arrays(
     name: str,
-    arrays: dict[str, Raw],
+    arrays: dict[str, AnyDtypeArray],
     path: Path,
     *,
     val: float = 0.2,
@@ -130,16 +130,18 @@ def from_arrays(
     )
 
 
-def _held_out(x: Raw, y: Raw, val: float, seed: int) -> tuple[Raw, Raw, Raw, Raw]:
+def _held_out(
+    x: AnyDtypeArray, y: AnyDtypeArray, val: float, seed: int
+) -> tuple[AnyDtypeArray, AnyDtypeArray, AnyDtypeArray, AnyDtypeArray]:
     train, held = split_rows(x, y, val, seed)
     return x[train], y[train], x[held], y[held]
 
 
-def _texts(arrays: dict[str, Raw], key: str) -> tuple[str, ...]:
+def _texts(arrays: dict[str, AnyDtypeArray], key: str) -> tuple[str, ...]:
     return tuple(str(item) for item in arrays[key].reshape(-1)) if key in arrays else ()
 
 
-def _numbered(*labels: Raw) -> tuple[str, ...]:
+def _numbered(*labels: AnyDtypeArray) -> tuple[str, ...]:
     """Names "0", "1", ... up to the largest label; refused when the labels cannot be class numbers from 0."""
     low, high = min(int(y.min()) for y in labels if y.size), max(int(y.max()) for y in labels if y.size)
     rows = sum(map(len, labels))

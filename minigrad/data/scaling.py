@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.data.arrays import Array, Raw, any_real
+from minigrad.data.arrays import AnyDtypeArray, Array, any_real
 
 Normalize = Literal["auto", "standard", "unit", "none"]
 
@@ -20,7 +20,7 @@ class Scaling:
     offset: NDArray[np.float64]
     factor: NDArray[np.float64]
 
-    def __call__(self, x: Raw) -> Array:
+    def __call__(self, x: AnyDtypeArray) -> Array:
         """Scaled copy of `x`, float32, same shape. Small integers are computed in float32, all else in float64."""
         wide = np.dtype(np.float32 if x.dtype.itemsize <= 2 else np.float64)
         out = x.astype(wide)
@@ -28,7 +28,7 @@ class Scaling:
         out *= self.factor.astype(wide)
         return any_real(out.astype(np.float32, copy=False))
 
-    def inverse(self, x: Raw) -> NDArray[np.float64]:
+    def inverse(self, x: AnyDtypeArray) -> NDArray[np.float64]:
         """The value whose scaled form is `x`, float64."""
         back: NDArray[np.float64] = x.astype(np.float64) / self.factor + self.offset
         return back

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import IndexArray
-from minigrad.data.arrays import Raw, check_pair, real, row_keys, whole
+from minigrad.data.arrays import AnyDtypeArray, check_pair, real, row_keys, whole
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataError
 
 BINS = 10
 
 
-def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[IndexArray, IndexArray]:
+def split_rows(x: AnyDtypeArray, y: AnyDtypeArray, val: float = 0.2, seed: int = 0) -> tuple[IndexArray, IndexArray]:
     """Row numbers (train, validation), each shuffled by `seed`; together they are all rows.
 
     Of each class (each tenth of the sorted targets, when `y` is floating-point) the share `val` goes to validation,
@@ -36,7 +36,7 @@ def split_rows(x: Raw, y: Raw, val: float = 0.2, seed: int = 0) -> tuple[IndexAr
     return train, held
 
 
-def _strata(x: Raw, y: Raw) -> list[list[list[int]]]:
+def _strata(x: AnyDtypeArray, y: AnyDtypeArray) -> list[list[list[int]]]:
     """For each stratum of `y`, its groups of identical rows. A group belongs to the stratum of its first row."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for row, key in enumerate(row_keys(x)):
@@ -48,7 +48,7 @@ def _strata(x: Raw, y: Raw) -> list[list[list[int]]]:
     return [strata[key] for key in sorted(strata)]
 
 
-def _stratum_of_rows(y: Raw) -> NDArray[np.int64]:
+def _stratum_of_rows(y: AnyDtypeArray) -> NDArray[np.int64]:
     if y.ndim > 1:
         return np.zeros(len(y), dtype=np.int64)
     if y.dtype.kind == "f":

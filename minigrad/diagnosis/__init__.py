@@ -5,12 +5,13 @@
 >>> print(loss.diagnose())                                                   # and after it
 """
 
+from minigrad import lazy
 from minigrad.diagnosis.catalog import Catalog, RuleError, rules
 from minigrad.diagnosis.doctor import Doctor
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
-from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.rule import Rule
+from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.diagnosis.watch import Watch, watch
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "Rule",
     "RuleError",
     "Watch",
-    "judge",
+    "diagnose",
     "rules",
     "watch",
 ]
+
+__getattr__ = lazy.renamed(__name__, {"judge": "diagnose"})

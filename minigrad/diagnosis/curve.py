@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 
-__all__ = ["Curve", "Verdict", "curve_of"]
+__all__ = ["LossCurve", "Verdict", "curve_of"]
 
 Verdict: TypeAlias = Literal["linear", "good", "stuck", "diverging", "flat", "unknown"]
 
@@ -23,7 +23,7 @@ _SEGMENTS = 12
 
 
 @attrs.frozen(kw_only=True)
-class Curve:
+class LossCurve:
     """A loss curve in a few figures, relative to `scale`: the loss of chance, or the first loss.
 
     Attributes:
@@ -58,7 +58,7 @@ class Curve:
     verdict: Verdict
 
 
-def curve_of(losses: Sequence[float], scale: float | None = None) -> Curve | None:
+def curve_of(losses: Sequence[float], scale: float | None = None) -> LossCurve | None:
     """The curve of batch losses, or None for fewer than eight finite ones."""
     values = np.array(losses, dtype=np.float64)
     values = values[np.isfinite(values)]
@@ -87,7 +87,7 @@ def curve_of(losses: Sequence[float], scale: float | None = None) -> Curve | Non
         "peak": float(means.max()) / unit,
     }
     verdict = "diverging" if leapt else _verdict(figures, unit, wiggle, len(values))
-    return Curve(segments=tuple(means.tolist()), scale=unit, verdict=verdict, **figures)
+    return LossCurve(segments=tuple(means.tolist()), scale=unit, verdict=verdict, **figures)
 
 
 def _verdict(f: dict[str, float], unit: float, wiggle: float, count: int) -> Verdict:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence, Sample
-from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.observer import Observer, Steps
 from minigrad.diagnosis.sampler import GROWTH
+from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.plugins.isolation import summary
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.history import Epoch
@@ -73,7 +73,7 @@ class Doctor(Callback):
 
     def _judge(self, run: Run, observer: Observer) -> None:
         self.evidence = observer.evidence(_steps(run))
-        self.diagnosis = judge(self.evidence, observer.catalog)
+        self.diagnosis = diagnose(self.evidence, observer.catalog)
 
     def _note(self, e: Epoch) -> None:
         if self.observer is not None:

@@ -11,9 +11,9 @@ from functools import cached_property
 
 import attrs
 
-from minigrad.diagnosis.curve import Curve, curve_of
+from minigrad.diagnosis.curve import LossCurve, curve_of
 
-__all__ = ["Activation", "DataFacts", "Evidence", "Inside", "Parameter", "Point", "Sample", "Start", "Usage"]
+__all__ = ["Activation", "DataFacts", "Evidence", "ModelStats", "ParameterStats", "Point", "Sample", "Start", "Usage"]
 
 
 @attrs.frozen(kw_only=True)
@@ -94,7 +94,7 @@ class Activation:
 
 
 @attrs.frozen
-class Parameter:
+class ParameterStats:
     """One parameter, at one moment.
 
     Attributes:
@@ -113,7 +113,7 @@ class Parameter:
 
 
 @attrs.frozen
-class Inside:
+class ModelStats:
     """The inside of a model on a probe batch, in evaluation mode, without regularisation.
 
     Attributes:
@@ -127,7 +127,7 @@ class Inside:
     """
 
     activations: tuple[Activation, ...]
-    parameters: tuple[Parameter, ...]
+    parameters: tuple[ParameterStats, ...]
     loss: float
     outputs_std: float
     stacked: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class Inside:
     training_loss: float | None = None
 
     @property
-    def weights(self) -> tuple[Parameter, ...]:
+    def weights(self) -> tuple[ParameterStats, ...]:
         """The parameters that are weights."""
         return tuple(p for p in self.parameters if p.weight)
 
@@ -251,8 +251,8 @@ class Evidence:
     data: DataFacts
     start: Start = attrs.field(factory=Start)
     usage: Usage = attrs.field(factory=Usage)
-    first: Inside | None = None
-    last: Inside | None = None
+    first: ModelStats | None = None
+    last: ModelStats | None = None
     samples: tuple[Sample, ...] = ()
     losses: tuple[float, ...] = ()
     extra_first: float = 0.0
@@ -267,7 +267,7 @@ class Evidence:
     confusion: tuple[tuple[int, ...], ...] = ()
 
     @cached_property
-    def curve(self) -> Curve | None:
+    def curve(self) -> LossCurve | None:
         """The shape of the losses, in shares of the loss of chance; None for too few."""
         return curve_of(self.losses, self.start.chance)
 

@@ -16,7 +16,7 @@ from minigrad.core.backward import gradients, topological_order
 from minigrad.core.graph import Leaf, Node, OpNode
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
-from minigrad.diagnosis.evidence import Activation, Inside, Parameter
+from minigrad.diagnosis.evidence import Activation, ModelStats, ParameterStats
 from minigrad.nn import Loss, Module
 from minigrad.train.evaluation import count_correct
 
@@ -29,7 +29,7 @@ _LINEAR = frozenset(
 )
 
 
-def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
+def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
     """Look at `model` on the rows `x`, `y`. It runs twice forward and once backward; it stays as it is."""
     named = model.named_parameters()
     with np.errstate(all="ignore"):
@@ -41,10 +41,10 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> Inside:
         order = [n for n in reversed(topological_order((outputs._node,))[0]) if isinstance(n, OpNode)]
         names = {id(t._node): name for name, t in named}
         spread = outputs.numpy().reshape(len(x), -1).astype(np.float64)
-        return Inside(
+        return ModelStats(
             activations=tuple(_activations(order, names)),
             parameters=tuple(
-                Parameter(
+                ParameterStats(
                     name, t.size, _rms(t.numpy()), 0.0 if g is None else _rms(np.asarray(g)), _alike(t), t.ndim > 1
                 )
                 for (name, t), g in zip(named, found, strict=True)

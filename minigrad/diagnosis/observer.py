@@ -12,10 +12,10 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.data_stats import batch_order, data_facts
-from minigrad.diagnosis.evidence import Evidence, Inside, Point, Sample, Start, Usage
-from minigrad.diagnosis.judge import Diagnosis, judge
+from minigrad.diagnosis.evidence import Evidence, ModelStats, Point, Sample, Start, Usage
 from minigrad.diagnosis.loss_tests import start_of, wrong_gradients
 from minigrad.diagnosis.model_stats import inside_of
+from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module
 from minigrad.train.evaluation import eval_mode, evaluate
 from minigrad.train.splits import Rows, Split
@@ -81,10 +81,10 @@ class Observer:
         self.facts = data_facts(split.train.x, split.train.y, *val)
         self._probe = few(split.train, _PROBE)
         self._start, self._first = self._look_first(gradients, wrong)
-        self._last: Inside | None = None
+        self._last: ModelStats | None = None
         self.seconds = time.process_time() - began
 
-    def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, Inside | None]:
+    def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, ModelStats | None]:
         if self.facts.broken:
             return Start(), None
         x, y = self._probe.x, self._probe.y
@@ -121,7 +121,7 @@ class Observer:
 
     def diagnose(self, steps: Steps) -> Diagnosis:
         """What is wrong with the run, if anything; the first finding is the one to mend."""
-        return judge(self.evidence(steps), self.catalog)
+        return diagnose(self.evidence(steps), self.catalog)
 
     def evidence(self, steps: Steps) -> Evidence:
         """Everything that was seen."""

@@ -49,7 +49,7 @@ class Sampler:
         """Whether gradients are still compared with those of the loss."""
         return self.updates < EARLY
 
-    def around(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
+    def wrap_step(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         """One update, sampled if it is time; `loss` tells the loss of its batch."""
         done = step(closure) if self.updates + 1 < self._next else self._sampled(step, closure, loss)
         self.updates += not done.skipped
@@ -97,13 +97,13 @@ class Sampler:
         scale = math.sqrt(moved * steep)
         return Sample(self.updates + 1, loss, lr, updates, weights, grads, -dot / scale if scale else 0.0, stale)
 
-    def hook(self, around: Callable[[Stepper, Closure | None], Update]) -> Callable[[], None]:
-        """Let `around(step, closure)` take the place of `optimizer.step(closure)`; returns a function that ends it."""
+    def hook(self, wrap_step: Callable[[Stepper, Closure | None], Update]) -> Callable[[], None]:
+        """Let `wrap_step(step, closure)` stand for `optimizer.step(closure)`; returns a function that ends it."""
         own = vars(self.optimizer)
         step = self.optimizer.step
 
         def instead(closure: Closure | None = None) -> Update:
-            return around(step, closure)
+            return wrap_step(step, closure)
 
         def undo() -> None:
             if own.get("step") is instead:

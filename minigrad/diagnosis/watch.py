@@ -9,9 +9,9 @@ from minigrad.core.types import Array
 from minigrad.data.arrays import any_real
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence
-from minigrad.diagnosis.judge import Diagnosis, judge
 from minigrad.diagnosis.observer import Observer, Steps
 from minigrad.diagnosis.sampler import Sampler, Stepper
+from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module, Targets
 from minigrad.optim import StatefulOptimizer
 from minigrad.optim import StepResult as Update
@@ -101,7 +101,7 @@ class Watch:
 
     def _step(self, step: Stepper, closure: Closure | None) -> Update:
         before = len(self.losses)
-        done = self._sampler.around(step, closure, lambda: self.losses[-1] if self.losses else float("nan"))
+        done = self._sampler.wrap_step(step, closure, lambda: self.losses[-1] if self.losses else float("nan"))
         if closure is not None:
             del self.losses[before + 1 :]  # a rule that tries several points; the first is where it stood
         if not done.skipped and self._sampler.updates % self.steps_per_epoch == 0:
@@ -127,7 +127,7 @@ class Watch:
 
     def diagnose(self) -> Diagnosis:
         """What is wrong with the run, if anything; the first finding is the one to mend."""
-        return judge(self.evidence(), self.observer.catalog)
+        return diagnose(self.evidence(), self.observer.catalog)
 
     def evidence(self) -> Evidence:
         """Everything that was seen."""

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 
 import minigrad.data as data
-from minigrad.data.arrays import Array, any_real, sealed
+from minigrad.data.arrays import Array, any_real, make_readonly
 
 PARTS: list[data.Augment] = [
     data.Flip(),
     data.RandomCrop(2),
     data.Noise(0.3),
     data.Compose([data.Flip(0.3), data.RandomCrop(1, fill=7.0), data.Noise(2.0)]),
-    data.Frozen(data.RandomCrop(3), seed=4),
+    data.FixedSeed(data.RandomCrop(3), seed=4),
 ]
 
 
 def images(shape: tuple[int, ...], dtype: str) -> Array:
-    return sealed(default_rng(0).integers(1, 256, shape).astype(dtype))
+    return make_readonly(default_rng(0).integers(1, 256, shape).astype(dtype))
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: type(part).__name__)
@@ -97,10 +97,10 @@ def test_noise_on_pixels_is_rounded_and_stays_in_range() -> None:
 
 def test_frozen_is_one_function_whatever_the_generator() -> None:
     x = images((6, 5, 5), "float64")
-    frozen = data.Frozen(PARTS[3], seed=2)
+    frozen = data.FixedSeed(PARTS[3], seed=2)
     outs = {frozen(x, default_rng(seed)).tobytes() for seed in range(5)}
     assert len(outs) == 1
-    assert data.Frozen(PARTS[3], seed=3)(x, default_rng(0)).tobytes() not in outs
+    assert data.FixedSeed(PARTS[3], seed=3)(x, default_rng(0)).tobytes() not in outs
 
 
 def test_mistakes() -> None:

@@ -1,4 +1,4 @@
-"""`check` names the split, row and column of what cannot be trained on; `inspect` reports what is doubtful."""
+"""`check` names the split, row and column of what cannot be trained on; `find_issues` reports what is doubtful."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad.data as data
+from minigrad import diagnosis
 
 
 def codes(it: data.Dataset) -> list[str]:
-    return [finding.code for finding in data.inspect(it)]
+    return [finding.code for finding in data.find_issues(it)]
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,7 +69,7 @@ def test_leak() -> None:
     assert "LEAK" not in codes(digits)
     x = np.array(digits.x_val)
     x[:4] = digits.x_train[:4]
-    (finding,) = [f for f in data.inspect(attrs.evolve(digits, x_val=x)) if f.code == "LEAK"]
+    (finding,) = [f for f in data.find_issues(attrs.evolve(digits, x_val=x)) if f.code == "LEAK"]
     assert finding.level == "FAULT"
     assert "4 of 359" in finding.message
 
@@ -100,11 +101,11 @@ def test_sorted_labels_without_shuffling() -> None:
     digits = data.load("digits").scaled()
     order = np.argsort(digits.y_train, kind="stable")
     stored = attrs.evolve(digits, x_train=digits.x_train[order], y_train=digits.y_train[order])
-    (finding,) = [f for f in data.inspect(stored, unshuffled=32) if f.code == "UNSHUFFLED"]
+    (finding,) = [f for f in data.find_issues(stored, unshuffled=32) if f.code == "UNSHUFFLED"]
     assert finding.level == "FAULT"
     assert "shuffled ones 9.7" in finding.message  # 10 (1 - 0.9^32) = 9.657
     for it, size in ((stored, 0), (stored, 4), (digits, 32)):
-        assert "UNSHUFFLED" not in [f.code for f in data.inspect(it, unshuffled=size)]
+        assert "UNSHUFFLED" not in [f.code for f in data.find_issues(it, unshuffled=size)]
 
 
 def test_conflict_and_constant() -> None:
@@ -115,3 +116,15 @@ def test_conflict_and_constant() -> None:
     x = np.array(blobs.x_train)
     x[:, 1] = 0.5
     assert codes(attrs.evolve(blobs, x_train=x)) == ["CONSTANT"]
+
+
+def test_old_names_warn_and_are_the_new_ones() -> None:
+    for module, old, new in (
+        (data, "inspect", "find_issues"),
+        (data, "Frozen", "FixedSeed"),
+        (diagnosis, "judge", "diagnose"),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"{old} is now {module.__name__}.{new}"):
+            assert getattr(module, old) is getattr(module, new)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = vars(data)["__getattr__"]("nonsense")

@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 import minigrad
-from minigrad.diagnosis import Catalog, Evidence, Finding, RuleError, judge, rules
+from minigrad.diagnosis import Catalog, Evidence, Finding, RuleError, diagnose, rules
 from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.rule import Family, Rule
 from minigrad.plugins.entry_points import scan
@@ -81,24 +81,24 @@ def of(*chosen: Rule) -> Catalog:
 
 
 def test_a_cause_hides_its_effect_whatever_family_comes_first() -> None:
-    found = judge(sound(), of(Later(), Always()))
+    found = diagnose(sound(), of(Later(), Always()))
     assert [f.code for f in found.findings] == ["ALWAYS"]
     assert [(f.code, by) for f, by in found.effects] == [("LATER", "ALWAYS")]
 
 
 def test_a_note_hides_nothing() -> None:
-    found = judge(sound(), of(Later(), Always(note=1.0)))
+    found = diagnose(sound(), of(Later(), Always(note=1.0)))
     assert [f.code for f in found.findings] == ["LATER", "ALWAYS"]
     assert [f.kind for f in found.findings] == ["FAULT", "NOTE"]
 
 
 def test_of_two_that_explain_each_other_the_first_stays() -> None:
-    found = judge(sound(), of(Mutual(), LaterMutual()))
+    found = diagnose(sound(), of(Mutual(), LaterMutual()))
     assert [f.code for f in found.findings] == ["LATER"]
 
 
 def test_rules_that_fail_are_named_and_the_others_go_on() -> None:
-    found = judge(sound(), of(Raises(), Lies(), Always()))
+    found = diagnose(sound(), of(Raises(), Lies(), Always()))
     assert [f.code for f in found.findings] == ["ALWAYS"]
     assert "RAISES of test 1.0: ZeroDivisionError: in a rule" in found.broken[0]
     assert "LIES of test 1.0" in found.broken[1]
@@ -171,7 +171,7 @@ def test_a_plugin_adds_a_rule_and_broken_ones_are_named(tmp_path: Path, monkeypa
     assert "failing_rules:Own() raised ZeroDivisionError" in text
     assert "a class, or a function that yields classes, not a int" in text
     assert len(found.broken) == 7
-    diagnosis = judge(data(rows=20)(sound()), found.without("SOME_ROWS", "FEWER_ROWS"))
+    diagnosis = diagnose(data(rows=20)(sound()), found.without("SOME_ROWS", "FEWER_ROWS"))
     assert diagnosis.faults[0].code == "FEW_ROWS"
     assert "rule left out: plugin bad" in str(diagnosis)
 

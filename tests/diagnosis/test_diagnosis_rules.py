@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 import pytest
 
-from minigrad.diagnosis import Catalog, Evidence, judge, rules
+from minigrad.diagnosis import Catalog, Evidence, diagnose, rules
 from minigrad.diagnosis.catalog import thresholds_of
-from minigrad.diagnosis.evidence import Activation, Parameter, Point, Sample
+from minigrad.diagnosis.evidence import Activation, ParameterStats, Point, Sample
 from support.diagnosis_evidence import (
     NAMES,
     both,
@@ -30,7 +30,7 @@ from support.diagnosis_evidence import (
 Change = Callable[[Evidence], Evidence]
 
 
-def parameters(**changes: Any) -> tuple[Parameter, ...]:
+def parameters(**changes: Any) -> tuple[ParameterStats, ...]:
     """Those of the sound run, the first one changed."""
     plain = inside(1.0).parameters
     return (attrs.evolve(plain[0], **changes), *plain[1:])
@@ -108,7 +108,7 @@ CASES: dict[str, Change] = {
 
 
 def test_a_sound_run_has_no_finding() -> None:
-    found = judge(sound(), rules())
+    found = diagnose(sound(), rules())
     assert found.findings == ()
     assert found.healthy
     assert found.broken == ()
@@ -131,7 +131,7 @@ def test_a_fault_is_found_by_its_rule(code: str) -> None:
 
 @pytest.mark.parametrize("code", CASES)
 def test_the_first_finding_is_the_cause(code: str) -> None:
-    found = judge(CASES[code](sound()), rules())
+    found = diagnose(CASES[code](sound()), rules())
     assert found.faults[0].code == code, str(found)
     assert len(found.faults) == 1, str(found)
 
@@ -172,11 +172,11 @@ def test_effects_name_rules_that_exist() -> None:
 
 def test_another_threshold_changes_the_verdict() -> None:
     spoilt = CASES["LEAK"](sound())
-    assert judge(spoilt, rules().tuned({"LEAK.share": 0.5})).healthy
-    assert not judge(spoilt, rules().tuned({"LEAK.share": 0.2})).healthy
+    assert diagnose(spoilt, rules().tuned({"LEAK.share": 0.5})).healthy
+    assert not diagnose(spoilt, rules().tuned({"LEAK.share": 0.2})).healthy
 
 
 def test_a_rule_can_be_left_out() -> None:
     left = rules().without("leak")
     assert isinstance(left, Catalog)
-    assert judge(CASES["LEAK"](sound()), left).healthy
+    assert diagnose(CASES["LEAK"](sound()), left).healthy

@@ -8,15 +8,25 @@ from typing import Any
 import attrs
 import numpy as np
 
-from minigrad.diagnosis.evidence import Activation, DataFacts, Evidence, Inside, Parameter, Point, Sample, Start, Usage
+from minigrad.diagnosis.evidence import (
+    Activation,
+    DataFacts,
+    Evidence,
+    ModelStats,
+    ParameterStats,
+    Point,
+    Sample,
+    Start,
+    Usage,
+)
 
 NAMES = ("layers.0.weight", "layers.2.weight", "layers.4.weight")
 
 
-def inside(loss: float) -> Inside:
-    return Inside(
+def inside(loss: float) -> ModelStats:
+    return ModelStats(
         activations=(Activation("relu after layers.0", "relu", 0.8), Activation("tanh after layers.2", "tanh", 0.6)),
-        parameters=tuple(Parameter(n, 1000, 0.1, 0.01) for n in NAMES),
+        parameters=tuple(ParameterStats(n, 1000, 0.1, 0.01) for n in NAMES),
         loss=loss,
         outputs_std=0.5,
         score=0.9,

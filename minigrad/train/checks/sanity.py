@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.tensor import from_array
-from minigrad.data import Dataset, inspect
+from minigrad.data import Dataset, find_issues
 from minigrad.data.dataset import Kind
 from minigrad.nn import (
     BinaryCrossEntropy,
@@ -77,7 +77,7 @@ def _data(split: Split) -> Check:
     if split.train.x.size > 2e7:
         return Check("data", "skipped", "too large to look at every row before each run")
     loader = split.loader
-    found = inspect(_as_dataset(split), unshuffled=0 if loader is None or loader.shuffle else loader.batch_size)
+    found = find_issues(_as_dataset(split), unshuffled=0 if loader is None or loader.shuffle else loader.batch_size)
     if not found:
         return Check("data", "ok", "values finite, labels in range, no leak between splits, classes balanced")
     status: Status = "fault" if found[0].level == "FAULT" else "note"

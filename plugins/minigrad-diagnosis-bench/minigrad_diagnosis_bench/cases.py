@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis.catalog import Catalog, rules
-from minigrad.diagnosis.judge import judge
+from minigrad.diagnosis.verdict import diagnose
 from minigrad_diagnosis_bench import baselines
 from minigrad_diagnosis_bench.faults import FAULTS
 from minigrad_diagnosis_bench.healthy import NEAR, VARIANTS, suits
@@ -119,7 +119,7 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
         return Result(
             case=case, right=tuple(sorted(fault.right)) if fault else (), error=f"{type(error).__name__}: {error}"
         )
-    found = judge(outcome.evidence, catalog)
+    found = diagnose(outcome.evidence, catalog)
     broken_by = _reference(case) if fault is not None and fault.proof == "outcome" else (0.0, 0.0)
     return Result(
         case=case,

@@ -8,14 +8,14 @@ from typing import TypeAlias
 import attrs
 
 from minigrad.diagnosis.catalog import Catalog
-from minigrad.diagnosis.curve import Curve
+from minigrad.diagnosis.curve import LossCurve
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.plugins.isolation import contained, summary
 from minigrad.text import finite_or_none
 
-__all__ = ["Diagnosis", "judge"]
+__all__ = ["Diagnosis", "diagnose"]
 
 _OWN = "minigrad.diagnosis."
 _Found: TypeAlias = tuple[Rule, Finding]
@@ -71,7 +71,7 @@ def _plain(finding: Finding) -> dict[str, object]:
     return {name: finite_or_none(value) for name, value in values.items()}
 
 
-def judge(seen: Evidence, rules: Catalog) -> Diagnosis:
+def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
     """Let every rule look, and sort out what they found. A rule that raises is left out, and named."""
     found: list[_Found] = []
     broken = list(rules.broken)
@@ -139,7 +139,7 @@ _WORDS = {
 }
 
 
-def _rate(curve: Curve, seen: Evidence) -> str:
+def _rate(curve: LossCurve, seen: Evidence) -> str:
     verdict = "diverging" if seen.diverged else curve.verdict
     shape = f"R^2 of a line {curve.straight:.2f}, of a decay {curve.decay:.2f}"
     if verdict == "diverging":
