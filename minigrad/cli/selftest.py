@@ -16,7 +16,7 @@ from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
-from minigrad.ops.plugins import Loaded, load_all
+from minigrad.ops.plugins import LoadedOps, load_all
 from minigrad.text import table
 from minigrad.train.output.progress_line import Live, live_line
 from minigrad.verify.mutation import Deep, deep_check
@@ -47,7 +47,7 @@ def selftest(arguments: Namespace) -> int:
     return 0 if all(d.ok for d in found) and not refusals else CHECK_FAILED
 
 
-def everything() -> tuple[Loaded, ...]:
+def everything() -> tuple[LoadedOps, ...]:
     """Register every family of the library and the ops of every allowed plugin; what became of each plugin."""
     register_all()
     return load_all()

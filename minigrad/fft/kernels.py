@@ -9,11 +9,11 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 def _split(z: np.ndarray[tuple[int, ...], np.dtype[np.complex128]]) -> tuple[Array, Array]:

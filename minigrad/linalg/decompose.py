@@ -9,7 +9,7 @@ from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import solve_columns
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.index import getitem
 from minigrad.ops.manipulation import diag_embed, tril
@@ -18,10 +18,10 @@ from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
 from minigrad.verify.domains import real, spd
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
-def _over_gaps(mixed: V, values: V) -> V:
+def _divide_by_gaps(mixed: V, values: V) -> V:
     """mixed[i, j] / (values[j] - values[i]), 0 on the diagonal (and where both are 0: equal values, unused vectors)."""
     one = np.eye(values.shape[-1], dtype=values.dtype)
     return ratio(mixed * (1.0 - one), expand_dims(values, -2) - expand_dims(values, -1) + one)
@@ -36,12 +36,12 @@ def _symmetric(x: V) -> V:
 
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="cholesky")
-def lower_factor(a: Array) -> Array:
+def cholesky_op(a: Array) -> Array:
     """Lower triangular l with a = l l^T, for the symmetric part a of positive definite matrices (..., n, n)."""
     return np.asarray(np.linalg.cholesky(_even(a)), dtype=a.dtype)
 
 
-@lower_factor.vjp("a")
+@cholesky_op.vjp("a")
 def _(g: V, y: V, a: V) -> V:
     turned: V = matrix_transpose(y)
     halved = np.tril(1.0 - 0.5 * np.eye(a.shape[-1])).astype(a.dtype)
@@ -51,13 +51,13 @@ def _(g: V, y: V, a: V) -> V:
 
 
 @op(a=real(), shapes=[((2, 4, 3),), ((3, 3),)], name="qr")
-def tall_qr(a: Array) -> tuple[Array, Array]:
+def reduced_qr(a: Array) -> tuple[Array, Array]:
     """Orthonormal columns q (..., m, n) and upper triangular r with a = q r, for m >= n and full rank."""
     q, r = np.linalg.qr(a)
     return q, r
 
 
-@tall_qr.vjp("a")
+@reduced_qr.vjp("a")
 def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     q, r = y
     inner: V = matmul(r, matrix_transpose(g[1])) - matmul(matrix_transpose(g[0]), q)
@@ -67,27 +67,27 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="eigh")
-def symmetric_eigen(a: Array) -> tuple[Array, Array]:
+def eigh_op(a: Array) -> tuple[Array, Array]:
     """Eigenvalues (..., n), increasing, and eigenvectors as columns, of the symmetric part of matrices."""
     values, vectors = np.linalg.eigh(_even(a))
     return values, vectors
 
 
-@symmetric_eigen.vjp("a")
+@eigh_op.vjp("a")
 def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     w, v = y
-    inner: V = _over_gaps(matmul(matrix_transpose(v), g[1]), w) + diag_embed(g[0])
+    inner: V = _divide_by_gaps(matmul(matrix_transpose(v), g[1]), w) + diag_embed(g[0])
     return _symmetric(matmul(matmul(v, inner), matrix_transpose(v)))
 
 
 @op(a=real(), shapes=[((2, 4, 3),), ((2, 3),)], name="svd")
-def thin_svd(a: Array) -> tuple[Array, Array, Array]:
+def reduced_svd(a: Array) -> tuple[Array, Array, Array]:
     """u (..., m, k), singular values (..., k), decreasing, and v^T (..., k, n), k = min(m, n), of matrices."""
     u, s, vt = np.linalg.svd(a, full_matrices=False)
     return u, s, vt
 
 
-@thin_svd.vjp("a")
+@reduced_svd.vjp("a")
 def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     u, s, vt = y
     gu, gs, gvt = g
@@ -96,8 +96,8 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     turn_u: V = matmul(ut, gu)
     turn_v: V = matmul(gvt, v)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
-    inner: V = _over_gaps(turn_u - matrix_transpose(turn_u), squares) * row
-    inner = inner + column * _over_gaps(matrix_transpose(turn_v) - turn_v, squares)
+    inner: V = _divide_by_gaps(turn_u - matrix_transpose(turn_u), squares) * row
+    inner = inner + column * _divide_by_gaps(matrix_transpose(turn_v) - turn_v, squares)
     found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
     if a.shape[-2] > s.shape[-1]:
         found = found + matmul((gu - matmul(u, turn_u)) / row, vt)
@@ -106,7 +106,7 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     return found
 
 
-for _op in (lower_factor, tall_qr, symmetric_eigen, thin_svd):
+for _op in (cholesky_op, reduced_qr, eigh_op, reduced_svd):
     family.add(_op)
 family.register()
 
@@ -116,7 +116,7 @@ def cholesky(a: V, upper: bool = False) -> V:
 
     Both the value and the gradient are those of the symmetric part of a (NumPy reads one triangle only).
     """
-    factor: V = lower_factor(a)
+    factor: V = cholesky_op(a)
     return matrix_transpose(factor) if upper else factor
 
 
@@ -126,9 +126,9 @@ def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
         raise UnsupportedFunction(f"qr on a Tensor knows the modes 'reduced' and 'r', not {mode!r}")
     rows, columns = a.shape[-2:]
     if rows >= columns:
-        q, r = tall_qr.call_multi(a)
+        q, r = reduced_qr.call_multi(a)
     else:
-        q, left = tall_qr.call_multi(getitem(a, key=(Ellipsis, slice(None, rows))))
+        q, left = reduced_qr.call_multi(getitem(a, key=(Ellipsis, slice(None, rows))))
         rest: V = matmul(matrix_transpose(q), getitem(a, key=(Ellipsis, slice(rows, None))))
         r = concatenate([left, rest], axis=-1)
     return r if mode == "r" else (q, r)
@@ -140,7 +140,7 @@ def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
     Value and gradient are those of the symmetric part of a, so `UPLO` makes no difference.
     Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues.
     """
-    w, v = symmetric_eigen.call_multi(a)
+    w, v = eigh_op.call_multi(a)
     return w, v
 
 
@@ -157,10 +157,10 @@ def svd(a: V, full_matrices: bool = True, compute_uv: bool = True) -> tuple[V, V
     """
     if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
         raise UnsupportedFunction("svd: the full set of vectors has no gradient; pass full_matrices=False")
-    u, s, vt = thin_svd.call_multi(a)
+    u, s, vt = reduced_svd.call_multi(a)
     return (u, s, vt) if compute_uv else s
 
 
 def svdvals(a: V) -> V:
     """Singular values of matrices (..., m, n), decreasing."""
-    return thin_svd.call_multi(a)[1]
+    return reduced_svd.call_multi(a)[1]

@@ -10,7 +10,7 @@ from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import inv
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate
 from minigrad.ops.index import getitem
 from minigrad.ops.matmul import matmul
@@ -18,7 +18,7 @@ from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
 from minigrad.verify.domains import real, square_wellconditioned
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0, 129060195264000.0,
          10559470521600.0, 670442572800.0, 33522128640.0, 1323241920.0, 40840800.0, 960960.0, 16380.0, 182.0,
          1.0)  # fmt: skip

@@ -10,16 +10,16 @@ from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
 from minigrad.ops import manipulation
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import max, min, moveaxis, reshape, sum
 from minigrad.ops.piecewise_constant import equal, sign
 from minigrad.ops.piecewise_linear import absolute
-from minigrad.ops.reduce import kept, length, spread
+from minigrad.ops.reduce import broadcast_back, keepdims_shape, length
 from minigrad.ops.transcendental import power
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 Order = float | str | None
 
 
@@ -34,8 +34,8 @@ def p_length(x: Array, *, p: float, axis: Axis = None, keepdims: bool = False) -
 
 @p_length.vjp("x")
 def _(g: V, y: V, x: V, *, p: float, axis: Axis, keepdims: bool) -> V:
-    share: V = ratio(absolute(x), spread(y, x, axis))
-    return spread(g, x, axis) * sign(x) * power(share, p - 1.0)
+    share: V = ratio(absolute(x), broadcast_back(y, x, axis))
+    return broadcast_back(g, x, axis) * sign(x) * power(share, p - 1.0)
 
 
 family.add(p_length)
@@ -88,7 +88,7 @@ def norm(x: V, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> 
         return vector_norm(x, axis, keepdims, 2 if ord is None else ord)
     last: V = moveaxis(x, axis, (-2, -1))
     y: V = matrix_norm(last, False, ord)
-    return reshape(y, kept(x.shape, axis)) if keepdims else y
+    return reshape(y, keepdims_shape(x.shape, axis)) if keepdims else y
 
 
 def cond(a: V, p: Order = None) -> V:

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import expand_dims, moveaxis, reshape
 from minigrad.ops.index import setitem
 from minigrad.ops.manipulation import tril, triu
@@ -19,7 +19,7 @@ from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
 from minigrad.verify.domains import real, square_wellconditioned
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _SQUARE = square_wellconditioned()
 
 

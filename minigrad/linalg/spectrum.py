@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.ops.complex import Complex
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
@@ -17,7 +17,7 @@ from minigrad.ops.transcendental import sqrt
 from minigrad.typing import V
 from minigrad.verify.domains import square_wellconditioned
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 @op(a=square_wellconditioned(), shapes=[((2, 3, 3),), ((2, 2),)], name="eigvals")

@@ -13,7 +13,7 @@ from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import square, where
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.gaussian import erf_array, normal_pdf
 from minigrad.ops.index import getitem
@@ -23,7 +23,7 @@ from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _CUBIC = 0.044715
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
@@ -34,7 +34,7 @@ _BELOW = (-1.42647390514189e-02, -7.37332916720468e-03, -1.68282697438203e-03, -
           -1.45660718464996e-05)  # fmt: skip
 
 
-def _quick_erf(x: Array) -> Array:
+def _erf_float32(x: Array) -> Array:
     """erf in single precision (to 4e-7): one rational function on [-4, 4], the form Eigen uses."""
     x = np.clip(x, -4.0, 4.0)
     z = x * x
@@ -53,7 +53,7 @@ def _quick_erf(x: Array) -> Array:
 def _share_below(x: Array) -> Array:
     if x.dtype != np.float32:
         return erf_array(np.asarray(x) * -sqrt(0.5), complement=True) * 0.5
-    return _quick_erf(x * sqrt(0.5)) * 0.5 + 0.5
+    return _erf_float32(x * sqrt(0.5)) * 0.5 + 0.5
 
 
 gaussian_gate: Op = family.unary(

@@ -7,11 +7,11 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.typing import V
 from minigrad.verify.domains import boolean, nonzero, real
 
-family = Family()
+family = OpFamily()
 unary, binary = family.unary, family.binary
 
 
@@ -57,12 +57,12 @@ square = unary("square", np.square, "x * x.", lambda g, y, x: g * x * 2.0)
 # fmt: on
 
 
-def by_squaring(x: Array, n: int) -> Array:
+def power_by_squaring(x: Array, n: int) -> Array:
     """x ** n for an integer n, by repeated multiplication: NumPy's own `x ** n` costs 400 multiplications."""
     if n == 0:
         return np.ones_like(x)
     if n < 0:
-        return np.reciprocal(by_squaring(x, -n))
+        return np.reciprocal(power_by_squaring(x, -n))
     result: Array | None = None
     while n:
         if n & 1:
@@ -76,7 +76,7 @@ def by_squaring(x: Array, n: int) -> Array:
 @declare(x=real(), elementwise=True, params=[{"n": n} for n in (2, 3, -1, 1, 0)])
 def integer_power(x: Array, *, n: int) -> Array:
     """x ** n for an integer n and x of any sign."""
-    return by_squaring(x, n)
+    return power_by_squaring(x, n)
 
 
 @integer_power.vjp("x")

@@ -16,13 +16,13 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, reshape
 from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _PLAIN: dict[str, object] = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
 _ODD: dict[str, object] = {"stride": (2, 1), "padding": ((1, 0), (1, 2)), "dilation": (1, 2)}
 _IMAGE, _KERNEL = (2, 2, 5, 4), (4, 1, 3, 2)

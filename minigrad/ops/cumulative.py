@@ -12,18 +12,18 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, ravel, reshape
 from minigrad.ops.index import getitem
 from minigrad.ops.piecewise_linear import maximum
-from minigrad.ops.reduce import kept
+from minigrad.ops.reduce import keepdims_shape
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import concatenate
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family()
+family = OpFamily()
 _LONG = 256
 """Axes at least this long, and longer than what runs beside them, are scanned by doubling instead of step by step."""
 
@@ -180,7 +180,7 @@ def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     last: V = moveaxis(x, tuple(axes), tuple(range(x.ndim - len(axes), x.ndim))) if rest else x
     count = lengths_product(x.shape[a] for a in axes)
     y: V = product_last(reshape(last, (*(x.shape[i] for i in rest), count)))
-    return reshape(y, kept(x.shape, axis)) if keepdims else y
+    return reshape(y, keepdims_shape(x.shape, axis)) if keepdims else y
 
 
 def ediff1d(x: V) -> V:

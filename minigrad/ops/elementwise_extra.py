@@ -10,14 +10,14 @@ from minigrad.core.op import Op
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import divide, multiply, ratio, reciprocal
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import floor, greater, prefer, rint, trunc
 from minigrad.ops.piecewise_linear import absolute, maximum
 from minigrad.ops.transcendental import exp, power, sqrt
 from minigrad.typing import Tensor, V
 from minigrad.verify.domains import nonzero, positive, real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 unary, binary, constant = family.unary, family.binary, family.constant
 
 _LN2 = float(np.log(2.0))

@@ -44,16 +44,16 @@ class Shifted:
         return self.base.direction(rng, x - self.by)
 
 
-class Family:
+class OpFamily:
     """Ops that are declared together and registered together, so that their rules may use each other.
 
-    A `late` family is registered when it is first used; NumPy functions reach it through `numpy_signatures`.
+    A `lazy` family is registered when it is first used; NumPy functions reach it through `ops.numpy.signatures`.
     Rules are written with library ops, so the same text runs on arrays and on Tensors; mypy checks it on Tensors.
     """
 
-    def __init__(self, late: bool = False) -> None:
+    def __init__(self, lazy: bool = False) -> None:
         self.ops: list[Op] = []
-        self._late = late
+        self._lazy = lazy
 
     def unary(
         self,
@@ -105,4 +105,4 @@ class Family:
         register_builtin(self.ops)
 
     def _numpy(self, forward: Callable[..., Array]) -> Callable[..., object] | None:
-        return forward if isinstance(forward, np.ufunc) and not self._late else None
+        return forward if isinstance(forward, np.ufunc) and not self._lazy else None

@@ -12,14 +12,14 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arithmetic import where
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 @op(
@@ -176,7 +176,7 @@ def select(conditions: Sequence[BoolArray], choices: Sequence[V], default: V | f
     return found
 
 
-def chosen(condition: BoolArray, x: V | None = None, y: V | None = None) -> V | tuple[IndexArray, ...]:
+def where_or_nonzero(condition: BoolArray, x: V | None = None, y: V | None = None) -> V | tuple[IndexArray, ...]:
     """As numpy.where: x where `condition` holds, else y; without them, the positions where it holds."""
     if x is None or y is None:
         return np.nonzero(condition)

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import square
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.domains import real
@@ -110,7 +110,7 @@ def normal_pdf(x: V) -> V:
     return exp(square(x) * -0.5) * (1.0 / sqrt(2.0 * pi))
 
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 unary = family.unary
 # fmt: off
 erf = unary("erf", _erf, "2 / sqrt(pi) times the integral of exp(-t * t) from 0 to x.",

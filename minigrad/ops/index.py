@@ -9,12 +9,12 @@ import numpy as np
 from minigrad.core.keys import is_basic
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family()
+family = OpFamily()
 
 _ROWS = np.array([1, 0, 1])
 _COLUMNS = np.array([2, 2, 0])

@@ -7,9 +7,8 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arithmetic import multiply, square, where
-from minigrad.ops.family import Family
-from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, reshape, squeeze, sum, xlogy
-from minigrad.ops.functions import norm as length
+from minigrad.ops.family import OpFamily
+from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, norm, reshape, squeeze, sum, xlogy
 from minigrad.ops.gather import pick, take_along
 from minigrad.ops.index import all_below
 from minigrad.ops.piecewise_constant import equal
@@ -20,11 +19,11 @@ from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import integer_index, real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 @op(labels=integer_index(4), like=real(), piecewise_constant=True, shapes=[((2,), (2, 4))], name="one_hot")
-def indicator(labels: IndexArray, like: Array) -> Array:
+def one_hot_like(labels: IndexArray, like: Array) -> Array:
     """Zeros of the shape and dtype of `like`, with ones where its last axis is at the label.
 
     A negative label counts from the end, as in any index: `take_along_axis` picks that score. One that is out of range
@@ -52,15 +51,15 @@ def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
 @softmax_cross_entropy.vjp("logits")
 def _(g: V, y: V, logits: V, labels: V) -> V:
     p: V = softmax(logits, axis=-1)
-    return reshape(g, (*g.shape, 1)) * (p - indicator(labels, logits))
+    return reshape(g, (*g.shape, 1)) * (p - one_hot_like(labels, logits))
 
 
-for _op in (indicator, softmax_cross_entropy):
+for _op in (one_hot_like, softmax_cross_entropy):
     family.add(_op)
 family.register()
 
 
-def reduced(losses: V, reduction: str) -> V:
+def apply_reduction(losses: V, reduction: str) -> V:
     """`losses` as they are, added up, or their mean."""
     if reduction not in ("none", "sum", "mean"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
@@ -82,7 +81,7 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
     """
     scores: V = logits if axis in (-1, logits.ndim - 1) else moveaxis(logits, axis, -1)
     if weight is None and ignore_index is None and label_smoothing == 0.0:
-        return reduced(softmax_cross_entropy(scores, labels), reduction)
+        return apply_reduction(softmax_cross_entropy(scores, labels), reduction)
     kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else np.asarray(labels) != ignore_index
     valid = np.where(kept, labels, 0)
     counts = multiply(take_along(weight, valid, axis=0), kept) if weight is not None else scores[..., 0] * 0.0 + kept
@@ -92,7 +91,7 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
         weighted: V = logs if weight is None else logs * weight
         even: V = -multiply(sum(weighted, -1), kept) / float(scores.shape[-1])
         losses = losses * (1.0 - label_smoothing) + even * label_smoothing
-    return sum(losses) / sum(counts) if reduction == "mean" else reduced(losses, reduction)
+    return sum(losses) / sum(counts) if reduction == "mean" else apply_reduction(losses, reduction)
 
 
 def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction: str = "mean",
@@ -100,10 +99,10 @@ def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction:
     """-log p[label] for log-probabilities with classes on the last axis; "mean" divides by the total weight."""
     picked: V = squeeze(pick(log_probabilities, np.asarray(labels)[..., None], axis=-1), -1)
     if weight is None:
-        return reduced(-picked, reduction)
+        return apply_reduction(-picked, reduction)
     shares: V = take_along(weight, labels, axis=0)
     losses: V = -(picked * shares)
-    return sum(losses) / sum(shares) if reduction == "mean" else reduced(losses, reduction)
+    return sum(losses) / sum(shares) if reduction == "mean" else apply_reduction(losses, reduction)
 
 
 nll_loss = negative_log_likelihood
@@ -111,19 +110,19 @@ nll_loss = negative_log_likelihood
 
 def mse_loss(x: V, target: V, reduction: str = "mean") -> V:
     """(x - target) ** 2."""
-    return reduced(square(x - target), reduction)
+    return apply_reduction(square(x - target), reduction)
 
 
 def l1_loss(x: V, target: V, reduction: str = "mean") -> V:
     """|x - target|."""
-    return reduced(absolute(x - target), reduction)
+    return apply_reduction(absolute(x - target), reduction)
 
 
 def huber_loss(x: V, target: V, delta: float = 1.0, reduction: str = "mean") -> V:
     """d ** 2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond, with d = x - target (Huber, 1964)."""
     d: V = x - target
     core: V = clip(d, -delta, delta)
-    return reduced(core * (d - core * 0.5), reduction)
+    return apply_reduction(core * (d - core * 0.5), reduction)
 
 
 def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") -> V:
@@ -133,57 +132,57 @@ def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") 
 
 def binary_cross_entropy(p: V, target: V, reduction: str = "mean") -> V:
     """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0."""
-    return reduced(-(xlogy(target, p) + xlogy(1.0 - target, 1.0 - p)), reduction)
+    return apply_reduction(-(xlogy(target, p) + xlogy(1.0 - target, 1.0 - p)), reduction)
 
 
 def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: float = 1.0) -> V:
     """Binary cross-entropy of sigmoid(x), without overflow; `pos_weight` multiplies the positive part."""
     if pos_weight == 1.0:
-        return reduced(softplus(x) - x * target, reduction)
-    return reduced((1.0 - target) * x - ((pos_weight - 1.0) * target + 1.0) * log_sigmoid(x), reduction)
+        return apply_reduction(softplus(x) - x * target, reduction)
+    return apply_reduction((1.0 - target) * x - ((pos_weight - 1.0) * target + 1.0) * log_sigmoid(x), reduction)
 
 
 def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) -> V:
     """p (log p - log q), from the log-probabilities `log_q` and the target p (or its logarithm); as PyTorch's."""
     if log_target:
-        return reduced(exp(p) * (p - log_q), reduction)
-    return reduced(xlogy(p, p) - p * log_q, reduction)
+        return apply_reduction(exp(p) * (p - log_q), reduction)
+    return apply_reduction(xlogy(p, p) - p * log_q, reduction)
 
 
 def margin_ranking_loss(x: V, z: V, y: V, margin: float = 0.0, reduction: str = "mean") -> V:
     """max(0, margin - y (x - z)): y = 1 where x should rank above z, -1 below."""
-    return reduced(relu(margin - y * (x - z)), reduction)
+    return apply_reduction(relu(margin - y * (x - z)), reduction)
 
 
 def multiclass_hinge(scores: V, labels: IndexArray, margin: float = 1.0, reduction: str = "mean") -> V:
     """Sum over the wrong classes of max(0, score - right score + margin) (Weston and Watkins, 1999)."""
     right: V = pick(scores, np.asarray(labels)[..., None], axis=-1)
     over: V = relu(scores - right + margin)
-    return reduced(sum(over * (1.0 - indicator(labels, scores)), -1), reduction)
+    return apply_reduction(sum(over * (1.0 - one_hot_like(labels, scores)), -1), reduction)
 
 
 def hinge_embedding_loss(x: V, y: V, margin: float = 1.0, reduction: str = "mean") -> V:
     """x where y = 1, max(0, margin - x) where y = -1."""
-    return reduced(where(equal(y, 1.0), x, relu(margin - x)), reduction)
+    return apply_reduction(where(equal(y, 1.0), x, relu(margin - x)), reduction)
 
 
 def soft_margin_loss(x: V, y: V, reduction: str = "mean") -> V:
     """log(1 + exp(-y x)), for y = 1 and -1."""
-    return reduced(softplus(-(y * x)), reduction)
+    return apply_reduction(softplus(-(y * x)), reduction)
 
 
 def focal_loss(probabilities: V, labels: IndexArray, alpha: float = 1.0, gamma: float = 0.0,
                reduction: str = "mean") -> V:  # fmt: skip
     """-alpha (1 - p) ** gamma log p of the labelled class (Lin et al., 2017)."""
     p: V = squeeze(pick(probabilities, np.asarray(labels)[..., None], axis=-1), -1)
-    return reduced(_focal(log(p), p, alpha, gamma), reduction)
+    return apply_reduction(_focal(log(p), p, alpha, gamma), reduction)
 
 
 def softmax_focal_loss(scores: V, labels: IndexArray, alpha: float = 1.0, gamma: float = 0.0,
                        reduction: str = "mean") -> V:  # fmt: skip
     """The focal loss of softmax(scores), without overflow."""
     log_p: V = -softmax_cross_entropy(scores, labels)
-    return reduced(_focal(log_p, exp(log_p), alpha, gamma), reduction)
+    return apply_reduction(_focal(log_p, exp(log_p), alpha, gamma), reduction)
 
 
 def _focal(log_p: V, p: V, alpha: float, gamma: float) -> V:
@@ -192,24 +191,24 @@ def _focal(log_p: V, p: V, alpha: float, gamma: float) -> V:
 
 def cosine_similarity(x: V, z: V, axis: int = -1, eps: float = 1e-8) -> V:
     """The cosine of the angle between x and z along `axis`; lengths below `eps` count as `eps`."""
-    return sum(x * z, axis) / (maximum(length(x, axis), eps) * maximum(length(z, axis), eps))
+    return sum(x * z, axis) / (maximum(norm(x, axis), eps) * maximum(norm(z, axis), eps))
 
 
 def poisson_nll_loss(x: V, target: V, log_input: bool = True, eps: float = 1e-8, reduction: str = "mean") -> V:
     """Negative log-likelihood of Poisson counts, up to a constant, for a rate exp(x) (`log_input`) or x."""
-    return reduced(exp(x) - target * x if log_input else x - target * log(x + eps), reduction)
+    return apply_reduction(exp(x) - target * x if log_input else x - target * log(x + eps), reduction)
 
 
 def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction: str = "mean") -> V:
     """Half of log(variance) + (x - target) ** 2 / variance, variances below `eps` counting as `eps`."""
     v: V = maximum(variance, eps)
-    return reduced((log(v) + square(x - target) / v) * 0.5, reduction)
+    return apply_reduction((log(v) + square(x - target) / v) * 0.5, reduction)
 
 
 def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean") -> V:
     """max(0, |anchor - positive| - |anchor - negative| + margin), lengths along the last axis."""
-    gap: V = length(anchor - positive, -1) - length(anchor - negative, -1)
-    return reduced(relu(gap + margin), reduction)
+    gap: V = norm(anchor - positive, -1) - norm(anchor - negative, -1)
+    return apply_reduction(relu(gap + margin), reduction)
 
 
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:

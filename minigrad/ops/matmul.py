@@ -8,12 +8,12 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.shape import matrix_transpose, reshape
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family()
+family = OpFamily()
 
 
 @op(

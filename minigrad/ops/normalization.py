@@ -10,9 +10,8 @@ from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis, BoolArray, Shape
 from minigrad.ops.arithmetic import square, where
-from minigrad.ops.family import Family
-from minigrad.ops.functions import mean, reshape, softmax
-from minigrad.ops.functions import norm as length
+from minigrad.ops.family import OpFamily
+from minigrad.ops.functions import mean, norm, reshape, softmax
 from minigrad.ops.matmul import matmul
 from minigrad.ops.piecewise_linear import maximum
 from minigrad.ops.reduce import mean as mean_over
@@ -23,7 +22,7 @@ from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _SWEEP: list[dict[str, object]] = [
     {"axis": -1, "eps": 1e-5},
     {"axis": (0, 2), "eps": 0.1},
@@ -114,7 +113,7 @@ def _affine(y: V, weight: V | None, bias: V | None) -> V:
 
 def normalize(x: V, axis: int = -1, eps: float = 1e-12) -> V:
     """x divided by its Euclidean length along `axis`, or by `eps` if that is larger."""
-    return x / maximum(length(x, axis, keepdims=True), eps)
+    return x / maximum(norm(x, axis, keepdims=True), eps)
 
 
 def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> V:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 
-family = Family()
+family = OpFamily()
 constant = family.constant
 
 

@@ -6,13 +6,13 @@ import numpy as np
 
 from minigrad.core.op import op as declare
 from minigrad.core.types import Array
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal, greater, prefer, sign
 from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family()
+family = OpFamily()
 unary, binary = family.unary, family.binary
 
 

@@ -21,13 +21,13 @@ from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported
 from minigrad.verify.register import register_sound
 
-__all__ = ["GROUP", "Loaded", "find", "load", "load_all"]
+__all__ = ["GROUP", "LoadedOps", "find", "load", "load_all"]
 
 GROUP = "minigrad.ops"
 
 
 @attrs.frozen
-class Loaded:
+class LoadedOps:
     """What became of one entry point.
 
     Attributes:
@@ -42,12 +42,12 @@ class Loaded:
 
 
 @lru_cache(maxsize=256)
-def load(entry: Entry) -> Loaded:
+def load(entry: Entry) -> LoadedOps:
     """Import one plugin and register its ops. Never raises for what the plugin did: `refusals` tells."""
     try:
         found = imported(entry)
     except ImportFailure as failure:
-        return Loaded(entry, (), (f"plugin {entry}: {failure}",))
+        return LoadedOps(entry, (), (f"plugin {entry}: {failure}",))
     if isinstance(found, Op):
         offered: list[object] = [found]
     elif isinstance(found, ModuleType):  # it has registered its ops itself, on import
@@ -56,21 +56,21 @@ def load(entry: Entry) -> Loaded:
         offered = list(found)
     else:
         why = f"plugin {entry}: the entry point must name an op or an iterable of ops, it is a {type(found).__name__}"
-        return Loaded(entry, (), (why,))
+        return LoadedOps(entry, (), (why,))
     ops = [op for op in offered if isinstance(op, Op)]
     refusals = [
         f"plugin {entry}: {op!r} is no op: decorate it with @minigrad.op(...)" for op in offered if op not in ops
     ]
     errors = register_sound(op for op in ops if not op.registered)
     refusals += [f"plugin {entry}: {_verdict(error)}" for error in errors]
-    return Loaded(entry, tuple(op.name for op in ops if op.registered), tuple(refusals))
+    return LoadedOps(entry, tuple(op.name for op in ops if op.registered), tuple(refusals))
 
 
 def _verdict(error: RegistrationError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def load_all() -> tuple[Loaded, ...]:
+def load_all() -> tuple[LoadedOps, ...]:
     """Load every allowed plugin of the group."""
     return tuple(load(e) for e in entry_points.available(GROUP).values())
 

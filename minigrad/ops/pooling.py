@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
 from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
@@ -20,7 +20,7 @@ from minigrad.ops.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
 from minigrad.verify.domains import distinct, real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 _META: dict[str, object] = {"kernel": (2, 2), "stride": (1, 2), "dilation": (1, 1)}
 
 
@@ -41,7 +41,7 @@ def window_winners(x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation
 
 
 @op(x=distinct(), params=[_META], shapes=[((2, 5, 4),), ((3, 3),)], kinks="ties", name="max_pool")
-def pool_largest(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+def max_pool_op(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
     """The largest entry of each window of the last axes; ties share the gradient equally."""
     count = places(x.shape[-len(kernel) :], kernel, stride, dilation)
     y: Array | None = None
@@ -51,7 +51,7 @@ def pool_largest(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> 
     return y
 
 
-@pool_largest.vjp("x")
+@max_pool_op.vjp("x")
 def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
     shares: V = window_winners(x, y, kernel=kernel, stride=stride, dilation=dilation)
     return overlap_add(g * shares, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
@@ -73,7 +73,7 @@ def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
     return overlap_add(windows, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
 
 
-for _op in (window_winners, pool_largest, window_sum):
+for _op in (window_winners, max_pool_op, window_sum):
     family.add(_op)
 family.register()
 
@@ -86,7 +86,7 @@ def max_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | No
     p: Shape = each(padding, n)
     if any(p):
         x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)], constant_values=-np.inf)
-    return pool_largest(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=each(dilation, n))
+    return max_pool_op(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=each(dilation, n))
 
 
 max_pool1d = max_pool2d = max_pool3d = max_pool

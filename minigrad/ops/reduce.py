@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.ops.arithmetic import ratio
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal
 from minigrad.ops.piecewise_linear import maximum
 from minigrad.ops.shape import broadcast_to, reshape
@@ -19,7 +19,7 @@ from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import distinct, real
 
-family = Family()
+family = OpFamily()
 
 _smallest: Callable[..., Array] = np.minimum.reduce
 
@@ -31,10 +31,10 @@ _AXES: list[dict[str, object]] = [
     {"axis": None, "keepdims": True},
 ]
 _FEW_AXES: list[dict[str, object]] = [{"axis": None}, {"axis": (0, 2)}, {"axis": 1, "keepdims": True}]
-"""For ops whose rules share `spread`, which `sum` has met with all combinations."""
+"""For ops whose rules share `broadcast_back`, which `sum` has met with all combinations."""
 
 
-def kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+def keepdims_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """`shape` with the lengths of the reduced axes replaced by one."""
     if axis is None or (len(shape) == 1 and axis != ()):
         return (1,) * len(shape)
@@ -46,12 +46,12 @@ def count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many entries are reduced into one."""
     if axis is None:
         return prod(shape)
-    return prod(shape) // (prod(kept(shape, axis)) or 1)
+    return prod(shape) // (prod(keepdims_shape(shape, axis)) or 1)
 
 
-def restored(g: V, x: V, axis: Axis) -> V:
+def with_keepdims(g: V, x: V, axis: Axis) -> V:
     """The result of a reduction of x, with the reduced axes as axes of length one."""
-    shape = kept(x.shape, axis)
+    shape = keepdims_shape(x.shape, axis)
     return g if g.shape == shape else reshape(g, shape=shape)
 
 
@@ -59,13 +59,13 @@ _COPIED = 4096
 """Up to so many entries, filling an array takes NumPy a fifth of the time of making a broadcast view."""
 
 
-def spread(g: V, x: V, axis: Axis) -> V:
+def broadcast_back(g: V, x: V, axis: Axis) -> V:
     """The gradient of a reduction, repeated over the entries that were reduced."""
     if isinstance(g, np.ndarray | np.generic) and x.size <= _COPIED:
         filled = np.empty(x.shape, dtype=g.dtype)
-        filled[...] = g if axis is None else restored(g, x, axis)
+        filled[...] = g if axis is None else with_keepdims(g, x, axis)
         return filled
-    return broadcast_to(restored(g, x, axis), shape=x.shape)
+    return broadcast_to(with_keepdims(g, x, axis), shape=x.shape)
 
 
 @op(x=real(), linear=True, params=_AXES)
@@ -76,7 +76,7 @@ def sum(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @sum.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    return spread(g, x, axis)
+    return broadcast_back(g, x, axis)
 
 
 @op(x=real(), linear=True, params=_FEW_AXES)
@@ -87,12 +87,12 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @mean.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    return spread(g / (count(x.shape, axis) or 1), x, axis)
+    return broadcast_back(g / (count(x.shape, axis) or 1), x, axis)
 
 
 def _shared(g: V, y: V, x: V, axis: Axis) -> V:
-    winners: V = equal(x, restored(y, x, axis))
-    return winners * (restored(g, x, axis) / sum(winners, axis=axis, keepdims=True))
+    winners: V = equal(x, with_keepdims(y, x, axis))
+    return winners * (with_keepdims(g, x, axis) / sum(winners, axis=axis, keepdims=True))
 
 
 @op(x=distinct(), params=_FEW_AXES, kinks="ties")
@@ -129,7 +129,7 @@ def length(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @length.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    return spread(g, x, axis) * ratio(x, spread(y, x, axis))
+    return broadcast_back(g, x, axis) * ratio(x, broadcast_back(y, x, axis))
 
 
 @op(x=real(), params=_FEW_AXES)
@@ -152,7 +152,7 @@ def _reduced(shape: tuple[int, ...], axis: Axis) -> list[bool]:
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     # -inf - -inf would be NaN: where all entries are -inf the gradient is 0.
     finite: V = maximum(y, float(np.finfo(y.dtype).min))
-    return spread(g, x, axis) * exp(x - spread(finite, x, axis))
+    return broadcast_back(g, x, axis) * exp(x - broadcast_back(finite, x, axis))
 
 
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}])

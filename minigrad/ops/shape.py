@@ -6,12 +6,12 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.runtime.numpy_fast import column_sums
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family()
+family = OpFamily()
 
 
 @op(

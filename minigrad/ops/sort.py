@@ -6,14 +6,14 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, mean, ravel, reshape
 from minigrad.ops.gather import pick
 from minigrad.ops.index import getitem
 from minigrad.typing import V
 from minigrad.verify.domains import distinct
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 def _as_value(positions: IndexArray) -> Array:

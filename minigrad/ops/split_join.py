@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.op import op
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, reshape
 from minigrad.ops.index import getitem
 from minigrad.ops.manipulation import along
 from minigrad.typing import Array, V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 @op(

@@ -10,13 +10,13 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import by_squaring, ratio
-from minigrad.ops.family import Family
+from minigrad.ops.arithmetic import power_by_squaring, ratio
+from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal
 from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.verify.domains import positive, real
 
-family = Family()
+family = OpFamily()
 unary, binary = family.unary, family.binary
 
 _QUICK = 32.0
@@ -34,7 +34,7 @@ def _power(x: Array, y: Array | float) -> Array:
     if isinstance(x, np.ndarray):
         n = _exponent(x, y)
         if n is not None and n.is_integer() and abs(n) <= _QUICK:
-            return by_squaring(x, int(n))
+            return power_by_squaring(x, int(n))
         if n == 0.5:
             return np.sqrt(x)
     return np.power(x, y)

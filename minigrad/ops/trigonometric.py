@@ -10,12 +10,12 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.ops.arithmetic import ratio, reciprocal
-from minigrad.ops.family import Family, Shifted
+from minigrad.ops.family import OpFamily, Shifted
 from minigrad.ops.transcendental import cos, sin, sqrt, tanh
 from minigrad.typing import V
 from minigrad.verify.domains import nonzero, positive, unit
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 unary, binary = family.unary, family.binary
 
 

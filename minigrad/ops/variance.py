@@ -8,13 +8,13 @@ import numpy as np
 
 from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
-from minigrad.ops.family import Family
-from minigrad.ops.reduce import count, length, mean, restored
+from minigrad.ops.family import OpFamily
+from minigrad.ops.reduce import count, length, mean, with_keepdims
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 
 
 @op(
@@ -36,7 +36,7 @@ def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool =
 
 @variance.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, ddof: float, keepdims: bool) -> V:
-    return (x - mean(x, axis=axis, keepdims=True)) * (restored(g, x, axis) * 2.0 / (count(x.shape, axis) - ddof))
+    return (x - mean(x, axis=axis, keepdims=True)) * (with_keepdims(g, x, axis) * 2.0 / (count(x.shape, axis) - ddof))
 
 
 family.add(variance)

@@ -15,12 +15,12 @@ from numpy.lib.stride_tricks import as_strided
 from minigrad.core.errors import ShapeError
 from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
-from minigrad.ops.family import Family
+from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, reshape, transpose
 from minigrad.typing import V
 from minigrad.verify.domains import real
 
-family = Family(late=True)
+family = OpFamily(lazy=True)
 Pairs = tuple[tuple[int, int], ...]
 
 
@@ -82,7 +82,7 @@ def offsets(kernel: Shape, stride: Shape, dilation: Shape, count: Shape) -> Iter
     shapes=[((2, 5, 4),), ((3, 2),)],
     name="windows",
 )
-def view_windows(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
+def sliding_windows(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
     """Windows of the last len(kernel) axes of x: shape (*kernel, *other axes, *places), without copying."""
     n = len(kernel)
     count = places(x.shape[-n:], kernel, stride, dilation)
@@ -92,7 +92,7 @@ def view_windows(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> 
     return as_strided(x, (*kernel, *x.shape[:-n], *count), (*inside, *x.strides[:-n], *between), writeable=False)
 
 
-@view_windows.vjp("x")
+@sliding_windows.vjp("x")
 def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
     return overlap_add(g, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
 
@@ -122,10 +122,10 @@ def overlap_add(g: Array, *, size: Shape, stride: Shape, dilation: Shape) -> Arr
 
 @overlap_add.vjp("g")
 def _(h: V, y: V, g: V, *, size: Shape, stride: Shape, dilation: Shape) -> V:
-    return view_windows(h, kernel=g.shape[: len(size)], stride=stride, dilation=dilation)
+    return sliding_windows(h, kernel=g.shape[: len(size)], stride=stride, dilation=dilation)
 
 
-family.add(view_windows)
+family.add(sliding_windows)
 family.add(overlap_add)
 family.register()
 
@@ -148,7 +148,7 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
     n: int = len(axes)
     kernel = each(window_shape, n)
     moved: V = moveaxis(x, axes, tuple(range(x.ndim - n, x.ndim)))
-    found: V = view_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
+    found: V = sliding_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
     unmoved: V = moveaxis(found, tuple(range(n)), tuple(range(x.ndim, x.ndim + n)))
     return moveaxis(unmoved, tuple(range(x.ndim - n, x.ndim)), axes)
 
@@ -161,7 +161,7 @@ def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, p
     n: int = x.ndim - 2
     k: Shape = each(kernel, n)
     wide: V = pad(x, [(0, 0), (0, 0), *((p, p) for p in each(padding, n))])
-    w: V = view_windows(wide, kernel=k, stride=each(stride, n), dilation=each(dilation, n))
+    w: V = sliding_windows(wide, kernel=k, stride=each(stride, n), dilation=each(dilation, n))
     columns: V = transpose(w, (n, n + 1, *range(n), *range(n + 2, w.ndim)))
     return reshape(columns, (x.shape[0], x.shape[1] * int(np.prod(k)), -1))
 

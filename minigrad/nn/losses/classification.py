@@ -76,11 +76,11 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     Source: Weston & Watkins 1999. Arguments and errors as for `cross_entropy`.
     """
     from minigrad.ops.gather import pick
-    from minigrad.ops.loss import indicator
+    from minigrad.ops.loss import one_hot_like
 
     flat, index = _aligned("Weston-Watkins loss", scores, labels)
     correct = pick(flat, index.reshape(len(index), 1), axis=-1)
-    return (relu(flat - correct + margin) * (1.0 - indicator(index, flat))).sum() / float(len(index))
+    return (relu(flat - correct + margin) * (1.0 - one_hot_like(index, flat))).sum() / float(len(index))
 
 
 def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -89,11 +89,11 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     Source: Crammer & Singer 2001. Arguments and errors as for `cross_entropy`. Equal rivals share the gradient.
     """
     from minigrad.ops.gather import pick
-    from minigrad.ops.loss import indicator
+    from minigrad.ops.loss import one_hot_like
 
     flat, index = _aligned("Crammer-Singer loss", scores, labels)
     correct = pick(flat, index.reshape(len(index), 1), axis=-1)
-    rival = reduce.max(where(indicator(index, flat), -np.inf, flat), axis=-1, keepdims=True)
+    rival = reduce.max(where(one_hot_like(index, flat), -np.inf, flat), axis=-1, keepdims=True)
     return relu(rival - correct + margin).mean()
 
 

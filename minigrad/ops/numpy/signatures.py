@@ -19,7 +19,7 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, UFUNCS
 
-_NEUTRAL: Mapping[str, tuple[object, ...]] = {
+IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
     "order": ("C", "K"),
     "subok": (False, True),
     "casting": ("same_kind", "safe"),
@@ -45,7 +45,7 @@ _NO_VALUE = getattr(np, "_NoValue", None)
 
 
 @attrs.frozen(eq=False)
-class Answer:
+class NumpyHandler:
     """Answers for a NumPy function: binds NumPy's parameters and calls `target` (module:function)."""
 
     shown: str
@@ -82,7 +82,9 @@ class Answer:
             return False
         if name in known:
             return True
-        if name not in self.options or (value is not None and not any(value is n for n in _NEUTRAL.get(name, ()))):
+        if name not in self.options or (
+            value is not None and not any(value is n for n in IGNORED_OPTIONS.get(name, ()))
+        ):
             raise UnsupportedFunction(f"{self.shown} on a Tensor has no option {name!r}.{nearest(name, known)}")
         return False
 
@@ -104,7 +106,7 @@ def _implement(table: Mapping[str, tuple[str, str]], home: str, module: object) 
             continue
         before, _, after = parameters.partition("|")
         REGISTRY.register_numpy_function(
-            function, Answer(f"{home}.{name}", tuple(before.split()), tuple(after.split()), f"minigrad.{target}")
+            function, NumpyHandler(f"{home}.{name}", tuple(before.split()), tuple(after.split()), f"minigrad.{target}")
         )
 
 

@@ -87,7 +87,7 @@ NUMPY: Table = {
     "copy": ("a | order subok", "ops.manipulation:copy"),
     "astype": ("x dtype | copy", "ops.manipulation:astype"),
     # Picking and sorting
-    "where": ("condition x y", "ops.gather:chosen"),
+    "where": ("condition x y", "ops.gather:where_or_nonzero"),
     "select": ("condlist choicelist | default", "ops.gather:select"),
     "take": ("a indices | axis out mode", "ops.gather:take"),
     "take_along_axis": ("arr indices | axis", "ops.gather:take_along_axis"),
