@@ -25,7 +25,7 @@ Run the sanity checks of a model script, a file that defines model, data and los
 of its gradients in detail. Exits with 3 if one finds a fault, or a gradient could not be decided.
 
   minigrad check script.py
-  minigrad check script.py --plot                       error against step size, as gradient-check.png
+  minigrad check script.py --plot                       error against step size, as gradient-check.svg
 """
 
 _DOCTOR = """\
@@ -80,8 +80,8 @@ def _selftest(parser: ArgumentParser) -> None:
 def _check_script(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("script", metavar="SCRIPT", help="a Python file that defines model, data, loss; optionally regularization")
-    add("--plot", nargs="?", const="gradient-check.png", metavar="FILE", help="draw error against step size; default "
-        "gradient-check.png")  # fmt: skip
+    add("--plot", nargs="?", const="gradient-check.svg", metavar="FILE", help="draw error against step size; default "
+        "gradient-check.svg")  # fmt: skip
     add("--rows", type=count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
     add("--burn-in", type=seed, default=20, metavar="N", help="steps before the comparison; default 20")
     add("--seed", type=seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,8 @@ def check_script(arguments: Namespace) -> int:
     checks = [c for c in _sanity(script, arguments.seed) if c.name != "gradients"]
     found = check_gradients(script.model, script.loss, pair, regularization=script.regularization, **few_)
     curve = step_curve(script.model, script.loss, pair, **few_) if arguments.plot else None
-    note = draw_steps(curve, Path(arguments.plot)) if curve is not None else ""
+    if curve is not None:
+        draw_steps(curve, Path(arguments.plot))
     if arguments.json:
         document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(found)}
         document["checks"] = [attrs.asdict(c) for c in checks]
@@ -47,10 +47,8 @@ def check_script(arguments: Namespace) -> int:
         for c in checks:
             print(f"{c.status:<7} {c.name + ':':<15} {c.message}")
         print("\n".join(["", *report(found)]))
-        for line in _steps(curve, arguments.plot, note):
+        for line in _steps(curve, arguments.plot):
             print(line)
-    if note:
-        print(f"note: {note}", file=sys.stderr)
     return 0 if found.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED
 
 
@@ -58,7 +56,7 @@ def _sanity(script: Script, seed: int) -> Iterator[Check]:
     return sanity_checks(script.model, script.split, script.loss, regularization=script.regularization, seed=seed)
 
 
-def _steps(curve: StepSizeCurve | None, path: str, note: str) -> list[str]:
+def _steps(curve: StepSizeCurve | None, path: str) -> list[str]:
     if curve is None:
         return []
     lines = ["", "least error of differences, the step it is reached at, slopes of the error (truncation, round-off):"]
@@ -68,7 +66,7 @@ def _steps(curve: StepSizeCurve | None, path: str, note: str) -> list[str]:
         lines.append(f"  {name:<32} {error:.1e} at {step:.1e}   {_slope(down)}, {_slope(up)}")
     if math.isfinite(curve.kinks):
         lines.append(f"  steps of {curve.kinks:.1e} and more meet a kink")
-    return lines if note else [*lines, f"saved {path}"]
+    return [*lines, f"saved {path}"]
 
 
 def _slope(value: float) -> str:

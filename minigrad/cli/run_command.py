@@ -171,7 +171,13 @@ def _report(
     """Write report.html."""
     if history is not None:
         found = None if watching is None else watching.diagnosis
-        text = write_report(history, found, title=folder.path.name, command=repeating(job, arguments))
+        text = write_report(
+            history,
+            found,
+            title=folder.path.name,
+            command=repeating(job, arguments),
+            pictures=folder.pictures or None,
+        )
         folder.write("report.html", text.encode())
 
 
@@ -196,8 +202,6 @@ def _say_resumed(saved: Checkpoint | None) -> None:
 def _say(job: Job, folder: RunFolder, saver: Checkpoints, on_stderr: bool, *, interrupted: bool = False) -> None:
     """Where the run was saved, what is missing from it, and how to go on."""
     stream = sys.stderr if on_stderr else sys.stdout
-    for note in folder.notes:
-        print(f"{'note':<10} {note}", file=stream)
     files = [*folder.files, *([CHECKPOINT] if saver.path.exists() else [])]
     print(f"{'saved':<10} {folder.path}/  {'  '.join(sorted(files))}", file=stream)
     if interrupted and saver.path.exists():

@@ -1,6 +1,11 @@
-"""`report.html`: everything about a run on one page, which needs no network, no server and nothing installed."""
+"""One page about a run: `report.html`, which needs nothing but a browser.
 
-from minigrad.report.chart import Chart, Line
-from minigrad.report.page import write_report
+>>> report.write_report(history, doctor.diagnosis, title="run 1", command="minigrad run net.py")
+"""
 
-__all__ = ["Chart", "Line", "write_report"]
+from minigrad import lazy
+
+_PUBLIC = {"page": "write_report"}
+_RENAMED = {"Chart": "minigrad.charts:LineChart", "Line": "minigrad.charts:Line"}
+
+__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED)

@@ -5,27 +5,44 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 import numpy as np
 
 import minigrad
+from minigrad.charts import Picture
 from minigrad.diagnosis import Diagnosis, Finding
-from minigrad.report.pictures import pictures
 from minigrad.report.style import STYLE
 from minigrad.train.history import Epoch, History
+from minigrad.train.output.run_charts import history_charts
 
 __all__ = ["write_report"]
 
 
-def write_report(history: History, diagnosis: Diagnosis | None, *, title: str, command: str) -> str:
-    """The whole page as text: one file with its style and pictures inside. Every text in it is escaped."""
+def write_report(
+    history: History,
+    diagnosis: Diagnosis | None,
+    *,
+    title: str,
+    command: str,
+    pictures: Sequence[Picture] | None = None,
+) -> str:
+    """The whole page as text: one file with its style and pictures inside. Every text in it is escaped.
+
+    Args:
+        history: of the run.
+        diagnosis: what was found, None where nobody looked.
+        title: heading.
+        command: the line that repeats the run.
+        pictures: those of `RunFolder.pictures`; None for what the history alone allows.
+    """
+    shown = list(history_charts(history)) if pictures is None else pictures
     parts = [
         f"<header><h1>{escape(title)}</h1><p>{escape(_lead(history))}</p></header>",
         _section("Diagnosis", _diagnosis(diagnosis, history)),
         _section("Checks before training", _checks(history)),
-        _section("Pictures", f'<div class="charts">{"".join(chart.svg() for chart in pictures(history))}</div>'),
+        _section("Pictures", f'<div class="charts">{"".join(p.figure() for p in shown)}</div>' if shown else ""),
         _section("Epochs", _epochs(history)),
         _section("Configuration", _pairs(history.config)),
         _section("Environment", _pairs(_environment(history))),
@@ -91,16 +108,30 @@ def _epochs(history: History) -> str:
     points = [*([history.initial] if history.initial is not None else []), *history.epochs]
     every = max(1, -(-len(points) // 40))
     kept = [e for e in points if e.epoch % every == 0 or e is history.best or e is points[-1]]
-    rows = [_row(e, "*" if history.best is e else "") for e in kept]
-    head = ("epoch", "training loss", "validation loss", "training accuracy", "validation accuracy", "seconds")
-    note = f"<p><small>* best; every {every}th epoch is shown.</small></p>" if every > 1 else ""
-    return _table(head, rows) + note if rows else ""
+    columns = [(head, cell) for head, cell in _COLUMNS if any(cell(e) for e in kept)]
+    rows = [[f"{e.epoch}{'*' if history.best is e else ''}", *(cell(e) for _, cell in columns)] for e in kept]
+    note = f"<p><small>* best; every {every}th epoch and the best one are shown.</small></p>" if every > 1 else ""
+    return _table(("epoch", *(head for head, _ in columns)), rows, "figures") + note if rows else ""
 
 
-def _row(e: Epoch, mark: str) -> tuple[str, ...]:
-    losses = ("" if v is None else f"{v:.5g}" for v in (e.train_loss, e.val_loss))
-    scores = ("" if v is None else f"{v:.2%}" for v in (e.train_accuracy, e.val_accuracy))
-    return (f"{e.epoch}{mark}", *losses, *scores, f"{e.seconds:.1f}")
+def _loss(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.2%}"
+
+
+_COLUMNS: tuple[tuple[str, Callable[[Epoch], str]], ...] = (
+    ("training loss", lambda e: _loss(e.train_loss)),
+    ("validation loss", lambda e: _loss(e.val_loss)),
+    ("training accuracy", lambda e: _share(e.train_accuracy)),
+    ("validation accuracy", lambda e: _share(e.val_accuracy)),
+    ("seconds", lambda e: f"{e.seconds:.1f}"),
+)
+"""Head and cell of the table of epochs; a column that is empty in all rows is left out."""
 
 
 def _environment(history: History) -> Mapping[str, object]:
@@ -117,11 +148,25 @@ def _environment(history: History) -> Mapping[str, object]:
 
 
 def _pairs(values: Mapping[str, object]) -> str:
-    return _table(("", ""), [(escape(str(k)), escape(str(v))) for k, v in values.items() if v is not None])
+    words = {name: _in_words(value) for name, value in values.items()}
+    return _table(("", ""), [(escape(str(name)), escape(text)) for name, text in words.items() if text])
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _in_words(value: object) -> str:
+    """A setting as a reader would write it: `lr 0.001, beta1 0.9`; what is not set is left out."""
+    if value is None or value is False:
+        return ""
+    if isinstance(value, Mapping):
+        parts = ((name, value[name], _in_words(value[name])) for name in value)
+        return ", ".join(str(name) if v is True else f"{name} {text}" for name, v, text in parts if text)
+    if isinstance(value, list | tuple):
+        return "; ".join(text for text in map(_in_words, value) if text)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], style: str = "") -> str:
     """A table of cells that are HTML already; wide ones scroll by themselves."""
     top = "<tr>" + "".join(f"<th>{h}</th>" for h in head) + "</tr>" if any(head) else ""
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table>{top}{body}</table></div>'
+    kind = f' class="{style}"' if style else ""
+    return f'<div class="scroll"><table{kind}>{top}{body}</table></div>'

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from minigrad.charts import CHART_STYLE
+
 __all__ = ["STYLE"]
 
-STYLE = """
+_PAGE = """
 :root{--ground:#fff;--text:#1c2024;--soft:#5b6570;--rule:#d9dee3;--panel:#f5f7f9;--fault:#b3261e;--note:#8a5a00;
---sound:#1b6e3a;--c0:#1f6fb4;--c1:#c8372d;--c2:#2b8a3e;--c3:#8e44ad;--c4:#b8690b;--c5:#0b8793;--c6:#a8326d;--c7:#68727c}
+--sound:#1b6e3a}
 @media (prefers-color-scheme:dark){:root{--ground:#14171a;--text:#e6e9ec;--soft:#a2acb6;--rule:#353c43;--panel:#1e2327;
---fault:#ff8a80;--note:#f2c14e;--sound:#7ddc9c;--c0:#6cb2f0;--c1:#ff8a80;--c2:#7ddc9c;--c3:#d0a3ec;--c4:#f2b05e;
---c5:#5ed3df;--c6:#f39ac7;--c7:#a2acb6}}
+--fault:#ff8a80;--note:#f2c14e;--sound:#7ddc9c}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--text);font:16px/1.5 system-ui,sans-serif}
 main{max-width:72rem;margin:0 auto;padding:1rem}
@@ -23,19 +24,24 @@ header p,small,figcaption small{color:var(--soft)}
 .finding.sound{border-color:var(--sound);color:var(--sound)}b.ok{color:var(--sound)}b.skipped{color:var(--soft)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
-th{color:var(--soft);font-weight:600;white-space:nowrap}td{min-width:3rem}
+th{color:var(--soft);font-weight:600}td:first-child{white-space:nowrap}
+.figures th,.figures td{text-align:right;padding:.25rem 0 .25rem .9rem}.figures td:first-child{padding-left:0}
+@media (max-width:40rem){.figures th,.figures td{padding-left:.5rem}}
 pre{background:var(--panel);padding:.8rem;border-radius:4px;overflow-x:auto}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
 figure{margin:0;min-width:0}figcaption{font-weight:600}figcaption small{font-weight:400}
 svg{width:100%;height:auto;display:block}
-.grid{stroke:var(--rule);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}
-.tick{fill:var(--soft);font-size:13px}@media (max-width:40rem){.tick{font-size:18px}}
-.line{fill:none;stroke-width:2;stroke-linejoin:round}.line.faint{stroke-width:1;opacity:.35}
-.line.dashed{stroke-dasharray:5 4}
-.c0{stroke:var(--c0);--c:var(--c0)}.c1{stroke:var(--c1);--c:var(--c1)}.c2{stroke:var(--c2);--c:var(--c2)}
-.c3{stroke:var(--c3);--c:var(--c3)}.c4{stroke:var(--c4);--c:var(--c4)}.c5{stroke:var(--c5);--c:var(--c5)}
-.c6{stroke:var(--c6);--c:var(--c6)}.c7{stroke:var(--c7);--c:var(--c7)}
+@media (max-width:40rem){.tick:not(.small),.axis-label:not(.small){font-size:17px}}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,13rem),1fr));gap:.6rem}
+@media (min-width:40rem){.plots{grid-template-columns:repeat(auto-fit,minmax(10rem,1fr))}}
+.plots span{font-size:.85rem;color:var(--soft);overflow-wrap:anywhere}.plots .tick,.plots .axis-label{font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:.1rem .9rem;font-size:.85rem;color:var(--soft)}
-.key{white-space:nowrap}.key i{display:inline-block;width:1.2rem;border-top:3px solid var(--c);margin-right:.35rem;
-vertical-align:middle}.key i.faint{opacity:.4}.key i.dashed{border-top-style:dashed}
+.key{display:flex;align-items:center;overflow-wrap:anywhere}.key i{flex:none;width:1.2rem;margin-right:.35rem;
+border-style:solid;border-width:3px 0 0;height:0}.key i.faint{opacity:.4}.key i.dashed{border-top-style:dashed}
+.key i.dotted{border-top-style:dotted}.key i.area{border-top-width:.8rem;opacity:.25}
+.key i.ring{width:.7rem;height:.7rem;border-width:1.5px;border-radius:50%}
+.chart-note{margin:.2rem 0 0;font-size:.85rem;color:var(--soft)}
 """
+
+STYLE = f"{CHART_STYLE}{_PAGE}"
+"""Of the charts first: the page makes their text larger on a phone."""

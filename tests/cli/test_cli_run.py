@@ -41,7 +41,7 @@ def test_a_script_prints_and_saves_what_train_does(tmp_path: Path, capsys: pytes
         assert wanted in out
     folder = tmp_path / "runs" / "0001-mine"
     assert {p.name for p in folder.iterdir()} >= {
-        "metrics.csv", "config.json", "best.safetensors", "checkpoint.safetensors", "loss.png", "accuracy.png",
+        "metrics.csv", "config.json", "best.safetensors", "checkpoint.safetensors", "loss.svg", "accuracy.svg",
         "steps.csv", "figures.npz",
     }  # fmt: skip
     with open(folder / "metrics.csv", newline="") as file:

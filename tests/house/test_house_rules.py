@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "optimizers": LOW | {"optim", "optimizers"},
     "nn": LOW | {"ops", "nn"},
     "data": LOW | {"data"},
+    "charts": LOW | {"charts"},
     "diagnosis": LOW | {"ops", "nn", "data", "optim", "train", "plugins", "diagnosis"},
     # Averages an optimizer's gradients and a model's buffers over processes; training stands on it, not the reverse.
     "parallel": LOW | {"plugins", "optim", "nn", "checkpoint", "parallel"},

@@ -24,7 +24,7 @@ ROWS = [row for row in ROWS if row[0] != "the notes"]
 SPANS = sorted({span for row in ROWS for span in re.findall(r"`([^`]+)`", row[1])})
 TESTS = sorted({span for row in ROWS for span in re.findall(r"`([^`]+)`", row[2])})
 COMMANDS = [span for span in SPANS if span.startswith("minigrad ")]
-FILES = [span for span in SPANS if re.fullmatch(r"[\w-]+\.(png|csv)", span)]
+FILES = [span for span in SPANS if re.fullmatch(r"[\w-]+\.(png|svg|csv)", span)]
 NAMES = [span for span in SPANS if span not in COMMANDS and span not in FILES and span != "kinks="]
 
 TIPS = [f"Tip {n}: {what}" for n, what in enumerate(

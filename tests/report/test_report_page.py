@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
-import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,8 +10,7 @@ import pytest
 from minigrad import data, nn
 from minigrad.cli import main
 from minigrad.diagnosis import Diagnosis, Doctor, Finding
-from minigrad.report import Chart, Line, write_report
-from minigrad.report.chart import HEIGHT, WIDTH, thinned
+from minigrad.report import write_report
 from minigrad.train import Epoch, History, fit
 
 EVIL = "<script>alert(1)</script>\"'&"
@@ -63,8 +59,9 @@ def page() -> str:
 
 def test_the_page_is_whole_and_needs_nothing_from_elsewhere(page: str) -> None:
     tags = read(page)
-    assert not tags.names & {"script", "link", "img", "iframe", "object", "use", "image"}
-    assert not [a for a in tags.attributes if a[0] in ("src", "href") or a[0].startswith("on")]
+    assert not tags.names & {"script", "link", "img", "iframe", "object", "use"}
+    assert not [a for a in tags.attributes if a[0] == "src" or a[0].startswith("on")]
+    assert all((value or "").startswith("data:image/png;base64,") for name, value in tags.attributes if name == "href")
     assert "http" not in page
     assert "url(" not in page
     assert "@import" not in page
@@ -77,7 +74,7 @@ def test_the_page_says_what_the_run_was(page: str) -> None:
                  "Best epoch", "optimizer", "adam", "To repeat this run", "Environment"):  # fmt: skip
         assert text in page, text
     assert page.count("<svg") >= 4
-    assert page.count("<figcaption>") == page.count("<svg")
+    assert page.count("<figcaption>") == page.count("<figure>") >= 7
 
 
 def test_every_text_is_escaped(page: str) -> None:
@@ -89,50 +86,6 @@ def test_every_text_is_escaped(page: str) -> None:
     made = write_report(history, found, title=EVIL, command=EVIL)
     assert "<script" not in made
     read(made)
-    assert read(Chart(title=EVIL, quantity=EVIL, lines=(Line(EVIL, [0, 1], [1, 2]),)).svg()).names >= {
-        "svg",
-        "polyline",
-    }
-
-
-def points_of(svg: str) -> list[tuple[float, float]]:
-    return [
-        (float(a), float(b))
-        for group in re.findall(r'points="([^"]+)"', svg)
-        for a, b in (p.split(",") for p in group.split())
-    ]
-
-
-@pytest.mark.parametrize("log", [False, True])
-def test_points_lie_inside_the_picture_and_in_order(log: bool) -> None:
-    y = [10.0 ** (3 - k) for k in range(9)]
-    svg = Chart(title="t", quantity="q", lines=(Line("a", list(range(9)), y),), log=log).svg()
-    points = points_of(svg)
-    assert len(points) == 9
-    assert all(0 <= px <= WIDTH and 0 <= py <= HEIGHT for px, py in points)
-    assert [p[0] for p in points] == sorted(p[0] for p in points)
-    assert [p[1] for p in points] == sorted(p[1] for p in points)  # falling values go down the page
-    if log:
-        steps = [b[1] - a[1] for a, b in itertools.pairwise(points)]
-        assert max(steps) - min(steps) < 0.2
-
-
-def test_lines_break_where_there_is_no_number() -> None:
-    y = [1.0, 2.0, math.nan, 3.0, 1.0, math.inf, 2.0]
-    svg = Chart(title="t", quantity="q", lines=(Line("a", list(range(7)), y),)).svg()
-    assert svg.count("<polyline") == 2
-    assert svg.count("<circle") == 1
-    assert Chart(title="t", quantity="q", lines=(Line("a", [0.0], [math.nan]),)).svg() == ""
-
-
-def test_thinning_keeps_the_extremes() -> None:
-    y = [math.sin(i / 7.0) for i in range(5000)]
-    y[1234], y[4321] = 9.0, -9.0
-    x, kept = thinned(list(map(float, range(5000))), y)
-    assert len(kept) <= 600
-    assert max(kept) == 9.0
-    assert min(kept) == -9.0
-    assert x == sorted(x)
 
 
 def test_train_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,20 +1,17 @@
-"""Pictures of what the monitor saw: the numbers in them, their axes, and nothing that overlaps."""
+"""Pictures of a run: the numbers in them are those of the history and the monitor."""
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
-from matplotlib.backend_bases import RendererBase
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 
 from minigrad import data, nn
-from minigrad.train import Callback, History, Monitor, Run, fit
-from minigrad.train.output.pictures import USUAL, images_of, weights_figure
-from minigrad.train.output.plots import _pictures
+from minigrad.charts import Heatmap, Line, LineChart, Picture
+from minigrad.train import Callback, Epoch, History, Monitor, Run, fit
+from minigrad.train.output.model_charts import images_of, run_pictures
+from minigrad.train.output.run_charts import USUAL_RATIO, history_charts, spread_over
 from minigrad.typing import Array
 
 DIGITS = data.load("digits").scaled()
@@ -25,7 +22,7 @@ class Keep(Callback):
 
     def on_end(self, run: Run) -> None:
         self.run = run
-        self.made = {name: make() for name, make in _pictures(run).items()}
+        self.pictures = {p.name: p for p in run_pictures(run)}
 
 
 @pytest.fixture(scope="module")
@@ -36,72 +33,87 @@ def kept() -> Keep:
     return keep
 
 
-def drawn(figure: Figure) -> tuple[RendererBase, tuple[int, int]]:
-    """The figure laid out: what measures its texts, and its size in pixels."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return canvas.get_renderer(), canvas.get_width_height()  # type: ignore[no-untyped-call]
+def chart(picture: Picture) -> LineChart:
+    (plot,) = picture.plots
+    assert isinstance(plot, LineChart)
+    return plot
 
 
-def lines(figure: Figure) -> dict[str, tuple[Array, Array]]:
-    return {str(x.get_label()): (np.asarray(x.get_xdata()), np.asarray(x.get_ydata())) for x in figure.axes[0].lines}
+def lines(picture: Picture) -> Mapping[str, Line]:
+    return {line.name: line for line in chart(picture).lines}
 
 
-def test_all_of_them_have_axes_with_names(kept: Keep) -> None:
-    assert list(kept.made) == [
-        "loss.png", "accuracy.png", "ratios.png", "schedule.png", "activations.png", "gradients.png", "first_layer.png",
-        "confusion.png",
+def test_there_is_a_picture_of_everything_and_none_is_empty(kept: Keep) -> None:
+    assert list(kept.pictures) == [
+        "loss", "accuracy", "ratios", "gradient_sizes", "schedule", "dead", "activations", "gradients", "first_layer",
+        "confusion",
     ]  # fmt: skip
-    for name in ("loss.png", "accuracy.png", "ratios.png", "schedule.png"):
-        axes = kept.made[name].axes[0]
-        assert axes.get_xlabel() == "epoch"
-        assert axes.get_ylabel()
-        assert axes.get_title().endswith("(digits, adam)")
-    for figure in kept.made.values():
-        assert figure.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    for picture in kept.pictures.values():
+        assert picture.title
+        assert all(plot.elements() for plot in picture.plots)
+    assert kept.pictures["loss"].subtitle.endswith("digits, adam")
 
 
-def test_no_text_overlaps_another(kept: Keep) -> None:
-    for name, figure in kept.made.items():
-        renderer, (width, height) = drawn(figure)
-        texts = [*figure.texts, *(t for axes in figure.axes for t in (axes.title, axes.xaxis.label, axes.yaxis.label))]
-        texts += [t for legend in figure.legends for t in legend.get_texts()]
-        boxes = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text() and t.get_visible()]
-        for (a, box), (b, other) in itertools.combinations(boxes, 2):
-            assert not box.overlaps(other), f"{name}: {a!r} and {b!r}"
-        for text, box in boxes:
-            assert min(box.x0, box.y0) >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1, f"{name}: {text!r}"  # noqa: PT018
+def test_loss_and_accuracy_are_those_of_the_history(kept: Keep) -> None:
+    history, loss = kept.run.history, lines(kept.pictures["loss"])
+    assert history.initial is not None
+    assert loss["validation"].y == [history.initial.val_loss, *history.column("val_loss")]
+    assert loss["training"].x == [0, 1, 2, 3, 4]
+    assert list(loss["training batches"].y) == history.batch_losses
+    best = history.best
+    assert best is not None
+    (ring,) = chart(kept.pictures["loss"]).dots
+    assert (ring.x, ring.y) == (best.epoch, best.val_loss)
+    accuracy, last = chart(kept.pictures["accuracy"]), history.epochs[-1]
+    assert last.train_accuracy is not None
+    assert last.val_accuracy is not None
+    gap = f"gap, {100 * (last.train_accuracy - last.val_accuracy):.1f} points at the end"
+    assert [band.name for band in accuracy.bands] == [gap]
+    assert lines(kept.pictures["accuracy"])["validation"].y == history.column("val_accuracy")
+
+
+def test_a_loss_over_decades_has_a_logarithmic_axis_and_a_divergence_is_not_cut_off_silently() -> None:
+    def loss_of(values: list[float]) -> LineChart:
+        epochs = [Epoch(k, v, None, None, None, 1.0) for k, v in enumerate(values, 1)]
+        return chart(next(iter(history_charts(History(epochs=epochs, batch_losses=values, steps_per_epoch=1)))))
+
+    assert not loss_of([2.0, 1.0, 0.5]).log
+    assert loss_of([2.0, 0.1, 0.01]).log
+    assert not loss_of([2.0, 0.0, 0.0]).log, "0 has no logarithm"
+    epochs = [Epoch(k, v, None, None, None, 1.0) for k, v in enumerate([2.0, 1.0], 1)]
+    diverged = History(epochs=epochs, batch_losses=[2.0, 6e5], steps_per_epoch=1)
+    assert "up to 6e5" in next(iter(history_charts(diverged))).notes()[0]
 
 
 def test_ratios_are_drawn_over_epochs_with_the_usual_one(kept: Keep) -> None:
-    watch, found = kept.run.monitor, lines(kept.made["ratios.png"])
-    assert set(found) == {"layers.0.weight", "layers.2.weight", "about right: 1e-3"}
-    at, ratios = found["layers.2.weight"]
-    np.testing.assert_allclose(at, watch.parameters["step"] / kept.run.history.steps_per_epoch)
-    np.testing.assert_array_equal(ratios, watch.parameters.of("layers.2.weight")["update_ratio"])
-    assert set(found["about right: 1e-3"][1].tolist()) == {USUAL} == {1e-3}
-    assert kept.made["ratios.png"].axes[0].get_yscale() == "log"
+    watch, ratios = kept.run.monitor, lines(kept.pictures["ratios"])
+    assert set(ratios) == {"layers.0.weight", "layers.2.weight", "about right: 1e-3"}
+    line = ratios["layers.2.weight"]
+    np.testing.assert_allclose(line.x, watch.parameters["step"] / kept.run.history.steps_per_epoch)
+    np.testing.assert_array_equal(line.y, watch.parameters.of("layers.2.weight")["update_ratio"])
+    assert set(ratios["about right: 1e-3"].y) == {USUAL_RATIO} == {1e-3}
+    assert chart(kept.pictures["ratios"]).log
 
 
 def test_the_schedule_is_the_rate_of_every_update(kept: Keep) -> None:
-    ((_, rates),) = lines(kept.made["schedule.png"]).values()
-    np.testing.assert_array_equal(rates, kept.run.monitor.steps["lr"])
-    assert len(set(rates.round(12).tolist())) == 3
-    assert kept.made["schedule.png"].axes[0].get_yscale() == "log"
+    (line,) = lines(kept.pictures["schedule"]).values()
+    np.testing.assert_array_equal(line.y, kept.run.monitor.steps["lr"])
+    assert len(set(np.round(line.y, 12).tolist())) == 3
+    assert chart(kept.pictures["schedule"]).log
 
 
-@pytest.mark.parametrize(("name", "panels"), [("activations.png", 3), ("gradients.png", 2)])
+@pytest.mark.parametrize(("name", "panels"), [("activations", 3), ("gradients", 2)])
 def test_histograms_show_beginning_middle_and_end(kept: Keep, name: str, panels: int) -> None:
-    figure = kept.made[name]
-    assert len(figure.axes) == panels
-    found = kept.run.monitor.activations if name == "activations.png" else kept.run.monitor.gradients
-    for axes in figure.axes:
-        assert len(axes.patches) == 3
-        assert axes.get_xlabel()
-    first = figure.axes[0].patches[0].get_data()  # type: ignore[attr-defined]
-    np.testing.assert_allclose(np.nan_to_num(first.values), found.counts[0, 0] / found.counts[0, 0].sum())
-    np.testing.assert_allclose(first.edges[[0, -1]], [found.low[0, 0], found.high[0, 0]])
-    assert [t.get_text() for t in figure.legends[0].get_texts()][-1] == "epoch 4"
+    picture = kept.pictures[name]
+    assert len(picture.plots) == panels
+    found = kept.run.monitor.activations if name == "activations" else kept.run.monitor.gradients
+    first = picture.plots[0]
+    assert isinstance(first, LineChart)
+    assert len(first.lines) == 3
+    shares = np.nan_to_num(first.lines[0].y)[::2]
+    np.testing.assert_allclose(shares, found.counts[0, 0] / found.counts[0, 0].sum())
+    np.testing.assert_allclose([first.lines[0].x[0], first.lines[0].x[-1]], [found.low[0, 0], found.high[0, 0]])
+    assert picture.legend()[-1].name == "epoch 4"
 
 
 def test_histograms_count_what_numpy_counts() -> None:
@@ -118,13 +130,24 @@ def test_histograms_count_what_numpy_counts() -> None:
 
 def test_the_confusion_is_that_of_the_best_weights(kept: Keep) -> None:
     history = kept.run.history
-    image = next(i for i in kept.made["confusion.png"].axes[0].get_children() if isinstance(i, AxesImage))
-    shares = np.asarray(image.get_array())
+    (heatmap,) = kept.pictures["confusion"].plots
+    assert isinstance(heatmap, Heatmap)
     labels = np.asarray(DIGITS.y_val, dtype=int)
+    np.testing.assert_array_equal(heatmap.counts.sum(axis=1), np.bincount(labels, minlength=10))
     assert history.best is not None
-    right = sum(shares[k, k] * np.sum(labels == k) for k in range(10))
-    assert right / len(labels) == pytest.approx(history.best.val_accuracy)
-    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert np.trace(heatmap.counts) / len(labels) == pytest.approx(history.best.val_accuracy)
+
+
+def test_layers_that_are_left_out_are_counted() -> None:
+    assert spread_over(list(range(30)), 12)[0] == 0
+    assert spread_over(list(range(30)), 12)[-1] == 29
+    model = nn.mlp(8, [4] * 14, 3, rng=0)
+    rng = np.random.default_rng(0)
+    history = fit(model, (rng.normal(size=(40, 8)), np.arange(40) % 3), epochs=1, checks=False, quiet=True)
+    ratios = next(p for p in history_charts(history) if p.name == "ratios")
+    assert ratios.notes()[0] == "12 of 15 parameters are shown, evenly spaced"
+    colors = [line.hex_color for line in chart(ratios).lines[:-1]]
+    assert len(set(colors)) == 12
 
 
 @pytest.mark.parametrize(
@@ -145,13 +168,3 @@ def test_weights_of_pixels_become_pictures(shape: tuple[int, ...], expected: tup
 @pytest.mark.parametrize("shape", [(10, 12), (9, 4), (785, 12), (8, 2, 5, 5), (30, 4, 6)])
 def test_other_weights_do_not(shape: tuple[int, ...]) -> None:
     assert images_of(np.zeros(shape)) is None
-
-
-def test_a_first_layer_of_few_units_has_room_for_its_title() -> None:
-    history = History(config={"data": "fashion 5000", "optimizer": "adam"})
-    figure = weights_figure(history, "layers.0.weight", np.eye(5)[None])
-    renderer, (width, _) = drawn(figure)
-    (title,) = figure.texts
-    box = title.get_window_extent(renderer)
-    assert box.x0 >= 0
-    assert box.x1 <= width

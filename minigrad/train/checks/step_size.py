@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
+from minigrad.charts import Line, LineChart, Picture, Span
+from minigrad.checkpoint.files import replace
 from minigrad.core import no_grad
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
@@ -20,13 +21,10 @@ from minigrad.train.errors import TrainError
 from minigrad.train.splits import Raw
 from minigrad.verify.finite_differences import FIRST_STEP
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+__all__ = ["StepSizeCurve", "draw_steps", "refuse_unwritable", "step_curve", "step_size_picture"]
 
-__all__ = ["StepSizeCurve", "draw_steps", "refuse_unwritable", "step_curve"]
-
-_FORMATS = (".png", ".svg", ".pdf")
+_LEAST = 1e-17
+"""Errors below are drawn as this one."""
 _STEPS = 2.0 ** np.arange(-1.0, -46.0, -1.0)
 ONE_SIDED, CENTRAL, EXTRAPOLATED = "(f(x+h) - f(x)) / h", "(f(x+h) - f(x-h)) / 2h", "extrapolated, as the check uses"
 
@@ -140,57 +138,57 @@ def refuse_unwritable(path: Path) -> None:
     """Raise TrainError, before anything is computed, for a picture that could not be saved."""
     if not path.parent.is_dir():
         raise TrainError(f"no picture can be saved as {path}: there is no directory {path.parent}")
-    if path.suffix not in _FORMATS:
-        raise TrainError(f"no picture can be saved as {path}: its name must end in {', '.join(_FORMATS)}")
+    if path.suffix != ".svg":
+        raise TrainError(f"no picture can be saved as {path}: its name must end in .svg, such as {path.stem}.svg")
 
 
-def draw_steps(curve: StepSizeCurve, path: Path) -> str:
-    """Save the picture. Returns a line for people if it could not be drawn."""
+def draw_steps(curve: StepSizeCurve, path: Path) -> None:
+    """Save the picture of the curve as SVG.
+
+    Raises:
+        TrainError: the file cannot be written.
+    """
     try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return "no picture: pip install 'minigrad[plots]' adds matplotlib"
-    figure(curve).savefig(path, dpi=120)
-    return ""
+        replace(path, [step_size_picture(curve).svg().encode()], durable=False)
+    except OSError as error:
+        raise TrainError(f"{path}: the picture cannot be saved: {error.strerror or error}") from error
 
 
-def figure(curve: StepSizeCurve) -> Figure:
+def step_size_picture(curve: StepSizeCurve) -> Picture:
     """Error against h on logarithmic axes, with the slopes that theory gives."""
-    from matplotlib.figure import Figure
+    steps = curve.steps.tolist()
+    lines = [
+        Line(name, steps, np.maximum(errors, _LEAST).tolist(), color, dots=True)
+        for (name, errors), color in zip(curve.errors.items(), (7, 0, 1), strict=True)
+    ]
+    lines.append(Line("its error bar", steps, np.maximum(curve.bar, _LEAST).tolist(), 1, "dotted"))
+    lines += _guides(curve)
+    top, first = 10.0, float(FIRST_STEP)
+    lines.append(Line("first step of the check", [first, first], [_LEAST, top], 7, "faint"))
+    kinks = (Span("a kink inside the step", curve.kinks, steps[0]),) if curve.kinks < np.inf else ()
+    chart = LineChart(
+        lines=tuple(lines), log=True, log_x=True, spans=kinks, width=640.0, height=380.0,
+        xlabel="step h, as a share of the size of the parameters", ylabel="relative error",
+    )  # fmt: skip
+    return Picture(
+        name="steps",
+        title="Gradient check: error of differences against their step",
+        subtitle="relative error |fa - fn| / max(|fa|, |fn|)",
+        plots=(chart,),
+    )
 
-    made = Figure(figsize=(7.4, 4.8), layout="constrained")
-    axes = made.add_subplot()
-    for name, colour in zip(curve.errors, ("#7f7f7f", "#1f77b4", "#d62728"), strict=True):
-        error = np.maximum(curve.errors[name], 1e-17)
-        axes.loglog(curve.steps, error, color=colour, marker="o", markersize=3, linewidth=1.3, label=name)
-    axes.loglog(curve.steps, curve.bar, color="#d62728", linestyle=":", linewidth=1.2, label="its error bar")
-    _guides(axes, curve)
-    axes.axvline(FIRST_STEP, color="0.6", linewidth=0.8)
-    axes.annotate("first step", (FIRST_STEP, 1.0), xytext=(3, -2), textcoords="offset points", fontsize=8, color="0.4")
-    if curve.kinks < np.inf:
-        axes.axvspan(curve.kinks, float(curve.steps[0]), color="#ffbf00", alpha=0.15, label="a kink inside the step")
-    axes.set_ylim(1e-17, 10.0)
-    axes.set_xlabel("step h, as a share of the size of the parameters")
-    axes.set_ylabel("relative error |fa - fn| / max(|fa|, |fn|)")
-    axes.set_title("Gradient check: error of differences against their step")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower left", fontsize=8)
-    return made
 
-
-def _guides(axes: Axes, curve: StepSizeCurve) -> None:
+def _guides(curve: StepSizeCurve) -> list[Line]:
     """Dashed lines of slope 2 and -1 beside the central differences, a little above them."""
-    error, steps = np.maximum(curve.errors[CENTRAL], 1e-17), curve.steps
-    k = int(np.argmin(error))
+    error, steps = np.maximum(curve.errors[CENTRAL], _LEAST), curve.steps
+    best = int(np.argmin(error))
     clear = int(np.count_nonzero(steps >= curve.kinks))
-    for i, exponent, name, part, side in (
-        ((clear + k) // 2, 2.0, "truncation, slope 2", slice(clear, k + 1), "left"),
-        ((k + error.size) // 2, -1.0, "round-off, slope -1", slice(k, None), "right"),
+    lines = []
+    for anchor, exponent, name, part in (
+        ((clear + best) // 2, 2.0, "truncation, slope 2", slice(clear, best + 1)),
+        ((best + error.size) // 2, -1.0, "round-off, slope -1", slice(best, None)),
     ):
-        line = 5.0 * error[i] * (steps[part] / steps[i]) ** exponent
-        if line.size < 2:
-            continue
-        axes.loglog(steps[part], line, color="black", linestyle="--", linewidth=0.9, alpha=0.7)
-        m = line.size // 2
-        at, shift = (steps[part][m], line[m]), (-6 if side == "right" else 8, -16)
-        axes.annotate(name, at, xytext=shift, textcoords="offset points", fontsize=8, ha=side)
+        guide = 5.0 * error[anchor] * (steps[part] / steps[anchor]) ** exponent
+        if guide.size >= 2:
+            lines.append(Line(name, steps[part].tolist(), guide.tolist(), 2 if exponent > 0 else 3, "dashed"))
+    return lines

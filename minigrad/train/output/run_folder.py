@@ -15,11 +15,12 @@ import numpy as np
 from safetensors.numpy import save
 
 import minigrad
+from minigrad.charts import Picture
 from minigrad.checkpoint.files import replace
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
 from minigrad.train.history import Epoch, History
-from minigrad.train.output.plots import draw
+from minigrad.train.output.model_charts import run_pictures
 
 __all__ = ["RunFolder", "new_folder"]
 
@@ -55,16 +56,18 @@ class RunFolder(Callback):
 
     metrics.csv has a row for each epoch, written when the epoch is complete; config.json what is needed to repeat the
     run; best.safetensors the weights of the best epoch so far. At the end follow steps.csv with a row for each step,
-    figures.npz with all figures of the monitor (`RunMetrics.load` reads it), and the pictures.
+    figures.npz with all figures of the monitor (`RunMetrics.load` reads it), and the pictures as SVG.
 
     Attributes:
-        files: names of what was written. notes: lines about what was not, and why.
+        path: of the folder.
+        files: names of what was written.
+        pictures: those that were drawn at the end, for a page that shows them too.
     """
 
     def __init__(self, path: Path, config: dict[str, object] | None = None) -> None:
         self.path = path
         self.files: list[str] = []
-        self.notes: list[str] = []
+        self.pictures: list[Picture] = []
         self._config = config or {}
         self._metrics: TextIO | None = None
 
@@ -97,9 +100,9 @@ class RunFolder(Callback):
             run.monitor.save(self.path / "figures.npz")
             self.files.append("figures.npz")
         if run.history.epochs:
-            drawn, note = draw(run, self.path)
-            self.files += drawn
-            self.notes += [note] if note else []
+            self.pictures = run_pictures(run)
+            for picture in self.pictures:
+                self.write(f"{picture.name}.svg", picture.svg().encode())
 
     def _write_best(self, history: History) -> None:
         if history.best is not None:
