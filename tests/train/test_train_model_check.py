@@ -11,12 +11,13 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.charts import LineChart
 from minigrad.cli import main
 from minigrad.core import Tensor
 from minigrad.train import TrainError, check_gradients
 from minigrad.train.checks.fixed_randomness import Frozen, generators
 from minigrad.train.checks.kink_crossings import crossings, named, sides
-from minigrad.train.checks.step_size import CENTRAL, ONE_SIDED, figure, step_curve
+from minigrad.train.checks.step_size import CENTRAL, ONE_SIDED, step_curve, step_size_picture
 from minigrad.train.script.script import ScriptError, load_script
 
 RNG = np.random.default_rng(5)
@@ -148,7 +149,9 @@ def test_the_step_curve_has_the_slopes_of_theory() -> None:
     assert errors[0] > errors[1] > errors[2]
     assert np.all(curve.errors["extrapolated, as the check uses"][:30] <= curve.bar[:30])
     assert curve.kinks == np.inf
-    assert len(figure(curve).axes[0].lines) == 7
+    (chart,) = step_size_picture(curve).plots
+    assert isinstance(chart, LineChart)
+    assert len(chart.lines) == 7
     bent = step_curve(nn.mlp(6, [32], 4, rng=0), nn.WestonWatkins(), (X, LABELS), rows=20)
     assert bent.kinks < 0.1
 
@@ -167,12 +170,12 @@ regularization = nn.L2(1e-3)
 def test_minigrad_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "good.py"
     path.write_text(SCRIPT)
-    assert main(["check", str(path), "--plot", str(tmp_path / "steps.png")]) == 0
+    assert main(["check", str(path), "--plot", str(tmp_path / "steps.svg")]) == 0
     out = capsys.readouterr().out
     for wanted in ("data loss: burn-in", "regularisation: float64", "sum: float64", "error bar", "agrees", "slopes",
                    "verdict: every gradient agrees", "exactly linear in its strength", "baseline:"):  # fmt: skip
         assert wanted in out
-    assert (tmp_path / "steps.png").stat().st_size > 10_000
+    assert (tmp_path / "steps.svg").read_text().count("<polyline") >= 5
     path.write_text(SCRIPT.replace('"softmax"', "lambda o, t: nn.cross_entropy(o * 0.5 + 0.5 * o.detach(), t)"))
     assert main(["check", str(path), "--json"]) == 3
     document = json.loads(capsys.readouterr().out)
@@ -192,7 +195,7 @@ def test_a_picture_that_cannot_be_saved_is_refused_before_the_check(
 ) -> None:
     path = tmp_path / "good.py"
     path.write_text(SCRIPT)
-    for name, wanted in (("steps.xyz", "must end in .png"), ("nowhere/steps.png", "there is no directory")):
+    for name, wanted in (("steps.png", "must end in .svg"), ("nowhere/steps.svg", "there is no directory")):
         assert main(["check", str(path), "--plot", str(tmp_path / name)]) == 1
         told = capsys.readouterr()
         assert wanted in told.err
