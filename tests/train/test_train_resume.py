@@ -207,7 +207,7 @@ def test_other_data_and_other_models_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_folder_of_a_resumed_run_has_no_trace_of_the_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minigrad.train.output.run_folder.run_pictures", lambda history, path: ([], ""))
+    monkeypatch.setattr("minigrad.train.output.run_folder.run_pictures", lambda run: [])
     for name in ("whole", "stopped"):
         (tmp_path / name).mkdir()
     fit(net(), SMALL, epochs=4, checks=False, quiet=True, callbacks=[RunFolder(tmp_path / "whole")])
