@@ -1,4 +1,4 @@
-"""Optimizers: the contract for plugins, the driver that runs them, and the door through which they come in.
+"""Optimizers: the contract for plugins, the driver that runs them, and how they are found.
 
 Rules themselves are found through entry points of the group `minigrad.optimizers`; this package knows none by name.
 Its names are loaded when they are first used, so that `import minigrad` does not pay for them.

@@ -1,4 +1,7 @@
-"""What can go wrong with an optimizer, by kind. Each message names the plugin or field, the reason and the remedy."""
+"""What can go wrong with an optimizer, by kind.
+
+Each message names the plugin or field, the reason and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -46,19 +49,22 @@ class NonFiniteParameters(OptimizerError, ArithmeticError):
 
 
 class NonFiniteWarning(RuntimeWarning):
-    """A step was skipped because its gradient or result held NaN or infinity; parameters and state are unchanged."""
+    """A step was skipped because its gradient or result held NaN or infinity.
+
+    Parameters and state are unchanged.
+    """
 
 
 class NeedError(OptimizerError, TypeError):
-    """A rule asks its objective for something that nobody supplies: a closure, a Hessian, ..."""
+    """A rule asks its objective for something that was not supplied: a closure, a Hessian, ..."""
 
 
 class StateError(OptimizerError, ValueError):
-    """Saved optimizer state does not fit the optimizer that should load it, or a rule's state is not plain data."""
+    """Saved state does not fit the optimizer that loads it, or a state is not plain data."""
 
 
 class UpdateError(OptimizerError, TypeError):
-    """A rule returned something other than parameters of the same shape and dtype, and a state of the same form."""
+    """A rule returned no parameters of the same shape and dtype, or a state of another form."""
 
 
 class UnknownOptimizer(OptimizerError, LookupError):

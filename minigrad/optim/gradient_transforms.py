@@ -1,4 +1,7 @@
-"""What the driver does to a gradient before any rule sees it: sign, averaging, clipping, coupled weight decay."""
+"""What the driver does to a gradient before any rule sees it.
+
+Sign, averaging, clipping, coupled weight decay.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,10 @@ class Clip(ABC):
     def __call__(
         self, gradients: Sequence[Array], weights: Sequence[Array], layouts: Sequence[tuple[Segment, ...]]
     ) -> list[Array]:
-        """New gradients for all buckets, given their gradients, parameters and layouts; writes into none of them."""
+        """New gradients for all buckets, given their gradients, parameters and layouts.
+
+        Writes into none of them.
+        """
 
 
 @attrs.frozen
@@ -50,7 +56,10 @@ class ClipValue(Clip):
 
 @attrs.frozen
 class ClipNorm(Clip):
-    """All gradients together to a norm of at most `bound`, keeping their direction. Pascanu et al. 2013."""
+    """All gradients together to a norm of at most `bound`, keeping their direction.
+
+    Pascanu et al. 2013.
+    """
 
     bound: float = number(1.0, gt=0.0)
 
@@ -63,10 +72,10 @@ class ClipNorm(Clip):
 
 @attrs.frozen
 class ClipAdaptive(Clip):
-    """Each unit's gradient to `ratio` times the norm of that unit's weights: Brock et al. 2021, equation 3.
+    """Each unit's gradient to `ratio` times the norm of that unit's weights.
 
-    A unit is the last axis' index of a matrix stored (inputs, outputs), and a whole vector or scalar. `floor` replaces
-    the norm of weights smaller than it, so that fresh zeros can move.
+    Source: Brock et al. 2021, equation 3. A unit is the last axis' index of a matrix stored (inputs, outputs), and a
+    whole vector or scalar. `floor` replaces the norm of weights smaller than it, so that fresh zeros can move.
     """
 
     ratio: float = number(1e-2, gt=0.0)

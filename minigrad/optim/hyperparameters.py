@@ -24,30 +24,31 @@ def number(
     le: float | None = None,
     lt: float | None = None,
 ) -> float:
-    """A field holding one finite float in a range, for attrs classes: `lr: float = number(1e-3, ge=0.0)`.
+    """A field holding one finite float in a range: `lr: float = number(1e-3, ge=0.0)`.
 
-    Building the class with anything else raises HyperparameterError, which names class, field, value and range.
+    For attrs classes. Building the class with anything else raises HyperparameterError, which names class, field,
+    value and range.
     A learning rate should allow 0: a law says that a rule with `lr=0` stands still.
     """
-    wanted = _range("a finite number", ge, gt, le, lt)
+    accepted = _range("a finite number", ge, gt, le, lt)
 
     def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
         fine = isinstance(value, float) and math.isfinite(value) and _inside(value, ge, gt, le, lt)
-        _require(fine, owner, field.name, value, wanted)
+        _require(fine, owner, field.name, value, accepted)
 
-    made = _field(default, _as_float, check, wanted, decay=(ge, lt) == (0.0, 1.0))
-    return cast(float, made)
+    field = _field(default, _as_float, check, accepted, decay=(ge, lt) == (0.0, 1.0))
+    return cast(float, field)
 
 
 def count(default: int, *, ge: int = 0) -> int:
     """A field holding one integer of at least `ge`."""
-    wanted = _range("an integer", ge, None, None, None)
+    accepted = _range("an integer", ge, None, None, None)
 
     def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
         fine = isinstance(value, int) and not isinstance(value, bool) and value >= ge
-        _require(fine, owner, field.name, value, wanted)
+        _require(fine, owner, field.name, value, accepted)
 
-    return cast(int, _field(default, _as_plain, check, wanted))
+    return cast(int, _field(default, _as_plain, check, accepted))
 
 
 def flag(default: bool) -> bool:
@@ -61,12 +62,12 @@ def flag(default: bool) -> bool:
 
 def choice(default: T, options: Sequence[str]) -> T:
     """A field holding one of a few words."""
-    wanted = "one of " + ", ".join(map(repr, options))
+    accepted = "one of " + ", ".join(map(repr, options))
 
     def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
-        _require(value in options, owner, field.name, value, wanted)
+        _require(value in options, owner, field.name, value, accepted)
 
-    return cast(T, _field(default, _as_plain, check, wanted))
+    return cast(T, _field(default, _as_plain, check, accepted))
 
 
 def range_of(field: attrs.Attribute[object]) -> str:
@@ -83,16 +84,16 @@ def _field(
     default: object,
     converter: Callable[[object], object],
     check: Callable[[object, attrs.Attribute[object], object], None],
-    wanted: str,
+    accepted: str,
     decay: bool = False,
 ) -> object:
-    made: object = attrs.field(
+    field: object = attrs.field(
         default=default,
         converter=converter,
         validator=check,
-        metadata={"minigrad.range": wanted, "minigrad.decay": decay},
+        metadata={"minigrad.range": accepted, "minigrad.decay": decay},
     )
-    return made
+    return field
 
 
 def _as_plain(value: object) -> object:
@@ -123,6 +124,6 @@ def _range(noun: str, ge: float | None, gt: float | None, le: float | None, lt: 
     return " ".join([noun, " and ".join(bounds)]) if bounds else noun
 
 
-def _require(fine: bool, owner: object, name: str, value: object, wanted: str) -> None:
+def _require(fine: bool, owner: object, name: str, value: object, accepted: str) -> None:
     if not fine:
-        raise HyperparameterError(f"{type(owner).__name__}.{name} must be {wanted}, got {value!r}")
+        raise HyperparameterError(f"{type(owner).__name__}.{name} must be {accepted}, got {value!r}")

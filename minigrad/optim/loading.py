@@ -1,4 +1,4 @@
-"""Finding optimizers among the entry points, importing one, and comparing its class with the contract.
+"""Finding optimizers among the entry points, and loading one that keeps the contract.
 
 Listing imports no plugin. Loading keeps a plugin's own errors to itself.
 """
@@ -63,16 +63,22 @@ def find(name: str) -> Entry:
 def load(name: str) -> type[UpdateRule]:
     """The optimizer class called `name` (or `distribution:name`), imported and checked.
 
-    Raises UnknownOptimizer if nobody offers it, and PluginError, naming distribution, version, entry point and reason,
-    if it cannot be imported or does not keep the contract.
+    Raises:
+        UnknownOptimizer: no distribution offers it, or several do.
+        PluginError: it cannot be imported or does not keep the contract; the message names distribution, version,
+            entry point and reason.
     """
     return load_entry(find(name))
 
 
 def inspected(name: str) -> type[UpdateRule]:
-    """The class called `name`, imported and compared with the contract, its laws unchecked: for tools that check them.
+    """The class called `name`, imported and compared with the contract, its laws unchecked.
 
-    Raises as `load` does.
+    For tools that check them.
+
+    Raises:
+        PluginError: as from `load`.
+        UnknownOptimizer: as from `load`.
     """
     entry = find(name)
     return conform(_imported(entry), str(entry))
@@ -88,7 +94,11 @@ def load_entry(entry: Entry) -> type[UpdateRule]:
 
 
 def conform(candidate: object, plugin: str) -> type[UpdateRule]:
-    """`candidate` as an optimizer class, if it has everything the contract asks for. Raises PluginError."""
+    """`candidate` as an optimizer class, if it has everything the contract asks for.
+
+    Raises:
+        PluginError: it does not.
+    """
     if not isinstance(candidate, type):
         raise PluginError(plugin, f"the entry point must be a class, it is {_article(type(candidate).__name__)}")
     if not attrs.has(candidate):
@@ -133,8 +143,8 @@ def _check_attributes(cls: type, plugin: str) -> None:
         if not hasattr(cls, name):
             raise PluginError(plugin, f"{cls.__name__} does not say {name!r}; it should: {example}")
         if not isinstance(getattr(cls, name), kind):
-            given = type(getattr(cls, name)).__name__
-            raise PluginError(plugin, f"{cls.__name__}.{name} is {_article(given)}; it should be: {example}")
+            parameters = type(getattr(cls, name)).__name__
+            raise PluginError(plugin, f"{cls.__name__}.{name} is {_article(parameters)}; it should be: {example}")
 
 
 def _check_api(api: object, plugin: str) -> None:
@@ -149,21 +159,24 @@ def _check_api(api: object, plugin: str) -> None:
 
 
 def _check_signature(cls: type, name: str, plugin: str) -> None:
-    """Same arguments, by position and by name: what mypy demands of a Protocol, for plugins that never saw mypy."""
-    wanted = list(inspect.signature(getattr(Optimizer, name)).parameters)
+    """Same arguments, by position and by name.
+
+    What mypy demands of a Protocol, for plugins that never saw mypy.
+    """
+    expected_names = list(inspect.signature(getattr(Optimizer, name)).parameters)
     method = inspect.getattr_static(cls, name, None)
     if method is None:
         raise PluginError(plugin, f"{cls.__name__} has no method {name!r}")
-    expected = f"{name}({', '.join(wanted)})"
+    expected = f"{name}({', '.join(expected_names)})"
     if not inspect.isfunction(method):
         raise PluginError(plugin, f"{cls.__name__}.{name} must be a method {expected}, it is {type(method).__name__}")
     if inspect.iscoroutinefunction(method) or inspect.isgeneratorfunction(method):
         raise PluginError(plugin, f"{cls.__name__}.{name} must be an ordinary method, not async and not a generator")
-    given = list(inspect.signature(method).parameters.values())
-    positional = [p.name for p in given if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    extra = [p.name for p in given if p.default is p.empty and p.kind is p.KEYWORD_ONLY]
-    optional = all(p.default is not p.empty for p in given if p.name in positional[len(wanted) :])
-    if positional[: len(wanted)] != wanted or extra or not optional:
+    parameters = list(inspect.signature(method).parameters.values())
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    extra = [p.name for p in parameters if p.default is p.empty and p.kind is p.KEYWORD_ONLY]
+    optional = all(p.default is not p.empty for p in parameters if p.name in positional[len(expected_names) :])
+    if positional[: len(expected_names)] != expected_names or extra or not optional:
         raise PluginError(
             plugin, f"{cls.__name__}.{name} has signature {name}{inspect.signature(method)}, expected {expected}"
         )

@@ -1,4 +1,4 @@
-"""The one bias-correction component that all optimizers share, and values that are scaled when it costs least."""
+"""The bias-corrected average that all optimizers share, and its lazily scaled values."""
 
 from __future__ import annotations
 
@@ -158,14 +158,17 @@ class Moment:
 
     @classmethod
     def of(cls, value: Array, weight: float) -> Moment:
-        """The average whose present value is `value`, for rules that move it in a way of their own."""
+        """The average whose present value is `value`, for rules with an update of their own."""
         lazy: object = value
         if isinstance(lazy, Scaled):
             return cls(lazy.array, weight, lazy.factor) if lazy.positive else cls(lazy.multiplied(), weight)
         return cls(value, weight)
 
     def update(self, x: Array, decay: float) -> Moment:
-        """The average after one more `x`; `decay` in [0, 1) is the share that the past keeps. A new value."""
+        """The average after one more `x`; `decay` in [0, 1) is the share that the past keeps.
+
+        A new value.
+        """
         take = 1.0 - decay
         keep = decay * (self.scale / take)
         return Moment(keep * self.total + x, decay * self.weight + take, take)
@@ -177,7 +180,7 @@ class Moment:
 
     @property
     def hat(self) -> Array:
-        """m_t without its bias towards zero, the papers' m with a hat, as a `Scaled` that computes like an array.
+        """m_t without its bias towards zero, as a `Scaled` that computes like an array.
 
         Raises:
             OptimizerError: before the first update.

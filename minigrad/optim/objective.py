@@ -69,35 +69,63 @@ class Objective:
 
     @property
     def grad(self) -> Array:
-        """Gradient at this point, shape `(n,)`, read-only. Raises NeedError if there is none."""
+        """Gradient at this point, shape `(n,)`, read-only.
+
+        Raises:
+            NeedError: there is none.
+        """
         if not isinstance(self._grad, np.ndarray):
             self._grad = read_only((self._grad or _missing("grad"))())
         return self._grad
 
     def value(self) -> float:
-        """f at this point. Raises NeedError without `Need.VALUE`."""
+        """f at this point.
+
+        Raises:
+            NeedError: without `Need.VALUE`.
+        """
         value = float((self._value or _missing("value"))())
         self._value = lambda: value
         return value
 
     def at(self, w: Array) -> Objective:
-        """The same function seen from `w`, shape `(n,)`. Raises NeedError without `Need.REEVAL`."""
+        """The function seen from another point `w`, shape `(n,)`.
+
+        Raises:
+            NeedError: without `Need.REEVAL`.
+        """
         return (self._at or _missing("at"))(w)
 
     def hvp(self, v: Array) -> Array:
-        """Hessian at this point times `v`, shape `(n,)`. Raises NeedError without `Need.HVP`."""
+        """Hessian at this point times `v`, shape `(n,)`.
+
+        Raises:
+            NeedError: without `Need.HVP`.
+        """
         return (self._hvp or _missing("hvp"))(v)
 
     def hessian(self) -> Array:
-        """Hessian at this point, shape `(n, n)`. Raises NeedError without `Need.HESSIAN`."""
+        """Hessian at this point, shape `(n, n)`.
+
+        Raises:
+            NeedError: without `Need.HESSIAN`.
+        """
         return (self._hessian or _missing("hessian"))()
 
     def residual(self) -> Array:
-        """r of shape `(m,)` where f = 0.5 r.r. Raises NeedError without `Need.RESIDUAL`."""
+        """r of shape `(m,)` where f = 0.5 r.r.
+
+        Raises:
+            NeedError: without `Need.RESIDUAL`.
+        """
         return (self._residual or _missing("residual"))()
 
     def jacobian(self) -> Array:
-        """dr/dw of shape `(m, n)`. Raises NeedError without `Need.RESIDUAL`."""
+        """dr/dw of shape `(m, n)`.
+
+        Raises:
+            NeedError: without `Need.RESIDUAL`.
+        """
         return (self._jacobian or _missing("jacobian"))()
 
     @classmethod
@@ -112,7 +140,10 @@ class Objective:
         residual: Callable[[Array], Array] | None = None,
         jacobian: Callable[[Array], Array] | None = None,
     ) -> Objective:
-        """The Objective at `w` of a function given by formulas of w (`hvp(w, v)`); `at` works, and keeps them."""
+        """The Objective at `w` of a function given by formulas of w (`hvp(w, v)`).
+
+        `at` works, and keeps them.
+        """
 
         def at(elsewhere: Array) -> Objective:
             return cls.of(elsewhere, grad, value=value, hvp=hvp, hessian=hessian, residual=residual, jacobian=jacobian)

@@ -20,8 +20,9 @@ API: Final = (1, 0)
 
 
 class Need(enum.Flag):
-    """What a rule asks of its objective. Checked before the first step, never discovered in the middle of one.
+    """What a rule asks of its objective.
 
+    Checked before the first step, never discovered in the middle of one.
     GRAD: the gradient at the current parameters. VALUE: the loss there. REEVAL: `f.at(w)`, loss and gradient
     elsewhere. HVP: Hessian times vector. HESSIAN: the whole matrix. RESIDUAL: residual vector and Jacobian of a
     least-squares loss. All but GRAD need `opt.step(closure)`.
@@ -61,7 +62,10 @@ class Segment:
         return self.start + self.size
 
     def of(self, flat: Array) -> Array:
-        """This parameter's part of a flat vector, in its own shape: a view where NumPy can make one."""
+        """This parameter's part of a flat vector, in its own shape.
+
+        A view where NumPy can make one.
+        """
         return flat[self.start : self.stop].reshape(self.shape)
 
 
@@ -76,7 +80,7 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 @runtime_checkable
 class Optimizer(Protocol[S]):
-    """An update rule. `S` is a frozen attrs class of arrays, Moments, numbers and further such classes.
+    """An update rule with state `S`: a frozen attrs class of arrays, Moments and numbers.
 
     A module that ends with `_check: Optimizer[AdamState] = Adam()` has its conformance proved by mypy.
 
@@ -97,7 +101,10 @@ class Optimizer(Protocol[S]):
         ...
 
     def update(self, w: Array, f: Objective, state: S, t: int) -> tuple[Array, S]:
-        """Parameters and state after step `t`, which counts from 1. Must not write into `w`, `f.grad` or `state`."""
+        """Parameters and state after step `t`, which counts from 1.
+
+        Must not write into `w`, `f.grad` or `state`.
+        """
         ...
 
 
@@ -112,7 +119,10 @@ class NeedsMore(Protocol):
 
 @runtime_checkable
 class Averages(Protocol[S_contra]):
-    """An optimizer whose promise is about other weights than those it descends with: `opt.averaged()` shows them."""
+    """An optimizer whose promise is about other weights than those it descends with.
+
+    `opt.averaged()` shows them.
+    """
 
     def average(self, w: Array, state: S_contra) -> Array:
         """The weights to evaluate and to keep, shape `(n,)`."""

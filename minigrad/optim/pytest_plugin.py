@@ -1,4 +1,7 @@
-"""`pytest --minigrad-optimizer NAME`: the law kit on an installed optimizer. Loaded by pytest, so it imports little."""
+"""`pytest --minigrad-optimizer NAME`: the law kit on an installed optimizer.
+
+Loaded by pytest, so it imports little.
+"""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from inspect import isfunction
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 import numpy as np
@@ -14,10 +14,8 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError, UpdateError
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
+from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State
-
-if TYPE_CHECKING:
-    from minigrad.optim.schedules import Schedule
 
 __all__ = ["RuleRunner", "UpdateRule", "is_finite", "resolve", "scheduled", "with_fields"]
 
@@ -29,7 +27,7 @@ class UpdateRule(Optimizer[State], attrs.AttrsInstance, Protocol):
 
 
 def with_fields(rule: UpdateRule, changes: Mapping[str, object]) -> UpdateRule:
-    """The same rule with some fields replaced, validated again."""
+    """A copy of the rule with some fields replaced, validated again."""
     values = {field.name: getattr(rule, field.name) for field in attrs.fields(type(rule)) if field.init}
     return type(rule)(**{**values, **changes})
 
@@ -41,7 +39,7 @@ def is_finite(v: Array) -> bool:
 
 
 def resolve(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> UpdateRule:
-    """The rule as it stands at step `t`, every scheduled hyperparameter a plain and checked number."""
+    """The rule as it stands at step `t`, scheduled hyperparameters as checked numbers."""
     if not schedules:
         return rule
     try:
@@ -51,10 +49,10 @@ def resolve(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> Upda
 
 
 def scheduled(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> list[float]:
-    """The scheduled hyperparameters of `resolve(rule, schedules, t)` alone, converted and checked as its fields are."""
+    """The scheduled hyperparameters of step `t`, converted and checked as its fields are."""
     if not schedules:
         return []
-    found: list[float] = []
+    values: list[float] = []
     fields = attrs.fields_dict(type(rule))
     for name, schedule in schedules.items():
         field = fields[name]
@@ -68,12 +66,12 @@ def scheduled(rule: UpdateRule, schedules: Mapping[str, Schedule], t: int) -> li
                 field.validator(rule, field, value)
         except HyperparameterError as error:
             raise HyperparameterError(f"{error} (at step {t}, from its schedule)") from None
-        found.append(value)
-    return found
+        values.append(value)
+    return values
 
 
 class RuleRunner:
-    """A rule, its schedules and its state, on parameters `w` of shape `(n,)` which it updates in place.
+    """A rule with its schedules and state on parameters `w`, shape `(n,)`, updated in place.
 
     Args:
         name: for error messages.
@@ -104,9 +102,10 @@ class RuleRunner:
         return needs_of(self.rule, self.rule.needs)
 
     def propose(self, f: Objective, t: int, w: Array | None = None) -> tuple[Array, State]:
-        """Parameters and state after step `t` from `w` (the present parameters by default), changing nothing.
+        """Parameters and state after step `t` from `w` (by default the present ones).
 
-        Raises UpdateError if the rule returns something else.
+        Raises:
+            UpdateError: the rule returns something else.
         """
         start = read_only(self.w if w is None else w)
         result = resolve(self.rule, self.schedules, t).update(start, f, self.state, t)

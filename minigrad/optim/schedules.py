@@ -1,5 +1,6 @@
-"""Hyperparameters that change with the step: values, not callbacks, so that they can be saved, shown and compared.
+"""Hyperparameters that change with the step.
 
+Values, not callbacks, so that they can be saved, shown and compared.
 Every schedule maps the step t = 1, 2, ... to a number; the driver puts that number into the rule before each step, so
 that a rule sees plain floats. Any numeric hyperparameter can be scheduled.
 """
@@ -76,7 +77,10 @@ class Linear(Schedule):
 
 @attrs.frozen
 class Stair(Schedule):
-    """`initial * factor^k` with k the number of completed stretches of `every` steps: step decay."""
+    """`initial * factor^k` with k the number of completed stretches of `every` steps.
+
+    Step decay.
+    """
 
     initial: float = number(1.0)
     factor: float = number(0.5, ge=0.0)
@@ -126,9 +130,12 @@ class Cosine(Schedule):
 
 @attrs.frozen
 class Piecewise(Schedule):
-    """`levels[k]` from step `boundaries[k - 1]` on: `Piecewise((11,), (1e-3, 1e-4))` changes at t = 11.
+    """`levels[k]` from step `boundaries[k - 1]` on.
 
-    Raises HyperparameterError unless boundaries increase and there is one value more than there are boundaries.
+    `Piecewise((11,), (1e-3, 1e-4))` changes at t = 11.
+
+    Raises:
+        HyperparameterError: unless boundaries increase and there is one value more than there are boundaries.
     """
 
     boundaries: tuple[int, ...] = attrs.field(converter=_whole)
@@ -148,7 +155,7 @@ class Piecewise(Schedule):
 
 @attrs.frozen
 class WarmUp(Schedule):
-    """A straight climb over `steps` steps, then the schedule `then`, which starts at its own t = 1.
+    """A straight climb over `steps` steps, then the schedule `then` from its own t = 1.
 
     At t <= steps the value is `then(1) * (start + (1 - start) * t / (steps + 1))`. Goyal et al. 2017.
     """
@@ -165,10 +172,10 @@ class WarmUp(Schedule):
 
 @attrs.frozen
 class OneCycle(Schedule):
-    """Cosine up from `peak / divide` to `peak`, then cosine down to `peak / (divide * finish)`. Smith & Topin 2018.
+    """Cosine up from `peak / divide` to `peak`, then down to `peak / (divide * finish)`.
 
-    The same two phases as PyTorch's OneCycleLR: the peak is at t = `up` * steps (up to rounding), the end at
-    t = steps.
+    Source: Smith & Topin 2018, in two phases as in PyTorch's OneCycleLR: the peak is at t = `up` * steps (up to
+    rounding), the end at t = steps.
     """
 
     peak: float = number(1.0)
@@ -188,7 +195,10 @@ class OneCycle(Schedule):
 
 @attrs.frozen
 class Chain(Schedule):
-    """Schedules one after another: `Chain((a, b), (100,))` runs `a` for 100 steps, then `b` from its own t = 1."""
+    """Schedules one after another.
+
+    `Chain((a, b), (100,))` runs `a` for 100 steps, then `b` from its own t = 1.
+    """
 
     parts: tuple[Schedule, ...]
     lengths: tuple[int, ...] = attrs.field(converter=_whole)

@@ -38,13 +38,16 @@ def state_version(rule: object) -> int:
 def leaves(state: State) -> dict[str, Leaf]:
     """Name -> array or number, for all leaves of a state: `{"m.total": ..., "m.weight": 0.1}`.
 
-    A field that is None is absent. Raises StateError for anything that is not plain data.
+    A field that is None is absent.
+
+    Raises:
+        StateError: for anything that is not plain data.
     """
     return dict(_walk(state, ""))
 
 
 def rebuild(template: State, values: Mapping[str, Leaf]) -> State:
-    """A state of the form of `template` whose leaves are `values` (by the names that `leaves` gives)."""
+    """A state of the form of `template` whose leaves are `values`, named as by `leaves`."""
     return _rebuild(template, "", values.__getitem__)
 
 
@@ -60,13 +63,13 @@ def same(a: Leaf, b: Leaf) -> bool:
     return type(a) is type(b) and np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
-def check_fits(owner: str, found: Mapping[str, Leaf], wanted: Mapping[str, Leaf]) -> None:
-    """Raise StateError naming every leaf of `found` that is unexpected, missing, or of another shape or dtype."""
-    wrong = [f"unexpected {name!r}.{nearest(name, wanted)}" for name in found if name not in wanted]
-    wrong += [f"missing {name!r}" for name in wanted if name not in found]
-    for name in wanted:
-        if name in found and _form(found[name]) != _form(wanted[name]):
-            wrong.append(f"{name!r} is {_form(found[name])}, expected {_form(wanted[name])}")
+def check_fits(owner: str, saved: Mapping[str, Leaf], expected: Mapping[str, Leaf]) -> None:
+    """Raise StateError naming each leaf that is unexpected, missing, or of another form."""
+    wrong = [f"unexpected {name!r}.{nearest(name, expected)}" for name in saved if name not in expected]
+    wrong += [f"missing {name!r}" for name in expected if name not in saved]
+    for name in expected:
+        if name in saved and _form(saved[name]) != _form(expected[name]):
+            wrong.append(f"{name!r} is {_form(saved[name])}, expected {_form(expected[name])}")
     if wrong:
         raise StateError(f"{owner}: the saved state does not fit: {'; '.join(wrong)}")
 
@@ -91,14 +94,14 @@ def _walk(state: State, prefix: str) -> Iterator[tuple[str, Leaf]]:
 
 
 def _rebuild(template: State, prefix: str, value_of: Callable[[str], Leaf]) -> State:
-    made: dict[str, object] = {}
+    values_by_name: dict[str, object] = {}
     for field in attrs.fields(type(template)):
         old: object = getattr(template, field.name)
         name = prefix + field.name
         if old is None:
-            made[field.alias or field.name] = None
+            values_by_name[field.alias or field.name] = None
         elif isinstance(old, np.ndarray | float | int):
-            made[field.alias or field.name] = value_of(name)
+            values_by_name[field.alias or field.name] = value_of(name)
         else:
-            made[field.alias or field.name] = _rebuild(old, name + ".", value_of)  # type: ignore[arg-type]
-    return type(template)(**made)
+            values_by_name[field.alias or field.name] = _rebuild(old, name + ".", value_of)  # type: ignore[arg-type]
+    return type(template)(**values_by_name)

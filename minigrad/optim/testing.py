@@ -1,5 +1,6 @@
-"""The law kit for authors of optimizers: the same checks that minigrad makes at load, as pytest cases.
+"""The law kit for authors of optimizers.
 
+The checks that minigrad makes at load, as pytest cases.
     from minigrad.optim.testing import parametrize_with_laws
 
     @parametrize_with_laws(Lion)
@@ -26,7 +27,10 @@ __all__ = ["Law", "laws_of_class", "parametrize_with_laws"]
 
 @attrs.frozen
 class Law:
-    """One law, one optimizer, one seed. Call it: it passes, skips with a reason, or fails with a counter-example."""
+    """One law, one optimizer, one seed.
+
+    Call it: it passes, skips with a reason, or fails with a counter-example.
+    """
 
     cls: type[UpdateRule]
     key: str
@@ -50,7 +54,11 @@ class Law:
 
 
 def laws_of_class(candidate: type, seeds: Iterable[int] = (0,)) -> list[Law]:
-    """All laws that an optimizer class has to keep, for each seed. Raises PluginError if it is no optimizer class."""
+    """All laws that an optimizer class has to keep, for each seed.
+
+    Raises:
+        PluginError: it is no optimizer class.
+    """
     cls = conform(candidate, candidate.__name__)
     return [Law(cls, key, seed) for seed in seeds for key in laws_of(cls)]
 
@@ -58,9 +66,10 @@ def laws_of_class(candidate: type, seeds: Iterable[int] = (0,)) -> list[Law]:
 def parametrize_with_laws(
     *classes: type, seeds: Iterable[int] = (0, 1, 2)
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Run a test once for each law of each class and seed, with the argument `law`, which the test has to call.
+    """Run a test for each law of each class and seed; it has to call its argument `law`.
 
-    Raises PluginError, when the test module is imported, if a class does not fit the contract at all.
+    Raises:
+        PluginError: the test module is imported, if a class does not fit the contract at all.
     """
     chosen = tuple(seeds)
     cases = [law for candidate in classes for law in laws_of_class(candidate, chosen)]

@@ -1,1 +1,4 @@
-"""The classic update rules. Reached only through the entry points `minigrad.optimizers`; import nothing from here."""
+"""The classic update rules. Reached only through the entry points `minigrad.optimizers`.
+
+Import nothing from here.
+"""

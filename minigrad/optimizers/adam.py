@@ -18,7 +18,10 @@ __all__ = ["Adam", "AdamState", "AdamW"]
 
 @attrs.frozen
 class AdamState:
-    """First and second moment of the gradient; with AMSGrad the largest second moment so far, shape `(n,)`."""
+    """First and second moment of the gradient.
+
+    With AMSGrad the largest second moment so far, shape `(n,)`.
+    """
 
     m: Moment
     v: Moment
@@ -43,7 +46,7 @@ class AdamState:
 
 @attrs.frozen
 class Adam:
-    """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, then w <- w - lr m^ / (sqrt(v^) + eps).
+    """m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2, w <- w - lr m^ / (sqrt(v^) + eps).
 
     Source: Kingma & Ba 2015, algorithm 1; the course notes. m^ and v^ are bias-corrected by the averages' own weights
     (see Moment), so correction stays right when a beta is scheduled. `bias_correction=False` is the notes' first form.

@@ -18,7 +18,10 @@ __all__ = ["RMSprop", "RMSpropState"]
 
 @attrs.frozen
 class RMSpropState:
-    """Averages of the squared gradient and, if centred, of the gradient; velocity if there is momentum."""
+    """Averages of the squared gradient and, if centred, of the gradient.
+
+    Velocity if there is momentum.
+    """
 
     square: Moment
     mean: Moment | None

@@ -1,4 +1,4 @@
-"""Choosing one plugin by its name, making what its entry point offers, and comparing contract versions."""
+"""Choosing a plugin by its name, and making what its entry point offers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
     """The entry for `name` or `distribution:name`.
 
     Args:
-        group: of entry points. kind: what messages call such a plugin. built_in: names that need none.
+        group: of entry points.
+        kind: what messages call such a plugin.
+        built_in: names that need none.
 
-    Raises `error`, with the nearest name and what is installed, if there is none, if MINIGRAD_PLUGINS keeps it out, or
-    if several distributions offer it.
+    Raises:
+        MinigradError: an `error`, with the nearest name and what is installed: there is none, MINIGRAD_PLUGINS keeps it
+            out, or several distributions offer it.
     """
     matches = entry_points.matching(group, name)
     usable = [e for e in matches if entry_points.allowed(e)]
@@ -47,8 +50,9 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
 def made(entry: Entry, kind: str, error: type[MinigradError]) -> object:
     """What the class or function behind an entry point gives, called without arguments.
 
-    Raises `error`, naming distribution and version, if it cannot be imported, called, or raises; an `error` of its own
-    goes through.
+    Raises:
+        MinigradError: an `error` that names distribution and version, if it cannot be imported or called, or raises; an
+            `error` of its own goes through.
     """
     try:
         factory = imported(entry)

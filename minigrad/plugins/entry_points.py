@@ -1,5 +1,6 @@
-"""What other distributions offer: the entry points of one group, read once, without importing any of them.
+"""What other distributions offer.
 
+The entry points of one group, read once, without importing any of them.
 Groups: `minigrad.optimizers`, `minigrad.ops`, and those that later rooms add. Imports the standard library and attrs
 only, so that a listing never runs plugin code.
 """
@@ -25,7 +26,8 @@ class Entry:
 
     Attributes:
         name: what users call it.
-        distribution, version: who offers it.
+        distribution: who offers it.
+        version: of that distribution.
         value: `module:attribute`.
     """
 
@@ -57,7 +59,10 @@ class Scan:
 
 
 def scan(group: str) -> Scan:
-    """All entry points of `group` on `sys.path`, allowed or not. Kept for as long as `sys.path` stays the same."""
+    """All entry points of `group` on `sys.path`, allowed or not.
+
+    Kept for as long as `sys.path` stays the same.
+    """
     here = os.getcwd() if "" in sys.path else ""
     return _scan(group, tuple(sys.path), here)
 
@@ -68,13 +73,13 @@ def rescan() -> None:
 
 
 def available(group: str) -> dict[str, Entry]:
-    """Name -> entry for everything in `group` that may be loaded, without importing any plugin.
+    """Name -> entry for all that may be loaded in `group`, without importing any plugin.
 
     A name that two distributions offer appears as `distribution:name` for each of them instead.
     """
-    found = [e for e in scan(group).entries if allowed(e)]
-    names = [e.name for e in found]
-    return {e.name if names.count(e.name) == 1 else e.qualified: e for e in found}
+    entries = [e for e in scan(group).entries if allowed(e)]
+    names = [e.name for e in entries]
+    return {e.name if names.count(e.name) == 1 else e.qualified: e for e in entries}
 
 
 def matching(group: str, name: str) -> list[Entry]:
@@ -87,18 +92,20 @@ def matching(group: str, name: str) -> list[Entry]:
 
 def allowed(entry: Entry) -> bool:
     """minigrad's own always; others unless MINIGRAD_PLUGINS is set and does not name them."""
-    wanted = _allow_list()
-    if wanted is None or entry.distribution == _OWN:
+    allow_list = _allow_list()
+    if allow_list is None or entry.distribution == _OWN:
         return True
-    return bool(wanted & {entry.name, canonical(entry.distribution), f"{canonical(entry.distribution)}:{entry.name}"})
+    return bool(
+        allow_list & {entry.name, canonical(entry.distribution), f"{canonical(entry.distribution)}:{entry.name}"}
+    )
 
 
 def idle_allowances(group: str) -> list[str]:
-    """Words of MINIGRAD_PLUGINS that nobody in `group` answers to, in words."""
+    """Words of MINIGRAD_PLUGINS that fit nothing in `group`, in words."""
     text = os.environ.get(ALLOW, "")
     words = {w.strip() for w in text.split(",")} - {"", "none"}
-    known = {k for e in scan(group).entries for k in (e.name, canonical(e.distribution), e.qualified)}
-    return [f"{ALLOW} names {w!r}, which nobody offers" for w in sorted(words) if not {w, canonical(w)} & known]
+    answering = {k for e in scan(group).entries for k in (e.name, canonical(e.distribution), e.qualified)}
+    return [f"{ALLOW} names {w!r}, which nobody offers" for w in sorted(words) if not {w, canonical(w)} & answering]
 
 
 def _allow_list() -> frozenset[str] | None:
@@ -118,10 +125,10 @@ def canonical(distribution: str) -> str:
 
 @lru_cache(maxsize=16)
 def _scan(group: str, path: tuple[str, ...], here: str) -> Scan:
-    """What a scan finds; `here` only tells apart what an empty entry of the path means in different folders."""
+    """All entries of a group; `here` tells what an empty entry of the path means."""
     from importlib.metadata import distributions  # costs 15 ms, which only those who look for plugins should pay
 
-    found: dict[tuple[str, str], Entry] = {}
+    entries: dict[tuple[str, str], Entry] = {}
     owners: dict[str, str] = {}
     problems = []
     for place, dist in enumerate(distributions(path=list(path))):
@@ -136,10 +143,10 @@ def _scan(group: str, path: tuple[str, ...], here: str) -> Scan:
             for key, value in _section(text, group):
                 if ":" not in value:
                     problems.append(f"{name} {version} has an entry point without ':': {key} = {value}")
-                found.setdefault((canonical(name), key), Entry(key, name, version, value))
+                entries.setdefault((canonical(name), key), Entry(key, name, version, value))
         except Exception as error:  # a damaged distribution must not hide the sound ones
             problems.append(f"the distribution at {getattr(dist, '_path', dist)} cannot be read: {error!r}")
-    return Scan(tuple(sorted(found.values())), tuple(problems))
+    return Scan(tuple(sorted(entries.values())), tuple(problems))
 
 
 def _section(text: str, group: str) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Running foreign code: undo what it does to the process besides its work, and tell what it did."""
+"""Running foreign code: undo what it does to the process, and tell what it did."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 
 @contextlib.contextmanager
 def contained() -> Iterator[list[str]]:
-    """Run a block; afterwards the list that was yielded says what the block did to the process.
+    """Run a block; afterwards the yielded list says what it did to the process.
 
     Restored: standard output and error, warning filters, NumPy's error handling, the global random generators, the
     working directory, environment variables and `sys.path`.
@@ -84,15 +84,22 @@ def summary(error: BaseException) -> str:
 
 
 class ImportFailure(Exception):
-    """A plugin could not be imported, or did more than that; the message says what, without naming the plugin."""
+    """A plugin could not be imported, or did more than that.
+
+    The message says what, without naming the plugin.
+    """
 
 
 def imported(entry: Entry) -> object:
-    """The object behind an entry point, its import contained. Raises ImportFailure, whatever the plugin raised."""
+    """The object behind an entry point, its import contained.
+
+    Raises:
+        ImportFailure: whatever the plugin raised.
+    """
     module, _, attribute = entry.value.split("[")[0].strip().partition(":")
     with contained() as said:
         try:
-            found: object = importlib.import_module(module)
+            target: object = importlib.import_module(module)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # SystemExit and its like must not end the program that lists plugins
@@ -100,8 +107,8 @@ def imported(entry: Entry) -> object:
     if said:
         raise ImportFailure(f"importing {module} {' and '.join(said)}")
     for part in filter(None, attribute.split(".")):
-        if not hasattr(found, part):
-            names = [n for n in dir(found) if not n.startswith("_")]
+        if not hasattr(target, part):
+            names = [n for n in dir(target) if not n.startswith("_")]
             raise ImportFailure(f"{module} has no {part!r}.{nearest(part, names)}")
-        found = getattr(found, part)
-    return found
+        target = getattr(target, part)
+    return target

@@ -1,4 +1,7 @@
-"""Names that moved into a distribution of their own: found through the command it offers, with a warning."""
+"""Names that moved into a distribution of their own.
+
+Found through the command it offers, with a warning.
+"""
 
 from __future__ import annotations
 

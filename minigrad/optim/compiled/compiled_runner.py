@@ -1,5 +1,6 @@
-"""Running elementwise rules as compiled groups: the checked law `elementwise` is the licence.
+"""Running elementwise rules as compiled groups.
 
+The checked law `elementwise` is the licence.
 A rule is written as the formula on whole vectors, which sweeps memory once for each operation and allocates each
 result. Here its calls are recorded once (see recording), and an engine repeats them: tile by tile, in compiled code,
 however it likes. What changes from step to step (t, schedules, bias corrections) is recorded as arithmetic on numbers.
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 import numpy as np
@@ -21,13 +22,12 @@ from minigrad.optim.compiled.trace_update import UpdateBuffers, UpdateTrace, tra
 from minigrad.optim.compiled.traced_scalar import Plain
 from minigrad.optim.compiled.traced_vector import NotElementwise
 from minigrad.optim.errors import NonFiniteParameters, UpdateError
+from minigrad.optim.laws import keeps_law
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment, needs_of
 from minigrad.optim.runner import RuleRunner, UpdateRule, is_finite, resolve, scheduled
+from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State, leaves, rebuild
-
-if TYPE_CHECKING:
-    from minigrad.optim.schedules import Schedule
 
 __all__ = ["LARGE", "CompiledRunner", "claims", "is_compilable"]
 
@@ -61,7 +61,9 @@ class _Specialization:
 
 
 class CompiledRunner(RuleRunner):
-    """A RuleRunner for a licensed rule: `prepare` and `execute` make an update; what they cannot do, `propose` can.
+    """A RuleRunner for a licensed rule: `prepare` and `execute` make an update.
+
+    What they cannot do, `propose` can.
 
     Args:
         gradient: the buffer in which gradients usually come.
@@ -100,7 +102,7 @@ class CompiledRunner(RuleRunner):
 
     @property
     def state(self) -> State:
-        """The rule's state; once the update is compiled, a new object that looks into the vectors it works on."""
+        """The rule's state; of a compiled update, a new object that views the vectors it works on."""
         if self._state is None:
             assert self._buffers is not None
             self._state = rebuild(self._template, {**self._buffers.vectors, **self._counters})
@@ -113,7 +115,7 @@ class CompiledRunner(RuleRunner):
         self._owned = False
 
     def _prepare_buffers(self, g: Array) -> UpdateBuffers:
-        """Vectors that nobody else holds, with the present state in them, and `g` where the calls will read it."""
+        """Vectors of its own, with the present state in them, and `g` where the calls read it."""
         buffers = self._buffers
         if buffers is None or (g is not buffers.g and buffers.g is self.gradient):
             buffers = self._buffers = self._allocate(g if g is self.gradient else np.empty_like(g))
@@ -144,8 +146,9 @@ class CompiledRunner(RuleRunner):
 
     # -- steps ---------------------------------------------------------------------------------------------------------
     def prepare(self, g: Array, t: int, decay: float, shrink: float) -> bool:
-        """Get ready for one update with gradients `g + decay w`, from parameters `shrink w`; `execute` makes it.
+        """Get ready for one update with gradients `g + decay w`, from parameters `shrink w`.
 
+        `execute` makes it.
         False if the rule does something that cannot be recorded: then `propose` and `commit`. Changes nothing.
         """
         if self._refused or self._wait:
@@ -180,7 +183,11 @@ class CompiledRunner(RuleRunner):
         return None if self.in_place or self._buffers is None else self._buffers.after[0]
 
     def execute(self, t: int) -> None:
-        """Make the update that was prepared. Raises NonFiniteParameters if it went beyond the largest number."""
+        """Make the update that was prepared.
+
+        Raises:
+            NonFiniteParameters: it went beyond the largest number.
+        """
         ready, buffers = self._ready, self._buffers
         if ready is None or buffers is None:
             raise UpdateError(f"{self.name}: no update has been prepared")
@@ -217,29 +224,32 @@ class CompiledRunner(RuleRunner):
 
     # -- variants ------------------------------------------------------------------------------------------------------
     def _specialize(self, inputs: _StepInputs) -> _Specialization | None:
-        """A recording that holds for the numbers of this step: a known one, or a new one. None if it is wrong."""
+        """A recording that holds for the numbers of this step: a known one, or a new one.
+
+        None if it is wrong.
+        """
         for specialization in self._specializations:
             if specialization.trace.tape.exact and specialization.trace.feed(inputs.scalars):
                 return (
                     specialization if not specialization.checks or self._matches_rule(specialization, inputs) else None
                 )
         if not self._inexact:
-            made = self._trace(inputs, False)
-            self._inexact = not made.tape.exact
+            trace = self._trace(inputs, False)
+            self._inexact = not trace.tape.exact
             if not self._inexact:
-                return self._compile(made, inputs)
+                return self._compile(trace, inputs)
         # Numbers that cannot be repeated (math.sqrt takes only floats): recorded at each step, but compiled once.
         # Small vectors are quicker without.
         return self._retrace(inputs) if self.in_place else None
 
     def _retrace(self, inputs: _StepInputs) -> _Specialization | None:
-        made = self._trace(inputs, True)
+        trace = self._trace(inputs, True)
         for specialization in self._specializations:
-            if not specialization.trace.tape.exact and specialization.trace.adopt_scalars(made):
+            if not specialization.trace.tape.exact and specialization.trace.adopt_scalars(trace):
                 return (
                     specialization if not specialization.checks or self._matches_rule(specialization, inputs) else None
                 )
-        return self._compile(made, inputs)
+        return self._compile(trace, inputs)
 
     def _trace(self, inputs: _StepInputs, spread: bool) -> UpdateTrace:
         if not is_compilable(self.rule):
@@ -276,13 +286,11 @@ class CompiledRunner(RuleRunner):
 
 @lru_cache(maxsize=256)
 def _keeps(rule: Hashable) -> bool:
-    from minigrad.optim.laws import keeps_law
-
     return keeps_law(cast(UpdateRule, rule), "elementwise")
 
 
 def claims(rule: UpdateRule) -> bool:
-    """Whether a rule, as it is configured, claims the law that allows its updates to be compiled."""
+    """Whether a rule, as configured, claims the law that allows its updates to be compiled."""
     return "elementwise" in rule.laws and needs_of(rule, rule.needs) == Need.GRAD
 
 

@@ -1,10 +1,10 @@
-"""One update of a rule as a group for an engine, with the arithmetic of its numbers beside it."""
+"""One update of a rule as a group for an engine, beside it the arithmetic of its numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import attrs
 import numpy as np
@@ -15,10 +15,8 @@ from minigrad.optim.compiled.traced_scalar import Plain, ScalarProgram, TracedSc
 from minigrad.optim.compiled.traced_vector import NotElementwise, TracedVector, UpdateTracer
 from minigrad.optim.objective import Objective
 from minigrad.optim.runner import UpdateRule, resolve
+from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State, leaves, rebuild
-
-if TYPE_CHECKING:
-    from minigrad.optim.schedules import Schedule
 
 __all__ = ["UpdateBuffers", "UpdateTrace", "trace_update"]
 
@@ -28,7 +26,9 @@ class UpdateBuffers:
     """Where an update works.
 
     Attributes:
-        w, g: parameters and gradient, shape `(n,)`. vectors: those of the state, by name.
+        w: parameters, shape `(n,)`.
+        g: gradient, shape `(n,)`.
+        vectors: those of the state, by name.
         after: where the new parameters and vectors go, in this order; the old ones themselves, or others.
         moves: pairs of the old ones and those.
     """
@@ -89,7 +89,7 @@ class UpdateTrace:
         return True
 
     def on(self, parts: Sequence[Array]) -> list[Array]:
-        """What the group makes of other vectors (w, those of the state, g), by the built-in engine."""
+        """The results for other vectors (w, those of the state, g), by the built-in engine."""
         n, count = parts[0].size, len(parts)
         dtypes = [o.array.dtype for o in self.group.outputs]
         results: list[Array] = [np.empty(o.array.shape if o.array is self.squares else n, d)
@@ -120,11 +120,14 @@ def trace_update(
     scalars: Sequence[Plain],
     spread: bool,
 ) -> UpdateTrace:
-    """Record an update from state `before`. Raises NotElementwise, or whatever the rule raises.
+    """Record an update from state `before`.
 
     Args:
         given: t, decay, shrink, scheduled hyperparameters in order, numbers of the state in order.
         spread: keep all numbers apart, for a recording whose numbers will be taken from a later recording.
+
+    Raises:
+        NotElementwise: or whatever the rule raises.
     """
     tape = ScalarProgram(scalars)
     t, decay, shrink, *rest = tape.inputs
@@ -140,13 +143,13 @@ def trace_update(
         moved, after = update(cast(Array, start), f, rebuild(before, stand_ins), cast(int, t))
     if type(after) is not type(before):
         raise NotElementwise("the state changed its type")
-    found = _leaves(after)
+    leaves_after = _leaves(after)
     results: list[int] = []
-    for result, wanted in zip([moved, *(found.pop(n, None) for n in buffers.vectors)], buffers.all, strict=False):
-        if not isinstance(result, TracedVector) or result.dtype != wanted.dtype:
+    for result, old in zip([moved, *(leaves_after.pop(n, None) for n in buffers.vectors)], buffers.all, strict=False):
+        if not isinstance(result, TracedVector) or result.dtype != old.dtype:
             raise NotElementwise("a result is no vector of the dtype it replaces")
         results.append(result.index)
-    if found.keys() != set(numbers) or any(isinstance(v, TracedVector) for v in found.values()):
+    if leaves_after.keys() != set(numbers) or any(isinstance(v, TracedVector) for v in leaves_after.values()):
         raise NotElementwise("a number of the state became a vector, or the state changed its form")
     group, squares = _as_group(recorder, buffers, results)
     feeds = tuple((a, k) for a, k in zip(recorder.numbers, recorder.sources, strict=True) if k is not None and k >= 0)
@@ -154,16 +157,26 @@ def trace_update(
         tape,
         group,
         feeds,
-        {n: (v.index, 0) if isinstance(v := found[n], TracedScalar) else (None, cast(Plain, v)) for n in numbers},
+        {
+            n: (v.index, 0) if isinstance(v := leaves_after[n], TracedScalar) else (None, cast(Plain, v))
+            for n in numbers
+        },
         tuple(recorder.numbers),
         squares,
     )
 
 
+def _counter(leaf: object) -> tuple[int | None, Plain]:
+    return (leaf.index, 0) if isinstance(leaf, TracedScalar) else (None, cast(Plain, leaf))
+
+
 def _as_group(
     recorder: UpdateTracer, buffers: UpdateBuffers, results: Sequence[int]
 ) -> tuple[FusionGroup, Array | None]:
-    """The group without what nobody reads; where it writes over the parameters it also adds up their squares."""
+    """The group without calls whose results are never read.
+
+    Where it writes over the parameters it also adds up their squares.
+    """
     inputs, calls = recorder.inputs(), list(recorder.calls())
     outputs = [Output(recorder.value(k), a) for k, a in zip(results, buffers.after, strict=True)]
     squares = None
@@ -188,15 +201,15 @@ def _alike(a: FusionGroup, b: FusionGroup) -> bool:
 def _with_scalars(
     rule: UpdateRule, hyper: Mapping[str, TracedScalar], schedules: Mapping[str, Schedule], t: int
 ) -> UpdateRule:
-    """The rule with Numbers for scheduled hyperparameters, which its validators would not take."""
+    """The rule with TracedScalars for scheduled hyperparameters, past its validators."""
     if not hyper:
         return rule
     if hasattr(type(rule), "__attrs_post_init__"):
         raise NotElementwise("it computes further fields from its hyperparameters")
-    made = copy(resolve(rule, schedules, t))
+    traced_rule = copy(resolve(rule, schedules, t))
     for name, number in hyper.items():
-        object.__setattr__(made, name, number)
-    return made
+        object.__setattr__(traced_rule, name, number)
+    return traced_rule
 
 
 class _Recorded(Objective):
@@ -216,7 +229,7 @@ class _Recorded(Objective):
 
 def _leaves(state: State) -> dict[str, object]:
     """The leaves of a state that holds Lanes and Numbers."""
-    found: dict[str, object] = {}
+    leaves_after: dict[str, object] = {}
     stack: list[tuple[str, State]] = [("", state)]
     while stack:
         prefix, node = stack.pop()
@@ -225,5 +238,5 @@ def _leaves(state: State) -> dict[str, object]:
             if attrs.has(type(value)):
                 stack.append((f"{prefix}{field.name}.", cast(State, value)))
             elif value is not None:
-                found[prefix + field.name] = value
-    return found
+                leaves_after[prefix + field.name] = value
+    return leaves_after

@@ -1,5 +1,6 @@
-"""The numbers of a rule, recorded: what becomes of t, of scheduled hyperparameters and of the state's counters.
+"""The numbers of a rule, recorded.
 
+What becomes of t, of scheduled hyperparameters and of the state's counters.
 A recorded update is repeated with other numbers. A Number is a Python number that writes down the arithmetic done with
 it, so that the repetition can do the same to new ones, bit for bit. A decision that the rule bases on it (`if t == 1`)
 is written down too, as a condition under which the recording holds.
@@ -22,7 +23,7 @@ _Step: TypeAlias = tuple[_Two, int, int, int, bool]
 
 
 class ScalarProgram:
-    """Arithmetic on cells: first the inputs, then constants and results in the order of their making."""
+    """Arithmetic on cells: first the inputs, then constants and results as they are made."""
 
     def __init__(self, inputs: Sequence[Plain]) -> None:
         self.cells: list[object] = list(inputs)
@@ -39,14 +40,17 @@ class ScalarProgram:
         return TracedScalar(self, len(self.cells) - 1, value)
 
     def guard(self, function: _Two, a: object, b: object) -> bool:
-        """The truth of `function(a, b)`, which has to be the same whenever the recording is repeated."""
+        """The truth of `function(a, b)`, which has to be the same at each replay."""
         i, j = self._cell(a), self._cell(b)
         truth = bool(function(self.cells[i], self.cells[j]))
         self.steps.append((function, i, j, -1, truth))
         return truth
 
     def replay(self, inputs: Sequence[Plain]) -> bool:
-        """The same arithmetic on other numbers, into `cells`. False if a decision would fall otherwise."""
+        """Repeat the arithmetic on other numbers, into `cells`.
+
+        False if a decision would fall otherwise.
+        """
         cells = self.cells
         cells[: len(inputs)] = inputs
         try:

@@ -1,5 +1,6 @@
-"""Tracing an elementwise update: what a rule does to one vector, as a list of calls for an engine.
+"""Tracing an elementwise update.
 
+What a rule does to one vector, as a list of calls for an engine.
 The rule runs on TracedVectors instead of arrays. Each stands for "any part of this vector", so whatever cannot be said
 of a part alone (a sum, a comparison used in an `if`, an index) raises NotElementwise.
 """
@@ -24,16 +25,20 @@ _SHORT = {2: np.square, 0.5: np.sqrt, -1: np.reciprocal}
 
 
 class NotElementwise(TypeError):
-    """The rule did something that a part of a vector cannot do. Never leaves the optimizer: the rule runs untiled."""
+    """The rule did something that a part of a vector cannot do.
+
+    Never leaves the optimizer: the rule runs untiled.
+    """
 
 
 class UpdateTracer:
     """The calls so far, on a group's values: vectors, then numbers, then results.
 
-    While calls are recorded nobody knows how many numbers there will be: number k has the index `-1 - k` (see `calls`).
+    While calls are recorded it is open how many numbers there will be: number k has the index `-1 - k` (see `calls`).
 
     Attributes:
-        lanes: one for each vector. numbers: 0-d arrays that the calls read.
+        traced: a TracedVector for each vector.
+        numbers: 0-d arrays that the calls read.
         sources: for each of them the cell of the tape it comes from, or None if it never changes.
     """
 
@@ -89,12 +94,15 @@ class UpdateTracer:
 
 
 def _common_dtype(operands: tuple[object, ...]) -> np.dtype[np.generic]:
-    """The dtype in which NumPy brings operands together: Python numbers adapt themselves to vectors."""
+    """The dtype in which NumPy brings operands together.
+
+    Python numbers adapt themselves to vectors.
+    """
     return np.result_type(*(o.dtype if isinstance(o, TracedVector) else _sample(o) for o in operands))  # type: ignore[arg-type]
 
 
 class TracedVector(NDArrayOperatorsMixin):
-    """A vector, any part of it, with a one-element sample from which NumPy tells the dtype of results."""
+    """Any part of a vector, with a one-element sample that tells the dtype of results."""
 
     __slots__ = ("index", "recorder", "sample")
 
@@ -111,7 +119,7 @@ class TracedVector(NDArrayOperatorsMixin):
         return self.sample.dtype
 
     def copy(self) -> TracedVector:
-        """The same values: lanes are never written to."""
+        """These values: traced vectors are never written to."""
         return self
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:

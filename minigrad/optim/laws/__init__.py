@@ -1,4 +1,4 @@
-"""The laws of optimizers: invariances that a plugin must keep, or may claim, checked when it is loaded.
+"""The laws of optimizers: invariances that a plugin must keep, or may claim.
 
 `examine(cls)` runs them on small functions with known derivatives and returns a Report with a counter-example for each
 law that breaks. `holds(rule, "elementwise")` asks about one configured rule.
@@ -34,14 +34,15 @@ def examine(cls: type[UpdateRule], plugin: str = "", *, seed: int = 0, everythin
         seed: of the random functions and starting points.
         everything: look at unclaimed laws too, and go on after the first broken one.
 
-    Raises PluginError if `laws` names a law that does not exist.
+    Raises:
+        PluginError: `laws` names a law that does not exist.
     """
     began = perf_counter()
     name = plugin or cls.__name__
     for law in sorted(cls.laws):
         if law not in DECLARED:
-            known = ", ".join(DECLARED)
-            raise PluginError(name, f"it claims an unknown law {law!r}.{nearest(law, DECLARED)} Laws: {known}")
+            law_names = ", ".join(DECLARED)
+            raise PluginError(name, f"it claims an unknown law {law!r}.{nearest(law, DECLARED)} Laws: {law_names}")
     subject = RuleUnderTest(name, cls, seed=seed)
     outcomes: list[Outcome] = []
     plan = [(key, title, check, True) for key, (title, check) in CORE.items()]
@@ -90,16 +91,16 @@ def _side_effects_outcome(outcomes: list[Outcome], said: list[str]) -> Outcome:
 
 
 def _verdict(subject: RuleUnderTest, key: str, title: str, check: Check, claimed: bool) -> Outcome:
-    found = _run_check(subject, check, _SIZE)
-    if isinstance(found, LawViolated):
+    result = _run_check(subject, check, _SIZE)
+    if isinstance(result, LawViolated):
         for smaller in (1, 2, 3):
-            again = _run_check(subject, check, smaller)
-            if isinstance(again, LawViolated):
-                found = again
+            smaller_result = _run_check(subject, check, smaller)
+            if isinstance(smaller_result, LawViolated):
+                result = smaller_result
                 break
-        return Outcome(found.law or key, title, "broken", str(found), claimed)
-    if found is not None:
-        return Outcome(key, title, "skipped", found, claimed)
+        return Outcome(result.law or key, title, "broken", str(result), claimed)
+    if result is not None:
+        return Outcome(key, title, "skipped", result, claimed)
     return Outcome(key, title, "held", "", claimed)
 
 

@@ -1,5 +1,6 @@
-"""The laws that an optimizer may claim, D1 to D10. A false claim keeps the plugin out; a true one is a licence.
+"""The laws that an optimizer may claim, D1 to D10.
 
+A false claim keeps the plugin out; a true one is a licence.
 Tolerances allow for rounding only. Where a denominator's eps breaks an invariance in principle (Adam's 1e-8 against
 gradients of size 0.1), the law is understood up to 1e-5.
 """
@@ -26,7 +27,7 @@ __all__ = ["DECLARED", "elementwise"]
 
 
 def elementwise(s: RuleUnderTest, n: int) -> None:
-    """D1: each coordinate goes its own way, so the vector may be cut into tiles. n + 3 short runs."""
+    """D1: each coordinate goes its own way, so the vector may be cut into tiles."""
     if s.needs != Need.GRAD:
         raise LawViolated("the law is a licence to tile, for rules that need gradients and nothing else")
     w, g = s.start(n), s.gradients(4, n)
@@ -91,7 +92,7 @@ def homogeneous(s: RuleUnderTest, n: int) -> None:
 
 
 def constant_step(s: RuleUnderTest, n: int) -> None:
-    """D6: a constant gradient makes constant steps from the first one on, also while decay rates are scheduled."""
+    """D6: a constant gradient makes constant steps, also while decay rates are scheduled."""
     if s.needs != Need.GRAD:
         raise LawViolated("the law is about sequences of gradients, and this rule needs more")
     steps = 10
@@ -120,8 +121,8 @@ def affine(s: RuleUnderTest, n: int) -> None:
 def one_step_quadratic(s: RuleUnderTest, n: int) -> None:
     """D8: the first step ends at the minimum of a quadratic."""
     ground = landscape(n, s.seed, quartic=0.0)
-    found = s.run(s.start(n), ground.environment(s.needs), 1)
-    differ(found[1:], ground.minimum()[None], "minimum of a quadratic", rtol=1e-9, atol=1e-11, since=1)
+    path = s.run(s.start(n), ground.environment(s.needs), 1)
+    differ(path[1:], ground.minimum()[None], "minimum of a quadratic", rtol=1e-9, atol=1e-11, since=1)
 
 
 def monotone(s: RuleUnderTest, n: int) -> None:

@@ -1,4 +1,4 @@
-"""Functions to descend: small, smooth, convex, with all derivatives in closed form, and their images under maps."""
+"""Functions to descend: smooth, convex, with all derivatives; and their images under maps."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Landscape:
 
 @lru_cache(maxsize=16)
 def landscape(n: int, seed: int, dtype: str = "float64", quartic: float = 0.05) -> Landscape:
-    """A random landscape over n variables, its Hessian's eigenvalues between 0.5 and 4 without the quartic term."""
+    """A random landscape over n variables; the quadratic part has eigenvalues from 0.5 to 4."""
     rng = np.random.default_rng([seed, n])
     q, _ = np.linalg.qr(rng.standard_normal((n, n)))
     h = (q * np.linspace(0.5, 4.0, n)) @ q.T
@@ -124,5 +124,8 @@ def landscape(n: int, seed: int, dtype: str = "float64", quartic: float = 0.05) 
 
 
 def tape(gradients: Array) -> Environment:
-    """Gradients `gradients[t - 1]`, wherever the rule may be: for laws about sequences of gradients."""
+    """Gradients `gradients[t - 1]`, wherever the rule may be.
+
+    For laws about sequences of gradients.
+    """
     return lambda _, t: Objective(gradients[t - 1])

@@ -1,4 +1,7 @@
-"""What an examination found: for every law whether it held, broke with a counter-example, or was not applicable."""
+"""What an examination found.
+
+For every law whether it held, broke with a counter-example, or was not applicable.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ __all__ = ["LawViolated", "Outcome", "Report"]
 
 
 class LawViolated(Exception):  # not an error of minigrad's: it never leaves the examination
-    """A law does not hold. The message is the counter-example; `law` its key, where a check covers several."""
+    """A law does not hold. The message is the counter-example.
+
+    `law` its key, where a check covers several.
+    """
 
     def __init__(self, counterexample: str, law: str = "") -> None:
         super().__init__(counterexample)

@@ -1,5 +1,6 @@
-"""The laws that every optimizer must keep, C1 to C14. Each check raises Broken with a counter-example, or returns.
+"""The laws that every optimizer must keep, C1 to C14.
 
+Each check raises LawViolated with a counter-example, or returns.
 A check that cannot say anything about a rule returns the reason as a string.
 """
 

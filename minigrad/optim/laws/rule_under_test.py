@@ -22,7 +22,7 @@ STEPS = 6
 
 @attrs.frozen
 class RuleUnderTest:
-    """A rule class, the hyperparameters it is tried with, and the seed of everything random in the trial.
+    """A rule class, the hyperparameters it is tried with, and the seed of the trial.
 
     Attributes:
         plugin: for messages.
@@ -57,7 +57,10 @@ class RuleUnderTest:
         return self._needs[0]
 
     def ground(self, n: int, dtype: str = "float64") -> Landscape:
-        """The landscape it is tried on: a sum of squares for a rule that takes residuals, else with a quartic part."""
+        """The landscape it is tried on.
+
+        A sum of squares for a rule that takes residuals, else with a quartic part.
+        """
         return landscape(n, self.seed, dtype, 0.0 if Need.RESIDUAL in self.needs else 0.05)
 
     def start(self, n: int, dtype: type[np.floating] = np.float64) -> Array:
@@ -69,7 +72,7 @@ class RuleUnderTest:
         return self._starts[key].copy()
 
     def gradients(self, steps: int, n: int) -> Array:
-        """A sequence of gradients, shape `(steps, n)`, with sizes from about 0.1 to 10 and both signs."""
+        """A sequence of gradients, shape `(steps, n)`, sizes from 0.1 to 10 and both signs."""
         rng = np.random.default_rng([self.seed, n, 2])
         g: Array = rng.choice([-1.0, 1.0], (steps, n)) * 10.0 ** rng.uniform(-1.0, 1.0, (steps, n))
         return g
@@ -81,7 +84,10 @@ class RuleUnderTest:
         return RuleRunner(self.plugin, rule or self.rule(), w.copy(), schedules, layout_of(w.size))
 
     def plain(self, n: int) -> Array:
-        """The run that most laws compare with: STEPS steps on the landscape, shape `(STEPS + 1, n)`."""
+        """The run that most laws compare with.
+
+        STEPS steps on the landscape, shape `(STEPS + 1, n)`.
+        """
         if n not in self._plain:
             environment = self.ground(n).environment(self.needs)
             self._plain[n] = self.run(self.start(n), environment, STEPS)
@@ -114,21 +120,21 @@ def layout_of(n: int) -> tuple[Segment, ...]:
     return (Segment("m", 0, (2, columns)), Segment("v", 2 * columns, (n - 2 * columns,)))
 
 
-def differ(found: Array, wanted: Array, what: str, rtol: float = 0.0, atol: float = 0.0, since: int = 0) -> None:
-    """Raise Broken at the first step and entry where two runs, shape `(steps, n)`, are not as close as required.
+def differ(actual: Array, expected: Array, what: str, rtol: float = 0.0, atol: float = 0.0, since: int = 0) -> None:
+    """Raise LawViolated where two runs, shape `(steps, n)`, are not as close as required.
 
     The first row belongs to step `since`.
     """
     if rtol == atol == 0.0:
-        wrong = ~((found == wanted) | (np.isnan(found) & np.isnan(wanted)))
+        wrong = ~((actual == expected) | (np.isnan(actual) & np.isnan(expected)))
     else:
-        wrong = ~(np.abs(found - wanted) <= atol + rtol * np.maximum(np.abs(found), np.abs(wanted)))
+        wrong = ~(np.abs(actual - expected) <= atol + rtol * np.maximum(np.abs(actual), np.abs(expected)))
     if wrong.any():
         t, i = (int(k) for k in np.argwhere(wrong)[0])
-        n = found.shape[1]
+        n = actual.shape[1]
         raise LawViolated(
-            f"{what}: with {n} parameter{'s' * (n > 1)}, after step {since + t}, entry {i} is {show(found[t, i])} "
-            f"instead of {show(wanted[t, i])}"
+            f"{what}: with {n} parameter{'s' * (n > 1)}, after step {since + t}, entry {i} is {show(actual[t, i])} "
+            f"instead of {show(expected[t, i])}"
         )
 
 

@@ -1,4 +1,7 @@
-"""One update of all parameters: every rule proposes, and the proposals are committed only if all of them are finite."""
+"""One update of all parameters.
+
+Every rule proposes, and the proposals are committed only if all of them are finite.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,10 @@ class UpdateTransaction:
         return self._commit(proposals)
 
     def _gradients(self) -> list[Array]:
-        """The gradients after averaging, sign and clipping; the buffers themselves where nothing is to be done."""
+        """The gradients after averaging, sign and clipping.
+
+        The buffers themselves where nothing is to be done.
+        """
         raw = [bucket.grads for bucket in self.buckets]
         if self._plain:
             return raw

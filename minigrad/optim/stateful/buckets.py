@@ -1,4 +1,4 @@
-"""Flat buffers: one for the numbers and one for the gradients of all parameters of a dtype; parameters are views."""
+"""Flat buffers for the numbers and gradients of all parameters of a dtype."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ class NamedParameter:
 
 @attrs.frozen(eq=False)
 class ParamBucket:
-    """The parameters of one group and one dtype: a contiguous slice of that dtype's flat buffers.
+    """The parameters of one group and one dtype.
+
+    A contiguous slice of that dtype's flat buffers.
 
     Attributes:
         group: index of the parameter group.
@@ -70,7 +72,10 @@ class ParamBucket:
         return True
 
     def check_ownership(self) -> None:
-        """Raise ParameterError if another optimizer has taken over a parameter: updates here would reach nobody."""
+        """Raise ParameterError if another optimizer has taken over a parameter.
+
+        Updates here would be lost.
+        """
         gone = [p.name for p, view in zip(self.parameters, self.views, strict=True) if p.tensor._node.value is not view]
         if gone:
             raise ParameterError(
@@ -84,7 +89,10 @@ class ParamBucket:
         return [p.name for p in self.parameters if not has_grad(p.tensor)]
 
     def fill_missing_grads(self, missing: str) -> None:
-        """Put 0 where a parameter has no gradient; unless `missing == "zero"`, raise MissingGradient instead."""
+        """Put 0 where a parameter has no gradient.
+
+        Unless `missing == "zero"`, raise MissingGradient instead.
+        """
         names = self.missing()
         if not names:
             return
@@ -101,26 +109,29 @@ class ParamBucket:
 
     def describe_nonfinite(self) -> str:
         """Names of the parameters whose gradient holds NaN or infinity, with one entry each."""
-        found = []
+        culprits = []
         for segment in self.layout:
             g = segment.of(self.grads)
             bad = np.argwhere(~np.isfinite(g))
             if len(bad):
                 at = tuple(int(i) for i in bad[0])
-                found.append(f"{segment.name!r} ({len(bad)} of {g.size} entries, first {g[at]} at {list(at)})")
-        return ", ".join(found)
+                culprits.append(f"{segment.name!r} ({len(bad)} of {g.size} entries, first {g[at]} at {list(at)})")
+        return ", ".join(culprits)
 
 
 def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
-    """Parameters by name, each Tensor once: from a mapping, from (name, Tensor) pairs, or from bare Tensors.
+    """Parameters by name, each Tensor once.
 
-    Raises ParameterError for anything that is not a leaf with requires_grad, for a name used twice, and for nothing.
+    From a mapping, from (name, Tensor) pairs, or from bare Tensors.
+
+    Raises:
+        ParameterError: for anything that is not a leaf with requires_grad, for a name used twice, and for nothing.
     """
     if isinstance(params, Tensor):
         raise ParameterError("pass a list of parameters: [parameter], or model.parameters()")
     entries = params.items() if isinstance(params, Mapping) else enumerate(params)
-    found: dict[str, Tensor] = {}
-    known: set[int] = set()
+    tensors: dict[str, Tensor] = {}
+    seen_ids: set[int] = set()
     for key, entry in entries:
         name, t = entry if isinstance(entry, tuple) else (key if isinstance(key, str) else f"param{key}", entry)
         if not isinstance(t, Tensor):
@@ -130,19 +141,19 @@ def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
                 f"parameter {name!r} has requires_grad=False: leave frozen parameters out, "
                 "[p for p in model.parameters() if p.requires_grad]"
             )
-        if id(t) in known:
+        if id(t) in seen_ids:
             continue
-        if name in found:
+        if name in tensors:
             raise ParameterError(f"two different parameters are called {name!r}: names must be unique")
-        known.add(id(t))
-        found[name] = t
-    if not found:
+        seen_ids.add(id(t))
+        tensors[name] = t
+    if not tensors:
         raise ParameterError("an optimizer needs at least one parameter, got none (was an iterator used up before?)")
-    return tuple(NamedParameter(name, t) for name, t in found.items())
+    return tuple(NamedParameter(name, t) for name, t in tensors.items())
 
 
 def make_buckets(groups: Sequence[Sequence[NamedParameter]]) -> tuple[ParamBucket, ...]:
-    """Move all parameters into flat buffers, one pair for each dtype, the groups one after another."""
+    """Move all parameters into flat buffers, a pair for each dtype, group after group."""
     buckets = []
     for dtype in dict.fromkeys(p.tensor.dtype for group in groups for p in group):
         chosen = [tuple(p for p in group if p.tensor.dtype == dtype) for group in groups]

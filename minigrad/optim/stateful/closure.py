@@ -45,7 +45,7 @@ class ClosureEvaluator:
         self._delivered = False
 
     def objective(self, bucket: ParamBucket, needs: Need) -> Objective:
-        """The loss as a function of one bucket's parameters, seen from home, offering no more than `needs`."""
+        """The loss as a function of one bucket's parameters, offering no more than `needs`."""
         return self._objective_at(bucket, self.start[self.buckets.index(bucket)], needs, start=True)
 
     def restore(self) -> None:

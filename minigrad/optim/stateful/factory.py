@@ -77,7 +77,8 @@ def optimizer(
         hyper: hyperparameters of the rule, numbers or Schedules; and `weight_decay` for any rule (0 by default).
 
     Raises:
-        UnknownOptimizer, PluginError: the name is unknown, or the plugin behind it is broken.
+        UnknownOptimizer: the name is unknown, or several distributions offer it.
+        PluginError: the plugin behind the name is broken.
         HyperparameterError: a hyperparameter is unknown or out of range.
         ParameterError: `params` are not trainable leaves.
     """

@@ -1,5 +1,6 @@
-"""Second derivatives for rules that need them. The one place that knows how they are come by.
+"""Second derivatives for rules that need them.
 
+The one place that knows how they are come by.
 `Graph` differentiates a recorded loss twice, exactly. The differences serve functions given only by their gradient.
 """
 
@@ -26,7 +27,7 @@ def _joined(rows: Sequence[object], targets: Sequence[Tensor]) -> Array:
 
 
 class Graph:
-    """Exact Hessian products of a scalar `loss` with respect to `targets`, flattened and joined in order."""
+    """Exact Hessian products of a scalar `loss` by `targets`, flattened and joined in order."""
 
     def __init__(self, loss: Tensor, targets: Sequence[Tensor]) -> None:
         self.targets = tuple(targets)
@@ -55,7 +56,10 @@ class Graph:
 
 
 def jacobian(outputs: Tensor, targets: Sequence[Tensor]) -> Array:
-    """Derivatives of `outputs`, shape `(m,)`, by `targets`, flattened and joined: shape `(m, n)`, m backward passes."""
+    """Derivatives of `outputs`, shape `(m,)`, by `targets`, flattened and joined.
+
+    Shape `(m, n)`, m backward passes.
+    """
     rows = []
     for unit in np.eye(outputs.size, dtype=outputs.dtype):
         row = gradients([outputs], [unit], targets, create_graph=False)
@@ -64,7 +68,10 @@ def jacobian(outputs: Tensor, targets: Sequence[Tensor]) -> Array:
 
 
 def hvp_by_differences(grad: Callable[[Array], Array], w: Array, v: Array) -> Array:
-    """Hessian times `v` from central differences of `grad`, Richardson-extrapolated: error O(h^4)."""
+    """Hessian times `v` from central differences of `grad`, Richardson-extrapolated.
+
+    Error O(h^4).
+    """
     size = float(np.abs(v).max())
     if size == 0.0:
         return np.zeros_like(w)

@@ -1,4 +1,4 @@
-"""The driver: owns the flat buffers, the step count and all that no plugin should be able to get wrong."""
+"""The driver: owns buffers, step count and all that no plugin should be able to get wrong."""
 
 from __future__ import annotations
 
@@ -80,7 +80,10 @@ class StatefulOptimizer:
 
     @property
     def options(self) -> dict[str, object]:
-        """How gradients are treated, for all groups alike: `clip`, `accumulate`, ... as given to `mg.optimizer`."""
+        """How gradients are treated, for all groups alike.
+
+        `clip`, `accumulate`, ... as given to `mg.optimizer`.
+        """
         return attrs.asdict(self._options, recurse=False)
 
     def rates(self, t: int) -> tuple[float, ...]:
@@ -89,7 +92,7 @@ class StatefulOptimizer:
 
     @property
     def gradient_norm(self) -> float:
-        """Euclidean norm of the gradient of the latest update, averaged over micro-batches, before clipping."""
+        """Norm of the latest update's gradient, averaged over micro-batches, before clipping."""
         t, squares = self._squares
         if t != self.t:
             squares = sum(float(np.vdot(bucket.grads, bucket.grads)) for bucket in self._buckets)
@@ -158,7 +161,9 @@ class StatefulOptimizer:
         """A block in which the parameters are their running averages; then they come back.
 
         The averages are those that `average=` asked for, else those that the rule itself keeps (schedule-free).
-        Raises OptimizerError if there is none, or none yet.
+
+        Raises:
+            OptimizerError: there is none, or none yet.
         """
         for bucket in self._buckets:
             bucket.check_ownership()
@@ -182,7 +187,10 @@ class StatefulOptimizer:
         return self._shadow_weights.n_averaged > 0 or any(isinstance(r.rule, Averages) for r in self._runners)
 
     def state_dict(self) -> StateDict:
-        """Step count and state as a flat dict of arrays and plain values: copies, keyed by parameter name."""
+        """Step count and state as a flat dict of arrays and plain values.
+
+        Copies, keyed by parameter name.
+        """
         values = pack(self._buckets, self._runners, self._shadow_weights.parts())
         for index, hyper in enumerate(self.hyperparameters):
             for name, value in hyper.items():
@@ -192,9 +200,12 @@ class StatefulOptimizer:
         return {"optimizer": self.name, "t": self.t, "micro": self._micro, **shadow, **values}
 
     def load_state_dict(self, saved: Mapping[str, object]) -> None:
-        """Continue from what `state_dict` returned, to the last bit. Hyperparameters stay as they are.
+        """Continue from what `state_dict` returned, to the last bit.
 
-        Raises StateError, with the optimizer unchanged, if the state is not of this optimizer and these parameters.
+        Hyperparameters stay as they are.
+
+        Raises:
+            StateError: with the optimizer unchanged, if the state is not of this optimizer and these parameters.
         """
         counts, vectors = unpack(self.name, saved, self._buckets, self._runners, self._shadow_weights.parts())
         weight = saved.get("average_weight")

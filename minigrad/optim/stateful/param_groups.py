@@ -1,4 +1,7 @@
-"""What a driver is told, and what it says: parameter groups, settings for all of them, and what became of a step."""
+"""What a driver is told, and what it says.
+
+Parameter groups, settings for all of them, and what became of a step.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ class ParamGroup:
         return self.weight_decay(t) if callable(self.weight_decay) else self.weight_decay
 
     def weight_decays(self, t: int) -> tuple[float, float]:
-        """Weight decay at step `t`: coupled, added to the gradient; decoupled, a factor for the parameters."""
+        """Weight decay at step `t`: a share added to the gradient, and a factor for the weights."""
         if not self.decoupled:
             return self.decay(t), 1.0
         lr = self.schedules["lr"](t) if "lr" in self.schedules else float(getattr(self.rule, "lr", 1.0))

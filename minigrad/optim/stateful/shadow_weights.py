@@ -1,4 +1,7 @@
-"""Weights that follow the trained ones: averages for evaluation, and the slow weights of look-ahead."""
+"""Weights that follow the trained ones.
+
+Averages for evaluation, and the slow weights of look-ahead.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ class Average(ABC):
     """A running average of the parameters, for evaluation: `with opt.averaged(): ...`.
 
     Attributes:
-        start: first step whose result counts. every: how many steps lie between results that count.
+        start: first step whose result counts.
+        every: how many steps lie between results that count.
     """
 
     start: int = count(1, ge=1)
@@ -35,7 +39,10 @@ class Average(ABC):
 
 @attrs.frozen
 class Ema(Average):
-    """Exponential average, bias-corrected, so that the starting point does not linger in it. Polyak & Juditsky 1992."""
+    """Exponential average, bias-corrected, so that the starting point does not linger in it.
+
+    Polyak & Juditsky 1992.
+    """
 
     rate: float = number(0.999, ge=0.0, lt=1.0)
 
@@ -45,7 +52,10 @@ class Ema(Average):
 
 @attrs.frozen
 class Swa(Average):
-    """The plain mean of all results from `start` on: stochastic weight averaging, Izmailov et al. 2018."""
+    """The plain mean of all results from `start` on.
+
+    Stochastic weight averaging, Izmailov et al. 2018.
+    """
 
     def decay(self, k: int) -> float:
         return k / (k + 1.0)
@@ -53,7 +63,7 @@ class Swa(Average):
 
 @attrs.frozen
 class LookAhead:
-    """Every so many steps, slow weights move a part of the way to the fast ones, which start again from there.
+    """Slow weights move to the fast ones every few steps, and these start again from there.
 
     Source: Zhang et al. 2019, algorithm 1.
     """
@@ -74,7 +84,10 @@ class ShadowWeights:
         self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
 
     def update(self, t: int) -> None:
-        """Take note of the parameters after step `t`; look-ahead may write to them, before they are renewed."""
+        """Take note of the parameters after step `t`.
+
+        Look-ahead may write to them, before they are renewed.
+        """
         if self.lookahead is not None and t % self.lookahead.every == 0:
             for bucket, slow in zip(self.buckets, self.slow, strict=True):
                 slow += self.lookahead.pull * (bucket.params - slow)
@@ -96,15 +109,18 @@ class ShadowWeights:
             raise OptimizerError(
                 "there is no average yet: pass average=Ema(rate=0.999) or average=Swa() to the optimizer, and step"
             )
-        kept = [bucket.params.copy() for bucket in self.buckets]
-        self._assign([w if m is None else m for m, w in zip(means, kept, strict=True)])
+        trained = [bucket.params.copy() for bucket in self.buckets]
+        self._assign([w if m is None else m for m, w in zip(means, trained, strict=True)])
         try:
             yield
         finally:
-            self._assign(kept)
+            self._assign(trained)
 
     def parts(self) -> list[dict[str, Array]]:
-        """For each bucket, its following weights by name; of the average what Moment calls its total."""
+        """For each bucket, its following weights by name.
+
+        Of the average what Moment calls its total.
+        """
         named_parameters = {"average": [m.total for m in self.means], "slow": self.slow}
         return [
             {name: arrays[i] for name, arrays in named_parameters.items() if arrays} for i in range(len(self.buckets))

@@ -1,4 +1,4 @@
-"""Optimizer state as a flat dict of arrays and plain values, keyed by parameter name, and back.
+"""Optimizer state as a flat dict of arrays and plain values by parameter name, and back.
 
 Keys: `state/<parameter>/<leaf>` holds a leaf of the length of the parameters, cut into that parameter's shape;
 `shared/<group>.<dtype>/<leaf>` any other leaf. Nothing in it is aliased, pickled, or positional.
@@ -46,9 +46,12 @@ def unpack(
     runners: Sequence[RuleRunner],
     extras: Sequence[Mapping[str, Array]],
 ) -> tuple[dict[str, int], list[dict[str, Array]]]:
-    """Give the saved state to `runners`, all or none; returns the driver's counts and its own vectors.
+    """Give the saved state to `runners`, all or none.
 
-    Raises StateError naming what is missing, unexpected or of the wrong form.
+    Returns the driver's counts and its own vectors.
+
+    Raises:
+        StateError: naming what is missing, unexpected or of the wrong form.
     """
     if saved.get("format") != FORMAT:
         raise StateError(f"{owner}: not an optimizer state of format {FORMAT}: format is {saved.get('format')!r}")

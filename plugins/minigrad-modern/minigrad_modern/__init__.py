@@ -1,1 +1,4 @@
-"""Update rules since Adam. Reached through their entry points: `mg.optimizer("lion", params)`."""
+"""Update rules since Adam. Reached through their entry points.
+
+`mg.optimizer("lion", params)`.
+"""

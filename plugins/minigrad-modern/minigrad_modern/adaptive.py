@@ -70,7 +70,7 @@ class NAdam:
 
 @attrs.frozen
 class RAdam:
-    """Adam whose adaptive denominator waits until its variance is tractable, and is rectified from then on.
+    """Adam whose denominator waits until its variance is tractable, and is then rectified.
 
     Source: Liu et al. 2020, algorithm 2, with PyTorch's threshold rho > 5 and place of eps (inside the correction).
     """
@@ -111,7 +111,10 @@ class AdamaxState:
 
 @attrs.frozen
 class Adamax:
-    """u <- max(b2 u, |g| + eps), w <- w - lr m^ / u. Source: Kingma & Ba 2015, algorithm 2, as in PyTorch."""
+    """u <- max(b2 u, |g| + eps), w <- w - lr m^ / u.
+
+    Source: Kingma & Ba 2015, algorithm 2, as in PyTorch.
+    """
 
     api: ClassVar[tuple[int, int]] = (1, 0)
     needs: ClassVar[Need] = Need.GRAD
@@ -143,8 +146,9 @@ class AdadeltaState:
 
 @attrs.frozen
 class Adadelta:
-    """d = g sqrt(E[d^2] + eps) / sqrt(E[g^2] + eps), w <- w - lr d. Source: Zeiler 2012, algorithm 1, as in PyTorch.
+    """d = g sqrt(E[d^2] + eps) / sqrt(E[g^2] + eps), w <- w - lr d.
 
+    Source: Zeiler 2012, algorithm 1, as in PyTorch.
     The averages are not bias-corrected. Slow to start: the first steps have the size sqrt(eps).
     """
 
@@ -169,9 +173,10 @@ class Adadelta:
 
 @attrs.frozen
 class AdaBelief:
-    """Adam whose second moment is that of the surprise g - m. Source: Zhuang et al. 2020, algorithm 2, as in optax.
+    """Adam whose second moment is that of the surprise g - m.
 
-    `floor` is added to the second moment's average at every step; eps stands outside the root.
+    Source: Zhuang et al. 2020, algorithm 2, as in optax. `floor` is added to the second moment's average at every step;
+    eps stands outside the root.
     """
 
     api: ClassVar[tuple[int, int]] = (1, 0)
@@ -198,8 +203,9 @@ class AdaBelief:
 
 @attrs.frozen
 class Yogi:
-    """Adam whose second moment moves additively: v <- v - (1 - b2) sign(v - g^2) g^2. Source: Zaheer et al. 2018.
+    """Adam whose second moment moves additively: v <- v - (1 - b2) sign(v - g^2) g^2.
 
+    Source: Zaheer et al. 2018.
     As in optax, v starts at `initial`, both averages are bias-corrected, and eps is 1e-3. optax starts the mean
     gradient there too (`initial_mean=1e-6`), which makes it drift without any gradient.
     """
@@ -239,8 +245,9 @@ class MixState:
 
 @attrs.frozen
 class AdEMAMix:
-    """AdamW with a second, slow mean: w <- w - lr [(m1^ + alpha m2) / (sqrt(v^) + eps) + weight_decay w].
+    """AdamW with a second, slow mean.
 
+    W <- w - lr [(m1^ + alpha m2) / (sqrt(v^) + eps) + weight_decay w].
     Source: Pagliardini, Ablin & Grangier 2024, algorithm 1. m2 is not bias-corrected, as there. Their warm-ups are
     schedules here: `alpha=WarmUp(Constant(5.0), steps)`, and one for `beta3`.
     """

@@ -1,4 +1,7 @@
-"""Rules that treat each parameter as a whole, and matrices as matrices: they have a field `layout`."""
+"""Rules that treat each parameter as a whole, and matrices as matrices.
+
+They have a field `layout`.
+"""
 
 from __future__ import annotations
 
@@ -76,8 +79,9 @@ class MuonState:
 
 @attrs.frozen
 class Muon:
-    """Momentum whose matrices are orthogonalised; other parameters follow Adam, at `adam_ratio` times the rate.
+    """Momentum whose matrices are orthogonalised.
 
+    Other parameters follow Adam, at `adam_ratio` times the rate.
     Source: Jordan et al. 2024: Nesterov momentum d = b m^ + (1 - b) g, five Newton-Schulz iterations with the quintic
     3.4445 x - 4.775 x^3 + 2.0315 x^5, times sqrt(max(1, columns / rows)). As in optax, m is corrected as of the next
     step and g as of this one. (PyTorch corrects neither, scales by rows / columns and iterates in bfloat16.)
@@ -131,7 +135,7 @@ def orthogonalised(x: Array, iterations: int, eps: float) -> Array:
 
 @attrs.frozen
 class Factors:
-    """Second moments: of rows and columns for matrices, of entries for the rest, each joined in order of the layout."""
+    """Second moments of rows and columns of matrices, and of entries of the rest, joined."""
 
     rows: Array
     columns: Array
@@ -140,7 +144,7 @@ class Factors:
 
 @attrs.frozen
 class Adafactor:
-    """Adam without a first moment, its second moment factored into rows and columns, steps relative to the weights.
+    """Adam without a first moment, the second one factored into rows and columns.
 
     Source: Shazeer & Stern 2018, algorithms 4 and 5, in PyTorch's form: decay 1 - t^-0.8, update clipped to a root
     mean square of `clip`, step max(floor, rms(w)) min(lr, 1/sqrt(t)).

@@ -59,7 +59,7 @@ class RpropState:
 
 @attrs.frozen
 class Rprop:
-    """Each step length grows by `up` while its gradient keeps its sign and shrinks by `down` when it turns.
+    """Each step length grows by `up` while its gradient keeps its sign, or shrinks by `down`.
 
     Source: Riedmiller & Braun 1993, in the variant without weight-backtracking (iRprop-, Igel & Huesken 2000), as in
     PyTorch. `lr` is the first step length; lengths stay in [min(shortest, lr), longest]. For full batches only.

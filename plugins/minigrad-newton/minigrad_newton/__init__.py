@@ -1,4 +1,7 @@
-"""Newton's method and its kin for minigrad, as an entry-point plugin; and `root`, Newton's method for equations."""
+"""Newton's method and its kin for minigrad, as an entry-point plugin.
+
+And `root`, Newton's method for equations.
+"""
 
 from minigrad_newton.newton import Newton
 from minigrad_newton.quasi import LBFGS

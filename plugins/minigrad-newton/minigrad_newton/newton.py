@@ -22,7 +22,8 @@ class Newton:
     has its stationary point, be that a saddle or a maximum; `damping` > 0 solves (H + damping I) p = g instead
     (Levenberg 1944). Costs a Hessian of n^2 entries and n^3 operations for each step.
 
-    Raises OptimizerError where H + damping I cannot be inverted.
+    Raises:
+        OptimizerError: H + damping I cannot be inverted.
     """
 
     api: ClassVar[tuple[int, int]] = (1, 0)

@@ -16,7 +16,10 @@ __all__ = ["LBFGS", "History"]
 
 @attrs.frozen
 class History:
-    """The last steps s and gradient changes y, each `(history, n)`, newest first; `known` of them are filled."""
+    """The last steps s and gradient changes y, each `(history, n)`, newest first.
+
+    `known` of them are filled.
+    """
 
     s: Array
     y: Array
@@ -25,7 +28,7 @@ class History:
 
 @attrs.frozen
 class LBFGS:
-    """w <- w - a H g, H the limited-memory BFGS approximation of the inverse Hessian, a by strong Wolfe line search.
+    """w <- w - a H g, H the limited-memory BFGS inverse Hessian, a by strong Wolfe search.
 
     Source: Nocedal 1980; Nocedal & Wright 2006, algorithms 7.4 and 7.5. The first direction is -g / |g|; later H starts
     from s.y / y.y times the identity. A step with s.y too small is not remembered. For full batches: the line search
@@ -45,15 +48,18 @@ class LBFGS:
         return History(np.zeros((self.history, w.size), w.dtype), np.zeros((self.history, w.size), w.dtype), 0)
 
     def update(self, w: Array, f: Objective, state: History, t: int) -> tuple[Array, History]:
-        """One line search; where the direction leads nowhere, one more along the gradient; else stay."""
+        """One line search; where the direction leads nowhere, one more along the gradient.
+
+        Else stay.
+        """
         g = f.grad
         size = float(np.sqrt(g @ g))
         if size == 0.0:
             return w.copy(), state
         for known in (state, History(state.s, state.y, 0)) if state.known else (state,):
-            found = strong_wolfe(f, w, -_product(known, g, size), c1=self.c1, c2=self.c2)
-            if found is not None:
-                return found.w.astype(w.dtype, copy=False), _remembered(known, found.w - w, found.grad - g)
+            point = strong_wolfe(f, w, -_product(known, g, size), c1=self.c1, c2=self.c2)
+            if point is not None:
+                return point.w.astype(w.dtype, copy=False), _remembered(known, point.w - w, point.grad - g)
         return w.copy(), History(state.s, state.y, 0)
 
 

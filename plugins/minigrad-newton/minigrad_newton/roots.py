@@ -23,7 +23,10 @@ class Root:
     """Where the iteration ended.
 
     Attributes:
-        x: of the shape of the start. residual: largest |f(x)|. steps: how many were taken. path: all x, from the start.
+        x: of the shape of the start.
+        residual: largest |f(x)|.
+        steps: how many were taken.
+        path: all x, from the start.
     """
 
     x: Array
@@ -41,7 +44,8 @@ def root(f: Callable[[Tensor], Tensor], start: float | Array, *, tolerance: floa
         f: maps a Tensor to a Tensor of the same shape, scalar or `(n,)`.
         start: where to begin.
 
-    Raises RootError where the derivative is zero or singular, where f is not finite, and after `steps` steps.
+    Raises:
+        RootError: the derivative is zero or singular, where f is not finite, and after `steps` steps.
     """
     x = np.array(start, dtype=np.float64)
     path = [x]

@@ -110,7 +110,10 @@ def _zoom(
 
 
 def _between(a: Found, b: Found) -> float:
-    """Minimum of the cubic through both points and slopes, kept off the ends; the middle if there is none."""
+    """Minimum of the cubic through both points and slopes, kept off the ends.
+
+    The middle if there is none.
+    """
     middle = 0.5 * (a.step + b.step)
     if not (math.isfinite(b.value) and math.isfinite(b.slope)):
         return middle

@@ -22,12 +22,14 @@ class Damping:
 
 @attrs.frozen
 class LevenbergMarquardt:
-    """w <- w - (J'J + m diag(J'J))^-1 J'r for f = r.r / 2; m falls after a success, and rises until there is one.
+    """w <- w - (J'J + m diag(J'J))^-1 J'r for f = r.r / 2.
 
+    M falls after a success, and rises until there is one.
     Source: Levenberg 1944; Marquardt 1963. `damping=0` is the Gauss-Newton method, which takes every step as it comes.
     The closure returns the residual vector r, shape `(m,)`, in place of the loss.
 
-    Raises OptimizerError where `damping=0` and J'J is singular.
+    Raises:
+        OptimizerError: `damping=0` and J'J is singular.
     """
 
     api: ClassVar[tuple[int, int]] = (1, 0)

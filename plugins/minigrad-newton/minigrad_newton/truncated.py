@@ -17,7 +17,7 @@ __all__ = ["NewtonCG"]
 
 @attrs.frozen
 class NewtonCG:
-    """w <- w + a p, where p roughly solves H p = -g by conjugate gradients, and a is found by strong Wolfe line search.
+    """w <- w + a p, where p roughly solves H p = -g, and a is found by strong Wolfe search.
 
     Source: Dembo & Steihaug 1983; Nocedal & Wright 2006, algorithm 7.1. Iteration stops at a residual of
     `tolerance` |g|, and before a direction of negative curvature. Needs memory for a few vectors where `newton` needs
@@ -40,10 +40,10 @@ class NewtonCG:
         g = f.grad
         if not g.any():
             return w.copy(), state
-        found = strong_wolfe(f, w, self._direction(f, g))
-        if found is None:
-            found = strong_wolfe(f, w, -g / math.sqrt(float(g @ g)))
-        return (w.copy() if found is None else found.w.astype(w.dtype, copy=False)), state
+        point = strong_wolfe(f, w, self._direction(f, g))
+        if point is None:
+            point = strong_wolfe(f, w, -g / math.sqrt(float(g @ g)))
+        return (w.copy() if point is None else point.w.astype(w.dtype, copy=False)), state
 
     def _direction(self, f: Objective, g: Array) -> Array:
         p, r = np.zeros_like(g), g.copy()
