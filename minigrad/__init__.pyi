@@ -10,9 +10,9 @@ from minigrad import (
 from minigrad.core import (
     GradientError as GradientError, GradientMismatch as GradientMismatch, InconclusiveCheck as InconclusiveCheck,
     InvalidRule as InvalidRule, MinigradError as MinigradError, Op as Op, OpError as OpError,
-    RegistrationError as RegistrationError, Sample as Sample, ShapeError as ShapeError,
-    StaleGraphError as StaleGraphError, Tensor as Tensor, UnregisteredOp as UnregisteredOp,
-    UnsupportedFunction as UnsupportedFunction, no_grad as no_grad, op as op, tensor as tensor,
+    RegistrationError as RegistrationError, ShapeError as ShapeError, StaleGraphError as StaleGraphError,
+    Tensor as Tensor, UnregisteredOp as UnregisteredOp, UnsupportedFunction as UnsupportedFunction, no_grad as no_grad,
+    tensor as tensor,
 )
 from minigrad.ops.activation import (
     celu as celu, elu as elu, gelu as gelu, glu as glu, hardshrink as hardshrink, hardsigmoid as hardsigmoid,
@@ -135,6 +135,7 @@ from minigrad.verify import (
     boolean as boolean, distinct as distinct, integer_index as integer_index, nonzero as nonzero, positive as positive,
     real as real, register as register, spd as spd, square_wellconditioned as square_wellconditioned, unit as unit,
 )
+from minigrad.verify.declare import Sample as Sample, op as op
 from minigrad.verify.gradcheck import gradcheck as gradcheck
 
 abs = _absolute

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PUBLIC: Mapping[str, str] = {
     "": "checkpoint core data fft linalg nn ops optim program train transforms verify",
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
-        Sample ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad op tensor""",
+        ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad tensor""",
+    "verify.declare": "Sample op",
     "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
         unit""",
     "transforms.debug": "NonFiniteValue debug",

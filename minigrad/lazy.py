@@ -82,7 +82,7 @@ def names(
             return import_module(f"{package}.{name}")
         if otherwise is not None:
             return otherwise(name)
-        from minigrad.core.errors import nearest
+        from minigrad.text import nearest
 
         raise AttributeError(f"module {package!r} has no {name!r}.{nearest(name, table)}")
 
@@ -97,7 +97,7 @@ def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
 
     Args:
         module: its `__name__`.
-        table: old name -> new name.
+        table: old name -> new name, or "package.module:name" where it left the module.
 
     Returns:
         A function of a name. An old one warns and gives the new one; another one raises AttributeError.
@@ -106,8 +106,9 @@ def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
     def __getattr__(name: str) -> object:
         if name not in table:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        warn_renamed(f"{module}.{name}", f"{module}.{table[name]}")
-        return load(module, table[name])
+        home, _, attribute = table[name].rpartition(":")
+        warn_renamed(f"{module}.{name}", f"{home or module}.{attribute}")
+        return load(home or module, attribute)
 
     return __getattr__
 

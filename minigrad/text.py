@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["finite_or_none", "format_bytes", "format_count", "join_cells", "table"]
+__all__ = ["finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
@@ -85,3 +85,15 @@ def finite_or_none(value: object) -> object:
     if isinstance(value, list | tuple):
         return [finite_or_none(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """Make a sentence that names the closest of `options` to a misspelt `word`, or an empty string.
+
+    The result starts with a space, so that it can be appended to a message as it is.
+    """
+    from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
+
+    by_lower = {option.lower(): option for option in sorted(options)}
+    matches = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[matches[0]]!r}?" if matches else ""

@@ -10,6 +10,7 @@ from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.optim import available
 from minigrad.text import table
+from minigrad.verify.certificate import certificate_of
 
 __all__ = ["list_ops", "list_optimizers"]
 
@@ -40,11 +41,12 @@ def list_ops(arguments: Namespace) -> int:
     elif arguments.certificates:
         print("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)])))
         for op in ops:
-            for reason in op.certificate.refused:
+            for reason in certificate_of(op).refused:
                 print(f"{op.name} itself refuses {reason}")
     else:
         rows = [
-            (op.name, ", ".join(a.name for a in op.arguments), str(op.certificate.cases), _resolution(op)) for op in ops
+            (op.name, ", ".join(a.name for a in op.arguments), str(certificate_of(op).cases), _resolution(op))
+            for op in ops
         ]
         print("\n".join(table(("op", "arguments", "cases", "reveals errors from"), rows)))
         print(f"{len(ops)} ops, each verified against finite differences when it was registered")
@@ -57,7 +59,7 @@ _COLUMNS = ("op", "argument", "smallest error revealed", "bluntest case", "in ca
 
 def _certificate_rows(op: Op) -> list[tuple[str, ...]]:
     """A row for each differentiable argument; what holds for the whole op stands in the first."""
-    c = op.certificate
+    c = certificate_of(op)
     later = "-" if op.claims.piecewise_constant else "before first use"
     whole = (
         str(c.cases),
@@ -77,7 +79,7 @@ def _resolution(op: Op) -> str:
 
 
 def _certificate(op: Op) -> dict[str, object]:
-    c = op.certificate
+    c = certificate_of(op)
     return {
         "module": op.module,
         "arguments": [a.name for a in op.arguments],

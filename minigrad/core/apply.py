@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
-from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, record_call
+from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, Parents, record_call
 from minigrad.core.memory import copy_writable_args, weak_scalar
 from minigrad.core.mode import MODE
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, tensor_of
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Arrays, Kwargs
 
 _mode = MODE.get
 _SCALARS = (bool, int, float)
 _NO_ARRAY = np.empty(0)
 
 
-def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
+def apply(op: Op, args: tuple[object, ...], kwargs: Kwargs) -> Tensor:
     """Apply a registered op to arguments of which at least one is a Tensor.
 
     Returns:
@@ -30,8 +28,8 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
     """
     mode = _mode()
     if mode is not None and mode.interceptor is not None:
-        return mode.interceptor.call(op, args, meta, grad=mode.grad)  # type: ignore[return-value]
-    full = op.bind_kwargs(meta)
+        return mode.interceptor.call(op, args, kwargs, grad=mode.grad)  # type: ignore[return-value]
+    full = op.bind_kwargs(kwargs)
     values, parents, tracked = unpack_args(op, args)
     try:
         y = op.forward(*values, **full)
@@ -40,30 +38,18 @@ def apply(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tenso
     record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
     if record:
         values, y = copy_writable_args(args, values, y)
-    if type(y) is tuple:
-        return _wrap_tuple(op, y, values, parents, full, record)  # type: ignore[return-value]
-    y = np.asarray(y)
-    return tensor_of(record_call(op, y, values, parents, full) if record else Constant(y))
+    if type(y) is not tuple:
+        y = np.asarray(y)
+        return tensor_of(record_call(op, y, values, parents, full) if record else Constant(y))
+    outputs = tuple(np.asarray(o) for o in y)
+    nodes: list[Node] = [Constant(o) for o in outputs]
+    if record:
+        producer = MultiOutputNode(op, outputs, values, parents, full)
+        nodes = [OutputNode(producer, i) if o.dtype.kind == "f" else nodes[i] for i, o in enumerate(outputs)]
+    return tuple(tensor_of(n) for n in nodes)  # type: ignore[return-value]  # several outputs: see `Op.call_multi`
 
 
-def _wrap_tuple(
-    op: Op,
-    outputs: tuple[Array, ...],
-    values: tuple[Array, ...],
-    parents: tuple[Node | None, ...],
-    meta: Mapping[str, object],
-    record: bool,
-) -> tuple[Tensor, ...]:
-    outputs = tuple(np.asarray(o) for o in outputs)
-    if not record:
-        return tuple(tensor_of(Constant(o)) for o in outputs)
-    source = MultiOutputNode(op, outputs, values, parents, meta)
-    return tuple(
-        tensor_of(OutputNode(source, i) if o.dtype.kind == "f" else Constant(o)) for i, o in enumerate(outputs)
-    )
-
-
-def unpack_args(op: Op, args: tuple[object, ...]) -> tuple[tuple[Array, ...], tuple[Node | None, ...], bool]:
+def unpack_args(op: Op, args: tuple[object, ...]) -> tuple[Arrays, Parents, bool]:
     """Arrays, tracked parents, and whether any parent is tracked. Python scalars take the dtype of their partner."""
     arguments = op.arguments
     last = len(arguments) - 1
@@ -107,24 +93,31 @@ def _as_array(op: Op, index: int, a: object) -> Array:
     return array
 
 
-def apply_unverified(op: Op, args: tuple[object, ...], meta: Mapping[str, object]) -> Tensor:
-    """What an op that is not registered does with Tensors: nothing, except under the gate's own eyes."""
+def apply_unregistered(op: Op, *args: object, **kwargs: object) -> Tensor:
+    """Refuse to apply an op that is not registered, except while the gate checks it.
+
+    Raises:
+        UnregisteredOp: outside the gate.
+    """
     mode = _mode()
-    if mode is None or mode.unverified is None or not mode.unverified(op):
+    if mode is None or mode.allow_unverified is None or not mode.allow_unverified(op):
         raise UnregisteredOp(
             f"op {op.name!r} is not registered, so its gradient is unverified: call minigrad.register({op.name}) first"
         )
-    return apply(op, args, meta)
+    return apply(op, args, kwargs)
 
 
-def describe_error(op: Op, values: tuple[Array, ...], meta: Mapping[str, object], error: Exception) -> Exception:
+Op.unregistered = apply_unregistered
+
+
+def describe_error(op: Op, values: Arrays, kwargs: Kwargs, error: Exception) -> Exception:
     """`error`, raised by the forward function of `op`, as an error that names op, shapes and metadata."""
     if isinstance(error, MinigradError):
         return error
     shapes = ", ".join(
         f"{op.arguments[min(i, len(op.arguments) - 1)].name} {v.shape} {v.dtype}" for i, v in enumerate(values)
     )
-    options = "".join(f", {k}={v!r}" for k, v in meta.items())
+    options = "".join(f", {k}={v!r}" for k, v in kwargs.items())
     message = f"op {op.name!r} cannot take ({shapes}{options}): {error}"
     if isinstance(error, ValueError | IndexError):
         return ShapeError(message)

@@ -1,38 +1,33 @@
 """Reverse mode: one pass over the graph in order of sequence numbers, latest first.
 
-The same rules run in two algebras. On arrays they give first-order gradients with nothing recorded; on Tensors
-(`create_graph`) every step is itself a graph, which can be differentiated again.
+A vector-Jacobian rule is one text that runs on arrays and on Tensors. On arrays it gives first-order gradients with
+nothing recorded; on Tensors (`create_graph`) every step is itself a graph, which can be differentiated again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from operator import attrgetter
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 from minigrad.core.errors import GradientError, StaleGraphError
-from minigrad.core.graph import Constant, Leaf, Node, OpNode
+from minigrad.core.graph import Constant, Leaf, MultiOutputNode, Node, OpNode, OutputNode, Parents
 from minigrad.core.memory import weak_scalar
 from minigrad.core.mode import MODE, Interceptor, mode_override
-from minigrad.core.rules import (
-    Gradient,
-    Pullback,
-    Targets,
-    add_up,
-    rules_on_arrays,
-    rules_on_tensors,
-    traced_rules,
-)
+from minigrad.core.rules import Gradient, argument_positions, call_rule, unbroadcast
 from minigrad.core.tensor import Tensor, as_array, tensor_of
-from minigrad.core.walk import walk
-from minigrad.runtime.effects import current_tracer
+from minigrad.core.types import Array
+
+Pullback: TypeAlias = Callable[[OpNode, Gradient, Parents, dict[Node, Gradient], set[Node]], None]
+"""Type of `Op.fast_vjp(node, g, needed, grads, writable)`: does on arrays what `BackwardPass.vjp` does."""
 
 _by_sequence = attrgetter("seq")
 
 
 def backward(output: Tensor, gradient: object = None, create_graph: bool = False) -> None:
-    """Deliver the gradient of `output` to all leaves it was made from. See `Tensor.backward`.
+    """Add the gradient of `output` to `.grad` of all leaves it was made from (see `Tensor.backward`).
 
     Leaves are written to only after the whole pass has succeeded, so an exception or Ctrl-C leaves them as before.
     """
@@ -45,16 +40,19 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
     seed = _seed(output, gradient)
     order, leaves = topological_order((root,))
     check_not_stale(leaves)
-    if create_graph or MODE.get() is not None:
+    deliver: Callable[[Leaf, Tensor], None] | Callable[[Leaf, Gradient], None] = accumulate_grad
+    mode = MODE.get()
+    if create_graph or mode is not None:
         grads = run_backward(order, {root: _as_tensor(seed) if create_graph else as_array(seed)}, create_graph)
+        if mode is not None and mode.interceptor is not None and mode.interceptor.records_backward:
+            deliver = mode.interceptor.accumulate_grad
     else:
-        grads = walk(order, {root: as_array(seed)})
-    tracer = current_tracer()
+        grads = BackwardPass({root: as_array(seed)}).run(order)
     for leaf, g in grads.items():
-        if tracer is not None:
-            tracer.accumulate_grad(leaf, g)  # type: ignore[arg-type]  # only leaves were wanted, and all are Tensors
-        else:
-            accumulate_grad(leaf, g)  # type: ignore[arg-type]
+        deliver(leaf, g)  # type: ignore[arg-type]  # only leaves are left, and under an interceptor Tensors
+
+
+Tensor._run_backward = backward
 
 
 def gradients(
@@ -70,31 +68,22 @@ def gradients(
         if node.requires_grad:
             value: Gradient = _as_tensor(seed) if create_graph else as_array(seed)
             start[node] = start[node] + value if node in start else value
-    wanted = {t._node for t in targets if t._node.requires_grad}
+    retain = {t._node for t in targets if t._node.requires_grad}
     order, leaves = topological_order(start)
     check_not_stale(leaves)
-    found = run_backward(order, start, create_graph, wanted, nodes_on_path_to(order, wanted))
-    return [found.get(t._node) for t in targets]
-
-
-def nodes_on_path_to(order: Sequence[Node], wanted: set[Node]) -> set[Node]:
-    """`wanted`, and the nodes of `order` (latest first) through which a gradient can reach one of them."""
-    useful = set(wanted)
-    for node in reversed(order):
-        if not useful.isdisjoint(node.parents):
-            useful.add(node)
-    return useful
+    grads = run_backward(order, start, create_graph, retain, nodes_on_path_to(order, retain))
+    return [grads.get(t._node) for t in targets]
 
 
 def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
-    """The tracked nodes that `roots` were made from, latest first, and the leaves. Linear, and without recursion."""
+    """The nodes with gradient that `roots` were made from, latest first, and the leaves. Linear, without recursion."""
     stack: list[Node] = []
     order: list[Node] = []
     leaves: list[Leaf] = []
-    seen: set[Node] = set()
-    see, push, pop, put = seen.add, stack.append, stack.pop, order.append
+    visited: set[Node] = set()
+    visit, push, pop, put = visited.add, stack.append, stack.pop, order.append
     for node in roots:
-        see(node)
+        visit(node)
         if type(node) is Leaf:
             leaves.append(node)
         else:
@@ -103,8 +92,8 @@ def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
         node = pop()
         put(node)
         for parent in node.parents:
-            if parent is not None and parent not in seen:
-                see(parent)
+            if parent is not None and parent not in visited:
+                visit(parent)
                 if type(parent) is Leaf:
                     leaves.append(parent)
                 else:
@@ -113,30 +102,13 @@ def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
     return order, leaves
 
 
-def run_backward(
-    order: Sequence[Node],
-    grads: dict[Node, Gradient],
-    create_graph: bool,
-    wanted: Container[Node] = (),
-    useful: set[Node] | None = None,
-) -> dict[Node, Gradient]:
-    """Run the rules of `order` (latest first) on the gradients in `grads`; returns those of leaves and `wanted` nodes.
-
-    With `useful` (see `nodes_on_path_to`) only the rules that carry something to `wanted` are run.
-    """
-    pull: Pullback | None = rules_on_tensors if create_graph else None
-    mode = MODE.get()
-    if current_tracer() is not None:
-        pull = rules_on_tensors if create_graph else traced_rules
-        grads = {n: _as_tensor(g) for n, g in grads.items()}
-        with mode_override(grad=create_graph):
-            return {n: _as_tensor(g) for n, g in walk(order, grads, pull, wanted, useful).items()}
-    if mode is not None and mode.interceptor is not None:
-        pull = _watched(pull or rules_on_arrays, mode.interceptor)
-    if create_graph:
-        with mode_override(grad=True):
-            return walk(order, grads, pull, wanted, useful)
-    return walk(order, grads, pull, wanted, useful)
+def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
+    """`targets`, and the nodes of `order` (latest first) through which a gradient can reach one of them."""
+    on_path = set(targets)
+    for node in reversed(order):
+        if not on_path.isdisjoint(node.parents):
+            on_path.add(node)
+    return on_path
 
 
 def check_not_stale(leaves: Iterable[Leaf]) -> None:
@@ -149,15 +121,183 @@ def check_not_stale(leaves: Iterable[Leaf]) -> None:
             )
 
 
-def _watched(pull: Pullback, interceptor: Interceptor) -> Pullback:
-    def watched(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
-        shares: dict[Node, Gradient] = {}
-        pull(node, g, live, shares, set())
-        for parent, r in shares.items():
-            interceptor.gradient(node, parent, r)
-            add_up(grads, owned, parent, r)
+def run_backward(
+    order: Sequence[Node],
+    grads: dict[Node, Gradient],
+    create_graph: bool,
+    retain: Container[Node] = (),
+    on_path: set[Node] | None = None,
+) -> dict[Node, Gradient]:
+    """Run a `BackwardPass`, whose arguments these are, in the algebra that the current mode asks for."""
+    mode = MODE.get()
+    interceptor = None if mode is None else mode.interceptor
+    if interceptor is not None and interceptor.records_backward:
+        with mode_override(grad=create_graph):
+            start: dict[Node, Gradient] = {n: _as_tensor(g) for n, g in grads.items()}
+            grads = BackwardPass(start, RECORDED if create_graph else TRACED, retain, on_path).run(order)
+            return {n: _as_tensor(g) for n, g in grads.items()}
+    algebra = RECORDED if create_graph else ARRAYS
+    backward_pass = (BackwardPass if interceptor is None else ObservedPass)(grads, algebra, retain, on_path)
+    if isinstance(backward_pass, ObservedPass) and interceptor is not None:
+        backward_pass.interceptor = interceptor
+    with mode_override(grad=True if create_graph else None):
+        return backward_pass.run(order)
 
-    return watched
+
+class Algebra(NamedTuple):
+    """What rules compute with.
+
+    Attributes:
+        on_tensors: rules get Tensors, so that what they do is recorded; else arrays.
+        twice: the gradients will be differentiated again, so the deferred second-order check of an op is due.
+    """
+
+    on_tensors: bool
+    twice: bool
+
+    def zeros_like(self, value: Array) -> Gradient:
+        """The gradient of an output that nothing depends on."""
+        zeros = np.zeros_like(value)
+        return tensor_of(Constant(zeros)) if self.on_tensors else zeros
+
+    def operands(self, node: OpNode) -> tuple[object, tuple[object, ...]]:
+        """Output (a tuple where there are several) and arguments of a call, as its rules get them."""
+        if not self.on_tensors:
+            return (node.values if type(node) is MultiOutputNode else node.value), node.args
+        # A Tensor where a gradient flows, and for what a tracer has put in the place of numbers; else the array.
+        args = tuple(
+            tensor_of(p or Constant(a)) if p is not None or type(a) is not np.ndarray else a
+            for a, p in zip(node.args, node.parents, strict=True)
+        )
+        if type(node) is not MultiOutputNode:
+            return tensor_of(node), args
+        nodes = (OutputNode(node, i) if v.dtype.kind == "f" else Constant(v) for i, v in enumerate(node.values))
+        return tuple(tensor_of(n) for n in nodes), args
+
+
+ARRAYS = Algebra(on_tensors=False, twice=False)
+"""First-order gradients."""
+RECORDED = Algebra(on_tensors=True, twice=True)
+"""Gradients that can be differentiated again (`create_graph`)."""
+TRACED = Algebra(on_tensors=True, twice=False)
+"""First-order gradients under an interceptor that must see every op of the rules."""
+
+
+class BackwardPass:
+    """Gradients on their way from outputs to leaves.
+
+    Attributes:
+        grads: gradients so far, by node.
+        algebra: what the rules compute with.
+        retain: nodes whose gradients are part of the result, besides leaves.
+        on_path: the only nodes to hand gradients to (see `nodes_on_path_to`), or None for all.
+        writable: nodes whose array in `grads` this pass allocated itself, as a sum. Only these may be added to in
+            place: a rule or another node may hold any other array.
+    """
+
+    uses_fast_vjp: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        grads: dict[Node, Gradient],
+        algebra: Algebra = ARRAYS,
+        retain: Container[Node] = (),
+        on_path: set[Node] | None = None,
+    ) -> None:
+        self.grads = grads
+        self.algebra = algebra
+        self.retain = retain
+        self.on_path = on_path
+        self.writable: set[Node] = set()
+
+    def run(self, order: Sequence[Node]) -> dict[Node, Gradient]:
+        """Visit the nodes between the start and the leaves, latest first; hand each one's gradient to its parents.
+
+        Returns:
+            The gradients of leaves and of nodes in `retain`. `grads` is used up.
+        """
+        grads, writable, retain, on_path = self.grads, self.writable, self.retain, self.on_path
+        fast = self.uses_fast_vjp and not self.algebra.on_tensors
+        retained: dict[Node, Gradient] = {}
+        take = grads.pop
+        for node in order:
+            g = take(node, None)
+            if g is None:
+                continue
+            if node in retain:
+                retained[node] = g
+            if type(node) is OutputNode:
+                self._collect(node, g)
+                continue
+            needed = node.parents
+            if on_path is not None:
+                needed = tuple(p if p in on_path else None for p in needed)
+            fast_vjp = node.op.fast_vjp if fast and type(node) is OpNode else None
+            if fast_vjp is None:
+                self.vjp(node, g, needed)  # type: ignore[arg-type]  # all but output nodes are op nodes
+            else:
+                fast_vjp(node, g, needed, grads, writable)
+        grads.update(retained)
+        return grads
+
+    def vjp(self, node: OpNode, g: Gradient, needed: Parents) -> None:
+        """Run those rules of a node that give something needed, and hand that on."""
+        op = node.op
+        if self.algebra.twice and op.check_second_order is not None:
+            op.check_second_order()
+        y, args = self.algebra.operands(node)
+        if type(node) is MultiOutputNode:
+            zeros_like = self.algebra.zeros_like
+            g = tuple(zeros_like(v) if s is None else s for s, v in zip(g, node.values, strict=True))  # type: ignore[assignment]
+        for rule in op.rules:
+            positions = argument_positions(rule, len(args))
+            if all(needed[i] is None for i in positions):
+                continue
+            for i, r in zip(positions, call_rule(op, rule, g, y, args, node.kwargs), strict=True):
+                parent = needed[i]
+                if parent is not None:
+                    name = op.arguments[min(i, len(op.arguments) - 1)].name
+                    self.accumulate(node, parent, unbroadcast(op, name, r, node.args[i]))
+
+    def accumulate(self, node: OpNode, parent: Node, g: Gradient) -> None:
+        """Add what a rule of `node` gives to the gradient of `parent`."""
+        add_gradient(self.grads, self.writable, parent, g)
+
+    def _collect(self, output: OutputNode, g: Gradient) -> None:
+        """Put the gradient of one output beside those of the others, for the rule that takes them all.
+
+        Several nodes may stand for one output when rules were recorded: each brings its share.
+        """
+        producer = output.producer
+        slots: list[Gradient | None] = self.grads.setdefault(producer, [None] * len(producer.values))  # type: ignore[arg-type,assignment]
+        old = slots[output.index]
+        slots[output.index] = g if old is None else old + g
+
+
+class ObservedPass(BackwardPass):
+    """A pass in which an interceptor, set by `run_backward`, looks at every gradient that a rule returns."""
+
+    uses_fast_vjp = False
+    interceptor: Interceptor
+
+    def accumulate(self, node: OpNode, parent: Node, g: Gradient) -> None:
+        """Show the gradient to the interceptor, then add it."""
+        self.interceptor.gradient(node, parent, g)
+        super().accumulate(node, parent, g)
+
+
+def add_gradient(grads: dict[Node, Gradient], writable: set[Node], node: Node, g: Gradient) -> None:
+    """Add a share to the gradient of `node`: in place from the third on (see `BackwardPass.writable`)."""
+    old = grads.get(node)
+    if old is None:
+        grads[node] = g
+    elif node in writable:
+        old += g
+    else:
+        total = old + g
+        grads[node] = total
+        if type(total) is np.ndarray:
+            writable.add(node)
 
 
 def accumulate_grad(leaf: Leaf, g: Gradient) -> None:
@@ -170,14 +310,16 @@ def accumulate_grad(leaf: Leaf, g: Gradient) -> None:
             sink.buffer[...] = g
         sink.has_grad = True
         return
-    new = _as_tensor(g)
-    old: Tensor | None = sink.grad
+    total = _as_tensor(g)
+    old = sink.grad
     if old is None and sink.has_grad and sink.buffer is not None:
         old = tensor_of(Constant(sink.buffer.copy()))
-    sink.grad = new if old is None else old + new
+    if isinstance(old, Tensor):
+        total = old + total
+    sink.grad = total
     sink.has_grad = True
     if sink.buffer is not None:
-        sink.buffer[...] = sink.grad._node.value
+        sink.buffer[...] = total._node.value
 
 
 def _as_tensor(g: object) -> Tensor:
@@ -195,19 +337,7 @@ def _seed(output: Tensor, gradient: object) -> Gradient:
                 "Reduce it (.sum(), .mean()) or pass backward(gradient) of the same shape"
             )
         return np.ones(value.shape, value.dtype) if value.shape else weak_scalar(1.0, value.dtype)
-    given = gradient if isinstance(gradient, Tensor) else np.asarray(gradient, dtype=value.dtype)
-    if given.shape != value.shape:
-        raise GradientError(f"the gradient passed to backward() has shape {given.shape}, this Tensor has {value.shape}")
-    return given
-
-
-__all__ = [
-    "Gradient",
-    "accumulate_grad",
-    "backward",
-    "check_not_stale",
-    "gradients",
-    "nodes_on_path_to",
-    "run_backward",
-    "topological_order",
-]
+    seed = gradient if isinstance(gradient, Tensor) else np.asarray(gradient, dtype=value.dtype)
+    if seed.shape != value.shape:
+        raise GradientError(f"the gradient passed to backward() has shape {seed.shape}, this Tensor has {value.shape}")
+    return seed

@@ -1,26 +1,11 @@
 """The errors minigrad raises. Each says what was wrong, where, and what to do next.
 
-Imports the standard library only, so that the command line can use it before NumPy is loaded.
+Imports no NumPy, so that the command line can use it before NumPy is loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-__all__ = [
-    "GradientError",
-    "GradientMismatch",
-    "InconclusiveCheck",
-    "InvalidRule",
-    "MinigradError",
-    "OpError",
-    "RegistrationError",
-    "ShapeError",
-    "StaleGraphError",
-    "UnregisteredOp",
-    "UnsupportedFunction",
-    "nearest",
-]
+from minigrad.text import nearest as nearest
 
 
 class MinigradError(Exception):
@@ -70,15 +55,3 @@ class GradientError(MinigradError, RuntimeError):
 
 class StaleGraphError(GradientError):
     """Backward would use a parameter whose numbers an optimizer has changed since the graph was built."""
-
-
-def nearest(word: str, options: Iterable[str]) -> str:
-    """A sentence naming the closest of `options` to a misspelt `word`, or an empty string.
-
-    The result starts with a space, so that it can be appended to a message as it is.
-    """
-    from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
-
-    by_lower = {option.lower(): option for option in sorted(options)}
-    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
-    return f" Did you mean {by_lower[found[0]]!r}?" if found else ""

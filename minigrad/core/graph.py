@@ -1,33 +1,32 @@
-"""The tape: how a value was made, kept apart from the handle (`Tensor`) that a program holds.
+"""The tape: how a value was made, kept apart from the Tensor that a program holds.
 
-A node never refers to a handle or to a later node, so a graph has no reference cycles and dies with its last handle.
+A node never refers to a Tensor or to a later node, so a graph has no reference cycles and dies with its last Tensor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import count
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, TypeAlias
 
-from minigrad.core.types import Array
-
-if TYPE_CHECKING:
-    from minigrad.core.op import Op
-    from minigrad.core.tensor import Tensor
+from minigrad.core.op import Op
+from minigrad.core.types import Array, Arrays, Kwargs, TensorBase
 
 next_sequence = count(1).__next__
 """Sequence numbers: a node's is larger than those of all nodes it was made from."""
 
 
-class TensorBase:
-    """Base of `Tensor`, known here so that ops can tell Tensors from arrays without importing them."""
-
-    __slots__ = ()
-    _node: Node
+Parents: TypeAlias = "tuple[Node | None, ...]"
+"""The nodes of the arguments of a call, None in the places of those that no gradient flows into."""
 
 
 class Node:
-    """A value in a graph. `requires_grad` tells whether a gradient can flow into it, `parents` where it flows on to."""
+    """A value in a graph.
+
+    Attributes:
+        value: the numbers.
+        seq: number in the order of creation; those of the parents are smaller.
+        requires_grad: whether a gradient can flow into it.
+    """
 
     __slots__ = ("seq", "value")
     requires_grad: ClassVar[bool] = True
@@ -35,8 +34,8 @@ class Node:
     value: Array
 
     @property
-    def parents(self) -> tuple[Node | None, ...]:
-        """The nodes it was made from, with None in the places of constants."""
+    def parents(self) -> Parents:
+        """The nodes it was made from, where its gradient flows on to; None in the places of constants."""
         return ()
 
 
@@ -51,83 +50,84 @@ class Constant(Node):
 
 
 class OpNode(Node):
-    """The output of `op(*args, **meta)`. `parents[i]` is the node of `args[i]`, or None where no gradient flows.
+    """The output of `op(*args, **kwargs)`.
 
-    Made by `record_call`, and field by field where a call would cost too much.
+    Made by `record_call`, and field by field in `minigrad.runtime.fastpath`, where a call would cost too much.
+
+    Attributes:
+        op: the op that was applied.
+        args: the arrays it was applied to.
+        parents: the nodes of `args`, None where no gradient flows.
+        kwargs: its keyword arguments, with defaults.
+        where: the user's line that called it; set inside `mg.debug()` only.
     """
 
-    __slots__ = ("args", "meta", "op", "parents", "where")
+    __slots__ = ("args", "kwargs", "op", "parents", "where")
     op: Op
-    args: tuple[Array, ...]
-    parents: tuple[Node | None, ...]  # a slot answers for the property
-    meta: Mapping[str, object]
-    where: str  # set inside mg.debug() only
+    args: Arrays
+    parents: Parents  # a slot answers for the property
+    kwargs: Kwargs
+    where: str
 
 
-def record_call(
-    op: Op, value: Array, args: tuple[Array, ...], parents: tuple[Node | None, ...], meta: Mapping[str, object]
-) -> OpNode:
-    """A node for `value`, which `op(*args, **meta)` has given just now."""
+def record_call(op: Op, value: Array, args: Arrays, parents: Parents, kwargs: Kwargs) -> OpNode:
+    """Make the node of `value`, the result of `op(*args, **kwargs)`."""
     node = OpNode()
     node.op = op
     node.value = value
     node.args = args
     node.parents = parents
-    node.meta = meta
+    node.kwargs = kwargs
     node.seq = next_sequence()
     return node
 
 
 class MultiOutputNode(OpNode):
-    """The outputs of an op that returns several arrays; each handle holds an `OutputNode` of it."""
+    """The outputs of an op that returns several arrays; each Tensor holds an `OutputNode` of it."""
 
     __slots__ = ("values",)
 
-    def __init__(
-        self,
-        op: Op,
-        values: tuple[Array, ...],
-        args: tuple[Array, ...],
-        parents: tuple[Node | None, ...],
-        meta: Mapping[str, object],
-    ) -> None:
+    def __init__(self, op: Op, values: Arrays, args: Arrays, parents: Parents, kwargs: Kwargs) -> None:
         self.op = op
         self.value = values[0]
         self.values = values
         self.args = args
         self.parents = parents
-        self.meta = meta
+        self.kwargs = kwargs
         self.seq = next_sequence()
 
 
 class OutputNode(Node):
-    """Output number `index` of a `MultiOutputNode`."""
+    """Output number `index` of the op recorded in `producer`."""
 
     __slots__ = ("index", "producer")
 
-    def __init__(self, source: MultiOutputNode, index: int) -> None:
-        self.producer = source
+    def __init__(self, producer: MultiOutputNode, index: int) -> None:
+        self.producer = producer
         self.index = index
-        self.value = source.values[index]
+        self.value = producer.values[index]
         self.seq = next_sequence()
 
     @property
-    def parents(self) -> tuple[Node | None, ...]:
+    def parents(self) -> Parents:
         """The node of all outputs."""
         return (self.producer,)
 
 
 class GradAccumulator:
-    """Where the gradient of a leaf arrives.
+    """Where `backward` adds up the gradient of a leaf.
 
-    `buffer`, when given, is the view of a flat gradient buffer that an optimizer owns: the first gradient after
-    `clear` overwrites it and later ones add, so that the buffer never needs to be zeroed.
+    Attributes:
+        grad: the gradient as a Tensor, or None where it lives in `buffer` only.
+        buffer: view of a flat gradient buffer that an optimizer owns, or None. The first gradient after `clear`
+            overwrites it and later ones add, so that it never needs to be zeroed.
+        has_grad: whether a gradient has arrived since `clear`.
     """
 
     __slots__ = ("buffer", "grad", "has_grad")
 
     def __init__(self) -> None:
-        self.grad: Tensor | None = None
+        self.grad: TensorBase | None = None
         self.buffer: Array | None = None
         self.has_grad = False
 
@@ -138,7 +138,12 @@ class GradAccumulator:
 
 
 class Leaf(Node):
-    """A value the program supplied and wants a gradient for. `stale` once an optimizer has overwritten it."""
+    """A value the program supplied and wants a gradient for.
+
+    Attributes:
+        sink: where its gradient is added up.
+        stale: whether its numbers were overwritten since: a version counter that needs to tell two versions apart.
+    """
 
     __slots__ = ("sink", "stale")
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.graph import TensorBase
-from minigrad.core.types import Array
+from minigrad.core.types import Array, TensorBase
 
 
 def is_immutable(value: Array) -> bool:

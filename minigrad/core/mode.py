@@ -1,6 +1,6 @@
 """What happens when an op meets a Tensor, as one context variable.
 
-`None` is the everyday mode (evaluate, record for backward), so that the hot path asks one question only.
+`None` is the default mode (evaluate, record for backward), so that the hot path asks one question only.
 Anything else (no gradients, tracing, debugging, verification) is a `Mode`.
 """
 
@@ -9,39 +9,55 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Literal, ParamSpec, Protocol, TypeVar
+from functools import wraps
+from typing import ClassVar, Literal, ParamSpec, TypeVar
 
 import attrs
 
-if TYPE_CHECKING:
-    from minigrad.core.graph import Node
-    from minigrad.core.op import Op
-    from minigrad.core.tensor import Tensor
+from minigrad.core.graph import Leaf, Node
+from minigrad.core.op import Op
+from minigrad.core.tensor import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Interceptor(Protocol):
-    """Something that takes over every op call on Tensors: a tracer, a debugger."""
+class Interceptor:
+    """Base of what takes over every op call on Tensors: a tracer, a debugger, a counter of layers.
+
+    Attributes:
+        records_backward: whether the backward pass must go through `call` as well, op by op. Then `backward` hands
+            the gradients of leaves to `accumulate_grad`.
+    """
+
+    records_backward: ClassVar[bool] = False
 
     def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply `op`; `grad` tells whether the call is inside `no_grad` (False) or not."""
-        ...
+        raise NotImplementedError
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:
-        """Look at a gradient that the rule of `node` has just returned for `parent`."""
-        ...
+        """Look at a gradient that a rule of `node` has just returned for `parent`."""
+
+    def accumulate_grad(self, leaf: Leaf, g: Tensor) -> None:
+        """Take the gradient of a leaf, in the place of adding it to `.grad`."""
+        raise NotImplementedError
 
 
 @attrs.frozen
 class Mode:
-    """A departure from the everyday mode. `unverified` tells which ops, still before the gate, may run."""
+    """A departure from the default mode.
+
+    Attributes:
+        grad: whether ops are recorded.
+        allow_unverified: tells which ops may run before the gate has passed them, or None.
+        interceptor: takes over every op call on Tensors, or None.
+    """
 
     grad: bool = True
-    unverified: Callable[[Op], bool] | None = None
+    allow_unverified: Callable[[Op], bool] | None = None
     interceptor: Interceptor | None = None
 
 
@@ -52,14 +68,14 @@ DEFAULT_MODE = Mode()
 @contextmanager
 def mode_override(
     grad: bool | None = None,
-    unverified: Callable[[Op], bool] | None = None,
+    allow_unverified: Callable[[Op], bool] | None = None,
     interceptor: Interceptor | Literal[False] | None = None,
 ) -> Iterator[Mode]:
     """Run the block in the current mode with some fields changed (an interceptor of False takes it off)."""
     now = MODE.get() or DEFAULT_MODE
     mode = Mode(
         now.grad if grad is None else grad,
-        now.unverified if unverified is None else unverified,
+        now.allow_unverified if allow_unverified is None else allow_unverified,
         now.interceptor if interceptor is None else interceptor or None,
     )
     token = MODE.set(None if mode == DEFAULT_MODE else mode)
@@ -83,18 +99,17 @@ class no_grad:
         self._context.__exit__(None, None, None)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The same function, run without recording."""
-        from functools import wraps
+        """Make a function that runs `function` without recording."""
 
         @wraps(function)
-        def quiet(*args: P.args, **kwargs: P.kwargs) -> R:
+        def unrecorded(*args: P.args, **kwargs: P.kwargs) -> R:
             with no_grad():
                 return function(*args, **kwargs)
 
-        return quiet
+        return unrecorded
 
 
 def is_recording() -> bool:
-    """True when an op applied here to a Tensor that requires a gradient is recorded."""
+    """Tell whether an op applied here to a Tensor that requires a gradient is recorded."""
     mode = MODE.get()
     return mode is None or mode.grad

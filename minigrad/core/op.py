@@ -1,35 +1,95 @@
-"""What an op is: a forward function on arrays, one vector-Jacobian product per argument, and claims about both."""
+"""What an op is: a forward function on arrays, a vector-Jacobian product for each argument, and claims about both."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, TypeVar, overload
 
+import attrs
 import numpy as np
 
-from minigrad.core.declaration import (
-    REQUIRED,
-    VJP,
-    Argument,
-    Claims,
-    Domain,
-    Forward,
-    Kinks,
-    Metadata,
-    RandomSource,
-    Sample,
-)
-from minigrad.core.errors import InvalidRule, RegistrationError, UnregisteredOp, nearest
-from minigrad.core.graph import TensorBase
-from minigrad.core.types import Array, ArrayLike, Shape
+from minigrad.core.errors import InvalidRule, UnregisteredOp, nearest
+from minigrad.core.types import Array, ArrayLike, Kwargs, TensorBase
 
 if TYPE_CHECKING:
-    from minigrad.core.certificate import Certificate
-    from minigrad.core.rules import Pullback
     from minigrad.core.tensor import Tensor
 
-RuleFunction = TypeVar("RuleFunction", bound=Callable[..., object])
+Forward: TypeAlias = Callable[..., "Array | tuple[Array, ...]"]
+Rule = TypeVar("Rule", bound=Callable[..., object])
+
+
+class Certificate(Protocol):
+    """The gate's statement that it has checked an op (the class is `minigrad.verify.certificate.Certificate`)."""
+
+    @property
+    def subject(self) -> Op:
+        """The op that was checked."""
+
+    @property
+    def resolution(self) -> float:
+        """The smallest relative error of a gradient that the check would have revealed."""
+
+    def covers(self, op: Op) -> bool:
+        """Whether `op` is the very op that was checked, unchanged since."""
+
+
+@attrs.frozen(eq=False)
+class Argument:
+    """An array argument of an op; a variadic one (`*xs`) stands for any number of arrays.
+
+    Attributes:
+        name: its name in the signature of the forward function.
+        differentiable: whether a gradient can flow into it; False for integers and truth values.
+        variadic: whether it stands for any number of arrays.
+    """
+
+    name: str
+    differentiable: bool = True
+    variadic: bool = False
+
+
+@attrs.frozen(eq=False)
+class VJP:
+    """The vector-Jacobian product for some arguments of an op.
+
+    Attributes:
+        names: of the arguments it answers for.
+        indices: their positions.
+        function: `(g, y, *args, **kwargs)` to one gradient, or a tuple of them for several arguments.
+        variadic: whether the one argument is `*xs`, for which it returns a tuple.
+    """
+
+    names: tuple[str, ...]
+    indices: tuple[int, ...]
+    function: Callable[..., object]
+    variadic: bool
+
+
+@attrs.frozen(eq=False)
+class Claims:
+    """What an op says of itself. The gate verifies each claim; other rooms then build on it.
+
+    Attributes:
+        elementwise: an output entry depends on the entries at its place only, after broadcasting.
+        linear: the output is linear in all differentiable arguments together.
+        piecewise_constant: the derivative is zero wherever it exists.
+        trailing: one more axis in front of the argument is one more axis in front of the output, all else being equal.
+    """
+
+    elementwise: bool = False
+    linear: bool = False
+    piecewise_constant: bool = False
+    trailing: bool = False
+
+
+class _Required:
+    """Marks a keyword argument without a default."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
 
 
 class Op:
@@ -38,36 +98,58 @@ class Op:
     Called on arrays it returns arrays; called with at least one Tensor it returns Tensors.
 
     Attributes:
-        forward, rules: on arrays. defaults, required: metadata with and without a default; options: the names of all.
+        forward: the function on arrays.
+        rules: vector-Jacobian products, declared with `vjp`.
+        batch_rule: the op with one more axis in front, declared with `batch`.
+        accumulate_rule: adds the gradient into part of an array, declared with `accumulate`.
+        defaults: keyword arguments that may be left out.
+        required: names of those that may not.
+        options: names of all keyword arguments.
+        numpy: the NumPy function that stands for this op on Tensors.
+        role: the task of the tape that this op performs (see `minigrad.core.registry.Registry.role`), or "".
+        declaration: what the gate needs to know to check it; `minigrad.verify.declare` reads it.
         apply: the quickest way to apply it to Tensors, for as many arguments as it has.
-        apply_any: the way for all calls.
-        fast_vjp: the quickest way to run its rules on arrays, or None. All three are made when it is admitted to the
-            registry (see `minigrad.runtime.fastpath`).
+        apply_any: the way to apply it to Tensors that takes all calls.
+        fast_vjp: the quickest way to run its rules on arrays, or None.
+        check_second_order: a check of the gate that is due before the op is differentiated twice, or None.
+        check_batching: a check of the gate that is due before the batching rule is used, or None.
     """
+
+    unregistered: ClassVar[Callable[..., Tensor]]  # what an op does until it is registered; set by `core.apply`
 
     def __init__(
         self,
         name: str,
         forward: Forward,
         arguments: tuple[Argument, ...],
-        metadata: Mapping[str, object],
+        kwargs: Kwargs,
         claims: Claims,
         doc: str | None = None,
+        *,
+        numpy: Callable[..., object] | None = None,
+        role: str = "",
+        declaration: object = None,
     ) -> None:
         self.name = name
         self.forward = forward
         self.arguments = arguments
-        self.defaults: dict[str, object] = {k: v for k, v in metadata.items() if v is not REQUIRED}
-        self.required: frozenset[str] = frozenset(k for k, v in metadata.items() if v is REQUIRED)
-        self.options: frozenset[str] = frozenset(metadata)
+        self.defaults: dict[str, object] = {k: v for k, v in kwargs.items() if v is not REQUIRED}
+        self.required: frozenset[str] = frozenset(k for k, v in kwargs.items() if v is REQUIRED)
+        self.options: frozenset[str] = frozenset(kwargs)
         self.claims = claims
+        self.numpy = numpy
+        self.role = role
+        self.declaration = declaration
         self.module: str = getattr(forward, "__module__", None) or "numpy"
         self.rules: tuple[VJP, ...] = ()
+        self.batch_rule: Callable[..., object] | None = None
+        self.accumulate_rule: Callable[..., bool] | None = None
         self._certificate: Certificate | None = None
-        self.apply: Callable[..., Tensor] = self._unregistered
-        self.apply_any: Callable[..., Tensor] = self._unregistered
-        self.fast_vjp: Pullback | None = None
+        self.apply: Callable[..., Tensor] = self.unregistered
+        self.apply_any: Callable[..., Tensor] = self.unregistered
+        self.fast_vjp: Callable[..., None] | None = None
         self.check_second_order: Callable[[], None] | None = None
+        self.check_batching: Callable[[], None] | None = None
         self.__doc__ = doc
 
     def __repr__(self) -> str:
@@ -85,87 +167,132 @@ class Op:
 
     @property
     def registered(self) -> bool:
-        """Whether the registry has admitted this op."""
+        """Whether the op is in the registry."""
         return self._certificate is not None
 
-    def vjp(self, *names: str) -> Callable[[RuleFunction], RuleFunction]:
+    def vjp(self, *names: str) -> Callable[[Rule], Rule]:
         """Declare the vector-Jacobian product for the named arguments.
 
-        The decorated function receives the gradient of the output, the output, the arguments, and all metadata by
-        keyword; it returns the gradient for the argument (several names: a tuple in the order of the names; `*xs`: a
+        The decorated function receives the gradient of the output, the output, the arguments, and all keyword
+        arguments; it returns the gradient for the argument (several names: a tuple in the order of the names; `*xs`: a
         tuple with one gradient for each). Broadcasting is undone by the engine.
         """
 
-        def declare(function: RuleFunction) -> RuleFunction:
+        def declare(function: Rule) -> Rule:
             self.add_rule(names, function)
             return function
 
         return declare
 
     def add_rule(self, names: tuple[str, ...], function: Callable[..., object]) -> None:
-        """Attach a rule. Raises `InvalidRule` for unknown or repeated names and once the op is registered."""
-        if self.registered:
-            raise InvalidRule(f"op {self.name!r} is registered: its rules cannot change any more")
-        known = [a.name for a in self.arguments]
-        taken = {n for rule in self.rules for n in rule.names}
+        """Attach a vector-Jacobian product.
+
+        Raises:
+            InvalidRule: a name is unknown or has a rule already, or the op is registered.
+        """
+        self._refuse_if_registered()
+        argument_names = [a.name for a in self.arguments]
         if not names:
-            raise InvalidRule(f"op {self.name!r}: vjp() needs the name of an argument: one of {', '.join(known)}")
+            raise InvalidRule(
+                f"op {self.name!r}: vjp() needs the name of an argument: one of {', '.join(argument_names)}"
+            )
+        answered = {n for rule in self.rules for n in rule.names}
         for name in names:
-            if name not in known:
+            if name not in argument_names:
                 raise InvalidRule(
-                    f"op {self.name!r} has no argument {name!r}: it has {', '.join(known)}.{nearest(name, known)}"
+                    f"op {self.name!r} has no argument {name!r}: it has {', '.join(argument_names)}."
+                    f"{nearest(name, argument_names)}"
                 )
-            if name in taken or names.count(name) > 1:
+            if name in answered or names.count(name) > 1:
                 raise InvalidRule(f"op {self.name!r}: argument {name!r} has two rules")
-        indices = tuple(known.index(n) for n in names)
+        indices = tuple(argument_names.index(n) for n in names)
         variadic = any(self.arguments[i].variadic for i in indices)
         if variadic and len(names) > 1:
-            raise InvalidRule(f"op {self.name!r}: the rule for '*{known[-1]}' cannot be joined with other arguments")
+            raise InvalidRule(
+                f"op {self.name!r}: the rule for '*{argument_names[-1]}' cannot be joined with other arguments"
+            )
         _name_in_tracebacks(function, f"{self.name}_vjp_{'_'.join(names)}")
         self.rules = (*self.rules, VJP(names, indices, function, variadic))
 
+    def batch(self, rule: Rule) -> Rule:
+        """Declare what the op is when arguments have one more axis in front: a decorator.
+
+        The rule receives the arguments and all keyword arguments, and returns the outputs of all calls stacked along a
+        first axis, or None where it has no better way than one call after the other. For an op of several arguments a
+        tuple comes first that tells which of them have the axis. Written with library ops, so that it runs on arrays
+        and on Tensors. Elementwise and trailing ops need none.
+
+        Raises:
+            InvalidRule: there is a rule already, or the op is registered.
+        """
+        self._refuse_if_registered()
+        if self.batch_rule is not None or self.claims.elementwise or self.claims.trailing:
+            raise InvalidRule(f"op {self.name!r} has a batching rule already, or a claim that it follows from")
+        _name_in_tracebacks(rule, f"{self.name}_batch")
+        self.batch_rule = rule
+        return rule
+
+    def accumulate(self, rule: Rule) -> Rule:
+        """Declare how the gradient of the first argument is added into part of an array: a decorator.
+
+        The rule receives the array of gradients so far, of the shape of the argument, the gradient of the output, and
+        all keyword arguments. It adds in place and returns True, or returns False without touching anything.
+
+        Raises:
+            InvalidRule: there is a rule already, the op has other arguments too, or it is registered.
+        """
+        self._refuse_if_registered()
+        if self.accumulate_rule is not None or len(self.arguments) != 1 or self.arguments[0].variadic:
+            raise InvalidRule(f"op {self.name!r} has an accumulation rule already, or more than one argument")
+        _name_in_tracebacks(rule, f"{self.name}_accumulate")
+        self.accumulate_rule = rule  # type: ignore[assignment]  # the gate checks what it returns
+        return rule
+
+    def _refuse_if_registered(self) -> None:
+        if self.registered:
+            raise InvalidRule(f"op {self.name!r} is registered: its rules cannot change any more")
+
     @overload
-    def __call__(self, *args: ArrayLike, **meta: object) -> Array: ...  # type: ignore[overload-overlap]
+    def __call__(self, *args: ArrayLike, **kwargs: object) -> Array: ...  # type: ignore[overload-overlap]
     @overload
-    def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor: ...
-    def __call__(self, *args: Tensor | ArrayLike, **meta: object) -> Tensor | Array:
+    def __call__(self, *args: Tensor | ArrayLike, **kwargs: object) -> Tensor: ...
+    def __call__(self, *args: Tensor | ArrayLike, **kwargs: object) -> Tensor | Array:
         for a in args:
             if type(a) is not np.ndarray and isinstance(a, TensorBase):
-                if len(args) != len(self.arguments) or (meta and not self.options):
-                    return self.apply_any(*args, **meta)
-                return self.apply(*args, **meta) if meta else self.apply(*args)
-        return self.forward(*args, **meta)  # type: ignore[return-value]  # several outputs: see `call_multi`
+                if len(args) != len(self.arguments) or (kwargs and not self.options):
+                    return self.apply_any(*args, **kwargs)
+                return self.apply(*args, **kwargs) if kwargs else self.apply(*args)
+        return self.forward(*args, **kwargs)  # type: ignore[return-value]  # several outputs: see `call_multi`
 
     @overload
     def call_multi(  # type: ignore[overload-overlap]
-        self, *args: ArrayLike, **meta: object
+        self, *args: ArrayLike, **kwargs: object
     ) -> tuple[Array, ...]: ...
     @overload
-    def call_multi(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...]: ...
-    def call_multi(self, *args: Tensor | ArrayLike, **meta: object) -> tuple[Tensor, ...] | tuple[Array, ...]:
-        """The same call for an op that returns several outputs, with the type to match."""
-        return self(*args, **meta)  # type: ignore[return-value]
+    def call_multi(self, *args: Tensor | ArrayLike, **kwargs: object) -> tuple[Tensor, ...]: ...
+    def call_multi(self, *args: Tensor | ArrayLike, **kwargs: object) -> tuple[Tensor, ...] | tuple[Array, ...]:
+        """Call an op that returns several outputs, with the type to match."""
+        return self(*args, **kwargs)  # type: ignore[return-value]
 
-    def bind_kwargs(self, meta: Mapping[str, object]) -> Mapping[str, object]:
-        """`meta` with defaults filled in. Raises TypeError for unknown or missing names."""
-        if not meta and not self.required:
+    def bind_kwargs(self, kwargs: Kwargs) -> Kwargs:
+        """Fill in the defaults of the keyword arguments that are not given.
+
+        Raises:
+            TypeError: a name is unknown, or a required one is missing.
+        """
+        if not kwargs and not self.required:
             return self.defaults
-        full = {**self.defaults, **meta}
-        if len(full) == len(self.options) and not self.required - meta.keys():
+        full = {**self.defaults, **kwargs}
+        if len(full) == len(self.options) and not self.required - kwargs.keys():
             return full
-        unknown = meta.keys() - self.defaults.keys() - self.required
+        unknown = kwargs.keys() - self.defaults.keys() - self.required
         names = [*self.required, *self.defaults]
         if unknown:
             word = sorted(unknown)[0]
             raise TypeError(
                 f"op {self.name!r} has no option {word!r}: it has {', '.join(names) or 'none'}.{nearest(word, names)}"
             )
-        raise TypeError(f"op {self.name!r} needs the option {sorted(self.required - meta.keys())[0]!r}")
-
-    def _unregistered(self, *args: object, **meta: object) -> Tensor:
-        from minigrad.core.apply import apply_unverified
-
-        return apply_unverified(self, args, meta)
+        raise TypeError(f"op {self.name!r} needs the option {sorted(self.required - kwargs.keys())[0]!r}")
 
 
 def _name_in_tracebacks(function: Callable[..., object], name: str) -> None:
@@ -173,101 +300,3 @@ def _name_in_tracebacks(function: Callable[..., object], name: str) -> None:
     if code is not None and code.co_name in ("_", "<lambda>"):
         function.__code__ = code.replace(co_name=name, co_qualname=name)
         function.__name__ = name
-
-
-def op(
-    *,
-    name: str | None = None,
-    params: Sequence[Metadata] = ({},),
-    shapes: Sequence[tuple[Shape, ...]] = (),
-    samples: Callable[[np.random.Generator], Iterable[Sample]] | None = None,
-    kinks: Kinks = (),
-    elementwise: bool = False,
-    linear: bool = False,
-    piecewise_constant: bool = False,
-    numpy: Callable[..., object] | None = None,
-    **domains: Domain,
-) -> Callable[[Forward], Op]:
-    """Declare an op from its forward function on arrays.
-
-    Positional parameters of the function are array arguments, each with the domain its samples are drawn from;
-    keyword-only parameters are metadata.
-
-    Args:
-        name: the op's name; the function's name by default.
-        params: metadata combinations that the gate sweeps; give every branch of the rule one.
-        shapes: tuples of shapes, one shape for each argument, when not any shapes will do; the first meets all
-            of `params`.
-        samples: `samples(rng)` yields `Sample(*arrays, **metadata)`, for arguments that depend on each other.
-        kinks: where the function is not differentiable: values of the argument (`[0.0]`), `"ties"` (equal entries),
-            or a function `(rng, *arrays, **metadata) -> arrays` that moves arrays onto kinks.
-        elementwise: claim that each output entry depends on the entries at its place only (after broadcasting).
-        linear: claim that the output is linear in all differentiable arguments together.
-        piecewise_constant: claim that the derivative is zero wherever it exists; such an op needs no rule.
-        numpy: the NumPy function that, called on Tensors, stands for this op.
-        **domains: for each array argument, where its samples are drawn from.
-
-    Raises:
-        RegistrationError: for a signature that cannot be an op's.
-    """
-    claims = Claims(elementwise, linear, piecewise_constant, kinks, tuple(params), tuple(shapes), samples, numpy)
-
-    def declare(forward: Forward) -> Op:
-        title = name or str(getattr(forward, "__name__", "op"))
-        arguments, metadata = _signature(title, forward, domains, samples is not None)
-        return Op(title, forward, arguments, metadata, claims, forward.__doc__)
-
-    return declare
-
-
-def _signature(
-    name: str, forward: Forward, domains: Mapping[str, Domain], sampled: bool
-) -> tuple[tuple[Argument, ...], dict[str, object]]:
-    if not name.isidentifier():
-        raise RegistrationError(f"{name!r} cannot be the name of an op: use a Python identifier (give name=...)")
-    arguments: list[Argument] = []
-    metadata: dict[str, object] = {}
-    for p in inspect.signature(forward).parameters.values():
-        if p.kind is p.KEYWORD_ONLY:
-            metadata[p.name] = REQUIRED if p.default is p.empty else p.default
-        elif p.kind is p.VAR_KEYWORD:
-            raise RegistrationError(f"op {name!r}: '**{p.name}' hides its metadata; name each keyword-only parameter")
-        else:
-            if p.name not in domains and not sampled:
-                hint = f"minigrad.op({p.name}=minigrad.real())"
-                raise RegistrationError(
-                    f"op {name!r}: no domain is declared for argument {p.name!r}. Declare one: {hint}"
-                )
-            if p.default is not p.empty:
-                raise RegistrationError(
-                    f"op {name!r}: array argument {p.name!r} has a default. Arrays are positional and required; "
-                    "make it keyword-only if it is metadata"
-                )
-            arguments.append(Argument(p.name, domains.get(p.name), p.kind is p.VAR_POSITIONAL))
-    unknown = domains.keys() - {a.name for a in arguments}
-    if unknown:
-        word = sorted(unknown)[0]
-        known = [a.name for a in arguments]
-        raise RegistrationError(
-            f"op {name!r}: a domain is given for {word!r}, which is no array argument of "
-            f"{name}({', '.join(known)}).{nearest(word, known)}"
-        )
-    if not arguments:
-        raise RegistrationError(f"op {name!r} has no array argument")
-    return tuple(arguments), metadata
-
-
-__all__ = [
-    "REQUIRED",
-    "VJP",
-    "Argument",
-    "Claims",
-    "Domain",
-    "Forward",
-    "Kinks",
-    "Metadata",
-    "Op",
-    "RandomSource",
-    "Sample",
-    "op",
-]

@@ -1,4 +1,4 @@
-"""The registry: every op that may touch a Tensor, each admitted with a certificate from the gate."""
+"""The registry: every op that may touch a Tensor, each entered with a certificate from the gate."""
 
 from __future__ import annotations
 
@@ -7,31 +7,42 @@ from typing import TypeAlias
 
 import numpy as np
 
-from minigrad.core.certificate import Certificate
 from minigrad.core.errors import RegistrationError, UnregisteredOp, nearest
-from minigrad.core.op import Op
+from minigrad.core.op import Certificate, Op
 
 Handler: TypeAlias = Callable[..., object]
 
 
 class _Ops(dict[str, Op]):
-    """Ops by name; asking for one that is not there says so (and costs the hot path nothing)."""
+    """Ops by name or role; asking for one that is not there says so (and costs the hot path nothing)."""
 
-    def __missing__(self, name: str) -> Op:
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+    def __missing__(self, word: str) -> Op:
         raise UnregisteredOp(
-            f"no op named {name!r} is registered.{nearest(name, self)}"
+            f"no op {self.key} {word!r} is registered.{nearest(word, self)}"
             + ("" if self else " The op library is not loaded: import minigrad.ops")
         )
 
 
 class Registry:
-    """Ops by name, and the NumPy functions that stand for them. Written to by `minigrad.register` only.
+    """Ops by name, by role, and by the NumPy function they stand for. Written to by `minigrad.register` only.
 
-    `ops` is for reading: the quickest way to an op whose name is known.
+    The tape knows no op by name. Two tasks of its own it leaves to ops that declare a role:
+
+    - "unbroadcast": `op(x, shape=...)` sums x over broadcast axes until it has `shape`.
+    - "cast": `op(x, dtype=...)` is x in another floating dtype.
+
+    Attributes:
+        ops: name -> op, for reading: the quickest way to an op whose name is known.
+        roles: role -> op, likewise.
     """
 
     def __init__(self) -> None:
-        self.ops = _Ops()
+        self.ops = _Ops("named")
+        self.roles = _Ops("with the role")
         self._ufuncs: dict[np.ufunc, Op] = {}
         self._functions: dict[Callable[..., object], Handler] = {}
 
@@ -51,21 +62,39 @@ class Registry:
         """The op of that name, or None."""
         return self.ops.get(name)
 
+    def role(self, role: str) -> Op:
+        """The op that performs a task of the tape.
+
+        Raises:
+            UnregisteredOp: the op library, which declares it, is not loaded.
+        """
+        return self.roles[role]
+
     def check_unregistered(self, op: Op) -> None:
-        """Raise `RegistrationError` when the name or the NumPy function of `op` is taken."""
+        """Raise `RegistrationError` when the name, the role or the NumPy function of `op` is taken."""
         other = self.ops.get(op.name)
         if other is not None:
             raise RegistrationError(
                 f"an op named {op.name!r} is registered already (from {other.module}). Choose another name=..."
             )
-        stands_for = op.claims.numpy
+        if op.role in self.roles:
+            raise RegistrationError(f"op {op.name!r}: op {self.roles[op.role].name!r} has the role {op.role!r} already")
+        stands_for = op.numpy
         if stands_for is not None and (stands_for in self._ufuncs or stands_for in self._functions):
             raise RegistrationError(
                 f"op {op.name!r}: numpy.{getattr(stands_for, '__name__', stands_for)} already stands for another op"
             )
 
     def add(self, op: Op, certificate: Certificate) -> None:
-        """Enter `op`. `certificate` must be the gate's own for this very op (call `runtime.fastpath.admit`)."""
+        """Enter an op.
+
+        Args:
+            op: not registered yet.
+            certificate: the gate's own for this very op, which stays as it was checked.
+
+        Raises:
+            RegistrationError: the certificate is another op's, or name, role or NumPy function are taken.
+        """
         if not certificate.covers(op):
             raise RegistrationError(
                 f"op {op.name!r}: the certificate belongs to op {certificate.subject.name!r} as it was when checked; "
@@ -73,15 +102,17 @@ class Registry:
             )
         self.check_unregistered(op)
         op._certificate = certificate
-        stands_for = op.claims.numpy
+        stands_for = op.numpy
         if isinstance(stands_for, np.ufunc):
             self._ufuncs[stands_for] = op
         elif stands_for is not None:
             self._functions[stands_for] = op
+        if op.role:
+            self.roles[op.role] = op
         self.ops[op.name] = op
 
     def replace_certificate(self, op: Op, certificate: Certificate) -> None:
-        """Replace the certificate of a registered op by a fuller one (after its second order was checked)."""
+        """Replace the certificate of a registered op by a fuller one, after a check that was put off."""
         op._certificate = certificate
 
     def register_numpy_function(self, function: Callable[..., object], handler: Handler) -> None:
@@ -103,9 +134,7 @@ class Registry:
 
     def numpy_names(self) -> Mapping[str, object]:
         """Names of all NumPy functions that work on Tensors."""
-        found: dict[str, object] = {u.__name__: u for u in self._ufuncs}
-        found.update({getattr(f, "__name__", str(f)): f for f in self._functions})
-        return found
+        return {getattr(f, "__name__", str(f)): f for f in (*self._ufuncs, *self._functions)}
 
 
 REGISTRY = Registry()

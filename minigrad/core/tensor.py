@@ -1,29 +1,32 @@
-"""The Tensor: an immutable value that knows its node. What acts on it finds its op in the registry."""
+"""The Tensor: an immutable value that knows its node.
+
+Operators, ndarray's methods and NumPy's functions reach it with the op library: `minigrad.ops.numpy` installs them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import GradientError, ShapeError
-from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode, TensorBase
-from minigrad.core.keys import immutable_index
+from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode
 from minigrad.core.memory import readonly
-from minigrad.core.methods import ArrayMethods
-from minigrad.core.operators import Operators
-from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Array, ArrayLike, Axis, BoolArray, Shape
+from minigrad.core.types import Array, ArrayLike, Shape, TensorBase
 
 if TYPE_CHECKING:
+    from minigrad.core.array_methods import ArrayMethods  # a stub alone, written by tests/tools/write_stub.py
+
     TensorLike: TypeAlias = "Tensor | ArrayLike"
+else:
+    ArrayMethods = TensorBase
 
 _new = object.__new__
 
 
-class Tensor(Operators, TensorBase, ArrayMethods):
+class Tensor(ArrayMethods):
     """A real array whose gradient can be asked for.
 
     Made by `minigrad.tensor`, or by applying ops to other Tensors. NumPy functions work on Tensors and return Tensors.
@@ -34,6 +37,7 @@ class Tensor(Operators, TensorBase, ArrayMethods):
     __hash__: ClassVar[Callable[[Tensor], int]] = object.__hash__
     _node: Node
     _sink: GradAccumulator
+    _run_backward: ClassVar[Callable[[Tensor, object, bool], None]]  # set by minigrad.core.backward
 
     def __init__(self, data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> None:
         value = _copied(data, dtype)
@@ -101,7 +105,7 @@ class Tensor(Operators, TensorBase, ArrayMethods):
         sink = self._own_sink()
         if sink is None or not sink.has_grad:
             return None
-        if sink.grad is not None:
+        if isinstance(sink.grad, Tensor):
             return sink.grad
         return None if sink.buffer is None else tensor_of(Constant(readonly(sink.buffer)))
 
@@ -129,119 +133,15 @@ class Tensor(Operators, TensorBase, ArrayMethods):
             GradientError: there is nothing to differentiate, or `gradient` is missing or of another shape.
             StaleGraphError: an optimizer has changed a parameter since this Tensor was computed.
         """
-        _engine.backward(self, gradient, create_graph)
+        self._run_backward(gradient, create_graph)
 
-    # -- comparisons have no gradient: they give plain arrays ----------------------------------------------------------
-    def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.equal(self._node.value, as_array(other))
-
-    def __ne__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.not_equal(self._node.value, as_array(other))
-
-    def __lt__(self, other: TensorLike) -> BoolArray:
-        return np.less(self._node.value, as_array(other))
-
-    def __le__(self, other: TensorLike) -> BoolArray:
-        return np.less_equal(self._node.value, as_array(other))
-
-    def __gt__(self, other: TensorLike) -> BoolArray:
-        return np.greater(self._node.value, as_array(other))
-
-    def __ge__(self, other: TensorLike) -> BoolArray:
-        return np.greater_equal(self._node.value, as_array(other))
-
-    # -- ndarray's own methods -----------------------------------------------------------------------------------------
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis` (all axes by default)."""
-        return REGISTRY["sum"].apply(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Mean over `axis` (all axes by default)."""
-        return REGISTRY["mean"].apply(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Largest entry over `axis`; ties share the gradient equally."""
-        return REGISTRY["max"].apply(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """Smallest entry over `axis`; ties share the gradient equally."""
-        return REGISTRY["min"].apply(self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: int | Shape) -> Tensor:
-        """The same entries in another shape; one length may be -1."""
-        target = shape[0] if len(shape) == 1 else shape
-        return REGISTRY["reshape"].apply(self, shape=target if isinstance(target, tuple) else (target,))
-
-    def transpose(self, *axes: int | Shape | None) -> Tensor:
-        """Axes in another order (reversed by default)."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return REGISTRY["transpose"].apply(self, axes=(order,) if isinstance(order, int) else order)
-
-    @property
-    def T(self) -> Tensor:
-        """Axes reversed."""
-        return REGISTRY["transpose"].apply(self, axes=None)
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same numbers in another floating dtype; the gradient comes back in this one."""
-        return REGISTRY["astype"].apply(self, dtype=np.dtype(dtype))
-
-    def __getitem__(self, key: object) -> Tensor:
-        return REGISTRY["getitem"].apply(self, key=immutable_index(key))
-
-    def __setitem__(self, key: object, value: TensorLike) -> None:
-        updated: Tensor = REGISTRY["setitem"].apply(self, value, key=immutable_index(key))
-        self._node = updated._node
-
-    def tolist(self) -> object:
-        """The numbers as nested lists."""
-        return self._node.value.tolist()
-
-    def copy(self) -> Tensor:
-        """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
-        return tensor_of(self._node)
-
-    def __dlpack__(self, **options: object) -> object:
-        """NumPy's export to other libraries; refused where a gradient would be lost."""
-        return self.__array__().copy().__dlpack__(**options)  # type: ignore[arg-type]
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
-
-    def __len__(self) -> int:
-        if self.ndim == 0:
-            raise TypeError("a 0-d Tensor has no length")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise TypeError("a 0-d Tensor cannot be iterated over; use item()")
-        return (self[i] for i in range(len(self)))
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __contains__(self, value: object) -> bool:
-        return bool(np.any(self == value))
-
-    def __format__(self, spec: str) -> str:
-        return format(self._node.value.item() if self.ndim == 0 and spec else str(self), spec)
-
-    def __bool__(self) -> bool:
-        return bool(self._node.value)
-
+    # -- conversions -----------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
         body = np.array2string(self._node.value, separator=", ", prefix="tensor(", threshold=100)
-        made = f", made by {self._node.op.name}" if isinstance(self._node, OpNode) else ""
+        made_by = f", made by {self._node.op.name}" if isinstance(self._node, OpNode) else ""
         grad = ", requires_grad=True" if isinstance(self._node, Leaf) else ""
         dtype = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
-        return f"tensor({body}{dtype}{grad}{made})"
+        return f"tensor({body}{dtype}{grad}{made_by})"
 
     def __reduce__(self) -> str:
         raise TypeError("a Tensor cannot be pickled: save .numpy(), or a model with minigrad.checkpoint")
@@ -258,24 +158,16 @@ class Tensor(Operators, TensorBase, ArrayMethods):
         converted = value if dtype is None else value.astype(dtype, copy=False)
         return converted.copy() if copy and converted is value else converted
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: TensorLike, **options: object) -> object:
-        return _dispatch.call_ufunc(ufunc, method, inputs, options)
-
-    def __array_function__(
-        self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> object:
-        return _dispatch.call_function(func, args, kwargs)
-
 
 def tensor_of(node: Node) -> Tensor:
-    """A handle for a node."""
+    """Make a Tensor of a node."""
     t = _new(Tensor)
     t._node = node
     return t
 
 
 def tensor(data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """A Tensor with a copy of `data`.
+    """Make a Tensor from a copy of `data`.
 
     Args:
         data: numbers, nested lists of numbers, an array or a Tensor (then the copy is detached from its graph).
@@ -290,20 +182,20 @@ def tensor(data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | Non
 
 
 def from_array(value: Array) -> Tensor:
-    """A constant Tensor over `value` itself, without a copy. The array becomes read-only: the caller gives it away."""
+    """Make a constant Tensor over `value` without a copy. The array becomes read-only: the caller gives it away."""
     value.flags.writeable = False
     return tensor_of(Constant(value))
 
 
 def as_array(x: object) -> Array:
-    """The array behind a Tensor; anything else as an array."""
+    """The array behind a Tensor, which is not copied; anything else as an array."""
     return x._node.value if isinstance(x, Tensor) else np.asarray(x)
 
 
 def _copied(data: object, dtype: DTypeLike | None) -> Array:
     if isinstance(data, Tensor):
-        given = data._node.value
-        value = given.copy("K") if dtype is None else given.astype(dtype)
+        source = data._node.value
+        value = source.copy("K") if dtype is None else source.astype(dtype)
     elif isinstance(data, list | tuple) and any(isinstance(d, Tensor) for d in data):
         raise TypeError("tensor() copies numbers; to join Tensors and keep their gradients use minigrad.stack")
     else:
@@ -312,8 +204,3 @@ def _copied(data: object, dtype: DTypeLike | None) -> Array:
         raise TypeError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
     value.flags.writeable = False
     return value
-
-
-# Both need Tensor, and an import inside the methods would cost as much as a small op.
-import minigrad.core.backward as _engine  # noqa: E402
-import minigrad.core.dispatch as _dispatch  # noqa: E402

@@ -1,8 +1,8 @@
-"""Static types that the whole house shares."""
+"""Static types that every room uses, and the base class by which a Tensor is told from an array."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import EllipsisType
 from typing import TypeAlias
 
@@ -18,8 +18,17 @@ Scalar: TypeAlias = bool | int | float
 Nested: TypeAlias = Sequence[float] | Sequence[Sequence[float]] | Sequence[Sequence[Sequence[float]]]
 AnyArray: TypeAlias = Array | NDArray[np.float32] | BoolArray | IndexArray | NDArray[np.uint8] | NDArray[np.int32]
 ArrayLike: TypeAlias = AnyArray | Scalar | Nested
+Arrays: TypeAlias = tuple[Array, ...]
+Kwargs: TypeAlias = Mapping[str, object]
+"""Keyword arguments of an op."""
 Axis: TypeAlias = int | tuple[int, ...] | None
 Shape: TypeAlias = tuple[int, ...]
 KeyPart: TypeAlias = int | slice | EllipsisType | IndexArray | BoolArray | None
 Key: TypeAlias = KeyPart | tuple[KeyPart, ...]
 """Whatever NumPy takes between brackets."""
+
+
+class TensorBase:
+    """Base of `minigrad.core.tensor.Tensor`, so that modules below it can tell a Tensor from an array."""
+
+    __slots__ = ()

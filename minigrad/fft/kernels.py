@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.ops.family import OpFamily
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.errors import UnsupportedFunction
-from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import solve_columns
 from minigrad.ops.arithmetic import ratio
@@ -16,6 +15,7 @@ from minigrad.ops.manipulation import diag_embed, tril
 from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real, spd
 
 family = OpFamily(lazy=True)

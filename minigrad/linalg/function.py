@@ -7,7 +7,6 @@ from math import ceil, log2
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.linalg.solve import inv
 from minigrad.ops.family import OpFamily
@@ -16,6 +15,7 @@ from minigrad.ops.index import getitem
 from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real, square_wellconditioned
 
 family = OpFamily(lazy=True)

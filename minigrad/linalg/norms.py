@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
@@ -17,6 +16,7 @@ from minigrad.ops.piecewise_linear import absolute
 from minigrad.ops.reduce import broadcast_back, keepdims_shape, length
 from minigrad.ops.transcendental import power
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

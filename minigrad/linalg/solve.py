@@ -7,7 +7,6 @@ from math import prod
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import expand_dims, moveaxis, reshape
@@ -17,6 +16,7 @@ from minigrad.ops.matmul import matmul
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real, square_wellconditioned
 
 family = OpFamily(lazy=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array
 from minigrad.ops.complex import Complex
 from minigrad.ops.family import OpFamily
@@ -15,6 +14,7 @@ from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
 from minigrad.ops.transcendental import sqrt
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import square_wellconditioned
 
 family = OpFamily(lazy=True)

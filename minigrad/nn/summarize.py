@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.apply import apply
-from minigrad.core.mode import mode_override
+from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Shape
@@ -92,7 +92,7 @@ class _SummaryHook:
         return y
 
 
-class _OpCounter:
+class _OpCounter(Interceptor):
     """Adds up what the ops of each module cost."""
 
     def __init__(self, hook: _SummaryHook) -> None:
@@ -111,6 +111,3 @@ class _OpCounter:
             stats.activation_bytes += sum(v.nbytes for v in fresh)
             stats.flops += count_flops(op.name, [a.shape for a in inputs], [v.shape for v in values])
         return result
-
-    def gradient(self, node: object, parent: object, g: object) -> None:
-        """There are none: the model runs forward only."""

@@ -1,4 +1,4 @@
-"""The op library, by family. Importing it verifies and registers every op in it.
+"""The op library, by family. Importing it verifies and registers every op, and gives Tensors their methods.
 
 What the engine itself needs (`shape`, `index`) is registered first.
 """
@@ -17,7 +17,8 @@ from minigrad.ops import (  # noqa: E402 - they rest on the registered ones
     reduce,
     transcendental,
 )
-from minigrad.ops.numpy import signatures  # noqa: E402
+from minigrad.ops.numpy import dispatch, signatures, tensor_methods  # noqa: E402
+from minigrad.runtime.malloc import raise_mmap_threshold  # noqa: E402
 
 __all__ = [
     "arithmetic",
@@ -31,3 +32,7 @@ __all__ = [
     "signatures",
     "transcendental",
 ]
+
+dispatch.install()
+tensor_methods.install()
+raise_mmap_threshold()

@@ -10,7 +10,6 @@ from math import pi, sqrt
 import numpy as np
 
 from minigrad.core.op import Op
-from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import square, where
 from minigrad.ops.family import OpFamily
@@ -21,6 +20,7 @@ from minigrad.ops.piecewise_constant import greater
 from minigrad.ops.piecewise_linear import absolute, relu
 from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.typing import V
+from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

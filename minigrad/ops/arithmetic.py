@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.op import Op
-from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.family import OpFamily
 from minigrad.typing import V
+from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import boolean, nonzero, real
 
 family = OpFamily()

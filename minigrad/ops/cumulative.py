@@ -10,7 +10,6 @@ from math import prod as lengths_product
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, ravel, reshape
@@ -21,6 +20,7 @@ from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import concatenate
 from minigrad.ops.transcendental import exp
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily()

@@ -7,7 +7,6 @@ from math import factorial
 import numpy as np
 
 from minigrad.core.op import Op
-from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.arithmetic import divide, multiply, ratio, reciprocal
 from minigrad.ops.family import OpFamily
@@ -15,6 +14,7 @@ from minigrad.ops.piecewise_constant import floor, greater, prefer, rint, trunc
 from minigrad.ops.piecewise_linear import absolute, maximum
 from minigrad.ops.transcendental import exp, power, sqrt
 from minigrad.typing import Tensor, V
+from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import nonzero, positive, real
 
 family = OpFamily(lazy=True)

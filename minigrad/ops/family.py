@@ -8,15 +8,18 @@ from typing import TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core.op import Argument, Claims, Domain, Kinks, Op, RandomSource
+from minigrad.core.op import Argument, Claims, Op
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
+from minigrad.verify.declare import Declaration, Domain, Kinks, RandomSource
 from minigrad.verify.domains import real
 from minigrad.verify.register import register_builtin
 
 UnaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 BinaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 _REAL = real()
+_ELEMENTWISE = Claims(elementwise=True)
+_CONSTANT = Claims(elementwise=True, piecewise_constant=True)
 
 
 @attrs.frozen
@@ -66,8 +69,10 @@ class OpFamily:
         numpy: Callable[..., object] | None = None,
     ) -> Op:
         """An elementwise op of one argument: `rule(g, y, x)`; `numpy` where `forward` is not the ufunc itself."""
-        claims = Claims(elementwise=True, kinks=kinks, numpy=numpy or self._numpy(forward))
-        op = Op(name, forward, (Argument("x", domain),), {}, claims, doc)
+        op = Op(
+            name, forward, (Argument("x", domain.differentiable),), {}, _ELEMENTWISE, doc,
+            numpy=numpy or self._numpy(forward), declaration=Declaration((domain,), kinks=kinks),
+        )  # fmt: skip
         op.add_rule(("x",), rule)
         return self.add(op)
 
@@ -84,16 +89,23 @@ class OpFamily:
         numpy: Callable[..., object] | None = None,
     ) -> Op:
         """An elementwise op of two arguments that broadcast: a rule `(g, out, x, y)` for each."""
-        claims = Claims(elementwise=True, linear=linear, kinks=kinks, numpy=numpy or self._numpy(forward))
-        op = Op(name, forward, (Argument("x", domains[0]), Argument("y", domains[1])), {}, claims, doc)
+        arguments = tuple(Argument(n, d.differentiable) for n, d in zip(("x", "y"), domains, strict=True))
+        claims = Claims(elementwise=True, linear=linear) if linear else _ELEMENTWISE
+        op = Op(
+            name, forward, arguments, {}, claims, doc,
+            numpy=numpy or self._numpy(forward), declaration=Declaration(domains, kinks=kinks),
+        )  # fmt: skip
         op.add_rule(("x",), x)
         op.add_rule(("y",), y)
         return self.add(op)
 
     def constant(self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)) -> Op:
         """An elementwise op whose derivative is zero wherever it exists."""
-        claims = Claims(elementwise=True, piecewise_constant=True, numpy=self._numpy(forward))
-        return self.add(Op(name, forward, tuple(Argument(a, _REAL) for a in arguments), {}, claims, doc))
+        op = Op(
+            name, forward, tuple(Argument(a) for a in arguments), {}, _CONSTANT, doc,
+            numpy=self._numpy(forward), declaration=Declaration((_REAL,) * len(arguments)),
+        )  # fmt: skip
+        return self.add(op)
 
     def add(self, op: Op) -> Op:
         """Put an op that was declared with `minigrad.op` into the family."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arithmetic import where
 from minigrad.ops.family import OpFamily
@@ -17,6 +16,7 @@ from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import integer_index, real
 
 family = OpFamily(lazy=True)

@@ -6,12 +6,12 @@ from math import prod
 
 import numpy as np
 
-from minigrad.core.keys import is_basic
-from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray, Key, Shape
 from minigrad.ops.family import OpFamily
+from minigrad.ops.index_keys import is_basic
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily()
@@ -51,6 +51,24 @@ def _(g: V, y: V, x: V, *, key: Key) -> V:
     return scatter(g, key=key, shape=x.shape)
 
 
+@getitem.accumulate
+def _(total: Array, g: Array, *, key: Key) -> bool:
+    if not is_basic(key):
+        return False
+    total[key] += g
+    return True
+
+
+def _behind(key: Key) -> Key:
+    """A key into one array as a key into every array of a stack."""
+    return (slice(None), *(key if isinstance(key, tuple) else (key,)))
+
+
+@getitem.batch
+def _(x: V, *, key: Key) -> V | None:
+    return getitem(x, key=_behind(key)) if is_basic(key) else None
+
+
 @op(
     g=real(),
     linear=True,
@@ -73,6 +91,11 @@ def scatter(g: Array, *, key: Key, shape: Shape) -> Array:
 @scatter.vjp("g")
 def _(h: V, y: V, g: V, *, key: Key, shape: Shape) -> V:
     return getitem(h, key=key)
+
+
+@scatter.batch
+def _(g: V, *, key: Key, shape: Shape) -> V | None:
+    return scatter(g, key=_behind(key), shape=(g.shape[0], *shape)) if is_basic(key) else None
 
 
 @op(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arithmetic import multiply, square, where
 from minigrad.ops.family import OpFamily
@@ -17,6 +16,7 @@ from minigrad.ops.reduce import softmax
 from minigrad.ops.transcendental import exp, log, power, softplus
 from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import integer_index, real
 
 family = OpFamily(lazy=True)

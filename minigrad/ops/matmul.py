@@ -6,11 +6,11 @@ from math import prod
 
 import numpy as np
 
-from minigrad.core.op import op
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.shape import matrix_transpose, reshape
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily()
@@ -76,6 +76,24 @@ def _(g: V, y: V, a: V, b: V) -> V:
     if a.ndim > 2 == b.ndim:
         return matmul(matrix_transpose(_rows(a)), _rows(g))
     return matmul(matrix_transpose(a), g)
+
+
+@matmul.batch
+def _(batched: tuple[bool, bool], a: V, b: V) -> V | None:
+    ndims = a.ndim - batched[0], b.ndim - batched[1]
+    if 1 in ndims:
+        return None
+    if ndims == (2, 2) and batched == (False, True):
+        # a (m, k) with a stack (count, k, n): the transposed product (count * n, k) @ (k, m).
+        product: V = matmul(_rows(matrix_transpose(b)), matrix_transpose(a))
+        return matrix_transpose(reshape(product, shape=(b.shape[0], b.shape[2], a.shape[0])))
+    return matmul(_aligned(a, max(ndims)) if batched[0] else a, _aligned(b, max(ndims)) if batched[1] else b)
+
+
+def _aligned(stack: V, ndim: int) -> V:
+    """A stack with axes of length one behind the first, so that its arrays have `ndim` axes."""
+    shape: Shape = (stack.shape[0], *(1,) * (ndim + 1 - stack.ndim), *stack.shape[1:])
+    return reshape(stack, shape=shape)
 
 
 family.add(matmul)

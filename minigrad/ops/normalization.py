@@ -7,7 +7,6 @@ from math import prod, sqrt
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.op import op
 from minigrad.core.types import Array, Axis, BoolArray, Shape
 from minigrad.ops.arithmetic import square, where
 from minigrad.ops.family import OpFamily
@@ -20,6 +19,7 @@ from minigrad.ops.transcendental import power
 from minigrad.ops.transcendental import sqrt as root
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op as declare
 from minigrad.core.types import Array
 from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal, greater, prefer, sign
 from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.typing import V
+from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import real
 
 family = OpFamily()

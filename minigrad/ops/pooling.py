@@ -8,7 +8,6 @@ from math import prod
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
@@ -18,6 +17,7 @@ from minigrad.ops.manipulation import along, pad
 from minigrad.ops.matmul import matmul
 from minigrad.ops.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct, real
 
 family = OpFamily(lazy=True)

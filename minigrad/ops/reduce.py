@@ -7,16 +7,16 @@ from math import prod
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.ops.arithmetic import ratio
 from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal
 from minigrad.ops.piecewise_linear import maximum
-from minigrad.ops.shape import broadcast_to, reshape
+from minigrad.ops.shape import behind, broadcast_to, reshape
 from minigrad.ops.transcendental import exp
 from minigrad.runtime.numpy_fast import add_reduce, max_reduce
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct, real
 
 family = OpFamily()
@@ -79,6 +79,11 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return broadcast_back(g, x, axis)
 
 
+@sum.batch
+def _(x: V, *, axis: Axis, keepdims: bool) -> V:
+    return sum(x, axis=behind(axis, x.ndim - 1), keepdims=keepdims)
+
+
 @op(x=real(), linear=True, params=_FEW_AXES)
 def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Mean over `axis`; NaN where nothing is averaged."""
@@ -88,6 +93,11 @@ def mean(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
 @mean.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     return broadcast_back(g / (count(x.shape, axis) or 1), x, axis)
+
+
+@mean.batch
+def _(x: V, *, axis: Axis, keepdims: bool) -> V:
+    return mean(x, axis=behind(axis, x.ndim - 1), keepdims=keepdims)
 
 
 def _shared(g: V, y: V, x: V, axis: Axis) -> V:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
-from minigrad.core.op import op
-from minigrad.core.types import Array, Shape
+from minigrad.core.types import Array, Axis, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.runtime.numpy_fast import column_sums
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily()
+
+
+def behind(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """Axes of an array with `ndim` axes, as axes of a stack of such arrays: behind the first one."""
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(1 + a % ndim for a in axes) if ndim else ()
 
 
 @op(
@@ -27,11 +35,18 @@ def _(g: V, y: V, x: V, *, shape: Shape) -> V:
     return sum_to(g, shape=x.shape)
 
 
+@broadcast_to.batch
+def _(x: V, *, shape: Shape) -> V:
+    aligned: V = reshape(x, shape=(x.shape[0], *(1,) * (len(shape) + 1 - x.ndim), *x.shape[1:]))
+    return broadcast_to(aligned, shape=(x.shape[0], *shape))
+
+
 @op(
     x=real(),
     linear=True,
     shapes=[((2, 3, 4),)],
     params=[{"shape": s} for s in ((3, 1), (4,), (), (2, 3, 4), (1, 3, 1), (2, 1, 4))],
+    role="unbroadcast",
 )
 def sum_to(x: Array, *, shape: Shape) -> Array:
     """x summed down to `shape`, which broadcasts to the shape of x: undoes broadcasting."""
@@ -48,6 +63,12 @@ def sum_to(x: Array, *, shape: Shape) -> Array:
 @sum_to.vjp("x")
 def _(g: V, y: V, x: V, *, shape: Shape) -> V:
     return broadcast_to(g, shape=x.shape)
+
+
+@sum_to.batch
+def _(x: V, *, shape: Shape) -> V:
+    aligned = (x.shape[0], *(1,) * (x.ndim - 1 - len(shape)), *shape)
+    return reshape(sum_to(x, shape=aligned), shape=(x.shape[0], *shape))
 
 
 @op(
@@ -70,6 +91,13 @@ def _(g: V, y: V, x: V, *, shape: Shape) -> V:
     return reshape(g, shape=x.shape)
 
 
+@reshape.batch
+def _(x: V, *, shape: Shape) -> V:
+    wildcard = prod(x.shape[1:]) // (-prod(shape) or 1)
+    lengths: Shape = tuple(wildcard if n == -1 else n for n in shape)
+    return reshape(x, shape=(x.shape[0], *lengths))
+
+
 @op(x=real((2, 3, 4)), linear=True, params=[{"axes": a} for a in (None, (2, 0, 1), (0, 2, 1), (-1, 0, 1), (1, 2, 0))])
 def transpose(x: Array, *, axes: Shape | None = None) -> Array:
     """x with its axes in the order `axes` (reversed by default)."""
@@ -86,7 +114,12 @@ def _(g: V, y: V, x: V, *, axes: Shape | None) -> V:
     return transpose(g, axes=tuple(inverse))
 
 
-@op(x=real(), linear=True, shapes=[((3, 4),), ((2, 3, 4),), ((1, 1),)])
+@transpose.batch
+def _(x: V, *, axes: Shape | None) -> V:
+    return transpose(x, axes=(0, *behind(tuple(range(x.ndim - 1))[::-1] if axes is None else axes, x.ndim - 1)))
+
+
+@op(x=real(), linear=True, trailing=True, shapes=[((3, 4),), ((2, 3, 4),), ((1, 1),)])
 def matrix_transpose(x: Array) -> Array:
     """The last two axes swapped."""
     return np.asarray(x).swapaxes(-1, -2)
@@ -97,7 +130,7 @@ def _(g: V, y: V, x: V) -> V:
     return matrix_transpose(g)
 
 
-@op(x=real(), linear=True, params=[{"dtype": np.dtype(np.float64)}])
+@op(x=real(), linear=True, trailing=True, params=[{"dtype": np.dtype(np.float64)}], role="cast")
 def astype(x: Array, *, dtype: np.dtype[np.float64]) -> Array:
     """x in another floating dtype; the gradient comes back in the dtype of x."""
     return x.astype(dtype)
@@ -131,6 +164,20 @@ def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
         found.append(getitem(g, key=(*before, slice(start, stop))))
         start = stop
     return tuple(found)
+
+
+def _repeated(x: V, count: int) -> V:
+    """A stack of `count` times x."""
+    return broadcast_to(x, shape=(count, *x.shape))
+
+
+@concatenate.batch
+def _(batched: tuple[bool, ...], *xs: V, axis: int) -> V:
+    count = xs[batched.index(True)].shape[0]
+    stacks: list[V] = []
+    for x, is_stack in zip(xs, batched, strict=True):
+        stacks.append(x if is_stack else _repeated(x, count))
+    return concatenate(*stacks, axis=1 + axis % (stacks[0].ndim - 1))
 
 
 for _op in (broadcast_to, sum_to, reshape, transpose, matrix_transpose, astype, concatenate):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, mean, ravel, reshape
 from minigrad.ops.gather import pick
 from minigrad.ops.index import getitem
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct
 
 family = OpFamily(lazy=True)

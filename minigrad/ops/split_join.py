@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, reshape
 from minigrad.ops.index import getitem
 from minigrad.ops.manipulation import along
 from minigrad.typing import Array, V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

@@ -6,12 +6,12 @@ from math import sqrt
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.types import Array, Axis
 from minigrad.ops.family import OpFamily
 from minigrad.ops.reduce import count, length, mean, with_keepdims
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.op import op
 from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, reshape, transpose
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.graph import Leaf, Node
-from minigrad.core.mode import MODE
+from minigrad.core.mode import MODE, Interceptor
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, Shape
 
@@ -27,8 +27,10 @@ Check = Callable[[Array], None]
 """Looks at an array and raises what is to be raised."""
 
 
-class Tracer(ABC):
+class Tracer(Interceptor, ABC):
     """An `Interceptor` that writes a step down. Backward runs the rules on Tensors, so they pass through `call`."""
+
+    records_backward = True
 
     @abstractmethod
     def call(

@@ -1,75 +1,55 @@
-"""What a small op costs is decided here: functions made for one op when it is admitted.
+"""Fast paths: closures made for one registered op, equal to the general way with the argument handling unrolled.
 
-They do what `minigrad.core.apply.apply` and `minigrad.core.rules.rules_on_arrays` do, for ops of one or two arguments
-in the everyday mode, and leave everything else to those.
+For ops of one or two arguments in the default mode: `Op.apply` does what `minigrad.core.apply.apply` does, and
+`Op.fast_vjp` what `minigrad.core.backward.BackwardPass.vjp` does on arrays. Everything else falls back to those.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import cast
 
 import numpy as np
 
 from minigrad.core.apply import apply, describe_error
-from minigrad.core.certificate import Certificate
-from minigrad.core.graph import Constant, Node, OpNode, next_sequence, record_call
-from minigrad.core.keys import is_basic
+from minigrad.core.backward import Pullback, add_gradient
+from minigrad.core.graph import Constant, Node, OpNode, Parents, next_sequence, record_call
 from minigrad.core.memory import weak_scalar
 from minigrad.core.mode import MODE
 from minigrad.core.op import Op
-from minigrad.core.registry import REGISTRY
-from minigrad.core.rules import Gradient, Pullback, Targets, add_up, unbroadcast
+from minigrad.core.rules import Gradient, unbroadcast
 from minigrad.core.tensor import Tensor, tensor_of
-from minigrad.core.types import Array, Key
+from minigrad.core.types import Array
 
 ndarray = np.ndarray
 new = object.__new__
 _mode = MODE.get
-_NO_META: Mapping[str, object] = {}
-
-OPERATORS = MappingProxyType(
-    {
-        "add": "__add__",
-        "subtract": "__sub__",
-        "multiply": "__mul__",
-        "divide": "__truediv__",
-        "matmul": "__matmul__",
-        "negative": "__neg__",
-    }
-)
-"""The operators that are the quickest way to apply an op itself, rather than methods that look it up."""
+_NO_KWARGS: Mapping[str, object] = {}
 
 
-def admit(op: Op, certificate: Certificate) -> None:
-    """Enter a verified op in the registry and give it its fast ways."""
-    REGISTRY.add(op, certificate)
+def install(op: Op) -> None:
+    """Give a registered op its fast ways of being applied and differentiated."""
     op.apply_any = _general(op)
     op.apply = _forward(op) or op.apply_any
-    op.fast_vjp = _backward(op)
-    if op.name == "getitem" and op.fast_vjp is not None:
-        op.fast_vjp = _part(op.fast_vjp)
-    operator = OPERATORS.get(op.name)
-    if operator is not None:
-        setattr(Tensor, operator, op.apply)
+    op.fast_vjp = _fast_vjp(op)
+    if op.accumulate_rule is not None and op.fast_vjp is not None:
+        op.fast_vjp = _vjp_in_place(op.accumulate_rule, op.fast_vjp)
 
 
 def _general(op: Op) -> Callable[..., Tensor]:
-    """The way to apply `op` that takes all comers, and says what is wrong with the others."""
+    """The way to apply `op` that takes all calls, and says what is wrong with those it refuses."""
 
-    def call(*args: object, **meta: object) -> Tensor:
-        return apply(op, args, meta)
+    def call(*args: object, **kwargs: object) -> Tensor:
+        return apply(op, args, kwargs)
 
     return call
 
 
 def _forward(op: Op) -> Callable[..., Tensor] | None:
-    """A quicker way for calls with as many arguments as `op` has, and no options that it has not, if there is one."""
-    plain = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
-    if plain and len(op.arguments) == 1 and op.arguments[0].differentiable:
+    """The fast way for calls with as many arguments as `op` has, and no other keyword arguments, if there is one."""
+    simple = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
+    if simple and len(op.arguments) == 1 and op.arguments[0].differentiable:
         return _unary_with_options(op) if op.options else _unary(op)
-    if plain and len(op.arguments) == 2 and not op.options and op.arguments[0].differentiable:
+    if simple and len(op.arguments) == 2 and not op.options and op.arguments[0].differentiable:
         return _binary(op)
     return None
 
@@ -79,25 +59,25 @@ def _unary(op: Op) -> Callable[..., Tensor]:
 
     def call(a: object) -> Tensor:
         if type(a) is not Tensor or _mode() is not None:
-            return apply(op, (a,), _NO_META)
+            return apply(op, (a,), _NO_KWARGS)
         parent = a._node
         x = parent.value
         try:
             y = forward(x)
         except Exception as error:
-            raise describe_error(op, (x,), _NO_META, error) from error
+            raise describe_error(op, (x,), _NO_KWARGS, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
-                return apply(op, (a,), _NO_META)
+                return apply(op, (a,), _NO_KWARGS)
             y = np.asarray(y)
         result = new(Tensor)
         if parent.requires_grad:
-            result._node = node = OpNode()  # what `recorded` does, without the call
+            result._node = node = OpNode()  # record_call, inlined: tests/house/test_house_tape.py compares the fields
             node.op = op
             node.value = y
             node.args = (x,)
             node.parents = (parent,)
-            node.meta = _NO_META
+            node.kwargs = _NO_KWARGS
             node.seq = next_sequence()
         else:
             result._node = Constant(y)
@@ -110,12 +90,12 @@ def _unary_with_options(op: Op) -> Callable[..., Tensor]:
     forward = op.forward
     defaults = op.defaults
 
-    def call(a: object, **meta: object) -> Tensor:
+    def call(a: object, **kwargs: object) -> Tensor:
         if type(a) is not Tensor or _mode() is not None:
-            return apply(op, (a,), meta)
-        full = {**defaults, **meta} if meta else defaults
+            return apply(op, (a,), kwargs)
+        full = {**defaults, **kwargs} if kwargs else defaults
         if full.keys() != op.options:
-            return apply(op, (a,), meta)
+            return apply(op, (a,), kwargs)
         node = a._node
         x = node.value
         try:
@@ -124,7 +104,7 @@ def _unary_with_options(op: Op) -> Callable[..., Tensor]:
             raise describe_error(op, (x,), full, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
-                return apply(op, (a,), meta)
+                return apply(op, (a,), kwargs)
             y = np.asarray(y)
         return tensor_of(record_call(op, y, (x,), (node,), full) if node.requires_grad else Constant(y))
 
@@ -149,8 +129,8 @@ class _Numbers(dict[float, Array]):
 
 class _Dtypes(dict[np.dtype[np.float64], _Numbers]):
     def __missing__(self, dtype: np.dtype[np.float64]) -> _Numbers:
-        self[dtype] = found = _Numbers(dtype)
-        return found
+        self[dtype] = numbers = _Numbers(dtype)
+        return numbers
 
 
 _numbers = _Dtypes()
@@ -163,7 +143,7 @@ def _binary(op: Op) -> Callable[..., Tensor]:
 
     def call(a: object, b: object) -> Tensor:
         if _mode() is not None:
-            return apply(op, (a, b), _NO_META)
+            return apply(op, (a, b), _NO_KWARGS)
         p: Node | None = None
         q: Node | None = None
         if type(a) is Tensor:
@@ -175,20 +155,20 @@ def _binary(op: Op) -> Callable[..., Tensor]:
             elif type(b) is float or type(b) is int:
                 z = _numbers[x.dtype][b]
             else:
-                return apply(op, (a, b), _NO_META)
+                return apply(op, (a, b), _NO_KWARGS)
         elif type(b) is Tensor and (type(a) is float or type(a) is int):
             q = b._node
             z = q.value
             x = _numbers[z.dtype][a]
         else:
-            return apply(op, (a, b), _NO_META)
+            return apply(op, (a, b), _NO_KWARGS)
         try:
             y = forward(x, z)
         except Exception as error:
-            raise describe_error(op, (x, z), _NO_META, error) from error
+            raise describe_error(op, (x, z), _NO_KWARGS, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
-                return apply(op, (a, b), _NO_META)
+                return apply(op, (a, b), _NO_KWARGS)
             y = np.asarray(y)
         if type(p) is not OpNode and p is not None and not p.requires_grad:
             p = None
@@ -198,29 +178,29 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         if p is None and q is None:
             result._node = Constant(y)
         else:
-            result._node = node = OpNode()  # what `recorded` does, without the call
+            result._node = node = OpNode()  # record_call, inlined: tests/house/test_house_tape.py compares the fields
             node.op = op
             node.value = y
             node.args = (x, z)
             node.parents = (p, q)
-            node.meta = _NO_META
+            node.kwargs = _NO_KWARGS
             node.seq = next_sequence()
         return result
 
     return call
 
 
-def _backward(op: Op) -> Pullback | None:
-    """The quickest way to run the rules of `op` on arrays; None where that is the general one."""
+def _fast_vjp(op: Op) -> Pullback | None:
+    """The fast way to run the rules of `op` on arrays; None where that is the general one."""
     if any(len(rule.indices) != 1 or rule.variadic for rule in op.rules) or any(a.variadic for a in op.arguments):
         return None
     steps = tuple((rule.indices[0], rule.function, rule.names[0]) for rule in op.rules)
     count = 0 if op.options else len(op.arguments)
 
-    def pull(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
+    def vjp(node: OpNode, g: Gradient, needed: Parents, grads: dict[Node, Gradient], writable: set[Node]) -> None:
         args = node.args
         for i, rule, name in steps:
-            parent = live[i]
+            parent = needed[i]
             if parent is None:
                 continue
             if count == 2:
@@ -228,34 +208,36 @@ def _backward(op: Op) -> Pullback | None:
             elif count == 1:
                 r = rule(g, node.value, args[0])
             else:
-                r = rule(g, node.value, *args, **node.meta)
+                r = rule(g, node.value, *args, **node.kwargs)
             x = args[i]
             if type(r) is not ndarray or r.shape != x.shape or r.dtype is not x.dtype:
                 r = unbroadcast(op, name, r, x)
             if parent in grads:
-                add_up(grads, owned, parent, r)
+                add_gradient(grads, writable, parent, r)
             else:
                 grads[parent] = r
 
-    return pull
+    return vjp
 
 
-def _part(ordinary: Pullback) -> Pullback:
-    """For reading a part of an array: its gradient is added to that part alone, so that T parts cost T, not T^2."""
+def _vjp_in_place(accumulate: Callable[..., bool], vjp: Pullback) -> Pullback:
+    """Add the gradients of parts of an array where they are from, so that T parts cost T and not T^2."""
 
-    def pull(node: OpNode, g: Gradient, live: Targets, grads: dict[Node, Gradient], owned: set[Node]) -> None:
-        parent = live[0]
+    def vjp_in_place(
+        node: OpNode, g: Gradient, needed: Parents, grads: dict[Node, Gradient], writable: set[Node]
+    ) -> None:
+        parent = needed[0]
         if parent is None:
             return
-        whole = grads.get(parent)
-        if type(whole) is not ndarray or type(g) is not ndarray or not is_basic(node.meta["key"]):
-            ordinary(node, g, live, grads, owned)
-            if whole is None and type(g) is ndarray:
-                owned.add(parent)  # zeros made just now, with g in its place
-            return
-        if parent not in owned:
-            grads[parent] = whole = whole.copy()
-            owned.add(parent)
-        whole[cast("Key", node.meta["key"])] += g
+        total = grads.get(parent)
+        if type(total) is ndarray and type(g) is ndarray:
+            if parent not in writable:
+                grads[parent] = total = total.copy()
+                writable.add(parent)
+            if accumulate(total, g, **node.kwargs):
+                return
+        vjp(node, g, needed, grads, writable)
+        if total is None and type(g) is ndarray:
+            writable.add(parent)  # zeros made just now, with g in its place
 
-    return pull
+    return vjp_in_place

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from minigrad.core.apply import apply
-from minigrad.core.graph import Node
-from minigrad.core.mode import mode_override
+from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
 
 __all__ = ["Observer"]
 
 
-class Observer:
+class Observer(Interceptor):
     """Base of interceptors that change nothing: a subclass says in `after` what it looks at.
 
     >>> with mode_override(grad=False, interceptor=observer):
@@ -34,6 +33,3 @@ class Observer:
             result: Tensor | tuple[Tensor, ...] = apply(op, args, kwargs)
             self.after(op, args, kwargs, result)
         return result
-
-    def gradient(self, node: Node, parent: Node, g: object) -> None:
-        """Let gradients pass unseen."""

@@ -13,6 +13,7 @@ from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
+from minigrad.runtime.observer import Observer
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
 
@@ -28,27 +29,23 @@ def debug() -> Iterator[None]:
         NonFiniteValue: names op, shapes, the first bad entry, and the line of the program that called the op; for a
             gradient, the line at which the forward value was made.
     """
-    watcher = _Watcher()
-    with mode_override(interceptor=watcher), np.errstate(all="ignore"):
+    observer = _NonFiniteObserver()
+    with mode_override(interceptor=observer), np.errstate(all="ignore"):
         yield
 
 
-class _Watcher:
-    """Applies ops as usual and looks at what comes out. Remembers where each node was made, while it lives."""
+class _NonFiniteObserver(Observer):
+    """Looks at what comes out of each op. Nodes remember where they were made, while they live."""
 
-    def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
-    ) -> Tensor | tuple[Tensor, ...]:
-        from minigrad.core.apply import apply
-
-        with mode_override(interceptor=False):
-            result = apply(op, args, meta)
+    def after(
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]
+    ) -> None:
+        """Look at the outputs, and note the line in their nodes."""
         outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
         line = with_source_text(user_frame_location())
         for out in outputs:
             _remember(out._node, line)
             self._look(op, args, out._node.value, line)
-        return result
 
     def _look(self, op: Op, args: tuple[object, ...], value: Array, line: str) -> None:
         if _finite(value):
@@ -58,7 +55,7 @@ class _Watcher:
             shapes = ", ".join(f"{a.shape} {a.dtype}" for a in given)
             raise NonFiniteValue(
                 f"op {op.name!r} gave {_first_bad(value)} for finite arguments ({shapes})\n  at {line}"
-                f"{_causes(op, given, value)}"
+                f"{_offending_entries(op, given, value)}"
             )
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:
@@ -70,7 +67,7 @@ class _Watcher:
         raise NonFiniteValue(
             f"backward: the rule of op {node.op.name!r} gave {_first_bad(value)} for an argument of shape "
             f"{parent.value.shape}, from finite gradients\n  the op was called at {_made_at(node)}"
-            f"{_causes(node.op, list(node.args), value)}"
+            f"{_offending_entries(node.op, list(node.args), value)}"
         )
 
 
@@ -97,7 +94,7 @@ def _first_bad(value: Array) -> str:
     return f"{float(value[index])} at {list(index)} ({count} of {value.size} entries)"
 
 
-def _causes(op: Op, given: list[Array], value: Array) -> str:
+def _offending_entries(op: Op, given: list[Array], value: Array) -> str:
     """The argument entries at the first bad place, where the op is elementwise."""
     if not op.claims.elementwise or value.ndim == 0:
         numbers = [float(a) for a in given if a.ndim == 0]

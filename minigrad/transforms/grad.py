@@ -18,7 +18,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.transforms.call import Argnums, Function, Traced, matching, trace
-from minigrad.transforms.jacobians import matrices
+from minigrad.transforms.jacobians import jacobian_blocks
 from minigrad.transforms.pytree import flatten
 
 
@@ -130,7 +130,7 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
 
     def differentiated(*args: object, **kwargs: object) -> object:
         traced = trace(f, args, kwargs, argnums)
-        return traced.like_output([traced.back(row) for row in matrices(traced)], as_tensors=None)
+        return traced.like_output([traced.back(row) for row in jacobian_blocks(traced)], as_tensors=None)
 
     return differentiated
 

@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minigrad.core.backward import Gradient, check_not_stale, nodes_on_path_to, run_backward, topological_order
+from minigrad.core.backward import check_not_stale, nodes_on_path_to, run_backward, topological_order
 from minigrad.core.errors import GradientError
 from minigrad.core.graph import Constant, Node
 from minigrad.core.mode import MODE
 from minigrad.core.registry import REGISTRY
+from minigrad.core.rules import Gradient
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 from minigrad.runtime.effects import current_tracer
-from minigrad.transforms.batching import pull_block
+from minigrad.transforms.batching import batched_vjp
 from minigrad.transforms.call import Traced
 
 FEW_ROWS = 4
@@ -34,7 +35,7 @@ LEAST_ROWS = 8
 _SEED = 0x1EAF
 
 
-def matrices(traced: Traced) -> list[list[Gradient]]:
+def jacobian_blocks(traced: Traced) -> list[list[Gradient]]:
     """For each output, the Jacobians (*output shape, *variable shape) with respect to each variable.
 
     Raises:
@@ -50,8 +51,8 @@ def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
     shapes = [(*out.shape, *v.shape) for v in variables]
     if not out.requires_grad or not out.size:
         return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
-    sweep = _Sweep(out, variables, traced.recorded)
-    found = None if traced.recorded else sweep.in_blocks()
+    sweep = _VJPSweep(out, variables, traced.recorded)
+    found = None if traced.recorded else sweep.batched_rows()
     if found is not None:
         return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
     if traced.recorded or current_tracer() is not None:
@@ -75,7 +76,7 @@ def _numbers(g: Gradient) -> Array:
     return g._node.value if tracer is None else tracer.concrete_value(g._node.value)
 
 
-class _Sweep:
+class _VJPSweep:
     """The graph between one output and the variables, in order, ready to be pulled through many times."""
 
     def __init__(self, out: Tensor, variables: Sequence[Tensor], recorded: bool) -> None:
@@ -107,7 +108,7 @@ class _Sweep:
         seeds.reshape(stop - start, value.size)[np.arange(stop - start), np.arange(start, stop)] = 1.0
         return seeds
 
-    def in_blocks(self) -> list[Gradient] | None:
+    def batched_rows(self) -> list[Gradient] | None:
         """All rows, stacked, for each variable; None where blocks do not work or cannot be trusted."""
         count = self.root.value.size
         mode = MODE.get()
@@ -122,14 +123,14 @@ class _Sweep:
         except Exception:
             # A rule that cannot take a block; if it cannot take one row either, the ordinary way says so.
             return None
-        return found if self._confirmed([_numbers(m) for m in found]) else None
+        return found if self._passes_spot_check([_numbers(m) for m in found]) else None
 
     def _block(self, start: int, stop: int) -> list[Gradient]:
         """Some rows for each variable."""
-        block = pull_block(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
+        block = batched_vjp(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
         return [block.get(v._node, np.zeros((stop - start, *v.shape), v.dtype)) for v in self.variables]
 
-    def _confirmed(self, found: Sequence[Array]) -> bool:
+    def _passes_spot_check(self, found: Sequence[Array]) -> bool:
         """Whether a random combination of the rows is the pull of that combination of seeds."""
         value = self.root.value
         weights = np.random.default_rng(_SEED).uniform(0.5, 1.5, value.shape).astype(value.dtype)
@@ -146,4 +147,4 @@ class _Sweep:
         return True
 
 
-__all__ = ["BLOCK_ENTRIES", "matrices"]
+__all__ = ["BLOCK_ENTRIES", "jacobian_blocks"]

@@ -11,11 +11,12 @@ from typing import ParamSpec, TypeVar, cast
 
 import numpy as np
 
-from minigrad.core.backward import Gradient, gradients
+from minigrad.core.backward import gradients
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, next_sequence, record_call
 from minigrad.core.mode import is_recording, mode_override
 from minigrad.core.op import VJP, Argument, Claims, Op
+from minigrad.core.rules import Gradient
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 
@@ -117,7 +118,7 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
 
 def _op(rule: Callable[..., object]) -> Op:
     """An op without a gate of its own: its rule is the verified rules of what `f` is made of, run later."""
-    op = Op("checkpointed", lambda *xs: xs[0], (Argument("xs", None, variadic=True),), {}, Claims())
+    op = Op("checkpointed", lambda *xs: xs[0], (Argument("xs", variadic=True),), {}, Claims())
     op.rules = (VJP(("xs",), (0,), rule, variadic=True),)
     return op
 

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import Case, refuse
 from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import frozen
@@ -45,10 +46,9 @@ def broadcasts(count: int, thorough: bool) -> Iterator[tuple[Shape, ...]]:
 
 def draw(op: Op, rng: Draws, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
     """One read-only float64 (or integer) array for each argument."""
-    last = len(op.arguments) - 1
     arrays = []
     for i, shape in enumerate(shapes):
-        domain = op.arguments[min(i, last)].domain
+        domain = declaration_of(op).domain(i)
         assert domain is not None
         arrays.append(frozen(domain.draw(rng, shape)))
     return tuple(arrays)
@@ -56,16 +56,17 @@ def draw(op: Op, rng: Draws, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
 
 def fixed_shape(op: Op) -> bool:
     """Whether some argument prescribes its shape, so that shapes cannot be varied freely."""
-    return any(a.domain is not None and a.domain.shape is not None for a in op.arguments)
+    return any(d is not None and d.shape is not None for d in declaration_of(op).domains)
 
 
 def base_shapes(op: Op) -> tuple[tuple[Shape, ...], ...]:
     """Shapes of the arguments for the cases that are compared with differences; the first meets all metadata."""
-    if op.claims.shapes:
-        return op.claims.shapes
+    if declaration_of(op).shapes:
+        return declaration_of(op).shapes
     shapes: list[Shape] = []
-    for a in op.arguments:
-        own = a.domain.shape if a.domain is not None else None
+    for i, a in enumerate(op.arguments):
+        domain = declaration_of(op).domain(i)
+        own = domain.shape if domain is not None else None
         shapes += [own or BASE] * (2 if a.variadic else 1)
     return (tuple(shapes),)
 
@@ -73,7 +74,7 @@ def base_shapes(op: Op) -> tuple[tuple[Shape, ...], ...]:
 def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
     """The declared metadata combinations, defaults filled in."""
     found = []
-    for given in op.claims.params:
+    for given in declaration_of(op).params:
         try:
             found.append(op.bind_kwargs(given))
         except TypeError as error:
@@ -83,8 +84,9 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
 
 def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]:
     """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
-    if op.claims.samples is not None:
-        for k, sample in enumerate(op.claims.samples(np.random.default_rng(seed))):
+    samples = declaration_of(op).samples
+    if samples is not None:
+        for k, sample in enumerate(samples(np.random.default_rng(seed))):
             arrays = tuple(frozen(np.array(a)) for a in sample.arrays)
             yield Case(arrays, op.bind_kwargs(sample.metadata), f"sample {k}", seed)
         return
@@ -107,7 +109,7 @@ def fresh(op: Op, case: Case, rng: Draws) -> Case:
 
 def structure_shapes(op: Op, thorough: bool) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """Further shapes for an op whose arguments may have any: 0-d, one element, empty, and broadcast pairs."""
-    if op.claims.samples is not None or op.claims.shapes or fixed_shape(op):
+    if declaration_of(op).samples is not None or declaration_of(op).shapes or fixed_shape(op):
         return
     count = len(op.arguments) + any(a.variadic for a in op.arguments)
     for label, shape in SHAPES if thorough else SHAPES[::4]:

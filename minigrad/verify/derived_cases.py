@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import Case
 from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import frozen
@@ -61,7 +62,7 @@ def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
 
 def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """Shapes beside the declared ones: axes longer by one, of one, of none, long, and square."""
-    if _matrices(op) or not (op.claims.shapes or fixed_shape(op)):
+    if _matrices(op) or not (declaration_of(op).shapes or fixed_shape(op)):
         return
     declared = base_shapes(op)[0]
     seen = set(base_shapes(op))
@@ -72,7 +73,7 @@ def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
 
 
 def _matrices(op: Op) -> bool:
-    return any(a.domain is not None and a.domain.matrix for a in op.arguments)
+    return any(d is not None and d.matrix for d in declaration_of(op).domains)
 
 
 def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
@@ -108,7 +109,7 @@ def unlisted_cases(op: Op, options: Options, rng: Draws, seed: int) -> Iterator[
         yield case("stack", tuple((2, *s) for s in first), options[0])
     for label, shapes in unlisted_shapes(op):
         yield case(label, shapes, options[0])
-    if not op.claims.shapes and not fixed_shape(op):
+    if not declaration_of(op).shapes and not fixed_shape(op):
         for k, meta in enumerate(options):
             for label, shape in (("square", (3, 3)), ("1-d", (5,)))[: 2 if k else 1]:
                 yield case(label, tuple(shape for _ in first), meta)
@@ -117,9 +118,8 @@ def unlisted_cases(op: Op, options: Options, rng: Draws, seed: int) -> Iterator[
 
 
 def _other_indices(op: Op, case: Case) -> Iterator[Case]:
-    last = len(op.arguments) - 1
     for i, a in enumerate(case.arrays):
-        domain = op.arguments[min(i, last)].domain
+        domain = declaration_of(op).domain(i)
         high = getattr(domain, "high", 0)
         if not high or a.dtype.kind != "i":
             continue

@@ -11,6 +11,7 @@ from minigrad.core.errors import GradientMismatch, InconclusiveCheck, InvalidRul
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
 from minigrad.verify.purity import check_purity
 from minigrad.verify.refusal import Case, refuse, worst_of
@@ -89,10 +90,9 @@ def quietened(
     op: Op, arrays: tuple[Array, ...], loud: Collection[int], attempt: int, octaves: int = 12
 ) -> tuple[Array, ...]:
     """Arguments that have been checked made small, so that their round-off does not drown the others."""
-    last = len(op.arguments) - 1
     return tuple(
         frozen(a * 2.0 ** (-octaves * attempt))
-        if attempt and i in loud and getattr(op.arguments[min(i, last)].domain, "kind", "") == "real"
+        if attempt and i in loud and getattr(declaration_of(op).domain(i), "kind", "") == "real"
         else a
         for i, a in enumerate(arrays)
     )
@@ -128,17 +128,16 @@ def directions(op: Op, case: Case, rng: Draws, indices: list[int]) -> dict[int, 
     """A random direction for each differentiable argument, inside its domain."""
     from minigrad.verify.domains import real
 
-    last = len(op.arguments) - 1
     found = {}
     for i in indices:
-        domain = op.arguments[min(i, last)].domain or real()
+        domain = declaration_of(op).domain(i) or real()
         found[i] = domain.direction(rng, case.arrays[i])
     return found
 
 
 def longest_step(op: Op) -> float:
     """The largest step that no domain of `op` is left with."""
-    return LONGEST_MATRIX_STEP if any(a.domain is not None and a.domain.matrix for a in op.arguments) else 0.5
+    return LONGEST_MATRIX_STEP if any(d is not None and d.matrix for d in declaration_of(op).domains) else 0.5
 
 
 def stepped(case: Case, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:

@@ -11,8 +11,8 @@ from math import prod
 import attrs
 import numpy as np
 
-from minigrad.core.op import RandomSource
 from minigrad.core.types import Array, BoolArray, Shape
+from minigrad.verify.declare import RandomSource
 
 _GRID = 2.0**-12
 

@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.directional_check import blame, directions, project
 from minigrad.verify.entrywise_check import blame_entries, entrywise
 from minigrad.verify.purity import refuse_not_finite
@@ -33,7 +34,7 @@ _SIGNED = frozenset(("real", "nonzero", "distinct"))
 def check_far(subject: Subject, examined: Examined, rng: Draws) -> int:
     """Compare the rules with differences at numbers of other sizes; returns how many comparisons were made."""
     op = subject.op
-    if op.claims.piecewise_constant or op.claims.samples is not None or not examined.grads:
+    if op.claims.piecewise_constant or declaration_of(op).samples is not None or not examined.grads:
         return 0
     far = [i for i in examined.grads if _kind(subject, i) in _UNBOUNDED]
     if subject.by_entry:
@@ -44,8 +45,7 @@ def check_far(subject: Subject, examined: Examined, rng: Draws) -> int:
 
 
 def _kind(subject: Subject, index: int) -> str:
-    arguments = subject.op.arguments
-    domain = arguments[min(index, len(arguments) - 1)].domain
+    domain = declaration_of(subject.op).domain(index)
     return "" if domain is None else domain.kind
 
 
@@ -86,7 +86,7 @@ def _whole(subject: Subject, case: Case, far: list[int], scale: float, rng: Draw
 
 
 def _shapes(subject: Subject, case: Case) -> tuple[tuple[int, ...], ...]:
-    return base_shapes(subject.op)[0] if subject.op.claims.shapes else tuple(a.shape for a in case.arrays)
+    return base_shapes(subject.op)[0] if declaration_of(subject.op).shapes else tuple(a.shape for a in case.arrays)
 
 
 def _outputs(subject: Subject, case: Case, arrays: Sequence[Array]) -> tuple[Array, ...] | None:

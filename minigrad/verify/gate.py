@@ -10,10 +10,12 @@ from zlib import crc32
 
 import numpy as np
 
-from minigrad.core.certificate import Certificate, Power
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.mode import MODE, mode_override
 from minigrad.core.op import Op
+from minigrad.verify.batching import check_accumulation, check_batching
+from minigrad.verify.certificate import Certificate, Power, evidence_of
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.directional_check import ENOUGH
 from minigrad.verify.entrywise_check import broadcast_case
 from minigrad.verify.extreme_scales import check_far
@@ -46,18 +48,20 @@ def verify(
     seed = crc32(op.name.encode()) if seed is None else seed
     _check_rules_declared(op)
     subject = Subject(op, entries)
-    evidence = (op.forward, op.rules, op.claims)
+    batching: int | None = None
+    evidence = evidence_of(op)
     rng = Draws(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from
     mode = MODE.get()
-    alone = mode is None or mode.unverified is None  # outside register(), any op may stand in for a registered one
+    # Outside register(), any op may stand in for a registered one.
+    alone = mode is None or mode.allow_unverified is None
     # Whatever goes on around the first use of an op (no_grad, a trace, mg.debug) is none of the gate's business.
-    free = mode_override(grad=True, unverified=_anything if alone else None, interceptor=False)
+    free = mode_override(grad=True, allow_unverified=_anything if alone else None, interceptor=False)
     with np.errstate(all="ignore"), _unheard(thorough), free:
         try:
             examined, checks, refused = examine_all(subject, rng, seed, thorough)
             powers = _powers(subject, examined)
             _refuse_powerless(op, powers, examined[0].case)
-            cases = _one_per_metadata(examined) if op.claims.kinks else []
+            cases = _one_per_metadata(examined) if declaration_of(op).kinks else []
             kinks = sum(
                 check_kinks(subject, e, rng, 3 if thorough or not k else 1)
                 for k, e in enumerate(cases if thorough else cases[:2])
@@ -70,9 +74,12 @@ def verify(
                 if thorough:
                     checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
             checks += check_memory(subject, first, rng, thorough)
+            checks += check_accumulation(subject, examined, seed)
+            if thorough:
+                batching = check_batching(subject, (e.case for e in examined), seed)
             if second_order:
                 _check_second_order(subject, _one_per_metadata(examined), rng)
-                if op.claims.elementwise and op.claims.samples is None and len(op.arguments) > 1:
+                if op.claims.elementwise and declaration_of(op).samples is None and len(op.arguments) > 1:
                     check_second_order(subject, broadcast_case(subject, examined[0], rng), rng)
                 if thorough:
                     check_second_order_elsewhere(subject, first, rng)
@@ -85,7 +92,7 @@ def verify(
             ) from error  # fmt: skip
     return Certificate(
         op, seed, len(examined), checks + len(examined), powers, kinks, tuple(refused),
-        second_order, time.perf_counter() - start, evidence,
+        second_order, time.perf_counter() - start, evidence, batching,
     )  # fmt: skip
 
 
@@ -153,7 +160,7 @@ def _check_second_order(subject: Subject, cases: list[Examined], rng: Draws) -> 
             check_second_order(subject, e, rng)
             decided += 1
         except InconclusiveCheck as error:
-            if subject.op.claims.samples is None:
+            if declaration_of(subject.op).samples is None:
                 raise
             undecided = error
     if undecided is not None and not decided:

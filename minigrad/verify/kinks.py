@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from minigrad.core.errors import GradientMismatch, RegistrationError
-from minigrad.core.op import Domain
 from minigrad.core.types import Array
+from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.directional_check import directions, stepped
 from minigrad.verify.finite_differences import FIRST_STEP, one_sided
 from minigrad.verify.refusal import Case, Worst, refuse
@@ -25,7 +25,7 @@ def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3
     Along `ones` the output gradient has one sign: with both, the gradient that a rule makes up in one group of tied
     entries could cancel that of another.
     """
-    kinks = subject.op.claims.kinks
+    kinks = declaration_of(subject.op).kinks
     if isinstance(kinks, str | list | tuple) and not kinks:
         return 0
     placed = 0
@@ -58,10 +58,9 @@ def with_zeros(subject: Subject, examined: Examined, rng: Draws) -> Case | None:
     """The case with zeros among its entries, or None when no domain contains 0."""
     op = subject.op
     arrays = [a.copy() for a in examined.case.arrays]
-    last = len(op.arguments) - 1
     hit = 0
     for i in examined.grads:
-        domain = op.arguments[min(i, last)].domain
+        domain = declaration_of(op).domain(i)
         if domain is not None and domain.contains_zero and arrays[i].ndim:
             where = rng.uniform(arrays[i].shape) < 0.25
             if not op.claims.elementwise:  # two zeros can be a tie, and two corners can hide each other in a sum
@@ -79,14 +78,14 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
     Along `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
     share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.
     """
-    if subject.op.claims.piecewise_constant or subject.op.claims.samples is not None:
+    if subject.op.claims.piecewise_constant or declaration_of(subject.op).samples is not None:
         return 0
     if subject.op.claims.elementwise:
         return _check_equal_arguments(subject, examined, rng)
     checks = 0
     for i in examined.grads:
         x = examined.case.arrays[i]
-        domain = subject.op.arguments[min(i, len(subject.op.arguments) - 1)].domain
+        domain = declaration_of(subject.op).domain(i)
         if domain is None or domain.matrix or not x.size:
             continue
         for axis in {0, x.ndim - 1} if x.ndim else ():
@@ -178,7 +177,7 @@ def _of_one_sign(v: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple[tuple[Array, ...], int]:
-    kinks = subject.op.claims.kinks
+    kinks = declaration_of(subject.op).kinks
     case = examined.case
     due = list(examined.grads)
     if callable(kinks):

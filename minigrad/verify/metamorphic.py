@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw, structure_shapes
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import whole_numbers
 from minigrad.verify.directional_check import examine
 from minigrad.verify.refusal import Case, refuse, worst_of
@@ -204,8 +205,7 @@ def repeat_shared(subject: Subject, examined: Examined) -> int:
 
 
 def _domain(subject: Subject, index: int) -> object:
-    arguments = subject.op.arguments
-    return arguments[min(index, len(arguments) - 1)].domain
+    return declaration_of(subject.op).domain(index)
 
 
 def sweep_shapes(subject: Subject, examined: Examined, rng: Draws, thorough: bool) -> tuple[list[Examined], list[str]]:

@@ -11,6 +11,7 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import Case, refuse, worst_of
 from minigrad.verify.seeded_random import Draws
 from minigrad.verify.subject import Examined, Subject, frozen, identical, natural_scale
@@ -153,7 +154,7 @@ def check_memory(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> i
         try:
             left = subject.forward(other)
             alike = all(a.shape == b.shape for a, b in zip(arrays, case.arrays, strict=True))
-            if thorough and alike and subject.op.claims.samples is None:
+            if thorough and alike and declaration_of(subject.op).samples is None:
                 subject.run(other, rng, left)
         except RegistrationError as error:
             if error.__cause__ is None:
@@ -181,7 +182,7 @@ def _unchanged(subject: Subject, case: Case, grads: Mapping[int, Array], after: 
 
 def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng: Draws) -> int:
     """Other numbers in the memory of the first, as an optimizer leaves them: nothing may be kept by identity."""
-    if subject.op.claims.samples is not None:
+    if declaration_of(subject.op).samples is not None:
         return 0
     memory = [a.copy() for a in case.arrays]
     seen = [frozen(m.view()) for m in memory]
@@ -246,6 +247,6 @@ def _elsewhere(subject: Subject, case: Case, rng: Draws, thorough: bool) -> list
     if not thorough:
         return [turned]
     shorter = [frozen(a[..., : max(1, a.shape[-1] - 1)].copy()) if a.ndim else a for a in case.arrays]
-    if subject.op.claims.samples is not None:
+    if declaration_of(subject.op).samples is not None:
         return [turned, shorter]
     return [turned, draw(subject.op, rng, tuple(a.shape for a in case.arrays)), shorter]

@@ -1,16 +1,22 @@
-"""The door: `register` lets in what `verify` has passed, all of a group or none of it."""
+"""`mg.register`: check ops and enter them in the registry, all of a group or none: rules may call each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from minigrad.core.certificate import Certificate
+import attrs
+import numpy as np
+
 from minigrad.core.errors import RegistrationError
 from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.runtime.fastpath import admit
+from minigrad.runtime import fastpath
+from minigrad.runtime.batch_rules import has_batch_rule
+from minigrad.verify.batching import batching_cases, check_batching
+from minigrad.verify.certificate import Certificate, certificate_of
 from minigrad.verify.gate import verify
+from minigrad.verify.subject import Subject
 
 
 def register(*ops: Op, seed: int | None = None) -> None:
@@ -32,6 +38,12 @@ def register(*ops: Op, seed: int | None = None) -> None:
     _admit_all(ops, seed, defer_second_order=False)
 
 
+def admit(op: Op, certificate: Certificate) -> None:
+    """Enter a verified op in the registry and give it its fast paths."""
+    REGISTRY.add(op, certificate)
+    fastpath.install(op)
+
+
 def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
     """Register the ops that pass, and return the refusals of the others: how a plugin's ops are let in.
 
@@ -45,7 +57,7 @@ def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
         for op in remaining:
             try:
                 REGISTRY.check_unregistered(op)
-                with mode_override(unverified=together.__contains__):
+                with mode_override(allow_unverified=together.__contains__):
                     passed.append((op, verify(op)))
             except RegistrationError as error:
                 refusals.append(error)
@@ -58,7 +70,7 @@ def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
 
 
 def register_builtin(ops: Iterable[Op]) -> None:
-    """`register` for minigrad's own families: second order is checked just before it is first needed."""
+    """Register minigrad's own families: second order and batching are checked just before they are first needed."""
     _admit_all(tuple(ops), None, defer_second_order=True)
 
 
@@ -73,22 +85,24 @@ def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) 
         REGISTRY.check_unregistered(op)
     _refuse_collisions(ops)
     together = frozenset(ops)
-    with mode_override(unverified=together.__contains__):
+    with mode_override(allow_unverified=together.__contains__):
         certificates = [verify(op, seed, not defer_second_order, thorough=not defer_second_order) for op in ops]
     for op, certificate in zip(ops, certificates, strict=True):
         if defer_second_order and not op.claims.piecewise_constant:
             op.check_second_order = _second_order_later(op, certificate.seed)
+        if defer_second_order and has_batch_rule(op):
+            op.check_batching = _batching_later(op, certificate)
         admit(op, certificate)
 
 
 def _refuse_collisions(ops: tuple[Op, ...]) -> None:
     names = [op.name for op in ops]
-    functions = [op.claims.numpy for op in ops if op.claims.numpy is not None]
+    functions = [op.numpy for op in ops if op.numpy is not None]
     for op in ops:
         if names.count(op.name) > 1:
             raise RegistrationError(f"two ops named {op.name!r} in one register() call")
-        if op.claims.numpy is not None and functions.count(op.claims.numpy) > 1:
-            shown = getattr(op.claims.numpy, "__name__", op.claims.numpy)
+        if op.numpy is not None and functions.count(op.numpy) > 1:
+            shown = getattr(op.numpy, "__name__", op.numpy)
             raise RegistrationError(f"two ops in one register() call stand for numpy.{shown}")
 
 
@@ -100,5 +114,15 @@ def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
         except BaseException:
             op.check_second_order = check
             raise
+
+    return check
+
+
+def _batching_later(op: Op, certificate: Certificate) -> Callable[[], None]:
+    def check() -> None:
+        with np.errstate(all="ignore"), mode_override(grad=True, interceptor=False):
+            compared = check_batching(Subject(op), batching_cases(op, certificate.seed), certificate.seed)
+        REGISTRY.replace_certificate(op, attrs.evolve(certificate_of(op), batching=compared))
+        op.check_batching = None
 
     return check

@@ -15,6 +15,7 @@ from minigrad.core.mode import mode_override
 from minigrad.core.rules import argument_positions, call_rule, unbroadcast
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.directional_check import (
     REDRAWS,
     directions,
@@ -38,7 +39,7 @@ def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None
     verdict: Verdict | None = None
     for attempt in range(REDRAWS):
         if attempt:
-            if subject.op.claims.samples is not None:
+            if declaration_of(subject.op).samples is not None:
                 break
             case = redrawn(subject.op, case, rng, attempt)
         verdict = _compare_rule(subject, attrs.evolve(case, label=f"second order, {examined.case.label}"), rng)
@@ -60,7 +61,7 @@ def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None
 
 def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draws) -> None:
     """Where second order is lost without being needed for the first: at zeros, and in float32."""
-    if subject.op.claims.piecewise_constant or not examined.grads or subject.op.claims.samples is not None:
+    if subject.op.claims.piecewise_constant or not examined.grads or declaration_of(subject.op).samples is not None:
         return
     zeros = with_zeros(subject, examined, rng)
     if zeros is not None and all(np.isfinite(o).all() for o in subject.forward(zeros)):

@@ -13,6 +13,7 @@ from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.rules import argument_positions, broadcasts_to, call_rule, unbroadcast
 from minigrad.core.types import Array
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import Case, refuse
 from minigrad.verify.seeded_random import Draws
 
@@ -74,8 +75,8 @@ class Subject:
     @property
     def by_entry(self) -> bool:
         """Whether entries answer for themselves: the op claims to be elementwise, and takes any shapes and numbers."""
-        claims = self.op.claims
-        return claims.elementwise and claims.samples is None and not claims.shapes
+        declaration = declaration_of(self.op)
+        return self.op.claims.elementwise and declaration.samples is None and not declaration.shapes
 
     def name(self, index: int) -> str:
         """The name of the argument at a position."""

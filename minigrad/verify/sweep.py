@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.verify.cases import difference_cases, draw, fresh, metadata
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import unlisted_cases, unlisted_metadata
 from minigrad.verify.directional_check import examine
 from minigrad.verify.entrywise_check import examine_entries, repeat_arranged, repeat_broadcast
@@ -35,11 +36,11 @@ def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tupl
         What was compared, the number of other checks, and the cases that the op itself refuses, as text.
         Raises a `RegistrationError` as `verify` does.
     """
-    claims = subject.op.claims
+    claims, samples = subject.op.claims, declaration_of(subject.op).samples
     if subject.by_entry:
         return _examine_elementwise(subject, rng, seed, thorough)
     cases = list(difference_cases(subject.op, seed, thorough))
-    if thorough and claims.samples is None:
+    if thorough and samples is None:
         cases.append(fresh(subject.op, cases[0], rng))
         cases += unlisted_cases(subject.op, metadata(subject.op), rng, seed)
     examined: list[Examined] = []
@@ -47,14 +48,14 @@ def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tupl
     for case in cases:
         if not case.derived:
             quick = bool(examined) and not thorough
-            examined.append(examine(subject, case, rng, claims.samples is None, quick))
+            examined.append(examine(subject, case, rng, samples is None, quick))
         elif why := _refused_by_op(subject, case):
             refused.append(f"{case.label}: {why}")
         elif isinstance(e := _examine_derived(subject, case, rng), str):
             refused.append(e)
         else:
             examined.append(e)
-    if thorough and claims.samples is None:
+    if thorough and samples is None:
         for e in [e for e in examined if not e.case.derived]:
             examined += _until_every_entry_counts(e, partial(_examine_afresh, subject, e.case, rng))
     if not examined:
@@ -65,7 +66,7 @@ def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tupl
     for k, e in enumerate(examined):
         if k == 0 or (thorough and not e.case.derived):
             checks += repeat_layouts(subject, e, thorough)
-        if k == 0 or claims.samples is not None:
+        if k == 0 or samples is not None:
             checks += repeat_float32(subject, e)
         checks += repeat_shared(subject, e)
         if thorough and k == 0:

@@ -41,4 +41,4 @@ def _faults(prelude: str) -> int:
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 def test_freed_arrays_are_used_again_without_page_faults() -> None:
     assert _faults("") > 2000  # else the test could not fail
-    assert _faults("import minigrad.core") < 200
+    assert _faults("import minigrad.ops") < 200

@@ -14,6 +14,7 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.typing import Array, V
 from minigrad.verify import verify
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.mutation import MUTATIONS, deep_check, enlarged
 from minigrad.verify.mutation.lines import code_of, executed, lines_of
 
@@ -128,10 +129,10 @@ def test_what_is_wrong_on_an_axis_of_six_is_found_by_larger_shapes() -> None:
     assert all("larger" in f for f in found.failures)
     twin = enlarged(three, 2)
     assert isinstance(twin, Op)
-    assert twin.claims.shapes == (((6,),),)
+    assert declaration_of(twin).shapes == (((6,),),)
 
 
 def test_what_cannot_be_enlarged_is_said() -> None:
-    sampled = attrs.evolve(halves.claims, samples=lambda rng: [mg.Sample(rng.normal(size=3))])
+    sampled = attrs.evolve(declaration_of(halves), samples=lambda rng: [mg.Sample(rng.normal(size=3))])
     twin = mg.op(x=mg.real(), samples=sampled.samples)(halves.forward)
     assert "samples=" in str(enlarged(twin, 2))

@@ -5,16 +5,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 
-import attrs
 import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.core.certificate import Certificate
-from minigrad.core.op import Op, Sample
+from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY, Registry
 from minigrad.typing import Array, V
 from minigrad.verify import verify
+from minigrad.verify.certificate import Certificate
+from minigrad.verify.declare import Sample
 from support.gate_case import POSITIVE, REAL, made, unary
 
 
@@ -39,7 +39,7 @@ def snapshot() -> Callable[[], bool]:
 def test_registered_op_works_everywhere() -> None:
     op = fresh("gate_test_doubled")
     ufunc = np.frompyfunc(lambda x: x * 2.0, 1, 1)
-    op.claims = attrs.evolve(op.claims, numpy=ufunc)
+    op.numpy = ufunc
     mg.register(op)
     assert REGISTRY["gate_test_doubled"] is op
     assert getattr(mg, "gate_test_doubled") is op  # noqa: B009 - the attribute is dynamic
@@ -130,7 +130,7 @@ def test_op_is_registered_once() -> None:
 
 def test_numpy_function_stands_for_one_op(snapshot: Callable[[], bool]) -> None:
     op = fresh("gate_test_numpy_taken")
-    op.claims = attrs.evolve(op.claims, numpy=np.exp)
+    op.numpy = np.exp
     with pytest.raises(mg.RegistrationError, match="already stands for another op"):
         mg.register(op)
     assert snapshot()
@@ -140,7 +140,7 @@ def test_two_ops_of_a_group_cannot_share_a_numpy_function(snapshot: Callable[[],
     ufunc = np.frompyfunc(lambda x: x, 1, 1)
     pair = [fresh("gate_test_share_1"), fresh("gate_test_share_2")]
     for op in pair:
-        op.claims = attrs.evolve(op.claims, numpy=ufunc)
+        op.numpy = ufunc
     with pytest.raises(mg.RegistrationError):
         mg.register(*pair)
     assert snapshot()

@@ -14,8 +14,8 @@ SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if "templates" not in p.parts)
 
 LOW = {"core", "typing", "runtime", "text", "lazy"}
 MAY_IMPORT: dict[str, set[str]] = {
-    "core": {"core", "runtime"},
-    "runtime": {"core", "runtime", "ops"},
+    "core": {"core", "lazy", "text"},
+    "runtime": {"core", "runtime"},
     "typing": LOW,
     "text": set(),
     "plugins": {"core", "plugins", "lazy"},

@@ -13,6 +13,7 @@ from minigrad.api import register_all
 from minigrad.core import REGISTRY
 from minigrad.core.op import Op
 from minigrad.verify.cases import difference_cases, fresh
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import Case
 from minigrad.verify.seeded_random import Draws
 
@@ -50,7 +51,7 @@ def cases(op: Op, seed: int) -> Iterator[tuple[Case, list[Case]]]:
     """A case of every form, and two of that form with other numbers where these can be drawn."""
     draws = Draws(seed)
     for case in difference_cases(op, seed, thorough=False):
-        free = op.claims.samples is None
+        free = declaration_of(op).samples is None
         yield case, [case, *(fresh(op, case, draws) for _ in range(2 * free)), case]
 
 

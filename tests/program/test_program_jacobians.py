@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array
-from minigrad.transforms import batching
 
 RNG = np.random.default_rng(0)
 WEIGHTS = mg.tensor(RNG.standard_normal((6, 6)))
@@ -66,13 +66,15 @@ def test_a_jacobian_of_several_arguments() -> None:
 
 
 def test_blocks_that_tell_untruths_are_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = batching._WAYS["matmul"]
+    matmul = REGISTRY["matmul"]
+    honest = matmul.batch_rule
+    assert honest is not None
 
-    def lying(op: Any, given: Any, meta: Any) -> Any:
-        rows = honest(op, given, meta)
-        return None if rows is None else rows * 1.001
+    def lying(batched: Any, a: Any, b: Any) -> Any:
+        stack: Any = honest(batched, a, b)
+        return None if stack is None else stack * 1.001
 
     p: Array = RNG.standard_normal(20)
     expected: Any = mg.hessian(smooth)(p)
-    monkeypatch.setattr(batching, "_WAYS", {**batching._WAYS, "matmul": lying})
+    monkeypatch.setattr(matmul, "batch_rule", lying)
     np.testing.assert_allclose(defined_hessian(smooth)(p).numpy(), expected, rtol=1e-11, atol=1e-12)

@@ -14,9 +14,10 @@ import attrs
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.op import Domain, Forward, Kinks, Op
+from minigrad.core.op import Forward, Op
 from minigrad.core.types import Shape
 from minigrad.typing import Array
+from minigrad.verify.declare import Domain, Kinks
 
 Build: TypeAlias = Callable[[bool], Op]
 Made: TypeAlias = "Op | tuple[Op, ...]"
@@ -114,7 +115,7 @@ def made(
     """An op from its forward function and its rules; the key "x y" stands for one rule that returns both gradients."""
     op = mg.op(
         name=name, params=params, shapes=shapes, samples=samples, kinks=kinks, elementwise=elementwise, linear=linear,
-        piecewise_constant=piecewise_constant, numpy=None, **domains,
+        piecewise_constant=piecewise_constant, trailing=False, numpy=None, role="", **domains,
     )(cast(Forward, forward))  # fmt: skip
     for names, rule in rules.items():
         op.vjp(*names.split())(rule)

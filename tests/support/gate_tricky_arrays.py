@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.op import Op, Sample
+from minigrad.core.op import Op
 from minigrad.ops.index import scatter
 from minigrad.typing import Array, IndexArray, V
+from minigrad.verify.declare import Sample
 from support.gate_case import DISTINCT, POSITIVE, REAL, made, plain, tricky
 from support.gate_wrong_conv import _back_w, _back_x, _max_pool, _pool_key, correlate
 from support.gate_wrong_nn import _ce_op, _layer_norm, _norm_rule

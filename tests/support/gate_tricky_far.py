@@ -10,9 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.op import Op, Sample
+from minigrad.core.op import Op
 from minigrad.ops.index import scatter
 from minigrad.typing import Array, IndexArray
+from minigrad.verify.declare import Sample
 from support.gate_case import DISTINCT, NONZERO, POSITIVE, REAL, UNIT, binary, either, made, plain, tricky, unary
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 import minigrad as mg
-from minigrad.core.op import Op, Sample
+from minigrad.core.op import Op
 from minigrad.typing import Array
+from minigrad.verify.declare import Sample
 from support.gate_case import NONZERO, POSITIVE, REAL, UNIT, made, plain, tricky
 
 

@@ -1,11 +1,13 @@
-"""Write the stubs of all packages with lazy public names: `python tests/tools/write_stub.py`.
+"""Write the stubs of lazy public names and of Tensor's methods: `python tests/tools/write_stub.py`.
 
 A package that calls `lazy.names` keeps its tables in `_PUBLIC` and `_RENAMED`; its `__init__.pyi` says the same to type
-checkers.
+checkers. What `minigrad.ops.numpy` installs on Tensors stands in `minigrad/core/array_methods.pyi`.
 """
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections import defaultdict
 from importlib import import_module
 from pathlib import Path
@@ -73,6 +75,52 @@ def _import(module: str, names: list[str]) -> list[str]:
     return [*lines, row, ")"]
 
 
+ARRAY_METHODS = ROOT / "core" / "array_methods.pyi"
+_ARRAY_METHODS = '''"""What `minigrad.ops.numpy` installs on Tensors, for type checkers.
+
+Written by tests/tools/write_stub.py.
+"""
+# ruff: noqa
+# fmt: off
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.tensor import Tensor, TensorLike
+from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape, TensorBase
+
+class ArrayMethods(TensorBase):
+'''
+
+
+def array_methods() -> str:
+    """The text of the stub of Tensor's installed methods."""
+    from minigrad.ops.numpy.dispatch import TensorProtocols
+    from minigrad.ops.numpy.tensor_methods import OPERATORS, TensorMethods
+
+    lines = []
+    for operator, reflected in OPERATORS.values():
+        other = ", other: TensorLike" if reflected else ""
+        lines += [f"    def {name}(self{other}) -> Tensor: ..." for name in (operator, reflected) if name]
+    for namespace in (TensorMethods, TensorProtocols):
+        for name, member in vars(namespace).items():
+            function = member.fget if isinstance(member, property) else member
+            if not inspect.isfunction(function) or name == "__getattr__":
+                continue
+            if isinstance(member, property):
+                lines.append("    @property")
+            signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+            doc = (function.__doc__ or "").strip()
+            override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # they give arrays
+            body = f'\n        """{doc}"""' if doc else f" ...{override}"
+            lines.append(f"    def {name}{signature}:{body}")
+    return _ARRAY_METHODS + "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
+    ARRAY_METHODS.write_text(array_methods())
     for each in packages():
         path_of(each).write_text(stub(each))

@@ -10,8 +10,8 @@ from typing import cast
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.core.keys import is_basic
 from minigrad.core.types import Array, Key, Shape
+from minigrad.ops.index_keys import is_basic
 from minigrad.program.graph import Call, FusedCall, Graph, defs, eval_call
 
 __all__ = ["view_calls"]

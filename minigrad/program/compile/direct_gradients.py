@@ -7,6 +7,7 @@ from collections.abc import Container
 from math import prod
 
 from minigrad.core.graph import GradAccumulator
+from minigrad.core.tensor import as_array
 from minigrad.core.types import Array
 from minigrad.program.graph import AccumulateGrad, Call, FusedCall, Graph, HostCall, Value, ZeroGrad, defs
 from minigrad.runtime.parameters import aligned_zeros
@@ -44,7 +45,7 @@ def _buffer(sink: GradAccumulator, value: Value) -> Array:
     if sink.buffer is None:
         array: Array = aligned_zeros(prod(value.shape), value.dtype).reshape(value.shape)
         if sink.grad is not None:
-            array[...] = sink.grad._node.value
+            array[...] = as_array(sink.grad)
             sink.grad = None
         sink.buffer = array
     return sink.buffer

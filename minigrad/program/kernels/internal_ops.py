@@ -6,9 +6,9 @@ from typing import cast
 
 import numpy as np
 
-from minigrad.core.op import op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, Shape
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 __all__ = ["contiguous", "max_pool_backward"]

@@ -9,9 +9,9 @@ from typing import cast
 
 import numpy as np
 
-from minigrad.core.keys import is_basic
 from minigrad.core.types import Array, IndexArray, Key
 from minigrad.ops.index import all_below
+from minigrad.ops.index_keys import is_basic
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 

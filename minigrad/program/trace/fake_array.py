@@ -12,8 +12,7 @@ from typing import NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.core.graph import TensorBase
-from minigrad.core.types import Array, Shape
+from minigrad.core.types import Array, Shape, TensorBase
 from minigrad.program.errors import TraceError
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node
 from minigrad.core.mode import mode_override
-from minigrad.core.tensor import Tensor, tensor_of
-from minigrad.core.types import Array
+from minigrad.core.tensor import Tensor, as_array, tensor_of
+from minigrad.core.types import Array, TensorBase
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import AccumulateGrad, AssignBuffer, HostCall, Value, ZeroGrad
 from minigrad.program.trace.captures import Captures
@@ -40,7 +40,7 @@ class _LiftedParameter:
     tensor: Tensor
     leaf: Leaf
     has_grad: bool
-    grad: Tensor | None
+    grad: TensorBase | None
     cleared: bool = False
 
 
@@ -53,7 +53,7 @@ def accumulate_into(sink: GradAccumulator, g: Array, fresh: bool) -> None:
             sink.buffer += g
         sink.grad = None
     else:
-        old = None if fresh or sink.grad is None else sink.grad._node.value
+        old = None if fresh or sink.grad is None else as_array(sink.grad)
         total = g.copy() if old is None else old + g
         total.flags.writeable = False
         sink.grad = tensor_of(Constant(total))
@@ -102,12 +102,12 @@ class LiftedState:
         sink = leaf.sink
         parameter = self._by_sink.get(sink)
         if parameter is None:  # a leaf that the step has made itself
-            sink.grad = g if sink.grad is None else sink.grad + g
+            sink.grad = sink.grad + g if isinstance(sink.grad, Tensor) else g
             sink.has_grad = True
             return
         self._record_zero_grad(parameter)
         steps, index_of = self._recorder.steps, self._recorder.index_of
-        if sink.grad is not None and sink.grad._node is not self._marker:
+        if isinstance(sink.grad, Tensor) and sink.grad._node is not self._marker:
             total = sink.grad + g
             steps.append(AccumulateGrad(sink, index_of(total._node.value), True))
             sink.grad = total

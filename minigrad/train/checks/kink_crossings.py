@@ -9,12 +9,12 @@ from types import FrameType
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Node
-from minigrad.core.mode import mode_override
+from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn import Module
+from minigrad.verify.declare import declaration_of
 
 __all__ = ["Crossing", "Sides", "crossings", "sides"]
 
@@ -80,7 +80,7 @@ def crossings(*points: Sides) -> tuple[Crossing, ...]:
     return tuple(found)
 
 
-class _Recorder:
+class _Recorder(Interceptor):
     """Takes over op calls: applies the op as usual, and looks at its arguments if it has kinks."""
 
     def __init__(self, modules: Mapping[int, str]) -> None:
@@ -97,9 +97,6 @@ class _Recorder:
         if pattern is not None and pattern.size:
             self.found.append(Side(self._place(sys._getframe(1)), op.name, pattern))
         return result
-
-    def gradient(self, node: Node, parent: Node, g: object) -> None:
-        """Nothing is differentiated here."""
 
     def _place(self, frame: FrameType | None) -> str:
         caller = ""
@@ -118,7 +115,7 @@ def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], resul
     """Numbers that change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op."""
     if op.claims.piecewise_constant and isinstance(result, Tensor):
         return as_array(result).astype(np.float64)
-    kinks = op.claims.kinks
+    kinks = declaration_of(op).kinks
     if not callable(kinks) and not kinks:
         return None
     arrays = [as_array(a) if isinstance(a, Tensor) else np.asarray(a) for a in args]

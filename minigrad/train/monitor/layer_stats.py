@@ -9,8 +9,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.apply import apply
-from minigrad.core.graph import Node
-from minigrad.core.mode import mode_override
+from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array, from_array
 from minigrad.core.types import AnyArray, Array, BoolArray
@@ -160,7 +159,7 @@ class _Modules:
         self.look(name if alone else f"{name}:{op}", op, y)
 
 
-class _Ops:
+class _Ops(Interceptor):
     """Watches ops: activations, wherever they are called, and whether units are channels (behind a convolution)."""
 
     def __init__(self, modules: _Modules) -> None:
@@ -179,6 +178,3 @@ class _Ops:
         elif op.name in _ACTIVATIONS and isinstance(result, Tensor):
             self.modules.activation(op.name, result)
         return result
-
-    def gradient(self, node: Node, parent: Node, g: object) -> None:
-        """There are none: the probe runs forward only."""

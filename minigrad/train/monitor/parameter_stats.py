@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from minigrad.core import Tensor
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 
 __all__ = ["PARAMETER_FIGURES", "gradient_of", "parameter_figures"]
@@ -39,4 +39,4 @@ def gradient_of(t: Tensor) -> Array | None:
     sink = t._own_sink()
     if sink is None or not sink.has_grad:
         return None
-    return sink.buffer if sink.grad is None else sink.grad._node.value
+    return sink.buffer if sink.grad is None else as_array(sink.grad)

@@ -12,6 +12,7 @@ from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.types import Shape
 from minigrad.verify.cases import base_shapes, draw
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.seeded_random import Draws
 
 Grow = Callable[[int], int]
@@ -23,19 +24,19 @@ def enlarged(op: Op, factor: int) -> Op | str:
     Lengths of 1 stay, others are multiplied by `factor` or, where the forward function will not have that (a kernel
     longer than its input, an odd split), raised by it. Metadata that fits the declared shapes only is left out.
     """
-    if op.claims.samples is not None:
+    if declaration_of(op).samples is not None:
         return "its samples= prescribe the arguments"
     twin = copy.copy(op)
     twin._certificate = None
-    twin.apply = twin._unregistered
-    if op.claims.elementwise and not op.claims.shapes:
+    twin.apply = twin.unregistered
+    if op.claims.elementwise and not declaration_of(op).shapes:
         return twin
     for grow in _growths(factor):
         shapes = tuple(tuple(tuple(grow(n) for n in s) for s in case) for case in base_shapes(op))
-        params = tuple(m for m in op.claims.params if _accepts(op, shapes[0], m))
+        params = tuple(m for m in declaration_of(op).params if _accepts(op, shapes[0], m))
         if params:
             rest = tuple(case for case in shapes[1:] if _accepts(op, case, params[0]))
-            twin.claims = attrs.evolve(op.claims, shapes=(shapes[0], *rest), params=params)
+            twin.declaration = attrs.evolve(declaration_of(op), shapes=(shapes[0], *rest), params=params)
             return twin
     return "its metadata fit the declared shapes only"
 

@@ -210,7 +210,7 @@ def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Cha
     twin = copy.copy(op)
     twin._certificate = None
     twin.rules = tuple(wrong if r is rule else r for r in op.rules)
-    twin.apply = twin._unregistered
+    twin.apply = twin.unregistered
     try:
         verify(twin, seed)
     except RegistrationError:

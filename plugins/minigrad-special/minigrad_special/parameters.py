@@ -6,8 +6,8 @@ import attrs
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.core.op import Domain, RandomSource
 from minigrad.typing import Array, Shape
+from minigrad.verify.declare import Domain, RandomSource
 
 
 @attrs.frozen

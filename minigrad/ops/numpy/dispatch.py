@@ -6,6 +6,7 @@ A function that minigrad cannot differentiate raises and names the nearest suppo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from minigrad.core.errors import UnsupportedFunction, nearest
 from minigrad.core.memory import readonly
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, as_array
+
+if TYPE_CHECKING:
+    from minigrad.core.tensor import TensorLike
 
 PLAIN_UFUNCS = frozenset(
     (
@@ -47,7 +51,28 @@ METHODS: Mapping[tuple[np.ufunc, str], Callable[..., object]] = {
 """The functions that are another name for a method of a ufunc."""
 
 
-def _crossed(a: object, b: object) -> tuple[object, object]:
+def install() -> None:
+    """Let NumPy's ufuncs and functions reach Tensors."""
+    for name, method in vars(TensorProtocols).items():
+        if callable(method):
+            setattr(Tensor, name, method)
+
+
+class TensorProtocols(Tensor):
+    """NumPy's two protocols, which `install` copies to `Tensor`."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: TensorLike, **options: object) -> object:
+        return call_ufunc(ufunc, method, inputs, options)
+
+    def __array_function__(
+        self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        return call_function(func, args, kwargs)
+
+
+def _outer_shapes(a: object, b: object) -> tuple[object, object]:
     """Two operands in shapes in which each entry of one meets each of the other."""
     first = a if isinstance(a, Tensor) else np.asarray(a)
     return first.reshape((*first.shape, *(1,) * as_array(b).ndim)), b
@@ -76,7 +101,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options
         if handler is not None:
             return handler(*inputs, **options)
     elif method == "outer" and len(inputs) == 2:
-        return ufunc(*_crossed(*inputs), **options)
+        return ufunc(*_outer_shapes(*inputs), **options)
     elif (ufunc, method) in METHODS:
         return METHODS[ufunc, method](*inputs, **{"axis": 0, **options})
     shown = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")

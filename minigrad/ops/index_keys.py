@@ -6,8 +6,8 @@ from operator import index
 
 import numpy as np
 
-from minigrad.core.graph import TensorBase
 from minigrad.core.memory import is_immutable
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Key, KeyPart
 
 
@@ -19,7 +19,7 @@ def immutable_index(key: object) -> Key:
 
 
 def _frozen_part(key: object) -> KeyPart:
-    if isinstance(key, TensorBase):
+    if isinstance(key, Tensor):
         if key._node.requires_grad:
             raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
-if TYPE_CHECKING:
-    from minigrad.core.op import Op
+from minigrad.core.op import Op
+
+
+def evidence_of(op: Op) -> tuple[object, ...]:
+    """All that an op is made of: what a certificate is about."""
+    return (op.forward, op.rules, op.claims, op.declaration, op.batch_rule, op.accumulate_rule, op.numpy, op.role)
+
+
+def certificate_of(op: Op) -> Certificate:
+    """The certificate of a registered op, with all that the gate noted.
+
+    Raises:
+        UnregisteredOp: it has none.
+    """
+    certificate = op.certificate
+    assert isinstance(certificate, Certificate)
+    return certificate
 
 
 @attrs.frozen
 class Power:
     """The power of the check of one argument.
 
-    `resolution` is the smallest relative error of the gradient that the sharpest case would have revealed, `worst`
-    that of the bluntest case; `cases` counts the cases in which the argument had a gradient to check.
+    Attributes:
+        argument: its name.
+        cases: cases in which it had a gradient to check.
+        resolution: the smallest relative error of the gradient that the sharpest case would have revealed.
+        worst: that of the bluntest case.
     """
 
     argument: str
@@ -38,7 +54,9 @@ class Certificate:
         refused: structure cases that the op itself refuses with an error (such as 0-d input), which is its right.
         second_order: whether the gradient of the rule was checked as well.
         seconds: what the check took.
-        evidence: the forward function, rules and claims that were checked.
+        evidence: the forward function, rules, claims and declaration that were checked.
+        batching: comparisons of the batching rule with slice-by-slice application; None until it is checked, or where
+            there is none.
     """
 
     subject: Op = attrs.field(repr=lambda op: op.name)
@@ -51,10 +69,11 @@ class Certificate:
     second_order: bool = False
     seconds: float = 0.0
     evidence: tuple[object, ...] = attrs.field(default=(), repr=False)
+    batching: int | None = None
 
     def covers(self, op: Op) -> bool:
-        """Whether `op` is the very op that was checked, forward function, rules and claims as they were then."""
-        return self.subject is op and self.evidence == (op.forward, op.rules, op.claims)
+        """Whether `op` is the very op that was checked, all that was declared of it being as it was then."""
+        return self.subject is op and self.evidence == evidence_of(op)
 
     @property
     def resolution(self) -> float:
@@ -69,5 +88,8 @@ class Certificate:
         ]
         for p in self.powers:
             lines.append(f"  {p.argument}: reveals relative errors from {p.resolution:.1e} ({p.cases} cases)")
+        if self.subject.batch_rule is not None or self.subject.claims.trailing:
+            times = "before first use" if self.batching is None else f"{self.batching} stacks against one by one"
+            lines.append(f"  batching rule: {times}")
         lines += [f"  refused by the op itself: {r}" for r in self.refused]
         return "\n".join(lines)

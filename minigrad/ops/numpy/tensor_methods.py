@@ -1,0 +1,360 @@
+"""Python's operators and ndarray's methods on Tensors: `install` puts them on the class, once the ops are registered.
+
+Each operator is an op's own way of being applied; each method is an op, or NumPy's function of the same name, which
+dispatches to one. `tests/tools/write_stub.py` lists them for type checkers in `minigrad/core/array_methods.pyi`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self, cast
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from minigrad.core.errors import nearest
+from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor, as_array, tensor_of
+from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
+from minigrad.ops import index, reduce
+from minigrad.ops.index_keys import immutable_index
+from minigrad.ops.shape import astype as _astype
+from minigrad.ops.shape import reshape as _reshape
+from minigrad.ops.shape import transpose as _transpose
+
+if TYPE_CHECKING:
+    from minigrad.core.tensor import TensorLike
+
+OPERATORS: Mapping[str, tuple[str, str]] = MappingProxyType({
+    "add": ("__add__", "__radd__"),
+    "subtract": ("__sub__", "__rsub__"),
+    "multiply": ("__mul__", "__rmul__"),
+    "divide": ("__truediv__", "__rtruediv__"),
+    "power": ("__pow__", "__rpow__"),
+    "matmul": ("__matmul__", "__rmatmul__"),
+    "negative": ("__neg__", ""),
+    "abs": ("__abs__", ""),
+})  # fmt: skip
+"""Op -> the operator that is `op(self, other)`, and the one that is `op(other, self)`."""
+
+_IN_PLACE = "Tensors do not change; "
+ATTRIBUTE_HINTS: Mapping[str, str] = MappingProxyType({
+    "sort": _IN_PLACE + "minigrad.sort(t) returns the sorted entries",
+    "partition": _IN_PLACE + "minigrad.partition(t, kth) returns them",
+    "fill": _IN_PLACE + "use minigrad.full, or t[...] = value",
+    "put": _IN_PLACE + "use t[indices] = values",
+    "resize": _IN_PLACE + "use reshape, or minigrad.pad",
+    "itemset": _IN_PLACE + "use t[index] = value",
+    "setflags": "its memory is read-only",
+    "flags": "use .data.flags",
+    "flat": "use .ravel()",
+    "strides": "use .data.strides",
+    "base": "use .data.base",
+    "nbytes": "use .data.nbytes",
+    "itemsize": "use .dtype.itemsize",
+    "ctypes": "use .data.ctypes",
+    "view": "use .astype for another dtype, .copy() for another handle",
+    "tobytes": "use .detach().numpy().tobytes()",
+    "tofile": "use .detach().numpy().tofile(...)",
+    "dump": "save .numpy(), or a model with minigrad.checkpoint",
+    "cpu": "it is in main memory already",
+    "clone": "use .copy(), or minigrad.copy(t)",
+    "requires_grad_": "pass requires_grad=True to minigrad.tensor",
+    "unsqueeze": "use minigrad.expand_dims(t, axis), or t[None]",
+    "permute": "use .transpose(...)",
+})  # fmt: skip
+"""What people look for on a Tensor, coming from NumPy or PyTorch, and what to do instead."""
+
+
+def install() -> None:
+    """Put the operators and methods on `Tensor`."""
+    for name, (operator, reflected) in OPERATORS.items():
+        apply = REGISTRY[name].apply
+        setattr(Tensor, operator, apply)  # the op's own closure: half of a small op's overhead would be a call more
+        if reflected:
+            setattr(Tensor, reflected, _reflected(apply))
+    for name, method in vars(TensorMethods).items():
+        if callable(method) or isinstance(method, property):
+            setattr(Tensor, name, method)
+
+
+def _reflected(apply: Callable[..., Tensor]) -> Callable[[Tensor, object], Tensor]:
+    def operator(self: Tensor, other: object) -> Tensor:
+        return apply(other, self)
+
+    return operator
+
+
+def _call(name: str, x: object, *args: object, **options: object) -> Tensor:
+    return cast("Tensor", getattr(np, name)(x, *args, **options))
+
+
+def _suggest(name: str) -> str:
+    """What was probably meant by an attribute that a Tensor has not."""
+    if hasattr(np, name) and name not in ("load", "save"):
+        return f": use numpy.{name}(t, ...) or minigrad.{name}(t, ...)"
+    return "." + nearest(name, [n for n in dir(Tensor) if not n.startswith("_")])
+
+
+class TensorMethods(Tensor):
+    """The methods that `install` copies to `Tensor`. A namespace for them: no Tensor is ever an instance of it."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:  # a type checker would take it that any name is fine
+
+        def __getattr__(self, name: str) -> object:
+            if name in ATTRIBUTE_HINTS:
+                raise AttributeError(f"a Tensor has no .{name}: {ATTRIBUTE_HINTS[name]}")
+            raise AttributeError(f"a Tensor has no attribute {name!r}" + ("" if name[0] == "_" else _suggest(name)))
+
+    # -- operators that are no op of their own
+    def __pos__(self) -> Self:
+        return self
+
+    def __mod__(self, other: TensorLike) -> Tensor:
+        return _call("mod", self, other)
+
+    def __rmod__(self, other: TensorLike) -> Tensor:
+        return _call("mod", other, self)
+
+    def __floordiv__(self, other: TensorLike) -> Tensor:
+        return _call("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Tensor:
+        return _call("floor_divide", other, self)
+
+    def __divmod__(self, other: TensorLike) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: TensorLike) -> tuple[Tensor, Tensor]:
+        return self.__rfloordiv__(other), self.__rmod__(other)
+
+    def __round__(self, decimals: int = 0) -> Tensor:
+        return _call("round", self, decimals)
+
+    def __getitem__(self, key: object) -> Tensor:
+        return index.getitem.apply(self, key=immutable_index(key))
+
+    def __setitem__(self, key: object, value: TensorLike) -> None:
+        self._node = index.setitem.apply(self, value, key=immutable_index(key))._node
+
+    # -- ops of the same name
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Sum over `axis` (all axes by default)."""
+        return reduce.sum.apply(self, axis=axis, keepdims=keepdims)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Mean over `axis` (all axes by default)."""
+        return reduce.mean.apply(self, axis=axis, keepdims=keepdims)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Largest entry over `axis`; ties share the gradient equally."""
+        return reduce.max.apply(self, axis=axis, keepdims=keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Smallest entry over `axis`; ties share the gradient equally."""
+        return reduce.min.apply(self, axis=axis, keepdims=keepdims)
+
+    def reshape(self, *shape: int | Shape) -> Tensor:
+        """The same entries in another shape; one length may be -1."""
+        target = shape[0] if len(shape) == 1 else shape
+        return _reshape.apply(self, shape=target if isinstance(target, tuple) else (target,))
+
+    def transpose(self, *axes: int | Shape | None) -> Tensor:
+        """Axes in another order (reversed by default)."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return _transpose.apply(self, axes=(order,) if isinstance(order, int) else order)
+
+    @property
+    def T(self) -> Tensor:
+        """Axes reversed."""
+        return _transpose.apply(self, axes=None)
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The same numbers in another floating dtype; the gradient comes back in this one."""
+        return _astype.apply(self, dtype=np.dtype(dtype))
+
+    # -- reductions and scans
+    def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """Product over `axis`; exact also where entries are zero."""
+        return _call("prod", self, axis=axis, keepdims=keepdims)
+
+    def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Standard deviation over `axis`, with divisor N - ddof."""
+        return _call("std", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def var(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """Variance over `axis`, with divisor N - ddof."""
+        return _call("var", self, axis=axis, ddof=ddof, keepdims=keepdims)
+
+    def cumsum(self, axis: int | None = None) -> Tensor:
+        """Running sum along `axis` (of all entries by default)."""
+        return _call("cumsum", self, axis=axis)
+
+    def cumprod(self, axis: int | None = None) -> Tensor:
+        """Running product along `axis` (of all entries by default)."""
+        return _call("cumprod", self, axis=axis)
+
+    def trace(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """Sum of a diagonal."""
+        return _call("trace", self, offset=offset, axis1=axis1, axis2=axis2)
+
+    def clip(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """Entries moved into [min, max]."""
+        return _call("clip", self, min, max)
+
+    def dot(self, other: Tensor | Array) -> Tensor:
+        """numpy.dot."""
+        return _call("dot", self, other)
+
+    def round(self, decimals: int = 0) -> Tensor:
+        """Rounded entries; no gradient flows, since it is zero wherever it exists."""
+        return _call("round", self, decimals)
+
+    # -- shape
+    def ravel(self) -> Tensor:
+        """All entries in one axis."""
+        return _call("ravel", self)
+
+    def flatten(self) -> Tensor:
+        """All entries in one axis."""
+        return _call("ravel", self)
+
+    def squeeze(self, axis: int | Shape | None = None) -> Tensor:
+        """Without axes of length one."""
+        return _call("squeeze", self, axis=axis)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
+        """Two axes exchanged."""
+        return _call("swapaxes", self, axis1, axis2)
+
+    def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+        """Entries repeated along `axis`."""
+        return _call("repeat", self, repeats, axis=axis)
+
+    def take(self, indices: IndexArray | Sequence[int] | int, axis: int | None = None) -> Tensor:
+        """Entries at `indices` along `axis`."""
+        return _call("take", self, indices, axis=axis)
+
+    def diagonal(self, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Tensor:
+        """A diagonal."""
+        return _call("diagonal", self, offset=offset, axis1=axis1, axis2=axis2)
+
+    def compress(self, condition: BoolArray, axis: int | None = None) -> Tensor:
+        """Slices along `axis` (entries, by default) where `condition` holds."""
+        return _call("compress", condition, self, axis=axis)
+
+    @property
+    def real(self) -> Tensor:
+        """The Tensor itself: all entries are real."""
+        return _call("real", self)
+
+    @property
+    def imag(self) -> Tensor:
+        """Zeros: all entries are real."""
+        return _call("imag", self)
+
+    def conj(self) -> Tensor:
+        """The same numbers: all entries are real."""
+        return _call("conjugate", self)
+
+    conjugate = conj
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return _call("swapaxes", self, -1, -2)
+
+    # -- positions and truth values, as plain arrays: they have no gradient to lose
+    def argmax(self, axis: int | None = None) -> IndexArray:
+        """Position of the largest entry."""
+        return cast("IndexArray", _call("argmax", self, axis=axis))
+
+    def argmin(self, axis: int | None = None) -> IndexArray:
+        """Position of the smallest entry."""
+        return cast("IndexArray", _call("argmin", self, axis=axis))
+
+    def argsort(self, axis: int = -1) -> IndexArray:
+        """Positions that would sort the entries."""
+        return cast("IndexArray", _call("argsort", self, axis=axis))
+
+    def nonzero(self) -> tuple[IndexArray, ...]:
+        """Positions of the entries that are not zero, one array for each axis."""
+        return cast("tuple[IndexArray, ...]", _call("nonzero", self))
+
+    def searchsorted(self, values: Tensor | Array | float, side: str = "left") -> IndexArray:
+        """Where `values` would have to be inserted to keep the entries in order."""
+        return cast("IndexArray", _call("searchsorted", self, values, side=side))
+
+    def any(self, axis: int | None = None) -> BoolArray:
+        """Whether any entry is not zero."""
+        return cast("BoolArray", _call("any", self, axis=axis))
+
+    def all(self, axis: int | None = None) -> BoolArray:
+        """Whether all entries are not zero."""
+        return cast("BoolArray", _call("all", self, axis=axis))
+
+    # -- comparisons, which have no gradient and give plain arrays
+    def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
+        return np.equal(as_array(self), as_array(other))
+
+    def __ne__(self, other: object) -> BoolArray:  # type: ignore[override]
+        return np.not_equal(as_array(self), as_array(other))
+
+    def __lt__(self, other: TensorLike) -> BoolArray:
+        return np.less(as_array(self), as_array(other))
+
+    def __le__(self, other: TensorLike) -> BoolArray:
+        return np.less_equal(as_array(self), as_array(other))
+
+    def __gt__(self, other: TensorLike) -> BoolArray:
+        return np.greater(as_array(self), as_array(other))
+
+    def __ge__(self, other: TensorLike) -> BoolArray:
+        return np.greater_equal(as_array(self), as_array(other))
+
+    # -- a Tensor as a sequence and as a number
+    def tolist(self) -> object:
+        """The numbers as nested lists."""
+        return self._node.value.tolist()
+
+    def copy(self) -> Tensor:
+        """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
+        return tensor_of(self._node)
+
+    def __dlpack__(self, **options: object) -> object:
+        """NumPy's export to other libraries; refused where a gradient would be lost."""
+        return self.__array__().copy().__dlpack__(**options)  # type: ignore[arg-type]
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("a 0-d Tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a 0-d Tensor cannot be iterated over; use item()")
+        return (self[i] for i in range(len(self)))
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __contains__(self, value: object) -> bool:
+        return bool(np.any(self == value))
+
+    def __format__(self, spec: str) -> str:
+        return format(self._node.value.item() if self.ndim == 0 and spec else str(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self._node.value)
