@@ -11,8 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.registry import REGISTRY
 from minigrad.runtime.batch_rules import call_batched, has_batch_rule
-from minigrad.transforms import batching
-from minigrad.transforms import jacobians
+from minigrad.transforms import batching, jacobians
 from minigrad.typing import Array, Tensor
 
 RNG = np.random.default_rng(5)
@@ -138,7 +137,9 @@ def test_a_rule_that_reads_its_cotangent_falls_back(refused: list[object]) -> No
 
     @thrice.vjp("x")
     def _(g, y, x):  # type: ignore[no-untyped-def]
-        return g * 3.0 if isinstance(g, np.ndarray) or type(g._node) is not batching.BatchedNode else np.asarray(g) * 3.0
+        return (
+            g * 3.0 if isinstance(g, np.ndarray) or type(g._node) is not batching.BatchedNode else np.asarray(g) * 3.0
+        )
 
     mg.register(thrice)
     x = RNG.normal(size=6)

@@ -11,7 +11,6 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.core.types import Array
 from minigrad.program.compile.bind import bind
 from minigrad.program.compile.executable import LIBERTIES, CompileOptions
 from minigrad.program.define import Program
