@@ -30,10 +30,12 @@ def create_engine(name: str = "") -> EngineWithFallback:
     Raises UnknownEngine if there is none, or if several distributions offer it; EngineError, naming distribution,
     version and entry point, if it cannot be imported or is no engine.
     """
-    wanted = name or os.environ.get(VARIABLE, "") or BUILT_IN
-    if wanted == BUILT_IN:
+    requested = name or os.environ.get(VARIABLE, "") or BUILT_IN
+    if requested == BUILT_IN:
         return EngineWithFallback(BUILT_IN, None)
-    entry = contract.chosen(GROUP, wanted, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN])
+    entry = contract.chosen(
+        GROUP, requested, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN]
+    )
     return EngineWithFallback(str(entry), _engine(entry))
 
 

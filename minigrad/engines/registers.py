@@ -36,10 +36,10 @@ def padded(shape: Shape, space: Shape) -> Shape:
 def assign_registers(group: FusionGroup) -> RegisterAssignment:
     """Assign registers.
 
-    A result goes straight to its output as soon as nobody will read what lies there now.
+    A result goes straight to its output as soon as no later call reads what lies there.
     """
     calls, homes, copies = _output_of(group)
-    return _Placer(group, calls, homes).made(copies)
+    return _Placer(group, calls, homes).assign(copies)
 
 
 def _output_of(group: FusionGroup) -> tuple[list[ElementwiseCall], dict[int, int], list[tuple[int, int]]]:
@@ -76,7 +76,7 @@ class _Placer:
             for o in group.outputs
         ]
 
-    def made(self, copies: Sequence[tuple[int, int]]) -> RegisterAssignment:
+    def assign(self, copies: Sequence[tuple[int, int]]) -> RegisterAssignment:
         code = []
         late: list[tuple[ElementwiseCall, tuple[int, ...], int]] = []
         for i, call in enumerate(self.calls):
@@ -107,13 +107,13 @@ class _Placer:
         if home is not None and all(self._done(j, i, in_place) for j in self.below[home]):
             self.place[value] = self.count + home
             return self.count + home
-        wanted = (padded(call.shape, self.group.space), call.dtype)
-        fitting = [p for p in self.free if self.scratch[p - self.first] == wanted]
+        needed = (padded(call.shape, self.group.space), call.dtype)
+        fitting = [p for p in self.free if self.scratch[p - self.first] == needed]
         if fitting:
             chosen = fitting[-1]
             self.free.remove(chosen)
         else:
-            self.scratch.append(wanted)
+            self.scratch.append(needed)
             chosen = self.first + len(self.scratch) - 1
         if home is not None or value not in self.last:
             self.last[value] = len(self.calls)

@@ -66,19 +66,19 @@ class NumpyEngine:
         for call, operands, result in assignment.calls:
             out = registers[result]
             assert isinstance(out, np.ndarray)
-            given = [
+            operand_arrays = [
                 self._full(group.inputs[o], out.shape) if _wants_array(group, call, o) else registers[o]
                 for o in operands
             ]
-            calls += _bound(call, given, out)
+            calls += _bound(call, operand_arrays, out)
         return CompiledGroup(tuple(calls), sum(s.nbytes for s in scratch), f"{len(calls)} calls")
 
     def _tiled(self, group: FusionGroup, assignment: RegisterAssignment, cuts: Sequence[Cut]) -> CompiledGroup:
         tile = tuple(part.stop - part.start for part in cuts[0])
-        wanted = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in assignment.scratch]
+        specs = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in assignment.scratch]
         workers = min(self.threads, len(cuts)) if group.size >= _SHARED else 1
-        scratch = self._scratch(wanted * workers)
-        apart = [scratch[k * len(wanted) : (k + 1) * len(wanted)] for k in range(workers)]
+        scratch = self._scratch(specs * workers)
+        apart = [scratch[k * len(specs) : (k + 1) * len(specs)] for k in range(workers)]
         run = _TileRunner(group, assignment, cuts, apart, tile)
         note = f"{len(assignment.calls)} calls on {len(cuts)} tiles" + (
             f", up to {workers} threads" if workers > 1 else ""
@@ -89,25 +89,25 @@ class NumpyEngine:
         """An array of one number, which all groups share, so that it stays in cache."""
         assert number.array is not None
         key = (number.array.tobytes(), number.dtype.str, shape)
-        found = self._filled.get(key)
-        if found is None:
-            found = self._filled[key] = np.full(shape, number.array)
-        return found
+        cached = self._filled.get(key)
+        if cached is None:
+            cached = self._filled[key] = np.full(shape, number.array)
+        return cached
 
-    def _scratch(self, wanted: Sequence[Scratch]) -> list[Array]:
+    def _scratch(self, specs: Sequence[Scratch]) -> list[Array]:
         """Arrays for temporaries. Groups run one after another, so all take them from the same memory."""
-        sizes = [-(-int(np.prod(shape)) * dtype.itemsize // 64) * 64 for shape, dtype in wanted]
+        sizes = [-(-int(np.prod(shape)) * dtype.itemsize // 64) * 64 for shape, dtype in specs]
         if sum(sizes) > self._arena.nbytes:
             raw = np.empty(sum(sizes) + 64, np.uint8)
             start = -raw.ctypes.data % 64
             self._arena = raw[start : start + sum(sizes)]
-        made: list[Array] = []
+        arrays_made: list[Array] = []
         start = 0
-        for (shape, dtype), size in zip(wanted, sizes, strict=True):
+        for (shape, dtype), size in zip(specs, sizes, strict=True):
             memory = self._arena[start : start + int(np.prod(shape)) * dtype.itemsize]
-            made.append(memory.view(dtype).reshape(shape))  # type: ignore[arg-type]
+            arrays_made.append(memory.view(dtype).reshape(shape))  # type: ignore[arg-type]
             start += size
-        return made
+        return arrays_made
 
 
 class _TileRunner:
@@ -171,8 +171,8 @@ class _TileRunner:
             registers[k] = parts[number]
         tile = _Tile(cut, registers)
         for call, operands, result in self.calls:
-            given = [partial(registers.__getitem__, o) if o in late else registers[o] for o in operands]
-            tile.code += _bound(call, given, registers[result])
+            operand_arrays = [partial(registers.__getitem__, o) if o in late else registers[o] for o in operands]
+            tile.code += _bound(call, operand_arrays, registers[result])
         return tile
 
 
@@ -218,9 +218,9 @@ def _depth(group: FusionGroup) -> int:
 
 
 def _source(i: Input) -> Array | Fetch:
-    found = i.array if i.array is not None else i.fetch
-    assert found is not None
-    return found
+    cached = i.array if i.array is not None else i.fetch
+    assert cached is not None
+    return cached
 
 
 def _wants_array(group: FusionGroup, call: ElementwiseCall, register: int) -> bool:

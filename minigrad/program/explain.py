@@ -69,8 +69,8 @@ def line_of(step: Instruction, graph: Graph) -> str:
         options = "".join(f", {k}={v!r}" for k, v in step.kwargs.items())
         return f"{out} = {step.op.name}({', '.join(_operand(k, graph) for k in step.args)}{options})"
     if isinstance(step, FusedCall):
-        made = ", ".join(f"%{k}" for k in step.defs)
-        return f"{made} = group of {len(step.calls)} calls over {list(step.space)}"
+        results = ", ".join(f"%{k}" for k in step.defs)
+        return f"{results} = group of {len(step.calls)} calls over {list(step.space)}"
     if isinstance(step, AccumulateGrad):
         return f"gradient of shape {graph.values[step.value].shape} {'<-' if step.fresh else '+='} %{step.value}"
     if isinstance(step, ZeroGrad):

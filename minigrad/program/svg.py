@@ -68,7 +68,7 @@ def svg_of(name: str, graph: Graph, executable: Executable) -> str:
 
 def _box(step: Instruction, place: _Place, graph: Graph) -> list[str]:
     colour = _COLOURS[_kind(step)]
-    found = [
+    shapes = [
         f'<rect x="{_LEFT}" y="{place.top}" width="{_BOX}" height="{place.height}" rx="3" fill="{colour}" '
         'stroke="#999999" stroke-width="0.5"/>'
     ]
@@ -77,8 +77,8 @@ def _box(step: Instruction, place: _Place, graph: Graph) -> list[str]:
     for row, text in enumerate(texts):
         short = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
         y = place.top + 14 + row * _ROW
-        found.append(f'<text x="{_LEFT + 8}" y="{y}" xml:space="preserve">{escape(short)}</text>')
-    return found
+        shapes.append(f'<text x="{_LEFT + 8}" y="{y}" xml:space="preserve">{escape(short)}</text>')
+    return shapes
 
 
 def _kind(step: Instruction) -> str:
@@ -91,12 +91,12 @@ def _lines(graph: Graph, places: list[_Place]) -> list[str]:
     """For each reading of a result a curve on the left, further out the longer it is."""
     maker = {k: i for i, step in enumerate(graph.steps) for k in defs(step)}
     pairs = {(maker[k], j) for j, step in enumerate(graph.steps) for k in uses(step) if k in maker}
-    found = []
+    shapes = []
     for i, j in sorted(pairs):
         a, b = places[i].middle, places[j].middle
         out = max(12, _LEFT - 16 - int(24 * (j - i) ** 0.5))
-        found.append(
+        shapes.append(
             f'<path d="M {_LEFT} {a} C {out} {a}, {out} {b}, {_LEFT} {b}" fill="none" stroke="#888888" '
             'stroke-width="0.7" opacity="0.6"/>'
         )
-    return found
+    return shapes

@@ -30,17 +30,17 @@ def view_calls(graph: Graph, kernels: Container[Call]) -> set[Call]:
     for k, v in enumerate(graph.values):
         if v.data is not None:
             forms[k] = v.data
-    found: set[Call] = set()
+    views: set[Call] = set()
     for step in graph.steps:
         view = _viewed(step, forms.get(step.args[0])) if isinstance(step, Call) and step.args else None
         if isinstance(step, Call) and view is not None:
-            found.add(step)
+            views.add(step)
             forms[step.outs[0]] = view
         elif step in kernels or not isinstance(step, Call | FusedCall):
             forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in defs(step))
         elif isinstance(step, FusedCall):
             forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in step.defs)
-    return found
+    return views
 
 
 def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
@@ -49,8 +49,8 @@ def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
     for axis in range(len(shape) - 1, -1, -1):
         steps[axis] = step
         step *= max(shape[axis], 1)
-    made: Array = as_strided(one, shape, steps, writeable=False)
-    return made
+    view: Array = as_strided(one, shape, steps, writeable=False)
+    return view
 
 
 def _viewed(call: Call, x: Array | None) -> Array | None:
@@ -62,8 +62,8 @@ def _viewed(call: Call, x: Array | None) -> Array | None:
         strides = _reshaped_strides(x, shape)
         return None if strides is None else as_strided(x, shape, strides, writeable=False)
     if call.op.name in _ALWAYS or (call.op.name == "getitem" and is_basic(cast(Key, call.kwargs["key"]))):
-        made = eval_call(call, [x])[0]
-        return made if made.base is not None else None  # a single entry, x[3], comes as a copy
+        view = eval_call(call, [x])[0]
+        return view if view.base is not None else None  # a single entry, x[3], comes as a copy
     return None
 
 

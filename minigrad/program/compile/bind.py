@@ -43,7 +43,7 @@ _COPIED = 1 << 15
 
 def bind(graph: Graph, options: CompileOptions, binder: EngineWithFallback | None = None) -> Executable:
     """Bind a graph to memory, its groups by an engine (by default the built-in one)."""
-    return _Binder(graph, options, binder or EngineWithFallback.built_in()).made()
+    return _Binder(graph, options, binder or EngineWithFallback.built_in()).compile()
 
 
 class _Binder:
@@ -52,9 +52,9 @@ class _Binder:
         self.values = graph.values
         self.options = options
         self.binder = binder
-        known = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
-        self.views = view_calls(graph, known)
-        self.kernels = {c: k for c, k in known.items() if c not in self.views}
+        kernels = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
+        self.views = view_calls(graph, kernels)
+        self.kernels = {c: k for c, k in kernels.items() if c not in self.views}
         self.roots = alias_roots(graph, self.kernels, self.views)
         self.last = last_uses(graph, self.roots)
         self.pool = BufferPool(options.reuse)
@@ -69,7 +69,7 @@ class _Binder:
         self.joins = in_place_concats(graph, self.kernels, self.landing) if options.direct else InPlaceConcats()
         self.places = {**self.joins.places, **self.landing}
 
-    def made(self) -> Executable:
+    def compile(self) -> Executable:
         """Walk through the steps."""
         inputs, state, parameters = self._entered()
         spans = []
@@ -247,8 +247,8 @@ class _MarkDelivered:
 
 
 def _forward(registers: list[Array], call: Call) -> None:
-    found = eval_call(call, [registers[a] for a in call.args])
-    for k, array in zip(call.outs, found, strict=True):
+    outputs = eval_call(call, [registers[a] for a in call.args])
+    for k, array in zip(call.outs, outputs, strict=True):
         registers[k] = array
 
 

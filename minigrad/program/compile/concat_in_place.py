@@ -28,12 +28,12 @@ class InPlaceConcats:
     bytes: int = 0
 
 
-def in_place_concats(graph: Graph, kernels: Container[Call], taken: Container[int]) -> InPlaceConcats:
+def in_place_concats(graph: Graph, kernels: Container[Call], placed: Container[int]) -> InPlaceConcats:
     """Concatenations whose parts are all constants or made by kernels and groups.
 
-    A part goes to one place: of two joins that want it the second copies. Values in `taken` have places already.
+    A part goes to one place: of two joins that want it the second copies. Values in `placed` have places already.
     """
-    made = {k for s in graph.steps if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
+    computed = {k for s in graph.steps if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
     places: dict[int, Array] = {}
     calls: set[Call] = set()
     total = 0
@@ -46,9 +46,9 @@ def in_place_concats(graph: Graph, kernels: Container[Call], taken: Container[in
         ):
             continue
         (out,) = step.outs
-        own = [k for k in step.args if graph.values[k].data is None]
-        free = all(k in made and k not in places and k not in taken for k in (*own, out))
-        if not own or not free or len({*own}) < len(own):
+        parts = [k for k in step.args if graph.values[k].data is None]
+        free = all(k in computed and k not in places and k not in placed for k in (*parts, out))
+        if not parts or not free or len({*parts}) < len(parts):
             continue
         value = graph.values[out]
         whole = aligned(value.nbytes).view(value.dtype).reshape(value.shape)

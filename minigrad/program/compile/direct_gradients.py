@@ -23,21 +23,21 @@ def direct_gradients(graph: Graph, kernels: Container[Call]) -> dict[int, Array]
     """
     deliveries = [s for s in graph.steps if isinstance(s, AccumulateGrad)]
     to_sink, of_value = Counter(d.sink for d in deliveries), Counter(d.value for d in deliveries)
-    made = {k: i for i, s in enumerate(graph.steps) if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
+    defined_at = {k: i for i, s in enumerate(graph.steps) if isinstance(s, FusedCall) or s in kernels for k in defs(s)}
     cleared = {s.sink for s in graph.steps if isinstance(s, ZeroGrad)}
     updates = [i for i, s in enumerate(graph.steps) if isinstance(s, HostCall)]
-    found: dict[int, Array] = {}
+    buffers: dict[int, Array] = {}
     for at, d in enumerate(graph.steps):
-        if not isinstance(d, AccumulateGrad) or d.value not in made or not d.fresh or d.sink not in cleared:
+        if not isinstance(d, AccumulateGrad) or d.value not in defined_at or not d.fresh or d.sink not in cleared:
             continue
         alone = to_sink[d.sink] == 1 and of_value[d.value] == 1
-        early = not any(made[d.value] < u < at for u in updates)
+        early = not any(defined_at[d.value] < u < at for u in updates)
         if alone and early:
             value = graph.values[d.value]
             buffer = _buffer(d.sink, value)
             if (buffer.dtype, buffer.shape) == (value.dtype, value.shape):
-                found[d.value] = buffer
-    return found
+                buffers[d.value] = buffer
+    return buffers
 
 
 def _buffer(sink: GradAccumulator, value: Value) -> Array:

@@ -1,4 +1,4 @@
-"""Ops of programs alone, which passes write: nobody differentiates them, and they are not registered."""
+"""Ops that only passes write: they are never differentiated, and not registered."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def max_pool_backward(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Sh
     """
     shares = REGISTRY["window_winners"].forward(x, y, kernel=kernel, stride=stride, dilation=dilation)
     size = x.shape[-len(kernel) :]
-    found = REGISTRY["overlap_add"].forward(g * shares, size=size, stride=stride, dilation=dilation)
-    return cast(Array, found)
+    spread_out = REGISTRY["overlap_add"].forward(g * shares, size=size, stride=stride, dilation=dilation)
+    return cast(Array, spread_out)
 
 
 @op(x=real())

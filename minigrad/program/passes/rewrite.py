@@ -46,8 +46,8 @@ class Builder:
         Options go by keyword, or in `kwargs` where their names are taken.
         """
         if out is None:
-            given = np.broadcast_shapes(*(self.shape(a) for a in args)) if shape is None else shape
-            self.values.append(Value(given, self.values[args[0]].dtype, "result"))
+            result_shape = np.broadcast_shapes(*(self.shape(a) for a in args)) if shape is None else shape
+            self.values.append(Value(result_shape, self.values[args[0]].dtype, "result"))
             out = len(self.values) - 1
         op = REGISTRY[name]
         self.steps.append(Call(op, args, op.bind_kwargs({**(kwargs or {}), **options}), (out,), -1, self.call.where))
@@ -95,16 +95,16 @@ def use_counts(graph: Graph) -> Counter[int]:
 
 def readers(graph: Graph) -> Mapping[int, Sequence[Instruction | None]]:
     """For each value the steps that read it, and None where it is returned."""
-    found: defaultdict[int, list[Instruction | None]] = defaultdict(list)
+    steps_reading: defaultdict[int, list[Instruction | None]] = defaultdict(list)
     for s in graph.steps:
         for k in dict.fromkeys(uses(s)):
-            found[k].append(s)
+            steps_reading[k].append(s)
     for k in graph.outputs:
-        found[k].append(None)
-    return found
+        steps_reading[k].append(None)
+    return steps_reading
 
 
 def is_call_of(step: Instruction | None, *names: str) -> bool:
     """Whether a step is a call, by position, of one of our own ops of these names."""
-    own = isinstance(step, Call) and not step.is_dynamic and step.op.module.startswith(("minigrad.ops.", "numpy"))
-    return own and isinstance(step, Call) and step.op.name in names
+    by_us = isinstance(step, Call) and not step.is_dynamic and step.op.module.startswith(("minigrad.ops.", "numpy"))
+    return by_us and isinstance(step, Call) and step.op.name in names

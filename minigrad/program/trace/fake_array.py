@@ -1,7 +1,7 @@
-"""Stand-ins: what a traced step holds in the place of numbers.
+"""Fake arrays: what a traced step holds in the place of numbers.
 
-A stand-in has shape and dtype and nothing else. Whoever wants to know its numbers is told at which line of the program
-that happened; what slips past NumPy's hooks (`np.array(x)`) copies a mark that the tracer recognises.
+A fake array has shape and dtype and nothing else. Reading its numbers raises a TraceError that names the line; what
+slips past NumPy's hooks (`np.array(x)`) copies a sentinel that the tracer recognizes.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _SHAPE_ONLY = frozenset((np.shape, np.ndim, np.size, np.zeros_like, np.ones_like
 
 
 class TraceOwner(Protocol):
-    """The trace a stand-in belongs to."""
+    """The trace a fake array belongs to."""
 
     def record_op(self, name: str, value: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:
-        """Record the op `name`, which only moves or converts entries, and return the stand-in of its result."""
+        """Record the op `name`, which only moves or converts entries, and return the fake array of its result."""
         ...
 
     def released(self, index: int) -> None:
-        """A stand-in of value `index` is gone."""
+        """A fake array of value `index` is gone."""
         ...
 
 
@@ -73,16 +73,16 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
         refuse("as an array")
 
     def copy(self, order: object = "C") -> FakeArray:
-        """Itself: nobody can write to it."""
+        """Return self: a fake array is read-only, so a copy is never needed."""
         return self
 
     def astype(self, dtype: object, *args: object, **options: object) -> FakeArray:  # type: ignore[override]
-        """The stand-in of the converted value."""
+        """The fake array of the converted value."""
         target = np.dtype(dtype)  # type: ignore[call-overload]
         return self if target == self.dtype else self._record("astype", {"dtype": target})
 
     def reshape(self, *shape: object, **options: object) -> FakeArray:  # type: ignore[override]
-        """The stand-in of the reshaped value."""
+        """The fake array of the reshaped value."""
         target = shape[0] if len(shape) == 1 else shape
         return self._record("reshape", {"shape": target if isinstance(target, tuple) else (target,)})
 
@@ -109,17 +109,17 @@ def refuse(what: str) -> NoReturn:
 
 
 def fake_array(owner: TraceOwner, index: int, shape: Shape, dtype: np.dtype[np.generic]) -> FakeArray:
-    """A stand-in for value `index` of a trace."""
+    """A fake array for value `index` of a trace."""
     mark = _SENTINELS.get(dtype.str[1:])
     memory = mark.tobytes() if mark is not None else b"\1" * dtype.itemsize
-    made = np.ndarray.__new__(FakeArray, shape, dtype, memory, 0, (0,) * len(shape))
-    made.owner = owner
-    made.index = index
-    return made
+    fake = np.ndarray.__new__(FakeArray, shape, dtype, memory, 0, (0,) * len(shape))
+    fake.owner = owner
+    fake.index = index
+    return fake
 
 
 def has_sentinel(array: Array) -> bool:
-    """Whether the first entry of an array is a copy of a stand-in's mark."""
+    """Whether the first entry of an array is a copy of a fake array's mark."""
     mark = _SENTINELS.get(array.dtype.str[1:])
     if mark is None or not array.size or isinstance(array, FakeArray):
         return False

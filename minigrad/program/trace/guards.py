@@ -60,9 +60,9 @@ class ValueGuards:
 
 @attrs.frozen(eq=False)
 class ConstantGuard:
-    """An array that somebody else may write to, and the bytes it held when the program was traced.
+    """An array that the program does not own, and the bytes it held when the program was traced.
 
-    An array that owns its memory is followed weakly: once nobody else holds it, nobody can change it.
+    An array that owns its memory is followed weakly: once it is held nowhere else, it cannot change.
     """
 
     find: Callable[[], Array | None]
@@ -92,7 +92,7 @@ class RandomStateGuard:
         self._seen = self._states()
 
     def check(self) -> None:
-        """Raise TraceError if anybody has drawn numbers."""
+        """Raise TraceError if numbers have been drawn from a generator that is watched."""
         if self._states() != self._seen:
             raise TraceError(
                 "the step draws random numbers with NumPy or Python, which a program would repeat unchanged. Draw them "
@@ -125,9 +125,11 @@ def value_guards(functions: Sequence[FunctionType], objects: Sequence[object], s
             value = getattr(cell, "cell_contents", object)
             if type(value) in _PLAIN:
                 attributes.append((cell, "cell_contents", value))
-        found = f.__globals__
-        read = {n for code in _all_codes([f.__code__]) for n in code.co_names if n in found}
-        entries += [(found, n, found[n]) for n in read if type(found[n]) in _PLAIN and not n.startswith("__")]
+        namespace = f.__globals__
+        read = {n for code in _all_codes([f.__code__]) for n in code.co_names if n in namespace}
+        entries += [
+            (namespace, n, namespace[n]) for n in read if type(namespace[n]) in _PLAIN and not n.startswith("__")
+        ]
     return ValueGuards(tuple(attributes), tuple(entries), tuple((s, len(s)) for s in sized))
 
 

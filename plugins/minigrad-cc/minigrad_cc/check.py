@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.compiler import Function
-from minigrad_cc.kernel import TYPES, Kernel, Operand
+from minigrad_cc.kernel import TYPES, KernelIR, Operand
 from minigrad_cc.reference import compared, expected
 from minigrad_cc.translate import Translated
 
@@ -64,7 +64,7 @@ def _grid(a: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:
     return view
 
 
-def _blocks(kernel: Kernel) -> Iterator[tuple[int, int]]:
+def _blocks(kernel: KernelIR) -> Iterator[tuple[int, int]]:
     """Parts of axis 0: all of it, or a first and a last part."""
     n = kernel.shape[0]
     values = len(kernel.reads) + len(kernel.steps)

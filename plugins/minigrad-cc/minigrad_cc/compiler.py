@@ -122,7 +122,7 @@ def _account(path: str, options: tuple[str, ...]) -> bytes | None:
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
 def _private(directory: Path) -> Path | None:
-    """The directory, if it can be made and nobody else may write there."""
+    """The directory, if it can be made and no other user may write there."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-from minigrad_cc.kernel import Kernel
+from minigrad_cc.kernel import KernelIR
 from minigrad_cc.loops import Writer
 from minigrad_cc.rows import RowWriter
 from minigrad_cc.short_rows import ShortRowWriter, has_short_rows
@@ -41,7 +41,7 @@ int {entry}(const int64_t *a, int64_t workers)
 """
 
 
-def emitted(kernel: Kernel) -> str:
+def emitted(kernel: KernelIR) -> str:
     """C text with one function, `ENTRY(const int64_t *arguments, int64_t workers)`."""
     writer = _writer(kernel)
     return _FRAME.format(
@@ -54,7 +54,7 @@ def emitted(kernel: Kernel) -> str:
     )
 
 
-def _writer(kernel: Kernel) -> Writer:
+def _writer(kernel: KernelIR) -> Writer:
     if not kernel.rows:
         return Writer(kernel)
     return ShortRowWriter(kernel) if has_short_rows(kernel) else RowWriter(kernel)

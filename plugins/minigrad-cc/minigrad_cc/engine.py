@@ -117,7 +117,7 @@ class _Run:
         address = int(self.arguments.ctypes.data)
         run: Callable[[int], object] = partial(function, address)
         if self.what.kernel.rows:
-            run = partial(_heeded, function, address)
+            run = partial(_checked_call, function, address)
         if late:
             run = partial(_fetched, run, self.arguments, late)
         if self.workers == 1 or self.what.kernel.totals:  # totals depend on how many share: they must not vary
@@ -130,7 +130,7 @@ class _Run:
         return axes + k * (axes + 1)
 
 
-def _heeded(function: Function, address: int, workers: int) -> None:
+def _checked_call(function: Function, address: int, workers: int) -> None:
     if function(address, workers):
         raise MemoryError("no memory for a row of intermediate results")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-__all__ = ["TYPES", "Kernel", "Operand", "Step", "collapsed", "type_of"]
+__all__ = ["TYPES", "KernelIR", "KernelStep", "Operand", "collapsed", "type_of"]
 
 TYPES = {"f4": np.float32, "f8": np.float64, "b1": np.bool_, "i4": np.int32, "i8": np.int64, "u1": np.uint8}
 """C's names for the dtypes that a kernel reads and writes."""
@@ -38,24 +38,25 @@ class Operand:
 
 
 @attrs.frozen
-class Step:
+class KernelStep:
     """One function of numbers computed before.
 
     Attributes:
         operands: numbers of values: first the arrays read, then the results of the steps.
-        type: of the result. given: the type its operands are converted to.
+        type: of the result.
+        operand_type: what its operands are converted to.
         row: whether there is one result for a whole row: a reduction's, or what is computed from such.
     """
 
     function: str
     operands: tuple[int, ...]
     type: str
-    given: str
+    operand_type: str
     row: bool = False
 
 
 @attrs.frozen
-class Kernel:
+class KernelIR:
     """For each place of a grid: read, compute, write.
 
     Attributes:
@@ -67,7 +68,7 @@ class Kernel:
 
     shape: tuple[int, ...]
     reads: tuple[Operand, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[KernelStep, ...]
     writes: tuple[tuple[int, Operand], ...]
     totals: tuple[tuple[str, int, Operand], ...] = ()
 

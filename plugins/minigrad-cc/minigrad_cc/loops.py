@@ -8,7 +8,7 @@ from types import MappingProxyType
 import attrs
 
 from minigrad_cc.functions import FUNCTIONS
-from minigrad_cc.kernel import Kernel, Operand, Step
+from minigrad_cc.kernel import KernelIR, KernelStep, Operand
 
 __all__ = ["Writer"]
 
@@ -19,7 +19,7 @@ _CHOICES: Mapping[str, str] = MappingProxyType({"maximum": "larger", "minimum": 
 class Writer:
     """Text of a kernel without reductions: nested loops, the steps inside."""
 
-    kernel: Kernel
+    kernel: KernelIR
 
     @property
     def axes(self) -> int:
@@ -117,16 +117,16 @@ class Writer:
             for n, step in ((n, self.kernel.steps[n]) for n in numbers)
         ]
 
-    def expression(self, step: Step) -> str:
+    def expression(self, step: KernelStep) -> str:
         function = FUNCTIONS[step.function]
         operands = [
-            f"v{k}" if self.kernel.type(k) == step.given or (step.function == "where" and n == 0) else
-            f"({step.given})v{k}"
+            f"v{k}" if self.kernel.type(k) == step.operand_type or (step.function == "where" and n == 0) else
+            f"({step.operand_type})v{k}"
             for n, k in enumerate(step.operands)
         ]  # fmt: skip
         if step.function in _CHOICES:  # the quicker form is right where the second operand is no NaN
             sure = [k < len(self.kernel.reads) and self.kernel.reads[k].never_nan for k in step.operands]
             if any(sure):
                 x, number = operands if sure[1] else reversed(operands)
-                return f"{_CHOICES[step.function]}_{step.given}({x}, {number})"
-        return function.text.format(*operands, T=step.given)
+                return f"{_CHOICES[step.function]}_{step.operand_type}({x}, {number})"
+        return function.text.format(*operands, T=step.operand_type)

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.typing import Array, BoolArray
 from minigrad_cc.functions import FUNCTIONS, REDUCTIONS
-from minigrad_cc.kernel import TYPES, Kernel, Operand, Step
+from minigrad_cc.kernel import TYPES, KernelIR, KernelStep, Operand
 
 __all__ = ["Difference", "Expected", "compared", "expected"]
 
@@ -52,7 +52,7 @@ class Difference:
         return f"result {self.write}{list(self.index)} is {self.ours!r}, NumPy says {self.numpy!r} ({allowed})"
 
 
-def expected(kernel: Kernel, arrays: Sequence[Array]) -> list[Expected]:
+def expected(kernel: KernelIR, arrays: Sequence[Array]) -> list[Expected]:
     """All results of a kernel, then its totals. `arrays`: what it reads, each broadcast to its grid."""
     ends = _ends(kernel)
     first = (
@@ -69,8 +69,8 @@ def expected(kernel: Kernel, arrays: Sequence[Array]) -> list[Expected]:
     return [*(known[k] for k, _ in kernel.writes), *totals]
 
 
-def _ends(kernel: Kernel) -> dict[int, list[int]]:
-    """For each step the values that nobody asks for after it."""
+def _ends(kernel: KernelIR) -> dict[int, list[int]]:
+    """For each step the values that no step asks for after it."""
     last = {k: n for n, step in enumerate(kernel.steps) for k in step.operands}
     for k in (*(k for k, _ in kernel.writes), *(k for _, k, _ in kernel.totals)):
         last.pop(k, None)
@@ -108,12 +108,12 @@ def _both_huge(a: Array, b: Array) -> BoolArray:
     return huge
 
 
-def _step(step: Step, operands: Sequence[Expected]) -> Expected:
+def _step(step: KernelStep, operands: Sequence[Expected]) -> Expected:
     if step.function in REDUCTIONS:
         return _reduction(step, operands[0])
     function = FUNCTIONS[step.function]
     given = [
-        e.value if step.function == "where" and n == 0 else e.value.astype(TYPES[step.given], copy=False)
+        e.value if step.function == "where" and n == 0 else e.value.astype(TYPES[step.operand_type], copy=False)
         for n, e in enumerate(operands)
     ]
     value: Array = np.asarray(function.reference(*given)).astype(TYPES[step.type], copy=False)
@@ -141,14 +141,14 @@ def _moved(reference: Callable[..., Array], operands: list[Array], n: int, bound
     return np.asarray(np.max(np.broadcast_arrays(*far), axis=0))
 
 
-def _reduction(step: Step, operand: Expected) -> Expected:
+def _reduction(step: KernelStep, operand: Expected) -> Expected:
     value = REDUCTIONS[step.function](operand.value, axis=-1, keepdims=True)
     if step.function == "sum":
         return Expected(value, _sum_bound(operand, -1))
     return Expected(value, None if operand.bound is None else operand.bound.max(axis=-1, keepdims=True))
 
 
-def _total(function: str, operand: Expected, kernel: Kernel, where: Operand) -> Expected:
+def _total(function: str, operand: Expected, kernel: KernelIR, where: Operand) -> Expected:
     x = np.broadcast_to(operand.value, kernel.shape)
     terms = Expected(x, operand.bound)
     if function == "sum_squares":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import attrs
 
 from minigrad_cc.functions import REDUCTIONS
-from minigrad_cc.kernel import Operand, Step
+from minigrad_cc.kernel import KernelStep, Operand
 from minigrad_cc.loops import Writer
 
 __all__ = ["RowWriter"]
@@ -106,7 +106,7 @@ class RowWriter(Writer):
         return [f"*p{reads + n} = v{k};" for n, (k, _) in enumerate(self.kernel.writes) if self.kernel.is_row(k)]
 
 
-def _accumulation(step: Step, k: int) -> tuple[list[str], list[str], list[str], list[str]]:
+def _accumulation(step: KernelStep, k: int) -> tuple[list[str], list[str], list[str], list[str]]:
     """Declarations, clauses, lines of the loop and lines after it of one reduction. Sums are made in double."""
     x = f"v{step.operands[0]}"
     if step.function == "sum":

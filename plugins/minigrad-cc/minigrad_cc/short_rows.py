@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import attrs
 
 from minigrad_cc.functions import REDUCTIONS
-from minigrad_cc.kernel import Kernel
+from minigrad_cc.kernel import KernelIR
 from minigrad_cc.rows import RowWriter
 
 __all__ = ["ShortRowWriter", "has_short_rows"]
@@ -21,7 +21,7 @@ _LANES, _LONGEST, _FEWEST = 16, 32, 4
 _CELL, _ROW = "[j * LANES + r]", "[r]"
 
 
-def has_short_rows(kernel: Kernel) -> bool:
+def has_short_rows(kernel: KernelIR) -> bool:
     """Whether a kernel with reductions is one for this form: rows of up to 32 numbers, several of them in turn."""
     few = len(kernel.shape) > 1 and 1 < kernel.shape[-1] <= _LONGEST and kernel.shape[-2] >= _FEWEST
     return kernel.rows and few and not kernel.totals

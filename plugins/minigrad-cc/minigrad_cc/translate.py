@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, convert, select, sum_squares
 from minigrad.typing import Array
 from minigrad_cc.functions import FUNCTIONS
-from minigrad_cc.kernel import TYPES, Kernel, Operand, Step, collapsed, type_of
+from minigrad_cc.kernel import TYPES, KernelIR, KernelStep, Operand, collapsed, type_of
 
 __all__ = ["Translated", "Unknown", "translated"]
 
@@ -41,7 +41,7 @@ class Translated:
         strides: in bytes, along the kernel's axes: of what is read, then of what is written.
     """
 
-    kernel: Kernel
+    kernel: KernelIR
     space: tuple[int, ...]
     reads: tuple[Array | Callable[[], Array], ...]
     writes: tuple[Array, ...]
@@ -64,7 +64,7 @@ class _Translator:
         self.reduces = any(c.axes and not self._is_total(c) for c in group.calls)
         self.number = {k: k for k in range(self.count)}
         self.rows = [self.reduces and not self._has_columns(i.shape) for i in group.inputs]
-        self.steps: list[Step] = []
+        self.steps: list[KernelStep] = []
         self.totals: list[tuple[str, int, Array]] = []
 
     def made(self) -> Translated:
@@ -92,7 +92,7 @@ class _Translator:
             Operand(kind, tuple(_elements(s, kind) for s in axes), number)
             for kind, axes, number in zip(kinds, joined, numbers, strict=True)
         ]
-        kernel = Kernel(
+        kernel = KernelIR(
             shape,
             tuple(operands[: self.count]),
             tuple(self.steps),
@@ -127,7 +127,7 @@ class _Translator:
             row = self.reduces and not self._has_columns(call.shape)
         if row and not call.axes and not all(self.rows[k] for k in operands):
             raise Unknown(f"{call.name} makes one number of a row")
-        self.steps.append(Step(name, operands, kind, given, row))
+        self.steps.append(KernelStep(name, operands, kind, given, row))
         self.number[value] = self.count + len(self.steps) - 1
         types.append(kind)
         self.rows.append(row)

@@ -16,11 +16,11 @@ def fold_constants(graph: Graph) -> Graph:
     for step in graph.steps:
         if isinstance(step, Call):
             numbers = [values[a].data for a in step.args]
-            given = [n for n in numbers if n is not None]
-            if len(given) == len(numbers):
-                found = eval_call(step, given)
-                if all(f.base is not None or f.size <= _LARGEST for f in found):
-                    for out, number in zip(step.outs, found, strict=True):
+            operands = [n for n in numbers if n is not None]
+            if len(operands) == len(numbers):
+                results = eval_call(step, operands)
+                if all(f.base is not None or f.size <= _LARGEST for f in results):
+                    for out, number in zip(step.outs, results, strict=True):
                         number.flags.writeable = False
                         values[out] = attrs.evolve(values[out], kind="constant", data=number)
                     continue

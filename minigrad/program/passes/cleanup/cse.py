@@ -33,13 +33,13 @@ def eliminate_common_subexpressions(graph: Graph) -> Graph:
 def _equal_constants(graph: Graph) -> dict[int, int]:
     """For each small constant the first one with the same bits."""
     seen: dict[Hashable, int] = {}
-    found = {}
+    equal = {}
     for i, value in enumerate(graph.values):
         if value.data is not None and value.data.size <= _SMALL:
             j = seen.setdefault((value.shape, value.dtype, value.data.tobytes()), i)
             if j != i:
-                found[i] = j
-    return found
+                equal[i] = j
+    return equal
 
 
 def _key(call: Call, same: dict[int, int]) -> Hashable:

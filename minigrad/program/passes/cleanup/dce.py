@@ -1,4 +1,4 @@
-"""Dead code: calls whose results nobody reads."""
+"""Dead code elimination: calls whose results are never read."""
 
 from __future__ import annotations
 

@@ -46,5 +46,5 @@ def _is_one(value: Value) -> bool:
     number = value.data
     if number is None or not number.size:
         return False
-    own = number[tuple(slice(1) if step == 0 else slice(None) for step in number.strides)]
-    return own.size <= _LARGEST and bool((own == 1).all())
+    distinct = number[tuple(slice(1) if step == 0 else slice(None) for step in number.strides)]
+    return distinct.size <= _LARGEST and bool((distinct == 1).all())

@@ -51,8 +51,8 @@ def _axes(b: Builder, x: int) -> tuple[int, ...]:
     """All axes that a reduction runs over, counted from the front."""
     axis = b.call.kwargs["axis"]
     n = len(b.shape(x))
-    given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(int(a) % n for a in given))
+    axes = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(int(a) % n for a in axes))
 
 
 def _centred(b: Builder, x: int, axes: tuple[int, ...]) -> int:
@@ -113,16 +113,16 @@ def decompose(graph: Graph) -> Graph:
     values = list(graph.values)
     steps: list[Instruction] = []
     for step in graph.steps:
-        known = _LOWERINGS.get(step.op.name) if isinstance(step, Call) and not step.is_dynamic else None
+        lowering = _LOWERINGS.get(step.op.name) if isinstance(step, Call) and not step.is_dynamic else None
         if (
-            known is None
+            lowering is None
             or not isinstance(step, Call)
             or step.op is not REGISTRY.get(step.op.name)
             or not _fits(step, values)
         ):
             steps.append(step)
         else:
-            known(Builder(step, values, steps), *step.args, *step.outs)
+            lowering(Builder(step, values, steps), *step.args, *step.outs)
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 

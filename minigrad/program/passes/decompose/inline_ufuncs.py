@@ -86,18 +86,18 @@ def inline_ufuncs(graph: Graph) -> Graph:
     """Elementwise ops without a kernel of their own, as ufuncs, where that gives the same bits on a sample."""
     values = list(graph.values)
     steps: list[Instruction] = []
-    known: dict[tuple[int, str, str], _Recorded | None] = {}
+    recordings: dict[tuple[int, str, str], _Recorded | None] = {}
     for step in graph.steps:
-        found = None
+        recording = None
         if isinstance(step, Call) and _worth(step, values):
             key = (id(step.op), repr(sorted(step.kwargs.items())), values[step.outs[0]].dtype.str)
-            if key not in known:
-                known[key] = _recorded(step.op, step.kwargs, values[step.outs[0]].dtype, len(step.args))
-            found = known[key]
-        if found is None or not isinstance(step, Call):
+            if key not in recordings:
+                recordings[key] = _recorded(step.op, step.kwargs, values[step.outs[0]].dtype, len(step.args))
+            recording = recordings[key]
+        if recording is None or not isinstance(step, Call):
             steps.append(step)
         else:
-            _write(step, found, values, steps)
+            _write(step, recording, values, steps)
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
@@ -130,8 +130,8 @@ def _recorded(op: Op, kwargs: Mapping[str, object], dtype: np.dtype[np.generic],
 def _replayed(recorded: _Recorded, arrays: Sequence[Array]) -> Array:
     results: list[Array] = []
     for op, operands in recorded.calls:
-        given = [_pick(o, arrays, results) for o in operands]
-        results.append(np.asarray(op.forward(*given)))
+        args = [_pick(o, arrays, results) for o in operands]
+        results.append(np.asarray(op.forward(*args)))
     return results[-1]
 
 

@@ -27,7 +27,7 @@ def emit_group(
 
     `any_order`: sums may be added up in any order.
     """
-    return _Grouping(step, values, any_order).made(registers, static, outputs)
+    return _Grouping(step, values, any_order).group(registers, static, outputs)
 
 
 class _Grouping:
@@ -39,7 +39,7 @@ class _Grouping:
         self.value_index: dict[int, int] = {}
         self.constants: dict[tuple[float, str], int] = {}
 
-    def made(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> FusionGroup:
+    def group(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> FusionGroup:
         for k in self.step.reads:
             self.value_index[k] = len(self.inputs)
             self.inputs.append(_input(self.values[k], registers, k, k in static))

@@ -20,11 +20,11 @@ class _Open:
 
 
 def fuse_elementwise(graph: Graph) -> Graph:
-    """Groups of two calls and more.
+    """Fuse elementwise calls that feed each other into groups of two calls and more, greedily.
 
-    A group waits until somebody outside needs it: calls that do not depend on it overtake it, and calls that do, and
-    fit its space, join it. Two groups that a call brings together become one. No open group depends on another, so
-    that all of this keeps the order of what depends on what.
+    A group stays open until a step outside it reads one of its results: independent calls are emitted before it, and
+    calls over the same iteration space are appended. A call that reads two open groups merges them. No open group
+    depends on another, so that the order of what depends on what is kept.
     """
     return _Fusion(graph).fused()
 
@@ -62,7 +62,7 @@ class _Fusion:
     def _join(self, i: int, call: Call, parts: tuple[FusedInstruction, ...]) -> None:
         space = own = iteration_space(call, parts, self.values)
         total = is_total(parts, self.values[call.args[0]])
-        found: list[_Open] = []
+        joined: list[_Open] = []
         for group in self._read_by(call):
             together = _together(space, group.space)
             # What is added up over everything must have the shape of the space.
@@ -71,17 +71,17 @@ class _Fusion:
                 self._close([group])
             else:
                 space = together
-                found.append(group)
-        if not found:
-            found.append(_Open([], space))
-            self.open.append(found[0])
-        first = found[0]
-        for other in found[1:]:
+                joined.append(group)
+        if not joined:
+            joined.append(_Open([], space))
+            self.open.append(joined[0])
+        first = joined[0]
+        for other in joined[1:]:
             first.calls += other.calls
             self.open.remove(other)
             self.of_value.update((c.outs[0], first) for _, c in other.calls)
         first.space = space
-        first.total = total or any(g.total for g in found)
+        first.total = total or any(g.total for g in joined)
         first.calls.append((i, call))
         self.of_value[call.outs[0]] = first
         if total:

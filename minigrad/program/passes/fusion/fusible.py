@@ -17,8 +17,6 @@ from minigrad.program.graph import Call, Value
 
 __all__ = ["FusedInstruction", "group_instructions", "iteration_space"]
 
-_FEWEST = 1
-
 
 @attrs.frozen
 class FusedInstruction:
@@ -70,11 +68,11 @@ def _whole(function: Function, *constants: float) -> Make:
 
 def _clip(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
     low, high = call.kwargs["low"], call.kwargs["high"]
-    found: list[FusedInstruction] = []
+    bounds_applied: list[FusedInstruction] = []
     for function, bound in ((np.maximum, low), (np.minimum, high)):
         if isinstance(bound, int | float | np.number):
-            found.append(FusedInstruction(function, (None if found else 0, float(bound))))
-    return tuple(found) if out.shape else ()
+            bounds_applied.append(FusedInstruction(function, (None if bounds_applied else 0, float(bound))))
+    return tuple(bounds_applied) if out.shape else ()
 
 
 def _where(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
@@ -85,8 +83,8 @@ def _reduction(ufunc: np.ufunc) -> Make:
     def make(call: Call, xs: Sequence[Value], out: Value) -> tuple[FusedInstruction, ...]:
         n = len(xs[0].shape)
         axis = call.kwargs["axis"]
-        given = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(sorted(int(a) % n for a in given)) if n else ()
+        over = range(n) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = tuple(sorted(int(a) % n for a in over)) if n else ()
         return _reduced(ufunc, axes, bool(call.kwargs["keepdims"]), xs[0], out)
 
     return make
@@ -124,5 +122,5 @@ _PARTS: Mapping[str, Make] = MappingProxyType(
 
 
 def is_total(parts: Sequence[FusedInstruction], x: Value) -> bool:
-    """Whether a call reduces over everything: then nobody in the group may read its result."""
+    """Whether a call reduces over everything: then no call of the group may read its result."""
     return bool(parts) and len(parts[0].axes) == len(x.shape) > 0 and prod(x.shape) > 0

@@ -1,4 +1,4 @@
-"""Slopes with values: what the backward pass multiplies a large gradient by is computed where the values are at hand.
+"""Local gradients with values: compute an activation's derivative beside the activation.
 
 The gradient of GELU, say, is g s + g x s (1 - s) c + ..., with x, s and more kept from the forward pass. Taken out of
 the sum, the factor of g is one array, which joins the group of the forward pass: one array is kept instead of three,
@@ -26,7 +26,7 @@ _Readers: TypeAlias = Mapping[int, Sequence[Instruction | None]]
 
 @attrs.frozen(eq=False)
 class _Chain:
-    """`calls` lead from the gradient `g`, linearly, to the result of the last one; nobody else reads between."""
+    """`calls` lead from the gradient `g`, linearly, to the result of the last; nothing else reads between them."""
 
     g: int
     calls: tuple[Call, ...]
@@ -34,11 +34,11 @@ class _Chain:
 
 def precompute_local_grads(graph: Graph) -> Graph:
     """Chains of products and sums that start with a gradient become one product with it."""
-    made, read = producers(graph), readers(graph)
-    for k in made:
+    defined, read = producers(graph), readers(graph)
+    for k in defined:
         value = graph.values[k]
         large = prod(value.shape) >= _SMALLEST and value.dtype.kind == "f"
-        if large and not made[k].op.claims.elementwise and (chain := _chain(k, graph, read)) is not None:
+        if large and not defined[k].op.claims.elementwise and (chain := _chain(k, graph, read)) is not None:
             graph = _shortened(graph, chain)
     return graph
 
@@ -88,8 +88,8 @@ def _shortened(graph: Graph, chain: _Chain) -> Graph:
     slopes: dict[int, int] = {}
     for call in chain.calls:
         b = Builder(call, values, ahead)
-        known = [slopes.get(a, a) for a in call.args if a != chain.g]
-        slopes[call.outs[0]] = known[0] if len(known) == 1 else b.op(call.op.name, *known)
+        slopes_of = [slopes.get(a, a) for a in call.args if a != chain.g]
+        slopes[call.outs[0]] = slopes_of[0] if len(slopes_of) == 1 else b.op(call.op.name, *slopes_of)
     last = chain.calls[-1]
     product: list[Instruction] = []
     Builder(last, values, product).op("multiply", chain.g, slopes[last.outs[0]], out=last.outs[0])

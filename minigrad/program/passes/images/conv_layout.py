@@ -162,8 +162,8 @@ class _Layout:
 
 def _reduced_axes(call: Call, count: int) -> Shape:
     axis = call.kwargs["axis"]
-    given = range(count) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(int(a) % count for a in given)
+    axes_given = range(count) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(int(a) % count for a in axes_given)
 
 
 def _axes(call: Call) -> Shape:

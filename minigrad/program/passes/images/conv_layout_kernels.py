@@ -51,8 +51,8 @@ def _rows(b: Builder, x: int, kernel: int, stride: int, dilation: int) -> int:
     turned = _turned(b, flat, (1, 2, 0))
     places = (rows - dilation * (kernel - 1) - 1) // stride + 1
     shape = (kernel, prod(between), length, places)
-    found = b.op("windows", turned, shape=shape, kernel=(kernel,), stride=(stride,), dilation=(dilation,))
-    return b.reshape(_turned(b, found, (3, 0, 1, 2)), (places, kernel * prod(between), length))
+    shifted = b.op("windows", turned, shape=shape, kernel=(kernel,), stride=(stride,), dilation=(dilation,))
+    return b.reshape(_turned(b, shifted, (3, 0, 1, 2)), (places, kernel * prod(between), length))
 
 
 def _columns(b: Builder, x: int, kernel: Shape) -> int:
@@ -70,9 +70,9 @@ def _columns(b: Builder, x: int, kernel: Shape) -> int:
         )
         shape = (*rest, 1, rows, channels, *count, images)
         options = {"kernel": (*rest, 1), "stride": (*stride[1:], 1), "dilation": (*dilation[1:], 1)}
-        found = b.op("windows", laid, shape=shape, kwargs=options)
-        found = _turned(b, found, (n, *range(n), *range(n + 1, len(shape))))
-        laid = b.reshape(found, (rows, prod(rest), channels, prod(count) * images))
+        shifted = b.op("windows", laid, shape=shape, kwargs=options)
+        shifted = _turned(b, shifted, (n, *range(n), *range(n + 1, len(shape))))
+        laid = b.reshape(shifted, (rows, prod(rest), channels, prod(count) * images))
     return _rows(b, laid, kernel[0], stride[0], dilation[0])
 
 

@@ -15,14 +15,14 @@ __all__ = ["fuse_max_pool_grad"]
 
 def fuse_max_pool_grad(graph: Graph) -> Graph:
     """`overlap_add(g * window_winners(x, y))` becomes `max_pool_backward(g, x, y)`, where windows do not overlap."""
-    made, count = producers(graph), use_counts(graph)
+    producers_of, count = producers(graph), use_counts(graph)
     steps: list[Instruction] = []
     for step in graph.steps:
-        found = _found(step, made) if isinstance(step, Call) and is_call_of(step, "overlap_add") else None
-        if found is None or not isinstance(step, Call):
+        match = _match(step, producers_of) if isinstance(step, Call) and is_call_of(step, "overlap_add") else None
+        if match is None or not isinstance(step, Call):
             steps.append(step)
             continue
-        g, winners = found
+        g, winners = match
         x, y = winners.args
         alone = count[step.args[0]] == 1 and graph.values[g].shape == graph.values[y].shape
         if alone and _apart(winners, step, graph.values):
@@ -32,13 +32,13 @@ def fuse_max_pool_grad(graph: Graph) -> Graph:
     return eliminate_dead_code(Graph(graph.values, tuple(steps), graph.outputs))
 
 
-def _found(step: Call, made: dict[int, Call]) -> tuple[int, Call] | None:
+def _match(step: Call, producers_of: dict[int, Call]) -> tuple[int, Call] | None:
     """g and the call of window_winners."""
-    product = made.get(step.args[0])
+    product = producers_of.get(step.args[0])
     if product is None or not is_call_of(product, "multiply"):
         return None
     for g, shares in (product.args, product.args[::-1]):
-        below = made.get(shares)
+        below = producers_of.get(shares)
         if below is not None and is_call_of(below, "window_winners"):
             return g, below
     return None

@@ -21,7 +21,7 @@ __all__ = ["pool_before_relu"]
 
 
 @attrs.frozen(eq=False)
-class _Found:
+class _PooledRelu:
     """pool(relu(z + b)) and its gradient: `masked` is spread(g, relu, pooled) * greater(z + b, 0)."""
 
     pool: Call
@@ -33,14 +33,14 @@ class _Found:
 
 def pool_before_relu(graph: Graph) -> Graph:
     """Pooling goes before bias and relu, forward and backward."""
-    found = list(_all_found(graph))
-    if not found:
+    matches = list(_matches(graph))
+    if not matches:
         return graph
     values, steps = list(graph.values), list[Instruction]()
-    pools = {f.pool: f for f in found}
-    gone = {f.max_pool_backward for f in found if f.max_pool_backward is not None}
-    masked = {f.masked: f for f in found if f.masked is not None}
-    pooled: dict[_Found, int] = {}
+    pools = {f.pool: f for f in matches}
+    gone = {f.max_pool_backward for f in matches if f.max_pool_backward is not None}
+    masked = {f.masked: f for f in matches if f.masked is not None}
+    pooled: dict[_PooledRelu, int] = {}
     narrow: dict[int, int] = {}
     for step in graph.steps:
         if isinstance(step, Call) and step in pools:
@@ -54,17 +54,17 @@ def pool_before_relu(graph: Graph) -> Graph:
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
-def _forward(f: _Found, b: Builder) -> int:
+def _forward(f: _PooledRelu, b: Builder) -> int:
     out = f.pool.outs[0]
     q = b.op("max_pool", f.z, shape=b.shape(out), kwargs=f.pool.kwargs)
     b.op("relu", q if f.bias is None else b.op("add", q, f.bias), out=out)
     return q
 
 
-def _backward(f: _Found, given: Call, pooled: int, b: Builder) -> int:
+def _backward(f: _PooledRelu, pool_grad: Call, pooled: int, b: Builder) -> int:
     y = f.pool.outs[0]
-    g = b.op("multiply", given.args[0], b.op("greater", y, b.constant(0.0, y)))
-    b.steps.append(Call(max_pool_backward, (g, f.z, pooled), given.kwargs, b.call.outs, -1, b.call.where))
+    g = b.op("multiply", pool_grad.args[0], b.op("greater", y, b.constant(0.0, y)))
+    b.steps.append(Call(max_pool_backward, (g, f.z, pooled), pool_grad.kwargs, b.call.outs, -1, b.call.where))
     return g
 
 
@@ -77,50 +77,56 @@ def _sums_windows(step: Call, narrow: Mapping[int, int], values: Sequence[Value]
     return all(k == 1 or w == s for k, w, s in zip(kept, wide, small, strict=True))
 
 
-def _all_found(graph: Graph) -> Sequence[_Found]:
-    made, read = producers(graph), readers(graph)
+def _matches(graph: Graph) -> Sequence[_PooledRelu]:
+    defined, read = producers(graph), readers(graph)
     candidates = (
-        _one(step, graph, made, read) for step in graph.steps if isinstance(step, Call) and is_call_of(step, "max_pool")
+        _one(step, graph, defined, read)
+        for step in graph.steps
+        if isinstance(step, Call) and is_call_of(step, "max_pool")
     )
     return [f for f in candidates if f is not None]
 
 
 def _one(
-    pool: Call, graph: Graph, made: Mapping[int, Call], read: Mapping[int, Sequence[Instruction | None]]
-) -> _Found | None:
-    relu = made.get(pool.args[0])
+    pool: Call, graph: Graph, defined: Mapping[int, Call], read: Mapping[int, Sequence[Instruction | None]]
+) -> _PooledRelu | None:
+    relu = defined.get(pool.args[0])
     if relu is None or not is_call_of(relu, "relu") or graph.values[pool.outs[0]].dtype.kind != "f":
         return None
     around = [s for s in read[relu.outs[0]] if s is not pool]
     if len(around) > 1 or any(s is None or not isinstance(s, Call) or s.op is not max_pool_backward for s in around):
         return None
-    given = around[0] if around else None
+    pool_grad = around[0] if around else None
     masked: Instruction | None = None
-    if isinstance(given, Call):
-        masked = read[given.outs[0]][0] if len(read[given.outs[0]]) == 1 else None
-        mine = given.args[1:] == (relu.outs[0], pool.outs[0])
-        if not mine or not isinstance(masked, Call) or not _is_masked(masked, given.outs[0], relu.args[0], graph, made):
+    if isinstance(pool_grad, Call):
+        masked = read[pool_grad.outs[0]][0] if len(read[pool_grad.outs[0]]) == 1 else None
+        mine = pool_grad.args[1:] == (relu.outs[0], pool.outs[0])
+        if (
+            not mine
+            or not isinstance(masked, Call)
+            or not _is_masked(masked, pool_grad.outs[0], relu.args[0], graph, defined)
+        ):
             return None
-    z, bias = _split(relu.args[0], pool, graph.values, made)
-    return _Found(
-        pool, z, bias, given if isinstance(given, Call) else None, masked if isinstance(masked, Call) else None
+    z, bias = _split(relu.args[0], pool, graph.values, defined)
+    return _PooledRelu(
+        pool, z, bias, pool_grad if isinstance(pool_grad, Call) else None, masked if isinstance(masked, Call) else None
     )
 
 
-def _is_masked(call: Call, spread_to: int, x: int, graph: Graph, made: Mapping[int, Call]) -> bool:
+def _is_masked(call: Call, spread_to: int, x: int, graph: Graph, defined: Mapping[int, Call]) -> bool:
     """Whether it is the gradient times greater(x, 0)."""
     if not is_call_of(call, "multiply") or spread_to not in call.args:
         return False
-    mask = made.get(call.args[1] if call.args[0] == spread_to else call.args[0])
+    mask = defined.get(call.args[1] if call.args[0] == spread_to else call.args[0])
     if mask is None or not is_call_of(mask, "greater") or mask.args[0] != x:
         return False
     zero = graph.values[mask.args[1]].data
     return zero is not None and zero.size == 1 and not zero.any()
 
 
-def _split(x: int, pool: Call, values: Sequence[Value], made: Mapping[int, Call]) -> tuple[int, int | None]:
+def _split(x: int, pool: Call, values: Sequence[Value], defined: Mapping[int, Call]) -> tuple[int, int | None]:
     """z and b of x = z + b, where b is the same for all entries of a window; else x and None."""
-    call = made.get(x)
+    call = defined.get(x)
     if call is not None and is_call_of(call, "add"):
         for z, b in (call.args, call.args[::-1]):
             if values[z].shape == values[x].shape and _is_even(values[b].shape, pool, len(values[x].shape)):

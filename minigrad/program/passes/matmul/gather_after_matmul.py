@@ -35,7 +35,7 @@ class _Gather:
         self.graph = graph
         self.values: list[Value] = list(graph.values)
         self.steps: list[Instruction] = []
-        self.made = producers(graph)
+        self.producers = producers(graph)
         self.rows: dict[int, _GatheredRows] = {}
         """Matrices and stacks of rows that were taken from a table."""
         self.sums: dict[tuple[int, int], int] = {}
@@ -70,33 +70,33 @@ class _Gather:
 
     def _forward(self, call: Call) -> bool:
         """take(E) @ W"""
-        taken = self.rows.get(call.args[0])
-        if taken is None or len(self._shape(call.args[1])) != 2:
+        gathered = self.rows.get(call.args[0])
+        if gathered is None or len(self._shape(call.args[1])) != 2:
             return False
         b = Builder(call, self.values, self.steps)
-        self._take(b, b.matmul(taken.table, call.args[1]), taken.places, call.outs[0])
+        self._take(b, b.matmul(gathered.table, call.args[1]), gathered.places, call.outs[0])
         return True
 
     def _biased(self, call: Call) -> bool:
         """take(E) + b, where b is the same for all rows."""
         for rows, bias in (call.args, call.args[::-1]):
-            taken = self.rows.get(rows)
-            if taken is not None and self._shape(bias) == self._shape(rows)[-1:] and self._made_here(taken.table):
+            gathered = self.rows.get(rows)
+            if gathered is not None and self._shape(bias) == self._shape(rows)[-1:] and self._made_here(gathered.table):
                 b = Builder(call, self.values, self.steps)
-                self._take(b, b.op("add", taken.table, bias), taken.places, call.outs[0])
+                self._take(b, b.op("add", gathered.table, bias), gathered.places, call.outs[0])
                 return True
         return False
 
     def _of_weights(self, call: Call) -> bool:
         """take(E)^T @ g = E^T @ sums of g"""
-        turned = self.made.get(call.args[0])
+        turned = self.producers.get(call.args[0])
         if turned is None or not is_call_of(turned, "matrix_transpose") or len(self._shape(call.args[1])) != 2:
             return False
-        taken = self.rows.get(turned.args[0])
-        if taken is None:
+        gathered = self.rows.get(turned.args[0])
+        if gathered is None:
             return False
         b = Builder(call, self.values, self.steps)
-        b.matmul(b.matrix_transpose(taken.table), self._summed(b, call.args[1], taken), call.outs[0])
+        b.matmul(b.matrix_transpose(gathered.table), self._summed(b, call.args[1], gathered), call.outs[0])
         return True
 
     def _of_table(self, call: Call) -> bool:
@@ -114,34 +114,34 @@ class _Gather:
 
     def _product_below(self, g: int) -> Call | None:
         """The product that g is, in another shape with the same rows."""
-        call = self.made.get(g)
+        call = self.producers.get(g)
         while call is not None and is_call_of(call, "reshape"):
             if self._shape(call.args[0])[-1:] != self._shape(call.outs[0])[-1:]:
                 return None
-            call = self.made.get(call.args[0])
+            call = self.producers.get(call.args[0])
         if call is None or not is_call_of(call, "matmul") or any(len(self._shape(a)) != 2 for a in call.args):
             return None
         return call
 
-    def _summed(self, b: Builder, g: int, taken: _GatheredRows) -> int:
+    def _summed(self, b: Builder, g: int, gathered: _GatheredRows) -> int:
         """(symbols, columns): the rows of matrix g added up by symbol."""
-        key = (self._root(g), taken.places)
+        key = (self._root(g), gathered.places)
         if key not in self.sums:
-            length, columns = self._shape(taken.table)[0], self._shape(g)[1]
-            stacked = b.reshape(g, (*self._shape(taken.places), columns))
+            length, columns = self._shape(gathered.table)[0], self._shape(g)[1]
+            stacked = b.reshape(g, (*self._shape(gathered.places), columns))
             self.sums[key] = b.op(
-                "put_along", stacked, taken.places, shape=(length, columns), kwargs={"axis": 0, "length": length}
+                "put_along", stacked, gathered.places, shape=(length, columns), kwargs={"axis": 0, "length": length}
             )
         return self.sums[key]
 
     def _root(self, g: int) -> int:
         """The value that g is a reshape of, with the same columns."""
-        call = self.made.get(g)
+        call = self.producers.get(g)
         while (
             call is not None and is_call_of(call, "reshape") and self._shape(call.args[0])[-1:] == self._shape(g)[-1:]
         ):
             g = call.args[0]
-            call = self.made.get(g)
+            call = self.producers.get(g)
         return g
 
     def _take(self, b: Builder, table: int, places: int, out: int) -> None:

@@ -21,7 +21,7 @@ _FEWEST = 3
 def flatten_stacked_matmuls(graph: Graph) -> Graph:
     """Stacks of rows become one matrix: in products with a matrix, and in sums of products over a stack."""
     values = list(graph.values)
-    made = producers(graph)
+    defined = producers(graph)
     count = use_counts(graph)
     steps: list[Instruction] = []
     for step in graph.steps:
@@ -32,9 +32,9 @@ def flatten_stacked_matmuls(graph: Graph) -> Graph:
             rows = builder.reshape(a, (prod(shape[:-1]), values[a].shape[-1]))
             builder.reshape(builder.matmul(rows, b), shape, step.outs[0])
             continue
-        if isinstance(step, Call) and step.op.name == "sum_to" and _sums_products(step, graph, made, count):
-            product = made[step.args[0]]
-            turned = made[product.args[0]]
+        if isinstance(step, Call) and step.op.name == "sum_to" and _sums_products(step, graph, defined, count):
+            product = defined[step.args[0]]
+            turned = defined[product.args[0]]
             builder = Builder(step, values, steps)
             x, g = turned.args[0], product.args[1]
             flat = [builder.reshape(k, (prod(values[k].shape[:-1]), values[k].shape[-1])) for k in (x, g)]
@@ -47,30 +47,30 @@ def flatten_stacked_matmuls(graph: Graph) -> Graph:
 def merge_summed_matmuls(graph: Graph) -> Graph:
     """a1^T b1 + a2^T b2 + ... becomes (a1; a2; ...)^T (b1; b2; ...)."""
     values = list(graph.values)
-    made, count = producers(graph), use_counts(graph)
+    defined, count = producers(graph), use_counts(graph)
     inner = {a for s in graph.steps if isinstance(s, Call) and s.op.name == "add" for a in s.args}
     steps: list[Instruction] = []
     for step in graph.steps:
         outermost = isinstance(step, Call) and step.op.name == "add" and step.outs[0] not in inner
-        terms = _terms(step, graph, made, count) if outermost and isinstance(step, Call) else []
+        terms = _terms(step, graph, defined, count) if outermost and isinstance(step, Call) else []
         if isinstance(step, Call) and len(terms) >= _FEWEST:
-            _join(Builder(step, values, steps), terms, made)
+            _join(Builder(step, values, steps), terms, defined)
         else:
             steps.append(step)
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
-def _join(b: Builder, terms: list[Call], made: dict[int, Call]) -> None:
+def _join(b: Builder, terms: list[Call], defined: dict[int, Call]) -> None:
     """The product of all terms' rows. What the backward pass of a recurrence made last goes first: in order of time."""
     terms = sorted(terms, key=lambda t: t.args[1], reverse=True)
     right = b.concatenate([t.args[1] for t in terms], 0)
-    left = b.concatenate([_upright(b, t.args[0], made) for t in terms], 0)
+    left = b.concatenate([_upright(b, t.args[0], defined) for t in terms], 0)
     b.matmul(b.matrix_transpose(left), right, b.call.outs[0])
 
 
-def _upright(b: Builder, turned: int, made: dict[int, Call]) -> int:
+def _upright(b: Builder, turned: int, defined: dict[int, Call]) -> int:
     """The matrix whose transpose `turned` is: a call's operand, or a constant."""
-    call, number = made.get(turned), b.values[turned].data
+    call, number = defined.get(turned), b.values[turned].data
     if call is not None or number is None:
         return b.matrix_transpose(turned) if call is None else call.args[0]
     b.values.append(Value(number.T.shape, number.dtype, "constant", data=np.ascontiguousarray(number.T)))
@@ -82,12 +82,12 @@ def _stack_times_matrix(call: Call, graph: Graph) -> bool:
     return len(a.shape) > 2 and len(b.shape) == 2 and a.nbytes > 0 and a.dtype == b.dtype
 
 
-def _sums_products(call: Call, graph: Graph, made: dict[int, Call], count: Counter[int]) -> bool:
+def _sums_products(call: Call, graph: Graph, defined: dict[int, Call], count: Counter[int]) -> bool:
     """sum_to(x^T g) over all leading axes, of stacks of the same form."""
-    product = made.get(call.args[0])
+    product = defined.get(call.args[0])
     if product is None or product.op.name != "matmul" or count[call.args[0]] != 1:
         return False
-    turned = made.get(product.args[0])
+    turned = defined.get(product.args[0])
     if turned is None or turned.op.name != "matrix_transpose":
         return False
     x, g, out = (graph.values[k] for k in (turned.args[0], product.args[1], call.outs[0]))
@@ -95,9 +95,9 @@ def _sums_products(call: Call, graph: Graph, made: dict[int, Call], count: Count
     return alike and out.shape == (x.shape[-1], g.shape[-1])
 
 
-def _terms(call: Call, graph: Graph, made: dict[int, Call], count: Counter[int]) -> list[Call]:
+def _terms(call: Call, graph: Graph, defined: dict[int, Call], count: Counter[int]) -> list[Call]:
     """The products a^T b that a sum consists of, if it does."""
-    found: list[Call] = []
+    products: list[Call] = []
     stack = [call]
     shape = graph.values[call.outs[0]].shape
     if len(shape) != 2:
@@ -105,21 +105,21 @@ def _terms(call: Call, graph: Graph, made: dict[int, Call], count: Counter[int])
     while stack:
         top = stack.pop()
         for a in top.args:
-            below = made.get(a)
+            below = defined.get(a)
             if below is None or count[a] != 1 or graph.values[a].shape != shape:
                 return []
             if below.op.name == "add":
                 stack.append(below)
-            elif below.op.name == "matmul" and _turned(below, graph, made):
-                found.append(below)
+            elif below.op.name == "matmul" and _turned(below, graph, defined):
+                products.append(below)
             else:
                 return []
-    return found
+    return products
 
 
-def _turned(product: Call, graph: Graph, made: dict[int, Call]) -> bool:
+def _turned(product: Call, graph: Graph, defined: dict[int, Call]) -> bool:
     """Whether it is a product of a transposed matrix, or of a constant, and a matrix."""
-    left = made.get(product.args[0])
+    left = defined.get(product.args[0])
     a, b = (graph.values[k] for k in product.args)
-    known = a.data is not None if left is None else left.op.name == "matrix_transpose"
-    return known and len(a.shape) == len(b.shape) == 2 and a.dtype == b.dtype
+    transposed = a.data is not None if left is None else left.op.name == "matrix_transpose"
+    return transposed and len(a.shape) == len(b.shape) == 2 and a.dtype == b.dtype

@@ -21,10 +21,12 @@ _FEWEST = 4
 
 def pack_transposed(graph: Graph) -> Graph:
     """`matrix_transpose(w)` on the right of four products and more becomes a copy in C order."""
-    made = producers(graph)
+    defined = producers(graph)
     products = [s for s in graph.steps if isinstance(s, Call) and is_call_of(s, "matmul")]
     count = Counter(s.args[1] for s in products if len(graph.values[s.args[0]].shape) == 2)
-    turned = {k for k, n in count.items() if n >= _FEWEST and k in made and is_call_of(made[k], "matrix_transpose")}
+    turned = {
+        k for k, n in count.items() if n >= _FEWEST and k in defined and is_call_of(defined[k], "matrix_transpose")
+    }
     values, steps = list(graph.values), list[Instruction]()
     copies: dict[int, int] = {}
     for step in graph.steps:

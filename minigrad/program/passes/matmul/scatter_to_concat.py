@@ -27,7 +27,7 @@ class _Assembly:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.values = list(graph.values)
-        self.made, self.use_counts = producers(graph), use_counts(graph)
+        self.producers, self.use_counts = producers(graph), use_counts(graph)
         self.steps: list[Instruction] = []
 
     def assembled(self) -> Graph:
@@ -42,37 +42,37 @@ class _Assembly:
         pieces = self._pieces(call)
         if pieces is None:
             return False
-        axis, found = pieces
+        axis, placed_slices = pieces
         builder = Builder(call, self.values, self.steps)
         shape = self.values[call.outs[0]].shape
         parts = [
             builder.reshape(piece.args[0], (*shape[:axis], stop - start, *shape[axis + 1 :]))
             if len(self.values[piece.args[0]].shape) < len(shape)
             else piece.args[0]
-            for start, stop, piece in found
+            for start, stop, piece in placed_slices
         ]
         if len(parts) == 1:
             builder.reshape(parts[0], shape, call.outs[0])
         else:
-            made = builder.concatenate(self._flattened(parts, axis), axis, call.outs[0])
-            self.made[made] = cast(Call, self.steps[-1])
+            joined = builder.concatenate(self._flattened(parts, axis), axis, call.outs[0])
+            self.producers[joined] = cast(Call, self.steps[-1])
         return True
 
     def _flattened(self, parts: list[int], axis: int) -> list[int]:
         """A part that is a join along the same axis and used here only stands for its own parts."""
-        found: list[int] = []
+        placed_slices: list[int] = []
         for k in parts:
-            call = self.made.get(k)
+            call = self.producers.get(k)
             if (
                 call is not None
                 and call.op.name == "concatenate"
                 and call.kwargs["axis"] == axis
                 and self.use_counts[k] == 1
             ):
-                found.extend(call.args)
+                placed_slices.extend(call.args)
             else:
-                found.append(k)
-        return found
+                placed_slices.append(k)
+        return placed_slices
 
     def _pieces(self, call: Call) -> tuple[int, list[_Piece]] | None:
         """The axis and the pieces in order, if the sum is one of slices that cover the axis."""
@@ -86,12 +86,12 @@ class _Assembly:
             if top.op.name != "add" or any(self.values[a].shape != out.shape for a in top.args):
                 return None
             for a in top.args:
-                below = self.made.get(a)
+                below = self.producers.get(a)
                 if below is None or self.use_counts[a] != 1:
                     return None
                 stack.append(below)
-        axes = {found[0] for leaf in leaves if (found := _place(leaf, out)) is not None}
-        placed = [found for leaf in leaves if (found := _place(leaf, out)) is not None]
+        axes = {placed_slices[0] for leaf in leaves if (placed_slices := _place(leaf, out)) is not None}
+        placed = [placed_slices for leaf in leaves if (placed_slices := _place(leaf, out)) is not None]
         if len(axes) != 1 or len(placed) != len(leaves):
             return None
         pieces = sorted(
@@ -114,7 +114,7 @@ def _place(call: Call, out: Value) -> tuple[int, int, int] | None:
     shape: Shape = out.shape
     if len(parts) > len(shape):
         return None
-    found: list[tuple[int, int, int]] = []
+    placed_slices: list[tuple[int, int, int]] = []
     for axis, part in enumerate(parts):
         if isinstance(part, slice):
             start, stop, step = part.indices(shape[axis])
@@ -126,5 +126,5 @@ def _place(call: Call, out: Value) -> tuple[int, int, int] | None:
         else:
             return None
         if (start, stop) != (0, shape[axis]) or not isinstance(part, slice):
-            found.append((axis, start, stop))
-    return found[0] if len(found) == 1 else None
+            placed_slices.append((axis, start, stop))
+    return placed_slices[0] if len(placed_slices) == 1 else None

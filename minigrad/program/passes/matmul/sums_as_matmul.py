@@ -18,7 +18,7 @@ def sums_as_matmul(graph: Graph) -> Graph:
 
     Where the sum of a vector is only divided by a constant afterwards, the ones are that constant's inverse.
     """
-    return _Products(graph).made()
+    return _Products(graph).rewritten()
 
 
 class _Products:
@@ -30,7 +30,7 @@ class _Products:
         self.of_vectors: dict[int, int] = {}
         """Sum -> the vector."""
 
-    def made(self) -> Graph:
+    def rewritten(self) -> Graph:
         steps: list[Instruction] = []
         for step in self.graph.steps:
             if isinstance(step, Call) and step.op.name in ("sum_to", "sum") and self._sums(step):
@@ -62,7 +62,7 @@ class _Products:
         return (matrix or vector) and x.dtype.kind == "f" and x.dtype.itemsize >= 4 and x.dtype == out.dtype
 
     def _divides(self, step: Call) -> bool:
-        """Whether a call divides the sum of a vector, which nobody else reads, by a constant."""
+        """Whether a call divides the sum of a vector, which nothing else reads, by a constant."""
         if step.op.name != "divide" or step.args[0] not in self.of_vectors or self.use_counts[step.args[0]] != 1:
             return False
         by, out = self.values[step.args[1]], self.values[step.outs[0]]

@@ -19,7 +19,7 @@ __all__ = ["concat_time_major"]
 
 def concat_time_major(graph: Graph) -> Graph:
     """`concatenate(..., axis=1)` of matrices that is read by sums over rows only becomes one along axis 0."""
-    made, read = producers(graph), readers(graph)
+    defined, read = producers(graph), readers(graph)
     values, steps = list(graph.values), list[Instruction]()
     joined: dict[Call, int] = {}
     for step in graph.steps:
@@ -28,7 +28,7 @@ def concat_time_major(graph: Graph) -> Graph:
             continue
         steps.append(step)
         if isinstance(step, Call) and is_call_of(step, "concatenate"):
-            parts = _matrices(step, values, made)
+            parts = _matrices(step, values, defined)
             sums = _sums(step, values, read) if parts else None
             if parts and sums:
                 below = Builder(step, values, steps).concatenate(parts, 0)
@@ -36,26 +36,26 @@ def concat_time_major(graph: Graph) -> Graph:
     return Graph(tuple(values), tuple(steps), graph.outputs)
 
 
-def _matrices(join: Call, values: Sequence[Value], made: Mapping[int, Call]) -> list[int]:
+def _matrices(join: Call, values: Sequence[Value], defined: Mapping[int, Call]) -> list[int]:
     """The matrices (batch, columns) that stand side by side in it, if all parts are such."""
-    found: list[int] = []
+    matrices: list[int] = []
     for k in join.args:
         shape = values[k].shape
         if join.kwargs["axis"] != 1 or len(shape) != 3 or shape[1] != 1:
             return []
         while values[k].shape != (shape[0], shape[2]):
-            call = made.get(k)
+            call = defined.get(k)
             if call is None or not is_call_of(call, "reshape"):
                 return []
             k = call.args[0]
-        found.append(k)
-    return found
+        matrices.append(k)
+    return matrices
 
 
 def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Instruction | None]]) -> list[Call] | None:
     """All its readers, if each is a sum over rows; through reshapes that leave rows whole."""
     shape = values[join.outs[0]].shape
-    found: list[Call] = []
+    matrices: list[Call] = []
     stack = [join.outs[0]]
     while stack:
         k = stack.pop()
@@ -66,10 +66,10 @@ def _sums(join: Call, values: Sequence[Value], read: Mapping[int, Sequence[Instr
             if is_call_of(step, "reshape") and out[-1:] == shape[-1:]:
                 stack.append(step.outs[0])
             elif _is_sum(step, k, out, values, shape):
-                found.append(step)
+                matrices.append(step)
             else:
                 return None
-    return found
+    return matrices
 
 
 def _is_sum(call: Call, k: int, out: tuple[int, ...], values: Sequence[Value], shape: tuple[int, ...]) -> bool:
