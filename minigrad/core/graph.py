@@ -59,15 +59,15 @@ class OpNode(Node):
         args: the arrays it was applied to.
         parents: the nodes of `args`, None where no gradient flows.
         kwargs: its keyword arguments, with defaults.
-        where: the user's line that called it; set inside `mg.debug()` only.
+        line: the user's line that called it; set inside `mg.debug()` only.
     """
 
-    __slots__ = ("args", "kwargs", "op", "parents", "where")
+    __slots__ = ("args", "kwargs", "line", "op", "parents")
     op: Op
     args: Arrays
     parents: Parents  # a slot answers for the property
     kwargs: Kwargs
-    where: str
+    line: str
 
 
 def record_call(op: Op, value: Array, args: Arrays, parents: Parents, kwargs: Kwargs) -> OpNode:

@@ -76,11 +76,11 @@ def _remember(node: Node, line: str) -> None:
         return
     source = getattr(node, "producer", node)
     if isinstance(source, OpNode | MultiOutputNode):
-        source.where = line
+        source.line = line
 
 
 def _made_at(node: OpNode) -> str:
-    return getattr(node, "where", "a line outside mg.debug()")
+    return getattr(node, "line", "a line outside mg.debug()")
 
 
 def _finite(value: Array) -> bool:
