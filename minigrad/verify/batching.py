@@ -6,7 +6,7 @@ Both are short cuts that the engine takes in the place of something that is chec
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, product
+from itertools import chain, islice, product
 
 import numpy as np
 
@@ -51,7 +51,7 @@ def check_batching(subject: Subject, cases: Iterable[Case], seed: int) -> int | 
         return None
     rng = Draws(seed ^ 0x1F123BB5)
     compared = 0
-    for case in cases:
+    for case in chain.from_iterable(map(_in_both_precisions, cases)):
         lengths = {n for a in case.arrays for n in a.shape}
         count = next(n for n in _COUNTS if n not in lengths)
         values = _other_values(op, case, count, rng)
@@ -69,11 +69,13 @@ def check_batching(subject: Subject, cases: Iterable[Case], seed: int) -> int | 
 
 
 def batching_cases(op: Op, seed: int) -> Iterator[Case]:
-    """The declared cases, in float64 and float32."""
-    for case in difference_cases(op, seed, thorough=False):
-        yield case
-        narrow = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
-        yield case.on(narrow, f"{case.label}, float32")
+    """The declared cases of an op, which are those that its rule is for."""
+    return difference_cases(op, seed, thorough=False)
+
+
+def _in_both_precisions(case: Case) -> tuple[Case, Case]:
+    narrow = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
+    return case, case.on(narrow, f"{case.label}, float32")
 
 
 def _other_values(op: Op, case: Case, count: int, rng: Draws) -> list[tuple[Array, ...]] | None:
