@@ -70,7 +70,7 @@ class Input:
 
     Attributes:
         shape: broadcasts against the group's space; `()` is a single number.
-        array: the memory, the same at each run (its numbers change), of any strides. None: see `fetch`.
+        array: the memory, the same at each run (its numbers change), of any strides; or None (see `fetch`).
         fetch: gives the array of this run, contiguous in C order, where it is another one each time.
         constant: the numbers of `array` never change: an engine may write them into its code.
     """

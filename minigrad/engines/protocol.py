@@ -32,7 +32,8 @@ class CompiledGroup:
 
     Attributes:
         calls: run one after another, without arguments; what they return is ignored.
-        bytes: scratch memory that belongs to it. note: for `explain()`, what was made of the group.
+        bytes: scratch memory that belongs to it.
+        note: for `explain()`, what was made of the group.
     """
 
     calls: tuple[Thunk, ...]

@@ -23,8 +23,10 @@ class Captures:
     """What was found.
 
     Attributes:
-        parameters: leaves that require a gradient. state: other Tensors.
-        modes: objects with a `training` switch, and how it stood. generators: sources of random numbers.
+        parameters: leaves that require a gradient.
+        state: other Tensors.
+        generators: sources of random numbers.
+        modes: objects with a `training` switch, and how it stood.
         values: plain values that the step reads.
     """
 

@@ -54,7 +54,9 @@ class Compiler:
     """A C compiler.
 
     Attributes:
-        path: of the program. options: for each kernel. identity: hash of what it says of itself and the machine.
+        path: of the program.
+        options: for each kernel.
+        identity: hash of what it says of itself and the machine.
     """
 
     path: str

@@ -23,7 +23,8 @@ class Operand:
     """An array that is read or written.
 
     Attributes:
-        type: C name of its dtype. strides: in elements, one for each axis of the loop; 0 where a number is repeated.
+        type: C name of its dtype.
+        strides: in elements, one for each axis of the loop; 0 where a number is repeated.
         never_nan: whether it is known to hold no NaN.
     """
 
@@ -61,7 +62,8 @@ class KernelIR:
 
     Attributes:
         shape: of the grid, outermost axis first. Reductions run along the last axis.
-        reads, steps: values 0, 1, ... in this order.
+        reads: values 0, 1, ...
+        steps: values that follow.
         writes: number of the value, and where it goes.
         totals: "sum" or "sum_squares" over the whole grid of a value, and the type and place of the one result.
     """

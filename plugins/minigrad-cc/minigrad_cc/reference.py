@@ -38,7 +38,11 @@ class Difference:
     """The entry that is furthest outside its bound.
 
     Attributes:
-        write: number of the result. index: its place. ours, numpy, bound: the numbers there.
+        write: number of the result.
+        index: its place.
+        ours: the number there.
+        numpy: what NumPy computes.
+        bound: how far apart the two may be.
     """
 
     write: int
