@@ -12,11 +12,11 @@ import attrs
 from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import write_json
 from minigrad.train.checks.check import Check
+from minigrad.train.checks.gradient_report import as_document, report
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.checks.overfit import few
 from minigrad.train.checks.sanity import sanity_checks
 from minigrad.train.checks.step_size import StepSizeCurve, draw_steps, refuse_unwritable, step_curve
-from minigrad.train.checks.verdict import as_document, report
 from minigrad.train.script.script import Script, load_script
 
 __all__ = ["check_script"]

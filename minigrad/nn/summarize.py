@@ -7,12 +7,11 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from minigrad.core.apply import apply
-from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Shape
-from minigrad.nn.module import Module, module_hook
+from minigrad.nn.layer_observer import LayerObserver
+from minigrad.nn.module import Module
 from minigrad.nn.summary import LayerSummary, Summary
 from minigrad.ops.flops import count_flops
 
@@ -21,20 +20,16 @@ __all__ = ["summarize"]
 
 def summarize(model: Module, batch: tuple[Tensor | AnyArray, ...]) -> Summary:
     """Run `model` once in evaluation on `batch` and describe each of its modules; it stays as it is."""
-    hook = _SummaryHook()
+    summarizer = _Summarizer()
     inputs = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in batch)
-    with (
-        model.mode(training=False),
-        module_hook(hook),
-        mode_override(grad=False, interceptor=_OpCounter(hook)),
-    ):
+    with model.mode(training=False), summarizer.watching():
         model(*inputs)
     counted: set[int] = set()
     layers = []
     for name, part in model.named_modules():
         parameters = [t for t in _own_parameters(name, model) if id(t) not in counted]
         counted.update(map(id, parameters))
-        layers.append(hook.stats_of(part).layer(name, part, parameters))
+        layers.append(summarizer.stats_of(part).layer(name, part, parameters))
     return Summary(tuple(layers))
 
 
@@ -69,45 +64,30 @@ class _ModuleStats:
         )
 
 
-class _SummaryHook:
-    """Counts calls of modules, and knows which are running: `active`, the innermost last."""
+class _Summarizer(LayerObserver):
+    """Counts calls of modules, and adds up what the ops inside each cost."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.stats: dict[int, _ModuleStats] = {}
-        self.active: list[_ModuleStats] = []
 
     def stats_of(self, module: Module) -> _ModuleStats:
         return self.stats.setdefault(id(module), _ModuleStats())
 
-    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], **options: object) -> Tensor:
+    def after_module(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], output: Tensor) -> None:
         stats = self.stats_of(module)
-        self.active.append(stats)
-        try:
-            y = module.forward(*inputs, **options)
-        finally:
-            self.active.pop()
         stats.calls += 1
         if stats.inputs is None:
-            stats.inputs, stats.output = tuple(as_array(x).shape for x in inputs), y.shape
-        return y
+            stats.inputs, stats.output = tuple(as_array(x).shape for x in inputs), output.shape
 
-
-class _OpCounter(Interceptor):
-    """Adds up what the ops of each module cost."""
-
-    def __init__(self, hook: _SummaryHook) -> None:
-        self.hook = hook
-
-    def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
-    ) -> Tensor | tuple[Tensor, ...]:
-        with mode_override(interceptor=False):
-            result = apply(op, args, meta)
-        outputs: tuple[Tensor, ...] = result if isinstance(result, tuple) else (result,)
-        if self.hook.active:
-            stats = self.hook.active[-1]
-            inputs, values = [as_array(a) for a in args], [as_array(y) for y in outputs]
-            fresh = (v for v in values if not any(np.may_share_memory(v, a) for a in inputs))
-            stats.activation_bytes += sum(v.nbytes for v in fresh)
-            stats.flops += count_flops(op.name, [a.shape for a in inputs], [v.shape for v in values])
-        return result
+    def after(
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]
+    ) -> None:
+        if not self.active:
+            return
+        stats = self.stats_of(self.active[-1])
+        outputs = result if isinstance(result, tuple) else (result,)
+        inputs, values = [as_array(a) for a in args], [as_array(y) for y in outputs]
+        fresh = (v for v in values if not any(np.may_share_memory(v, a) for a in inputs))
+        stats.activation_bytes += sum(v.nbytes for v in fresh)
+        stats.flops += count_flops(op.name, [a.shape for a in inputs], [v.shape for v in values])

@@ -10,7 +10,8 @@ from minigrad import lazy
 _PUBLIC = {
     "callbacks": "Callback Run Step",
     "checks.check": "Check",
-    "checks.gradients": "GradientCheck check_gradients check_term",
+    "checks.gradient_report": "GradientCheck",
+    "checks.gradients": "check_gradients check_term",
     "checks.overfit": "Overfit overfit",
     "checks.parameter_check": "ParameterCheck",
     "checks.sanity": "sanity_checks",

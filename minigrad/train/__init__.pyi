@@ -6,9 +6,8 @@
 from minigrad.nn.regularization import Regularization as _Regularization
 from minigrad.train.callbacks import Callback as Callback, Run as Run, Step as Step
 from minigrad.train.checks.check import Check as Check
-from minigrad.train.checks.gradients import (
-    GradientCheck as GradientCheck, check_gradients as check_gradients, check_term as check_term,
-)
+from minigrad.train.checks.gradient_report import GradientCheck as GradientCheck
+from minigrad.train.checks.gradients import check_gradients as check_gradients, check_term as check_term
 from minigrad.train.checks.overfit import Overfit as Overfit, overfit as overfit
 from minigrad.train.checks.parameter_check import ParameterCheck as ParameterCheck
 from minigrad.train.checks.sanity import sanity_checks as sanity_checks

@@ -15,8 +15,8 @@ from minigrad.charts import LineChart
 from minigrad.cli import main
 from minigrad.core import Tensor
 from minigrad.train import TrainError, check_gradients
-from minigrad.train.checks.fixed_randomness import Frozen, generators
-from minigrad.train.checks.kink_crossings import crossings, named, sides
+from minigrad.train.checks.fixed_randomness import FixedRandomness, generators
+from minigrad.train.checks.kink_crossings import activation_patterns, crossings, module_names
 from minigrad.train.checks.step_size import CENTRAL, ONE_SIDED, step_curve, step_size_picture
 from minigrad.train.script.script import ScriptError, load_script
 
@@ -95,7 +95,7 @@ def test_randomness_that_cannot_be_frozen_is_an_error() -> None:
     calls = iter(range(10**6))
     with pytest.raises(TrainError, match="two evaluations at one point"):
         check_gradients(nn.mlp(6, [], 4, rng=0), lambda o, t: SOFTMAX(o, t) * (1.0 + 0.1 * next(calls)), (X, LABELS))
-    assert Frozen().moved() == 0
+    assert FixedRandomness().moved() == 0
 
 
 def test_kinks_are_placed_by_layer_and_unit() -> None:
@@ -107,7 +107,7 @@ def test_kinks_are_placed_by_layer_and_unit() -> None:
     def at(t: float) -> list[object]:
         shifted = double.copy()
         shifted.load_state_dict({**state, "layers.0.bias": np.array([1.0, -1e-3 + t, 1e-3 + t])})
-        return list(sides(lambda: shifted(np.zeros((2, 2))), named(shifted)))
+        return list(activation_patterns(lambda: shifted(np.zeros((2, 2))), module_names(shifted)))
 
     assert crossings(at(0.0), at(1e-4)) == ()  # type: ignore[arg-type]
     (crossing,) = crossings(at(0.0), at(0.01), at(-0.01))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from minigrad.runtime.parameters import assign
 from minigrad.train import Monitor, NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.monitor.columns import ColumnTable
 from minigrad.train.monitor.layer_stats import layer_stats
-from minigrad.train.monitor.sampling_schedule import Rhythm
+from minigrad.train.monitor.sampling_schedule import SamplingSchedule
 from minigrad.typing import Array
 
 IntArray = NDArray[np.int64]
@@ -147,11 +147,11 @@ def test_looks_are_dense_at_first_and_the_same_in_every_run() -> None:
     assert steps[:8].tolist() == list(range(1, 9))
     assert np.diff(steps).max() == 4
     assert watch.parameters["step"].tolist() == loop(100)[1].parameters["step"].tolist()
-    rhythm, seen = Rhythm(3), []
+    schedule, seen = SamplingSchedule(3), []
     for n in range(30):
-        if n >= rhythm.due:
+        if n >= schedule.due:
             seen.append(n)
-            rhythm.took(n)
+            schedule.mark_taken(n)
     assert seen == [0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 29]
 
 

@@ -10,7 +10,7 @@ import pytest
 from minigrad import nn, optim
 from minigrad.data import Loader
 from minigrad.train import ScriptError, load_script
-from minigrad.train.script.fields import FIELDS, meant
+from minigrad.train.script.fields import FIELDS, suggest_field
 from minigrad.train.script.script_ast import outline
 
 SCRIPT = """\
@@ -272,7 +272,7 @@ def test_outline_reads_names_without_running(path: Path) -> None:
     assert " ".join(f"{name}{line}" for name, line in found.lines.items()) == (
         "a1 d1 f2 h3 i4 j6 k8 l9 N11 r13 p13 q13 u14 v15"
     )
-    assert found.idle == {"i", "j", "k"}
+    assert found.unused == {"i", "j", "k"}
     assert found.complete
     assert found.loop is None
 
@@ -281,5 +281,5 @@ def test_every_alias_means_one_field() -> None:
     aliases = [a for field in FIELDS.values() for a in field.aliases]
     assert len(aliases) == len(set(aliases))
     assert not set(aliases) & set(FIELDS)
-    assert meant("Loss_fn", FIELDS) == "loss"
-    assert meant("widths", FIELDS) == ""
+    assert suggest_field("Loss_fn", FIELDS) == "loss"
+    assert suggest_field("widths", FIELDS) == ""

@@ -9,8 +9,8 @@ from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.runtime.parameters import assign
 from minigrad.train.checks.check import Check
-from minigrad.train.checks.fixed_randomness import Frozen
-from minigrad.train.checks.overfit import Overfit, few, learn
+from minigrad.train.checks.fixed_randomness import FixedRandomness
+from minigrad.train.checks.overfit import Overfit, few, fit_copy
 from minigrad.train.splits import Rows
 
 __all__ = ["baseline", "determinism", "independence"]
@@ -32,7 +32,7 @@ def independence(model: Module, rows: Rows, seed: int) -> Check:
     at = n // 2
     second[at] = first[at]
     twin = model.copy()
-    frozen = Frozen(twin)
+    frozen = FixedRandomness(twin)
     calm, trained = (_moves(twin, frozen, first, second, at, training=mode) for mode in (False, True))
     if calm is None or trained is None:
         return Check("independence", "skipped", "the outputs do not have a row for each row of the inputs")
@@ -53,7 +53,9 @@ def independence(model: Module, rows: Rows, seed: int) -> Check:
     return Check("independence", "ok", text, 0.0, 0.0)
 
 
-def _moves(model: Module, frozen: Frozen, first: Array, second: Array, at: int, *, training: bool) -> float | None:
+def _moves(
+    model: Module, frozen: FixedRandomness, first: Array, second: Array, at: int, *, training: bool
+) -> float | None:
     """How far the output of row `at` is from one batch to the other; None if outputs are not row by row."""
     model.train(training)
 
@@ -75,7 +77,7 @@ def baseline(model: Module, batch: Rows, loss: Loss, real: Overfit, otherwise: s
         batch, real: the rows that the overfit check learnt by heart, and how that went.
     """
     zeros = Rows(np.zeros_like(batch.x), batch.y)
-    blind = learn(model, zeros, loss, otherwise=otherwise, steps=real.steps, seconds=seconds)
+    blind = fit_copy(model, zeros, loss, otherwise=otherwise, steps=real.steps, seconds=seconds)
     text = f"loss {real.last:.2g} with inputs, {blind.last:.2g} with zeros in their place"
     if real.last < 0.9 * blind.last:
         return Check("baseline", "ok", f"{text}, after as many steps", real.last, blind.last)
@@ -92,7 +94,7 @@ def baseline(model: Module, batch: Rows, loss: Loss, real: Overfit, otherwise: s
 
 def determinism(model: Module, rows: Rows, loss: Loss, seed: int) -> Check:
     """Whether two runs of a few steps, from the same weights and the same state of all generators, are bit-equal."""
-    batch, frozen = few(rows, 20, seed), Frozen(model, loss)
+    batch, frozen = few(rows, 20, seed), FixedRandomness(model, loss)
     runs = [frozen(lambda: _short_run(model, batch, loss)) for _ in range(2)]
     frozen.restore()
     for step, (a, b) in enumerate(zip(*runs, strict=True), 1):

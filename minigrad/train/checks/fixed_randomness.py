@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.nn import Module
 
-__all__ = ["Frozen", "generators"]
+__all__ = ["FixedRandomness", "generators"]
 
 R = TypeVar("R")
 
@@ -68,7 +68,7 @@ def _is_filled(cell: CellType) -> bool:
         return False
 
 
-class Frozen:
+class FixedRandomness:
     """Runs an objective from the same state of all its generators, and of NumPy's and Python's global ones."""
 
     def __init__(self, *owners: object) -> None:

@@ -23,22 +23,22 @@ from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
 from minigrad.runtime.parameters import aligned_zeros, assign, bind_to_buffers
-from minigrad.train.checks.fixed_randomness import Frozen
-from minigrad.train.checks.kink_crossings import named as names_of
-from minigrad.train.checks.parameter_check import Named, ParameterCheck, Probe, Status
+from minigrad.train.checks.fixed_randomness import FixedRandomness
+from minigrad.train.checks.gradient_report import GradientCheck
+from minigrad.train.checks.kink_crossings import module_names
+from minigrad.train.checks.parameter_check import Named, ParameterCheck, ParameterDifferences
 from minigrad.train.errors import TrainError
 from minigrad.train.splits import Raw
 from minigrad.verify.finite_differences import EPS
 
 __all__ = [
     "BURN_IN",
-    "GradientCheck",
-    "Objective",
-    "burned_in",
+    "CheckedLoss",
     "check_gradients",
     "check_term",
-    "own_buffers",
-    "prepared",
+    "prepare_check",
+    "private_buffers",
+    "run_burn_in",
 ]
 
 BURN_IN, ROWS = 24, 3
@@ -47,54 +47,7 @@ _SMALL, _LARGE = 1e-10, 1e10
 
 
 @attrs.frozen
-class GradientCheck:
-    """The result for all parameters.
-
-    Attributes:
-        parameters: one entry each.
-        rows: rows of the batch that were used. loss_before, loss_after: of the burn-in.
-        seconds: what it took.
-        part: what was checked: "data loss", "regularisation" or "sum".
-        frozen: how many random generators the objective drew from; they were put back before every evaluation.
-        scale: the power of ten to multiply the loss by, so that its gradients are in floating point's active range; 1
-            if they are.
-        others: with a regularisation term, the results for it alone and for the sum.
-    """
-
-    parameters: tuple[ParameterCheck, ...]
-    rows: int
-    loss_before: float
-    loss_after: float
-    seconds: float
-    part: str = "data loss"
-    frozen: int = 0
-    scale: float = 1.0
-    others: tuple[GradientCheck, ...] = ()
-
-    @property
-    def relative_error(self) -> float:
-        """The largest relative error of all parameters, in all parts."""
-        own = max((p.relative_error for p in self.parameters), default=0.0)
-        return max(own, *(o.relative_error for o in self.others), 0.0)
-
-    @property
-    def passed(self) -> bool:
-        """Whether every parameter that the loss depends on was verified, and there is one; in all parts."""
-        own = bool(self.named("verified")) and not self.named("mismatch") and not self.named("inconclusive")
-        return own and all(o.passed for o in self.others)
-
-    def named(self, status: Status) -> tuple[str, ...]:
-        """Names of the parameters with this status (in the part itself, not in `others`)."""
-        return tuple(p.name for p in self.parameters if p.status == status)
-
-    def __str__(self) -> str:
-        from minigrad.train.checks.verdict import report
-
-        return "\n".join(report(self))
-
-
-@attrs.frozen
-class Objective:
+class CheckedLoss:
     """A float64 copy of a model and what is differentiated: `value(rows)` is the loss on the first rows of the batch.
 
     `floor` is round-off that the value is known to carry, `every` the number of rows there are, `least` the number that
@@ -105,7 +58,7 @@ class Objective:
     value: Callable[[int], Tensor]
     every: int
     floor: float
-    frozen: Frozen
+    frozen: FixedRandomness
     least: int = 1
     drawing: int = 0
 
@@ -139,9 +92,9 @@ def check_gradients(
     Raises:
         TrainError: the model has no parameters, the loss is not finite, or two evaluations at one point differ.
     """
-    data = prepared(model, loss, batch)
+    data = prepare_check(model, loss, batch)
     rows = max(min(rows, data.every), data.least)
-    found = _examined(data, rows, burn_in, seed, "data loss")
+    found = _run_check(data, rows, burn_in, seed, "data loss")
     if regularization is None:
         return found
     double, frozen = data.model, data.frozen
@@ -152,13 +105,13 @@ def check_gradients(
     summed = attrs.evolve(data, value=both)
     # The copy is where the burn-in left it, so neither part needs one of its own.
     others = (
-        _examined(Objective(double, lambda n: regularization(double), 1, 0.0, frozen), 1, 0, seed, "regularisation"),
-        _examined(summed, rows, 0, seed, "sum"),
+        _run_check(CheckedLoss(double, lambda n: regularization(double), 1, 0.0, frozen), 1, 0, seed, "regularisation"),
+        _run_check(summed, rows, 0, seed, "sum"),
     )
     return attrs.evolve(found, others=others)
 
 
-def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objective:
+def prepare_check(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> CheckedLoss:
     """A float64 copy of the model, its data loss with random numbers frozen, and its round-off."""
     if not isinstance(model, Module):
         raise TrainError(
@@ -169,7 +122,7 @@ def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objecti
     loss = find_loss(loss)
     x, y = (_double(a) for a in batch)
     double = model.astype(np.float64)
-    frozen = Frozen(double, loss)
+    frozen = FixedRandomness(double, loss)
     with no_grad(), np.errstate(all="ignore"):
         calm = frozen(lambda: double.eval()(from_array(x)).numpy())
         outputs = frozen(lambda: double.train()(from_array(x)).numpy())
@@ -181,7 +134,7 @@ def prepared(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> Objecti
     floor = EPS * float(np.sqrt(np.mean(outputs**2)))
     # Statistics of a batch are degenerate on one row.
     least = min(3 if noisy else 8, len(x)) if trains else 1
-    return Objective(
+    return CheckedLoss(
         double, lambda n: frozen(lambda: loss(double(from_array(x[:n])), y[:n])), len(x), floor, frozen, least, drawing
     )
 
@@ -194,12 +147,12 @@ def _double(a: Raw) -> Array:
 def check_term(model: Module, term: Regularization, *, seed: int = 0) -> GradientCheck:
     """The same for a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
     double = model.astype(np.float64).eval()
-    frozen = Frozen(double, term)
-    objective = Objective(double, lambda n: frozen(lambda: term(double)), 1, 0.0, frozen)
-    return _examined(objective, 1, 0, seed, "regularisation")
+    frozen = FixedRandomness(double, term)
+    objective = CheckedLoss(double, lambda n: frozen(lambda: term(double)), 1, 0.0, frozen)
+    return _run_check(objective, 1, 0, seed, "regularisation")
 
 
-def _examined(of: Objective, rows: int, burn_in: int, seed: int, part: str) -> GradientCheck:
+def _run_check(of: CheckedLoss, rows: int, burn_in: int, seed: int, part: str) -> GradientCheck:
     """Burn in on every row, compare on `rows` of them; where that decides nothing, on one row and on all."""
     began = time.perf_counter()
     named = of.model.named_parameters()
@@ -207,23 +160,25 @@ def _examined(of: Objective, rows: int, burn_in: int, seed: int, part: str) -> G
         raise TrainError(f"{type(of.model).__name__} has no parameters, so there is no gradient to check")
     try:
         with np.errstate(all="ignore"):
-            before, after = burned_in(named, lambda: of.value(of.every), burn_in)
-        _refuse_noise(of, rows)
-        views = own_buffers(named)
+            before, after = run_burn_in(named, lambda: of.value(of.every), burn_in)
+        _refuse_randomness(of, rows)
+        views = private_buffers(named)
         scale = _scale_to_use(of, named, rows)
-        results = _compared(of, named, views, rows, seed)
+        results = _compare_parameters(of, named, views, rows, seed)
     finally:
         of.frozen.restore()
     return GradientCheck(tuple(results), rows, before, after, time.perf_counter() - began, part, of.drawing, scale)
 
 
-def _compared(of: Objective, named: Named, views: dict[str, Array], rows: int, seed: int) -> list[ParameterCheck]:
+def _compare_parameters(
+    of: CheckedLoss, named: Named, views: dict[str, Array], rows: int, seed: int
+) -> list[ParameterCheck]:
     rng = np.random.default_rng(seed)
     results: dict[str, ParameterCheck] = {}
-    modules = MappingProxyType(names_of(of.model))
+    modules = MappingProxyType(module_names(of.model))
     # Fewer rows meet fewer kinks; on all rows, a parameter that the first few do not depend on has its chance.
     for size in dict.fromkeys((rows, of.least, of.every)):
-        probe = Probe(named, views, partial(of.value, size), rng, of.floor, modules)
+        probe = ParameterDifferences(named, views, partial(of.value, size), rng, of.floor, modules)
         for name in views:
             old = results.get(name)
             if old is None or old.status in ("inconclusive", "unused"):
@@ -234,7 +189,7 @@ def _compared(of: Objective, named: Named, views: dict[str, Array], rows: int, s
     return list(results.values())
 
 
-def _refuse_noise(of: Objective, rows: int) -> None:
+def _refuse_randomness(of: CheckedLoss, rows: int) -> None:
     with no_grad(), np.errstate(all="ignore"):
         first, second = of.value(rows).item(), of.value(rows).item()
     if first != second and not (math.isnan(first) and math.isnan(second)):
@@ -245,7 +200,7 @@ def _refuse_noise(of: Objective, rows: int) -> None:
         )
 
 
-def _scale_to_use(of: Objective, named: Named, rows: int) -> float:
+def _scale_to_use(of: CheckedLoss, named: Named, rows: int) -> float:
     """The power of ten that brings the largest gradient near 1, where that is far off; otherwise 1.
 
     The check does not multiply by it itself: a tiny gradient may as well be what is left of large scores that cancel,
@@ -263,7 +218,7 @@ def _scale_to_use(of: Objective, named: Named, rows: int) -> float:
     return 10.0 ** -math.floor(math.log10(largest))
 
 
-def burned_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tuple[float, float]:
+def run_burn_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tuple[float, float]:
     """Steps of 1 % of the parameters' norm along the negative gradient (no learning rate, no optimizer) until the loss
     has halved: at a loss of almost 0 there is little gradient left to check."""
     losses = []
@@ -288,7 +243,7 @@ def burned_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tupl
     return losses[0], losses[-1]
 
 
-def own_buffers(named: Named) -> dict[str, Array]:
+def private_buffers(named: Named) -> dict[str, Array]:
     """Move the parameters into buffers of this check, whose numbers can then be changed in place."""
     views = {}
     for name, t in named:

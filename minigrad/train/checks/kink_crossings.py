@@ -9,14 +9,18 @@ from types import FrameType
 import attrs
 import numpy as np
 
-from minigrad.core.mode import Interceptor, mode_override
+from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn import Module
+from minigrad.runtime.observer import Observer
 from minigrad.verify.declare import declaration_of
 
-__all__ = ["Crossing", "Sides", "crossings", "sides"]
+__all__ = ["ActivationPatterns", "Crossing", "activation_patterns", "crossings"]
+
+
+_LIBRARY = ("minigrad.core", "minigrad.ops", "minigrad.runtime", "minigrad.train")
 
 
 @attrs.frozen
@@ -26,7 +30,8 @@ class Crossing:
     Attributes:
         layer: the module in whose `forward` the op was called, by name; the function, where it was called elsewhere.
         op: its name.
-        crossed, entries: how many entries change sides, of how many.
+        crossed: how many entries change sides.
+        entries: of how many.
         unit: index of the first of them; for layers after the first axis, which counts rows.
     """
 
@@ -45,7 +50,7 @@ class Crossing:
 
 
 @attrs.frozen(eq=False)
-class Side:
+class ActivationPattern:
     """On which side of its kinks each entry of one op call lies, as numbers to be compared."""
 
     layer: str
@@ -53,18 +58,18 @@ class Side:
     pattern: Array
 
 
-Sides = list[Side]
+ActivationPatterns = list[ActivationPattern]
 
 
-def sides(objective: Callable[[], object], modules: Mapping[int, str]) -> Sides:
+def activation_patterns(objective: Callable[[], object], modules: Mapping[int, str]) -> ActivationPatterns:
     """Run `objective` and note the sides of every kinked op in it. `modules`: id of a module -> its name."""
-    recorder = _Recorder(modules)
-    with mode_override(grad=False, interceptor=recorder):
+    observer = _PatternObserver(modules)
+    with mode_override(grad=False, interceptor=observer):
         objective()
-    return recorder.found
+    return observer.patterns
 
 
-def crossings(*points: Sides) -> tuple[Crossing, ...]:
+def crossings(*points: ActivationPatterns) -> tuple[Crossing, ...]:
     """What differs between the same run at several points; calls that do not correspond are left out."""
     found = []
     for calls in zip(*points, strict=False):
@@ -80,32 +85,29 @@ def crossings(*points: Sides) -> tuple[Crossing, ...]:
     return tuple(found)
 
 
-class _Recorder(Interceptor):
-    """Takes over op calls: applies the op as usual, and looks at its arguments if it has kinks."""
+class _PatternObserver(Observer):
+    """Notes for every op with kinks on which side of them its arguments lie."""
 
     def __init__(self, modules: Mapping[int, str]) -> None:
         self.modules = modules
-        self.found: Sides = []
+        self.patterns: ActivationPatterns = []
 
-    def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
-    ) -> Tensor | tuple[Tensor, ...]:
-        """Apply `op` without this recorder, and note on which side its arguments lie."""
-        with mode_override(interceptor=False):
-            result: Tensor | tuple[Tensor, ...] = op.apply(*args, **meta)
-            pattern = _pattern(op, args, meta, result)
+    def after(
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]
+    ) -> None:
+        pattern = _pattern(op, args, kwargs, result)
         if pattern is not None and pattern.size:
-            self.found.append(Side(self._place(sys._getframe(1)), op.name, pattern))
-        return result
+            self.patterns.append(ActivationPattern(self._place(sys._getframe(1)), op.name, pattern))
 
     def _place(self, frame: FrameType | None) -> str:
+        """The module whose `forward` is running, else the function outside the library that called the op."""
         caller = ""
         while frame is not None:
             name = self.modules.get(id(frame.f_locals.get("self")))
             if name is not None:
                 return name
             module = str(frame.f_globals.get("__name__", ""))
-            if not caller and not module.startswith(("minigrad.core", "minigrad.ops", "minigrad.train")):
+            if not caller and not module.startswith(_LIBRARY):
                 caller = frame.f_code.co_name
             frame = frame.f_back
         return caller or "the objective"
@@ -139,6 +141,6 @@ def _slopes(op: Op, arrays: list[Array], meta: Mapping[str, object], result: obj
     return np.asarray(first, dtype=np.float64)
 
 
-def named(model: Module) -> dict[int, str]:
-    """id of every part -> its name and class, for `sides`."""
+def module_names(model: Module) -> dict[int, str]:
+    """id of every part -> its name and class, for `activation_patterns`."""
     return {id(part): f"{name or 'model'} ({type(part).__name__})" for name, part in model.named_modules()}

@@ -14,7 +14,7 @@ from minigrad.optim import Need, NonFiniteGradient, StatefulOptimizer, available
 from minigrad.train.evaluation import count_correct
 from minigrad.train.splits import Rows
 
-__all__ = ["Overfit", "few", "learn", "overfit"]
+__all__ = ["Overfit", "few", "fit_copy", "overfit"]
 
 EXAMPLES, STEPS, SECONDS = 20, 300, 1.0
 
@@ -40,10 +40,10 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
     The copy is in evaluation mode, so dropout is off. Adam at lr 0.01 does it, whatever will train the model itself;
     where it is not installed, the optimizer called `otherwise` at its own defaults.
     """
-    return learn(model, few(rows, EXAMPLES, seed), loss, otherwise=otherwise)
+    return fit_copy(model, few(rows, EXAMPLES, seed), loss, otherwise=otherwise)
 
 
-def learn(
+def fit_copy(
     model: Module, batch: Rows, loss: Loss, *, otherwise: str = "sgd", steps: int = STEPS, seconds: float = SECONDS
 ) -> Overfit:
     """The same on a batch as it is, for at most `steps` steps or `seconds`."""

@@ -12,11 +12,11 @@ import numpy as np
 
 from minigrad.core import Tensor, no_grad
 from minigrad.core.types import Array
-from minigrad.train.checks.kink_crossings import Crossing, crossings, sides
+from minigrad.train.checks.kink_crossings import Crossing, activation_patterns, crossings
 from minigrad.verify import Worst
 from minigrad.verify.finite_differences import EPS, FIRST_STEP, TOLERANCE, Verdict, compare
 
-__all__ = ["Named", "ParameterCheck", "Probe", "Status"]
+__all__ = ["Named", "ParameterCheck", "ParameterDifferences", "Status"]
 
 Status: TypeAlias = Literal["verified", "mismatch", "inconclusive", "unused"]
 Named: TypeAlias = Sequence[tuple[str, Tensor]]
@@ -60,7 +60,7 @@ class ParameterCheck:
         return self.worst.error / largest if self.worst is not None and largest else 0.0
 
 
-class Probe:
+class ParameterDifferences:
     """An objective, its analytic gradient, and its values along any direction of any parameter.
 
     Args:
@@ -199,7 +199,7 @@ class Probe:
         found = []
         for t in (0.0, FIRST_STEP, -FIRST_STEP):
             view[...] = home + t * u
-            found.append(sides(self.objective, self.modules))
+            found.append(activation_patterns(self.objective, self.modules))
         return crossings(*found)
 
 

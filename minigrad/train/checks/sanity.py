@@ -28,8 +28,9 @@ from minigrad.nn import (
 from minigrad.nn.regularization import Regularization
 from minigrad.train.checks.behaviour import baseline, determinism, independence
 from minigrad.train.checks.check import Check, Status
-from minigrad.train.checks.gradients import GradientCheck, check_gradients, check_term
-from minigrad.train.checks.overfit import EXAMPLES, Overfit, few, learn
+from minigrad.train.checks.gradient_report import GradientCheck
+from minigrad.train.checks.gradients import check_gradients, check_term
+from minigrad.train.checks.overfit import EXAMPLES, Overfit, few, fit_copy
 from minigrad.train.evaluation import eval_mode, evaluate
 from minigrad.train.splits import Rows, Split
 
@@ -56,7 +57,7 @@ def sanity_checks(
         seed: of the choice of rows, entries and directions.
     """
     batch = few(split.train, EXAMPLES, seed)
-    heart = cache(partial(learn, model, batch, loss, otherwise=optimizer))
+    heart = cache(partial(fit_copy, model, batch, loss, otherwise=optimizer))
     checks: list[Callable[[], Check]] = [partial(_data, split), partial(_chance, model, split.train, loss)]
     if regularization is not None:
         checks.append(partial(_regularization, model, split.train, loss, regularization))

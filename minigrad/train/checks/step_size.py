@@ -14,9 +14,8 @@ from minigrad.checkpoint.files import replace
 from minigrad.core import no_grad
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
-from minigrad.train.checks.gradients import BURN_IN, ROWS, burned_in, own_buffers, prepared
-from minigrad.train.checks.kink_crossings import crossings, sides
-from minigrad.train.checks.kink_crossings import named as names_of
+from minigrad.train.checks.gradients import BURN_IN, ROWS, prepare_check, private_buffers, run_burn_in
+from minigrad.train.checks.kink_crossings import activation_patterns, crossings, module_names
 from minigrad.train.errors import TrainError
 from minigrad.train.splits import Raw
 from minigrad.verify.finite_differences import FIRST_STEP
@@ -73,12 +72,12 @@ def step_curve(
 
     Raises TrainError as that does, and where the gradient along the direction is 0.
     """
-    of = prepared(model, loss, batch)
+    of = prepare_check(model, loss, batch)
     rows = max(min(rows, of.every), of.least)
     named = of.model.named_parameters()
     with np.errstate(all="ignore"):
-        burned_in(named, lambda: of.value(of.every), burn_in)
-    views = own_buffers(named)
+        run_burn_in(named, lambda: of.value(of.every), burn_in)
+    views = private_buffers(named)
     rng = np.random.default_rng(seed)
     homes = {n: v.copy() for n, v in views.items()}
     u = {
@@ -100,17 +99,17 @@ def step_curve(
         raise TrainError("step curve: the loss does not change along the direction, so there is no error to draw")
     try:
         curve = _curve(f, analytic)
-        return attrs.evolve(curve, kinks=_kinked_from(f, names_of(of.model)))
+        return attrs.evolve(curve, kinks=_kinked_from(f, module_names(of.model)))
     finally:
         f(0.0)
         of.frozen.restore()
 
 
 def _kinked_from(f: Callable[[float], float], modules: Mapping[int, str]) -> float:
-    home = sides(partial(f, 0.0), modules)
+    home = activation_patterns(partial(f, 0.0), modules)
     smallest = np.inf
     for h in _STEPS[:32].tolist():
-        if crossings(home, sides(partial(f, h), modules), sides(partial(f, -h), modules)):
+        if crossings(home, activation_patterns(partial(f, h), modules), activation_patterns(partial(f, -h), modules)):
             smallest = h
         elif smallest < np.inf:
             break

@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 
-__all__ = ["BINS", "SAMPLE", "Histograms", "thinned"]
+__all__ = ["BINS", "SAMPLE", "Histograms", "subsample"]
 
 BINS = 40
 SAMPLE = 2048
@@ -94,7 +94,7 @@ def _counted(sample: Array) -> tuple[tuple[float, float], Array]:
     return (low, high), counts.astype(np.float64)
 
 
-def thinned(values: Array) -> Array:
+def subsample(values: Array) -> Array:
     """Up to `SAMPLE` of the entries, evenly spaced, as a flat copy; all columns of the last axis have their turn."""
     flat = values.reshape(-1)
     stride = -(-flat.size // SAMPLE)

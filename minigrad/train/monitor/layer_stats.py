@@ -8,15 +8,14 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from minigrad.core.apply import apply
-from minigrad.core.mode import Interceptor, mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array, from_array
 from minigrad.core.types import AnyArray, Array, BoolArray
-from minigrad.nn import Flatten, Module, module_hook
-from minigrad.train.monitor.histograms import thinned
+from minigrad.nn import Flatten, Module
+from minigrad.nn.layer_observer import LayerObserver
+from minigrad.train.monitor.histograms import subsample
 
-__all__ = ["FIGURES", "SATURATED", "LayerStats", "layer_stats"]
+__all__ = ["LAYER_COLUMNS", "SATURATED", "LayerStats", "layer_stats"]
 
 SATURATED: Mapping[str, float] = {"tanh": 0.99, "sigmoid": 0.49}
 """Distance from the middle of its range beyond which a squashing function counts as saturated: its slope is then at
@@ -34,7 +33,9 @@ class LayerStats:
     Attributes:
         name: the module, by its path of fields; with the op after a colon where a module calls an activation itself.
         kind: the activation ("relu", "tanh", "sigmoid"), else the class of the module.
-        mean, std, rms: over all entries.
+        mean: over all entries.
+        std: standard deviation of all entries.
+        rms: root mean square of all entries.
         zero: share of entries that are exactly 0.
         dead: for rectifiers, the share of units that are 0 in every row; NaN for others. A unit is an entry of the last
             axis, behind a convolution a channel.
@@ -55,7 +56,7 @@ class LayerStats:
     sample: Array
 
 
-FIGURES = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
+LAYER_COLUMNS = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
 
 
 def layer_stats(model: Module, *inputs: Array) -> tuple[LayerStats, ...]:
@@ -66,14 +67,14 @@ def layer_stats(model: Module, *inputs: Array) -> tuple[LayerStats, ...]:
     several times (a cell of a recurrent net) is described over all calls.
     """
     twin = model.copy(share_parameters=True).train()
-    modules = _Modules(twin)
-    with module_hook(modules), mode_override(grad=False, interceptor=modules.ops), np.errstate(all="ignore"):
+    observer = _OutputObserver(twin)
+    with observer.watching(), np.errstate(all="ignore"):
         twin(*(from_array(x) for x in inputs))
-    return tuple(tally.figures(name) for name, tally in modules.tallies.items())
+    return tuple(sums.stats(name) for name, sums in observer.sums.items())
 
 
 @attrs.define(eq=False)
-class _Tally:
+class _OutputSums:
     """Sums over the calls of one layer."""
 
     kind: str
@@ -103,9 +104,9 @@ class _Tally:
             self.fired = fired if self.fired is None or self.fired.shape != fired.shape else self.fired | fired
         if self.kind in SATURATED:
             self.beyond += int(np.count_nonzero(np.abs(y - _MIDDLE[self.kind]) > SATURATED[self.kind]))
-        self.sample.append(thinned(y))
+        self.sample.append(subsample(y))
 
-    def figures(self, name: str) -> LayerStats:
+    def stats(self, name: str) -> LayerStats:
         n = max(self.entries - self.bad, 1)
         mean, square = self.total / n, self.squares / n
         return LayerStats(
@@ -118,63 +119,46 @@ class _Tally:
             math.nan if self.fired is None else float(np.mean(~self.fired)),
             self.beyond / n if self.kind in SATURATED else math.nan,
             float(self.bad),
-            thinned(np.concatenate(self.sample)) if self.sample else np.zeros(0),
+            subsample(np.concatenate(self.sample)) if self.sample else np.zeros(0),
         )
 
 
-class _Modules:
-    """Watches the calls of modules: the outputs of those that have no parts, and which one is at work."""
+class _OutputObserver(LayerObserver):
+    """Describes the outputs of modules without parts, and of activations wherever they are called.
+
+    Units lie along `axis` of an output: behind a convolution they are channels.
+    """
 
     def __init__(self, model: Module) -> None:
+        super().__init__()
         self.names = {id(part): name or "model" for name, part in model.named_modules()}
-        self.tallies: dict[str, _Tally] = {}
-        self.at_work: list[Module] = []
-        self.ops = _Ops(self)
-
-    def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], **options: object) -> Tensor:
-        self.at_work.append(module)
-        try:
-            y = module.forward(*inputs, **options)
-        finally:
-            self.at_work.pop()
-        name = self.names.get(id(module), type(module).__name__)
-        if len(module.named_modules()) == 1 and not isinstance(module, Flatten) and not self.has_activation(name):
-            self.look(name, type(module).__name__, y)
-        return y
-
-    def has_activation(self, name: str) -> bool:
-        """Whether a layer is an activation, which was looked at as an op."""
-        return name in self.tallies and self.tallies[name].kind in _ACTIVATIONS
-
-    def look(self, name: str, kind: str, y: Tensor) -> None:
-        value = as_array(y)
-        if value.dtype.kind == "f" and value.size:
-            self.tallies.setdefault(name, _Tally(kind)).add(value, self.ops.axis)
-
-    def activation(self, op: str, y: Tensor) -> None:
-        """The result of an activation: the layer itself if that is all it does, else a layer of its own."""
-        module = self.at_work[-1]
-        name = self.names.get(id(module), type(module).__name__)
-        alone = not module.parameters() and len(module.named_modules()) == 1
-        self.look(name if alone else f"{name}:{op}", op, y)
-
-
-class _Ops(Interceptor):
-    """Watches ops: activations, wherever they are called, and whether units are channels (behind a convolution)."""
-
-    def __init__(self, modules: _Modules) -> None:
-        self.modules = modules
+        self.sums: dict[str, _OutputSums] = {}
         self.axis = -1
 
-    def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
-    ) -> Tensor | tuple[Tensor, ...]:
-        with mode_override(interceptor=False):
-            result = apply(op, args, meta)
+    def after_module(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], output: Tensor) -> None:
+        name = self._name(module)
+        counted_as_op = name in self.sums and self.sums[name].kind in _ACTIVATIONS
+        if len(module.named_modules()) == 1 and not isinstance(module, Flatten) and not counted_as_op:
+            self._add(name, type(module).__name__, output)
+
+    def after(
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]
+    ) -> None:
         if op.name == "matmul":
             self.axis = -1
         elif op.name.startswith("convolve"):
             self.axis = 1
         elif op.name in _ACTIVATIONS and isinstance(result, Tensor):
-            self.modules.activation(op.name, result)
-        return result
+            # An activation is the layer itself if that is all it does, else a layer of its own.
+            module = self.active[-1]
+            name = self._name(module)
+            alone = not module.parameters() and len(module.named_modules()) == 1
+            self._add(name if alone else f"{name}:{op.name}", op.name, result)
+
+    def _name(self, module: Module) -> str:
+        return self.names.get(id(module), type(module).__name__)
+
+    def _add(self, name: str, kind: str, y: Tensor) -> None:
+        value = as_array(y)
+        if value.dtype.kind == "f" and value.size:
+            self.sums.setdefault(name, _OutputSums(kind)).add(value, self.axis)

@@ -23,13 +23,13 @@ from minigrad.runtime.parameters import assign
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluation import count_correct
 from minigrad.train.monitor.columns import ColumnTable
-from minigrad.train.monitor.histograms import thinned
-from minigrad.train.monitor.layer_stats import FIGURES, layer_stats
+from minigrad.train.monitor.histograms import subsample
+from minigrad.train.monitor.layer_stats import LAYER_COLUMNS, layer_stats
 from minigrad.train.monitor.nonfinite import REMEDY, first_nonfinite, rerun_debugged
-from minigrad.train.monitor.parameter_stats import PARAMETER_FIGURES, gradient_of, parameter_figures
+from minigrad.train.monitor.parameter_stats import PARAMETER_COLUMNS, gradient_of, parameter_stats
 from minigrad.train.monitor.run_metrics import RunMetrics
-from minigrad.train.monitor.sampling_schedule import Rhythm
-from minigrad.train.monitor.step_log import BLOCK, Ledger
+from minigrad.train.monitor.sampling_schedule import SamplingSchedule
+from minigrad.train.monitor.step_log import BLOCK, StepLog
 
 __all__ = ["Monitor", "Part"]
 
@@ -82,12 +82,14 @@ class Monitor(RunMetrics):
         given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
         self._probe = tuple(_few(as_array(x), self._named) for x in given)
         self._every = every
-        self._looks, self._counts, self._probes = self._rhythms = Rhythm(6, every, 1), Rhythm(2, 0, 1), Rhythm(2)
+        self._parameter_schedule = SamplingSchedule(6, every, 1)
+        self._histogram_schedule, self._layer_schedule = SamplingSchedule(2, 0, 1), SamplingSchedule(2)
+        self._schedules = (self._parameter_schedule, self._histogram_schedule, self._layer_schedule)
         self._before: list[Array] = []
         self._updated, self._remembered = 0, 0
         self._wanted, self._updates = False, 0
         self._laps: dict[str, float] = {"data": 0.0, "gradient": 0.0, "update": 0.0}
-        self._ledger, self._count = Ledger(), 0
+        self._step_log, self._count = StepLog(), 0
         self.begin()
 
     # -- during a run ------------------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class Monitor(RunMetrics):
         began = perf_counter()
         self._updates = 0 if self.optimizer is None else self.optimizer.t
         self._consider_layers(0, self._count)
-        self._remember(self._updated)
+        self._snapshot_parameters(self._updated)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
 
@@ -145,12 +147,12 @@ class Monitor(RunMetrics):
         seconds = now - self._mark + data + gradient + update
         parts = _number(data_loss), _number(regularization)
         entry = (value, *parts, right, norm, t, seconds, data, gradient, update)
-        self._ledger.entries.append(entry)
+        self._step_log.entries.append(entry)
         self._laps = dict.fromkeys(laps, 0.0)
         self._mark = perf_counter()
-        self._ledger.spent.append(self._mark - now)
-        if len(self._ledger.spent) == BLOCK:
-            self._settle()
+        self._step_log.spent.append(self._mark - now)
+        if len(self._step_log.spent) == BLOCK:
+            self._flush()
             self._mark = perf_counter()
         self.seconds += seconds
         self.seconds_monitor += self._mark - now
@@ -161,11 +163,11 @@ class Monitor(RunMetrics):
     @property
     def steps(self) -> ColumnTable:
         """See `RunMetrics`."""
-        self._settle()
+        self._flush()
         return self._steps
 
-    def _settle(self) -> None:
-        self._ledger.settle(self._steps, None if self.optimizer is None else self.optimizer.rates)
+    def _flush(self) -> None:
+        self._step_log.flush(self._steps, None if self.optimizer is None else self.optimizer.rates)
 
     def lap(self, part: Part) -> None:
         """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
@@ -177,7 +179,7 @@ class Monitor(RunMetrics):
         """An epoch is over; `figures` such as `val_loss=...` go into `epochs` (those that are None do not)."""
         began = perf_counter()
         number, step = len(self.epochs) + 1, self._count
-        self._settle()
+        self._flush()
         self._consider_layers(number, step)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
@@ -208,7 +210,7 @@ class Monitor(RunMetrics):
 
     def about(self) -> dict[str, Json]:
         """Also when the next looks are due, so that a resumed run takes them where the whole run would."""
-        return {**super().about(), "due": [rhythm.due for rhythm in self._rhythms], "updated": self._updated}
+        return {**super().about(), "due": [schedule.due for schedule in self._schedules], "updated": self._updated}
 
     def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
         """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
@@ -216,24 +218,24 @@ class Monitor(RunMetrics):
         Errors as for `RunMetrics`.
         """
         due = about["due"]
-        if not isinstance(due, list) or len(due) != len(self._rhythms):
+        if not isinstance(due, list) or len(due) != len(self._schedules):
             raise TypeError("it is not said when to look next")
         numbers, updated = [int(str(n)) for n in due], int(str(about["updated"]))
         super().restore(arrays, about)
-        self._ledger, self._count = Ledger(), len(self._steps)
+        self._step_log, self._count = StepLog(), len(self._steps)
         self._updated = updated
-        for rhythm, number in zip(self._rhythms, numbers, strict=True):
-            rhythm.due = number
+        for schedule, number in zip(self._schedules, numbers, strict=True):
+            schedule.due = number
 
     @property
     def _in_steps(self) -> bool:
-        """Whether nobody has told what an epoch is, so that layers are looked at by the number of steps."""
+        """Whether the length of an epoch is unknown: layers are then sampled every `every` steps."""
         return not self.steps_per_epoch and not len(self.epochs)
 
     # -- looking -----------------------------------------------------------------------------------------------------
-    def _remember(self, step: int) -> None:
-        """Copy the parameters, if the step after `step` is to be looked at, or nobody else guards them."""
-        self._wanted = self._looks.due <= step + 1
+    def _snapshot_parameters(self, step: int) -> None:
+        """Copy the parameters, if the step after `step` is to be looked at, or no optimizer guards them."""
+        self._wanted = self._parameter_schedule.due <= step + 1
         if not self._wanted and self.optimizer is not None:
             return
         self._remembered = step
@@ -246,26 +248,26 @@ class Monitor(RunMetrics):
     def _look_if_wanted(self, step: int) -> None:
         if self._wanted:
             self._look_at_parameters(step)
-        if step >= self._counts.due:
-            self._counts.took(step)
+        if step >= self._histogram_schedule.due:
+            self._histogram_schedule.mark_taken(step)
             self._count_gradients(step)
         self._updated = step
-        self._remember(step)
+        self._snapshot_parameters(step)
 
     def _look_at_parameters(self, step: int) -> None:
         """Compare the parameters with their copies from before the step, and describe their gradients."""
-        row: dict[str, list[float]] = {name: [] for name in PARAMETER_FIGURES}
+        row: dict[str, list[float]] = {name: [] for name in PARAMETER_COLUMNS}
         for old, (_, t) in zip(self._before, self._named, strict=True):
-            for name, value in zip(PARAMETER_FIGURES, parameter_figures(old, t), strict=True):
+            for name, value in zip(PARAMETER_COLUMNS, parameter_stats(old, t), strict=True):
                 row[name].append(value)
         self.parameters.append({"step": float(step), **row})
-        self._looks.took(step)
+        self._parameter_schedule.mark_taken(step)
 
     def _consider_layers(self, number: int, step: int) -> None:
         """Look at the layers if it is time after so many epochs (or times `every` steps)."""
         latest = self.layers["step"][-1] if len(self.layers) else -LAYERS_APART
-        if number >= self._probes.due and step - latest >= LAYERS_APART:
-            self._probes.took(number)
+        if number >= self._layer_schedule.due and step - latest >= LAYERS_APART:
+            self._layer_schedule.mark_taken(number)
             self._look_at_layers(step)
 
     def _look_at_layers(self, step: int) -> None:
@@ -275,7 +277,7 @@ class Monitor(RunMetrics):
             if not self.layers.entries:
                 self.layers, self.layer_kinds = ColumnTable(names), tuple(f.kind for f in found)
             if names == self.layers.entries:
-                columns = {name: [getattr(f, name) for f in found] for name in FIGURES}
+                columns = {name: [getattr(f, name) for f in found] for name in LAYER_COLUMNS}
                 self.layers.append({"step": float(step), **columns})
             self.activations.append(step, {f.name: f.sample for f in found})
 
@@ -283,7 +285,7 @@ class Monitor(RunMetrics):
         grads = {name: gradient_of(t) for name, t in self._named}
         if any(g is not None for g in grads.values()):
             empty = np.zeros(0)
-            self.gradients.append(step, {n: empty if g is None else thinned(g) for n, g in grads.items()})
+            self.gradients.append(step, {n: empty if g is None else subsample(g) for n, g in grads.items()})
 
     def _guard_parameters(self, step: int) -> None:
         """Put parameters that an update of the caller's own has spoilt back to what they were before it."""

@@ -9,16 +9,16 @@ import numpy as np
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 
-__all__ = ["PARAMETER_FIGURES", "gradient_of", "parameter_figures"]
+__all__ = ["PARAMETER_COLUMNS", "gradient_of", "parameter_stats"]
 
-PARAMETER_FIGURES = (
+PARAMETER_COLUMNS = (
     "update_ratio", "update_rms", "weight_rms", "gradient_rms", "gradient_zero", "nonfinite"
 )  # fmt: skip
 """Of its update over itself, root mean squares, share of zeros, and the number of entries that are not finite."""
 
 
-def parameter_figures(old: Array, t: Tensor) -> tuple[float, ...]:
-    """The figures of one parameter, by `PARAMETER_FIGURES`."""
+def parameter_stats(old: Array, t: Tensor) -> tuple[float, ...]:
+    """The figures of one parameter, by `PARAMETER_COLUMNS`."""
     w, g, n = t._node.value, gradient_of(t), max(t.size, 1)
     before = float(np.vdot(old, old))
     moved = w - old

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
@@ -147,11 +148,14 @@ class RunMetrics:
 
     def csv(self) -> str:
         """The table of steps as CSV, with a head; empty cells where a step has no such figure."""
-        names, columns = self.steps.names, self.steps.arrays()
-        whole = [
-            [f"{int(v)}" for v in c] if n == "step" else [_cell(v) for v in c.tolist()] for n, c in columns.items()
-        ]
-        return "\n".join([",".join(names), *map(",".join, zip(*whole, strict=True)), ""])
+        names = self.steps.names
+        columns = [self.steps[name].tolist() for name in names]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(names)
+        for row in zip(*columns, strict=True):
+            writer.writerow([int(v) if n == "step" else _cell(v) for n, v in zip(names, row, strict=True)])
+        return text.getvalue()
 
     def _parts(self) -> dict[str, ColumnTable | Histograms]:
         return {

@@ -1,24 +1,26 @@
-"""When to look: often at first, when most happens, and then ever more rarely; the same in every repetition of a run."""
+"""Log-spaced sampling of steps: often at first, when most happens, then ever more rarely; alike in every repetition."""
 
 from __future__ import annotations
 
-__all__ = ["Rhythm"]
+__all__ = ["SamplingSchedule"]
 
 
-class Rhythm:
-    """Says at which of the numbers 0, 1, 2, ... to look: at all up to `dense`, then with gaps that grow.
+class SamplingSchedule:
+    """Samples of the numbers 0, 1, 2, ...: all up to `dense`, then with gaps that grow.
 
-    The gap after n is n / dense, so that there are about `dense` looks from n to 2 n; no gap is longer than `longest`,
-    if that is not 0.
+    The gap after n is n / dense, so that there are about `dense` samples from n to 2 n. It depends on n only, so that a
+    resumed run takes the samples that the whole run would have taken.
 
     Attributes:
-        due: the number of the next look.
+        dense: samples without a gap at the beginning, and in each doubling.
+        longest: the longest gap; 0 for no bound.
+        due: the number of the next sample.
     """
 
     def __init__(self, dense: int, longest: int = 0, first: int = 0) -> None:
         self.dense, self.longest, self.due = dense, longest, first
 
-    def took(self, n: int) -> None:
-        """A look was taken at `n`."""
+    def mark_taken(self, n: int) -> None:
+        """Note that the sample `n` was taken, and set when the next is due."""
         gap = max(1, n // self.dense)
         self.due = n + (min(gap, self.longest) if self.longest else gap)

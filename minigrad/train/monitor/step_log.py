@@ -11,14 +11,14 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.train.monitor.columns import ColumnTable
 
-__all__ = ["BLOCK", "Entry", "Ledger", "Rates"]
+__all__ = ["BLOCK", "Entry", "Rates", "StepLog"]
 
 BLOCK = 256
-"""Steps after which they become columns, whether anybody asks or not."""
+"""Steps after which they become columns, whether the table is read or not."""
 
 Entry: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float]
 """Loss, data loss, regularisation, accuracy, gradient norm, number of the update, seconds in all, of these for data,
-gradient and update; NaN for what a step does not have, 0 for seconds that nobody told apart."""
+gradient and update; NaN for what a step does not have, 0 for seconds that were not told apart."""
 
 Rates: TypeAlias = Callable[[int], tuple[float, ...]]
 
@@ -26,18 +26,19 @@ _OPTIONAL = {1: "data_loss", 2: "regularization", 3: "accuracy"}
 _PARTS = {7: "seconds_data", 8: "seconds_gradient", 9: "seconds_update"}
 
 
-class Ledger:
+class StepLog:
     """Entries that are not in the table yet.
 
     Attributes:
-        entries: one for each step. spent: seconds that noting it took.
+        entries: one for each step.
+        spent: seconds that noting each took.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.spent: list[float] = []
 
-    def settle(self, table: ColumnTable, rates: Rates | None) -> None:
+    def flush(self, table: ColumnTable, rates: Rates | None) -> None:
         """Move them into `table`; `rates` gives the learning rates of an update."""
         if not self.spent:
             return

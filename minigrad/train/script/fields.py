@@ -14,7 +14,7 @@ from minigrad.optim import StatefulOptimizer
 from minigrad.train.callbacks import Callback
 from minigrad.train.splits import Split
 
-__all__ = ["FIELDS", "REQUIRED", "Field", "meant", "problem"]
+__all__ = ["FIELDS", "REQUIRED", "Field", "problem", "suggest_field"]
 
 
 @attrs.frozen
@@ -113,7 +113,7 @@ def problem(name: str, value: object) -> str:
     )
 
 
-def meant(name: str, fields: Iterable[str]) -> str:
+def suggest_field(name: str, fields: Iterable[str]) -> str:
     """The one of `fields` that a name stands for, by a known alias or because it looks like it; or an empty text."""
     known = list(fields)
     plain = name.lower()

@@ -26,8 +26,8 @@ from minigrad.train.callbacks import Callback
 from minigrad.train.fitting import fit
 from minigrad.train.history import History
 from minigrad.train.metrics import Metric
-from minigrad.train.script.fields import FIELDS, REQUIRED, meant
-from minigrad.train.script.script_ast import Outline, ScriptError, outline
+from minigrad.train.script.fields import FIELDS, REQUIRED, suggest_field
+from minigrad.train.script.script_ast import ScriptError, ScriptNames, outline
 from minigrad.train.script.validate import checked
 from minigrad.train.splits import Split
 
@@ -75,7 +75,7 @@ class Script:
     loss: Loss
     regularization: Callable[[Module], Tensor] | None
     fields: Mapping[str, object]
-    _outline: Outline
+    _outline: ScriptNames
 
     def wrong(self, name: str, problem: str) -> ScriptError:
         """The error for a field, with the line that defines it."""
@@ -163,7 +163,7 @@ def load_script(path: Path) -> Script:
     return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, found)
 
 
-def _complete(found: Outline, names: Mapping[str, object]) -> None:
+def _complete(found: ScriptNames, names: Mapping[str, object]) -> None:
     """Raise ScriptError for required fields that are missing, and for names that look like fields and do nothing."""
     missing = [name for name in REQUIRED if name not in names]
     own = {name: line for name, line in found.lines.items() if name not in FIELDS and not name.startswith("_")}
@@ -175,13 +175,13 @@ def _complete(found: Outline, names: Mapping[str, object]) -> None:
             "define these"
         )
     if missing:
-        near = next(((name, field) for name in own if (field := meant(name, missing))), None)
+        near = next(((name, field) for name in own if (field := suggest_field(name, missing))), None)
         line = own[near[0]] if near else max(found.lines.values(), default=1)
         hint = f" Is {near[0]!r} meant to be {near[1]!r}?" if near else ""
         what = "; ".join(f"{name}: {FIELDS[name].what}" for name in missing)
         raise ScriptError(f"{found.path}:{line}: the script defines no {_listed(missing)}.{hint} ({what})")
-    for name in sorted(found.idle & set(own), key=own.__getitem__):
-        field = meant(name, [f for f in FIELDS if f not in names])
+    for name in sorted(found.unused & set(own), key=own.__getitem__):
+        field = suggest_field(name, [f for f in FIELDS if f not in names])
         if field:
             raise found.wrong(
                 name,
@@ -205,7 +205,7 @@ class _Fresh(SourceFileLoader):
         raise OSError("no bytecode")
 
 
-def _imported(found: Outline) -> ModuleType:
+def _imported(found: ScriptNames) -> ModuleType:
     path = found.path
     name = f"minigrad_script_{path.stem}"
     loader = _Fresh(name, str(path))

@@ -11,7 +11,7 @@ import attrs
 
 from minigrad.train.errors import TrainError
 
-__all__ = ["Outline", "ScriptError", "outline"]
+__all__ = ["ScriptError", "ScriptNames", "outline"]
 
 _TRAINS = ("backward", "step", "fit")
 
@@ -21,20 +21,20 @@ class ScriptError(TrainError):
 
 
 @attrs.frozen
-class Outline:
+class ScriptNames:
     """A script as its text tells.
 
     Attributes:
         path: of the file.
         lines: name -> line of its last definition at the top level; what stands under `if __name__ ...` is left out.
-        idle: names of plain assignments that nothing in the file reads.
+        unused: names of plain assignments that nothing in the file reads.
         complete: whether `lines` holds every name (no `import *`, no `globals()`).
         loop: line and name of a call that trains (`loss.backward()`, `opt.step()`, `fit(...)`), if there is one.
     """
 
     path: Path
     lines: Mapping[str, int]
-    idle: frozenset[str]
+    unused: frozenset[str]
     complete: bool
     loop: tuple[int, str] | None
 
@@ -49,7 +49,7 @@ class Outline:
         return frames[-1].lineno if frames else None
 
 
-def outline(path: Path) -> Outline:
+def outline(path: Path) -> ScriptNames:
     """Read the file, run nothing. Raises ScriptError, with the line, for a file that is missing or no Python."""
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
@@ -70,7 +70,7 @@ def outline(path: Path) -> Outline:
     starred = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in everything)
     calls = ((n.lineno, _called(n)) for n in everything if isinstance(n, ast.Call))
     loop = min(((line, name) for line, name in calls if name in _TRAINS), default=None)
-    return Outline(path, lines, frozenset(plain - read), not starred and "globals" not in read, loop)
+    return ScriptNames(path, lines, frozenset(plain - read), not starred and "globals" not in read, loop)
 
 
 def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:

@@ -21,10 +21,10 @@ from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.evaluation import eval_mode
 from minigrad.train.lr_schedules import named_schedule
 from minigrad.train.script.fields import FIELDS, problem
-from minigrad.train.script.script_ast import Outline, ScriptError
+from minigrad.train.script.script_ast import ScriptError, ScriptNames
 from minigrad.train.splits import Source, Split, as_split
 
-__all__ = ["Ready", "checked"]
+__all__ = ["ValidatedScript", "checked"]
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _OF_THE_DRIVER = ("lr", "schedule", "warmup", "clip", "accumulate")
 
 
 @attrs.frozen(eq=False)
-class Ready:
+class ValidatedScript:
     """The fields of a script that were checked together."""
 
     model: Module
@@ -41,17 +41,17 @@ class Ready:
     regularization: Regularization | None
 
 
-def checked(outline: Outline, fields: Mapping[str, object]) -> Ready:
+def checked(outline: ScriptNames, fields: Mapping[str, object]) -> ValidatedScript:
     """Check all fields. Raises ScriptError with the line of the first that is wrong."""
     return _Checker(outline, fields).ready()
 
 
 @attrs.frozen(eq=False)
 class _Checker:
-    outline: Outline
+    outline: ScriptNames
     fields: Mapping[str, object]
 
-    def ready(self) -> Ready:
+    def ready(self) -> ValidatedScript:
         for name, value in self.fields.items():
             wrong = problem(name, value)
             if wrong:
@@ -67,7 +67,7 @@ class _Checker:
         if term is not None:
             self.number("regularization", lambda: term(model))
         self.updates()
-        return Ready(model, split, loss, term)
+        return ValidatedScript(model, split, loss, term)
 
     def split(self, model: Module) -> Split:
         """The rows, in the dtype of the model; a named set in the layout that the model takes."""

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 import attrs
 
 from minigrad.text import table
-from minigrad.train.checks.gradients import GradientCheck
-from minigrad.train.checks.parameter_check import ParameterCheck
+from minigrad.train.checks.parameter_check import ParameterCheck, Status
 
-__all__ = ["as_document", "report"]
+__all__ = ["GradientCheck", "as_document", "report"]
 
 _WORDS = {
     "verified": "agrees",
@@ -19,6 +18,53 @@ _WORDS = {
     "unused": "no gradient: the loss does not depend on it",
 }
 _HEAD = ("parameter", "shape", "relative error", "error bar", "directions", "verdict")
+
+
+@attrs.frozen
+class GradientCheck:
+    """The result for all parameters.
+
+    Attributes:
+        parameters: one entry each.
+        rows: rows of the batch that were used.
+        loss_before: loss before the burn-in.
+        loss_after: loss after it.
+        seconds: what it took.
+        part: what was checked: "data loss", "regularisation" or "sum".
+        frozen: how many random generators the objective drew from; they were put back before every evaluation.
+        scale: the power of ten to multiply the loss by, so that its gradients are in floating point's active range; 1
+            if they are.
+        others: with a regularisation term, the results for it alone and for the sum.
+    """
+
+    parameters: tuple[ParameterCheck, ...]
+    rows: int
+    loss_before: float
+    loss_after: float
+    seconds: float
+    part: str = "data loss"
+    frozen: int = 0
+    scale: float = 1.0
+    others: tuple[GradientCheck, ...] = ()
+
+    @property
+    def relative_error(self) -> float:
+        """The largest relative error of all parameters, in all parts."""
+        own = max((p.relative_error for p in self.parameters), default=0.0)
+        return max(own, *(o.relative_error for o in self.others), 0.0)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every parameter that the loss depends on was verified, and there is one; in all parts."""
+        own = bool(self.named("verified")) and not self.named("mismatch") and not self.named("inconclusive")
+        return own and all(o.passed for o in self.others)
+
+    def named(self, status: Status) -> tuple[str, ...]:
+        """Names of the parameters with this status (in the part itself, not in `others`)."""
+        return tuple(p.name for p in self.parameters if p.status == status)
+
+    def __str__(self) -> str:
+        return "\n".join(report(self))
 
 
 def report(check: GradientCheck) -> Iterator[str]:
