@@ -55,7 +55,12 @@ def copy_writable_args(
 
 
 def weak_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
-    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars)."""
-    array = np.asarray(value, dtype=dtype if dtype.kind == "f" else np.result_type(dtype, type(value)))
+    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars).
+
+    Raises:
+        OverflowError: an integer does not fit its partner's integer dtype.
+    """
+    weak = dtype.kind == "f" or (dtype.kind in "iu" and isinstance(value, int))
+    array = np.asarray(value, dtype=dtype if weak else np.result_type(dtype, type(value)))
     array.flags.writeable = False
     return array

@@ -8,14 +8,14 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import divide, multiply, ratio, reciprocal
-from minigrad.ops.family import OpFamily
-from minigrad.ops.piecewise_constant import floor, greater, prefer, rint, trunc
+from minigrad.ops.arithmetic import multiply, ratio, reciprocal
+from minigrad.ops.family import OpFamily, Shifted
+from minigrad.ops.piecewise_constant import floor, greater, prefer, trunc
 from minigrad.ops.piecewise_linear import absolute, maximum
 from minigrad.ops.transcendental import exp, power, sqrt
 from minigrad.typing import Tensor, V
 from minigrad.verify.declare import op as declare
-from minigrad.verify.domains import nonzero, positive, real
+from minigrad.verify.domains import nonzero, positive, real, unit
 
 family = OpFamily(lazy=True)
 unary, binary, constant = family.unary, family.binary, family.constant
@@ -82,6 +82,10 @@ mod: Op = binary(
 fmod: Op = binary(
     "fmod", np.fmod, "The remainder of x / y with the sign of x.",
     lambda g, out, x, y: g, lambda g, out, x, y: -(g * trunc(x / y)), (nonzero(), nonzero()),
+)
+floor_divide = constant(
+    "floor_divide", np.floor_divide, "The largest integer not above x / y, as Python's `//`.", ("x", "y"),
+    (unit(), Shifted(positive(), 1.0)),  # quotients away from the integers
 )
 # fmt: on
 
@@ -183,11 +187,6 @@ def real_part(x: V) -> V:
 def imag_part(x: V) -> V:
     """Zeros: all Tensors are real."""
     return multiply(greater(x, np.inf), 0.0)
-
-
-def floor_divide(x: V, y: V) -> V:
-    """The largest integer not above x / y, as Python's `//`. Its derivative is 0."""
-    return rint(divide(x - mod(x, y), y))
 
 
 def divmod(x: V, y: V) -> tuple[V, V]:

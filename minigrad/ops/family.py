@@ -99,11 +99,18 @@ class OpFamily:
         op.add_rule(("y",), y)
         return self.add(op)
 
-    def constant(self, name: str, forward: Callable[..., Array], doc: str, arguments: Sequence[str] = ("x",)) -> Op:
-        """An elementwise op whose derivative is zero wherever it exists."""
+    def constant(
+        self,
+        name: str,
+        forward: Callable[..., Array],
+        doc: str,
+        arguments: Sequence[str] = ("x",),
+        domains: Sequence[Domain] = (),
+    ) -> Op:
+        """An elementwise op whose derivative is zero wherever it exists, on `domains` (the real numbers by default)."""
         op = Op(
             name, forward, tuple(Argument(a) for a in arguments), {}, _CONSTANT, doc,
-            numpy=self._numpy(forward), declaration=Declaration((_REAL,) * len(arguments)),
+            numpy=self._numpy(forward), declaration=Declaration(tuple(domains) or (_REAL,) * len(arguments)),
         )  # fmt: skip
         return self.add(op)
 

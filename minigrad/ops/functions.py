@@ -73,7 +73,7 @@ def _scalar_or_none(bound: object) -> bool:
 
 def positive(x: V) -> V:
     """+x: a copy."""
-    return x * 1.0
+    return x * np.ones((), x.dtype)
 
 
 def reshape(x: V, shape: int | Shape) -> V:

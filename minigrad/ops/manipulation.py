@@ -138,12 +138,12 @@ def trace(x: V, offset: int = 0, axis1: int = 0, axis2: int = 1) -> V:
 
 def triu(x: V, k: int = 0) -> V:
     """The last two axes with zeros below the k-th diagonal."""
-    return where(np.triu(np.ones(x.shape[-2:], dtype=bool), k), x, 0.0)
+    return where(np.triu(np.ones(x.shape[-2:], dtype=bool), k), x, np.zeros((), x.dtype))
 
 
 def tril(x: V, k: int = 0) -> V:
     """The last two axes with zeros above the k-th diagonal."""
-    return where(np.tril(np.ones(x.shape[-2:], dtype=bool), k), x, 0.0)
+    return where(np.tril(np.ones(x.shape[-2:], dtype=bool), k), x, np.zeros((), x.dtype))
 
 
 def full(shape: int | Shape, value: V) -> V:
@@ -217,4 +217,4 @@ def broadcast_arrays(*arrays: V) -> tuple[V, ...]:
 
 def copy(x: V) -> V:
     """The same entries, as a new value."""
-    return x * 1.0
+    return x * np.ones((), x.dtype)

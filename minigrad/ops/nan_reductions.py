@@ -26,7 +26,7 @@ def _counted(x: V, where: Mask, axis: Axis) -> V:
 
 def sum(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 0.0, where: Mask = True) -> V:
     """Sum over `axis` of the entries where `where` holds, plus `initial`."""
-    y: V = functions.sum(_masked(x, where, 0.0), axis, keepdims)
+    y: V = functions.sum(_masked(x, where, 0), axis, keepdims)
     return y if initial == 0.0 else y + initial
 
 
@@ -34,7 +34,7 @@ def prod(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 1.0, 
     """Product over `axis` of the entries where `where` holds, times `initial`."""
     from minigrad.ops import cumulative
 
-    y: V = cumulative.prod(_masked(x, where, 1.0), axis, keepdims)
+    y: V = cumulative.prod(_masked(x, where, 1), axis, keepdims)
     return y if initial == 1.0 else y * initial
 
 
@@ -148,4 +148,6 @@ def clip(x: V, a_min: V | float | None = None, a_max: V | float | None = None, m
 
 def round(x: V, decimals: int = 0) -> V:
     """x rounded to so many decimals; the derivative is 0."""
+    if x.dtype.kind in "iu" and decimals >= 0:
+        return x * 1
     return rint(x * 10.0**decimals) / 10.0**decimals if decimals else rint(x)
