@@ -60,7 +60,5 @@ def weak_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array
     Raises:
         OverflowError: an integer does not fit its partner's integer dtype.
     """
-    weak = dtype.kind == "f" or (dtype.kind in "iu" and isinstance(value, int))
-    array = np.asarray(value, dtype=dtype if weak else np.result_type(dtype, type(value)))
-    array.flags.writeable = False
-    return array
+    weak = dtype.kind in ("f" if isinstance(value, float) else "fiu")
+    return readonly(np.asarray(value, dtype=dtype if weak else np.result_type(dtype, type(value))))
