@@ -42,7 +42,8 @@ def save(
     schedules depend) and, between the micro-batches of an update, the gradients gathered so far.
 
     Args:
-        arrays, about: what else the caller wants to find again, under `Checkpoint.arrays` and `.about`.
+        arrays: what else the caller wants to find again, under `Checkpoint.arrays`.
+        about: and under `Checkpoint.about`.
 
     Raises:
         CheckpointError: it could not be written; what was at `path` is still there.
@@ -116,7 +117,8 @@ class Checkpoint:
         optimizer: its state as `StatefulOptimizer.state_dict` gave it; None if there was none.
         gradients: those of the micro-batches since the last update, where gradients are accumulated.
         generators: states of the model's random generators.
-        arrays, about: what the caller of `save` added.
+        arrays: what the caller of `save` added.
+        about: JSON values that the caller of `save` added.
         versions: of minigrad, numpy and python when it was saved.
     """
 

@@ -27,7 +27,9 @@ class Example:
     """One example.
 
     Attributes:
-        name: of its module. title: first line of its docstring. text: the rest, with the figure that it reaches.
+        name: of its module.
+        title: first line of its docstring.
+        text: the rest, with the figure that it reaches.
         is_script: whether it is a model script; else it has a `main()`.
         path: of the file.
     """

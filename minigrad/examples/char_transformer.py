@@ -21,7 +21,11 @@ class Transformer(nn.Module):
     """Letters and places become vectors; blocks look back; the last layer scores the next letter.
 
     Attributes:
-        letters: size of the alphabet. width, heads, depth: of the blocks. seed: of all weights.
+        letters: size of the alphabet.
+        width: of the blocks.
+        heads: of each attention.
+        depth: number of blocks.
+        seed: of all weights.
     """
 
     letters: int

@@ -22,7 +22,7 @@ _DIGIT = 4096
 
 @attrs.frozen
 class Totals:
-    """Of the joined batch: number of rows, and mean loss a row."""
+    """Number of rows of the joined batch, and their mean loss."""
 
     rows: int
     loss: float
@@ -42,7 +42,7 @@ class GradientAllReduce:
 
     A batch's mean gradient is sum_r n_r g_r / sum_r n_r, with g_r the mean over the n_r rows of process r. The division
     comes after the sum, which `Communicator.allreduce` adds up in order of rank. Buffers (running figures of batch
-    normalisation) move by the same mean of what each process moved them by, so one that nobody moves keeps its bits.
+    normalisation) move by the same mean of what each process moved them by, so one that stays keeps its bits.
 
     Args:
         driver: its gradient buffers are averaged in place.

@@ -28,7 +28,7 @@ def write_report(
     command: str,
     pictures: Sequence[Picture] | None = None,
 ) -> str:
-    """The whole page as text: one file with its style and pictures inside. Every text in it is escaped.
+    """Write a run as one HTML page with its style and pictures inside; every text in it is escaped.
 
     Args:
         history: of the run.

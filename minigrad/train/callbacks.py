@@ -19,9 +19,14 @@ class Run:
     """A run in progress.
 
     Attributes:
-        model, optimizer, loss, split: what is trained, how, for what and on what.
+        model: what is trained.
+        optimizer: makes its updates.
+        loss: the data loss.
+        split: the rows.
         history: figures so far.
-        epochs, batch_size, seed: as asked for.
+        epochs: as asked for.
+        batch_size: rows in a step.
+        seed: of the order of the rows and of the checks.
         monitor: figures of steps, parameters and layers.
         stop_reason: why the run shall end after this epoch; see `stop`.
         began: `time.perf_counter()` when training began; for a resumed run, earlier by the time already spent.

@@ -71,10 +71,12 @@ def fit(
         optimizer: the name of an installed one, or a driver made by `mg.optimizer`, with options of its own.
         lr: learning rate or schedule over steps; the optimizer's own default if None.
         schedule: how the learning rate, `lr` at its highest, changes over the run, by name: see
-            `minigrad.train.lr_schedules.SCHEDULES`. warmup: updates in which it climbs to `lr` first.
+            `minigrad.train.lr_schedules.SCHEDULES`.
+        warmup: updates in which the learning rate climbs to `lr` first.
         clip: bound on the norm of the whole gradient, or a Clip of another kind.
         accumulate: number of batches whose mean gradient makes one update.
-        epochs, batch_size: passes over the training rows, and rows in a step.
+        epochs: passes over the training rows.
+        batch_size: rows in a step.
         seed: of the order of the rows and of the checks. Same seed, same machine: the same run to the last bit.
         regularization: a term to add to the data loss, such as `nn.L2(1e-4)`.
         callbacks: told what happens, see `Callback`.

@@ -21,8 +21,10 @@ class Epoch:
 
     Attributes:
         epoch: number, from 1; 0 for the untrained model.
-        train_loss, val_loss: mean data loss a row, without regularisation; None where there are no such rows.
-        train_accuracy, val_accuracy: shares in [0, 1]; None for regression.
+        train_loss: mean data loss a training row, without regularization.
+        val_loss: mean data loss a validation row; None where there are none.
+        train_accuracy: share in [0, 1] of training rows; None for regression.
+        val_accuracy: share of validation rows; None for regression, and where there are none.
         seconds: since training began, evaluation included.
     """
 

@@ -74,7 +74,8 @@ def baseline(model: Module, batch: Rows, loss: Loss, real: Overfit, otherwise: s
     Source: the input-independent baseline of Karpathy's recipe (2019).
 
     Args:
-        batch, real: the rows that the overfit check learnt by heart, and how that went.
+        batch: the rows that the overfit check learnt by heart.
+        real: how that went.
     """
     zeros = Rows(np.zeros_like(batch.x), batch.y)
     blind = fit_copy(model, zeros, loss, otherwise=otherwise, steps=real.steps, seconds=seconds)

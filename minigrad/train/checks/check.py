@@ -17,7 +17,8 @@ class Check:
 
     Attributes:
         name: "data", "chance", "regularization", "gradients", "overfit", "baseline", "independence", "determinism".
-        value, expected: the figure that was measured and what it is compared with, where there is one.
+        value: the figure that was measured, where there is one.
+        expected: what it is compared with, where there is something.
         seconds: what the check took.
     """
 

@@ -146,7 +146,7 @@ def _in_words(error: float) -> str:
 
 
 def as_document(check: GradientCheck) -> dict[str, object]:
-    """The same as plain values, for JSON."""
+    """The result as plain values, for JSON."""
     return {
         "part": check.part,
         "passed": check.passed,

@@ -145,7 +145,7 @@ def _double(a: Raw) -> Array:
 
 
 def check_term(model: Module, term: Regularization, *, seed: int = 0) -> GradientCheck:
-    """The same for a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
+    """Check the gradient of a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
     double = model.astype(np.float64).eval()
     frozen = FixedRandomness(double, term)
     objective = CheckedLoss(double, lambda n: frozen(lambda: term(double)), 1, 0.0, frozen)

@@ -46,7 +46,7 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
 def fit_copy(
     model: Module, batch: Rows, loss: Loss, *, otherwise: str = "sgd", steps: int = STEPS, seconds: float = SECONDS
 ) -> Overfit:
-    """The same on a batch as it is, for at most `steps` steps or `seconds`."""
+    """Train a copy of `model` on a batch as it is, for at most `steps` steps or `seconds`; see `overfit`."""
     copy = model.copy().eval()
     opt = _learner(copy, otherwise)
     inputs = from_array(batch.x)

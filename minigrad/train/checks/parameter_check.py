@@ -31,7 +31,8 @@ class ParameterCheck:
     """What differences say about one parameter.
 
     Attributes:
-        name, shape: of the parameter.
+        name: of the parameter.
+        shape: of the parameter.
         status: "unused" if the loss does not depend on it. One "mismatch" outweighs all else.
         relative_error: the largest |fa - fn| / max(|fa|, |fn|) among the directions whose error bar is at most 1e-6 of
             the derivative; 0 where there is none.
@@ -64,7 +65,8 @@ class ParameterDifferences:
     """An objective, its analytic gradient, and its values along any direction of any parameter.
 
     Args:
-        named: the parameters; float64. views: their numbers, by name, which are changed and put back.
+        named: the parameters; float64.
+        views: their numbers, by name, which are changed and put back.
         objective: the loss as it stands with these numbers.
         rng: of entries and directions.
         floor: round-off in the objective that its caller knows of.

@@ -116,9 +116,12 @@ class Monitor(RunMetrics):
         """Take note of a step, after its update and before `zero_grad`.
 
         Args:
-            loss: what the step minimised, at the parameters it began with. data_loss, regularization: its parts.
-            accuracy: of the batch, a share in [0, 1]. outputs, targets: scores and labels that tell it, looked at in
-                every fourth step.
+            loss: what the step minimised, at the parameters it began with.
+            data_loss: its part that depends on the rows.
+            regularization: its part that depends on the parameters alone.
+            accuracy: of the batch, a share in [0, 1].
+            outputs: scores that tell the accuracy with `targets`, in every fourth step.
+            targets: labels of the batch.
             again: computes the loss of this batch once more; only called to find out why it is not finite.
 
         Raises:

@@ -61,7 +61,7 @@ class RunMetrics:
 
     @property
     def steps(self) -> ColumnTable:
-        """See above."""
+        """A row for every step; see the attributes of the class."""
         return self._steps
 
     @property

@@ -44,7 +44,9 @@ class Checkpoints(Callback):
         about: what the checkpoint shall say besides, under `Checkpoint.about`.
 
     Attributes:
-        saved: how often that was. seconds: how long it took.
+        path: of the checkpoint.
+        saved: how often it was written.
+        seconds: how long that took.
     """
 
     def __init__(

@@ -65,7 +65,10 @@ class Script:
 
     Attributes:
         path: of the file.
-        model, split, loss, regularization: checked and ready; `split` in the dtype of the model.
+        model: checked, as the script built it.
+        split: the rows, in the dtype of the model.
+        loss: a function of outputs and targets.
+        regularization: a term of the model, or None.
         fields: all fields that a script may define, as they stand, by name; those it leaves out are missing.
     """
 
