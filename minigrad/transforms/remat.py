@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.core.backward import gradients
 from minigrad.core.errors import GradientError, StaleGraphError
 from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, next_sequence, record_call
-from minigrad.core.mode import is_recording, mode_override
+from minigrad.core.mode import MODE, is_recording, mode_override
 from minigrad.core.op import VJP, Argument, Claims, Op
 from minigrad.core.rules import Gradient
 from minigrad.core.tensor import Tensor, tensor_of
@@ -41,7 +41,9 @@ def checkpointed(f: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(f)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if not is_recording():
+        mode = MODE.get()
+        traced = mode is not None and mode.interceptor is not None and mode.interceptor.records_backward
+        if traced or not is_recording():  # a program reuses memory itself, and has no second run of Python
             return f(*args, **kwargs)
         # Handles of our own: `x[i] = v` on the caller's must not reach the second run.
         kept = tuple(tensor_of(a._node) if isinstance(a, Tensor) else a for a in args)

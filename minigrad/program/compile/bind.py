@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
@@ -9,15 +10,16 @@ import numpy as np
 
 from minigrad.core.graph import Constant, GradAccumulator
 from minigrad.core.tensor import Tensor
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 from minigrad.engines import EngineWithFallback
 from minigrad.engines.fast_calls import bind_call
 from minigrad.engines.protocol import Thunk
 from minigrad.program.compile.aliasing import view_calls
 from minigrad.program.compile.concat_in_place import InPlaceConcats, in_place_concats
-from minigrad.program.compile.direct_gradients import direct_gradients
+from minigrad.program.compile.direct_gradients import accumulate_into, direct_gradients
 from minigrad.program.compile.executable import CompileOptions, Executable
 from minigrad.program.compile.liveness import BufferPool, alias_roots, fits_in_place, last_uses
+from minigrad.program.errors import TraceError
 from minigrad.program.graph import (
     AccumulateGrad,
     Assert,
@@ -33,7 +35,7 @@ from minigrad.program.graph import (
 )
 from minigrad.program.kernels import Kernel, kernel_of
 from minigrad.program.passes.fusion.emit_group import emit_group
-from minigrad.program.trace.lifted_state import accumulate_into
+from minigrad.runtime.source_line import with_source_text
 
 __all__ = ["bind"]
 
@@ -153,7 +155,7 @@ class _Binder:
         else:
             self.n_allocating += call not in self.views
             self.n_dynamic += 1
-            self.code.append(partial(_forward, self.registers, call))
+            self.code.append(partial(_forward, self.registers, call, [self.values[k].shape for k in call.outs]))
 
     def _emit(self, call: Call, kernel: Kernel, out: Array, is_fixed: bool) -> None:
         function, options, r = kernel.function, kernel.options, self.registers
@@ -246,9 +248,15 @@ class _MarkDelivered:
             sink.has_grad = True
 
 
-def _forward(registers: list[Array], call: Call) -> None:
+def _forward(registers: list[Array], call: Call, shapes: Sequence[Shape]) -> None:
     outputs = eval_call(call, [registers[a] for a in call.args])
-    for k, array in zip(call.outs, outputs, strict=True):
+    for k, array, shape in zip(call.outs, outputs, shapes, strict=True):
+        if array.shape != shape:
+            raise TraceError(
+                f"op {call.op.name!r} gave {shape} when the program was recorded, and now {array.shape}: how many "
+                f"entries there are depends on the numbers\n  at {with_source_text(call.where)}\nUse mg.where or a sum "
+                "with a mask, which keep their shape, or leave @mg.define off"
+            )
         registers[k] = array
 
 

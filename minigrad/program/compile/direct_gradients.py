@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Container
 from math import prod
 
-from minigrad.core.graph import GradAccumulator
-from minigrad.core.tensor import as_array
+from minigrad.core.graph import Constant, GradAccumulator
+from minigrad.core.tensor import as_array, tensor_of
 from minigrad.core.types import Array
 from minigrad.program.graph import AccumulateGrad, Call, FusedCall, Graph, HostCall, Value, ZeroGrad, defs
 from minigrad.runtime.parameters import aligned_zeros
 
-__all__ = ["direct_gradients"]
+__all__ = ["accumulate_into", "direct_gradients"]
 
 
 def direct_gradients(graph: Graph, kernels: Container[Call]) -> dict[int, Array]:
@@ -49,3 +49,19 @@ def _buffer(sink: GradAccumulator, value: Value) -> Array:
             sink.grad = None
         sink.buffer = array
     return sink.buffer
+
+
+def accumulate_into(sink: GradAccumulator, g: Array, fresh: bool) -> None:
+    """Deliver the numbers `g`, which may change afterwards, to a parameter."""
+    if sink.buffer is not None:
+        if fresh or not sink.has_grad:
+            sink.buffer[...] = g
+        else:
+            sink.buffer += g
+        sink.grad = None
+    else:
+        old = None if fresh or sink.grad is None else as_array(sink.grad)
+        total = g.copy() if old is None else old + g
+        total.flags.writeable = False
+        sink.grad = tensor_of(Constant(total))
+    sink.has_grad = True

@@ -1,11 +1,13 @@
 """Fake arrays: what a traced step holds in the place of numbers.
 
-A fake array has shape and dtype and nothing else. Reading its numbers raises a TraceError that names the line; what
-slips past NumPy's hooks (`np.array(x)`) copies a sentinel that the tracer recognizes.
+A fake array has shape and dtype and nothing else. What NumPy computes from it is recorded, without a gradient, as in
+eager; reading its numbers raises a TraceError that names the line. What slips past NumPy's hooks (`np.array(x)`) copies
+a sentinel that the tracer recognizes.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import NoReturn, Protocol
 
@@ -14,9 +16,10 @@ from numpy.typing import NDArray
 
 from minigrad.core.types import Array, Shape, TensorBase
 from minigrad.program.errors import TraceError
+from minigrad.program.trace.numpy_calls import METHODS, function_name, is_recordable
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
-__all__ = ["FakeArray", "TraceOwner", "fake_array", "has_sentinel"]
+__all__ = ["FakeArray", "TraceOwner", "fake_array", "fake_below", "has_sentinel"]
 
 _SENTINELS: Mapping[str, NDArray[np.generic]] = {
     "f8": np.array(0x7FF8_4D69_6E69_0001, np.uint64),
@@ -24,7 +27,10 @@ _SENTINELS: Mapping[str, NDArray[np.generic]] = {
     "f2": np.array(0x7ECD, np.uint16),
     "i8": np.array(-0x4D69_6E69_6772_0001, np.int64),
     "i4": np.array(-0x4D69_6E69, np.int32),
+    "b1": np.array(0xA5, np.uint8),
 }
+_NEAR = 1 << 16
+"""Integers are told from what has been added to a sentinel this far."""
 _SHAPE_ONLY = frozenset((np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like, np.full_like,
                          np.result_type, np.may_share_memory, np.shares_memory, np.can_cast))  # fmt: skip
 
@@ -34,6 +40,12 @@ class TraceOwner(Protocol):
 
     def record_op(self, name: str, value: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:
         """Record the op `name`, which only moves or converts entries, and return the fake array of its result."""
+        ...
+
+    def record_numpy(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        """Record a call of a function of NumPy's, and return fake arrays of its results."""
         ...
 
     def released(self, index: int) -> None:
@@ -58,7 +70,10 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
         if any(isinstance(x, TensorBase) for x in inputs):
             return NotImplemented
-        return refuse(f"numpy.{ufunc.__name__}{'' if method == '__call__' else '.' + method}")
+        function = ufunc if method == "__call__" else getattr(ufunc, method)
+        if method == "at" or any(o is not None for o in _as_tuple(options.get("out"))):
+            refuse(f"numpy.{ufunc.__name__} writes into an array")
+        return self._record_numpy(function, inputs, options)
 
     def __array_function__(  # type: ignore[override]
         self, func: Callable[..., object], types: object, args: tuple[object, ...], kwargs: Mapping[str, object]
@@ -67,7 +82,12 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
             return func(*(_bare(a) for a in args), **{k: _bare(v) for k, v in kwargs.items()})
         if func is np.array2string:
             return f"traced value of shape {self.shape}"
-        return refuse(f"numpy.{func.__name__}")
+        if not is_recordable(func, kwargs):
+            refuse(f"numpy.{function_name(func)}")
+        return self._record_numpy(func, args, kwargs)
+
+    def __getitem__(self, key: object) -> object:  # type: ignore[override]
+        return self._record_numpy(operator.getitem, (self, key), {})
 
     def __array__(self, *_: object, **__: object) -> NoReturn:
         refuse("as an array")
@@ -86,6 +106,21 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
         target = shape[0] if len(shape) == 1 else shape
         return self._record("reshape", {"shape": target if isinstance(target, tuple) else (target,)})
 
+    @property
+    def T(self) -> FakeArray:
+        """The fake array of the transposed value."""
+        return self._record("transpose", {"axes": tuple(reversed(range(self.ndim)))})
+
+    def _record_numpy(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        owner = self.owner
+        if owner is None:
+            owner = next((a.owner for a in args if isinstance(a, FakeArray) and a.owner is not None), None)
+        if owner is None:
+            refuse(f"{function_name(function)} of a derived array")
+        return owner.record_numpy(function, args, kwargs)
+
     def _record(self, name: str, kwargs: Mapping[str, object]) -> FakeArray:
         if self.owner is None:
             refuse(f"{name} of a derived array")
@@ -94,9 +129,29 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         refuse("a number of it")
 
-    item = tolist = tobytes = argmax = argmin = argsort = _refuse
-    __bool__ = __float__ = __int__ = __index__ = __complex__ = __getitem__ = __iter__ = _refuse
-    __contains__ = _refuse
+    def _refuse_write(self, *_: object, **__: object) -> NoReturn:
+        refuse("and wrote into it")
+
+    item = tolist = tobytes = tofile = dump = dumps = view = byteswap = _refuse
+    __bool__ = __float__ = __int__ = __index__ = __complex__ = __iter__ = __contains__ = _refuse
+    __setitem__ = sort = partition = fill = put = itemset = setfield = resize = _refuse_write
+
+
+def _method(name: str) -> Callable[..., object]:
+    function = getattr(np.ndarray, name)
+
+    def method(self: FakeArray, *args: object, **kwargs: object) -> object:
+        return self._record_numpy(function, (self, *args), kwargs)
+
+    return method
+
+
+for _name in METHODS:
+    setattr(FakeArray, _name, _method(_name))
+
+
+def _as_tuple(x: object) -> tuple[object, ...]:
+    return x if isinstance(x, tuple) else (x,)
 
 
 def refuse(what: str) -> NoReturn:
@@ -119,12 +174,22 @@ def fake_array(owner: TraceOwner, index: int, shape: Shape, dtype: np.dtype[np.g
 
 
 def has_sentinel(array: Array) -> bool:
-    """Whether the first entry of an array is a copy of a fake array's mark."""
+    """Whether the first entry of an array is a copy of a fake array's sentinel, or an integer near it."""
     mark = _SENTINELS.get(array.dtype.str[1:])
     if mark is None or not array.size or isinstance(array, FakeArray):
         return False
-    first = np.ascontiguousarray(array[(0,) * array.ndim]).view(mark.dtype)
+    first = np.ascontiguousarray(array[(slice(0, 1),) * array.ndim]).view(mark.dtype).reshape(())
+    if array.dtype.kind == "i":
+        return abs(int(first) - int(mark)) < _NEAR
     return bool(first == mark)
+
+
+def fake_below(array: Array) -> FakeArray | None:
+    """The fake array that `np.asarray` has handed on as a plain one, or that a view looks into."""
+    below: object = array
+    while isinstance(below, np.ndarray) and not isinstance(below, FakeArray):
+        below = below.base
+    return below if isinstance(below, FakeArray) else None
 
 
 def _bare(a: object) -> object:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node
 from minigrad.core.mode import mode_override
-from minigrad.core.tensor import Tensor, as_array, tensor_of
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, TensorBase
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import AccumulateGrad, AssignBuffer, HostCall, Value, ZeroGrad
@@ -22,7 +22,7 @@ from minigrad.program.trace.closure import ClosureReplay
 from minigrad.program.trace.fake_array import fake_array
 from minigrad.program.trace.recorder import Recorder
 
-__all__ = ["LiftedState", "accumulate_into"]
+__all__ = ["LiftedState"]
 
 
 @attrs.define(eq=False)
@@ -42,22 +42,6 @@ class _LiftedParameter:
     has_grad: bool
     grad: TensorBase | None
     cleared: bool = False
-
-
-def accumulate_into(sink: GradAccumulator, g: Array, fresh: bool) -> None:
-    """Deliver the numbers `g`, which may change afterwards, to a parameter."""
-    if sink.buffer is not None:
-        if fresh or not sink.has_grad:
-            sink.buffer[...] = g
-        else:
-            sink.buffer += g
-        sink.grad = None
-    else:
-        old = None if fresh or sink.grad is None else as_array(sink.grad)
-        total = g.copy() if old is None else old + g
-        total.flags.writeable = False
-        sink.grad = tensor_of(Constant(total))
-    sink.has_grad = True
 
 
 class LiftedState:

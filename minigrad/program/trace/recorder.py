@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from minigrad.core.memory import is_immutable
 from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Instruction, OperandRef, Value
-from minigrad.program.trace.fake_array import FakeArray, fake_array, has_sentinel
+from minigrad.program.trace.fake_array import FakeArray, fake_array, fake_below, has_sentinel
 from minigrad.program.trace.guards import ConstantGuard
+from minigrad.program.trace.numpy_calls import numpy_op
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
 __all__ = ["Recorder"]
@@ -44,6 +46,7 @@ class Recorder:
         self._constants: dict[int, int] = {}
         self._kept: list[object] = []
         self._fake_refs: Counter[int] = Counter()
+        self._numpy_ops: dict[Callable[..., object], Op] = {}
 
     def add(self, value: Value, numbers: Array) -> int:
         """Enter a value; returns its number."""
@@ -69,13 +72,15 @@ class Recorder:
         Raises:
             TraceError: a fake array of another trace, or numbers copied out of one.
         """
-        if isinstance(array, FakeArray):
-            if array.owner is not self or array.index < 0:
+        fake = array if isinstance(array, FakeArray) else fake_below(array)
+        if fake is not None:
+            whole = (fake.shape, fake.dtype) == (array.shape, array.dtype)
+            if fake.owner is not self or fake.index < 0 or not whole:
                 raise TraceError(
                     f"a value was derived from a traced one without an op, or belongs to another trace\n  at "
                     f"{with_source_text(user_frame_location())}\nUse minigrad's functions, which the program records"
                 )
-            return array.index
+            return fake.index
         existing = self._constants.get(id(array))
         if existing is not None:
             return existing
@@ -123,20 +128,50 @@ class Recorder:
         outs, _ = self.record_call(REGISTRY[name], [self.index_of(array)], kwargs)
         return self.fake(outs[0])
 
+    def record_numpy(
+        self, function: Callable[..., object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        """Record a call of a function of NumPy's on fake arrays, which no gradient flows through."""
+        op = self._numpy_ops.get(function)
+        if op is None:
+            op = self._numpy_ops[function] = numpy_op(function)
+        # A list, of arrays to join say, is changed by nothing from here on.
+        call = {
+            "function": function,
+            "args": _frozen(args),
+            "kwargs": tuple((k, _frozen(v)) for k, v in kwargs.items()),
+        }
+        outs, is_tuple = self.record_call(op, [], call)
+        fakes = tuple(self.fake(k) for k in outs)
+        return fakes if is_tuple else fakes[0]
+
     def forget_numbers(self) -> None:
         """Let go of the numbers of this run, and of the arrays that only the trace still held."""
         self.numbers.clear()
         self._kept.clear()
 
     def _with_refs(self, x: object, operands: list[int]) -> object:
-        """A keyword argument with references in the places of fake arrays, which become operands."""
-        if isinstance(x, FakeArray):
-            operands.append(self.index_of(x))
-            return OperandRef(len(operands) - 1)
-        return tuple(self._with_refs(y, operands) for y in x) if isinstance(x, tuple) else x
+        """A keyword argument with references in the places of fake arrays, and copies of arrays that may change."""
+        if isinstance(x, tuple):
+            return tuple(self._with_refs(y, operands) for y in x)
+        array = x._node.value if isinstance(x, Tensor) else x
+        if not isinstance(array, np.ndarray):
+            return x
+        index = self.index_of(array)
+        data = self.values[index].data
+        if data is not None:
+            return data
+        operands.append(index)
+        return OperandRef(len(operands) - 1)
 
     def _with_numbers(self, x: object) -> object:
         """A keyword argument with this run's numbers in the places of fake arrays."""
-        if isinstance(x, FakeArray):
-            return self.numbers[x.index]
-        return tuple(self._with_numbers(y) for y in x) if isinstance(x, tuple) else x
+        if isinstance(x, tuple):
+            return tuple(self._with_numbers(y) for y in x)
+        array = x._node.value if isinstance(x, Tensor) else x
+        return self.numbers[self.index_of(array)] if isinstance(array, np.ndarray) else x
+
+
+def _frozen(x: object) -> object:
+    """Lists, however deep, as tuples."""
+    return tuple(_frozen(y) for y in x) if isinstance(x, list | tuple) else x
