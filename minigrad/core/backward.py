@@ -47,7 +47,7 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
         if mode is not None and mode.interceptor is not None and mode.interceptor.records_backward:
             deliver = mode.interceptor.accumulate_grad
     else:
-        grads = BackwardPass({root: as_array(seed)}).run(order)
+        grads = _FIRST_ORDER.run(order, {root: as_array(seed)})
     for leaf, g in grads.items():
         deliver(leaf, g)  # type: ignore[arg-type]  # only leaves are left, and under an interceptor Tensors
 
@@ -128,20 +128,20 @@ def run_backward(
     retain: Container[Node] = (),
     on_path: set[Node] | None = None,
 ) -> dict[Node, Gradient]:
-    """Run a `BackwardPass`, whose arguments these are, in the algebra that the current mode asks for."""
+    """Run a `BackwardPass` in the algebra that the current mode asks for."""
     mode = MODE.get()
     interceptor = None if mode is None else mode.interceptor
     if interceptor is not None and interceptor.records_backward:
         with mode_override(grad=create_graph):
             start: dict[Node, Gradient] = {n: _as_tensor(g) for n, g in grads.items()}
-            grads = BackwardPass(start, RECORDED if create_graph else TRACED, retain, on_path).run(order)
+            grads = BackwardPass(RECORDED if create_graph else TRACED, retain, on_path).run(order, start)
             return {n: _as_tensor(g) for n, g in grads.items()}
     algebra = RECORDED if create_graph else ARRAYS
-    backward_pass = (BackwardPass if interceptor is None else ObservedPass)(grads, algebra, retain, on_path)
+    backward_pass = (BackwardPass if interceptor is None else ObservedPass)(algebra, retain, on_path)
     if isinstance(backward_pass, ObservedPass) and interceptor is not None:
         backward_pass.interceptor = interceptor
     with mode_override(grad=True if create_graph else None):
-        return backward_pass.run(order)
+        return backward_pass.run(order, grads)
 
 
 class Algebra(NamedTuple):
@@ -184,41 +184,41 @@ TRACED = Algebra(on_tensors=True, twice=False)
 
 
 class BackwardPass:
-    """Gradients on their way from outputs to leaves.
+    """Gradients carried from outputs to leaves: one loop, in one of three algebras.
+
+    A pass keeps nothing between calls of `run`. In its methods `grads` holds the gradients so far, by node, and
+    `writable` the nodes whose array in `grads` this run allocated itself, as a sum: only these may be added to in
+    place, since a rule or another node may hold any other array.
 
     Attributes:
-        grads: gradients so far, by node.
         algebra: what the rules compute with.
         retain: nodes whose gradients are part of the result, besides leaves.
         on_path: the only nodes to hand gradients to (see `nodes_on_path_to`), or None for all.
-        writable: nodes whose array in `grads` this pass allocated itself, as a sum. Only these may be added to in
-            place: a rule or another node may hold any other array.
     """
 
     uses_fast_vjp: ClassVar[bool] = True
 
     def __init__(
-        self,
-        grads: dict[Node, Gradient],
-        algebra: Algebra = ARRAYS,
-        retain: Container[Node] = (),
-        on_path: set[Node] | None = None,
+        self, algebra: Algebra = ARRAYS, retain: Container[Node] = (), on_path: set[Node] | None = None
     ) -> None:
-        self.grads = grads
         self.algebra = algebra
         self.retain = retain
         self.on_path = on_path
-        self.writable: set[Node] = set()
 
-    def run(self, order: Sequence[Node]) -> dict[Node, Gradient]:
+    def run(self, order: Sequence[Node], grads: dict[Node, Gradient]) -> dict[Node, Gradient]:
         """Visit the nodes between the start and the leaves, latest first; hand each one's gradient to its parents.
 
+        Args:
+            order: the nodes, without leaves.
+            grads: gradients of the nodes to start from; used up.
+
         Returns:
-            The gradients of leaves and of nodes in `retain`. `grads` is used up.
+            The gradients of leaves and of nodes in `retain`.
         """
-        grads, writable, retain, on_path = self.grads, self.writable, self.retain, self.on_path
+        retain, on_path, vjp = self.retain, self.on_path, self.vjp
         fast = self.uses_fast_vjp and not self.algebra.on_tensors
         retained: dict[Node, Gradient] = {}
+        writable: set[Node] = set()
         take = grads.pop
         for node in order:
             g = take(node, None)
@@ -227,21 +227,18 @@ class BackwardPass:
             if node in retain:
                 retained[node] = g
             if type(node) is OutputNode:
-                self._collect(node, g)
+                _collect(grads, node, g)
                 continue
             needed = node.parents
             if on_path is not None:
                 needed = tuple(p if p in on_path else None for p in needed)
-            fast_vjp = node.op.fast_vjp if fast and type(node) is OpNode else None
-            if fast_vjp is None:
-                self.vjp(node, g, needed)  # type: ignore[arg-type]  # all but output nodes are op nodes
-            else:
-                fast_vjp(node, g, needed, grads, writable)
+            pullback: Pullback = (node.op.fast_vjp if fast and type(node) is OpNode else None) or vjp
+            pullback(node, g, needed, grads, writable)  # type: ignore[arg-type]  # all but output nodes are op nodes
         grads.update(retained)
         return grads
 
-    def vjp(self, node: OpNode, g: Gradient, needed: Parents) -> None:
-        """Run those rules of a node that give something needed, and hand that on."""
+    def vjp(self, node: OpNode, g: Gradient, needed: Parents, grads: dict[Node, Gradient], writable: set[Node]) -> None:
+        """Run those rules of a node that give something for the parents in `needed`, and hand that on."""
         op = node.op
         if self.algebra.twice and op.check_second_order is not None:
             op.check_second_order()
@@ -257,21 +254,13 @@ class BackwardPass:
                 parent = needed[i]
                 if parent is not None:
                     name = op.arguments[min(i, len(op.arguments) - 1)].name
-                    self.accumulate(node, parent, unbroadcast(op, name, r, node.args[i]))
+                    self.accumulate(node, parent, unbroadcast(op, name, r, node.args[i]), grads, writable)
 
-    def accumulate(self, node: OpNode, parent: Node, g: Gradient) -> None:
+    def accumulate(
+        self, node: OpNode, parent: Node, g: Gradient, grads: dict[Node, Gradient], writable: set[Node]
+    ) -> None:
         """Add what a rule of `node` gives to the gradient of `parent`."""
-        add_gradient(self.grads, self.writable, parent, g)
-
-    def _collect(self, output: OutputNode, g: Gradient) -> None:
-        """Put the gradient of one output beside those of the others, for the rule that takes them all.
-
-        Several nodes may stand for one output when rules were recorded: each brings its share.
-        """
-        producer = output.producer
-        slots: list[Gradient | None] = self.grads.setdefault(producer, [None] * len(producer.values))  # type: ignore[arg-type,assignment]
-        old = slots[output.index]
-        slots[output.index] = g if old is None else old + g
+        add_gradient(grads, writable, parent, g)
 
 
 class ObservedPass(BackwardPass):
@@ -280,10 +269,26 @@ class ObservedPass(BackwardPass):
     uses_fast_vjp = False
     interceptor: Interceptor
 
-    def accumulate(self, node: OpNode, parent: Node, g: Gradient) -> None:
+    def accumulate(
+        self, node: OpNode, parent: Node, g: Gradient, grads: dict[Node, Gradient], writable: set[Node]
+    ) -> None:
         """Show the gradient to the interceptor, then add it."""
         self.interceptor.gradient(node, parent, g)
-        super().accumulate(node, parent, g)
+        super().accumulate(node, parent, g, grads, writable)
+
+
+_FIRST_ORDER = BackwardPass()
+
+
+def _collect(grads: dict[Node, Gradient], output: OutputNode, g: Gradient) -> None:
+    """Put the gradient of one output beside those of the others, for the rule that takes them all.
+
+    Several nodes may stand for one output when rules were recorded: each brings its share.
+    """
+    slots: list[Gradient | None]
+    slots = grads.setdefault(output.producer, [None] * len(output.producer.values))  # type: ignore[arg-type,assignment]
+    old = slots[output.index]
+    slots[output.index] = g if old is None else old + g
 
 
 def add_gradient(grads: dict[Node, Gradient], writable: set[Node], node: Node, g: Gradient) -> None:

@@ -82,14 +82,8 @@ class Claims:
     trailing: bool = False
 
 
-class _Required:
-    """Marks a keyword argument without a default."""
-
-    def __repr__(self) -> str:
-        return "required"
-
-
-REQUIRED = _Required()
+REQUIRED = object()
+"""Marks a keyword argument without a default."""
 
 
 class Op:

@@ -66,7 +66,7 @@ def batched_vjp(
     with mode_override(grad=False, interceptor=_BatchInterceptor(len(seeds), tracer)):
         batch: Batch = seeds if tracer is None else tensor_of(Constant(seeds))
         start: dict[Node, Gradient] = {root: tensor_of(BatchedNode(batch))}
-        grads = BackwardPass(start, ARRAYS if tracer is None else TRACED, retain, on_path).run(order)
+        grads = BackwardPass(ARRAYS if tracer is None else TRACED, retain, on_path).run(order, start)
     return {n: _batch_of(g, len(seeds), tracer) for n, g in grads.items()}
 
 
