@@ -4,7 +4,7 @@ from minigrad import lazy
 
 _PUBLIC = {
     "discovery": "EngineWithFallback available create_engine",
-    "group": "ElementwiseCall FusionGroup Input Output convert select sum_squares",
+    "group": "ElementwiseCall FusionGroup Input Output convert masked_multiply select sum_squares",
     "protocol": "API CompiledGroup Engine EngineError UnknownEngine",
     "tiles": "NumpyEngine",
 }

@@ -8,7 +8,7 @@ from minigrad.engines.discovery import (
 )
 from minigrad.engines.group import (
     ElementwiseCall as ElementwiseCall, FusionGroup as FusionGroup, Input as Input, Output as Output,
-    convert as convert, select as select, sum_squares as sum_squares,
+    convert as convert, masked_multiply as masked_multiply, select as select, sum_squares as sum_squares,
 )
 from minigrad.engines.protocol import (
     API as API, CompiledGroup as CompiledGroup, Engine as Engine, EngineError as EngineError,

@@ -10,11 +10,25 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array, Shape
+from minigrad.runtime.numpy_fast import may_hold_nan
 
-__all__ = ["ElementwiseCall", "Function", "FusionGroup", "Input", "Output", "convert", "select", "sum_squares"]
+__all__ = [
+    "ElementwiseCall",
+    "Function",
+    "FusionGroup",
+    "Input",
+    "Output",
+    "convert",
+    "masked_multiply",
+    "select",
+    "sum_squares",
+]
 
 Function: TypeAlias = Callable[..., object]
-"""A NumPy ufunc, or `select`, `convert`, `sum_squares` of this file. Called as `function(*operands, out=result)`."""
+"""A NumPy ufunc, or `select`, `masked_multiply`, `convert`, `sum_squares` of this file.
+
+Called as `function(*operands, out=result)`.
+"""
 
 
 _BITS: Mapping[str, type[np.signedinteger[Any]]] = MappingProxyType({"f4": np.int32, "f8": np.int64})
@@ -36,6 +50,13 @@ def select(condition: Array, a: Array, b: Array, out: Array) -> None:
     np.bitwise_xor(a.view(kind), other, out=bits)
     np.bitwise_and(bits, mask, out=bits)
     np.bitwise_xor(bits, other, out=bits)
+
+
+def masked_multiply(x: Array, mask: Array, out: Array) -> None:
+    """x * mask, and 0 where `mask` is 0 whatever x is. The output must not be an operand."""
+    np.multiply(x, mask, out)
+    if may_hold_nan(out):
+        np.copyto(out, 0.0, where=np.equal(mask, 0.0))
 
 
 def convert(x: Array, out: Array) -> None:

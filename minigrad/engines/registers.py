@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Shape
-from minigrad.engines.group import ElementwiseCall, FusionGroup, convert, select
+from minigrad.engines.group import ElementwiseCall, FusionGroup, convert, masked_multiply, select
 
 __all__ = ["RegisterAssignment", "Scratch", "assign_registers", "padded"]
 
@@ -81,7 +81,7 @@ class _Placer:
         late: list[tuple[ElementwiseCall, tuple[int, ...], int]] = []
         for i, call in enumerate(self.calls):
             operands = tuple(self.place[v] for v in call.operands)
-            in_place = not call.axes and call.function is not select
+            in_place = not call.axes and call.function not in (select, masked_multiply)
             dead = {self.place[v] for v in call.operands if self.last[v] == i}
             released = [p for p in dead if p >= self.first]
             if in_place:

@@ -130,7 +130,7 @@ class _TileRunner:
             o: np.full(tile, group.inputs[o].array)
             for call, operands, _ in assignment.calls
             for o in operands
-            if _wants_array(group, call, o)
+            if _wants_array(group, call, o) and _only_whole(group, o)
         }
         self.late = [(k, i.fetch) for k, i in enumerate(group.inputs) if i.fetch is not None]
         arrays = [i.array if i.array is not None else np.empty(0, i.dtype) for i in group.inputs]
@@ -228,6 +228,11 @@ def _wants_array(group: FusionGroup, call: ElementwiseCall, register: int) -> bo
     if register >= len(group.inputs) or call.function not in (np.maximum, np.minimum) or not call.shape:
         return False
     return group.inputs[register].constant and group.inputs[register].shape == ()
+
+
+def _only_whole(group: FusionGroup, register: int) -> bool:
+    """Whether a value is read by calls over the whole space alone: an array of the space would widen others."""
+    return all(padded(c.shape, group.space) == group.space for c in group.calls if register in c.operands)
 
 
 def _bound(call: ElementwiseCall, operands: Sequence[Array | Fetch], out: Array) -> tuple[Thunk, ...]:

@@ -11,13 +11,14 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import square, where
+from minigrad.ops.arithmetic import masked_multiply, square, where
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.gaussian import erf_array, normal_pdf
 from minigrad.ops.index import getitem
 from minigrad.ops.piecewise_constant import greater
 from minigrad.ops.piecewise_linear import absolute, relu
+from minigrad.ops.piecewise_linear import clip as clip_op
 from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
@@ -119,23 +120,23 @@ def celu(x: V, alpha: float = 1.0) -> V:
 
 
 def hardtanh(x: V, low: float = -1.0, high: float = 1.0) -> V:
-    """x moved into [low, high]; the gradient is 1 on the bounds."""
-    return clip(x, low, high)
+    """x moved into [low, high]; the gradient is 0 on the bounds, as PyTorch's (and 1 for `clip`)."""
+    return clip_op(x, low=low, high=high, closed=False)
 
 
 def relu6(x: V) -> V:
-    """x moved into [0, 6]."""
-    return clip(x, 0.0, 6.0)
+    """x moved into [0, 6]; the gradient is 0 on the bounds."""
+    return hardtanh(x, 0.0, 6.0)
 
 
 def hardsigmoid(x: V) -> V:
-    """(x + 3) / 6 moved into [0, 1]."""
-    return clip(x + 3.0, 0.0, 6.0) / 6.0
+    """(x + 3) / 6 moved into [0, 1]; the gradient is 0 on the bounds."""
+    return relu6(x + 3.0) / 6.0
 
 
 def hardswish(x: V) -> V:
     """x * hardsigmoid(x)."""
-    return x * hardsigmoid(x)
+    return masked_multiply(x, clip(x + 3.0, 0.0, 6.0) / 6.0)
 
 
 def mish(x: V) -> V:
@@ -165,7 +166,7 @@ def softshrink(x: V, lambd: float = 0.5) -> V:
 
 def hardshrink(x: V, lambd: float = 0.5) -> V:
     """x where |x| > lambd, else 0."""
-    return x * greater(absolute(x), lambd)
+    return masked_multiply(x, greater(absolute(x), lambd))
 
 
 def threshold(x: V, threshold: float, value: float) -> V:

@@ -8,12 +8,12 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import multiply, ratio, reciprocal
+from minigrad.ops.arithmetic import masked_multiply, multiply, ratio, reciprocal
 from minigrad.ops.family import OpFamily, Shifted
-from minigrad.ops.piecewise_constant import floor, greater, prefer, trunc
-from minigrad.ops.piecewise_linear import absolute, maximum
-from minigrad.ops.transcendental import exp, power, sqrt
-from minigrad.typing import Tensor, V
+from minigrad.ops.piecewise_constant import greater, prefer, rint, trunc
+from minigrad.ops.piecewise_linear import absolute, clip
+from minigrad.ops.transcendental import power, sigmoid, sqrt
+from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import nonzero, positive, real, unit
 
@@ -43,8 +43,15 @@ def _unit_sign(x: Array) -> Array:
     return np.copysign(np.ones((), dtype=x.dtype), x)
 
 
-def _least(x: Array | Tensor) -> float:
-    return float(np.finfo(x.dtype).min)
+def _gap(x: V, y: V) -> V:
+    """x - y, 0 where both are the same infinity."""
+    largest = float(np.finfo(y.dtype).max)
+    return clip(x, low=-largest, high=largest) - clip(y, low=-largest, high=largest)
+
+
+def _quotient(x: V, remainder: V, y: V) -> V:
+    """The whole number of times that y went into x; x / y anew may round across a whole number."""
+    return rint((x - remainder) / y)
 
 
 # fmt: off
@@ -57,31 +64,31 @@ log10 = unary("log10", np.log10, "Logarithm to base 10.", lambda g, y, x: ratio(
 cbrt = unary("cbrt", np.cbrt, "Cube root, of any sign.", lambda g, y, x: ratio(g, y * y * 3.0), nonzero())
 logaddexp = binary(
     "logaddexp", _logaddexp, "log(exp(x) + exp(y)), without overflow. Where both are -inf the gradients are 0.",
-    lambda g, out, x, y: g * exp(x - maximum(out, _least(out))),
-    lambda g, out, x, y: g * exp(y - maximum(out, _least(out))),
+    lambda g, out, x, y: masked_multiply(g * sigmoid(_gap(x, y)), greater(out, -np.inf)),
+    lambda g, out, x, y: masked_multiply(g * sigmoid(_gap(y, x)), greater(out, -np.inf)),
 )
 logaddexp2 = binary(
     "logaddexp2", np.logaddexp2, "log2(2 ** x + 2 ** y), without overflow. Where both are -inf the gradients are 0.",
-    lambda g, out, x, y: g * exp2(x - maximum(out, _least(out))),
-    lambda g, out, x, y: g * exp2(y - maximum(out, _least(out))),
+    lambda g, out, x, y: masked_multiply(g * sigmoid(_gap(x, y) * _LN2), greater(out, -np.inf)),
+    lambda g, out, x, y: masked_multiply(g * sigmoid(_gap(y, x) * _LN2), greater(out, -np.inf)),
 )
 fmax = binary(
     "fmax", np.fmax, "The larger of x and y, or the one that is not NaN; ties share the gradient equally.",
-    lambda g, out, x, y: g * (prefer(x, y) + missing(y)), lambda g, out, x, y: g * (prefer(y, x) + missing(x)),
-    kinks="ties",
+    lambda g, out, x, y: masked_multiply(g, prefer(x, y) + missing(y)),
+    lambda g, out, x, y: masked_multiply(g, prefer(y, x) + missing(x)), kinks="ties",
 )
 fmin = binary(
     "fmin", np.fmin, "The smaller of x and y, or the one that is not NaN; ties share the gradient equally.",
-    lambda g, out, x, y: g * (prefer(y, x) + missing(y)), lambda g, out, x, y: g * (prefer(x, y) + missing(x)),
-    kinks="ties",
+    lambda g, out, x, y: masked_multiply(g, prefer(y, x) + missing(y)),
+    lambda g, out, x, y: masked_multiply(g, prefer(x, y) + missing(x)), kinks="ties",
 )
 mod: Op = binary(
     "mod", np.mod, "The remainder of x / y with the sign of y.",
-    lambda g, out, x, y: g, lambda g, out, x, y: -(g * floor(x / y)), (nonzero(), nonzero()),
+    lambda g, out, x, y: g, lambda g, out, x, y: -masked_multiply(g, _quotient(x, out, y)), (nonzero(), nonzero()),
 )
 fmod: Op = binary(
     "fmod", np.fmod, "The remainder of x / y with the sign of x.",
-    lambda g, out, x, y: g, lambda g, out, x, y: -(g * trunc(x / y)), (nonzero(), nonzero()),
+    lambda g, out, x, y: g, lambda g, out, x, y: -masked_multiply(g, _quotient(x, out, y)), (nonzero(), nonzero()),
 )
 floor_divide = constant(
     "floor_divide", np.floor_divide, "The largest integer not above x / y, as Python's `//`.", ("x", "y"),
@@ -92,12 +99,15 @@ floor_divide = constant(
 
 def _sinc(x: Array, n: int) -> Array:
     """d**n/dx**n of sin(pi x) / (pi x): the recurrence x S[n] + n S[n-1] = pi**(n-1) sin(pi x + n pi / 2)."""
-    turn = np.pi * x
     apart = np.abs(x) > 0.5 * (n + 1)
     divisor = np.where(apart, x, 1.0).astype(x.dtype)
-    s = np.sin(turn) / (np.pi * divisor)
+    whole = np.rint(x)
+    turn = np.pi * (x - whole)  # pi * x would have lost its place in the wave to rounding
+    waves = np.where(whole % 2.0, -1.0, 1.0) * np.stack([np.sin(turn), np.cos(turn)])
+    s = waves[0] / (np.pi * divisor)
     for k in range(1, n + 1):
-        s = (np.pi ** (k - 1) * np.sin(turn + k * np.pi / 2) - k * s) / divisor
+        wave = waves[k % 2] if k % 4 < 2 else -waves[k % 2]
+        s = (np.pi ** (k - 1) * wave - k * s) / divisor
     near = np.where(apart, 0.0, x).astype(x.dtype)
     return np.where(apart, s, _sinc_series(near, n)).astype(x.dtype)
 
@@ -131,7 +141,7 @@ def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, negin
 
 @nan_to_num.vjp("x")
 def _(g: V, y: V, x: V, *, nan: float, posinf: float | None, neginf: float | None) -> V:
-    return g * finite(x)
+    return masked_multiply(g, finite(x))
 
 
 for _op in (sinc_derivative, nan_to_num):
@@ -165,8 +175,8 @@ def copysign(x: V, y: V) -> V:
 
 
 def lerp(a: V, b: V, weight: V | float) -> V:
-    """a + weight (b - a)."""
-    return a + (b - a) * weight
+    """a + weight (b - a): a and b themselves for the weights 0 and 1."""
+    return a * (1.0 - weight) + b * weight
 
 
 def fabs(x: V) -> V:

@@ -53,9 +53,16 @@ def log_sigmoid(x: V) -> V:
 
 
 def xlogy(x: V, y: V) -> V:
-    """x transcendental.log(y), 0 where x = 0 (even where y = 0)."""
-    zero: V = piecewise_constant.equal(x, 0.0)
-    return arithmetic.where(zero, 0.0, x * transcendental.log(arithmetic.where(zero, 1.0, y)))
+    """x log(y), 0 where x = 0, even where log(y) is not finite (there the gradient is 0, too)."""
+    return x * transcendental.log(without_limit(x, y, 1.0))
+
+
+def without_limit(x: V, y: V, neutral: float) -> V:
+    """y, with `neutral` in place of y <= 0 and infinity where x = 0: there 0 * log(y) is 0 by its limit."""
+    singular: V = (
+        piecewise_constant.greater(0.0, y) + piecewise_constant.equal(y, 0.0) + piecewise_constant.equal(y, np.inf)
+    )
+    return arithmetic.where(piecewise_constant.equal(x, 0.0) * singular, neutral, y)
 
 
 def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:

@@ -12,9 +12,10 @@ from minigrad.ops.gather import pick, take_along
 from minigrad.ops.index import all_below
 from minigrad.ops.piecewise_constant import equal
 from minigrad.ops.piecewise_linear import absolute, maximum, relu
-from minigrad.ops.reduce import softmax
+from minigrad.ops.reduce import finite_max, softmax
+from minigrad.ops.reduce import sum as sum_over
 from minigrad.ops.transcendental import exp, log, power, softplus
-from minigrad.runtime.numpy_fast import add_reduce, max_reduce
+from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import integer_index, real
@@ -40,18 +41,27 @@ def one_hot_like(labels: IndexArray, like: Array) -> Array:
 
 @op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])
 def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
-    """-log softmax(logits)[label] over the last axis, one number for each label, without overflow."""
-    shifted = logits - max_reduce(logits, -1, keepdims=True)
+    """-log softmax(logits)[label] over the last axis, one number for each label, without overflow.
+
+    log(sum(exp(x)) / exp(x[label])), where the label's own part of the sum is left out and log1p taken instead: beside
+    it the others would be rounded away.
+    """
+    shifted = logits - finite_max(logits, -1)
     rows = shifted.reshape(-1, logits.shape[-1])
-    picked = rows[np.arange(len(rows)), np.ravel(labels)]
-    y: Array = np.log(add_reduce(np.exp(rows), -1)) - picked
+    at = np.arange(len(rows)), np.ravel(labels)
+    picked = rows[at]
+    others = np.exp(rows)
+    others[at] = 0.0
+    y: Array = np.log1p(np.maximum(add_reduce(others, -1) + np.expm1(picked), 0.0)) - picked
     return y.reshape(logits.shape[:-1])
 
 
 @softmax_cross_entropy.vjp("logits")
 def _(g: V, y: V, logits: V, labels: V) -> V:
-    p: V = softmax(logits, axis=-1)
-    return reshape(g, (*g.shape, 1)) * (p - one_hot_like(labels, logits))
+    right: V = one_hot_like(labels, logits)
+    wrong: V = softmax(logits, axis=-1) * (1.0 - right)
+    # p - 1 at the label, which is all the others' share: next to certainty it would be rounded away.
+    return reshape(g, (*g.shape, 1)) * (wrong - right * sum_over(wrong, axis=-1, keepdims=True))
 
 
 for _op in (one_hot_like, softmax_cross_entropy):

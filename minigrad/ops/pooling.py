@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
+from minigrad.ops.arithmetic import masked_multiply
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
 from minigrad.ops.functions import max as largest
@@ -54,7 +55,7 @@ def max_pool_op(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> A
 @max_pool_op.vjp("x")
 def _(g: V, y: V, x: V, *, kernel: Shape, stride: Shape, dilation: Shape) -> V:
     shares: V = window_winners(x, y, kernel=kernel, stride=stride, dilation=dilation)
-    return overlap_add(g * shares, size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
+    return overlap_add(masked_multiply(g, shares), size=x.shape[-len(kernel) :], stride=stride, dilation=dilation)
 
 
 @op(x=real(), linear=True, params=[_META], shapes=[((2, 5, 4),), ((3, 3),)])

@@ -8,13 +8,14 @@ from math import prod
 import numpy as np
 
 from minigrad.core.types import Array, Axis
-from minigrad.ops.arithmetic import ratio
+from minigrad.ops.arithmetic import masked_multiply, ratio
 from minigrad.ops.family import OpFamily
 from minigrad.ops.piecewise_constant import equal
-from minigrad.ops.piecewise_linear import maximum
+from minigrad.ops.piecewise_linear import minimum
 from minigrad.ops.shape import behind, broadcast_to, reshape
+from minigrad.ops.smooth_at_zero import slope_at_zero
 from minigrad.ops.transcendental import exp
-from minigrad.runtime.numpy_fast import add_reduce, max_reduce
+from minigrad.runtime.numpy_fast import add_reduce, max_reduce, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct, real
@@ -102,7 +103,7 @@ def _(x: V, *, axis: Axis, keepdims: bool) -> V:
 
 def _shared(g: V, y: V, x: V, axis: Axis) -> V:
     winners: V = equal(x, with_keepdims(y, x, axis))
-    return winners * (with_keepdims(g, x, axis) / sum(winners, axis=axis, keepdims=True))
+    return masked_multiply(with_keepdims(g, x, axis) / sum(winners, axis=axis, keepdims=True), winners)
 
 
 @op(x=distinct(), params=_FEW_AXES, kinks="ties")
@@ -130,16 +131,42 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 @op(x=real(), params=_FEW_AXES)
 def length(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Euclidean length over `axis`, without overflow or underflow. At 0 the gradient is 0, a subgradient."""
-    largest = np.max(np.abs(x), initial=0.0)
-    if 1e-15 < largest < 1e15:
-        return np.asarray(np.sqrt(np.sum(x * x, axis=axis, keepdims=keepdims)))
-    scale = np.where((largest > 0) & np.isfinite(largest), largest, 1.0).astype(x.dtype)
-    return np.asarray(np.sqrt(np.sum(np.square(x / scale), axis=axis, keepdims=keepdims)) * scale)
+    squares = _sum_of_squares(x, axis, keepdims)
+    lowest, highest = _SAFE_SQUARES.get(x.dtype.char, (1.0, 1.0))
+    if squares.size and lowest < squares.min() and squares.max() < highest:
+        return np.asarray(np.sqrt(squares))
+    scale = power_of_two_above(x, axis)
+    y = np.sqrt(_sum_of_squares(x / scale, axis, True)) * scale
+    return y if keepdims else y.reshape(squares.shape)
+
+
+_SAFE_SQUARES = {"f": (1e-30, 1e38), "d": (1e-290, 1e308)}
+"""Sums of squares between these have lost nothing to underflow or overflow."""
+
+
+@silent
+def _sum_of_squares(x: Array, axis: Axis, keepdims: bool) -> Array:
+    return add_reduce(x * x, axis, keepdims)
+
+
+def power_of_two_above(x: Array, axis: Axis) -> Array:
+    """For each group of entries that `axis` joins, the power of two just above the largest |x| (kept axes).
+
+    1 where the largest is 0 or not finite. To divide by it rounds nothing, unless the result is subnormal.
+    """
+    top = np.maximum.reduce(np.abs(x), axis=axis, keepdims=True, initial=0.0)
+    ordinary = (top > 0.0) & np.isfinite(top)
+    exponent = np.frexp(np.where(ordinary, top, 1.0))[1]
+    largest = np.finfo(x.dtype).maxexp - 1
+    scale = np.ldexp(1.0, np.minimum(exponent, largest)).astype(x.dtype)
+    return np.where(ordinary, scale, np.ones((), x.dtype))
 
 
 @length.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    return broadcast_back(g, x, axis) * ratio(x, broadcast_back(y, x, axis))
+    slope: V = broadcast_back(g, x, axis) * ratio(x, broadcast_back(y, x, axis))
+    bend = slope_at_zero(g, y)
+    return slope if bend is None else slope + broadcast_back(bend, x, axis) * x
 
 
 @op(x=real(), params=_FEW_AXES)
@@ -147,7 +174,7 @@ def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """log(sum(exp(x))) over `axis`, without overflow: the largest entry is taken out of the sum."""
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0.0).astype(x.dtype)
-    y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    y = log_sum(x - top, axis) + top
     return y if keepdims else y.reshape([n for n, k in zip(x.shape, _reduced(x.shape, axis), strict=True) if not k])
 
 
@@ -160,33 +187,75 @@ def _reduced(shape: tuple[int, ...], axis: Axis) -> list[bool]:
 
 @logsumexp.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    # -inf - -inf would be NaN: where all entries are -inf the gradient is 0.
-    finite: V = maximum(y, float(np.finfo(y.dtype).min))
-    return broadcast_back(g, x, axis) * exp(x - broadcast_back(finite, x, axis))
+    # An infinite entry takes all of the gradient, as a very large one does.
+    return broadcast_back(g, x, axis) * softmax(minimum(x, float(np.finfo(x.dtype).max)), axis=axis)
+
+
+@silent
+def log_sum(shifted: Array, axis: Axis) -> Array:
+    """log(sum(exp(shifted))) over `axis` (kept), for entries of which the largest is 0.
+
+    Where the others hardly count the logarithm is log1p of their sum: added to 1 they would be rounded away.
+    """
+    e = np.exp(shifted)
+    total = add_reduce(e, axis, keepdims=True)
+    near = total < _NEAR_ONE
+    y = np.log(total)
+    if near.any():
+        others = np.add.reduce(np.where(np.equal(shifted, 0.0), np.zeros((), e.dtype), e), axis=axis, keepdims=True)
+        y = np.where(near, np.log1p(others), y)
+    return y
+
+
+_NEAR_ONE = 1.5
+
+
+def finite_max(x: Array, axis: Axis) -> Array:
+    """The largest entries over `axis` (kept); the lowest number where all are -inf, from which -inf can be told."""
+    top: Array = np.maximum(max_reduce(x, axis, keepdims=True), np.finfo(x.dtype).min)
+    return top
 
 
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}])
 def log_softmax(x: Array, *, axis: int = -1) -> Array:
-    """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow."""
-    shifted = x - max_reduce(x, axis, keepdims=True)
-    return shifted - np.log(add_reduce(np.exp(shifted), axis, keepdims=True))
+    """x - logsumexp(x) along `axis`: logarithms of softmax probabilities, without overflow.
+
+    Where all entries are -inf they stay so, with gradient 0.
+    """
+    if not x.size:
+        return x.copy()
+    shifted = x - finite_max(x, axis)
+    below = np.less(shifted, 0.0).astype(x.dtype)
+    # The largest entry adds 1 to the sum of exponentials: log1p of the others does not round them away beside it.
+    others = add_reduce(np.exp(shifted) * below, axis, keepdims=True)
+    ties = (x.shape[axis] - 1.0) - add_reduce(below, axis, keepdims=True)
+    y: Array = shifted - np.log1p(np.maximum(others + ties, 0.0))
+    return y
 
 
 @log_softmax.vjp("x")
 def _(g: V, y: V, x: V, *, axis: int) -> V:
-    return g - exp(y) * sum(g, axis=axis, keepdims=True)
+    p: V = exp(y)
+    due: V = g - p * sum(g, axis=axis, keepdims=True)
+    # Entries of the sum 0: what rounding has left of it belongs to those whose probability is next to 1.
+    return due - p * sum(due, axis=axis, keepdims=True)
 
 
-@op(x=real(), params=[{"axis": -1}, {"axis": 0}])
-def softmax(x: Array, *, axis: int = -1) -> Array:
-    """exp(x) / sum(exp(x)) along `axis`, without overflow."""
-    e = np.exp(x - max_reduce(x, axis, keepdims=True))
-    e /= add_reduce(e, axis, keepdims=True)
+@op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": (0, 2)}, {"axis": None}])
+def softmax(x: Array, *, axis: Axis = -1) -> Array:
+    """exp(x) / sum(exp(x)) along `axis`, without overflow. Where all entries are -inf it is 0, with gradient 0."""
+    if not x.size:
+        return x.copy()
+    e = np.exp(x - finite_max(x, axis))
+    e /= np.maximum(add_reduce(e, axis, keepdims=True), 1.0)
     return e
 
 
 @softmax.vjp("x")
-def _(g: V, y: V, x: V, *, axis: int) -> V:
+def _(g: V, y: V, x: V, *, axis: Axis) -> V:
+    # y (g - sum(g y)) does not change when a number is added to g: without its mean, a slope next to 0 is not rounded
+    # away at a probability next to 1.
+    g = g - sum(g * y, axis=axis, keepdims=True)
     return y * (g - sum(g * y, axis=axis, keepdims=True))
 
 

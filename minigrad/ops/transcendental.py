@@ -2,6 +2,9 @@
 
 Where a slope is infinite (sqrt and log at 0) the gradient is infinite too, unless none arrives there: then it is 0,
 so that `where(x > 0, log(x), 0)` has gradient 0 at 0.
+
+Slopes of functions that level off are formed from x, not from the output: where tanh(x) has been rounded to 1, its
+slope is not 1 - y * y = 0.
 """
 
 from __future__ import annotations
@@ -47,14 +50,21 @@ def _power_slope(x: Array, y: Array | float) -> Array:
     return np.asarray(np.power(np.where(np.equal(y, 0.0), x * 0.0 + 1.0, x), y - 1.0) * y)
 
 
-_LARGEST_EXPONENT = {2: 11.0, 4: 88.0, 8: 709.0}
-"""By the bytes of a float: e to that power is still finite."""
-
-
 def _sigmoid(x: Array) -> Array:
-    z = np.exp(np.minimum(-x, as_row_operand(x, _LARGEST_EXPONENT.get(x.dtype.itemsize, 709.0))))
-    z += 1.0
-    return 1.0 / z
+    e = np.exp(-np.abs(x))  # at most 1, so that nothing overflows
+    return np.maximum(e, np.greater(x, 0.0)) / (e + 1.0)
+
+
+def _logistic_slope(x: Array) -> Array:
+    e = np.exp(-np.abs(x))
+    below = e + 1.0
+    return e / below / below
+
+
+def _sech_squared(x: Array) -> Array:
+    e = np.exp(np.abs(x) * -2.0)
+    below = e * 0.5 + 0.5
+    return e / below / below
 
 
 def _softplus(x: Array) -> Array:
@@ -65,7 +75,7 @@ def _softplus(x: Array) -> Array:
 
 # fmt: off
 exp = unary("exp", np.exp, "e ** x.", lambda g, y, x: g * y)
-expm1 = unary("expm1", np.expm1, "e ** x - 1, accurate near 0.", lambda g, y, x: g * (y + 1.0))
+expm1 = unary("expm1", np.expm1, "e ** x - 1, accurate near 0.", lambda g, y, x: g * exp(x))
 log: Op = unary("log", np.log, "Natural logarithm.", lambda g, y, x: ratio(g, x), positive())
 log1p = unary("log1p", np.log1p, "log(1 + x), accurate near 0.", lambda g, y, x: ratio(g, x + 1.0), positive())
 sqrt = unary("sqrt", np.sqrt, "Square root.", lambda g, y, x: ratio(g * 0.5, y), positive())
@@ -82,8 +92,15 @@ power_slope: Op = binary(
 
 sin = unary("sin", np.sin, "Sine; x in radians.", lambda g, y, x: g * cos(x))
 cos: Op = unary("cos", np.cos, "Cosine; x in radians.", lambda g, y, x: -(g * sin(x)))
-tanh = unary("tanh", np.tanh, "Hyperbolic tangent.", lambda g, y, x: g * (1.0 - y * y))
-sigmoid = unary("sigmoid", _sigmoid, "1 / (1 + e ** -x), without overflow.", lambda g, y, x: g * y * (1.0 - y))
+tanh = unary("tanh", np.tanh, "Hyperbolic tangent.", lambda g, y, x: g * sech_squared(x))
+sech_squared: Op = unary(
+    "sech_squared", _sech_squared, "1 / cosh(x) ** 2, the slope of tanh.", lambda g, y, x: g * y * tanh(x) * -2.0
+)
+sigmoid = unary("sigmoid", _sigmoid, "1 / (1 + e ** -x), without overflow.", lambda g, y, x: g * logistic_slope(x))
+logistic_slope: Op = unary(
+    "logistic_slope", _logistic_slope, "1 / (2 + e ** x + e ** -x), the slope of sigmoid.",
+    lambda g, y, x: -(g * y * tanh(x * 0.5)),
+)
 softplus = unary("softplus", _softplus, "log(1 + e ** x), without overflow.", lambda g, y, x: g * sigmoid(x))
 # fmt: on
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, Shape
+from minigrad.ops.arithmetic import masked_product
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
@@ -18,11 +19,12 @@ __all__ = ["contiguous", "max_pool_backward"]
 def max_pool_backward(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
     """Each entry of g goes where its window of x has the largest entry, y; what ties gets equal shares.
 
-    `overlap_add(g * window_winners(x, y))`, and written only by the pass that finds that.
+    `overlap_add(masked_multiply(g, window_winners(x, y)))`, and written only by the pass that finds that.
     """
     shares = REGISTRY["window_winners"].forward(x, y, kernel=kernel, stride=stride, dilation=dilation)
     size = x.shape[-len(kernel) :]
-    spread_out = REGISTRY["overlap_add"].forward(g * shares, size=size, stride=stride, dilation=dilation)
+    shared = masked_product(g, cast(Array, shares))
+    spread_out = REGISTRY["overlap_add"].forward(shared, size=size, stride=stride, dilation=dilation)
     return cast(Array, spread_out)
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from minigrad.core.types import Array, IndexArray
+from minigrad.engines import masked_multiply
 from minigrad.ops.index import all_below
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
@@ -113,6 +114,7 @@ NUMERIC: Mapping[str, Make] = MappingProxyType(
         "matmul": _matmul,
         "relu": _relu,
         "one_hot": _one_hot,
+        "masked_multiply": lambda call, xs, out: Kernel(masked_multiply),
         "greater": _compare(np.greater),
         "equal": _compare(np.equal),
         "sum": _reduce(np.add),

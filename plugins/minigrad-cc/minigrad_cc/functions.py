@@ -29,6 +29,10 @@ class Function:
     ulp: float = 0.0
 
 
+def _masked_multiply(x: Array, mask: Array) -> Array:
+    return np.where(np.equal(mask, 0.0), np.zeros((), np.result_type(x, mask)), x * mask)
+
+
 def _unary(name: str, reference: Callable[..., Array], ulp: float = 0.0) -> Function:
     return Function(f"{name}_{{T}}({{0}})", reference, ulp)
 
@@ -61,6 +65,7 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType(
         "less_equal": Function("({0} <= {1})", np.less_equal),
         "equal": Function("({0} == {1})", np.equal),
         "not_equal": Function("({0} != {1})", np.not_equal),
+        "masked_multiply": Function("({1} == 0 ? 0 : {0} * {1})", _masked_multiply),
         "where": Function("({0} ? {1} : {2})", np.where),
         "logical_not": Function("(!{0})", np.logical_not),
         "logical_and": Function("({0} && {1})", np.logical_and),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 
-from minigrad.engines import ElementwiseCall, FusionGroup, Input, convert, select, sum_squares
+from minigrad.engines import ElementwiseCall, FusionGroup, Input, convert, masked_multiply, select, sum_squares
 from minigrad.typing import Array
 from minigrad_cc.functions import FUNCTIONS
 from minigrad_cc.kernel import TYPES, KernelIR, KernelStep, Operand, collapsed, type_of
@@ -18,6 +18,7 @@ _NAMES: dict[object, str] = {
     **{getattr(np, name): name for name in FUNCTIONS if isinstance(getattr(np, name, None), np.ufunc)},
     np.fabs: "absolute",
     select: "where",
+    masked_multiply: "masked_multiply",
     convert: "positive",
 }
 _ANY_TYPE = frozenset(("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"))

@@ -20,25 +20,46 @@ def _axis(b: Builder) -> int:
     return axis if isinstance(axis, int) else -1
 
 
+def _sigmoid(b: Builder, x: int, out: int) -> None:
+    """max(e, x > 0) / (1 + e) with e = exp(-|x|): nothing overflows, and no call is silenced as in the op itself."""
+    e = b.op("exp", b.op("negative", b.op("abs", x)))
+    above = b.op("maximum", e, b.op("greater", x, b.constant(0.0, x)))
+    b.op("divide", above, b.op("add", e, b.constant(1.0, x)), out=out)
+
+
 def _softmax(b: Builder, x: int, out: int) -> None:
     axis = _axis(b)
-    e = b.op("exp", b.op("subtract", x, b.reduce("max", x, axis)))
-    b.op("divide", e, b.reduce("sum", e, axis), out=out)
+    e = b.op("exp", _shifted(b, x, axis))
+    b.op("divide", e, b.op("maximum", b.reduce("sum", e, axis), b.constant(1.0, x)), out=out)
+
+
+def _shifted(b: Builder, x: int, axis: int) -> int:
+    """x less its largest entry; -inf stays -inf."""
+    lowest = b.constant(float(np.finfo(b.values[x].dtype.str).min), x)
+    return b.op("subtract", x, b.op("maximum", b.reduce("max", x, axis), lowest))
 
 
 def _log_softmax(b: Builder, x: int, out: int) -> None:
     axis = _axis(b)
-    shifted = b.op("subtract", x, b.reduce("max", x, axis))
-    b.op("subtract", shifted, b.op("log", b.reduce("sum", b.op("exp", shifted), axis)), out=out)
+    shifted = _shifted(b, x, axis)
+    below = b.op("greater", b.constant(0.0, x), shifted)
+    others = b.reduce("sum", b.op("multiply", b.op("exp", shifted), below), axis)
+    ties = b.op("subtract", b.constant(b.shape(x)[axis] - 1.0, x), b.reduce("sum", below, axis))
+    more = b.op("maximum", b.op("add", others, ties), b.constant(0.0, x))
+    b.op("subtract", shifted, b.op("log1p", more), out=out)
 
 
 def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
     shape = b.shape(labels)
-    shifted = b.op("subtract", x, b.reduce("max", x, -1))
-    logs = b.op("log", b.reduce("sum", b.op("exp", shifted), -1))
+    shifted = _shifted(b, x, -1)
     places = b.reshape(labels, (*shape, 1))
     picked = b.op("take_along_axis", shifted, places, shape=(*shape, 1), axis=-1)
-    b.reshape(b.op("subtract", logs, picked), shape, out)
+    b.values.append(Value(b.shape(x), b.values[x].dtype, "result"))
+    right = b.op("one_hot", labels, x, out=len(b.values) - 1)
+    wrong = b.op("subtract", b.constant(1.0, x), right)
+    others = b.reduce("sum", b.op("multiply", b.op("exp", shifted), wrong), -1)
+    more = b.op("maximum", b.op("add", others, b.op("expm1", picked)), b.constant(0.0, x))
+    b.reshape(b.op("subtract", b.op("log1p", more), picked), shape, out)
 
 
 def _mean(b: Builder, x: int, out: int) -> None:
@@ -93,6 +114,7 @@ def _standardize(b: Builder, x: int, out: int) -> None:
 
 
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
+    "sigmoid": _sigmoid,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "softmax_cross_entropy": _cross_entropy,
@@ -130,6 +152,8 @@ def _fits(call: Call, values: list[Value]) -> bool:
     """Whether the op is ours, on plain floating arrays with entries."""
     x, out = values[call.args[0]], values[call.outs[0]]
     if call.op.name in POWERS and not quick_exponent(call, values):
+        return False
+    if call.op.name == "softmax" and not isinstance(call.kwargs["axis"], int):
         return False
     if call.op.name == "stack" and any(values[a].dtype != out.dtype for a in call.args):
         return False

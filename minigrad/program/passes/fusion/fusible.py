@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Shape
-from minigrad.engines import convert, select
+from minigrad.engines import convert, masked_multiply, select
 from minigrad.engines.group import Function
 from minigrad.program.graph import Call, Value
 
@@ -108,6 +108,7 @@ def _reduced(
 _PARTS: Mapping[str, Make] = MappingProxyType(
     {
         "relu": _whole(np.maximum, 0.0),
+        "masked_multiply": _whole(masked_multiply),
         "greater": _whole(np.greater),
         "equal": _whole(np.equal),
         "where": _where,

@@ -14,7 +14,10 @@ __all__ = ["fuse_max_pool_grad"]
 
 
 def fuse_max_pool_grad(graph: Graph) -> Graph:
-    """`overlap_add(g * window_winners(x, y))` becomes `max_pool_backward(g, x, y)`, where windows do not overlap."""
+    """`overlap_add(masked_multiply(g, window_winners(x, y)))` becomes `max_pool_backward(g, x, y)`.
+
+    Where windows do not overlap.
+    """
     producers_of, count = producers(graph), use_counts(graph)
     steps: list[Instruction] = []
     for step in graph.steps:
@@ -35,13 +38,11 @@ def fuse_max_pool_grad(graph: Graph) -> Graph:
 def _match(step: Call, producers_of: dict[int, Call]) -> tuple[int, Call] | None:
     """g and the call of window_winners."""
     product = producers_of.get(step.args[0])
-    if product is None or not is_call_of(product, "multiply"):
+    if product is None or not is_call_of(product, "masked_multiply"):
         return None
-    for g, shares in (product.args, product.args[::-1]):
-        below = producers_of.get(shares)
-        if below is not None and is_call_of(below, "window_winners"):
-            return g, below
-    return None
+    g, shares = product.args
+    below = producers_of.get(shares)
+    return None if below is None or not is_call_of(below, "window_winners") else (g, below)
 
 
 def _apart(winners: Call, step: Call, values: tuple[Value, ...]) -> bool:

@@ -22,7 +22,7 @@ __all__ = ["pool_before_relu"]
 
 @attrs.frozen(eq=False)
 class _PooledRelu:
-    """pool(relu(z + b)) and its gradient: `masked` is spread(g, relu, pooled) * greater(z + b, 0)."""
+    """pool(relu(z + b)) and its gradient: `masked` is masked_multiply(spread(g, relu, pooled), greater(z + b, 0))."""
 
     pool: Call
     z: int
@@ -63,7 +63,7 @@ def _forward(f: _PooledRelu, b: Builder) -> int:
 
 def _backward(f: _PooledRelu, pool_grad: Call, pooled: int, b: Builder) -> int:
     y = f.pool.outs[0]
-    g = b.op("multiply", pool_grad.args[0], b.op("greater", y, b.constant(0.0, y)))
+    g = b.op("masked_multiply", pool_grad.args[0], b.op("greater", y, b.constant(0.0, y)))
     b.steps.append(Call(max_pool_backward, (g, f.z, pooled), pool_grad.kwargs, b.call.outs, -1, b.call.where))
     return g
 
@@ -114,10 +114,10 @@ def _one(
 
 
 def _is_masked(call: Call, spread_to: int, x: int, graph: Graph, defined: Mapping[int, Call]) -> bool:
-    """Whether it is the gradient times greater(x, 0)."""
-    if not is_call_of(call, "multiply") or spread_to not in call.args:
+    """Whether it is the gradient where x > 0."""
+    if not is_call_of(call, "masked_multiply") or spread_to != call.args[0]:
         return False
-    mask = defined.get(call.args[1] if call.args[0] == spread_to else call.args[0])
+    mask = defined.get(call.args[1])
     if mask is None or not is_call_of(mask, "greater") or mask.args[0] != x:
         return False
     zero = graph.values[mask.args[1]].data

@@ -1,0 +1,186 @@
+"""Values and slopes where the obvious formula loses everything: tails, infinities, rows of very different size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.core.types import Array
+
+INF, NAN = np.inf, np.nan
+
+
+def slope(f: Callable[[Any], Any], x: Any) -> Array:
+    """The gradient of sum f at x."""
+    with np.errstate(all="ignore"):
+        found: Array = mg.grad(lambda t: mg.sum(f(t)))(np.asarray(x))
+    return found
+
+
+def bend(f: Callable[[Any], Any], x: Any) -> Array:
+    """The Hessian of a scalar function at x."""
+    with np.errstate(all="ignore"):
+        found: Array = np.asarray(mg.hessian(f)(np.asarray(x, dtype=float)))
+    return found
+
+
+E20, E40 = 2.0611536224385578e-09, 4.248354255291589e-18
+"""e ** -20 and e ** -40."""
+
+
+# -- slopes that an output rounded to 1 would lose
+@pytest.mark.parametrize(
+    ("f", "at", "right"),
+    [
+        (mg.sigmoid, [40.0, -40.0], [E40, E40]),
+        (mg.tanh, [20.0, -20.0], [4 * E40, 4 * E40]),
+        (mg.expm1, [-40.0], [E40]),
+        (mg.coth, [20.0], [-4 * E40]),
+        (mg.sech, [400.0], [-2 * np.exp(-400.0)]),
+        (mg.csch, [400.0], [-2 * np.exp(-400.0)]),
+        (lambda t: mg.softmax(t)[1], [0.0, 40.0], [-E40, E40]),
+        (lambda t: mg.log_softmax(t)[1], [0.0, 40.0], [-E40, E40]),
+        (lambda t: mg.cross_entropy(t[None], np.array([1])), [0.0, 40.0], [E40, -E40]),
+        (lambda t: mg.logaddexp(t, 0.0), [1e5, -40.0], [1.0, E40]),
+        (lambda t: mg.arctan2(t, 1e-200), [1e-200], [5e199]),
+        (lambda t: mg.arctan2(t, 1e200), [1e200], [5e-201]),
+        (mg.arccosh, [1e200], [1e-200]),
+        (mg.arccsch, [1e-200], [-1e200]),
+        (mg.arccot, [1e-200], [-1.0]),
+    ],
+)
+def test_slopes_in_the_tails(f: Any, at: list[float], right: list[float]) -> None:
+    np.testing.assert_allclose(slope(f, at), right, rtol=1e-12)
+
+
+def test_slopes_in_the_tails_in_single_precision() -> None:
+    np.testing.assert_allclose(slope(mg.sigmoid, np.float32([20.0])), [E20], rtol=1e-6)
+    np.testing.assert_allclose(slope(mg.tanh, np.float32([10.0])), [4 * E20], rtol=1e-6)
+    np.testing.assert_allclose(
+        slope(mg.logsumexp, np.float32([1000.0, 999.0])), [0.7310585786, 0.2689414214], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("f", "at", "right"),
+    [
+        (lambda t: mg.sum(mg.softplus(t)), [40.0], [[E40]]),
+        (lambda t: mg.sum(mg.sigmoid(t)), [40.0], [[-E40]]),
+        (lambda t: mg.sum(mg.tanh(t)), [20.0], [[-8 * E40]]),
+        (lambda t: mg.sum(mg.sigmoid(t)), [1e-9], [[-1e-9 / 8]]),
+        (lambda t: mg.logsumexp(t), [0.0, 40.0], [[E40, -E40], [-E40, E40]]),
+        (lambda t: mg.cross_entropy(t[None], np.array([1])), [0.0, 40.0], [[E40, -E40], [-E40, E40]]),
+    ],
+)
+def test_curvature_in_the_tails(f: Any, at: list[float], right: list[list[float]]) -> None:
+    np.testing.assert_allclose(bend(f, at), right, rtol=1e-9)
+
+
+def test_values_next_to_certainty() -> None:
+    certain = np.array([[0.0, 40.0]])
+    np.testing.assert_allclose(mg.cross_entropy(certain, np.array([1])), E40, rtol=1e-12)
+    np.testing.assert_allclose(mg.log_softmax(certain)[0, 1], -E40, rtol=1e-12)
+    np.testing.assert_allclose(mg.logsumexp(certain - 40.0), E40, rtol=1e-12)
+    np.testing.assert_allclose(mg.sigmoid(np.array([-745.0, -INF, INF])), [5e-324, 0.0, 1.0])
+
+
+# -- rows of very different size
+def test_each_row_has_its_own_scale() -> None:
+    rows = np.array([[3e200, 4e200], [3.0, 4.0], [3e-200, 4e-200], [0.0, 0.0], [INF, 1.0]])
+    right = [5e200, 5.0, 5e-200, 0.0, INF]
+    np.testing.assert_allclose(mg.norm(rows, axis=1), right, rtol=1e-15)
+    np.testing.assert_allclose(mg.norm(rows.T, axis=0, keepdims=True), [right], rtol=1e-15)
+    np.testing.assert_allclose(mg.normalize(rows[:2], axis=1), [[0.6, 0.8], [0.6, 0.8]], rtol=1e-15)
+    single = np.float32([[3e16, 4e16], [3e-6, 4e-6], [3e30, 4e30], [3e-35, 4e-35]])
+    np.testing.assert_allclose(mg.norm(single, axis=1), [5e16, 5e-6, 5e30, 5e-35], rtol=1e-6)
+    np.testing.assert_allclose(slope(lambda t: mg.norm(t, axis=1), single), np.tile([0.6, 0.8], (4, 1)), rtol=1e-6)
+
+
+# -- what is cut off stays cut off, however steep it is there
+CUT: dict[str, tuple[Callable[[Any], Any], list[float], list[float]]] = {
+    "relu": (lambda t: mg.sqrt(mg.relu(t)), [-1.0, 4.0], [0.0, 0.25]),
+    "clip": (lambda t: mg.sqrt(mg.clip(t, 0.0, 9.0)), [-1.0, 4.0], [0.0, 0.25]),
+    "maximum": (lambda t: mg.sqrt(mg.maximum(t, 0.0)), [-1.0, 4.0], [0.0, 0.25]),
+    "minimum": (lambda t: mg.sqrt(-mg.minimum(t, 0.0)), [1.0, -4.0], [0.0, -0.25]),
+    "fmax": (lambda t: mg.sqrt(mg.fmax(t, 0.0)), [-1.0, 4.0], [0.0, 0.25]),
+    "fmin": (lambda t: mg.sqrt(-mg.fmin(t, 0.0)), [1.0, -4.0], [0.0, -0.25]),
+    "abs": (lambda t: mg.sqrt(mg.abs(t)), [0.0, 4.0], [0.0, 0.25]),
+    "max": (lambda t: mg.sqrt(mg.max(mg.stack([mg.tensor(np.zeros(2)), t]), axis=0)), [-1.0, 4.0], [0.0, 0.25]),
+    "max_pool": (
+        lambda t: mg.sqrt(mg.max_pool(mg.pad(t[None, None], [(0, 0), (0, 0), (0, 1)]), 3)), [-1.0, -4.0], [0.0, 0.0]
+    ),
+    "hardshrink": (lambda t: mg.sqrt(mg.hardshrink(t)), [0.25, 4.0], [0.0, 0.25]),
+    "relu6": (lambda t: mg.sqrt(6.0 - mg.relu6(t)), [7.0, 2.0], [0.0, -0.25]),
+    "nan_to_num": (lambda t: mg.sqrt(mg.nan_to_num(t)), [NAN, 4.0], [0.0, 0.25]),
+    "mod": (lambda t: mg.sqrt(mg.mod(0.0, t)), [2.0], [0.0]),
+    "power 0": (lambda t: mg.log(mg.integer_power(t, n=0) - 1.0), [2.0], [0.0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_nothing_comes_back_through_what_is_cut_off(case: str) -> None:
+    f, at, right = CUT[case]
+    np.testing.assert_allclose(slope(f, at), right, rtol=1e-15)
+
+
+def test_programs_cut_off_as_eager_does() -> None:
+    for case in ("relu", "clip", "maximum", "abs"):
+        f, at, right = CUT[case]
+        program = mg.define(lambda t, f=f: mg.grad(lambda s: mg.sum(f(s)))(t))
+        with np.errstate(all="ignore"):
+            np.testing.assert_allclose(program(np.array(at)).numpy(), right, rtol=1e-12)
+
+
+# -- infinite arguments
+def test_slopes_at_infinity() -> None:
+    np.testing.assert_array_equal(slope(mg.hardswish, [INF, -INF]), [1.0, 0.0])
+    np.testing.assert_array_equal(slope(mg.logsumexp, [INF, 0.0]), [1.0, 0.0])
+    np.testing.assert_array_equal(slope(mg.logsumexp, [-INF, -INF]), [0.0, 0.0])
+    np.testing.assert_array_equal(slope(mg.softmax, [-INF, -INF]), [0.0, 0.0])
+    np.testing.assert_array_equal(slope(lambda t: mg.logaddexp(t, INF), [INF, 0.0]), [0.5, 0.0])
+    np.testing.assert_array_equal(mg.softmax(np.full((2, 3), -INF)), np.zeros((2, 3)))
+    np.testing.assert_array_equal(mg.softmax(np.zeros((2, 0))), np.zeros((2, 0)))
+    np.testing.assert_array_equal(slope(mg.relu6, [0.0, 6.0]), [0.0, 0.0])
+
+
+# -- smooth functions of what is not smooth
+@pytest.mark.parametrize(
+    ("f", "size"),
+    [
+        (lambda t: mg.norm(t) ** 2, 2),
+        (lambda t: mg.norm(t) * mg.norm(t), 2),
+        (lambda t: mg.square(mg.norm(t - 1.0 + 1.0)), 3),
+        (lambda t: mg.sum(mg.abs(t) ** 2), 2),
+        (lambda t: mg.hypot(t[0], t[1]) ** 2, 2),
+        (lambda t: mg.sum(mg.norm(t.reshape((2, 2)), axis=1) ** 2), 4),
+    ],
+)
+def test_squares_of_lengths_bend_at_zero(f: Any, size: int) -> None:
+    np.testing.assert_allclose(bend(f, np.zeros(size)), 2.0 * np.eye(size), rtol=1e-15)
+
+
+def test_fourth_powers_are_flat_at_zero() -> None:
+    np.testing.assert_array_equal(bend(lambda t: mg.norm(t) ** 4, [0.0, 0.0]), np.zeros((2, 2)))
+
+
+# -- arguments that a branch must not forget
+def test_xlogy_where_x_is_0() -> None:
+    np.testing.assert_allclose(slope(lambda t: mg.xlogy(t, 2.0), [0.0]), [np.log(2.0)], rtol=1e-15)
+    mixed = bend(lambda t: mg.xlogy(t[0], t[1]), [0.0, 2.0])
+    np.testing.assert_allclose(mixed, [[0.0, 0.5], [0.5, 0.0]], rtol=1e-15)
+    assert slope(lambda t: mg.xlogy(t, 0.0), [0.0]) == 0.0
+    assert mg.xlogy(np.array(0.0), np.array(INF)) == 0.0
+    assert np.isnan(mg.xlogy(np.array(0.0), np.array(NAN)))
+
+
+def test_the_quotient_in_the_slope_of_a_remainder_is_the_one_that_was_taken() -> None:
+    np.testing.assert_array_equal(slope(lambda m: mg.mod(np.array([1.0]), m), [0.1]), [-9.0])
+    np.testing.assert_array_equal(slope(lambda m: mg.mod(np.array([-1.0]), m), [0.1]), [10.0])
+    np.testing.assert_array_equal(slope(lambda m: mg.fmod(np.float32([0.6]), m), np.float32([0.2])), [-3.0])
+    x, y = np.float32([0.6, -0.6, 5.0]), np.float32([0.2, 0.2, -0.1])
+    expected = -np.rint((x.astype(float) - np.mod(x, y).astype(float)) / y.astype(float))
+    np.testing.assert_array_equal(slope(lambda m: mg.mod(x, m), y), expected)
