@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import minigrad as mg
+import minigrad
 from minigrad.core.types import Array
 
+mg: Any = minigrad  # called with arrays of any kind and with Tensors alike
 INF, NAN = np.inf, np.nan
 
 
