@@ -15,6 +15,11 @@ mg: Any = minigrad  # called with arrays of any kind and with Tensors alike
 INF, NAN = np.inf, np.nan
 
 
+def f32(numbers: Any) -> Any:
+    """In single precision."""
+    return np.asarray(numbers, np.float32)
+
+
 def slope(f: Callable[[Any], Any], x: Any) -> Array:
     """The gradient of sum f at x."""
     with np.errstate(all="ignore"):
@@ -54,16 +59,14 @@ E20, E40 = 2.0611536224385578e-09, 4.248354255291589e-18
         (mg.arccot, [1e-200], [-1.0]),
     ],
 )
-def test_slopes_in_the_tails(f: Any, at: list[float], right: list[float]) -> None:
+def test_slopes_in_the_tails(f: Any, at: list[float], right: Any) -> None:
     np.testing.assert_allclose(slope(f, at), right, rtol=1e-12)
 
 
 def test_slopes_in_the_tails_in_single_precision() -> None:
-    np.testing.assert_allclose(slope(mg.sigmoid, np.float32([20.0])), [E20], rtol=1e-6)
-    np.testing.assert_allclose(slope(mg.tanh, np.float32([10.0])), [4 * E20], rtol=1e-6)
-    np.testing.assert_allclose(
-        slope(mg.logsumexp, np.float32([1000.0, 999.0])), [0.7310585786, 0.2689414214], rtol=1e-6
-    )
+    np.testing.assert_allclose(slope(mg.sigmoid, f32([20.0])), [E20], rtol=1e-6)
+    np.testing.assert_allclose(slope(mg.tanh, f32([10.0])), [4 * E20], rtol=1e-6)
+    np.testing.assert_allclose(slope(mg.logsumexp, f32([1000.0, 999.0])), [0.7310585786, 0.2689414214], rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_slopes_in_the_tails_in_single_precision() -> None:
         (lambda t: mg.cross_entropy(t[None], np.array([1])), [0.0, 40.0], [[E40, -E40], [-E40, E40]]),
     ],
 )
-def test_curvature_in_the_tails(f: Any, at: list[float], right: list[list[float]]) -> None:
+def test_curvature_in_the_tails(f: Any, at: list[float], right: Any) -> None:
     np.testing.assert_allclose(bend(f, at), right, rtol=1e-9)
 
 
@@ -96,7 +99,7 @@ def test_each_row_has_its_own_scale() -> None:
     np.testing.assert_allclose(mg.norm(rows, axis=1), right, rtol=1e-15)
     np.testing.assert_allclose(mg.norm(rows.T, axis=0, keepdims=True), [right], rtol=1e-15)
     np.testing.assert_allclose(mg.normalize(rows[:2], axis=1), [[0.6, 0.8], [0.6, 0.8]], rtol=1e-15)
-    single = np.float32([[3e16, 4e16], [3e-6, 4e-6], [3e30, 4e30], [3e-35, 4e-35]])
+    single = f32([[3e16, 4e16], [3e-6, 4e-6], [3e30, 4e30], [3e-35, 4e-35]])
     np.testing.assert_allclose(mg.norm(single, axis=1), [5e16, 5e-6, 5e30, 5e-35], rtol=1e-6)
     np.testing.assert_allclose(slope(lambda t: mg.norm(t, axis=1), single), np.tile([0.6, 0.8], (4, 1)), rtol=1e-6)
 
@@ -181,7 +184,7 @@ def test_xlogy_where_x_is_0() -> None:
 def test_the_quotient_in_the_slope_of_a_remainder_is_the_one_that_was_taken() -> None:
     np.testing.assert_array_equal(slope(lambda m: mg.mod(np.array([1.0]), m), [0.1]), [-9.0])
     np.testing.assert_array_equal(slope(lambda m: mg.mod(np.array([-1.0]), m), [0.1]), [10.0])
-    np.testing.assert_array_equal(slope(lambda m: mg.fmod(np.float32([0.6]), m), np.float32([0.2])), [-3.0])
-    x, y = np.float32([0.6, -0.6, 5.0]), np.float32([0.2, 0.2, -0.1])
+    np.testing.assert_array_equal(slope(lambda m: mg.fmod(f32([0.6]), m), f32([0.2])), [-3.0])
+    x, y = f32([0.6, -0.6, 5.0]), f32([0.2, 0.2, -0.1])
     expected = -np.rint((x.astype(float) - np.mod(x, y).astype(float)) / y.astype(float))
     np.testing.assert_array_equal(slope(lambda m: mg.mod(x, m), y), expected)
