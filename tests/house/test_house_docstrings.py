@@ -11,18 +11,7 @@ from support.house_docstrings import KINDS, findings
 from support.house_sources import LIBRARY, PLUGINS, room_of, where
 
 REMAINING: dict[str, dict[str, int]] = {
-    "entry": {
-        "checkpoint": 2,
-        "core": 1,
-        "diagnosis": 10,
-        "engines": 1,
-        "examples": 2,
-        "minigrad-cc": 5,
-        "minigrad-compare": 1,
-        "program": 2,
-        "train": 19,
-        "verify": 5,
-    },
+    "entry": {"core": 1, "diagnosis": 10, "minigrad-cc": 1, "minigrad-compare": 1, "train": 1, "verify": 5},
     "first": {
         "api": 1,
         "charts": 17,
@@ -42,31 +31,21 @@ REMAINING: dict[str, dict[str, int]] = {
         "minigrad-mpi": 5,
         "minigrad-special": 4,
         "minigrad-sweep": 7,
-        "nn": 65,
-        "ops": 135,
+        "nn": 66,
+        "ops": 136,
         "optim": 4,
-        "parallel": 32,
-        "program": 87,
+        "parallel": 31,
+        "program": 92,
         "pytest_ops": 1,
         "report": 5,
         "runtime": 31,
         "text": 4,
-        "train": 157,
+        "train": 151,
         "transforms": 28,
         "tune": 1,
         "verify": 102,
     },
-    "words": {
-        "cli": 1,
-        "core": 2,
-        "data": 1,
-        "diagnosis": 1,
-        "parallel": 2,
-        "report": 1,
-        "runtime": 1,
-        "train": 4,
-        "transforms": 2,
-    },
+    "words": {"cli": 1, "core": 2, "data": 1, "diagnosis": 1, "report": 1, "runtime": 1, "transforms": 2},
     "raises": {
         "checkpoint": 6,
         "cli": 4,
@@ -82,7 +61,7 @@ REMAINING: dict[str, dict[str, int]] = {
         "train": 13,
         "transforms": 1,
     },
-    "name": {"diagnosis": 1, "minigrad-diagnosis-bench": 1, "minigrad-mpi": 1, "optim": 4, "parallel": 3},
+    "name": {"diagnosis": 1, "minigrad-diagnosis-bench": 1, "optim": 3},
 }
 """By kind of finding, how many a room still has. Lower a number when you mend some; the aim is an empty table."""
 

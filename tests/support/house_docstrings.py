@@ -72,5 +72,7 @@ def _names(node: ast.AST) -> set[str] | None:
             return None
         assigned = {t.attr for n in ast.walk(node) for t in ast.walk(n) if isinstance(t, ast.Attribute)}
         fields = {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
-        return assigned | fields | {n.name for n in node.body if isinstance(n, ast.FunctionDef)}
+        methods = {n.name: n for n in node.body if isinstance(n, ast.FunctionDef)}
+        arguments = _names(methods["__init__"]) if "__init__" in methods else None
+        return assigned | fields | methods.keys() | (arguments or set())
     return None
