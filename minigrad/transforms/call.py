@@ -17,7 +17,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.runtime.effects import current_tracer
-from minigrad.transforms.pytree import Rebuild, spread
+from minigrad.transforms.pytree import Unflatten, tree_flatten_with_path
 
 Argnums: TypeAlias = int | Sequence[int]
 Function: TypeAlias = Callable[..., object]
@@ -26,7 +26,7 @@ _inside: ContextVar[bool] = ContextVar("minigrad_inside_derivative", default=Fal
 
 
 @attrs.frozen(eq=False)
-class Traced:
+class DifferentiatedCall:
     """A call and what came out of it.
 
     Attributes:
@@ -34,32 +34,35 @@ class Traced:
         output: what the function returned.
         outputs: the Tensors in it (constants where it does not depend on the variables).
         as_tensors: whether derivatives are handed back as Tensors.
-        recorded: whether somebody may differentiate the result again, so that the backward pass must be recorded.
+        create_graph: whether the result may be differentiated again, so that the backward pass must be recorded.
     """
 
     variables: list[Tensor]
-    rebuild_argument: Rebuild
+    rebuild_argument: Unflatten
     output: object
     outputs: list[Tensor]
-    rebuild_output: Rebuild
+    rebuild_output: Unflatten
     as_tensors: bool
-    recorded: bool
+    create_graph: bool
 
     def value(self) -> object:
         """The function's value in its own structure and the caller's kind."""
-        return self.like_output([o if self.recorded else o.detach() for o in self.outputs])
+        return self.unflatten_output([o if self.create_graph else o.detach() for o in self.outputs])
 
-    def like_output(self, found: Sequence[object], as_tensors: bool | None = False) -> object:
-        """`found`, one for each output, in the structure of the output; None leaves their kind as it is."""
+    def unflatten_output(self, leaves: Sequence[object], as_tensors: bool | None = False) -> object:
+        """Rebuild the structure of the output around `leaves`, one for each output.
+
+        `as_tensors`: True gives Tensors, False what the caller gave, None leaves each leaf as it is.
+        """
         kind = as_tensors if as_tensors is None else as_tensors or self.as_tensors
-        return self.rebuild_output([_kind(x, kind) for x in found])
+        return self.rebuild_output([_as_caller(x, kind) for x in leaves])
 
-    def back(self, found: Sequence[object], as_tensors: bool = False) -> object:
-        """Gradients, one for each variable, in the structure of the argument and the caller's kind (or Tensors)."""
-        return self.rebuild_argument([_kind(x, as_tensors or self.as_tensors) for x in found])
+    def unflatten_args(self, leaves: Sequence[object], as_tensors: bool = False) -> object:
+        """Rebuild the structure of the argument around `leaves`, one for each variable (as Tensors, or as given)."""
+        return self.rebuild_argument([_as_caller(x, as_tensors or self.as_tensors) for x in leaves])
 
 
-def _kind(x: object, as_tensors: bool | None) -> object:
+def _as_caller(x: object, as_tensors: bool | None) -> object:
     if as_tensors is None:
         return x
     if as_tensors:
@@ -67,14 +70,16 @@ def _kind(x: object, as_tensors: bool | None) -> object:
     return readonly(x._node.value) if isinstance(x, Tensor) else np.asarray(x)
 
 
-def trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argnums: Argnums) -> Traced:
+def call_with_variables(
+    f: Function, args: tuple[object, ...], kwargs: dict[str, object], argnums: Argnums
+) -> DifferentiatedCall:
     """Call `f` with variables in the place of the numbers in the arguments `argnums`.
 
     Raises:
         GradientError: there is no such argument, no number in it, or integers that cannot be varied.
     """
     chosen = _positions(argnums, len(args))
-    found = [spread(args[n]) for n in chosen]
+    found = [tree_flatten_with_path(args[n]) for n in chosen]
     variables = [
         _variable(leaf, f"argument {n}{path}")
         for n, flat in zip(chosen, found, strict=True)
@@ -95,12 +100,12 @@ def trace(f: Function, args: tuple[object, ...], kwargs: dict[str, object], argn
     output = _call(
         f, args, kwargs, chosen, rebuild(variables) if not isinstance(argnums, int) else (rebuild(variables),)
     )
-    flat_output = spread(output)
+    flat_output = tree_flatten_with_path(output)
     outputs = [_output(x) for x in flat_output.leaves]
     given_tensors = any(isinstance(x, Tensor) for flat in found for x in flat.leaves)
     recorded = (given_tensors or _inside.get()) and _depends_on_others(outputs, variables)
     as_tensors = given_tensors or recorded or current_tracer() is not None
-    return Traced(variables, rebuild, output, outputs, flat_output.rebuild, as_tensors, recorded)
+    return DifferentiatedCall(variables, rebuild, output, outputs, flat_output.rebuild, as_tensors, recorded)
 
 
 def _positions(argnums: Argnums, count: int) -> tuple[int, ...]:
@@ -162,12 +167,12 @@ def _depends_on_others(outputs: Sequence[Tensor], variables: Sequence[Tensor]) -
     return any(leaf not in ours for leaf in topological_order(roots)[1])
 
 
-def matching(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:
+def flatten_like(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:
     """The leaves of `given`, a container that must have the structure of `like` and these shapes.
 
     Raises `GradientError` that names the place where they differ.
     """
-    flat, model = spread(given), spread(like)
+    flat, model = tree_flatten_with_path(given), tree_flatten_with_path(like)
     if flat.paths != model.paths:
         here, there = set(flat.paths), set(model.paths)
         details = [
@@ -186,4 +191,4 @@ def matching(given: object, like: object, shapes: Sequence[Tensor], what: str) -
     return found
 
 
-__all__ = ["Argnums", "Function", "Traced", "matching", "trace"]
+__all__ = ["Argnums", "DifferentiatedCall", "Function", "call_with_variables", "flatten_like"]

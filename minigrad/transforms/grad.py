@@ -17,18 +17,20 @@ from minigrad.core.errors import GradientError
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.transforms.call import Argnums, Function, Traced, matching, trace
+from minigrad.transforms.call import Argnums, DifferentiatedCall, Function, call_with_variables, flatten_like
 from minigrad.transforms.jacobians import jacobian_blocks
 from minigrad.transforms.pytree import flatten
 
 
-def _pull(traced: Traced, seeds: Sequence[Array | Tensor]) -> object:
-    """Gradients of `<seeds, outputs>` in the structure of the argument; recorded where somebody may ask again."""
-    again = traced.recorded or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
-    live = [(o, s) for o, s in zip(traced.outputs, seeds, strict=True) if o.requires_grad]
-    found = gradients([o for o, _ in live], [s for _, s in live], traced.variables, create_graph=again)
-    zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in traced.variables)
-    return traced.back([z if g is None else g for g, z in zip(found, zeros, strict=True)], as_tensors=again)
+def _vjp(call: DifferentiatedCall, seeds: Sequence[Array | Tensor]) -> object:
+    """Gradients of `<seeds, outputs>` in the structure of the argument; recorded if they may be differentiated."""
+    create_graph = call.create_graph or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
+    live = [(o, s) for o, s in zip(call.outputs, seeds, strict=True) if o.requires_grad]
+    found = gradients([o for o, _ in live], [s for _, s in live], call.variables, create_graph=create_graph)
+    zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in call.variables)
+    return call.unflatten_args(
+        [z if g is None else g for g, z in zip(found, zeros, strict=True)], as_tensors=create_graph
+    )
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
@@ -47,19 +49,19 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[obj
     """
 
     def differentiated(*args: object, **kwargs: object) -> tuple[object, object]:
-        traced = trace(f, args, kwargs, argnums)
-        one_number(traced)
-        out = traced.outputs[0]
-        return traced.value(), _pull(traced, [np.ones(out.shape, out.dtype)])
+        call = call_with_variables(f, args, kwargs, argnums)
+        check_scalar_output(call)
+        out = call.outputs[0]
+        return call.value(), _vjp(call, [np.ones(out.shape, out.dtype)])
 
     return differentiated
 
 
-def one_number(traced: Traced) -> None:
+def check_scalar_output(call: DifferentiatedCall) -> None:
     """Raise `GradientError` unless the function returned one real number."""
-    if len(traced.outputs) == 1 and traced.outputs[0].size == 1:
+    if len(call.outputs) == 1 and call.outputs[0].size == 1:
         return
-    shapes = ", ".join(str(o.shape) for o in traced.outputs) or "nothing numeric"
+    shapes = ", ".join(str(o.shape) for o in call.outputs) or "nothing numeric"
     raise GradientError(
         f"grad needs a function that returns one number; this one returned {shapes}. "
         "Reduce it (.sum(), .mean()), or see jacobian and vjp"
@@ -82,15 +84,15 @@ def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple
     Raises:
         GradientError: a primal holds integers; a cotangent has not the structure or the shapes of the output.
     """
-    traced = trace(f, primals, {}, tuple(range(len(primals))))
+    call = call_with_variables(f, primals, {}, tuple(range(len(primals))))
 
     def pull(cotangent: object) -> tuple[object, ...]:
-        seeds = matching(cotangent, traced.output, traced.outputs, "cotangent")
-        found = _pull(traced, seeds)
+        seeds = flatten_like(cotangent, call.output, call.outputs, "cotangent")
+        found = _vjp(call, seeds)
         assert isinstance(found, tuple)
         return found
 
-    return traced.value(), pull
+    return call.value(), pull
 
 
 def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> tuple[object, object]:
@@ -106,18 +108,18 @@ def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> t
     """
     if isinstance(primals, np.ndarray | Tensor) or isinstance(tangents, np.ndarray | Tensor):
         raise GradientError("jvp takes a sequence of primals and one of tangents: jvp(f, (x,), (v,))")
-    traced = trace(f, tuple(primals), {}, tuple(range(len(primals))))
-    directions = matching(tuple(tangents), tuple(primals), traced.variables, "tangent")
+    call = call_with_variables(f, tuple(primals), {}, tuple(range(len(primals))))
+    directions = flatten_like(tuple(tangents), tuple(primals), call.variables, "tangent")
     # <d, f(x)>' is linear in d; its derivative in d along u is f'(x) u.
-    duals = [Tensor(np.zeros(o.shape, o.dtype), requires_grad=True) for o in traced.outputs]
-    live = [(o, d) for o, d in zip(traced.outputs, duals, strict=True) if o.requires_grad]
-    pulled = gradients([o for o, _ in live], [d for _, d in live], traced.variables, create_graph=True)
+    duals = [Tensor(np.zeros(o.shape, o.dtype), requires_grad=True) for o in call.outputs]
+    live = [(o, d) for o, d in zip(call.outputs, duals, strict=True) if o.requires_grad]
+    pulled = gradients([o for o, _ in live], [d for _, d in live], call.variables, create_graph=True)
     pairs = [(g, u) for g, u in zip(pulled, directions, strict=True) if isinstance(g, Tensor) and g.requires_grad]
-    again = traced.recorded or any(isinstance(u, Tensor) and u.requires_grad for u in directions)
-    pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=again)
-    zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in traced.outputs)
+    create_graph = call.create_graph or any(isinstance(u, Tensor) and u.requires_grad for u in directions)
+    pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=create_graph)
+    zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in call.outputs)
     found = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
-    return traced.value(), traced.like_output(found, as_tensors=again)
+    return call.value(), call.unflatten_output(found, as_tensors=create_graph)
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
@@ -129,8 +131,8 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
     """
 
     def differentiated(*args: object, **kwargs: object) -> object:
-        traced = trace(f, args, kwargs, argnums)
-        return traced.like_output([traced.back(row) for row in jacobian_blocks(traced)], as_tensors=None)
+        call = call_with_variables(f, args, kwargs, argnums)
+        return call.unflatten_output([call.unflatten_args(row) for row in jacobian_blocks(call)], as_tensors=None)
 
     return differentiated
 
@@ -162,7 +164,7 @@ def hvp(f: Function, primals: Sequence[object], vectors: Sequence[object]) -> ob
     def along(*args: object) -> object:
         leaves, _ = flatten(grad(f, where)(*args))
         slopes = [s for s in leaves if isinstance(s, Tensor)]
-        directions = matching(tuple(vectors), tuple(primals), slopes, "vector")
+        directions = flatten_like(tuple(vectors), tuple(primals), slopes, "vector")
         total = Tensor(0.0)
         for s, v in zip(slopes, directions, strict=True):
             total = total + REGISTRY["sum"].apply(s * v)

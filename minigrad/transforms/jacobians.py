@@ -1,6 +1,6 @@
-"""Jacobian matrices from the rules: many rows in one walk over the graph, and a check that the block told the truth.
+"""Jacobian matrices from the rules: many rows in one walk over the graph, and a spot check of the result.
 
-The graph below an output is put in order once. Rows are then pulled back in blocks (`transforms.batching`), and one
+The graph below an output is put in order once. Rows are then found in batches (`transforms.batching`), and one
 more row, a random combination of all, is pulled back the ordinary way: if it is not the same combination of the rows
 found, or if anything is not finite, all rows are pulled back the ordinary way instead.
 """
@@ -21,7 +21,7 @@ from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 from minigrad.runtime.effects import current_tracer
 from minigrad.transforms.batching import batched_vjp
-from minigrad.transforms.call import Traced
+from minigrad.transforms.call import DifferentiatedCall
 
 FEW_ROWS = 4
 """Up to so many rows are pulled back one by one."""
@@ -35,27 +35,27 @@ LEAST_ROWS = 8
 _SEED = 0x1EAF
 
 
-def jacobian_blocks(traced: Traced) -> list[list[Gradient]]:
+def jacobian_blocks(call: DifferentiatedCall) -> list[list[Gradient]]:
     """For each output, the Jacobians (*output shape, *variable shape) with respect to each variable.
 
     Raises:
         GradientError: the function returned nothing numeric.
     """
-    if not traced.outputs:
-        raise GradientError(f"jacobian needs a function that returns numbers; it returned {traced.output!r}")
-    return [_of_output(out, traced) for out in traced.outputs]
+    if not call.outputs:
+        raise GradientError(f"jacobian needs a function that returns numbers; it returned {call.output!r}")
+    return [_of_output(out, call) for out in call.outputs]
 
 
-def _of_output(out: Tensor, traced: Traced) -> list[Gradient]:
-    variables = traced.variables
+def _of_output(out: Tensor, call: DifferentiatedCall) -> list[Gradient]:
+    variables = call.variables
     shapes = [(*out.shape, *v.shape) for v in variables]
     if not out.requires_grad or not out.size:
         return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
-    sweep = _VJPSweep(out, variables, traced.recorded)
-    found = None if traced.recorded else sweep.batched_rows()
+    sweep = _VJPSweep(out, variables, call.create_graph)
+    found = None if call.create_graph else sweep.batched_rows()
     if found is not None:
         return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
-    if traced.recorded or current_tracer() is not None:
+    if call.create_graph or current_tracer() is not None:
         return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
     stacks = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
     return [m.reshape(s) for m, s in zip(stacks, shapes, strict=True)]
@@ -69,7 +69,7 @@ def _stacked(rows: Sequence[Gradient], shape: tuple[int, ...]) -> Tensor:
 
 
 def _numbers(g: Gradient) -> Array:
-    """Of an array or Tensor; under a tracer those of this run."""
+    """The numbers of `g` as an array; inside a trace, those of the run being traced."""
     tracer = current_tracer()
     if not isinstance(g, Tensor):
         return g
@@ -82,7 +82,7 @@ class _VJPSweep:
     def __init__(self, out: Tensor, variables: Sequence[Tensor], recorded: bool) -> None:
         self.root = out._node
         self.variables = variables
-        self.recorded = recorded
+        self.create_graph = recorded
         self.wanted: set[Node] = {v._node for v in variables}
         order, leaves = topological_order((self.root,))
         check_not_stale(leaves)
@@ -91,8 +91,8 @@ class _VJPSweep:
 
     def row(self, seed: Array) -> list[Gradient]:
         """The ordinary way: gradients of <seed, output> for each variable."""
-        start: dict[Node, Gradient] = {self.root: tensor_of(Constant(seed)) if self.recorded else seed}
-        found = run_backward(self.order, start, self.recorded, self.wanted, self.useful)
+        start: dict[Node, Gradient] = {self.root: tensor_of(Constant(seed)) if self.create_graph else seed}
+        found = run_backward(self.order, start, self.create_graph, self.wanted, self.useful)
         return self._all(found)
 
     def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:

@@ -10,11 +10,11 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor
 
-Rebuild = Callable[[Sequence[object]], object]
+Unflatten = Callable[[Sequence[object]], object]
 
 
 @attrs.frozen
-class Flat:
+class FlatTree:
     """The numeric leaves of a container in a fixed order, where each was found, and the way back.
 
     `paths` are in Python's notation (`.layers[0]['w']`; an empty string when the container is a leaf itself);
@@ -23,10 +23,10 @@ class Flat:
 
     leaves: list[object]
     paths: list[str]
-    rebuild: Rebuild
+    rebuild: Unflatten
 
 
-def flatten(tree: object) -> tuple[list[object], Rebuild]:
+def flatten(tree: object) -> tuple[list[object], Unflatten]:
     """The numeric leaves of a container, in a fixed order, and a function that rebuilds it from new leaves.
 
     Numbers, arrays and Tensors are leaves. Containers are lists, tuples (named ones too), dicts (leaves by sorted key,
@@ -36,16 +36,16 @@ def flatten(tree: object) -> tuple[list[object], Rebuild]:
     Classes are rebuilt without converters and validators, which know arrays and not gradients; a class with a
     post-init method or with fields outside `__init__` is rebuilt through `__init__`, so that these follow.
     """
-    flat = spread(tree)
+    flat = tree_flatten_with_path(tree)
     return flat.leaves, flat.rebuild
 
 
-def spread(tree: object) -> Flat:
+def tree_flatten_with_path(tree: object) -> FlatTree:
     """`flatten`, with the path to each leaf."""
     leaves: list[object] = []
     paths: list[str] = []
-    rebuild = _take(tree, "", leaves, paths)
-    return Flat(leaves, paths, rebuild)
+    rebuild = _flatten_into(tree, "", leaves, paths)
+    return FlatTree(leaves, paths, rebuild)
 
 
 def is_leaf(x: object) -> bool:
@@ -55,18 +55,18 @@ def is_leaf(x: object) -> bool:
     return isinstance(x, Tensor | int | float | np.ndarray) and not isinstance(x, bool)
 
 
-def _take(tree: object, path: str, leaves: list[object], paths: list[str]) -> Rebuild:
+def _flatten_into(tree: object, path: str, leaves: list[object], paths: list[str]) -> Unflatten:
     if is_leaf(tree):
         position = len(leaves)
         leaves.append(tree)
         paths.append(path)
         return lambda new: new[position]
     if isinstance(tree, dict):
-        found = {k: _take(tree[k], f"{path}[{k!r}]", leaves, paths) for k in sorted(tree, key=repr)}
+        found = {k: _flatten_into(tree[k], f"{path}[{k!r}]", leaves, paths) for k in sorted(tree, key=repr)}
         order = list(tree)
         return lambda new: {k: found[k](new) for k in order}
     if isinstance(tree, list | tuple):
-        parts = [_take(v, f"{path}[{i}]", leaves, paths) for i, v in enumerate(tree)]
+        parts = [_flatten_into(v, f"{path}[{i}]", leaves, paths) for i, v in enumerate(tree)]
         if isinstance(tree, list):
             return lambda new: [p(new) for p in parts]
         if hasattr(tree, "_fields"):
@@ -76,7 +76,7 @@ def _take(tree: object, path: str, leaves: list[object], paths: list[str]) -> Re
     fields = _fields(type(tree))
     if fields is None or isinstance(tree, type):
         return lambda new: tree
-    inside = {name: _take(getattr(tree, name), f"{path}.{name}", leaves, paths) for name in fields}
+    inside = {name: _flatten_into(getattr(tree, name), f"{path}.{name}", leaves, paths) for name in fields}
     return _maker(type(tree), fields, inside)
 
 
@@ -89,7 +89,7 @@ def _fields(made: type) -> dict[str, str] | None:
     return None
 
 
-def _maker(made: type, fields: dict[str, str], parts: dict[str, Rebuild]) -> Rebuild:
+def _maker(made: type, fields: dict[str, str], parts: dict[str, Unflatten]) -> Unflatten:
     if _follows_init(made, fields):
         return lambda new: made(**{fields[name]: part(new) for name, part in parts.items()})
 

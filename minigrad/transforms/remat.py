@@ -61,7 +61,7 @@ def _record(again: Callable[[], Result]) -> Result:
     start = next_sequence()
     first = again()
     outputs = first if isinstance(first, tuple) else (first,)
-    edge = _edge(outputs, start)
+    edge = _boundary(outputs, start)
     values = tuple(o._node.value for o in outputs)
     if not edge:
         constants = tuple(tensor_of(Constant(v)) for v in values)
@@ -74,7 +74,7 @@ def _record(again: Callable[[], Result]) -> Result:
     return tensor_of(record_call(op, values[0], inputs, tuple(edge), {}))
 
 
-def _edge(outputs: Sequence[Tensor], start: int) -> list[Node]:
+def _boundary(outputs: Sequence[Tensor], start: int) -> list[Node]:
     """The nodes made before `start` that the outputs rest on, none of them behind another."""
     found: list[Node] = []
     stack = [o._node for o in outputs if o._node.requires_grad]
@@ -96,7 +96,7 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
         start = next_sequence()
         second = again()
         outputs = second if isinstance(second, tuple) else (second,)
-        for node in _edge(outputs, start):
+        for node in _boundary(outputs, start):
             if node not in edge:
                 raise StaleGraphError(
                     "backward through a checkpointed function met a value that was not there in the first run: a "

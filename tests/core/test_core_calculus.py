@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad.transforms.pytree import spread
+from minigrad.transforms.pytree import tree_flatten_with_path
 from minigrad.typing import Array, Tensor
 
 X = np.array([0.3, -1.2, 2.0])
@@ -119,7 +119,7 @@ def test_fields_that_follow_from_others_follow_the_variables() -> None:
 
 
 def test_paths_are_pythons() -> None:
-    flat = spread({"w": [1.0, Layer([1.0], 2.0)]})
+    flat = tree_flatten_with_path({"w": [1.0, Layer([1.0], 2.0)]})
     assert flat.paths == ["['w'][0]", "['w'][1].w", "['w'][1].scale"]
 
 
