@@ -62,9 +62,9 @@ class OpItem(pytest.Item):
 
     def runtest(self) -> None:
         """Fail with the refusals, or with the mutants that survived."""
-        from minigrad.verify.mutation import deep_check
+        from minigrad.verify.mutation import mutation_check
 
-        found = deep_check(self.op, range(self.seeds))
+        found = mutation_check(self.op, range(self.seeds))
         wrong = [*found.failures]
         wrong += [f"a mutant survives: {o.mutation!r}, argument {o.argument!r}, seed {o.seed}" for o in found.survived]
         if wrong:

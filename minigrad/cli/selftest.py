@@ -19,7 +19,7 @@ from minigrad.core.errors import MinigradError, nearest
 from minigrad.ops.plugins import LoadedOps, load_all
 from minigrad.text import table
 from minigrad.train.output.progress_line import Live, live_line
-from minigrad.verify.mutation import Deep, deep_check
+from minigrad.verify.mutation import MutationReport, mutation_check
 
 __all__ = ["UnknownOp", "everything", "selftest"]
 _HEAD = ("op", "passed", "larger", "cases", "checks", "reveals from", "lines missed", "killed", "unreached", "seconds")
@@ -35,7 +35,7 @@ def selftest(arguments: Namespace) -> int:
     plugins = everything()
     ops = _chosen(arguments.ops)
     found = [
-        deep_check(op, range(arguments.seeds), None if arguments.no_mutants else 0)
+        mutation_check(op, range(arguments.seeds), None if arguments.no_mutants else 0)
         for op in _shown(ops, live_line(sys.stderr))
     ]
     refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
@@ -71,7 +71,7 @@ def _shown(ops: Sequence[Op], line: Live | None) -> Iterable[Op]:
         line.clear()
 
 
-def _report(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> list[str]:
+def _report(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> list[str]:
     lines = table(_HEAD, [_row(d) for d in found])
     for title, items in (
         ("failed", [f"{d.op}, {f}" for d in found for f in d.failures]),
@@ -85,7 +85,7 @@ def _report(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> l
     return [*lines, "", _summary(found, refusals, seconds)]
 
 
-def _row(d: Deep) -> tuple[str, ...]:
+def _row(d: MutationReport) -> tuple[str, ...]:
     reveals = f"{d.resolution:.1e}" if d.resolution else "zero derivative"
     mutants = f"{d.killed}/{d.killed + len(d.survived)}"
     return (
@@ -100,7 +100,7 @@ def _near(place: str) -> str:
     return f"{path if inside.startswith('..') else inside}:{line}"
 
 
-def _summary(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> str:
+def _summary(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> str:
     killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
     good = sum(d.passed == d.seeds for d in found)
     text = f"{good} of {len(found)} ops pass at every seed ({sum(d.seeds for d in found)} runs)"
@@ -112,7 +112,7 @@ def _summary(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> 
     return f"{text}; {seconds:.0f} s"
 
 
-def _document(found: Sequence[Deep], refusals: Sequence[str], seconds: float) -> dict[str, object]:
+def _document(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> dict[str, object]:
     killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
     return {
         "command": "selftest",

@@ -19,7 +19,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported
-from minigrad.verify.register import register_sound
+from minigrad.verify.register import register_passing
 
 __all__ = ["GROUP", "LoadedOps", "find", "load", "load_all"]
 
@@ -61,7 +61,7 @@ def load(entry: Entry) -> LoadedOps:
     refusals = [
         f"plugin {entry}: {op!r} is no op: decorate it with @minigrad.op(...)" for op in offered if op not in ops
     ]
-    errors = register_sound(op for op in ops if not op.registered)
+    errors = register_passing(op for op in ops if not op.registered)
     refusals += [f"plugin {entry}: {_verdict(error)}" for error in errors]
     return LoadedOps(entry, tuple(op.name for op in ops if op.registered), tuple(refusals))
 

@@ -1,5 +1,6 @@
 """The gate: an op exists only once its rules have been checked, at the moment it is registered."""
 
+from minigrad import lazy
 from minigrad.verify.domains import (
     SampleDomain,
     boolean,
@@ -13,13 +14,13 @@ from minigrad.verify.domains import (
     unit,
 )
 from minigrad.verify.gate import verify
-from minigrad.verify.refusal import Finding, Worst, relative_error
-from minigrad.verify.register import register, register_builtin, register_sound
+from minigrad.verify.refusal import GateFinding, WorstEntry, relative_error
+from minigrad.verify.register import register, register_builtin, register_passing
 
 __all__ = [
-    "Finding",
+    "GateFinding",
     "SampleDomain",
-    "Worst",
+    "WorstEntry",
     "boolean",
     "distinct",
     "integer_index",
@@ -28,10 +29,14 @@ __all__ = [
     "real",
     "register",
     "register_builtin",
-    "register_sound",
+    "register_passing",
     "relative_error",
     "spd",
     "square_wellconditioned",
     "unit",
     "verify",
 ]
+
+__getattr__ = lazy.renamed(
+    __name__, {"Finding": "GateFinding", "Worst": "WorstEntry", "register_sound": "register_passing"}
+)

@@ -18,9 +18,9 @@ from minigrad.core.types import Array
 from minigrad.runtime.batch_rules import has_batch_rule
 from minigrad.verify.cases import difference_cases
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case, refuse
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, is_plain_array
+from minigrad.verify.refusal import CheckCase, refuse
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, is_plain_array
 
 _COUNTS = (3, 5, 2, 7, 11, 13)
 """Lengths of stacks: the first that no axis of the case has, so that a mistaken axis shows."""
@@ -31,7 +31,7 @@ _MOST_PATTERNS = 7
 _REMEDY = "return the outputs of all values stacked along a first axis, or None where there is no better way"
 
 
-def check_batching(subject: Subject, cases: Iterable[Case], seed: int) -> int | None:
+def check_batching(subject: OpUnderTest, cases: Iterable[CheckCase], seed: int) -> int | None:
     """Compare the batching rule with the op applied to one value after the other.
 
     Args:
@@ -49,7 +49,7 @@ def check_batching(subject: Subject, cases: Iterable[Case], seed: int) -> int | 
     op = subject.op
     if not has_batch_rule(op):
         return None
-    rng = Draws(seed ^ 0x1F123BB5)
+    rng = SeededRandom(seed ^ 0x1F123BB5)
     compared = 0
     for case in chain.from_iterable(map(_in_both_precisions, cases)):
         lengths = {n for a in case.arrays for n in a.shape}
@@ -68,17 +68,17 @@ def check_batching(subject: Subject, cases: Iterable[Case], seed: int) -> int | 
     return compared
 
 
-def batching_cases(op: Op, seed: int) -> Iterator[Case]:
+def batching_cases(op: Op, seed: int) -> Iterator[CheckCase]:
     """The declared cases of an op, which are those that its rule is for."""
     return difference_cases(op, seed, thorough=False)
 
 
-def _in_both_precisions(case: Case) -> tuple[Case, Case]:
+def _in_both_precisions(case: CheckCase) -> tuple[CheckCase, CheckCase]:
     narrow = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
     return case, case.on(narrow, f"{case.label}, float32")
 
 
-def _other_values(op: Op, case: Case, count: int, rng: Draws) -> list[tuple[Array, ...]] | None:
+def _other_values(op: Op, case: CheckCase, count: int, rng: SeededRandom) -> list[tuple[Array, ...]] | None:
     """`count` sets of arguments of the shapes and dtypes of a case; None where samples of other seeds have others."""
     declaration = declaration_of(op)
     if declaration.samples is None:
@@ -95,13 +95,13 @@ def _other_values(op: Op, case: Case, count: int, rng: Draws) -> list[tuple[Arra
     return sets if len(sets) == count else None
 
 
-def _draw(op: Op, index: int, like: Array, rng: Draws) -> Array:
+def _draw(op: Op, index: int, like: Array, rng: SeededRandom) -> Array:
     domain = declaration_of(op).domain(index)
     assert domain is not None  # an op without samples has one for each argument
     return frozen(domain.draw(rng, like.shape).astype(like.dtype))
 
 
-def _compare(subject: Subject, case: Case, batched: tuple[bool, ...], values: list[tuple[Array, ...]]) -> int:
+def _compare(subject: OpUnderTest, case: CheckCase, batched: tuple[bool, ...], values: list[tuple[Array, ...]]) -> int:
     op, first = subject.op, values[0]
     calls = [tuple(v if b else a for v, a, b in zip(vs, first, batched, strict=True)) for vs in values]
     try:
@@ -132,7 +132,7 @@ def _compare(subject: Subject, case: Case, batched: tuple[bool, ...], values: li
     return 1
 
 
-def _call(op: Op, case: Case, batched: tuple[bool, ...], operands: Sequence[Array | Tensor]) -> object:
+def _call(op: Op, case: CheckCase, batched: tuple[bool, ...], operands: Sequence[Array | Tensor]) -> object:
     alone = len(op.arguments) == 1 and not op.arguments[0].variadic
     rule = op.batch_rule or op
     try:
@@ -143,7 +143,7 @@ def _call(op: Op, case: Case, batched: tuple[bool, ...], operands: Sequence[Arra
         raise _refused(op, f"raises {type(error).__name__}: {error}", case) from error
 
 
-def _same(op: Op, case: Case, y: object, expected: Array) -> None:
+def _same(op: Op, case: CheckCase, y: object, expected: Array) -> None:
     if not is_plain_array(y):
         raise _refused(op, f"returns {type(y).__name__}, not an array", case)
     if y.shape != expected.shape:
@@ -163,11 +163,11 @@ def _same(op: Op, case: Case, y: object, expected: Array) -> None:
         raise _refused(op, values, case)
 
 
-def _refused(op: Op, problem: str, case: Case) -> RegistrationError:
+def _refused(op: Op, problem: str, case: CheckCase) -> RegistrationError:
     return refuse(InvalidRule, op, f"its batching rule {problem}", case=case, remedy=_REMEDY)
 
 
-def check_accumulation(subject: Subject, examined: Iterable[Examined], seed: int) -> int:
+def check_accumulation(subject: OpUnderTest, examined: Iterable[EvaluatedCase], seed: int) -> int:
     """Compare the accumulation rule with adding what the vector-Jacobian rule gives; returns how often.
 
     Raises:
@@ -177,7 +177,7 @@ def check_accumulation(subject: Subject, examined: Iterable[Examined], seed: int
     op = subject.op
     if op.accumulate_rule is None:
         return 0
-    rng, met, compared = Draws(seed ^ 0x3C6EF372), 0, 0
+    rng, met, compared = SeededRandom(seed ^ 0x3C6EF372), 0, 0
     for e in examined:
         before = rng.steps(e.case.arrays[0].shape)
         total = before.copy()
@@ -200,7 +200,7 @@ def check_accumulation(subject: Subject, examined: Iterable[Examined], seed: int
     return compared
 
 
-def _wrong_sum(op: Op, problem: str, case: Case) -> RegistrationError:
+def _wrong_sum(op: Op, problem: str, case: CheckCase) -> RegistrationError:
     return refuse(
         InvalidRule, op, f"its accumulation rule {problem}", case=case,
         remedy="add the gradient of the argument in place and return True, or return False and touch nothing",

@@ -11,8 +11,8 @@ from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case, refuse
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.refusal import CheckCase, refuse
+from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import frozen
 
 _NUMBERS = 40
@@ -44,7 +44,7 @@ def broadcasts(count: int, thorough: bool) -> Iterator[tuple[Shape, ...]]:
             yield tuple(one if i == odd else rest for i in range(count))
 
 
-def draw(op: Op, rng: Draws, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
+def draw(op: Op, rng: SeededRandom, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
     """One read-only float64 (or integer) array for each argument."""
     arrays = []
     for i, shape in enumerate(shapes):
@@ -82,29 +82,31 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
     return tuple(found)
 
 
-def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Case]:
+def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[CheckCase]:
     """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
     samples = declaration_of(op).samples
     if samples is not None:
         for k, sample in enumerate(samples(np.random.default_rng(seed))):
             arrays = tuple(frozen(np.array(a)) for a in sample.arrays)
-            yield Case(arrays, op.bind_kwargs(sample.metadata), f"sample {k}", seed)
+            yield CheckCase(arrays, op.bind_kwargs(sample.metadata), f"sample {k}", seed)
         return
     options = metadata(op)
-    rng = Draws(seed)
+    rng = SeededRandom(seed)
     for k, shapes in enumerate(base_shapes(op)):
         for meta in options if k == 0 else options[:1]:
-            yield Case(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
+            yield CheckCase(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
     if thorough:
         first = base_shapes(op)[0]
         fewest = min((prod(s) for s in first if prod(s)), default=_NUMBERS)
         for k in range(min(8, _NUMBERS // fewest) if fewest < _NUMBERS // 2 else 0):
-            yield Case(draw(op, rng, first), options[0], f"base, draw {k + 2}", seed)
+            yield CheckCase(draw(op, rng, first), options[0], f"base, draw {k + 2}", seed)
 
 
-def fresh(op: Op, case: Case, rng: Draws) -> Case:
+def fresh(op: Op, case: CheckCase, rng: SeededRandom) -> CheckCase:
     """The same shapes and metadata with other numbers: a rule that keeps something by shape is caught by it."""
-    return Case(draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed)
+    return CheckCase(
+        draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed
+    )
 
 
 def structure_shapes(op: Op, thorough: bool) -> Iterator[tuple[str, tuple[Shape, ...]]]:

@@ -18,7 +18,7 @@ Kinks: TypeAlias = "Sequence[float] | str | Callable[..., tuple[Array, ...]]"
 
 
 class RandomSource(Protocol):
-    """A reproducible source of random numbers (`minigrad.verify.seeded_random.Draws`)."""
+    """A reproducible source of random numbers (`minigrad.verify.seeded_random.SeededRandom`)."""
 
     def uniform(self, shape: Shape) -> Array:
         """Numbers uniform in [0, 1)."""

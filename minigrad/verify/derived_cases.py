@@ -13,8 +13,8 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.refusal import CheckCase
+from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import frozen
 
 _LONG = 200
@@ -96,12 +96,12 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
         yield "square", ((*first[:-2], *(max(first[-2:]),) * 2), *rest)
 
 
-def unlisted_cases(op: Op, options: Options, rng: Draws, seed: int) -> Iterator[Case]:
+def unlisted_cases(op: Op, options: Options, rng: SeededRandom, seed: int) -> Iterator[CheckCase]:
     """Derived cases that are compared with differences. Drawn lazily."""
     first = base_shapes(op)[0]
 
-    def case(label: str, shapes: tuple[Shape, ...], meta: Mapping[str, object]) -> Case:
-        return Case(draw(op, rng, shapes), meta, label, seed, derived=True)
+    def case(label: str, shapes: tuple[Shape, ...], meta: Mapping[str, object]) -> CheckCase:
+        return CheckCase(draw(op, rng, shapes), meta, label, seed, derived=True)
 
     for label, meta in unlisted_metadata(op, options):
         yield case(label, first, meta)
@@ -117,7 +117,7 @@ def unlisted_cases(op: Op, options: Options, rng: Draws, seed: int) -> Iterator[
     yield from _other_indices(op, case("", first, options[0]))
 
 
-def _other_indices(op: Op, case: Case) -> Iterator[Case]:
+def _other_indices(op: Op, case: CheckCase) -> Iterator[CheckCase]:
     for i, a in enumerate(case.arrays):
         domain = declaration_of(op).domain(i)
         high = getattr(domain, "high", 0)
@@ -125,7 +125,7 @@ def _other_indices(op: Op, case: Case) -> Iterator[Case]:
             continue
         for label, index in (("negative indices", a - high), ("indices in int32", a.astype(np.int32))):
             arrays = (*case.arrays[:i], frozen(np.asarray(index)), *case.arrays[i + 1 :])
-            yield Case(arrays, case.meta, label, case.seed, derived=True)
+            yield CheckCase(arrays, case.meta, label, case.seed, derived=True)
 
 
 def whole_numbers(x: Array) -> Array:

@@ -14,9 +14,9 @@ from minigrad.verify.cases import draw
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
 from minigrad.verify.purity import check_purity
-from minigrad.verify.refusal import Case, refuse, worst_of
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
 REDRAWS = 6
 ENOUGH = 1e-5
@@ -25,21 +25,23 @@ ENOUGH = 1e-5
 LONGEST_MATRIX_STEP = 2.0**-5
 
 
-def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool = False) -> Examined:
+def examine(
+    subject: OpUnderTest, case: CheckCase, rng: SeededRandom, redraw: bool, quick: bool = False
+) -> EvaluatedCase:
     """Compare the rules with differences on `case`; raises a `RegistrationError` unless they agree.
 
     With `redraw`, fresh numbers of the same shapes are drawn when a draw is inconclusive or some argument has no
     gradient at it. `quick` is for further cases of an op whose first case has been
     through everything: vjp(-2 v) is not asked for, and a linear function has its slope from two points.
     """
-    best: Examined | None = None
+    best: EvaluatedCase | None = None
     verdict: Verdict | None = None
     sharp: set[int] = set()
     for attempt in range(REDRAWS):
         if attempt:
             if not redraw:
                 break
-            case = redrawn(subject.op, case, rng, attempt, sharp)
+            case = resample(subject.op, case, rng, attempt, sharp)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
         e = subject.run(case, rng, outputs)
@@ -53,7 +55,7 @@ def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool 
         if verdict is None:
             verdict = project(subject, e, u)
         if verdict.mismatch:
-            raise blame(subject, e, u)
+            raise locate_error(subject, e, u)
         if not verdict.verified:
             continue
         power = {i: _power(verdict, absolute(grads[i], u[i])) for i in grads}
@@ -61,10 +63,10 @@ def examine(subject: Subject, case: Case, rng: Draws, redraw: bool, quick: bool 
             # Drowned by the other arguments in the joint direction: give it a direction of its own.
             alone = project(subject, e, {i: u[i]})
             if alone.mismatch:
-                raise blame(subject, e, u)
+                raise locate_error(subject, e, u)
             if alone.verified:
                 power[i] = _power(alone, absolute(grads[i], u[i]))
-        best = merged(best, e, power)
+        best = best_of(best, e, power)
         sharp = {i for i, p in best.power.items() if p <= ENOUGH}
         if len(sharp) == len(grads):
             break
@@ -78,15 +80,15 @@ def _power(verdict: Verdict, weight: float) -> float:
     return float(verdict.error) / weight if weight > 0 else np.inf
 
 
-def redrawn(op: Op, case: Case, rng: Draws, attempt: int, sharp: Collection[int] = ()) -> Case:
+def resample(op: Op, case: CheckCase, rng: SeededRandom, attempt: int, sharp: Collection[int] = ()) -> CheckCase:
     """Other numbers of the same shapes; after a few attempts smaller ones, since large ones may only be saturated."""
-    arrays = quietened(op, draw(op, rng, tuple(a.shape for a in case.arrays)), sharp, attempt)
+    arrays = with_small_checked_args(op, draw(op, rng, tuple(a.shape for a in case.arrays)), sharp, attempt)
     if attempt > 2 and not sharp:
-        arrays = quietened(op, arrays, set(range(len(arrays))), attempt - 1, 1)
+        arrays = with_small_checked_args(op, arrays, set(range(len(arrays))), attempt - 1, 1)
     return case.on(arrays)
 
 
-def quietened(
+def with_small_checked_args(
     op: Op, arrays: tuple[Array, ...], loud: Collection[int], attempt: int, octaves: int = 12
 ) -> tuple[Array, ...]:
     """Arguments that have been checked made small, so that their round-off does not drown the others."""
@@ -98,14 +100,14 @@ def quietened(
     )
 
 
-def merged(best: Examined | None, new: Examined, power: Mapping[int, float]) -> Examined:
+def best_of(best: EvaluatedCase | None, new: EvaluatedCase, power: Mapping[int, float]) -> EvaluatedCase:
     """The first draw, with the best power that any draw had for each argument; `power` is that of the new one."""
     if best is None:
         return attrs.evolve(new, power=power)
     return attrs.evolve(best, power={i: min(p, power[i]) for i, p in best.power.items()})
 
 
-def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) -> None:
+def refuse_unusable(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> None:
     """Outputs of the samples must be finite, and of the arguments' dtype."""
     op = subject.op
     floats = [a.dtype for a in case.arrays if a.dtype.kind == "f"]
@@ -124,7 +126,7 @@ def refuse_unusable(subject: Subject, case: Case, outputs: tuple[Array, ...]) ->
             )  # fmt: skip
 
 
-def directions(op: Op, case: Case, rng: Draws, indices: list[int]) -> dict[int, Array]:
+def directions(op: Op, case: CheckCase, rng: SeededRandom, indices: list[int]) -> dict[int, Array]:
     """A random direction for each differentiable argument, inside its domain."""
     from minigrad.verify.domains import real
 
@@ -140,7 +142,7 @@ def longest_step(op: Op) -> float:
     return LONGEST_MATRIX_STEP if any(d is not None and d.matrix for d in declaration_of(op).domains) else 0.5
 
 
-def stepped(case: Case, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:
+def stepped(case: CheckCase, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:
     """Arguments of the case moved by t along u."""
     return tuple(np.asarray(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
 
@@ -155,11 +157,11 @@ def projected(v: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:
     return sum(float(np.vdot(w, o)) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
 
 
-def project(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
+def project(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], far: bool = False) -> Verdict:
     """Differences of F(t) = <v, f(x + t u)> against <g, u>."""
     case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
 
-    def along(steps: Array) -> Array:
+    def phi(steps: Array) -> Array:
         values = []
         for t in steps.ravel():
             try:
@@ -175,7 +177,7 @@ def project(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = F
     roundoff = sum(absolute(w, o) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
     roundoff += sum(absolute(grads[i], case.arrays[i]) for i in u)
 
-    def analytic_along(steps: Array) -> Array:
+    def analytic_phi(steps: Array) -> Array:
         values = []
         for t in steps.ravel():
             moved = case.on(stepped(case, u, float(t)))
@@ -184,13 +186,13 @@ def project(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = F
         return np.array(values).reshape(steps.shape)
 
     return compare(
-        along, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
-        natural=lambda: natural_scale(case, v, u), analytic_along=analytic_along, longest=longest_step(subject.op),
+        phi, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
+        natural=lambda: natural_scale(case, v, u), analytic_phi=analytic_phi, longest=longest_step(subject.op),
         far=far,
     )  # fmt: skip
 
 
-def _secant(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Verdict | None:
+def _secant(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> Verdict | None:
     """The verdict from one step, without truncation, for an op that claims to be linear (which is checked apart)."""
     case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
     moved = subject.evaluate(case, stepped(case, u, 1.0))
@@ -203,7 +205,7 @@ def _secant(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Verdict | 
     )
 
 
-def blame(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
+def locate_error(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> RegistrationError:
     """Find the guilty argument and its worst entry (one direction each), and say so."""
     case, grads = e.case, e.grads
     guilty = [i for i in grads if not project(subject, e, {i: u[i]}).verified] or list(grads)
@@ -216,12 +218,12 @@ def blame(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Registration
         numeric[index], error[index] = float(entry.numeric) / step, float(entry.error) / abs(step)
     return refuse(
         GradientMismatch, subject.op, "its rule disagrees with finite differences", case=case,
-        argument=subject.name(i), worst=worst_of(subject.name(i), case.arrays[i], grads[i], numeric, error),
+        argument=subject.name(i), worst=worst_entry(subject.name(i), case.arrays[i], grads[i], numeric, error),
         remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
     )  # fmt: skip
 
 
-def undecided(op: Op, case: Case, verdict: Verdict) -> RegistrationError:
+def undecided(op: Op, case: CheckCase, verdict: Verdict) -> RegistrationError:
     """The refusal for a case in which no step decided: the error bar was too wide, or the gap one to four of it."""
     k = int(np.argmax(np.ravel(verdict.state) == INCONCLUSIVE))
     fields = (verdict.analytic, verdict.numeric, verdict.error, verdict.scale)

@@ -17,25 +17,25 @@ from minigrad.verify.cases import BROADCASTS, broadcasts, draw
 from minigrad.verify.directional_check import (
     ENOUGH,
     REDRAWS,
+    best_of,
     directions,
-    merged,
-    quietened,
     refuse_unusable,
     undecided,
+    with_small_checked_args,
 )
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
 from minigrad.verify.purity import check_purity_by_entry
-from minigrad.verify.refusal import Case, Worst, refuse
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen
+from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _SHARP = 0.1
 """Share of entries that must be able to reveal an error; a saturated tanh or the loser of a maximum cannot."""
 
 
 def examine_entries(
-    subject: Subject, meta: Mapping[str, object], rng: Draws, seed: int, thorough: bool = True
-) -> Examined:
+    subject: OpUnderTest, meta: Mapping[str, object], rng: SeededRandom, seed: int, thorough: bool = True
+) -> EvaluatedCase:
     """Compare every entry of a 1-d draw with differences; raises a `RegistrationError` unless all agree.
 
     Without `thorough` the claim itself is left to the other arrangements, and tested here only if something is amiss.
@@ -43,11 +43,11 @@ def examine_entries(
     op = subject.op
     count = len(op.arguments)
     verdict: Verdict | None = None
-    best: Examined | None = None
+    best: EvaluatedCase | None = None
     sharp: set[int] = set()
     for attempt in range(REDRAWS):
-        arrays = quietened(op, draw(op, rng, ((subject.entries,),) * count), sharp, attempt)
-        case = Case(arrays, meta, "elementwise", seed)
+        arrays = with_small_checked_args(op, draw(op, rng, ((subject.entries,),) * count), sharp, attempt)
+        case = CheckCase(arrays, meta, "elementwise", seed)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
         if outputs[0].shape != (subject.entries,) or len(outputs) != 1:
@@ -63,16 +63,16 @@ def examine_entries(
             for half in (slice(None, subject.entries // 2), slice(subject.entries // 2, None)):
                 _refuse_false_claim(subject, case, outputs[0], half)
         if verdict.mismatch:
-            raise blame_entries(subject, e, u)
+            raise locate_entry_error(subject, e, u)
         if not verdict.verified:
             continue
         power = {i: _resolution(verdict, grads[i] * u[i]) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
             alone = entrywise(subject, e, {i: u[i]})
             if alone.mismatch:
-                raise blame_entries(subject, e, u)
+                raise locate_entry_error(subject, e, u)
             power[i] = min(power[i], _resolution(alone, grads[i] * u[i]))
-        best = merged(best, e, power)
+        best = best_of(best, e, power)
         sharp = {i for i, p in best.power.items() if p <= ENOUGH}
         if op.claims.piecewise_constant or len(sharp) == len(grads) or (best.case is not case and not sharp):
             return best
@@ -82,7 +82,7 @@ def examine_entries(
     return best
 
 
-def _refuse_false_claim(subject: Subject, case: Case, output: Array, half: slice) -> None:
+def _refuse_false_claim(subject: OpUnderTest, case: CheckCase, output: Array, half: slice) -> None:
     """Half of the entries, in reverse: an output that depends on other entries or on its place changes."""
     part = case.on(tuple(frozen(a[half][::-1]) for a in case.arrays))
     found, expected = _attempt(subject, part)[0], output[half][::-1]
@@ -90,11 +90,11 @@ def _refuse_false_claim(subject: Subject, case: Case, output: Array, half: slice
         raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
 
 
-def entrywise(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool = False) -> Verdict:
+def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], far: bool = False) -> Verdict:
     """Differences for each entry on its own."""
     case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
 
-    def along(steps: Array) -> Array:
+    def phi(steps: Array) -> Array:
         arrays = [a + steps * u[i] if i in u else a for i, a in enumerate(case.arrays)]
         try:
             y = np.asarray(subject.evaluate(case, arrays)[0])
@@ -116,7 +116,7 @@ def entrywise(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool =
         largest: Array = np.max(np.abs([a for i, a in enumerate(case.arrays) if i in u]), axis=0) if u else zero
         return np.abs(v[0]) * largest
 
-    def analytic_along(steps: Array) -> Array:
+    def analytic_phi(steps: Array) -> Array:
         shape = np.broadcast_shapes(*(a.shape for a in case.arrays))
         rows = []
         for t in steps.reshape(len(steps), *shape):
@@ -126,8 +126,8 @@ def entrywise(subject: Subject, e: Examined, u: Mapping[int, Array], far: bool =
         return np.array(rows)
 
     return compare(
-        along, v[0] * outputs[0], analytic, weights, roundoff, natural=natural,
-        analytic_along=analytic_along, far=far,
+        phi, v[0] * outputs[0], analytic, weights, roundoff, natural=natural,
+        analytic_phi=analytic_phi, far=far,
     )  # fmt: skip
 
 
@@ -139,7 +139,7 @@ def _resolution(verdict: Verdict, contribution: Array) -> float:
     return float(ordered[int(_SHARP * (relative.size - 1))])
 
 
-def blame_entries(subject: Subject, e: Examined, u: Mapping[int, Array]) -> RegistrationError:
+def locate_entry_error(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> RegistrationError:
     """Find the guilty argument and its worst entry, and say so."""
     case, grads = e.case, e.grads
     each = {i: entrywise(subject, e, {i: u[i]}) for i in grads}
@@ -149,7 +149,7 @@ def blame_entries(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Regi
     gap = np.abs(verdict.analytic - verdict.numeric) / np.maximum(np.abs(u[i]), 1e-300)
     k = int(wrong[np.argmax(gap[wrong])]) if wrong.size else int(np.argmax(gap))
     step = u[i][k]
-    worst = Worst(
+    worst = WorstEntry(
         subject.name(i), (k,), float(case.arrays[i][k]), float(grads[i][k]), float(verdict.numeric[k] / step),
         float(verdict.error[k] / abs(step)),
     )  # fmt: skip
@@ -165,7 +165,7 @@ def blame_entries(subject: Subject, e: Examined, u: Mapping[int, Array]) -> Regi
     )  # fmt: skip
 
 
-def not_elementwise(subject: Subject, case: Case, why: str) -> RegistrationError:
+def not_elementwise(subject: OpUnderTest, case: CheckCase, why: str) -> RegistrationError:
     """The refusal of a false claim."""
     return refuse(
         InvalidRule, subject.op, f"it claims elementwise=True, but {why}", case=case,
@@ -222,7 +222,7 @@ THOROUGH: tuple[tuple[str, Arrange], ...] = (
 )
 
 
-def repeat_arranged(subject: Subject, examined: Examined, thorough: bool) -> int:
+def check_relayouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool) -> int:
     """The same entries in other shapes and strides must give the same outputs and gradients."""
     case = examined.case
     arrangements = THOROUGH if thorough else ARRANGEMENTS
@@ -237,7 +237,7 @@ def repeat_arranged(subject: Subject, examined: Examined, thorough: bool) -> int
     return len(arrangements)
 
 
-def _attempt(subject: Subject, case: Case) -> tuple[Array, ...]:
+def _attempt(subject: OpUnderTest, case: CheckCase) -> tuple[Array, ...]:
     try:
         return subject.forward(case)
     except RegistrationError:
@@ -246,7 +246,7 @@ def _attempt(subject: Subject, case: Case) -> tuple[Array, ...]:
         raise not_elementwise(subject, case, f"it cannot take these shapes: {type(error).__name__}: {error}") from error
 
 
-def _same(subject: Subject, case: Case, what: str, found: Array, expected: Array, index: int | None) -> None:
+def _same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expected: Array, index: int | None) -> None:
     argument = "" if index is None else subject.name(index)
     if found.shape != expected.shape or found.dtype != expected.dtype:
         raise refuse(
@@ -270,7 +270,9 @@ def _same(subject: Subject, case: Case, what: str, found: Array, expected: Array
         )  # fmt: skip
 
 
-def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], seed: int, thorough: bool) -> int:
+def check_broadcasts(
+    subject: OpUnderTest, rng: SeededRandom, meta: Mapping[str, object], seed: int, thorough: bool
+) -> int:
     """Broadcast arguments must give what the same arguments give when they are broadcast beforehand."""
     count = len(subject.op.arguments)
     if count == 1:
@@ -278,7 +280,7 @@ def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], s
     checks = 0
     for shapes in broadcasts(count, thorough):
         checks += 1
-        case = Case(draw(subject.op, rng, shapes), meta, "broadcast", seed)
+        case = CheckCase(draw(subject.op, rng, shapes), meta, "broadcast", seed)
         full = np.broadcast_shapes(*shapes)
         wide = case.on(tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
         outputs, expected = _attempt(subject, case), _attempt(subject, wide)
@@ -290,11 +292,11 @@ def repeat_broadcast(subject: Subject, rng: Draws, meta: Mapping[str, object], s
     return checks
 
 
-def broadcast_case(subject: Subject, examined: Examined, rng: Draws) -> Examined:
+def broadcast_case(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> EvaluatedCase:
     """Gradients for arguments that broadcast, for the check of second order."""
     one, rest = BROADCASTS[1]
     shapes = (one, *(rest for _ in subject.op.arguments[1:]))
-    case = Case(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
+    case = CheckCase(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
     return subject.run(case, rng)
 
 

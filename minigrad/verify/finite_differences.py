@@ -24,7 +24,7 @@ ATTEMPTS = 7
 _ROUND_OFF = 32.0
 """Ulps allowed to one evaluation of the function, relative to sum |v f|."""
 
-Along: TypeAlias = Callable[[Array], Array]
+Phi: TypeAlias = Callable[[Array], Array]
 """F(t), evaluated for an array of steps t: entry k of the first axis of the result belongs to t[k]."""
 
 _STENCIL = np.array([1.0, -1.0, 0.5, -0.5, 0.25, -0.25])
@@ -41,16 +41,16 @@ class Estimate:
     noisy: BoolArray
 
 
-def central(along: Along, at_zero: Array, h: Array, slack: Array) -> Estimate:
-    """Extrapolated central difference of `along` at 0 with first step `h`.
+def central(phi: Phi, at_zero: Array, h: Array, slack: Array) -> Estimate:
+    """Extrapolated central difference of `phi` at 0 with first step `h`.
 
     Args:
-        along: F(t) for several steps at once.
+        phi: F(t) for several steps at once.
         at_zero: F(0).
         h: step, one for each entry of F (or 0-d).
         slack: what F's round-off scales with: sum|v f| + sum|g x| + 2 h sum|g u|.
     """
-    values = along(np.multiply.outer(_STENCIL, h))
+    values = phi(np.multiply.outer(_STENCIL, h))
     # For one number, Python's floats are ten times as quick as 0-d arrays.
     f: Sequence[Array] = list(values) if np.ndim(h) else values.tolist()
     d1 = (f[0] - f[1]) / (2.0 * h)
@@ -71,9 +71,9 @@ def central(along: Along, at_zero: Array, h: Array, slack: Array) -> Estimate:
     return Estimate(value, truncation + noise, kink | not_finite, noise > truncation)
 
 
-def one_sided(along: Along, at_zero: Array, h: float, slack: Array) -> tuple[Array, Array, Array]:
-    """Left and right derivatives of `along` at 0, and an error bar for both: steps h, h/2, h/4, h/8 on each side."""
-    f = along(_SIDES * h)
+def one_sided(phi: Phi, at_zero: Array, h: float, slack: Array) -> tuple[Array, Array, Array]:
+    """Left and right derivatives of `phi` at 0, and an error bar for both: steps h, h/2, h/4, h/8 on each side."""
+    f = phi(_SIDES * h)
     d = ((f - at_zero) / (_SIDES * h)[:, None]).reshape(2, 4, -1)
     first = 2.0 * d[:, 1:] - d[:, :-1]
     second = (4.0 * first[:, 1:] - first[:, :-1]) / 3.0
@@ -93,7 +93,7 @@ _BINOMIALS = (np.sqrt(20.0), np.sqrt(70.0), np.sqrt(252.0))
 _NOISE_MARGIN = 64.0
 
 
-def measured_noise(along: Along, shape: tuple[int, ...]) -> Array:
+def measured_noise(phi: Phi, shape: tuple[int, ...]) -> Array:
     """The round-off actually present in F, in the manner of Hamming's difference table.
 
     On nine points about 2e-6 apart the third to fifth differences of any smooth function vanish, so what they show is
@@ -102,27 +102,27 @@ def measured_noise(along: Along, shape: tuple[int, ...]) -> Array:
     """
     level: Array = np.zeros(shape)
     for fine in _FINE:
-        f = along(np.multiply.outer(np.arange(-4.0, 5.0) * fine, np.ones(shape)))
+        f = phi(np.multiply.outer(np.arange(-4.0, 5.0) * fine, np.ones(shape)))
         for order, norm in zip((3, 4, 5), _BINOMIALS, strict=True):
             spread = np.max(np.abs(np.diff(f, order, axis=0)), axis=0) / norm
             level = np.maximum(level, np.where(np.isfinite(spread), spread, 0.0))
     return level
 
 
-def measured_stairs(along: Along, shape: tuple[int, ...]) -> Array:
+def quantization_step(phi: Phi, shape: tuple[int, ...]) -> Array:
     """The height of the steps in which F moves when the entries are far smaller than something they are added to.
 
     (x + 1000) - 1000 is constant over the nine points of `measured_noise` at x = 1e-9. What a polynomial of degree 5
     leaves of F at 16 uneven points within 1/128 is round-off, for any function that is smooth on the scale of x.
     """
     nodes = 2.0 * np.modf(np.arange(1.0, 17.0) * 0.6180339887498949)[0] - 1.0
-    f = along(np.multiply.outer(nodes / 128.0, np.ones(shape)))
+    f = phi(np.multiply.outer(nodes / 128.0, np.ones(shape)))
     basis = np.linalg.qr(np.vander(nodes, 6))[0]
     left = np.max(np.abs(f - np.tensordot(basis, np.tensordot(basis.T, f, 1), 1)), axis=0)
     return np.where(np.isfinite(left), left, 0.0)
 
 
-def slope_at_some_step(along: Along, analytic: Array) -> BoolArray:
+def slope_at_some_step(phi: Phi, analytic: Array) -> BoolArray:
     """Whether differences agree with a slope other than 0, to a thousandth, at a step anywhere from 2**-8 to 2**-44.
 
     fmod(5, 1e-9) is a saw whose teeth all ordinary steps skip; its slope is 1 at steps below 1e-10 only.
@@ -130,7 +130,7 @@ def slope_at_some_step(along: Along, analytic: Array) -> BoolArray:
     seen = np.zeros(np.shape(analytic), dtype=bool)
     for k in range(8, 46, 2):
         h = np.full(np.shape(analytic), 2.0**-k)
-        ahead, behind = along(np.array([h, -h]))
+        ahead, behind = phi(np.array([h, -h]))
         seen |= np.abs((ahead - behind) / (2.0 * h) - analytic) <= 1e-3 * np.abs(analytic)
     found: BoolArray = seen & (np.asarray(analytic) != 0.0)
     return found
@@ -162,9 +162,9 @@ class Verdict:
         return bool((self.state == MISMATCH).any())
 
 
-def _at_first_go(along: Along, at_zero: float, analytic: float, weights: float, roundoff: float) -> Verdict | None:
+def _at_first_go(phi: Phi, at_zero: float, analytic: float, weights: float, roundoff: float) -> Verdict | None:
     """The verdict for one number when the first step decides it in the rule's favour, as it nearly always does."""
-    e = central(along, at_zero, FIRST_STEP, roundoff + 2.0 * FIRST_STEP * weights)  # type: ignore[arg-type]
+    e = central(phi, at_zero, FIRST_STEP, roundoff + 2.0 * FIRST_STEP * weights)  # type: ignore[arg-type]
     gap = abs(analytic - e.value)
     if e.kink or not (gap <= e.error <= TOLERANCE * weights):  # written so that NaN decides nothing
         return None
@@ -182,34 +182,34 @@ def agreement(numeric: float, analytic: float, weights: float, roundoff: float) 
 
 
 def compare(
-    along: Along,
+    phi: Phi,
     at_zero: Array,
     analytic: Array,
     weights: Array,
     roundoff: Array,
     *,
     natural: Callable[[], Array | float] = float,
-    analytic_along: Along | None = None,
+    analytic_phi: Phi | None = None,
     longest: float = 0.5,
     far: bool = False,
 ) -> Verdict:
     """Adapt the step until each entry is decided or the attempts are used up.
 
     Args:
-        along: F(t) along the direction.
+        phi: F(t) along the direction.
         at_zero: F(0).
         analytic: <g, u> by the rule.
         weights: sum |g_i u_i|, the scale that the error bar is held against.
         roundoff: sum |v f| + sum |g_i x_i|, what the round-off in F scales with.
         natural: gives |v| max|x|, what a function that cancels inside may carry as round-off however small its value.
-        analytic_along: <g(x + t u), u> by the rule, to measure the round-off of the rule itself.
+        analytic_phi: <g(x + t u), u> by the rule, to measure the round-off of the rule itself.
         longest: the largest step that stays inside the domain.
         far: entries have sizes that F may not be scaled for: before accusing, look for stairs, and for the slope at
             all smaller steps.
     """
     shape = np.shape(analytic)
     if not shape:
-        settled = _at_first_go(along, float(at_zero), float(analytic), float(weights), float(roundoff))
+        settled = _at_first_go(phi, float(at_zero), float(analytic), float(weights), float(roundoff))
         if settled is not None:
             return settled
     h = np.full(shape, FIRST_STEP)
@@ -221,7 +221,7 @@ def compare(
     own: Array | float = 0.0
     for attempt in range(ATTEMPTS):
         slack = roundoff + 2.0 * h * weights
-        e = central(along, at_zero, h, slack)
+        e = central(phi, at_zero, h, slack)
         bar = e.error + own
         gap = np.abs(analytic - e.value)
         if not attempt and not e.kink.any() and ((gap <= bar) & (bar <= TOLERANCE * weights)).all():
@@ -237,15 +237,15 @@ def compare(
         if np.any(earned & ~agree & open_) and not noise_known:
             # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before doubting that.
             noise_known = True
-            noise = measured_noise(along, shape)
+            noise = measured_noise(phi, shape)
             if far:
-                noise = np.maximum(noise, measured_stairs(along, shape))
+                noise = np.maximum(noise, quantization_step(phi, shape))
             measured = _NOISE_MARGIN / (_ROUND_OFF * EPS) * noise
             carried = np.asarray(natural())
             roundoff = np.maximum(np.maximum(roundoff, carried), measured)
             own = 16.0 * EPS * carried
-            if analytic_along is not None:
-                own = own + _NOISE_MARGIN * measured_noise(analytic_along, shape)
+            if analytic_phi is not None:
+                own = own + _NOISE_MARGIN * measured_noise(analytic_phi, shape)
             continue
         # One contradiction may be a kink inside the stencil: ask again with a smaller step before refusing.
         confirmed = differ & suspicion
@@ -259,5 +259,5 @@ def compare(
         factor = np.where(e.kink | differ, 0.25, np.where(e.noisy, 4.0, 0.25))
         h = np.where(state == INCONCLUSIVE, np.minimum(h * factor, longest), h)
     if far and np.any(state == MISMATCH):
-        state = np.where((state == MISMATCH) & slope_at_some_step(along, analytic), INCONCLUSIVE, state)
+        state = np.where((state == MISMATCH) & slope_at_some_step(phi, analytic), INCONCLUSIVE, state)
     return Verdict(state, np.asarray(analytic), numeric, error, np.asarray(weights), used)

@@ -21,10 +21,10 @@ from minigrad.verify.entrywise_check import broadcast_case
 from minigrad.verify.extreme_scales import check_far
 from minigrad.verify.kinks import check_kinks, check_pairs, check_zeros
 from minigrad.verify.purity import check_cotangents, check_memory
-from minigrad.verify.refusal import Case, refuse
+from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.second_order import check_second_order, check_second_order_elsewhere
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import ENTRIES, Examined, Subject
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import ENTRIES, EvaluatedCase, OpUnderTest
 from minigrad.verify.sweep import examine_all
 
 
@@ -47,16 +47,16 @@ def verify(
     start = time.perf_counter()
     seed = crc32(op.name.encode()) if seed is None else seed
     _check_rules_declared(op)
-    subject = Subject(op, entries)
+    subject = OpUnderTest(op, entries)
     batching: int | None = None
     evidence = evidence_of(op)
-    rng = Draws(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from
+    rng = SeededRandom(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from
     mode = MODE.get()
     # Outside register(), any op may stand in for a registered one.
     alone = mode is None or mode.allow_unverified is None
     # Whatever goes on around the first use of an op (no_grad, a trace, mg.debug) is none of the gate's business.
     free = mode_override(grad=True, allow_unverified=_anything if alone else None, interceptor=False)
-    with np.errstate(all="ignore"), _unheard(thorough), free:
+    with np.errstate(all="ignore"), _warnings_ignored(thorough), free:
         try:
             examined, checks, refused = examine_all(subject, rng, seed, thorough)
             powers = _powers(subject, examined)
@@ -97,7 +97,7 @@ def verify(
 
 
 @contextmanager
-def _unheard(thorough: bool) -> Iterator[None]:
+def _warnings_ignored(thorough: bool) -> Iterator[None]:
     """Without warnings: the mean of nothing, tried on behalf of an op, is no news to its author."""
     if not thorough:  # which tries nothing of the kind, and has no time for it
         yield
@@ -128,7 +128,7 @@ def _check_rules_declared(op: Op) -> None:
         raise refuse(InvalidRule, op, "it claims piecewise_constant=True and has rules", remedy="drop one of them")
 
 
-def _refuse_powerless(op: Op, powers: tuple[Power, ...], case: Case) -> None:
+def _refuse_powerless(op: Op, powers: tuple[Power, ...], case: CheckCase) -> None:
     if op.claims.piecewise_constant:
         return
     for power in powers:
@@ -142,7 +142,7 @@ def _refuse_powerless(op: Op, powers: tuple[Power, ...], case: Case) -> None:
             )  # fmt: skip
 
 
-def _powers(subject: Subject, examined: list[Examined]) -> tuple[Power, ...]:
+def _powers(subject: OpUnderTest, examined: list[EvaluatedCase]) -> tuple[Power, ...]:
     seen: dict[str, list[float]] = {a.name: [] for a in subject.op.arguments if a.differentiable}
     for e in examined:
         for i, p in e.power.items():
@@ -151,7 +151,7 @@ def _powers(subject: Subject, examined: list[Examined]) -> tuple[Power, ...]:
     return tuple(Power(n, len(p), min(p, default=np.inf), max(p, default=np.inf)) for n, p in seen.items())
 
 
-def _check_second_order(subject: Subject, cases: list[Examined], rng: Draws) -> None:
+def _check_second_order(subject: OpUnderTest, cases: list[EvaluatedCase], rng: SeededRandom) -> None:
     """Every case must agree; a sample of the author's own that is flat there may be undecided if another is decided."""
     undecided: InconclusiveCheck | None = None
     decided = 0
@@ -167,8 +167,8 @@ def _check_second_order(subject: Subject, cases: list[Examined], rng: Draws) -> 
         raise undecided
 
 
-def _one_per_metadata(examined: list[Examined]) -> list[Examined]:
-    found: dict[str, Examined] = {}
+def _one_per_metadata(examined: list[EvaluatedCase]) -> list[EvaluatedCase]:
+    found: dict[str, EvaluatedCase] = {}
     for e in examined:
         kind = "base" if e.case.derived else e.case.label.split(", ")[0]
         key = kind + repr(sorted(e.case.meta.items(), key=lambda item: item[0]))

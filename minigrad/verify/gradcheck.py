@@ -14,8 +14,8 @@ from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, ArrayLike
 from minigrad.verify.domains import real
 from minigrad.verify.finite_differences import Verdict, compare
-from minigrad.verify.refusal import Worst, relative_error, worst_of
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.refusal import WorstEntry, relative_error, worst_entry
+from minigrad.verify.seeded_random import SeededRandom
 
 _MOST_ENTRIES = 200
 
@@ -70,12 +70,12 @@ def gradcheck(f: Callable[..., object], *arrays: ArrayLike, seed: int = 0) -> Gr
     if not arrays:
         raise GradientError("gradcheck needs at least one array: gradcheck(f, x)")
     xs = [np.array(a, dtype=np.float64) for a in arrays]
-    rng = Draws(seed)
+    rng = SeededRandom(seed)
     with np.errstate(all="ignore"):
         probe = _Probe(f, xs, rng)
         verdict = probe.compare(probe.u)
         if not verdict.verified:
-            raise probe.blame(verdict)
+            raise probe.locate_error(verdict)
         weights = [float(np.sum(np.abs(probe.grads[i] * probe.u[i]))) for i in range(len(xs))]
     analytic, numeric, error = float(verdict.analytic), float(verdict.numeric), float(verdict.error)
     power = tuple(error / w if w else np.inf for w in weights)
@@ -85,7 +85,7 @@ def gradcheck(f: Callable[..., object], *arrays: ArrayLike, seed: int = 0) -> Gr
 class _Probe:
     """One point, one cotangent, one direction."""
 
-    def __init__(self, f: Callable[..., object], xs: list[Array], rng: Draws) -> None:
+    def __init__(self, f: Callable[..., object], xs: list[Array], rng: SeededRandom) -> None:
         self.f = f
         self.xs = xs
         leaves = [Tensor(x, requires_grad=True) for x in xs]
@@ -112,7 +112,7 @@ class _Probe:
         with mode_override(grad=False):
             return [as_array(o) for o in _tensors(self.f(*(Tensor(x) for x in xs)))]
 
-    def along(self, u: Mapping[int, Array]) -> Callable[[Array], Array]:
+    def phi(self, u: Mapping[int, Array]) -> Callable[[Array], Array]:
         def values(steps: Array) -> Array:
             moved = ([x + t * u[i] if i in u else x for i, x in enumerate(self.xs)] for t in steps.ravel())
             return np.array([self._projected(self.evaluate(xs)) for xs in moved]).reshape(steps.shape)
@@ -130,10 +130,10 @@ class _Probe:
         largest = max(float(np.max(np.abs(self.xs[i]), initial=0.0)) for i in u)
         zero = np.array(self._projected(self.outputs))
         return compare(
-            self.along(u), zero, np.array(analytic), np.array(weights), np.array(roundoff), natural=lambda: largest,
+            self.phi(u), zero, np.array(analytic), np.array(weights), np.array(roundoff), natural=lambda: largest,
         )  # fmt: skip
 
-    def blame(self, verdict: Verdict) -> Exception:
+    def locate_error(self, verdict: Verdict) -> Exception:
         """The refusal, with the argument and entry that are furthest off."""
         alone = {i: self.compare({i: d}) for i, d in self.u.items()}
         guilty = next((i for i, w in alone.items() if w.mismatch), next(i for i in alone))
@@ -150,7 +150,7 @@ class _Probe:
             "active range, or check fewer data points at a time"
         )
 
-    def _worst_entry(self, index: int) -> Worst:
+    def _worst_entry(self, index: int) -> WorstEntry:
         x, u = self.xs[index], self.u[index]
         numeric, error = self.grads[index].copy(), np.full(x.shape, np.inf)
         for k, place in enumerate(np.ndindex(*x.shape)):
@@ -160,7 +160,7 @@ class _Probe:
             one[place] = u[place]
             entry = self.compare({index: one})
             numeric[place], error[place] = float(entry.numeric) / u[place], float(entry.error) / abs(u[place])
-        return worst_of(f"argument {index}", x, self.grads[index], numeric, error)
+        return worst_entry(f"argument {index}", x, self.grads[index], numeric, error)
 
 
 def _tensors(found: object) -> list[Tensor]:

@@ -11,18 +11,18 @@ from minigrad.core.types import Array
 from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.directional_check import directions, stepped
 from minigrad.verify.finite_differences import FIRST_STEP, one_sided
-from minigrad.verify.refusal import Case, Worst, refuse
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
 _UNBOUNDED = frozenset(("real", "distinct"))
 _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
 
 
-def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3) -> int:
+def check_kinks(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, draws: int = 3) -> int:
     """Compare the rules at kinks, along `ones` (which keeps ties tied) and random directions; entries on a kink.
 
-    Along `ones` the output gradient has one sign: with both, the gradient that a rule makes up in one group of tied
+    Phi `ones` the output gradient has one sign: with both, the gradient that a rule makes up in one group of tied
     entries could cancel that of another.
     """
     kinks = declaration_of(subject.op).kinks
@@ -31,13 +31,13 @@ def check_kinks(subject: Subject, examined: Examined, rng: Draws, draws: int = 3
     placed = 0
     for k in range(draws):
         arrays, count = _on_kinks(subject, examined, rng, k)
-        case = Case(arrays, examined.case.meta, f"on a kink ({examined.case.label})", examined.case.seed)
+        case = CheckCase(arrays, examined.case.meta, f"on a kink ({examined.case.label})", examined.case.seed)
         _check_at(subject, case, rng, ones=k == 0)
         placed += count
     return placed
 
 
-def check_zeros(subject: Subject, examined: Examined, rng: Draws) -> int:
+def check_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
     """Compare the rules where a quarter of the entries are exactly 0, the commonest number in a network.
 
     A rule that divides by its argument or output is NaN there; a corner at 0 is answered as any kink is. Entries (for
@@ -54,7 +54,7 @@ def check_zeros(subject: Subject, examined: Examined, rng: Draws) -> int:
     return 1
 
 
-def with_zeros(subject: Subject, examined: Examined, rng: Draws) -> Case | None:
+def with_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> CheckCase | None:
     """The case with zeros among its entries, or None when no domain contains 0."""
     op = subject.op
     arrays = [a.copy() for a in examined.case.arrays]
@@ -69,13 +69,13 @@ def with_zeros(subject: Subject, examined: Examined, rng: Draws) -> Case | None:
             hit += int(np.count_nonzero(where))
     if not hit:
         return None
-    return Case(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
+    return CheckCase(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
 
 
-def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
+def check_pairs(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
     """Two zeros next to each other, ties at the top and at the bottom; for an elementwise op, equal arguments.
 
-    Along `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
+    Phi `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
     share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.
     """
     if subject.op.claims.piecewise_constant or declaration_of(subject.op).samples is not None:
@@ -97,7 +97,7 @@ def check_pairs(subject: Subject, examined: Examined, rng: Draws) -> int:
     return checks
 
 
-def _check_equal_arguments(subject: Subject, examined: Examined, rng: Draws) -> int:
+def _check_equal_arguments(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
     first, *rest = examined.grads
     arrays = examined.case.arrays
     if not rest or any(arrays[i].shape != arrays[first].shape for i in rest):
@@ -126,12 +126,12 @@ def _pairs(x: Array, axis: int, zeros: bool) -> Iterator[tuple[str, Array]]:
         yield "two zeros", np.moveaxis(moved, -1, axis)
 
 
-def _room(domain: Domain, rng: Draws, x: Array) -> float:
+def _room(domain: Domain, rng: SeededRandom, x: Array) -> float:
     """How large a rate all entries can share without leaving the domain."""
     return 1.0 if domain.kind in _UNBOUNDED else float(np.abs(domain.direction(rng, x)).min())
 
 
-def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: float) -> int:
+def _check_pair(subject: OpUnderTest, case: CheckCase, index: int, rng: SeededRandom, room: float) -> int:
     try:
         outputs = subject.forward(case)
     except RegistrationError:
@@ -160,7 +160,7 @@ def _check_pair(subject: Subject, case: Case, index: int, rng: Draws, room: floa
     return 1
 
 
-def _check_at(subject: Subject, case: Case, rng: Draws, ones: bool) -> None:
+def _check_at(subject: OpUnderTest, case: CheckCase, rng: SeededRandom, ones: bool) -> None:
     outputs = subject.forward(case)
     v = subject.cotangents(rng, outputs)
     if ones:
@@ -176,7 +176,9 @@ def _of_one_sign(v: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(frozen(np.abs(w)) for w in v)
 
 
-def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple[tuple[Array, ...], int]:
+def _on_kinks(
+    subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, k: int
+) -> tuple[tuple[Array, ...], int]:
     kinks = declaration_of(subject.op).kinks
     case = examined.case
     due = list(examined.grads)
@@ -203,11 +205,11 @@ def _on_kinks(subject: Subject, examined: Examined, rng: Draws, k: int) -> tuple
     return tuple(frozen(a) for a in arrays), count
 
 
-def _between(subject: Subject, e: Examined, u: Mapping[int, Array]) -> None:
+def _between(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> None:
     case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
     elementwise = subject.op.claims.elementwise
 
-    def along(steps: Array) -> Array:
+    def phi(steps: Array) -> Array:
         if elementwise and outputs[0].ndim == 1:
             return v[0] * subject.evaluate(case, stepped(case, u, steps[:, None]))[0]
         values = []
@@ -232,7 +234,7 @@ def _between(subject: Subject, e: Examined, u: Mapping[int, Array]) -> None:
     outside = np.ones(analytic.shape, dtype=bool)
     # Another corner inside the stencil falsifies the slopes: a contradiction must survive smaller steps.
     for h in _STEPS:
-        left, right, bar = one_sided(along, at_zero, h, slack)
+        left, right, bar = one_sided(phi, at_zero, h, slack)
         low, high = np.minimum(left, right) - bar, np.maximum(left, right) + bar
         if not elementwise:
             low, high = np.array([low.sum()]), np.array([high.sum()])
@@ -251,7 +253,7 @@ def _between(subject: Subject, e: Examined, u: Mapping[int, Array]) -> None:
             f"{case.label.split(' (')[0]}, its directional derivative {float(analytic[k]):.8g} lies outside the "
             f"one-sided derivatives [{float(low[k]):.8g}, {float(high[k]):.8g}]",
             case=case, argument=", ".join(subject.name(j) for j in u),
-            worst=Worst(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
+            worst=WorstEntry(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
             remedy="at a corner any mixture of the two sides is right (ties share one gradient); "
             "elsewhere nothing may be divided by a number that can be 0",
         )  # fmt: skip

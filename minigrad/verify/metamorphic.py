@@ -13,9 +13,9 @@ from minigrad.verify.cases import draw, structure_shapes
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import whole_numbers
 from minigrad.verify.directional_check import examine
-from minigrad.verify.refusal import Case, refuse, worst_of
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
 _F32 = 2e-2
 """Share by which a float32 gradient may differ from the float64 one; a quarter of entries may exceed a tenth of it."""
@@ -23,7 +23,7 @@ _F32 = 2e-2
 _EPS32 = float(np.finfo(np.float32).eps)
 
 
-def repeat_layouts(subject: Subject, examined: Examined, thorough: bool) -> int:
+def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool) -> int:
     """The same numbers in another memory layout, of the arguments or of g, must give the same gradients."""
     case = examined.case
     layouts = _LAYOUTS if thorough else _LAYOUTS[:1]
@@ -61,7 +61,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[Array], Array], Callable[[Array], Array]], 
 )
 
 
-def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index: int | None) -> None:
+def _repeats(subject: OpUnderTest, case: CheckCase, found: Array, expected: Array, index: int | None) -> None:
     if found.shape == expected.shape and (found == expected).all():
         return
     size = np.abs(expected)
@@ -71,7 +71,7 @@ def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index:
     argument = "" if index is None else subject.name(index)
     worst = None
     if index is not None and found.shape == expected.shape:
-        worst = worst_of(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
+        worst = worst_entry(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
     raise refuse(
         GradientMismatch if index is not None else InvalidRule, subject.op,
         f"its {'gradient' if index is not None else 'output'} changes with the memory layout of the arguments",
@@ -79,7 +79,7 @@ def _repeats(subject: Subject, case: Case, found: Array, expected: Array, index:
     )  # fmt: skip
 
 
-def repeat_float32(subject: Subject, examined: Examined) -> int:
+def repeat_float32(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     """float32 in must give float32 out and float32 gradients of about the same values."""
     case = examined.case
     if subject.casts or not any(a.dtype == np.float64 for a in case.arrays):
@@ -99,7 +99,7 @@ def repeat_float32(subject: Subject, examined: Examined) -> int:
     return 1
 
 
-def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: Array) -> None:
+def _near_float64(subject: OpUnderTest, examined: EvaluatedCase, other: CheckCase, i: int, g: Array) -> None:
     """Samples are exact in float32, so float32 may differ by its rounding, times what the rule makes of rounding."""
     expected = examined.grads[i]
     size = np.abs(expected)
@@ -123,12 +123,12 @@ def _near_float64(subject: Subject, examined: Examined, other: Case, i: int, g: 
         raise refuse(
             GradientMismatch, subject.op, "its float32 gradient is not near its float64 gradient", case=other,
             argument=subject.name(i),
-            worst=worst_of(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor, "due is"),
+            worst=worst_entry(subject.name(i), other.arrays[i], g, expected, _F32 * size + floor, "due is"),
             remedy="the rule must not depend on the dtype of its arguments",
         )  # fmt: skip
 
 
-def repeat_mixed(subject: Subject, examined: Examined) -> int:
+def repeat_mixed(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     """One argument in float32 beside float64 ones must get about the gradient that it gets in float64."""
     case = examined.case
     due = list(examined.grads)
@@ -144,7 +144,7 @@ def repeat_mixed(subject: Subject, examined: Examined) -> int:
     return len(due)
 
 
-def repeat_integers(subject: Subject, examined: Examined) -> tuple[int, list[str]]:
+def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int, list[str]]:
     """Counts where floats are expected: one argument as integers must leave the others the same gradients."""
     case = examined.case
     due = list(examined.grads)
@@ -160,7 +160,7 @@ def repeat_integers(subject: Subject, examined: Examined) -> tuple[int, list[str
         )
         try:
             outputs, expected = subject.forward(one), subject.forward(two)
-            v = subject.cotangents(Draws(case.seed), expected)
+            v = subject.cotangents(SeededRandom(case.seed), expected)
             found = subject.pull(one, outputs, v)
         except RegistrationError as error:
             if error.__cause__ is None:
@@ -181,7 +181,7 @@ def _nudged(a: Array) -> Array:
     return a * (1.0 + 4.0 * _EPS32 * (1.0 - 2.0 * (np.arange(a.size) % 2).reshape(a.shape)))
 
 
-def repeat_shared(subject: Subject, examined: Examined) -> int:
+def repeat_shared(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
     due = list(examined.grads)
     checks = 0
@@ -196,7 +196,7 @@ def repeat_shared(subject: Subject, examined: Examined) -> int:
         one = examined.case.on(tuple(shared), f"{examined.case.label}, same array twice")
         two = one.on(tuple(apart))
         outputs = subject.forward(two)
-        v = subject.cotangents(Draws(examined.case.seed), outputs)
+        v = subject.cotangents(SeededRandom(examined.case.seed), outputs)
         expected = subject.pull(two, outputs, v)
         for k, g in subject.pull(one, subject.forward(one), v).items():
             _repeats(subject, one, g, expected[k], k)
@@ -204,16 +204,18 @@ def repeat_shared(subject: Subject, examined: Examined) -> int:
     return checks
 
 
-def _domain(subject: Subject, index: int) -> object:
+def _domain(subject: OpUnderTest, index: int) -> object:
     return declaration_of(subject.op).domain(index)
 
 
-def sweep_shapes(subject: Subject, examined: Examined, rng: Draws, thorough: bool) -> tuple[list[Examined], list[str]]:
+def sweep_shapes(
+    subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, thorough: bool
+) -> tuple[list[EvaluatedCase], list[str]]:
     """0-d, one element, empty and broadcast shapes, compared with differences; and those the op itself refuses."""
-    found: list[Examined] = []
+    found: list[EvaluatedCase] = []
     refused: list[str] = []
     for label, shapes in structure_shapes(subject.op, thorough):
-        case = Case(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
+        case = CheckCase(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
         try:
             outputs = subject.forward(case)
         except RegistrationError:
@@ -228,7 +230,7 @@ def sweep_shapes(subject: Subject, examined: Examined, rng: Draws, thorough: boo
     return found, refused
 
 
-def check_linear(subject: Subject, examined: Examined) -> int:
+def check_linear(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     """The claim linear=True: f(2x - 3z) = 2 f(x) - 3 f(z) in all differentiable arguments together."""
     case = examined.case
     due = set(subject.differentiable(case))

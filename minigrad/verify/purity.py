@@ -12,16 +12,16 @@ from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationErro
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case, refuse, worst_of
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, identical, natural_scale
+from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical, natural_scale
 
 _FACTORS = np.array([-2.0, 2.0**40, 2.0**-40, 0.0, -(2.0**40)])
 _FACTORS_AND_NAN = np.array([*_FACTORS, np.nan, 2.0**20])
 _UNLIKELY = 3_141_592_653
 
 
-def check_purity(subject: Subject, e: Examined) -> None:
+def check_purity(subject: OpUnderTest, e: EvaluatedCase) -> None:
     """vjp(-2 v) must be -2 vjp(v), and must not change what vjp(v) returned."""
     again = _pulled_again(subject, e, _scaled(e.cotangents, -2.0))
     for i, g in e.grads.items():
@@ -34,7 +34,7 @@ def check_purity(subject: Subject, e: Examined) -> None:
             raise _not_linear(subject, e, i, "vjp(-2 g) is not -2 vjp(g)", again[i], due, close)
 
 
-def check_purity_by_entry(subject: Subject, e: Examined, with_nan: bool = False) -> None:
+def check_purity_by_entry(subject: OpUnderTest, e: EvaluatedCase, with_nan: bool = False) -> None:
     """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull.
 
     `with_nan` asks for NaN in the same pull, for want of a `check_cotangents`.
@@ -58,18 +58,18 @@ def check_purity_by_entry(subject: Subject, e: Examined, with_nan: bool = False)
 
 
 def _not_linear(
-    subject: Subject, e: Examined, index: int, problem: str, found: Array, due: Array, close: Array
+    subject: OpUnderTest, e: EvaluatedCase, index: int, problem: str, found: Array, due: Array, close: Array
 ) -> RegistrationError:
     name = subject.name(index)
     return refuse(
         InvalidRule, subject.op, f"its rule is not linear in the output gradient: {problem}", case=e.case,
-        argument=name, worst=worst_of(name, e.case.arrays[index], found, due, close + 1e-300, "due is"),
+        argument=name, worst=worst_entry(name, e.case.arrays[index], found, due, close + 1e-300, "due is"),
         remedy="a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number; "
         "nothing may be divided by g",
     )  # fmt: skip
 
 
-def _pulled_again(subject: Subject, e: Examined, v: tuple[Array, ...]) -> Mapping[int, Array]:
+def _pulled_again(subject: OpUnderTest, e: EvaluatedCase, v: tuple[Array, ...]) -> Mapping[int, Array]:
     before = {i: g.copy() for i, g in e.grads.items()}
     again = subject.pull(e.case, e.outputs, v)
     for i, g in e.grads.items():
@@ -85,7 +85,7 @@ def _scaled(v: tuple[Array, ...], factor: float) -> tuple[Array, ...]:
     return tuple(frozen(factor * w) if w.dtype.kind == "f" else w for w in v)
 
 
-def refuse_not_finite(subject: Subject, e: Examined) -> None:
+def refuse_not_finite(subject: OpUnderTest, e: EvaluatedCase) -> None:
     """Gradients must be numbers wherever the function gives numbers."""
     case = e.case
     for i, g in e.grads.items():
@@ -94,14 +94,14 @@ def refuse_not_finite(subject: Subject, e: Examined) -> None:
             raise refuse(
                 GradientMismatch, subject.op, "its rule gives NaN or infinity where the function is finite", case=case,
                 argument=name,
-                worst=worst_of(name, case.arrays[i], g, np.where(np.isfinite(g), g, np.nan), np.ones(g.shape)),
+                worst=worst_entry(name, case.arrays[i], g, np.where(np.isfinite(g), g, np.nan), np.ones(g.shape)),
                 remedy="find the overflow or the division by zero: two infinities, or zeros, that meet in the formula",
             )  # fmt: skip
 
 
-def check_cotangents(subject: Subject, e: Examined, thorough: bool) -> int:
+def check_cotangents(subject: OpUnderTest, e: EvaluatedCase, thorough: bool) -> int:
     """Huge, tiny and absent entries in the output gradient: vjp(v) from two halves of v, and vjp(NaN)."""
-    if not thorough and subject.by_entry:
+    if not thorough and subject.is_entrywise:
         return 0  # its entries have been through this one by one
     _add_up_halves(subject, e)
     blind = subject.pull(e.case, e.outputs, _scaled(e.cotangents, np.nan))
@@ -110,7 +110,7 @@ def check_cotangents(subject: Subject, e: Examined, thorough: bool) -> int:
     return 3
 
 
-def _add_up_halves(subject: Subject, e: Examined) -> None:
+def _add_up_halves(subject: OpUnderTest, e: EvaluatedCase) -> None:
     v = e.cotangents
     odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
     halves: list[Mapping[int, Array]] = []
@@ -129,7 +129,7 @@ def _add_up_halves(subject: Subject, e: Examined) -> None:
             raise _not_linear(subject, e, i, problem, a + b, g, np.full(g.shape, close))
 
 
-def _refuse_hidden(subject: Subject, case: Case, index: int, g: Array, blind: Array) -> None:
+def _refuse_hidden(subject: OpUnderTest, case: CheckCase, index: int, g: Array, blind: Array) -> None:
     if np.any((g != 0.0) & ~np.isnan(blind)):
         raise refuse(
             InvalidRule, subject.op,
@@ -139,7 +139,7 @@ def _refuse_hidden(subject: Subject, case: Case, index: int, g: Array, blind: Ar
         )  # fmt: skip
 
 
-def check_memory(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> int:
+def check_memory(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, thorough: bool) -> int:
     """The forward function must repeat itself, and a rule must not use what another forward call left behind."""
     case, outputs, v = e.case, e.outputs, e.cotangents
     for first, second in zip(outputs, subject.forward(case), strict=True):
@@ -169,18 +169,20 @@ def check_memory(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> i
     return checks
 
 
-def _unchanged(subject: Subject, case: Case, grads: Mapping[int, Array], after: Mapping[int, Array], when: str) -> None:
+def _unchanged(
+    subject: OpUnderTest, case: CheckCase, grads: Mapping[int, Array], after: Mapping[int, Array], when: str
+) -> None:
     for i, g in grads.items():
         if not identical(g, after[i]):
             name = subject.name(i)
             raise refuse(
                 InvalidRule, subject.op, f"its rule gives another gradient {when}", case=case, argument=name,
-                worst=worst_of(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300), "due is"),
+                worst=worst_entry(name, case.arrays[i], after[i], g, np.full(g.shape, 1e-300), "due is"),
                 remedy="keep nothing between calls: compute what the rule needs from the output and the arguments",
             )  # fmt: skip
 
 
-def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng: Draws) -> int:
+def _check_reused_memory(subject: OpUnderTest, case: CheckCase, v: tuple[Array, ...], rng: SeededRandom) -> int:
     """Other numbers in the memory of the first, as an optimizer leaves them: nothing may be kept by identity."""
     if declaration_of(subject.op).samples is not None:
         return 0
@@ -204,7 +206,7 @@ def _check_reused_memory(subject: Subject, case: Case, v: tuple[Array, ...], rng
     return 1
 
 
-def _check_surroundings(subject: Subject, e: Examined) -> int:
+def _check_surroundings(subject: OpUnderTest, e: EvaluatedCase) -> int:
     """Neither forward function nor rule may touch NumPy's error state or global random numbers."""
     chance = sys.modules.get("numpy.random")
     before = chance.get_state() if chance is not None else None
@@ -212,7 +214,7 @@ def _check_surroundings(subject: Subject, e: Examined) -> int:
         chance.seed(_UNLIKELY)  # a seed that nobody sets: seeding once more cannot look like leaving it alone
     middle = _global_numbers(chance)
     try:
-        with np.errstate(all="call", call=_heard):
+        with np.errstate(all="call", call=_on_float_event):
             expected = np.geterr()
             subject.forward(e.case)
             subject.pull(e.case, e.outputs, e.cotangents)
@@ -230,7 +232,7 @@ def _check_surroundings(subject: Subject, e: Examined) -> int:
     return 1
 
 
-def _heard(kind: str, flag: int) -> None:
+def _on_float_event(kind: str, flag: int) -> None:
     """A floating-point event; the gate provokes them and does not mind."""
 
 
@@ -241,7 +243,7 @@ def _global_numbers(chance: ModuleType | None) -> object:
     return name, keys.tobytes(), position
 
 
-def _elsewhere(subject: Subject, case: Case, rng: Draws, thorough: bool) -> list[Sequence[Array]]:
+def _elsewhere(subject: OpUnderTest, case: CheckCase, rng: SeededRandom, thorough: bool) -> list[Sequence[Array]]:
     """Other arguments of the same shapes, and of other shapes."""
     turned = [frozen(a[..., ::-1].copy()) if a.ndim else a for a in case.arrays]
     if not thorough:

@@ -13,7 +13,7 @@ from minigrad.core.types import Array
 
 
 @attrs.frozen(eq=False, repr=False)
-class Case:
+class CheckCase:
     """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed.
 
     `derived`: not declared by the author, so the forward function may refuse it.
@@ -25,9 +25,9 @@ class Case:
     seed: int
     derived: bool = False
 
-    def on(self, arrays: tuple[Array, ...], label: str = "") -> Case:
+    def on(self, arrays: tuple[Array, ...], label: str = "") -> CheckCase:
         """The same case on other arrays, under another label if one is given."""
-        return Case(arrays, self.meta, label or self.label, self.seed, self.derived)
+        return CheckCase(arrays, self.meta, label or self.label, self.seed, self.derived)
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)
@@ -36,7 +36,7 @@ class Case:
 
 
 @attrs.frozen
-class Worst:
+class WorstEntry:
     """The entry of an argument where rule and differences are furthest apart."""
 
     argument: str
@@ -82,14 +82,14 @@ def _guess(analytic: float, numeric: float) -> str:
 
 
 @attrs.frozen
-class Finding:
+class GateFinding:
     """Everything that is known about a refusal, for programs; `str(error)` is the same for people."""
 
     op: str
     kind: str
     argument: str = ""
     case: str = ""
-    worst: Worst | None = None
+    worst: WorstEntry | None = None
 
 
 def refuse(
@@ -97,9 +97,9 @@ def refuse(
     op: Op,
     problem: str,
     *,
-    case: Case | None = None,
+    case: CheckCase | None = None,
     argument: str = "",
-    worst: Worst | None = None,
+    worst: WorstEntry | None = None,
     remedy: str = "",
 ) -> RegistrationError:
     """An error of class `kind` with a message in four lines, and the same as data in `.finding`."""
@@ -112,18 +112,18 @@ def refuse(
     if remedy:
         lines.append(f"  next: {remedy}")
     error = kind("\n".join(lines))
-    error.finding = Finding(op.name, kind.__name__, argument, str(case) if case else "", worst)
+    error.finding = GateFinding(op.name, kind.__name__, argument, str(case) if case else "", worst)
     return error
 
 
-def worst_of(
+def worst_entry(
     argument: str, x: Array, analytic: Array, numeric: Array, error: Array, against: str = "differences give"
-) -> Worst:
+) -> WorstEntry:
     """The entry with the largest gap in units of its error bar; `against` says what `numeric` is."""
     gap = np.abs(analytic - numeric) / np.maximum(error, 1e-300)
     gap = np.where(np.isnan(gap), np.inf, gap)
     index = np.unravel_index(int(np.argmax(gap)), gap.shape)
-    return Worst(
+    return WorstEntry(
         argument,
         tuple(int(i) for i in index),
         float(x[index]),

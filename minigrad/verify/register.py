@@ -16,7 +16,7 @@ from minigrad.runtime.batch_rules import has_batch_rule
 from minigrad.verify.batching import batching_cases, check_batching
 from minigrad.verify.certificate import Certificate, certificate_of
 from minigrad.verify.gate import verify
-from minigrad.verify.subject import Subject
+from minigrad.verify.subject import OpUnderTest
 
 
 def register(*ops: Op, seed: int | None = None) -> None:
@@ -35,7 +35,7 @@ def register(*ops: Op, seed: int | None = None) -> None:
         InvalidRule: a rule is missing, impure, or returns the wrong thing.
         RegistrationError: the name is taken, or the declaration makes no sense.
     """
-    _admit_all(ops, seed, defer_second_order=False)
+    _register_atomically(ops, seed, defer_second_order=False)
 
 
 def admit(op: Op, certificate: Certificate) -> None:
@@ -44,7 +44,7 @@ def admit(op: Op, certificate: Certificate) -> None:
     fastpath.install(op)
 
 
-def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
+def register_passing(ops: Iterable[Op]) -> list[RegistrationError]:
     """Register the ops that pass, and return the refusals of the others: how a plugin's ops are let in.
 
     An op whose rule uses a refused one is refused as well, since it is verified without it in the next round.
@@ -71,10 +71,10 @@ def register_sound(ops: Iterable[Op]) -> list[RegistrationError]:
 
 def register_builtin(ops: Iterable[Op]) -> None:
     """Register minigrad's own families: second order and batching are checked just before they are first needed."""
-    _admit_all(tuple(ops), None, defer_second_order=True)
+    _register_atomically(tuple(ops), None, defer_second_order=True)
 
 
-def _admit_all(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) -> None:
+def _register_atomically(ops: tuple[Op, ...], seed: int | None, defer_second_order: bool) -> None:
     for op in ops:
         if not isinstance(op, Op):
             raise RegistrationError(
@@ -121,7 +121,7 @@ def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
 def _batching_later(op: Op, certificate: Certificate) -> Callable[[], None]:
     def check() -> None:
         with np.errstate(all="ignore"), mode_override(grad=True, interceptor=False):
-            compared = check_batching(Subject(op), batching_cases(op, certificate.seed), certificate.seed)
+            compared = check_batching(OpUnderTest(op), batching_cases(op, certificate.seed), certificate.seed)
         REGISTRY.replace_certificate(op, attrs.evolve(certificate_of(op), batching=compared))
         op.check_batching = None
 

@@ -20,18 +20,18 @@ from minigrad.verify.directional_check import (
     REDRAWS,
     directions,
     longest_step,
-    redrawn,
+    resample,
     stepped,
     undecided,
 )
 from minigrad.verify.finite_differences import Verdict, compare
 from minigrad.verify.kinks import with_zeros
-from minigrad.verify.refusal import Case, refuse, worst_of
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject, frozen, natural_scale
+from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
 
-def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None:
+def check_second_order(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> None:
     """Raise a `RegistrationError` unless the gradient of the rule agrees with differences of the rule."""
     if subject.op.claims.piecewise_constant or not examined.grads:
         return
@@ -41,7 +41,7 @@ def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None
         if attempt:
             if declaration_of(subject.op).samples is not None:
                 break
-            case = redrawn(subject.op, case, rng, attempt)
+            case = resample(subject.op, case, rng, attempt)
         verdict = _compare_rule(subject, attrs.evolve(case, label=f"second order, {examined.case.label}"), rng)
         if verdict.mismatch:
             raise refuse(
@@ -59,7 +59,7 @@ def check_second_order(subject: Subject, examined: Examined, rng: Draws) -> None
     raise undecided(subject.op, attrs.evolve(case, label="second order"), verdict)
 
 
-def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draws) -> None:
+def check_second_order_elsewhere(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> None:
     """Where second order is lost without being needed for the first: at zeros, and in float32."""
     if subject.op.claims.piecewise_constant or not examined.grads or declaration_of(subject.op).samples is not None:
         return
@@ -70,7 +70,7 @@ def check_second_order_elsewhere(subject: Subject, examined: Examined, rng: Draw
         _compare_float32(subject, examined, rng)
 
 
-def _refuse_nan(subject: Subject, case: Case, rng: Draws) -> None:
+def _refuse_nan(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> None:
     e = subject.run(case, rng)
     found = _differentiated(subject, e, {i: rng.steps(g.shape) for i, g in e.grads.items()})[0]
     if all(np.isfinite(d).all() for d in found.values()):
@@ -86,11 +86,11 @@ def _refuse_nan(subject: Subject, case: Case, rng: Draws) -> None:
         )  # fmt: skip
 
 
-def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
+def _compare_float32(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> None:
     """Detached in float32 only: the second derivatives must be about those of float64."""
     found = []
     for dtype in (np.float64, np.float32):
-        numbers = Draws(examined.case.seed)
+        numbers = SeededRandom(examined.case.seed)
         arrays = tuple(frozen(a.astype(dtype)) if a.dtype.kind == "f" else a for a in examined.case.arrays)
         case = examined.case.on(arrays, f"second order, {np.dtype(dtype)}")
         outputs = subject.forward(case)
@@ -108,7 +108,7 @@ def _compare_float32(subject: Subject, examined: Examined, rng: Draws) -> None:
             )  # fmt: skip
 
 
-def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
+def _compare_rule(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> Verdict:
     e = subject.run(case, rng)
     outputs, v, grads = e.outputs, e.cotangents, e.grads
     w = {i: rng.steps(g.shape) for i, g in grads.items()}
@@ -120,7 +120,7 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
         r = subject.pull(moved, subject.forward(moved), cotangents)
         return sum(float(np.sum(w[i] * r[i])) for i in w)
 
-    def along(steps: Array) -> Array:
+    def phi(steps: Array) -> Array:
         values = []
         for t in steps.ravel():
             try:
@@ -139,7 +139,7 @@ def _compare_rule(subject: Subject, case: Case, rng: Draws) -> Verdict:
     at_zero = of(case.arrays, v)
     roundoff = sum(_size(w[i] * grads[i]) for i in w) + sum(_size(dx[i] * case.arrays[i]) for i in u)
     return compare(
-        along,
+        phi,
         np.array(at_zero),
         np.array(analytic),
         np.array(weights),
@@ -154,7 +154,9 @@ def _size(a: Array) -> float:
     return float(np.nansum(np.abs(a)))
 
 
-def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple[dict[int, Array], list[Array | None]]:
+def _differentiated(
+    subject: OpUnderTest, e: EvaluatedCase, w: dict[int, Array]
+) -> tuple[dict[int, Array], list[Array | None]]:
     """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
     op, case, v, grads = subject.op, e.case, e.cotangents, e.grads
     with mode_override(grad=True):
@@ -195,18 +197,18 @@ def _differentiated(subject: Subject, e: Examined, w: dict[int, Array]) -> tuple
     return dx, [None if d is None else np.asarray(d) for d in dv]
 
 
-def _same_value(subject: Subject, case: Case, index: int, found: Tensor, expected: Array) -> None:
+def _same_value(subject: OpUnderTest, case: CheckCase, index: int, found: Tensor, expected: Array) -> None:
     close = 1e-10 * (np.abs(expected) + np.max(np.abs(expected), initial=0.0)) + 1e-300
     if not (np.abs(as_array(found) - expected) <= close).all():
         name = subject.name(index)
         raise refuse(
             GradientMismatch, subject.op, "on Tensors its rule gives another value than on arrays", case=case,
-            argument=name, worst=worst_of(name, case.arrays[index], as_array(found), expected, close, "due is"),
+            argument=name, worst=worst_entry(name, case.arrays[index], as_array(found), expected, close, "due is"),
             remedy="write one rule for both: no isinstance, no branch on the kind of argument",
         )  # fmt: skip
 
 
-def _not_on_tensors(subject: Subject, case: Case, names: tuple[str, ...], what: str) -> RegistrationError:
+def _not_on_tensors(subject: OpUnderTest, case: CheckCase, names: tuple[str, ...], what: str) -> RegistrationError:
     return refuse(
         InvalidRule, subject.op, f"on Tensors its rule {what}, so nothing could be differentiated twice", case=case,
         argument=", ".join(names),

@@ -18,7 +18,7 @@ _BLOCK = 1024
 _FINE = 2.0**22
 
 
-class Draws:
+class SeededRandom:
     """Random numbers that depend on the seed only. Numbers are made in blocks and handed out in order."""
 
     def __init__(self, seed: int) -> None:

@@ -14,8 +14,8 @@ from minigrad.core.op import Op
 from minigrad.core.rules import argument_positions, broadcasts_to, call_rule, unbroadcast
 from minigrad.core.types import Array
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case, refuse
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.refusal import CheckCase, refuse
+from minigrad.verify.seeded_random import SeededRandom
 
 ENTRIES = 40
 """Samples of an elementwise op; a multiple of 8."""
@@ -41,13 +41,13 @@ def is_plain_array(x: object) -> TypeGuard[Array]:
 
 
 @attrs.frozen(eq=False, repr=False)
-class Examined:
+class EvaluatedCase:
     """A case, what op and rules gave on it, and, once that has been compared, the power of the comparison per argument.
 
     `grads` and `power` go by the positions of the differentiable arguments.
     """
 
-    case: Case
+    case: CheckCase
     outputs: tuple[Array, ...]
     cotangents: tuple[Array, ...]
     grads: Mapping[int, Array]
@@ -58,7 +58,7 @@ class WrongShape(ValueError):
     """A gradient whose shape the engine itself refuses when it meets it: an error, not a wrong answer."""
 
 
-class Subject:
+class OpUnderTest:
     """The op, and how to call it. Every method raises `InvalidRule` when op or rule breaks its contract."""
 
     def __init__(self, op: Op, entries: int = ENTRIES) -> None:
@@ -73,7 +73,7 @@ class Subject:
         return "dtype" in self.op.required or "dtype" in self.op.defaults
 
     @property
-    def by_entry(self) -> bool:
+    def is_entrywise(self) -> bool:
         """Whether entries answer for themselves: the op claims to be elementwise, and takes any shapes and numbers."""
         declaration = declaration_of(self.op)
         return self.op.claims.elementwise and declaration.samples is None and not declaration.shapes
@@ -85,7 +85,7 @@ class Subject:
             return arguments[index].name
         return f"{arguments[-1].name}[{index - len(arguments) + 1}]"
 
-    def differentiable(self, case: Case) -> list[int]:
+    def differentiable(self, case: CheckCase) -> list[int]:
         """Positions of the arguments that a gradient is due for."""
         kinds = tuple([a.dtype.kind for a in case.arrays])
         if kinds not in self._due:
@@ -95,7 +95,7 @@ class Subject:
             ]
         return self._due[kinds]
 
-    def forward(self, case: Case, arrays: Sequence[Array] | None = None) -> tuple[Array, ...]:
+    def forward(self, case: CheckCase, arrays: Sequence[Array] | None = None) -> tuple[Array, ...]:
         """All outputs, as arrays."""
         given = case.arrays if arrays is None else arrays
         try:
@@ -115,19 +115,19 @@ class Subject:
                 raise refuse(InvalidRule, self.op, f"its forward function returns {kind}, not a real array", case=case)
         return tuple(frozen(o) for o in outputs)
 
-    def evaluate(self, case: Case, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    def evaluate(self, case: CheckCase, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at other numbers, unchecked: for the many evaluations that differences take."""
         y = self.op.forward(*arrays, **case.meta)
         return y if isinstance(y, tuple) else (y,)
 
-    def cotangents(self, rng: Draws, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    def cotangents(self, rng: SeededRandom, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Random output gradients of both signs; zeros for outputs that are not real numbers."""
         return tuple(
             frozen(rng.steps(o.shape).astype(o.dtype) if o.dtype.kind == "f" else np.zeros_like(o)) for o in outputs
         )
 
     def pull(
-        self, case: Case, outputs: tuple[Array, ...], v: tuple[Array, ...], backwards: bool = False
+        self, case: CheckCase, outputs: tuple[Array, ...], v: tuple[Array, ...], backwards: bool = False
     ) -> dict[int, Array]:
         """Gradients for all differentiable arguments, each checked for type, shape and dtype.
 
@@ -154,23 +154,23 @@ class Subject:
                     found[i] = self._gradient(case, i, r)
         return found
 
-    def run(self, case: Case, rng: Draws, outputs: tuple[Array, ...] | None = None) -> Examined:
+    def run(self, case: CheckCase, rng: SeededRandom, outputs: tuple[Array, ...] | None = None) -> EvaluatedCase:
         """Outputs (unless given) and gradients on `case`, for random output gradients."""
         outputs = self.forward(case) if outputs is None else outputs
         return self.answer(case, outputs, self.cotangents(rng, outputs))
 
-    def answer(self, case: Case, outputs: tuple[Array, ...], cotangents: tuple[Array, ...]) -> Examined:
+    def answer(self, case: CheckCase, outputs: tuple[Array, ...], cotangents: tuple[Array, ...]) -> EvaluatedCase:
         """Gradients on `case` for these output gradients."""
-        return Examined(case, outputs, cotangents, self.pull(case, outputs, cotangents))
+        return EvaluatedCase(case, outputs, cotangents, self.pull(case, outputs, cotangents))
 
-    def by_rule(self) -> Iterator[Subject]:
+    def by_rule(self) -> Iterator[OpUnderTest]:
         """The op with each of its rules alone, as a caller meets it who wants a gradient for one argument only."""
         for rule in self.op.rules:
             twin = copy(self.op)
             twin.rules = (rule,)
-            yield Subject(twin, self.entries)
+            yield OpUnderTest(twin, self.entries)
 
-    def with_case(self, error: RegistrationError, case: Case, names: tuple[str, ...]) -> RegistrationError:
+    def with_case(self, error: RegistrationError, case: CheckCase, names: tuple[str, ...]) -> RegistrationError:
         """The engine's own complaint about a rule, with the case it arose in."""
         if error.finding is not None:
             return error
@@ -179,7 +179,7 @@ class Subject:
             argument=", ".join(names), remedy="return one array for each argument that the rule is declared for",
         )  # fmt: skip
 
-    def _rule_raised(self, case: Case, names: tuple[str, ...], error: Exception) -> RegistrationError:
+    def _rule_raised(self, case: CheckCase, names: tuple[str, ...], error: Exception) -> RegistrationError:
         argument = ", ".join(names)
         if isinstance(error, ValueError) and "read-only" in str(error):
             problem = "its rule writes into an array it was given"
@@ -189,7 +189,7 @@ class Subject:
             remedy = "the rule must handle every case the forward function accepts"
         return refuse(InvalidRule, self.op, problem, case=case, argument=argument, remedy=remedy)
 
-    def _gradient(self, case: Case, index: int, r: object) -> Array:
+    def _gradient(self, case: CheckCase, index: int, r: object) -> Array:
         x = case.arrays[index]
         argument = self.name(index)
         if not (is_plain_array(r) or type(r) in (float, int)):
@@ -217,7 +217,7 @@ class Subject:
         return np.asarray(conformed)
 
 
-def natural_scale(case: Case, v: tuple[Array, ...], indices: Iterable[int]) -> float:
+def natural_scale(case: CheckCase, v: tuple[Array, ...], indices: Iterable[int]) -> float:
     """|v| max|x|: the round-off that a function of arguments of this size may carry, whatever its value."""
     largest = max((float(np.max(np.abs(case.arrays[i]), initial=0.0)) for i in indices), default=0.0)
     return largest * max((float(np.max(np.abs(c), initial=0.0)) for c in v if c.dtype.kind == "f"), default=0.0)

@@ -12,7 +12,7 @@ from minigrad.verify.cases import difference_cases, draw, fresh, metadata
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import unlisted_cases, unlisted_metadata
 from minigrad.verify.directional_check import examine
-from minigrad.verify.entrywise_check import examine_entries, repeat_arranged, repeat_broadcast
+from minigrad.verify.entrywise_check import check_broadcasts, check_relayouts, examine_entries
 from minigrad.verify.metamorphic import (
     check_linear,
     repeat_float32,
@@ -22,14 +22,16 @@ from minigrad.verify.metamorphic import (
     repeat_shared,
     sweep_shapes,
 )
-from minigrad.verify.refusal import Case, refuse
-from minigrad.verify.seeded_random import Draws
-from minigrad.verify.subject import Examined, Subject
+from minigrad.verify.refusal import CheckCase, refuse
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest
 
 _MOST_DRAWS = 8
 
 
-def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tuple[list[Examined], int, list[str]]:
+def examine_all(
+    subject: OpUnderTest, rng: SeededRandom, seed: int, thorough: bool
+) -> tuple[list[EvaluatedCase], int, list[str]]:
     """Compare the rules with differences on all cases, and repeat these in other layouts and dtypes.
 
     Returns:
@@ -37,13 +39,13 @@ def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tupl
         Raises a `RegistrationError` as `verify` does.
     """
     claims, samples = subject.op.claims, declaration_of(subject.op).samples
-    if subject.by_entry:
+    if subject.is_entrywise:
         return _examine_elementwise(subject, rng, seed, thorough)
     cases = list(difference_cases(subject.op, seed, thorough))
     if thorough and samples is None:
         cases.append(fresh(subject.op, cases[0], rng))
         cases += unlisted_cases(subject.op, metadata(subject.op), rng, seed)
-    examined: list[Examined] = []
+    examined: list[EvaluatedCase] = []
     refused: list[str] = []
     for case in cases:
         if not case.derived:
@@ -80,16 +82,16 @@ def examine_all(subject: Subject, rng: Draws, seed: int, thorough: bool) -> tupl
     return examined + more, checks, refused
 
 
-def _examine_afresh(subject: Subject, case: Case, rng: Draws) -> Examined:
+def _examine_afresh(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase:
     return examine(subject, fresh(subject.op, case, rng), rng, redraw=True)
 
 
-def _until_every_entry_counts(first: Examined, another: Callable[[], Examined]) -> list[Examined]:
+def _until_every_entry_counts(first: EvaluatedCase, another: Callable[[], EvaluatedCase]) -> list[EvaluatedCase]:
     """Further draws until each entry of each argument has had a gradient in one of them, as far as that can be had.
 
     A maximum or a branch leaves entries without a gradient, and a rule that is wrong for one of them unseen.
     """
-    found: list[Examined] = []
+    found: list[EvaluatedCase] = []
     dark = {i: g == 0.0 for i, g in first.grads.items()}
     idle = 0
     while idle < 2 and len(found) < _MOST_DRAWS and any(d.any() for d in dark.values()):
@@ -100,7 +102,7 @@ def _until_every_entry_counts(first: Examined, another: Callable[[], Examined]) 
     return found
 
 
-def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str:
+def _examine_derived(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase | str:
     """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
     try:
         outputs = subject.forward(case)
@@ -124,7 +126,7 @@ def _examine_derived(subject: Subject, case: Case, rng: Draws) -> Examined | str
         return f"{case.label}: inconclusive"
 
 
-def _refused_by_op(subject: Subject, case: Case) -> str:
+def _refused_by_op(subject: OpUnderTest, case: CheckCase) -> str:
     try:
         subject.forward(case)
     except RegistrationError:
@@ -135,9 +137,9 @@ def _refused_by_op(subject: Subject, case: Case) -> str:
 
 
 def _examine_elementwise(
-    subject: Subject, rng: Draws, seed: int, thorough: bool
-) -> tuple[list[Examined], int, list[str]]:
-    examined: list[Examined] = []
+    subject: OpUnderTest, rng: SeededRandom, seed: int, thorough: bool
+) -> tuple[list[EvaluatedCase], int, list[str]]:
+    examined: list[EvaluatedCase] = []
     checks = 0
     refused: list[str] = []
     listed = metadata(subject.op)
@@ -147,7 +149,7 @@ def _examine_elementwise(
         if thorough:
             examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
     for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
-        probe = Case(draw(subject.op, Draws(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
+        probe = CheckCase(draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
         why = _refused_by_op(subject, probe)
         try:
             examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
@@ -160,14 +162,14 @@ def _examine_elementwise(
     return examined, checks, refused
 
 
-def _repeat_entries(subject: Subject, e: Examined, rng: Draws, thorough: bool) -> int:
-    checks = repeat_arranged(subject, e, thorough) + repeat_broadcast(subject, rng, e.case.meta, e.case.seed, thorough)
+def _repeat_entries(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, thorough: bool) -> int:
+    checks = check_relayouts(subject, e, thorough) + check_broadcasts(subject, rng, e.case.meta, e.case.seed, thorough)
     checks += repeat_float32(subject, e) + repeat_shared(subject, e)
     checks += repeat_mixed(subject, e) if thorough else 0
     return checks + (check_linear(subject, e) if subject.op.claims.linear else 0)
 
 
-def _check_entries_independent(subject: Subject, examined: Examined) -> None:
+def _check_entries_independent(subject: OpUnderTest, examined: EvaluatedCase) -> None:
     """The claim elementwise=True for an op with its own samples: changing one entry changes that output entry only."""
     case = examined.case
     for i in examined.grads:

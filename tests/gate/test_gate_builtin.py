@@ -15,7 +15,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.typing import Array, V
 from minigrad.verify import verify
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.mutation import MUTATIONS, deep_check, enlarged
+from minigrad.verify.mutation import MUTATIONS, enlarged, mutation_check
 from minigrad.verify.mutation.lines import code_of, executed, lines_of
 
 register_all()
@@ -38,13 +38,13 @@ def test_passes_the_thorough_gate_at_both_orders(op: Op) -> None:
 def test_passes_over_many_seeds_and_on_larger_shapes(op: Op) -> None:
     for seed in range(2, 102):
         verify(op, seed)
-    found = deep_check(op, range(2), mutation_seed=None)
+    found = mutation_check(op, range(2), mutation_seed=None)
     assert not found.failures, "\n".join(found.failures)
     assert not found.unexecuted, found.unexecuted
 
 
 def kill_rate(ops: list[Op]) -> tuple[float, str]:
-    found = [deep_check(op, (), factor=1) for op in ops]
+    found = [mutation_check(op, (), factor=1) for op in ops]
     survivors = [o for d in found for o in d.survived]
     killed = sum(d.killed for d in found)
     return killed / (killed + len(survivors)), "\n".join(f"{o.op}, {o.argument}: {o.mutation}" for o in survivors)
@@ -77,7 +77,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 def test_a_branch_that_no_sample_enters_is_named() -> None:
-    found = deep_check(halves, range(2))
+    found = mutation_check(halves, range(2))
     assert found.ok
     assert [int(place.rpartition(":")[2]) for place in found.unexecuted] == [
         halves.rules[0].function.__code__.co_firstlineno + 3
@@ -90,21 +90,21 @@ def test_a_branch_that_no_sample_enters_is_named() -> None:
 
 
 def test_every_mutation_of_a_plain_op_is_killed_or_unreached() -> None:
-    found = deep_check(halves, range(1))
+    found = mutation_check(halves, range(1))
     assert found.killed + found.unreached == len(MUTATIONS)
     assert found.killed >= 20
 
 
 def test_a_weaker_gate_kills_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are the gate's: without second order, both mutations of the second order go unseen."""
-    full = deep_check(halves, range(1))
+    full = mutation_check(halves, range(1))
     # The package has a function of the same name, so the module is asked for by its full one.
     module = sys.modules["minigrad.verify.mutation.mutants"]
     monkeypatch.setattr(module, "verify", lambda op, seed: verify(op, seed, second_order=False))
-    weaker = deep_check(halves, range(1))
+    weaker = mutation_check(halves, range(1))
     assert weaker.killed == full.killed - 2
     monkeypatch.setattr(module, "verify", lambda op, seed: op.rules[0].function(*[np.ones((2, 2))] * 3))
-    blind = deep_check(halves, range(1))
+    blind = mutation_check(halves, range(1))
     assert blind.killed == 0
     assert "sign" in {o.mutation for o in blind.survived}
     assert not blind.ok
@@ -124,7 +124,7 @@ def _(g: V, y: V, x: V) -> V:
 
 def test_what_is_wrong_on_an_axis_of_six_is_found_by_larger_shapes() -> None:
     verify(three, 0)
-    found = deep_check(three, range(2), None)
+    found = mutation_check(three, range(2), None)
     assert len(found.failures) == 2
     assert all("larger" in f for f in found.failures)
     twin = enlarged(three, 2)

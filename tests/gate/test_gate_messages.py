@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.verify import Finding, verify
+from minigrad.verify import GateFinding, verify
 from minigrad.verify.directional_check import undecided
 from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
-from minigrad.verify.refusal import Case
+from minigrad.verify.refusal import CheckCase
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg
@@ -37,12 +37,12 @@ TYPICAL: list[tuple[Wrong, str, str]] = [
 ]
 
 
-def refused(case: Wrong, seed: int = 0) -> tuple[str, Finding]:
+def refused(case: Wrong, seed: int = 0) -> tuple[str, GateFinding]:
     """The message and the finding of a refusal."""
     with pytest.raises(mg.RegistrationError) as caught:
         verify(case.op(), seed=seed)
     finding = caught.value.finding
-    assert isinstance(finding, Finding)
+    assert isinstance(finding, GateFinding)
     return str(caught.value), finding
 
 
@@ -135,7 +135,7 @@ def test_second_order_says_that_the_first_is_right() -> None:
 
 
 def test_a_gap_of_a_few_error_bars_shows_both_numbers() -> None:
-    op, case = unary(lambda x: np.sin(x), lambda g, y, x: g * mg.cos(x)), Case((np.ones(1),), {}, "base", 0)
+    op, case = unary(lambda x: np.sin(x), lambda g, y, x: g * mg.cos(x)), CheckCase((np.ones(1),), {}, "base", 0)
     state, analytic, numeric, error, scale, h = (np.array([n]) for n in (INCONCLUSIVE, 2.0, 2.0 + 3e-9, 1e-9, 2.0, 0.1))
     message = str(undecided(op, case, Verdict(state, analytic, numeric, error, scale, h)))
     assert "the rule gives 2 and differences 2.000000003 +- 1.0e-09: too far apart to pass" in message

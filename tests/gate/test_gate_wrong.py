@@ -15,7 +15,7 @@ import minigrad as mg
 import minigrad.verify as verify_room
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import verify
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.seeded_random import SeededRandom
 from support.gate_case import Wrong
 from support.gate_corpus import FAMILIES, TRICKY, WRONG
 
@@ -62,7 +62,7 @@ def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:
 
 
 def test_sums_of_a_few_steps_are_not_zero_by_chance() -> None:
-    steps = Draws(0).steps((100_000, 4))
+    steps = SeededRandom(0).steps((100_000, 4))
     assert np.all(np.sum(steps, axis=1) != 0.0)
     assert np.all(steps == steps.astype(np.float32))
 

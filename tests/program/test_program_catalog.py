@@ -14,11 +14,11 @@ from minigrad.core import REGISTRY
 from minigrad.core.op import Op
 from minigrad.verify.cases import difference_cases, fresh
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.refusal import Case
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.refusal import CheckCase
+from minigrad.verify.seeded_random import SeededRandom
 
 
-def value_and_gradients(op: Op, case: Case, xs: list[Any]) -> list[Any]:
+def value_and_gradients(op: Op, case: CheckCase, xs: list[Any]) -> list[Any]:
     """The op's outputs, entries of them, and the gradients of a weighted sum for all floating arguments."""
     floats = [i for i, (a, x) in enumerate(zip(op.arguments, case.arrays, strict=False)) if x.dtype.kind == "f"]
 
@@ -47,9 +47,9 @@ def library() -> list[Op]:
     return [op for op in REGISTRY.ops.values() if op.module.startswith(("minigrad.ops.", "numpy"))]
 
 
-def cases(op: Op, seed: int) -> Iterator[tuple[Case, list[Case]]]:
+def cases(op: Op, seed: int) -> Iterator[tuple[CheckCase, list[CheckCase]]]:
     """A case of every form, and two of that form with other numbers where these can be drawn."""
-    draws = Draws(seed)
+    draws = SeededRandom(seed)
     for case in difference_cases(op, seed, thorough=False):
         free = declaration_of(op).samples is None
         yield case, [case, *(fresh(op, case, draws) for _ in range(2 * free)), case]

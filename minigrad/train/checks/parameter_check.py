@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core import Tensor, no_grad
 from minigrad.core.types import Array
 from minigrad.train.checks.kink_crossings import Crossing, activation_patterns, crossings
-from minigrad.verify import Worst
+from minigrad.verify import WorstEntry
 from minigrad.verify.finite_differences import EPS, FIRST_STEP, TOLERANCE, Verdict, compare
 
 __all__ = ["Named", "ParameterCheck", "ParameterDifferences", "Status"]
@@ -49,7 +49,7 @@ class ParameterCheck:
     status: Status
     relative_error: float
     directions: int
-    worst: Worst | None = None
+    worst: WorstEntry | None = None
     rows: int = 0
     step: float = FIRST_STEP
     kinks: tuple[Crossing, ...] = ()
@@ -152,14 +152,14 @@ class ParameterDifferences:
         picks += [self.rng.choice(dead)] if len(dead) else []
         return list(dict.fromkeys(int(i) for i in picks))
 
-    def _settle(self, name: str, index: int | None) -> tuple[Verdict, Worst]:
+    def _settle(self, name: str, index: int | None) -> tuple[Verdict, WorstEntry]:
         """The verdict along one entry, or along a random direction, and the derivatives a unit of the parameter."""
         verdict, direction = self._compare(name, index)
         scale = direction if index is not None else 1.0
         where = () if index is None else tuple(int(i) for i in np.unravel_index(index, self.views[name].shape))
         x = float(self.views[name][where]) if index is not None else math.nan
         analytic, numeric, error = (float(v) / scale for v in (verdict.analytic, verdict.numeric, verdict.error))
-        return verdict, Worst(name, where, x, analytic, numeric, abs(error))
+        return verdict, WorstEntry(name, where, x, analytic, numeric, abs(error))
 
     def _compare(self, name: str, index: int | None) -> tuple[Verdict, float]:
         view, grad = self.views[name], self.grads[name]

@@ -15,16 +15,16 @@ from minigrad.core.op import Op
 from minigrad.verify.gate import verify
 from minigrad.verify.mutation.larger import enlarged
 from minigrad.verify.mutation.lines import code_of, executed, lines_of
-from minigrad.verify.mutation.mutants import MUTATIONS, Outcome, mutants
+from minigrad.verify.mutation.mutants import MUTATIONS, MutantResult, mutants
 from minigrad.verify.subject import ENTRIES
 
-__all__ = ["MUTATIONS", "Deep", "Outcome", "deep_check", "enlarged", "selftest"]
+__all__ = ["MUTATIONS", "MutantResult", "MutationReport", "enlarged", "mutation_check", "selftest"]
 
 _SEEDS_LARGER = 2
 
 
 @attrs.frozen
-class Deep:
+class MutationReport:
     """What the deep check of one op found.
 
     Attributes:
@@ -51,7 +51,7 @@ class Deep:
     resolution: float
     unexecuted: tuple[str, ...]
     killed: int
-    survived: tuple[Outcome, ...]
+    survived: tuple[MutantResult, ...]
     unreached: int
     seconds: float
 
@@ -61,7 +61,9 @@ class Deep:
         return self.passed == self.seeds and not self.survived
 
 
-def deep_check(op: Op, seeds: Iterable[int] = range(10), mutation_seed: int | None = 0, factor: int = 2) -> Deep:
+def mutation_check(
+    op: Op, seeds: Iterable[int] = range(10), mutation_seed: int | None = 0, factor: int = 2
+) -> MutationReport:
     """Run the gate on `op` for every seed, second order included, and mutate its rules.
 
     Args:
@@ -101,7 +103,7 @@ def deep_check(op: Op, seeds: Iterable[int] = range(10), mutation_seed: int | No
             skipped = [s for s in skipped if s not in refused] + list(refused)
     missed = tuple(sorted(f"{c.co_filename}:{n}" for c, lines in missing.items() for n in lines))
     outcomes = [] if mutation_seed is None else list(mutants(op, mutation_seed))
-    return Deep(
+    return MutationReport(
         op=op.name,
         module=op.module,
         seeds=len(runs),
@@ -120,7 +122,7 @@ def deep_check(op: Op, seeds: Iterable[int] = range(10), mutation_seed: int | No
     )
 
 
-def selftest(ops: Iterable[Op], seeds: int = 10, mutate: bool = True, factor: int = 2) -> Iterator[Deep]:
-    """`deep_check` for each op in turn, so that progress can be shown."""
+def selftest(ops: Iterable[Op], seeds: int = 10, mutate: bool = True, factor: int = 2) -> Iterator[MutationReport]:
+    """`mutation_check` for each op in turn, so that progress can be shown."""
     for op in ops:
-        yield deep_check(op, range(seeds), 0 if mutate else None, factor)
+        yield mutation_check(op, range(seeds), 0 if mutate else None, factor)

@@ -13,7 +13,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Shape
 from minigrad.verify.cases import base_shapes, draw
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.seeded_random import Draws
+from minigrad.verify.seeded_random import SeededRandom
 
 Grow = Callable[[int], int]
 
@@ -49,7 +49,7 @@ def _growths(factor: int) -> Iterator[Grow]:
 
 def _accepts(op: Op, shapes: tuple[Shape, ...], meta: object) -> bool:
     try:
-        outputs = op.forward(*draw(op, Draws(0), shapes), **op.bind_kwargs(meta))  # type: ignore[arg-type]
+        outputs = op.forward(*draw(op, SeededRandom(0), shapes), **op.bind_kwargs(meta))  # type: ignore[arg-type]
     except RegistrationError:
         raise
     except Exception:  # whatever the op says to arguments that nobody declared

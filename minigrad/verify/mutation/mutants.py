@@ -95,7 +95,7 @@ def _promoted(site: Site, r: object) -> object:
     return np.asarray(r, dtype=np.float64) if isinstance(r, np.ndarray) and r.dtype == np.float32 else r
 
 
-def _bent(site: Site, r: object) -> object:
+def _wrong_derivative(site: Site, r: object) -> object:
     """The right value with twice the right derivative."""
     return r * 2.0 - tensor_of(Constant(as_array(r))) if isinstance(r, Tensor) and r.requires_grad else r
 
@@ -180,13 +180,13 @@ MUTATIONS: dict[str, Change] = {
     "clipped g": _clipped_g,
     "wrong for float32": _where(lambda s: s.value.dtype == np.float32, 1.5),
     "second order lost": _detached,
-    "second order twice": _bent,
+    "second order twice": _wrong_derivative,
     "float32 promoted": _promoted,
 }
 
 
 @attrs.frozen
-class Outcome:
+class MutantResult:
     """What became of one mutant: `killed`, `survived` or `unreached`."""
 
     op: str
@@ -196,7 +196,7 @@ class Outcome:
     seed: int
 
 
-def mutants(op: Op, seed: int) -> Iterator[Outcome]:
+def mutants(op: Op, seed: int) -> Iterator[MutantResult]:
     """Every mutation of every rule and argument of `op`, put through the gate."""
     for rule in op.rules:
         for position, name in enumerate(rule.names):
@@ -204,7 +204,7 @@ def mutants(op: Op, seed: int) -> Iterator[Outcome]:
                 yield _try(op, rule, position, name, mutation, change, seed)
 
 
-def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Change, seed: int) -> Outcome:
+def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Change, seed: int) -> MutantResult:
     touched: list[bool] = []
     wrong = attrs.evolve(rule, function=_mutated(op, rule, position, change, touched))
     twin = copy.copy(op)
@@ -214,8 +214,8 @@ def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Cha
     try:
         verify(twin, seed)
     except RegistrationError:
-        return Outcome(op.name, name, mutation, "killed", seed)
-    return Outcome(op.name, name, mutation, "survived" if touched else "unreached", seed)
+        return MutantResult(op.name, name, mutation, "killed", seed)
+    return MutantResult(op.name, name, mutation, "survived" if touched else "unreached", seed)
 
 
 def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
@@ -231,7 +231,7 @@ def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[boo
         if not isinstance(before, Tensor | np.ndarray | np.generic):
             return result
         after = change(Site(g, args[index], args, meta), before)
-        bent = change is _bent and after is not before  # the same value with another derivative
+        bent = change is _wrong_derivative and after is not before  # the same value with another derivative
         if bent or _differs(op, before, after, as_array(args[index]).shape):
             touched.append(True)
         parts[where] = after
