@@ -24,8 +24,8 @@ from minigrad.optim.protocol import (
 )
 from minigrad.optim.schedules import (
     Chain as Chain, Constant as Constant, Cosine as Cosine, Exponential as Exponential, InverseTime as InverseTime,
-    Linear as Linear, OneCycle as OneCycle, Piecewise as Piecewise, Schedule as Schedule, Stair as Stair,
-    WarmUp as WarmUp,
+    Linear as Linear, OneCycle as OneCycle, Piecewise as Piecewise, ReduceOnPlateau as ReduceOnPlateau,
+    Schedule as Schedule, Stair as Stair, WarmUp as WarmUp,
 )
 from minigrad.optim.stateful.factory import Group as Group, optimizer as optimizer
 from minigrad.optim.stateful.optimizer import StatefulOptimizer as StatefulOptimizer

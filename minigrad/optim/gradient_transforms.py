@@ -20,13 +20,28 @@ from minigrad.optim.protocol import Segment
 __all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "norm", "with_weight_decay"]
 
 
-def norm(vectors: Sequence[Array]) -> float:
-    """Euclidean norm of all entries together, without overflow."""
-    squares = sum(float(np.vdot(v, v)) for v in vectors)
-    if math.isfinite(squares):
-        return math.sqrt(squares)
-    peak = max(float(np.abs(v).max()) for v in vectors if v.size)
+def norm(vectors: Sequence[Array], squares: Sequence[float] | None = None) -> float:
+    """Euclidean norm of all entries together, without overflow or underflow.
+
+    Args:
+        vectors: flat arrays of any floating dtypes.
+        squares: the sums of squares of their entries, where they are known already.
+    """
+    squares = [float(np.vdot(v, v)) for v in vectors] if squares is None else squares
+    # Below this bound squares too small for the dtype may have been lost.
+    if all(_least_square(v) <= s < math.inf for v, s in zip(vectors, squares, strict=True)):
+        return math.sqrt(sum(squares))
+    peak = max((float(np.abs(v).max()) for v in vectors if v.size), default=0.0)
+    if peak == 0.0 or not math.isfinite(peak):
+        return peak
     return peak * math.sqrt(sum(float(np.sum((v.astype(np.float64) / peak) ** 2)) for v in vectors))
+
+
+def _least_square(v: Array) -> float:
+    if not v.size:
+        return 0.0
+    info = np.finfo(v.dtype)
+    return v.size * float(info.tiny) / float(info.eps)
 
 
 class Clip(ABC):
@@ -67,7 +82,10 @@ class ClipNorm(Clip):
         self, gradients: Sequence[Array], weights: Sequence[Array], layouts: Sequence[tuple[Segment, ...]]
     ) -> list[Array]:
         size = norm(gradients)
-        return list(gradients) if size <= self.bound else [g * (self.bound / size) for g in gradients]
+        if size <= self.bound:
+            return list(gradients)
+        root = math.sqrt(self.bound / size)  # the ratio itself may be too small for float32
+        return [g * (root * root) if root > 1e-12 else g * root * root for g in gradients]
 
 
 @attrs.frozen
@@ -91,21 +109,36 @@ class ClipAdaptive(Clip):
         for segment in layout:
             part, weight = segment.of(clipped), segment.of(w)
             axes = tuple(range(part.ndim - 1)) if part.ndim > 1 else None
-            size = np.sqrt(np.sum(part * part, axis=axes, keepdims=True))
-            limit = self.ratio * np.maximum(np.sqrt(np.sum(weight * weight, axis=axes, keepdims=True)), self.floor)
+            size = _norms(part, axes)
+            limit = self.ratio * np.maximum(_norms(weight, axes), self.floor)
             part *= np.where(size > limit, limit / np.where(size > 0.0, size, 1.0), 1.0)
         return clipped
 
 
-def with_weight_decay(f: Objective, w: Array, sign: float, decay: float) -> Objective:
-    """`sign * f + decay / 2 |w|^2` as an Objective at `w`; f itself where that is the same."""
-    if sign == 1.0 and decay == 0.0:
+def _norms(a: Array, axes: tuple[int, ...] | None) -> Array:
+    """Norms over `axes`, kept as axes of length 1, in float64 and without overflow."""
+    peak = float(np.abs(a).max(initial=0.0)) or 1.0
+    return peak * np.sqrt(np.sum((a.astype(np.float64) / peak) ** 2, axis=axes, keepdims=True))
+
+
+def with_weight_decay(f: Objective, w: Array, sign: float, decay: float | Array) -> Objective:
+    """`sign * f + |w|^2 decay / 2` as an Objective at `w`; f itself where that is the same.
+
+    Args:
+        decay: one number, or one for each entry of `w`.
+    """
+    plain = isinstance(decay, float) and decay == 0.0
+    if sign == 1.0 and plain:
         return f
-    # Residuals are left out: neither a maximum nor weight decay is a sum of squares of the same residuals.
+    root = np.sqrt(np.broadcast_to(np.asarray(decay, w.dtype), w.shape))
+    # sqrt(decay) w are residuals too. What is maximised is no sum of squares.
+    squares = sign == 1.0
     return Objective(
         lambda: sign * f.grad + decay * w,
-        value=lambda: sign * f.value() + 0.5 * decay * float(w @ w),
+        value=lambda: sign * f.value() + 0.5 * float((decay * w) @ w),
         at=lambda there: with_weight_decay(f.at(there), there, sign, decay),
         hvp=lambda v: sign * f.hvp(v) + decay * v,
-        hessian=lambda: sign * f.hessian() + decay * np.eye(w.size, dtype=w.dtype),
+        hessian=lambda: sign * f.hessian() + np.diag(root * root),
+        residual=(lambda: np.concatenate([f.residual(), root * w])) if squares else None,
+        jacobian=(lambda: np.concatenate([f.jacobian(), np.diag(root)])) if squares else None,
     )

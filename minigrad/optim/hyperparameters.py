@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import attrs
 import numpy as np
 
 from minigrad.optim.errors import HyperparameterError
 
-__all__ = ["choice", "count", "flag", "is_decay", "number", "range_of"]
+__all__ = ["choice", "count", "flag", "instance_or_none", "is_decay", "number", "range_of"]
 
 T = TypeVar("T", bound=str)
 
@@ -70,6 +70,15 @@ def choice(default: T, options: Sequence[str]) -> T:
     return cast(T, _field(default, _as_plain, check, accepted))
 
 
+def instance_or_none(kind: type[object], accepted: str) -> Callable[[Any, Any, Any], None]:
+    """A validator for fields that hold None or an instance of `kind`, called `accepted` in messages."""
+
+    def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
+        _require(value is None or isinstance(value, kind), owner, field.name, value, f"{accepted}, or None")
+
+    return check
+
+
 def range_of(field: attrs.Attribute[object]) -> str:
     """What a field made by this module accepts, in words; empty for other fields."""
     return str(field.metadata.get("minigrad.range", ""))
@@ -126,4 +135,5 @@ def _range(noun: str, ge: float | None, gt: float | None, le: float | None, lt: 
 
 def _require(fine: bool, owner: object, name: str, value: object, accepted: str) -> None:
     if not fine:
-        raise HyperparameterError(f"{type(owner).__name__}.{name} must be {accepted}, got {value!r}")
+        spoken = getattr(owner, "spoken_name", type(owner).__name__)
+        raise HyperparameterError(f"{spoken}.{name} must be {accepted}, got {value!r}")

@@ -15,7 +15,7 @@ from minigrad.optim.errors import HyperparameterError, UpdateError
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
 from minigrad.optim.schedules import Schedule
-from minigrad.optim.state import State
+from minigrad.optim.state import State, leaves
 
 __all__ = ["RuleRunner", "UpdateRule", "is_finite", "resolve", "scheduled", "with_fields"]
 
@@ -88,10 +88,9 @@ class RuleRunner:
         schedules: Mapping[str, Schedule] | None = None,
         layout: tuple[Segment, ...] = (),
     ) -> None:
-        if any(field.name == "layout" for field in attrs.fields(type(rule))):
-            rule = with_fields(rule, {"layout": layout})
         self.name = name
-        self.rule = rule
+        self.layout = layout
+        self.rule = rule = self._with_layout(rule)
         self.schedules = dict(schedules or {})
         self.w = w
         self.state: State = resolve(rule, self.schedules, 1).init(read_only(w))
@@ -100,6 +99,22 @@ class RuleRunner:
     def needs(self) -> Need:
         """What the configured rule needs of its objective."""
         return needs_of(self.rule, self.rule.needs)
+
+    def check_form(self, rule: UpdateRule, schedules: Mapping[str, Schedule]) -> None:
+        """Refuse hyperparameters with which the rule would keep a state of another form.
+
+        Raises:
+            HyperparameterError: they would change the form, as AMSGrad does that of Adam.
+        """
+        rule = self._with_layout(rule)
+        fresh = leaves(resolve(rule, schedules, 1).init(read_only(self.w)))
+        if fresh.keys() != leaves(self.state).keys():
+            raise HyperparameterError(f"{self.name}: this would change the form of its state; make a new optimizer")
+
+    def configure(self, rule: UpdateRule, schedules: Mapping[str, Schedule]) -> None:
+        """Go on with other hyperparameters, and the same state."""
+        self.rule = self._with_layout(rule)
+        self.schedules = dict(schedules)
 
     def propose(self, f: Objective, t: int, w: Array | None = None) -> tuple[Array, State]:
         """Parameters and state after step `t` from `w` (by default the present ones).
@@ -118,6 +133,11 @@ class RuleRunner:
         if type(state) is not type(self.state):
             raise UpdateError(f"{self.name}: init gave a {_kind(self.state)} as state, update a {_kind(state)}")
         return moved, state
+
+    def _with_layout(self, rule: UpdateRule) -> UpdateRule:
+        if any(field.name == "layout" for field in attrs.fields(type(rule))):
+            return with_fields(rule, {"layout": self.layout})
+        return rule
 
     def commit(self, w: Array, state: State) -> None:
         """Make a proposal the present."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import TypeVar
 
 import attrs
 import numpy as np
@@ -23,22 +24,39 @@ __all__ = [
     "Constant",
     "Cosine",
     "Exponential",
+    "Following",
     "InverseTime",
     "Linear",
     "OneCycle",
     "Piecewise",
+    "ReduceOnPlateau",
     "Schedule",
     "Stair",
     "WarmUp",
 ]
 
 
+T = TypeVar("T")
+
+
+def _several(values: Iterable[T]) -> tuple[T, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise HyperparameterError(f"a schedule takes several values here, such as (10, 20), got {values!r}")
+    return tuple(values)
+
+
 def _whole(values: Iterable[int]) -> tuple[int, ...]:
-    return tuple(int(v) for v in values)
+    found = _several(values)
+    if not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in found):
+        raise HyperparameterError(f"a schedule counts steps in whole numbers, got {found}")
+    return tuple(int(v) for v in found)
 
 
 def _real(values: Iterable[float]) -> tuple[float, ...]:
-    return tuple(float(v) for v in values)
+    found = _several(values)
+    if not all(isinstance(v, int | float | np.generic) and math.isfinite(v) for v in found):
+        raise HyperparameterError(f"a schedule takes finite numbers, got {found}")
+    return tuple(float(v) for v in found)
 
 
 class Schedule(ABC):
@@ -61,6 +79,19 @@ class Constant(Schedule):
 
     def __call__(self, t: int) -> float:
         return self.value
+
+
+def _as_schedule(value: Schedule | float) -> Schedule:
+    """A Schedule, or a number as a constant one."""
+    if isinstance(value, Schedule) and not isinstance(value, ReduceOnPlateau):
+        return value
+    if isinstance(value, int | float | np.generic) and not isinstance(value, bool):
+        return Constant(float(value))
+    raise HyperparameterError(f"expected a Schedule of steps, or a number for a constant one, got {value!r}")
+
+
+def _as_schedules(values: Iterable[Schedule | float]) -> tuple[Schedule, ...]:
+    return tuple(map(_as_schedule, _several(values)))
 
 
 @attrs.frozen
@@ -160,7 +191,7 @@ class WarmUp(Schedule):
     At t <= steps the value is `then(1) * (start + (1 - start) * t / (steps + 1))`. Goyal et al. 2017.
     """
 
-    then: Schedule
+    then: Schedule = attrs.field(converter=_as_schedule)
     steps: int = count(1, ge=1)
     start: float = number(0.0, ge=0.0)
 
@@ -200,7 +231,7 @@ class Chain(Schedule):
     `Chain((a, b), (100,))` runs `a` for 100 steps, then `b` from its own t = 1.
     """
 
-    parts: tuple[Schedule, ...]
+    parts: tuple[Schedule, ...] = attrs.field(converter=_as_schedules)
     lengths: tuple[int, ...] = attrs.field(converter=_whole)
 
     def __attrs_post_init__(self) -> None:
@@ -216,6 +247,74 @@ class Chain(Schedule):
                 return part(t)
             t -= length
         return self.parts[-1](t)
+
+
+@attrs.frozen
+class ReduceOnPlateau(Schedule):
+    """`initial`, multiplied by `factor` whenever the reported loss has stopped falling.
+
+    The loss is what `opt.report(loss)` says, once for each validation. It has fallen if it is below the best one by the
+    share `threshold`. After `patience` reports in a row without a fall the value is reduced, but not below `least`;
+    the next `cooldown` reports do not count. PyTorch's ReduceLROnPlateau with `threshold_mode="rel"`, for any
+    hyperparameter.
+    """
+
+    initial: float = number(1.0, ge=0.0)
+    factor: float = number(0.1, gt=0.0, lt=1.0)
+    patience: int = count(10, ge=0)
+    threshold: float = number(1e-4, ge=0.0, lt=1.0)
+    cooldown: int = count(0, ge=0)
+    least: float = number(0.0, ge=0.0)
+
+    def __call__(self, t: int) -> float:
+        return self.initial
+
+    def after(self, state: Plateau, loss: float) -> Plateau:
+        """What is remembered after one more report."""
+        fell = loss < state.best - self.threshold * abs(state.best) if math.isfinite(state.best) else loss < state.best
+        best, bad = (loss, 0) if fell else (state.best, state.bad + 1)
+        wait = state.wait
+        if wait > 0:
+            wait, bad = wait - 1, 0
+        if bad <= self.patience:
+            return Plateau(best, bad, wait, state.value)
+        return Plateau(best, 0, self.cooldown, max(state.value * self.factor, self.least))
+
+
+@attrs.frozen
+class Plateau:
+    """What a ReduceOnPlateau remembers.
+
+    Attributes:
+        best: lowest loss so far.
+        bad: reports in a row without a fall.
+        wait: reports that do not count.
+        value: of the hyperparameter.
+    """
+
+    best: float
+    bad: int
+    wait: int
+    value: float
+
+
+@attrs.define
+class Following(Schedule):
+    """A ReduceOnPlateau at work in one optimizer, with what it remembers."""
+
+    rule: ReduceOnPlateau
+    state: Plateau = attrs.field(init=False)
+
+    @state.default
+    def _start(self) -> Plateau:
+        return Plateau(math.inf, 0, 0, self.rule.initial)
+
+    def __call__(self, t: int) -> float:
+        return self.state.value
+
+    def report(self, loss: float) -> None:
+        """Take note of a loss."""
+        self.state = self.rule.after(self.state, loss)
 
 
 def _between(a: float, b: float, progress: float) -> float:

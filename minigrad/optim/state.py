@@ -84,12 +84,15 @@ def _walk(state: State, prefix: str) -> Iterator[tuple[str, Leaf]]:
         name = prefix + field.name
         if isinstance(value, np.ndarray | float | int):
             yield name, value
+        elif isinstance(value, tuple) and all(isinstance(element, np.ndarray) for element in value):
+            yield from ((f"{name}.{k}", element) for k, element in enumerate(value))
         elif attrs.has(type(value)):
             yield from _walk(value, name + ".")  # type: ignore[arg-type]  # has() narrows only the class
         elif value is not None:
             raise StateError(
                 f"{type(state).__name__}.{field.name} is a {type(value).__name__}: a state may hold arrays, Moments, "
-                "numbers, None and further attrs classes of these, so that it can be saved and compared"
+                "numbers, None, tuples of arrays (one for each parameter) and attrs classes of these, so that it can "
+                "be saved and compared"
             )
 
 
@@ -100,6 +103,8 @@ def _rebuild(template: State, prefix: str, value_of: Callable[[str], Leaf]) -> S
         name = prefix + field.name
         if old is None:
             values_by_name[field.alias or field.name] = None
+        elif isinstance(old, tuple):
+            values_by_name[field.alias or field.name] = tuple(value_of(f"{name}.{k}") for k in range(len(old)))
         elif isinstance(old, np.ndarray | float | int):
             values_by_name[field.alias or field.name] = value_of(name)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import ClassVar, cast
 
@@ -175,18 +176,51 @@ def test_weight_decay_and_maximise_reach_value_and_curvature() -> None:
     np.testing.assert_allclose(v.numpy(), np.linalg.solve(h, np.ones(2)))
 
 
-def test_hessian_block_of_each_group() -> None:
-    """With groups, Newton takes each group's own block and leaves the others where they are."""
+def test_groups_are_moved_together_and_differing_rules_one_after_another() -> None:
+    """Newton is exact on a quadratic under any grouping; with another damping, b is moved after a, and sees it."""
     a = mg.tensor([2.0], requires_grad=True)
-    b = mg.tensor([5.0], requires_grad=True)
-    opt = mg.optimizer("newton", {"a": a, "b": b}, groups=[Group("b", damping=0.0)])
+    b = mg.tensor(np.array([5.0], np.float32), requires_grad=True)
+    opt = mg.optimizer("newton", {"a": a, "b": b}, groups=[Group("b", weight_decay=0.0)])
+    opt.step(lambda: mg.sum(a * a + a * b + 2.0 * b * b))
+    np.testing.assert_allclose([a.numpy()[0], b.numpy()[0]], 0.0, atol=1e-6)
+    a, b = (mg.tensor([x], requires_grad=True) for x in (2.0, 5.0))
+    opt = mg.optimizer("newton", {"a": a, "b": b}, groups=[Group("b", damping=1.0)])
     opt.step(lambda: mg.sum(a * a + a * b + 2.0 * b * b))
     np.testing.assert_allclose(a.numpy(), [2.0 - (4.0 + 5.0) / 2.0])
-    np.testing.assert_allclose(b.numpy(), [5.0 - (2.0 + 20.0) / 4.0])
+    np.testing.assert_allclose(b.numpy(), [5.0 - (-2.5 + 20.0) / (4.0 + 1.0)])
 
 
-def test_a_group_that_looks_ahead_sees_the_others_at_home() -> None:
-    """f = a b + a^2 + b^2 with momentum 0.5 and rate 0.1, each group's gradient at its own looked-ahead point."""
+@pytest.mark.parametrize("name", ["newton", "newton-cg", "l-bfgs"])
+def test_no_grouping_makes_the_loss_rise(name: str) -> None:
+    """Convex quadratics with strong couplings, in random groups and dtypes, some decayed or with other options."""
+    rng = np.random.default_rng(5)
+    option = {"newton": "damping", "newton-cg": "tolerance", "l-bfgs": "c2"}[name]
+    for trial in range(8):
+        m = rng.standard_normal((6, 6))
+        h = m @ m.T + 0.1 * np.eye(6)
+        params = {
+            k: mg.tensor(rng.standard_normal(2).astype(d), requires_grad=True)
+            for k, d in zip("abc", rng.choice(["float32", "float64"], 3), strict=True)
+        }
+        extra = {option: 0.5} if trial % 2 else {"weight_decay": 0.0}
+        opt = mg.optimizer(name, params, groups=[Group("b", **extra), Group("c", **extra)][: trial % 3])
+
+        def loss(h: Array = h, params: dict[str, mg.Tensor] = params) -> mg.Tensor:
+            w = mg.concatenate([p.astype(np.float64) for p in params.values()])
+            return 0.5 * mg.sum(w * mg.matmul(mg.tensor(h), w))
+
+        values = [float(loss().item())]
+        for _ in range(6):
+            opt.step(loss)
+            values.append(float(loss().item()))
+        noise = 1e-6 * values[0]
+        assert all(after <= before + noise for before, after in itertools.pairwise(values)), (trial, values)
+        if name == "newton" and len(opt.buckets) and not trial % 2:
+            assert values[1] < 1e-9 * values[0] + 1e-9
+
+
+def test_groups_look_ahead_together() -> None:
+    """f = a b + a^2 + b^2 with momentum 0.5 and rate 0.1, the gradient at the point that is looked ahead to."""
     a = mg.tensor([1.0], requires_grad=True)
     b = mg.tensor([2.0], requires_grad=True)
     opt = mg.optimizer(
@@ -195,7 +229,8 @@ def test_a_group_that_looks_ahead_sees_the_others_at_home() -> None:
     x, y, u, v = 1.0, 2.0, 0.0, 0.0
     for _ in range(5):
         opt.step(lambda: mg.sum(a * b + a * a + b * b))
-        ga, gb = y + 2 * (x + 0.5 * u), x + 2 * (y + 0.5 * v)
+        x_ahead, y_ahead = x + 0.5 * u, y + 0.5 * v
+        ga, gb = y_ahead + 2 * x_ahead, x_ahead + 2 * y_ahead
         u, v = 0.5 * u - 0.1 * ga, 0.5 * v - 0.1 * gb
         x, y = x + u, y + v
         np.testing.assert_allclose([a.numpy()[0], b.numpy()[0]], [x, y], rtol=1e-13)

@@ -140,7 +140,7 @@ def test_state_is_keyed_by_name_not_by_order() -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda s: s.pop("state/scale/m.total"), r"state/scale/m\.total.*None"),
+        (lambda s: s.pop("state/scale/m.total"), r"'m\.total' of parameter 'scale'.*nothing"),
         (lambda s: s.update({"state/scale/m.total": np.zeros(3)}), r"float64\[3\]"),
         (lambda s: s.update({"state/stranger/m.total": np.zeros(3)}), "stranger"),
         (lambda s: s.update({"shared/0.float64/v.wieght": 1.0}), r"v\.wieght.*Did you mean"),

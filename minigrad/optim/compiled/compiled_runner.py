@@ -84,7 +84,6 @@ class CompiledRunner(RuleRunner):
         binder: EngineWithFallback | None = None,
     ) -> None:
         super().__init__(name, rule, w, schedules, layout)
-        self.layout = layout
         self.gradient = gradient
         self.binder = binder or create_engine()
         self.in_place = w.size >= LARGE
@@ -207,6 +206,14 @@ class CompiledRunner(RuleRunner):
                 f"{self.name}, step {t}: the update made {culprits} infinite or NaN. Parameters as many as these are "
                 "updated in place, so the step cannot be undone: load the last checkpoint, and lower the learning rate"
             )
+
+    def configure(self, rule: UpdateRule, schedules: Mapping[str, Schedule]) -> None:
+        """Go on with other hyperparameters: updates are compiled anew, unless only scheduled numbers have changed."""
+        known = (self.rule, list(self.schedules))
+        super().configure(rule, schedules)
+        if (self.rule, list(self.schedules)) != known:
+            self._forget()
+            self._refused = self._inexact = False
 
     def use(self, binder: EngineWithFallback) -> None:
         """Bind updates with another engine from now on."""

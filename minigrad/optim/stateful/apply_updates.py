@@ -12,11 +12,13 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback, create_engine
 from minigrad.optim.compiled.compiled_runner import CompiledRunner, claims
-from minigrad.optim.errors import NonFiniteGradient, NonFiniteParameters
+from minigrad.optim.errors import HyperparameterError, NonFiniteGradient, NonFiniteParameters
 from minigrad.optim.gradient_transforms import with_weight_decay
 from minigrad.optim.objective import Objective
+from minigrad.optim.protocol import Averages, Need, needs_of
 from minigrad.optim.runner import RuleRunner, is_finite
 from minigrad.optim.state import State
+from minigrad.optim.stateful.blocks import ParamBlock, make_blocks
 from minigrad.optim.stateful.buckets import ParamBucket
 from minigrad.optim.stateful.closure import ClosureEvaluator
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
@@ -25,23 +27,28 @@ __all__ = ["UpdateTransaction"]
 
 
 class UpdateTransaction:
-    """The rules at work on their buckets.
+    """The rules at work on their blocks of parameters.
 
     Both ways to update give an empty string, or the reason why parameters and state have been left as they were.
 
     Attributes:
-        runners: a rule with its state, for each bucket.
+        blocks: what each rule moves as one vector.
+        runners: a rule with its state, for each block.
+        needs: all that the rules need.
     """
 
     def __init__(
         self, name: str, groups: Sequence[ParamGroup], options: OptimizerOptions, buckets: Sequence[ParamBucket]
     ) -> None:
-        self.buckets = tuple(buckets)
-        self.groups = [groups[bucket.group] for bucket in buckets]
-        self.runners = _runners(name, self.groups, self.buckets, create_engine())
+        self.needs = Need(0)
+        for group in groups:
+            self.needs |= needs_of(group.rule, group.rule.needs)
+        self.blocks = make_blocks(groups, buckets, joint=self.needs != Need.GRAD)
+        self.runners = _runners(name, groups, self.blocks, create_engine())
+        self._buckets = tuple(buckets)
+        self._groups = list(groups)
         self._options = options
         self._sign = -1.0 if options.maximise else 1.0
-        self._plain = not options.maximise and options.clip is None and options.accumulate == 1
         self._objectives = [Objective(bucket.grads) for bucket in buckets]
 
     def use(self, binder: EngineWithFallback) -> None:
@@ -50,12 +57,31 @@ class UpdateTransaction:
             if isinstance(runner, CompiledRunner):
                 runner.use(binder)
 
-    def apply_gradients(self, t: int) -> str:
-        """Update number `t` from the gradients in the buffers."""
+    def configure(self, groups: Sequence[ParamGroup]) -> None:
+        """Go on with other hyperparameters.
+
+        Raises:
+            HyperparameterError: they would change the form of a state or what is moved together.
+        """
+        blocks = make_blocks(groups, self._buckets, joint=self.needs != Need.GRAD)
+        if [b.names for b in blocks] != [b.names for b in self.blocks]:
+            raise HyperparameterError("this rule moves its groups together: change the hyperparameter in all of them")
+        for block, runner in zip(self.blocks, self.runners, strict=True):
+            group = groups[block.buckets[0].group]
+            if needs_of(group.rule, group.rule.needs) & ~self.needs:
+                raise HyperparameterError(f"{runner.name} was built without what this option needs; make a new one")
+            runner.check_form(group.rule, group.schedules)
+        for block, runner in zip(self.blocks, self.runners, strict=True):
+            group = groups[block.buckets[0].group]
+            runner.configure(group.rule, group.schedules)
+        self._groups = list(groups)
+
+    def apply_gradients(self, t: int, count: int = 1) -> str:
+        """Update number `t` from the gradients in the buffers, which are sums over `count` micro-batches."""
         proposals: list[tuple[int, Array, State]] = []
         prepared: list[tuple[int, CompiledRunner]] = []
-        for index, g in enumerate(self._gradients()):
-            runner, (decay, shrink) = self.runners[index], self.groups[index].weight_decays(t)
+        for index, g in enumerate(self._gradients(count)):
+            runner, (decay, shrink) = self.runners[index], self._groups[self._buckets[index].group].weight_decays(t)
             if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink):
                 if runner.staged is not None and not is_finite(runner.staged):
                     return self._refusal(index, runner.staged)
@@ -63,42 +89,66 @@ class UpdateTransaction:
                 continue
             if decay:
                 g = g + decay * runner.w
-            f = self._objectives[index] if g is self.buckets[index].grads else Objective(g)
+            f = self._objectives[index] if g is self._buckets[index].grads else Objective(g)
             proposals.append((index, *runner.propose(f, t, runner.w if shrink == 1.0 else shrink * runner.w)))
-        refused = self._commit(proposals)
-        if not refused:
+        refusal = self._commit(proposals)
+        if not refusal:
             self._execute(prepared, t)
-        return refused
+        return refusal
 
     def apply_closure(self, t: int, evaluator: ClosureEvaluator) -> str:
-        """Update number `t` by rules that evaluate the loss themselves."""
+        """Update number `t` by rules that evaluate the loss themselves, each seeing what those before it moved."""
         proposals: list[tuple[int, Array, State]] = []
         try:
-            for index, runner in enumerate(self.runners):
-                decay, shrink = self.groups[index].weight_decays(t)
-                start = evaluator.start[index]
-                f = with_weight_decay(evaluator.objective(self.buckets[index], runner.needs), start, self._sign, decay)
-                proposals.append((index, *runner.propose(f, t, start if shrink == 1.0 else shrink * start)))
+            for index, (block, runner) in enumerate(zip(self.blocks, self.runners, strict=True)):
+                decay, shrink = self._weight_decays(block, t)
+                start = evaluator.start(block)
+                f = with_weight_decay(evaluator.objective(block, runner.needs), start, self._sign, decay)
+                w, state = runner.propose(f, t, shrink * start)
+                if not is_finite(w):
+                    return self._refusal(index, w)
+                proposals.append((index, w, state))
+                evaluator.accept(block, w)
         except NonFiniteGradient as error:
             return str(error)
         finally:
-            evaluator.restore()
+            evaluator.undo()
         return self._commit(proposals)
 
-    def _gradients(self) -> list[Array]:
+    def clip_gradients(self, gradients: list[Array]) -> list[Array]:
+        """Gradients of all buckets within the bound that was asked for."""
+        clip = self._options.clip
+        if clip is None:
+            return gradients
+        return clip(gradients, [bucket.params for bucket in self._buckets], [b.layout for b in self._buckets])
+
+    def rule_averages(self) -> list[Array | None]:
+        """For each bucket the weights that its rule promises something about, if they are not the parameters."""
+        averages: list[Array | None] = []
+        for block, runner in zip(self.blocks, self.runners, strict=True):
+            rule = runner.rule
+            if isinstance(rule, Averages):
+                averages += [part for _, part in block.split(rule.average(runner.w, runner.state))]
+            else:
+                averages += [None] * len(block.buckets)
+        return averages
+
+    def _weight_decays(self, block: ParamBlock, t: int) -> tuple[float | Array, float | Array]:
+        """Decay and factor for a block: numbers where its groups agree, else vectors."""
+        pairs = [self._groups[bucket.group].weight_decays(t) for bucket in block.buckets]
+        if len(set(pairs)) == 1:
+            return pairs[0]
+        sizes = [bucket.params.size for bucket in block.buckets]
+        decays, shrinks = zip(*pairs, strict=True)
+        return np.repeat(decays, sizes).astype(block.w.dtype), np.repeat(shrinks, sizes).astype(block.w.dtype)
+
+    def _gradients(self, count: int) -> list[Array]:
         """The gradients after averaging, sign and clipping.
 
         The buffers themselves where nothing is to be done.
         """
-        raw = [bucket.grads for bucket in self.buckets]
-        if self._plain:
-            return raw
-        scale = self._sign / self._options.accumulate
-        scaled = raw if scale == 1.0 else [scale * g for g in raw]
-        clip = self._options.clip
-        if clip is None:
-            return scaled
-        return clip(scaled, [bucket.params for bucket in self.buckets], [bucket.layout for bucket in self.buckets])
+        scale = self._sign / count
+        return self.clip_gradients([b.grads if scale == 1.0 else scale * b.grads for b in self._buckets])
 
     def _commit(self, proposals: Sequence[tuple[int, Array, State]]) -> str:
         for index, w, _ in proposals:
@@ -106,10 +156,11 @@ class UpdateTransaction:
                 return self._refusal(index, w)
         for index, w, state in proposals:
             self.runners[index].commit(w, state)
+            self.blocks[index].assign(w)
         return ""
 
     def _refusal(self, index: int, w: Array) -> str:
-        layout = self.buckets[index].layout
+        layout = self.blocks[index].layout
         names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(w)).all())
         return f"the update would make {names} infinite or NaN"
 
@@ -118,16 +169,20 @@ class UpdateTransaction:
             try:
                 runner.execute(t)
             except NonFiniteParameters:
-                self.buckets[index].renew()
+                self._buckets[index].renew()
                 raise
 
 
 def _runners(
-    name: str, groups: Sequence[ParamGroup], buckets: Sequence[ParamBucket], binder: EngineWithFallback
+    name: str, groups: Sequence[ParamGroup], blocks: Sequence[ParamBlock], binder: EngineWithFallback
 ) -> list[RuleRunner]:
-    return [
-        CompiledRunner(name, group.rule, bucket.params, group.schedules, bucket.layout, bucket.grads, binder)
-        if claims(group.rule)
-        else RuleRunner(name, group.rule, bucket.params, group.schedules, bucket.layout)
-        for group, bucket in zip(groups, buckets, strict=True)
-    ]
+    runners: list[RuleRunner] = []
+    for block in blocks:
+        bucket = block.buckets[0]
+        group = groups[bucket.group]
+        if claims(group.rule):
+            grads = bucket.grads
+            runners.append(CompiledRunner(name, group.rule, block.w, group.schedules, block.layout, grads, binder))
+        else:
+            runners.append(RuleRunner(name, group.rule, block.w, group.schedules, block.layout))
+    return runners

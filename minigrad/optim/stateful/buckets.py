@@ -129,6 +129,12 @@ def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
     """
     if isinstance(params, Tensor):
         raise ParameterError("pass a list of parameters: [parameter], or model.parameters()")
+    if hasattr(params, "named_parameters"):
+        raise ParameterError(
+            f"pass the parameters of the {type(params).__name__}: model.parameters() or model.named_parameters()"
+        )
+    if isinstance(params, str) or not isinstance(params, Iterable):
+        raise ParameterError(f"parameters come as a list, (name, Tensor) pairs or a mapping, not {params!r}")
     entries = params.items() if isinstance(params, Mapping) else enumerate(params)
     tensors: dict[str, Tensor] = {}
     seen_ids: set[int] = set()
@@ -141,14 +147,16 @@ def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
                 f"parameter {name!r} has requires_grad=False: leave frozen parameters out, "
                 "[p for p in model.parameters() if p.requires_grad]"
             )
-        if id(t) in seen_ids:
+        if id(t) in seen_ids or t.size == 0:  # nothing to train, and rules would have to mind division by no rows
             continue
         if name in tensors:
             raise ParameterError(f"two different parameters are called {name!r}: names must be unique")
         seen_ids.add(id(t))
         tensors[name] = t
     if not tensors:
-        raise ParameterError("an optimizer needs at least one parameter, got none (was an iterator used up before?)")
+        raise ParameterError(
+            "an optimizer needs at least one parameter with entries, got none (is the iterator used up?)"
+        )
     return tuple(NamedParameter(name, t) for name, t in tensors.items())
 
 

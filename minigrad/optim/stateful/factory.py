@@ -34,8 +34,15 @@ class Group:
     """
 
     def __init__(self, match: str | Callable[[str, Tensor], bool], **hyper: Hyper) -> None:
+        if not isinstance(match, str) and not callable(match):
+            raise ParameterError(f"Group takes a name pattern or a function of name and Tensor, got {match!r}")
         self.match = match
         self.hyper = hyper
+
+    @property
+    def label(self) -> str:
+        """What `opt.set` calls the group: its pattern, or the name of its function."""
+        return self.match if isinstance(self.match, str) else getattr(self.match, "__name__", "")
 
     def contains(self, p: NamedParameter) -> bool:
         """Whether the parameter belongs to this group."""
@@ -95,31 +102,39 @@ def assemble(
     hyper: Mapping[str, Hyper],
 ) -> StatefulOptimizer:
     """The driver that `minigrad.optimizer` describes."""
+    if not isinstance(decoupled, bool):
+        raise HyperparameterError(f"optimizer.decoupled must be True or False, got {decoupled!r}")
     entry = find(name)
     cls = load_entry(entry)
-    _check_options(options)
     param_groups = [
-        _make_group(str(entry), cls, members, {**hyper, **changes}, decoupled)
-        for members, changes in _assign(named_parameters(params), groups)
+        _make_group(str(entry), cls, members, {**hyper, **changes}, decoupled, label)
+        for members, changes, label in _assign(named_parameters(params), groups)
     ]
     return StatefulOptimizer(f"{entry.name} ({entry.distribution} {entry.version})", param_groups, options)
 
 
 def _assign(
     params: tuple[NamedParameter, ...], groups: Sequence[Group]
-) -> list[tuple[tuple[NamedParameter, ...], Mapping[str, Hyper]]]:
-    """Each group's parameters and changes; first those of no group, if there are any."""
+) -> list[tuple[tuple[NamedParameter, ...], Mapping[str, Hyper], str]]:
+    """Each group's parameters, changes and pattern; first those of no group, if there are any."""
+    if isinstance(groups, Group) or not all(isinstance(g, Group) for g in groups):
+        raise ParameterError(f'groups must be a list of Groups, such as [Group("*.bias", lr=0.1)], got {groups!r}')
     owner = {p.name: next((i for i, g in enumerate(groups) if g.contains(p)), -1) for p in params}
     idle = [repr(g.match) for i, g in enumerate(groups) if i not in owner.values()]
     if idle:
         names = ", ".join(p.name for p in params[:8])
         raise ParameterError(f"no parameter belongs to group {', '.join(idle)}; the parameters are {names}")
     members = {i: tuple(p for p in params if owner[p.name] == i) for i in range(-1, len(groups))}
-    return [(m, groups[i].hyper if i >= 0 else {}) for i, m in members.items() if m]
+    return [(m, groups[i].hyper if i >= 0 else {}, groups[i].label if i >= 0 else "") for i, m in members.items() if m]
 
 
 def _make_group(
-    plugin: str, cls: type[UpdateRule], members: tuple[NamedParameter, ...], hyper: Mapping[str, Hyper], decoupled: bool
+    plugin: str,
+    cls: type[UpdateRule],
+    members: tuple[NamedParameter, ...],
+    hyper: Mapping[str, Hyper],
+    decoupled: bool,
+    label: str,
 ) -> ParamGroup:
     fields = {f.name: f for f in attrs.fields(cls) if f.init and f.name != "layout"}
     rule_hyper = dict(hyper)
@@ -133,30 +148,9 @@ def _make_group(
     first = {n: v(1) if isinstance(v, Schedule) else v for n, v in rule_hyper.items()}
     if decoupled and "lr" not in fields:
         raise HyperparameterError(f"{plugin} has no lr, which decoupled weight decay is multiplied by")
-    if isinstance(decay, Schedule):
-        return ParamGroup(members, cls(**first), schedules, decay, decoupled)
-    if isinstance(decay, str) or not 0.0 <= decay < float("inf"):
-        raise HyperparameterError(f"weight_decay must be a finite number >= 0, got {decay!r}")
-    return ParamGroup(members, cls(**first), schedules, float(decay), decoupled)
+    return ParamGroup(members, cls(**first), schedules, decay, decoupled, label)  # type: ignore[arg-type]  # it checks
 
 
 def _describe(field: attrs.Attribute[object]) -> str:
     words = range_of(field)
     return f"{field.name}={field.default!r}" + (f" ({words})" if words else "")
-
-
-def _check_options(options: OptimizerOptions) -> None:
-    for name, words in (("missing", ("error", "zero")), ("nonfinite", ("skip", "raise"))):
-        value = getattr(options, name)
-        if value not in words:
-            raise HyperparameterError(f"{name} must be one of {', '.join(map(repr, words))}, got {value!r}")
-    for name, kind in (("average", Average), ("lookahead", LookAhead)):
-        value = getattr(options, name)
-        if value is not None and not isinstance(value, kind):
-            raise HyperparameterError(
-                f"{name} must be {'Ema or Swa' if name == 'average' else 'LookAhead'}, got {value!r}"
-            )
-    if options.accumulate < 1:
-        raise HyperparameterError(f"accumulate must be at least 1, got {options.accumulate}")
-    if options.clip is not None and not isinstance(options.clip, Clip):
-        raise HyperparameterError(f"clip must be ClipNorm, ClipValue or ClipAdaptive, got {options.clip!r}")

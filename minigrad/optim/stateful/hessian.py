@@ -1,7 +1,7 @@
 """Second derivatives for rules that need them.
 
-The one place that knows how they are come by.
-`Graph` differentiates a recorded loss twice, exactly. The differences serve functions given only by their gradient.
+`HessianOfLoss` differentiates a recorded loss twice, exactly. The differences serve functions given only by their
+gradient.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ import numpy as np
 from minigrad.core import Tensor, gradients
 from minigrad.core.types import Array
 
-__all__ = ["Graph", "hessian_by_differences", "hvp_by_differences", "jacobian"]
+__all__ = ["HessianOfLoss", "hessian_by_differences", "hvp_by_differences", "jacobian"]
 
 
-def _joined(rows: Sequence[object], targets: Sequence[Tensor]) -> Array:
+def _joined(rows: Sequence[object], targets: Sequence[Tensor], dtype: np.dtype[np.floating]) -> Array:
     """One flat vector from the gradients of several targets, zeros where there is none."""
     return np.concatenate(
         [
-            np.zeros(t.size, t.dtype) if row is None else np.asarray(row).reshape(-1)
+            np.zeros(t.size, dtype) if row is None else np.asarray(row).reshape(-1)
             for t, row in zip(targets, rows, strict=True)
-        ]
+        ],
+        dtype=dtype,
     )
 
 
-class Graph:
-    """Exact Hessian products of a scalar `loss` by `targets`, flattened and joined in order."""
+class HessianOfLoss:
+    """Exact Hessian products of a scalar `loss` by `targets`, flattened and joined in order, of one `dtype`."""
 
-    def __init__(self, loss: Tensor, targets: Sequence[Tensor]) -> None:
+    def __init__(self, loss: Tensor, targets: Sequence[Tensor], dtype: np.dtype[np.floating]) -> None:
         self.targets = tuple(targets)
+        self.dtype = dtype
         one = np.ones(loss.shape, loss.dtype)
         self.grads = gradients([loss], [one], self.targets, create_graph=True)
 
@@ -45,17 +47,17 @@ class Graph:
                 outputs.append(g)
                 seeds.append(part)
         rows = gradients(outputs, seeds, self.targets, create_graph=False) if outputs else [None] * len(self.targets)
-        return _joined(rows, self.targets)
+        return _joined(rows, self.targets, self.dtype)
 
     def hessian(self) -> Array:
         """The whole matrix, shape `(n, n)`, one product for each row."""
         n = sum(t.size for t in self.targets)
-        rows = np.array([self.hvp(unit) for unit in np.eye(n, dtype=self.targets[0].dtype)])
+        rows = np.array([self.hvp(unit) for unit in np.eye(n, dtype=self.dtype)])
         symmetric: Array = 0.5 * (rows + rows.T)
         return symmetric
 
 
-def jacobian(outputs: Tensor, targets: Sequence[Tensor]) -> Array:
+def jacobian(outputs: Tensor, targets: Sequence[Tensor], dtype: np.dtype[np.floating]) -> Array:
     """Derivatives of `outputs`, shape `(m,)`, by `targets`, flattened and joined.
 
     Shape `(m, n)`, m backward passes.
@@ -63,8 +65,8 @@ def jacobian(outputs: Tensor, targets: Sequence[Tensor]) -> Array:
     rows = []
     for unit in np.eye(outputs.size, dtype=outputs.dtype):
         row = gradients([outputs], [unit], targets, create_graph=False)
-        rows.append(_joined(row, targets))
-    return np.array(rows).reshape(outputs.size, sum(t.size for t in targets))
+        rows.append(_joined(row, targets, dtype))
+    return np.array(rows, dtype).reshape(outputs.size, sum(t.size for t in targets))
 
 
 def hvp_by_differences(grad: Callable[[Array], Array], w: Array, v: Array) -> Array:

@@ -6,33 +6,47 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from typing import NoReturn
 
 import attrs
 import numpy as np
 
+from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback
-from minigrad.optim.errors import NeedError, NonFiniteGradient, NonFiniteWarning, OptimizerError
+from minigrad.optim.errors import (
+    HyperparameterError,
+    NeedError,
+    NonFiniteGradient,
+    NonFiniteWarning,
+    OptimizerError,
+)
+from minigrad.optim.gradient_transforms import norm
 from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.schedules import Schedule
+from minigrad.optim.stateful.accumulation import MicroBatches
 from minigrad.optim.stateful.apply_updates import UpdateTransaction
 from minigrad.optim.stateful.buckets import ParamBucket, make_buckets
-from minigrad.optim.stateful.closure import Closure, ClosureEvaluator
+from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
 from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup, StepResult
 from minigrad.optim.stateful.shadow_weights import ShadowWeights
-from minigrad.optim.stateful.state_dict import StateDict, pack, unpack
+from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors
 from minigrad.runtime.effects import current_tracer
 
 __all__ = ["StatefulOptimizer"]
+
+_SETTABLE = {"name", "t", "needs", "grad_hook"}
 
 
 class StatefulOptimizer:
     """Runs a rule on parameters. Made by `minigrad.optimizer`.
 
+    Hyperparameters are changed by hand with `set`.
+
     Attributes:
         name: the optimizer, with its distribution and version.
         t: number of completed updates. A skipped step does not count.
         needs: what the rule asks for. More than `Need.GRAD` means that `step` must be given a closure.
-        combine: called before each update from gradients; may change `g` of the buckets in place (an average over
+        grad_hook: called before each update from gradients; may change `grads` of the buckets in place (an average over
             processes), alike in all that train together.
     """
 
@@ -42,19 +56,21 @@ class StatefulOptimizer:
         self._groups = tuple(groups)
         self._options = options
         self._buckets = make_buckets([group.parameters for group in groups])
-        self._advance = UpdateTransaction(name, groups, options, self._buckets)
-        self._runners = self._advance.runners
-        self.needs = Need(0)
-        for runner in self._runners:
-            self.needs |= runner.needs
+        self._transaction = UpdateTransaction(name, groups, options, self._buckets)
+        self.needs = self._transaction.needs
         self._gradient_only = self.needs == Need.GRAD
         self._shadow_weights = ShadowWeights(self._buckets, options.average, options.lookahead)
-        self._micro = 0
-        self._rates = [p.schedules.get("lr", float(getattr(p.rule, "lr", math.nan))) for p in self._groups]
-        self._squares = (-1, 0.0)  # for which update, sum of all squared entries of the gradient
+        self._micro_batches = MicroBatches(self._buckets, options.accumulate)
+        self._norm = (-1, 0.0)  # for which update, norm of the sum over its micro-batches
         self.grad_hook: Callable[[], None] | None = None
-        if options.clip is not None and not self._gradient_only:
-            raise OptimizerError(f"{name} uses more than the gradient, which clipping would make inconsistent with f")
+        self._check_options()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _SETTABLE and not name.startswith("_"):
+            raise AttributeError(
+                f"an optimizer has no settable {name!r}; hyperparameters change with opt.set({name}=...)"
+            )
+        super().__setattr__(name, value)
 
     @property
     def buckets(self) -> tuple[ParamBucket, ...]:
@@ -62,16 +78,48 @@ class StatefulOptimizer:
         return self._buckets
 
     @property
+    def gradients(self) -> dict[str, Array]:
+        """The gradients that have arrived, by parameter name: writable views, to edit before `step`."""
+        return {
+            p.name: segment.of(bucket.grads)
+            for bucket in self._buckets
+            for p, segment in zip(bucket.parameters, bucket.layout, strict=True)
+            if p.tensor._sink.has_grad
+        }
+
+    @property
     def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
-        """For each parameter group, the hyperparameters as they stand at the next step."""
-        return tuple(
-            {
-                **{field.name: getattr(group.rule, field.name) for field in attrs.fields(type(group.rule))},
-                **{name: schedule(self.t + 1) for name, schedule in group.schedules.items()},
-                "weight_decay": group.decay(self.t + 1),
-            }
-            for group in self._groups
-        )
+        """For each parameter group, the hyperparameters as they stand at the next step. To read: `set` changes them."""
+        return tuple(_Shown(group.hyperparameters(self.t + 1)) for group in self._groups)
+
+    def set(self, group: int | str | None = None, /, **changes: Hyper) -> None:
+        """Change hyperparameters from the next step on: `opt.set(lr=1e-4)`, `opt.set("*.bias", weight_decay=0.0)`.
+
+        A number replaces a schedule. Compiled updates are not compiled again for it. State is kept.
+
+        Args:
+            group: number of a parameter group, or the pattern it was made with; by default all of them.
+            changes: numbers, words or Schedules by name; `weight_decay` too.
+
+        Raises:
+            HyperparameterError: a name or group is unknown, or a value out of its range; then nothing has changed.
+        """
+        chosen = [i for i, g in enumerate(self._groups) if group is None or group in (i, g.label)]
+        if not chosen:
+            labels = ", ".join(repr(g.label or i) for i, g in enumerate(self._groups))
+            raise HyperparameterError(f"{self.name} has no parameter group {group!r}, it has {labels}")
+        groups = [g.changed(changes) if i in chosen else g for i, g in enumerate(self._groups)]
+        self._transaction.configure(groups)
+        self._groups = tuple(groups)
+
+    def report(self, loss: float) -> None:
+        """Tell schedules that follow the loss, such as `ReduceOnPlateau`, what it is: once for each validation.
+
+        Args:
+            loss: what should fall. NaN counts as no improvement.
+        """
+        for group in self._groups:
+            group.report(float(loss))
 
     @property
     def schedules(self) -> tuple[dict[str, Schedule], ...]:
@@ -88,15 +136,13 @@ class StatefulOptimizer:
 
     def rates(self, t: int) -> tuple[float, ...]:
         """For each parameter group, the learning rate of update `t`; NaN where the rule has none."""
-        return tuple(rate(t) if callable(rate) else rate for rate in self._rates)
+        return tuple(group.rate(t) for group in self._groups)
 
     @property
     def gradient_norm(self) -> float:
         """Norm of the latest update's gradient, averaged over micro-batches, before clipping."""
-        t, squares = self._squares
-        if t != self.t:
-            squares = sum(float(np.vdot(bucket.grads, bucket.grads)) for bucket in self._buckets)
-        return math.sqrt(squares) / self._options.accumulate
+        t, size = self._norm
+        return (size if t == self.t else norm([b.grads for b in self._buckets])) / self._options.accumulate
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""
@@ -107,36 +153,50 @@ class StatefulOptimizer:
             self._zero_grad()
 
     def _zero_grad(self) -> None:
-        if self._micro == 0:
+        if self._micro_batches.count == 0:
             for bucket in self._buckets:
                 bucket.zero_grad()
 
-    def step(self, closure: Closure | None = None) -> StepResult:
+    def step(self, closure: Closures | None = None) -> StepResult:
         """Update all parameters from their gradients.
 
         Args:
             closure: computes the loss, a Tensor, from the present parameters, without calling backward. A rule that
-                needs only gradients can do without: then `loss.backward()` must have been called.
+                needs only gradients can do without: then `loss.backward()` must have been called. A list of closures,
+                one for each micro-batch, stands for the mean of their losses.
 
         Raises:
             MissingGradient: a parameter received no gradient (unless `missing="zero"`).
             NeedError: the rule needs a closure and there is none, or the closure returned no loss.
             NonFiniteGradient: with `nonfinite="raise"`; otherwise the step is skipped with a NonFiniteWarning.
             NonFiniteParameters: a tiled update, which cannot be undone, went beyond the largest number.
+            OptimizerError: the parameters are their averages at the moment, see `averaged`.
             ParameterError: another optimizer has taken over a parameter.
 
-        Inside a defined program the Step that is returned tells nothing: what happens differs from run to run.
+        Inside a defined program the StepResult that is returned tells nothing: what happens differs from run to run.
         """
         tracer = current_tracer()
         if tracer is None:
             return self._step(closure)
         if closure is None:
             tracer.record_effect(self, self.name, self._step)
-        else:
+        elif callable(closure):
             tracer.record_effect_with_closure(self, self.name, self._step, closure)
+        else:
+            raise NeedError("a defined program takes one closure for opt.step(), not a list of them")
         return StepResult(self.t)
 
-    def _step(self, closure: Closure | None = None) -> StepResult:
+    def flush(self) -> StepResult:
+        """Make an update from the micro-batches accumulated so far, by their mean: at the end of a run, say."""
+        count = self._micro_batches.count
+        if not count:
+            return StepResult(self.t, None, "no gradients are accumulated")
+        self._require_trained()
+        self._micro_batches.count = 0
+        return self._done(self._transaction.apply_gradients(self.t + 1, count), None)
+
+    def _step(self, closure: Closures | None = None) -> StepResult:
+        self._require_trained()
         if closure is None:
             if not self._gradient_only:
                 raise NeedError(
@@ -151,25 +211,26 @@ class StatefulOptimizer:
         for bucket in self._buckets:
             bucket.check_ownership()
         if self._options.accumulate > 1:
-            raise NeedError("accumulate > 1 works with loss.backward() and step(), not with a closure")
-        evaluator = ClosureEvaluator(self._buckets, closure, self._options.missing, Need.RESIDUAL in self.needs)
+            raise NeedError("accumulate > 1 is for backward() and step(); pass closures as a list: opt.step([c1, c2])")
+        missing, residuals = self._options.missing, Need.RESIDUAL in self.needs
+        hook = None if self._gradient_only or self._options.clip is None else self._transaction.clip_gradients
+        evaluator = ClosureEvaluator(self._transaction.blocks, closure, missing, residuals, hook)
         if self._gradient_only:
             return self._from_gradients(evaluator.run())
-        return self._done(self._advance.apply_closure(self.t + 1, evaluator), evaluator.loss)
+        return self._done(self._transaction.apply_closure(self.t + 1, evaluator), evaluator.loss)
 
     def averaged(self) -> AbstractContextManager[None]:
         """A block in which the parameters are their running averages; then they come back.
 
-        The averages are those that `average=` asked for, else those that the rule itself keeps (schedule-free).
+        The averages are those that `average=` asked for, else those that the rule itself keeps (schedule-free). No
+        steps can be made inside.
 
         Raises:
             OptimizerError: there is none, or none yet.
         """
         for bucket in self._buckets:
             bucket.check_ownership()
-        rules = [(r, r.rule) for r in self._runners]
-        own = [rule.average(r.w, r.state) if isinstance(rule, Averages) else None for r, rule in rules]
-        return self._shadow_weights.averaged(own)
+        return self._shadow_weights.averaged(self._transaction.rule_averages())
 
     @property
     def accumulates(self) -> bool:
@@ -184,53 +245,99 @@ class StatefulOptimizer:
     @property
     def has_average(self) -> bool:
         """Whether `averaged()` has something to show."""
-        return self._shadow_weights.n_averaged > 0 or any(isinstance(r.rule, Averages) for r in self._runners)
+        return self._shadow_weights.n_averaged > 0 or any(isinstance(g.rule, Averages) for g in self._groups)
 
     def state_dict(self) -> StateDict:
         """Step count and state as a flat dict of arrays and plain values.
 
         Copies, keyed by parameter name.
         """
-        values = pack(self._buckets, self._runners, self._shadow_weights.parts())
-        for index, hyper in enumerate(self.hyperparameters):
-            for name, value in hyper.items():
+        values: StateDict = {"optimizer": self.name, "t": self.t, "micro": self._micro_batches.count}
+        values["averaged"] = self._shadow_weights.n_averaged
+        values["average_weight"] = self._shadow_weights.weight
+        values.update(pack(self._transaction.blocks, self._transaction.runners))
+        for vectors in (self._shadow_weights.parts(), self._micro_batches.vectors()):
+            values.update(pack_vectors(self._buckets, vectors))
+        for index, group in enumerate(self._groups):
+            values.update({f"followed/{index}/{name}": value for name, value in group.followed().items()})
+            for name, value in group.hyperparameters(self.t + 1).items():
                 if isinstance(value, int | float | str):
                     values[f"hyper/{index}/{name}"] = value
-        shadow = {"averaged": self._shadow_weights.n_averaged, "average_weight": self._shadow_weights.weight}
-        return {"optimizer": self.name, "t": self.t, "micro": self._micro, **shadow, **values}
+        return values
 
-    def load_state_dict(self, saved: Mapping[str, object]) -> None:
+    def load_state_dict(
+        self, saved: Mapping[str, object], *, strict: bool = True, rename: Mapping[str, str] | None = None
+    ) -> None:
         """Continue from what `state_dict` returned, to the last bit.
 
-        Hyperparameters stay as they are.
+        Hyperparameters stay as they are. Order and grouping of the parameters may have changed.
+
+        Args:
+            saved: the state, which is not changed.
+            strict: whether it has to be of the same parameters. With False, what is only there is left out, and what is
+                only here keeps its state.
+            rename: saved name of a parameter -> its name here.
 
         Raises:
             StateError: with the optimizer unchanged, if the state is not of this optimizer and these parameters.
         """
-        counts, vectors = unpack(self.name, saved, self._buckets, self._runners, self._shadow_weights.parts())
+        state = SavedState(self.name, saved, strict, dict(rename or {}))
+        transaction, shadow = self._transaction, self._shadow_weights
+        counts = {key: state.count(key) for key in ("t", "micro", "averaged", "state_version")}
+        state.check_names(transaction.blocks)
+        states = [
+            state.state_for(block, runner, counts["state_version"])
+            for block, runner in zip(transaction.blocks, transaction.runners, strict=True)
+        ]
+        sums = any(key.endswith("/driver.accumulated") for key in saved)
+        own = [{**p, "accumulated": b.grads} if sums else p for p, b in zip(shadow.parts(), self._buckets, strict=True)]
+        vectors = [state.vectors_for(bucket, named) for bucket, named in zip(self._buckets, own, strict=True)]
+        for runner, new in zip(transaction.runners, states, strict=True):
+            runner.state = new
         weight = saved.get("average_weight")
-        self._shadow_weights.restore(vectors, counts["averaged"], float(weight) if isinstance(weight, float) else 0.0)
-        self.t, self._micro = counts["t"], counts["micro"]
+        shadow.restore(vectors, counts["averaged"], float(weight) if isinstance(weight, float) else 0.0)
+        self._micro_batches.restore(counts["micro"], vectors)
+        for index, group in enumerate(self._groups):
+            prefix = f"followed/{index}/"
+            group.follow({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
+        self.t = counts["t"]
 
     def use_engine(self, engine: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
-        self._advance.use(engine)
+        self._transaction.use(engine)
+
+    def _check_options(self) -> None:
+        """Refuse at once what could only fail later."""
+        looks = self.needs & (Need.VALUE | Need.HVP | Need.HESSIAN | Need.RESIDUAL)
+        if self._options.clip is not None and looks:
+            raise OptimizerError(f"{self.name} uses {_words(looks)}, with which clipped gradients would not agree")
+        if self._options.maximise and Need.RESIDUAL in self.needs:
+            raise OptimizerError(f"{self.name} solves least squares; a sum of squares cannot be maximised")
+        if self._options.accumulate > 1 and not self._gradient_only:
+            raise OptimizerError(f"{self.name} needs closures; pass one for each micro-batch, opt.step([c1, c2, ...])")
+
+    def _require_trained(self) -> None:
+        if self._shadow_weights.shown:
+            raise OptimizerError(
+                f"{self.name}: inside averaged() the parameters are averages, and a step would be lost; step outside"
+            )
 
     def _from_gradients(self, loss: float | None) -> StepResult:
         """One update from the gradients in the buffers."""
         if self.grad_hook is not None:
             self.grad_hook()
-        squares = 0.0
+        squares = []
         for bucket in self._buckets:
-            square = float(np.vdot(bucket.grads, bucket.grads))
-            if not math.isfinite(square) and not np.isfinite(bucket.grads).all():
-                return self._skip(f"the gradient is not finite at {bucket.describe_nonfinite()}", loss)
-            squares += square
-        self._squares = (self.t + 1, squares)
-        self._micro = (self._micro + 1) % self._options.accumulate
-        if self._micro:
-            return StepResult(self.t, loss, f"accumulating: {self._micro} of {self._options.accumulate} gradients")
-        return self._done(self._advance.apply_gradients(self.t + 1), loss)
+            squares.append(float(np.vdot(bucket.grads, bucket.grads)))
+            if not math.isfinite(squares[-1]) and not np.isfinite(bucket.grads).all():
+                reason = f"the gradient is not finite at {bucket.describe_nonfinite()}"
+                self._micro_batches.discard()
+                return self._skip(reason, loss)
+        self._norm = (self.t + 1, norm([bucket.grads for bucket in self._buckets], squares))
+        size = self._options.accumulate
+        if not self._micro_batches.add():
+            return StepResult(self.t, loss, f"accumulating: {self._micro_batches.count} of {size} gradients")
+        return self._done(self._transaction.apply_gradients(self.t + 1, size), loss)
 
     def _done(self, refused: str, loss: float | None) -> StepResult:
         """After an update that was made, or refused for a reason."""
@@ -252,6 +359,13 @@ class StatefulOptimizer:
             stacklevel=5,
         )
         return StepResult(self.t, loss, reason)
+
+
+class _Shown(dict[str, Hyper]):
+    """Hyperparameters to read."""
+
+    def __setitem__(self, name: str, value: Hyper) -> NoReturn:
+        raise OptimizerError(f"this shows the hyperparameters; change them with opt.set({name}={value!r})")
 
 
 def _words(needs: Need) -> str:

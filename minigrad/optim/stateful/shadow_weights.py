@@ -73,13 +73,19 @@ class LookAhead:
 
 
 class ShadowWeights:
-    """The following weights of all buckets, kept up to date by the driver."""
+    """The following weights of all buckets, kept up to date by the driver.
+
+    Attributes:
+        n_averaged: how many results the averages are made of.
+        shown: whether the parameters are their averages at the moment.
+    """
 
     def __init__(self, buckets: Sequence[ParamBucket], average: Average | None, lookahead: LookAhead | None) -> None:
         self.buckets = tuple(buckets)
         self.average = average
         self.lookahead = lookahead
         self.n_averaged = 0
+        self.shown = False
         self.means = [Moment.zeros(bucket.params) for bucket in buckets] if average else []
         self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
 
@@ -111,9 +117,11 @@ class ShadowWeights:
             )
         trained = [bucket.params.copy() for bucket in self.buckets]
         self._assign([w if m is None else m for m, w in zip(means, trained, strict=True)])
+        nested, self.shown = self.shown, True
         try:
             yield
         finally:
+            self.shown = nested
             self._assign(trained)
 
     def parts(self) -> list[dict[str, Array]]:

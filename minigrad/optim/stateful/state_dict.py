@@ -1,128 +1,280 @@
 """Optimizer state as a flat dict of arrays and plain values by parameter name, and back.
 
-Keys: `state/<parameter>/<leaf>` holds a leaf of the length of the parameters, cut into that parameter's shape;
-`shared/<group>.<dtype>/<leaf>` any other leaf. Nothing in it is aliased, pickled, or positional.
+Keys:
+
+- `state/<parameter>/<leaf>`: a parameter's part of a leaf as long as the parameters, in its shape; or its element of a
+  leaf that is a tuple of arrays, one for each parameter.
+- `shared/<block>/<leaf>`: any other leaf of the state of a block of parameters.
+- `order/<block>`: the names of the block's parameters in order, as JSON. Older states have none.
+
+Nothing in it is aliased, pickled, or positional.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+import attrs
 import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim.errors import StateError
-from minigrad.optim.runner import RuleRunner, UpdateRule
-from minigrad.optim.state import Leaf, Migrates, State, check_fits, copied, leaves, rebuild, state_version
+from minigrad.optim.protocol import Segment
+from minigrad.optim.runner import RuleRunner
+from minigrad.optim.state import Leaf, Migrates, State, check_fits, copied, leaves, rebuild, same, state_version
+from minigrad.optim.stateful.blocks import ParamBlock
 from minigrad.optim.stateful.buckets import ParamBucket
 
-__all__ = ["FORMAT", "StateDict", "pack", "unpack"]
+__all__ = ["FORMAT", "SavedState", "StateDict", "pack", "pack_vectors"]
 
 StateDict: TypeAlias = dict[str, Array | float | int | bool | str]
 FORMAT = 1
-_OWN = "driver."
+_DRIVER = "driver."
+_SHOWN = 4
 
 
-def pack(
-    buckets: Sequence[ParamBucket], runners: Sequence[RuleRunner], extras: Sequence[Mapping[str, Array]]
-) -> StateDict:
-    """All leaves of all states, and the driver's own vectors for each bucket, copied."""
+def pack(blocks: Sequence[ParamBlock], runners: Sequence[RuleRunner]) -> StateDict:
+    """All leaves of all states, copied."""
     packed: StateDict = {"format": FORMAT, "state_version": state_version(runners[0].rule)}
-    for bucket, runner, extra in zip(buckets, runners, extras, strict=True):
-        for name, leaf in {**leaves(runner.state), **{_OWN + k: v for k, v in extra.items()}}.items():
-            if isinstance(leaf, np.ndarray) and leaf.shape == bucket.params.shape and leaf.dtype == bucket.params.dtype:
-                for segment in bucket.layout:
-                    packed[f"state/{segment.name}/{name}"] = segment.of(leaf).copy()
-            else:
-                packed[f"shared/{_key(bucket)}/{name}"] = copied(leaf)
+    for block, runner in zip(blocks, runners, strict=True):
+        packed[f"order/{block.key}"] = json.dumps(block.names)
+        state = leaves(runner.state)
+        for name, leaf in state.items():
+            if _is_flat(leaf, block):
+                for segment in block.layout:
+                    packed[f"state/{segment.name}/{name}"] = segment.of(leaf).copy()  # type: ignore[arg-type]  # an array
+                continue
+            stem, element = _element_of(name, state, block)
+            packed[f"state/{element.name}/{stem}" if element else f"shared/{block.key}/{name}"] = copied(leaf)
     return packed
 
 
-def unpack(
-    owner: str,
-    saved: Mapping[str, object],
-    buckets: Sequence[ParamBucket],
-    runners: Sequence[RuleRunner],
-    extras: Sequence[Mapping[str, Array]],
-) -> tuple[dict[str, int], list[dict[str, Array]]]:
-    """Give the saved state to `runners`, all or none.
+def pack_vectors(buckets: Sequence[ParamBucket], vectors: Sequence[Mapping[str, Array]]) -> StateDict:
+    """The optimizer's own vectors for each bucket, such as averages, copied."""
+    return {
+        f"state/{segment.name}/{_DRIVER}{name}": segment.of(vector).copy()
+        for bucket, named in zip(buckets, vectors, strict=True)
+        for name, vector in named.items()
+        for segment in bucket.layout
+    }
 
-    Returns the driver's counts and its own vectors.
+
+@attrs.define(eq=False)
+class SavedState:
+    """What `state_dict` returned, for an optimizer that wants to go on from it.
+
+    Args:
+        owner: the optimizer, for messages.
+        saved: the dict.
+        strict: whether saved and present parameters have to be the same. Otherwise what only one of them has is left as
+            it is, and a block whose state cannot be taken in part keeps its own.
+        rename: saved name of a parameter -> its name here.
 
     Raises:
-        StateError: naming what is missing, unexpected or of the wrong form.
+        StateError: it is not the state of this optimizer, or of an unknown format.
     """
-    if saved.get("format") != FORMAT:
-        raise StateError(f"{owner}: not an optimizer state of format {FORMAT}: format is {saved.get('format')!r}")
-    theirs, ours = str(saved.get("optimizer", "")), owner
-    if theirs.split(" ")[0] != ours.split(" ")[0]:
-        raise StateError(f"{owner}: this state was saved by {theirs!r}")
-    counts = {key: _count(owner, saved, key) for key in ("t", "micro", "averaged", "state_version")}
-    states, vectors = [], []
-    used: set[str] = set()
-    for bucket, runner, extra in zip(buckets, runners, extras, strict=True):
-        tree = _leaves_of_bucket(owner, saved, bucket, used)
-        own = {k.removeprefix(_OWN): tree.pop(k) for k in list(tree) if k.startswith(_OWN)}
-        check_fits(f"{owner} (followers)", own, extra)
-        vectors.append({k: v for k, v in own.items() if isinstance(v, np.ndarray)})
-        states.append(_restore(owner, tree, runner, counts["state_version"]))
-    strangers = [k for k in saved if k.startswith(("state/", "shared/")) and k not in used]
-    if strangers:
-        raise StateError(f"{owner}: the saved state holds entries for nothing here: {', '.join(strangers[:5])}")
-    for runner, state in zip(runners, states, strict=True):
-        runner.state = state
-    return counts, vectors
 
+    owner: str
+    saved: Mapping[str, object]
+    strict: bool = True
+    rename: Mapping[str, str] = attrs.field(factory=dict)
+    parameters: dict[str, dict[str, Array]] = attrs.field(init=False, factory=dict)
+    orders: dict[str, list[str]] = attrs.field(init=False, factory=dict)
+    shared: dict[str, dict[str, Leaf]] = attrs.field(init=False, factory=dict)
 
-def _restore(owner: str, tree: Mapping[str, Leaf], runner: RuleRunner, version: int) -> State:
-    rule: UpdateRule = runner.rule
-    if version != state_version(rule):
-        if not isinstance(rule, Migrates):
+    def __attrs_post_init__(self) -> None:
+        if self.saved.get("format") != FORMAT:
             raise StateError(
-                f"{owner}: the state has version {version}, this plugin {state_version(rule)} and no migrate()"
+                f"{self.owner}: not an optimizer state of format {FORMAT}: format is {self.saved.get('format')!r}"
             )
-        tree = rule.migrate(version, tree)
-    check_fits(owner, tree, leaves(runner.state))
-    return rebuild(runner.state, tree)
+        theirs = str(self.saved.get("optimizer", ""))
+        if theirs.split(" ")[0] != self.owner.split(" ")[0]:
+            raise StateError(f"{self.owner}: this state was saved by {theirs!r}")
+        for key, value in self.saved.items():
+            kind, _, rest = key.partition("/")
+            if kind == "state" and isinstance(value, np.ndarray):
+                name, _, leaf = rest.rpartition("/")
+                self.parameters.setdefault(self.rename.get(name, name), {})[leaf] = value
+            elif kind == "shared" and isinstance(value, np.ndarray | float | int):
+                block, _, leaf = rest.partition("/")
+                self.shared.setdefault(block, {})[leaf] = value
+            elif kind == "order" and isinstance(value, str):
+                self.orders[rest] = [self.rename.get(name, name) for name in json.loads(value)]
 
+    def count(self, key: str) -> int:
+        """A whole number that the state says.
 
-def _leaves_of_bucket(owner: str, saved: Mapping[str, object], bucket: ParamBucket, used: set[str]) -> dict[str, Leaf]:
-    """The leaves that `saved` has for one bucket, the flat ones joined again."""
-    tree: dict[str, Leaf] = {}
-    prefix = f"shared/{_key(bucket)}/"
-    for key, value in saved.items():
-        if key.startswith(prefix) and isinstance(value, np.ndarray | float | int):
-            tree[key.removeprefix(prefix)] = copied(value)
-            used.add(key)
-    names = {
-        key.rsplit("/", 1)[1]
-        for key in saved
-        for segment in bucket.layout
-        if key.startswith("state/") and key.removeprefix("state/").rsplit("/", 1)[0] == segment.name
-    }
-    for name in names:
-        flat = np.empty_like(bucket.params)
-        for segment in bucket.layout:
-            key = f"state/{segment.name}/{name}"
-            part = saved.get(key)
-            if not isinstance(part, np.ndarray) or part.shape != segment.shape or part.dtype != flat.dtype:
-                form = f"{part.dtype}{list(part.shape)}" if isinstance(part, np.ndarray) else repr(part)
+        Raises:
+            StateError: it does not.
+        """
+        value = self.saved.get(key)
+        if not isinstance(value, int) or value < 0:
+            raise StateError(f"{self.owner}: {key!r} should be a whole number, the saved state has {value!r}")
+        return value
+
+    def check_names(self, blocks: Sequence[ParamBlock]) -> None:
+        """Compare the saved parameters with those here.
+
+        Raises:
+            StateError: with `strict`, if they differ; in any case if `rename` names what is not there.
+        """
+        here = {name for block in blocks for name in block.names}
+        saved = {name for names in self.orders.values() for name in names} | self.parameters.keys()
+        stray = [old for old, new in self.rename.items() if new not in saved or new not in here]
+        if stray:
+            raise StateError(f"{self.owner}: rename= mentions {_listed(stray)}, which is not both saved and here")
+        if not self.strict or not saved:
+            return
+        unknown, absent = sorted(saved - here), sorted(here - saved) if self.orders or self.parameters else []
+        if unknown or absent:
+            parts = [f"it has {_listed(unknown)}, which are no parameters here"] if unknown else []
+            parts += [f"it has nothing for {_listed(absent)}"] if absent else []
+            raise StateError(
+                f"{self.owner}: the saved state is of other parameters: {' and '.join(parts)}. "
+                "rename={saved: present} gives other names, strict=False takes what fits"
+            )
+
+    def state_for(self, block: ParamBlock, runner: RuleRunner, version: int) -> State:
+        """The state that a block's rule goes on with.
+
+        Raises:
+            StateError: what was saved for it is missing or of another form.
+        """
+        own = leaves(runner.state)
+        tree = self._tree(block, own, version == state_version(runner.rule))
+        if tree is None:
+            return runner.state
+        if version != state_version(runner.rule):
+            if not isinstance(runner.rule, Migrates):
                 raise StateError(
-                    f"{owner}: {key!r} should be {flat.dtype}{list(segment.shape)}, the saved state has {form}"
+                    f"{self.owner}: the state has version {version}, this plugin {state_version(runner.rule)} and no "
+                    "migrate()"
+                )
+            tree = dict(runner.rule.migrate(version, tree))
+        check_fits(self.owner, tree, own)
+        return rebuild(runner.state, tree)
+
+    def vectors_for(self, bucket: ParamBucket, own: Mapping[str, Array]) -> dict[str, Array]:
+        """The optimizer's own vectors for a bucket, by name.
+
+        Raises:
+            StateError: one is missing, unexpected or of another shape.
+        """
+        names = {n for s in bucket.layout for n in self.parameters.get(s.name, ()) if n.startswith(_DRIVER)}
+        found = {
+            n.removeprefix(_DRIVER): self._joined(n, bucket.layout, own.get(n.removeprefix(_DRIVER))) for n in names
+        }
+        vectors = {name: vector for name, vector in found.items() if vector is not None}
+        check_fits(f"{self.owner} (followers)", vectors, own)
+        return vectors
+
+    def _tree(self, block: ParamBlock, own: Mapping[str, Leaf], current: bool) -> dict[str, Leaf] | None:
+        """The leaves saved for a block, joined again; None if they cannot be taken over and need not be."""
+        sources = [key for key, names in self.orders.items() if set(names) & set(block.names)] or [
+            key for key in (block.key, *self.shared) if key in self.shared and key.split(".")[-1] == str(block.w.dtype)
+        ]
+        if not self.strict and not any(self.parameters.get(n) for n in block.names) and not sources:
+            return None
+        tree: dict[str, Leaf] = {}
+        for name in {n for key in sources for n in self.shared.get(key, ())}:
+            leaf = self._shared(name, block, sources)
+            if leaf is None:
+                return None
+            tree[name] = leaf
+        names = {n for s in block.layout for n in self.parameters.get(s.name, ()) if not n.startswith(_DRIVER)}
+        for name in names:
+            if f"{name}.0" in own if current else not self._has_shapes(name, block):
+                for k, segment in enumerate(block.layout):
+                    part = self.parameters.get(segment.name, {}).get(name)
+                    tree[f"{name}.{k}"] = self._present(part, own.get(f"{name}.{k}"), segment.name, name)
+            else:
+                old = own.get(name)
+                joined = self._joined(name, block.layout, old if isinstance(old, np.ndarray) else None, block.w.dtype)
+                if joined is not None:
+                    tree[name] = joined
+        return tree
+
+    def _shared(self, name: str, block: ParamBlock, sources: Sequence[str]) -> Leaf | None:
+        """A leaf that is no parameter's own, the axes that run over all parameters put in the order of those here."""
+        found = [(key, self.shared[key][name]) for key in sources if name in self.shared.get(key, {})]
+        key, leaf = found[0]
+        if any(not same(leaf, other) for _, other in found[1:]):
+            if not self.strict:
+                return None
+            raise StateError(
+                f"{self.owner}: {_listed(list(block.names))} come from groups that were saved with different {name!r}, "
+                "so they cannot go on as one; strict=False lets them begin anew"
+            )
+        order = self.orders.get(key, list(block.names))
+        if not isinstance(leaf, np.ndarray) or block.w.size not in leaf.shape or order == list(block.names):
+            return copied(leaf)
+        if sorted(order) != sorted(block.names):
+            if not self.strict:
+                return None
+            raise StateError(
+                f"{self.owner}: {name!r} was saved for {_listed(order)} together and cannot be taken in part; "
+                "strict=False lets it begin anew"
+            )
+        sizes = {segment.name: segment for segment in block.layout}
+        starts, at = {}, 0
+        for parameter in order:
+            starts[parameter] = at
+            at += sizes[parameter].size
+        index = np.concatenate([np.arange(starts[s.name], starts[s.name] + s.size) for s in block.layout])
+        for axis, extent in enumerate(leaf.shape):
+            if extent == block.w.size:
+                leaf = np.take(leaf, index, axis=axis)
+        return leaf
+
+    def _has_shapes(self, name: str, block: ParamBlock) -> bool:
+        """Whether a leaf of an older form has the shapes of the parameters."""
+        parts = [(s, self.parameters.get(s.name, {}).get(name)) for s in block.layout]
+        return all(part is None or part.shape == s.shape for s, part in parts)
+
+    def _joined(
+        self, name: str, layout: Sequence[Segment], old: Array | None, dtype: np.dtype[np.generic] | None = None
+    ) -> Array | None:
+        """A leaf as long as the parameters, from their parts; of `old` where there is none and need not be."""
+        kind = old.dtype if old is not None else dtype
+        flat = np.empty(layout[-1].stop, kind or np.float64) if old is None else old.copy()
+        for segment in layout:
+            part = self.parameters.get(segment.name, {}).get(name)
+            if part is None and not self.strict:
+                if old is None:
+                    return None
+                continue
+            if part is None or part.shape != segment.shape or (kind is not None and part.dtype != kind):
+                form = f"{part.dtype}{list(part.shape)}" if part is not None else "nothing"
+                raise StateError(
+                    f"{self.owner}: {name!r} of parameter {segment.name!r} should be {kind}{list(segment.shape)}, the "
+                    f"saved state has {form}"
                 )
             segment.of(flat)[...] = part
-            used.add(key)
-        tree[name] = flat
-    return tree
+        return flat
+
+    def _present(self, part: Array | None, old: Leaf | None, parameter: str, name: str) -> Leaf:
+        if part is not None:
+            return part.copy()
+        if self.strict or old is None:
+            raise StateError(f"{self.owner}: the saved state has no {name!r} of parameter {parameter!r}")
+        return old
 
 
-def _key(bucket: ParamBucket) -> str:
-    return f"{bucket.group}.{bucket.params.dtype}"
+def _is_flat(leaf: Leaf, block: ParamBlock) -> bool:
+    return isinstance(leaf, np.ndarray) and leaf.shape == block.w.shape and leaf.dtype == block.w.dtype
 
 
-def _count(owner: str, saved: Mapping[str, object], key: str) -> int:
-    value = saved.get(key)
-    if not isinstance(value, int) or value < 0:
-        raise StateError(f"{owner}: {key!r} should be a whole number, the saved state has {value!r}")
-    return value
+def _element_of(name: str, state: Mapping[str, Leaf], block: ParamBlock) -> tuple[str, Segment | None]:
+    """Where a leaf is one element of a tuple with one for each parameter: the tuple's name, and which parameter."""
+    stem, _, index = name.rpartition(".")
+    if not index.isdigit():
+        return name, None
+    elements = [n for n in state if n.rpartition(".")[0] == stem and n.rpartition(".")[2].isdigit()]
+    return (stem, block.layout[int(index)]) if len(elements) == len(block.layout) else (name, None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN]))
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

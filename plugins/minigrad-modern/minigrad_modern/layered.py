@@ -6,8 +6,8 @@ They have a field `layout`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, TypeAlias
 
 import attrs
 import numpy as np
@@ -16,6 +16,8 @@ from minigrad.optim import Moment, Need, Objective, Optimizer, Segment, count, n
 from minigrad.typing import Array
 
 __all__ = ["Adafactor", "Lamb", "Muon"]
+
+Leaf: TypeAlias = Array | float | int | bool
 
 
 @attrs.frozen
@@ -135,11 +137,17 @@ def orthogonalised(x: Array, iterations: int, eps: float) -> Array:
 
 @attrs.frozen
 class Factors:
-    """Second moments of rows and columns of matrices, and of entries of the rest, joined."""
+    """Second moments of each parameter: of rows and columns of a matrix, of the entries of another.
 
-    rows: Array
-    columns: Array
-    entries: Array
+    Attributes:
+        rows: an array for each parameter, empty for those that are no matrices.
+        columns: likewise.
+        entries: likewise, empty for matrices.
+    """
+
+    rows: tuple[Array, ...]
+    columns: tuple[Array, ...]
+    entries: tuple[Array, ...]
 
 
 @attrs.frozen
@@ -153,6 +161,7 @@ class Adafactor:
     api: ClassVar[tuple[int, int]] = (1, 0)
     needs: ClassVar[Need] = Need.GRAD
     laws: ClassVar[frozenset[str]] = frozenset({"negation", "scale-invariant"})
+    state_version: ClassVar[int] = 2
 
     lr: float = number(1e-2, ge=0.0)
     decay: float = number(0.8, gt=0.0)
@@ -164,37 +173,48 @@ class Adafactor:
     def init(self, w: Array) -> Factors:
         """Nothing seen."""
         parts = _parts(w, self.layout)
-        matrices = [p.shape for p in parts if len(p.shape) == 2]
-        others = sum(p.size for p in parts if len(p.shape) != 2)
-        sizes = (sum(r for r, _ in matrices), sum(c for _, c in matrices), others)
-        return Factors(*(np.zeros(size, w.dtype) for size in sizes))
+        shapes = [p.shape if len(p.shape) == 2 else (0, 0) for p in parts]
+        return Factors(
+            tuple(np.zeros(height, w.dtype) for height, _ in shapes),
+            tuple(np.zeros(width, w.dtype) for _, width in shapes),
+            tuple(np.zeros(0 if len(p.shape) == 2 else p.size, w.dtype) for p in parts),
+        )
 
     def update(self, w: Array, f: Objective, state: Factors, t: int) -> tuple[Array, Factors]:
         """Each parameter by its own scale."""
         take = float(t) ** -self.decay
         tiny = float(np.finfo(w.dtype).eps)
-        rows, columns, entries = state.rows.copy(), state.columns.copy(), state.entries.copy()
-        at = [0, 0, 0]
         moved = (1.0 - self.lr * self.weight_decay) * w
-        for part in _parts(w, self.layout):
+        factors = []
+        for part, row, column, entry in zip(
+            _parts(w, self.layout), state.rows, state.columns, state.entries, strict=True
+        ):
             g = part.of(f.grad)
             if len(part.shape) == 2:
-                height, width = part.shape
-                row, column = rows[at[0] : at[0] + height], columns[at[1] : at[1] + width]
-                at[0], at[1] = at[0] + height, at[1] + width
-                row += take * (np.mean(g * g, axis=1) - row)
-                column += take * (np.mean(g * g, axis=0) - column)
+                row = row + take * (np.mean(g * g, axis=1) - row)
+                column = column + take * (np.mean(g * g, axis=0) - column)
                 variance = np.outer(row, column) / max(float(np.mean(row)), tiny)
             else:
-                entry = entries[at[2] : at[2] + part.size].reshape(part.shape)
-                at[2] += part.size
-                entry += take * (g * g - entry)
-                variance = entry
+                entry = entry + take * ((g * g).reshape(-1) - entry)
+                variance = entry.reshape(part.shape)
+            factors.append((row, column, entry))
             step = g / np.sqrt(np.maximum(variance, tiny * tiny))
             root = math.sqrt(part.size)
             length = max(self.floor, _size(part.of(w)) / root) * min(self.lr, 1.0 / math.sqrt(t))
             part.of(moved)[...] -= length / max(1.0, _size(step) / (root * self.clip)) * step
+        rows, columns, entries = zip(*factors, strict=True)
         return moved, Factors(rows, columns, entries)
+
+    def migrate(self, version: int, tree: Mapping[str, Leaf]) -> Mapping[str, Leaf]:
+        """Version 1 held the rows, columns and entries of all parameters joined."""
+        migrated: dict[str, Leaf] = {}
+        at = {"rows": 0, "columns": 0, "entries": 0}
+        for k, part in enumerate(self.layout):
+            height, width = part.shape if len(part.shape) == 2 else (0, 0)
+            for name, size in (("rows", height), ("columns", width), ("entries", 0 if width else part.size)):
+                migrated[f"{name}.{k}"] = np.asarray(tree[name])[at[name] : at[name] + size].copy()
+                at[name] += size
+        return migrated
 
 
 _lamb: Optimizer[Moments] = Lamb()
