@@ -48,14 +48,14 @@ class ArrayMethods(TensorBase):
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest entry over `axis`; ties share the gradient equally."""
     def reshape(self, *shape: int | Shape) -> Tensor:
-        """The same entries in another shape; one length may be -1."""
+        """Reshape: the entries in another shape, of which one length may be -1."""
     def transpose(self, *axes: int | Shape | None) -> Tensor:
         """Axes in another order (reversed by default)."""
     @property
     def T(self) -> Tensor:
         """Axes reversed."""
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same numbers in another floating dtype; the gradient comes back in this one."""
+        """Cast to another floating dtype; the gradient comes back in this one."""
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Product over `axis`; exact also where entries are zero."""
     def std(self, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
@@ -97,9 +97,9 @@ class ArrayMethods(TensorBase):
     def imag(self) -> Tensor:
         """Zeros: all entries are real."""
     def conj(self) -> Tensor:
-        """The same numbers: all entries are real."""
+        """Complex conjugate, which is the Tensor's own value: all entries are real."""
     def conjugate(self) -> Tensor:
-        """The same numbers: all entries are real."""
+        """Complex conjugate, which is the Tensor's own value: all entries are real."""
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
@@ -126,7 +126,9 @@ class ArrayMethods(TensorBase):
     def tolist(self) -> object:
         """The numbers as nested lists."""
     def copy(self) -> Tensor:
-        """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
+        """Make another Tensor of the same node.
+
+        `detach` cuts the gradient; `numpy().copy()` is an array to write to."""
     def __dlpack__(self, **options: object) -> object:
         """NumPy's export to other libraries; refused where a gradient would be lost."""
     def __dlpack_device__(self) -> tuple[int, int]: ...

@@ -1,4 +1,6 @@
-"""The op library, by family. Importing it verifies and registers every op, and gives Tensors their methods.
+"""The op library, by family: importing it verifies and registers the ops of every day.
+
+Tensors get their operators, methods and NumPy's functions here, too.
 
 What the engine itself needs (`shape`, `index`) is registered first.
 """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from math import prod
+from operator import index
 
 import numpy as np
 
-from minigrad.core.types import Array, IndexArray, Key, Shape
+from minigrad.core.memory import is_immutable
+from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array, IndexArray, Key, KeyPart, Shape
 from minigrad.ops.family import OpFamily
-from minigrad.ops.index_keys import is_basic
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -28,6 +30,52 @@ _KEYS: tuple[Key, ...] = (
     (_MASK,),
     (-1, 2, 3),
 )
+
+
+def immutable_index(key: object) -> Key:
+    """Copy the arrays in an index, so that it cannot change.
+
+    Raises:
+        TypeError: a Tensor in it requires a gradient.
+        IndexError: something in it is no index.
+    """
+    if isinstance(key, tuple):
+        return tuple(_frozen_part(k) for k in key)
+    return _frozen_part(key)
+
+
+def _frozen_part(key: object) -> KeyPart:
+    if isinstance(key, Tensor):
+        if key._node.requires_grad:
+            raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
+        key = key._node.value
+    if isinstance(key, list | bool | np.bool_):
+        key = np.asarray(key, dtype=np.intp if isinstance(key, list) and not key else None)
+    if isinstance(key, np.ndarray):
+        if key.dtype.kind not in "iub":
+            raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
+        if not is_immutable(key):
+            key = key.copy()
+            key.flags.writeable = False
+        return key
+    if key is None or key is Ellipsis or isinstance(key, slice):
+        return key
+    try:
+        return index(key)  # type: ignore[arg-type]
+    except TypeError:
+        raise IndexError(
+            f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
+        ) from None
+
+
+def is_basic(key: object) -> bool:
+    """Whether a key is basic in NumPy's sense, so that no entry is met twice."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice or type(part) is int or part is None or part is Ellipsis:
+            continue
+        if not isinstance(part, np.integer):
+            return False
+    return True
 
 
 _UNSIGNED = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
@@ -106,7 +154,7 @@ def _(g: V, *, key: Key, shape: Shape) -> V | None:
     params=[{"key": k} for k in ((_ROWS, _COLUMNS), (_MASK,), (Ellipsis, slice(None, None, 2)))],
 )
 def setitem(x: Array, v: Array, *, key: Key) -> Array:
-    """A copy of x in which x[key] = v. Where `key` meets an entry several times, the last value stays."""
+    """A copy of x in which x[key] = v; of several values for an entry the last stays."""
     result = x.astype(np.result_type(x, v), copy=True) if x.dtype != v.dtype and v.ndim else x.copy()
     result[key] = v
     return result

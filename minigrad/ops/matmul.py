@@ -35,7 +35,7 @@ family = OpFamily()
     ],
 )
 def matmul(a: Array, b: Array) -> Array:
-    """Matrix product of the last two axes, with NumPy's rules for 1-d arguments and broadcasting of the others."""
+    """Matrix product of the last two axes, with NumPy's rules for other numbers of axes."""
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim >= 2 == b.ndim:
         # One product, not one for each matrix of a stack; and dot is matmul with less ceremony.
         product: Array = a.dot(b) if a.ndim == 2 else _rows(a).dot(b)

@@ -1,4 +1,4 @@
-"""Ops that move entries without changing them, and the two the engine itself needs: `broadcast_to` and `sum_to`."""
+"""Ops that move entries without changing them; `sum_to` and `astype` serve the tape."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ family = OpFamily()
 
 
 def behind(axis: Axis, ndim: int) -> tuple[int, ...]:
-    """Axes of an array with `ndim` axes, as axes of a stack of such arrays: behind the first one."""
+    """Axes of an array of `ndim` axes, as axes of a stack of such arrays."""
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     return tuple(1 + a % ndim for a in axes) if ndim else ()
 
@@ -78,7 +78,7 @@ def _(x: V, *, shape: Shape) -> V:
     params=[{"shape": s} for s in ((-1,), (6, 4), (2, 2, 3, 2))],
 )
 def reshape(x: Array, *, shape: Shape) -> Array:
-    """The same entries in another shape; one length may be -1."""
+    """Reshape: the entries in another shape, of which one length may be -1."""
     return np.asarray(x).reshape(shape if np.size(x) or -1 not in shape else _without_wildcard(shape))
 
 

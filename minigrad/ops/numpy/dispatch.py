@@ -1,4 +1,4 @@
-"""NumPy's dispatch protocols: `np.sin(t)`, `np.sum(t, axis=0)` and friends reach the registered ops.
+"""NumPy's dispatch protocols: `np.sin(t)`, `np.sum(t, axis=0)` reach the registered ops.
 
 A function that minigrad cannot differentiate raises and names the nearest supported one; it never drops a gradient.
 """
@@ -37,7 +37,7 @@ PLAIN_FUNCTIONS = frozenset(
         np.save, np.savez, np.min_scalar_type, np.common_type,
     )
 )  # fmt: skip
-"""Functions whose results are shapes, indices, truth values or constants: they give plain arrays."""
+"""Functions that give shapes, indices, truth values or constants, as plain arrays."""
 
 
 METHODS: Mapping[tuple[np.ufunc, str], Callable[..., object]] = {

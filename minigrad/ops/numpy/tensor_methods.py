@@ -1,4 +1,4 @@
-"""Python's operators and ndarray's methods on Tensors: `install` puts them on the class, once the ops are registered.
+"""Python's operators and ndarray's methods on Tensors, installed once the ops are there.
 
 Each operator is an op's own way of being applied; each method is an op, or NumPy's function of the same name, which
 dispatches to one. `tests/tools/write_stub.py` lists them for type checkers in `minigrad/core/array_methods.pyi`.
@@ -18,7 +18,7 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
 from minigrad.ops import index, reduce
-from minigrad.ops.index_keys import immutable_index
+from minigrad.ops.index import immutable_index
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
 from minigrad.ops.shape import transpose as _transpose
@@ -98,7 +98,7 @@ def _suggest(name: str) -> str:
 
 
 class TensorMethods(Tensor):
-    """The methods that `install` copies to `Tensor`. A namespace for them: no Tensor is ever an instance of it."""
+    """A namespace of the methods that `install` copies to `Tensor`; it has no instances."""
 
     __slots__ = ()
 
@@ -158,7 +158,7 @@ class TensorMethods(Tensor):
         return reduce.min.apply(self, axis=axis, keepdims=keepdims)
 
     def reshape(self, *shape: int | Shape) -> Tensor:
-        """The same entries in another shape; one length may be -1."""
+        """Reshape: the entries in another shape, of which one length may be -1."""
         target = shape[0] if len(shape) == 1 else shape
         return _reshape.apply(self, shape=target if isinstance(target, tuple) else (target,))
 
@@ -173,7 +173,7 @@ class TensorMethods(Tensor):
         return _transpose.apply(self, axes=None)
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """The same numbers in another floating dtype; the gradient comes back in this one."""
+        """Cast to another floating dtype; the gradient comes back in this one."""
         return _astype.apply(self, dtype=np.dtype(dtype))
 
     # -- reductions and scans
@@ -257,7 +257,7 @@ class TensorMethods(Tensor):
         return _call("imag", self)
 
     def conj(self) -> Tensor:
-        """The same numbers: all entries are real."""
+        """Complex conjugate, which is the Tensor's own value: all entries are real."""
         return _call("conjugate", self)
 
     conjugate = conj
@@ -321,7 +321,10 @@ class TensorMethods(Tensor):
         return self._node.value.tolist()
 
     def copy(self) -> Tensor:
-        """Another handle for the same value. (`detach` cuts the gradient; `numpy().copy()` is an array to write to.)"""
+        """Make another Tensor of the same node.
+
+        `detach` cuts the gradient; `numpy().copy()` is an array to write to.
+        """
         return tensor_of(self._node)
 
     def __dlpack__(self, **options: object) -> object:

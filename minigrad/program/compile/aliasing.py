@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.types import Array, Key, Shape
-from minigrad.ops.index_keys import is_basic
+from minigrad.ops.index import is_basic
 from minigrad.program.graph import Call, FusedCall, Graph, defs, eval_call
 
 __all__ = ["view_calls"]

@@ -10,8 +10,7 @@ from typing import cast
 import numpy as np
 
 from minigrad.core.types import Array, IndexArray, Key
-from minigrad.ops.index import all_below
-from minigrad.ops.index_keys import is_basic
+from minigrad.ops.index import all_below, is_basic
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 
