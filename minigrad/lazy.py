@@ -1,4 +1,7 @@
-"""Public names of a package that load their module on first use, and old names that warn. Needs no NumPy."""
+"""Public names of a package that load their module on first use, and old names that warn.
+
+Needs no NumPy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`pytest --minigrad-ops[=NAME,...]`: the deep check of every registered op. Loaded by pytest, so it imports little."""
+"""`pytest --minigrad-ops[=NAME,...]`: the deep check of every registered op.
+
+Loaded by pytest, so it imports little.
+"""
 
 from __future__ import annotations
 

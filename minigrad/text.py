@@ -1,4 +1,7 @@
-"""How minigrad prints: tables, bytes, counts, and figures that JSON can hold. Imports no NumPy."""
+"""How minigrad prints: tables, bytes, counts, and figures that JSON can hold.
+
+Imports no NumPy.
+"""
 
 from __future__ import annotations
 

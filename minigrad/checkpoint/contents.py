@@ -99,7 +99,9 @@ def write(path: Path, contents: Contents) -> int:
 
 
 def read(path: Path) -> Contents:
-    """What `write` wrote. Memory is asked for only after all lengths have been found to agree with the file's.
+    """What `write` wrote.
+
+    Memory is asked for only after all lengths have been found to agree with the file's.
 
     Raises CheckpointError for anything else: not one byte may differ.
     """

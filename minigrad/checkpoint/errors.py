@@ -8,7 +8,9 @@ __all__ = ["CheckpointError"]
 
 
 class CheckpointError(MinigradError):
-    """A checkpoint cannot be written, is damaged, or belongs to something else. Names the file, the reason, the remedy.
+    """A checkpoint cannot be written, is damaged, or belongs to something else.
+
+    Names the file, the reason, the remedy.
 
     Whatever it was to be loaded into is as it was before; a file that was to be replaced is too.
     """

@@ -38,7 +38,10 @@ def state_of(generator: np.random.Generator) -> Json:
 
 
 def with_state(generator: np.random.Generator, state: Json) -> None:
-    """Put a generator into a state. Raises ValueError, TypeError or KeyError if it is no state of this kind."""
+    """Put a generator into a state.
+
+    Raises ValueError, TypeError or KeyError if it is no state of this kind.
+    """
     generator.bit_generator.state = _restored(state)
 
 

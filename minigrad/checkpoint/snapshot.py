@@ -76,7 +76,10 @@ def save(
 
 
 def load(path: str | os.PathLike[str]) -> Checkpoint:
-    """Read and verify a checkpoint. Raises CheckpointError unless every byte is as `save` wrote it."""
+    """Read and verify a checkpoint.
+
+    Raises CheckpointError unless every byte is as `save` wrote it.
+    """
     source = Path(path)
     contents = read(source)
     kinds: dict[str, dict[str, Array]] = {kind: {} for kind in ("model", "optimizer", "gradient", "arrays")}
@@ -132,7 +135,9 @@ class Checkpoint:
     versions: Mapping[str, str]
 
     def restore(self, model: Module, optimizer: StatefulOptimizer | None = None) -> None:
-        """Put everything back, to the last bit. Hyperparameters and schedules stay those of `optimizer`.
+        """Put everything back, to the last bit.
+
+        Hyperparameters and schedules stay those of `optimizer`.
 
         Args:
             optimizer: None to take the model alone.

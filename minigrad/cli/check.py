@@ -25,7 +25,10 @@ _BATCH = 20
 
 
 def check_script(arguments: Namespace) -> int:
-    """Check, print the report (or JSON). Returns 0, or 3 if a check finds a fault or a gradient cannot be decided."""
+    """Check, print the report (or JSON).
+
+    Returns 0, or 3 if a check finds a fault or a gradient cannot be decided.
+    """
     if arguments.plot:
         refuse_unwritable(Path(arguments.plot))
     script = load_script(Path(arguments.script))

@@ -87,7 +87,10 @@ def probe(name: str, timeout: float = 60.0) -> Probe:
 
 
 def _ended(command: Sequence[str], speech: int, timeout: float) -> str:
-    """Run a command to its end, or kill it and what it has started. Returns what went wrong, if anything."""
+    """Run a command to its end, or kill it and what it has started.
+
+    Returns what went wrong, if anything.
+    """
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=speech, stderr=speech, start_new_session=os.name == "posix"
     )

@@ -22,7 +22,10 @@ __all__ = ["chosen_rules", "doctor", "explain", "said"]
 
 
 def doctor(arguments: Namespace) -> int:
-    """Train what a script defines, quietly, and say what is wrong. Returns 0, or with --strict 3 for a FAULT."""
+    """Train what a script defines, quietly, and say what is wrong.
+
+    Returns 0, or with --strict 3 for a FAULT.
+    """
     found = _diagnosed(arguments, chosen_rules(arguments))
     if arguments.json:
         write_json({"command": "doctor", "script": arguments.script, **found.as_document()})
@@ -52,7 +55,10 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
 
 
 def chosen_rules(arguments: Namespace) -> Catalog:
-    """All rules less those of --without, with the thresholds of --set. Raises RuleError for what does not exist."""
+    """All rules less those of --without, with the thresholds of --set.
+
+    Raises RuleError for what does not exist.
+    """
     return rules().without(*arguments.without).tuned(dict(arguments.set))
 
 

@@ -1,4 +1,7 @@
-"""Commands of other distributions: entry points of the group `minigrad.commands`. Imports no NumPy."""
+"""Commands of other distributions: entry points of the group `minigrad.commands`.
+
+Imports no NumPy.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ __all__ = ["list_examples", "run_script"]
 
 
 def run_script(arguments: Namespace) -> int:
-    """Run the script (or go on with a run of it), print or hand over what happened. Returns the exit code."""
+    """Run the script (or go on with a run of it), print or hand over what happened.
+
+    Returns the exit code.
+    """
     if arguments.example is not None:
         if arguments.script or arguments.resume:
             arguments.parser.error("--example stands in the place of SCRIPT, and begins a run: give one of the three")
@@ -64,7 +67,10 @@ def _job(script: Script, arguments: Namespace) -> Job:
 
 
 def _run_loop(example: Example, arguments: Namespace) -> int:
-    """An example that trains by itself. It leaves no folder behind, so there is nothing to resume."""
+    """An example that trains by itself.
+
+    It leaves no folder behind, so there is nothing to resume.
+    """
     useless = [f"--{name.replace('_', '-')}" for name in arguments.given if name in (*CHANGEABLE, "out")]
     if useless:
         raise TrainError(f"{example.name} has a training loop of its own, in which {', '.join(useless)} means nothing")

@@ -125,7 +125,10 @@ def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
 
 
 def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
-    """The checkpoint to go on from, None without --resume. Raises CheckpointError if it is of another command."""
+    """The checkpoint to go on from, None without --resume.
+
+    Raises CheckpointError if it is of another command.
+    """
     if arguments.resume is None:
         return None
     saved = checkpoint.load(Path(arguments.resume) / CHECKPOINT)
@@ -155,7 +158,10 @@ def as_command(arguments: Namespace) -> dict[str, Json]:
 
 
 def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
-    """Save the diagnosis as diagnosis.json and, unless it goes out with other JSON, print it. Whether all is well."""
+    """Save the diagnosis as diagnosis.json and, unless it goes out with other JSON, print it.
+
+    Whether all is well.
+    """
     found = None if watching is None else watching.diagnosis
     if found is None:
         return True

@@ -30,7 +30,10 @@ class UnknownOp(MinigradError):
 
 
 def selftest(arguments: Namespace) -> int:
-    """Check the ops asked for (all by default), print a table. Returns 0, or 3 if something failed."""
+    """Check the ops asked for (all by default), print a table.
+
+    Returns 0, or 3 if something failed.
+    """
     began = time.perf_counter()
     plugins = everything()
     ops = _chosen(arguments.ops)

@@ -21,7 +21,10 @@ __all__ = ["train"]
 
 
 def train(arguments: Namespace) -> int:
-    """Train as asked, print (or, with --json, hand over) what happened, and save it. Returns the exit code."""
+    """Train as asked, print (or, with --json, hand over) what happened, and save it.
+
+    Returns the exit code.
+    """
     saved = saved_run(arguments, "train")
     if saved is not None:
         arguments = restore_options(arguments, saved)

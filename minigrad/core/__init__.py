@@ -1,4 +1,6 @@
-"""The tape: ops, the registry, Tensors, the graph, backward. Knows no formula and no op by name.
+"""The tape: ops, the registry, Tensors, the graph, backward.
+
+Knows no formula and no op by name.
 
 Read `op`, `graph`, `tensor`, `apply` and `backward`, in this order; the rest serves them.
 """

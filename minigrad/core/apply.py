@@ -50,7 +50,10 @@ def apply(op: Op, args: tuple[object, ...], kwargs: Kwargs) -> Tensor:
 
 
 def unpack_args(op: Op, args: tuple[object, ...]) -> tuple[Arrays, Parents, bool]:
-    """Arrays, tracked parents, and whether any parent is tracked. Python scalars take the dtype of their partner."""
+    """Arrays, tracked parents, and whether any parent is tracked.
+
+    Python scalars take the dtype of their partner.
+    """
     arguments = op.arguments
     last = len(arguments) - 1
     if len(args) != last + 1 and not (arguments[last].variadic and len(args) >= last):

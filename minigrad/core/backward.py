@@ -76,7 +76,10 @@ def gradients(
 
 
 def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
-    """The nodes with gradient that `roots` were made from, latest first, and the leaves. Linear, without recursion."""
+    """The nodes with gradient that `roots` were made from, latest first, and the leaves.
+
+    Linear, without recursion.
+    """
     stack: list[Node] = []
     order: list[Node] = []
     leaves: list[Leaf] = []

@@ -87,7 +87,9 @@ REQUIRED = object()
 
 
 class Op:
-    """A differentiable operation. Made by `minigrad.op`, usable on Tensors once `minigrad.register` has verified it.
+    """A differentiable operation.
+
+    Made by `minigrad.op`, usable on Tensors once `minigrad.register` has verified it.
 
     Called on arrays it returns arrays; called with at least one Tensor it returns Tensors.
 

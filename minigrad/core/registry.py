@@ -28,7 +28,9 @@ class _Ops(dict[str, Op]):
 
 
 class Registry:
-    """Ops by name, by role, and by the NumPy function they stand for. Written to by `minigrad.register` only.
+    """Ops by name, by role, and by the NumPy function they stand for.
+
+    Written to by `minigrad.register` only.
 
     The tape knows no op by name. Two tasks of its own it leaves to ops that declare a role:
 

@@ -182,7 +182,10 @@ def tensor(data: TensorLike, requires_grad: bool = False, dtype: DTypeLike | Non
 
 
 def from_array(value: Array) -> Tensor:
-    """Make a constant Tensor over `value` without a copy. The array becomes read-only: the caller gives it away."""
+    """Make a constant Tensor over `value` without a copy.
+
+    The array becomes read-only: the caller gives it away.
+    """
     value.flags.writeable = False
     return tensor_of(Constant(value))
 

@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
-"""A real array. Statically float64; at run time any real dtype (float32 is common, integers for indices)."""
+"""A real array.
+
+Statically float64; at run time any real dtype (float32 is common, integers for indices).
+"""
 
 BoolArray: TypeAlias = NDArray[np.bool_]
 IndexArray: TypeAlias = NDArray[np.intp]

@@ -36,7 +36,10 @@ def any_real(array: AnyDtypeArray) -> Array:
 
 
 def make_readonly(array: AnyDtypeArray) -> Array:
-    """Make `array` and the arrays it is a view of read-only. For arrays the caller alone holds: no copy is made."""
+    """Make `array` and the arrays it is a view of read-only.
+
+    For arrays the caller alone holds: no copy is made.
+    """
     part: object = array
     while isinstance(part, np.ndarray):
         part.setflags(write=False)
@@ -70,7 +73,10 @@ def check_pair(x: AnyDtypeArray, y: AnyDtypeArray, x_name: str = "x", y_name: st
 
 
 def whole(name: str, value: int, low: int, high: int | None = None) -> int:
-    """`value` when it is an integer in [low, high], else DataError. Booleans are not integers here."""
+    """`value` when it is an integer in [low, high], else DataError.
+
+    Booleans are not integers here.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
         raise DataError(f"{name}={value!r}: expected an integer of at least {low}.")
     if high is not None and value > high:

@@ -43,7 +43,9 @@ def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDA
 
 
 def load_cifar10(folder: str | os.PathLike[str], *, rows: int = ROWS) -> Dataset:
-    """CIFAR-10 from a folder with `data_batch_1.bin` ... `data_batch_5.bin` and `test_batch.bin`.
+    """CIFAR-10 from a folder with `data_batch_1.bin` ...
+
+    `data_batch_5.bin` and `test_batch.bin`.
 
     The test batch is the validation rows; images are `(N, 3, 32, 32)` uint8. `rows` is the number in each file.
     Raises DataFileError naming every missing file. The "python version" is a pickle, which minigrad never opens.

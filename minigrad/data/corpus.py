@@ -16,7 +16,10 @@ from minigrad.data.errors import DataError, UnknownDataError
 
 @attrs.frozen(slots=False)
 class Corpus:
-    """Text in named sections (books), in order. `alphabet` is every character that occurs, sorted."""
+    """Text in named sections (books), in order.
+
+    `alphabet` is every character that occurs, sorted.
+    """
 
     name: str
     sections: dict[str, str] = attrs.field(repr=lambda sections: f"<{', '.join(sections)}>")
@@ -37,7 +40,10 @@ class Corpus:
         return "".join(sorted(set(self.text)))
 
     def encode(self, text: str) -> Labels:
-        """Character numbers `(len(text),)`. Raises DataError for a character outside the alphabet, with its place."""
+        """Character numbers `(len(text),)`.
+
+        Raises DataError for a character outside the alphabet, with its place.
+        """
         number = {character: i for i, character in enumerate(self.alphabet)}
         for place, character in enumerate(text):
             if character not in number:
@@ -82,7 +88,10 @@ def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
 
 
 def load_text(name: str = "kjv") -> Corpus:
-    """An embedded text by name. Raises UnknownDataError (with the nearest name) when there is none."""
+    """An embedded text by name.
+
+    Raises UnknownDataError (with the nearest name) when there is none.
+    """
     cards = {card.name: card for card in CARDS if card.kind == "text"}
     if name not in cards:
         raise UnknownDataError(name, cards)

@@ -114,7 +114,10 @@ CARDS = (
 
 
 def read_embedded(card: Card) -> dict[str, AnyDtypeArray]:
-    """The arrays of an embedded set, after its checksum was compared. Raises DataFileError when the file is damaged."""
+    """The arrays of an embedded set, after its checksum was compared.
+
+    Raises DataFileError when the file is damaged.
+    """
     path = SETS / f"{card.name}.npz"
     remedy = "Reinstall minigrad."
     try:
@@ -128,7 +131,10 @@ def read_embedded(card: Card) -> dict[str, AnyDtypeArray]:
 
 
 def load_embedded(card: Card, val: float | None, seed: int) -> Dataset:
-    """The Dataset of an embedded image or table set. Own splits stay unless `val` asks for another share."""
+    """The Dataset of an embedded image or table set.
+
+    Own splits stay unless `val` asks for another share.
+    """
     source = f"{card.source}. Licence: {card.licence}. See minigrad/data/DATASHEET.md."
     arrays = read_embedded(card)
     share = 0.2 if val is None else val

@@ -1,4 +1,7 @@
-"""Errors of the data room. Each says what was wrong, in which file, field or row, and what was expected there."""
+"""Errors of the data room.
+
+Each says what was wrong, in which file, field or row, and what was expected there.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ class DataFileError(DataError):
 
 
 class UnknownDataError(DataError):
-    """No data set of this name; the message names the nearest one and lists all. `name` and `options` are kept."""
+    """No data set of this name; the message names the nearest one and lists all.
+
+    `name` and `options` are kept.
+    """
 
     def __init__(self, name: str, options: Iterable[str]) -> None:
         self.name, self.options = name, tuple(options)
@@ -35,7 +41,10 @@ class UnknownDataError(DataError):
 
 
 class DataValueError(DataError):
-    """A value in the data is unusable. `where` is the array ("x_train"), `row` the first offending row, from 0."""
+    """A value in the data is unusable.
+
+    `where` is the array ("x_train"), `row` the first offending row, from 0.
+    """
 
     def __init__(self, where: str, row: int, problem: str, remedy: str) -> None:
         self.where, self.row = where, row

@@ -54,7 +54,10 @@ class Loader:
         return self.epoch(number)
 
     def epoch(self, number: int, start: int = 0) -> Iterator[tuple[Array, Array]]:
-        """The batches of epoch `number` (from 0), beginning at batch `start`. Leaves `next_epoch` alone."""
+        """The batches of epoch `number` (from 0), beginning at batch `start`.
+
+        Leaves `next_epoch` alone.
+        """
         whole("start", start, 0)
         rng = np.random.default_rng([self.seed, ORDER, whole("epoch", number, 0)])
         parts = pieces(order(len(self.x), rng, shuffle=self.shuffle), self.batch_size, drop_last=self.drop_last)

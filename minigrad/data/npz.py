@@ -43,7 +43,10 @@ KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
 
 
 def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArray]:
-    """Every array of an `.npz` (of `content`, when given), read-only. Raises DataFileError for anything else."""
+    """Every array of an `.npz` (of `content`, when given), read-only.
+
+    Raises DataFileError for anything else.
+    """
     expected = "an .npz file as numpy.savez writes it, without Python objects"
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
 

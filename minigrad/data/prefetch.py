@@ -38,7 +38,10 @@ class _Channel(Generic[T]):
             self.changed.notify_all()
 
     def take(self) -> list[T]:
-        """Wait for an item; an empty list when there will be none. Raises what the producer raised, after its items."""
+        """Wait for an item; an empty list when there will be none.
+
+        Raises what the producer raised, after its items.
+        """
         with self.changed:
             self.changed.wait_for(lambda: self.closed or bool(self.items))
             if self.items:

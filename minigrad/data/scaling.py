@@ -21,7 +21,10 @@ class Scaling:
     factor: NDArray[np.float64]
 
     def __call__(self, x: AnyDtypeArray) -> Array:
-        """Scaled copy of `x`, float32, same shape. Small integers are computed in float32, all else in float64."""
+        """Scaled copy of `x`, float32, same shape.
+
+        Small integers are computed in float32, all else in float64.
+        """
         wide = np.dtype(np.float32 if x.dtype.itemsize <= 2 else np.float64)
         out = x.astype(wide)
         out -= self.offset.astype(wide)
@@ -45,7 +48,10 @@ def identity() -> Scaling:
 
 
 def standard(x: Array, *, over: tuple[int, ...]) -> Scaling:
-    """Zero mean and unit (population) variance over the axes `over` of `x`. A constant column keeps factor 1."""
+    """Zero mean and unit (population) variance over the axes `over` of `x`.
+
+    A constant column keeps factor 1.
+    """
     mean = np.asarray(x.mean(axis=over, keepdims=True, dtype=np.float64))[0]
     std = np.asarray(x.std(axis=over, keepdims=True, dtype=np.float64))[0]
     flat = std <= 1e-12 * np.maximum(np.abs(mean), 1e-300)

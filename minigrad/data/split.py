@@ -37,7 +37,10 @@ def split_rows(x: AnyDtypeArray, y: AnyDtypeArray, val: float = 0.2, seed: int =
 
 
 def _strata(x: AnyDtypeArray, y: AnyDtypeArray) -> list[list[list[int]]]:
-    """For each stratum of `y`, its groups of identical rows. A group belongs to the stratum of its first row."""
+    """For each stratum of `y`, its groups of identical rows.
+
+    A group belongs to the stratum of its first row.
+    """
     groups: dict[bytes, list[int]] = defaultdict(list)
     for row, key in enumerate(row_keys(x)):
         groups[key].append(row)

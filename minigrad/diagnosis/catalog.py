@@ -51,7 +51,10 @@ class Catalog:
         return Catalog(tuple(pair for pair in self.rules if pair[1].code not in gone), self.broken)
 
     def tuned(self, thresholds: Mapping[str, float]) -> Catalog:
-        """The same with other thresholds: `{"OVERFIT.gap": 0.2}`. Raises RuleError for one that does not exist."""
+        """The same with other thresholds: `{"OVERFIT.gap": 0.2}`.
+
+        Raises RuleError for one that does not exist.
+        """
         made = {rule.code: rule for _, rule in self.rules}
         for name, value in thresholds.items():
             code, _, field = name.partition(".")

@@ -33,7 +33,10 @@ class Doctor(Callback):
     """
 
     def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False) -> None:
-        """`gradients`: check them here. `fit` does so among its own checks, and what those found is used."""
+        """`gradients`: check them here.
+
+        `fit` does so among its own checks, and what those found is used.
+        """
         self.observer: Observer | None = None
         self.evidence: Evidence | None = None
         self.diagnosis: Diagnosis | None = None

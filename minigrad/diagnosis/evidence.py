@@ -197,7 +197,10 @@ class Sample:
 
 @attrs.frozen
 class Point:
-    """Figures after an epoch (0: untrained). Scores are accuracies, or 1 - loss / chance for regression."""
+    """Figures after an epoch (0: untrained).
+
+    Scores are accuracies, or 1 - loss / chance for regression.
+    """
 
     epoch: int
     train_loss: float

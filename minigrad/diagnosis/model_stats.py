@@ -30,7 +30,10 @@ _LINEAR = frozenset(
 
 
 def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
-    """Look at `model` on the rows `x`, `y`. It runs twice forward and once backward; it stays as it is."""
+    """Look at `model` on the rows `x`, `y`.
+
+    It runs twice forward and once backward; it stays as it is.
+    """
     named = model.named_parameters()
     with np.errstate(all="ignore"):
         with model.mode(training=False):

@@ -39,5 +39,8 @@ class Rule(Protocol):
     effects: ClassVar[frozenset[str]]
 
     def look(self, seen: Evidence) -> Iterable[Finding]:
-        """The findings, none if all is well or the figures it needs were not taken. Changes nothing."""
+        """The findings, none if all is well or the figures it needs were not taken.
+
+        Changes nothing.
+        """
         ...

@@ -72,7 +72,10 @@ def _plain(finding: Finding) -> dict[str, object]:
 
 
 def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
-    """Let every rule look, and sort out what they found. A rule that raises is left out, and named."""
+    """Let every rule look, and sort out what they found.
+
+    A rule that raises is left out, and named.
+    """
     found: list[_Found] = []
     broken = list(rules.broken)
     for origin, rule in rules:
@@ -94,7 +97,10 @@ def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
 
 
 def _explained(found: list[_Found]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
-    """Findings, causes first, without those that a fault explains. Of two that explain each other the first stays."""
+    """Findings, causes first, without those that a fault explains.
+
+    Of two that explain each other the first stays.
+    """
     shown: list[Finding] = []
     hidden: list[tuple[Finding, str]] = []
     for place, (rule, finding) in enumerate(found):

@@ -1,4 +1,7 @@
-"""Groups: elementwise calls over one iteration space, with the memory they read and write. What an engine is given."""
+"""Groups: elementwise calls over one iteration space, with the memory they read and write.
+
+What an engine is given.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def convert(x: Array, out: Array) -> None:
 
 
 class _SumSquares:
-    """The sum of the squares of all entries, without a warning where it overflows. A reduction over all axes."""
+    """The sum of the squares of all entries, without a warning where it overflows.
+
+    A reduction over all axes.
+    """
 
     __name__ = "sum_squares"
 
@@ -152,7 +158,9 @@ class Output:
 
 @attrs.frozen(eq=False)
 class FusionGroup:
-    """Calls over `space`. Every entry of the results depends on the entries at the same place only.
+    """Calls over `space`.
+
+    Every entry of the results depends on the entries at the same place only.
 
     (With reductions: on the same place along axis 0, except for reductions over all axes.) Every result has the whole
     length of axis 0.

@@ -13,7 +13,10 @@ from minigrad.engines.group import FusionGroup
 __all__ = ["API", "CompiledGroup", "Engine", "EngineError", "Thunk", "UnknownEngine"]
 
 API = (1, 0)
-"""Version of this contract. A change of the first number breaks engines; one of the second adds to it."""
+"""Version of this contract.
+
+A change of the first number breaks engines; one of the second adds to it.
+"""
 
 Thunk: TypeAlias = Callable[[], object]
 
@@ -43,7 +46,9 @@ class CompiledGroup:
 
 @runtime_checkable
 class Engine(Protocol):
-    """Runs groups of a program. One object serves one program (or one optimizer), in one thread at a time.
+    """Runs groups of a program.
+
+    One object serves one program (or one optimizer), in one thread at a time.
 
     An engine is found through the entry-point group `minigrad.engines`: the entry point is a class, or a function,
     that makes an Engine when it is called without arguments.

@@ -95,7 +95,10 @@ class NumpyEngine:
         return cached
 
     def _scratch(self, specs: Sequence[Scratch]) -> list[Array]:
-        """Arrays for temporaries. Groups run one after another, so all take them from the same memory."""
+        """Arrays for temporaries.
+
+        Groups run one after another, so all take them from the same memory.
+        """
         sizes = [-(-int(np.prod(shape)) * dtype.itemsize // 64) * 64 for shape, dtype in specs]
         if sum(sizes) > self._arena.nbytes:
             raw = np.empty(sum(sizes) + 64, np.uint8)

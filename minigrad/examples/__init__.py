@@ -53,7 +53,10 @@ def examples() -> list[Example]:
 
 
 def find_example(name: str) -> Example:
-    """The example of that name; `-` and `_` are the same. Raises UnknownExample, with the nearest."""
+    """The example of that name; `-` and `_` are the same.
+
+    Raises UnknownExample, with the nearest.
+    """
     found = {example.name: example for example in examples()}
     key = name.strip().lower().replace("-", "_").removesuffix(".py")
     if key not in found:

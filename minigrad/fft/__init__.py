@@ -1,4 +1,6 @@
-"""Discrete Fourier transforms of real arrays and of pairs of real arrays. Registered when this package is imported.
+"""Discrete Fourier transforms of real arrays and of pairs of real arrays.
+
+Registered when this package is imported.
 
 Tensors are real, so a spectrum is a `Complex`: two real Tensors. Transforms that NumPy would give as one complex array
 give a `Complex`, those that take one take a `Complex` (or a real Tensor). `numpy.fft` functions arrive here.

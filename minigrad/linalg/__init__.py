@@ -1,4 +1,6 @@
-"""Linear algebra, batched over leading axes. Its ops are verified and registered when this package is imported.
+"""Linear algebra, batched over leading axes.
+
+Its ops are verified and registered when this package is imported.
 
 Rules follow M. Giles, "An extended collection of matrix derivative results" (2008), and J. Townsend, "Differentiating
 the singular value decomposition" (2016). `numpy.linalg` functions called on Tensors arrive here.

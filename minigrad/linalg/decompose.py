@@ -1,4 +1,7 @@
-"""Cholesky, QR, symmetric eigenvalues, singular values. Vectors belonging to equal values have no derivative."""
+"""Cholesky, QR, symmetric eigenvalues, singular values.
+
+Vectors belonging to equal values have no derivative.
+"""
 
 from __future__ import annotations
 
@@ -145,7 +148,10 @@ def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
 
 
 def eigvalsh(a: V, UPLO: str = "L") -> V:
-    """Eigenvalues of symmetric matrices (..., n, n), increasing. Equal ones share a gradient by LAPACK's vectors."""
+    """Eigenvalues of symmetric matrices (..., n, n), increasing.
+
+    Equal ones share a gradient by LAPACK's vectors.
+    """
     return eigh(a, UPLO)[0]
 
 

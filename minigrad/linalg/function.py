@@ -85,7 +85,10 @@ def _sylvester(a: Array, b: Array, q: Array) -> Array:
     shapes=[((2, 3, 3), (2, 2, 2), (2, 3, 2)), ((2, 2), (2, 2), (2, 2))],
 )
 def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
-    """x with a x + x b = q, for a (..., n, n), b (..., m, m), q (..., n, m). Costs (n m) ** 3: for small matrices."""
+    """x with a x + x b = q, for a (..., n, n), b (..., m, m), q (..., n, m).
+
+    Costs (n m) ** 3: for small matrices.
+    """
     return _sylvester(a, b, q)
 
 

@@ -1,4 +1,7 @@
-"""Norms of vectors and matrices, as numpy.linalg. At 0 every norm has the gradient 0, a subgradient."""
+"""Norms of vectors and matrices, as numpy.linalg.
+
+At 0 every norm has the gradient 0, a subgradient.
+"""
 
 from __future__ import annotations
 

@@ -55,7 +55,10 @@ def _(g: V, y: V, a: V) -> V:
 
 @op(a=_SQUARE, shapes=[((2, 3, 3),), ((1, 1),)])
 def det(a: Array) -> Array:
-    """The determinant of matrices (..., n, n). Its gradient is exact for singular ones; the second needs an inverse."""
+    """The determinant of matrices (..., n, n).
+
+    Its gradient is exact for singular ones; the second needs an inverse.
+    """
     return np.asarray(np.linalg.det(a))
 
 

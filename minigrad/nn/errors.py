@@ -12,7 +12,10 @@ class ModuleError(MinigradError, ValueError):
 
 
 class StateMismatch(ModuleError):
-    """Saved weights do not fit the model; it was left unchanged. Names what is missing, unexpected or misshapen."""
+    """Saved weights do not fit the model; it was left unchanged.
+
+    Names what is missing, unexpected or misshapen.
+    """
 
 
 class LabelError(MinigradError, ValueError):

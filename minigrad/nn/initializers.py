@@ -143,7 +143,10 @@ INITIALIZERS: Mapping[str, Initializer] = MappingProxyType(
 
 
 def find_initializer(choice: str | Initializer) -> Initializer:
-    """The initialiser of that name, or the function itself. Raises ModuleError for an unknown name."""
+    """The initialiser of that name, or the function itself.
+
+    Raises ModuleError for an unknown name.
+    """
     if callable(choice):
         return choice
     if choice not in INITIALIZERS:

@@ -116,7 +116,10 @@ class Module(ModuleBase):
 
     # -- training and evaluation ---------------------------------------------------------------------------------------
     def train(self, mode: bool = True) -> Self:
-        """Switch this module and its parts to training (or, with False, to evaluation). Returns the module."""
+        """Switch this module and its parts to training (or, with False, to evaluation).
+
+        Returns the module.
+        """
         for _, part in self.named_modules():
             set_training(part, mode)
         return self

@@ -24,7 +24,10 @@ class ModuleBase:
 
     @property
     def training(self) -> bool:
-        """Whether layers that act differently in training, such as dropout, do so now. True for a new module."""
+        """Whether layers that act differently in training, such as dropout, do so now.
+
+        True for a new module.
+        """
         return not getattr(self, "_evaluating", False)
 
 

@@ -57,7 +57,10 @@ def probability(owner: object, field: attrs.Attribute[float], value: float) -> N
 
 
 def sizes(layer: str, field: str, value: int | Sequence[int], count: int, least: int = 1) -> Shape:
-    """One integer for each of `count` axes, from one number or one for each. Raises ModuleError."""
+    """One integer for each of `count` axes, from one number or one for each.
+
+    Raises ModuleError.
+    """
     given = (value,) * count if isinstance(value, int) else tuple(value)
     if len(given) != count or not all(_whole(v, least) for v in given):
         many = "an integer" if count == 1 else f"an integer, or {count} of them,"

@@ -18,7 +18,10 @@ unary, binary = family.unary, family.binary
 
 @declare(condition=boolean(), x=real(), y=real(), elementwise=True)
 def where(condition: Array, x: Array, y: Array) -> Array:
-    """x where `condition` holds, y elsewhere. The branch that is not taken gets gradient 0, whatever its value."""
+    """x where `condition` holds, y elsewhere.
+
+    The branch that is not taken gets gradient 0, whatever its value.
+    """
     return np.where(condition, x, y)
 
 

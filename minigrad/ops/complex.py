@@ -13,7 +13,10 @@ from minigrad.typing import V
 
 @attrs.frozen(eq=False)
 class Complex(Generic[V]):
-    """real + i imag, two arrays (or two Tensors) of one shape. Gradients flow through both, as through any reals."""
+    """real + i imag, two arrays (or two Tensors) of one shape.
+
+    Gradients flow through both, as through any reals.
+    """
 
     real: V
     imag: V

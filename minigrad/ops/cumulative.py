@@ -161,7 +161,10 @@ def cumsum(x: V, axis: int | None = None) -> V:
 
 
 def cumprod(x: V, axis: int | None = None) -> V:
-    """Running product along `axis` (of the flattened x by default). Zeros have exact gradients."""
+    """Running product along `axis` (of the flattened x by default).
+
+    Zeros have exact gradients.
+    """
     return cumprod_along(ravel(x), axis=0) if axis is None else cumprod_along(x, axis=axis)
 
 
@@ -171,7 +174,10 @@ def cumlogsumexp(x: V, axis: int | None = None) -> V:
 
 
 def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """Product over `axis` (all axes by default). Zeros have exact gradients: nothing is divided by x."""
+    """Product over `axis` (all axes by default).
+
+    Zeros have exact gradients: nothing is divided by x.
+    """
     if x.ndim == 1 and axis != ():
         whole: V = product_last(x)
         return reshape(whole, (1,)) if keepdims else whole

@@ -33,7 +33,10 @@ def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
 
 
 def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """log(sum(exp(x))) over `axis`, without overflow. Where all entries are -inf the gradient is 0."""
+    """log(sum(exp(x))) over `axis`, without overflow.
+
+    Where all entries are -inf the gradient is 0.
+    """
     return reduce.logsumexp(x, axis=axis, keepdims=keepdims)
 
 
@@ -66,7 +69,10 @@ def without_limit(x: V, y: V, neutral: float) -> V:
 
 
 def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:
-    """x moved into [low, high]; the gradient is 1 inside and on scalar bounds. Array bounds share it at ties."""
+    """x moved into [low, high]; the gradient is 1 inside and on scalar bounds.
+
+    Array bounds share it at ties.
+    """
     if _scalar_or_none(low) and _scalar_or_none(high):
         return piecewise_linear.clip(x, low=low, high=high)
     if low is not None:
@@ -158,7 +164,10 @@ def flip(x: V, axis: int | Shape | None = None) -> V:
 
 
 def norm(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """Euclidean length over `axis` (all axes by default). At 0 the gradient is 0, the smallest subgradient."""
+    """Euclidean length over `axis` (all axes by default).
+
+    At 0 the gradient is 0, the smallest subgradient.
+    """
     return reduce.length(x, axis=axis, keepdims=keepdims)
 
 

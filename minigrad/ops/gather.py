@@ -1,4 +1,6 @@
-"""Picking and adding entries at positions that an integer array holds. Registered on first use.
+"""Picking and adding entries at positions that an integer array holds.
+
+Registered on first use.
 
 Positions are arguments, not metadata: a traced program may be run again with other positions.
 """

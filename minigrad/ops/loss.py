@@ -1,4 +1,7 @@
-"""Loss functions. `reduction` is "mean", "sum" or "none" throughout. Registered on first use."""
+"""Loss functions. `reduction` is "mean", "sum" or "none" throughout.
+
+Registered on first use.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,10 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where: Mask = True,
         correction: float | None = None) -> V:  # fmt: skip
-    """Standard deviation over `axis` of the entries where `where` holds. Where it is 0 the gradient is 0."""
+    """Standard deviation over `axis` of the entries where `where` holds.
+
+    Where it is 0 the gradient is 0.
+    """
     less = ddof if correction is None else correction
     if where is True:
         return variance.std(x, axis, less, keepdims)

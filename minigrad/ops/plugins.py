@@ -43,7 +43,10 @@ class LoadedOps:
 
 @lru_cache(maxsize=256)
 def load(entry: Entry) -> LoadedOps:
-    """Import one plugin and register its ops. Never raises for what the plugin did: `refusals` tells."""
+    """Import one plugin and register its ops.
+
+    Never raises for what the plugin did: `refusals` tells.
+    """
     try:
         found = imported(entry)
     except ImportFailure as failure:
@@ -76,7 +79,10 @@ def load_all() -> tuple[LoadedOps, ...]:
 
 
 def find(name: str) -> Op | None:
-    """The op called `name` from a plugin, or None. The entry of that name is tried first, others only if need be."""
+    """The op called `name` from a plugin, or None.
+
+    The entry of that name is tried first, others only if need be.
+    """
     entries = entry_points.available(GROUP)
     for entry in sorted(entries.values(), key=lambda e: e.name != name):
         load(entry)

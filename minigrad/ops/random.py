@@ -1,4 +1,7 @@
-"""Random numbers for training. Ops never draw any: these are arguments, fresh ones in each run of a defined program."""
+"""Random numbers for training.
+
+Ops never draw any: these are arguments, fresh ones in each run of a defined program.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ _TILE = 1 << 14
 
 
 def random_uniform(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array | Tensor:
-    """Numbers from [0, 1), those of `rng.random(shape)`. Inside a defined program a Tensor, drawn anew at each run."""
+    """Numbers from [0, 1), those of `rng.random(shape)`.
+
+    Inside a defined program a Tensor, drawn anew at each run.
+    """
 
     def fill(out: Array) -> None:
         out[...] = rng.random(out.shape)
@@ -24,7 +30,10 @@ def random_uniform(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np
 
 
 def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.float64) -> Array | Tensor:
-    """Standard normal numbers, `rng.standard_normal(shape)`. Inside a defined program a Tensor, drawn at each run."""
+    """Standard normal numbers, `rng.standard_normal(shape)`.
+
+    Inside a defined program a Tensor, drawn at each run.
+    """
 
     def fill(out: Array) -> None:
         out[...] = rng.standard_normal(out.shape)

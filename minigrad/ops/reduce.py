@@ -130,7 +130,10 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 
 @op(x=real(), params=_FEW_AXES)
 def length(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Euclidean length over `axis`, without overflow or underflow. At 0 the gradient is 0, a subgradient."""
+    """Euclidean length over `axis`, without overflow or underflow.
+
+    At 0 the gradient is 0, a subgradient.
+    """
     squares = _sum_of_squares(x, axis, keepdims)
     lowest, highest = _SAFE_SQUARES.get(x.dtype.char, (1.0, 1.0))
     if squares.size and lowest < squares.min() and squares.max() < highest:
@@ -243,7 +246,10 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
 
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": (0, 2)}, {"axis": None}])
 def softmax(x: Array, *, axis: Axis = -1) -> Array:
-    """exp(x) / sum(exp(x)) along `axis`, without overflow. Where all entries are -inf it is 0, with gradient 0."""
+    """exp(x) / sum(exp(x)) along `axis`, without overflow.
+
+    Where all entries are -inf it is 0, with gradient 0.
+    """
     if not x.size:
         return x.copy()
     e = np.exp(x - finite_max(x, axis))

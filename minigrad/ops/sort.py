@@ -1,4 +1,7 @@
-"""Sorting and order statistics. The order itself is an op without a derivative. Registered on first use."""
+"""Sorting and order statistics. The order itself is an op without a derivative.
+
+Registered on first use.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Splitting arrays into parts and joining parts, as NumPy names it. Registered on first use."""
+"""Splitting arrays into parts and joining parts, as NumPy names it.
+
+Registered on first use.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,10 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
 
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
-    """Standard deviation over `axis`: the square root of `var`. Where it is 0 the gradient is 0."""
+    """Standard deviation over `axis`: the square root of `var`.
+
+    Where it is 0 the gradient is 0.
+    """
     centred: V = x - mean(x, axis=axis, keepdims=True)
     size: V = length(centred, axis=axis, keepdims=keepdims)
     return size / sqrt(count(x.shape, axis) - ddof)

@@ -1,4 +1,7 @@
-"""What can go wrong between processes. Each message names the rank or plugin, the reason and the remedy."""
+"""What can go wrong between processes.
+
+Each message names the rank or plugin, the reason and the remedy.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,14 @@ class CommunicatorError(ParallelError):
 
 
 class HandshakeError(ParallelError):
-    """The processes were not set up alike. Raised in all of them; the message names ranks and differences."""
+    """The processes were not set up alike.
+
+    Raised in all of them; the message names ranks and differences.
+    """
 
 
 class Diverged(ParallelError):
-    """The parameters of two processes, equal after every step by construction, are not. Raised in all of them."""
+    """The parameters of two processes, equal after every step by construction, are not.
+
+    Raised in all of them.
+    """

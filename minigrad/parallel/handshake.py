@@ -44,7 +44,9 @@ def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -
 
 
 def agree(communicator: Communicator, mine: Mapping[str, str]) -> None:
-    """Compare the facts of all processes. Raises HandshakeError in all of them, naming what differs where.
+    """Compare the facts of all processes.
+
+    Raises HandshakeError in all of them, naming what differs where.
 
     The order of the parameters counts: it is that of the flat buffers.
     """

@@ -20,7 +20,9 @@ def ordered_sum(parts: list[Array]) -> Array:
 
 
 def examine(communicator: Communicator, *, sizes: tuple[int, ...] = (0, 1, 7, 1000), seed: int = 0) -> None:
-    """Try the laws, in all processes at once. Raises CommunicatorError that names the broken one.
+    """Try the laws, in all processes at once.
+
+    Raises CommunicatorError that names the broken one.
 
     Sums are of numbers of very different sizes, so that another order of addition shows in the last bits.
     """

@@ -14,7 +14,9 @@ API = (1, 0)
 
 @runtime_checkable
 class Communicator(Protocol):
-    """A fixed number of processes that run the same program. All methods but `abort` are called by all of them alike.
+    """A fixed number of processes that run the same program.
+
+    All methods but `abort` are called by all of them alike.
 
     Attributes:
         api: contract version it targets.
@@ -54,7 +56,10 @@ class Communicator(Protocol):
         ...
 
     def abort(self, code: int) -> NoReturn:
-        """End all processes at once, wherever they are, with exit code `code`. May be called from any thread."""
+        """End all processes at once, wherever they are, with exit code `code`.
+
+        May be called from any thread.
+        """
         ...
 
 

@@ -62,7 +62,9 @@ class ConcreteProgram:
 
 
 class Program(Generic[P, R]):
-    """A step function that is recorded at its first call and repeated afterwards. Made by `minigrad.define`.
+    """A step function that is recorded at its first call and repeated afterwards.
+
+    Made by `minigrad.define`.
 
     Attributes:
         step: the function.

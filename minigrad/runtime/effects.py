@@ -28,7 +28,10 @@ Check = Callable[[Array], None]
 
 
 class Tracer(Interceptor, ABC):
-    """An `Interceptor` that writes a step down. Backward runs the rules on Tensors, so they pass through `call`."""
+    """An `Interceptor` that writes a step down.
+
+    Backward runs the rules on Tensors, so they pass through `call`.
+    """
 
     records_backward = True
 
@@ -60,7 +63,10 @@ class Tracer(Interceptor, ABC):
 
     @abstractmethod
     def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
-        """Do something with parameters and gradients that is no op. `owner` and `name` say whose doing it is."""
+        """Do something with parameters and gradients that is no op.
+
+        `owner` and `name` say whose doing it is.
+        """
 
     @abstractmethod
     def record_effect_with_closure(

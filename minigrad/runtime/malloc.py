@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 _LARGEST = (32 << 20) - (64 << 10)
-"""Bytes. The C library ignores blocks above 32 MiB, its own overhead included (DEFAULT_MMAP_THRESHOLD_MAX)."""
+"""Bytes.
+
+The C library ignores blocks above 32 MiB, its own overhead included (DEFAULT_MMAP_THRESHOLD_MAX).
+"""
 
 
 def raise_mmap_threshold() -> None:

@@ -60,7 +60,10 @@ silent = np.errstate(over="ignore", divide="ignore", invalid="ignore")
 
 
 def as_row_operand(x: Array, number: float) -> Array | float:
-    """`number` for np.maximum or np.minimum with x. Their quick path wants an array; a row of the number will do."""
+    """`number` for np.maximum or np.minimum with x.
+
+    Their quick path wants an array; a row of the number will do.
+    """
     if isinstance(x, np.ndarray) and x.size >= _LARGE and x.shape[-1] >= _WIDE:
         return np.full(x.shape[-1], number, x.dtype)
     return number

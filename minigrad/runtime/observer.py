@@ -22,7 +22,10 @@ class Observer(Interceptor):
     def after(
         self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]
     ) -> None:
-        """Look at one call of an op, which has returned `result`. Ops called in here are not observed."""
+        """Look at one call of an op, which has returned `result`.
+
+        Ops called in here are not observed.
+        """
         raise NotImplementedError
 
     def call(

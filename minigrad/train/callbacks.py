@@ -60,7 +60,10 @@ class Step:
 
 
 class Callback:
-    """Hooks of a run; the ones a subclass does not define do nothing. An exception in a hook ends the run."""
+    """Hooks of a run; the ones a subclass does not define do nothing.
+
+    An exception in a hook ends the run.
+    """
 
     def on_start(self, run: Run) -> None:
         """Everything is set up; nothing has been checked or trained."""
@@ -69,7 +72,10 @@ class Callback:
         """A sanity check has finished."""
 
     def on_train(self, run: Run) -> None:
-        """The checks are over; the first step comes next. `run.history.initial` holds the untrained figures."""
+        """The checks are over; the first step comes next.
+
+        `run.history.initial` holds the untrained figures.
+        """
 
     def on_note(self, run: Run, text: str) -> None:
         """Something that people should know has come up: steps run eagerly, and why."""

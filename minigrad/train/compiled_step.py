@@ -21,7 +21,10 @@ StepProgram: TypeAlias = Program[[Tensor, Array], StepOutputs]
 
 
 class NonFiniteSignal(ArithmeticError):
-    """The loss of a batch is not finite, and nothing has been changed. Never leaves the trainer."""
+    """The loss of a batch is not finite, and nothing has been changed.
+
+    Never leaves the trainer.
+    """
 
 
 def define_step(run: Run, term: Regularization | None, note_loss: Callable[[float], None]) -> StepProgram:

@@ -19,7 +19,10 @@ class TrainError(MinigradError):
 
 
 class NonFiniteError(TrainError, ArithmeticError):
-    """A loss, gradient or update is NaN or infinite. The model holds its weights from before that step."""
+    """A loss, gradient or update is NaN or infinite.
+
+    The model holds its weights from before that step.
+    """
 
 
 class NonFiniteLoss(NonFiniteError):

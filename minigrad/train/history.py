@@ -1,4 +1,7 @@
-"""What happened in a run: epochs, batch losses, checks, best weights. Plain values, ready for JSON and plots."""
+"""What happened in a run: epochs, batch losses, checks, best weights.
+
+Plain values, ready for JSON and plots.
+"""
 
 from __future__ import annotations
 

@@ -47,7 +47,10 @@ def named_schedule(name: str, lr: float, updates: int, warmup: int = 0) -> Sched
 
 
 def default_rate(optimizer: str) -> float:
-    """The learning rate an installed optimizer uses when none is given. Raises TrainError if it has none."""
+    """The learning rate an installed optimizer uses when none is given.
+
+    Raises TrainError if it has none.
+    """
     for field in attrs.fields(load(optimizer)):
         if field.name == "lr" and isinstance(field.default, float):
             return field.default

@@ -24,7 +24,9 @@ B = TypeVar("B", bound=np.generic)
 
 
 class ProcessGroup(Protocol):
-    """What a trainer needs of the processes it trains with. All of them call the methods alike.
+    """What a trainer needs of the processes it trains with.
+
+    All of them call the methods alike.
 
     Attributes:
         rank: number of this process, from 0.

@@ -35,7 +35,10 @@ def debug() -> Iterator[None]:
 
 
 class _NonFiniteObserver(Observer):
-    """Looks at what comes out of each op. Nodes remember where they were made, while they live."""
+    """Looks at what comes out of each op.
+
+    Nodes remember where they were made, while they live.
+    """
 
     def after(
         self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: Tensor | tuple[Tensor, ...]

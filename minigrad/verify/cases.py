@@ -83,7 +83,10 @@ def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
 
 
 def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[CheckCase]:
-    """Every case that is compared with finite differences: samples, or shapes and metadata. Drawn lazily."""
+    """Every case that is compared with finite differences: samples, or shapes and metadata.
+
+    Drawn lazily.
+    """
     samples = declaration_of(op).samples
     if samples is not None:
         for k, sample in enumerate(samples(np.random.default_rng(seed))):

@@ -19,7 +19,9 @@ _GRID = 2.0**-12
 
 @attrs.frozen
 class SampleDomain:
-    """Where the samples of one argument are drawn from. Made by `real()`, `positive()` and so on.
+    """Where the samples of one argument are drawn from.
+
+    Made by `real()`, `positive()` and so on.
 
     Attributes:
         kind: the name of the domain.
@@ -94,7 +96,10 @@ def _of_both_signs(strata: tuple[Array, Array]) -> tuple[Array, Array]:
 
 
 _STRATA = _strata(2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0)
-"""Magnitudes: tiny, below one, and three octaves above. A branch on magnitude is met in each of them."""
+"""Magnitudes: tiny, below one, and three octaves above.
+
+A branch on magnitude is met in each of them.
+"""
 
 _REAL = _of_both_signs(_STRATA)
 _NONZERO = _of_both_signs(_strata(2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0))

@@ -19,7 +19,10 @@ _FINE = 2.0**22
 
 
 class SeededRandom:
-    """Random numbers that depend on the seed only. Numbers are made in blocks and handed out in order."""
+    """Random numbers that depend on the seed only.
+
+    Numbers are made in blocks and handed out in order.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

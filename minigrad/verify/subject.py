@@ -59,7 +59,10 @@ class WrongShape(ValueError):
 
 
 class OpUnderTest:
-    """The op, and how to call it. Every method raises `InvalidRule` when op or rule breaks its contract."""
+    """The op, and how to call it.
+
+    Every method raises `InvalidRule` when op or rule breaks its contract.
+    """
 
     def __init__(self, op: Op, entries: int = ENTRIES) -> None:
         self.op = op

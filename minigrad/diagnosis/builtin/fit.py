@@ -224,7 +224,10 @@ class Underfit(Builtin):
 
 @attrs.frozen
 class NoLearning(Builtin):
-    """Nothing was learnt, and no other rule knows why. Attributes: margin: share of the loss of chance gained."""
+    """Nothing was learnt, and no other rule knows why.
+
+    Attributes: margin: share of the loss of chance gained.
+    """
 
     code = "NO_LEARNING"
     family = "fit"

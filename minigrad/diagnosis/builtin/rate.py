@@ -43,7 +43,10 @@ class NonFinite(Builtin):
 
 @attrs.frozen
 class Diverge(Builtin):
-    """A training loss far above that of chance. Attributes: times: the larger of chance and the first loss."""
+    """A training loss far above that of chance.
+
+    Attributes: times: the larger of chance and the first loss.
+    """
 
     code = "DIVERGE"
     family = "numerics"

@@ -40,7 +40,10 @@ class Symmetry(Builtin):
 
 @attrs.frozen
 class TargetScale(Builtin):
-    """Targets of a regression far from unit size. Attributes: ratio: of mean square to 1, above which they are."""
+    """Targets of a regression far from unit size.
+
+    Attributes: ratio: of mean square to 1, above which they are.
+    """
 
     code = "TARGET_SCALE"
     family = "data"

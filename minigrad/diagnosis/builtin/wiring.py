@@ -1,4 +1,7 @@
-"""Rules about how model, loss and optimizer are put together. Most are exact: they test, they do not guess."""
+"""Rules about how model, loss and optimizer are put together.
+
+Most are exact: they test, they do not guess.
+"""
 
 from __future__ import annotations
 
@@ -135,7 +138,10 @@ class OneOutput(Builtin):
 
 @attrs.frozen
 class WrongLoss(Builtin):
-    """Class numbers fitted as quantities. Attributes: levels: distinct targets up to which they look like classes."""
+    """Class numbers fitted as quantities.
+
+    Attributes: levels: distinct targets up to which they look like classes.
+    """
 
     code = "WRONG_LOSS"
     family = "wiring"
@@ -161,7 +167,10 @@ class WrongLoss(Builtin):
 
 @attrs.frozen
 class SumLoss(Builtin):
-    """A loss that is summed over rows. Attributes: ratio: of the loss of a whole to the mean of its halves."""
+    """A loss that is summed over rows.
+
+    Attributes: ratio: of the loss of a whole to the mean of its halves.
+    """
 
     code = "SUM_LOSS"
     family = "wiring"
@@ -185,7 +194,10 @@ class SumLoss(Builtin):
 
 @attrs.frozen
 class StaleGradient(Builtin):
-    """Gradients of earlier batches that are still there. Attributes: distance: 0 if exactly so."""
+    """Gradients of earlier batches that are still there.
+
+    Attributes: distance: 0 if exactly so.
+    """
 
     code = "STALE_GRAD"
     family = "wiring"
@@ -249,7 +261,10 @@ class Ascent(Builtin):
 
 @attrs.frozen
 class FrozenParameter(Builtin):
-    """Parameters that never move while others do. Attributes: ratio: of update to weight, below which it stands."""
+    """Parameters that never move while others do.
+
+    Attributes: ratio: of update to weight, below which it stands.
+    """
 
     code = "FROZEN_PARAM"
     family = "wiring"

@@ -66,7 +66,10 @@ class Maxout(Module):
     num_pieces: int = attrs.field(default=2, validator=size)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(..., units * num_pieces)` -> `(..., units)`. Raises ShapeError for a last axis that does not divide."""
+        """`(..., units * num_pieces)` -> `(..., units)`.
+
+        Raises ShapeError for a last axis that does not divide.
+        """
         if x.ndim == 0 or x.shape[-1] % self.num_pieces:
             raise ShapeError(f"{self!r} needs a last axis that divides by {self.num_pieces}, got an input of {x.shape}")
         apart = reshape(x, shape=(*x.shape[:-1], x.shape[-1] // self.num_pieces, self.num_pieces))

@@ -43,7 +43,10 @@ class Convolutional(Weighted):
     groups: int = attrs.field(default=1, kw_only=True, validator=size)
 
     def _window(self) -> tuple[Shape, Shape, Shape]:
-        """Settle kernel size, stride and dilation: one number for each axis. Raises ModuleError, also for groups."""
+        """Settle kernel size, stride and dilation: one number for each axis.
+
+        Raises ModuleError, also for groups.
+        """
         name = type(self).__name__
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ModuleError(

@@ -149,7 +149,9 @@ class RNN(_Plain):
 @lazy.renamed_fields(**_OLD_NAMES)
 @attrs.define(eq=False, repr=False)
 class GRU(_Plain):
-    """Gated recurrent unit (Cho et al. 2014), the form of PyTorch and cuDNN, with the reset gate after the product:
+    """Gated recurrent unit (Cho et al.
+
+    2014), the form of PyTorch and cuDNN, with the reset gate after the product:
 
     r, z = sigmoid(...), n = tanh(x W_n + b_n + r * (h W'_n + b'_n)), h <- (1 - z) n + z h.
 

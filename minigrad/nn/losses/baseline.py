@@ -36,7 +36,10 @@ class UninformedLoss:
 
 @runtime_checkable
 class LossWithBaseline(Protocol):
-    """A loss that knows its own scale. Any callable is a loss; checks say more about one of this kind."""
+    """A loss that knows its own scale.
+
+    Any callable is a loss; checks say more about one of this kind.
+    """
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """The loss of a batch, a one-element Tensor."""

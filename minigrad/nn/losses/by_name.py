@@ -31,7 +31,10 @@ LOSSES: Mapping[str, Callable[[], Loss]] = MappingProxyType(
 
 
 def find_loss(choice: str | Loss) -> Loss:
-    """The loss of that name (see `LOSSES`), or the callable itself. Raises UnknownLoss, with the nearest."""
+    """The loss of that name (see `LOSSES`), or the callable itself.
+
+    Raises UnknownLoss, with the nearest.
+    """
     if not isinstance(choice, str):
         return choice
     if choice not in LOSSES:

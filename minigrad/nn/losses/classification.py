@@ -148,7 +148,10 @@ class SoftmaxCrossEntropy:
         return UninformedLoss(math.log(outputs), f"ln {outputs}")
 
     def fit_threshold(self, targets: Targets) -> float:
-        """0.01: the right class has a probability of 99 %. Smoothed targets have an entropy that no model can beat."""
+        """0.01: the right class has a probability of 99 %.
+
+        Smoothed targets have an entropy that no model can beat.
+        """
         if not self.label_smoothing:
             return 0.01
         classes = max(int(np.max(as_array(targets), initial=0)) + 1, 2)

@@ -51,7 +51,10 @@ def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
 
 
 def mean_absolute_error(outputs: Tensor, targets: Targets) -> Tensor:
-    """Mean over all entries of |outputs - targets|, of gradient 0 where they are equal. Shapes as for MSE."""
+    """Mean over all entries of |outputs - targets|, of gradient 0 where they are equal.
+
+    Shapes as for MSE.
+    """
     x, y = paired("mean absolute error", outputs, targets)
     return absolute(x - y).mean()
 

@@ -52,7 +52,10 @@ class MicroBatches:
         return [{"accumulated": bucket.grads} if self.count else {} for bucket in self._buckets]
 
     def restore(self, count: int, vectors: Sequence[Mapping[str, Array]]) -> None:
-        """Go on from a saved state. One that holds a count and no sum lets the micro-batches begin anew."""
+        """Go on from a saved state.
+
+        One that holds a count and no sum lets the micro-batches begin anew.
+        """
         if any("accumulated" in named for named in vectors):
             self.count = count
             self._sums = [

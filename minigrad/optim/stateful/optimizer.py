@@ -89,7 +89,10 @@ class StatefulOptimizer:
 
     @property
     def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
-        """For each parameter group, the hyperparameters as they stand at the next step. To read: `set` changes them."""
+        """For each parameter group, the hyperparameters as they stand at the next step.
+
+        To read: `set` changes them.
+        """
         return tuple(_Shown(group.hyperparameters(self.t + 1)) for group in self._groups)
 
     def set(self, group: int | str | None = None, /, **changes: Hyper) -> None:

@@ -50,7 +50,10 @@ def last_uses(graph: Graph, roots: Roots) -> dict[int, int]:
 
 @attrs.define(eq=False)
 class BufferPool:
-    """Memory for results, handed out and taken back. `reuse` switched off, nothing is handed out twice."""
+    """Memory for results, handed out and taken back.
+
+    `reuse` switched off, nothing is handed out twice.
+    """
 
     reuse: bool = True
     total: int = 0

@@ -15,7 +15,10 @@ __all__ = ["Builder", "is_call_of", "producers", "readers", "use_counts"]
 
 
 class Builder:
-    """Writes the calls that stand for one call. Values go by their numbers; `out` names the result's."""
+    """Writes the calls that stand for one call.
+
+    Values go by their numbers; `out` names the result's.
+    """
 
     def __init__(self, call: Call, values: list[Value], steps: list[Instruction]) -> None:
         self.call = call

@@ -45,7 +45,10 @@ class Captures:
 
 
 def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captures:
-    """Everything below the step's arguments, closure, defaults and the globals its code names. Without recursion."""
+    """Everything below the step's arguments, closure, defaults and the globals its code names.
+
+    Without recursion.
+    """
     parameters: list[Tensor] = []
     state: list[Tensor] = []
     generators: list[np.random.Generator] = []

@@ -54,7 +54,10 @@ class TraceOwner(Protocol):
 
 
 class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
-    """An array without numbers. `index` is that of the traced value, or -1 for what NumPy derived from one."""
+    """An array without numbers.
+
+    `index` is that of the traced value, or -1 for what NumPy derived from one.
+    """
 
     owner: TraceOwner | None
     index: int

@@ -141,7 +141,10 @@ class LiftedState:
         self.record_host_call(HostCall(run_with_replay, name, owner, replay.feeds))
 
     def _rebind(self) -> None:
-        """Give parameters new fake arrays. A gradient of before is a marker, so that its clearing is seen."""
+        """Give parameters new fake arrays.
+
+        A gradient of before is a marker, so that its clearing is seen.
+        """
         for p in self._parameters:
             sink, value = p.leaf.sink, p.leaf.value
             p.cleared = False

@@ -62,7 +62,10 @@ ActivationPatterns = list[ActivationPattern]
 
 
 def activation_patterns(objective: Callable[[], object], modules: Mapping[int, str]) -> ActivationPatterns:
-    """Run `objective` and note the sides of every kinked op in it. `modules`: id of a module -> its name."""
+    """Run `objective` and note the sides of every kinked op in it.
+
+    `modules`: id of a module -> its name.
+    """
     observer = _PatternObserver(modules)
     with mode_override(grad=False, interceptor=observer):
         objective()

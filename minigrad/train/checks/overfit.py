@@ -1,4 +1,7 @@
-"""Can the model learn 20 examples by heart? If not, no amount of data will help (course notes, sanity check 2)."""
+"""Can the model learn 20 examples by heart?
+
+If not, no amount of data will help (course notes, sanity check 2).
+"""
 
 from __future__ import annotations
 

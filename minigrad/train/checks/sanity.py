@@ -50,7 +50,9 @@ def sanity_checks(
     optimizer: str = "sgd",
     seed: int = 0,
 ) -> Iterator[Check]:
-    """Run the checks one after another; together they take a second or two at most. The model is left as it is.
+    """Run the checks one after another; together they take a second or two at most.
+
+    The model is left as it is.
 
     Args:
         optimizer: the rule that the overfit check uses where adam is not installed.

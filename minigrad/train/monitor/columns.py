@@ -53,7 +53,10 @@ class ColumnTable:
         return column.reshape(self._rows, len(self.entries)) if self._is_wide(name) else column
 
     def of(self, entry: str) -> dict[str, Array]:
-        """The columns of one entry, each `(rows,)`. Raises TrainError for an entry there is none of."""
+        """The columns of one entry, each `(rows,)`.
+
+        Raises TrainError for an entry there is none of.
+        """
         if entry not in self.entries:
             raise TrainError(f"there is no entry {entry!r}.{nearest(entry, self.entries)}")
         k = self.entries.index(entry)
@@ -104,7 +107,10 @@ class ColumnTable:
         return {name: self[name] for name in self._columns}
 
     def restore(self, columns: Mapping[str, Array]) -> None:
-        """Replace all rows by those that `arrays` gave. Raises ValueError for columns that do not fit together."""
+        """Replace all rows by those that `arrays` gave.
+
+        Raises ValueError for columns that do not fit together.
+        """
         rows = {len(c) for c in columns.values()}
         narrow = [name for name, c in columns.items() if c.size != len(c) * self._width(name)]
         if len(rows) > 1 or narrow:

@@ -68,7 +68,10 @@ class Histograms:
         return {"step": self.step, "low": self.low, "high": self.high, "counts": self.counts}
 
     def restore(self, entries: Sequence[str], saved: Mapping[str, Array]) -> None:
-        """Replace everything by what `arrays` gave for these entries. Raises ValueError or KeyError if it cannot be."""
+        """Replace everything by what `arrays` gave for these entries.
+
+        Raises ValueError or KeyError if it cannot be.
+        """
         ends = np.stack([saved["low"], saved["high"]], axis=-1)
         times = len(saved["step"])
         if ends.shape != (times, len(entries), 2) or saved["counts"].shape != (times, len(entries), BINS):

@@ -56,7 +56,10 @@ class PlainLine:
 
 
 class RichLine:
-    """The bar of `rich`, with the time that is left. No thread of its own: it is drawn when it is told to."""
+    """The bar of `rich`, with the time that is left.
+
+    No thread of its own: it is drawn when it is told to.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._began = stream, time.perf_counter()

@@ -28,7 +28,10 @@ MUST_MATCH = (
     *("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options"),
     *("batch_size", "seed", "data", "processes"),
 )
-"""Entries of a run's configuration without which its continuation would be another run. Epochs may be added."""
+"""Entries of a run's configuration without which its continuation would be another run.
+
+Epochs may be added.
+"""
 
 _STATUS: dict[str, Status] = {"ok": "ok", "note": "note", "fault": "fault", "skipped": "skipped"}
 _BEST, _LOSSES, _MONITOR = "best/", "batch_losses", "monitor/"

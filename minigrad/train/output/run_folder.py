@@ -1,4 +1,7 @@
-"""The folder of a run: metrics as they come, configuration, best weights, pictures. No server, nothing to install."""
+"""The folder of a run: metrics as they come, configuration, best weights, pictures.
+
+No server, nothing to install.
+"""
 
 from __future__ import annotations
 

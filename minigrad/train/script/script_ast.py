@@ -50,7 +50,10 @@ class ScriptNames:
 
 
 def outline(path: Path) -> ScriptNames:
-    """Read the file, run nothing. Raises ScriptError, with the line, for a file that is missing or no Python."""
+    """Read the file, run nothing.
+
+    Raises ScriptError, with the line, for a file that is missing or no Python.
+    """
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:

@@ -1,4 +1,7 @@
-"""An engine for minigrad's programs that compiles their elementwise parts to C. See the plugin's README."""
+"""An engine for minigrad's programs that compiles their elementwise parts to C.
+
+See the plugin's README.
+"""
 
 from minigrad_cc.compiler import default_directory
 from minigrad_cc.engine import Engine, KernelWarning

@@ -96,7 +96,10 @@ class Compiler:
 
 @cache
 def compiler() -> Compiler:
-    """The C compiler of this machine: `MINIGRAD_CC`, `CC`, or the first of cc, gcc and clang. Raises NoCompiler."""
+    """The C compiler of this machine: `MINIGRAD_CC`, `CC`, or the first of cc, gcc and clang.
+
+    Raises NoCompiler.
+    """
     wanted = os.environ.get("MINIGRAD_CC") or os.environ.get("CC")
     names: Sequence[str] = (wanted,) if wanted else ("cc", "gcc", "clang")
     if sys.platform == "win32":

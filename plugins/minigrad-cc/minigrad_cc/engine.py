@@ -53,7 +53,10 @@ class Engine:
             warnings.warn(f"engine cc: {missing}. Programs run on NumPy", KernelWarning, stacklevel=3)
 
     def bind(self, group: FusionGroup) -> CompiledGroup | None:
-        """The group as one call of C; None where kernels cannot say it. Compilation goes on in the background."""
+        """The group as one call of C; None where kernels cannot say it.
+
+        Compilation goes on in the background.
+        """
         if self._compiler is None:
             return None
         try:

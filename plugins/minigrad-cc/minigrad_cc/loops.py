@@ -90,7 +90,10 @@ class Writer:
 
     # -- totals --------------------------------------------------------------------------------------------------------
     def totals(self, chosen: Sequence[tuple[str, int, Operand]]) -> tuple[list[str], list[str], list[str], list[str]]:
-        """Declarations, clauses, lines of the loop and lines after it. A row is summed by itself, in double."""
+        """Declarations, clauses, lines of the loop and lines after it.
+
+        A row is summed by itself, in double.
+        """
         start, clauses, inside, end = list[str](), list[str](), list[str](), list[str]()
         for total in chosen:
             n, (function, k, _) = self.kernel.totals.index(total), total

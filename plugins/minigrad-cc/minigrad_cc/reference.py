@@ -57,7 +57,10 @@ class Difference:
 
 
 def expected(kernel: KernelIR, arrays: Sequence[Array]) -> list[Expected]:
-    """All results of a kernel, then its totals. `arrays`: what it reads, each broadcast to its grid."""
+    """All results of a kernel, then its totals.
+
+    `arrays`: what it reads, each broadcast to its grid.
+    """
     ends = _ends(kernel)
     first = (
         Expected(a[..., :1] if operand.kind == "one" and kernel.rows else a, None)

@@ -107,7 +107,10 @@ class RowWriter(Writer):
 
 
 def _accumulation(step: KernelStep, k: int) -> tuple[list[str], list[str], list[str], list[str]]:
-    """Declarations, clauses, lines of the loop and lines after it of one reduction. Sums are made in double."""
+    """Declarations, clauses, lines of the loop and lines after it of one reduction.
+
+    Sums are made in double.
+    """
     x = f"v{step.operands[0]}"
     if step.function == "sum":
         return (

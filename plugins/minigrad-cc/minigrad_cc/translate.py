@@ -29,7 +29,10 @@ _FEW_AXES = 6
 
 
 class Unknown(Exception):
-    """A group holds something that kernels do not do. Never leaves the engine: the group is declined."""
+    """A group holds something that kernels do not do.
+
+    Never leaves the engine: the group is declined.
+    """
 
 
 @attrs.frozen(eq=False)

@@ -1,1 +1,4 @@
-"""Optimizers side by side: `minigrad compare`. `compare` holds problems and results, `problems` those by name."""
+"""Optimizers side by side: `minigrad compare`.
+
+`compare` holds problems and results, `problems` those by name.
+"""

@@ -20,7 +20,10 @@ __all__ = ["compare_optimizers"]
 
 
 def compare_optimizers(arguments: Namespace) -> int:
-    """Compare as asked, print the table or JSON, save both with pictures. Returns the exit code."""
+    """Compare as asked, print the table or JSON, save both with pictures.
+
+    Returns the exit code.
+    """
     problem = find_problem(arguments.problem)
     for field in ("budget", "target"):
         if getattr(arguments, field) is not None:

@@ -129,7 +129,10 @@ class Curve:
 
 @attrs.frozen(eq=False)
 class Result:
-    """One optimizer's runs. `skipped` says why there are none; `tuning` holds each learning rate's tuning runs."""
+    """One optimizer's runs.
+
+    `skipped` says why there are none; `tuning` holds each learning rate's tuning runs.
+    """
 
     optimizer: str
     lr: float | None = None
@@ -250,7 +253,10 @@ class _Record:
         return self.batch / self.problem.batches
 
     def step(self) -> str:
-        """One step, measured when a unit is complete. Returns why the run cannot go on, if it cannot."""
+        """One step, measured when a unit is complete.
+
+        Returns why the run cannot go on, if it cannot.
+        """
         before = self.batch // self.problem.batches
         began = time.perf_counter()
         try:

@@ -34,7 +34,10 @@ _FLOOR, _CEILING = 1e-14, 1e30
 
 
 def draw_comparison(comparison: Comparison, folder: Path) -> tuple[list[str], str]:
-    """Draw curves.png and, in the plane, paths.png. Returns the names, and a line for people if nothing was drawn."""
+    """Draw curves.png and, in the plane, paths.png.
+
+    Returns the names, and a line for people if nothing was drawn.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:

@@ -105,7 +105,10 @@ def _sound(part: str, task: str, seed: int) -> Setting:
 
 
 def judged(case: Case, catalog: Catalog | None = None) -> Result:
-    """Run a case and take down the verdict. Whether a healthy one is healthy is for `graded` to say."""
+    """Run a case and take down the verdict.
+
+    Whether a healthy one is healthy is for `graded` to say.
+    """
     catalog = rules() if catalog is None else catalog
     sound = _sound(case.part, case.task, case.seed)
     if case.fault:

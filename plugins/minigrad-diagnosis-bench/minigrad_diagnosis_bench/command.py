@@ -19,7 +19,10 @@ __all__ = ["bench_diagnosis", "run_all"]
 
 
 def bench_diagnosis(arguments: Namespace) -> int:
-    """Run a part of the benchmark, print its tables (or JSON), save them if asked to. Returns the exit code."""
+    """Run a part of the benchmark, print its tables (or JSON), save them if asked to.
+
+    Returns the exit code.
+    """
     began = time.perf_counter()
     chosen = list(cases(arguments.part, arguments.seeds or None))
     if not arguments.json:

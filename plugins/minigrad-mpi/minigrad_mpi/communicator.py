@@ -1,4 +1,7 @@
-"""minigrad's communicator on mpi4py. Importing this file loads no MPI; making a communicator does."""
+"""minigrad's communicator on mpi4py.
+
+Importing this file loads no MPI; making a communicator does.
+"""
 
 from __future__ import annotations
 

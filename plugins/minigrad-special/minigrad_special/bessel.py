@@ -1,4 +1,6 @@
-"""Bessel functions. Derivatives: NIST Digital Library of Mathematical Functions, 10.6 and 10.29.
+"""Bessel functions.
+
+Derivatives: NIST Digital Library of Mathematical Functions, 10.6 and 10.29.
 
 All integer orders of one kind are one op with the order as metadata, since the derivative of one order is made of its
 neighbours.

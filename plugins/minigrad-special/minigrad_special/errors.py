@@ -1,4 +1,7 @@
-"""Inverse error functions and the normal distribution. (erf, erfc and the normal density are minigrad's own.)"""
+"""Inverse error functions and the normal distribution.
+
+(erf, erfc and the normal density are minigrad's own.)
+"""
 
 from __future__ import annotations
 

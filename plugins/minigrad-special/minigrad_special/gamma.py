@@ -1,4 +1,7 @@
-"""Gamma and beta functions. Formulas: NIST Digital Library of Mathematical Functions, chapters 5 and 8."""
+"""Gamma and beta functions.
+
+Formulas: NIST Digital Library of Mathematical Functions, chapters 5 and 8.
+"""
 
 from __future__ import annotations
 

@@ -218,7 +218,10 @@ def _same_config(config: SweepConfig, path: Path) -> None:
 
 
 def _read(path: Path) -> dict[str, Trial]:
-    """Finished trials by key. A last line that was cut off by a kill is left out, and its trial run again."""
+    """Finished trials by key.
+
+    A last line that was cut off by a kill is left out, and its trial run again.
+    """
     found: dict[str, Trial] = {}
     if not path.exists():
         return found

@@ -43,7 +43,10 @@ def _equal_constants(graph: Graph) -> dict[int, int]:
 
 
 def _key(call: Call, same: dict[int, int]) -> Hashable:
-    """What a call computes; None where that cannot be compared. `same`: for a value an earlier one that is equal."""
+    """What a call computes; None where that cannot be compared.
+
+    `same`: for a value an earlier one that is equal.
+    """
     args = [same.get(a, a) for a in call.args]
     try:
         return (

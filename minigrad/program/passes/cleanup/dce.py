@@ -6,7 +6,10 @@ from minigrad.program.graph import Call, Graph, Instruction, uses
 
 
 def eliminate_dead_code(graph: Graph) -> Graph:
-    """The graph without calls that neither an output nor an effect needs. Ops have no effects, so none is lost."""
+    """The graph without calls that neither an output nor an effect needs.
+
+    Ops have no effects, so none is lost.
+    """
     needed = set(graph.outputs)
     kept: list[Instruction] = []
     for step in reversed(graph.steps):

@@ -61,7 +61,10 @@ def merge_summed_matmuls(graph: Graph) -> Graph:
 
 
 def _join(b: Builder, terms: list[Call], defined: dict[int, Call]) -> None:
-    """The product of all terms' rows. What the backward pass of a recurrence made last goes first: in order of time."""
+    """The product of all terms' rows.
+
+    What the backward pass of a recurrence made last goes first: in order of time.
+    """
     terms = sorted(terms, key=lambda t: t.args[1], reverse=True)
     right = b.concatenate([t.args[1] for t in terms], 0)
     left = b.concatenate([_upright(b, t.args[0], defined) for t in terms], 0)
