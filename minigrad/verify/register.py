@@ -111,6 +111,7 @@ def _second_order_later(op: Op, seed: int) -> Callable[[], None]:
         op.check_second_order = None  # first, since the check itself differentiates
         try:
             REGISTRY.replace_certificate(op, verify(op, seed, second_order=True))
+            op.check_batching = None  # which this has done as well
         except BaseException:
             op.check_second_order = check
             raise
