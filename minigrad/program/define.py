@@ -27,7 +27,7 @@ from minigrad.program.graph import Graph, HostCall
 from minigrad.program.passes.pipeline import FORMER_NAMES, PASS_NAMES, run_pipeline
 from minigrad.program.svg import write_svg
 from minigrad.program.trace.captures import Captures, find_captures
-from minigrad.program.trace.guards import ConstantGuard, RandomStateGuard
+from minigrad.program.trace.guards import ArrayGuard, RandomStateGuard
 from minigrad.program.trace.signature import replace_arrays, signature, split_result
 from minigrad.program.trace.tracer import StepTracer
 
@@ -47,7 +47,7 @@ class ConcreteProgram:
         executable: the graph bound to memory.
         rebuild: makes what the step returns from the outputs of a run.
         captures: what the step can reach, and the guards on it.
-        constant_guards: arrays that must not change.
+        array_guards: arrays that became constants, and must not change.
         seconds: that tracing and compiling took.
         kept: arguments whose ids are part of the key, so that no other object takes them.
     """
@@ -56,9 +56,13 @@ class ConcreteProgram:
     executable: Executable
     rebuild: Callable[[list[Array]], object]
     captures: Captures
-    constant_guards: tuple[ConstantGuard, ...]
+    array_guards: tuple[ArrayGuard, ...]
     seconds: float
     kept: tuple[object, ...]
+
+    def holds(self) -> bool:
+        """Whether everything that the trace depended on is as it was."""
+        return self.captures.hold() and all(guard.holds() for guard in self.array_guards)
 
 
 class Program(Generic[P, R]):
@@ -102,7 +106,7 @@ class Program(Generic[P, R]):
             if kwargs:
                 key = (*key, tuple(kwargs), *signature(tuple(kwargs.values()), arrays))
             for entry in self._entries.get(key, ()):
-                if entry.captures.hold():
+                if entry.holds() and self._is_bound(entry):
                     return cast(R, self._run(entry, tuple(arrays)))
             return cast(R, self._run(self._define(key, args, kwargs), tuple(arrays)))
 
@@ -140,12 +144,17 @@ class Program(Generic[P, R]):
 
     # -- running it ----------------------------------------------------------------------------------------------------
     def _run(self, entry: ConcreteProgram, arrays: tuple[Array, ...]) -> object:
-        for guard in entry.constant_guards:
-            guard.check()
-        if not entry.executable.valid():
-            entry.executable = bind(entry.graph, self._options, self._engine)
         self._latest = entry
         return entry.rebuild(entry.executable.run(arrays))
+
+    def _is_bound(self, entry: ConcreteProgram) -> bool:
+        """Bind the code anew where parameters or gradients have moved; False if they have other shapes or dtypes."""
+        if entry.executable.valid():
+            return True
+        if not entry.executable.fits():
+            return False
+        entry.executable = bind(entry.graph, self._options, self._engine)
+        return True
 
     def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> ConcreteProgram:
         try:
@@ -175,7 +184,7 @@ class Program(Generic[P, R]):
                 if isinstance(step, HostCall) and isinstance(step.owner, SupportsEngine):
                     step.owner.use_engine(self._engine)
         executable = bind(graph, self._options, self._engine)
-        guards = tuple(guard for guard in recorder.constant_guards if guard.find() is not None)
+        guards = tuple(guard for guard in recorder.array_guards if guard.find() is not None)
         return ConcreteProgram(graph, executable, rebuild, captures, guards, perf_counter() - start, (args, kwargs))
 
     def _enter(self, key: Hashable, entry: ConcreteProgram) -> None:

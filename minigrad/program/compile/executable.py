@@ -88,6 +88,14 @@ class Executable:
     runs: int = 0
     seconds: list[float] = attrs.field(factory=list)
 
+    def fits(self) -> bool:
+        """Whether parameters have the shapes and dtypes that the code was made for."""
+        for t, array in self.parameters:
+            value = t._node.value
+            if value is not array and (value.shape, value.dtype) != (array.shape, array.dtype):
+                return False
+        return True
+
     def valid(self) -> bool:
         """Whether parameters and gradients still live where the code was bound to."""
         for t, array in self.parameters:

@@ -1,21 +1,25 @@
-"""What a step can reach: Tensors, modes and generators, from its arguments, closure and globals."""
+"""What a step can reach from its arguments, closure and globals, and what of it the step reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 
 import attrs
 import numpy as np
 
 from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor
-from minigrad.program.trace.guards import ValueGuards, is_users, value_guards
+from minigrad.core.types import Shape
+from minigrad.program.trace.guards import ValueGuards
+from minigrad.program.trace.reads import CodeNames, find_reads, is_layer, is_users
 
 __all__ = ["Captures", "find_captures"]
 
 _LIMIT = 100_000
+_CONTAINERS = (list, dict, set, deque)
 
 
 @attrs.frozen(eq=False)
@@ -27,7 +31,8 @@ class Captures:
         state: other Tensors.
         generators: sources of random numbers.
         modes: objects with a `training` switch, and how it stood.
-        values: plain values that the step reads.
+        values: what the step reads.
+        forms: shape and dtype of the Tensors in `state`.
     """
 
     parameters: tuple[Tensor, ...]
@@ -35,11 +40,16 @@ class Captures:
     generators: tuple[np.random.Generator, ...]
     modes: tuple[tuple[object, bool], ...]
     values: ValueGuards
+    forms: tuple[tuple[Shape, np.dtype[np.generic]], ...]
 
     def hold(self) -> bool:
-        """Whether modes and settings are as they were found."""
+        """Whether modes, values and the forms of Tensors are as they were found."""
         for item, mode in self.modes:
             if item.training is not mode:  # type: ignore[attr-defined]
+                return False
+        for t, (shape, dtype) in zip(self.state, self.forms, strict=True):
+            value = t._node.value
+            if value.shape != shape or (value.dtype is not dtype and value.dtype != dtype):
                 return False
         return self.values.hold()
 
@@ -53,10 +63,10 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
     state: list[Tensor] = []
     generators: list[np.random.Generator] = []
     modes: list[tuple[object, bool]] = []
-    functions: list[FunctionType] = []
-    objects: list[object] = []
-    sized: list[Sized] = []
-    stack: list[object] = [step, *args]
+    sized: list[Collection[object]] = []
+    names = CodeNames()
+    roots = [step, *_objects(args)]
+    stack: list[object] = list(roots)
     seen: set[int] = set()
     kept: list[object] = []  # temporaries must live as long as their ids are in use
     root = step.__func__ if isinstance(step, MethodType) else step  # read wherever it comes from
@@ -70,6 +80,7 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
             (parameters if isinstance(item._node, Leaf) else state).append(item)
             continue
         if isinstance(item, type | ModuleType):
+            names.add_owner(item)
             continue
         if isinstance(item, np.random.Generator):
             generators.append(item)
@@ -78,19 +89,33 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
             modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
         if isinstance(item, FunctionType):
             if item is root or is_users(item.__module__):
-                functions.append(item)
+                names.add_function(item)
                 stack.extend(_of_function(item))
-        elif isinstance(item, list | dict | set):
+        elif isinstance(item, _CONTAINERS):
             sized.append(item)
-        elif is_users(type(item).__module__):
-            objects.append(item)
+        elif is_users(type(item).__module__) or is_layer(item):
+            names.add_owner(type(item))
         stack.extend(_below(item))
-    values = value_guards(functions, objects, sized)
-    return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values)
+    values = find_reads(roots, root, names, sized)
+    forms = tuple((t._node.value.shape, t._node.value.dtype) for t in state)
+    return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values, forms)
+
+
+def _objects(args: Sequence[object]) -> Iterator[object]:
+    """Arguments, also those in containers, that are no arrays: these are inputs."""
+    stack = list(reversed(args))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list | tuple):
+            stack.extend(reversed(item))
+        elif isinstance(item, dict):
+            stack.extend(reversed(item.values()))
+        elif type(item) is not np.ndarray and not (isinstance(item, Tensor) and not item._node.requires_grad):
+            yield item
 
 
 def _below(item: object) -> Iterator[object]:
-    if isinstance(item, list | tuple | set | frozenset):
+    if isinstance(item, list | tuple | set | frozenset | deque):
         yield from item
     elif isinstance(item, dict):
         yield from item.values()
@@ -106,6 +131,8 @@ def _below(item: object) -> Iterator[object]:
             for slot in (slots,) if isinstance(slots, str) else slots:
                 if hasattr(item, slot):
                     yield getattr(item, slot)
+    elif hasattr(item, "__wrapped__"):
+        yield item.__wrapped__
 
 
 def _has_fields(item: object) -> bool:
@@ -121,10 +148,6 @@ def _of_function(function: FunctionType) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    codes: list[CodeType] = [function.__code__]
-    while codes:
-        code = codes.pop()
-        codes.extend(c for c in code.co_consts if isinstance(c, CodeType))
-        for name in code.co_names:
-            if name in function.__globals__:
-                yield function.__globals__[name]
+    for name in CodeNames.of_code(function.__code__):
+        if name in function.__globals__:
+            yield function.__globals__[name]

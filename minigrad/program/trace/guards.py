@@ -1,18 +1,18 @@
 """Guards: what must still be so for a recorded program to hold, or must not happen while a step is recorded.
 
-Plain Python values that a step reads (numbers, flags, names) are compared before each run. A step reads an attribute if
-its own code, or that of a method it may come to, names it: `model.temperature = 0.5` between two calls makes another
-program, while a count of steps that only the training loop knows makes none. Arrays that it uses without being given
-them must not change, and random numbers that it draws past minigrad are refused.
+What a step reads without being given it is compared before each run: the same objects must stand in the same places
+(variables of closures, globals, attributes, entries of lists and dicts), plain values must be equal to the last bit,
+and arrays must hold the same bytes. Where something differs, the step is recorded anew. Random numbers that a step
+draws past minigrad would be the same at each run, and are refused.
 """
 
 from __future__ import annotations
 
 import random
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Sized
-from inspect import getattr_static
-from types import CodeType, FunctionType, MemberDescriptorType, NoneType
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from math import copysign
+from types import CellType, NoneType
 
 import attrs
 import numpy as np
@@ -20,46 +20,15 @@ import numpy as np
 from minigrad.core.types import Array
 from minigrad.program.errors import StepChanged, TraceError
 
-__all__ = ["ConstantGuard", "RandomStateGuard", "ValueGuards", "is_users", "value_guards"]
+__all__ = ["MISSING", "ArrayGuard", "RandomStateGuard", "ValueGuards", "contents", "is_same"]
 
-_PLAIN = (bool, int, float, str, NoneType)
-_CALLED = ("forward", "__call__")
-
-
-@attrs.frozen(eq=False)
-class ValueGuards:
-    """Values and where they were found, as (owner, name, value): attributes, and entries of module globals.
-
-    `sizes` are the lengths of lists, dicts and sets that the step can reach.
-    """
-
-    attributes: tuple[tuple[object, str, object], ...]
-    entries: tuple[tuple[Mapping[str, object], str, object], ...]
-    sizes: tuple[tuple[Sized, int], ...]
-
-    def hold(self) -> bool:
-        """Whether all are as they were."""
-        for owner, name, value in self.attributes:
-            if getattr(owner, name, None) != value:
-                return False
-        return all(entries.get(name) == value for entries, name, value in self.entries)
-
-    def refuse_changes(self) -> None:
-        """Raise StepChanged if recording the step has changed one."""
-        for owner, name, value in self.attributes:
-            now = getattr(owner, name, None)
-            if now != value:
-                raise _changed(f"{type(owner).__name__}.{name}", f"from {value!r} to {now!r}")
-        for entries, name, value in self.entries:
-            if entries.get(name) != value:
-                raise _changed(f"the global {name}", f"from {value!r} to {entries.get(name)!r}")
-        for container, size in self.sizes:
-            if len(container) != size:
-                raise _changed(f"a {type(container).__name__}", f"from length {size} to {len(container)}")
+MISSING = object()
+"""Stands for an attribute or entry that is not there."""
+_PLAIN = (bool, int, float, complex, str, bytes, NoneType)
 
 
 @attrs.frozen(eq=False)
-class ConstantGuard:
+class ArrayGuard:
     """An array that the program does not own, and the bytes it held when the program was traced.
 
     An array that owns its memory is followed weakly: once it is held nowhere else, it cannot change.
@@ -69,19 +38,69 @@ class ConstantGuard:
     content: bytes
 
     @classmethod
-    def of(cls, array: Array) -> ConstantGuard:
+    def of(cls, array: Array) -> ArrayGuard:
         """Follow `array`."""
         find: Callable[[], Array | None] = weakref.ref(array) if array.base is None else lambda: array
         return cls(find, array.tobytes())
 
-    def check(self) -> None:
-        """Raise TraceError if the array has changed."""
+    def holds(self) -> bool:
+        """Whether the array is gone, or as it was."""
         array = self.find()
-        if array is not None and array.tobytes() != self.content:
-            raise TraceError(
-                f"an array of shape {array.shape} that the step uses has been changed since the program was traced, "
-                "which a program would not notice: pass it to the step as an argument"
-            )
+        return array is None or array.tobytes() == self.content
+
+
+@attrs.frozen(eq=False)
+class ValueGuards:
+    """What a step reads, and where.
+
+    Attributes:
+        attributes: (owner, name, value).
+        entries: (namespace, name, value), of modules and classes.
+        containers: (list, dict, set or deque, its contents).
+        arrays: that the step may look into.
+        sizes: (container, length) of everything in reach, which the step must not change.
+    """
+
+    attributes: tuple[tuple[object, str, object], ...]
+    entries: tuple[tuple[Mapping[str, object], str, object], ...]
+    containers: tuple[tuple[Collection[object], tuple[object, ...]], ...]
+    arrays: tuple[ArrayGuard, ...]
+    sizes: tuple[tuple[Collection[object], int], ...]
+
+    def hold(self) -> bool:
+        """Whether all are as they were."""
+        for owner, name, value in self.attributes:
+            now = getattr(owner, name, MISSING)
+            if now is not value and not is_same(now, value):
+                return False
+        for namespace, name, value in self.entries:
+            now = namespace.get(name, MISSING)
+            if now is not value and not is_same(now, value):
+                return False
+        for container, parts in self.containers:
+            if not _are_same(contents(container), parts):
+                return False
+        return all(guard.holds() for guard in self.arrays)
+
+    def refuse_changes(self) -> None:
+        """Raise StepChanged if recording the step has changed one."""
+        for owner, name, value in self.attributes:
+            now = getattr(owner, name, MISSING)
+            if not is_same(now, value):
+                place = "a variable of its closure" if isinstance(owner, CellType) else f"{type(owner).__name__}.{name}"
+                raise _changed(place, f"from {_shown(value)} to {_shown(now)}")
+        for namespace, name, value in self.entries:
+            now = namespace.get(name, MISSING)
+            if not is_same(now, value):
+                raise _changed(f"the global {name}", f"from {_shown(value)} to {_shown(now)}")
+        for container, size in self.sizes:
+            if len(container) != size:
+                raise _changed(f"a {type(container).__name__}", f"from length {size} to {len(container)}")
+        for container, parts in self.containers:
+            if not _are_same(contents(container), parts):
+                raise _changed(f"a {type(container).__name__}", f"of {len(parts)} entries")
+        if not all(guard.holds() for guard in self.arrays):
+            raise _changed("an array", "entry by entry")
 
 
 class RandomStateGuard:
@@ -108,6 +127,30 @@ class RandomStateGuard:
         return states
 
 
+def contents(container: Collection[object]) -> tuple[object, ...]:
+    """What a container holds, in order; of a dict keys and values."""
+    return (*container, *container.values()) if isinstance(container, dict) else tuple(container)
+
+
+def is_same(a: object, b: object) -> bool:
+    """Whether a step cannot tell two values apart: one object, or equal plain values, the sign of zero included."""
+    if a is b:
+        return True
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float) and isinstance(b, float):
+        return (a == b and copysign(1.0, a) == copysign(1.0, b)) or (a != a and b != b)
+    if isinstance(a, np.generic) and isinstance(b, np.generic):
+        return a.dtype == b.dtype and a.tobytes() == b.tobytes()
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return _are_same(a, b)
+    return type(a) in _PLAIN and bool(a == b)
+
+
+def _are_same(a: Sequence[object], b: Sequence[object]) -> bool:
+    return len(a) == len(b) and all(x is y or is_same(x, y) for x, y in zip(a, b, strict=True))
+
+
 def _changed(what: str, how: str) -> StepChanged:
     return StepChanged(
         f"the step changes {what} ({how}), which a program would not repeat: count outside the step, and pass what "
@@ -115,65 +158,5 @@ def _changed(what: str, how: str) -> StepChanged:
     )
 
 
-def value_guards(functions: Sequence[FunctionType], objects: Sequence[object], sized: Sequence[Sized]) -> ValueGuards:
-    """What `functions`, and the methods they may come to, read of `objects`, of globals and of their closures."""
-    names = _names(functions, {cls for o in objects for cls in type(o).__mro__ if is_users(cls.__module__)})
-    attributes = [(o, name, value) for o in objects for name, value in _plain_of(o, names)]
-    entries: list[tuple[Mapping[str, object], str, object]] = []
-    for f in functions:
-        for cell in f.__closure__ or ():
-            value = getattr(cell, "cell_contents", object)
-            if type(value) in _PLAIN:
-                attributes.append((cell, "cell_contents", value))
-        namespace = f.__globals__
-        read = {n for code in _all_codes([f.__code__]) for n in code.co_names if n in namespace}
-        entries += [
-            (namespace, n, namespace[n]) for n in read if type(namespace[n]) in _PLAIN and not n.startswith("__")
-        ]
-    return ValueGuards(tuple(attributes), tuple(entries), tuple((s, len(s)) for s in sized))
-
-
-def is_users(module: str | None) -> bool:
-    """Whether a module is the user's own: its code may read settings and change them."""
-    top, _, rest = (module or "").partition(".")
-    if top == "minigrad":
-        return rest.startswith("examples.")
-    return top not in ("numpy", "builtins", "attr", "abc", "typing", "re", "threading", "_thread")
-
-
-def _names(functions: Sequence[FunctionType], classes: set[type]) -> set[str]:
-    """Names that the functions' code mentions, that of the methods they mention, and so on."""
-    names: set[str] = set()
-    left = {f.__code__ for f in functions}
-    methods = [(name, f) for cls in classes for name, f in _methods(cls)]
-    left.update(f.__code__ for name, f in methods if name in _CALLED)
-    seen: set[CodeType] = set()
-    while left:
-        seen |= left
-        names.update(n for code in _all_codes(left) for n in code.co_names)
-        left = {f.__code__ for name, f in methods if name in names} - seen
-    return names
-
-
-def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    for name, member in vars(cls).items():
-        f = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-        if isinstance(f, FunctionType):
-            yield name, f
-
-
-def _all_codes(codes: Iterable[CodeType]) -> Iterator[CodeType]:
-    stack = list(codes)
-    while stack:
-        code = stack.pop()
-        yield code
-        stack.extend(c for c in code.co_consts if isinstance(c, CodeType))
-
-
-def _plain_of(owner: object, names: set[str]) -> Iterator[tuple[str, object]]:
-    for name in names:
-        value = getattr_static(owner, name, object)
-        if isinstance(value, MemberDescriptorType):
-            value = getattr(owner, name, object)
-        if type(value) in _PLAIN:
-            yield name, value
+def _shown(value: object) -> str:
+    return "nothing" if value is MISSING else repr(value)[:80]

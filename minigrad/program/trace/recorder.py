@@ -17,7 +17,7 @@ from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import Call, Instruction, OperandRef, Value
 from minigrad.program.trace.fake_array import FakeArray, fake_array, fake_below, has_sentinel
-from minigrad.program.trace.guards import ConstantGuard
+from minigrad.program.trace.guards import ArrayGuard
 from minigrad.program.trace.numpy_calls import numpy_op
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
@@ -35,14 +35,14 @@ class Recorder:
         values: by number.
         numbers: of each value, in this run.
         steps: the instructions so far.
-        constant_guards: arrays that became constants and that someone else may still write to.
+        array_guards: arrays that became constants and that someone else may still write to.
     """
 
     def __init__(self) -> None:
         self.values: list[Value] = []
         self.numbers: list[Array] = []
         self.steps: list[Instruction] = []
-        self.constant_guards: list[ConstantGuard] = []
+        self.array_guards: list[ArrayGuard] = []
         self._constants: dict[int, int] = {}
         self._kept: list[object] = []
         self._fake_refs: Counter[int] = Counter()
@@ -93,7 +93,7 @@ class Recorder:
         if not is_immutable(array):
             data = array.copy()
             data.flags.writeable = False
-            self.constant_guards.append(ConstantGuard.of(array))
+            self.array_guards.append(ArrayGuard.of(array))
         self._kept.append(array)
         index = self.add(Value(array.shape, array.dtype, "constant", data=data), data)
         self._constants[id(array)] = index

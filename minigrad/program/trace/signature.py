@@ -29,8 +29,14 @@ def signature(args: tuple[object, ...], arrays: list[Array]) -> tuple[Hashable, 
             key.append((type(a), *signature(tuple(a), arrays)))
         elif isinstance(a, dict):
             key.append((dict, tuple(a), *signature(tuple(a.values()), arrays)))
-        elif isinstance(a, bool | int | float | str | np.generic | None):
+        elif isinstance(a, float):  # 0.0 and -0.0 are equal, and NaN is not
+            key.append((type(a), a if a and a == a else repr(a)))
+        elif isinstance(a, np.generic):
+            key.append((type(a), a.dtype, a.tobytes()))
+        elif isinstance(a, bool | int | str | bytes | None):
             key.append((type(a), a))
+        elif isinstance(a, slice):
+            key.append((slice, *signature((a.start, a.stop, a.step), arrays)))
         else:
             key.append((type(a), id(a)))
     return tuple(key)
