@@ -17,19 +17,13 @@ from minigrad.optim.hyperparameters import number
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Segment
 
-__all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "norm", "with_weight_decay"]
+__all__ = ["Clip", "ClipAdaptive", "ClipNorm", "ClipValue", "least_square", "norm", "with_weight_decay"]
 
 
-def norm(vectors: Sequence[Array], squares: Sequence[float] | None = None) -> float:
-    """Euclidean norm of all entries together, without overflow or underflow.
-
-    Args:
-        vectors: flat arrays of any floating dtypes.
-        squares: the sums of squares of their entries, where they are known already.
-    """
-    squares = [float(np.vdot(v, v)) for v in vectors] if squares is None else squares
-    # Below this bound squares too small for the dtype may have been lost.
-    if all(_least_square(v) <= s < math.inf for v, s in zip(vectors, squares, strict=True)):
+def norm(vectors: Sequence[Array]) -> float:
+    """Euclidean norm of all entries together, without overflow or underflow."""
+    squares = [float(np.vdot(v, v)) for v in vectors]
+    if all(least_square(v.dtype, v.size) <= s < math.inf for v, s in zip(vectors, squares, strict=True)):
         return math.sqrt(sum(squares))
     peak = max((float(np.abs(v).max()) for v in vectors if v.size), default=0.0)
     if peak == 0.0 or not math.isfinite(peak):
@@ -37,11 +31,10 @@ def norm(vectors: Sequence[Array], squares: Sequence[float] | None = None) -> fl
     return peak * math.sqrt(sum(float(np.sum((v.astype(np.float64) / peak) ** 2)) for v in vectors))
 
 
-def _least_square(v: Array) -> float:
-    if not v.size:
-        return 0.0
-    info = np.finfo(v.dtype)
-    return v.size * float(info.tiny) / float(info.eps)
+def least_square(dtype: np.dtype[np.floating], size: int) -> float:
+    """The sum of squares from which on none of its terms can have been lost by being too small for the dtype."""
+    info = np.finfo(dtype)
+    return size * float(info.tiny) / float(info.eps)
 
 
 class Clip(ABC):

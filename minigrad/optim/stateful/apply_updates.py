@@ -46,7 +46,7 @@ class UpdateTransaction:
         self.blocks = make_blocks(groups, buckets, joint=self.needs != Need.GRAD)
         self.runners = _runners(name, groups, self.blocks, create_engine())
         self._buckets = tuple(buckets)
-        self._groups = list(groups)
+        self._bucket_groups = [groups[bucket.group] for bucket in buckets]
         self._options = options
         self._sign = -1.0 if options.maximise else 1.0
         self._objectives = [Objective(bucket.grads) for bucket in buckets]
@@ -74,14 +74,14 @@ class UpdateTransaction:
         for block, runner in zip(self.blocks, self.runners, strict=True):
             group = groups[block.buckets[0].group]
             runner.configure(group.rule, group.schedules)
-        self._groups = list(groups)
+        self._bucket_groups = [groups[bucket.group] for bucket in self._buckets]
 
     def apply_gradients(self, t: int, count: int = 1) -> str:
         """Update number `t` from the gradients in the buffers, which are sums over `count` micro-batches."""
         proposals: list[tuple[int, Array, State]] = []
         prepared: list[tuple[int, CompiledRunner]] = []
         for index, g in enumerate(self._gradients(count)):
-            runner, (decay, shrink) = self.runners[index], self._groups[self._buckets[index].group].weight_decays(t)
+            runner, (decay, shrink) = self.runners[index], self._bucket_groups[index].weight_decays(t)
             if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink):
                 if runner.staged is not None and not is_finite(runner.staged):
                     return self._refusal(index, runner.staged)
@@ -135,7 +135,8 @@ class UpdateTransaction:
 
     def _weight_decays(self, block: ParamBlock, t: int) -> tuple[float | Array, float | Array]:
         """Decay and factor for a block: numbers where its groups agree, else vectors."""
-        pairs = [self._groups[bucket.group].weight_decays(t) for bucket in block.buckets]
+        group_of = dict(zip(map(id, self._buckets), self._bucket_groups, strict=True))
+        pairs = [group_of[id(bucket)].weight_decays(t) for bucket in block.buckets]
         if len(set(pairs)) == 1:
             return pairs[0]
         sizes = [bucket.params.size for bucket in block.buckets]
@@ -148,7 +149,9 @@ class UpdateTransaction:
         The buffers themselves where nothing is to be done.
         """
         scale = self._sign / count
-        return self.clip_gradients([b.grads if scale == 1.0 else scale * b.grads for b in self._buckets])
+        if scale == 1.0 and self._options.clip is None:
+            return [bucket.grads for bucket in self._buckets]
+        return self.clip_gradients([scale * bucket.grads for bucket in self._buckets])
 
     def _commit(self, proposals: Sequence[tuple[int, Array, State]]) -> str:
         for index, w, _ in proposals:

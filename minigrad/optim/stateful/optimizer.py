@@ -20,7 +20,7 @@ from minigrad.optim.errors import (
     NonFiniteWarning,
     OptimizerError,
 )
-from minigrad.optim.gradient_transforms import norm
+from minigrad.optim.gradient_transforms import least_square, norm
 from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.accumulation import MicroBatches
@@ -61,6 +61,7 @@ class StatefulOptimizer:
         self._gradient_only = self.needs == Need.GRAD
         self._shadow_weights = ShadowWeights(self._buckets, options.average, options.lookahead)
         self._micro_batches = MicroBatches(self._buckets, options.accumulate)
+        self._least_squares = [least_square(b.grads.dtype, b.grads.size) for b in self._buckets]
         self._norm = (-1, 0.0)  # for which update, norm of the sum over its micro-batches
         self.grad_hook: Callable[[], None] | None = None
         self._check_options()
@@ -194,12 +195,14 @@ class StatefulOptimizer:
         count = self._micro_batches.count
         if not count:
             return StepResult(self.t, None, "no gradients are accumulated")
-        self._require_trained()
+        if self._shadow_weights.shown:
+            self._refuse_step()
         self._micro_batches.count = 0
         return self._done(self._transaction.apply_gradients(self.t + 1, count), None)
 
     def _step(self, closure: Closures | None = None) -> StepResult:
-        self._require_trained()
+        if self._shadow_weights.shown:
+            self._refuse_step()
         if closure is None:
             if not self._gradient_only:
                 raise NeedError(
@@ -319,34 +322,38 @@ class StatefulOptimizer:
         if self._options.accumulate > 1 and not self._gradient_only:
             raise OptimizerError(f"{self.name} needs closures; pass one for each micro-batch, opt.step([c1, c2, ...])")
 
-    def _require_trained(self) -> None:
-        if self._shadow_weights.shown:
-            raise OptimizerError(
-                f"{self.name}: inside averaged() the parameters are averages, and a step would be lost; step outside"
-            )
+    def _refuse_step(self) -> NoReturn:
+        raise OptimizerError(
+            f"{self.name}: inside averaged() the parameters are averages, and a step would be lost; step outside"
+        )
 
     def _from_gradients(self, loss: float | None) -> StepResult:
         """One update from the gradients in the buffers."""
         if self.grad_hook is not None:
             self.grad_hook()
-        squares = []
-        for bucket in self._buckets:
-            squares.append(float(np.vdot(bucket.grads, bucket.grads)))
-            if not math.isfinite(squares[-1]) and not np.isfinite(bucket.grads).all():
-                reason = f"the gradient is not finite at {bucket.describe_nonfinite()}"
-                self._micro_batches.discard()
-                return self._skip(reason, loss)
-        self._norm = (self.t + 1, norm([bucket.grads for bucket in self._buckets], squares))
-        size = self._options.accumulate
-        if not self._micro_batches.add():
-            return StepResult(self.t, loss, f"accumulating: {self._micro_batches.count} of {size} gradients")
-        return self._done(self._transaction.apply_gradients(self.t + 1, size), loss)
+        squares, exact = 0.0, True
+        for bucket, least in zip(self._buckets, self._least_squares, strict=True):
+            square = float(np.vdot(bucket.grads, bucket.grads))
+            if not least <= square < math.inf:
+                if not np.isfinite(bucket.grads).all():
+                    reason = f"the gradient is not finite at {bucket.describe_nonfinite()}"
+                    self._micro_batches.discard()
+                    return self._skip(reason, loss)
+                exact = False
+            squares += square
+        progress = self.__dict__  # past __setattr__, which costs as much as the rest of a small step
+        size = math.sqrt(squares) if exact else norm([bucket.grads for bucket in self._buckets])
+        progress["_norm"] = (self.t + 1, size)
+        count = self._options.accumulate
+        if count > 1 and not self._micro_batches.add():
+            return StepResult(self.t, loss, f"accumulating: {self._micro_batches.count} of {count} gradients")
+        return self._done(self._transaction.apply_gradients(self.t + 1, count), loss)
 
     def _done(self, refused: str, loss: float | None) -> StepResult:
         """After an update that was made, or refused for a reason."""
         if refused:
             return self._skip(refused, loss)
-        self.t += 1
+        self.__dict__["t"] += 1
         self._shadow_weights.update(self.t)
         for bucket in self._buckets:
             bucket.renew()

@@ -79,7 +79,7 @@ class ParamGroup:
         Raises:
             HyperparameterError: its schedule gives no number >= 0.
         """
-        if not isinstance(self.weight_decay, Schedule):
+        if not callable(self.weight_decay):
             return self.weight_decay
         try:
             return _Decay(self.weight_decay(t)).weight_decay
@@ -89,7 +89,7 @@ class ParamGroup:
     def weight_decays(self, t: int) -> tuple[float, float]:
         """Weight decay at step `t`: a share added to the gradient, and a factor for the weights."""
         if not self.decoupled:
-            return self.decay(t), 1.0
+            return (self.decay(t) if callable(self.weight_decay) else self.weight_decay), 1.0
         return 0.0, 1.0 - self.rate(t) * self.decay(t)
 
     def rate(self, t: int) -> float:
