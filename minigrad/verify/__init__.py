@@ -1,4 +1,4 @@
-"""The gate: an op exists only once its rules have been checked, at the moment it is registered."""
+"""The gate: an op exists only once its rules have been checked."""
 
 from minigrad import lazy
 from minigrad.verify.domains import (

@@ -1,4 +1,6 @@
-"""Batching and accumulation rules: against one value after the other, and against the vector-Jacobian rule.
+"""Batching and accumulation rules.
+
+Against one value after the other, and against the vector-Jacobian rule.
 
 Both are short cuts that the engine takes in the place of something that is checked already, so they must give the same.
 """
@@ -23,7 +25,10 @@ from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, is_plain_array
 
 _COUNTS = (3, 5, 2, 7, 11, 13)
-"""Lengths of stacks: the first that no axis of the case has, so that a mistaken axis shows."""
+"""Lengths of stacks, of which a case takes the first that none of its axes has.
+
+So a mistaken axis shows.
+"""
 
 _MOST_PATTERNS = 7
 """Choices of arguments that are stacks: all of them for up to three arguments."""
@@ -79,7 +84,10 @@ def _in_both_precisions(case: CheckCase) -> tuple[CheckCase, CheckCase]:
 
 
 def _other_values(op: Op, case: CheckCase, count: int, rng: SeededRandom) -> list[tuple[Array, ...]] | None:
-    """`count` sets of arguments of the shapes and dtypes of a case; None where samples of other seeds have others."""
+    """Draw `count` sets of arguments of the shapes and dtypes of a case.
+
+    None where samples of other seeds have others.
+    """
     declaration = declaration_of(op)
     if declaration.samples is None:
         drawn = [[_draw(op, i, a, rng) for i, a in enumerate(case.arrays)] for _ in range(count)]
@@ -168,7 +176,9 @@ def _refused(op: Op, problem: str, case: CheckCase) -> RegistrationError:
 
 
 def check_accumulation(subject: OpUnderTest, examined: Iterable[EvaluatedCase], seed: int) -> int:
-    """Compare the accumulation rule with adding what the vector-Jacobian rule gives; returns how often.
+    """Compare the accumulation rule with adding what the vector-Jacobian rule gives.
+
+    Returns how often.
 
     Raises:
         InvalidRule: it adds something else, or touches the array and says that it has not.

@@ -26,7 +26,7 @@ SHAPES: tuple[tuple[str, Shape], ...] = (
     ("4-d", (2, 1, 3, 2)),
     ("empty", (2, 0, 4)),
 )
-"""Numbers of axes that the base shape does not have, axes of length one, and no entries at all."""
+"""Shapes with other numbers of axes, with axes of length one, and without entries."""
 
 BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
     ((4,), (2, 3, 4)),
@@ -34,7 +34,10 @@ BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
     ((), (2, 3)),
     ((3,), (3, 3)),
 )
-"""A shape for one argument in turn and one for the others: fewer axes, lengths of one on both sides, none at all."""
+"""Pairs of broadcasting shapes: one for each argument in turn, one for the others.
+
+Fewer axes, lengths of one on both sides, no axes at all.
+"""
 
 
 def broadcasts(count: int, thorough: bool) -> Iterator[tuple[Shape, ...]]:
@@ -60,7 +63,10 @@ def fixed_shape(op: Op) -> bool:
 
 
 def base_shapes(op: Op) -> tuple[tuple[Shape, ...], ...]:
-    """Shapes of the arguments for the cases that are compared with differences; the first meets all metadata."""
+    """Shapes of the arguments for the cases that are compared with differences.
+
+    The first meets all metadata.
+    """
     if declaration_of(op).shapes:
         return declaration_of(op).shapes
     shapes: list[Shape] = []
@@ -106,14 +112,20 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Check
 
 
 def fresh(op: Op, case: CheckCase, rng: SeededRandom) -> CheckCase:
-    """The same shapes and metadata with other numbers: a rule that keeps something by shape is caught by it."""
+    """Draw other numbers of equal shapes and metadata.
+
+    A rule that keeps something by shape is caught by it.
+    """
     return CheckCase(
         draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed
     )
 
 
 def structure_shapes(op: Op, thorough: bool) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """Further shapes for an op whose arguments may have any: 0-d, one element, empty, and broadcast pairs."""
+    """Further shapes for an op whose arguments may have any.
+
+    0-d, one element, empty, and broadcast pairs.
+    """
     if declaration_of(op).samples is not None or declaration_of(op).shapes or fixed_shape(op):
         return
     count = len(op.arguments) + any(a.variadic for a in op.arguments)

@@ -1,4 +1,7 @@
-"""The proof that the gate hands to the registry: what was checked, and what the check could have revealed."""
+"""The proof that the gate hands to the registry.
+
+What was checked, and what the check could have revealed.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ class Certificate:
     batching: int | None = None
 
     def covers(self, op: Op) -> bool:
-        """Whether `op` is the very op that was checked, all that was declared of it being as it was then."""
+        """Whether `op` is the one that was checked, with all that was declared then."""
         return self.subject is op and self.evidence == evidence_of(op)
 
     @property

@@ -1,4 +1,7 @@
-"""How an op is declared: `mg.op`, the domains its samples are drawn from, and what else the gate needs to check it."""
+"""How an op is declared.
+
+`mg.op`, the domains its samples are drawn from, and what else the gate needs to check it.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,9 @@ class Sample:
 
 @attrs.frozen(eq=False)
 class Declaration:
-    """What the author of an op tells the gate, besides rules and claims; an op holds it as `op.declaration`.
+    """What the author of an op tells the gate, besides rules and claims.
+
+    An op holds it as `op.declaration`.
 
     Attributes:
         domains: of each argument, None where `samples` give it.

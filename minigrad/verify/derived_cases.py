@@ -1,4 +1,6 @@
-"""What the author of an op did not list and its users will pass: other options, lengths, and signs of an index.
+"""What the author of an op did not list and its users will pass.
+
+Other options, lengths, and signs of an index.
 
 A forward function may refuse what is derived here, and a rule may raise: that is loud. It may not answer wrongly.
 """
@@ -27,7 +29,10 @@ Options = tuple[Mapping[str, object], ...]
 
 
 def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """The defaults, each flag flipped, negative axes, and another value for each number that is listed with one."""
+    """Options that are not listed, derived from those that are.
+
+    The defaults, each flag flipped, negative axes, and another value for each number that is listed with one.
+    """
     if not op.required and not any(m is op.defaults or _same(m, op.defaults) for m in options):
         yield "default options", op.defaults
     first = options[0]

@@ -1,4 +1,7 @@
-"""Comparing the rules of one case with differences: one joint random direction, blame only on failure."""
+"""Comparing the rules of one case with differences.
+
+One joint random direction; the guilty argument is looked for only where it fails.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_
 
 REDRAWS = 6
 ENOUGH = 1e-5
-"""Every argument needs a case that would have revealed a gradient wrong by this relative error."""
+"""Relative error of a gradient that some case of each argument must be able to reveal."""
 
 LONGEST_MATRIX_STEP = 2.0**-5
 
@@ -28,7 +31,9 @@ LONGEST_MATRIX_STEP = 2.0**-5
 def examine(
     subject: OpUnderTest, case: CheckCase, rng: SeededRandom, redraw: bool, quick: bool = False
 ) -> EvaluatedCase:
-    """Compare the rules with differences on `case`; raises a `RegistrationError` unless they agree.
+    """Compare the rules with differences on `case`.
+
+    Raises a `RegistrationError` unless they agree.
 
     With `redraw`, fresh numbers of the same shapes are drawn when a draw is inconclusive or some argument has no
     gradient at it. `quick` is for further cases of an op whose first case has been
@@ -81,7 +86,10 @@ def _power(verdict: Verdict, weight: float) -> float:
 
 
 def resample(op: Op, case: CheckCase, rng: SeededRandom, attempt: int, sharp: Collection[int] = ()) -> CheckCase:
-    """Other numbers of the same shapes; after a few attempts smaller ones, since large ones may only be saturated."""
+    """Other numbers of the same shapes.
+
+    After a few attempts smaller ones, since large ones may only be saturated.
+    """
     arrays = with_small_checked_args(op, draw(op, rng, tuple(a.shape for a in case.arrays)), sharp, attempt)
     if attempt > 2 and not sharp:
         arrays = with_small_checked_args(op, arrays, set(range(len(arrays))), attempt - 1, 1)
@@ -91,7 +99,7 @@ def resample(op: Op, case: CheckCase, rng: SeededRandom, attempt: int, sharp: Co
 def with_small_checked_args(
     op: Op, arrays: tuple[Array, ...], loud: Collection[int], attempt: int, octaves: int = 12
 ) -> tuple[Array, ...]:
-    """Arguments that have been checked made small, so that their round-off does not drown the others."""
+    """Shrink arguments that were checked, so that their round-off does not drown the rest."""
     return tuple(
         frozen(a * 2.0 ** (-octaves * attempt))
         if attempt and i in loud and getattr(declaration_of(op).domain(i), "kind", "") == "real"
@@ -101,7 +109,10 @@ def with_small_checked_args(
 
 
 def best_of(best: EvaluatedCase | None, new: EvaluatedCase, power: Mapping[int, float]) -> EvaluatedCase:
-    """The first draw, with the best power that any draw had for each argument; `power` is that of the new one."""
+    """Join the first draw with the best power that any draw had for each argument.
+
+    `power` is that of the new one.
+    """
     if best is None:
         return attrs.evolve(new, power=power)
     return attrs.evolve(best, power={i: min(p, power[i]) for i, p in best.power.items()})
@@ -193,7 +204,10 @@ def project(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], far:
 
 
 def _secant(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> Verdict | None:
-    """The verdict from one step, without truncation, for an op that claims to be linear (which is checked apart)."""
+    """The verdict from one step, without truncation, for an op that claims to be linear.
+
+    The claim is checked apart.
+    """
     case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
     moved = subject.evaluate(case, stepped(case, u, 1.0))
     size = sum(absolute(w, o) + absolute(w, m) for w, o, m in zip(v, outputs, moved, strict=True))
@@ -224,7 +238,10 @@ def locate_error(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array])
 
 
 def undecided(op: Op, case: CheckCase, verdict: Verdict) -> RegistrationError:
-    """The refusal for a case in which no step decided: the error bar was too wide, or the gap one to four of it."""
+    """Make the refusal of a case that no step decided.
+
+    The error bar was too wide, or the gap one to four of it.
+    """
     k = int(np.argmax(np.ravel(verdict.state) == INCONCLUSIVE))
     fields = (verdict.analytic, verdict.numeric, verdict.error, verdict.scale)
     analytic, numeric, error, scale = (float(np.broadcast_to(f, np.shape(verdict.state)).ravel()[k]) for f in fields)

@@ -1,4 +1,4 @@
-"""Where samples come from, and in which directions the gate may step without leaving the domain.
+"""Domains: where samples come from, and which steps stay inside.
 
 Samples lie on a dyadic grid and directions are powers of two relative to each entry, so that every step is exact in
 binary and none ever crosses zero or the edge of a domain.
@@ -45,7 +45,7 @@ class SampleDomain:
 
     @property
     def contains_zero(self) -> bool:
-        """Whether 0, which samples avoid because signs and quotients break there, is in the domain."""
+        """Whether 0 is in the domain; samples avoid it, since signs and quotients break there."""
         return self.kind in ("real", "unit", "distinct")
 
     def draw(self, rng: RandomSource, shape: Shape) -> Array:
@@ -193,7 +193,10 @@ def spd(n: int | Shape = 3) -> SampleDomain:
 
 
 def square_wellconditioned(n: int | Shape = 3) -> SampleDomain:
-    """Square matrices with condition number below about 10, of shape (n, n) or of a given shape (..., n, n)."""
+    """Square matrices with a condition number below about 10.
+
+    Of shape (n, n) or of a given shape (..., n, n).
+    """
     return SampleDomain("square_wellconditioned", (n, n) if isinstance(n, int) else n)
 
 

@@ -1,4 +1,6 @@
-"""The gate for ops that claim to be elementwise: one draw decides many entries, each with an error bar of its own.
+"""The gate for ops that claim to be elementwise.
+
+One draw decides many entries, each with an error bar of its own.
 
 Since entries do not depend on each other, all steps of all entries go through the forward function in one call, a
 wrong entry cannot hide in a sum, and every other shape, stride and broadcast only has to repeat, to rounding, what was
@@ -30,13 +32,18 @@ from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _SHARP = 0.1
-"""Share of entries that must be able to reveal an error; a saturated tanh or the loser of a maximum cannot."""
+"""Share of entries that must be able to reveal an error.
+
+A saturated tanh or the loser of a maximum cannot.
+"""
 
 
 def examine_entries(
     subject: OpUnderTest, meta: Mapping[str, object], rng: SeededRandom, seed: int, thorough: bool = True
 ) -> EvaluatedCase:
-    """Compare every entry of a 1-d draw with differences; raises a `RegistrationError` unless all agree.
+    """Compare every entry of a 1-d draw with differences.
+
+    Raises a `RegistrationError` unless all agree.
 
     Without `thorough` the claim itself is left to the other arrangements, and tested here only if something is amiss.
     """
@@ -83,7 +90,10 @@ def examine_entries(
 
 
 def _refuse_false_claim(subject: OpUnderTest, case: CheckCase, output: Array, half: slice) -> None:
-    """Half of the entries, in reverse: an output that depends on other entries or on its place changes."""
+    """Refuse an output that changes when half of the entries come alone and in reverse.
+
+    It depends on other entries or on its place.
+    """
     part = case.on(tuple(frozen(a[half][::-1]) for a in case.arrays))
     found, expected = _attempt(subject, part)[0], output[half][::-1]
     if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
@@ -132,7 +142,10 @@ def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], fa
 
 
 def _resolution(verdict: Verdict, contribution: Array) -> float:
-    """The relative error that a tenth of the entries would have revealed; infinite if fewer have a gradient."""
+    """The relative error that a tenth of the entries would have revealed.
+
+    Infinite if fewer have a gradient.
+    """
     size = np.abs(contribution)
     relative = np.where(size > 0, verdict.error / np.where(size > 0, size, 1.0), np.inf)
     ordered: Array = np.sort(relative)
@@ -223,7 +236,7 @@ THOROUGH: tuple[tuple[str, Arrange], ...] = (
 
 
 def check_relayouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool) -> int:
-    """The same entries in other shapes and strides must give the same outputs and gradients."""
+    """Refuse outputs and gradients that change with the shape and strides of the entries."""
     case = examined.case
     arrangements = THOROUGH if thorough else ARRANGEMENTS
     for label, arrange in arrangements:
@@ -273,7 +286,7 @@ def _same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expect
 def check_broadcasts(
     subject: OpUnderTest, rng: SeededRandom, meta: Mapping[str, object], seed: int, thorough: bool
 ) -> int:
-    """Broadcast arguments must give what the same arguments give when they are broadcast beforehand."""
+    """Refuse what differs from the result for arguments that are broadcast beforehand."""
     count = len(subject.op.arguments)
     if count == 1:
         return 0

@@ -25,14 +25,20 @@ from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 _SIZES = (2.0**-30, 2.0**-20, 2.0**-14, 12.0, 20.0, 40.0, 100.0, 400.0, 1000.0)
 _SCALES = (2.0**-26, 2.0**-13, 2.0**4, 2.0**8)
 _HUGE = 2.0**900
-"""Where values are larger, slopes that are right may overflow: 6**b has one at b = 396 that no float64 can hold."""
+"""Where values are larger, slopes that are right may overflow.
+
+6**b has one at b = 396 that no float64 can hold.
+"""
 
 _UNBOUNDED = frozenset(("real", "positive", "nonzero", "distinct"))
 _SIGNED = frozenset(("real", "nonzero", "distinct"))
 
 
 def check_far(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
-    """Compare the rules with differences at numbers of other sizes; returns how many comparisons were made."""
+    """Compare the rules with differences at numbers of other sizes.
+
+    Returns how many comparisons were made.
+    """
     op = subject.op
     if op.claims.piecewise_constant or declaration_of(op).samples is not None or not examined.grads:
         return 0

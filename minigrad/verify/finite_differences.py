@@ -25,7 +25,10 @@ _ROUND_OFF = 32.0
 """Ulps allowed to one evaluation of the function, relative to sum |v f|."""
 
 Phi: TypeAlias = Callable[[Array], Array]
-"""F(t), evaluated for an array of steps t: entry k of the first axis of the result belongs to t[k]."""
+"""F(t), evaluated for an array of steps t.
+
+Entry k of the first axis of the result belongs to t[k].
+"""
 
 _STENCIL = np.array([1.0, -1.0, 0.5, -0.5, 0.25, -0.25])
 _SIDES = np.array([1.0, 0.5, 0.25, 0.125, -1.0, -0.5, -0.25, -0.125])
@@ -33,7 +36,10 @@ _SIDES = np.array([1.0, 0.5, 0.25, 0.125, -1.0, -0.5, -0.25, -0.125])
 
 @attrs.frozen(eq=False, repr=False)
 class Estimate:
-    """A derivative from differences: value, error bar, whether the bar was earned, and whether a kink was seen."""
+    """A derivative from differences.
+
+    Value, error bar, whether the bar was earned, and whether a kink was seen.
+    """
 
     value: Array
     error: Array
@@ -72,7 +78,10 @@ def central(phi: Phi, at_zero: Array, h: Array, slack: Array) -> Estimate:
 
 
 def one_sided(phi: Phi, at_zero: Array, h: float, slack: Array) -> tuple[Array, Array, Array]:
-    """Left and right derivatives of `phi` at 0, and an error bar for both: steps h, h/2, h/4, h/8 on each side."""
+    """Left and right derivatives of `phi` at 0, and an error bar for both.
+
+    Steps h, h/2, h/4, h/8 on each side.
+    """
     f = phi(_SIDES * h)
     d = ((f - at_zero) / (_SIDES * h)[:, None]).reshape(2, 4, -1)
     first = 2.0 * d[:, 1:] - d[:, :-1]
@@ -87,7 +96,10 @@ def one_sided(phi: Phi, at_zero: Array, h: float, slack: Array) -> tuple[Array, 
 
 
 _FINE = (3.0**0.5 * 1e-6, 5.0**0.5 * 6e-7, 7.0**0.5 * 9e-7)
-"""Not dyadic, and several: where F moves by nearly a whole number of ulps from point to point, round-off repeats."""
+"""Spacings at which round-off is measured: several, and not dyadic.
+
+Where F moves by nearly a whole number of ulps from point to point, round-off repeats.
+"""
 
 _BINOMIALS = (np.sqrt(20.0), np.sqrt(70.0), np.sqrt(252.0))
 _NOISE_MARGIN = 64.0
@@ -110,7 +122,7 @@ def measured_noise(phi: Phi, shape: tuple[int, ...]) -> Array:
 
 
 def quantization_step(phi: Phi, shape: tuple[int, ...]) -> Array:
-    """The height of the steps in which F moves when the entries are far smaller than something they are added to.
+    """The height of the steps in which F moves, as by additions to a far larger number.
 
     (x + 1000) - 1000 is constant over the nine points of `measured_noise` at x = 1e-9. What a polynomial of degree 5
     leaves of F at 16 uneven points within 1/128 is round-off, for any function that is smooth on the scale of x.
@@ -123,7 +135,9 @@ def quantization_step(phi: Phi, shape: tuple[int, ...]) -> Array:
 
 
 def slope_at_some_step(phi: Phi, analytic: Array) -> BoolArray:
-    """Whether differences agree with a slope other than 0, to a thousandth, at a step anywhere from 2**-8 to 2**-44.
+    """Whether differences agree with a slope other than 0, to a thousandth, at some step.
+
+    Steps go from 2**-8 to 2**-44.
 
     fmod(5, 1e-9) is a saw whose teeth all ordinary steps skip; its slope is 1 at steps below 1e-10 only.
     """
@@ -141,7 +155,10 @@ VERIFIED, MISMATCH, INCONCLUSIVE = 0, 1, 2
 
 @attrs.frozen(eq=False, repr=False)
 class Verdict:
-    """What the differences say about analytic derivatives, entry by entry (0-d for a projected case)."""
+    """What the differences say about analytic derivatives, entry by entry.
+
+    0-d for a projected case.
+    """
 
     state: Array
     analytic: Array
@@ -163,7 +180,7 @@ class Verdict:
 
 
 def _at_first_go(phi: Phi, at_zero: float, analytic: float, weights: float, roundoff: float) -> Verdict | None:
-    """The verdict for one number when the first step decides it in the rule's favour, as it nearly always does."""
+    """The verdict for one number where the first step decides in the rule's favor."""
     e = central(phi, at_zero, FIRST_STEP, roundoff + 2.0 * FIRST_STEP * weights)  # type: ignore[arg-type]
     gap = abs(analytic - e.value)
     if e.kink or not (gap <= e.error <= TOLERANCE * weights):  # written so that NaN decides nothing
@@ -173,7 +190,7 @@ def _at_first_go(phi: Phi, at_zero: float, analytic: float, weights: float, roun
 
 
 def agreement(numeric: float, analytic: float, weights: float, roundoff: float) -> Verdict | None:
-    """The verdict for a difference without truncation, over a step of 1, when it is in the rule's favour."""
+    """The verdict of a difference over a step of 1 where it is in the rule's favor."""
     error = 2.0 * _ROUND_OFF * EPS * roundoff
     if not (abs(analytic - numeric) <= error <= TOLERANCE * weights):
         return None

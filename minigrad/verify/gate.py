@@ -98,7 +98,10 @@ def verify(
 
 @contextmanager
 def _warnings_ignored(thorough: bool) -> Iterator[None]:
-    """Without warnings: the mean of nothing, tried on behalf of an op, is no news to its author."""
+    """Suppress NumPy's warnings during a thorough check.
+
+    The gate tries inputs (an empty array, say) that the author of the op did not ask for.
+    """
     if not thorough:  # which tries nothing of the kind, and has no time for it
         yield
         return
@@ -152,7 +155,10 @@ def _powers(subject: OpUnderTest, examined: list[EvaluatedCase]) -> tuple[Power,
 
 
 def _check_second_order(subject: OpUnderTest, cases: list[EvaluatedCase], rng: SeededRandom) -> None:
-    """Every case must agree; a sample of the author's own that is flat there may be undecided if another is decided."""
+    """Check second order on every case.
+
+    A sample of the author's own that is flat there may be undecided if another is decided.
+    """
     undecided: InconclusiveCheck | None = None
     decided = 0
     for e in cases:

@@ -25,7 +25,8 @@ class GradCheck:
     """What `gradcheck` measured along one random direction for all arguments together.
 
     Attributes:
-        analytic, numeric: the directional derivative by the rules, and by differences.
+        analytic: the directional derivative by the rules.
+        numeric: that by differences.
         error: the error bar of `numeric`.
         relative_error: |fa - fn| / max(|fa|, |fn|), as in the course notes.
         power: the smallest relative error of a gradient that this check would have revealed, per argument; infinite for

@@ -1,4 +1,7 @@
-"""Rules at declared kinks: the analytic value must lie between the one-sided derivatives, whatever it chooses there."""
+"""Rules at declared kinks.
+
+The analytic value must lie between the one-sided derivatives, whatever it chooses there.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ _STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
 
 
 def check_kinks(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, draws: int = 3) -> int:
-    """Compare the rules at kinks, along `ones` (which keeps ties tied) and random directions; entries on a kink.
+    """Compare the rules at kinks; returns how many entries were placed on one.
+
+    Directions are `ones`, which keeps ties tied, and random ones.
 
     Phi `ones` the output gradient has one sign: with both, the gradient that a rule makes up in one group of tied
     entries could cancel that of another.
@@ -38,7 +43,9 @@ def check_kinks(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom
 
 
 def check_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
-    """Compare the rules where a quarter of the entries are exactly 0, the commonest number in a network.
+    """Compare the rules where a quarter of the entries are exactly 0.
+
+    It is the commonest number in a network.
 
     A rule that divides by its argument or output is NaN there; a corner at 0 is answered as any kink is. Entries (for
     an op that is not elementwise: cases) at which the function itself is not finite are left alone.
@@ -73,7 +80,9 @@ def with_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom)
 
 
 def check_pairs(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
-    """Two zeros next to each other, ties at the top and at the bottom; for an elementwise op, equal arguments.
+    """Two zeros next to each other, ties at the top and at the bottom.
+
+    For an elementwise op, equal arguments.
 
     Phi `ones`, which keeps ties tied, nearly every function has a derivative at a tie, declared or not: entries that
     share a maximum or a rank share its gradient. Where rule or function is not finite the author's domain excludes it.

@@ -1,4 +1,7 @@
-"""The structure sweep for ops that are not elementwise: layouts, dtypes, shared arguments, claims."""
+"""The structure sweep for ops that are not elementwise.
+
+Layouts, dtypes, shared arguments, claims.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +21,16 @@ from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
 _F32 = 2e-2
-"""Share by which a float32 gradient may differ from the float64 one; a quarter of entries may exceed a tenth of it."""
+"""Share by which a float32 gradient may differ from the float64 one.
+
+A quarter of the entries may exceed a tenth of it.
+"""
 
 _EPS32 = float(np.finfo(np.float32).eps)
 
 
 def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool) -> int:
-    """The same numbers in another memory layout, of the arguments or of g, must give the same gradients."""
+    """Refuse gradients that change with the memory layout of the arguments or of g."""
     case = examined.case
     layouts = _LAYOUTS if thorough else _LAYOUTS[:1]
     for label, relaid, relaid_g in layouts:
@@ -100,7 +106,10 @@ def repeat_float32(subject: OpUnderTest, examined: EvaluatedCase) -> int:
 
 
 def _near_float64(subject: OpUnderTest, examined: EvaluatedCase, other: CheckCase, i: int, g: Array) -> None:
-    """Samples are exact in float32, so float32 may differ by its rounding, times what the rule makes of rounding."""
+    """Refuse float32 gradients that are further from float64 than rounding explains.
+
+    Samples are exact in float32, so a difference is rounding, times what the rule makes of it.
+    """
     expected = examined.grads[i]
     size = np.abs(expected)
     if (np.abs(g - expected) <= 0.1 * _F32 * size).all():
@@ -129,7 +138,7 @@ def _near_float64(subject: OpUnderTest, examined: EvaluatedCase, other: CheckCas
 
 
 def repeat_mixed(subject: OpUnderTest, examined: EvaluatedCase) -> int:
-    """One argument in float32 beside float64 ones must get about the gradient that it gets in float64."""
+    """Refuse another gradient for an argument in float32 beside float64 ones."""
     case = examined.case
     due = list(examined.grads)
     if len(due) < 2 or subject.casts:
@@ -145,7 +154,7 @@ def repeat_mixed(subject: OpUnderTest, examined: EvaluatedCase) -> int:
 
 
 def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int, list[str]]:
-    """Counts where floats are expected: one argument as integers must leave the others the same gradients."""
+    """Refuse other gradients where one argument comes as integers."""
     case = examined.case
     due = list(examined.grads)
     refused: list[str] = []
@@ -177,12 +186,15 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
 
 
 def _nudged(a: Array) -> Array:
-    """Entries moved by a few float32 ulps, alternately up and down: no invariance of the function hides it."""
+    """Move entries by a few float32 ulps, alternately up and down.
+
+    No invariance of the function hides it.
+    """
     return a * (1.0 + 4.0 * _EPS32 * (1.0 - 2.0 * (np.arange(a.size) % 2).reshape(a.shape)))
 
 
 def repeat_shared(subject: OpUnderTest, examined: EvaluatedCase) -> int:
-    """One array passed for two arguments must give each the gradient that equal but separate arrays give."""
+    """Refuse other gradients where one array is passed for two arguments."""
     due = list(examined.grads)
     checks = 0
     for i, j in islice(combinations(due, 2), 6):
@@ -211,7 +223,10 @@ def _domain(subject: OpUnderTest, index: int) -> object:
 def sweep_shapes(
     subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, thorough: bool
 ) -> tuple[list[EvaluatedCase], list[str]]:
-    """0-d, one element, empty and broadcast shapes, compared with differences; and those the op itself refuses."""
+    """Compare 0-d, one-element, empty and broadcast shapes with differences.
+
+    Returns these cases, and those that the op itself refuses.
+    """
     found: list[EvaluatedCase] = []
     refused: list[str] = []
     for label, shapes in structure_shapes(subject.op, thorough):
@@ -231,7 +246,10 @@ def sweep_shapes(
 
 
 def check_linear(subject: OpUnderTest, examined: EvaluatedCase) -> int:
-    """The claim linear=True: f(2x - 3z) = 2 f(x) - 3 f(z) in all differentiable arguments together."""
+    """The claim linear=True.
+
+    f(2x - 3z) = 2 f(x) - 3 f(z) in all differentiable arguments together.
+    """
     case = examined.case
     due = set(subject.differentiable(case))
     other = [frozen(a[..., ::-1] * 0.5 + 0.25) if i in due and a.ndim else a for i, a in enumerate(case.arrays)]

@@ -1,4 +1,4 @@
-"""A rule must be a linear map of the output gradient, the same at every call, and remember nothing."""
+"""Purity: a rule is linear in the output gradient, repeats itself, and keeps nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def check_purity(subject: OpUnderTest, e: EvaluatedCase) -> None:
 
 
 def check_purity_by_entry(subject: OpUnderTest, e: EvaluatedCase, with_nan: bool = False) -> None:
-    """The same for an elementwise op, whose entries answer for themselves: -2, 0, huge and tiny factors in one pull.
+    """Check linearity in g of an elementwise op: -2, 0, huge and tiny factors in one pull.
 
     `with_nan` asks for NaN in the same pull, for want of a `check_cotangents`.
     """
@@ -100,7 +100,10 @@ def refuse_not_finite(subject: OpUnderTest, e: EvaluatedCase) -> None:
 
 
 def check_cotangents(subject: OpUnderTest, e: EvaluatedCase, thorough: bool) -> int:
-    """Huge, tiny and absent entries in the output gradient: vjp(v) from two halves of v, and vjp(NaN)."""
+    """Check rules on huge, tiny and absent entries of g.
+
+    vjp(v) from two halves of v, and vjp(NaN).
+    """
     if not thorough and subject.is_entrywise:
         return 0  # its entries have been through this one by one
     _add_up_halves(subject, e)
@@ -140,7 +143,10 @@ def _refuse_hidden(subject: OpUnderTest, case: CheckCase, index: int, g: Array, 
 
 
 def check_memory(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, thorough: bool) -> int:
-    """The forward function must repeat itself, and a rule must not use what another forward call left behind."""
+    """Refuse what does not repeat itself.
+
+    Neither the forward function, nor a rule that uses what another forward call left behind.
+    """
     case, outputs, v = e.case, e.outputs, e.cotangents
     for first, second in zip(outputs, subject.forward(case), strict=True):
         if not identical(first, second):
@@ -183,7 +189,10 @@ def _unchanged(
 
 
 def _check_reused_memory(subject: OpUnderTest, case: CheckCase, v: tuple[Array, ...], rng: SeededRandom) -> int:
-    """Other numbers in the memory of the first, as an optimizer leaves them: nothing may be kept by identity."""
+    """Put other numbers in the memory of the first, as an optimizer does.
+
+    Nothing may be kept by identity.
+    """
     if declaration_of(subject.op).samples is not None:
         return 0
     memory = [a.copy() for a in case.arrays]
@@ -207,7 +216,7 @@ def _check_reused_memory(subject: OpUnderTest, case: CheckCase, v: tuple[Array, 
 
 
 def _check_surroundings(subject: OpUnderTest, e: EvaluatedCase) -> int:
-    """Neither forward function nor rule may touch NumPy's error state or global random numbers."""
+    """Refuse what touches NumPy's error state or global random numbers."""
     chance = sys.modules.get("numpy.random")
     before = chance.get_state() if chance is not None else None
     if chance is not None:

@@ -14,7 +14,9 @@ from minigrad.core.types import Array
 
 @attrs.frozen(eq=False, repr=False)
 class CheckCase:
-    """One set of arguments: arrays, metadata, a label that says what it is there to test, and the seed.
+    """One set of arguments.
+
+    Arrays, metadata, a label that says what it is there to test, and the seed.
 
     `derived`: not declared by the author, so the forward function may refuse it.
     """
@@ -26,7 +28,7 @@ class CheckCase:
     derived: bool = False
 
     def on(self, arrays: tuple[Array, ...], label: str = "") -> CheckCase:
-        """The same case on other arrays, under another label if one is given."""
+        """Replace the arrays, and the label if one is given."""
         return CheckCase(arrays, self.meta, label or self.label, self.seed, self.derived)
 
     def __str__(self) -> str:
@@ -83,7 +85,7 @@ def _guess(analytic: float, numeric: float) -> str:
 
 @attrs.frozen
 class GateFinding:
-    """Everything that is known about a refusal, for programs; `str(error)` is the same for people."""
+    """A refusal as data, for programs; `str(error)` says as much to people."""
 
     op: str
     kind: str
@@ -102,7 +104,10 @@ def refuse(
     worst: WorstEntry | None = None,
     remedy: str = "",
 ) -> RegistrationError:
-    """An error of class `kind` with a message in four lines, and the same as data in `.finding`."""
+    """Make an error of class `kind`.
+
+    Its message has four lines; `.finding` holds as much as data.
+    """
     where = f", argument {argument!r}" if argument else ""
     lines = [f"op {op.name!r}{where} is refused: {problem}"]
     if worst is not None:
@@ -119,7 +124,10 @@ def refuse(
 def worst_entry(
     argument: str, x: Array, analytic: Array, numeric: Array, error: Array, against: str = "differences give"
 ) -> WorstEntry:
-    """The entry with the largest gap in units of its error bar; `against` says what `numeric` is."""
+    """The entry with the largest gap in units of its error bar.
+
+    `against` says what `numeric` is.
+    """
     gap = np.abs(analytic - numeric) / np.maximum(error, 1e-300)
     gap = np.where(np.isnan(gap), np.inf, gap)
     index = np.unravel_index(int(np.argmax(gap)), gap.shape)

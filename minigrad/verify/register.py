@@ -1,4 +1,7 @@
-"""`mg.register`: check ops and enter them in the registry, all of a group or none: rules may call each other."""
+"""`mg.register`: check ops and enter them in the registry, all of a group or none.
+
+Rules of a group may call each other.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,9 @@ def admit(op: Op, certificate: Certificate) -> None:
 
 
 def register_passing(ops: Iterable[Op]) -> list[RegistrationError]:
-    """Register the ops that pass, and return the refusals of the others: how a plugin's ops are let in.
+    """Register the ops that pass, and return the refusals of the others.
+
+    So a plugin's ops are let in.
 
     An op whose rule uses a refused one is refused as well, since it is verified without it in the next round.
     """
@@ -70,7 +75,10 @@ def register_passing(ops: Iterable[Op]) -> list[RegistrationError]:
 
 
 def register_builtin(ops: Iterable[Op]) -> None:
-    """Register minigrad's own families: second order and batching are checked just before they are first needed."""
+    """Register minigrad's own families.
+
+    Second order and batching are checked just before they are first needed.
+    """
     _register_atomically(tuple(ops), None, defer_second_order=True)
 
 

@@ -1,4 +1,4 @@
-"""Second order: the rule itself, run on Tensors and differentiated, against differences of the rule on arrays.
+"""Second order: the rule on Tensors, differentiated, against differences of the rule.
 
 Catches the rule that is right at first order but drops to raw arrays on the way, so that its own gradient is silently
 zero, and the rule that keeps an intermediate value as a constant.
@@ -32,7 +32,7 @@ from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_
 
 
 def check_second_order(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> None:
-    """Raise a `RegistrationError` unless the gradient of the rule agrees with differences of the rule."""
+    """Refuse a rule whose gradient disagrees with differences of the rule."""
     if subject.op.claims.piecewise_constant or not examined.grads:
         return
     case = examined.case
@@ -150,14 +150,17 @@ def _compare_rule(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> V
 
 
 def _size(a: Array) -> float:
-    """sum |a|; a NaN counts for nothing, so that the differences it is compared with keep their error bar."""
+    """sum |a|, without NaN.
+
+    So the differences it is compared with keep their error bar.
+    """
     return float(np.nansum(np.abs(a)))
 
 
 def _differentiated(
     subject: OpUnderTest, e: EvaluatedCase, w: dict[int, Array]
 ) -> tuple[dict[int, Array], list[Array | None]]:
-    """Gradients of sum_i <w_i, rule_i(g, x)> with respect to the arguments and to g, through the tape."""
+    """Differentiate sum_i <w_i, rule_i(g, x)> by the arguments and by g, through the tape."""
     op, case, v, grads = subject.op, e.case, e.cotangents, e.grads
     with mode_override(grad=True):
         xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))

@@ -54,7 +54,9 @@ class SeededRandom:
         return numbers
 
     def steps(self, shape: Shape) -> Array:
-        """Multiples of 2**-22 from 1/2 to 3/2 in magnitude, of both signs: never small, and exact in float32 too.
+        """Multiples of 2**-22 from 1/2 to 3/2 in magnitude, of both signs.
+
+        Never small, and exact in float32 too.
 
         So fine that sums of a few are not 0 by chance: what is wrong by the mean of a direction must show.
         """

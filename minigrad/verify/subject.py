@@ -1,4 +1,7 @@
-"""An op under examination: its forward function and rules, run on read-only arrays under the contract of a rule."""
+"""An op under examination.
+
+Its forward function and rules, run on read-only arrays under the contract of a rule.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ ENTRIES = 40
 
 
 def frozen(a: Array) -> Array:
-    """`a`, read-only: a forward function or rule that writes into it raises at the guilty line."""
+    """Make `a` read-only.
+
+    A forward function or rule that writes into it raises at the guilty line.
+    """
     owned = np.asarray(a)
     owned.setflags(write=False)
     return owned
@@ -36,13 +42,18 @@ def identical(a: Array, b: Array) -> bool:
 
 
 def is_plain_array(x: object) -> TypeGuard[Array]:
-    """An array or NumPy scalar, and no subclass: a matrix or masked array means other things by `*` and `sum`."""
+    """An array or NumPy scalar, and no subclass.
+
+    A matrix or masked array means other things by `*` and `sum`.
+    """
     return type(x) is np.ndarray or isinstance(x, np.generic)
 
 
 @attrs.frozen(eq=False, repr=False)
 class EvaluatedCase:
-    """A case, what op and rules gave on it, and, once that has been compared, the power of the comparison per argument.
+    """A case, and what op and rules gave on it.
+
+    Once that has been compared, with the power of the comparison per argument.
 
     `grads` and `power` go by the positions of the differentiable arguments.
     """
@@ -55,7 +66,10 @@ class EvaluatedCase:
 
 
 class WrongShape(ValueError):
-    """A gradient whose shape the engine itself refuses when it meets it: an error, not a wrong answer."""
+    """A gradient whose shape the engine itself refuses when it meets it.
+
+    An error, not a wrong answer.
+    """
 
 
 class OpUnderTest:
@@ -77,7 +91,10 @@ class OpUnderTest:
 
     @property
     def is_entrywise(self) -> bool:
-        """Whether entries answer for themselves: the op claims to be elementwise, and takes any shapes and numbers."""
+        """Whether entries answer for themselves.
+
+        The op claims to be elementwise, and takes any shapes and numbers.
+        """
         declaration = declaration_of(self.op)
         return self.op.claims.elementwise and declaration.samples is None and not declaration.shapes
 
@@ -167,7 +184,10 @@ class OpUnderTest:
         return EvaluatedCase(case, outputs, cotangents, self.pull(case, outputs, cotangents))
 
     def by_rule(self) -> Iterator[OpUnderTest]:
-        """The op with each of its rules alone, as a caller meets it who wants a gradient for one argument only."""
+        """Split the op into ops with one rule each.
+
+        So it is met by a caller who wants a gradient for one argument only.
+        """
         for rule in self.op.rules:
             twin = copy(self.op)
             twin.rules = (rule,)
@@ -221,6 +241,6 @@ class OpUnderTest:
 
 
 def natural_scale(case: CheckCase, v: tuple[Array, ...], indices: Iterable[int]) -> float:
-    """|v| max|x|: the round-off that a function of arguments of this size may carry, whatever its value."""
+    """|v| max|x|, in units of which a function may carry round-off whatever its value."""
     largest = max((float(np.max(np.abs(case.arrays[i]), initial=0.0)) for i in indices), default=0.0)
     return largest * max((float(np.max(np.abs(c), initial=0.0)) for c in v if c.dtype.kind == "f"), default=0.0)

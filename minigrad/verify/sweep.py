@@ -1,4 +1,7 @@
-"""Everything that an op is examined on at first order: declared cases and derived ones, and their repetitions."""
+"""Everything that an op is examined on at first order.
+
+Declared cases and derived ones, and their repetitions.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +35,13 @@ _MOST_DRAWS = 8
 def examine_all(
     subject: OpUnderTest, rng: SeededRandom, seed: int, thorough: bool
 ) -> tuple[list[EvaluatedCase], int, list[str]]:
-    """Compare the rules with differences on all cases, and repeat these in other layouts and dtypes.
+    """Compare the rules with differences on all cases, in other layouts and dtypes too.
 
     Returns:
         What was compared, the number of other checks, and the cases that the op itself refuses, as text.
-        Raises a `RegistrationError` as `verify` does.
+
+    Raises:
+        RegistrationError: as `verify` does.
     """
     claims, samples = subject.op.claims, declaration_of(subject.op).samples
     if subject.is_entrywise:
@@ -87,7 +92,7 @@ def _examine_afresh(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) ->
 
 
 def _until_every_entry_counts(first: EvaluatedCase, another: Callable[[], EvaluatedCase]) -> list[EvaluatedCase]:
-    """Further draws until each entry of each argument has had a gradient in one of them, as far as that can be had.
+    """Draw until each entry of each argument has had a gradient, as far as that can be had.
 
     A maximum or a branch leaves entries without a gradient, and a rule that is wrong for one of them unseen.
     """
@@ -103,7 +108,10 @@ def _until_every_entry_counts(first: EvaluatedCase, another: Callable[[], Evalua
 
 
 def _examine_derived(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase | str:
-    """What the author did not declare may be refused aloud, by forward function or rule; never answered wrongly."""
+    """Compare a case that the author did not declare; returns a text where it is refused.
+
+    It may be refused aloud, by forward function or rule; never answered wrongly.
+    """
     try:
         outputs = subject.forward(case)
         try:
@@ -170,7 +178,10 @@ def _repeat_entries(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, t
 
 
 def _check_entries_independent(subject: OpUnderTest, examined: EvaluatedCase) -> None:
-    """The claim elementwise=True for an op with its own samples: changing one entry changes that output entry only."""
+    """The claim elementwise=True for an op with its own samples.
+
+    Changing one entry changes that output entry only.
+    """
     case = examined.case
     for i in examined.grads:
         x = case.arrays[i]

@@ -1,4 +1,6 @@
-"""The deep check: the gate again, with many seeds, larger shapes, line coverage of the rules and self-mutation.
+"""The deep check.
+
+The gate again, with many seeds, larger shapes, line coverage of the rules and self-mutation.
 
 What registration cannot afford. `minigrad selftest` and `pytest --minigrad-ops` run it over every registered op.
 """
@@ -28,14 +30,20 @@ class MutationReport:
     """What the deep check of one op found.
 
     Attributes:
-        op, module: its name and where it comes from.
-        seeds, passed: how often the gate ran, and passed; some of these runs on larger shapes (`larger`).
+        op: its name.
+        module: where it comes from.
+        seeds: how often the gate ran.
+        passed: how often it let the op in.
+        larger: runs on larger shapes, among `seeds`.
         failures: the refusals, as text, with their seeds.
         skipped: what was not tried, with the reason; structure cases that the op itself refuses among them.
-        cases, checks: of the last pass on the declared shapes.
+        cases: compared with differences in the last pass on the declared shapes.
+        checks: all comparisons of that pass.
         resolution: the largest relative error that could have hidden in the sharpest case, over all arguments.
         unexecuted: lines of rules that no sample reached, as `file:line`.
-        killed, survived, unreached: of the mutants.
+        killed: mutants that the gate refused.
+        survived: mutants that it let in.
+        unreached: mutants that no case ran.
         seconds: what it took.
     """
 

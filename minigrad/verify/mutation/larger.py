@@ -1,4 +1,4 @@
-"""The same op on larger arrays: what is right for three entries can be wrong for six."""
+"""An op on larger arrays: what is right for three entries can be wrong for six."""
 
 from __future__ import annotations
 

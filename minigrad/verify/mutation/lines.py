@@ -24,7 +24,10 @@ def lines_of(code: CodeType) -> set[int]:
 
 @contextmanager
 def executed(codes: set[CodeType]) -> Iterator[dict[CodeType, set[int]]]:
-    """Record the executed lines of `codes`: by sys.monitoring from Python 3.12 on, by settrace before."""
+    """Record the executed lines of `codes`.
+
+    By sys.monitoring from Python 3.12 on, by settrace before.
+    """
     seen: dict[CodeType, set[int]] = {c: set() for c in codes}
     if not codes:
         yield seen

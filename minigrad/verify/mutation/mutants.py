@@ -27,7 +27,10 @@ Change: TypeAlias = Callable[["Site", object], object]
 
 @attrs.frozen
 class Site:
-    """Where a mutation acts: the call of a rule, and the argument `x` among `args` whose gradient it changes."""
+    """Where a mutation acts.
+
+    The call of a rule, and the argument `x` among `args` whose gradient it changes.
+    """
 
     g: object
     x: object
