@@ -14,35 +14,57 @@ from minigrad.core import (
     Tensor as Tensor, UnregisteredOp as UnregisteredOp, UnsupportedFunction as UnsupportedFunction, no_grad as no_grad,
     tensor as tensor,
 )
-from minigrad.ops.activation import (
-    celu as celu, elu as elu, gelu as gelu, glu as glu, hardshrink as hardshrink, hardsigmoid as hardsigmoid,
-    hardswish as hardswish, hardtanh as hardtanh, leaky_relu as leaky_relu, mish as mish, relu6 as relu6, selu as selu,
-    silu as silu, softmin as softmin, softshrink as softshrink, softsign as softsign, tanhshrink as tanhshrink,
-    threshold as threshold,
+from minigrad.ops.arrangement.gather import (
+    compress as compress, delete as delete, embedding as embedding, extract as extract, gather as gather,
+    index_add as index_add, index_select as index_select, masked_fill as masked_fill, masked_select as masked_select,
+    scatter_add as scatter_add, take as take, take_along_axis as take_along_axis,
 )
-from minigrad.ops.arithmetic import (
-    add as add, divide as divide, integer_power as integer_power, multiply as multiply, negative as negative,
-    ratio as ratio, reciprocal as reciprocal, square as square, subtract as subtract, where as where,
+from minigrad.ops.arrangement.manipulation import (
+    astype as astype, broadcast_arrays as broadcast_arrays, copy as copy, diag as diag, diag_embed as diag_embed,
+    diagflat as diagflat, diagonal as diagonal, fliplr as fliplr, flipud as flipud, full as full, gradient as gradient,
+    linspace as linspace, pad as pad, repeat as repeat, roll as roll, rollaxis as rollaxis, rot90 as rot90,
+    tile as tile, trace as trace, tril as tril, triu as triu,
 )
-from minigrad.ops.convolution import (
-    conv as conv, conv1d as conv1d, conv2d as conv2d, conv3d as conv3d, conv_nd as conv_nd,
-    conv_transpose as conv_transpose, conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
-    conv_transpose3d as conv_transpose3d, convolve1d as _convolve1d,
+from minigrad.ops.arrangement.split_join import (
+    append as append, array_split as array_split, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
+    atleast_3d as atleast_3d, column_stack as column_stack, dsplit as dsplit, dstack as dstack, hsplit as hsplit,
+    hstack as hstack, split as split, stack as stack, unstack as unstack, vsplit as vsplit, vstack as vstack,
 )
-from minigrad.ops.cumulative import (
-    cumlogsumexp as cumlogsumexp, cumprod as cumprod, cumsum as cumsum, diff as diff, ediff1d as ediff1d,
-    linear_recurrence as linear_recurrence, logcumsumexp as logcumsumexp, prod as prod, trapezoid as trapezoid,
-)
-from minigrad.ops.einsum import (
+from minigrad.ops.contraction.einsum import (
     add_sequence as add_sequence, cross as cross, dot as dot, einsum as einsum, inner as inner, kron as kron,
     matvec as matvec, multi_dot as multi_dot, multi_matmul as multi_matmul, multiply_sequence as multiply_sequence,
     outer as outer, tensordot as tensordot, vdot as vdot, vecdot as vecdot,
 )
-from minigrad.ops.elementwise_extra import (
+from minigrad.ops.contraction.matmul import matmul as matmul
+from minigrad.ops.elementwise.arithmetic import (
+    add as add, divide as divide, integer_power as integer_power, multiply as multiply, negative as negative,
+    ratio as ratio, reciprocal as reciprocal, square as square, subtract as subtract, where as where,
+)
+from minigrad.ops.elementwise.elementwise_extra import (
     angle as angle, cbrt as cbrt, copysign as copysign, exp2 as exp2, fabs as fabs, float_power as float_power,
     fmax as fmax, fmin as fmin, fmod as fmod, frac as frac, imag_part as _imag_part, lerp as lerp, log10 as log10,
     log2 as log2, logaddexp as logaddexp, logaddexp2 as logaddexp2, mod as mod, nan_to_num as nan_to_num,
     real_part as real_part, remainder as remainder, rsqrt as rsqrt, sinc as sinc,
+)
+from minigrad.ops.elementwise.gaussian import (
+    erf as erf, erfc as erfc, normal_cdf as normal_cdf, normal_pdf as normal_pdf,
+)
+from minigrad.ops.elementwise.piecewise_constant import (
+    ceil as ceil, equal as equal, floor as floor, greater as greater, prefer as prefer, rint as rint, sign as sign,
+    trunc as trunc,
+)
+from minigrad.ops.elementwise.piecewise_linear import (
+    absolute as _absolute, absolute as absolute, maximum as maximum, minimum as minimum, relu as relu,
+)
+from minigrad.ops.elementwise.transcendental import (
+    cos as cos, exp as exp, expm1 as expm1, log as log, log1p as log1p, power as power, sigmoid as sigmoid, sin as sin,
+    softplus as softplus, sqrt as sqrt, tanh as tanh,
+)
+from minigrad.ops.elementwise.trigonometric import (
+    arccos as arccos, arccosh as arccosh, arccot as arccot, arccoth as arccoth, arccsc as arccsc, arccsch as arccsch,
+    arcsec as arcsec, arcsin as arcsin, arcsinh as arcsinh, arctan as arctan, arctan2 as arctan2, arctanh as arctanh,
+    cosh as cosh, cot as cot, coth as coth, csc as csc, csch as csch, deg2rad as deg2rad, hypot as hypot,
+    rad2deg as rad2deg, sec as sec, sech as sech, sinh as sinh, tan as tan,
 )
 from minigrad.ops.functions import (
     broadcast_to as broadcast_to, clip as clip, concatenate as concatenate, expand_dims as expand_dims,
@@ -50,13 +72,18 @@ from minigrad.ops.functions import (
     max as max, mean as mean, min as min, moveaxis as moveaxis, norm as norm, ravel as ravel, reshape as reshape,
     softmax as softmax, squeeze as squeeze, sum as sum, swapaxes as swapaxes, transpose as transpose, xlogy as xlogy,
 )
-from minigrad.ops.gather import (
-    compress as compress, delete as delete, embedding as embedding, extract as extract, gather as gather,
-    index_add as index_add, index_select as index_select, masked_fill as masked_fill, masked_select as masked_select,
-    scatter_add as scatter_add, take as take, take_along_axis as take_along_axis,
+from minigrad.ops.network.activation import (
+    celu as celu, elu as elu, gelu as gelu, glu as glu, hardshrink as hardshrink, hardsigmoid as hardsigmoid,
+    hardswish as hardswish, hardtanh as hardtanh, leaky_relu as leaky_relu, mish as mish, relu6 as relu6, selu as selu,
+    silu as silu, softmin as softmin, softshrink as softshrink, softsign as softsign, tanhshrink as tanhshrink,
+    threshold as threshold,
 )
-from minigrad.ops.gaussian import erf as erf, erfc as erfc, normal_cdf as normal_cdf, normal_pdf as normal_pdf
-from minigrad.ops.loss import (
+from minigrad.ops.network.convolution import (
+    conv as conv, conv1d as conv1d, conv2d as conv2d, conv3d as conv3d, conv_nd as conv_nd,
+    conv_transpose as conv_transpose, conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d, convolve1d as _convolve1d,
+)
+from minigrad.ops.network.loss import (
     binary_cross_entropy as binary_cross_entropy, binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
     cosine_similarity as cosine_similarity, cross_entropy as cross_entropy, focal_loss as focal_loss,
     gaussian_nll_loss as gaussian_nll_loss, hinge_embedding_loss as hinge_embedding_loss, huber_loss as huber_loss,
@@ -66,30 +93,12 @@ from minigrad.ops.loss import (
     soft_margin_loss as soft_margin_loss, softmax_cross_entropy as softmax_cross_entropy,
     softmax_focal_loss as softmax_focal_loss, triplet_margin_loss as triplet_margin_loss,
 )
-from minigrad.ops.manipulation import (
-    astype as astype, broadcast_arrays as broadcast_arrays, copy as copy, diag as diag, diag_embed as diag_embed,
-    diagflat as diagflat, diagonal as diagonal, fliplr as fliplr, flipud as flipud, full as full, gradient as gradient,
-    linspace as linspace, pad as pad, repeat as repeat, roll as roll, rollaxis as rollaxis, rot90 as rot90,
-    tile as tile, trace as trace, tril as tril, triu as triu,
-)
-from minigrad.ops.matmul import matmul as matmul
-from minigrad.ops.nan_reductions import (
-    average as average, nanmax as nanmax, nanmean as nanmean, nanmin as nanmin, nanprod as nanprod, nanstd as nanstd,
-    nansum as nansum, nanvar as nanvar, ptp as ptp, round as round,
-)
-from minigrad.ops.normalization import (
+from minigrad.ops.network.normalization import (
     batch_norm as batch_norm, group_norm as group_norm, instance_norm as instance_norm, layer_norm as layer_norm,
     local_response_norm as local_response_norm, normalize as normalize, rms_norm as rms_norm,
     scaled_dot_product_attention as scaled_dot_product_attention,
 )
-from minigrad.ops.piecewise_constant import (
-    ceil as ceil, equal as equal, floor as floor, greater as greater, prefer as prefer, rint as rint, sign as sign,
-    trunc as trunc,
-)
-from minigrad.ops.piecewise_linear import (
-    absolute as _absolute, absolute as absolute, maximum as maximum, minimum as minimum, relu as relu,
-)
-from minigrad.ops.pooling import (
+from minigrad.ops.network.pooling import (
     adaptive_avg_pool as adaptive_avg_pool, adaptive_avg_pool1d as adaptive_avg_pool1d,
     adaptive_avg_pool2d as adaptive_avg_pool2d, adaptive_avg_pool3d as adaptive_avg_pool3d,
     adaptive_max_pool as adaptive_max_pool, adaptive_max_pool1d as adaptive_max_pool1d,
@@ -97,31 +106,24 @@ from minigrad.ops.pooling import (
     avg_pool1d as avg_pool1d, avg_pool2d as avg_pool2d, avg_pool3d as avg_pool3d, global_avg_pool as global_avg_pool,
     max_pool as max_pool, max_pool1d as max_pool1d, max_pool2d as max_pool2d, max_pool3d as max_pool3d,
 )
-from minigrad.ops.random import (
+from minigrad.ops.network.random import (
     dropout as dropout, dropout_mask as dropout_mask, random_normal as random_normal, random_uniform as random_uniform,
 )
-from minigrad.ops.recurrent import gru as gru, odeint as odeint
-from minigrad.ops.shape import matrix_transpose as matrix_transpose
-from minigrad.ops.sort import (
+from minigrad.ops.network.recurrent import gru as gru, odeint as odeint
+from minigrad.ops.network.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
+from minigrad.ops.reduction.cumulative import (
+    cumlogsumexp as cumlogsumexp, cumprod as cumprod, cumsum as cumsum, diff as diff, ediff1d as ediff1d,
+    linear_recurrence as linear_recurrence, logcumsumexp as logcumsumexp, prod as prod, trapezoid as trapezoid,
+)
+from minigrad.ops.reduction.nan_reductions import (
+    average as average, nanmax as nanmax, nanmean as nanmean, nanmin as nanmin, nanprod as nanprod, nanstd as nanstd,
+    nansum as nansum, nanvar as nanvar, ptp as ptp, round as round,
+)
+from minigrad.ops.reduction.sort import (
     argsort as argsort, median as median, partition as partition, quantile as quantile, sort as sort, topk as topk,
 )
-from minigrad.ops.split_join import (
-    append as append, array_split as array_split, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
-    atleast_3d as atleast_3d, column_stack as column_stack, dsplit as dsplit, dstack as dstack, hsplit as hsplit,
-    hstack as hstack, split as split, stack as stack, unstack as unstack, vsplit as vsplit, vstack as vstack,
-)
-from minigrad.ops.transcendental import (
-    cos as cos, exp as exp, expm1 as expm1, log as log, log1p as log1p, power as power, sigmoid as sigmoid, sin as sin,
-    softplus as softplus, sqrt as sqrt, tanh as tanh,
-)
-from minigrad.ops.trigonometric import (
-    arccos as arccos, arccosh as arccosh, arccot as arccot, arccoth as arccoth, arccsc as arccsc, arccsch as arccsch,
-    arcsec as arcsec, arcsin as arcsin, arcsinh as arcsinh, arctan as arctan, arctan2 as arctan2, arctanh as arctanh,
-    cosh as cosh, cot as cot, coth as coth, csc as csc, csch as csch, deg2rad as deg2rad, hypot as hypot,
-    rad2deg as rad2deg, sec as sec, sech as sech, sinh as sinh, tan as tan,
-)
-from minigrad.ops.variance import std as std, var as var
-from minigrad.ops.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
+from minigrad.ops.reduction.variance import std as std, var as var
+from minigrad.ops.shape import matrix_transpose as matrix_transpose
 from minigrad.optim import optimizer as optimizer
 from minigrad.program import TraceError as TraceError, define as define
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit

@@ -18,8 +18,7 @@ PUBLIC: Mapping[str, str] = {
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
         ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad tensor""",
     "verify.declare": "Sample op",
-    "verify": """boolean distinct integer_index nonzero positive real register spd square_wellconditioned
-        unit""",
+    "verify": "boolean distinct integer_index nonzero positive real register spd square_wellconditioned unit",
     "transforms.debug": "NonFiniteValue debug",
     "transforms.remat": "checkpointed",
     "optim": "optimizer",
@@ -27,47 +26,48 @@ PUBLIC: Mapping[str, str] = {
     "train": "Monitor check_gradients fit",
     "verify.gradcheck": "gradcheck",
     "transforms.grad": "grad hessian hvp jacobian jvp value_and_grad vjp",
-    "ops.piecewise_constant": "ceil equal floor greater prefer rint sign trunc",
-    "ops.arithmetic": """add divide integer_power multiply negative ratio reciprocal square subtract where""",
-    "ops.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
-    "ops.piecewise_linear": "abs=absolute absolute maximum minimum relu",
+    "ops.elementwise.piecewise_constant": "ceil equal floor greater prefer rint sign trunc",
+    "ops.elementwise.arithmetic": "add divide integer_power multiply negative ratio reciprocal square subtract where",
+    "ops.elementwise.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
+    "ops.elementwise.piecewise_linear": "abs=absolute absolute maximum minimum relu",
     "ops.functions": """broadcast_to clip concatenate expand_dims flatten flip log_sigmoid log_softmax logsumexp max
         mean min moveaxis norm ravel reshape softmax squeeze sum swapaxes transpose xlogy""",
-    "ops.matmul": "matmul",
-    "ops.variance": "std var",
+    "ops.contraction.matmul": "matmul",
+    "ops.reduction.variance": "std var",
     "ops.shape": "matrix_transpose",
-    "ops.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan arctan2 arctanh
-        cosh cot coth csc csch deg2rad hypot rad2deg sec sech sinh tan""",
-    "ops.elementwise_extra": """angle cbrt copysign exp2 fabs float_power fmax fmin fmod frac imag=imag_part lerp
-        log10 log2 logaddexp logaddexp2 mod nan_to_num real_part remainder rsqrt sinc""",
-    "ops.gaussian": "erf erfc normal_cdf normal_pdf",
-    "ops.activation": """celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu mish relu6
+    "ops.elementwise.trigonometric": """arccos arccosh arccot arccoth arccsc arccsch arcsec arcsin arcsinh arctan
+        arctan2 arctanh cosh cot coth csc csch deg2rad hypot rad2deg sec sech sinh tan""",
+    "ops.elementwise.elementwise_extra": """angle cbrt copysign exp2 fabs float_power fmax fmin fmod frac imag=imag_part
+        lerp log10 log2 logaddexp logaddexp2 mod nan_to_num real_part remainder rsqrt sinc""",
+    "ops.elementwise.gaussian": "erf erfc normal_cdf normal_pdf",
+    "ops.network.activation": """celu elu gelu glu hardshrink hardsigmoid hardswish hardtanh leaky_relu mish relu6
         selu silu softmin softshrink softsign tanhshrink threshold""",
-    "ops.cumulative": """cumlogsumexp cumprod cumsum diff ediff1d linear_recurrence logcumsumexp prod trapezoid""",
-    "ops.nan_reductions": "average nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp round",
-    "ops.manipulation": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full gradient
-        linspace pad repeat roll rollaxis rot90 tile trace tril triu""",
-    "ops.split_join": """append array_split atleast_1d atleast_2d atleast_3d column_stack dsplit dstack hsplit hstack
-        split stack unstack vsplit vstack""",
-    "ops.gather": """compress delete embedding extract gather index_add index_select masked_fill masked_select
-        scatter_add take take_along_axis""",
-    "ops.sort": "argsort median partition quantile sort topk",
-    "ops.einsum": """add_sequence cross dot einsum inner kron matvec multi_dot multi_matmul multiply_sequence outer
-        tensordot vdot vecdot""",
-    "ops.windows": "fold sliding_window_view unfold",
-    "ops.convolution": """conv conv1d conv2d conv3d conv_nd conv_transpose conv_transpose1d conv_transpose2d
+    "ops.reduction.cumulative": """cumlogsumexp cumprod cumsum diff ediff1d linear_recurrence logcumsumexp prod
+        trapezoid""",
+    "ops.reduction.nan_reductions": "average nanmax nanmean nanmin nanprod nanstd nansum nanvar ptp round",
+    "ops.arrangement.manipulation": """astype broadcast_arrays copy diag diag_embed diagflat diagonal fliplr flipud full
+        gradient linspace pad repeat roll rollaxis rot90 tile trace tril triu""",
+    "ops.arrangement.split_join": """append array_split atleast_1d atleast_2d atleast_3d column_stack dsplit dstack
+        hsplit hstack split stack unstack vsplit vstack""",
+    "ops.arrangement.gather": """compress delete embedding extract gather index_add index_select masked_fill
+        masked_select scatter_add take take_along_axis""",
+    "ops.reduction.sort": "argsort median partition quantile sort topk",
+    "ops.contraction.einsum": """add_sequence cross dot einsum inner kron matvec multi_dot multi_matmul
+        multiply_sequence outer tensordot vdot vecdot""",
+    "ops.network.windows": "fold sliding_window_view unfold",
+    "ops.network.convolution": """conv conv1d conv2d conv3d conv_nd conv_transpose conv_transpose1d conv_transpose2d
         conv_transpose3d convolve=convolve1d""",
-    "ops.pooling": """adaptive_avg_pool adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool
-        adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool avg_pool1d avg_pool2d avg_pool3d
-        global_avg_pool max_pool max_pool1d max_pool2d max_pool3d""",
-    "ops.normalization": """batch_norm group_norm instance_norm layer_norm local_response_norm normalize rms_norm
-        scaled_dot_product_attention""",
-    "ops.loss": """binary_cross_entropy binary_cross_entropy_with_logits cosine_similarity cross_entropy focal_loss
-        gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss multiclass_hinge
-        negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss soft_margin_loss softmax_cross_entropy
-        softmax_focal_loss triplet_margin_loss""",
-    "ops.random": "dropout dropout_mask random_normal random_uniform",
-    "ops.recurrent": "gru odeint",
+    "ops.network.pooling": """adaptive_avg_pool adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d
+        adaptive_max_pool adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d avg_pool avg_pool1d
+        avg_pool2d avg_pool3d global_avg_pool max_pool max_pool1d max_pool2d max_pool3d""",
+    "ops.network.normalization": """batch_norm group_norm instance_norm layer_norm local_response_norm normalize
+        rms_norm scaled_dot_product_attention""",
+    "ops.network.loss": """binary_cross_entropy binary_cross_entropy_with_logits cosine_similarity cross_entropy
+        focal_loss gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
+        multiclass_hinge negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss
+        soft_margin_loss softmax_cross_entropy softmax_focal_loss triplet_margin_loss""",
+    "ops.network.random": "dropout dropout_mask random_normal random_uniform",
+    "ops.network.recurrent": "gru odeint",
 }
 """Module of minigrad -> public names that live there, as `lazy.names` reads it."""
 

@@ -26,7 +26,7 @@ from minigrad.fft.transforms import (
     rfft2,
     rfftn,
 )
-from minigrad.ops.complex import Complex
+from minigrad.ops.elementwise.complex import Complex
 
 __all__ = [
     "Complex",

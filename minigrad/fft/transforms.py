@@ -7,9 +7,9 @@ from math import sqrt
 
 from minigrad.core.types import Shape
 from minigrad.fft.kernels import inverse_real_transform, real_transform, transform
-from minigrad.ops.complex import Complex
+from minigrad.ops.arrangement.manipulation import along, pad, roll
+from minigrad.ops.elementwise.complex import Complex
 from minigrad.ops.index import getitem
-from minigrad.ops.manipulation import along, pad, roll
 from minigrad.typing import V
 
 Norm = str | None

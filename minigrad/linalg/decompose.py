@@ -10,12 +10,12 @@ import numpy as np
 from minigrad.core.errors import UnsupportedFunction
 from minigrad.core.types import Array
 from minigrad.linalg.solve import solve_columns
-from minigrad.ops.arithmetic import ratio
+from minigrad.ops.arrangement.manipulation import diag_embed, tril
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.arithmetic import ratio
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.index import getitem
-from minigrad.ops.manipulation import diag_embed, tril
-from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
 from minigrad.verify.declare import op

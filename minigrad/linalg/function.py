@@ -9,10 +9,10 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array
 from minigrad.linalg.solve import inv
+from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate
 from minigrad.ops.index import getitem
-from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
 from minigrad.verify.declare import op

@@ -10,14 +10,14 @@ import numpy as np
 from minigrad.core.types import Array, Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
-from minigrad.ops import manipulation
-from minigrad.ops.arithmetic import ratio
+from minigrad.ops.arrangement import manipulation
+from minigrad.ops.elementwise.arithmetic import ratio
+from minigrad.ops.elementwise.piecewise_constant import equal, sign
+from minigrad.ops.elementwise.piecewise_linear import absolute
+from minigrad.ops.elementwise.transcendental import power
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import max, min, moveaxis, reshape, sum
-from minigrad.ops.piecewise_constant import equal, sign
-from minigrad.ops.piecewise_linear import absolute
 from minigrad.ops.reduce import broadcast_back, keepdims_shape, length
-from minigrad.ops.transcendental import power
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real

@@ -8,11 +8,11 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
+from minigrad.ops.arrangement.manipulation import tril, triu
+from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import expand_dims, moveaxis, reshape
 from minigrad.ops.index import setitem
-from minigrad.ops.manipulation import tril, triu
-from minigrad.ops.matmul import matmul
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.ops.complex import Complex
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.complex import Complex
+from minigrad.ops.elementwise.transcendental import sqrt
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
-from minigrad.ops.matmul import matmul
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.transcendental import sqrt
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import square_wellconditioned

@@ -13,8 +13,8 @@ import attrs
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.nn.module import Module
 from minigrad.nn.validators import not_negative
-from minigrad.ops.arithmetic import square
-from minigrad.ops.piecewise_linear import absolute
+from minigrad.ops.elementwise.arithmetic import square
+from minigrad.ops.elementwise.piecewise_linear import absolute
 
 __all__ = ["L1", "L2", "Regularization"]
 

@@ -10,13 +10,13 @@ from minigrad.ops import index, shape
 shape.family.register()
 index.family.register()
 
-from minigrad.ops import (  # noqa: E402 - they rest on the registered ones
+# They rest on the registered ones.
+from minigrad.ops import functions, reduce  # noqa: E402
+from minigrad.ops.contraction import matmul  # noqa: E402
+from minigrad.ops.elementwise import (  # noqa: E402
     arithmetic,
-    functions,
-    matmul,
     piecewise_constant,
     piecewise_linear,
-    reduce,
     transcendental,
 )
 from minigrad.ops.numpy import dispatch, signatures, tensor_methods  # noqa: E402

@@ -8,7 +8,8 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
-from minigrad.ops import arithmetic, index, piecewise_constant, piecewise_linear, reduce, shape, transcendental
+from minigrad.ops import index, reduce, shape
+from minigrad.ops.elementwise import arithmetic, piecewise_constant, piecewise_linear, transcendental
 from minigrad.typing import V
 
 

@@ -8,13 +8,13 @@ from math import prod
 import numpy as np
 
 from minigrad.core.types import Array, Axis
-from minigrad.ops.arithmetic import masked_multiply, ratio
+from minigrad.ops.elementwise.arithmetic import masked_multiply, ratio
+from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.elementwise.piecewise_linear import minimum
+from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
+from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
-from minigrad.ops.piecewise_constant import equal
-from minigrad.ops.piecewise_linear import minimum
 from minigrad.ops.shape import behind, broadcast_to, reshape
-from minigrad.ops.smooth_at_zero import slope_at_zero
-from minigrad.ops.transcendental import exp
 from minigrad.runtime.numpy_fast import add_reduce, max_reduce, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op

@@ -11,7 +11,7 @@ from minigrad import nn
 from minigrad.core import Tensor, tensor
 from minigrad.core.errors import ShapeError
 from minigrad.nn import ModuleError
-from minigrad.ops.transcendental import tanh
+from minigrad.ops.elementwise.transcendental import tanh
 
 
 def batch(*shape: int, seed: int = 0) -> Tensor:

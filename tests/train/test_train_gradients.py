@@ -8,7 +8,7 @@ import pytest
 
 from minigrad import nn
 from minigrad.core import Tensor
-from minigrad.ops.piecewise_linear import relu
+from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.train import TrainError, check_gradients, check_term
 
 RNG = np.random.default_rng(0)

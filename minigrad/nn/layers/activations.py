@@ -11,10 +11,10 @@ from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
 from minigrad.nn.validators import finite, positive, size
 from minigrad.ops import reduce
-from minigrad.ops.activation import elu, gelu, leaky_relu, silu
-from minigrad.ops.piecewise_linear import relu
+from minigrad.ops.elementwise.piecewise_linear import relu
+from minigrad.ops.elementwise.transcendental import sigmoid, softplus, tanh
+from minigrad.ops.network.activation import elu, gelu, leaky_relu, silu
 from minigrad.ops.shape import reshape
-from minigrad.ops.transcendental import sigmoid, softplus, tanh
 
 __all__ = ["ELU", "GELU", "Flatten", "LeakyReLU", "Maxout", "ReLU", "SiLU", "Sigmoid", "Softplus", "Tanh"]
 

@@ -17,10 +17,10 @@ from minigrad.nn.layers.linear import Linear
 from minigrad.nn.layers.normalization import LayerNorm
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import probability, size
+from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.functions import reshape, transpose
 from minigrad.ops.index import getitem
-from minigrad.ops.matmul import matmul
-from minigrad.ops.normalization import scaled_dot_product_attention
+from minigrad.ops.network.normalization import scaled_dot_product_attention
 
 __all__ = ["MultiHeadAttention", "TransformerBlock"]
 

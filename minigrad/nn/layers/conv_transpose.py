@@ -13,7 +13,7 @@ from minigrad.nn.errors import ModuleError
 from minigrad.nn.initializers import find_initializer, generator
 from minigrad.nn.layers.convolution import OLD_NAMES, Convolutional
 from minigrad.nn.validators import images, sizes
-from minigrad.ops.convolution import conv_transpose
+from minigrad.ops.network.convolution import conv_transpose
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 

@@ -14,8 +14,8 @@ from minigrad.nn.errors import ModuleError
 from minigrad.nn.initializers import find_initializer, generator
 from minigrad.nn.layers.linear import Weighted
 from minigrad.nn.validators import images, size, sizes
-from minigrad.ops.convolution import conv
-from minigrad.ops.manipulation import pad
+from minigrad.ops.arrangement.manipulation import pad
+from minigrad.ops.network.convolution import conv
 
 __all__ = ["OLD_NAMES", "Conv1d", "Conv2d", "Conv3d", "Convolutional"]
 

@@ -13,8 +13,8 @@ from minigrad.core.types import Array
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module
 from minigrad.nn.validators import probability
-from minigrad.ops.arithmetic import multiply
-from minigrad.ops.random import fill_dropout_mask
+from minigrad.ops.elementwise.arithmetic import multiply
+from minigrad.ops.network.random import fill_dropout_mask
 from minigrad.runtime.effects import random_array
 
 __all__ = ["Dropout", "fixed_masks", "reseed"]

@@ -12,7 +12,7 @@ from minigrad.nn.errors import LabelError
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import positive, size
-from minigrad.ops.gather import embedding
+from minigrad.ops.arrangement.gather import embedding
 from minigrad.runtime.effects import runtime_check
 
 __all__ = ["Embedding"]

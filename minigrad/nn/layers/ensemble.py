@@ -12,8 +12,8 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
+from minigrad.ops.arrangement.split_join import stack
 from minigrad.ops.functions import log_softmax, logsumexp, mean
-from minigrad.ops.split_join import stack
 
 __all__ = ["Ensemble", "average_state_dicts"]
 

@@ -12,7 +12,7 @@ from minigrad.core.types import Array
 from minigrad.nn.initializers import Initializer, Source, find_initializer, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import size
-from minigrad.ops.matmul import matmul
+from minigrad.ops.contraction.matmul import matmul
 
 __all__ = ["Linear", "Weighted"]
 

@@ -15,7 +15,7 @@ from minigrad.core.types import Shape
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import images, not_negative, positive, size, sizes
-from minigrad.ops.normalization import batch_norm, group_norm, layer_norm, rms_norm
+from minigrad.ops.network.normalization import batch_norm, group_norm, layer_norm, rms_norm
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 

@@ -12,7 +12,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
 from minigrad.nn.validators import images, sizes
-from minigrad.ops.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, max_pool
+from minigrad.ops.network.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, max_pool
 
 __all__ = [
     "AdaptiveAvgPool1d",

@@ -17,10 +17,10 @@ from minigrad.core.tensor import Tensor, from_array
 from minigrad.nn.initializers import Initializer, Source, find_initializer, forget_bias, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import finite, size
+from minigrad.ops.arrangement.split_join import stack
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.transcendental import sigmoid, tanh
 from minigrad.ops.index import getitem
-from minigrad.ops.matmul import matmul
-from minigrad.ops.split_join import stack
-from minigrad.ops.transcendental import sigmoid, tanh
 
 __all__ = ["GRU", "LSTM", "RNN", "LSTMState"]
 

@@ -14,8 +14,8 @@ from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.losses.regression import paired
 from minigrad.nn.validators import positive
-from minigrad.ops.piecewise_linear import relu
-from minigrad.ops.transcendental import softplus
+from minigrad.ops.elementwise.piecewise_linear import relu
+from minigrad.ops.elementwise.transcendental import softplus
 from minigrad.runtime.effects import runtime_check
 
 __all__ = ["BinaryCrossEntropy", "Hinge", "binary_cross_entropy", "hinge"]

@@ -20,10 +20,10 @@ from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive, probability
 from minigrad.ops import reduce
-from minigrad.ops.arithmetic import where
+from minigrad.ops.elementwise.arithmetic import where
+from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.ops.functions import reshape
 from minigrad.ops.index import all_below
-from minigrad.ops.piecewise_linear import relu
 from minigrad.runtime.effects import runtime_check
 
 __all__ = [
@@ -61,7 +61,7 @@ def cross_entropy(
         LabelError: a label is out of range (the message names the row), or not an integer.
         ShapeError: labels do not have the leading shape of the scores.
     """
-    from minigrad.ops import loss  # registers on first use
+    from minigrad.ops.network import loss  # registers on first use
 
     flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
     shares = weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
@@ -75,8 +75,8 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
     Source: Weston & Watkins 1999. Arguments and errors as for `cross_entropy`.
     """
-    from minigrad.ops.gather import pick
-    from minigrad.ops.loss import one_hot_like
+    from minigrad.ops.arrangement.gather import pick
+    from minigrad.ops.network.loss import one_hot_like
 
     flat, index = _aligned("Weston-Watkins loss", scores, labels)
     correct = pick(flat, index.reshape(len(index), 1), axis=-1)
@@ -88,8 +88,8 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
     Source: Crammer & Singer 2001. Arguments and errors as for `cross_entropy`. Equal rivals share the gradient.
     """
-    from minigrad.ops.gather import pick
-    from minigrad.ops.loss import one_hot_like
+    from minigrad.ops.arrangement.gather import pick
+    from minigrad.ops.network.loss import one_hot_like
 
     flat, index = _aligned("Crammer-Singer loss", scores, labels)
     correct = pick(flat, index.reshape(len(index), 1), axis=-1)

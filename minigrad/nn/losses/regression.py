@@ -11,9 +11,9 @@ from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive
-from minigrad.ops.arithmetic import square
+from minigrad.ops.elementwise.arithmetic import square
+from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.functions import clip, reshape
-from minigrad.ops.piecewise_linear import absolute
 
 __all__ = [
     "Huber",

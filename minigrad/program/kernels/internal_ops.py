@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, Shape
-from minigrad.ops.arithmetic import masked_product
+from minigrad.ops.elementwise.arithmetic import masked_product
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 

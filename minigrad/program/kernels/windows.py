@@ -10,7 +10,7 @@ from typing import TypedDict, cast
 import numpy as np
 
 from minigrad.core.types import Array, Shape
-from minigrad.ops.windows import last, offsets
+from minigrad.ops.network.windows import last, offsets
 from minigrad.program.graph import Call, Value
 from minigrad.program.kernels.kernel import Kernel, Make
 

@@ -1,4 +1,4 @@
-"""Lowering of convolutions: windows as columns, and one matrix product, as in `minigrad.ops.convolution`.
+"""Lowering of convolutions: windows as columns, and one matrix product, as in `minigrad.ops.network.convolution`.
 
 Once they are calls of their own, the columns that forward and the kernel's gradient have in common are made once.
 """
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypedDict, cast
 
 from minigrad.core.types import Shape
-from minigrad.ops.windows import Pairs, places, unpadded, widened
+from minigrad.ops.network.windows import Pairs, places, unpadded, widened
 from minigrad.program.passes.rewrite import Builder
 
 __all__ = ["WINDOWS", "ConvolutionOptions"]

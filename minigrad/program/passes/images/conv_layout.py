@@ -12,7 +12,7 @@ from math import prod
 from typing import cast
 
 from minigrad.core.types import Shape
-from minigrad.ops.windows import Pairs
+from minigrad.ops.network.windows import Pairs
 from minigrad.program.graph import Call, Graph, Instruction, Value
 from minigrad.program.kernels.internal_ops import max_pool_backward
 from minigrad.program.passes.images.conv_layout_kernels import LAID_OUT, inverse

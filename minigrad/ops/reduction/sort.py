@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array, IndexArray
+from minigrad.ops.arrangement.gather import pick
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, mean, ravel, reshape
-from minigrad.ops.gather import pick
 from minigrad.ops.index import getitem
 from minigrad.typing import V
 from minigrad.verify.declare import op

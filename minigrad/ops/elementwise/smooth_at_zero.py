@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.backward import gradients, topological_order
 from minigrad.core.graph import Node, OpNode
 from minigrad.core.tensor import Tensor, tensor_of
-from minigrad.ops.arithmetic import where
+from minigrad.ops.elementwise.arithmetic import where
 from minigrad.runtime.effects import current_tracer
 from minigrad.typing import V
 

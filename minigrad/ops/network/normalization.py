@@ -8,15 +8,15 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Axis, BoolArray, Shape
-from minigrad.ops.arithmetic import square, where
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.arithmetic import square, where
+from minigrad.ops.elementwise.piecewise_linear import maximum
+from minigrad.ops.elementwise.transcendental import power
+from minigrad.ops.elementwise.transcendental import sqrt as root
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import mean, norm, reshape, softmax
-from minigrad.ops.matmul import matmul
-from minigrad.ops.piecewise_linear import maximum
 from minigrad.ops.reduce import mean as mean_over
 from minigrad.ops.shape import matrix_transpose
-from minigrad.ops.transcendental import power
-from minigrad.ops.transcendental import sqrt as root
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -118,8 +118,8 @@ def normalize(x: V, axis: int = -1, eps: float = 1e-12) -> V:
 
 def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> V:
     """x over (k + alpha times the mean square of `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
-    from minigrad.ops.manipulation import pad
-    from minigrad.ops.windows import sliding_window_view
+    from minigrad.ops.arrangement.manipulation import pad
+    from minigrad.ops.network.windows import sliding_window_view
 
     widths = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2)]
     windows: V = sliding_window_view(pad(square(x), widths), size, axis=1)

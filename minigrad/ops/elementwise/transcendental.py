@@ -13,9 +13,9 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import power_by_squaring, ratio
+from minigrad.ops.elementwise.arithmetic import power_by_squaring, ratio
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.family import OpFamily
-from minigrad.ops.piecewise_constant import equal
 from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.verify.domains import positive, real
 

@@ -11,14 +11,14 @@ from math import prod as lengths_product
 import numpy as np
 
 from minigrad.core.types import Array, Axis
+from minigrad.ops.elementwise.piecewise_linear import maximum
+from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, ravel, reshape
 from minigrad.ops.index import getitem
-from minigrad.ops.piecewise_linear import maximum
 from minigrad.ops.reduce import keepdims_shape
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import concatenate
-from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real

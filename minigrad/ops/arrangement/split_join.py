@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from minigrad.ops.arrangement.manipulation import along
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, reshape
 from minigrad.ops.index import getitem
-from minigrad.ops.manipulation import along
 from minigrad.typing import Array, V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, IndexArray, Shape
-from minigrad.ops.arithmetic import where
+from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.functions import (
     broadcast_to,
     concatenate,

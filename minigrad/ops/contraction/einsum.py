@@ -16,12 +16,12 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Shape
+from minigrad.ops.arrangement.manipulation import diagonal
+from minigrad.ops.arrangement.split_join import stack
+from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.functions import expand_dims, moveaxis, ravel, reshape, transpose
 from minigrad.ops.index import getitem
-from minigrad.ops.manipulation import diagonal
-from minigrad.ops.matmul import matmul
 from minigrad.ops.reduce import sum as total
-from minigrad.ops.split_join import stack
 from minigrad.typing import Tensor, V
 
 Labels = tuple[str, ...]

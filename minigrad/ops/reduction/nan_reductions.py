@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Axis, BoolArray
-from minigrad.ops import functions, variance
-from minigrad.ops.arithmetic import where as select
-from minigrad.ops.piecewise_constant import rint
-from minigrad.ops.piecewise_linear import maximum, minimum
+from minigrad.ops import functions
+from minigrad.ops.elementwise.arithmetic import where as select
+from minigrad.ops.elementwise.piecewise_constant import rint
+from minigrad.ops.elementwise.piecewise_linear import maximum, minimum
+from minigrad.ops.reduction import variance
 from minigrad.typing import V
 
 Mask = BoolArray | bool
@@ -32,7 +33,7 @@ def sum(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 0.0, w
 
 def prod(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 1.0, where: Mask = True) -> V:
     """Product over `axis` of the entries where `where` holds, times `initial`."""
-    from minigrad.ops import cumulative
+    from minigrad.ops.reduction import cumulative
 
     y: V = cumulative.prod(_masked(x, where, 1), axis, keepdims)
     return y if initial == 1.0 else y * initial

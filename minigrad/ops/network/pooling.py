@@ -9,14 +9,14 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
-from minigrad.ops.arithmetic import masked_multiply
+from minigrad.ops.arrangement.manipulation import along, pad
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
 from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
-from minigrad.ops.manipulation import along, pad
-from minigrad.ops.matmul import matmul
-from minigrad.ops.windows import each, last, offsets, overlap_add, places
+from minigrad.ops.network.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct, real

@@ -12,9 +12,9 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import square
+from minigrad.ops.elementwise.arithmetic import square
+from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
-from minigrad.ops.transcendental import exp
 from minigrad.typing import V
 from minigrad.verify.domains import real
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array, IndexArray
-from minigrad.ops.arithmetic import multiply, square, where
+from minigrad.ops.arrangement.gather import pick, take_along
+from minigrad.ops.elementwise.arithmetic import multiply, square, where
+from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, relu
+from minigrad.ops.elementwise.transcendental import exp, log, power, softplus
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, norm, reshape, squeeze, sum, xlogy
-from minigrad.ops.gather import pick, take_along
 from minigrad.ops.index import all_below
-from minigrad.ops.piecewise_constant import equal
-from minigrad.ops.piecewise_linear import absolute, maximum, relu
 from minigrad.ops.reduce import finite_max, softmax
 from minigrad.ops.reduce import sum as sum_over
-from minigrad.ops.transcendental import exp, log, power, softplus
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.declare import op

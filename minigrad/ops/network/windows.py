@@ -156,7 +156,7 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
 def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
            dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
     """Windows of images (N, C, *size) as columns: shape (N, C * prod(kernel), number of windows), as torch.unfold."""
-    from minigrad.ops.manipulation import pad
+    from minigrad.ops.arrangement.manipulation import pad
 
     n: int = x.ndim - 2
     k: Shape = each(kernel, n)

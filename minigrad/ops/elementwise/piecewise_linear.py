@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import masked_multiply
+from minigrad.ops.elementwise.arithmetic import masked_multiply
+from minigrad.ops.elementwise.piecewise_constant import equal, greater, prefer, sign
+from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.family import OpFamily
-from minigrad.ops.piecewise_constant import equal, greater, prefer, sign
-from minigrad.ops.smooth_at_zero import slope_at_zero
 from minigrad.runtime.numpy_fast import as_row_operand
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare

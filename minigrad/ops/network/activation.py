@@ -11,15 +11,15 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import masked_multiply, square, where
+from minigrad.ops.elementwise.arithmetic import masked_multiply, square, where
+from minigrad.ops.elementwise.gaussian import erf_array, normal_pdf
+from minigrad.ops.elementwise.piecewise_constant import greater
+from minigrad.ops.elementwise.piecewise_linear import absolute, relu
+from minigrad.ops.elementwise.piecewise_linear import clip as clip_op
+from minigrad.ops.elementwise.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import clip, softmax
-from minigrad.ops.gaussian import erf_array, normal_pdf
 from minigrad.ops.index import getitem
-from minigrad.ops.piecewise_constant import greater
-from minigrad.ops.piecewise_linear import absolute, relu
-from minigrad.ops.piecewise_linear import clip as clip_op
-from minigrad.ops.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import real

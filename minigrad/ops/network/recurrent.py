@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from minigrad.core.types import Array
+from minigrad.ops.arrangement.split_join import stack
+from minigrad.ops.contraction.matmul import matmul
+from minigrad.ops.elementwise.transcendental import sigmoid, tanh
 from minigrad.ops.index import getitem
-from minigrad.ops.matmul import matmul
-from minigrad.ops.split_join import stack
-from minigrad.ops.transcendental import sigmoid, tanh
 from minigrad.typing import V
 
 

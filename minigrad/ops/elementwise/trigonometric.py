@@ -10,12 +10,12 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import ratio, reciprocal
+from minigrad.ops.elementwise.arithmetic import ratio, reciprocal
+from minigrad.ops.elementwise.piecewise_constant import sign
+from minigrad.ops.elementwise.piecewise_linear import absolute
+from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
+from minigrad.ops.elementwise.transcendental import cos, sin, sqrt, tanh
 from minigrad.ops.family import OpFamily, Shifted
-from minigrad.ops.piecewise_constant import sign
-from minigrad.ops.piecewise_linear import absolute
-from minigrad.ops.smooth_at_zero import slope_at_zero
-from minigrad.ops.transcendental import cos, sin, sqrt, tanh
 from minigrad.runtime.numpy_fast import silent
 from minigrad.typing import V
 from minigrad.verify.domains import nonzero, positive, unit

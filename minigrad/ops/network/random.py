@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
-from minigrad.ops.arithmetic import multiply
+from minigrad.ops.elementwise.arithmetic import multiply
 from minigrad.runtime.effects import random_array
 from minigrad.typing import V
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.arithmetic import masked_multiply, multiply, ratio, reciprocal
+from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, ratio, reciprocal
+from minigrad.ops.elementwise.piecewise_constant import greater, prefer, rint, trunc
+from minigrad.ops.elementwise.piecewise_linear import absolute, clip
+from minigrad.ops.elementwise.transcendental import power, sigmoid, sqrt
 from minigrad.ops.family import OpFamily, Shifted
-from minigrad.ops.piecewise_constant import greater, prefer, rint, trunc
-from minigrad.ops.piecewise_linear import absolute, clip
-from minigrad.ops.transcendental import power, sigmoid, sqrt
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import nonzero, positive, real, unit

@@ -70,12 +70,12 @@ class Complex(Generic[V]):
         return self.real * self.real + self.imag * self.imag
 
     def __abs__(self) -> V:
-        from minigrad.ops.trigonometric import hypot
+        from minigrad.ops.elementwise.trigonometric import hypot
 
         return hypot(self.real, self.imag)
 
     def angle(self) -> V:
         """The angle in radians, in (-pi, pi]."""
-        from minigrad.ops.trigonometric import arctan2
+        from minigrad.ops.elementwise.trigonometric import arctan2
 
         return arctan2(self.imag, self.real)

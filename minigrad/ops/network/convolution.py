@@ -17,7 +17,7 @@ from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, reshape
-from minigrad.ops.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
+from minigrad.ops.network.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real

@@ -1,0 +1,1 @@
+"""Ops that move entries: shapes, indices, joins, gathers."""

@@ -1,0 +1,1 @@
+"""Ops that sum, scan, sort or average along axes."""
