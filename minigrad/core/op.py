@@ -148,6 +148,10 @@ class Op:
         self.check_batching: Callable[[], None] | None = None
         self.__doc__ = doc
 
+    def __copy__(self) -> Op:  # pickle and deepcopy know ops by name, and so give the registered one
+        vars(twin := object.__new__(Op)).update(vars(self))
+        return twin
+
     def __repr__(self) -> str:
         state = "registered" if self._certificate is not None else "not registered"
         return f"<op {self.name}({', '.join(('*' if a.variadic else '') + a.name for a in self.arguments)}): {state}>"

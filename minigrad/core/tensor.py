@@ -143,9 +143,6 @@ class Tensor(ArrayMethods):
         dtype = "" if self.dtype == np.float64 else f", dtype={self.dtype}"
         return f"tensor({body}{dtype}{grad}{made_by})"
 
-    def __reduce__(self) -> str:
-        raise TypeError("a Tensor cannot be pickled: save .numpy(), or a model with minigrad.checkpoint")
-
     # -- NumPy's protocols -----------------------------------------------------------------------------------------
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         self._node.value.__array__()  # refused here if there are no numbers

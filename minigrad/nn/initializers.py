@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import TypeAlias
 
+import attrs
 import numpy as np
 
 from minigrad.core.errors import nearest
@@ -111,11 +112,25 @@ def orthogonal(shape: Shape, rng: np.random.Generator) -> Array:
     return (q if rows >= columns else q.T).reshape(shape)
 
 
+@attrs.frozen
+class _Normal:
+    """Normal numbers of a standard deviation."""
+
+    std: float
+
+    def __call__(self, shape: Shape, rng: np.random.Generator) -> Array:
+        return rng.normal(0.0, self.std, shape)
+
+
 def normal(std: float = 0.01) -> Initializer:
-    """An initialiser that draws normal numbers of this standard deviation: the notes' 0.01 * randn."""
+    """An initializer that draws normal numbers of this standard deviation: the notes' 0.01 * randn.
+
+    Raises:
+        ModuleError: `std` is negative or not finite.
+    """
     if not 0.0 <= std < math.inf:
         raise ModuleError(f"normal(std={std!r}): a finite standard deviation >= 0 is needed")
-    return lambda shape, rng: rng.normal(0.0, std, shape)
+    return _Normal(std)
 
 
 def forget_bias(units: int, value: float = 1.0) -> Array:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias, TypeVar
+from copy import deepcopy
+from typing import Self, TypeAlias, TypeVar
 
 import numpy as np
 
 from minigrad.core.tensor import Tensor, tensor
 
-__all__ = ["Member", "ModuleBase", "children_of", "copy_tree", "fields_of", "walk"]
+__all__ = ["Member", "ModuleBase", "children_of", "copy_tree", "fields_of", "rebuild", "set_training", "walk"]
 
 M = TypeVar("M", bound="ModuleBase")
 Member: TypeAlias = "ModuleBase | Tensor"
@@ -21,6 +22,16 @@ class ModuleBase:
     """What a tree of modules is made of; `Module` says what it can do."""
 
     __slots__ = ("__weakref__", "_evaluating")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return rebuild, (type(self), dict(fields_of(self)), self.training)
+
+    def __copy__(self) -> Self:
+        return rebuild(type(self), dict(fields_of(self)), self.training)
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        fields = {name: deepcopy(value, memo) for name, value in fields_of(self)}
+        return rebuild(type(self), fields, self.training)
 
     @property
     def training(self) -> bool:
@@ -46,6 +57,15 @@ def fields_of(module: ModuleBase) -> Iterator[tuple[str, object]]:
             if name not in _BOOKKEEPING and hasattr(module, name):
                 yield name, getattr(module, name)
     yield from getattr(module, "__dict__", {}).items()
+
+
+def rebuild(cls: type[M], fields: dict[str, object], training: bool) -> M:
+    """A module of that class with these fields, and nothing else done: how one is copied and unpickled."""
+    module = object.__new__(cls)
+    for name, value in fields.items():
+        object.__setattr__(module, name, value)
+    set_training(module, training)
+    return module
 
 
 def children_of(item: object) -> Iterator[tuple[str, object]]:

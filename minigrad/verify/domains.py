@@ -11,6 +11,7 @@ from math import prod
 import attrs
 import numpy as np
 
+from minigrad.core.errors import OpError
 from minigrad.core.types import Array, BoolArray, Shape
 from minigrad.verify.declare import RandomSource
 
@@ -162,29 +163,43 @@ _DRAW = {
 }
 
 
+_FUNCTIONS = {"real": "numpy.real(t)", "positive": "numpy.positive(t)", "nonzero": "numpy.nonzero(t)"}
+"""Functions of NumPy that a domain has its name from."""
+
+
+def _shape(domain: str, shape: Shape | None) -> Shape | None:
+    if shape is None or (isinstance(shape, tuple) and all(isinstance(n, int) for n in shape)):
+        return shape
+    remedy = f"; the function of that name is {_FUNCTIONS[domain]}" if domain in _FUNCTIONS else ""
+    raise OpError(
+        f"minigrad.{domain} names a domain that samples for the gate are drawn from; it takes their shape, a tuple of "
+        f"integers or None, not a {type(shape).__name__}{remedy}"
+    )
+
+
 def real(shape: Shape | None = None) -> SampleDomain:
     """Real numbers of both signs, magnitudes 2**-10 to 8, never zero."""
-    return SampleDomain("real", shape)
+    return SampleDomain("real", _shape("real", shape))
 
 
 def positive(shape: Shape | None = None) -> SampleDomain:
     """Positive numbers, 2**-10 to 8."""
-    return SampleDomain("positive", shape)
+    return SampleDomain("positive", _shape("positive", shape))
 
 
 def unit(shape: Shape | None = None) -> SampleDomain:
     """The open interval (-1, 1), up to 0.99 in magnitude; no step leaves it."""
-    return SampleDomain("unit", shape)
+    return SampleDomain("unit", _shape("unit", shape))
 
 
 def nonzero(shape: Shape | None = None) -> SampleDomain:
     """Real numbers of magnitude 1/16 to 8."""
-    return SampleDomain("nonzero", shape)
+    return SampleDomain("nonzero", _shape("nonzero", shape))
 
 
 def distinct(shape: Shape | None = None) -> SampleDomain:
     """Real numbers that lie at least 1/4 apart, for ops that compare entries (max, sort)."""
-    return SampleDomain("distinct", shape)
+    return SampleDomain("distinct", _shape("distinct", shape))
 
 
 def spd(n: int | Shape = 3) -> SampleDomain:
@@ -202,9 +217,9 @@ def square_wellconditioned(n: int | Shape = 3) -> SampleDomain:
 
 def integer_index(high: int = 2, shape: Shape | None = None) -> SampleDomain:
     """Integers from 0 to `high` - 1. The argument is not differentiated."""
-    return SampleDomain("integer_index", shape, high)
+    return SampleDomain("integer_index", _shape("integer_index", shape), high)
 
 
 def boolean(shape: Shape | None = None) -> SampleDomain:
     """True and False. The argument is not differentiated."""
-    return SampleDomain("boolean", shape)
+    return SampleDomain("boolean", _shape("boolean", shape))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "minigrad"
 SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if "templates" not in p.parts)
 
-LOW = {"core", "typing", "runtime", "text", "lazy"}
+LOW = {"core", "typing", "runtime", "text", "lazy", "api"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": {"core", "lazy", "text"},
     "runtime": {"core", "runtime"},

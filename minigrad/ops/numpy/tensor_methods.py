@@ -6,6 +6,7 @@ dispatches to one. `tests/tools/write_stub.py` lists them for type checkers in `
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, cast
@@ -13,12 +14,14 @@ from typing import TYPE_CHECKING, Self, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.errors import nearest
+from minigrad.core.graph import Constant, Leaf
+from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
 from minigrad.ops import index, reduce
 from minigrad.ops.index import immutable_index
+from minigrad.ops.numpy.attribute_hints import suggest
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
 from minigrad.ops.shape import transpose as _transpose
@@ -38,34 +41,6 @@ OPERATORS: Mapping[str, tuple[str, str]] = MappingProxyType({
 })  # fmt: skip
 """Op -> the operator that is `op(self, other)`, and the one that is `op(other, self)`."""
 
-_IN_PLACE = "Tensors do not change; "
-ATTRIBUTE_HINTS: Mapping[str, str] = MappingProxyType({
-    "sort": _IN_PLACE + "minigrad.sort(t) returns the sorted entries",
-    "partition": _IN_PLACE + "minigrad.partition(t, kth) returns them",
-    "fill": _IN_PLACE + "use minigrad.full, or t[...] = value",
-    "put": _IN_PLACE + "use t[indices] = values",
-    "resize": _IN_PLACE + "use reshape, or minigrad.pad",
-    "itemset": _IN_PLACE + "use t[index] = value",
-    "setflags": "its memory is read-only",
-    "flags": "use .data.flags",
-    "flat": "use .ravel()",
-    "strides": "use .data.strides",
-    "base": "use .data.base",
-    "nbytes": "use .data.nbytes",
-    "itemsize": "use .dtype.itemsize",
-    "ctypes": "use .data.ctypes",
-    "view": "use .astype for another dtype, .copy() for another handle",
-    "tobytes": "use .detach().numpy().tobytes()",
-    "tofile": "use .detach().numpy().tofile(...)",
-    "dump": "save .numpy(), or a model with minigrad.checkpoint",
-    "cpu": "it is in main memory already",
-    "clone": "use .copy(), or minigrad.copy(t)",
-    "requires_grad_": "pass requires_grad=True to minigrad.tensor",
-    "unsqueeze": "use minigrad.expand_dims(t, axis), or t[None]",
-    "permute": "use .transpose(...)",
-})  # fmt: skip
-"""What people look for on a Tensor, coming from NumPy or PyTorch, and what to do instead."""
-
 
 def install() -> None:
     """Put the operators and methods on `Tensor`."""
@@ -77,6 +52,7 @@ def install() -> None:
     for name, method in vars(TensorMethods).items():
         if callable(method) or isinstance(method, property):
             setattr(Tensor, name, method)
+    copyreg.pickle(Op, _name_of)
 
 
 def _reflected(apply: Callable[..., Tensor]) -> Callable[[Tensor, object], Tensor]:
@@ -90,11 +66,28 @@ def _call(name: str, x: object, *args: object, **options: object) -> Tensor:
     return cast("Tensor", getattr(np, name)(x, *args, **options))
 
 
-def _suggest(name: str) -> str:
-    """What was probably meant by an attribute that a Tensor has not."""
-    if hasattr(np, name) and name not in ("load", "save"):
-        return f": use numpy.{name}(t, ...) or minigrad.{name}(t, ...)"
-    return "." + nearest(name, [n for n in dir(Tensor) if not n.startswith("_")])
+def restore_tensor(data: Array, requires_grad: bool) -> Tensor:
+    """A Tensor of these numbers: what a pickled one comes back as. Importing it has registered the ops."""
+    return Tensor(data, requires_grad)
+
+
+def restore_op(name: str) -> Op:
+    """The op of that name, loaded if need be: what a pickled op comes back as.
+
+    Raises:
+        AttributeError: there is no such op here.
+    """
+    import minigrad
+
+    op: object = REGISTRY.get(name) or getattr(minigrad, name)
+    if not isinstance(op, Op):
+        raise AttributeError(f"minigrad.{name} is no op any more: it was when this was saved")
+    return op
+
+
+def _name_of(op: Op) -> tuple[Callable[[str], Op], tuple[str]]:
+    """How an op is pickled and copied: by name."""
+    return restore_op, (op.name,)
 
 
 class TensorMethods(Tensor):
@@ -105,9 +98,8 @@ class TensorMethods(Tensor):
     if not TYPE_CHECKING:  # a type checker would take it that any name is fine
 
         def __getattr__(self, name: str) -> object:
-            if name in ATTRIBUTE_HINTS:
-                raise AttributeError(f"a Tensor has no .{name}: {ATTRIBUTE_HINTS[name]}")
-            raise AttributeError(f"a Tensor has no attribute {name!r}" + ("" if name[0] == "_" else _suggest(name)))
+            public = [n for n in dir(Tensor) if not n.startswith("_")]
+            raise AttributeError(f"a Tensor has no .{name}" + ("" if name[0] == "_" else suggest(name, public)))
 
     # -- operators that are no op of their own
     def __pos__(self) -> Self:
@@ -327,6 +319,27 @@ class TensorMethods(Tensor):
         """
         return tensor_of(self._node)
 
+    def __copy__(self) -> Tensor:
+        t = tensor_of(self._node)
+        if isinstance(self._node, Leaf):
+            t._sink = self._sink
+        return t
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Tensor:
+        if isinstance(self._node, Constant):
+            return tensor_of(self._node)
+        restore, arguments = self.__reduce__()
+        return restore(*arguments)
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Array, bool]]:
+        """Its numbers and whether it requires a gradient; the gradient itself is not kept."""
+        if self.requires_grad and not isinstance(self._node, Leaf):
+            raise TypeError(
+                "only constants and leaves can be copied deeply or pickled, and this Tensor is computed from others: "
+                "use .detach()"
+            )
+        return restore_tensor, (self.data, self.requires_grad)
+
     def __dlpack__(self, **options: object) -> object:
         """NumPy's export to other libraries; refused where a gradient would be lost."""
         return self.__array__().copy().__dlpack__(**options)  # type: ignore[arg-type]
@@ -348,6 +361,13 @@ class TensorMethods(Tensor):
         return float(self.item())
 
     def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.ndim or self.dtype.kind not in "iu":
+            raise TypeError(
+                f"only an integer Tensor without axes can be an index, not one of {self.dtype} {self.shape}"
+            )
         return int(self.item())
 
     def __complex__(self) -> complex:
