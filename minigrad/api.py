@@ -93,6 +93,6 @@ def find_op(name: str) -> object:
 
 
 def register_all() -> None:
-    """Register every family of the library, also those that wait for their first use (a self-test wants them)."""
+    """Register every family of the library, also those that wait for their first use."""
     for module in ("ops", *sorted(m for m in PUBLIC if m.startswith("ops.")), "linalg", "fft"):
         import_module(f"minigrad.{module}")

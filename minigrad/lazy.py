@@ -20,7 +20,9 @@ __all__ = ["load", "names", "parse", "renamed", "renamed_fields", "warn_renamed"
 
 
 def parse(package: str, homes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """Public name -> (module, attribute), from {"module of `package`": "name name public=attribute"}.
+    """Map public names to (module, attribute).
+
+    From {"module of `package`": "name name public=attribute"}.
 
     The names beside "" are submodules of the package; their attribute is "".
     """
@@ -33,7 +35,7 @@ def parse(package: str, homes: Mapping[str, str]) -> dict[str, tuple[str, str]]:
 
 
 def load(module: str, attribute: str) -> Any:
-    """The attribute of a module that is imported now; the module itself where `attribute` is empty."""
+    """Import a module and get its attribute; the module itself where that is empty."""
     imported = import_module(module)
     return getattr(imported, attribute) if attribute else imported
 
@@ -96,7 +98,9 @@ def names(
 
 
 def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
-    """Make the `__getattr__` of a module that holds its public names itself, for the old names among them.
+    """Make the `__getattr__` of a module that holds its public names itself.
+
+    It answers for the old names among them.
 
     Args:
         module: its `__name__`.
@@ -130,7 +134,9 @@ class _RenamedField:
 
 
 def renamed_fields(**new_names: str) -> Callable[[C], C]:
-    """Decorate a class that has an `__init__`, so that old keyword arguments and attributes work and warn.
+    """Let old keyword arguments and attributes of a class work, and warn.
+
+    The class must have an `__init__` of its own.
 
     >>> @renamed_fields(inputs="in_features")
     ... @attrs.frozen

@@ -8,7 +8,7 @@ __all__ = ["LabelError", "ModuleError", "StateMismatch", "UnknownLoss"]
 
 
 class ModuleError(MinigradError, ValueError):
-    """A layer or model is built wrongly: a size out of range, a parameter that is no leaf, an unknown initialiser."""
+    """A layer or model is built wrongly: a size out of range, an unknown initializer."""
 
 
 class StateMismatch(ModuleError):
@@ -19,7 +19,7 @@ class StateMismatch(ModuleError):
 
 
 class LabelError(MinigradError, ValueError):
-    """Targets that the loss cannot use: a label out of range (with its row), a wrong shape or dtype."""
+    """Targets that the loss cannot use: a label out of range, a wrong shape or dtype."""
 
 
 class UnknownLoss(MinigradError, LookupError):

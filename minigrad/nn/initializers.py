@@ -56,7 +56,13 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
 
 
 def generator(source: Source) -> np.random.Generator:
-    """A generator as it is; one for a seed; for None that of the enclosing `seeded`, or else an unpredictable one."""
+    """Find the generator that is meant by a generator, a seed or None.
+
+    None is that of the enclosing `seeded`, or else an unpredictable one.
+
+    Raises:
+        ModuleError: the source is none of these.
+    """
     if isinstance(source, np.random.Generator):
         return source
     if source is None:
@@ -79,12 +85,15 @@ def fans(shape: Shape) -> tuple[int, int]:
 
 
 def he(shape: Shape, rng: np.random.Generator) -> Array:
-    """Normal with variance 2 / inputs: keeps the scale of activations through ReLU layers (He et al. 2015)."""
+    """Draw normal numbers of variance 2 / inputs, for ReLU layers (He et al. 2015)."""
     return rng.normal(0.0, math.sqrt(2.0 / fans(shape)[0]), shape)
 
 
 def xavier(shape: Shape, rng: np.random.Generator) -> Array:
-    """Normal with variance 2 / (inputs + outputs): for tanh and linear layers (Glorot & Bengio 2010)."""
+    """Draw normal numbers of variance 2 / (inputs + outputs) (Glorot & Bengio 2010).
+
+    For tanh and linear layers.
+    """
     return rng.normal(0.0, math.sqrt(2.0 / sum(fans(shape))), shape)
 
 
@@ -95,14 +104,18 @@ def he_uniform(shape: Shape, rng: np.random.Generator) -> Array:
 
 
 def xavier_uniform(shape: Shape, rng: np.random.Generator) -> Array:
-    """Uniform with the variance of `xavier`: between -b and b, b = sqrt(6 / (inputs + outputs))."""
+    """Draw uniform numbers between -b and b, b = sqrt(6 / (inputs + outputs)).
+
+    Their variance is that of `xavier`.
+    """
     bound = math.sqrt(6.0 / sum(fans(shape)))
     return rng.uniform(-bound, bound, shape)
 
 
 def orthogonal(shape: Shape, rng: np.random.Generator) -> Array:
-    """Rows or columns (the fewer of them) orthonormal, uniformly so; keeps lengths through time (Saxe et al. 2014).
+    """Draw a matrix with orthonormal rows or columns, the fewer of them, uniformly.
 
+    Keeps lengths through time (Saxe et al. 2014).
     More than two axes count as a matrix `(shape[0], rest)`. Source: Mezzadri 2007, QR with the signs of R's diagonal.
     """
     rows, columns = shape[0], math.prod(shape[1:])
@@ -123,7 +136,9 @@ class _Normal:
 
 
 def normal(std: float = 0.01) -> Initializer:
-    """An initializer that draws normal numbers of this standard deviation: the notes' 0.01 * randn.
+    """Make an initializer that draws normal numbers of this standard deviation.
+
+    The default is the course notes' 0.01 * randn.
 
     Raises:
         ModuleError: `std` is negative or not finite.
@@ -134,14 +149,20 @@ def normal(std: float = 0.01) -> Initializer:
 
 
 def forget_bias(units: int, value: float = 1.0) -> Array:
-    """The bias of an LSTM, blocks i, f, g, o of `units`: zeros, but `value` for the forget gate f."""
+    """Fill the bias of an LSTM: `value` for the forget gate, zeros for the others.
+
+    The blocks are i, f, g, o, of `units` entries each.
+    """
     bias = np.zeros(4 * units)
     bias[units : 2 * units] = value
     return bias
 
 
 def zeros(shape: Shape, rng: np.random.Generator) -> Array:
-    """All zeros: right for biases, fatal for hidden weights, whose units would then all stay equal."""
+    """Fill with zeros: right for biases, fatal for hidden weights.
+
+    Units that begin equal stay equal.
+    """
     return np.zeros(shape)
 
 
@@ -160,7 +181,8 @@ INITIALIZERS: Mapping[str, Initializer] = MappingProxyType(
 def find_initializer(choice: str | Initializer) -> Initializer:
     """The initialiser of that name, or the function itself.
 
-    Raises ModuleError for an unknown name.
+    Raises:
+        ModuleError: there is none of that name; names the nearest.
     """
     if callable(choice):
         return choice

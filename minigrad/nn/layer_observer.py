@@ -1,4 +1,4 @@
-"""`LayerObserver`: looks at the calls of modules and of ops in a forward pass, and knows which module runs which op."""
+"""`LayerObserver`: looks at the calls of modules and ops, and knows which runs which."""
 
 from __future__ import annotations
 

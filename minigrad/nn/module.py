@@ -1,4 +1,4 @@
-"""`Module`: the base of layers and models, a readable class whose fields are its settings, parameters and layers."""
+"""`Module`: the base of layers and models."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["Module", "ModuleHook", "module_hook", "parameter"]
 
 
 def parameter(value: Array, dtype: DTypeLike = np.float32) -> Tensor:
-    """A trainable Tensor with a copy of `value`: a leaf that requires a gradient, float32 unless said otherwise."""
+    """Make a trainable Tensor with a copy of `value`: a leaf that requires a gradient."""
     return tensor(value, requires_grad=True, dtype=dtype)
 
 
@@ -34,7 +34,7 @@ class ModuleHook(Protocol):
     """Takes over every call of a module inside `module_hook`."""
 
     def call(self, module: Module, inputs: tuple[Tensor | AnyArray, ...], **options: object) -> Tensor:
-        """Return `module.forward(*inputs, **options)`, having looked at what goes in and comes out."""
+        """Return `module.forward(*inputs, **options)`, having looked at both."""
         ...
 
 
@@ -102,7 +102,9 @@ class Module(ModuleBase):
         return sum(p.size for p in self.parameters())
 
     def summary(self, *batch: Tensor | AnyArray) -> Summary:
-        """Shapes, parameters, bytes and FLOPs of each layer for one real batch: `print(model.summary(x))`.
+        """Measure shapes, parameters, bytes and FLOPs of each layer on one real batch.
+
+        `print(model.summary(x))` is a table.
 
         The model runs once, in evaluation, and stays as it is. Errors are those of `forward`.
         """
@@ -130,7 +132,9 @@ class Module(ModuleBase):
 
     @contextmanager
     def mode(self, *, training: bool) -> Iterator[Self]:
-        """Put this module and its parts in training or evaluation for a block; each gets its own mode back afterwards.
+        """Put this module and its parts in training or evaluation for a block.
+
+        Each part gets its own mode back afterwards.
 
         >>> with model.mode(training=False):
         ...     scores = model(x)
@@ -171,7 +175,9 @@ class Module(ModuleBase):
                 t[...] = np.array(state[name], dtype=t.dtype)
 
     def astype(self, dtype: DTypeLike) -> Self:
-        """A copy whose floating parameters and buffers have another dtype: float64 for checking gradients.
+        """Copy the module with another dtype of its floating parameters and buffers.
+
+        float64 is for checking gradients.
 
         Settings are shared with the original; parameters, parts and random generators are the copy's own.
         """

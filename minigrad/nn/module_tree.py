@@ -60,7 +60,7 @@ def fields_of(module: ModuleBase) -> Iterator[tuple[str, object]]:
 
 
 def rebuild(cls: type[M], fields: dict[str, object], training: bool) -> M:
-    """A module of that class with these fields, and nothing else done: how one is copied and unpickled."""
+    """Make a module of that class with these fields: how one is copied and unpickled."""
     module = object.__new__(cls)
     for name, value in fields.items():
         object.__setattr__(module, name, value)
@@ -69,7 +69,7 @@ def rebuild(cls: type[M], fields: dict[str, object], training: bool) -> M:
 
 
 def children_of(item: object) -> Iterator[tuple[str, object]]:
-    """What a module, list, tuple or dict holds, by field, position or key; nothing for all else."""
+    """List what a module, list, tuple or dict holds, by field, position or key."""
     if isinstance(item, ModuleBase):
         yield from fields_of(item)
     elif isinstance(item, list | tuple):
@@ -79,7 +79,11 @@ def children_of(item: object) -> Iterator[tuple[str, object]]:
 
 
 def walk(root: ModuleBase) -> Iterator[tuple[str, Member]]:
-    """Every Module and Tensor below and including `root`, each once, depth first, with its path of fields."""
+    """Visit every Module and Tensor below and including `root`, each once, depth first.
+
+    Yields:
+        Path of fields, and the Module or Tensor.
+    """
     visited: set[int] = set()
     stack: list[tuple[str, object]] = [("", root)]
     while stack:

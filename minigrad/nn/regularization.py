@@ -1,5 +1,6 @@
-"""Regularisation: a term of its own beside the data loss, so that each can be checked and watched alone.
+"""Regularization: a term of its own beside the data loss.
 
+Each can then be checked and watched alone.
 Both are linear in their strength, and look at weights only: parameters of two or more axes, so not at biases and gains.
 """
 
@@ -33,8 +34,9 @@ def _summed(model: Module, size: Callable[[Tensor], Tensor], strength: float) ->
 
 @attrs.frozen
 class L2:
-    """0.5 x strength x sum of w^2 over all weights: parameters of two or more axes, so not over biases.
+    """0.5 x strength x sum of w^2 over all weights.
 
+    Weights are parameters of two or more axes, so not biases.
     Source: the course notes' regularisation loss; its gradient is strength x w.
     """
 
@@ -47,8 +49,9 @@ class L2:
 
 @attrs.frozen
 class L1:
-    """strength x sum of |w| over all weights: parameters of two or more axes, so not over biases. Makes them sparse.
+    """strength x sum of |w| over all weights, which makes them sparse.
 
+    Weights are parameters of two or more axes, so not biases.
     Source: the course notes; its gradient is strength x sign(w), 0 where w = 0.
     """
 

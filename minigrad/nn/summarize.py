@@ -19,7 +19,7 @@ __all__ = ["summarize"]
 
 
 def summarize(model: Module, batch: tuple[Tensor | AnyArray, ...]) -> Summary:
-    """Run `model` once in evaluation on `batch` and describe each of its modules; it stays as it is."""
+    """Run `model` once in evaluation on `batch` and describe each of its modules."""
     summarizer = _Summarizer()
     inputs = tuple(x if isinstance(x, Tensor) else Tensor(x) for x in batch)
     with model.mode(training=False), summarizer.watching():

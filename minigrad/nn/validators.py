@@ -1,4 +1,4 @@
-"""What the fields of layers and losses must be: attrs validators that name the class and the field."""
+"""What the fields of layers and losses must be: attrs validators that name both."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def probability(owner: object, field: attrs.Attribute[float], value: float) -> N
 def sizes(layer: str, field: str, value: int | Sequence[int], count: int, least: int = 1) -> Shape:
     """One integer for each of `count` axes, from one number or one for each.
 
-    Raises ModuleError.
+    Raises:
+        ModuleError: the number of values is another, or one is below `least`.
     """
     given = (value,) * count if isinstance(value, int) else tuple(value)
     if len(given) != count or not all(_whole(v, least) for v in given):
@@ -69,7 +70,17 @@ def sizes(layer: str, field: str, value: int | Sequence[int], count: int, least:
 
 
 def images(layer: object, x: Tensor, channels: int | None, axes: int) -> None:
-    """Raise ShapeError unless x is `(N, channels, *size)` with `axes` axes of size; None fits any channels."""
+    """Check that x is `(N, channels, *size)` with `axes` axes of size.
+
+    Args:
+        layer: whose input x is.
+        x: the input.
+        channels: how many there must be; None fits any number.
+        axes: number of axes behind the channels.
+
+    Raises:
+        ShapeError: x has other axes or channels.
+    """
     if x.ndim != axes + 2 or (channels is not None and x.shape[1] != channels):
         names = ", ".join(("length",) if axes == 1 else ("height", "width", "depth")[:axes])
         raise ShapeError(f"{layer!r} needs an input of shape (N, {channels or 'channels'}, {names}), got {x.shape}")

@@ -13,7 +13,6 @@ from support.house_sources import LIBRARY, PLUGINS, room_of, where
 REMAINING: dict[str, dict[str, int]] = {
     "entry": {"core": 1, "diagnosis": 10, "minigrad-cc": 1, "minigrad-compare": 1, "train": 1},
     "first": {
-        "api": 1,
         "charts": 17,
         "checkpoint": 9,
         "cli": 33,
@@ -23,7 +22,6 @@ REMAINING: dict[str, dict[str, int]] = {
         "engines": 30,
         "examples": 9,
         "fft": 7,
-        "lazy": 4,
         "linalg": 21,
         "minigrad-cc": 20,
         "minigrad-compare": 12,
@@ -32,7 +30,6 @@ REMAINING: dict[str, dict[str, int]] = {
         "minigrad-mpi": 4,
         "minigrad-special": 1,
         "minigrad-sweep": 6,
-        "nn": 54,
         "ops": 110,
         "optim": 24,
         "parallel": 24,
@@ -53,7 +50,6 @@ REMAINING: dict[str, dict[str, int]] = {
         "engines": 2,
         "examples": 1,
         "minigrad-cc": 4,
-        "nn": 12,
         "ops": 1,
         "parallel": 3,
         "program": 2,

@@ -58,7 +58,9 @@ class Softplus(Module):
 @lazy.renamed_fields(pieces="num_pieces")
 @attrs.define(eq=False)
 class Maxout(Module):
-    """The largest of every `num_pieces` neighbouring entries of the last axis (Goodfellow et al. 2013; course notes).
+    """The largest of every `num_pieces` neighbouring entries of the last axis.
+
+    Source: Goodfellow et al. 2013; course notes.
 
     After `Linear(inputs, units * num_pieces)` this is the maxout unit max_k(x @ W_k + b_k). Ties share the gradient.
     """
@@ -68,7 +70,8 @@ class Maxout(Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(..., units * num_pieces)` -> `(..., units)`.
 
-        Raises ShapeError for a last axis that does not divide.
+        Raises:
+            ShapeError: the last axis does not divide by `num_pieces`.
         """
         if x.ndim == 0 or x.shape[-1] % self.num_pieces:
             raise ShapeError(f"{self!r} needs a last axis that divides by {self.num_pieces}, got an input of {x.shape}")
@@ -81,7 +84,11 @@ class Flatten(Module):
     """Each row of a batch as one axis: `(N, ...)` -> `(N, D)`."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ShapeError for an input without a batch axis."""
+        """Flatten all axes but the first.
+
+        Raises:
+            ShapeError: there is no batch axis.
+        """
         if x.ndim == 0:
             raise ShapeError("Flatten needs a batch, (N, ...); got a single number")
         size = 1
@@ -92,7 +99,9 @@ class Flatten(Module):
 
 @attrs.define(eq=False)
 class GELU(Module):
-    """x times the probability that a standard normal number is below x (Hendrycks & Gimpel 2016).
+    """x times the probability that a standard normal number is below x.
+
+    Source: Hendrycks & Gimpel 2016.
 
     Attributes:
         approximate: "none", or "tanh" for the usual approximation, as in PyTorch.

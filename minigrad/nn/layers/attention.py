@@ -109,7 +109,9 @@ class MultiHeadAttention(Module):
 @lazy.renamed_fields(width="embed_dim", heads="num_heads")
 @attrs.define(eq=False, repr=False)
 class TransformerBlock(Module):
-    """x + attention(norm(x)), then x + mlp(norm(x)), with norms inside the branches (pre-norm; Xiong et al. 2020).
+    """x + attention(norm(x)), then x + mlp(norm(x)): a pre-norm transformer block.
+
+    Source: Xiong et al. 2020.
 
     Equal to PyTorch's TransformerEncoderLayer(norm_first=True, activation="gelu", batch_first=True).
 

@@ -75,7 +75,11 @@ class Residual(Module):
     shortcut: Layer | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Raises ShapeError where the two differ in shape: broadcasting would hide a mistake."""
+        """Add what the body gives to what the shortcut gives.
+
+        Raises:
+            ShapeError: the two differ in shape; broadcasting would hide a mistake.
+        """
         y, around = self.body(x), x if self.shortcut is None else self.shortcut(x)
         if y.shape != around.shape:
             raise ShapeError(f"{self!r}: the body gives {y.shape}, the shortcut {around.shape}")

@@ -20,7 +20,7 @@ __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 
 @attrs.define(eq=False, repr=False)
 class _ConvTranspose(Convolutional):
-    """The adjoint of a convolution in its input: each input entry adds its kernel, scaled, to the output.
+    """The adjoint of a convolution: each input entry adds its kernel, scaled, to the output.
 
     Length of each axis of the output:
     (length - 1) stride - 2 padding + dilation (kernel_size - 1) + output_padding + 1.

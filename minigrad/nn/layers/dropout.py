@@ -22,8 +22,9 @@ __all__ = ["Dropout", "fixed_masks", "reseed"]
 
 @attrs.define(eq=False, repr=False)
 class Dropout(Module):
-    """In training, entries set to 0 with probability p and the rest divided by 1 - p (Srivastava et al. 2014).
+    """In training, entries are 0 with probability p, and the rest divided by 1 - p.
 
+    Source: Srivastava et al. 2014.
     In evaluation the identity. The masks come from a generator of this layer's own, so that one seed gives one run and
     no other user of random numbers disturbs it. A gradient check evaluates the model many times and needs the same mask
     each time: `with nn.fixed_masks(model): ...`, or `nn.reseed(model, seed)` before each evaluation.
@@ -70,15 +71,19 @@ def _layers(model: Module) -> list[Dropout]:
 
 
 def reseed(model: Module, seed: int) -> None:
-    """Start the masks of all Dropout layers of `model` anew, each from a seed of its own derived from `seed`."""
+    """Start the masks of all dropout layers of `model` anew.
+
+    Each layer gets a seed of its own, derived from `seed`.
+    """
     for layer, child in _seeds(model, seed):
         layer.reseed(child)
 
 
 @contextmanager
 def fixed_masks(model: Module, seed: int = 0) -> Iterator[None]:
-    """In the block every Dropout layer of `model` uses one mask (for each shape), so that the model is a function.
+    """Let every dropout layer of `model` use one mask (for each shape) inside the block.
 
+    The model is then a function of its input.
     Its training generator is not touched. A layer that is called twice in one pass uses the same mask twice.
 
     >>> with nn.fixed_masks(model):

@@ -20,8 +20,9 @@ __all__ = ["Ensemble", "average_state_dicts"]
 
 @attrs.define(eq=False, repr=False, init=False)
 class Ensemble(Module):
-    """The mean prediction of `members`: models with other seeds or settings, or checkpoints of one run.
+    """The mean prediction of several models.
 
+    They differ in seeds or settings, or are checkpoints of one run.
     With kind "probabilities" the output is log of the mean of the members' softmax: scores whose softmax is the mean
     itself, so that losses and accuracy work as with one model. With "outputs" it is the mean of the outputs.
     """
@@ -50,11 +51,13 @@ class Ensemble(Module):
 
 
 def average_state_dicts(states: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """The mean of several `state_dict`s of one model, entry by entry, in their dtypes: one model, one forward pass.
+    """Average several `state_dict`s of one model, entry by entry, in their dtypes.
 
     Worth it for checkpoints from the end of one run (course notes; Izmailov et al. 2018); means of models that were
-    trained apart are of no use. Whole-number entries are taken from the last state. Raises ModuleError where names or
-    shapes differ.
+    trained apart are of no use. Whole-number entries are taken from the last state.
+
+    Raises:
+        ModuleError: names or shapes differ, or there are no states.
     """
     if not states:
         raise ModuleError("average_state_dicts: there are no states")

@@ -1,4 +1,4 @@
-"""Normalisation: activations moved to mean 0 and variance 1, then scaled and shifted by learnt weights."""
+"""Normalization: mean 0 and variance 1, then scaled and shifted by learnt weights."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ class _Affine(Module):
 
 @attrs.define(eq=False, repr=False)
 class _BatchNorm(_Affine):
-    """Each channel to mean 0 and variance 1 over the batch and all places (Ioffe & Szegedy 2015).
+    """Each channel to mean 0 and variance 1 over the batch and all places.
 
+    Source: Ioffe & Szegedy 2015.
     In training the batch's own mean and variance are used, and the running ones move towards them (the variance with
     divisor n - 1, as PyTorch); in evaluation the running ones are used, so that rows do not depend on one another.
 
@@ -114,7 +115,9 @@ class BatchNorm2d(_BatchNorm):
 @lazy.renamed_fields(shape="normalized_shape")
 @attrs.define(eq=False, repr=False)
 class LayerNorm(_Affine):
-    """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias (Ba et al. 2016).
+    """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias.
+
+    Source: Ba et al. 2016.
 
     Attributes:
         normalized_shape: lengths of the axes to normalise over; an integer for the last one.
@@ -132,7 +135,11 @@ class LayerNorm(_Affine):
         self._begin(self.normalized_shape)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(..., *normalized_shape)`, which stays. Raises ShapeError for other last axes."""
+        """Normalize x `(..., *normalized_shape)`, whose shape stays.
+
+        Raises:
+            ShapeError: x has other last axes.
+        """
         _ends_with(self, x, self.normalized_shape)
         return layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
@@ -143,7 +150,9 @@ class LayerNorm(_Affine):
 @lazy.renamed_fields(width="normalized_shape")
 @attrs.define(eq=False, repr=False)
 class RMSNorm(Module):
-    """Each row to mean square 1 over its last axis, then times weight (Zhang & Sennrich 2019): no mean, no bias.
+    """Each row to mean square 1 over its last axis, then times weight: no mean, no bias.
+
+    Source: Zhang & Sennrich 2019.
 
     Attributes:
         normalized_shape: length of the last axis.
@@ -159,7 +168,11 @@ class RMSNorm(Module):
         self.weight = parameter(np.ones(self.normalized_shape))
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(..., normalized_shape)`, which stays. Raises ShapeError for another last axis."""
+        """Normalize x `(..., normalized_shape)`, whose shape stays.
+
+        Raises:
+            ShapeError: x has another last axis.
+        """
         _ends_with(self, x, self.normalized_shape)
         return rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
@@ -170,8 +183,9 @@ class RMSNorm(Module):
 @lazy.renamed_fields(groups="num_groups", channels="num_channels")
 @attrs.define(eq=False, repr=False)
 class GroupNorm(_Affine):
-    """Each group of channels of each sample to mean 0 and variance 1, then scaled by channel (Wu & He 2018).
+    """Each group of channels of each sample to mean 0 and variance 1, then scaled.
 
+    Source: Wu & He 2018.
     One group is layer normalisation over channels and places; as many groups as channels, instance normalisation.
 
     Attributes:
@@ -192,7 +206,11 @@ class GroupNorm(_Affine):
         self._begin(self.num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, num_channels, ...)`, which stays. Raises ShapeError for other channels."""
+        """Normalize x `(N, num_channels, ...)`, whose shape stays.
+
+        Raises:
+            ShapeError: x has other channels.
+        """
         images(self, x, self.num_channels, max(x.ndim - 2, 0))
         return group_norm(x, self.num_groups, self.weight, self.bias, self.eps)
 

@@ -52,7 +52,10 @@ class _Pool(Module):
             raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel_size}")
 
     def forward(self, x: Tensor) -> Tensor:
-        """x `(N, channels, *size)` -> `(N, channels, *places)`; equal winners of a maximum share the gradient."""
+        """Map x `(N, channels, *size)` to `(N, channels, *places)`.
+
+        Equal winners of a maximum share the gradient.
+        """
         images(self, x, None, self.axes)
         return (max_pool if self.largest else avg_pool)(x, self.kernel_size, self.stride, self.padding)
 
@@ -87,7 +90,9 @@ class AvgPool2d(_Pool):
 
 @attrs.define(eq=False)
 class _Adaptive(Module):
-    """Bins that cover each axis as evenly as possible (they overlap where the size does not divide), as PyTorch's.
+    """Bins that cover each axis as evenly as possible, as PyTorch's.
+
+    They overlap where the size does not divide.
 
     Attributes:
         output_size: number of bins, one number or one for each axis.

@@ -1,5 +1,6 @@
-"""Recurrent layers: batch first, the whole sequence at once, written as loops over verified ops.
+"""Recurrent layers: batch first, the whole sequence at once.
 
+They are loops over verified ops.
 `layer(x)` gives the outputs, so that layers fit into Sequential and stack: `Sequential(LSTM(8, 32), LSTM(32, 32))`.
 `layer.run(x, state)` starts from a given state and returns outputs and last state.
 """
@@ -79,7 +80,10 @@ class _Recurrent(Module):
 
 
 def _steps(x: Tensor) -> list[Tensor]:
-    """The slices of x along axis 1, cut out by halving: their gradients add up in T log T work, not in T^2."""
+    """Cut x into its slices along axis 1, by halving.
+
+    Their gradients then add up in T log T work, not in T^2.
+    """
     parts = [x]
     while parts[0].shape[1] > 1 or parts[-1].shape[1] > 1:
         parts = [half for part in parts for half in _halves(part)]

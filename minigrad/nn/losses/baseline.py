@@ -46,7 +46,7 @@ class LossWithBaseline(Protocol):
         ...
 
     def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
-        """The loss when all `outputs` scores of a row are equal (0 for regression), whatever the input."""
+        """The loss when all scores of a row are equal (0 for regression), whatever the input."""
         ...
 
     def fit_threshold(self, targets: Targets) -> float:
@@ -82,7 +82,10 @@ class _Renamed:
 
 
 def find_baseline(loss: Loss) -> LossWithBaseline | None:
-    """The loss itself if it knows its scale, also by the former names of the methods (which warns); else None."""
+    """Return the loss if it knows its scale, else None.
+
+    The former names of the methods count, too, and warn.
+    """
     if isinstance(loss, LossWithBaseline):
         return loss
     if isinstance(loss, _OldBaseline):

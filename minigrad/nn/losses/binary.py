@@ -1,4 +1,4 @@
-"""Losses of two-way decisions: one score for each, or for each of several labels that do not exclude one another."""
+"""Losses of two-way decisions, one score for each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _refuse(loss: str, wanted: str, wrong: BoolArray, targets: Array) -> None:
 
 
 def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
-    """Mean of -(t log p + (1 - t) log(1 - p)) with p = sigmoid(score), from scores (logits), without overflow.
+    """Mean of -(t log p + (1 - t) log(1 - p)) with p = sigmoid(score), without overflow.
 
     Written as log(1 + exp(s)) - t s.
 

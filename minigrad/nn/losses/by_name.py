@@ -33,7 +33,8 @@ LOSSES: Mapping[str, Callable[[], Loss]] = MappingProxyType(
 def find_loss(choice: str | Loss) -> Loss:
     """The loss of that name (see `LOSSES`), or the callable itself.
 
-    Raises UnknownLoss, with the nearest.
+    Raises:
+        UnknownLoss: there is none of that name; names the nearest.
     """
     if not isinstance(choice, str):
         return choice

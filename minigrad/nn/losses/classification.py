@@ -1,4 +1,4 @@
-"""Losses of classifiers: one number to make small, from scores `(N, C)` and labels `(N,)`, averaged over rows.
+"""Losses of classifiers: from scores `(N, C)` and labels `(N,)`, averaged over rows.
 
 Each is a function, and an attrs class of the same formula for a training loop, which also wants to know what a model
 that knows nothing would score (`uninformed_loss`) and from where on targets count as learnt by heart (`fit_threshold`).
@@ -45,7 +45,9 @@ def cross_entropy(
     ignore_index: int | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """Mean of -log softmax(scores)[label], from scores (logits), without overflow (course notes, softmax classifier).
+    """Mean of -log softmax(scores)[label], from scores (logits), without overflow.
+
+    The loss of the course notes' softmax classifier.
 
     Labels are checked; all else is `mg.cross_entropy`.
 
@@ -71,9 +73,10 @@ def cross_entropy(
 
 
 def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
-    """Mean over rows of sum_{j != y} max(0, s_j - s_y + margin): the multi-class SVM loss of the course notes.
+    """Mean over rows of sum_{j != y} max(0, s_j - s_y + margin).
 
-    Source: Weston & Watkins 1999. Arguments and errors as for `cross_entropy`.
+    The multi-class SVM loss of the course notes. Source: Weston & Watkins 1999.
+    Arguments and errors as for `cross_entropy`.
     """
     from minigrad.ops.arrangement.gather import pick
     from minigrad.ops.network.loss import one_hot_like
@@ -193,7 +196,7 @@ class CrammerSinger:
         return crammer_singer(outputs, targets, self.margin)
 
     def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
-        """The margin: with equal scores the worst rival misses it by all of it (0 for a single class)."""
+        """The margin: with equal scores the worst rival misses it by all of it."""
         return UninformedLoss(self.margin if outputs > 1 else 0.0, f"margin {self.margin:g}")
 
     def fit_threshold(self, targets: Targets) -> float:

@@ -21,8 +21,9 @@ __all__ = ["KLDivergence", "kl_divergence"]
 
 
 def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
-    """Mean over rows of sum_c p_c (log p_c - log softmax(scores)_c), where 0 log 0 is 0 (Kullback & Leibler 1951).
+    """Mean over rows of sum_c p_c (log p_c - log softmax(scores)_c), where 0 log 0 is 0.
 
+    Source: Kullback & Leibler 1951.
     PyTorch's `kl_div(log_softmax(scores), p, reduction="batchmean")` for scores of two axes.
 
     Args:

@@ -29,7 +29,8 @@ __all__ = [
 def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor | Array]:
     """Outputs and targets of one shape and dtype; outputs `(N, 1)` also fit targets `(N,)`.
 
-    Raises ShapeError for other shapes: broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
+    Raises:
+        ShapeError: other shapes; broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
     """
     goal = targets.detach() if isinstance(targets, Tensor) else as_array(targets)
     if goal.shape != outputs.shape:
@@ -44,7 +45,10 @@ def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor
 def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
     """Mean over all entries of (outputs - targets)^2.
 
-    Targets of shape `(N,)` also fit outputs of shape `(N, 1)`. Raises ShapeError for other shapes.
+    Targets of shape `(N,)` also fit outputs of shape `(N, 1)`.
+
+    Raises:
+        ShapeError: other shapes.
     """
     x, y = paired("mean squared error", outputs, targets)
     return square(x - y).mean()
@@ -60,9 +64,9 @@ def mean_absolute_error(outputs: Tensor, targets: Targets) -> Tensor:
 
 
 def huber(outputs: Tensor, targets: Targets, delta: float = 1.0) -> Tensor:
-    """Mean of d^2 / 2 for |d| <= delta and delta (|d| - delta / 2) beyond, d = outputs - targets (Huber 1964).
+    """Mean of d^2 / 2 for |d| <= delta and of delta (|d| - delta / 2) beyond (Huber 1964).
 
-    Shapes as for MSE.
+    d is outputs - targets, with shapes as for `mean_squared_error`.
     """
     x, y = paired("Huber loss", outputs, targets)
     d = x - y
@@ -106,7 +110,7 @@ class MeanAbsoluteError:
         return UninformedLoss(float(np.mean(np.abs(_double(targets)))), "mean of |y|")
 
     def fit_threshold(self, targets: Targets) -> float:
-        """3 % of the standard deviation of the targets: as close as a thousandth of the variance is for MSE."""
+        """3 % of the standard deviation of the targets."""
         return 0.03 * float(np.std(_double(targets)))
 
 

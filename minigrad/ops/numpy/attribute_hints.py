@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import nearest
 from minigrad.core.registry import REGISTRY
 from minigrad.ops.numpy.dispatch import PLAIN_FUNCTIONS, PLAIN_UFUNCS
@@ -137,11 +138,9 @@ def suggest(name: str, attributes: Iterable[str]) -> str:
 
     Names only functions that exist: of minigrad first, then those of NumPy that work on Tensors.
     """
-    import minigrad
-
     if name in ATTRIBUTE_HINTS:
         return f": {ATTRIBUTE_HINTS[name]}"
-    value = getattr(minigrad, name) if name in _functions() else None
+    value = lazy.load("minigrad", name) if name in _functions() else None
     if callable(value) and not isinstance(value, type):
         return f": use minigrad.{name}(t, ...)"
     function = getattr(np, name, None)
@@ -154,8 +153,6 @@ def suggest(name: str, attributes: Iterable[str]) -> str:
 
 def _functions() -> frozenset[str]:
     """Public names of minigrad that are functions of Tensors."""
-    from minigrad.api import PUBLIC
-
-    return frozenset(
-        entry.partition("=")[0] for home, names in PUBLIC.items() if home.startswith("ops.") for entry in names.split()
-    )
+    tables: Mapping[str, str] = lazy.load("minigrad.api", "PUBLIC")
+    names = (row.split() for home, row in tables.items() if home.startswith("ops."))
+    return frozenset(entry.partition("=")[0] for row in names for entry in row)

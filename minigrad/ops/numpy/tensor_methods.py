@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad import lazy
 from minigrad.core.graph import Constant, Leaf
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
@@ -77,9 +78,7 @@ def restore_op(name: str) -> Op:
     Raises:
         AttributeError: there is no such op here.
     """
-    import minigrad
-
-    op: object = REGISTRY.get(name) or getattr(minigrad, name)
+    op: object = REGISTRY.get(name) or lazy.load("minigrad", name)
     if not isinstance(op, Op):
         raise AttributeError(f"minigrad.{name} is no op any more: it was when this was saved")
     return op
