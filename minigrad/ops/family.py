@@ -107,7 +107,10 @@ class OpFamily:
         arguments: Sequence[str] = ("x",),
         domains: Sequence[Domain] = (),
     ) -> Op:
-        """An elementwise op whose derivative is zero wherever it exists, on `domains` (the real numbers by default)."""
+        """Declare an elementwise op whose derivative is zero wherever it exists.
+
+        Samples come from `domains`, the real numbers by default.
+        """
         op = Op(
             name, forward, tuple(Argument(a) for a in arguments), {}, _CONSTANT, doc,
             numpy=self._numpy(forward), declaration=Declaration(tuple(domains) or (_REAL,) * len(arguments)),

@@ -1,4 +1,4 @@
-"""How many floating-point operations a call of an op takes: one definition for summaries and programs."""
+"""How many floating-point operations a call of an op takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people look for on a Tensor, coming from NumPy or PyTorch, and what to write instead."""
+"""What people look for on a Tensor, and what to write instead."""
 
 from __future__ import annotations
 
@@ -134,9 +134,9 @@ ATTRIBUTE_HINTS: Mapping[str, str] = MappingProxyType({
 
 
 def suggest(name: str, attributes: Iterable[str]) -> str:
-    """What to write instead of `t.name`, where a Tensor has no such attribute; begins with a colon or a full stop.
+    """Say what to write instead of `t.name`, where a Tensor has no such attribute.
 
-    Names only functions that exist: of minigrad first, then those of NumPy that work on Tensors.
+    The text begins with a colon or a full stop. It names only functions that exist: of minigrad first, then those of NumPy that work on Tensors.
     """
     if name in ATTRIBUTE_HINTS:
         return f": {ATTRIBUTE_HINTS[name]}"

@@ -1,4 +1,4 @@
-"""NumPy's functions on Tensors: `np.sum(t, 0)` with NumPy's own signature reaches minigrad's function of that meaning.
+"""NumPy's functions on Tensors: `np.sum(t, 0)` reaches minigrad's function.
 
 Each row of the tables names NumPy's parameters in NumPy's order, so that positional and keyword calls both work; arrays
 come before the bar. The function that answers is loaded on first call, and with it the family of ops it needs.
@@ -46,7 +46,10 @@ _NO_VALUE = getattr(np, "_NoValue", None)
 
 @attrs.frozen(eq=False)
 class NumpyHandler:
-    """Answers for a NumPy function: binds NumPy's parameters and calls `target` (module:function)."""
+    """Answers for a NumPy function: binds its parameters and calls `target`.
+
+    A target is "module:function".
+    """
 
     shown: str
     arrays: tuple[str, ...]

@@ -68,7 +68,10 @@ def _call(name: str, x: object, *args: object, **options: object) -> Tensor:
 
 
 def restore_tensor(data: Array, requires_grad: bool) -> Tensor:
-    """A Tensor of these numbers: what a pickled one comes back as. Importing it has registered the ops."""
+    """Make the Tensor that a pickled one comes back as.
+
+    Importing this function has registered the ops.
+    """
     return Tensor(data, requires_grad)
 
 
