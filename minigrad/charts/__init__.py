@@ -1,4 +1,6 @@
-"""Charts as SVG, in a page or in a file of their own: text and lines, light and dark, nothing to install.
+"""Charts as SVG, in a page or in a file of their own.
+
+Text and lines, light and dark, nothing to install.
 
 >>> from minigrad.charts import Line, LineChart, Picture
 >>> chart = LineChart(lines=(Line("training", [1, 2, 3], [2.0, 1.0, 0.5]),), ylabel="loss")

@@ -13,7 +13,10 @@ DECADES = 14
 """A logarithmic axis shows at most this many powers of ten, the largest ones."""
 
 _CHARACTER = 0.6
-"""Mean width of a character, as a share of the font size; digits of common fonts have 0.5 to 0.6."""
+"""Mean width of a character, as a share of the font size.
+
+Digits of common fonts have 0.5 to 0.6.
+"""
 
 
 @attrs.frozen
@@ -68,7 +71,7 @@ def linear_axis(values: Sequence[float], *, from_zero: bool = False, top: float 
 
 
 def log_axis(values: Sequence[float]) -> tuple[float, float]:
-    """Low and high end of a logarithmic axis for positive `values`, with a little room beyond them."""
+    """Return the low and high end of a logarithmic axis, a little beyond positive `values`."""
     high = math.log10(max(values))
     low = max(math.log10(min(values)), high - DECADES)
     room = max(0.04 * (high - low), 0.02)
@@ -96,7 +99,10 @@ def _log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def format_tick(value: float) -> str:
-    """A number beside an axis, in at most eight characters: `0.25`, `1500`, `20k`, `1e-3`, `2e5`."""
+    """Write a number beside an axis, in at most eight characters.
+
+    Such as `0.25`, `1500`, `20k`, `1e-3`, `2e5`.
+    """
     size = abs(value)
     if size and (size >= 1e5 or size < 1e-3):
         mantissa, exponent = f"{value:.3e}".split("e")

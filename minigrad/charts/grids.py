@@ -1,4 +1,7 @@
-"""Grids: a table of shares as shades (a confusion matrix), and small pictures in rows (weights of a first layer)."""
+"""Grids: a table of shares as shades, and small pictures in rows.
+
+A confusion matrix is such a table; the weights of a first layer are such pictures.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +191,10 @@ class Tiles:
 
 
 def _pixels(image: Array) -> NDArray[np.uint8]:
-    """Red, green, blue and opacity; numbers of both signs by opacity, so that 0 is the ground, light or dark."""
+    """Compute red, green, blue and opacity of each pixel.
+
+    Numbers of both signs by opacity, so that 0 is the ground, light or dark.
+    """
     if image.ndim == 3:
         opaque = np.ones((*image.shape[:2], 1))
         colors: NDArray[np.uint8] = np.rint(255.0 * np.clip(np.concatenate([image, opaque], axis=2), 0.0, 1.0)).astype(

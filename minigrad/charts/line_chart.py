@@ -1,4 +1,7 @@
-"""Line charts: curves over epochs or anything else, with bands, marks and a word about what lies outside."""
+"""Line charts: curves over epochs or anything else.
+
+With bands, marks and a word about what lies outside.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ __all__ = ["Band", "Dot", "Line", "LineChart", "Span", "thin_out"]
 
 _TOP, _RIGHT, _BOTTOM = 12.0, 16.0, 46.0
 _NARROW_FONT = 17.0
-"""Font size of ticks on a narrow page (see the page's style), for which the left margin has room."""
+"""Font size of ticks on a narrow page, for which the left margin has room.
+
+See the page's style.
+"""
 
 
 @attrs.frozen
@@ -263,7 +269,10 @@ def _ends(span: Span) -> tuple[float, float]:
 
 
 def _clipped(points: Sequence[tuple[float, float]], top: float, bottom: float) -> Iterator[list[tuple[float, float]]]:
-    """The pieces of a polyline in pixels that lie between `top` and `bottom` (smaller and larger y)."""
+    """Yield the pieces of a polyline in pixels that lie between two heights.
+
+    `top` is the smaller y, `bottom` the larger.
+    """
     if len(points) == 1:
         if top - 0.5 <= points[0][1] <= bottom + 0.5:
             yield [points[0]]
@@ -290,7 +299,10 @@ def _clipped(points: Sequence[tuple[float, float]], top: float, bottom: float) -
 
 
 def _inside(y0: float, y1: float, top: float, bottom: float) -> tuple[float, float]:
-    """Which part of a segment lies between two heights, as shares of its length; none if the first is larger."""
+    """Compute which part of a segment lies between two heights.
+
+    The two ends are shares of its length; no part lies there if the first is larger.
+    """
     if y0 == y1:
         return (0.0, 1.0) if top - 0.5 <= y0 <= bottom + 0.5 else (1.0, 0.0)
     a, b = sorted(((top - y0) / (y1 - y0), (bottom - y0) / (y1 - y0)))
@@ -298,7 +310,10 @@ def _inside(y0: float, y1: float, top: float, bottom: float) -> tuple[float, flo
 
 
 def thin_out(x: Sequence[float], y: Sequence[float], most: int = 600) -> tuple[list[float], list[float]]:
-    """At most `most` points that keep the extremes: of each stretch its lowest and its highest."""
+    """Thin a curve out to at most `most` points that keep the extremes.
+
+    Of each stretch its lowest and its highest point stay.
+    """
     if len(x) <= most:
         return list(x), list(y)
     size = -(-2 * len(x) // most)

@@ -1,4 +1,7 @@
-"""A picture: one plot or several side by side, with title, legend and notes, in a page or in a file of its own."""
+"""A picture: one plot or several side by side, with title, legend and notes.
+
+It stands in a page or in a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ class Picture:
         )
 
     def svg(self) -> str:
-        """An SVG file of its own: ground, title, plots, legend and notes; light or dark as the viewer prefers."""
+        """Write an SVG file of its own, with ground, title, plots, legend and notes.
+
+        It is light or dark as the viewer prefers.
+        """
         parts, width, y = self._laid_out()
         entries, y = self._legend_rows(width, y + 6)
         notes = []

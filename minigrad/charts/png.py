@@ -1,4 +1,7 @@
-"""Small pictures as PNG, for pixels inside an SVG: written here, since the format needs no more than zlib."""
+"""Small pictures as PNG, for pixels inside an SVG.
+
+Written here, since the format needs no more than zlib.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ __all__ = ["data_uri", "png"]
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
-    """A PNG file of `(height, width, 4)` red, green, blue and opacity, 0 to 255 (W3C PNG, color type 6).
+    """Encode `(height, width, 4)` red, green, blue and opacity, 0 to 255, as a PNG file.
+
+    The format is W3C PNG, color type 6.
 
     Raises:
         ValueError: another shape or dtype.

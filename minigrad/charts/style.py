@@ -1,4 +1,7 @@
-"""How charts look, on a page and in a file of their own: colours that can be told apart, light and dark."""
+"""How charts look, on a page and in a file of their own.
+
+The colours can be told apart, on light and on dark ground.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ FILE_STYLE = f"text{{font-family:system-ui,sans-serif}}.chart-title{{font-size:1
 
 
 def ramp(index: int, count: int) -> str:
-    """Color `index` of `count` that stand in an order (depth of a layer, time): legible on light and on dark ground."""
+    """Return color `index` of `count` that stand in an order (depth of a layer, time).
+
+    It is legible on light and on dark ground.
+    """
     share = index / max(count - 1, 1)
     red, green, blue = colorsys.hls_to_rgb(0.72 - 0.62 * share, 0.52, 0.62)
     return f"#{round(255 * red):02x}{round(255 * green):02x}{round(255 * blue):02x}"

@@ -1,4 +1,6 @@
-"""Checkpoints: model, optimizer, generators and whatever else a run needs, in one file that is whole or refused.
+"""Checkpoints: all that a run needs to go on, in one file that is whole or refused.
+
+That is the model, the optimizer, random generators and whatever else the caller adds.
 
 >>> from minigrad import checkpoint
 >>> checkpoint.save("run.safetensors", model, optimizer, about={"epoch": 3})

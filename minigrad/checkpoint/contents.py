@@ -1,4 +1,6 @@
-"""The file: named tensors and a JSON document in safetensors' format, every byte under a checksum.
+"""The checkpoint file: named tensors and a JSON document, every byte under a checksum.
+
+The format is that of safetensors.
 
     8 bytes     length of the header, little-endian
     header      {"__metadata__": {"sha256": <64 digits>, "minigrad": <JSON as a string>}, <name>: {dtype, shape,
@@ -187,7 +189,10 @@ def _exactly(path: Path, file: io.BufferedReader, count: int, size: int) -> byte
 
 
 def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry]]:
-    """The JSON document, and the tensors in the order of the file; every field of the kind it should be."""
+    """Parse a header into the JSON document and the tensors in the order of the file.
+
+    Every field is checked to be of the kind it should be.
+    """
     try:
         outer = json.loads(header, object_pairs_hook=_unique)
         inner = json.loads(outer.pop("__metadata__")["minigrad"], object_pairs_hook=_unique)

@@ -1,4 +1,4 @@
-"""Replacing a file in one go, so that a crash at any moment leaves the old one or the new one."""
+"""Replacing a file in one go: a crash leaves the old one or the new one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def replace(path: Path, parts: Iterable[Bytes], *, durable: bool = True) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the folder's list of names to the disk, where the system can open folders (Windows cannot)."""
+    """Bring the folder's list of names to the disk, where the system can open folders.
+
+    Windows cannot.
+    """
     if os.name != "posix":
         return
     handle = os.open(folder, os.O_RDONLY)

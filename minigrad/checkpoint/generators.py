@@ -1,4 +1,7 @@
-"""The random generators of a model (dropout, noise), so that a resumed run draws the same numbers."""
+"""The random generators of a model, so that a resumed run draws the same numbers.
+
+Dropout and noise have such generators.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ __all__ = ["generators", "misfits", "state_of", "with_state"]
 
 
 def generators(model: Module) -> dict[str, np.random.Generator]:
-    """Every Generator in the fields of a module or its parts, by the path of fields: `layers.1.rng`.
+    """Collect every Generator in the fields of a module or its parts, by path of fields.
+
+    A path looks like `layers.1.rng`.
 
     One that several parts share is found under each of its names.
     """
@@ -46,7 +51,10 @@ def with_state(generator: np.random.Generator, state: Json) -> None:
 
 
 def misfits(model: Module, states: Mapping[str, Json]) -> list[str]:
-    """How the generators of a model differ from saved states, in words; empty if they can take them."""
+    """Say how the generators of a model differ from saved states.
+
+    The list is empty if they can take the states.
+    """
     own = generators(model)
     wrong = [f"generator {name!r} is in the file only" for name in states if name not in own]
     wrong += [f"generator {name!r} is in the model only" for name in own if name not in states]

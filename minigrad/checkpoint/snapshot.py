@@ -191,7 +191,10 @@ class Checkpoint:
         return wrong
 
     def _accumulate(self, model: Module) -> None:
-        """Give the parameters the gradients that were under way: those of sum(p * g), which are exactly g."""
+        """Give the parameters the gradients that were under way.
+
+        They are accumulated as the gradients of sum(p * g), which are exactly g.
+        """
         for name, t in model.named_parameters():
             t.zero_grad()
             if name in self.gradients:

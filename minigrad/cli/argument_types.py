@@ -1,4 +1,6 @@
-"""What options of the command line may be: each function reads a word, or raises what argparse prints.
+"""What options of the command line may be.
+
+Each function reads a word, or raises what argparse prints.
 
 Imports no NumPy.
 """

@@ -35,7 +35,10 @@ first; what is wrong with one is said with its line. Prints and saves the same a
 
 
 class _Given(argparse.Action):
-    """Stores a value, and in `given` that it was given: a resumed run must tell a wish from a default."""
+    """Stores a value, and in `given` that it was given.
+
+    A resumed run must tell a wish from a default.
+    """
 
     def __call__(
         self,

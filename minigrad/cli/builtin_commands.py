@@ -1,4 +1,7 @@
-"""Arguments of the built-in commands, `train` and `run` aside, and the table of all of them. Imports no NumPy."""
+"""Arguments of the built-in commands but `train` and `run`, and the table of them all.
+
+Imports no NumPy.
+"""
 
 from __future__ import annotations
 

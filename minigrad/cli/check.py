@@ -1,4 +1,7 @@
-"""`minigrad check script.py`: the sanity checks of what a script defines, the gradient check in detail."""
+"""`minigrad check script.py`: the sanity checks of what a script defines.
+
+The gradient check is printed in detail.
+"""
 
 from __future__ import annotations
 

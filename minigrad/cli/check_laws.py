@@ -25,7 +25,10 @@ _SPEECH = 600
 
 @attrs.frozen
 class Law:
-    """The verdict on one law: `held`, `broken` (with a counter-example) or `skipped` (with the reason)."""
+    """The verdict on one law of optimizers.
+
+    It is `held`, `broken` (with a counter-example) or `skipped` (with the reason).
+    """
 
     law: str
     title: str
@@ -68,7 +71,7 @@ def check_optimizer(arguments: Namespace) -> int:
 
 
 def probe(name: str, timeout: float = 60.0) -> Probe:
-    """Import and examine an optimizer in another process, which is killed after `timeout` seconds.
+    """Import and examine an optimizer in another process, killed after `timeout` seconds.
 
     Raises UnknownOptimizer if there is none of that name. Whatever the plugin does ends up in `Probe.reason`.
     """

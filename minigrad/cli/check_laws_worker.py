@@ -1,4 +1,7 @@
-"""The process in which `minigrad optimizers check` imports and examines a plugin: it may hang, crash or make noise."""
+"""The process in which `minigrad optimizers check` imports and examines a plugin.
+
+The plugin may hang, crash or make noise.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ _MEMORY, _FILE = 8 << 30, 64 << 20
 
 
 def main(argv: Sequence[str]) -> None:
-    """Examine the optimizer `argv[0]` and write what was found, as JSON, to the file `argv[1]`."""
+    """Examine the optimizer `argv[0]` and write the results, as JSON, to the file `argv[1]`."""
     name, path = argv
     _limit()
     document = _examined(name)
@@ -45,7 +48,10 @@ def _examined(name: str) -> dict[str, object]:
 
 
 def _limit() -> None:
-    """A plugin that wants all the memory there is, or never stops printing, gets an error and not the machine."""
+    """Limit memory and output of this process.
+
+    A plugin that wants all the memory there is, or never stops printing, gets an error and not the machine.
+    """
     try:
         import resource
     except ImportError:  # not on this system

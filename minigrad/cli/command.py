@@ -1,4 +1,7 @@
-"""What a command of the program is, for built-in ones and for those of the entry-point group `minigrad.commands`."""
+"""What a command of the program is.
+
+One definition for built-in commands and those of the entry-point group `minigrad.commands`.
+"""
 
 from __future__ import annotations
 

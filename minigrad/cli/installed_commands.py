@@ -31,11 +31,17 @@ OWN_DISTRIBUTIONS = {
     "compare": "minigrad-compare",
     "sweep": "minigrad-sweep",
 }
-"""Commands that live in minigrad's repository, in distributions of their own under plugins/."""
+"""Commands of minigrad's repository in distributions of their own, by command name.
+
+Those distributions lie under plugins/.
+"""
 
 
 class CommandUnavailable(Exception):
-    """A command that is not installed, kept out, ambiguous or broken; the message says which and what to do."""
+    """A command that is not installed, kept out, ambiguous or broken.
+
+    The message says which, and what to do.
+    """
 
 
 def command_names() -> dict[str, Entry]:
@@ -44,7 +50,9 @@ def command_names() -> dict[str, Entry]:
 
 
 def load_command(name: str) -> Command | None:
-    """The command that some distribution offers as `name` or `distribution:name`; None if there is none.
+    """Load the command that a distribution offers as `name` or `distribution:name`.
+
+    None if there is none.
 
     Raises:
         CommandUnavailable: several distributions offer it, MINIGRAD_PLUGINS keeps it out, or it cannot be imported.
@@ -66,12 +74,18 @@ def load_command(name: str) -> Command | None:
 
 
 def not_installed() -> dict[str, str]:
-    """Name -> distribution of the commands in minigrad's own repository that no installed distribution offers."""
+    """List the commands in minigrad's repository that no installed distribution offers.
+
+    Returns name -> distribution.
+    """
     return {name: owner for name, owner in OWN_DISTRIBUTIONS.items() if not entry_points.matching(GROUP, name)}
 
 
 def how_to_get(name: str) -> str:
-    """What to do to have one of `OWN_DISTRIBUTIONS`: it is installed from minigrad's own checkout."""
+    """Say what to do to have one of `OWN_DISTRIBUTIONS`.
+
+    It is installed from minigrad's own checkout.
+    """
     owner = OWN_DISTRIBUTIONS[name]
     return (
         f"the command {name!r} is a distribution of its own, {owner}, which is not installed. In a checkout of "

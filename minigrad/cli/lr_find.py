@@ -1,4 +1,4 @@
-"""`minigrad lr-find script.py`: a range of learning rates, its reason, and the curve they were read from."""
+"""`minigrad lr-find script.py`: a range of learning rates, its reason and its curve."""
 
 from __future__ import annotations
 

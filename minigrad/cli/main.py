@@ -79,7 +79,10 @@ def _run(arguments: Namespace) -> int:
 
 
 def _is_expected(error: Exception) -> bool:
-    """Whether the message is meant for the user; anything else is a bug, and its traceback is of use."""
+    """Tell whether the message of an error is meant for the user.
+
+    Anything else is a bug, and its traceback is of use.
+    """
     from minigrad.core.errors import MinigradError
 
     return isinstance(error, MinigradError | OSError)

@@ -1,4 +1,7 @@
-"""`minigrad new optimizer NAME` and `minigrad new op NAME`: a plugin distribution that works as it is written."""
+"""`minigrad new optimizer NAME` and `minigrad new op NAME`: scaffold a plugin.
+
+What they write is a distribution that works as it is.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,9 @@ def new(arguments: Namespace) -> int:
 
 
 def scaffold(kind: str, name: str, parent: Path) -> tuple[Path, list[str]]:
-    """Write a plugin distribution for an "optimizer" or "op" called `name` into a new folder under `parent`.
+    """Write a plugin distribution called `name` into a new folder under `parent`.
+
+    `kind` is "optimizer" or "op".
 
     Returns the folder, and the files in it. Raises ScaffoldError, with nothing written, if the name cannot be used or
     the folder exists.

@@ -1,4 +1,7 @@
-"""Standard output with --json: one document, whatever a user's script, a plugin or a warning prints besides."""
+"""Standard output with --json: one document, whatever else is printed.
+
+A user's script, a plugin or a warning may print besides.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ _STDOUT: ContextVar[TextIO | None] = ContextVar("minigrad_cli_stdout", default=N
 
 @contextmanager
 def own_output(as_json: bool) -> Iterator[None]:
-    """Inside the block, with `as_json`, what is printed goes to stderr; stdout is for `write_json` alone."""
+    """Send what is printed inside the block to stderr, if `as_json`.
+
+    stdout is then for `write_json` alone.
+    """
     if not as_json:
         yield
         return
@@ -32,7 +38,10 @@ def own_output(as_json: bool) -> Iterator[None]:
 
 
 def write_json(document: object) -> None:
-    """Print the one document of a command, as JSON, which has no NaN and no infinity: these become null."""
+    """Print the one document of a command, as JSON.
+
+    JSON has no NaN and no infinity: these become null.
+    """
     stream = _STDOUT.get() or sys.stdout
     print(json.dumps(finite_or_none(document), indent=2, allow_nan=False, default=str), file=stream, flush=True)
 

@@ -1,4 +1,7 @@
-"""The parser of the command line: built-in commands, and those that other distributions offer. Imports no NumPy."""
+"""The parser of the command line: built-in commands and those of other distributions.
+
+Imports no NumPy.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,10 @@ def _add(commands: _Subparsers, name: str, command: Command) -> None:
 
 
 def _add_installed(parser: Parser, commands: _Subparsers, name: str) -> None:
-    """Add a command that is not built in; else the names of those there are, for the message about this one."""
+    """Add a command that is not built in.
+
+    Where there is none, add the names of all there are, for the message about this one.
+    """
     from minigrad.cli import installed_commands as installed  # built-in commands need not pay for it
 
     try:
@@ -103,7 +109,10 @@ def _add_installed(parser: Parser, commands: _Subparsers, name: str) -> None:
 
 
 def _list_installed(parser: Parser, commands: _Subparsers) -> None:
-    """Add all commands of other distributions, by name and help only, and say which of minigrad's own are missing."""
+    """Add all commands of other distributions, by name and help only.
+
+    Says which of minigrad's own are missing.
+    """
     from minigrad.cli import installed_commands as installed  # 20 ms, which only the list of all commands should pay
 
     for name in installed.command_names():

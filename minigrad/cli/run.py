@@ -1,4 +1,7 @@
-"""`minigrad run script.py`: checks, training, pictures and checkpoints of a model script; and `minigrad examples`."""
+"""`minigrad run script.py`: train a model script; and `minigrad examples`.
+
+A run includes checks, training, pictures and checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,10 @@ def _run_loop(example: Example, arguments: Namespace) -> int:
 
 
 def list_examples(arguments: Namespace) -> int:
-    """Print the examples in the package: name, kind, what each shows, with the figure it reaches."""
+    """Print the examples in the package.
+
+    Each with its name, its kind, what it shows and the figure it reaches.
+    """
     found = examples()
     if arguments.json:
         rows = [{**attrs.asdict(e), "path": str(e.path)} for e in found]

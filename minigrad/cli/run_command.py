@@ -1,4 +1,7 @@
-"""What `train` and `run` share: the folder of the run, what is printed or handed over, resuming, exit codes."""
+"""What `train` and `run` share.
+
+The folder of the run, what is printed or handed over, resuming, exit codes.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ _NOT_OF_THE_RUN = frozenset(
 )
 
 Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
-"""Trains, telling the callbacks, from the beginning or from a checkpoint, with whoever else is there."""
+"""Type of a function that trains: callbacks, checkpoint, communicator -> history.
+
+Training begins at the beginning or at the checkpoint; the communicator joins it with other processes.
+"""
 
 
 @attrs.frozen(eq=False)
@@ -68,7 +74,9 @@ class Job:
 
 
 def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
-    """Run the job in a folder of its own (that of `saved` if there is one), print or hand over what happened.
+    """Run the job in a folder of its own, and print or hand over what happened.
+
+    The folder is that of `saved` if there is one.
 
     Of several processes that train together only rank 0 has a folder and prints; the others say who fails.
 
@@ -141,7 +149,10 @@ def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
 
 
 def restore_options(arguments: Namespace, saved: Checkpoint) -> Namespace:
-    """The options of the run that `saved` is of, with those that may change as they are given now."""
+    """Return the options of a saved run.
+
+    Those that may change are as they are given now.
+    """
     fixed = [f"--{name.replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
     if fixed:
         raise TrainError(f"--resume goes on as the run began: leave out {', '.join(fixed)}, or start a new run")

@@ -51,7 +51,7 @@ def selftest(arguments: Namespace) -> int:
 
 
 def everything() -> tuple[LoadedOps, ...]:
-    """Register every family of the library and the ops of every allowed plugin; what became of each plugin."""
+    """Register all families and the ops of every allowed plugin; return what became of each."""
     register_all()
     return load_all()
 

@@ -63,7 +63,10 @@ def train(arguments: Namespace) -> int:
 
 
 def _ready(given: Dataset, loss: str | None) -> Dataset:
-    """Rows of floats for a multi-layer perceptron: pixels in [0, 1], columns of tables standardised."""
+    """Turn a data set into rows of floats for a multi-layer perceptron.
+
+    Pixels lie in [0, 1], columns of tables are standardised.
+    """
     if given.kind == "text":
         raise TrainError(f"{given.name} is text, and 'minigrad train' fits a network to images and tables")
     if (loss == "mse") != (given.task == "regression") and loss is not None:

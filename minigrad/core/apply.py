@@ -1,4 +1,4 @@
-"""Applying an op to Tensors: evaluate the forward function on arrays, and record how the value was made."""
+"""Applying an op to Tensors: run `forward` on arrays, record how the value was made."""
 
 from __future__ import annotations
 
@@ -114,7 +114,10 @@ Op.unregistered = apply_unregistered
 
 
 def describe_error(op: Op, values: Arrays, kwargs: Kwargs, error: Exception) -> Exception:
-    """`error`, raised by the forward function of `op`, as an error that names op, shapes and metadata."""
+    """Describe an error that the forward function of `op` raised.
+
+    Returns an error that names op, shapes and keyword arguments.
+    """
     if isinstance(error, MinigradError):
         return error
     shapes = ", ".join(

@@ -21,13 +21,18 @@ from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.types import Array
 
 Pullback: TypeAlias = Callable[[OpNode, Gradient, Parents, dict[Node, Gradient], set[Node]], None]
-"""Type of `Op.fast_vjp(node, g, needed, grads, writable)`: does on arrays what `BackwardPass.vjp` does."""
+"""Type of `Op.fast_vjp(node, g, needed, grads, writable)`.
+
+It does on arrays what `BackwardPass.vjp` does.
+"""
 
 _by_sequence = attrgetter("seq")
 
 
 def backward(output: Tensor, gradient: object = None, create_graph: bool = False) -> None:
-    """Add the gradient of `output` to `.grad` of all leaves it was made from (see `Tensor.backward`).
+    """Add the gradient of `output` to `.grad` of all leaves it was made from.
+
+    See `Tensor.backward`.
 
     Leaves are written to only after the whole pass has succeeded, so an exception or Ctrl-C leaves them as before.
     """
@@ -58,7 +63,9 @@ Tensor._run_backward = backward
 def gradients(
     outputs: Sequence[Tensor], seeds: Sequence[Gradient], targets: Sequence[Tensor], create_graph: bool
 ) -> list[Gradient | None]:
-    """Gradients of `sum_k <seeds[k], outputs[k]>` with respect to `targets`, which may be leaves or inner values.
+    """Compute gradients of `sum_k <seeds[k], outputs[k]>` with respect to `targets`.
+
+    The targets may be leaves or inner values.
 
     Nothing is written to `.grad`. A target that the outputs do not depend on gets None.
     """
@@ -106,7 +113,10 @@ def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
 
 
 def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
-    """`targets`, and the nodes of `order` (latest first) through which a gradient can reach one of them."""
+    """Return `targets`, and the nodes through which a gradient can reach one of them.
+
+    `order` has the latest node first.
+    """
     on_path = set(targets)
     for node in reversed(order):
         if not on_path.isdisjoint(node.parents):
@@ -115,7 +125,10 @@ def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
 
 
 def check_not_stale(leaves: Iterable[Leaf]) -> None:
-    """Raise `StaleGraphError` when a parameter that the graph was built on has been changed since."""
+    """Refuse to go back through a parameter that has been changed since the graph was built.
+
+    The error is `StaleGraphError`.
+    """
     for leaf in leaves:
         if leaf.stale:
             raise StaleGraphError(
@@ -209,7 +222,9 @@ class BackwardPass:
         self.on_path = on_path
 
     def run(self, order: Sequence[Node], grads: dict[Node, Gradient]) -> dict[Node, Gradient]:
-        """Visit the nodes between the start and the leaves, latest first; hand each one's gradient to its parents.
+        """Visit the nodes between the start and the leaves, latest first.
+
+        Each one's gradient is handed to its parents.
 
         Args:
             order: the nodes, without leaves.
@@ -241,7 +256,10 @@ class BackwardPass:
         return grads
 
     def vjp(self, node: OpNode, g: Gradient, needed: Parents, grads: dict[Node, Gradient], writable: set[Node]) -> None:
-        """Run those rules of a node that give something for the parents in `needed`, and hand that on."""
+        """Run those rules of a node that give something for the parents in `needed`.
+
+        What they give is handed on to the parents.
+        """
         op = node.op
         if self.algebra.twice and op.check_second_order is not None:
             op.check_second_order()
@@ -267,7 +285,10 @@ class BackwardPass:
 
 
 class ObservedPass(BackwardPass):
-    """A pass in which an interceptor, set by `run_backward`, looks at every gradient that a rule returns."""
+    """A pass in which an interceptor looks at every gradient that a rule returns.
+
+    The interceptor is set by `run_backward`.
+    """
 
     uses_fast_vjp = False
     interceptor: Interceptor
@@ -284,7 +305,9 @@ _FIRST_ORDER = BackwardPass()
 
 
 def _collect(grads: dict[Node, Gradient], output: OutputNode, g: Gradient) -> None:
-    """Put the gradient of one output beside those of the others, for the rule that takes them all.
+    """Put the gradient of one output beside those of its siblings.
+
+    The rule takes those of all outputs at once.
 
     Several nodes may stand for one output when rules were recorded: each brings its share.
     """
@@ -295,7 +318,10 @@ def _collect(grads: dict[Node, Gradient], output: OutputNode, g: Gradient) -> No
 
 
 def add_gradient(grads: dict[Node, Gradient], writable: set[Node], node: Node, g: Gradient) -> None:
-    """Add a share to the gradient of `node`: in place from the third on (see `BackwardPass.writable`)."""
+    """Add a share to the gradient of `node`, in place from the third share on.
+
+    See `BackwardPass.writable`.
+    """
     old = grads.get(node)
     if old is None:
         grads[node] = g

@@ -22,7 +22,10 @@ class RegistrationError(MinigradError):
 
 
 class InvalidRule(RegistrationError):
-    """A rule breaks the contract of a rule: shape, dtype, purity, determinism, homogeneity or arity."""
+    """A rule breaks the contract of a rule.
+
+    In shape, dtype, purity, determinism, homogeneity or arity.
+    """
 
 
 class GradientMismatch(RegistrationError):
@@ -30,7 +33,10 @@ class GradientMismatch(RegistrationError):
 
 
 class InconclusiveCheck(RegistrationError):
-    """The check could not have failed, so it is not a pass: the op needs a better domain, samples or kinks."""
+    """The check could not have failed, so it is not a pass.
+
+    The op needs a better domain, samples or kinks.
+    """
 
 
 class OpError(MinigradError):
@@ -54,4 +60,7 @@ class GradientError(MinigradError, RuntimeError):
 
 
 class StaleGraphError(GradientError):
-    """Backward would use a parameter whose numbers an optimizer has changed since the graph was built."""
+    """Backward would use a parameter whose numbers have changed since the graph was built.
+
+    An optimizer has changed them.
+    """

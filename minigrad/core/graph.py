@@ -16,7 +16,7 @@ next_sequence = count(1).__next__
 
 
 Parents: TypeAlias = "tuple[Node | None, ...]"
-"""The nodes of the arguments of a call, None in the places of those that no gradient flows into."""
+"""The nodes of the arguments of a call, None where no gradient flows."""
 
 
 class Node:
@@ -35,7 +35,10 @@ class Node:
 
     @property
     def parents(self) -> Parents:
-        """The nodes it was made from, where its gradient flows on to; None in the places of constants."""
+        """Return the nodes the value was made from, where its gradient flows on to.
+
+        None stands in the places of constants.
+        """
         return ()
 
 
@@ -83,7 +86,10 @@ def record_call(op: Op, value: Array, args: Arrays, parents: Parents, kwargs: Kw
 
 
 class MultiOutputNode(OpNode):
-    """The outputs of an op that returns several arrays; each Tensor holds an `OutputNode` of it."""
+    """The node of an op that returns several arrays.
+
+    Each output Tensor holds an `OutputNode` of it.
+    """
 
     __slots__ = ("values",)
 

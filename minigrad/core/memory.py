@@ -1,4 +1,7 @@
-"""Who owns the memory of a value: what may be handed out as it is, and what only as a copy."""
+"""Who owns the memory of a value.
+
+What may be handed out as it is, and what only as a copy.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,10 @@ from minigrad.core.types import Array, TensorBase
 
 
 def is_immutable(value: Array) -> bool:
-    """True when nobody can write to the memory of `value`: it and all arrays it is a view of are read-only."""
+    """Tell whether the memory of `value` is read-only.
+
+    True when the array and all arrays it is a view of are read-only.
+    """
     owner: object = value
     while isinstance(owner, np.ndarray):
         if owner.flags.writeable:
@@ -18,7 +24,9 @@ def is_immutable(value: Array) -> bool:
 
 
 def readonly(value: Array) -> Array:
-    """`value` in a form that can be handed out: read-only down to the array that owns the memory.
+    """Return `value` in a form that can be handed out.
+
+    It is read-only down to the array that owns the memory.
 
     Results of ops stay writeable until somebody looks at them, which keeps the flag off the hot path. Memory that no
     array owns belongs to an optimizer's flat buffer (or a file), whose owner goes on writing to it: hand out a copy.
@@ -39,7 +47,10 @@ def readonly(value: Array) -> Array:
 def copy_writable_args(
     args: tuple[object, ...], values: tuple[Array, ...], y: Array | tuple[Array, ...]
 ) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
-    """Copy the arguments, not Tensors, that the caller could still write to: a rule must see what `forward` saw."""
+    """Copy the arguments, not Tensors, that the caller could still write to.
+
+    A rule must see what `forward` saw.
+    """
     foreign = [i for i, v in enumerate(values) if not isinstance(args[i], TensorBase) and not is_immutable(v)]
     if not foreign:
         return values, y
@@ -55,7 +66,9 @@ def copy_writable_args(
 
 
 def weak_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array:
-    """A Python number as a read-only 0-d array of its partner's dtype (NumPy's rule for weak scalars).
+    """Turn a Python number into a read-only 0-d array of its partner's dtype.
+
+    This is NumPy's rule for weak scalars.
 
     Raises:
         OverflowError: an integer does not fit its partner's integer dtype.

@@ -23,7 +23,9 @@ R = TypeVar("R")
 
 
 class Interceptor:
-    """Base of what takes over every op call on Tensors: a tracer, a debugger, a counter of layers.
+    """Base of what takes over every op call on Tensors.
+
+    Such as a tracer, a debugger, a counter of layers.
 
     Attributes:
         records_backward: whether the backward pass must go through `call` as well, op by op. Then `backward` hands
@@ -71,7 +73,10 @@ def mode_override(
     allow_unverified: Callable[[Op], bool] | None = None,
     interceptor: Interceptor | Literal[False] | None = None,
 ) -> Iterator[Mode]:
-    """Run the block in the current mode with some fields changed (an interceptor of False takes it off)."""
+    """Run the block in the current mode with some fields changed.
+
+    An interceptor of False takes the present one off.
+    """
     now = MODE.get() or DEFAULT_MODE
     mode = Mode(
         now.grad if grad is None else grad,
@@ -86,7 +91,9 @@ def mode_override(
 
 
 class no_grad:
-    """Context manager and decorator: ops inside are evaluated but not recorded, so nothing can be differentiated.
+    """Context manager and decorator inside which ops are evaluated but not recorded.
+
+    What is computed there cannot be differentiated.
 
     Held in a context variable: other threads and asyncio tasks are not affected.
     """

@@ -1,4 +1,7 @@
-"""What an op is: a forward function on arrays, a vector-Jacobian product for each argument, and claims about both."""
+"""What an op is: a forward function, a VJP for each argument, and claims about both.
+
+The functions work on arrays; VJP stands for vector-Jacobian product.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ Rule = TypeVar("Rule", bound=Callable[..., object])
 
 
 class Certificate(Protocol):
-    """The gate's statement that it has checked an op (the class is `minigrad.verify.certificate.Certificate`)."""
+    """The gate's statement that it has checked an op.
+
+    The class is `minigrad.verify.certificate.Certificate`.
+    """
 
     @property
     def subject(self) -> Op:
@@ -158,7 +164,7 @@ class Op:
 
     @property
     def certificate(self) -> Certificate:
-        """What was checked when this op was registered, and the smallest error that could have been revealed."""
+        """What was checked when this op was registered, and the smallest error it could reveal."""
         if self._certificate is None:
             raise UnregisteredOp(
                 f"op {self.name!r} has no certificate: it is not registered. Call minigrad.register({self.name})."
@@ -233,7 +239,7 @@ class Op:
         return rule
 
     def accumulate(self, rule: Rule) -> Rule:
-        """Declare how the gradient of the first argument is added into part of an array: a decorator.
+        """Declare how the first argument's gradient is added into part of an array: a decorator.
 
         The rule receives the array of gradients so far, of the shape of the argument, the gradient of the output, and
         all keyword arguments. It adds in place and returns True, or returns False without touching anything.

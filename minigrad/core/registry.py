@@ -1,4 +1,7 @@
-"""The registry: every op that may touch a Tensor, each entered with a certificate from the gate."""
+"""The registry: every op that may touch a Tensor.
+
+Each was entered with a certificate from the gate.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ Handler: TypeAlias = Callable[..., object]
 
 
 class _Ops(dict[str, Op]):
-    """Ops by name or role; asking for one that is not there says so (and costs the hot path nothing)."""
+    """Ops by name or role, with an error that says which one is not there.
+
+    Asking costs the hot path nothing.
+    """
 
     def __init__(self, key: str) -> None:
         super().__init__()
@@ -73,7 +79,10 @@ class Registry:
         return self.roles[role]
 
     def check_unregistered(self, op: Op) -> None:
-        """Raise `RegistrationError` when the name, the role or the NumPy function of `op` is taken."""
+        """Refuse an op whose name, role or NumPy function is taken.
+
+        The error is `RegistrationError`.
+        """
         other = self.ops.get(op.name)
         if other is not None:
             raise RegistrationError(
@@ -114,11 +123,16 @@ class Registry:
         self.ops[op.name] = op
 
     def replace_certificate(self, op: Op, certificate: Certificate) -> None:
-        """Replace the certificate of a registered op by a fuller one, after a check that was put off."""
+        """Replace the certificate of a registered op by a fuller one.
+
+        A check that was put off gives one.
+        """
         op._certificate = certificate
 
     def register_numpy_function(self, function: Callable[..., object], handler: Handler) -> None:
-        """Let `handler`, with NumPy's own signature, answer for a NumPy function called on Tensors.
+        """Let `handler` answer for a NumPy function called on Tensors.
+
+        The handler has NumPy's own signature.
 
         The handler must be built from registered ops: it is no op itself and brings no rule.
         """

@@ -1,4 +1,7 @@
-"""Calling one vector-Jacobian rule: how many gradients are due, with broadcasting and promotion undone."""
+"""Calling one vector-Jacobian rule.
+
+How many gradients are due, with broadcasting and promotion undone.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ _ROLES = REGISTRY.roles
 
 
 def argument_positions(rule: VJP, count: int) -> Sequence[int]:
-    """Positions of the arguments that `rule` answers for, in a call with `count` positional arguments."""
+    """Return positions of the arguments that `rule` answers for.
+
+    The call has `count` positional arguments.
+    """
     return range(rule.indices[0], count) if rule.variadic else rule.indices
 
 
@@ -42,7 +48,9 @@ def call_rule(op: Op, rule: VJP, g: object, y: object, args: tuple[object, ...],
 
 
 def unbroadcast(op: Op, name: str, r: object, x: Array) -> Gradient:
-    """`r` in the shape and dtype of argument `x`: undoes broadcasting and promotion, by registered ops.
+    """Bring gradient `r` to the shape and dtype of argument `x`.
+
+    This undoes broadcasting and promotion, by registered ops.
 
     Raises:
         InvalidRule: `r` is no gradient for an array of the shape of `x`.
@@ -66,7 +74,9 @@ def unbroadcast(op: Op, name: str, r: object, x: Array) -> Gradient:
 
 
 def broadcasts_to(op: Op, small: Shape, large: Shape) -> bool:
-    """Whether a gradient of shape `large` can be meant for an argument of `op` of shape `small`, to be summed.
+    """Tell whether shape `small` broadcasts to `large`.
+
+    Then a gradient of shape `large` can be meant for an argument of `op` of shape `small`, to be summed.
 
     It can when an array of shape `small` broadcasts to `large`, unless `op` has one argument and nothing to broadcast
     it with: there, such a gradient is a mistake.

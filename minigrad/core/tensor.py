@@ -54,7 +54,10 @@ class Tensor(ArrayMethods):
     # -- value ---------------------------------------------------------------------------------------------------
     @property
     def data(self) -> Array:
-        """The value as a read-only array (a copy where the memory belongs to an optimizer or another owner)."""
+        """The value as a read-only array.
+
+        It is a copy where the memory belongs to an optimizer or another owner.
+        """
         return readonly(self._node.value)
 
     def numpy(self) -> Array:
@@ -90,7 +93,7 @@ class Tensor(ArrayMethods):
         return self._node.value.size
 
     def detach(self) -> Tensor:
-        """The same value as a constant: no gradient flows through the result."""
+        """Return this value as a constant: no gradient flows through the result."""
         return tensor_of(Constant(self._node.value))
 
     # -- gradient --------------------------------------------------------------------------------------------------
@@ -101,7 +104,10 @@ class Tensor(ArrayMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient accumulated by `backward` since `zero_grad`, for leaves; None where none has arrived."""
+        """The gradient that `backward` has accumulated in a leaf since `zero_grad`, or None.
+
+        None where no gradient has arrived.
+        """
         sink = self._own_sink()
         if sink is None or not sink.has_grad:
             return None

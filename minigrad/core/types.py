@@ -1,4 +1,4 @@
-"""Static types that every room uses, and the base class by which a Tensor is told from an array."""
+"""Static types that every room uses, and the base class by which to tell a Tensor."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ Key: TypeAlias = KeyPart | tuple[KeyPart, ...]
 
 
 class TensorBase:
-    """Base of `minigrad.core.tensor.Tensor`, so that modules below it can tell a Tensor from an array."""
+    """Base of `minigrad.core.tensor.Tensor`.
+
+    By it modules below that one can tell a Tensor from an array.
+    """
 
     __slots__ = ()

@@ -1,4 +1,6 @@
-"""Data: embedded and generated sets, loaders of local files, splits, batches, augmentation. Nothing downloads.
+"""Data: embedded and generated sets, loaders of local files, splits, batches.
+
+Augmentation, too. Nothing downloads.
 
 >>> from minigrad import data
 >>> fashion = data.load("fashion").scaled()        # (5000, 784) and (1000, 784) float32, labels int64

@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 from minigrad.data.errors import DataError
 
 AnyDtypeArray = NDArray[np.generic]
-"""An array of any dtype, taken as an argument: images are uint8, tables float64, labels int64."""
+"""An array of any dtype, taken as an argument.
+
+Images are uint8, tables float64, labels int64.
+"""
 Array = NDArray[np.float64]
-"""The same, handed out: as in `minigrad.typing`, float64 is the static stand-in for every real dtype."""
+"""An array that is handed out, statically of float64.
+
+As in `minigrad.typing`, float64 stands for every real dtype.
+"""
 Labels = NDArray[np.int64]
 
 
@@ -53,7 +59,10 @@ def flat_rows(x: AnyDtypeArray) -> Array:
 
 
 def row_keys(x: AnyDtypeArray) -> list[bytes]:
-    """A 16-byte digest for each row of `x`, equal for rows of equal values (0.0 and -0.0 are equal values)."""
+    """Compute a 16-byte digest for each row of `x`, equal for rows of equal values.
+
+    0.0 and -0.0 are equal values.
+    """
     flat = flat_rows(np.ascontiguousarray(x))
     if flat.dtype.kind == "f":
         flat = np.add(flat, 0.0)
@@ -85,7 +94,10 @@ def whole(name: str, value: int, low: int, high: int | None = None) -> int:
 
 
 def real(name: str, value: float, low: float, high: float, *, open_ends: bool = False) -> float:
-    """`value` when it is a finite number in [low, high] (or in (low, high) with `open_ends`), else DataError."""
+    """Check that `value` is a finite number in [low, high], and return it.
+
+    With `open_ends` it must lie in (low, high). DataError otherwise.
+    """
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     inside = number and (low < value < high if open_ends else low <= value <= high)
     if not inside:

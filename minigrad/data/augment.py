@@ -1,4 +1,6 @@
-"""Augmentations: typed callables `(batch, rng) -> batch` that change the inputs and keep the labels.
+"""Augmentations: typed callables `(batch, rng) -> batch` that keep the labels.
+
+They change the inputs.
 
 All randomness comes from the Generator given, so the same Generator state gives the same batch: `FixedSeed` makes
 one repeatable for a gradient check. Images are `(N, H, W)` or `(N, C, H, W)`; the input is never written to, shape
@@ -46,7 +48,10 @@ class Flip:
 
 @attrs.frozen
 class RandomCrop:
-    """Shift each image by up to `padding` pixels each way: pad with `fill`, cut the old size out at random."""
+    """Shift each image by up to `padding` pixels each way.
+
+    The image is padded with `fill`, and the old size cut out at random.
+    """
 
     padding: int = 2
     fill: float = 0.0
@@ -68,7 +73,10 @@ class RandomCrop:
 
 @attrs.frozen
 class Noise:
-    """Add Gaussian noise of standard deviation `std` (in the units of `x`); integers are rounded and clipped."""
+    """Add Gaussian noise of standard deviation `std`, in the units of `x`.
+
+    Integers are rounded and clipped.
+    """
 
     std: float = 0.1
 
@@ -103,7 +111,9 @@ class Compose:
 
 @attrs.frozen
 class FixedSeed:
-    """`augment` with its randomness held still: every call draws the numbers of `seed`, whatever Generator comes.
+    """`augment` with its randomness held still.
+
+    Every call draws the numbers of `seed`, whatever Generator comes.
 
     For gradient checks, which evaluate the loss many times and need the same batch each time.
     """

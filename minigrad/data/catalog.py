@@ -21,7 +21,10 @@ ALIASES = {"fashion_mnist": "fashion", "cancer": "breast_cancer"}
 
 
 def available() -> dict[str, Card]:
-    """Name -> description of every data set that needs no file of the user's, embedded ones first."""
+    """List every data set that needs no file of the user's, embedded ones first.
+
+    Returns name -> description.
+    """
     return {card.name: card for card in CARDS}
 
 

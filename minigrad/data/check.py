@@ -1,4 +1,7 @@
-"""Looking at the values: `check` raises for what cannot be trained on, `inspect` reports what looks doubtful."""
+"""Looking at the values of a data set.
+
+`check` raises for what cannot be trained on, `inspect` reports what looks doubtful.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ Level = Literal["FAULT", "NOTE"]
 
 @attrs.frozen
 class Finding:
-    """Something about the data worth knowing: a stable `code`, FAULT or NOTE, and a sentence with the evidence."""
+    """Something about the data worth knowing.
+
+    It has a stable `code`, FAULT or NOTE, and a sentence with the evidence.
+    """
 
     code: str
     level: Level
@@ -25,7 +31,10 @@ class Finding:
 
 
 def check(data: Dataset) -> None:
-    """Raise DataValueError at the first row (from 0) with NaN or Inf in `x` or `y`, or a label out of range."""
+    """Refuse NaN or Inf in `x` or `y`, and labels out of range.
+
+    DataValueError names the first such row (from 0).
+    """
     for split in ("train", "val"):
         x, y = (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
         check_finite(x, f"{data.name}: x_{split}", data.feature_names)
@@ -35,7 +44,10 @@ def check(data: Dataset) -> None:
 
 
 def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...] = ()) -> None:
-    """Raise DataValueError naming `where`, the row and the column of the first NaN or infinity in `array`."""
+    """Refuse the first NaN or infinity in `array`.
+
+    DataValueError names `where`, the row and the column.
+    """
     if array.dtype.kind != "f" or not array.size:
         return
     bad = ~np.isfinite(flat_rows(array))
@@ -50,7 +62,10 @@ def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...
 
 
 def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
-    """Raise DataValueError naming the first row of `y` that is not an integer in [0, `classes`)."""
+    """Refuse the first row of `y` that is not an integer in [0, `classes`).
+
+    DataValueError names the row.
+    """
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
     flat = flat_rows(y)
@@ -64,9 +79,11 @@ def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
 
 
 def find_issues(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
-    """What is doubtful about `data`, faults first: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS,
-    IMBALANCE, CONSTANT. Call `check` first: values are taken to be finite. `unshuffled` is the batch size when
-    batches are taken in the stored order, 0 when they are shuffled.
+    """List what is doubtful about `data`, faults first.
+
+    Codes: LEAK, INPUT_SCALE, VAL_SHIFT, UNSHUFFLED, CONFLICT, MISSING_CLASS, IMBALANCE, CONSTANT. Call `check` first:
+    values are taken to be finite. `unshuffled` is the batch size when batches are taken in the stored order, 0 when
+    they are shuffled.
 
     Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features), largest |x| above 20 or a standard
     deviation outside [0.05, 5] for floats, validation mean off by a standard deviation or spread off by half, one class

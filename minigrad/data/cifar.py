@@ -1,4 +1,7 @@
-"""CIFAR-10, binary version: records of one label byte and 3072 pixel bytes (32x32 red, then green, then blue)."""
+"""CIFAR-10, binary version.
+
+Its records have one label byte and 3072 pixel bytes (32x32 red, then green, then blue).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ ROWS = 10_000
 
 
 def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDArray[np.uint8], Labels]:
-    """Images `(rows, 3, 32, 32)` uint8 and labels `(rows,)` of one CIFAR-10 binary batch (gzip or not).
+    """Read one CIFAR-10 binary batch (gzip or not): images and labels.
+
+    Images are `(rows, 3, 32, 32)` uint8, labels `(rows,)`.
 
     A batch as published has 10,000 records of 3,073 bytes. Raises DataFileError when the file is missing, has another
     length, or a label above 9 (the sign of the CIFAR-100 or another format, or of damage).
@@ -67,5 +72,8 @@ def load_cifar10(folder: str | os.PathLike[str], *, rows: int = ROWS) -> Dataset
 
 
 def is_cifar_folder(names: list[str]) -> bool:
-    """Whether a folder with these file names looks like CIFAR-10 (binary, or the pickled version it is refused as)."""
+    """Tell whether a folder with these file names looks like CIFAR-10.
+
+    Either binary, or the pickled version it is refused as.
+    """
     return any(name.startswith(("data_batch_", "test_batch")) for name in names)

@@ -1,4 +1,7 @@
-"""A character corpus: text in sections, its alphabet, and the windows a character model trains on."""
+"""A character corpus: text in sections, its alphabet, and its windows.
+
+A character model trains on the windows.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,9 @@ class Corpus:
         return train, "".join(text[cuts[name] :] for name, text in self.sections.items())
 
     def dataset(self, length: int = 64, val: float = 0.1) -> Dataset:
-        """Windows of `length` characters without overlap: `x` `(N, length)`, `y` the next character of each.
+        """Cut the text into windows of `length` characters without overlap.
+
+        `x` is `(N, length)`, `y` the next character of each.
 
         No character of a validation window occurs in a training window. Raises DataError when one side is too short for
         a single window.
@@ -76,7 +81,9 @@ class Corpus:
 
 
 def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
-    """(x, y) of shape `(N, length)`: consecutive windows of `numbers`, and the same moved on by one place.
+    """Cut `numbers` into (x, y) of shape `(N, length)`.
+
+    `x` holds consecutive windows of `numbers`, `y` the windows moved on by one place.
 
     The rest that fills no window is left out. Raises DataError when there is none.
     """

@@ -1,4 +1,7 @@
-"""`Dataset`: one immutable value for training and validation rows, their names and where they come from."""
+"""`Dataset`: one immutable value for training and validation rows.
+
+With their names and where they come from.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,9 @@ class Dataset:
         return f"{self.name} {len(self.x_train)}/{len(self.x_val)} rows of {shape} {self.x_train.dtype}, {what}"
 
     def scaling(self, normalize: Normalize = "auto") -> Scaling:
-        """How `scaled` treats inputs: a callable for rows of the native shape, fitted on `x_train` alone.
+        """Choose how `scaled` treats inputs, fitted on `x_train` alone.
+
+        Returns a callable for rows of the native shape.
 
         `"standard"` (what `"auto"` means): zero mean and unit variance, per column of a table, per channel of
         images. `"unit"`: pixels divided by `full_scale`, to [0, 1] (images only). `"none"`: only the cast.
@@ -114,13 +119,16 @@ class Dataset:
         return scaling.standard(self.x_train, over=(0,))
 
     def target_scaling(self) -> Scaling:
-        """Zero mean and unit variance of `y_train` (regression); `.inverse(prediction)` returns to its units."""
+        """Scale `y_train` (regression) to zero mean and unit variance.
+
+        `.inverse(prediction)` returns to its units.
+        """
         if self.task != "regression":
             raise DataError(f"{self.name}: class numbers are not scaled; target_scaling is for regression.")
         return scaling.standard(self.y_train, over=(0,))
 
     def scaled(self, layout: Layout = "flat", normalize: Normalize = "auto", *, targets: bool = True) -> Dataset:
-        """The same data ready for a network: `x` float32, scaled as `scaling` says.
+        """Return the data ready for a network: `x` float32, scaled as `scaling` says.
 
         `layout`: `"flat"` `(N, D)`; `"image"` `(N, C, H, W)`; `"native"` as stored. With `targets`,
         regression targets become float32 of zero mean and unit variance (see `target_scaling`). Text stays as it

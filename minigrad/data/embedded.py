@@ -1,4 +1,6 @@
-"""The sets inside the package (`sets/*.npz`): what they are, and their checksums, verified at every load.
+"""The sets inside the package (`sets/*.npz`): what they are, and their checksums.
+
+The checksums are verified at every load.
 
 Rows, sources and licences: DATASHEET.md. `tests/tools/build_data.py` in the project's repository makes the files.
 """
@@ -23,7 +25,10 @@ UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 
 @attrs.frozen
 class Card:
-    """What `available()` says about a data set; `task` of a text is to predict the next character."""
+    """What `available()` says about a data set.
+
+    `task` of a text is to predict the next character.
+    """
 
     name: str
     origin: Literal["embedded", "generated"]

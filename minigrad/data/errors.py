@@ -12,7 +12,10 @@ from minigrad.core.errors import MinigradError, nearest
 
 
 class DataError(MinigradError, ValueError):
-    """Base of all errors about data: a damaged file, a bad argument, an unknown name, a bad value in a row."""
+    """Base of all errors about data.
+
+    A damaged file, a bad argument, an unknown name, a bad value in a row.
+    """
 
 
 class DataFileError(DataError):

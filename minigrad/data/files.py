@@ -1,4 +1,7 @@
-"""Reading files of a known size, gzip or not, without trusting what they claim about themselves."""
+"""Reading files of a known size, gzip or not.
+
+What they claim about themselves is not trusted.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,9 @@ class Reader(Protocol):
 
 
 def read_at_most(path: Path, limit: int, what: str) -> bytes:
-    """The first `limit` bytes of `path`'s content, unpacked when it is gzip (told by its content, not its name).
+    """Read the first `limit` bytes of `path`'s content, unpacked when it is gzip.
+
+    gzip is told by its content, not its name.
 
     Memory grows with what is really there, never with `limit`. Raises DataFileError naming `what` was expected when
     the file is missing, unreadable, or a damaged gzip stream.
@@ -55,7 +60,10 @@ def _chunks(stream: Reader, limit: int) -> bytes:
 
 
 def listing(folder: Path, what: str) -> list[str]:
-    """Sorted names in `folder`; DataFileError naming `what` was expected when it is no readable folder."""
+    """List the sorted names in `folder`.
+
+    DataFileError names `what` was expected when it is no readable folder.
+    """
     try:
         return sorted(os.listdir(folder))
     except FileNotFoundError:

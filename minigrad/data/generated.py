@@ -10,7 +10,9 @@ from minigrad.data.split import split_rows
 
 
 def spiral(rows: int = 1_000, classes: int = 3, noise: float = 0.2, *, val: float = 0.2, seed: int = 0) -> Dataset:
-    """Interleaved spiral arms in the plane, one a class: not linearly separable (course notes, case study).
+    """Make interleaved spiral arms in the plane, one a class: not linearly separable.
+
+    Source: the course notes' case study.
 
     Arm `j` has radius r in (0, 1] and angle `(4 r + 2 pi j / classes) + noise * N(0, 1)` radians; `x` is
     `(rows, 2)` float64 `(r sin, r cos)`. Class sizes differ by one row at most; the share `val` of each class is
@@ -37,7 +39,9 @@ def blobs(
     val: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """One Gaussian cloud for each class: centres uniform in [-5, 5]^features, standard deviation `spread`.
+    """Make one Gaussian cloud for each class.
+
+    Centres uniform in [-5, 5]^features, standard deviation `spread`.
 
     `x` is `(rows, features)` float64; class sizes differ by one row at most; the share `val` of each
     class is held out. Raises DataError for arguments out of range.

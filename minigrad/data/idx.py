@@ -1,4 +1,6 @@
-"""IDX files, the format of MNIST and its family (Fashion-MNIST, KMNIST, ...), plain or gzip.
+"""IDX files, plain or gzip.
+
+The format of MNIST and its family (Fashion-MNIST, KMNIST, ...).
 
 Format: bytes 0 0, a type code, the number of axes; one big-endian uint32 for each axis; the numbers, big-endian
 (LeCun's description of the MNIST database).

@@ -1,4 +1,7 @@
-"""`Loader`: batches epoch by epoch, augmented, optionally prepared in a thread, and resumable at any batch."""
+"""`Loader`: batches epoch by epoch, resumable at any batch.
+
+Augmented, and optionally prepared in a thread.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ ORDER, AUGMENT = 0, 1
 
 @attrs.define(eq=False)
 class Loader:
-    """Batches of `(x, y)`; every `for` loop over it is the next epoch, with an order of its own.
+    """Batches of `(x, y)`, epoch by epoch.
+
+    Every `for` loop over it is the next epoch, with an order of its own.
 
     The order of epoch `e` depends on `(seed, e)` alone and the augmentation of its batch `b` on `(seed, e, b)`:
     a run resumed with `epoch` at any batch sees exactly the same numbers, with or without a thread.

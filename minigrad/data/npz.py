@@ -80,7 +80,9 @@ def _member(archive: ZipFile, info: ZipInfo) -> AnyDtypeArray:
 def load_npz(
     path: str | os.PathLike[str], *, val: float = 0.2, seed: int = 0, class_names: Sequence[str] = ()
 ) -> Dataset:
-    """A data set in an `.npz` file of the user's: arrays `x_train y_train x_val y_val`, or `x` and `y`.
+    """Load a data set from an `.npz` file of the user's.
+
+    It has the arrays `x_train y_train x_val y_val`, or `x` and `y`.
 
     With `x` and `y`, the share `val` is held out (see `minigrad.data.split_rows`). Integer `y` means
     classification, floating-point `y` regression; uint8 `x` of 3 or 4 axes are images. Optional arrays
@@ -145,7 +147,10 @@ def _texts(arrays: dict[str, AnyDtypeArray], key: str) -> tuple[str, ...]:
 
 
 def _numbered(*labels: AnyDtypeArray) -> tuple[str, ...]:
-    """Names "0", "1", ... up to the largest label; refused when the labels cannot be class numbers from 0."""
+    """Return the names "0", "1", ... up to the largest label.
+
+    Labels that cannot be class numbers from 0 are refused.
+    """
     low, high = min(int(y.min()) for y in labels if y.size), max(int(y.max()) for y in labels if y.size)
     rows = sum(map(len, labels))
     if low < 0 or high >= max(rows, 2):

@@ -1,4 +1,7 @@
-"""Affine scaling of inputs and of regression targets, always fitted on the training rows alone."""
+"""Affine scaling of inputs and of regression targets.
+
+It is always fitted on the training rows alone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,10 @@ Normalize = Literal["auto", "standard", "unit", "none"]
 
 @attrs.frozen(eq=False)
 class Scaling:
-    """`x -> (x - offset) * factor` in float32; offset and factor broadcast against the rows of `x`."""
+    """`x -> (x - offset) * factor` in float32.
+
+    offset and factor broadcast against the rows of `x`.
+    """
 
     offset: NDArray[np.float64]
     factor: NDArray[np.float64]

@@ -1,4 +1,7 @@
-"""Splits: seeded, stratified, and without leak (rows of identical inputs stay on one side)."""
+"""Splits: seeded, stratified, and without leak.
+
+Rows of identical inputs stay on one side.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ def _stratum_of_rows(y: AnyDtypeArray) -> NDArray[np.int64]:
 
 
 def _take(groups: list[list[int]], share: float) -> list[list[int]]:
-    """The groups to hold out: greedily, never past the target, but at least the smallest when there are two groups."""
+    """Choose the groups to hold out, greedily.
+
+    Never past the target, but at least the smallest when there are two groups.
+    """
     if len(groups) < 2:
         return []
     total = sum(map(len, groups))

@@ -1,4 +1,6 @@
-"""What is wrong with a training run, in words: findings with their evidence, the first of which is the one to mend.
+"""What is wrong with a training run, in words.
+
+Findings come with their evidence; the first is the one to mend.
 
 >>> from minigrad import diagnosis
 >>> loss = diagnosis.watch(loss, model, optimizer, (x, y, x_val, y_val))     # one line, before a loop of your own

@@ -1,4 +1,7 @@
-"""What the benchmark measured of every rule: `measured.json`, which `minigrad bench-diagnosis --save` writes."""
+"""What the benchmark measured of every rule.
+
+The file is `measured.json`, which `minigrad bench-diagnosis --save` writes.
+"""
 
 from __future__ import annotations
 

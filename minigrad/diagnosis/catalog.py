@@ -1,4 +1,7 @@
-"""Which rules there are: entry points of the group `minigrad.rules`, each loaded in a container of its own."""
+"""Which rules there are: entry points of the group `minigrad.rules`.
+
+Each is loaded in a container of its own.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +49,15 @@ class Catalog:
         raise RuleError(f"there is no rule {code!r}.{nearest(code.upper(), codes)} Known: {', '.join(codes)}")
 
     def without(self, *codes: str) -> Catalog:
-        """The same less some. Raises RuleError for one that is not there."""
+        """Return the catalog less some rules.
+
+        RuleError for one that is not there.
+        """
         gone = {self.find(code)[1].code for code in codes}
         return Catalog(tuple(pair for pair in self.rules if pair[1].code not in gone), self.broken)
 
     def tuned(self, thresholds: Mapping[str, float]) -> Catalog:
-        """The same with other thresholds: `{"OVERFIT.gap": 0.2}`.
+        """Return the catalog with other thresholds: `{"OVERFIT.gap": 0.2}`.
 
         Raises RuleError for one that does not exist.
         """
@@ -75,13 +81,16 @@ def thresholds_of(rule: Rule) -> dict[str, float]:
 
 
 def _evolved(rule: Rule, field: str, value: float) -> Rule:
-    """The same rule with one threshold changed."""
+    """Return a rule with one threshold changed."""
     made: Rule = type(rule)(**{**thresholds_of(rule), field: value})
     return made
 
 
 def rules() -> Catalog:
-    """Every rule that is installed and allowed: the built-in ones and those of plugins (see MINIGRAD_PLUGINS)."""
+    """List every rule that is installed and allowed.
+
+    The built-in ones and those of plugins (see MINIGRAD_PLUGINS).
+    """
     loaded: dict[str, tuple[str, Rule]] = {}
     broken = list(entry_points.scan(GROUP).problems)
     offers = entry_points.available(GROUP).items()

@@ -1,4 +1,6 @@
-"""The shape of a loss curve: how far it fell, how straight, how much it wiggles, and what that says of the rate.
+"""The shape of a loss curve: how far it fell, how straight, how much it wiggles.
+
+And what that says of the rate.
 
 Course notes, loss function: low learning rates give a straight line, high ones fall fast and get stuck, good ones
 decay, too high ones climb; the amount of wiggle goes with the batch size.
@@ -24,7 +26,9 @@ _SEGMENTS = 12
 
 @attrs.frozen(kw_only=True)
 class LossCurve:
-    """A loss curve in a few figures, relative to `scale`: the loss of chance, or the first loss.
+    """A loss curve in a few figures, relative to `scale`.
+
+    The scale is the loss of chance, or the first loss.
 
     Attributes:
         segments: mean loss of each of about twelve equal stretches of the run.

@@ -1,4 +1,7 @@
-"""Figures of the data: values, scales, leaks, and what simple rules make of it (five neighbours, ridge regression)."""
+"""Figures of the data: values, scales, leaks, and what simple rules make of it.
+
+The simple rules are five neighbours and ridge regression.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ _TELLING = 16
 def data_facts(
     x: Array, y: Array, x_val: Array | None = None, y_val: Array | None = None, *, seed: int = 0
 ) -> DataFacts:
-    """Look at training and validation rows; at most 2,000 of each for scales, 400 for what simple rules reach.
+    """Look at training and validation rows.
+
+    At most 2,000 of each for scales, 400 for what simple rules reach.
 
     Leaks are looked for among all rows. Non-finite values are reported, and then nothing else is measured.
     """
@@ -61,7 +66,9 @@ def data_facts(
 
 
 def batch_order(batches: list[Array], y: Array) -> float | None:
-    """Variance of the means of batches over what shuffled rows give: 1, up to the size of a batch if sorted.
+    """Compute the variance of the means of batches over what shuffled rows give.
+
+    It is 1 for shuffled rows, up to the size of a batch for sorted ones.
 
     For classes the median over the indicators of each class, so that any order by class is seen.
     """
@@ -140,7 +147,10 @@ def _words(x: Array) -> list[bytes]:
 
 
 def _simple(a: Array, b: Array, v: Array, w: Array) -> dict[str, float | int]:
-    """What simple rules reach: on validation rows, and on one half of the training rows from the other."""
+    """Compute what simple rules reach.
+
+    On validation rows, and on one half of the training rows from the other.
+    """
     a, b, v, w = a[:_TRIED], b[:_TRIED], v[:_TRIED], w[:_TRIED]
     if len(a) < 20 or len(v) < 5:
         return {}
@@ -156,7 +166,10 @@ def _simple(a: Array, b: Array, v: Array, w: Array) -> dict[str, float | int]:
 
 
 def _reached(a: Array, b: Array, v: Array, w: Array) -> float:
-    """The better of five nearest neighbours and ridge regression: accuracy, or R^2 for floating targets."""
+    """Return the better of five nearest neighbours and ridge regression.
+
+    Accuracy, or R^2 for floating targets.
+    """
     near = np.argpartition((v**2).sum(1)[:, None] + (a**2).sum(1) - 2.0 * v @ a.T, 4, axis=1)[:, :5]
     if b.dtype.kind in "iu":
         targets = np.eye(int(max(b.max(), w.max())) + 1)[b.astype(np.intp)]

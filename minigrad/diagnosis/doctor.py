@@ -1,4 +1,7 @@
-"""The diagnosis of a run of `fit`: a callback that reads what the run's own history and monitor hold."""
+"""The diagnosis of a run of `fit`.
+
+It is a callback that reads what the run's own history and monitor hold.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ __all__ = ["Doctor"]
 
 
 class Doctor(Callback):
-    """Watches a run, and says afterwards what is wrong with it: `fit(..., callbacks=[doctor := Doctor()])`.
+    """Watches a run, and says afterwards what is wrong with it.
+
+    Used as `fit(..., callbacks=[doctor := Doctor()])`.
 
     It looks at data and model before and after, and reads the figures of the updates from the run's monitor, so that
     the steps are what they are without it. It never ends a run, not even by a mistake of its own: that is said in the
@@ -52,7 +57,10 @@ class Doctor(Callback):
         self._try(lambda: self._begin(run))
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
-        """Figures of the epoch; at the end, the inside of the model before the best weights come back."""
+        """Note the figures of the epoch.
+
+        At the end, the inside of the model before the best weights come back.
+        """
         self._note(epoch)
         if self.observer is not None and (epoch.epoch == run.epochs or run.stop_reason):
             self._try(self.observer.look_last)
@@ -108,7 +116,10 @@ def _steps(run: Run) -> Steps:
 
 
 def _samples(monitor: Monitor, descent: float) -> Iterator[Sample]:
-    """Some of the updates that the monitor looked at: the first three, and then each a quarter later than the last."""
+    """Yield some of the updates that the monitor looked at.
+
+    The first three, and then each a quarter later than the last.
+    """
     table, steps = monitor.parameters, monitor.steps
     rates = steps.arrays().get("lr")
     losses = steps["loss"]

@@ -1,4 +1,6 @@
-"""What rules look at: figures of the data, of the untrained model, of some steps, and of the model at the end.
+"""What rules look at.
+
+Figures of the data, of the untrained model, of some steps, and of the model at the end.
 
 Plain frozen values, so that a rule can be tried on figures made up for it, and so that any recorder can fill them in.
 A figure that could not be taken is None, and a rule that needs it keeps quiet.
@@ -276,7 +278,10 @@ class Evidence:
 
     @property
     def level(self) -> float | None:
-        """The loss that learning starts from: of chance, or of the untrained model where chance is not known."""
+        """The loss that learning starts from.
+
+        Of chance, or of the untrained model where chance is not known.
+        """
         return None if self.first is None else self.start.chance or max(self.first.loss, 1e-12)
 
     @property

@@ -1,4 +1,7 @@
-"""Tests of a model and its loss before the first update: what the loss expects, and what it is given."""
+"""Tests of a model and its loss before the first update.
+
+What the loss expects, and what it is given.
+"""
 
 from __future__ import annotations
 

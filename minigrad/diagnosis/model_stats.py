@@ -1,4 +1,6 @@
-"""The inside of a model on a few rows: activations, gradients, and how its weights follow one another.
+"""The inside of a model on a few rows.
+
+Activations, gradients, and how its weights follow one another.
 
 The model is run once with its graph recorded, and the graph is read: so functions such as `mg.relu` inside a `forward`
 are seen as well as layers. Nothing of the model changes.
@@ -61,7 +63,10 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
 
 
 def score_of(outputs: Array, y: Array) -> float | None:
-    """Accuracy for labels, R^2 for floating targets of the outputs' size; None where neither makes sense."""
+    """Score outputs: accuracy for labels, R^2 for floating targets of the outputs' size.
+
+    None where neither makes sense.
+    """
     right = count_correct(outputs, np.asarray(y, dtype=y.dtype))
     if right is not None:
         return right / max(y.size, 1)
@@ -132,7 +137,10 @@ def _before(node: OpNode, names: Mapping[int, str]) -> str:
 
 
 def _stacked(order: Sequence[OpNode], names: Mapping[int, str]) -> Iterator[str]:
-    """Weights applied to what another weight gave, with nothing but sums in between, and no bottleneck."""
+    """Yield weights applied to what another weight gave, with only sums in between.
+
+    Without a bottleneck.
+    """
     for node in order:
         weight = _weight(node)
         if weight is None or node.parents[0] is None:

@@ -1,4 +1,7 @@
-"""Looking at a run from outside its steps: data, untrained model, epochs, trained model; the same for every loop."""
+"""Looking at a run from outside its steps, one way for every loop.
+
+At data, untrained model, epochs, trained model.
+"""
 
 from __future__ import annotations
 

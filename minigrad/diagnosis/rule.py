@@ -1,4 +1,7 @@
-"""What a rule is: a frozen class with its thresholds as fields, and one method that looks at the evidence."""
+"""What a rule is.
+
+A frozen class with its thresholds as fields, and one method that looks at the evidence.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ __all__ = ["FAMILIES", "Family", "Rule"]
 Family: TypeAlias = Literal["data", "wiring", "start", "numerics", "rate", "fit"]
 
 FAMILIES: tuple[Family, ...] = ("data", "wiring", "start", "numerics", "rate", "fit")
-"""In the order in which causes are likely: the first finding shown is of the first family that has one."""
+"""The families of rules in the order in which causes are likely.
+
+The first finding shown is of the first family that has one.
+"""
 
 
 @runtime_checkable

@@ -1,4 +1,7 @@
-"""Updates looked at closely: 1, 2, 3, then each a quarter later than the last, so the share of the cost falls."""
+"""Updates looked at closely, ever more rarely.
+
+1, 2, 3, then each a quarter later than the last, so the share of the cost falls.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ class Sampler:
         return done
 
     def _staleness(self) -> float | None:
-        """How far the gradient is from the sum of this batch's and the one used before, relative to the latter."""
+        """Compute how stale the gradient is: its distance from a sum, relative to the earlier one.
+
+        The sum is of this batch's gradient and the one used before.
+        """
         if self.value is None or self.optimizer.accumulates:
             return None
         now = [_gradient(t) for _, t in self._named]
@@ -98,7 +104,10 @@ class Sampler:
         return Sample(self.updates + 1, loss, lr, updates, weights, grads, -dot / scale if scale else 0.0, stale)
 
     def hook(self, wrap_step: Callable[[Stepper, Closure | None], Update]) -> Callable[[], None]:
-        """Let `wrap_step(step, closure)` stand for `optimizer.step(closure)`; returns a function that ends it."""
+        """Let `wrap_step(step, closure)` stand for `optimizer.step(closure)`.
+
+        Returns a function that ends it.
+        """
         own = vars(self.optimizer)
         step = self.optimizer.step
 

@@ -1,4 +1,7 @@
-"""From rules to a diagnosis: causes hide their after-effects, and the first finding is the one to mend."""
+"""From rules to a diagnosis.
+
+Causes hide their after-effects, and the first finding is the one to mend.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ def watch(
     gradients: bool = True,
     catalog: Catalog | None = None,
 ) -> Watch:
-    """The one line that a hand-written loop needs: `loss = diagnosis.watch(loss, model, optimizer, data)`.
+    """Diagnose a hand-written loop: `loss = watch(loss, model, optimizer, data)`.
+
+    That one line is all the loop needs.
 
     The loop stays as it is, with `loss(model(x), y)` and `optimizer.step()`; then `print(loss.diagnose())`.
 

@@ -1,4 +1,7 @@
-"""Engines run groups of elementwise calls: NumPy, tile by tile, or a plugin (see README.md)."""
+"""Engines run groups of elementwise calls.
+
+NumPy, tile by tile, or a plugin (see README.md).
+"""
 
 from minigrad import lazy
 

@@ -20,12 +20,17 @@ BUILT_IN = "numpy"
 
 
 def available() -> dict[str, Entry | None]:
-    """Name -> entry (None for the built-in one) of every engine that may be used, without importing any plugin."""
+    """List every engine that may be used, without importing any plugin.
+
+    Returns name -> entry (None for the built-in one).
+    """
     return {BUILT_IN: None, **entry_points.available(GROUP)}
 
 
 def create_engine(name: str = "") -> EngineWithFallback:
-    """A new engine called `name` or `distribution:name`; by default the one that MINIGRAD_ENGINE names, or NumPy.
+    """Create an engine called `name` or `distribution:name`.
+
+    By default the one that MINIGRAD_ENGINE names, or NumPy.
 
     Raises UnknownEngine if there is none, or if several distributions offer it; EngineError, naming distribution,
     version and entry point, if it cannot be imported or is no engine.
@@ -51,7 +56,10 @@ def _engine(entry: Entry) -> Engine:
 
 @runtime_checkable
 class SupportsEngine(Protocol):
-    """An object that runs fusion groups of its own and can be told by which engine: an optimizer."""
+    """An object that runs fusion groups of its own and can be told by which engine.
+
+    An optimizer is one.
+    """
 
     def use_engine(self, engine: EngineWithFallback) -> None:
         """Run them by this engine from now on."""

@@ -21,14 +21,23 @@ __all__ = ["RowSums", "bind_call", "fast_function", "reduction"]
 _NAMED_OUTPUT = (np.maximum, np.minimum)
 """Ufuncs that take an output by name only."""
 _SHORT, _FEW = 64, 1 << 14
-"""Rows of so many entries, in matrices of so many, are quicker to reduce from a transposed copy."""
+"""Size of rows, and of matrices, that are quicker to reduce from a transposed copy.
+
+Up to so many entries in a row, and in the matrix.
+"""
 
 _STEPS: Mapping[str, float] = MappingProxyType({"f4": 2.0**100, "f8": 2.0**600})
-"""Twice this factor takes the smallest number above 1; once, it takes nothing from [-1, 1] to infinity."""
+"""Factors that take every number away from 0 out of [-1, 1].
+
+Twice this factor takes the smallest number above 1; once, it takes nothing from [-1, 1] to infinity.
+"""
 
 
 def sign(x: Array, out: Array) -> None:
-    """np.sign, which asks about each entry: here by limiting to [-1, 1] and multiplying, a sixth of the time."""
+    """np.sign by limiting to [-1, 1] and multiplying, in a sixth of the time.
+
+    np.sign asks about each entry.
+    """
     factor = _STEPS.get(x.dtype.str[1:])
     if factor is None or out.dtype != x.dtype:
         np.sign(x, out=out)
@@ -43,7 +52,10 @@ def sign(x: Array, out: Array) -> None:
 
 
 class RowSums:
-    """Sums over the last axis as a product with ones: a third to a tenth of the time of np.add.reduce."""
+    """Sums over the last axis as a product with ones.
+
+    They take a third to a tenth of the time of np.add.reduce.
+    """
 
     __name__ = "row_sums"
 
@@ -55,7 +67,7 @@ class RowSums:
         np.dot(x.reshape(-1, len(self.ones)), self.ones, out=out.reshape(-1))
 
     def reduce(self, x: Array, axis: tuple[int, ...], keepdims: bool, out: Array) -> None:
-        """As np.add.reduce."""
+        """Sum over `axis` into `out`, for np.add.reduce."""
         if out.flags.c_contiguous:
             self(x, out)
         else:
@@ -63,7 +75,10 @@ class RowSums:
 
 
 def fast_function(call: ElementwiseCall, operand: Shape) -> Function:
-    """What to call in the place of a call's function; `operand` is the shape of the first operand."""
+    """Return what to call in the place of a call's function.
+
+    `operand` is the shape of the first operand.
+    """
     if call.function is np.sign:
         return sign
     over_rows = call.function is np.add and call.axes == (len(operand) - 1,) and len(operand) > 1

@@ -116,7 +116,9 @@ class Input:
 
 @attrs.frozen(eq=False)
 class ElementwiseCall:
-    """One call: `function(*operands)`, or `function.reduce(operand, axis=axes, keepdims=True)` if `axes` are given.
+    """One elementwise or reducing call of a group.
+
+    It is `function(*operands)`, or `function.reduce(operand, axis=axes, keepdims=True)` if `axes` are given.
 
     Attributes:
         operands: numbers of values: inputs come first, then the results of calls in order.
@@ -137,7 +139,7 @@ class ElementwiseCall:
 
     @property
     def name(self) -> str:
-        """Of the function."""
+        """The name of the function."""
         return str(getattr(self.function, "__name__", self.function))
 
     def reduce(self, x: Array, out: Array) -> None:
@@ -147,7 +149,9 @@ class ElementwiseCall:
 
 @attrs.frozen(eq=False)
 class Output:
-    """Value `value` goes to `array`: fixed memory in C order, of the value's own shape and dtype.
+    """An output of a group: value `value` goes to `array`.
+
+    The array is fixed memory in C order, of the value's own shape and dtype.
 
     It may be the memory of an input of the same shape: each entry is written after the last read of that entry.
     """
@@ -183,13 +187,19 @@ class FusionGroup:
 
     @property
     def flat(self) -> bool:
-        """Whether every value has the shape of the space, or is a single number or a reduction over all axes."""
+        """Whether every value is as large as the space, a single number or a full reduction.
+
+        A full reduction runs over all axes.
+        """
         shapes = [*(i.shape for i in self.inputs), *(c.shape for c in self.calls if not c.axes)]
         total = all(len(c.axes) in (0, len(self.space)) for c in self.calls)
         return total and all(s in ((), self.space) for s in shapes)
 
     def flattened(self) -> FusionGroup:
-        """The same group over one axis, where every array is contiguous and has the shape of the space or ()."""
+        """Return this group over one axis, where every array allows it.
+
+        Each array is contiguous and has the shape of the space or ().
+        """
         fixed = [*(i.array for i in self.inputs if i.array is not None), *(o.array for o in self.outputs)]
         if not (self.flat and len(self.space) > 1 and all(a.flags.c_contiguous for a in fixed)):
             return self
@@ -205,7 +215,7 @@ class FusionGroup:
         )
 
     def without_dead_calls(self) -> FusionGroup:
-        """The same group without calls that no output needs."""
+        """Return this group without calls that no output needs."""
         n = len(self.inputs)
         needed = {o.value for o in self.outputs}
         for k in range(len(self.calls) - 1, -1, -1):

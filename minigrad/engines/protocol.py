@@ -57,7 +57,9 @@ class Engine(Protocol):
     api: ClassVar[tuple[int, int]]
 
     def bind(self, group: FusionGroup) -> CompiledGroup | None:
-        """Calls that compute the group's outputs from its inputs, at each run anew; None to decline.
+        """Compile calls that compute the group's outputs from its inputs.
+
+        At each run anew; None to decline.
 
         What is declined is run by the built-in engine. Results should agree with NumPy's to a few units in the last
         place. Must not keep references to `group.inputs` arrays beyond the life of what it returns.

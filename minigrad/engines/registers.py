@@ -1,4 +1,7 @@
-"""Places for the values of a group: inputs and outputs lie where they lie, the rest goes to a few scratch arrays."""
+"""Places for the values of a group.
+
+Inputs and outputs lie where they lie, the rest goes to a few scratch arrays.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ def assign_registers(group: FusionGroup) -> RegisterAssignment:
 
 
 def _output_of(group: FusionGroup) -> tuple[list[ElementwiseCall], dict[int, int], list[tuple[int, int]]]:
-    """Calls, output of each value, and (value, output) still to be copied: inputs that are handed on get a call."""
+    """Find the output of each value: calls, value -> output, and copies still to be made.
+
+    Inputs that are handed on get a call.
+    """
     calls, homes = list(group.calls), dict[int, int]()
     copies: list[tuple[int, int]] = []
     count = len(group.inputs)
@@ -121,7 +127,10 @@ class _Placer:
         return chosen
 
     def _done(self, j: int, i: int, in_place: bool) -> bool:
-        """Whether input j is read by no call after i (nor by i, unless i may write over its operands)."""
+        """Tell whether input j is read by no call after i.
+
+        Nor by i, unless i may write over its operands.
+        """
         last = self.last.get(j, -1)
         return last < i or (last == i and in_place)
 

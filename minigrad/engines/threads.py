@@ -1,4 +1,6 @@
-"""Work shared by threads where that is quicker, which is tried out: NumPy lets go of the interpreter inside a call.
+"""Work shared by threads where a trial shows that to be quicker.
+
+NumPy lets go of the interpreter inside a call.
 
 The other processors may be busy (a matrix library's threads go on spinning after their work), and then waiting for a
 second thread costs more than it brings.
@@ -26,7 +28,10 @@ def processors() -> int:
 
 
 class AutoTuner:
-    """Runs work with 1 or `workers` workers, whichever took less time in trials that are repeated now and then."""
+    """Runs work with 1 or `workers` workers, whichever took less time in trials.
+
+    The trials are repeated now and then.
+    """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
@@ -47,7 +52,10 @@ class AutoTuner:
 
 
 class ParallelFor:
-    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own, with `of` 1 or `workers`."""
+    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own.
+
+    `of` is 1 or `workers`.
+    """
 
     def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
         self.work = work

@@ -1,4 +1,6 @@
-"""The built-in engine: NumPy calls with `out=`, on whole arrays where these are small, else tile by tile in cache.
+"""The built-in engine: NumPy calls with `out=`.
+
+On whole arrays where these are small, else tile by tile in cache.
 
 A chain of calls on large arrays moves every operand through memory once for each call. Cut into tiles that stay in
 cache, it moves inputs and outputs once. The numbers are the same to the last bit, because the calls are the same; only
@@ -26,7 +28,10 @@ from minigrad.engines.threads import ParallelFor, processors
 __all__ = ["TILE_BYTES", "NumpyEngine"]
 
 TILE_BYTES = 1 << 18
-"""Bytes of one operand of a tile: smaller tiles pay more for calls than they save in cache misses (measured)."""
+"""Bytes of one operand of a tile.
+
+Smaller tiles pay more for calls than they save in cache misses (measured).
+"""
 _SHARED = 1_000_000
 """Places from which threads are tried."""
 Cut: TypeAlias = tuple[slice, ...]
@@ -181,7 +186,10 @@ class _TileRunner:
 
 @attrs.define(eq=False)
 class _Tile:
-    """The calls of a group on one tile, ready to run once the arrays that change are in `registers`."""
+    """The calls of a group on one tile.
+
+    They are ready to run once the arrays that change are in `registers`.
+    """
 
     cut: Cut
     registers: list[Array]
@@ -195,7 +203,10 @@ def _with_fast_functions(group: FusionGroup) -> FusionGroup:
 
 
 def _tiles(group: FusionGroup, limit: int) -> Iterator[Cut]:
-    """Tiles of at most `limit` places: whole along the later axes, one place along the earlier ones."""
+    """Yield tiles of at most `limit` places.
+
+    Whole along the later axes, one place along the earlier ones.
+    """
     space = group.space
     depth = _depth(group)
     if not depth:
@@ -210,7 +221,10 @@ def _tiles(group: FusionGroup, limit: int) -> Iterator[Cut]:
 
 
 def _depth(group: FusionGroup) -> int:
-    """How many of the leading axes may be cut: those that no reduction runs along and every result has."""
+    """Count the leading axes that may be cut.
+
+    Those that no reduction runs along and every result has.
+    """
     depth = len(group.space)
     for call in group.calls:
         total = len(call.axes) == len(group.space)
@@ -227,14 +241,20 @@ def _source(i: Input) -> Array | Fetch:
 
 
 def _wants_array(group: FusionGroup, call: ElementwiseCall, register: int) -> bool:
-    """Whether a constant number should be an array: only so do maximum and minimum take NumPy's quick path."""
+    """Tell whether a constant number should be an array.
+
+    Only so do maximum and minimum take NumPy's quick path.
+    """
     if register >= len(group.inputs) or call.function not in (np.maximum, np.minimum) or not call.shape:
         return False
     return group.inputs[register].constant and group.inputs[register].shape == ()
 
 
 def _only_whole(group: FusionGroup, register: int) -> bool:
-    """Whether a value is read by calls over the whole space alone: an array of the space would widen others."""
+    """Tell whether a value is read by calls over the whole space alone.
+
+    An array of the space would widen others.
+    """
     return all(padded(c.shape, group.space) == group.space for c in group.calls if register in c.operands)
 
 

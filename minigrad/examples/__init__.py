@@ -1,4 +1,6 @@
-"""Examples to read and to run: `minigrad examples` lists them, `minigrad run --example NAME` runs one.
+"""Examples to read and to run.
+
+`minigrad examples` lists them, `minigrad run --example NAME` runs one.
 
 Some are model scripts, which define `model`, `data`, `loss` and leave the running to minigrad; the others have a loop
 of their own in `main()`, which returns the figures it reached.

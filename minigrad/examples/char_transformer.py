@@ -1,4 +1,6 @@
-"""A character model: two small transformer blocks read Genesis and Psalms and guess each next letter.
+"""A character model of two small transformer blocks.
+
+They read Genesis and Psalms and guess each next letter.
 
     minigrad run --example char_transformer
 
@@ -18,7 +20,9 @@ STEPS = 800
 
 @attrs.define(eq=False)
 class Transformer(nn.Module):
-    """Letters and places become vectors; blocks look back; the last layer scores the next letter.
+    """A small transformer that scores the next letter.
+
+    Letters and places become vectors; blocks look back; the last layer scores.
 
     Attributes:
         letters: size of the alphabet.

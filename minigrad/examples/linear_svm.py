@@ -1,4 +1,6 @@
-"""A linear classifier with the notes' multi-class SVM loss (Weston & Watkins 1999) and L2 regularisation.
+"""A linear classifier with the multi-class SVM loss and L2 regularisation.
+
+The loss is the course notes' (Weston & Watkins 1999).
 
     minigrad run --example linear_svm
 

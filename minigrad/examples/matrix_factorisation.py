@@ -1,4 +1,6 @@
-"""A matrix with holes, filled by the product of two thin ones: what recommender systems do.
+"""A matrix with holes, filled by the product of two thin ones.
+
+Recommender systems do this.
 
     minigrad run --example matrix_factorisation
 

@@ -1,4 +1,6 @@
-"""Logistic regression by Newton's method, with no learning rate: the error squares itself at every step.
+"""Logistic regression by Newton's method, with no learning rate.
+
+The error squares itself at every step.
 
     minigrad run --example newton_logistic
 

@@ -1,4 +1,6 @@
-"""A damped oscillator found by a network that never sees its solution, only its equation (Lagaris et al. 1998).
+"""A damped oscillator found by a network that sees only its equation.
+
+It never sees the solution (Lagaris et al. 1998).
 
     minigrad run --example oscillator
 

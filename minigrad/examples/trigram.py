@@ -1,4 +1,6 @@
-"""The baseline of the character models: a trigram with interpolated Kneser-Ney smoothing (Chen & Goodman 1999).
+"""The baseline of the character models: a trigram.
+
+With interpolated Kneser-Ney smoothing (Chen & Goodman 1999).
 
     minigrad run --example trigram
 
@@ -36,7 +38,10 @@ def main() -> dict[str, float]:
 
 
 def smoothed(counts: Array, lower: Array) -> Array:
-    """Discounted shares; what the discount took away is spread like the lower order, so that rows sum to 1."""
+    """Compute discounted shares, smoothed by a lower order, so that rows sum to 1.
+
+    What the discount took away is spread like the lower order.
+    """
     total, kinds = counts.sum(axis=-1, keepdims=True), (counts > 0.0).sum(axis=-1, keepdims=True)
     mixed = np.maximum(counts - DISCOUNT, 0.0) + DISCOUNT * kinds * lower
     shares: Array = np.where(total > 0.0, mixed / np.maximum(total, 1.0), lower)

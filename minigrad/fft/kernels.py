@@ -1,4 +1,6 @@
-"""The three transforms that all others are made of, each along one axis, with their adjoints.
+"""The three transforms that all others are made of, with their adjoints.
+
+Each runs along one axis.
 
 The discrete Fourier matrix F is symmetric, so the adjoint of x -> F x is g -> conj(F) g: a transform of the other sign.
 """
@@ -29,7 +31,10 @@ def _split(z: np.ndarray[tuple[int, ...], np.dtype[np.complex128]]) -> tuple[Arr
     name="fft",
 )
 def transform(re: Array, im: Array, *, axis: int = -1, inverse: bool = False) -> tuple[Array, Array]:
-    """sum_j (re + i im)[j] exp(-+ 2 pi i j k / n) along `axis`, without a factor; `inverse` has the sign +."""
+    """Compute the discrete Fourier transform along `axis`, without a factor.
+
+    It is sum_j (re + i im)[j] exp(-+ 2 pi i j k / n); `inverse` has the sign +.
+    """
     z = re + 1j * im
     return _split(np.fft.ifft(z, axis=axis, norm="forward") if inverse else np.fft.fft(z, axis=axis))
 
@@ -41,7 +46,10 @@ def _(g: tuple[V, V], y: tuple[V, V], re: V, im: V, *, axis: int, inverse: bool)
 
 
 def edges(n: int, axis: int, ndim: int, inner: float) -> Array:
-    """1 for the frequencies 0 and n / 2, which stand for themselves alone, `inner` for those that stand for two."""
+    """Return 1 for the frequencies 0 and n / 2, `inner` for those that stand for two.
+
+    Frequencies 0 and n / 2 stand for themselves alone.
+    """
     weights = np.full(n // 2 + 1, inner)
     weights[0] = 1.0
     if n % 2 == 0:
@@ -71,7 +79,10 @@ def _(g: tuple[V, V], y: tuple[V, V], x: V, *, axis: int) -> V:
     name="irfft",
 )
 def inverse_real_transform(re: Array, im: Array, *, n: int, axis: int = -1) -> Array:
-    """The real array of length n along `axis` with the first n // 2 + 1 frequencies given, without the factor 1 / n."""
+    """Compute the real array of length n from its first n // 2 + 1 frequencies.
+
+    Along `axis`, without the factor 1 / n.
+    """
     if re.shape[axis] != n // 2 + 1:
         raise ValueError(
             f"{n} points have {n // 2 + 1} frequencies, not {re.shape[axis]}: minigrad.fft.irfft fits them"

@@ -70,7 +70,10 @@ def rfft(x: V, n: int | None = None, axis: int = -1, norm: Norm = None) -> Compl
 
 
 def irfft(x: V | Complex[V], n: int | None = None, axis: int = -1, norm: Norm = None) -> V:
-    """The real array of n points (2 (m - 1) by default) along `axis` with the m frequencies of x."""
+    """Compute the real array of n points along `axis` from the m frequencies of x.
+
+    n is 2 (m - 1) by default.
+    """
     z = _pair(x)
     count = 2 * (z.shape[axis] - 1) if n is None else n
     if count < 1:
@@ -131,7 +134,10 @@ def rfftn(x: V, s: Sequence[int] | None = None, axes: Sequence[int] | None = Non
 
 def irfftn(x: V | Complex[V], s: Sequence[int] | None = None, axes: Sequence[int] | None = None,
            norm: Norm = None) -> V:  # fmt: skip
-    """The real array with the spectrum x over several axes, of which the last holds the first half."""
+    """Compute the real array with the spectrum x over several axes.
+
+    The last of them holds the first half.
+    """
     z = _pair(x)
     sizes, over = _axes(z.shape, s, axes)
     if s is None:
@@ -163,7 +169,10 @@ def rfft2(x: V, s: Sequence[int] | None = None, axes: Sequence[int] = _LAST_TWO,
 
 def irfft2(x: V | Complex[V], s: Sequence[int] | None = None, axes: Sequence[int] = _LAST_TWO,
            norm: Norm = None) -> V:  # fmt: skip
-    """The real array with the spectrum x over two axes, of which the last holds the first half."""
+    """Compute the real array with the spectrum x over two axes.
+
+    The last of them holds the first half.
+    """
     return irfftn(x, s, axes, norm)
 
 

@@ -1,4 +1,7 @@
-"""Rules about the rows: values, scales, splits, order, and whether targets have anything to do with inputs."""
+"""Rules about the rows of the data.
+
+Values, scales, splits, order, and whether targets have anything to do with inputs.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,9 @@ class BadData(Builtin):
 
 @attrs.frozen
 class InputScale(Builtin):
-    """Inputs far from unit size, or columns of very unlike size: no single learning rate suits them.
+    """Inputs far from unit size, or columns of very unlike size.
+
+    No single learning rate suits them.
 
     Attributes:
         largest: |x| above which inputs count as unscaled.
@@ -250,7 +255,10 @@ class LabelMismatch(Builtin):
 
 
 def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    """Rows that would be right if each predicted class were called by one true class, greedily one to one."""
+    """Count rows that would be right if predicted classes were renamed.
+
+    Each predicted class is called by one true class, greedily one to one.
+    """
     left = table.copy()
     total = 0.0
     for _ in range(len(table)):

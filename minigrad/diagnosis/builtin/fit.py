@@ -1,4 +1,7 @@
-"""Rules about what was learnt in the end: regularisation, overfitting, too little capacity, nothing at all."""
+"""Rules about what was learnt in the end.
+
+Regularisation, overfitting, too little capacity, nothing at all.
+"""
 
 from __future__ import annotations
 

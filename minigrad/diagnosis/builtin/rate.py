@@ -1,4 +1,7 @@
-"""Rules about numbers that run away, and about the learning rate: too high, too low, cooled too fast, too noisy."""
+"""Rules about numbers that run away, and about the learning rate.
+
+Too high, too low, cooled too fast, too noisy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What built-in rules have in common: how they are declared, and how they say what they found."""
+"""What built-in rules have in common.
+
+How they are declared, and how they say what they found.
+"""
 
 from __future__ import annotations
 

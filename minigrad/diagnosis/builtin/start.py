@@ -1,4 +1,7 @@
-"""Rules about the untrained model: chance loss, symmetry, and the size of signals and gradients through its depth."""
+"""Rules about the untrained model.
+
+Chance loss, symmetry, and the size of signals and gradients through its depth.
+"""
 
 from __future__ import annotations
 
