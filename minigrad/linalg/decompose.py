@@ -25,7 +25,10 @@ family = OpFamily(lazy=True)
 
 
 def _divide_by_gaps(mixed: V, values: V) -> V:
-    """mixed[i, j] / (values[j] - values[i]), 0 on the diagonal (and where both are 0: equal values, unused vectors)."""
+    """Divide mixed[i, j] by values[j] - values[i], with 0 on the diagonal.
+
+    Also 0 where both are 0: equal values, unused vectors.
+    """
     one = np.eye(values.shape[-1], dtype=values.dtype)
     return ratio(mixed * (1.0 - one), expand_dims(values, -2) - expand_dims(values, -1) + one)
 
@@ -40,7 +43,10 @@ def _symmetric(x: V) -> V:
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="cholesky")
 def cholesky_op(a: Array) -> Array:
-    """Lower triangular l with a = l l^T, for the symmetric part a of positive definite matrices (..., n, n)."""
+    """Factor the symmetric part of matrices as a = l l^T, with l lower triangular.
+
+    The matrices (..., n, n) are positive definite.
+    """
     return np.asarray(np.linalg.cholesky(_even(a)), dtype=a.dtype)
 
 
@@ -55,7 +61,10 @@ def _(g: V, y: V, a: V) -> V:
 
 @op(a=real(), shapes=[((2, 4, 3),), ((3, 3),)], name="qr")
 def reduced_qr(a: Array) -> tuple[Array, Array]:
-    """Orthonormal columns q (..., m, n) and upper triangular r with a = q r, for m >= n and full rank."""
+    """Factor matrices (..., m, n) as a = q r, for m >= n and full rank.
+
+    q (..., m, n) has orthonormal columns, r is upper triangular.
+    """
     q, r = np.linalg.qr(a)
     return q, r
 
@@ -71,7 +80,10 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="eigh")
 def eigh_op(a: Array) -> tuple[Array, Array]:
-    """Eigenvalues (..., n), increasing, and eigenvectors as columns, of the symmetric part of matrices."""
+    """Compute eigenvalues and eigenvectors of the symmetric part of matrices.
+
+    Eigenvalues (..., n) increase; eigenvectors are columns.
+    """
     values, vectors = np.linalg.eigh(_even(a))
     return values, vectors
 
@@ -85,7 +97,10 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 
 @op(a=real(), shapes=[((2, 4, 3),), ((2, 3),)], name="svd")
 def reduced_svd(a: Array) -> tuple[Array, Array, Array]:
-    """u (..., m, k), singular values (..., k), decreasing, and v^T (..., k, n), k = min(m, n), of matrices."""
+    """Compute the reduced singular value decomposition of matrices (..., m, n).
+
+    Returns u (..., m, k), singular values (..., k), decreasing, and v^T (..., k, n), with k = min(m, n).
+    """
     u, s, vt = np.linalg.svd(a, full_matrices=False)
     return u, s, vt
 
@@ -115,7 +130,9 @@ family.register()
 
 
 def cholesky(a: V, upper: bool = False) -> V:
-    """Lower (`upper`: upper) triangular factor of symmetric positive definite matrices (..., n, n).
+    """Compute the Cholesky factor of symmetric positive definite matrices (..., n, n).
+
+    It is the lower triangular one (`upper`: the upper).
 
     Both the value and the gradient are those of the symmetric part of a (NumPy reads one triangle only).
     """
@@ -124,7 +141,10 @@ def cholesky(a: V, upper: bool = False) -> V:
 
 
 def qr(a: V, mode: str = "reduced") -> tuple[V, V] | V:
-    """q and r with a = q r (mode "r": r alone), for matrices (..., m, n) with independent leading columns."""
+    """Compute q and r with a = q r (mode "r": r alone).
+
+    The matrices (..., m, n) have independent leading columns.
+    """
     if mode not in ("reduced", "r"):
         raise UnsupportedFunction(f"qr on a Tensor knows the modes 'reduced' and 'r', not {mode!r}")
     rows, columns = a.shape[-2:]

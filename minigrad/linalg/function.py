@@ -27,7 +27,10 @@ _PADE_RADIUS = 5.371920351148152
 
 @op(x=real(), piecewise_constant=True, shapes=[((2, 3),), ((0,),)])
 def magnitude(x: Array) -> Array:
-    """The power of two just above the largest entry of |x| (1 for zeros): a scale without rounding."""
+    """Compute the power of two just above the largest entry of |x| (1 for zeros).
+
+    It is a scale without rounding.
+    """
     top = float(np.max(np.abs(x), initial=0.0))
     exponent = np.frexp(top)[1] if 0.0 < top < np.inf else 0
     return np.asarray(np.ldexp(1.0, exponent), dtype=x.dtype)
@@ -35,7 +38,10 @@ def magnitude(x: Array) -> Array:
 
 @op(a=square_wellconditioned(), shapes=[((2, 3, 3),), ((2, 2),)])
 def expm(a: Array) -> Array:
-    """The exponential of matrices (..., n, n): scaling, a Pade approximant of order 13, squaring (Higham, 2005)."""
+    """Compute the exponential of matrices (..., n, n).
+
+    By scaling, a Pade approximant of order 13, and squaring (Higham, 2005).
+    """
     size = float(np.max(np.sum(np.abs(a), axis=-2), initial=0.0))
     halvings = max(0, ceil(log2(size / _PADE_RADIUS))) if size > 0 and np.isfinite(size) else 0
     a = a / 2.0**halvings
@@ -101,7 +107,10 @@ def _(g: V, x: V, a: V, b: V, q: V) -> tuple[V, V, V]:
 
 @op(a=square_wellconditioned(), shapes=[((2, 3, 3),), ((2, 2),)])
 def sqrtm(a: Array) -> Array:
-    """The principal square root of real matrices (..., n, n) without eigenvalues <= 0 (Denman and Beavers, 1976)."""
+    """Compute the principal square root of real matrices (..., n, n).
+
+    Without eigenvalues <= 0 (Denman and Beavers, 1976).
+    """
     y, z = a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
     for _ in range(60):
         new = 0.5 * (y + np.linalg.inv(z))

@@ -46,7 +46,10 @@ family.register()
 
 
 def vector_norm(x: V, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> V:
-    """The norm of order `ord` over `axis` (all axes by default): 2, 1, inf, -inf, 0 (count) or any p."""
+    """Compute the norm of order `ord` over `axis` (all axes by default).
+
+    The order is 2, 1, inf, -inf, 0 (count) or any p.
+    """
     if ord == 2:
         return length(x, axis=axis, keepdims=keepdims)
     size: V = absolute(x)
@@ -78,7 +81,10 @@ def matrix_norm(x: V, keepdims: bool = False, ord: Order = "fro") -> V:
 
 
 def norm(x: V, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> V:
-    """numpy.linalg.norm: a vector norm over one axis, a matrix norm over two, the length of everything by default."""
+    """Compute a vector norm over one axis, or a matrix norm over two, as numpy.linalg.norm.
+
+    By default, the length of everything.
+    """
     if axis is None:
         if ord is None:
             return length(x, axis=None, keepdims=keepdims)
@@ -95,7 +101,10 @@ def norm(x: V, ord: Order = None, axis: Axis = None, keepdims: bool = False) -> 
 
 
 def cond(a: V, p: Order = None) -> V:
-    """The condition number of matrices (..., m, n): the largest over the smallest singular value by default."""
+    """Compute the condition number of matrices (..., m, n).
+
+    By default the largest over the smallest singular value.
+    """
     if p in (None, 2, -2):
         values: V = svdvals(a)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]

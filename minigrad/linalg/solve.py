@@ -37,7 +37,10 @@ def _(g: V, y: V, a: V) -> V:
 
 @op(a=_SQUARE, shapes=[((2, 3, 3),), ((1, 1),)])
 def cofactors(a: Array) -> Array:
-    """det(a) inv(a)^T, also for singular a: from the SVD, with products of all singular values but one."""
+    """Compute det(a) inv(a)^T, also for singular a.
+
+    From the SVD, with products of all singular values but one.
+    """
     u, s, vt = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.repeat(s[..., None, :], n, axis=-2)
@@ -93,7 +96,10 @@ def _(g: V, x: V, a: V, b: V) -> tuple[V, V]:
 
 @op(a=real(), shapes=[((2, 4, 3),), ((2, 3),)], name="pinv")
 def pseudo_inverse(a: Array, *, rcond: float = 1e-15) -> Array:
-    """The Moore-Penrose inverse of matrices (..., m, n); singular values below rcond times the largest count as 0."""
+    """Compute the Moore-Penrose inverse of matrices (..., m, n).
+
+    Singular values below rcond times the largest count as 0.
+    """
     return np.asarray(np.linalg.pinv(a, rcond=rcond), dtype=a.dtype)
 
 
@@ -125,13 +131,19 @@ def solve(a: V, b: V) -> V:
 
 
 def pinv(a: V, rcond: float | None = None, rtol: float | None = None) -> V:
-    """The Moore-Penrose inverse of matrices (..., m, n), differentiable where the rank does not change."""
+    """Compute the Moore-Penrose inverse of matrices (..., m, n).
+
+    It is differentiable where the rank does not change.
+    """
     small = rcond if rcond is not None else rtol
     return pseudo_inverse(a, rcond=1e-15 if small is None else float(small))
 
 
 def solve_triangular(a: V, b: V, lower: bool = False, trans: bool = False, unit_diagonal: bool = False) -> V:
-    """x with t x = b (`trans`: t^T x = b), t the upper (`lower`: lower) triangle of a, which alone has a gradient."""
+    """Solve t x = b (`trans`: t^T x = b) for a triangular t.
+
+    t is the upper (`lower`: lower) triangle of a, which alone has a gradient.
+    """
     t: V = tril(a, -1 if unit_diagonal else 0) if lower else triu(a, 1 if unit_diagonal else 0)
     if unit_diagonal:
         t = t + np.eye(a.shape[-1], dtype=a.dtype)
@@ -139,7 +151,10 @@ def solve_triangular(a: V, b: V, lower: bool = False, trans: bool = False, unit_
 
 
 def solve_banded(l_and_u: tuple[int, int], ab: V, b: V) -> V:
-    """x with a x = b for a banded a (n, n), whose diagonals are the rows of `ab` (l + u + 1, n), as in SciPy."""
+    """Solve a x = b for a banded a (n, n).
+
+    Its diagonals are the rows of `ab` (l + u + 1, n), as in SciPy.
+    """
     lower, upper = l_and_u
     n = ab.shape[-1]
     if ab.shape[0] != lower + upper + 1:
@@ -152,7 +167,9 @@ def solve_banded(l_and_u: tuple[int, int], ab: V, b: V) -> V:
 
 
 def lstsq(a: V, b: V, rcond: float | None = None) -> tuple[V, V, int, Array]:
-    """The x of least length that minimises |a x - b|: (x, squared residuals, rank, singular values of a).
+    """Find the x of least length that minimises |a x - b|.
+
+    Returns (x, squared residuals, rank, singular values of a).
 
     a is (m, n) of any shape and constant rank, b (m,) or (m, k). Rank and singular values are plain.
     """

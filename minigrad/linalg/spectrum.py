@@ -65,7 +65,9 @@ family.register()
 
 
 def eigvals(a: V) -> Complex[V]:
-    """Eigenvalues of real matrices (..., n, n) that differ from each other, as complex numbers in two real parts.
+    """Compute the eigenvalues of real matrices (..., n, n) that differ from each other.
+
+    They are complex numbers in two real parts.
 
     The rule multiplies n * n matrices: it is meant for n up to about 20.
     """
@@ -74,7 +76,9 @@ def eigvals(a: V) -> Complex[V]:
 
 
 def eig(a: V) -> tuple[Complex[V], Complex[V]]:
-    """Eigenvalues and, as columns, eigenvectors of real matrices (..., n, n) whose eigenvalues differ.
+    """Compute eigenvalues and, as columns, eigenvectors of real matrices (..., n, n).
+
+    The eigenvalues of a matrix must differ.
 
     Vectors have length 1 and a real largest entry, as LAPACK's, and the gradient is that of vectors so chosen. They are
     P_i v_i / |P_i v_i| with the projectors P_i of the rule for eigenvalues and LAPACK's v_i as constants.

@@ -1,4 +1,7 @@
-"""Short forms for declaring the ops of a family, so that a family reads like a table of calculus."""
+"""Short forms for declaring the ops of a family.
+
+A family then reads like a table of calculus.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ class Shifted:
 
 
 class OpFamily:
-    """Ops that are declared together and registered together, so that their rules may use each other.
+    """Ops that are declared together and registered together.
+
+    So their rules may use each other.
 
     A `lazy` family is registered when it is first used; NumPy functions reach it through `ops.numpy.signatures`.
     Rules are written with library ops, so the same text runs on arrays and on Tensors; mypy checks it on Tensors.
@@ -68,7 +73,10 @@ class OpFamily:
         kinks: Kinks = (),
         numpy: Callable[..., object] | None = None,
     ) -> Op:
-        """An elementwise op of one argument: `rule(g, y, x)`; `numpy` where `forward` is not the ufunc itself."""
+        """Declare an elementwise op of one argument, with `rule(g, y, x)`.
+
+        `numpy` is the NumPy function where `forward` is not the ufunc itself.
+        """
         op = Op(
             name, forward, (Argument("x", domain.differentiable),), {}, _ELEMENTWISE, doc,
             numpy=numpy or self._numpy(forward), declaration=Declaration((domain,), kinks=kinks),

@@ -1,4 +1,7 @@
-"""Everyday functions composed of registered ops: arrays in, arrays out; Tensors in, Tensors out."""
+"""Everyday functions composed of registered ops.
+
+Arrays in, arrays out; Tensors in, Tensors out.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,10 @@ def xlogy(x: V, y: V) -> V:
 
 
 def without_limit(x: V, y: V, neutral: float) -> V:
-    """y, with `neutral` in place of y <= 0 and infinity where x = 0: there 0 * log(y) is 0 by its limit."""
+    """Return y, made safe for 0 * log(y) where x is 0.
+
+    `neutral` stands in place of y <= 0, and infinity where x = 0: there 0 * log(y) is 0 by its limit.
+    """
     singular: V = (
         piecewise_constant.greater(0.0, y) + piecewise_constant.equal(y, 0.0) + piecewise_constant.equal(y, np.inf)
     )
@@ -91,7 +97,7 @@ def positive(x: V) -> V:
 
 
 def reshape(x: V, shape: int | Shape) -> V:
-    """The same entries in another shape; one length may be -1."""
+    """Arrange the entries in another shape; one length may be -1."""
     return _shape_op("reshape", x, shape=_lengths(shape))
 
 

@@ -174,7 +174,10 @@ def _(g: V, y: V, x: V, v: V, *, key: Key) -> V:
 
 
 def last_writer(shape: Shape, key: Key) -> Array:
-    """For each place that `key` reads, 1.0 where that place is the last to be written to its entry, else 0.0."""
+    """Mark each place that `key` reads and that is the last to be written to its entry.
+
+    1.0 there, else 0.0.
+    """
     order = np.arange(int(np.prod(shape)) or 1).reshape(shape)[key]
     places = np.arange(order.size).reshape(order.shape)
     final = np.empty(shape, dtype=np.intp)

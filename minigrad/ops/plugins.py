@@ -1,4 +1,6 @@
-"""Ops that other distributions offer: entry points of the group `minigrad.ops`, let in through the same gate.
+"""Ops that other distributions offer: entry points of the group `minigrad.ops`.
+
+They are let in through the gate like any other.
 
 An entry point names an op, or an iterable of ops (a family whose rules may use each other): a wrong rule is reported
 by distribution, op and verdict, and the other ops stay usable. It may also name a module that registers its ops when it

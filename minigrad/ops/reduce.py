@@ -57,7 +57,10 @@ def with_keepdims(g: V, x: V, axis: Axis) -> V:
 
 
 _COPIED = 4096
-"""Up to so many entries, filling an array takes NumPy a fifth of the time of making a broadcast view."""
+"""Number of entries up to which filling an array beats a broadcast view.
+
+It takes NumPy a fifth of the time.
+"""
 
 
 def broadcast_back(g: V, x: V, axis: Axis) -> V:
@@ -153,7 +156,9 @@ def _sum_of_squares(x: Array, axis: Axis, keepdims: bool) -> Array:
 
 
 def power_of_two_above(x: Array, axis: Axis) -> Array:
-    """For each group of entries that `axis` joins, the power of two just above the largest |x| (kept axes).
+    """Compute for each group of entries the power of two just above the largest |x|.
+
+    A group is what `axis` joins (axes are kept).
 
     1 where the largest is 0 or not finite. To divide by it rounds nothing, unless the result is subnormal.
     """
@@ -174,7 +179,10 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 
 @op(x=real(), params=_FEW_AXES)
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log(sum(exp(x))) over `axis`, without overflow: the largest entry is taken out of the sum."""
+    """Compute log(sum(exp(x))) over `axis`, without overflow.
+
+    The largest entry is taken out of the sum.
+    """
     top = np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0.0).astype(x.dtype)
     y = log_sum(x - top, axis) + top
@@ -214,7 +222,10 @@ _NEAR_ONE = 1.5
 
 
 def finite_max(x: Array, axis: Axis) -> Array:
-    """The largest entries over `axis` (kept); the lowest number where all are -inf, from which -inf can be told."""
+    """Find the largest entries over `axis` (kept), made finite where all are -inf.
+
+    There it is the lowest number, from which -inf can be told.
+    """
     top: Array = np.maximum(max_reduce(x, axis, keepdims=True), np.finfo(x.dtype).min)
     return top
 

@@ -32,7 +32,10 @@ def norm(vectors: Sequence[Array]) -> float:
 
 
 def least_square(dtype: np.dtype[np.floating], size: int) -> float:
-    """The sum of squares from which on none of its terms can have been lost by being too small for the dtype."""
+    """Return the sum of squares from which on no term can have been lost.
+
+    A term is lost by being too small for the dtype.
+    """
     info = np.finfo(dtype)
     return size * float(info.tiny) / float(info.eps)
 

@@ -71,7 +71,10 @@ def choice(default: T, options: Sequence[str]) -> T:
 
 
 def instance_or_none(kind: type[object], accepted: str) -> Callable[[Any, Any, Any], None]:
-    """A validator for fields that hold None or an instance of `kind`, called `accepted` in messages."""
+    """Make a validator for fields that hold None or an instance of `kind`.
+
+    Messages call it `accepted`.
+    """
 
     def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
         _require(value is None or isinstance(value, kind), owner, field.name, value, f"{accepted}, or None")

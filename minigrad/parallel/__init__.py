@@ -1,4 +1,6 @@
-"""Training in several processes at once: every process computes the gradient of its part of each batch.
+"""Training in several processes at once.
+
+Every process computes the gradient of its part of each batch.
 
 >>> history = mg.fit(model, data, communicator="auto")           # in a script started by mpiexec
 >>> group = parallel.distribute(model, opt)                      # or in a loop of one's own

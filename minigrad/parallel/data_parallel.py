@@ -1,4 +1,7 @@
-"""Data-parallel training: each process works on its part of every batch, all hold the same parameters."""
+"""Data-parallel training: each process works on its part of every batch.
+
+All hold the same parameters.
+"""
 
 from __future__ import annotations
 
@@ -31,18 +34,26 @@ from minigrad.runtime.parameters import assign
 __all__ = ["TIMEOUT", "DataParallel", "distribute", "shard_bounds"]
 
 TIMEOUT = "MINIGRAD_PARALLEL_TIMEOUT"
-"""Environment variable: seconds without news from a process after which the job ends; 300 if it is not set."""
+"""Environment variable: seconds without news from a process after which the job ends.
+
+300 if it is not set.
+"""
 
 _LIMIT = 300.0
 _STREAM = 3
-"""Random numbers of rank r at step t come from the seed `[seed, 3, t, r, number of the generator]`."""
+"""Number that sets the seeds of ranks apart from others.
+
+Random numbers of rank r at step t come from the seed `[seed, 3, t, r, number of the generator]`.
+"""
 
 A = TypeVar("A", bound=np.generic)
 B = TypeVar("B", bound=np.generic)
 
 
 def shard_bounds(count: int, rank: int, size: int) -> tuple[slice, int]:
-    """Which rows of a joined batch of `count` process `rank` computes, and how many of them count.
+    """Return which rows of a joined batch a process computes, and how many of them count.
+
+    The batch has `count` rows; the process is `rank` of `size`.
 
     The parts are contiguous, in order of rank, and differ by one row at most. A process for which no row is left
     computes the first two (or the only one) all the same, and they count as none: so no process is a case of its own.
@@ -60,7 +71,9 @@ def distribute(
     about: Mapping[str, object] | None = None,
     timeout: float | None = None,
 ) -> DataParallel:
-    """Make a training loop data-parallel: the same program runs in each process, on its part of every batch.
+    """Make a training loop data-parallel.
+
+    The same program runs in each process, on its part of every batch.
 
     >>> group = parallel.distribute(model, opt)
     >>> for x, y in loader:
@@ -127,7 +140,10 @@ class DataParallel:
         return self.rank == 0
 
     def enter(self) -> None:
-        """Take over rank 0's numbers, and average over processes in every `optimizer.step` from now on."""
+        """Take over rank 0's numbers.
+
+        From now on every `optimizer.step` averages over processes.
+        """
         trained = {id(p.tensor) for cell in self._optimizer.buckets for p in cell.parameters}
         for cell in self._optimizer.buckets:
             self.communicator.broadcast(cell.params)
@@ -170,7 +186,10 @@ class DataParallel:
         self.leave()
 
     def local_slice(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
-        """This process's rows of the joined batch `x`, `y`, which every process must have drawn alike."""
+        """Return this process's rows of the joined batch `x`, `y`.
+
+        Every process must have drawn the batch alike.
+        """
         self.step += 1
         if self.size == 1:
             return x, y
@@ -191,7 +210,10 @@ class DataParallel:
         self.note_loss(loss)
 
     def note_loss(self, loss: float) -> None:
-        """Say this process's mean loss, before `optimizer.step`, to have the joined batch's as `loss` after it."""
+        """Say this process's mean loss, before `optimizer.step`.
+
+        The joined batch's is `loss` after it.
+        """
         self.loss = self._noted = loss
 
     def sum_over_processes(self, figures: Array) -> Array:
@@ -240,7 +262,10 @@ class DataParallel:
         self.loss, self._noted, self._rows = totals.loss, float("nan"), None
 
     def _reseed(self) -> None:
-        """Random numbers of this step that are this process's own, and the same when the run is repeated or resumed."""
+        """Seed the random numbers of this step.
+
+        They are this process's own, and the same when the run is repeated or resumed.
+        """
         own = {id(g): g for g in generators(self._model).values()}
         for i, generator in enumerate(own.values()):
             bits = generator.bit_generator

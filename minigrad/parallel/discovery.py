@@ -14,7 +14,10 @@ __all__ = ["GROUP", "available", "connect", "launched"]
 
 GROUP = "minigrad.communicators"
 _LAUNCHERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Where launchers tell a process how many of its kind they started: MPICH and Intel MPI, Open MPI, MVAPICH."""
+"""Environment variables in which launchers tell how many processes they started.
+
+MPICH and Intel MPI, Open MPI, MVAPICH.
+"""
 
 
 def available() -> dict[str, Entry]:

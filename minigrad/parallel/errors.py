@@ -15,7 +15,10 @@ class ParallelError(MinigradError):
 
 
 class CommunicatorError(ParallelError):
-    """A communicator is unknown, cannot be used here, or breaks a law that every communicator must keep."""
+    """A communicator is unknown, cannot be used here, or breaks a law.
+
+    A law is what every communicator must keep.
+    """
 
 
 class HandshakeError(ParallelError):

@@ -1,4 +1,7 @@
-"""Before the first step: all processes show how they were set up, and go on only if that is alike."""
+"""Before the first step, all processes show how they were set up.
+
+They go on only if that is alike.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ _SHOWN = 6
 
 
 def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -> dict[str, str]:
-    """Name -> text of all that must be alike: libraries, plugins, parameters, the optimizer and its state, `about`."""
+    """Write down all that must be alike in every process, as name -> text.
+
+    Libraries, plugins, parameters, the optimizer and its state, `about`.
+    """
     found = {
         "minigrad": minigrad.__version__,
         "numpy": np.__version__,
@@ -88,5 +94,5 @@ def _ranks(ranks: list[int]) -> str:
 
 
 def _text(value: object) -> str:
-    """As text, without addresses in memory."""
+    """Write a value as text, without addresses in memory."""
     return re.sub(r" at 0x[0-9a-fA-F]+", "", value if isinstance(value, str) else json.dumps(value, default=repr))

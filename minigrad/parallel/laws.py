@@ -1,4 +1,7 @@
-"""What every communicator must keep, tried in a few small messages before anything relies on it."""
+"""What every communicator must keep.
+
+It is tried in a few small messages before anything relies on it.
+"""
 
 from __future__ import annotations
 

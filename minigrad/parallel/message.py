@@ -1,4 +1,7 @@
-"""What the processes add up at a step: row counts, the loss, running figures of the model and all gradients, flat."""
+"""What the processes add up at a step.
+
+Row counts, the loss, running figures of the model and all gradients, flat.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ __all__ = ["GradientAllReduce", "Totals"]
 
 _HEAD = 3
 _DIGIT = 4096
-"""Row counts travel as two digits to this base: float32 adds up whole numbers below 2^24 without rounding."""
+"""Base of the two digits as which row counts travel.
+
+float32 adds up whole numbers below 2^24 without rounding.
+"""
 
 
 @attrs.frozen
@@ -30,7 +36,10 @@ class Totals:
 
 @attrs.define(eq=False)
 class _Part:
-    """One dtype's message: `[head] + [what each buffer moved by] + [gradients]`, each times this process's rows."""
+    """One dtype's message, each entry times this process's rows.
+
+    It is `[head] + [what each buffer moved by] + [gradients]`.
+    """
 
     flat: Array
     gradients: list[tuple[Array, Array]]
@@ -38,7 +47,9 @@ class _Part:
 
 
 class GradientAllReduce:
-    """Averages the gradients and floating buffers of all processes, weighted by rows: those of the joined batch.
+    """Averages the gradients and floating buffers of all processes, weighted by rows.
+
+    This gives those of the joined batch.
 
     A batch's mean gradient is sum_r n_r g_r / sum_r n_r, with g_r the mean over the n_r rows of process r. The division
     comes after the sum, which `Communicator.allreduce` adds up in order of rank. Buffers (running figures of batch
@@ -76,7 +87,9 @@ class GradientAllReduce:
         return sum(part.flat.nbytes for part in self._parts)
 
     def run(self, rows: int, loss: float) -> Totals:
-        """Replace gradients and buffers by the joined batch's; `rows` and mean `loss` are this process's share.
+        """Replace gradients and buffers by the joined batch's.
+
+        `rows` and mean `loss` are this process's share.
 
         With 0 rows nothing of this process counts, not even NaN.
         """

@@ -1,4 +1,7 @@
-"""How processes talk to each other: the typed protocol that plugins implement, and the default of one process."""
+"""How processes talk to each other.
+
+The typed protocol that plugins implement, and the default of one process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ends a job in which a process has not been heard of for too long, after saying where it is."""
+"""Ends a job in which a process has not been heard of for too long.
+
+It says first where the process is.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ _GRACE = 5.0
 
 
 class Watchdog:
-    """A thread that looks whether the process still gets on; `mark` is how the process says so.
+    """A thread that looks whether the process still gets on.
+
+    `mark` is how the process says so.
 
     A process that computes for `limit` seconds between two exchanges prints where it is and ends the job. One that
     waits for the others gives them five seconds more, so that the culprit, if it still can, speaks first. A process

@@ -49,7 +49,7 @@ def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
     shapes=[((2, 2, 4), (2, 2)), ((4,), (4,))],
 )
 def put_along(g: Array, indices: IndexArray, *, axis: int, length: int) -> Array:
-    """Zeros with `length` places on `axis`, to which the slices of g are added at `indices`: undoes `take`."""
+    """Add slices of g at `indices` to zeros with `length` places on `axis`: undoes `take`."""
     places = np.asarray(indices)
     axis %= g.ndim - places.ndim + 1
     if length and places.size and places.min() < 0:
@@ -73,7 +73,10 @@ def _(h: V, y: V, g: V, indices: V, *, axis: int, length: int) -> V:
     name="take_along_axis",
 )
 def pick(x: Array, indices: IndexArray, *, axis: int = -1) -> Array:
-    """y[.., k, ..] = x[.., indices[.., k, ..], ..]: one position along `axis` for each entry of the result."""
+    """Pick one position along `axis` for each entry of the result.
+
+    y[.., k, ..] = x[.., indices[.., k, ..], ..].
+    """
     return np.take_along_axis(x, indices, axis=axis)
 
 
@@ -90,7 +93,10 @@ def _(g: V, y: V, x: V, indices: V, *, axis: int) -> V:
     shapes=[((2, 4), (2, 4)), ((2, 4), (2, 1))],
 )
 def unpick(g: Array, indices: IndexArray, *, axis: int, shape: tuple[int, ...]) -> Array:
-    """Zeros of `shape` to which the entries of g are added at `indices` along `axis`: undoes `take_along_axis`."""
+    """Add the entries of g at `indices` along `axis` to zeros of `shape`.
+
+    This undoes `take_along_axis`.
+    """
     axis %= len(shape)
     places = np.broadcast_to(indices, g.shape)
     key: list[IndexArray] = []
@@ -114,7 +120,10 @@ family.register()
 
 
 def take(x: V, indices: IndexArray | int, axis: int | None = None) -> V:
-    """Slices of x at `indices` along `axis` (entries of the flattened x by default); indices may repeat."""
+    """Take slices of x at `indices` along `axis`; indices may repeat.
+
+    By default, entries of the flattened x.
+    """
     return take_along(ravel(x), indices, axis=0) if axis is None else take_along(x, indices, axis=axis)
 
 
@@ -124,23 +133,35 @@ def index_select(x: V, axis: int, indices: IndexArray) -> V:
 
 
 def embedding(indices: IndexArray, table: V) -> V:
-    """Rows of `table` (count, width) at `indices` (any shape): the result has shape (*indices.shape, width)."""
+    """Look up rows of `table` (count, width) at `indices` (any shape).
+
+    The result has shape (*indices.shape, width).
+    """
     return take_along(table, indices, axis=0)
 
 
 def take_along_axis(x: V, indices: IndexArray, axis: int | None = -1) -> V:
-    """As numpy.take_along_axis: x and `indices` broadcast against each other on the other axes."""
+    """Take one position along `axis` for each index, as numpy.take_along_axis.
+
+    x and `indices` broadcast against each other on the other axes.
+    """
     return pick(ravel(x), indices, axis=0) if axis is None else pick(x, indices, axis=axis)
 
 
 def gather(x: V, axis: int, indices: IndexArray) -> V:
-    """As torch.gather: `indices` may be shorter than x on the other axes, whose first entries are then read."""
+    """Gather entries along `axis`, as torch.gather.
+
+    `indices` may be shorter than x on the other axes, whose first entries are then read.
+    """
     key = tuple(slice(None) if a == axis % x.ndim else slice(0, n) for a, n in enumerate(indices.shape))
     return pick(getitem(x, key=key), indices, axis=axis)
 
 
 def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
-    """x with the entries of `source` added at `indices` along `axis` (of one shape, no longer than x elsewhere)."""
+    """Add the entries of `source` to x at `indices` along `axis`.
+
+    `indices` and `source` have one shape, no longer than x elsewhere.
+    """
     key = tuple(slice(0, n) for n in indices.shape)
     part: V = getitem(source, key=key)
     shape = tuple(x.shape[a] if a == axis % x.ndim else n for a, n in enumerate(part.shape))
@@ -169,7 +190,10 @@ def masked_select(x: V, mask: BoolArray) -> V:
 
 
 def select(conditions: Sequence[BoolArray], choices: Sequence[V], default: V | float = 0.0) -> V:
-    """For each place the entry of the first choice whose condition holds there, else `default`."""
+    """Choose for each place the entry of the first choice whose condition holds there.
+
+    Where none holds, `default`.
+    """
     if len(conditions) != len(choices) or not choices:
         raise ValueError(f"select: {len(conditions)} conditions for {len(choices)} choices; give one or more of each")
     found: V = where(conditions[-1], choices[-1], default)
@@ -179,7 +203,10 @@ def select(conditions: Sequence[BoolArray], choices: Sequence[V], default: V | f
 
 
 def where_or_nonzero(condition: BoolArray, x: V | None = None, y: V | None = None) -> V | tuple[IndexArray, ...]:
-    """As numpy.where: x where `condition` holds, else y; without them, the positions where it holds."""
+    """Choose x where `condition` holds, else y, as numpy.where.
+
+    Without x and y, return the positions where it holds.
+    """
     if x is None or y is None:
         return np.nonzero(condition)
     return where(condition, x, y)
@@ -191,11 +218,17 @@ def extract(condition: BoolArray, x: V) -> V:
 
 
 def compress(condition: BoolArray, x: V, axis: int | None = None) -> V:
-    """Slices of x along `axis` (entries of the flattened x by default) where the 1-d `condition` holds."""
+    """Keep the slices of x along `axis` where the 1-d `condition` holds.
+
+    By default, entries of the flattened x.
+    """
     return take(x, np.flatnonzero(condition), axis)
 
 
 def delete(x: V, positions: int | slice | IndexArray, axis: int | None = None) -> V:
-    """x without the slices along `axis` (entries of the flattened x by default) at `positions`."""
+    """Leave out the slices of x along `axis` at `positions`.
+
+    By default, entries of the flattened x.
+    """
     length = x.size if axis is None else x.shape[axis]
     return take(x, np.delete(np.arange(length), positions), axis)

@@ -1,4 +1,6 @@
-"""Functions that arrange entries: flips, rolls, tiles, splits, stacks, diagonals, triangles, padding.
+"""Functions that arrange entries.
+
+Flips, rolls, tiles, splits, stacks, diagonals, triangles, padding.
 
 All are composed of reshape, transpose, broadcasting and indexing, so no gradient rule is written here.
 """
@@ -43,7 +45,10 @@ def flipud(x: V) -> V:
 
 
 def rot90(x: V, k: int = 1, axes: tuple[int, int] = (0, 1)) -> V:
-    """x turned by k quarter turns in the plane of `axes`, from the first axis towards the second."""
+    """Turn x by k quarter turns in the plane of `axes`.
+
+    From the first axis towards the second.
+    """
     k %= 4
     if k == 2:
         return flip(x, axes)
@@ -52,7 +57,10 @@ def rot90(x: V, k: int = 1, axes: tuple[int, int] = (0, 1)) -> V:
 
 
 def roll(x: V, shift: int | Shape, axis: Axis = None) -> V:
-    """Entries moved by `shift` places along `axis`, those that leave coming in at the other end."""
+    """Move entries by `shift` places along `axis`.
+
+    Those that leave come in at the other end.
+    """
     if axis is None:
         return reshape(roll(ravel(x), shift, 0), x.shape)
     axes = (axis,) if isinstance(axis, int) else axis
@@ -75,7 +83,10 @@ def rollaxis(x: V, axis: int, start: int = 0) -> V:
 
 
 def repeat(x: V, repeats: int | Sequence[int], axis: int | None = None) -> V:
-    """Entries along `axis` (of the flattened x by default) repeated, all `repeats` times or each its own number."""
+    """Repeat entries along `axis` (of the flattened x by default).
+
+    All `repeats` times, or each its own number.
+    """
     if axis is None:
         return repeat(ravel(x), repeats, 0)
     at: int = axis % x.ndim
@@ -160,7 +171,10 @@ def linspace(start: V, stop: V, num: int = 50, endpoint: bool = True) -> V:
 
 
 def gradient(x: V, spacing: float = 1.0, axis: int | Shape | None = None) -> V | list[V]:
-    """Central differences along each axis, one-sided at the ends: a list with one array for each axis, or the one."""
+    """Compute central differences along each axis, one-sided at the ends.
+
+    Returns a list with one array for each axis, or the one.
+    """
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
     found = [_slope(x, spacing, a) for a in axes]
     return found[0] if len(found) == 1 else found
@@ -216,5 +230,5 @@ def broadcast_arrays(*arrays: V) -> tuple[V, ...]:
 
 
 def copy(x: V) -> V:
-    """The same entries, as a new value."""
+    """Copy the entries into a new value."""
     return x * np.ones((), x.dtype)

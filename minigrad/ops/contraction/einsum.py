@@ -1,4 +1,6 @@
-"""Tensor contractions, lowered to matmul on reshaped views: no gradient rule is written here.
+"""Tensor contractions, lowered to matmul on reshaped views.
+
+No gradient rule is written here.
 
 NumPy's own einsum is 10 to 12 times slower than the matrix product it could be.
 """
@@ -66,7 +68,10 @@ def _labels(term: str, ndim: int, subscripts: str) -> Labels:
 
 
 def einsum_by_lists(*arguments: object) -> object:
-    """einsum with subscripts as a string, or in NumPy's other form: `(a, [0, 1], b, [1, 2], [0, 2])`."""
+    """Call einsum with subscripts as a string, or in NumPy's other form.
+
+    That form is `(a, [0, 1], b, [1, 2], [0, 2])`.
+    """
     if isinstance(arguments[0], str):
         return einsum(arguments[0], *cast("tuple[Tensor, ...]", arguments[1:]))
     count = len(arguments) // 2
@@ -130,7 +135,10 @@ def _take_diagonals(x: V, labels: Labels) -> tuple[V, Labels]:
 
 
 def _contract(x: V, a: Labels, z: V, b: Labels, needed: set[str]) -> tuple[V, Labels]:
-    """One pair, as a batched matrix product: letters are batch (kept, in both), rows, columns, or summed."""
+    """Contract one pair, as a batched matrix product.
+
+    Letters are batch (kept, in both), rows, columns, or summed.
+    """
     x, a = _sum_alone(x, a, {*b, *needed})
     z, b = _sum_alone(z, b, {*a, *needed})
     sizes_x: dict[str, int] = dict(zip(a, x.shape, strict=True))
@@ -167,7 +175,10 @@ def _shaped(x: V, shape: Shape) -> V:
 
 
 def tensordot(a: V, b: V, axes: int | tuple[int | Shape, int | Shape] | Sequence[Sequence[int]] = 2) -> V:
-    """Sum of products over the last `axes` axes of a and the first of b, or over the given pairs of axes."""
+    """Sum products over the last `axes` axes of a and the first of b.
+
+    Or over the given pairs of axes.
+    """
     if isinstance(axes, int):
         axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
     over_a: Shape = _axes(axes[0], a.ndim)
@@ -194,7 +205,7 @@ def _as_array(x: V) -> V:
 
 
 def dot(a: V, b: V) -> V:
-    """As numpy.dot: sums products over a's last axis and b's last but one (its only one)."""
+    """Sum products over a's last axis and b's last but one (its only one), as numpy.dot."""
     if isinstance(a, float | int) or isinstance(b, float | int) or a.ndim == 0 or b.ndim == 0:
         return a * b
     return tensordot(a, b, (a.ndim - 1, b.ndim - 2)) if b.ndim > 2 else matmul(a, b)
@@ -241,7 +252,9 @@ def kron(a: V, b: V) -> V:
 
 
 def cross(a: V, b: V, axis: int | None = None, axisa: int = -1, axisb: int = -1, axisc: int = -1) -> V:
-    """Vector product of 3-vectors; of 2-vectors its third component, without the axis of the vectors.
+    """Compute the vector product of 3-vectors.
+
+    Of 2-vectors its third component, without the axis of the vectors.
 
     The vectors lie along `axisa` of a, `axisb` of b and `axisc` of the result; `axis`, when given, stands for all.
     """
@@ -260,7 +273,10 @@ def cross(a: V, b: V, axis: int | None = None, axisa: int = -1, axisb: int = -1,
 
 
 def multi_matmul(matrices: Sequence[V]) -> V:
-    """Product of several matrices in the order that needs the fewest multiplications; vectors may stand at the ends."""
+    """Multiply several matrices in the order that needs the fewest multiplications.
+
+    Vectors may stand at the ends.
+    """
     chain: list[V] = list(matrices)
     sizes = [chain[0].shape[0] if chain[0].ndim > 1 else 1, *(m.shape[-1] if m.ndim > 1 else 1 for m in chain)]
     if chain[0].ndim == 1:
@@ -281,7 +297,10 @@ multi_dot = multi_matmul
 
 @lru_cache(maxsize=256)
 def _best_cuts(sizes: Shape) -> dict[tuple[int, int], int]:
-    """Where to cut each stretch of a matrix chain (dynamic programming, Cormen et al., section 15.2)."""
+    """Find where to cut each stretch of a matrix chain.
+
+    By dynamic programming (Cormen et al., section 15.2).
+    """
     count = len(sizes) - 1
     cost = {(i, i): 0 for i in range(count)}
     cuts: dict[tuple[int, int], int] = {}

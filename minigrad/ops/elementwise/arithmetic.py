@@ -44,7 +44,10 @@ def _ratio(x: Array, y: Array) -> Array:
 
 
 def masked_product(x: Array, mask: Array) -> Array:
-    """x * mask, and 0 where `mask` is 0, whatever x is: on large arrays in a tenth of the time of np.where."""
+    """Compute x * mask, and 0 where `mask` is 0, whatever x is.
+
+    On large arrays in a tenth of the time of np.where.
+    """
     y: Array = np.asarray(x * mask)
     if may_hold_nan(y):
         y = np.where(np.equal(mask, 0.0), np.zeros((), y.dtype), y)
@@ -74,7 +77,10 @@ square = unary("square", np.square, "x * x.", lambda g, y, x: g * x * 2.0)
 
 
 def power_by_squaring(x: Array, n: int) -> Array:
-    """x ** n for an integer n, by repeated multiplication: NumPy's own `x ** n` costs 400 multiplications."""
+    """Compute x ** n for an integer n, by repeated multiplication.
+
+    NumPy's own `x ** n` costs 400 multiplications.
+    """
     if n == 0:
         return np.ones_like(x)
     if n < 0:

@@ -1,4 +1,7 @@
-"""Further elementwise ops: powers of 2 and 10, roots, remainders, sinc, NaN-aware extremes. Registered on first use."""
+"""Further elementwise ops, registered on first use.
+
+Powers of 2 and 10, roots, remainders, sinc, NaN-aware extremes.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def _gap(x: V, y: V) -> V:
 
 
 def _quotient(x: V, remainder: V, y: V) -> V:
-    """The whole number of times that y went into x; x / y anew may round across a whole number."""
+    """Compute the whole number of times that y went into x.
+
+    x / y anew may round across a whole number.
+    """
     return rint((x - remainder) / y)
 
 
@@ -98,7 +104,10 @@ floor_divide = constant(
 
 
 def _sinc(x: Array, n: int) -> Array:
-    """d**n/dx**n of sin(pi x) / (pi x): the recurrence x S[n] + n S[n-1] = pi**(n-1) sin(pi x + n pi / 2)."""
+    """Compute the n-th derivative of sin(pi x) / (pi x) by its recurrence.
+
+    x S[n] + n S[n-1] = pi**(n-1) sin(pi x + n pi / 2).
+    """
     apart = np.abs(x) > 0.5 * (n + 1)
     divisor = np.where(apart, x, 1.0).astype(x.dtype)
     whole = np.rint(x)
@@ -113,7 +122,10 @@ def _sinc(x: Array, n: int) -> Array:
 
 
 def _sinc_series(x: Array, n: int) -> Array:
-    """The Taylor series of the same, for |x| <= (n + 1) / 2, where the recurrence would cancel."""
+    """Compute the n-th derivative of sin(pi x) / (pi x) by its Taylor series.
+
+    For |x| <= (n + 1) / 2, where the recurrence would cancel.
+    """
     total = np.zeros_like(x)
     first = (n + 1) // 2
     for k in range(first + 14 + 3 * n, first - 1, -1):
@@ -135,7 +147,10 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 
 @declare(x=real(), elementwise=True, params=[{}, {"nan": 1.0}])
 def nan_to_num(x: Array, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
-    """x with NaN and the infinities replaced (infinities by the largest numbers by default); gradient 0 there."""
+    """Replace NaN and the infinities of x; the gradient is 0 there.
+
+    Infinities by the largest numbers by default.
+    """
     return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
 
 

@@ -48,7 +48,10 @@ def _erf_small(x: Array) -> Array:
 
 
 def _bell(a: Array) -> Array:
-    """exp(-a * a); the square is split in two, since its rounding would be multiplied by a * a."""
+    """Compute exp(-a * a) with the square split in two.
+
+    Its rounding would be multiplied by a * a.
+    """
     coarse = np.trunc(a * 16.0) / 16.0
     return np.exp(-coarse * coarse) * np.exp(-(a - coarse) * (a + coarse))
 

@@ -59,7 +59,10 @@ minimum = binary(
     kinks=[-1.0, 2.0, 0.5, -0.5],
 )
 def clip(x: Array, *, low: float | None = None, high: float | None = None, closed: bool = True) -> Array:
-    """x moved into [low, high]; the gradient is 1 inside, 0 outside, and on the bounds 1 if `closed`, else 0."""
+    """Move x into [low, high].
+
+    The gradient is 1 inside, 0 outside, and on the bounds 1 if `closed`, else 0.
+    """
     return np.clip(x, low, high)
 
 

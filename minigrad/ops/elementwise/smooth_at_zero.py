@@ -1,4 +1,6 @@
-"""Second derivatives where a length is 0: the square of a length is smooth there, although the length is not.
+"""Second derivatives where a length is 0.
+
+The square of a length is smooth there, although the length is not.
 
 The gradient of f(|x|) is f'(|x|) x / |x|, and at 0 it is taken to be 0. Its own derivative there is f''(0) times the
 identity where f'(0) = 0 (as for squares), by de l'Hospital's rule: f'(r) / r tends to f''(0). Only the graph of f'
@@ -40,7 +42,10 @@ def slope_at_zero(g: V, size: V) -> V | None:
 
 
 def _same_lengths(g: Tensor, size: Tensor) -> list[Tensor]:
-    """The nodes below g that are the same length of the same thing, computed once or several times."""
+    """Collect the nodes below g that are the length of one thing.
+
+    It may have been computed once or several times.
+    """
     node = size._node
     if not isinstance(node, OpNode):
         return [size]

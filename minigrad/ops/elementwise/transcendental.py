@@ -1,4 +1,6 @@
-"""Elementwise powers, exponentials, logarithms and waves. g: gradient of the output; y or out: output.
+"""Elementwise powers, exponentials, logarithms and waves.
+
+In rules g is the gradient of the output; y or out is the output.
 
 Where a slope is infinite (sqrt and log at 0) the gradient is infinite too, unless none arrives there: then it is 0,
 so that `where(x > 0, log(x), 0)` has gradient 0 at 0.
@@ -33,7 +35,10 @@ def _exponent(x: Array, y: Array | float) -> float | None:
 
 
 def _power(x: Array, y: Array | float) -> Array:
-    """np.power, but by multiplication or square root for the exponents that programs are full of."""
+    """Compute np.power, but by multiplication or square root for common exponents.
+
+    Programs are full of these.
+    """
     if isinstance(x, np.ndarray):
         n = _exponent(x, y)
         if n is not None and n.is_integer() and abs(n) <= _QUICK:

@@ -1,4 +1,6 @@
-"""Angles and hyperbolas: tan, the inverse functions, and the reciprocal ones as compositions. Registered on first use.
+"""Angles and hyperbolas, registered on first use.
+
+tan, the inverse functions, and the reciprocal ones as compositions.
 
 Formulas: Abramowitz and Stegun, chapters 4.3 to 4.6. Where a slope is infinite (arcsin at 1) the gradient is infinite,
 or 0 if none arrives there.

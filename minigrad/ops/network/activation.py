@@ -36,7 +36,10 @@ _BELOW = (-1.42647390514189e-02, -7.37332916720468e-03, -1.68282697438203e-03, -
 
 
 def _erf_float32(x: Array) -> Array:
-    """erf in single precision (to 4e-7): one rational function on [-4, 4], the form Eigen uses."""
+    """Compute erf in single precision (to 4e-7).
+
+    One rational function on [-4, 4], the form Eigen uses.
+    """
     x = np.clip(x, -4.0, 4.0)
     z = x * x
     above, below = np.full_like(x, _WIDE[-1]), np.full_like(x, _BELOW[-1])
@@ -78,7 +81,10 @@ def _(g: V, y: V, x: V, *, slope: float) -> V:
 
 @declare(x=real(), elementwise=True, params=[{"alpha": 1.0}, {"alpha": 0.5}], kinks=[0.0])
 def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """x for x > 0, alpha * (e ** x - 1) below (Clevert et al., 2015); the gradient at 0 is `alpha`."""
+    """Compute x for x > 0, and alpha * (e ** x - 1) below (Clevert et al., 2015).
+
+    The gradient at 0 is `alpha`.
+    """
     return np.maximum(x, 0.0) + np.expm1(np.minimum(x, 0.0)) * alpha
 
 
@@ -94,7 +100,10 @@ family.register()
 
 
 def gelu(x: V, approximate: str = "none") -> V:
-    """x times the probability that a standard normal number is below x; `approximate="tanh"` for the usual formula."""
+    """Multiply x by the probability that a standard normal number is below x.
+
+    `approximate="tanh"` for the usual formula.
+    """
     if approximate == "tanh":
         # 0.5 x (1 + tanh(u)) is x sigmoid(2 u), which does not cancel for negative x.
         slope = 2.0 * sqrt(2.0 / pi)
@@ -110,17 +119,26 @@ def silu(x: V) -> V:
 
 
 def selu(x: V) -> V:
-    """1.0507 times elu with alpha = 1.67326, which keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
+    """Compute 1.0507 times elu with alpha = 1.67326 (Klambauer et al., 2017).
+
+    This keeps mean 0 and variance 1.
+    """
     return elu(x, alpha=_SELU_ALPHA) * _SELU_SCALE
 
 
 def celu(x: V, alpha: float = 1.0) -> V:
-    """max(x, 0) + min(0, alpha * (e ** (x / alpha) - 1)): elu with slope 1 at 0 for every alpha (Barron, 2017)."""
+    """Compute max(x, 0) + min(0, alpha * (e ** (x / alpha) - 1)) (Barron, 2017).
+
+    This is elu with slope 1 at 0 for every alpha.
+    """
     return elu(x / alpha, alpha=1.0) * alpha
 
 
 def hardtanh(x: V, low: float = -1.0, high: float = 1.0) -> V:
-    """x moved into [low, high]; the gradient is 0 on the bounds, as PyTorch's (and 1 for `clip`)."""
+    """Move x into [low, high]; the gradient is 0 on the bounds, as PyTorch's.
+
+    (And 1 for `clip`.)
+    """
     return clip_op(x, low=low, high=high, closed=False)
 
 
@@ -175,7 +193,10 @@ def threshold(x: V, threshold: float, value: float) -> V:
 
 
 def glu(x: V, axis: int = -1) -> V:
-    """a * sigmoid(b) for the first half a and second half b of x along `axis` (Dauphin et al., 2016)."""
+    """Compute a * sigmoid(b) for the halves a and b of x along `axis`.
+
+    a is the first half (Dauphin et al., 2016).
+    """
     half, odd = divmod(x.shape[axis], 2)
     if odd:
         raise ValueError(f"glu: axis {axis} of shape {x.shape} has odd length")

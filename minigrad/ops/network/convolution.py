@@ -38,7 +38,10 @@ def _padded(x: Array, padding: Pairs) -> Array:
 
 
 def _columns(x: Array, kernel: Shape, stride: Shape, padding: Pairs, dilation: Shape, groups: int) -> Array:
-    """(groups, channels of a group * window, images * places) columns, and the places along each axis."""
+    """Lay the windows of images out as columns; return the places along each axis, too.
+
+    The columns have shape (groups, channels of a group * window, images * places).
+    """
     x = _padded(x, padding)
     count = places(x.shape[2:], kernel, stride, dilation)
     steps = x.strides[2:]
@@ -66,7 +69,10 @@ def _groups(channels: int, of_kernel: int, outputs: int) -> int:
 
 @op(x=real(), w=real(), params=[_PLAIN, _ODD], shapes=[(_IMAGE, _KERNEL)])
 def convolve(x: Array, w: Array, *, stride: Shape, padding: Pairs, dilation: Shape) -> Array:
-    """Cross-correlation of images x (N, C, *size) with kernels w (O, C / groups, *window): (N, O, *places)."""
+    """Cross-correlate images x (N, C, *size) with kernels w (O, C / groups, *window).
+
+    The result has shape (N, O, *places).
+    """
     groups = _groups(x.shape[1], w.shape[1], w.shape[0])
     kernel = w.shape[2:]
     y = w.reshape(groups, w.shape[0] // groups, -1) @ _columns(x, kernel, stride, padding, dilation, groups)
@@ -91,7 +97,10 @@ def _(g: V, y: V, x: V, w: V, *, stride: Shape, padding: Pairs, dilation: Shape)
     shapes=[((2, 4, 3, 3), _KERNEL)],
 )
 def convolve_input(g: Array, w: Array, *, shape: Shape, stride: Shape, padding: Pairs, dilation: Shape) -> Array:
-    """The gradient of `convolve` for its images, of shape (N, *shape): a transposed convolution."""
+    """Compute the gradient of `convolve` for its images, of shape (N, *shape).
+
+    It is a transposed convolution.
+    """
     groups = _groups(shape[0], w.shape[1], w.shape[0])
     kernel, images = w.shape[2:], g.shape[0]
     flat = w.reshape(groups, w.shape[0] // groups, -1)
@@ -152,7 +161,9 @@ def _with_bias(y: V, bias: V | None) -> V:
 
 def conv(x: V, w: V, bias: V | None = None, stride: int | Sequence[int] = 1,
          padding: int | Sequence[int] | str = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
-    """Cross-correlation of images x (N, C, *size) with kernels w (O, C / groups, *window), plus a bias (O,).
+    """Cross-correlate images x (N, C, *size) with kernels w (O, C / groups, *window).
+
+    A bias (O,) is added.
 
     Args:
         x: images, channels first, with any number of axes after the channels.
@@ -189,7 +200,10 @@ conv1d = conv2d = conv3d = conv_nd = conv
 def conv_transpose(x: V, w: V, bias: V | None = None, stride: int | Sequence[int] = 1,
                    padding: int | Sequence[int] = 0, output_padding: int | Sequence[int] = 0,
                    dilation: int | Sequence[int] = 1, groups: int = 1) -> V:  # fmt: skip
-    """Transposed convolution: the adjoint of `conv` in its images. w: (C, O / groups, *window); as torch's."""
+    """Transposed convolution: apply the adjoint of `conv` in its images, as torch's.
+
+    w has shape (C, O / groups, *window).
+    """
     n: int = x.ndim - 2
     s, p, d, more = each(stride, n), each(padding, n), each(dilation, n), each(output_padding, n)
     size: Shape = tuple(
@@ -205,7 +219,10 @@ conv_transpose1d = conv_transpose2d = conv_transpose3d = conv_transpose
 
 
 def convolve1d(a: V, v: V, mode: str = "full") -> V:
-    """numpy.convolve: sum over m of a[m] v[k - m] for 1-d arrays; mode "full", "same" or "valid"."""
+    """Compute the sum over m of a[m] v[k - m] for 1-d arrays, as numpy.convolve.
+
+    The mode is "full", "same" or "valid".
+    """
     if a.ndim != 1 or v.ndim != 1 or mode not in ("full", "same", "valid"):
         raise ShapeError(f"convolve: 1-d arrays and mode full, same or valid; got {a.shape}, {v.shape}, {mode!r}")
     if v.size > a.size:

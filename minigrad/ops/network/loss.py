@@ -44,7 +44,9 @@ def one_hot_like(labels: IndexArray, like: Array) -> Array:
 
 @op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])
 def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
-    """-log softmax(logits)[label] over the last axis, one number for each label, without overflow.
+    """Compute -log softmax(logits)[label] over the last axis, without overflow.
+
+    One number for each label.
 
     log(sum(exp(x)) / exp(x[label])), where the label's own part of the sum is left out and log1p taken instead: beside
     it the others would be rounded away.
@@ -109,7 +111,10 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
 
 def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction: str = "mean",
                             weight: V | None = None) -> V:  # fmt: skip
-    """-log p[label] for log-probabilities with classes on the last axis; "mean" divides by the total weight."""
+    """Compute -log p[label] for log-probabilities with classes on the last axis.
+
+    "mean" divides by the total weight.
+    """
     picked: V = squeeze(pick(log_probabilities, np.asarray(labels)[..., None], axis=-1), -1)
     if weight is None:
         return apply_reduction(-picked, reduction)
@@ -132,7 +137,10 @@ def l1_loss(x: V, target: V, reduction: str = "mean") -> V:
 
 
 def huber_loss(x: V, target: V, delta: float = 1.0, reduction: str = "mean") -> V:
-    """d ** 2 / 2 for |d| <= delta, delta (|d| - delta / 2) beyond, with d = x - target (Huber, 1964)."""
+    """Compute d ** 2 / 2 for |d| <= delta, and delta (|d| - delta / 2) beyond.
+
+    With d = x - target (Huber, 1964).
+    """
     d: V = x - target
     core: V = clip(d, -delta, delta)
     return apply_reduction(core * (d - core * 0.5), reduction)
@@ -149,14 +157,20 @@ def binary_cross_entropy(p: V, target: V, reduction: str = "mean") -> V:
 
 
 def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: float = 1.0) -> V:
-    """Binary cross-entropy of sigmoid(x), without overflow; `pos_weight` multiplies the positive part."""
+    """Compute the binary cross-entropy of sigmoid(x), without overflow.
+
+    `pos_weight` multiplies the positive part.
+    """
     if pos_weight == 1.0:
         return apply_reduction(softplus(x) - x * target, reduction)
     return apply_reduction((1.0 - target) * x - ((pos_weight - 1.0) * target + 1.0) * log_sigmoid(x), reduction)
 
 
 def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) -> V:
-    """p (log p - log q), from the log-probabilities `log_q` and the target p (or its logarithm); as PyTorch's."""
+    """Compute p (log p - log q), as PyTorch's.
+
+    From the log-probabilities `log_q` and the target p (or its logarithm).
+    """
     if log_target:
         return apply_reduction(exp(p) * (p - log_q), reduction)
     return apply_reduction(xlogy(p, p) - p * log_q, reduction)
@@ -168,7 +182,10 @@ def margin_ranking_loss(x: V, z: V, y: V, margin: float = 0.0, reduction: str = 
 
 
 def multiclass_hinge(scores: V, labels: IndexArray, margin: float = 1.0, reduction: str = "mean") -> V:
-    """Sum over the wrong classes of max(0, score - right score + margin) (Weston and Watkins, 1999)."""
+    """Sum max(0, score - right score + margin) over the wrong classes.
+
+    Source: Weston and Watkins, 1999.
+    """
     right: V = pick(scores, np.asarray(labels)[..., None], axis=-1)
     over: V = relu(scores - right + margin)
     return apply_reduction(sum(over * (1.0 - one_hot_like(labels, scores)), -1), reduction)
@@ -203,17 +220,26 @@ def _focal(log_p: V, p: V, alpha: float, gamma: float) -> V:
 
 
 def cosine_similarity(x: V, z: V, axis: int = -1, eps: float = 1e-8) -> V:
-    """The cosine of the angle between x and z along `axis`; lengths below `eps` count as `eps`."""
+    """Compute the cosine of the angle between x and z along `axis`.
+
+    Lengths below `eps` count as `eps`.
+    """
     return sum(x * z, axis) / (maximum(norm(x, axis), eps) * maximum(norm(z, axis), eps))
 
 
 def poisson_nll_loss(x: V, target: V, log_input: bool = True, eps: float = 1e-8, reduction: str = "mean") -> V:
-    """Negative log-likelihood of Poisson counts, up to a constant, for a rate exp(x) (`log_input`) or x."""
+    """Compute the negative log-likelihood of Poisson counts, up to a constant.
+
+    For a rate exp(x) (`log_input`) or x.
+    """
     return apply_reduction(exp(x) - target * x if log_input else x - target * log(x + eps), reduction)
 
 
 def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction: str = "mean") -> V:
-    """Half of log(variance) + (x - target) ** 2 / variance, variances below `eps` counting as `eps`."""
+    """Compute half of log(variance) + (x - target) ** 2 / variance.
+
+    Variances below `eps` count as `eps`.
+    """
     v: V = maximum(variance, eps)
     return apply_reduction((log(v) + square(x - target) / v) * 0.5, reduction)
 

@@ -32,7 +32,10 @@ _SWEEP: list[dict[str, object]] = [
 
 @op(x=real(), params=_SWEEP, shapes=[((2, 3, 4),)])
 def standardize(x: Array, *, axis: Axis = -1, eps: float = 1e-5, centre: bool = True) -> Array:
-    """(x - mean) / sqrt(variance + eps) over `axis`; without `centre` x / sqrt(mean of squares + eps)."""
+    """Compute (x - mean) / sqrt(variance + eps) over `axis`.
+
+    Without `centre` x / sqrt(mean of squares + eps).
+    """
     if centre:
         x = x - _mean(x, axis)
     return x / np.sqrt(_mean(x * x, axis) + eps)
@@ -58,7 +61,10 @@ family.register()
 
 def layer_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, bias: V | None = None,
                eps: float = 1e-5) -> V:  # fmt: skip
-    """Mean 0 and variance 1 over the last axes, those of `shape` (the last one by default), then weight and bias."""
+    """Bring the last axes to mean 0 and variance 1, then apply weight and bias.
+
+    The axes are those of `shape` (the last one by default).
+    """
     last = (x.shape[-1],) if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
     if x.shape[x.ndim - len(last) :] != last:
         raise ShapeError(f"layer_norm: x {x.shape} does not end with the shape {last}")
@@ -67,7 +73,10 @@ def layer_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, 
 
 
 def rms_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, eps: float = 1e-5) -> V:
-    """Mean square 1 over the last axes, those of `shape` (the last one by default), then weight (Zhang, Sennrich)."""
+    """Bring the last axes to mean square 1, then apply weight (Zhang, Sennrich).
+
+    The axes are those of `shape` (the last one by default).
+    """
     count = 1 if shape is None or isinstance(shape, int) else len(shape)
     axes: Axis = -1 if count == 1 else tuple(range(-count, 0))
     return _affine(standardize(x, axis=axes, eps=eps, centre=False), weight, None)
@@ -75,7 +84,9 @@ def rms_norm(x: V, shape: int | Shape | None = None, weight: V | None = None, ep
 
 def batch_norm(x: V, weight: V | None = None, bias: V | None = None, eps: float = 1e-5,
                running_mean: V | None = None, running_var: V | None = None) -> V:  # fmt: skip
-    """Mean 0 and variance 1 over all axes but the channels (axis 1), then weight and bias for each channel.
+    """Bring all axes but the channels (axis 1) to mean 0 and variance 1.
+
+    Then apply weight and bias for each channel.
 
     With `running_mean` and `running_var`, of shape (channels,), these take the place of the batch's own.
     """
@@ -88,7 +99,10 @@ def batch_norm(x: V, weight: V | None = None, bias: V | None = None, eps: float 
 
 
 def group_norm(x: V, groups: int, weight: V | None = None, bias: V | None = None, eps: float = 1e-5) -> V:
-    """Mean 0 and variance 1 over each of `groups` groups of channels (axis 1) of each sample (Wu and He, 2018)."""
+    """Bring each of `groups` groups of channels of each sample to mean 0 and variance 1.
+
+    Channels are axis 1 (Wu and He, 2018).
+    """
     if x.shape[1] % groups:
         raise ShapeError(f"group_norm: {x.shape[1]} channels do not divide into {groups} groups")
     y: V = standardize(reshape(x, (x.shape[0], groups, -1)), axis=-1, eps=eps)
@@ -117,7 +131,10 @@ def normalize(x: V, axis: int = -1, eps: float = 1e-12) -> V:
 
 
 def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> V:
-    """x over (k + alpha times the mean square of `size` neighbouring channels) ** beta (Krizhevsky et al., 2012)."""
+    """Divide x by a power of the mean square of `size` neighbouring channels.
+
+    x / (k + alpha times that mean square) ** beta (Krizhevsky et al., 2012).
+    """
     from minigrad.ops.arrangement.manipulation import pad
     from minigrad.ops.network.windows import sliding_window_view
 
@@ -128,7 +145,9 @@ def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75
 
 def scaled_dot_product_attention(query: V, key: V, value: V, mask: V | BoolArray | None = None,
                                  causal: bool = False, scale: float | None = None) -> V:  # fmt: skip
-    """softmax(query key^T * scale) value, batched over the leading axes (Vaswani et al., 2017).
+    """Compute softmax(query key^T * scale) value, batched over the leading axes.
+
+    Source: Vaswani et al., 2017.
 
     Args:
         query: (..., targets, width).

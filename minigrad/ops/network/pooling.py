@@ -27,7 +27,9 @@ _META: dict[str, object] = {"kernel": (2, 2), "stride": (1, 2), "dilation": (1, 
 
 @op(x=distinct(), y=distinct(), piecewise_constant=True, params=[_META], shapes=[((2, 3, 4), (2, 2, 2))])
 def window_winners(x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
-    """The share of each entry of a window in its largest entry y: 1 for the winner, 1 / n for n that tie.
+    """Compute the share of each entry of a window in its largest entry y.
+
+    1 for the winner, 1 / n for n that tie.
 
     Returns:
         An array of windows, as `windows(x)` gives.
@@ -81,7 +83,10 @@ family.register()
 
 def max_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
              padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
-    """The largest entry of each window of images x (N, C, *size); the stride is the window's length by default."""
+    """Take the largest entry of each window of images x (N, C, *size).
+
+    The stride is the window's length by default.
+    """
     n: int = x.ndim - 2
     k: Shape = each(kernel, n)
     p: Shape = each(padding, n)
@@ -115,7 +120,10 @@ def _bins(length: int, count: int) -> list[tuple[int, int]]:
 
 
 def adaptive_avg_pool(x: V, output_size: int | Sequence[int]) -> V:
-    """Means over `output_size` bins that cover each axis after (N, C) as evenly as possible, as torch's."""
+    """Average over `output_size` bins, as torch's.
+
+    The bins cover each axis after (N, C) as evenly as possible.
+    """
     for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
         weights = np.zeros((x.shape[axis], count), dtype=x.dtype)
         for k, (start, stop) in enumerate(_bins(x.shape[axis], count)):
@@ -128,7 +136,10 @@ adaptive_avg_pool1d = adaptive_avg_pool2d = adaptive_avg_pool3d = adaptive_avg_p
 
 
 def adaptive_max_pool(x: V, output_size: int | Sequence[int]) -> V:
-    """Largest entries of `output_size` bins that cover each axis after (N, C) as evenly as possible, as torch's."""
+    """Take the largest entries of `output_size` bins, as torch's.
+
+    The bins cover each axis after (N, C) as evenly as possible.
+    """
     for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
         bins = _bins(x.shape[axis], count)
         width = max(stop - start for start, stop in bins)

@@ -42,7 +42,10 @@ def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.
 
 
 def fill_dropout_mask(out: Array, p: float, rng: np.random.Generator) -> None:
-    """Write a mask into `out`, a contiguous array: 0 with probability p and 1 / (1 - p) otherwise."""
+    """Write a dropout mask into `out`, a contiguous array.
+
+    0 with probability p and 1 / (1 - p) otherwise.
+    """
     if not 0.0 <= p < 1.0:
         raise ValueError(f"dropout: the probability p = {p} is not in [0, 1)")
     scale = 1.0 / (1.0 - p)
@@ -60,7 +63,9 @@ def dropout_mask(shape: Shape, p: float, rng: np.random.Generator, dtype: np.dty
 
 
 def dropout(x: V, p: float = 0.5, *, rng: np.random.Generator, training: bool = True) -> V:
-    """x with entries set to 0 with probability p and the others divided by 1 - p (Srivastava et al., 2014).
+    """Set entries of x to 0 with probability p and divide the others by 1 - p.
+
+    Source: Srivastava et al., 2014.
 
     Args:
         x: any shape.

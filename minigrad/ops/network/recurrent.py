@@ -14,7 +14,9 @@ from minigrad.typing import V
 
 
 def gru(x: V, w_input: Sequence[V], w_state: Sequence[V], bias: Sequence[V], start: V | None = None) -> V:
-    """Gated recurrent unit (Cho et al., 2014), as MyGrad's: all states, from the start state on.
+    """Run a gated recurrent unit (Cho et al., 2014), as MyGrad's.
+
+    Returns all states, from the start state on.
 
     Args:
         x: inputs (time, batch, features).
@@ -40,7 +42,9 @@ def gru(x: V, w_input: Sequence[V], w_state: Sequence[V], bias: Sequence[V], sta
 
 
 def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) -> V:
-    """Solution of dy/dt = f(y, t, *args) at the times t, by the classical Runge-Kutta method of order 4.
+    """Solve dy/dt = f(y, t, *args) at the times t.
+
+    By the classical Runge-Kutta method of order 4.
 
     Args:
         f: the right-hand side, as for scipy.integrate.odeint.

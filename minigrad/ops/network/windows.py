@@ -1,4 +1,6 @@
-"""Sliding windows over the last axes, and their adjoint: adding windows up where they overlap. Registered on first use.
+"""Sliding windows over the last axes, and their adjoint; registered on first use.
+
+The adjoint adds windows up where they overlap.
 
 Arrays of windows have the axes of a window first, so that each offset is one slice that lies like the image.
 """
@@ -83,7 +85,10 @@ def offsets(kernel: Shape, stride: Shape, dilation: Shape, count: Shape) -> Iter
     name="windows",
 )
 def sliding_windows(x: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
-    """Windows of the last len(kernel) axes of x: shape (*kernel, *other axes, *places), without copying."""
+    """View windows of the last len(kernel) axes of x, without copying.
+
+    The shape is (*kernel, *other axes, *places).
+    """
     n = len(kernel)
     count = places(x.shape[-n:], kernel, stride, dilation)
     steps = x.strides[-n:]
@@ -155,7 +160,10 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
 
 def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, padding: int | Sequence[int] = 0,
            dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
-    """Windows of images (N, C, *size) as columns: shape (N, C * prod(kernel), number of windows), as torch.unfold."""
+    """Lay windows of images (N, C, *size) out as columns, as torch.unfold.
+
+    The shape is (N, C * prod(kernel), number of windows).
+    """
     from minigrad.ops.arrangement.manipulation import pad
 
     n: int = x.ndim - 2
@@ -168,7 +176,10 @@ def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, p
 
 def fold(x: V, output_size: Sequence[int], kernel: int | Sequence[int], stride: int | Sequence[int] = 1,
          padding: int | Sequence[int] = 0, dilation: int | Sequence[int] = 1) -> V:  # fmt: skip
-    """Columns (N, C * prod(kernel), number of windows) added up in images (N, C, *output_size): undoes `unfold`."""
+    """Add columns up in images (N, C, *output_size): undoes `unfold`.
+
+    The columns have shape (N, C * prod(kernel), number of windows).
+    """
     from minigrad.ops.index import getitem
 
     n: int = len(output_size)

@@ -1,4 +1,6 @@
-"""Which function of minigrad answers for which of NumPy's, and NumPy's parameters in their order.
+"""Which function of minigrad answers for which of NumPy's.
+
+With NumPy's parameters in their order.
 
 A row is `name: (parameters, module:function)`. Parameters before the bar are arrays and go by position, those behind it
 go by keyword under NumPy's name; what minigrad's function does not know must have its neutral value.

@@ -25,7 +25,10 @@ from minigrad.verify.domains import real
 
 family = OpFamily()
 _LONG = 256
-"""Axes at least this long, and longer than what runs beside them, are scanned by doubling instead of step by step."""
+"""Length from which an axis is scanned by doubling instead of step by step.
+
+It must also be longer than what runs beside it.
+"""
 
 _DIRECTIONS: list[dict[str, object]] = [{"axis": 0}, {"axis": -1, "reverse": True}]
 
@@ -49,7 +52,9 @@ def _(g: V, y: V, x: V, *, axis: int, reverse: bool) -> V:
 
 @op(a=real(), b=real(), params=_DIRECTIONS, shapes=[((2, 3, 4), (2, 3, 4)), ((5,), (5,))])
 def linear_recurrence(a: Array, b: Array, *, axis: int = -1, reverse: bool = False) -> Array:
-    """s[k] = a[k] s[k - 1] + b[k] along `axis`, with s[-1] = 0: a[0] is not used; `reverse` runs from the end.
+    """Compute s[k] = a[k] s[k - 1] + b[k] along `axis`, with s[-1] = 0.
+
+    So a[0] is not used; `reverse` runs from the end.
 
     a and b have one shape.
     """
@@ -65,7 +70,10 @@ def linear_recurrence(a: Array, b: Array, *, axis: int = -1, reverse: bool = Fal
 
 
 def _double(a: Array, s: Array) -> None:
-    """The recurrence in log2(n) passes (Hillis and Steele, 1986): each doubles how far back a place has looked."""
+    """Run the recurrence in log2(n) passes (Hillis and Steele, 1986).
+
+    Each pass doubles how far back a place has looked.
+    """
     a = a.copy()
     reach = 1
     while reach < len(s):
@@ -75,7 +83,10 @@ def _double(a: Array, s: Array) -> None:
 
 
 def _shifted(x: V, axis: int, reverse: bool, fill: float) -> V:
-    """x moved by one place along `axis` (towards the end; `reverse`: towards the start), with `fill` coming in."""
+    """Move x by one place along `axis`, with `fill` coming in.
+
+    Towards the end; `reverse`: towards the start.
+    """
     shape = tuple(1 if i == axis % x.ndim else n for i, n in enumerate(x.shape))
     edge = np.full(shape, fill, dtype=x.dtype)
     if reverse:
@@ -84,7 +95,10 @@ def _shifted(x: V, axis: int, reverse: bool, fill: float) -> V:
 
 
 def _adjoint(g: V, a: V, axis: int, reverse: bool) -> V:
-    """The gradient for b: the recurrence run the other way, with its factors moved by one place."""
+    """Compute the gradient for b: the recurrence run the other way.
+
+    Its factors are moved by one place.
+    """
     moved: V = a if a.shape[axis] == 0 else _shifted(a, axis, not reverse, 0.0)
     return linear_recurrence(moved, g, axis=axis, reverse=not reverse)
 
@@ -169,7 +183,10 @@ def cumprod(x: V, axis: int | None = None) -> V:
 
 
 def cumlogsumexp(x: V, axis: int | None = None) -> V:
-    """log of the running sum of exp(x) along `axis` (of the flattened x by default), without overflow."""
+    """Compute the log of the running sum of exp(x) along `axis`, without overflow.
+
+    By default, of the flattened x.
+    """
     return logcumsumexp(ravel(x), axis=0) if axis is None else logcumsumexp(x, axis=axis)
 
 
@@ -195,7 +212,10 @@ def ediff1d(x: V) -> V:
 
 
 def trapezoid(y: V, x: V | None = None, dx: float = 1.0, axis: int = -1) -> V:
-    """Integral along `axis` by the trapezoidal rule, over the sample points x (or a spacing dx)."""
+    """Integrate along `axis` by the trapezoidal rule.
+
+    Over the sample points x (or a spacing dx).
+    """
     ahead: V = getitem(y, key=_steps(axis, y.ndim, slice(1, None)))
     means: V = (ahead + getitem(y, key=_steps(axis, y.ndim, slice(None, -1)))) * 0.5
     if x is None:

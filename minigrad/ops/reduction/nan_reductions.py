@@ -1,4 +1,7 @@
-"""Reductions with NumPy's further options: `where=`, `initial=`, and the forms that leave NaN out."""
+"""Reductions with NumPy's further options.
+
+`where=`, `initial=`, and the forms that leave NaN out.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +68,10 @@ def mean(x: V, axis: Axis = None, keepdims: bool = False, where: Mask = True) ->
 
 def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where: Mask = True,
         correction: float | None = None) -> V:  # fmt: skip
-    """Variance over `axis` of the entries where `where` holds, divided by their number less `ddof`."""
+    """Compute the variance over `axis` of the entries where `where` holds.
+
+    Divided by their number less `ddof`.
+    """
     less = ddof if correction is None else correction
     if where is True:
         return variance.var(x, axis, less, keepdims)

@@ -31,7 +31,10 @@ def order_of(x: Array, *, axis: int = -1) -> Array:
 
 @op(x=distinct(), piecewise_constant=True, params=[{"axis": 1, "kth": 1}], shapes=[((2, 3, 4),)], name="argpartition")
 def partition_of(x: Array, *, kth: int, axis: int = -1) -> Array:
-    """Positions along `axis` such that place `kth` is right, smaller entries lie before it and larger ones behind."""
+    """Find positions along `axis` such that place `kth` is right.
+
+    Smaller entries lie before it and larger ones behind.
+    """
     return _as_value(np.argpartition(x, kth, axis=axis))
 
 
@@ -66,7 +69,10 @@ def sort(x: V, axis: int | None = -1, descending: bool = False) -> V:
 
 
 def partition(x: V, kth: int, axis: int | None = -1) -> V:
-    """Entries along `axis` such that place `kth` is the one sorting would put there, with smaller ones before it."""
+    """Arrange entries along `axis` such that place `kth` is the one sorting would put there.
+
+    Smaller ones stand before it.
+    """
     if axis is None:
         return partition(ravel(x), kth, 0)
     return pick(x, partition_of(x, kth=kth % x.shape[axis], axis=axis), axis=axis)

@@ -28,7 +28,10 @@ family = OpFamily(lazy=True)
     ],
 )
 def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool = False) -> Array:
-    """Mean square distance from the mean over `axis`, with the number of entries less `ddof` as divisor."""
+    """Compute the mean square distance from the mean over `axis`.
+
+    The divisor is the number of entries less `ddof`.
+    """
     entries = count(x.shape, axis)
     centred = x - add_reduce(x, axis, keepdims=True) / (entries or 1)
     return np.asarray(add_reduce(centred * centred, axis, keepdims) / (entries - ddof))

@@ -32,12 +32,18 @@ from minigrad.optim.state import State, leaves, rebuild
 __all__ = ["LARGE", "CompiledRunner", "claims", "is_compilable"]
 
 LARGE = 1 << 16
-"""Number of parameters from which updates are made in place, and so cannot be taken back if they overflow."""
+"""Number of parameters from which updates are made in place.
+
+They then cannot be taken back if they overflow.
+"""
 _PROBE = 1000
 _CHECKED = 3
 _VARIANTS = 8
 _WAIT = 2
-"""Steps of a small vector before its update is compiled: many optimizers make only one or two."""
+"""Steps of a small vector before its update is compiled.
+
+Many optimizers make only one or two.
+"""
 
 
 @attrs.frozen(eq=False)
@@ -208,7 +214,10 @@ class CompiledRunner(RuleRunner):
             )
 
     def configure(self, rule: UpdateRule, schedules: Mapping[str, Schedule]) -> None:
-        """Go on with other hyperparameters: updates are compiled anew, unless only scheduled numbers have changed."""
+        """Go on with other hyperparameters.
+
+        Updates are compiled anew, unless only scheduled numbers have changed.
+        """
         known = (self.rule, list(self.schedules))
         super().configure(rule, schedules)
         if (self.rule, list(self.schedules)) != known:

@@ -61,12 +61,12 @@ class UpdateTracer:
         return TracedVector(self, len(self.vectors) + len(self._calls) - 1, sample)
 
     def inputs(self) -> tuple[Input, ...]:
-        """Of the group: the vectors and the numbers."""
+        """The inputs of the group: the vectors and the numbers."""
         numbers = (Input.of(a, source is None) for a, source in zip(self.numbers, self.sources, strict=True))
         return (*map(Input.of, self.vectors), *numbers)
 
     def calls(self) -> tuple[ElementwiseCall, ...]:
-        """Of the group."""
+        """The calls of the group."""
         shape = self.vectors[0].shape
         return tuple(
             ElementwiseCall(f, tuple(map(self.value, places)), shape, dtype) for f, places, dtype in self._calls

@@ -1,4 +1,7 @@
-"""Micro-batches: gradients that are summed over several rounds of `backward` and `step` before they make an update."""
+"""Micro-batches: gradients summed over several rounds before they make an update.
+
+A round is `backward` and `step`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ __all__ = ["MicroBatches"]
 
 
 class MicroBatches:
-    """The sum of the gradients so far, which stands in the buckets, and a copy that no bad micro-batch can spoil.
+    """The sum of the gradients so far, and a copy that no bad micro-batch can spoil.
+
+    The sum stands in the buckets.
 
     Attributes:
         size: how many micro-batches make an update.

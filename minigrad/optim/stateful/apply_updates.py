@@ -77,7 +77,10 @@ class UpdateTransaction:
         self._bucket_groups = [groups[bucket.group] for bucket in self._buckets]
 
     def apply_gradients(self, t: int, count: int = 1) -> str:
-        """Update number `t` from the gradients in the buffers, which are sums over `count` micro-batches."""
+        """Make update number `t` from the gradients in the buffers.
+
+        They are sums over `count` micro-batches.
+        """
         proposals: list[tuple[int, Array, State]] = []
         prepared: list[tuple[int, CompiledRunner]] = []
         for index, g in enumerate(self._gradients(count)):
@@ -97,7 +100,10 @@ class UpdateTransaction:
         return refusal
 
     def apply_closure(self, t: int, evaluator: ClosureEvaluator) -> str:
-        """Update number `t` by rules that evaluate the loss themselves, each seeing what those before it moved."""
+        """Make update number `t` by rules that evaluate the loss themselves.
+
+        Each sees what those before it moved.
+        """
         proposals: list[tuple[int, Array, State]] = []
         try:
             for index, (block, runner) in enumerate(zip(self.blocks, self.runners, strict=True)):
@@ -123,7 +129,10 @@ class UpdateTransaction:
         return clip(gradients, [bucket.params for bucket in self._buckets], [b.layout for b in self._buckets])
 
     def rule_averages(self) -> list[Array | None]:
-        """For each bucket the weights that its rule promises something about, if they are not the parameters."""
+        """Return for each bucket the weights that its rule promises something about.
+
+        None if these are the parameters.
+        """
         averages: list[Array | None] = []
         for block, runner in zip(self.blocks, self.runners, strict=True):
             rule = runner.rule

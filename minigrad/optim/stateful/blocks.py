@@ -55,7 +55,7 @@ class ParamBlock:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the parameters, in order."""
+        """The names of the parameters, in order."""
         return tuple(segment.name for segment in self.layout)
 
     @property
@@ -86,7 +86,10 @@ class ParamBlock:
 
 
 def make_blocks(groups: Sequence[ParamGroup], buckets: Sequence[ParamBucket], joint: bool) -> tuple[ParamBlock, ...]:
-    """A block for each bucket; with `joint` one for all buckets whose groups have the same rule and schedules."""
+    """Make a block for each bucket.
+
+    With `joint` one for all buckets whose groups have the same rule and schedules.
+    """
     if not joint:
         return tuple(ParamBlock((bucket,)) for bucket in buckets)
     alike: list[list[ParamBucket]] = []

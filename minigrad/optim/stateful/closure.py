@@ -76,7 +76,10 @@ class ClosureEvaluator:
         return self._objective_at(block, self.start(block), needs, start=True)
 
     def accept(self, block: ParamBlock, w: Array) -> None:
-        """From now on the block starts from `w`, so that the next block's rule sees this one's move."""
+        """Let the block start from `w` from now on.
+
+        So the next block's rule sees this one's move.
+        """
         for bucket, part in block.split(w):
             self._start[id(bucket)] = part.astype(bucket.params.dtype)
         self.restore()

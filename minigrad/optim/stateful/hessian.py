@@ -28,7 +28,10 @@ def _joined(rows: Sequence[object], targets: Sequence[Tensor], dtype: np.dtype[n
 
 
 class HessianOfLoss:
-    """Exact Hessian products of a scalar `loss` by `targets`, flattened and joined in order, of one `dtype`."""
+    """Exact Hessian products of a scalar `loss` by `targets`.
+
+    The targets are flattened and joined in order, of one `dtype`.
+    """
 
     def __init__(self, loss: Tensor, targets: Sequence[Tensor], dtype: np.dtype[np.floating]) -> None:
         self.targets = tuple(targets)

@@ -80,7 +80,10 @@ class StatefulOptimizer:
 
     @property
     def gradients(self) -> dict[str, Array]:
-        """The gradients that have arrived, by parameter name: writable views, to edit before `step`."""
+        """Return the gradients that have arrived, by parameter name.
+
+        They are writable views, to edit before `step`.
+        """
         return {
             p.name: segment.of(bucket.grads)
             for bucket in self._buckets
@@ -97,7 +100,9 @@ class StatefulOptimizer:
         return tuple(_Shown(group.hyperparameters(self.t + 1)) for group in self._groups)
 
     def set(self, group: int | str | None = None, /, **changes: Hyper) -> None:
-        """Change hyperparameters from the next step on: `opt.set(lr=1e-4)`, `opt.set("*.bias", weight_decay=0.0)`.
+        """Change hyperparameters from the next step on.
+
+        Such as `opt.set(lr=1e-4)`, `opt.set("*.bias", weight_decay=0.0)`.
 
         A number replaces a schedule. Compiled updates are not compiled again for it. State is kept.
 
@@ -117,7 +122,9 @@ class StatefulOptimizer:
         self._groups = tuple(groups)
 
     def report(self, loss: float) -> None:
-        """Tell schedules that follow the loss, such as `ReduceOnPlateau`, what it is: once for each validation.
+        """Tell schedules that follow the loss what it is, once for each validation.
+
+        `ReduceOnPlateau` is such a schedule.
 
         Args:
             loss: what should fall. NaN counts as no improvement.
@@ -191,7 +198,10 @@ class StatefulOptimizer:
         return StepResult(self.t)
 
     def flush(self) -> StepResult:
-        """Make an update from the micro-batches accumulated so far, by their mean: at the end of a run, say."""
+        """Make an update from the micro-batches accumulated so far, by their mean.
+
+        At the end of a run, say.
+        """
         count = self._micro_batches.count
         if not count:
             return StepResult(self.t, None, "no gradients are accumulated")

@@ -1,4 +1,7 @@
-"""What an optimizer is told, and what it says: options, parameter groups, and what became of a step."""
+"""What an optimizer is told, and what it says.
+
+Options, parameter groups, and what became of a step.
+"""
 
 from __future__ import annotations
 

@@ -171,7 +171,10 @@ class SavedState:
         return vectors
 
     def _tree(self, block: ParamBlock, own: Mapping[str, Leaf], current: bool) -> dict[str, Leaf] | None:
-        """The leaves saved for a block, joined again; None if they cannot be taken over and need not be."""
+        """Join the leaves saved for a block.
+
+        None if they cannot be taken over and need not be.
+        """
         sources = [key for key, names in self.orders.items() if set(names) & set(block.names)] or [
             key for key in (block.key, *self.shared) if key in self.shared and key.split(".")[-1] == str(block.w.dtype)
         ]
@@ -197,7 +200,10 @@ class SavedState:
         return tree
 
     def _shared(self, name: str, block: ParamBlock, sources: Sequence[str]) -> Leaf | None:
-        """A leaf that is no parameter's own, the axes that run over all parameters put in the order of those here."""
+        """Arrange a leaf that is no parameter's own for the parameters here.
+
+        The axes that run over all parameters are put in their order.
+        """
         found = [(key, self.shared[key][name]) for key in sources if name in self.shared.get(key, {})]
         key, leaf = found[0]
         if any(not same(leaf, other) for _, other in found[1:]):
@@ -236,7 +242,10 @@ class SavedState:
     def _joined(
         self, name: str, layout: Sequence[Segment], old: Array | None, dtype: np.dtype[np.generic] | None = None
     ) -> Array | None:
-        """A leaf as long as the parameters, from their parts; of `old` where there is none and need not be."""
+        """Join a leaf as long as the parameters from their parts.
+
+        Parts of `old` where there is none and need not be.
+        """
         kind = old.dtype if old is not None else dtype
         flat = np.empty(layout[-1].stop, kind or np.float64) if old is None else old.copy()
         for segment in layout:
@@ -267,7 +276,10 @@ def _is_flat(leaf: Leaf, block: ParamBlock) -> bool:
 
 
 def _element_of(name: str, state: Mapping[str, Leaf], block: ParamBlock) -> tuple[str, Segment | None]:
-    """Where a leaf is one element of a tuple with one for each parameter: the tuple's name, and which parameter."""
+    """Tell where a leaf is one element of a tuple with one for each parameter.
+
+    Returns the tuple's name, and which parameter.
+    """
     stem, _, index = name.rpartition(".")
     if not index.isdigit():
         return name, None
