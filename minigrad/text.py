@@ -53,7 +53,10 @@ def join_cells(cells: Sequence[str], widths: Sequence[int], align: str = "<", ga
 
 
 def format_bytes(count: int) -> str:
-    """A number of bytes in IEC units (1 KiB = 1,024 B), such as `407 B`, `397.5 KiB` or `1.2 GiB`."""
+    """Write a number of bytes in IEC units (1 KiB = 1,024 B).
+
+    Such as `407 B`, `397.5 KiB` or `1.2 GiB`.
+    """
     if count < 1024:
         return f"{count} B"
     return _scaled(count, 1024.0, (" KiB", " MiB", " GiB", " TiB"), ".1f")
@@ -75,7 +78,9 @@ def _scaled(number: float, base: float, units: Sequence[str], form: str) -> str:
 
 
 def finite_or_none(value: object) -> object:
-    """`value` as JSON can say it: NaN and infinities, however deep in mappings, lists and tuples, become None.
+    """Make `value` such that JSON can say it: NaN and infinities become None.
+
+    However deep in mappings, lists and tuples.
 
     Args:
         value: anything; mappings become dicts, lists and tuples become lists, all else but such floats stays itself.
@@ -91,7 +96,9 @@ def finite_or_none(value: object) -> object:
 
 
 def nearest(word: str, options: Iterable[str]) -> str:
-    """Make a sentence that names the closest of `options` to a misspelt `word`, or an empty string.
+    """Name the closest of `options` to a misspelt `word`, in a sentence.
+
+    Or an empty string.
 
     The result starts with a space, so that it can be appended to a message as it is.
     """

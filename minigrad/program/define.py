@@ -1,4 +1,7 @@
-"""`mg.define`: a step function as a program, traced for each kind of arguments and repeated from then on."""
+"""`mg.define`: a step function as a program.
+
+It is traced for each kind of arguments and repeated from then on.
+"""
 
 from __future__ import annotations
 
@@ -123,7 +126,9 @@ class Program(Generic[P, R]):
         return self.disabled
 
     def explain(self, svg: str | Path | None = None) -> str:
-        """What the program does: ops, groups, buffers, bytes, FLOPs, and where the time goes, in words.
+        """Describe in words what the program does, and where the time goes.
+
+        Ops, groups, buffers, bytes, FLOPs.
 
         Args:
             svg: a file to draw it into as well. Times are there after five runs.
@@ -148,7 +153,10 @@ class Program(Generic[P, R]):
         return entry.rebuild(entry.executable.run(arrays))
 
     def _is_bound(self, entry: ConcreteProgram) -> bool:
-        """Bind the code anew where parameters or gradients have moved; False if they have other shapes or dtypes."""
+        """Bind the code anew where parameters or gradients have moved.
+
+        False if they have other shapes or dtypes.
+        """
         if entry.executable.valid():
             return True
         if not entry.executable.fits():

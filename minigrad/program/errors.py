@@ -8,7 +8,10 @@ __all__ = ["RetraceWarning", "StepChanged", "TraceError"]
 
 
 class TraceError(MinigradError, RuntimeError):
-    """A step did something that a program cannot repeat: names the line of the program and what to write instead."""
+    """A step did something that a program cannot repeat.
+
+    The message names the line of the program and what to write instead.
+    """
 
 
 class RetraceWarning(UserWarning):
@@ -16,4 +19,7 @@ class RetraceWarning(UserWarning):
 
 
 class StepChanged(TraceError):
-    """Recording the step has changed plain values that it reads: it counts, or has filled a cache."""
+    """Recording the step has changed plain values that it reads.
+
+    It counts, or has filled a cache.
+    """

@@ -55,7 +55,10 @@ class Value:
 
     @property
     def is_computed(self) -> bool:
-        """Whether the numbers are known during a run only: not those of a constant or of a Tensor that is held."""
+        """Whether the numbers are known during a run only.
+
+        Not those of a constant or of a Tensor that is held.
+        """
         return self.data is None and self.tensor is None
 
     def empty(self) -> Array:
@@ -113,7 +116,9 @@ class Call:
 
 @attrs.frozen(eq=False)
 class FusedCall:
-    """Elementwise calls, and reductions between them, that run as one group (see `passes.fusion`).
+    """Elementwise calls, and reductions between them, that run as one group.
+
+    See `passes.fusion`.
 
     Attributes:
         calls: in order.
@@ -169,7 +174,10 @@ class HostCall:
 
 @attrs.frozen(eq=False)
 class FillRandom:
-    """Random numbers: `fill` writes them into the array of value `out` at each run, read or not."""
+    """Random numbers that are written into a value at each run.
+
+    `fill` writes them into the array of value `out`, read or not.
+    """
 
     fill: Callable[[Array], object]
     out: int
@@ -185,7 +193,10 @@ class Assert:
 
 @attrs.frozen(eq=False)
 class AssignBuffer:
-    """A Tensor that the step holds (a running mean, say) takes a new value at the end of the run."""
+    """A Tensor that the step holds takes a new value at the end of the run.
+
+    A running mean is such a Tensor.
+    """
 
     tensor: Tensor
     value: int
@@ -225,7 +236,10 @@ class Graph:
     def replace_uses(
         self, steps: Sequence[Instruction], names: Mapping[int, int], values: Sequence[Value] | None = None
     ) -> Graph:
-        """A graph of other steps, in which value k stands for value `names[k]` wherever it is used."""
+        """Make a graph of other steps with other names for values.
+
+        Value k stands for value `names[k]` wherever it is used.
+        """
 
         def now(k: int) -> int:
             while k in names:

@@ -1,4 +1,7 @@
-"""A program as a picture: steps from top to bottom, values as lines, the width of a bar for the time a step takes."""
+"""A program as a picture.
+
+Steps from top to bottom, values as lines, the width of a bar for the time a step takes.
+"""
 
 from __future__ import annotations
 

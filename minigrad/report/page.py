@@ -1,4 +1,7 @@
-"""The page: checks, findings, pictures, epochs, configuration, environment, and the command that repeats the run."""
+"""The page of a report.
+
+Checks, findings, pictures, epochs, configuration, environment, and the command that repeats the run.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def write_report(
     command: str,
     pictures: Sequence[Picture] | None = None,
 ) -> str:
-    """Write a run as one HTML page with its style and pictures inside; every text in it is escaped.
+    """Write a run as one HTML page with its style and pictures inside.
+
+    Every text in it is escaped.
 
     Args:
         history: of the run.
@@ -153,7 +158,10 @@ def _pairs(values: Mapping[str, object]) -> str:
 
 
 def _in_words(value: object) -> str:
-    """A setting as a reader would write it: `lr 0.001, beta1 0.9`; what is not set is left out."""
+    """Write a setting as a reader would: `lr 0.001, beta1 0.9`.
+
+    What is not set is left out.
+    """
     if value is None or value is False:
         return ""
     if isinstance(value, Mapping):

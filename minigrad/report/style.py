@@ -1,4 +1,7 @@
-"""The style of the page: one column on a phone, pictures side by side where it is wide, light or dark."""
+"""The style of the page.
+
+One column on a phone, pictures side by side where it is wide, light or dark.
+"""
 
 from __future__ import annotations
 
@@ -44,4 +47,7 @@ border-style:solid;border-width:3px 0 0;height:0}.key i.faint{opacity:.4}.key i.
 """
 
 STYLE = f"{CHART_STYLE}{_PAGE}"
-"""Of the charts first: the page makes their text larger on a phone."""
+"""The style of the page: that of the charts first.
+
+The page makes their text larger on a phone.
+"""

@@ -1,4 +1,7 @@
-"""Applying an op to a stack of values at once, by the batching rule that it has or that follows from its claims."""
+"""Applying an op to a stack of values at once.
+
+By the batching rule that it has or that follows from its claims.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +21,19 @@ __all__ = ["Batch", "call_batched", "has_batch_rule"]
 
 
 def has_batch_rule(op: Op) -> bool:
-    """Whether the author of an op said how it treats one more axis in front (elementwise ops need not)."""
+    """Tell whether the author of an op said how it treats one more axis in front.
+
+    Elementwise ops need not.
+    """
     return op.batch_rule is not None or op.claims.trailing
 
 
 def call_batched(
     op: Op, batched: tuple[bool, ...], operands: Sequence[Batch], kwargs: Mapping[str, object]
 ) -> Batch | None:
-    """Apply an op to stacks of values, with the batching rule that it has or that follows from its claims.
+    """Apply an op to stacks of values.
+
+    With the batching rule that it has or that follows from its claims.
 
     Args:
         op: with or without a batching rule.
@@ -51,7 +59,10 @@ def call_batched(
 
 
 def _aligned(batch: Batch, ndim: int) -> Batch:
-    """A batch with axes of length one behind the first, so that it broadcasts as its values of `ndim` axes do."""
+    """Give a batch axes of length one behind the first.
+
+    So it broadcasts as its values of `ndim` axes do.
+    """
     shape = batch.shape
     return batch.reshape((shape[0], *(1,) * (ndim + 1 - len(shape)), *shape[1:]))
 

@@ -1,4 +1,6 @@
-"""What a step does besides ops: it looks at its data, draws random numbers, updates parameters.
+"""What a step does besides ops.
+
+It looks at its data, draws random numbers, updates parameters.
 
 In the everyday mode these things simply happen. A `Tracer`, which records a step in order to repeat it, takes them
 over: they happen at the same place in every repetition, and not while the step is being recorded.
@@ -55,11 +57,17 @@ class Tracer(Interceptor, ABC):
 
     @abstractmethod
     def concrete_value(self, value: Array) -> Array:
-        """The numbers that `value` has in the run that is recorded: for a look that repetitions need not take again."""
+        """Return the numbers that `value` has in the run that is recorded.
+
+        For a look that repetitions need not take again.
+        """
 
     @abstractmethod
     def random_array(self, fill: Callable[[Array], object], shape: Shape, dtype: np.dtype[np.float64]) -> Tensor:
-        """A value that `fill` writes anew into an array of that shape and dtype whenever the step has got here."""
+        """Make a value that `fill` writes anew whenever the step has got here.
+
+        It is an array of that shape and dtype.
+        """
 
     @abstractmethod
     def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
@@ -72,7 +80,10 @@ class Tracer(Interceptor, ABC):
     def record_effect_with_closure(
         self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
     ) -> None:
-        """The same for something that evaluates a loss as often as it likes: it gets an equal of `closure`."""
+        """Record an effect that evaluates a loss as often as it likes.
+
+        It gets an equal of `closure`, one that replays the recorded calls.
+        """
 
 
 def current_tracer() -> Tracer | None:
@@ -84,7 +95,9 @@ def current_tracer() -> Tracer | None:
 
 
 def runtime_check(value: object, check: Check) -> None:
-    """Let `check` look at the numbers of `value`, a Tensor or array, and raise where they are wrong.
+    """Let `check` look at the numbers of `value` and raise where they are wrong.
+
+    `value` is a Tensor or array.
 
     In a defined program it looks at each run. What `check` computes goes nowhere else.
     """
@@ -97,7 +110,9 @@ def runtime_check(value: object, check: Check) -> None:
 
 
 def random_array(fill: Callable[[Array], object], shape: Shape, dtype: DTypeLike = np.float64) -> Array | Tensor:
-    """Random numbers that `fill` writes into an array of this shape and dtype; fresh ones at each run of a program.
+    """Make random numbers that `fill` writes into an array of this shape and dtype.
+
+    Fresh ones at each run of a program.
 
     Returns an array; inside a defined program a Tensor.
     """

@@ -1,4 +1,6 @@
-"""Fast paths: closures made for one registered op, equal to the general way with the argument handling unrolled.
+"""Fast paths: closures made for one registered op.
+
+They equal the general way with the argument handling unrolled.
 
 For ops of one or two arguments in the default mode: `Op.apply` does what `minigrad.core.apply.apply` does, and
 `Op.fast_vjp` what `minigrad.core.backward.BackwardPass.vjp` does on arrays. Everything else falls back to those.
@@ -36,7 +38,10 @@ def install(op: Op) -> None:
 
 
 def _general(op: Op) -> Callable[..., Tensor]:
-    """The way to apply `op` that takes all calls, and says what is wrong with those it refuses."""
+    """Make the general way to apply `op`.
+
+    It takes all calls, and says what is wrong with those it refuses.
+    """
 
     def call(*args: object, **kwargs: object) -> Tensor:
         return apply(op, args, kwargs)
@@ -45,7 +50,10 @@ def _general(op: Op) -> Callable[..., Tensor]:
 
 
 def _forward(op: Op) -> Callable[..., Tensor] | None:
-    """The fast way for calls with as many arguments as `op` has, and no other keyword arguments, if there is one."""
+    """Make the fast way to apply `op`, if there is one.
+
+    For calls with as many arguments as `op` has, and no other keyword arguments.
+    """
     simple = not op.claims.piecewise_constant and not any(a.variadic for a in op.arguments)
     if simple and len(op.arguments) == 1 and op.arguments[0].differentiable:
         return _unary_with_options(op) if op.options else _unary(op)
@@ -221,7 +229,10 @@ def _fast_vjp(op: Op) -> Pullback | None:
 
 
 def _vjp_in_place(accumulate: Callable[..., bool], vjp: Pullback) -> Pullback:
-    """Add the gradients of parts of an array where they are from, so that T parts cost T and not T^2."""
+    """Make a pullback that adds the gradients of parts of an array in place.
+
+    Where they are from, so that T parts cost T and not T^2.
+    """
 
     def vjp_in_place(
         node: OpNode, g: Gradient, needed: Parents, grads: dict[Node, Gradient], writable: set[Node]

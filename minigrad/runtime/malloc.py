@@ -1,4 +1,7 @@
-"""Memory that one training step frees and the next one asks for again should stay with the process."""
+"""Memory that one training step frees and the next one asks for again.
+
+It should stay with the process.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ The C library ignores blocks above 32 MiB, its own overhead included (DEFAULT_MM
 
 
 def raise_mmap_threshold() -> None:
-    """Let freed arrays of up to 32 MiB be used again, instead of going back to the operating system.
+    """Let freed arrays of up to 32 MiB be used again.
+
+    Instead of going back to the operating system.
 
     By default glibc maps each block above 128 KiB afresh and unmaps it when it is freed, so that every result pays for
     fresh pages: four fifths of the time of an elementwise step on 10^5 numbers. The limit grows to the largest mapped

@@ -1,4 +1,7 @@
-"""Reductions of arrays in forms that are quick in NumPy: where its own are slow, matrix products or transposed."""
+"""Reductions of arrays in forms that are quick in NumPy.
+
+Where its own are slow, matrix products or transposed.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,15 @@ _BLAS = "fd"
 _LONGEST = 512
 """Entries of a row from which NumPy's pairwise sums are as quick, and more precise."""
 _SHORT, _FEW = 64, 1 << 14
-"""Rows of so many entries, in arrays of so many, are quicker to compare from a transposed copy."""
+"""Size of rows, and of arrays, that are quicker to compare from a transposed copy.
+
+Up to so many entries in a row, and in the array.
+"""
 _LARGE, _WIDE = 8192, 64
-"""Entries of an array, and of its rows, from which comparing with a row beats comparing with a number."""
+"""Entries from which comparing with a row beats comparing with a number.
+
+Of an array, and of its rows.
+"""
 _WORTH = 2048
 """Entries of an array from which its row sums are quicker as a product."""
 
@@ -47,7 +56,9 @@ def add_reduce(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def may_hold_nan(x: Array) -> bool:
-    """False where x holds no NaN; True may be a false alarm (infinities, very large numbers), so look again then.
+    """Tell whether x may hold NaN.
+
+    False where it holds none; True may be a false alarm (infinities, very large numbers), so look again then.
 
     One sum, in a fraction of the time of np.isnan. Large arrays are not left to BLAS, which would wake its threads.
     """
@@ -88,7 +99,10 @@ def column_sums(x: Array, shape: Shape) -> Array:
 
 
 def segment_sum(g: Array, indices: IndexArray, length: int) -> Array:
-    """(length, columns) zeros to which row k of g, of shape (count, columns), is added at row indices[k]."""
+    """Add rows of g to (length, columns) zeros.
+
+    Row k of g, of shape (count, columns), is added at row indices[k].
+    """
     count, columns = g.shape
     if count * length <= 1 << 16:
         # A small product with the 0-1 matrix of positions is quicker than adding row by row.

@@ -1,4 +1,7 @@
-"""`Observer`: an interceptor that lets every op run as it would without it, and looks at what came out."""
+"""`Observer`: an interceptor that lets every op run and looks at what came out.
+
+An op runs as it would without it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Leaves whose numbers live in somebody else's flat buffer: the contract between parameters and optimizers."""
+"""Parameters in flat buffers that an optimizer owns.
+
+Bind a leaf's values and gradient to views of them, mark it as updated, assign to it: the contract between parameters
+and optimizers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,9 @@ _ALIGNMENT = 64
 
 
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
-    """A flat zeroed buffer of `size` entries, aligned to a cache line, whose memory no array owns.
+    """Make a flat zeroed buffer of `size` entries, aligned to a cache line.
+
+    No array owns its memory.
 
     That last point is what makes it safe to bind parameters to it: a Tensor that looks into it hands out copies, so
     that a later update never changes a value that a program already holds.
@@ -34,7 +40,9 @@ def _root(array: Array) -> object:
 
 
 def bind_to_buffers(t: Tensor, value: Array, grad: Array) -> None:
-    """Move the numbers of leaf `t` into `value` and let `backward` accumulate its gradient into `grad`.
+    """Move the numbers of leaf `t` into `value` and its gradient into `grad`.
+
+    `backward` accumulates the gradient there.
 
     Args:
         t: a leaf that requires a gradient.
@@ -62,7 +70,10 @@ def bind_to_buffers(t: Tensor, value: Array, grad: Array) -> None:
 
 
 def mark_updated(*tensors: Tensor) -> None:
-    """Declare that the numbers behind leaves have changed: graphs built on the old ones can no longer run backward."""
+    """Declare that the numbers behind leaves have changed.
+
+    Graphs built on the old ones can no longer run backward.
+    """
     for t in tensors:
         leaf = t._node if isinstance(t._node, Leaf) else _leaf(t)[0]
         leaf.stale = True
@@ -76,7 +87,10 @@ def has_grad(t: Tensor) -> bool:
 
 
 def assign(t: Tensor, value: Array) -> None:
-    """Give leaf `t` new numbers (of the same shape), for initialisers, checkpoints and hand-written updates."""
+    """Give leaf `t` new numbers (of the same shape).
+
+    For initialisers, checkpoints and hand-written updates.
+    """
     leaf, sink = _leaf(t)
     new = np.asarray(value, dtype=leaf.value.dtype)
     if new.shape != leaf.value.shape:

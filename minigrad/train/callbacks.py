@@ -51,7 +51,10 @@ class Run:
 
 @attrs.frozen
 class Step:
-    """One update: numbers of epoch and batch (both from 1), batches in the epoch, and the loss before the update."""
+    """One update of a run.
+
+    Numbers of epoch and batch (both from 1), batches in the epoch, and the loss before the update.
+    """
 
     epoch: int
     batch: int
@@ -84,7 +87,13 @@ class Callback:
         """An update was made."""
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
-        """An epoch is complete and evaluated; `run.history.best is epoch` if it is the best so far."""
+        """Called when an epoch is complete and evaluated.
+
+        `run.history.best is epoch` if it is the best so far.
+        """
 
     def on_end(self, run: Run) -> None:
-        """The run is over: complete, stopped, interrupted or failed (`run.history.stopped` says which)."""
+        """Called when the run is over.
+
+        It is complete, stopped, interrupted or failed (`run.history.stopped` says which).
+        """

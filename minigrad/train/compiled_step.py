@@ -1,4 +1,7 @@
-"""The training step as a program of `minigrad.define`: recorded at the first batch, repeated as a plan from then on."""
+"""The training step as a program of `minigrad.define`.
+
+It is recorded at the first batch, and repeated as a plan from then on.
+"""
 
 from __future__ import annotations
 

@@ -18,13 +18,18 @@ from minigrad.train.splits import Rows
 __all__ = ["EVAL_BATCH_SIZE", "Score", "count_correct", "eval_mode", "evaluate"]
 
 EVAL_BATCH_SIZE = 250
-"""Rows that go through a model together: enough for matrix products, few enough for the cache (2.6 times as fast as
-1,000 for a small convolutional network)."""
+"""Rows that go through a model together in evaluation.
+
+Enough for matrix products, few enough for the cache (2.6 times as fast as 1,000 for a small convolutional network).
+"""
 
 
 @attrs.frozen
 class Score:
-    """Mean data loss a row, and the share of rows whose largest score is that of their class (None: no classes)."""
+    """Mean data loss a row, and the share of rows that are right.
+
+    A row is right if its largest score is that of its class (None: no classes).
+    """
 
     loss: float
     accuracy: float | None
@@ -32,13 +37,19 @@ class Score:
 
 @contextmanager
 def eval_mode(model: Module) -> Iterator[None]:
-    """Evaluation mode and no recording inside the block; the mode of each part is put back afterwards."""
+    """Evaluate without recording inside the block.
+
+    The mode of each part is put back afterwards.
+    """
     with model.mode(training=False), no_grad():
         yield
 
 
 def count_correct(outputs: Array, labels: Array) -> int | None:
-    """Count the labels that have the largest score of their row; None when these are not scores and labels."""
+    """Count the labels that have the largest score of their row.
+
+    None when these are not scores and labels.
+    """
     if labels.dtype.kind not in "iu" or outputs.ndim != labels.ndim + 1:
         return None
     return int(np.count_nonzero(outputs.argmax(axis=-1) == labels))
@@ -65,7 +76,10 @@ def evaluate(
 
 
 def _sums(model: Module, x: Array, y: Array, loss: Loss, batch_size: int) -> Array:
-    """Sums over rows: losses, correct labels, labels, and batches whose outputs are no scores of classes."""
+    """Sum over rows.
+
+    Losses, correct labels, labels, and batches whose outputs are no scores of classes.
+    """
     sums = np.zeros(4)
     with eval_mode(model):
         for start in range(0, len(x), batch_size):

@@ -1,4 +1,7 @@
-"""`fit`: one call that checks, trains, evaluates, keeps the best weights, and continues an earlier run if told to."""
+"""`fit`: one call that checks, trains, evaluates and keeps the best weights.
+
+It continues an earlier run if told to.
+"""
 
 from __future__ import annotations
 
@@ -200,7 +203,10 @@ def _dtype(model: Module) -> np.dtype[np.float64]:
 
 
 def _check_fit(model: Module, split: Split) -> None:
-    """Try the model on two rows, so that shapes and labels are wrong before anything runs, not in its midst."""
+    """Try the model on two rows.
+
+    So shapes and labels are wrong before anything runs, not in its midst.
+    """
     with eval_mode(model):
         outputs = model(from_array(split.train.x[:2]))
     for name, rows in (("y_train", split.train), ("y_val", split.val)):

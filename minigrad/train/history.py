@@ -20,7 +20,9 @@ __all__ = ["Epoch", "History", "Interrupted"]
 
 @attrs.frozen
 class Epoch:
-    """Figures after an epoch, measured on the whole training set (or a fixed part of it) and the validation set.
+    """Figures after an epoch, on the training and the validation set.
+
+    They are measured on the whole training set, or a fixed part of it.
 
     Attributes:
         epoch: number, from 1; 0 for the untrained model.
@@ -40,7 +42,10 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """What the best epoch has most of: accuracy, then minus loss; on validation rows where there are some."""
+        """Return what the best epoch has most of: accuracy, then minus loss.
+
+        On validation rows where there are some.
+        """
         loss = self.train_loss if self.val_loss is None else self.val_loss
         accuracy = self.train_accuracy if self.val_loss is None else self.val_accuracy
         return (0.0 if accuracy is None else accuracy, -loss if math.isfinite(loss) else -math.inf)

@@ -1,4 +1,6 @@
-"""The learning-rate range test (Smith 2017): the rate climbs from batch to batch, and the loss tells where to stop.
+"""The learning-rate range test (Smith 2017).
+
+The rate climbs from batch to batch, and the loss tells where to stop.
 
 The answer is a range with its reason, never a bare number: from where the loss begins to fall to a third of the rate at
 which it is lowest or where it leaps. Losses that are not finite end the test and are no part of the fit.
@@ -76,7 +78,9 @@ def lr_find(
     steps: int = 120,
     seed: int = 0,
 ) -> RateRange:
-    """Find a range of learning rates: train a copy of `model` while the rate climbs from batch to batch.
+    """Find a range of learning rates by a range test on a copy of `model`.
+
+    The copy trains while the rate climbs from batch to batch.
 
     Args:
         model: stays as it is.

@@ -14,7 +14,9 @@ SCHEDULES = ("constant", "cosine", "linear", "step", "exponential", "inverse-tim
 
 
 def named_schedule(name: str, lr: float, updates: int, warmup: int = 0) -> Schedule:
-    """A schedule over `updates` updates, of which the first `warmup` climb to `lr` in a straight line.
+    """Make a schedule over `updates` updates.
+
+    The first `warmup` of them climb to `lr` in a straight line.
 
     cosine, linear: from `lr` down to 0 at the end. step: a tenth after each third. exponential: to a hundredth at the
     end. inverse-time: lr / (1 + k t), to a tenth at the end. one-cycle: up to `lr` and down again, no warm-up needed.

@@ -17,7 +17,10 @@ from minigrad.train.history import Epoch
 __all__ = ["Metric", "Metrics"]
 
 Metric: TypeAlias = Callable[[Array, Array], float]
-"""A figure from all outputs and targets of the validation rows (training rows where there are none), as arrays."""
+"""Type of a figure from all outputs and targets of the validation rows, as arrays.
+
+Training rows where there are none.
+"""
 
 
 class Metrics(Callback):

@@ -1,4 +1,7 @@
-"""The processes that train together, as the trainer sees them: one by default, several by `minigrad.parallel`."""
+"""The processes that train together, as the trainer sees them.
+
+One by default, several by `minigrad.parallel`.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +114,9 @@ class SingleProcessGroup:
 
 
 def connect_group(communicator: str | Communicator | None) -> Communicator | None:
-    """The communicator of a run in several processes; None for a run in one, which never loads `minigrad.parallel`.
+    """Return the communicator of a run in several processes.
+
+    None for a run in one, which never loads `minigrad.parallel`.
 
     Raises:
         CommunicatorError: see `minigrad.parallel.connect`.

@@ -1,4 +1,7 @@
-"""One update from a batch: compiled, op by op, or by a closure; errors say where in the run, and which op began it."""
+"""One update from a batch: compiled, op by op, or by a closure.
+
+Errors say where in the run, and which op began it.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ class TrainStep:
     program: StepProgram | None = None
 
     def select(self, eager: bool) -> Callable[[Batch], BatchResult]:
-        """The compiled step; another one where that is asked for (`eager`) or the optimizer needs a closure."""
+        """Choose the step to run: compiled, eager, or with a closure.
+
+        The compiled one, unless another is asked for (`eager`) or the optimizer needs a closure.
+        """
         run = self.run
         if run.optimizer.needs != Need.GRAD:
             if not eager:
@@ -54,7 +60,10 @@ class TrainStep:
         return self.compiled_step
 
     def compiled_step(self, batch: Batch) -> BatchResult:
-        """One update by the program; where none can be recorded, this and all later ones run eagerly."""
+        """Make one update by the program.
+
+        Where none can be recorded, this and all later ones run eagerly.
+        """
         program = self.program
         if program is None:
             return self.eager_step(batch)
@@ -89,7 +98,10 @@ class TrainStep:
         return result
 
     def closure_step(self, batch: Batch) -> BatchResult:
-        """One update by a rule that evaluates the loss itself; the result is that at its starting point."""
+        """Make one update by a rule that evaluates the loss itself.
+
+        The result is that at its starting point.
+        """
         first: list[BatchResult] = []
 
         def closure() -> Tensor:
@@ -116,7 +128,10 @@ class TrainStep:
     # -- errors --------------------------------------------------------------------------------------------------------
     @contextmanager
     def _explained(self, batch: Batch) -> Iterator[None]:
-        """Errors of an update in the block say where in the run, and which op was the first to give NaN or infinity."""
+        """Explain errors of an update in the block.
+
+        They say where in the run, and which op was the first to give NaN or infinity.
+        """
         try:
             yield
         except NonFiniteGradient as error:

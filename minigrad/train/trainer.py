@@ -1,4 +1,7 @@
-"""What `fit` drives: epochs of batches, evaluation, best weights, callbacks, an orderly end whatever happens."""
+"""What `fit` drives.
+
+Epochs of batches, evaluation, best weights, callbacks, an orderly end whatever happens.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,10 @@ from minigrad.train.train_step import TrainStep
 __all__ = ["CallbackList", "Trainer"]
 
 MEASURED_ROWS = 10_000
-"""Training loss and accuracy of an epoch are measured on at most this many rows, always the same."""
+"""Rows on which the training loss and accuracy of an epoch are measured, at most.
+
+They are always the same.
+"""
 
 
 @attrs.frozen
@@ -40,7 +46,10 @@ class CallbackList:
             hook(callback)
 
     def call_all(self, hook: Callable[[Callback], None]) -> None:
-        """Call `hook` with each, also after one has raised, so that all can close their files; then raise the first."""
+        """Call `hook` with each callback, also after one has raised.
+
+        So all can close their files; then the first error is raised.
+        """
         with ExitStack() as pending:
             for callback in reversed(self.callbacks):
                 pending.callback(hook, callback)

@@ -50,7 +50,9 @@ class BatchedNode(Node):
 def batched_vjp(
     order: Sequence[Node], root: Node, seeds: Array, retain: set[Node], on_path: set[Node]
 ) -> dict[Node, Batch]:
-    """Gradients of `<seeds[k], root>` for every k in one backward pass, stacked along a first axis.
+    """Compute gradients of `<seeds[k], root>` for every k in one backward pass.
+
+    They are stacked along a first axis.
 
     Args:
         order: the nodes from root to the leaves, latest first.

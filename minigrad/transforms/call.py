@@ -1,4 +1,7 @@
-"""One call of a user's function, with the arguments to differentiate replaced by variables of our own."""
+"""One call of a user's function, with variables in place of some arguments.
+
+The arguments to differentiate are replaced by variables of our own.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,10 @@ class DifferentiatedCall:
         return self.rebuild_output([_as_caller(x, kind) for x in leaves])
 
     def unflatten_args(self, leaves: Sequence[object], as_tensors: bool = False) -> object:
-        """Rebuild the structure of the argument around `leaves`, one for each variable (as Tensors, or as given)."""
+        """Rebuild the structure of the argument around `leaves`, one for each variable.
+
+        As Tensors, or as given.
+        """
         return self.rebuild_argument([_as_caller(x, as_tensors or self.as_tensors) for x in leaves])
 
 
@@ -161,14 +167,19 @@ def _output(x: object) -> Tensor:
 
 
 def _depends_on_others(outputs: Sequence[Tensor], variables: Sequence[Tensor]) -> bool:
-    """Whether the outputs depend on leaves that are not our own variables (those of an outer derivative, say)."""
+    """Tell whether the outputs depend on leaves that are not our own variables.
+
+    Those of an outer derivative, say.
+    """
     ours = {v._node for v in variables}
     roots = {o._node for o in outputs if o.requires_grad}
     return any(leaf not in ours for leaf in topological_order(roots)[1])
 
 
 def flatten_like(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:
-    """The leaves of `given`, a container that must have the structure of `like` and these shapes.
+    """Flatten `given`, a container that must have the structure of `like`.
+
+    Its leaves must have these shapes.
 
     Raises `GradientError` that names the place where they differ.
     """

@@ -1,4 +1,7 @@
-"""`mg.debug()`: name the op and the user's line where the first NaN or infinity was born, forward or backward."""
+"""`mg.debug()`: name the op and the line where the first NaN or infinity was born.
+
+Forward or backward; the line is the user's.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ class NonFiniteValue(MinigradError, ArithmeticError):
 
 @contextmanager
 def debug() -> Iterator[None]:
-    """Check every value and every gradient in the block, and raise where the first NaN or infinity appears.
+    """Check every value and every gradient in the block.
+
+    It raises where the first NaN or infinity appears.
 
     Raises:
         NonFiniteValue: names op, shapes, the first bad entry, and the line of the program that called the op; for a

@@ -1,4 +1,6 @@
-"""Derivatives of functions: gradients, products with Jacobians from both sides, Jacobians and Hessians, of any order.
+"""Derivatives of functions, of any order.
+
+Gradients, products with Jacobians from both sides, Jacobians and Hessians.
 
 Functions take and return numbers, arrays, Tensors or containers of them (lists, tuples, dicts, attrs classes,
 dataclasses). Arrays in, arrays out; Tensors in (or inside another derivative), Tensors out, so that everything can be
@@ -23,7 +25,10 @@ from minigrad.transforms.pytree import flatten
 
 
 def _vjp(call: DifferentiatedCall, seeds: Sequence[Array | Tensor]) -> object:
-    """Gradients of `<seeds, outputs>` in the structure of the argument; recorded if they may be differentiated."""
+    """Compute gradients of `<seeds, outputs>` in the structure of the argument.
+
+    They are recorded if they may be differentiated.
+    """
     create_graph = call.create_graph or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
     live = [(o, s) for o, s in zip(call.outputs, seeds, strict=True) if o.requires_grad]
     found = gradients([o for o, _ in live], [s for _, s in live], call.variables, create_graph=create_graph)
@@ -34,7 +39,9 @@ def _vjp(call: DifferentiatedCall, seeds: Sequence[Array | Tensor]) -> object:
 
 
 def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
-    """A function that returns `f`'s value and its gradient with respect to the arguments `argnums`.
+    """Make a function that returns `f`'s value and its gradient.
+
+    With respect to the arguments `argnums`.
 
     The gradient has the structure, shapes and dtypes of the argument. A Tensor that `f` takes from outside (a closure)
     is a constant to this derivative, even if it is the very Tensor that is passed as the argument.
@@ -69,7 +76,10 @@ def check_scalar_output(call: DifferentiatedCall) -> None:
 
 
 def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
-    """A function that returns the gradient of `f` with respect to the arguments `argnums`; see `value_and_grad`."""
+    """Make a function that returns the gradient of `f`; see `value_and_grad`.
+
+    With respect to the arguments `argnums`.
+    """
     both = value_and_grad(f, argnums)
 
     def differentiated(*args: object, **kwargs: object) -> object:
@@ -79,7 +89,9 @@ def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
 
 
 def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple[object, ...]]]:
-    """`f(*primals)` and a function that maps a cotangent of its structure to gradients, one for each primal.
+    """Compute `f(*primals)` and a function that maps cotangents to gradients.
+
+    A cotangent has the structure of the value; there is one gradient for each primal.
 
     Raises:
         GradientError: a primal holds integers; a cotangent has not the structure or the shapes of the output.
@@ -96,7 +108,9 @@ def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple
 
 
 def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> tuple[object, object]:
-    """`f(*primals)` and its directional derivative along `tangents` (forward mode, from the same rules).
+    """Compute `f(*primals)` and its directional derivative along `tangents`.
+
+    This is forward mode, from the rules of reverse mode.
 
     Args:
         f: any differentiable function.
@@ -138,7 +152,9 @@ def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
 
 
 def hessian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
-    """A function that returns the matrix of second derivatives of a scalar `f`, of shape (*argument, *argument).
+    """Make a function that returns the matrix of second derivatives of a scalar `f`.
+
+    It has shape (*argument, *argument).
 
     The gradient is recorded once, and its rows are found in blocks, as in `jacobian`: a Hessian of n parameters costs
     far fewer than n walks in Python. For a container, or several `argnums`, the blocks are nested: `H["w"]["b"]`.

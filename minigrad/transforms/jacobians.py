@@ -1,4 +1,6 @@
-"""Jacobian matrices from the rules: many rows in one walk over the graph, and a spot check of the result.
+"""Jacobian matrices from the rules: many rows in one walk over the graph.
+
+With a spot check of the result.
 
 The graph below an output is put in order once. Rows are then found in batches (`transforms.batching`), and one
 more row, a random combination of all, is pulled back the ordinary way: if it is not the same combination of the rows
@@ -27,7 +29,10 @@ FEW_ROWS = 4
 """Up to so many rows are pulled back one by one."""
 
 BLOCK_ENTRIES = 3 << 13
-"""Entries that the largest value in the graph may take in a block: what stays in the second-level cache (measured)."""
+"""Entries that the largest value in the graph may take in a block.
+
+What stays in the second-level cache (measured).
+"""
 
 LEAST_ROWS = 8
 """Rows in a block, however large the values are."""
@@ -36,7 +41,9 @@ _SEED = 0x1EAF
 
 
 def jacobian_blocks(call: DifferentiatedCall) -> list[list[Gradient]]:
-    """For each output, the Jacobians (*output shape, *variable shape) with respect to each variable.
+    """Compute for each output the Jacobians with respect to each variable.
+
+    They have shape (*output shape, *variable shape).
 
     Raises:
         GradientError: the function returned nothing numeric.
@@ -77,7 +84,10 @@ def _numbers(g: Gradient) -> Array:
 
 
 class _VJPSweep:
-    """The graph between one output and the variables, in order, ready to be pulled through many times."""
+    """The graph between one output and the variables, in order.
+
+    It is ready to be pulled through many times.
+    """
 
     def __init__(self, out: Tensor, variables: Sequence[Tensor], recorded: bool) -> None:
         self.root = out._node
@@ -109,7 +119,10 @@ class _VJPSweep:
         return seeds
 
     def batched_rows(self) -> list[Gradient] | None:
-        """All rows, stacked, for each variable; None where blocks do not work or cannot be trusted."""
+        """Compute all rows, stacked, for each variable.
+
+        None where blocks do not work or cannot be trusted.
+        """
         count = self.root.value.size
         mode = MODE.get()
         if count <= FEW_ROWS or (mode is not None and mode.interceptor is not None and current_tracer() is None):

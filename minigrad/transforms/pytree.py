@@ -1,4 +1,7 @@
-"""Values inside lists, tuples, dicts, attrs classes and dataclasses, taken out and put back."""
+"""Values inside containers, taken out and put back.
+
+Lists, tuples, dicts, attrs classes and dataclasses.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ Unflatten = Callable[[Sequence[object]], object]
 
 @attrs.frozen
 class FlatTree:
-    """The numeric leaves of a container in a fixed order, where each was found, and the way back.
+    """The numeric leaves of a container in a fixed order, and the way back.
+
+    With where each was found.
 
     `paths` are in Python's notation (`.layers[0]['w']`; an empty string when the container is a leaf itself);
     `rebuild` makes the same container around new leaves.
@@ -27,7 +32,9 @@ class FlatTree:
 
 
 def flatten(tree: object) -> tuple[list[object], Unflatten]:
-    """The numeric leaves of a container, in a fixed order, and a function that rebuilds it from new leaves.
+    """Flatten a container into its numeric leaves, in a fixed order.
+
+    Returns them and a function that rebuilds the container from new leaves.
 
     Numbers, arrays and Tensors are leaves. Containers are lists, tuples (named ones too), dicts (leaves by sorted key,
     so that equal dicts match however they were filled), attrs classes and dataclasses; anything else (None, strings,
@@ -81,7 +88,10 @@ def _flatten_into(tree: object, path: str, leaves: list[object], paths: list[str
 
 
 def _fields(made: type) -> dict[str, str] | None:
-    """Fields that `__init__` takes, with the names it takes them by; None for a class of another kind."""
+    """List fields that `__init__` takes, with the names it takes them by.
+
+    None for a class of another kind.
+    """
     if attrs.has(made):
         return {a.name: a.alias or a.name for a in attrs.fields(made) if a.init}
     if dataclasses.is_dataclass(made):

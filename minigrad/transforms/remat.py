@@ -1,4 +1,6 @@
-"""`checkpointed`: keep a function's inputs and compute what lies between again in backward, to save memory.
+"""`checkpointed`: keep a function's inputs and compute the rest again in backward.
+
+This saves the memory of what lies between.
 
 Source: Griewank and Walther, Algorithm 799 (2000); Chen et al., Training deep nets with sublinear memory cost (2016).
 """
@@ -119,7 +121,10 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
 
 
 def _op(rule: Callable[..., object]) -> Op:
-    """An op without a gate of its own: its rule is the verified rules of what `f` is made of, run later."""
+    """Make an unregistered op that stands for a whole call of a function.
+
+    Its rule is the verified rules of what the function is made of, run later.
+    """
     op = Op("checkpointed", lambda *xs: xs[0], (Argument("xs", variadic=True),), {}, Claims())
     op.rules = (VJP(("xs",), (0,), rule, variadic=True),)
     return op

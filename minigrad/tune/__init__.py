@@ -1,4 +1,7 @@
-"""Former home of the range test (now `minigrad.train.lr_find`) and of the search (now minigrad-sweep)."""
+"""Former home of the range test and of the search.
+
+They are now `minigrad.train.lr_find` and minigrad-sweep.
+"""
 
 from __future__ import annotations
 

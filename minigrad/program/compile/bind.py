@@ -40,7 +40,10 @@ from minigrad.runtime.source_line import with_source_text
 __all__ = ["bind"]
 
 _COPIED = 1 << 15
-"""Arguments of so many bytes are copied to fixed memory: that costs less than looking operands up in each call."""
+"""Bytes up to which arguments are copied to fixed memory.
+
+That costs less than looking operands up in each call.
+"""
 
 
 def bind(graph: Graph, options: CompileOptions, binder: EngineWithFallback | None = None) -> Executable:

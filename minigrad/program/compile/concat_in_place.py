@@ -1,4 +1,7 @@
-"""Joins without copies: parts of a concatenation along axis 0 are computed in the result's own memory."""
+"""Joins without copies.
+
+Parts of a concatenation along axis 0 are computed in the result's own memory.
+"""
 
 from __future__ import annotations
 

@@ -122,7 +122,10 @@ class Executable:
         return [registers[k].copy() for k in self.outputs]
 
     def _timed(self) -> None:
-        """One run with a look at the clock after each step; of several such runs the quickest counts."""
+        """Run once with a look at the clock after each step.
+
+        Of several such runs the quickest counts.
+        """
         code, spent = self.code, []
         for first, end in pairwise(self.spans):
             began = perf_counter()

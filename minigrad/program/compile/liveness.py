@@ -20,7 +20,10 @@ _ALIGNMENT = 64
 
 
 def alias_roots(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call]) -> Roots:
-    """A kernel's or group's result has memory of its own; a forward function may return a view of any operand."""
+    """Find for each value those whose memory it may share.
+
+    A kernel's or group's result has memory of its own; a forward function may return a view of any operand.
+    """
     roots: dict[int, frozenset[int]] = {}
     for step in graph.steps:
         if isinstance(step, Call):
@@ -92,6 +95,9 @@ def aligned(nbytes: int) -> Array:
 
 
 def fits_in_place(out: Value, operands: Sequence[Value], k: int) -> bool:
-    """Whether the output may take the memory of operand k: same shape and dtype, and no other operand is smaller."""
+    """Tell whether the output may take the memory of operand k.
+
+    They have one shape and dtype, and no other operand is smaller.
+    """
     x = operands[k]
     return x.shape == out.shape and x.dtype == out.dtype

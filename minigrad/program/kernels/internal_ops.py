@@ -17,7 +17,9 @@ __all__ = ["contiguous", "max_pool_backward"]
 
 @op(g=real(), x=real(), y=real(), name="max_pool_backward")
 def max_pool_backward(g: Array, x: Array, y: Array, *, kernel: Shape, stride: Shape, dilation: Shape) -> Array:
-    """Each entry of g goes where its window of x has the largest entry, y; what ties gets equal shares.
+    """Put each entry of g where its window of x has the largest entry, y.
+
+    What ties gets equal shares.
 
     `overlap_add(masked_multiply(g, window_winners(x, y)))`, and written only by the pass that finds that.
     """

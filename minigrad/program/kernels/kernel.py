@@ -31,4 +31,7 @@ class Kernel:
 
 
 Make: TypeAlias = Callable[[Call, list[Value], Value], Kernel | None]
-"""Makes the kernel of a call from what is known of its operands and its result; None where there is none."""
+"""Type of a function that makes the kernel of a call, or None where there is none.
+
+It sees what is known of the call's operands and its result.
+"""

@@ -120,7 +120,10 @@ def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
-    """Rows added up by place: a product with the 0-1 matrix of places where that is small, else after sorting."""
+    """Make the kernel that adds rows up by place.
+
+    It is a product with the 0-1 matrix of places where that is small, else it adds after sorting.
+    """
     g, places = xs
     count, length, total = prod(places.shape), cast(int, call.kwargs["length"]), prod(g.shape)
     if cast(int, call.kwargs["axis"]) != 0 or g.dtype != out.dtype or not 0 < total <= _MOST or not length:

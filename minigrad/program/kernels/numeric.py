@@ -20,7 +20,10 @@ __all__ = ["NUMERIC"]
 _SMALL = 1 << 18
 """Bytes of a result for whose sake an array of zeros may be kept."""
 _UNPACKED = 1_000_000
-"""Multiplications up to which OpenBLAS (with AVX-512) reads operands where they lie, without packing."""
+"""Multiplications up to which OpenBLAS reads operands without packing them.
+
+It reads them where they lie (with AVX-512).
+"""
 _MOST_PARTS = 4
 
 
@@ -35,13 +38,19 @@ def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
 
 
 def _parts(products: int, columns: int) -> int:
-    """Into how many blocks of at least 16 columns to cut a product so that none is packed; 1 where that is no use."""
+    """Count the blocks of columns to cut a product into so that none is packed.
+
+    Blocks have at least 16 columns; 1 where cutting is no use.
+    """
     few = [n for n in range(1, _MOST_PARTS + 1) if columns % n == 0 and products <= n * _UNPACKED]
     return few[0] if few and columns >= 16 * few[0] else 1
 
 
 def _by_columns(a: Array, b: Array, out: Array, parts: int) -> None:
-    """a @ b in blocks of columns: a fifth quicker at 1 to 4 million multiplications, if b lies row by row."""
+    """Compute a @ b in blocks of columns.
+
+    A fifth quicker at 1 to 4 million multiplications, if b lies row by row.
+    """
     if b.strides[1] != b.itemsize:
         np.dot(a, b, out=out)
         return

@@ -1,1 +1,4 @@
-"""Passes: each takes a graph and returns one that computes the same with less work (see `pipeline`)."""
+"""Passes: each takes a graph and returns one that does the work with less effort.
+
+See `pipeline`.
+"""

@@ -184,7 +184,10 @@ FORMER_NAMES: Mapping[str, str] = MappingProxyType(
 
 
 def run_pipeline(graph: Graph, disable: Collection[str] = (), pipeline: tuple[Pass, ...] = PIPELINE) -> Graph:
-    """Rewrite a graph by all passes but those in `disable`, with a cleanup after each group that has changed it."""
+    """Rewrite a graph by all passes but those in `disable`.
+
+    With a cleanup after each group that has changed it.
+    """
     graph = clean = _clean(graph, disable)
     for one in pipeline:
         if one.name not in disable:

@@ -26,7 +26,7 @@ class Builder:
         self.steps = steps
 
     def shape(self, k: int) -> Shape:
-        """Of a value."""
+        """Return the shape of a value."""
         return self.values[k].shape
 
     def constant(self, number: float, like: int) -> int:
@@ -44,7 +44,9 @@ class Builder:
         kwargs: Mapping[str, object] | None = None,
         **options: object,
     ) -> int:
-        """A call of op `name`; its result has the shape that operands broadcast to, or the one given.
+        """Add a call of op `name`.
+
+        Its result has the shape that operands broadcast to, or the one given.
 
         Options go by keyword, or in `kwargs` where their names are taken.
         """

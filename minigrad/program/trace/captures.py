@@ -1,4 +1,7 @@
-"""What a step can reach from its arguments, closure and globals, and what of it the step reads."""
+"""What a step can reach, and what of it the step reads.
+
+It reaches things from its arguments, closure and globals.
+"""
 
 from __future__ import annotations
 
@@ -136,7 +139,10 @@ def _below(item: object) -> Iterator[object]:
 
 
 def _has_fields(item: object) -> bool:
-    """Whether to look into an object: one of a class that is not the interpreter's own or NumPy's."""
+    """Tell whether to look into an object.
+
+    One of a class that is not the interpreter's own or NumPy's.
+    """
     return type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread")
 
 

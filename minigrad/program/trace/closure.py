@@ -1,4 +1,6 @@
-"""Closures of optimizers that evaluate the loss themselves: the recorded calls, applied again to real Tensors.
+"""Closures of optimizers that evaluate the loss themselves.
+
+The recorded calls, applied again to real Tensors.
 
 Such a rule asks for the loss, its gradient or its Hessian wherever and as often as it likes. What it gets is the
 closure as a graph that core can differentiate to any order: no faster than eager, and the same numbers.

@@ -39,7 +39,10 @@ class TraceOwner(Protocol):
     """The trace a fake array belongs to."""
 
     def record_op(self, name: str, value: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:
-        """Record the op `name`, which only moves or converts entries, and return the fake array of its result."""
+        """Record the op `name` and return the fake array of its result.
+
+        The op only moves or converts entries.
+        """
         ...
 
     def record_numpy(
@@ -177,7 +180,10 @@ def fake_array(owner: TraceOwner, index: int, shape: Shape, dtype: np.dtype[np.g
 
 
 def has_sentinel(array: Array) -> bool:
-    """Whether the first entry of an array is a copy of a fake array's sentinel, or an integer near it."""
+    """Tell whether an array's first entry is a copy of a fake array's sentinel.
+
+    Or an integer near it.
+    """
     mark = _SENTINELS.get(array.dtype.str[1:])
     if mark is None or not array.size or isinstance(array, FakeArray):
         return False
@@ -188,7 +194,10 @@ def has_sentinel(array: Array) -> bool:
 
 
 def fake_below(array: Array) -> FakeArray | None:
-    """The fake array that `np.asarray` has handed on as a plain one, or that a view looks into."""
+    """Find the fake array that a plain one stands for.
+
+    `np.asarray` has handed it on as a plain one, or a view looks into it.
+    """
     below: object = array
     while isinstance(below, np.ndarray) and not isinstance(below, FakeArray):
         below = below.base

@@ -1,4 +1,6 @@
-"""Guards: what must still be so for a recorded program to hold, or must not happen while a step is recorded.
+"""Guards: what must still be so for a recorded program to hold.
+
+Or what must not happen while a step is recorded.
 
 What a step reads without being given it is compared before each run: the same objects must stand in the same places
 (variables of closures, globals, attributes, entries of lists and dicts), plain values must be equal to the last bit,
@@ -29,7 +31,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, NoneType)
 
 @attrs.frozen(eq=False)
 class ArrayGuard:
-    """An array that the program does not own, and the bytes it held when the program was traced.
+    """An array that the program does not own, and its bytes at the time of tracing.
 
     An array that owns its memory is followed weakly: once it is held nowhere else, it cannot change.
     """
@@ -133,7 +135,10 @@ def contents(container: Collection[object]) -> tuple[object, ...]:
 
 
 def is_same(a: object, b: object) -> bool:
-    """Whether a step cannot tell two values apart: one object, or equal plain values, the sign of zero included."""
+    """Tell whether a step cannot tell two values apart.
+
+    They are one object, or equal plain values, the sign of zero included.
+    """
     if a is b:
         return True
     if type(a) is not type(b):

@@ -103,7 +103,10 @@ class LiftedState:
         sink.has_grad = True
 
     def record_host_call(self, call: HostCall) -> None:
-        """Write down a host call, which sees what has been stored; from here on parameters are other values."""
+        """Write down a host call, which sees what has been stored.
+
+        From here on parameters are other values.
+        """
         self._record_cleared()
         self._record_buffer_writes()
         self._recorder.steps.append(call)
@@ -114,7 +117,9 @@ class LiftedState:
     def record_host_call_with_closure(
         self, owner: object, name: str, run: Callable[[Callable[[], Tensor]], object], closure: Callable[[], Tensor]
     ) -> None:
-        """Write down a host call that wants a closure: it is given one that applies the recorded calls to Tensors.
+        """Write down a host call that wants a closure.
+
+        It is given one that applies the recorded calls to Tensors.
 
         Raises:
             TraceError: the closure does more than compute the loss.

@@ -1,4 +1,7 @@
-"""NumPy functions on fake arrays, recorded as calls of ops that no gradient flows through, as none does in eager."""
+"""NumPy functions on fake arrays, recorded as calls of ops without gradient.
+
+None flows through them in eager, either.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def function_name(function: Callable[..., object]) -> str:
 
 
 def numpy_op(function: Callable[..., object]) -> Op:
-    """An op without a rule that calls `function`; its operands stand in the keyword arguments `args` and `kwargs`."""
+    """Make an op without a rule that calls `function`.
+
+    Its operands stand in the keyword arguments `args` and `kwargs`.
+    """
     kwargs = MappingProxyType({"function": REQUIRED, "args": REQUIRED, "kwargs": REQUIRED})
     return Op(f"numpy.{function_name(function)}", _call, (), kwargs, Claims(piecewise_constant=True))
 

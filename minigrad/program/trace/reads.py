@@ -1,4 +1,6 @@
-"""What a step reads of what it can reach: variables, globals, attributes, entries of containers, arrays.
+"""What a step reads of what it can reach.
+
+Variables, globals, attributes, entries of containers, arrays.
 
 A step reads an attribute if its own code, or that of a method it may come to, names it. So `model.temperature = 0.5`
 between two calls makes another program, while a count of steps that only the training loop knows makes none.
@@ -44,7 +46,10 @@ def is_users(module: str | None) -> bool:
 
 
 def is_layer(item: object) -> bool:
-    """Whether an object is one of minigrad's layers or losses, whose settings a user may change."""
+    """Tell whether an object is one of minigrad's layers or losses.
+
+    A user may change their settings.
+    """
     return type(item).__module__.startswith("minigrad.nn.")
 
 
@@ -79,7 +84,10 @@ class CodeNames:
 
     @staticmethod
     def of_code(code: CodeType) -> set[str]:
-        """Names in a piece of code and those inside it; also strings, where it looks attributes up by name."""
+        """Collect the names in a piece of code and those inside it.
+
+        Also strings, where it looks attributes up by name.
+        """
         names: set[str] = set()
         stack = [code]
         while stack:
@@ -220,7 +228,10 @@ class _Reader:
 
     @staticmethod
     def _looks_itself(item: object, name: str, value: object) -> bool:
-        """Whether an attribute is one that minigrad's layers look at anew at each run: switches and generators."""
+        """Tell whether minigrad's layers look an attribute up anew at each run.
+
+        Switches and generators are such attributes.
+        """
         if is_layer(item) and (name.startswith("_") or isinstance(getattr(item, name), np.random.Generator)):
             return True
         bases = (c for c in type(item).__mro__ if c.__module__.startswith("minigrad."))

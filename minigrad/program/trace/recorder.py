@@ -67,7 +67,9 @@ class Recorder:
             self.numbers[index] = _FREED
 
     def index_of(self, array: Array) -> int:
-        """The number of the value that a fake array stands for; other arrays are entered as constants.
+        """Return the number of the value that a fake array stands for.
+
+        Other arrays are entered as constants.
 
         Raises:
             TraceError: a fake array of another trace, or numbers copied out of one.
@@ -151,7 +153,10 @@ class Recorder:
         self._kept.clear()
 
     def _with_refs(self, x: object, operands: list[int]) -> object:
-        """A keyword argument with references in the places of fake arrays, and copies of arrays that may change."""
+        """Rewrite a keyword argument for the record.
+
+        References stand in the places of fake arrays, and copies in those of arrays that may change.
+        """
         if isinstance(x, tuple):
             return tuple(self._with_refs(y, operands) for y in x)
         array = x._node.value if isinstance(x, Tensor) else x

@@ -1,4 +1,7 @@
-"""Arguments and results of a step: what a program depends on, and where traced values stand in them."""
+"""Arguments and results of a step.
+
+What a program depends on, and where traced values stand in them.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ def signature(args: tuple[object, ...], arrays: list[Array]) -> tuple[Hashable, 
 
 
 def replace_arrays(item: object, enter: Callable[[Array], Tensor]) -> object:
-    """The arguments with Tensors that `enter` makes in the place of arrays, in the order of `_signature`."""
+    """Replace the arrays in arguments by Tensors that `enter` makes.
+
+    In the order of `_signature`.
+    """
     if type(item) is np.ndarray:
         return enter(item)
     if isinstance(item, Tensor) and not item._node.requires_grad:
@@ -60,7 +66,10 @@ def replace_arrays(item: object, enter: Callable[[Array], Tensor]) -> object:
 
 
 def split_result(result: object, recorder: Recorder) -> tuple[list[int], Callable[[list[Array]], object]]:
-    """The traced values in what the step returned, and a function that puts numbers in their places."""
+    """Split a step's result into its traced values and the way back.
+
+    The way back is a function that puts numbers in their places.
+    """
     if isinstance(result, Tensor) and isinstance(result._node.value, FakeArray):
         return [recorder.index_of(result._node.value)], lambda numbers: from_array(numbers[0])
     leaves, rebuild = flatten(result)

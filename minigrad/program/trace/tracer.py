@@ -1,4 +1,6 @@
-"""Tracing: one run of the step on fake arrays, in which every op call is evaluated and written down.
+"""Tracing: one run of the step on fake arrays.
+
+Every op call is evaluated and written down.
 
 Nothing that the step does besides ops happens: no update, no draw. The first run of the program does it.
 """

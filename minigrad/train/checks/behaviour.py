@@ -1,4 +1,7 @@
-"""Checks of what a model does with its rows: each alone, with its inputs, and the same at every repetition."""
+"""Checks of what a model does with its rows.
+
+Each alone, with its inputs, and the same at every repetition.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ _STEPS, _RATE = 3, 1e-2
 
 
 def independence(model: Module, rows: Rows, seed: int) -> Check:
-    """Whether a row's output stays the same, to the last bit, when the other rows of its batch are exchanged.
+    """Check whether a row's output is independent of the other rows of its batch.
+
+    It must stay the same, to the last bit, when they are exchanged.
 
     The forward form of Karpathy's "use backprop to chart dependencies" (A Recipe for Training Neural Networks, 2019).
     Batch norm mixes rows in training by design, so it may there, but not in evaluation.
@@ -56,7 +61,10 @@ def independence(model: Module, rows: Rows, seed: int) -> Check:
 def _moves(
     model: Module, frozen: FixedRandomness, first: Array, second: Array, at: int, *, training: bool
 ) -> float | None:
-    """How far the output of row `at` is from one batch to the other; None if outputs are not row by row."""
+    """Measure how far the output of row `at` is from one batch to the other.
+
+    None if outputs are not row by row.
+    """
     model.train(training)
 
     def outputs(x: Array) -> Array:
@@ -69,7 +77,9 @@ def _moves(
 
 
 def baseline(model: Module, batch: Rows, loss: Loss, real: Overfit, otherwise: str, seconds: float) -> Check:
-    """Whether the model learns worse from inputs of zeros than from real ones, in as many steps.
+    """Check whether the model learns worse from inputs of zeros than from real ones.
+
+    In as many steps.
 
     Source: the input-independent baseline of Karpathy's recipe (2019).
 
@@ -94,7 +104,10 @@ def baseline(model: Module, batch: Rows, loss: Loss, real: Overfit, otherwise: s
 
 
 def determinism(model: Module, rows: Rows, loss: Loss, seed: int) -> Check:
-    """Whether two runs of a few steps, from the same weights and the same state of all generators, are bit-equal."""
+    """Check whether two runs of a few steps are bit-equal.
+
+    From the same weights and the same state of all generators.
+    """
     batch, frozen = few(rows, 20, seed), FixedRandomness(model, loss)
     runs = [frozen(lambda: _short_run(model, batch, loss)) for _ in range(2)]
     frozen.restore()

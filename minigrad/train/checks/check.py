@@ -13,7 +13,9 @@ Status = Literal["ok", "note", "fault", "skipped"]
 
 @attrs.frozen
 class Check:
-    """What was looked at, the verdict, and a sentence with the evidence (for a fault, also what to do).
+    """The result of one check: what was looked at, the verdict, and the evidence.
+
+    The evidence is a sentence (for a fault, also what to do).
 
     Attributes:
         name: "data", "chance", "regularization", "gradients", "overfit", "baseline", "independence", "determinism".

@@ -1,4 +1,7 @@
-"""Freezing random numbers: every evaluation of an objective draws the same ones, so dropout masks stay put."""
+"""Random numbers held still: every evaluation of an objective draws the same ones.
+
+So dropout masks stay put.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ def _is_filled(cell: CellType) -> bool:
 
 
 class FixedRandomness:
-    """Runs an objective from the same state of all its generators, and of NumPy's and Python's global ones."""
+    """Runs an objective from the same state of all random generators.
+
+    Its own ones, and NumPy's and Python's global ones.
+    """
 
     def __init__(self, *owners: object) -> None:
         self._own = generators(*owners)

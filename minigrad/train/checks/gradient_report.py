@@ -1,4 +1,7 @@
-"""The gradient check in words: a table of parameters, relative error beside its error bar, and what it means."""
+"""The gradient check in words.
+
+A table of parameters, relative error beside its error bar, and what it means.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,10 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every parameter that the loss depends on was verified, and there is one; in all parts."""
+        """Whether every parameter that the loss depends on was verified, in all parts.
+
+        And there is one.
+        """
         own = bool(self.named("verified")) and not self.named("mismatch") and not self.named("inconclusive")
         return own and all(o.passed for o in self.others)
 
@@ -68,7 +74,10 @@ class GradientCheck:
 
 
 def report(check: GradientCheck) -> Iterator[str]:
-    """Lines for people: each part in turn (data loss, regularisation, sum), then the verdict on all of it."""
+    """Yield the lines of a report for people.
+
+    Each part in turn (data loss, regularisation, sum), then the verdict on all of it.
+    """
     for part in (check, *check.others):
         yield from _part(part)
         yield ""

@@ -1,4 +1,6 @@
-"""The gradient check of a whole model: analytic against numeric, in float64, a few entries of every parameter.
+"""The gradient check of a whole model: analytic against numeric derivatives.
+
+In float64, for a few entries of every parameter.
 
 Follows the course notes' tips: centred differences (1), relative error (2), double precision (3), active range (4), few
 rows because of kinks, and which units cross one (5), a step chosen by the error bar (6; `step_curve` draws it), a
@@ -43,12 +45,17 @@ __all__ = [
 
 BURN_IN, ROWS = 24, 3
 _SMALL, _LARGE = 1e-10, 1e10
-"""Gradients below or above are outside floating point's active range (course notes, tip 4)."""
+"""Bounds of gradients outside which floating point is out of its active range.
+
+Source: course notes, tip 4.
+"""
 
 
 @attrs.frozen
 class CheckedLoss:
-    """A float64 copy of a model and what is differentiated: `value(rows)` is the loss on the first rows of the batch.
+    """A float64 copy of a model and what is differentiated.
+
+    `value(rows)` is the loss on the first rows of the batch.
 
     `floor` is round-off that the value is known to carry, `every` the number of rows there are, `least` the number that
     can be compared on, `drawing` how many random generators the value draws from.
@@ -73,7 +80,9 @@ def check_gradients(
     burn_in: int = BURN_IN,
     seed: int = 0,
 ) -> GradientCheck:
-    """Compare the gradient of `loss(model(x), y)` with central differences, on a float64 copy of the model.
+    """Compare the gradient of `loss(model(x), y)` with central differences.
+
+    On a float64 copy of the model.
 
     Dropout, augmentation and whatever else draws random numbers is frozen: every evaluation begins with the same state
     of all generators that the model or the loss hold. A model that acts differently in training (dropout, statistics of
@@ -112,7 +121,10 @@ def check_gradients(
 
 
 def prepare_check(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> CheckedLoss:
-    """A float64 copy of the model, its data loss with random numbers frozen, and its round-off."""
+    """Make a float64 copy of the model, its data loss and its round-off.
+
+    Random numbers are held still.
+    """
     if not isinstance(model, Module):
         raise TrainError(
             f"gradient check: the model is {type(model).__name__}, not an nn.Module; for a function use mg.gradcheck"
@@ -145,7 +157,10 @@ def _double(a: Raw) -> Array:
 
 
 def check_term(model: Module, term: Regularization, *, seed: int = 0) -> GradientCheck:
-    """Check the gradient of a term that depends on the parameters alone, such as `nn.L2(1e-3)`; without burn-in."""
+    """Check the gradient of a term that depends on the parameters alone.
+
+    Such as `nn.L2(1e-3)`; without burn-in.
+    """
     double = model.astype(np.float64).eval()
     frozen = FixedRandomness(double, term)
     objective = CheckedLoss(double, lambda n: frozen(lambda: term(double)), 1, 0.0, frozen)
@@ -153,7 +168,10 @@ def check_term(model: Module, term: Regularization, *, seed: int = 0) -> Gradien
 
 
 def _run_check(of: CheckedLoss, rows: int, burn_in: int, seed: int, part: str) -> GradientCheck:
-    """Burn in on every row, compare on `rows` of them; where that decides nothing, on one row and on all."""
+    """Burn in on every row, and compare on `rows` of them.
+
+    Where that decides nothing, on one row and on all.
+    """
     began = time.perf_counter()
     named = of.model.named_parameters()
     if not named:
@@ -201,7 +219,9 @@ def _refuse_randomness(of: CheckedLoss, rows: int) -> None:
 
 
 def _scale_to_use(of: CheckedLoss, named: Named, rows: int) -> float:
-    """The power of ten that brings the largest gradient near 1, where that is far off; otherwise 1.
+    """Return the power of ten that brings the largest gradient near 1.
+
+    Where that is far off; otherwise 1.
 
     The check does not multiply by it itself: a tiny gradient may as well be what is left of large scores that cancel,
     whose round-off would be multiplied too.
@@ -219,8 +239,11 @@ def _scale_to_use(of: CheckedLoss, named: Named, rows: int) -> float:
 
 
 def run_burn_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tuple[float, float]:
-    """Steps of 1 % of the parameters' norm along the negative gradient (no learning rate, no optimizer) until the loss
-    has halved: at a loss of almost 0 there is little gradient left to check."""
+    """Take steps of 1 % of the parameters' norm along the negative gradient.
+
+    Until the loss has halved, with no learning rate and no optimizer: at a loss of almost 0 there is little gradient
+    left to check.
+    """
     losses = []
     for step in range(steps + 1):
         loss = objective()
@@ -244,7 +267,10 @@ def run_burn_in(named: Named, objective: Callable[[], Tensor], steps: int) -> tu
 
 
 def private_buffers(named: Named) -> dict[str, Array]:
-    """Move the parameters into buffers of this check, whose numbers can then be changed in place."""
+    """Move the parameters into buffers of this check.
+
+    Their numbers can then be changed in place.
+    """
     views = {}
     for name, t in named:
         value, grad = (aligned_zeros(t.size, np.float64).reshape(t.shape) for _ in range(2))

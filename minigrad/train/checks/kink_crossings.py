@@ -1,4 +1,7 @@
-"""Kinks that lie between two points: which units of which layer change sides (course notes, gradient check, tip 5)."""
+"""Kinks that lie between two points: which units of which layer change sides.
+
+Source: course notes, gradient check, tip 5.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _LIBRARY = ("minigrad.core", "minigrad.ops", "minigrad.runtime", "minigrad.train
 
 @attrs.frozen
 class Crossing:
-    """Entries of one op call that lie on one side of a kink at one point and on the other at another.
+    """Entries of one op call that lie on different sides of a kink at two points.
 
     Attributes:
         layer: the module in whose `forward` the op was called, by name; the function, where it was called elsewhere.
@@ -73,7 +76,10 @@ def activation_patterns(objective: Callable[[], object], modules: Mapping[int, s
 
 
 def crossings(*points: ActivationPatterns) -> tuple[Crossing, ...]:
-    """What differs between the same run at several points; calls that do not correspond are left out."""
+    """List what differs between runs of one computation at several points.
+
+    Calls that do not correspond are left out.
+    """
     found = []
     for calls in zip(*points, strict=False):
         first = calls[0]
@@ -103,7 +109,10 @@ class _PatternObserver(Observer):
             self.patterns.append(ActivationPattern(self._place(sys._getframe(1)), op.name, pattern))
 
     def _place(self, frame: FrameType | None) -> str:
-        """The module whose `forward` is running, else the function outside the library that called the op."""
+        """Name the module whose `forward` is running.
+
+        Else the function outside the library that called the op.
+        """
         caller = ""
         while frame is not None:
             name = self.modules.get(id(frame.f_locals.get("self")))
@@ -117,7 +126,10 @@ class _PatternObserver(Observer):
 
 
 def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], result: object) -> Array | None:
-    """Numbers that change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op."""
+    """Return numbers that tell on which side of a kink each entry lies.
+
+    They change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op.
+    """
     if op.claims.piecewise_constant and isinstance(result, Tensor):
         return as_array(result).astype(np.float64)
     kinks = declaration_of(op).kinks

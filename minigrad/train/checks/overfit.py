@@ -24,8 +24,11 @@ EXAMPLES, STEPS, SECONDS = 20, 300, 1.0
 
 @attrs.frozen
 class Overfit:
-    """How learning a few rows by heart went: loss before and after, the loss aimed at, accuracy, steps, and whether
-    the loss got there (with every row right, for labels)."""
+    """How learning a few rows by heart went.
+
+    Loss before and after, the loss aimed at, accuracy, steps, and whether the loss got there (with every row right, for
+    labels).
+    """
 
     rows: int
     first: float
@@ -38,7 +41,9 @@ class Overfit:
 
 
 def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", seed: int = 0) -> Overfit:
-    """Train a copy of `model` on 20 rows, all in one batch, without regularisation, for at most 300 steps or a second.
+    """Train a copy of `model` on 20 rows, all in one batch, without regularisation.
+
+    For at most 300 steps or a second.
 
     The copy is in evaluation mode, so dropout is off. Adam at lr 0.01 does it, whatever will train the model itself;
     where it is not installed, the optimizer called `otherwise` at its own defaults.
@@ -49,7 +54,10 @@ def overfit(model: Module, rows: Rows, loss: Loss, *, otherwise: str = "sgd", se
 def fit_copy(
     model: Module, batch: Rows, loss: Loss, *, otherwise: str = "sgd", steps: int = STEPS, seconds: float = SECONDS
 ) -> Overfit:
-    """Train a copy of `model` on a batch as it is, for at most `steps` steps or `seconds`; see `overfit`."""
+    """Train a copy of `model` on a batch as it is; see `overfit`.
+
+    For at most `steps` steps or `seconds`.
+    """
     copy = model.copy().eval()
     opt = _learner(copy, otherwise)
     inputs = from_array(batch.x)
@@ -94,7 +102,10 @@ def _target(loss: Loss, batch: Rows, first: float) -> float:
 
 
 def few(rows: Rows, count: int, seed: int) -> Rows:
-    """Up to `count` rows, no two with equal inputs, with as many classes among them as possible."""
+    """Choose up to `count` rows, no two with equal inputs.
+
+    With as many classes among them as possible.
+    """
     order = np.random.default_rng(seed).permutation(len(rows))[: 50 * count]
     _, first = np.unique(rows.x[order].reshape(len(order), -1), axis=0, return_index=True)
     order = order[np.sort(first)]
@@ -104,7 +115,10 @@ def few(rows: Rows, count: int, seed: int) -> Rows:
 
 
 def _rounds(labels: NDArray[np.generic]) -> NDArray[np.intp]:
-    """For each row, how many rows of its class come before it: sorting by this deals the classes out in turn."""
+    """Count for each row how many rows of its class come before it.
+
+    Sorting by this deals the classes out in turn.
+    """
     seen: dict[object, int] = {}
     turns = []
     for label in labels.tolist():

@@ -1,4 +1,7 @@
-"""One objective seen from its parameters: analytic derivatives, differences along entries and directions, a verdict."""
+"""One objective seen from its parameters.
+
+Analytic derivatives, differences along entries and directions, a verdict.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,9 @@ class ParameterCheck:
 
 
 class ParameterDifferences:
-    """An objective, its analytic gradient, and its values along any direction of any parameter.
+    """An objective with its gradient and its differences along any direction.
+
+    The gradient is analytic; the direction is one of any parameter.
 
     Args:
         named: the parameters; float64.
@@ -95,7 +100,9 @@ class ParameterDifferences:
         self.noise = max(self._noise(), floor)
 
     def _noise(self) -> float:
-        """Round-off in the objective, from third differences over steps of 2^-44: ECnoise, More & Wild 2011, order 3.
+        """Estimate round-off in the objective, from third differences over steps of 2^-44.
+
+        ECnoise, More & Wild 2011, order 3.
 
         Its own size is no measure of it: a loss of 1e-6 may be a difference of scores around 20.
         """
@@ -115,7 +122,10 @@ class ParameterDifferences:
         return float(np.sqrt(np.mean(third**2) * 36.0 / 720.0))
 
     def examine(self, name: str) -> ParameterCheck:
-        """Compare entries chosen by the size of their gradient, and a random direction through all entries."""
+        """Compare entries of a gradient, and a random direction through all, with differences.
+
+        The entries are chosen by the size of their gradient.
+        """
         grad = self.grads[name]
         self.kinks = None
         if not grad.size:
@@ -143,7 +153,10 @@ class ParameterDifferences:
         )
 
     def _chosen(self, grad: Array) -> list[int]:
-        """Entries at quantiles of |gradient|, from the largest to the smallest, and one whose gradient is 0."""
+        """Choose entries at quantiles of |gradient|, from the largest to the smallest.
+
+        And one whose gradient is 0.
+        """
         size = np.abs(grad).ravel()
         order = np.argsort(size)
         live = order[size[order] > 0.0]
@@ -153,7 +166,10 @@ class ParameterDifferences:
         return list(dict.fromkeys(int(i) for i in picks))
 
     def _settle(self, name: str, index: int | None) -> tuple[Verdict, WorstEntry]:
-        """The verdict along one entry, or along a random direction, and the derivatives a unit of the parameter."""
+        """Judge one entry or a random direction.
+
+        Returns the verdict, and the derivatives a unit of the parameter.
+        """
         verdict, direction = self._compare(name, index)
         scale = direction if index is not None else 1.0
         where = () if index is None else tuple(int(i) for i in np.unravel_index(index, self.views[name].shape))
@@ -206,7 +222,10 @@ class ParameterDifferences:
 
 
 def _is_resolved(v: Verdict) -> bool:
-    """Whether there is a derivative, with an error bar small enough for the relative error to mean something."""
+    """Tell whether there is a derivative whose error bar is small enough.
+
+    The relative error then means something.
+    """
     return bool(v.analytic or v.numeric) and bool(
         np.all(v.error <= TOLERANCE * np.maximum(np.abs(v.analytic), np.abs(v.numeric)))
     )

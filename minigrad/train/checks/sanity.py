@@ -1,4 +1,6 @@
-"""The sanity checks that run before training: what is expected, what was found, in one line each.
+"""The sanity checks that run before training.
+
+What is expected, what was found, in one line each.
 
 Sources: the course notes (sanity checks, gradient check) and A. Karpathy, A Recipe for Training Neural Networks, 2019.
 """
@@ -89,7 +91,10 @@ def _data(split: Split) -> Check:
 
 
 def _as_dataset(split: Split) -> Dataset:
-    """The rows as a Dataset: as they were given, or of the kind that their shapes and dtypes suggest."""
+    """Turn rows into a Dataset.
+
+    It is as they were given, or of the kind that their shapes and dtypes suggest.
+    """
     if split.dataset is not None:
         return split.dataset
     x, y = split.train.x, split.train.y
@@ -135,7 +140,10 @@ def _ratio(value: float, chance: UninformedLoss) -> float:
 
 
 def _constant_answer(loss: Loss, rows: Rows) -> UninformedLoss | None:
-    """The loss of the best answer that does not depend on the input: what an output bias set from the targets gives."""
+    """Compute the loss of the best answer that does not depend on the input.
+
+    It is what an output bias set from the targets gives.
+    """
     y = rows.y.astype(np.float64)
     if isinstance(loss, SoftmaxCrossEntropy) and rows.has_labels:
         shares = np.unique(rows.y, return_counts=True)[1] / rows.y.size
@@ -174,7 +182,10 @@ def _regularization(model: Module, rows: Rows, loss: Loss, term: Regularization)
 
 
 def _bend(double: Module, term: Regularization) -> float | None:
-    """Largest relative distance of the term at 0, 2 and 10 times its strength from a straight line through 0."""
+    """Measure how far a regularisation term is from a straight line through 0.
+
+    The largest relative distance at 0, 2 and 10 times its strength.
+    """
     strength = getattr(term, "strength", None)
     if not attrs.has(type(term)) or not isinstance(strength, float | int):
         return None

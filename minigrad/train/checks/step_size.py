@@ -1,4 +1,7 @@
-"""Error of differences against their step (course notes, tip 6): truncation is h^2, round-off 1/h."""
+"""Error of differences against their step (course notes, tip 6).
+
+Truncation is h^2, round-off 1/h.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ ONE_SIDED, CENTRAL, EXTRAPOLATED = "(f(x+h) - f(x)) / h", "(f(x+h) - f(x-h)) / 2
 
 @attrs.frozen(eq=False)
 class StepSizeCurve:
-    """Relative error |fa - fn| / max(|fa|, |fn|) of three kinds of differences, along one random direction.
+    """Relative error of three kinds of differences, along one random direction.
+
+    It is |fa - fn| / max(|fa|, |fn|).
 
     Attributes:
         steps: h, as a share of the size of each parameter, from large to small.
@@ -50,7 +55,10 @@ class StepSizeCurve:
         return float(self.steps[k]), float(self.errors[name][k])
 
     def slopes(self, name: str) -> tuple[float, float]:
-        """Fitted exponents of h on both sides of the best step: truncation (2 for central ones), round-off (-1)."""
+        """Fit exponents of h on both sides of the best step.
+
+        Truncation (2 for central ones), round-off (-1).
+        """
         error = np.maximum(self.errors[name], 1e-17)
         k = int(np.nanargmin(error))
         # Where the error is well above its smallest, near which both kinds mix, and no kink is inside the step.
@@ -68,7 +76,9 @@ def _slope(steps: Array, error: Array, where: list[int]) -> float:
 def step_curve(
     model: Module, loss: Loss | str, batch: tuple[Raw, Raw], *, rows: int = ROWS, burn_in: int = BURN_IN, seed: int = 0
 ) -> StepSizeCurve:
-    """Measure the curve for `loss(model(x), y)`, at the point and on the rows where `check_gradients` compares.
+    """Measure the error of differences of `loss(model(x), y)` against their step.
+
+    At the point and on the rows where `check_gradients` compares.
 
     Raises TrainError as that does, and where the gradient along the direction is 0.
     """

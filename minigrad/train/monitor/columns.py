@@ -1,4 +1,7 @@
-"""Figures as columns: a row at a time goes in, arrays come out, ready for JSON, CSV and npz."""
+"""Figures as columns: a row at a time goes in, arrays come out.
+
+They are ready for JSON, CSV and npz.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ PLACES = frozenset({"step", "epoch"})
 
 
 class ColumnTable:
-    """Named columns of float64, which grow by a row at a time; a figure that a row does not have is NaN.
+    """Named columns of float64, which grow by a row at a time.
+
+    A figure that a row does not have is NaN.
 
     Attributes:
         entries: what the figures of one row are of (parameters, layers): a column is `(rows, len(entries))`, but `step`

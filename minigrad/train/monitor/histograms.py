@@ -1,4 +1,7 @@
-"""Histograms over a run: for each layer or parameter and each time they were taken, counts between two ends."""
+"""Histograms over a run.
+
+For each layer or parameter and each time they were taken, counts between two ends.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,10 @@ def _counted(sample: Array) -> tuple[tuple[float, float], Array]:
 
 
 def subsample(values: Array) -> Array:
-    """Up to `SAMPLE` of the entries, evenly spaced, as a flat copy; all columns of the last axis have their turn."""
+    """Take up to `SAMPLE` of the entries, evenly spaced, as a flat copy.
+
+    All columns of the last axis have their turn.
+    """
     flat = values.reshape(-1)
     stride = -(-flat.size // SAMPLE)
     while values.ndim and stride > 1 and math.gcd(stride, values.shape[-1]) > 1:

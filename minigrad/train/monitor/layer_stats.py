@@ -1,4 +1,7 @@
-"""What the layers of a model put out for a fixed batch: size, spread, dead and saturated units."""
+"""What the layers of a model put out for a fixed batch.
+
+Size, spread, dead and saturated units.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,10 @@ from minigrad.train.monitor.histograms import subsample
 __all__ = ["LAYER_COLUMNS", "SATURATED", "LayerStats", "layer_stats"]
 
 SATURATED: Mapping[str, float] = {"tanh": 0.99, "sigmoid": 0.49}
-"""Distance from the middle of its range beyond which a squashing function counts as saturated: its slope is then at
-most 2 % (tanh) or 4 % (sigmoid) of the steepest, and little gradient comes back."""
+"""Distance from the middle beyond which a squashing function counts as saturated.
+
+Its slope is then at most 2 % (tanh) or 4 % (sigmoid) of the steepest, and little gradient comes back.
+"""
 
 _MIDDLE = {"tanh": 0.0, "sigmoid": 0.5}
 _RECTIFIERS = frozenset({"relu", "relu6"})
@@ -60,7 +65,9 @@ LAYER_COLUMNS = ("mean", "std", "rms", "zero", "dead", "saturated", "nonfinite")
 
 
 def layer_stats(model: Module, *inputs: Array) -> tuple[LayerStats, ...]:
-    """Run a twin of `model` on `inputs` once, in training mode, and describe the output of each layer in order of use.
+    """Run a twin of `model` on `inputs` and describe the output of each layer.
+
+    Once, in training mode, in order of use.
 
     The twin has random generators and running statistics of its own, so nothing about `model` or its run changes. A
     layer is a part without parts of its own, or an activation that a module calls in its `forward`; one that is called
@@ -124,7 +131,9 @@ class _OutputSums:
 
 
 class _OutputObserver(LayerObserver):
-    """Describes the outputs of modules without parts, and of activations wherever they are called.
+    """Describes the outputs of modules without parts, and of activations.
+
+    Activations wherever they are called.
 
     Units lie along `axis` of an output: behind a convolution they are channels.
     """

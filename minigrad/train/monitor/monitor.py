@@ -1,4 +1,6 @@
-"""Babysitting: what a run's losses, parameters, gradients and layers do, and what looking at them costs.
+"""Babysitting: what a run's losses, parameters, gradients and layers do.
+
+And what looking at them costs.
 
 Nothing is hooked into the step: figures are read from parameters and gradients between steps, and those of layers from
 a forward pass of a copy on a fixed batch now and then. So programs of `minigrad.define` are watched like any loop.
@@ -39,10 +41,16 @@ PROBE_ROWS = 256
 """Rows of the fixed batch that the layers are looked at with."""
 
 LAYERS_APART = 25
-"""Steps between two looks at the layers, at least: where epochs are short, a look costs as much as a step or two."""
+"""Steps between two looks at the layers, at least.
+
+Where epochs are short, a look costs as much as a step or two.
+"""
 
 ACCURACY_EVERY = 4
-"""Finding the largest of all scores costs as much as everything else that is done at each step."""
+"""Steps between two looks at the accuracy of a batch.
+
+Finding the largest of all scores costs as much as everything else that is done at each step.
+"""
 
 
 class Monitor(RunMetrics):
@@ -94,7 +102,10 @@ class Monitor(RunMetrics):
 
     # -- during a run ------------------------------------------------------------------------------------------------
     def begin(self) -> None:
-        """The next step begins now, from the parameters as they are: for a model that was given others since."""
+        """Begin the next step now, from the parameters as they are.
+
+        For a model that was given others since.
+        """
         began = perf_counter()
         self._updates = 0 if self.optimizer is None else self.optimizer.t
         self._consider_layers(0, self._count)
@@ -165,7 +176,7 @@ class Monitor(RunMetrics):
 
     @property
     def steps(self) -> ColumnTable:
-        """See `RunMetrics`."""
+        """The figures of steps; see `RunMetrics`."""
         self._flush()
         return self._steps
 
@@ -173,13 +184,19 @@ class Monitor(RunMetrics):
         self._step_log.flush(self._steps, None if self.optimizer is None else self.optimizer.rates)
 
     def lap(self, part: Part) -> None:
-        """The time since the last lap, or since the last step was noted, went into `part` of the present step."""
+        """Count the time since the last lap as `part` of the present step.
+
+        Since the last step was noted, for the first lap.
+        """
         now = perf_counter()
         self._laps[part] += now - self._mark
         self._mark = now
 
     def epoch(self, **figures: float | None) -> None:
-        """An epoch is over; `figures` such as `val_loss=...` go into `epochs` (those that are None do not)."""
+        """Note that an epoch is over, with its `figures`, such as `val_loss=...`.
+
+        They go into `epochs` (those that are None do not).
+        """
         began = perf_counter()
         number, step = len(self.epochs) + 1, self._count
         self._flush()
@@ -191,7 +208,9 @@ class Monitor(RunMetrics):
         self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
 
     def restore_last_weights(self) -> int:
-        """Give the parameters the latest values that were copied, at most `every` steps old; returns after which step.
+        """Give the parameters the latest values that were copied; return after which step.
+
+        They are at most `every` steps old.
 
         For updates in place that went wrong: others leave the parameters as they were.
         """
@@ -200,11 +219,17 @@ class Monitor(RunMetrics):
         return self._remembered
 
     def resume_clock(self) -> None:
-        """What happened since the last step was noted, such as an evaluation, is no part of the next one."""
+        """Leave what happened since the last step was noted out of the next one.
+
+        An evaluation, say.
+        """
         self._mark = perf_counter()
 
     def look_at_layers(self) -> None:
-        """Add a row to `layers` and to the histograms now, unless the last one is of this very step."""
+        """Add a row to `layers` and to the histograms now.
+
+        Unless the last one is of this very step.
+        """
         step = self._count
         if not len(self.layers) or self.layers["step"][-1] != step:
             self._look_at_layers(step)
@@ -212,11 +237,16 @@ class Monitor(RunMetrics):
             self._count_gradients(step)
 
     def about(self) -> dict[str, Json]:
-        """Also when the next looks are due, so that a resumed run takes them where the whole run would."""
+        """Describe the arrays, and say when the next looks are due.
+
+        So a resumed run takes them where the whole run would.
+        """
         return {**super().about(), "due": [schedule.due for schedule in self._schedules], "updated": self._updated}
 
     def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
-        """Go on from what `arrays` and `about` gave for a run of this model; `begin` once its parameters are in place.
+        """Go on from what `arrays` and `about` gave for a run of this model.
+
+        `begin` once its parameters are in place.
 
         Errors as for `RunMetrics`.
         """
@@ -237,7 +267,10 @@ class Monitor(RunMetrics):
 
     # -- looking -----------------------------------------------------------------------------------------------------
     def _snapshot_parameters(self, step: int) -> None:
-        """Copy the parameters, if the step after `step` is to be looked at, or no optimizer guards them."""
+        """Copy the parameters where the next step needs it.
+
+        If the step after `step` is to be looked at, or no optimizer guards them.
+        """
         self._wanted = self._parameter_schedule.due <= step + 1
         if not self._wanted and self.optimizer is not None:
             return
@@ -258,7 +291,10 @@ class Monitor(RunMetrics):
         self._snapshot_parameters(step)
 
     def _look_at_parameters(self, step: int) -> None:
-        """Compare the parameters with their copies from before the step, and describe their gradients."""
+        """Compare the parameters with their copies from before the step.
+
+        And describe their gradients.
+        """
         row: dict[str, list[float]] = {name: [] for name in PARAMETER_COLUMNS}
         for old, (_, t) in zip(self._before, self._named, strict=True):
             for name, value in zip(PARAMETER_COLUMNS, parameter_stats(old, t), strict=True):
@@ -291,7 +327,10 @@ class Monitor(RunMetrics):
             self.gradients.append(step, {n: empty if g is None else subsample(g) for n, g in grads.items()})
 
     def _guard_parameters(self, step: int) -> None:
-        """Put parameters that an update of the caller's own has spoilt back to what they were before it."""
+        """Put parameters that an update has spoilt back to what they were before it.
+
+        The update is one of the caller's own.
+        """
         bad = [name for name, t in self._named if not np.isfinite(t._node.value).all()]
         if bad:
             self.restore_last_weights()

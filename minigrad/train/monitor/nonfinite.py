@@ -1,4 +1,7 @@
-"""Where NaN and infinity came from: a walk over the graph of a loss, and the step once more under `mg.debug`."""
+"""Where NaN and infinity came from.
+
+A walk over the graph of a loss, and the step once more under `mg.debug`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,9 @@ REMEDY = f"The weights are those before this step. {CAUSES}"
 
 
 def rerun_debugged(again: Callable[[], Tensor] | None) -> str:
-    """Compute a loss once more, backward too, with every op watched; what was found, as the middle of a message.
+    """Compute a loss once more, backward too, with every op watched.
+
+    Returns what was found, as the middle of a message.
 
     Parameters are only read; their gradients are those of this evaluation afterwards.
     """
@@ -33,7 +38,10 @@ def rerun_debugged(again: Callable[[], Tensor] | None) -> str:
 
 
 def first_nonfinite(loss: Tensor, model: Module) -> str:
-    """Name the first value in the graph of `loss` that is not finite: a parameter, an input of an op, or its result."""
+    """Name the first value in the graph of `loss` that is not finite.
+
+    A parameter, an input of an op, or its result.
+    """
     names = {id(t._node): name for name, t in model.named_parameters()}
     found: Node | None = None
     seen: set[int] = set()

@@ -14,7 +14,10 @@ __all__ = ["PARAMETER_COLUMNS", "gradient_of", "parameter_stats"]
 PARAMETER_COLUMNS = (
     "update_ratio", "update_rms", "weight_rms", "gradient_rms", "gradient_zero", "nonfinite"
 )  # fmt: skip
-"""Of its update over itself, root mean squares, share of zeros, and the number of entries that are not finite."""
+"""Columns of a parameter: ratio of its update, root mean squares, share of zeros.
+
+And the number of entries that are not finite.
+"""
 
 
 def parameter_stats(old: Array, t: Tensor) -> tuple[float, ...]:

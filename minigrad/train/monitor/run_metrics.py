@@ -74,7 +74,10 @@ class RunMetrics:
         return {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor, "share": self.share}
 
     def in_epochs(self, steps: Array) -> Array:
-        """Numbers of steps as epochs, the x-axis of plots: 0 before the first step, 1 at the end of the first epoch."""
+        """Convert numbers of steps to epochs, the x-axis of plots.
+
+        0 before the first step, 1 at the end of the first epoch.
+        """
         ends = np.concatenate([[0.0], self.epochs["step"]]) if len(self.epochs) else np.zeros(1)
         length = float(self.steps_per_epoch or (ends[-1] - ends[-2] if len(ends) > 1 else max(len(self.steps), 1)))
         inside: Array = np.interp(steps, ends, np.arange(len(ends)))
@@ -87,7 +90,10 @@ class RunMetrics:
         return {f"{part}/{name}": a for part, holder in self._parts().items() for name, a in holder.arrays().items()}
 
     def about(self) -> dict[str, Json]:
-        """What the arrays are of: names of parameters and layers, and the numbers that are no columns."""
+        """Describe the arrays: names of parameters and layers.
+
+        And the numbers that are no columns.
+        """
         entries: dict[str, Json] = {name: list(part.entries) for name, part in self._parts().items()}
         return {
             "entries": entries,

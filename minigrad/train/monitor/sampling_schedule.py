@@ -1,4 +1,7 @@
-"""Log-spaced sampling of steps: often at first, when most happens, then ever more rarely; alike in every repetition."""
+"""Log-spaced sampling of steps, alike in every repetition.
+
+Often at first, when most happens, then ever more rarely.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Steps noted as tuples while a run is at it, and made columns of a table a block at a time: a tenth of the cost."""
+"""Steps noted as tuples while a run is at it.
+
+They are made columns of a table a block at a time: a tenth of the cost.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,11 @@ BLOCK = 256
 """Steps after which they become columns, whether the table is read or not."""
 
 Entry: TypeAlias = tuple[float, float, float, float, float, float, float, float, float, float]
-"""Loss, data loss, regularisation, accuracy, gradient norm, number of the update, seconds in all, of these for data,
-gradient and update; NaN for what a step does not have, 0 for seconds that were not told apart."""
+"""The figures of one step, in the order of their columns.
+
+Loss, data loss, regularisation, accuracy, gradient norm, number of the update, seconds in all, of these for data,
+gradient and update; NaN for what a step does not have, 0 for seconds that were not told apart.
+"""
 
 Rates: TypeAlias = Callable[[int], tuple[float, ...]]
 

@@ -1,4 +1,7 @@
-"""What a run prints: checks, a table of epochs, a progress line on a terminal; plain lines in a log."""
+"""What a run prints.
+
+Checks, a table of epochs, a progress line on a terminal; plain lines in a log.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +31,14 @@ _HEAD = (
     *("|dw|/|w|", "dead", "seconds"),
 )
 _WIDTHS = (6, 12, 12, 12, 12, 12, 11, 8, 10)
-"""Of the table of epochs, which is printed while it grows."""
+"""Widths of the columns of the table of epochs, which is printed while it grows."""
 
 
 class Console(Callback):
-    """Prints a run to `out` (standard output), and its progress to `err` (standard error) if that is a terminal."""
+    """Prints a run to `out` (standard output), and its progress to `err`.
+
+    The progress only if `err` (standard error) is a terminal.
+    """
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.out = sys.stdout if out is None else out
@@ -137,14 +143,20 @@ def describe(run: Run) -> list[tuple[str, str]]:
 
 
 def row(epoch: Epoch, mark: str, rate: float, ratio: float, dead: float) -> str:
-    """One row of the table: the learning rate of the last update, how far updates move weights, dead units."""
+    """Lay out one row of the table of epochs.
+
+    It has the learning rate of the last update, how far updates move weights, dead units.
+    """
     figures = (epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy)
     watched = (_small(rate), _small(ratio), "-" if math.isnan(dead) else f"{dead:.1%}", f"{epoch.seconds:.1f}")
     return join_cells((f"{epoch.epoch}{mark:1}", *map(_number, figures), *watched), _WIDTHS, ">", gap="")
 
 
 def latest_ratio(run: Run) -> float:
-    """Median update-to-weight ratio of the weights (parameters of two or more axes) in the latest epoch."""
+    """Compute the median update-to-weight ratio in the latest epoch.
+
+    Over the weights (parameters of two or more axes).
+    """
     table = run.monitor.parameters
     if not len(table):
         return math.nan
@@ -156,7 +168,10 @@ def latest_ratio(run: Run) -> float:
 
 
 def dead_share(monitor: Monitor) -> float:
-    """The largest share of dead units in a layer when the layers were last looked at; NaN without rectifiers."""
+    """Return the largest share of dead units in a layer.
+
+    When the layers were last looked at; NaN without rectifiers.
+    """
     found = monitor.layers["dead"][-1] if len(monitor.layers) else np.zeros(0)
     found = found[np.isfinite(found)]
     return float(found.max()) if found.size else math.nan

@@ -1,4 +1,7 @@
-"""Pictures of the model at the end of a run: weights of its first layer, and which class it takes for which."""
+"""Pictures of the model at the end of a run.
+
+Weights of its first layer, and which class it takes for which.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ def run_pictures(run: Run) -> list[Picture]:
 
 
 def _first_layer(run: Run) -> Iterator[Picture]:
-    """Weights of each unit of the first layer as a picture, if they look at pixels: the largest 64 of them."""
+    """Yield the weights of units of the first layer as a picture.
+
+    If they look at pixels: the largest 64 of them.
+    """
     first = next(((n, w) for n, w in run.model.state_dict().items() if w.ndim >= 2), None)
     images = None if first is None else images_of(first[1])
     if first is None or images is None:
@@ -45,7 +51,9 @@ def _first_layer(run: Run) -> Iterator[Picture]:
 
 
 def images_of(weight: Array) -> Array | None:
-    """The weights of each unit of a first layer as a picture; None where they do not look at pixels.
+    """Return the weights of each unit of a first layer as a picture.
+
+    None where they do not look at pixels.
 
     A matrix `(D, units)` with D = H x H or 3 x H x H (H of 5 or more); kernels `(units, 1 or 3, H, W)`.
     """
@@ -76,7 +84,10 @@ def _confusion(run: Run) -> Iterator[Picture]:
 
 
 def confusion_counts(run: Run, rows: Rows) -> Array | None:
-    """How often each class was taken for which, `(true, predicted)`; None without scores of up to 100 classes."""
+    """Count how often each class was taken for which, `(true, predicted)`.
+
+    None without scores of up to 100 classes.
+    """
     with eval_mode(run.model):
         first = run.model(from_array(rows.x[:2]))
         if first.ndim != 2 or not 2 <= first.shape[1] <= _CLASSES:

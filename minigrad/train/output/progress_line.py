@@ -1,4 +1,7 @@
-"""One line on a terminal that says how far a long piece of work has come; `rich` draws it where it is installed."""
+"""One line on a terminal that says how far a long piece of work has come.
+
+`rich` draws it where it is installed.
+"""
 
 from __future__ import annotations
 

@@ -38,7 +38,9 @@ _BEST, _LOSSES, _MONITOR = "best/", "batch_losses", "monitor/"
 
 
 class Checkpoints(Callback):
-    """Saves a run to `path` so that it can be continued to the last bit: `fit(..., resume=path)`.
+    """Saves a run to `path` so that it can be continued to the last bit.
+
+    Continue it by `fit(..., resume=path)`.
 
     At the end of an epoch, unless saves would then take more than `share` of the time (the first and the last epoch are
     always saved), and after every `every` batches if asked for.
@@ -132,7 +134,10 @@ def restore_run(run: Run, saved: Checkpoint) -> None:
 
 
 def fingerprint(split: Split) -> str:
-    """A checksum of all rows, with shapes and dtypes: a continuation on other data would be another run."""
+    """Compute a checksum of all rows, with shapes and dtypes.
+
+    A continuation on other data would be another run.
+    """
     total = 0
     for rows in (split.train, split.val):
         for a in () if rows is None else (rows.x, rows.y):
@@ -157,7 +162,10 @@ def _differences(run: Run, state: Mapping[str, Json]) -> list[str]:
 
 
 def _comparable(name: str, value: Json) -> str:
-    """The entry as text, without addresses in memory and without the version of the optimizer's distribution."""
+    """Write an entry as text that can be compared.
+
+    Without addresses in memory and without the version of the optimizer's distribution.
+    """
     text = value.split(" (")[0] if name == "optimizer" and isinstance(value, str) else json.dumps(value)
     return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
 

@@ -1,4 +1,6 @@
-"""The charts of a run from its figures: loss, accuracy, update ratios, learning rate, layers, histograms.
+"""The charts of a run from its figures.
+
+Loss, accuracy, update ratios, learning rate, layers, histograms.
 
 They feed `report.html` and the pictures in the folder of the run alike.
 """
@@ -27,7 +29,10 @@ _LINES, _PANELS = 12, 9
 USUAL_RATIO = 1e-3
 """Update-to-weight ratio that the course notes call about right."""
 LOG_FROM = 30.0
-"""The loss is drawn on a logarithmic axis where the largest of its epochs is this many times the smallest."""
+"""Ratio of epochs' losses from which the loss has a logarithmic axis.
+
+The largest is this many times the smallest.
+"""
 _UNITS = (("dead", "Dead units", ("relu", "relu6")), ("saturated", "Saturated units", ("tanh", "sigmoid")))
 
 
@@ -73,7 +78,9 @@ def subtitle(history: History) -> str:
 
 # -- epochs ------------------------------------------------------------------------------------------------------------
 def _loss(history: History, points: Sequence[Epoch]) -> Picture:
-    """Loss over epochs: every batch faintly, training and validation rows after each epoch, and the best epoch.
+    """Draw the loss over epochs.
+
+    Every batch faintly, training and validation rows after each epoch, and the best epoch.
 
     The width of the faint band is the wiggle, which shrinks with larger batches (course notes, loss function, right).
     """
@@ -104,7 +111,10 @@ def _loss(history: History, points: Sequence[Epoch]) -> Picture:
 
 
 def _accuracy(history: History) -> Picture:
-    """Accuracy over epochs, the gap between training and validation shaded: the amount of overfitting."""
+    """Draw the accuracy over epochs.
+
+    The gap between training and validation is shaded: the amount of overfitting.
+    """
     epochs = [float(e.epoch) for e in history.epochs]
     train = [_number(e.train_accuracy) for e in history.epochs]
     val = [_number(e.val_accuracy) for e in history.epochs]
@@ -128,7 +138,10 @@ def _accuracy(history: History) -> Picture:
 
 # -- parameters and updates --------------------------------------------------------------------------------------------
 def _ratios(history: History, monitor: RunMetrics) -> Picture:
-    """Update-to-weight ratio ||w' - w|| / ||w|| of the weights, with the notes' 1e-3 as a line."""
+    """Draw the update-to-weight ratio ||w' - w|| / ||w|| of the weights.
+
+    With the notes' 1e-3 as a line.
+    """
     at = monitor.in_epochs(monitor.parameters["step"]).tolist()
     lines, remark = _parameter_lines(monitor, "update_ratio", at)
     usual = Line("about right: 1e-3", [at[0], at[-1]], [USUAL_RATIO, USUAL_RATIO], _NEUTRAL, "dashed")
@@ -199,7 +212,9 @@ def _units(monitor: RunMetrics) -> Iterator[Picture]:
 def histogram_chart(
     name: str, title: str, quantity: str, monitor: RunMetrics, histograms: Histograms, entries: Mapping[int, str]
 ) -> Picture:
-    """A panel for each of up to nine entries: their histograms at the beginning, middle and end of the run.
+    """Draw a panel for each of up to nine entries.
+
+    Their histograms at the beginning, middle and end of the run.
 
     Args:
         name: of the file.
@@ -236,7 +251,10 @@ def histogram_chart(
 
 
 def _outline(histograms: Histograms, time: int, entry: int) -> tuple[list[float], list[float]]:
-    """The outline of a histogram as a line: two points for each bin, gaps where bins are empty."""
+    """Compute the outline of a histogram as a line.
+
+    Two points for each bin, gaps where bins are empty.
+    """
     counts = histograms.counts[time, entry]
     if not counts.sum():
         return [], []

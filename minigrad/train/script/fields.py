@@ -1,4 +1,7 @@
-"""The fields of a model script: what each must be, and which of them a misspelt name is meant to be."""
+"""The fields of a model script.
+
+What each must be, and which of them a misspelt name is meant to be.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,10 @@ def problem(name: str, value: object) -> str:
 
 
 def suggest_field(name: str, fields: Iterable[str]) -> str:
-    """The one of `fields` that a name stands for, by a known alias or because it looks like it; or an empty text."""
+    """Return the one of `fields` that a name stands for, or an empty text.
+
+    By a known alias or because it looks like it.
+    """
     known = list(fields)
     plain = name.lower()
     for field in known:

@@ -1,4 +1,6 @@
-"""Model scripts: a Python file that defines `model`, `data`, `loss` and leaves the running to minigrad.
+"""Model scripts: Python files that define `model`, `data` and `loss`.
+
+They leave the running to minigrad.
 
 Every field is checked before anything is trained, and what is wrong with one is said with the line that defines it.
 """
@@ -147,7 +149,9 @@ class Script:
 
 
 def load_script(path: Path) -> Script:
-    """Import the file (so not what stands under `if __name__ == "__main__":`) and check what it defines.
+    """Import a model script and check what it defines.
+
+    What stands under `if __name__ == "__main__":` does not run.
 
     A file that lacks a required field is refused before anything in it runs. Images named by `data = "fashion"` come
     as rows `(N, D)` in [0, 1], or as `(N, C, H, W)` where the model takes only these; tables are standardised.
@@ -167,7 +171,10 @@ def load_script(path: Path) -> Script:
 
 
 def _complete(found: ScriptNames, names: Mapping[str, object]) -> None:
-    """Raise ScriptError for required fields that are missing, and for names that look like fields and do nothing."""
+    """Refuse required fields that are missing, and names that look like fields.
+
+    The latter do nothing. The error is ScriptError.
+    """
     missing = [name for name in REQUIRED if name not in names]
     own = {name: line for name, line in found.lines.items() if name not in FIELDS and not name.startswith("_")}
     if missing and found.loop is not None:
@@ -202,7 +209,10 @@ def _plain(value: object) -> object:
 
 
 class _Fresh(SourceFileLoader):
-    """Compiles the text as it stands, and leaves no bytecode behind: a stale one could be of an older text."""
+    """Compiles the text as it stands, and leaves no bytecode behind.
+
+    A stale one could be of an older text.
+    """
 
     def path_stats(self, path: str) -> Mapping[str, object]:
         raise OSError("no bytecode")

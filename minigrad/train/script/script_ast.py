@@ -1,4 +1,7 @@
-"""What a script defines, read from its text: names and their lines, what nothing reads, a training loop of its own."""
+"""What a script defines, read from its text.
+
+Names and their lines, what nothing reads, a training loop of its own.
+"""
 
 from __future__ import annotations
 

@@ -128,7 +128,10 @@ class _Checker:
                 raise self.outline.wrong("schedule", "gives a learning rate that is not finite at step 1")
 
     def trying(self, name: str, make: Callable[[], T], lead: str = "") -> T:
-        """What `make` returns; an error in it is one of the field, at the line of the script that it passed through."""
+        """Return what `make` returns, with its errors blamed on a field.
+
+        They name the line of the script that they passed through.
+        """
         try:
             return make()
         except Exception as error:

@@ -16,11 +16,16 @@ from minigrad_cc.translate import Translated
 __all__ = ["checked", "packed"]
 
 _VALUES = 1 << 21
-"""At each end of the grid so many values are compared, those of all steps together: a limit on memory."""
+"""Values that are compared at each end of the grid, those of all steps together.
+
+A limit on memory.
+"""
 
 
 def checked(what: Translated, function: Function, workers: int) -> tuple[str, bool]:
-    """What is wrong with a kernel ("" if nothing), and whether enough could be seen to be certain.
+    """Compare a kernel with NumPy.
+
+    Returns what is wrong with it ("" if nothing), and whether enough could be seen to be certain.
 
     The kernel reads what the program reads, but writes to memory of its own.
     """
@@ -46,7 +51,10 @@ def checked(what: Translated, function: Function, workers: int) -> tuple[str, bo
 
 
 def packed(what: Translated, shape: Sequence[int], addresses: Sequence[int]) -> IndexArray:
-    """The arguments of a call: sizes, then address and strides of each array (totals have none)."""
+    """Pack the arguments of a call.
+
+    Sizes, then address and strides of each array (totals have none).
+    """
     none = (0,) * len(shape)
     strides = [*what.strides, *(none for _ in what.totals)]
     rest = [number for address, s in zip(addresses, strides, strict=True) for number in (address, *s)]

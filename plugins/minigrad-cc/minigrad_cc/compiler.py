@@ -40,7 +40,10 @@ _PATIENCE = 120.0
 
 
 def default_directory() -> Path:
-    """Where compiled kernels wait: `MINIGRAD_CACHE`, or `minigrad/kernels` in the user's cache directory."""
+    """Return the folder where compiled kernels wait.
+
+    `MINIGRAD_CACHE`, or `minigrad/kernels` in the user's cache directory.
+    """
     given = os.environ.get("MINIGRAD_CACHE")
     if given:
         return Path(given)
@@ -116,7 +119,10 @@ def compiler() -> Compiler:
 
 
 def _account(path: str, options: tuple[str, ...]) -> bytes | None:
-    """What the compiler says of its version and, with -march=native spelt out, of this processor."""
+    """Ask the compiler for its version.
+
+    And, with -march=native spelt out, for this processor.
+    """
     command = [path, *options, "-E", "-v", "-x", "c", "-"]
     try:
         done = subprocess.run(command, input=b"", capture_output=True, timeout=_PATIENCE, check=False)
@@ -162,7 +168,10 @@ def _name(key: str, content: bytes) -> str:
 
 
 def _kept(made: Path, place: Path, key: str) -> Path:
-    """Put a library into the cache, whole or not at all; where that fails (a full disk), where only we look."""
+    """Put a library into the cache, whole or not at all.
+
+    Where that fails (a full disk), where only we look.
+    """
     content = made.read_bytes()
     name = _name(key, content)
     try:

@@ -23,7 +23,10 @@ from minigrad_cc.translate import Translated, Unknown, translated
 __all__ = ["Engine", "KernelWarning"]
 
 _ALONE = 1 << 23
-"""Places times additions up to which one processor does the work, some 150 microseconds: starting a thread costs 30."""
+"""Places times additions up to which one processor does the work.
+
+Some 150 microseconds: starting a thread costs 30.
+"""
 Fetch: TypeAlias = Callable[[], Array]
 
 

@@ -1,4 +1,7 @@
-"""What a kernel may compute: for each function its C text, its NumPy form, and how far apart the two may be."""
+"""What a kernel may compute.
+
+For each function its C text, its NumPy form, and how far apart the two may be.
+"""
 
 from __future__ import annotations
 
@@ -83,5 +86,8 @@ REDUCTIONS: Mapping[str, Callable[..., Array]] = MappingProxyType({"sum": np.sum
 
 
 def cost(name: str) -> int:
-    """What a function of FUNCTIONS or REDUCTIONS costs, in additions (measured: exp, log and tanh take 15 to 30)."""
+    """Return what a function of FUNCTIONS or REDUCTIONS costs, in additions.
+
+    Measured: exp, log and tanh take 15 to 30.
+    """
     return 20 if name in FUNCTIONS and FUNCTIONS[name].ulp else 1

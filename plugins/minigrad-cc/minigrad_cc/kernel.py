@@ -14,7 +14,10 @@ TYPES = {"f4": np.float32, "f8": np.float64, "b1": np.bool_, "i4": np.int32, "i8
 
 
 def type_of(dtype: np.dtype[np.generic]) -> str | None:
-    """The C name of a dtype; None if kernels do not know it (another byte order, half precision, ...)."""
+    """Return the C name of a dtype.
+
+    None if kernels do not know it (another byte order, half precision, ...).
+    """
     return next((name for name, known in TYPES.items() if np.dtype(known) == dtype and dtype.isnative), None)
 
 
@@ -34,7 +37,10 @@ class Operand:
 
     @property
     def kind(self) -> str:
-        """How neighbours along the last axis lie: "one" number for all, "next" to each other, or "apart"."""
+        """How neighbours along the last axis lie.
+
+        "one" number for all, "next" to each other, or "apart".
+        """
         return {0: "one", 1: "next"}.get(self.strides[-1], "apart")
 
 
@@ -96,7 +102,9 @@ class KernelIR:
 def collapsed(
     shape: Sequence[int], strides: Sequence[Sequence[int]], keep_last: bool
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
-    """Join axes that lie one inside the other in every array, and leave out axes of length 1; at least one is left.
+    """Join axes that lie one inside the other in every array.
+
+    Axes of length 1 are left out; at least one is left.
 
     `keep_last`: the last axis is a row that is reduced, and stays as it is.
     """

@@ -27,7 +27,10 @@ _NEAR_LARGEST = 1.0 - 2.0**-20
 
 @attrs.frozen(eq=False)
 class Expected:
-    """A value by NumPy, and the bound on its distance from the compiled one: None where the bits must be the same."""
+    """A value by NumPy, and the bound on its distance from the compiled one.
+
+    None where the bits must be the same.
+    """
 
     value: Array
     bound: Array | None
@@ -88,7 +91,10 @@ def _ends(kernel: KernelIR) -> dict[int, list[int]]:
 
 
 def compared(ours: Sequence[Array], theirs: Sequence[Expected]) -> tuple[Difference | None, bool]:
-    """The worst difference outside its bound, if any; and whether enough entries had a bound for this to mean much."""
+    """Find the worst difference outside its bound, if any.
+
+    And whether enough entries had a bound for this to mean much.
+    """
     bounded = total = 0
     for n, (mine, e) in enumerate(zip(ours, theirs, strict=True)):
         got, value, allowed = np.broadcast_arrays(mine, e.value, np.zeros(()) if e.bound is None else e.bound)
@@ -107,7 +113,10 @@ def compared(ours: Sequence[Array], theirs: Sequence[Expected]) -> tuple[Differe
 
 
 def _both_huge(a: Array, b: Array) -> BoolArray:
-    """Where one says infinity and the other a number next to the largest: one rounding of the operand apart."""
+    """Mark where one says infinity and the other a number next to the largest.
+
+    The operands are one rounding apart.
+    """
     if a.dtype.kind != "f":
         return np.zeros(a.shape, bool)
     edge = np.finfo(a.dtype).max * _NEAR_LARGEST

@@ -1,4 +1,6 @@
-"""Text of a kernel with reductions along short rows: many rows side by side, so that they fill vectors.
+"""Text of a kernel with reductions along short rows.
+
+Many rows side by side, so that they fill vectors.
 
 Rows of ten numbers leave vectors of sixteen empty. Here sixteen rows make a tile: what is read is copied to tiles with
 the place in the row first and the row last, all is computed there, and results are copied back. Reductions are sums of
@@ -22,7 +24,10 @@ _CELL, _ROW = "[j * LANES + r]", "[r]"
 
 
 def has_short_rows(kernel: KernelIR) -> bool:
-    """Whether a kernel with reductions is one for this form: rows of up to 32 numbers, several of them in turn."""
+    """Tell whether a kernel with reductions is one for short rows.
+
+    Rows of up to 32 numbers, several of them in turn.
+    """
     few = len(kernel.shape) > 1 and 1 < kernel.shape[-1] <= _LONGEST and kernel.shape[-2] >= _FEWEST
     return kernel.rows and few and not kernel.totals
 

@@ -1,4 +1,7 @@
-"""From a program's group to a kernel, and the arrays it reads and writes in the order of the call."""
+"""From a program's group to a kernel.
+
+With the arrays it reads and writes in the order of the call.
+"""
 
 from __future__ import annotations
 
@@ -175,7 +178,7 @@ class _Translator:
 
 
 def _merged(group: FusionGroup) -> FusionGroup:
-    """The same group with the last axes as one, where reductions run over several of them."""
+    """Return the group with its last axes as one, where reductions run over several."""
     axes = {c.axes for c in group.calls if 1 < len(c.axes) < len(group.space)}
     rank = len(group.space)
     if len(axes) != 1:
@@ -230,7 +233,10 @@ def _strides(shape: tuple[int, ...], strides: tuple[int, ...], space: tuple[int,
 
 
 def _input_strides(i: Input) -> tuple[int, ...]:
-    """Of the array of each run, which is contiguous where it is not always the same one."""
+    """Return the strides of the array of each run.
+
+    It is contiguous where it is not always the same one.
+    """
     if i.array is not None:
         return i.array.strides
     return tuple(int(np.prod(i.shape[k + 1 :])) * i.dtype.itemsize for k in range(len(i.shape)))

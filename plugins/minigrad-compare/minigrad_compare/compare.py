@@ -1,5 +1,7 @@
-"""Comparing optimizers fairly: each gets its own learning rate from the same grid, found on other seeds than the ones
-that count; what is compared is the time to a target and the final loss, with their spread over seeds.
+"""Comparing optimizers fairly: each gets its own learning rate from one grid.
+
+The rate is found on other seeds than the ones that count; what is compared is the time to a target and the final loss,
+with their spread over seeds.
 
 Time is counted in passes over the data (evaluations of f where there is no data), so that a line search pays for each
 evaluation (a Hessian counts as one), and in seconds inside the steps, with the runs of all rules taking turns.
@@ -57,7 +59,10 @@ class Trial:
 
 @attrs.frozen(eq=False)
 class Plane:
-    """How to draw a problem of two variables: `value(x, y)` on arrays, over `x` and `y` from, to; `minimum`."""
+    """How to draw a problem of two variables.
+
+    `value(x, y)` on arrays, over `x` and `y` from, to; `minimum`.
+    """
 
     value: Callable[[Array, Array], Array]
     x: tuple[float, float]
@@ -113,7 +118,9 @@ class Curve:
     ended: str = ""
 
     def reached(self, target: float) -> tuple[float, float] | None:
-        """Units and seconds at the measurement from which on the figure stays at the target or below; None if never.
+        """Return when the figure stays at the target or below; None if never.
+
+        Units and seconds at the first such measurement.
 
         A run that passes through the target and leaves it again has not reached it.
         """
@@ -142,7 +149,10 @@ class Result:
 
     @property
     def at_edge(self) -> bool:
-        """Whether the best learning rate is the smallest or largest that was tried, so that a better one may exist."""
+        """Whether the best learning rate is the smallest or largest that was tried.
+
+        A better one may then exist.
+        """
         return self.lr is not None and len(self.tuning) > 1 and self.lr in (min(self.tuning), max(self.tuning))
 
 
@@ -166,7 +176,9 @@ def compare(
     grid: Sequence[float] = GRID,
     told: Callable[[str], None] = lambda line: None,
 ) -> Comparison:
-    """Tune each optimizer on its own, then run all of them from the same starting points, in turns.
+    """Tune each optimizer on its own, then run all of them in turns.
+
+    From the same starting points.
 
     Args:
         problem: what to solve.
@@ -201,7 +213,10 @@ def compare(
 
 
 def merit(curves: Sequence[Curve], target: float) -> tuple[float, float, float]:
-    """To be small: runs that missed the target, median units to the target, median final figure."""
+    """Return figures to be small.
+
+    Runs that missed the target, median units to the target, median final figure.
+    """
     if not curves:
         return math.inf, math.inf, math.inf
     hits = [hit[0] for curve in curves if (hit := curve.reached(target)) is not None]

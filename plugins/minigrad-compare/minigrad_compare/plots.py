@@ -1,4 +1,7 @@
-"""Pictures of a comparison. matplotlib is imported when something is drawn, and not before."""
+"""Pictures of a comparison.
+
+matplotlib is imported when something is drawn, and not before.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,10 @@ def draw_comparison(comparison: Comparison, folder: Path) -> tuple[list[str], st
 
 
 def curves_figure(comparison: Comparison) -> Figure:
-    """The figure against units and against seconds: the median run of each rule, and the range over seeds."""
+    """Draw the figure against units and against seconds.
+
+    The median run of each rule, and the range over seeds.
+    """
     from matplotlib.figure import Figure
 
     problem = comparison.problem
@@ -125,7 +131,10 @@ def _drawn(comparison: Comparison) -> list[Result]:
 
 
 def _bands(curves: Sequence[Curve]) -> tuple[Array, Array, Array, Array, Array]:
-    """Median units and seconds, and least, median and largest figure, at each measurement all runs came to."""
+    """Compute the range of all runs at each measurement that all came to.
+
+    Median units and seconds, and least, median and largest figure.
+    """
     length = min(len(curve.values) for curve in curves)
     values = np.array([curve.values[:length] for curve in curves])
     values = np.clip(np.where(np.isfinite(values), values, np.nan), _FLOOR, _CEILING)
@@ -146,7 +155,10 @@ def _longest(comparison: Comparison) -> float:
 
 
 def _limits(comparison: Comparison) -> tuple[float, float]:
-    """From a little below the lowest figure (but not far below the target) to a little above the start."""
+    """Choose the limits of the figure's axis.
+
+    From a little below the lowest figure (but not far below the target) to a little above the start.
+    """
     curves = [curve for result in _drawn(comparison) for curve in result.curves]
     starts = [curve.values[0] for curve in curves]
     finite = [v for curve in curves for v in curve.values if np.isfinite(v) and v > 0]

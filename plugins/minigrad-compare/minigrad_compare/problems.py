@@ -27,7 +27,9 @@ _TURN, _STIFF = math.radians(30.0), 50.0
 
 
 def quadratic() -> Problem:
-    """w.Hw / 2 of two variables, the eigenvalues of H being 1 and 50, its axes turned by 30 degrees.
+    """Make the problem w.Hw / 2 of two variables.
+
+    The eigenvalues of H are 1 and 50, its axes turned by 30 degrees.
 
     The starting points lie on a circle of radius 3 around the minimum.
     """
@@ -69,7 +71,10 @@ def rosenbrock() -> Problem:
 
 
 def digits_mlp() -> Problem:
-    """A 64-32-10 network on the digits data, batches of 64; training loss on all training rows."""
+    """Make a 64-32-10 network on the digits data, batches of 64.
+
+    The figure is the training loss on all training rows.
+    """
     split = as_split(data.load("digits", seed=0).scaled(normalize="unit"), np.dtype(np.float64))
     rows, softmax = split.train, nn.find_loss("softmax")
     per_epoch = len(Loader(rows.x, rows.y, 64))

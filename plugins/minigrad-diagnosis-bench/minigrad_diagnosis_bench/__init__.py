@@ -1,1 +1,4 @@
-"""Seeded broken and healthy trainings that `minigrad.diagnosis` is judged on: `minigrad bench-diagnosis`."""
+"""Seeded broken and healthy trainings that `minigrad.diagnosis` is judged on.
+
+The command is `minigrad bench-diagnosis`.
+"""

@@ -36,7 +36,10 @@ def keras(losses: Sequence[float], val_losses: Sequence[float]) -> frozenset[str
 
 
 def lightning(losses: Sequence[float], val_losses: Sequence[float], overfitted: bool) -> frozenset[str]:
-    """What Lightning's callbacks and flags would say, as codes; WIRING stands for any finding of that family."""
+    """Say what Lightning's callbacks and flags would say, as codes.
+
+    WIRING stands for any finding of that family.
+    """
     found = set()
     if any(not math.isfinite(v) for v in (*losses, *val_losses)):
         found.add("NONFINITE")

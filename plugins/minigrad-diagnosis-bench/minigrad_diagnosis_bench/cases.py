@@ -21,12 +21,18 @@ from minigrad_diagnosis_bench.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING, TUN
 __all__ = ["PARTS", "Case", "Part", "Result", "cases", "judged"]
 
 LOST = 0.2
-"""A run is broken by outcome if it lost this share of what the sound run gains over chance."""
+"""Share of the sound run's gain over chance whose loss makes a run broken.
+
+It is then broken by outcome.
+"""
 
 
 @attrs.frozen
 class Part:
-    """A half of the benchmark: tasks and seeds that the other does not have, and tasks for each fault and seed."""
+    """A half of the benchmark.
+
+    Tasks and seeds that the other does not have, and tasks for each fault and seed.
+    """
 
     tasks: Mapping[str, Task]
     seeds: tuple[int, ...]
@@ -83,8 +89,9 @@ class Result:
 
 
 def cases(part: str, seeds: Sequence[int] | None = None) -> Iterator[Case]:
-    """All runs of a part: each fault on a few tasks it can happen to, other ones for each seed; each healthy variant
-    of each task.
+    """Yield all runs of a part.
+
+    Each fault on a few tasks it can happen to, other ones for each seed; each healthy variant of each task.
     """
     half = PARTS[part]
     for seed in half.seeds if seeds is None else seeds:
@@ -159,7 +166,10 @@ def _reference_of(part: str, task: str, seed: int) -> tuple[float, float]:
 
 
 def graded(results: Sequence[Result]) -> list[Result]:
-    """The same, with healthy runs checked against the best of their grid."""
+    """Check healthy runs against the best of their grid.
+
+    Returns all results, with theirs corrected.
+    """
     best: dict[tuple[str, str, int], float] = {}
     for r in results:
         if not r.case.fault:

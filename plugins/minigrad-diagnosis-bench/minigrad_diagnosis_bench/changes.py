@@ -81,7 +81,10 @@ def sgd_like(s: Setting) -> bool:
 
 
 def inputs(change: Callable[[Array], Array]) -> Change:
-    """Training and validation inputs changed alike, the sound rows too: the mistake is in the preparation."""
+    """Change training and validation inputs alike, the sound rows too.
+
+    The mistake is in the preparation.
+    """
 
     def apply(s: Setting, rng: np.random.Generator) -> Setting:
         return attrs.evolve(s, x=change(s.x), x_val=change(s.x_val), sound=(change(s.sound[0]), s.sound[1]))

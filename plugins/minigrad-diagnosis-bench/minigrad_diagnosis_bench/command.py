@@ -1,4 +1,7 @@
-"""`minigrad bench-diagnosis`: how good the diagnosis is, on runs its rules were not tuned on."""
+"""`minigrad bench-diagnosis`: how good the diagnosis is.
+
+On runs its rules were not tuned on.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,10 @@ def bench_diagnosis(arguments: Namespace) -> int:
 
 
 def run_all(chosen: list[Case], jobs: int) -> list[Result]:
-    """Run the cases in processes of their own, and check healthy ones against the best of their grid."""
+    """Run the cases in processes of their own.
+
+    Healthy ones are checked against the best of their grid.
+    """
     if jobs == 1:
         return graded([judged(case) for case in chosen])
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

@@ -1,4 +1,6 @@
-"""Ways to break a training: each changes a setting, and says which findings are right answers.
+"""Ways to break a training.
+
+Each changes a setting, and says which findings are right answers.
 
 `proof` tells how a run is known to be broken: by construction (validation rows in the training set are a fault whatever
 the score), or by outcome (a learning rate is too high only if the result is bad; such a run is dropped if it is not).

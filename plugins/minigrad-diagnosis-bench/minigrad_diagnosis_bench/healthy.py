@@ -1,4 +1,7 @@
-"""Healthy runs: a grid of reasonable choices for every task, of which those count whose result is near the best."""
+"""Healthy runs: a grid of reasonable choices for every task.
+
+Those count whose result is near the best.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from minigrad_diagnosis_bench.setting import Setting
 __all__ = ["NEAR", "VARIANTS", "suits"]
 
 NEAR = 0.02
-"""A run is healthy if its validation accuracy (or R^2) is at most this far below the best of its grid."""
+"""Distance from the best of its grid up to which a run is healthy.
+
+In validation accuracy (or R^2), below the best.
+"""
 
 
 def _with(optimizer: str, **hyper: float) -> Callable[[Setting], Setting]:
@@ -58,7 +64,10 @@ VARIANTS: Mapping[str, Callable[[Setting], Setting]] = {
 
 
 def suits(name: str, s: Setting) -> bool:
-    """Whether a variant makes sense for a task: a linear machine has no width, and hinges want short steps."""
+    """Tell whether a variant makes sense for a task.
+
+    A linear machine has no width, and hinges want short steps.
+    """
     if s.family == "svm":
         return name in ("base", "slower", "faster", "longer", "small batches", "linear schedule", "a little l2", "adam")
     if name in ("deeper", "tanh"):

@@ -1,4 +1,7 @@
-"""Running one setting under the diagnosis: by `fit` where it can express the setting, else by a loop of one's own."""
+"""Running one setting under the diagnosis.
+
+By `fit` where it can express the setting, else by a loop of one's own.
+"""
 
 from __future__ import annotations
 

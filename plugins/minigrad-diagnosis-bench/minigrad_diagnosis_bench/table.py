@@ -1,4 +1,7 @@
-"""What the results of the benchmark come to: figures, by rule and by fault, as text, Markdown and JSON."""
+"""What the results of the benchmark come to.
+
+Figures, by rule and by fault, as text, Markdown and JSON.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,10 @@ def by_rule(results: Sequence[Result], catalog: Catalog) -> dict[str, Measured]:
 
 
 def by_fault(results: Sequence[Result]) -> dict[str, tuple[int, int, int, dict[str, int]]]:
-    """Fault -> valid runs, found, first finding right, and how often each code was shown first."""
+    """Count results by fault.
+
+    Fault -> valid runs, found, first finding right, and how often each code was shown first.
+    """
     made = {}
     for name in dict.fromkeys(r.case.fault for r in results if r.case.fault):
         runs = [r for r in results if r.case.fault == name and (r.valid or r.error)]

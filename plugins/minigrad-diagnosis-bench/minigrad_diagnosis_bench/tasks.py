@@ -1,4 +1,6 @@
-"""What the benchmark trains on, in two parts that share no data set: rules are tuned on one, and judged on the other.
+"""What the benchmark trains on, in two parts that share no data set.
+
+Rules are tuned on one, and judged on the other.
 
 Architectures and seeds differ between the parts too.
 """

@@ -137,7 +137,9 @@ def orthogonalised(x: Array, iterations: int, eps: float) -> Array:
 
 @attrs.frozen
 class Factors:
-    """Second moments of each parameter: of rows and columns of a matrix, of the entries of another.
+    """Second moments of each parameter.
+
+    Of rows and columns of a matrix, of the entries of another.
 
     Attributes:
         rows: an array for each parameter, empty for those that are no matrices.

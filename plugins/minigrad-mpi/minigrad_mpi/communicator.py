@@ -21,10 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["MPICommunicator"]
 
 _WHOLE = 65536
-"""Bytes: when all buffers together are no longer, each process receives all of them and adds them up itself."""
+"""Bytes of all buffers up to which each process adds them up itself.
+
+It then receives all of them.
+"""
 
 _PAIRWISE = 32768
-"""Bytes: longer sections are exchanged with one process at a time, which keeps a busy memory bus and node in order."""
+"""Bytes from which sections are exchanged with one process at a time.
+
+This keeps a busy memory bus and node in order.
+"""
 
 
 class MPICommunicator:
@@ -86,7 +92,10 @@ class MPICommunicator:
         self._comm.Allgatherv(self._in_place, [buffer, counts, places, self._byte])
 
     def _exchange_in_pairs(self, sections: list[Array], rows: Array) -> None:
-        """In round k each process sends to the one k places up, and receives from the one k places down."""
+        """Exchange sections with one process at a time.
+
+        In round k each process sends to the one k places up, and receives from the one k places down.
+        """
         own, byte, send = sections[self.rank], self._byte, self._comm.Sendrecv
         rounds = [((self.rank + k) % self.size, (self.rank - k) % self.size) for k in range(1, self.size)]
         rows[self.rank] = own
@@ -97,7 +106,10 @@ class MPICommunicator:
             send([own, byte], to, 0, [sections[source], byte], source, 0)
 
     def _rows(self, n: int, dtype: np.dtype[np.generic]) -> Array:
-        """Scratch memory `(size, n)`, kept from one call to the next: fresh pages would cost as much as the sums."""
+        """Return scratch memory `(size, n)`, kept from one call to the next.
+
+        Fresh pages would cost as much as the sums.
+        """
         wanted = self.size * n * dtype.itemsize
         if self._scratch.size < wanted:
             self._scratch = np.empty(wanted, np.uint8)

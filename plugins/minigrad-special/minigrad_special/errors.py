@@ -39,7 +39,10 @@ def _(g: V, y: V, x: V) -> V:
 
 @mg.op(x=mg.real(), elementwise=True)
 def log_ndtr(x: Array) -> Array:
-    """The logarithm of the probability that a standard normal number is below x, without underflow."""
+    """Compute the log of the probability that a standard normal number is below x.
+
+    Without underflow.
+    """
     return np.asarray(sp.log_ndtr(x))
 
 

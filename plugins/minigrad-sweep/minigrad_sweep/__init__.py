@@ -1,1 +1,4 @@
-"""A search over hyperparameters of a model script, the command `minigrad sweep`: see `sweep` and `space`."""
+"""A search over hyperparameters of a model script, the command `minigrad sweep`.
+
+See `sweep` and `space`.
+"""

@@ -25,7 +25,9 @@ class SpaceError(MinigradError):
 
 @attrs.frozen
 class Range:
-    """Numbers between two bounds, log-uniform: as many between 1e-4 and 1e-3 as between 1e-3 and 1e-2.
+    """Numbers between two bounds, log-uniform.
+
+    As many between 1e-4 and 1e-3 as between 1e-3 and 1e-2.
 
     Source: Bergstra & Bengio 2012 (random search); the course notes' "search on log scale".
     """

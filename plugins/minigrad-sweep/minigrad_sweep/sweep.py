@@ -1,4 +1,6 @@
-"""A search over hyperparameters of a model script: random and log-uniform, coarse to fine, with successive halving.
+"""A search over hyperparameters of a model script.
+
+Random and log-uniform, coarse to fine, with successive halving.
 
 Each round draws trials (the first from the whole space, later ones around the best so far), gives all of them few
 epochs, the better third three times as many, and so on (successive halving, Jamieson & Talwalkar 2016, here with
@@ -61,7 +63,10 @@ class Trial:
 
 @attrs.frozen
 class Sweep:
-    """A finished search: all trials, the best first (by rung, then score), and what its place in the space says."""
+    """A finished search: all trials, the best first, and where the best lies.
+
+    The order is by rung, then score; where is what its place in the space says.
+    """
 
     trials: tuple[Trial, ...]
     remarks: tuple[str, ...]
@@ -236,7 +241,10 @@ def _read(path: Path) -> dict[str, Trial]:
 
 
 def in_process(script: Path, trial: Trial) -> Trial:
-    """Train it in a process of its own, with one BLAS thread; whatever becomes of it is in the trial returned."""
+    """Train a trial in a process of its own, with one BLAS thread.
+
+    Whatever becomes of it is in the trial returned.
+    """
     request = json.dumps({"script": str(script), "changed": {**trial.values, "epochs": trial.epochs}})
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minigrad_sweep.worker"]

@@ -1,4 +1,7 @@
-"""One trial of a search, in a process of its own: a request as JSON on stdin, the result as the last line of stdout."""
+"""One trial of a search, in a process of its own.
+
+A request as JSON on stdin, the result as the last line of stdout.
+"""
 
 from __future__ import annotations
 

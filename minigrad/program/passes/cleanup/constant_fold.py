@@ -10,7 +10,10 @@ _LARGEST = 1 << 16
 
 
 def fold_constants(graph: Graph) -> Graph:
-    """Calls on constants become constants, unless they would fill more than 64 Ki entries of new memory."""
+    """Turn calls on constants into constants.
+
+    Unless they would fill more than 64 Ki entries of new memory.
+    """
     values = list(graph.values)
     kept: list[Instruction] = []
     for step in graph.steps:

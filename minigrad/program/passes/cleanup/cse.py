@@ -12,7 +12,10 @@ _SMALL = 64
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
-    """Let later calls of the same op on the same values and keyword arguments stand for the first one."""
+    """Replace repeated calls by the first one.
+
+    A call is repeated if op, values and keyword arguments are equal.
+    """
     names: dict[int, int] = {}
     same = _equal_constants(graph)
     first: dict[Hashable, Call] = {}

@@ -9,7 +9,9 @@ _MOVES = frozenset(("reshape", "broadcast_to", "sum_to", "astype"))
 
 
 def simplify(graph: Graph) -> Graph:
-    """Without moves to the shape or dtype a value has already, products and quotients with 1, and x ** 1.
+    """Remove calls that change nothing.
+
+    Without moves to the shape or dtype a value has already, products and quotients with 1, and x ** 1.
 
     x + 0 stays: it turns -0 into 0.
     """

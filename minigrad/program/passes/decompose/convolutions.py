@@ -1,4 +1,6 @@
-"""Lowering of convolutions: windows as columns, and one matrix product, as in `minigrad.ops.network.convolution`.
+"""Lowering of convolutions: windows as columns, and one matrix product.
+
+The way of `minigrad.ops.network.convolution`.
 
 Once they are calls of their own, the columns that forward and the kernel's gradient have in common are made once.
 """
@@ -27,7 +29,10 @@ class ConvolutionOptions(TypedDict):
 
 
 def _columns(b: Builder, x: int, kernel: Shape, groups: int) -> tuple[int, Shape]:
-    """(channels of a group * window, images * places) columns of images x, and the places along each axis."""
+    """Lay windows of images x out as columns; return the places along each axis, too.
+
+    The columns have shape (channels of a group * window, images * places).
+    """
     kwargs = cast(ConvolutionOptions, b.call.kwargs)
     images, channels, *size = b.shape(x)
     wide = widened(kwargs["padding"], tuple(size))

@@ -1,4 +1,7 @@
-"""Lowering: composite ops as the ufuncs that their forward functions are made of, so that later passes see inside."""
+"""Lowering: composite ops as the ufuncs that their forward functions are made of.
+
+So later passes see inside.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,10 @@ def _axis(b: Builder) -> int:
 
 
 def _sigmoid(b: Builder, x: int, out: int) -> None:
-    """max(e, x > 0) / (1 + e) with e = exp(-|x|): nothing overflows, and no call is silenced as in the op itself."""
+    """Compute max(e, x > 0) / (1 + e) with e = exp(-|x|).
+
+    Nothing overflows, and no call is silenced as in the op itself.
+    """
     e = b.op("exp", b.op("negative", b.op("abs", x)))
     above = b.op("maximum", e, b.op("greater", x, b.constant(0.0, x)))
     b.op("divide", above, b.op("add", e, b.constant(1.0, x)), out=out)
@@ -128,7 +134,9 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
 
 
 def decompose(graph: Graph) -> Graph:
-    """Softmax and its relatives, means: the same ufuncs in the same order as in the op's forward function.
+    """Lower softmax and its relatives, and means, to ufuncs.
+
+    They stand in the order of the op's forward function.
 
     Together with common subexpressions this shares the exponentials of a softmax between forward and backward.
     """

@@ -1,4 +1,7 @@
-"""Recording forward functions: an elementwise op that is made of ufuncs becomes these ufuncs' ops."""
+"""Recording forward functions.
+
+An elementwise op that is made of ufuncs becomes these ufuncs' ops.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ class _Unrecordable(TypeError):
 
 @attrs.frozen(eq=False)
 class _Recorded:
-    """Calls on operands: numbers below `arity` are arguments, those from there on results, floats constants."""
+    """Calls on operands that are numbered.
+
+    Numbers below `arity` are arguments, those from there on results, floats constants.
+    """
 
     calls: tuple[tuple[Op, tuple[int | float, ...]], ...]
 
@@ -83,7 +89,10 @@ class _Filled(_UfuncTracer):
 
 
 def inline_ufuncs(graph: Graph) -> Graph:
-    """Elementwise ops without a kernel of their own, as ufuncs, where that gives the same bits on a sample."""
+    """Turn elementwise ops without a kernel of their own into ufuncs.
+
+    Only where that gives the same bits on a sample.
+    """
     values = list(graph.values)
     steps: list[Instruction] = []
     recordings: dict[tuple[int, str, str], _Recorded | None] = {}

@@ -1,4 +1,7 @@
-"""Lowering of powers with a constant exponent: multiplications and square roots, as in the op's forward function."""
+"""Lowering of powers with a constant exponent.
+
+Multiplications and square roots, as in the op's forward function.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from minigrad.program.passes.rewrite import Builder
 __all__ = ["POWERS", "quick_exponent"]
 
 _QUICK = 4
-"""Whole exponents up to this one: fewer than the op's own forward function takes this way, never more."""
+"""Largest whole exponent that is lowered.
+
+Up to this one fewer multiplications than the op's own forward function takes this way, never more.
+"""
 
 
 def quick_exponent(call: Call, values: Sequence[Value]) -> bool:

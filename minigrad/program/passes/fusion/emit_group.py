@@ -23,7 +23,9 @@ def emit_group(
     outputs: dict[int, Array],
     any_order: bool = False,
 ) -> FusionGroup:
-    """The group of a step, whose results go to `outputs`; operands are in `registers`, at fixed places if `static`.
+    """Make the group of a step, whose results go to `outputs`.
+
+    Operands are in `registers`, at fixed places if `static`.
 
     `any_order`: sums may be added up in any order.
     """

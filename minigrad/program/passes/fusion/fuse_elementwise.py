@@ -1,4 +1,7 @@
-"""Fusion: elementwise calls that feed each other become groups, which an engine runs tile by tile."""
+"""Fusion: elementwise calls that feed each other become groups.
+
+An engine runs a group tile by tile.
+"""
 
 from __future__ import annotations
 

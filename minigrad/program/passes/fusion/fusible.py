@@ -20,7 +20,9 @@ __all__ = ["FusedInstruction", "group_instructions", "iteration_space"]
 
 @attrs.frozen
 class FusedInstruction:
-    """One function call of a group: operands are numbers of the op call's own operands, or constants.
+    """One function call of a group.
+
+    Operands are numbers of the op call's own operands, or constants.
 
     `None` as an operand is the result of the part before. `axes`: a reduction over these.
     """

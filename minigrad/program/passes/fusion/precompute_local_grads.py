@@ -26,7 +26,10 @@ _Readers: TypeAlias = Mapping[int, Sequence[Instruction | None]]
 
 @attrs.frozen(eq=False)
 class _Chain:
-    """`calls` lead from the gradient `g`, linearly, to the result of the last; nothing else reads between them."""
+    """Calls that lead from the gradient `g`, linearly, to the result of the last.
+
+    Nothing else reads between them.
+    """
 
     g: int
     calls: tuple[Call, ...]
@@ -106,7 +109,10 @@ def _shortened(graph: Graph, chain: _Chain) -> Graph:
 
 
 def _late(factors: set[int], graph: Graph, at: Mapping[int, int], start: int) -> list[Call] | None:
-    """The calls after step `start` that the factors need, in order; None if other things than elementwise calls do."""
+    """Find the calls after step `start` that the factors need, in order.
+
+    None if other things than elementwise calls do.
+    """
     found: dict[int, Call] = {}
     stack = list(factors)
     while stack:

@@ -1,4 +1,6 @@
-"""Layout: images of convolutions lie as (first axis, channels, other axes, images), and so does what follows them.
+"""Layout: images of convolutions, and what follows them, with the images last.
+
+They lie as (first axis, channels, other axes, images).
 
 The images come last, so that pooling, bias, relu and their gradients run along whole rows of memory, and channels
 come after the first axis, so that windows are matrices (see `layout_windows`). Convolutions are lowered to this order
@@ -22,11 +24,17 @@ __all__ = ["layout_convolutions"]
 
 _FEWEST_IMAGES = 8
 _SHORTEST = 64
-"""Numbers in a row of a matrix: with fewer, one product for each row costs more than one for all."""
+"""Numbers in a row of a matrix below which one product for all is worth it.
+
+With fewer, one product for each row costs more than one for all.
+"""
 
 
 def layout_convolutions(graph: Graph) -> Graph:
-    """Convolutions of many images, and what works on their results, in the layout that suits them."""
+    """Lay convolutions of many images out as suits them.
+
+    With what works on their results.
+    """
     return _Layout(graph).laid_out()
 
 
@@ -171,7 +179,10 @@ def _axes(call: Call) -> Shape:
 
 
 def _worth(call: Call, values: list[Value]) -> bool:
-    """Whether it is a convolution in one group of enough images, with rows that are long enough."""
+    """Tell whether a call is a convolution that gains from the layout.
+
+    It is in one group, of enough images, with rows that are long enough.
+    """
     first, second, out = (values[k] for k in (*call.args, *call.outs))
     if first.dtype.kind != "f" or not first.dtype == second.dtype == out.dtype or not out.nbytes:
         return False

@@ -45,7 +45,10 @@ def _padded(b: Builder, x: int, pairs: Mapping[int, tuple[int, int]]) -> int:
 
 
 def _rows(b: Builder, x: int, kernel: int, stride: int, dilation: int) -> int:
-    """(rows, ..., length) -> (places, kernel * ..., length): each place's rows below one another."""
+    """Lay each place's rows below one another.
+
+    (rows, ..., length) -> (places, kernel * ..., length).
+    """
     rows, *between, length = b.shape(x)
     flat = b.reshape(x, (rows, prod(between), length))
     turned = _turned(b, flat, (1, 2, 0))
@@ -113,7 +116,9 @@ def _convolve_kernel(b: Builder, g: int, x: int, out: int) -> None:
 
 
 def _convolve_input(b: Builder, g: int, w: int, out: int) -> None:
-    """Row h takes the rows of g that its own row took part in: their windows, upside down, are rows below one another.
+    """Compute a convolution's gradient for its images, row by row.
+
+    Row h takes the rows of g that its own row took part in: their windows, upside down, are rows below one another.
 
     What the product has for the other axes' places is added up there, and the padding is cut off.
     """

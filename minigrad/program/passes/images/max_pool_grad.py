@@ -14,7 +14,9 @@ __all__ = ["fuse_max_pool_grad"]
 
 
 def fuse_max_pool_grad(graph: Graph) -> Graph:
-    """`overlap_add(masked_multiply(g, window_winners(x, y)))` becomes `max_pool_backward(g, x, y)`.
+    """Replace the gradient of max pooling by one call.
+
+    `overlap_add(masked_multiply(g, window_winners(x, y)))` becomes `max_pool_backward(g, x, y)`.
 
     Where windows do not overlap.
     """

@@ -1,4 +1,6 @@
-"""Pool first: max pooling commutes with adding a bias and with relu, and leaves them a quarter of the work.
+"""Pool first: max pooling commutes with adding a bias and with relu.
+
+It leaves them a quarter of the work.
 
 max relu(z + b) = relu(max z + b), to the last bit: rounding does not change the order of numbers. In the gradient the
 relu's mask moves to the pooled side likewise, and the bias' gradient is summed up there. Only where rounding makes two
@@ -22,7 +24,10 @@ __all__ = ["pool_before_relu"]
 
 @attrs.frozen(eq=False)
 class _PooledRelu:
-    """pool(relu(z + b)) and its gradient: `masked` is masked_multiply(spread(g, relu, pooled), greater(z + b, 0))."""
+    """pool(relu(z + b)) and its gradient.
+
+    `masked` is masked_multiply(spread(g, relu, pooled), greater(z + b, 0)).
+    """
 
     pool: Call
     z: int
@@ -69,7 +74,10 @@ def _backward(f: _PooledRelu, pool_grad: Call, pooled: int, b: Builder) -> int:
 
 
 def _sums_windows(step: Call, narrow: Mapping[int, int], values: Sequence[Value]) -> bool:
-    """Whether a sum of a spread gradient adds up whole windows, so that it may as well add up what was spread."""
+    """Tell whether a sum of a spread gradient adds up whole windows.
+
+    Then it may as well add up what was spread.
+    """
     if step.args[0] not in narrow:
         return False
     wide, small, out = (values[k].shape for k in (step.args[0], narrow[step.args[0]], step.outs[0]))

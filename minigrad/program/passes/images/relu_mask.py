@@ -1,4 +1,7 @@
-"""Masks of rectifiers from their results: relu(x) > 0 where x > 0, so that x need not be kept for the gradient."""
+"""Masks of rectifiers from their results.
+
+relu(x) > 0 where x > 0, so that x need not be kept for the gradient.
+"""
 
 from __future__ import annotations
 

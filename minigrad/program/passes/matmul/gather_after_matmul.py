@@ -26,7 +26,10 @@ class _GatheredRows:
 
 
 def gather_after_matmul(graph: Graph) -> Graph:
-    """take(E, places) @ W becomes take(E @ W, places), with the bias added before, and likewise in the gradients."""
+    """Rewrite take(E, places) @ W as take(E @ W, places), and the gradients likewise.
+
+    The bias is added before.
+    """
     return _Gather(graph).gathered()
 
 
@@ -69,7 +72,7 @@ class _Gather:
             self.rows[call.outs[0]] = _GatheredRows(table, places)
 
     def _forward(self, call: Call) -> bool:
-        """take(E) @ W"""
+        """Rewrite take(E) @ W."""
         gathered = self.rows.get(call.args[0])
         if gathered is None or len(self._shape(call.args[1])) != 2:
             return False
@@ -88,7 +91,7 @@ class _Gather:
         return False
 
     def _of_weights(self, call: Call) -> bool:
-        """take(E)^T @ g = E^T @ sums of g"""
+        """Rewrite take(E)^T @ g as E^T @ sums of g."""
         turned = self.producers.get(call.args[0])
         if turned is None or not is_call_of(turned, "matrix_transpose") or len(self._shape(call.args[1])) != 2:
             return False
@@ -154,7 +157,10 @@ class _Gather:
         self.rows[out] = _GatheredRows(table, places)
 
     def _made_here(self, table: int) -> bool:
-        """Whether the table is a product that this pass wrote, with no other reader: adding to it costs nothing."""
+        """Tell whether the table is a product that this pass wrote, with no other reader.
+
+        Adding to it costs nothing.
+        """
         return table >= len(self.graph.values)
 
     def _shape(self, k: int) -> Shape:

@@ -19,7 +19,10 @@ _FEWEST = 3
 
 
 def flatten_stacked_matmuls(graph: Graph) -> Graph:
-    """Stacks of rows become one matrix: in products with a matrix, and in sums of products over a stack."""
+    """Turn stacks of rows into one matrix.
+
+    In products with a matrix, and in sums of products over a stack.
+    """
     values = list(graph.values)
     defined = producers(graph)
     count = use_counts(graph)

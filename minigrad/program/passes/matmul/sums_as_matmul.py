@@ -1,4 +1,7 @@
-"""Sums over rows, such as the gradient of a bias, and sums and means of short vectors as products with ones."""
+"""Sums over rows or of short vectors as products with ones.
+
+The gradient of a bias is a sum over rows; means of short vectors count, too.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,16 @@ from minigrad.core.registry import REGISTRY
 from minigrad.program.graph import Call, Graph, Instruction, Value, uses
 
 _FEWEST, _MOST = 8, 1 << 12
-"""Lengths of vectors: the sum of a longer one may be part of a group that runs tile by tile."""
+"""Lengths of vectors whose sum becomes a product.
+
+The sum of a longer one may be part of a group that runs tile by tile.
+"""
 
 
 def sums_as_matmul(graph: Graph) -> Graph:
-    """A sum of a floating matrix to its columns, or of a vector, becomes `ones @ x`: sums are rounded in another order.
+    """Turn sums of a floating matrix to its columns, or of a vector, into `ones @ x`.
+
+    Sums are rounded in another order.
 
     Where the sum of a vector is only divided by a constant afterwards, the ones are that constant's inverse.
     """

@@ -1,4 +1,6 @@
-"""Rows in the order in which they are made: stacks along time that are only added up are joined time by time.
+"""Rows in the order in which they are made.
+
+Stacks along time that are only added up are joined time by time.
 
 What a recurrent layer's gradient leaves at each time is a matrix. Side by side, as (batch, time, columns), they are
 copied; one below another they may lie where they were computed (see `compile.concat_in_place`). Sums over all rows, and
@@ -18,7 +20,10 @@ __all__ = ["concat_time_major"]
 
 
 def concat_time_major(graph: Graph) -> Graph:
-    """`concatenate(..., axis=1)` of matrices that is read by sums over rows only becomes one along axis 0."""
+    """Join matrices along axis 0 instead of axis 1 where only sums over rows read them.
+
+    `concatenate(..., axis=1)` becomes one along axis 0.
+    """
     defined, read = producers(graph), readers(graph)
     values, steps = list(graph.values), list[Instruction]()
     joined: dict[Call, int] = {}
