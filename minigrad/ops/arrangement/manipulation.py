@@ -8,11 +8,12 @@ All are composed of reshape, transpose, broadcasting and indexing, so no gradien
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 
 from minigrad.core.registry import REGISTRY
-from minigrad.core.types import Axis, IndexArray, Shape
+from minigrad.core.types import Array, Axis, IndexArray, Shape
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.functions import (
     broadcast_to,
@@ -162,10 +163,20 @@ def full(shape: int | Shape, value: V) -> V:
     return broadcast_to(value, shape)
 
 
-def linspace(start: V, stop: V, num: int = 50, endpoint: bool = True) -> V:
+@overload
+def linspace(start: float, stop: float, num: int = 50, endpoint: bool = True) -> Array: ...
+
+
+@overload
+def linspace(start: V, stop: V | float, num: int = 50, endpoint: bool = True) -> V: ...
+
+
+def linspace(start: V | float, stop: V | float, num: int = 50, endpoint: bool = True) -> V | Array:
     """`num` evenly spaced numbers from `start` to `stop`, along a new first axis."""
     steps = np.arange(num) / max(num - 1 if endpoint else num, 1)
-    lean: V = start + stop
+    if isinstance(start, int | float) and isinstance(stop, int | float):
+        return np.linspace(start, stop, num, endpoint)
+    lean: V = start + stop  # type: ignore[assignment]  # one of them is no number
     weights = steps.reshape(num, *(1,) * lean.ndim).astype(lean.dtype)
     return start * (1.0 - weights) + stop * weights
 
@@ -193,19 +204,18 @@ def _slope(x: V, spacing: float, axis: int) -> V:
 
 
 def pad(x: V, pad_width: int | Sequence[int] | Sequence[Sequence[int]], mode: str = "constant",
-        constant_values: float = 0.0) -> V:  # fmt: skip
+        constant_values: float | Sequence[float] | Sequence[Sequence[float]] = 0.0) -> V:  # fmt: skip
     """x with entries added before and after each axis, as numpy.pad.
 
     Args:
         x: any shape.
         pad_width: one number for all ends, (before, after) for all axes, or such a pair for each axis.
         mode: "constant", or one that repeats entries of x: "edge", "reflect", "symmetric", "wrap".
-        constant_values: what is added in mode "constant".
+        constant_values: what is added in mode "constant": one number, or numbers in the forms of `pad_width`.
     """
     pairs = np.broadcast_to(np.asarray(pad_width), (x.ndim, 2)).tolist()
     if mode == "constant":
-        shape = tuple(b + n + a for (b, a), n in zip(pairs, x.shape, strict=True))
-        frame = np.full(shape, constant_values, dtype=x.dtype)
+        frame = np.pad(np.zeros(x.shape, x.dtype), pairs, constant_values=constant_values)
         key = tuple(slice(b, b + n) for (b, _), n in zip(pairs, x.shape, strict=True))
         return setitem(frame, x, key=key)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):

@@ -97,37 +97,52 @@ def unstack(x: V, axis: int = 0) -> tuple[V, ...]:
     return tuple(getitem(x, key=along(axis, x.ndim, i)) for i in range(x.shape[axis]))
 
 
-def atleast_1d(x: V) -> V:
-    """x with at least one axis."""
+def _one_axis(x: V) -> V:
     return reshape(x, (1,)) if x.ndim == 0 else x
 
 
-def atleast_2d(x: V) -> V:
-    """x with at least two axes: a vector becomes a row."""
+def _two_axes(x: V) -> V:
     return x if x.ndim >= 2 else reshape(x, (1, x.size))
 
 
-def atleast_3d(x: V) -> V:
-    """x with at least three axes: (n,) becomes (1, n, 1), (m, n) becomes (m, n, 1)."""
+def _three_axes(x: V) -> V:
     if x.ndim >= 3:
         return x
     return reshape(x, (*x.shape, 1) if x.ndim == 2 else (1, x.size, 1))
 
 
+def atleast_1d(*arrays: V) -> V | tuple[V, ...]:
+    """Give each array at least one axis; several come back as a tuple."""
+    return _one_axis(arrays[0]) if len(arrays) == 1 else tuple(_one_axis(x) for x in arrays)
+
+
+def atleast_2d(*arrays: V) -> V | tuple[V, ...]:
+    """Give each array at least two axes: a vector becomes a row; several come back as a tuple."""
+    return _two_axes(arrays[0]) if len(arrays) == 1 else tuple(_two_axes(x) for x in arrays)
+
+
+def atleast_3d(*arrays: V) -> V | tuple[V, ...]:
+    """Give each array at least three axes; several come back as a tuple.
+
+    (n,) becomes (1, n, 1), and (m, n) becomes (m, n, 1).
+    """
+    return _three_axes(arrays[0]) if len(arrays) == 1 else tuple(_three_axes(x) for x in arrays)
+
+
 def hstack(arrays: Sequence[V]) -> V:
     """Arrays joined along axis 1 (axis 0 if they have one axis)."""
-    whole = [atleast_1d(a) for a in arrays]
+    whole = [_one_axis(a) for a in arrays]
     return concatenate(whole, axis=0 if whole[0].ndim == 1 else 1)
 
 
 def vstack(arrays: Sequence[V]) -> V:
     """Arrays joined along axis 0, vectors as rows."""
-    return concatenate([atleast_2d(a) for a in arrays], axis=0)
+    return concatenate([_two_axes(a) for a in arrays], axis=0)
 
 
 def dstack(arrays: Sequence[V]) -> V:
     """Arrays joined along axis 2."""
-    return concatenate([atleast_3d(a) for a in arrays], axis=2)
+    return concatenate([_three_axes(a) for a in arrays], axis=2)
 
 
 def column_stack(arrays: Sequence[V]) -> V:

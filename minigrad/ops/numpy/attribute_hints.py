@@ -136,7 +136,8 @@ ATTRIBUTE_HINTS: Mapping[str, str] = MappingProxyType({
 def suggest(name: str, attributes: Iterable[str]) -> str:
     """Say what to write instead of `t.name`, where a Tensor has no such attribute.
 
-    The text begins with a colon or a full stop. It names only functions that exist: of minigrad first, then those of NumPy that work on Tensors.
+    The text begins with a colon or a full stop, and names only functions that exist: of minigrad first, then those of
+    NumPy that work on Tensors.
     """
     if name in ATTRIBUTE_HINTS:
         return f": {ATTRIBUTE_HINTS[name]}"

@@ -14,9 +14,11 @@ from inspect import signature
 import attrs
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import UnsupportedFunction, nearest
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor
 from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, UFUNCS
 
 IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
@@ -41,6 +43,39 @@ IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
 }
 """Options of NumPy that mean nothing here, and the values with which they may be given."""
 
+_OPERANDS = frozenset(
+    (
+        *"abxyzvmhfAp",
+        "fp",
+        "xp",
+        "arr",
+        "ary",
+        "array",
+        "values",
+        "val",
+        "x1",
+        "x2",
+        "start",
+        "stop",
+        "weights",
+        "condition",
+    )
+)
+"""Parameters of NumPy that are arrays."""
+
+_SEQUENCES = frozenset(("arrays", "tup", "choicelist", "condlist"))
+"""Parameters of NumPy that are lists of arrays."""
+
+_TAKE_NUMBERS = frozenset(
+    f"minigrad.ops.{target}"
+    for target in (
+        "arrangement.gather:where_or_nonzero",
+        "arrangement.manipulation:linspace",
+        "reduction.nan_reductions:clip",
+    )
+)
+"""Functions to which a Python number beside a Tensor means a number of that Tensor's dtype."""
+
 _NO_VALUE = getattr(np, "_NoValue", None)
 
 
@@ -59,15 +94,26 @@ class NumpyHandler:
     def __call__(self, *args: object, **kwargs: object) -> object:
         function, known = _resolve(self.target)
         if self.arrays and self.arrays[-1].startswith("*"):
-            arrays, given = list(args), kwargs
+            given = dict(kwargs)
+            arrays = _operands(args) if self.shown != "numpy.einsum" or isinstance(args[0], str) else list(args)
         else:
             given = self._bind(args, kwargs)
-            arrays = [given.pop(n) for n in self.arrays if n in given]
+            arrays = [self._operand(n, given.pop(n), function) for n in self.arrays if n in given]
+            given |= {n: self._operand(n, given[n], function) for n in self.options if n in _OPERANDS and n in given}
         dtype = given.pop("dtype", None)
         if dtype is not None and dtype is not _NO_VALUE:
-            arrays[0] = REGISTRY["astype"](arrays[0], dtype=np.dtype(dtype))  # type: ignore[call-overload]
+            arrays[0] = _cast(arrays[0], np.dtype(dtype))  # type: ignore[call-overload]
         options = {k: v for k, v in given.items() if self._keep(k, v, known)}
         return function(*arrays, **options)
+
+    def _operand(self, name: str, value: object, function: object) -> object:
+        """An argument as the function takes it: lists and numbers beside Tensors are arrays to NumPy."""
+        if name in _SEQUENCES and isinstance(value, list | tuple):
+            return [as_operand(v) for v in value]
+        if name not in _OPERANDS or value is None or value is _NO_VALUE:
+            return value
+        number = isinstance(value, bool | int | float)
+        return value if number and (isinstance(function, Op) or self.target in _TAKE_NUMBERS) else as_operand(value)
 
     def _bind(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, object]:
         names = (*self.arrays, *self.options)
@@ -90,6 +136,31 @@ class NumpyHandler:
         ):
             raise UnsupportedFunction(f"{self.shown} on a Tensor has no option {name!r}.{nearest(name, known)}")
         return False
+
+
+def as_operand(value: object) -> object:
+    """A Tensor as it is, a list with Tensors in it as one Tensor, and all else as an array."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, list | tuple) and _holds_tensor(value):
+        stack: Callable[..., object] = lazy.load("minigrad.ops.arrangement.split_join", "stack")
+        return stack([as_operand(v) for v in value])
+    return np.asarray(value)
+
+
+def _operands(args: tuple[object, ...]) -> list[object]:
+    return [a if isinstance(a, str) else as_operand(a) for a in args]
+
+
+def _holds_tensor(value: object) -> bool:
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
+
+
+def _cast(value: object, dtype: np.dtype[np.generic]) -> object:
+    """An array, or each of a list of them, in another dtype."""
+    if isinstance(value, list):
+        return [_cast(v, dtype) for v in value]
+    return REGISTRY["astype"](value, dtype=dtype)  # type: ignore[call-overload]
 
 
 @lru_cache(maxsize=512)

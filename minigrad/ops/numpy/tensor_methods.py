@@ -154,7 +154,7 @@ class TensorMethods(Tensor):
     def reshape(self, *shape: int | Shape) -> Tensor:
         """Reshape: the entries in another shape, of which one length may be -1."""
         target = shape[0] if len(shape) == 1 else shape
-        return _reshape.apply(self, shape=target if isinstance(target, tuple) else (target,))
+        return _reshape.apply(self, shape=tuple(target) if isinstance(target, tuple | list) else (target,))
 
     def transpose(self, *axes: int | Shape | None) -> Tensor:
         """Axes in another order (reversed by default)."""
