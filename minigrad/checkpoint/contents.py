@@ -45,7 +45,11 @@ _AGAIN = "Take an older checkpoint, or start the run anew"
 
 
 def as_object(value: Json) -> dict[str, Json]:
-    """A JSON value that is an object. Raises TypeError for another one."""
+    """A JSON value that is an object.
+
+    Raises:
+        TypeError: the value is none.
+    """
     if not isinstance(value, dict):
         raise TypeError(f"a {type(value).__name__} where an object should be")
     return value
@@ -72,8 +76,9 @@ class _Entry:
 def write(path: Path, contents: Contents) -> int:
     """Replace `path` by a file that holds `contents`, and return its size in bytes.
 
-    Raises CheckpointError, with the old file unchanged: a dtype that the format lacks, a disk that is full, a folder
-    that is missing or closed.
+    Raises:
+        CheckpointError: a dtype that the format lacks, a disk that is full, a folder that is missing or closed; the old
+            file is unchanged.
     """
     tensors = {name: _plain(path, name, a) for name, a in contents.tensors.items()}
     # Large items first keeps every tensor aligned, so that other readers can map the file into memory.
@@ -105,7 +110,8 @@ def read(path: Path) -> Contents:
 
     Memory is asked for only after all lengths have been found to agree with the file's.
 
-    Raises CheckpointError for anything else: not one byte may differ.
+    Raises:
+        CheckpointError: the file is anything else; not one byte may differ.
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):

@@ -18,7 +18,8 @@ def replace(path: Path, parts: Iterable[Bytes], *, durable: bool = True) -> int:
     They go to a file beside it, `.<name>.part`, which then takes the name. With `durable` the content is on the disk
     before the name points to it, and the name before this function returns: a power cut loses nothing either.
 
-    Raises OSError, with what was at `path` unchanged and nothing left behind.
+    Raises:
+        OSError: the file cannot be written; what was at `path` is unchanged and nothing is left behind.
     """
     beside = path.with_name(f".{path.name}.part")
     size = 0

@@ -45,7 +45,10 @@ def state_of(generator: np.random.Generator) -> Json:
 def with_state(generator: np.random.Generator, state: Json) -> None:
     """Put a generator into a state.
 
-    Raises ValueError, TypeError or KeyError if it is no state of this kind.
+    Raises:
+        ValueError: the state is none of this kind.
+        TypeError: the state is none of this kind.
+        KeyError: the state is none of this kind.
     """
     generator.bit_generator.state = _restored(state)
 

@@ -78,7 +78,8 @@ def save(
 def load(path: str | os.PathLike[str]) -> Checkpoint:
     """Read and verify a checkpoint.
 
-    Raises CheckpointError unless every byte is as `save` wrote it.
+    Raises:
+        CheckpointError: a byte is not as `save` wrote it.
     """
     source = Path(path)
     contents = read(source)

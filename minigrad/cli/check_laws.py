@@ -73,7 +73,10 @@ def check_optimizer(arguments: Namespace) -> int:
 def probe(name: str, timeout: float = 60.0) -> Probe:
     """Import and examine an optimizer in another process, killed after `timeout` seconds.
 
-    Raises UnknownOptimizer if there is none of that name. Whatever the plugin does ends up in `Probe.reason`.
+    Whatever the plugin does ends up in `Probe.reason`.
+
+    Raises:
+        UnknownOptimizer: there is none of that name.
     """
     entry = find(name)
     with tempfile.TemporaryDirectory(prefix="minigrad-probe-") as folder:

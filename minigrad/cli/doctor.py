@@ -57,7 +57,8 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
 def chosen_rules(arguments: Namespace) -> Catalog:
     """All rules less those of --without, with the thresholds of --set.
 
-    Raises RuleError for what does not exist.
+    Raises:
+        RuleError: a rule or threshold does not exist.
     """
     return rules().without(*arguments.without).tuned(dict(arguments.set))
 

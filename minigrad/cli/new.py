@@ -50,8 +50,10 @@ def scaffold(kind: str, name: str, parent: Path) -> tuple[Path, list[str]]:
 
     `kind` is "optimizer" or "op".
 
-    Returns the folder, and the files in it. Raises ScaffoldError, with nothing written, if the name cannot be used or
-    the folder exists.
+    Returns the folder, and the files in it.
+
+    Raises:
+        ScaffoldError: the name cannot be used or the folder exists; nothing has been written.
     """
     _check_name(kind, name)
     distribution = "minigrad-" + name.replace("_", "-")

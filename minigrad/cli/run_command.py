@@ -135,7 +135,8 @@ def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
 def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
     """The checkpoint to go on from, None without --resume.
 
-    Raises CheckpointError if it is of another command.
+    Raises:
+        CheckpointError: the checkpoint is of another command.
     """
     if arguments.resume is None:
         return None

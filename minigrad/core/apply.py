@@ -24,7 +24,8 @@ def apply(op: Op, args: tuple[object, ...], kwargs: Kwargs) -> Tensor:
         The output as a Tensor (a tuple of Tensors for an op with several outputs).
 
     Raises:
-        ShapeError, OpError: the forward function refuses the arguments; names op, shapes and metadata.
+        ShapeError: shapes do not fit; names op, shapes and keyword arguments.
+        OpError: the forward function refuses the arguments; names op, shapes and keyword arguments.
     """
     mode = _mode()
     if mode is not None and mode.interceptor is not None:

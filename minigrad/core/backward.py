@@ -127,7 +127,8 @@ def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
 def check_not_stale(leaves: Iterable[Leaf]) -> None:
     """Refuse to go back through a parameter that has been changed since the graph was built.
 
-    The error is `StaleGraphError`.
+    Raises:
+        StaleGraphError: a parameter has been changed; names it.
     """
     for leaf in leaves:
         if leaf.stale:

@@ -28,7 +28,7 @@ def readonly(value: Array) -> Array:
 
     It is read-only down to the array that owns the memory.
 
-    Results of ops stay writeable until somebody looks at them, which keeps the flag off the hot path. Memory that no
+    Results of ops stay writeable until they are read, which keeps the flag off the hot path. Memory that no
     array owns belongs to an optimizer's flat buffer (or a file), whose owner goes on writing to it: hand out a copy.
     """
     chain: list[Array] = []

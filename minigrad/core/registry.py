@@ -81,7 +81,8 @@ class Registry:
     def check_unregistered(self, op: Op) -> None:
         """Refuse an op whose name, role or NumPy function is taken.
 
-        The error is `RegistrationError`.
+        Raises:
+            RegistrationError: one of them is taken.
         """
         other = self.ops.get(op.name)
         if other is not None:

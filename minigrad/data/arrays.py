@@ -25,7 +25,7 @@ Labels = NDArray[np.int64]
 
 
 def read_only(array: AnyDtypeArray) -> Array:
-    """`array` itself when nobody can write to its memory, else a read-only copy."""
+    """Return `array` itself when its memory is read-only, else a read-only copy."""
     part: object = array
     while isinstance(part, np.ndarray):
         if part.flags.writeable:
@@ -96,7 +96,10 @@ def whole(name: str, value: int, low: int, high: int | None = None) -> int:
 def real(name: str, value: float, low: float, high: float, *, open_ends: bool = False) -> float:
     """Check that `value` is a finite number in [low, high], and return it.
 
-    With `open_ends` it must lie in (low, high). DataError otherwise.
+    With `open_ends` it must lie in (low, high).
+
+    Raises:
+        DataError: it is not.
     """
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     inside = number and (low < value < high if open_ends else low <= value <= high)

@@ -21,9 +21,11 @@ def batches(
 ) -> Iterator[tuple[Array, Array]]:
     """One pass over the rows: `(x[rows], y[rows])` for `batch_size` rows at a time.
 
-    With `shuffle` every row comes once, in an order decided by `seed`; a Generator is advanced, so that a second
-    pass with it has another order. The last batch may be smaller, or is left out with `drop_last`. Raises DataError,
-    at the call, for lengths that differ, a batch size below 1 or a negative seed.
+    With `shuffle` every row comes once, in an order decided by `seed`; a Generator is advanced, so that a second pass
+    with it has another order. The last batch may be smaller, or is left out with `drop_last`.
+
+    Raises:
+        DataError: lengths differ, the batch size is below 1 or the seed negative; raised at the call.
     """
     check_pair(x, y)
     rows = order(len(x), seed, shuffle=shuffle)

@@ -36,8 +36,11 @@ def load(name_or_path: str | os.PathLike[str], *, val: float | None = None, seed
     for validation, stratified by class and free of leaks, drawn by `seed`; with `val=None`, sets with a split of
     their own keep it and others hold out 0.2 (text: the last tenth of each book).
 
-    Raises UnknownDataError for a name that does not exist (with the nearest one), DataFileError for files that are
-    missing or damaged, DataValueError for unusable values in them, DataError for bad arguments.
+    Raises:
+        UnknownDataError: the name does not exist; names the nearest one.
+        DataFileError: files are missing or damaged.
+        DataValueError: files hold unusable values.
+        DataError: an argument is wrong.
     """
     text = os.fspath(name_or_path)
     card = None if isinstance(name_or_path, Path) else _card(text)

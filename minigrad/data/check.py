@@ -33,7 +33,8 @@ class Finding:
 def check(data: Dataset) -> None:
     """Refuse NaN or Inf in `x` or `y`, and labels out of range.
 
-    DataValueError names the first such row (from 0).
+    Raises:
+        DataValueError: there is such a row; names the first (from 0).
     """
     for split in ("train", "val"):
         x, y = (data.x_train, data.y_train) if split == "train" else (data.x_val, data.y_val)
@@ -46,7 +47,8 @@ def check(data: Dataset) -> None:
 def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...] = ()) -> None:
     """Refuse the first NaN or infinity in `array`.
 
-    DataValueError names `where`, the row and the column.
+    Raises:
+        DataValueError: there is one; names `where`, the row and the column.
     """
     if array.dtype.kind != "f" or not array.size:
         return
@@ -64,7 +66,8 @@ def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...
 def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
     """Refuse the first row of `y` that is not an integer in [0, `classes`).
 
-    DataValueError names the row.
+    Raises:
+        DataValueError: there is one; names the row.
     """
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")

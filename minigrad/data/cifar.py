@@ -28,8 +28,11 @@ def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDA
 
     Images are `(rows, 3, 32, 32)` uint8, labels `(rows,)`.
 
-    A batch as published has 10,000 records of 3,073 bytes. Raises DataFileError when the file is missing, has another
-    length, or a label above 9 (the sign of the CIFAR-100 or another format, or of damage).
+    A batch as published has 10,000 records of 3,073 bytes.
+
+    Raises:
+        DataFileError: the file is missing, has another length, or a label above 9 (the sign of the CIFAR-100 or another
+            format, or of damage).
     """
     path = Path(path)
     size = rows * RECORD
@@ -48,12 +51,15 @@ def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDA
 
 
 def load_cifar10(folder: str | os.PathLike[str], *, rows: int = ROWS) -> Dataset:
-    """CIFAR-10 from a folder with `data_batch_1.bin` ...
+    """Load CIFAR-10 from a folder with its binary batches.
 
-    `data_batch_5.bin` and `test_batch.bin`.
+    They are `data_batch_1.bin` ... `data_batch_5.bin` and `test_batch.bin`.
 
-    The test batch is the validation rows; images are `(N, 3, 32, 32)` uint8. `rows` is the number in each file.
-    Raises DataFileError naming every missing file. The "python version" is a pickle, which minigrad never opens.
+    The test batch is the validation rows; images are `(N, 3, 32, 32)` uint8. `rows` is the number in each file. The
+    "python version" is a pickle, which minigrad never opens.
+
+    Raises:
+        DataFileError: files are missing; names every one.
     """
     folder = Path(folder)
     expected = "the six files data_batch_1.bin to data_batch_5.bin and test_batch.bin"

@@ -45,7 +45,8 @@ class Corpus:
     def encode(self, text: str) -> Labels:
         """Character numbers `(len(text),)`.
 
-        Raises DataError for a character outside the alphabet, with its place.
+        Raises:
+            DataError: a character is outside the alphabet; names its place.
         """
         number = {character: i for i, character in enumerate(self.alphabet)}
         for place, character in enumerate(text):
@@ -54,7 +55,11 @@ class Corpus:
         return np.array([number[character] for character in text], dtype=np.int64)
 
     def decode(self, numbers: AnyDtypeArray) -> str:
-        """The text of character numbers. Raises DataError for a number outside the alphabet."""
+        """The text of character numbers.
+
+        Raises:
+            DataError: a number is outside the alphabet.
+        """
         array = np.asarray(numbers)
         if array.dtype.kind not in "iu" or (array.size and not 0 <= array.min() <= array.max() < len(self.alphabet)):
             raise DataError(f"{self.name}: character numbers are integers from 0 to {len(self.alphabet) - 1}.")
@@ -72,8 +77,10 @@ class Corpus:
 
         `x` is `(N, length)`, `y` the next character of each.
 
-        No character of a validation window occurs in a training window. Raises DataError when one side is too short for
-        a single window.
+        No character of a validation window occurs in a training window.
+
+        Raises:
+            DataError: one side is too short for a single window.
         """
         (x_train, y_train), (x_val, y_val) = (sequences(self.encode(part), length) for part in self.split(val))
         names = tuple(self.alphabet)
@@ -85,7 +92,10 @@ def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
 
     `x` holds consecutive windows of `numbers`, `y` the windows moved on by one place.
 
-    The rest that fills no window is left out. Raises DataError when there is none.
+    The rest that fills no window is left out.
+
+    Raises:
+        DataError: there is no full window.
     """
     count = (len(numbers) - 1) // whole("length", length, 1)
     if count < 1:
@@ -97,7 +107,8 @@ def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
 def load_text(name: str = "kjv") -> Corpus:
     """An embedded text by name.
 
-    Raises UnknownDataError (with the nearest name) when there is none.
+    Raises:
+        UnknownDataError: there is none of that name; names the nearest one.
     """
     cards = {card.name: card for card in CARDS if card.kind == "text"}
     if name not in cards:

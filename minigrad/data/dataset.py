@@ -130,9 +130,12 @@ class Dataset:
     def scaled(self, layout: Layout = "flat", normalize: Normalize = "auto", *, targets: bool = True) -> Dataset:
         """Return the data ready for a network: `x` float32, scaled as `scaling` says.
 
-        `layout`: `"flat"` `(N, D)`; `"image"` `(N, C, H, W)`; `"native"` as stored. With `targets`,
-        regression targets become float32 of zero mean and unit variance (see `target_scaling`). Text stays as it
-        is: its numbers are indices. Raises DataError for a layout the data cannot have.
+        `layout`: `"flat"` `(N, D)`; `"image"` `(N, C, H, W)`; `"native"` as stored. With `targets`, regression targets
+        become float32 of zero mean and unit variance (see `target_scaling`). Text stays as it is: its numbers are
+        indices.
+
+        Raises:
+            DataError: the data cannot have that layout.
         """
         if self.kind == "text":
             return self

@@ -121,7 +121,8 @@ CARDS = (
 def read_embedded(card: Card) -> dict[str, AnyDtypeArray]:
     """The arrays of an embedded set, after its checksum was compared.
 
-    Raises DataFileError when the file is damaged.
+    Raises:
+        DataFileError: the file is damaged.
     """
     path = SETS / f"{card.name}.npz"
     remedy = "Reinstall minigrad."

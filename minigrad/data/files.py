@@ -29,8 +29,10 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
 
     gzip is told by its content, not its name.
 
-    Memory grows with what is really there, never with `limit`. Raises DataFileError naming `what` was expected when
-    the file is missing, unreadable, or a damaged gzip stream.
+    Memory grows with what is really there, never with `limit`.
+
+    Raises:
+        DataFileError: the file is missing, unreadable, or a damaged gzip stream; says that `what` was expected.
     """
     try:
         with open(path, "rb") as file:
@@ -62,7 +64,8 @@ def _chunks(stream: Reader, limit: int) -> bytes:
 def listing(folder: Path, what: str) -> list[str]:
     """List the sorted names in `folder`.
 
-    DataFileError names `what` was expected when it is no readable folder.
+    Raises:
+        DataFileError: it is no readable folder; says that `what` was expected.
     """
     try:
         return sorted(os.listdir(folder))

@@ -14,9 +14,11 @@ def spiral(rows: int = 1_000, classes: int = 3, noise: float = 0.2, *, val: floa
 
     Source: the course notes' case study.
 
-    Arm `j` has radius r in (0, 1] and angle `(4 r + 2 pi j / classes) + noise * N(0, 1)` radians; `x` is
-    `(rows, 2)` float64 `(r sin, r cos)`. Class sizes differ by one row at most; the share `val` of each class is
-    held out. Raises DataError for arguments out of range.
+    Arm `j` has radius r in (0, 1] and angle `(4 r + 2 pi j / classes) + noise * N(0, 1)` radians; `x` is `(rows, 2)`
+    float64 `(r sin, r cos)`. Class sizes differ by one row at most; the share `val` of each class is held out.
+
+    Raises:
+        DataError: an argument is out of range.
     """
     whole("rows", rows, 2 * whole("classes", classes, 2, 1_000), 10_000_000)
     real("noise", noise, 0.0, 10.0)
@@ -43,8 +45,10 @@ def blobs(
 
     Centres uniform in [-5, 5]^features, standard deviation `spread`.
 
-    `x` is `(rows, features)` float64; class sizes differ by one row at most; the share `val` of each
-    class is held out. Raises DataError for arguments out of range.
+    `x` is `(rows, features)` float64; class sizes differ by one row at most; the share `val` of each class is held out.
+
+    Raises:
+        DataError: an argument is out of range.
     """
     whole("rows", rows, 2 * whole("classes", classes, 2, 1_000), 10_000_000)
     whole("features", features, 1, 100_000)

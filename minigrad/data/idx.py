@@ -71,10 +71,13 @@ def _hint(found: int, magic: int | None) -> str:
 def load_idx(folder: str | os.PathLike[str], *, class_names: Sequence[str] = ()) -> Dataset:
     """The MNIST-family data set in `folder`: the t10k files are the validation rows.
 
-    Expects `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-    `t10k-labels-idx1-ubyte`, each with or without `.gz` (also spelt `train-images.idx3-ubyte`). Without
-    `class_names` the classes are called "0", "1", ... up to the largest label. Raises DataFileError or
-    DataValueError.
+    Expects `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`,
+    each with or without `.gz` (also spelt `train-images.idx3-ubyte`). Without `class_names` the classes are called "0",
+    "1", ... up to the largest label.
+
+    Raises:
+        DataFileError: a file is missing or damaged.
+        DataValueError: a file holds unusable values.
     """
     folder = Path(folder)
     x_train, y_train = _pair(folder, "train")

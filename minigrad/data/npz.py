@@ -45,7 +45,8 @@ KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
 def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArray]:
     """Every array of an `.npz` (of `content`, when given), read-only.
 
-    Raises DataFileError for anything else.
+    Raises:
+        DataFileError: it is anything else.
     """
     expected = "an .npz file as numpy.savez writes it, without Python objects"
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
@@ -84,10 +85,13 @@ def load_npz(
 
     It has the arrays `x_train y_train x_val y_val`, or `x` and `y`.
 
-    With `x` and `y`, the share `val` is held out (see `minigrad.data.split_rows`). Integer `y` means
-    classification, floating-point `y` regression; uint8 `x` of 3 or 4 axes are images. Optional arrays
-    `class_names` and `feature_names`. Raises DataFileError for a damaged file or missing arrays, DataError when the
-    arrays do not fit together.
+    With `x` and `y`, the share `val` is held out (see `minigrad.data.split_rows`). Integer `y` means classification,
+    floating-point `y` regression; uint8 `x` of 3 or 4 axes are images. Optional arrays `class_names` and
+    `feature_names`.
+
+    Raises:
+        DataFileError: the file is damaged or lacks arrays.
+        DataError: the arrays do not fit together.
     """
     path = Path(path)
     return from_arrays(path.stem, read_npz(path), path, val=val, seed=seed, class_names=class_names)

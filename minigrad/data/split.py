@@ -22,9 +22,11 @@ BINS = 10
 def split_rows(x: AnyDtypeArray, y: AnyDtypeArray, val: float = 0.2, seed: int = 0) -> tuple[IndexArray, IndexArray]:
     """Row numbers (train, validation), each shuffled by `seed`; together they are all rows.
 
-    Of each class (each tenth of the sorted targets, when `y` is floating-point) the share `val` goes to validation,
-    as closely as groups of identical rows allow, and at least one row to each side where a class has two distinct rows.
-    Raises DataError when lengths differ, `val` is not in (0, 1), or one side would be empty.
+    Of each class (each tenth of the sorted targets, when `y` is floating-point) the share `val` goes to validation, as
+    closely as groups of identical rows allow, and at least one row to each side where a class has two distinct rows.
+
+    Raises:
+        DataError: lengths differ, `val` is not in (0, 1), or one side would be empty.
     """
     check_pair(x, y)
     real("val", val, 0.0, 1.0, open_ends=True)

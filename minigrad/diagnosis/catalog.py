@@ -41,7 +41,11 @@ class Catalog:
         return len(self.rules)
 
     def find(self, code: str) -> tuple[str, Rule]:
-        """The rule of that code, in any case. Raises RuleError, with the nearest."""
+        """The rule of that code, in any case.
+
+        Raises:
+            RuleError: there is none; names the nearest one.
+        """
         for origin, rule in self.rules:
             if rule.code == code.upper():
                 return origin, rule
@@ -51,7 +55,8 @@ class Catalog:
     def without(self, *codes: str) -> Catalog:
         """Return the catalog less some rules.
 
-        RuleError for one that is not there.
+        Raises:
+            RuleError: one of them does not exist.
         """
         gone = {self.find(code)[1].code for code in codes}
         return Catalog(tuple(pair for pair in self.rules if pair[1].code not in gone), self.broken)
@@ -59,7 +64,8 @@ class Catalog:
     def tuned(self, thresholds: Mapping[str, float]) -> Catalog:
         """Return the catalog with other thresholds: `{"OVERFIT.gap": 0.2}`.
 
-        Raises RuleError for one that does not exist.
+        Raises:
+            RuleError: a rule or threshold does not exist.
         """
         made = {rule.code: rule for _, rule in self.rules}
         for name, value in thresholds.items():

@@ -242,7 +242,8 @@ class Evidence:
         last: the inside of the model after training.
         samples: updates that were looked at, early ones closely, later ones ever more rarely.
         losses: data loss of every batch.
-        extra: what regularisation added, mean of the last epoch; at the start.
+        extra_first: what regularisation added to the loss at the start.
+        extra_last: what regularisation added to the loss, mean of the last epoch.
         points: epochs, the untrained model first.
         steps_per_epoch: batches in an epoch.
         batch_size: rows in a batch.

@@ -28,7 +28,7 @@ class Rule(Protocol):
 
     A rule is an attrs-frozen class whose fields are thresholds with defaults, offered through the entry-point group
     `minigrad.rules` under its code. Rules are independent of each other: which finding explains which is said by
-    `effects`, and applied by whoever runs them.
+    `effects`, and applied by the code that runs them.
 
     Attributes:
         code: what its findings are called, in capitals: "LR_HIGH".

@@ -32,8 +32,9 @@ def create_engine(name: str = "") -> EngineWithFallback:
 
     By default the one that MINIGRAD_ENGINE names, or NumPy.
 
-    Raises UnknownEngine if there is none, or if several distributions offer it; EngineError, naming distribution,
-    version and entry point, if it cannot be imported or is no engine.
+    Raises:
+        UnknownEngine: there is none, or several distributions offer it.
+        EngineError: it cannot be imported or is no engine; names distribution, version and entry point.
     """
     requested = name or os.environ.get(VARIABLE, "") or BUILT_IN
     if requested == BUILT_IN:
@@ -86,7 +87,11 @@ class EngineWithFallback:
         return cls(BUILT_IN, None)
 
     def bind(self, group: FusionGroup) -> CompiledGroup:
-        """Calls for a group, by the engine or by NumPy. Raises EngineError if the engine raises."""
+        """Calls for a group, by the engine or by NumPy.
+
+        Raises:
+            EngineError: the engine raises.
+        """
         if self.engine is None:
             return self._built_in.bind(group)
         try:

@@ -57,7 +57,8 @@ def examples() -> list[Example]:
 def find_example(name: str) -> Example:
     """The example of that name; `-` and `_` are the same.
 
-    Raises UnknownExample, with the nearest.
+    Raises:
+        UnknownExample: there is none; names the nearest one.
     """
     found = {example.name: example for example in examples()}
     key = name.strip().lower().replace("-", "_").removesuffix(".py")

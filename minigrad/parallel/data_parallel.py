@@ -229,7 +229,8 @@ class DataParallel:
     def broadcast_stop(self, word: str) -> str:
         """Rank 0's word, in all processes, after a check that all hold the same parameters.
 
-        Raises Diverged, in all of them, if a rank's parameters are not bit by bit those of rank 0.
+        Raises:
+            Diverged: a rank's parameters are not bit by bit those of rank 0; raised in all processes.
         """
         if self.size == 1:
             return word

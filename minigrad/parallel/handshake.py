@@ -52,9 +52,10 @@ def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -
 def agree(communicator: Communicator, mine: Mapping[str, str]) -> None:
     """Compare the facts of all processes.
 
-    Raises HandshakeError in all of them, naming what differs where.
-
     The order of the parameters counts: it is that of the flat buffers.
+
+    Raises:
+        HandshakeError: facts differ; raised in all processes, and says what differs where.
     """
     texts = communicator.gather(json.dumps(dict(mine)).encode())
     if len(set(texts)) == 1:

@@ -25,9 +25,10 @@ def ordered_sum(parts: list[Array]) -> Array:
 def examine(communicator: Communicator, *, sizes: tuple[int, ...] = (0, 1, 7, 1000), seed: int = 0) -> None:
     """Try the laws, in all processes at once.
 
-    Raises CommunicatorError that names the broken one.
-
     Sums are of numbers of very different sizes, so that another order of addition shows in the last bits.
+
+    Raises:
+        CommunicatorError: a law is broken; names it.
     """
     rank, size = communicator.rank, communicator.size
     if not 0 <= rank < size:

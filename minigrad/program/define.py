@@ -116,7 +116,11 @@ class Program(Generic[P, R]):
     # -- looking at it -----------------------------------------------------------------------------------------------
     @property
     def graph(self) -> Graph:
-        """The graph that ran last, after all passes. Raises TraceError before the first call."""
+        """The graph that ran last, after all passes.
+
+        Raises:
+            TraceError: the program has not been called yet.
+        """
         return self._last().graph
 
     @property

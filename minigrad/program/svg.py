@@ -35,7 +35,11 @@ class _Place:
 
 
 def write_svg(path: str | Path, name: str, graph: Graph, executable: Executable) -> None:
-    """Write the picture to a file. Raises OSError where that is not possible."""
+    """Write the picture to a file.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     Path(path).write_text(svg_of(name, graph, executable), encoding="utf-8")
 
 

@@ -37,7 +37,7 @@ def write_report(
 
     Args:
         history: of the run.
-        diagnosis: what was found, None where nobody looked.
+        diagnosis: what was found, None where the run was not diagnosed.
         title: heading.
         command: the line that repeats the run.
         pictures: those of `RunFolder.pictures`; None for what the history alone allows.

@@ -101,7 +101,8 @@ def fit(
         TrainError: an argument is wrong.
         NonFiniteError: a loss or gradient is not finite; says where. The weights are those before that step.
         Interrupted: Ctrl-C; carries the history.
-        UnknownOptimizer, HyperparameterError: the optimizer, or its learning rate.
+        UnknownOptimizer: there is no optimizer of that name.
+        HyperparameterError: its learning rate is wrong.
         CheckpointError: `resume` is missing, damaged, or of a run that was set up differently; says what differs.
         ParallelError: the communicator cannot be used, or the processes are not set up alike; see `parallel.join`.
     """

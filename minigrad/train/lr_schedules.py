@@ -21,7 +21,8 @@ def named_schedule(name: str, lr: float, updates: int, warmup: int = 0) -> Sched
     cosine, linear: from `lr` down to 0 at the end. step: a tenth after each third. exponential: to a hundredth at the
     end. inverse-time: lr / (1 + k t), to a tenth at the end. one-cycle: up to `lr` and down again, no warm-up needed.
 
-    Raises TrainError for another name, or a warm-up that leaves no updates.
+    Raises:
+        TrainError: the name is another, or the warm-up leaves no updates.
     """
     if name not in SCHEDULES:
         raise TrainError(f"there is no schedule {name!r}.{nearest(name, SCHEDULES)} Known: {', '.join(SCHEDULES)}")
@@ -51,7 +52,8 @@ def named_schedule(name: str, lr: float, updates: int, warmup: int = 0) -> Sched
 def default_rate(optimizer: str) -> float:
     """The learning rate an installed optimizer uses when none is given.
 
-    Raises TrainError if it has none.
+    Raises:
+        TrainError: it has none.
     """
     for field in attrs.fields(load(optimizer)):
         if field.name == "lr" and isinstance(field.default, float):

@@ -35,7 +35,11 @@ class Metrics(Callback):
         self._metrics = dict(metrics)
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
-        """Measure. Raises TrainError when a metric is not a number."""
+        """Measure.
+
+        Raises:
+            TrainError: a metric is not a number.
+        """
         rows = run.split.val or run.split.train
         with eval_mode(run.model):
             starts = range(0, len(rows), EVAL_BATCH_SIZE)

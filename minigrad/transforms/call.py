@@ -181,7 +181,8 @@ def flatten_like(given: object, like: object, shapes: Sequence[Tensor], what: st
 
     Its leaves must have these shapes.
 
-    Raises `GradientError` that names the place where they differ.
+    Raises:
+        GradientError: the structures or shapes differ; names the place.
     """
     flat, model = tree_flatten_with_path(given), tree_flatten_with_path(like)
     if flat.paths != model.paths:

@@ -147,7 +147,11 @@ class Leak(Builtin):
 
 @attrs.frozen
 class TargetLeak(Builtin):
-    """A column that is the target in disguise. Attributes: correlation: |r| above which it is."""
+    """A column that is the target in disguise.
+
+    Attributes:
+        correlation: |r| above which it is.
+    """
 
     code = "TARGET_LEAK"
     family = "data"

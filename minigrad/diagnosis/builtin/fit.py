@@ -229,7 +229,8 @@ class Underfit(Builtin):
 class NoLearning(Builtin):
     """Nothing was learnt, and no other rule knows why.
 
-    Attributes: margin: share of the loss of chance gained.
+    Attributes:
+        margin: share of the loss of chance gained.
     """
 
     code = "NO_LEARNING"

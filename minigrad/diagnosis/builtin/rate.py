@@ -48,7 +48,8 @@ class NonFinite(Builtin):
 class Diverge(Builtin):
     """A training loss far above that of chance.
 
-    Attributes: times: the larger of chance and the first loss.
+    Attributes:
+        times: the larger of chance and the first loss.
     """
 
     code = "DIVERGE"

@@ -45,7 +45,8 @@ class Symmetry(Builtin):
 class TargetScale(Builtin):
     """Targets of a regression far from unit size.
 
-    Attributes: ratio: of mean square to 1, above which they are.
+    Attributes:
+        ratio: of mean square to 1, above which they are.
     """
 
     code = "TARGET_SCALE"
@@ -71,7 +72,12 @@ class TargetScale(Builtin):
 
 @attrs.frozen
 class InitLoss(Builtin):
-    """A first loss far from that of chance. Attributes: high, low: ratios to it."""
+    """A first loss far from that of chance.
+
+    Attributes:
+        high: ratio to it above which the loss is too large.
+        low: ratio to it below which the loss is too small.
+    """
 
     code = "INIT_LOSS"
     family = "start"

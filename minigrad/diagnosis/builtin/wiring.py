@@ -92,7 +92,11 @@ class DoubleSoftmax(Builtin):
 
 @attrs.frozen
 class ClippedOutput(Builtin):
-    """A rectifier on the scores. Attributes: share: of the outputs that are exactly 0."""
+    """A rectifier on the scores.
+
+    Attributes:
+        share: of the outputs that are exactly 0.
+    """
 
     code = "CLIPPED_OUTPUT"
     family = "wiring"
@@ -140,7 +144,8 @@ class OneOutput(Builtin):
 class WrongLoss(Builtin):
     """Class numbers fitted as quantities.
 
-    Attributes: levels: distinct targets up to which they look like classes.
+    Attributes:
+        levels: distinct targets up to which they look like classes.
     """
 
     code = "WRONG_LOSS"
@@ -169,7 +174,8 @@ class WrongLoss(Builtin):
 class SumLoss(Builtin):
     """A loss that is summed over rows.
 
-    Attributes: ratio: of the loss of a whole to the mean of its halves.
+    Attributes:
+        ratio: of the loss of a whole to the mean of its halves.
     """
 
     code = "SUM_LOSS"
@@ -196,7 +202,8 @@ class SumLoss(Builtin):
 class StaleGradient(Builtin):
     """Gradients of earlier batches that are still there.
 
-    Attributes: distance: 0 if exactly so.
+    Attributes:
+        distance: 0 if exactly so.
     """
 
     code = "STALE_GRAD"
@@ -263,7 +270,8 @@ class Ascent(Builtin):
 class FrozenParameter(Builtin):
     """Parameters that never move while others do.
 
-    Attributes: ratio: of update to weight, below which it stands.
+    Attributes:
+        ratio: of update to weight, below which it stands.
     """
 
     code = "FROZEN_PARAM"

@@ -40,7 +40,11 @@ def last(part: tuple[slice, ...]) -> tuple[EllipsisType | slice, ...]:
 
 
 def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
-    """How many windows fit along each axis. Raises ShapeError where none does."""
+    """How many windows fit along each axis.
+
+    Raises:
+        ShapeError: none fits.
+    """
     found = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
     if min(found, default=1) < 1 or min(stride, default=1) < 1:
         raise ShapeError(f"no window of {kernel} with dilation {dilation} and stride {stride} fits into {size}")

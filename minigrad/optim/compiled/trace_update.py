@@ -55,7 +55,7 @@ class UpdateTrace:
 
     Attributes:
         tape: gives the numbers of a step from t, decay, shrink, scheduled hyperparameters and the state's numbers.
-        fed: 0-d arrays of the group, and the cells of the tape they take their numbers from.
+        feeds: 0-d arrays of the group, and the cells of the tape they take their numbers from.
         counters: the state's numbers after the update: a cell of the tape, or None and a constant.
         numbers: all 0-d arrays of the group.
         squares: takes the sum of squares of the new parameters, or None if the group does not compute it.
@@ -123,7 +123,7 @@ def trace_update(
     """Record an update from state `before`.
 
     Args:
-        given: t, decay, shrink, scheduled hyperparameters in order, numbers of the state in order.
+        scalars: t, decay, shrink, scheduled hyperparameters in order, numbers of the state in order.
         spread: keep all numbers apart, for a recording whose numbers will be taken from a later recording.
 
     Raises:

@@ -80,7 +80,8 @@ def step_curve(
 
     At the point and on the rows where `check_gradients` compares.
 
-    Raises TrainError as that does, and where the gradient along the direction is 0.
+    Raises:
+        TrainError: as `check_gradients`, and where the gradient along the direction is 0.
     """
     of = prepare_check(model, loss, batch)
     rows = max(min(rows, of.every), of.least)

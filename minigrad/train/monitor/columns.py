@@ -60,7 +60,8 @@ class ColumnTable:
     def of(self, entry: str) -> dict[str, Array]:
         """The columns of one entry, each `(rows,)`.
 
-        Raises TrainError for an entry there is none of.
+        Raises:
+            TrainError: there is no such entry.
         """
         if entry not in self.entries:
             raise TrainError(f"there is no entry {entry!r}.{nearest(entry, self.entries)}")
@@ -114,7 +115,8 @@ class ColumnTable:
     def restore(self, columns: Mapping[str, Array]) -> None:
         """Replace all rows by those that `arrays` gave.
 
-        Raises ValueError for columns that do not fit together.
+        Raises:
+            ValueError: the columns do not fit together.
         """
         rows = {len(c) for c in columns.values()}
         narrow = [name for name, c in columns.items() if c.size != len(c) * self._width(name)]

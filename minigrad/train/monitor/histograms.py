@@ -73,7 +73,9 @@ class Histograms:
     def restore(self, entries: Sequence[str], saved: Mapping[str, Array]) -> None:
         """Replace everything by what `arrays` gave for these entries.
 
-        Raises ValueError or KeyError if it cannot be.
+        Raises:
+            ValueError: the arrays do not fit.
+            KeyError: an array is missing.
         """
         ends = np.stack([saved["low"], saved["high"]], axis=-1)
         times = len(saved["step"])

@@ -106,7 +106,10 @@ class RunMetrics:
     def restore(self, arrays: Mapping[str, Array], about: Mapping[str, Json]) -> None:
         """Take everything from what `arrays` and `about` gave.
 
-        Raises ValueError, KeyError or TypeError, with everything as it was, if they do not fit together.
+        Raises:
+            ValueError: they do not fit together; everything is as it was.
+            KeyError: something is missing; everything is as it was.
+            TypeError: something is of another kind; everything is as it was.
         """
         entries, kinds = about["entries"], about["layer_kinds"]
         if not isinstance(entries, dict) or not isinstance(kinds, list):
@@ -136,7 +139,11 @@ class RunMetrics:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote. Raises TrainError if it is missing or something else."""
+        """Read what `save` wrote.
+
+        Raises:
+            TrainError: it is missing or something else.
+        """
         found = cls.__new__(cls)
         RunMetrics.__init__(found)
         try:

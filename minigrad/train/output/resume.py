@@ -111,7 +111,8 @@ def save_run(path: Path, run: Run, data_sum: str, about: Mapping[str, Json]) -> 
 def restore_run(run: Run, saved: Checkpoint) -> None:
     """Put model, optimizer and history of `run` where `saved` left them.
 
-    Raises CheckpointError, with `run` unchanged, if it holds no run, or one that was set up differently.
+    Raises:
+        CheckpointError: it holds no run, or one that was set up differently; `run` is unchanged.
     """
     try:
         state = as_object(saved.about["run"])

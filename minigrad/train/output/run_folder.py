@@ -33,7 +33,8 @@ COLUMNS = tuple(field.name for field in attrs.fields(Epoch))
 def new_folder(parent: Path, name: str) -> Path:
     """Make and return `parent/<n>-<name>`, with the first number that no run in `parent` has.
 
-    Raises TrainError when the folder cannot be made.
+    Raises:
+        TrainError: the folder cannot be made.
     """
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
     try:

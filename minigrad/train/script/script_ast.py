@@ -55,7 +55,8 @@ class ScriptNames:
 def outline(path: Path) -> ScriptNames:
     """Read the file, run nothing.
 
-    Raises ScriptError, with the line, for a file that is missing or no Python.
+    Raises:
+        ScriptError: the file is missing or no Python; names the line.
     """
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))

@@ -42,7 +42,11 @@ class ValidatedScript:
 
 
 def checked(outline: ScriptNames, fields: Mapping[str, object]) -> ValidatedScript:
-    """Check all fields. Raises ScriptError with the line of the first that is wrong."""
+    """Check all fields.
+
+    Raises:
+        ScriptError: a field is wrong; names the line of the first.
+    """
     return _Checker(outline, fields).ready()
 
 

@@ -69,12 +69,17 @@ class Compiler:
     def function(self, text: str, directory: Path | None = None) -> Function:
         """The kernel of a C text, compiled now or earlier.
 
-        Raises CompilerError, with the compiler's words, where the text does not compile.
+        Raises:
+            CompilerError: the text does not compile; quotes the compiler.
         """
         return _loaded(self.library(text, directory or default_directory()))
 
     def library(self, text: str, directory: Path) -> Path:
-        """The shared library of a C text. Raises CompilerError."""
+        """The shared library of a C text.
+
+        Raises:
+            CompilerError: the text does not compile.
+        """
         key = sha256("\0".join((self.identity, *self.options, text)).encode()).hexdigest()[:40]
         place = _private(directory)
         found = None if place is None else _found(place, key)
@@ -101,7 +106,8 @@ class Compiler:
 def compiler() -> Compiler:
     """The C compiler of this machine: `MINIGRAD_CC`, `CC`, or the first of cc, gcc and clang.
 
-    Raises NoCompiler.
+    Raises:
+        NoCompiler: there is none.
     """
     wanted = os.environ.get("MINIGRAD_CC") or os.environ.get("CC")
     names: Sequence[str] = (wanted,) if wanted else ("cc", "gcc", "clang")

@@ -44,7 +44,9 @@ class Translated:
 
     Attributes:
         reads: memory of each array read, or a function that gives it at each run; shaped as the grid before axes were
-            joined, with 1 where numbers are repeated. writes, totals: memory of the results.
+            joined, with 1 where numbers are repeated.
+        writes: memory of the results shaped as the grid.
+        totals: memory of the results of reductions over the whole grid.
         strides: in bytes, along the kernel's axes: of what is read, then of what is written.
     """
 
@@ -57,7 +59,11 @@ class Translated:
 
 
 def translated(group: FusionGroup) -> Translated:
-    """The kernel of a group. Raises Unknown, with the reason, where there is none."""
+    """The kernel of a group.
+
+    Raises:
+        Unknown: there is no kernel; says why.
+    """
     return _Translator(_merged(group.flattened())).made()
 
 

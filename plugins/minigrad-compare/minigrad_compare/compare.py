@@ -190,7 +190,8 @@ def compare(
 
     Raises:
         CompareError: nothing to compare, or an empty grid.
-        UnknownOptimizer, PluginError: of the first optimizer that cannot be loaded, before anything runs.
+        UnknownOptimizer: there is none of a name; raised before anything runs.
+        PluginError: an optimizer cannot be loaded; raised before anything runs.
     """
     names = list(dict.fromkeys(optimizers))
     if not names or not grid or seeds < 1 or tuning_seeds < 1 or problem.budget < 1:

@@ -37,7 +37,6 @@ class Arch:
         constant: the value of all weights instead.
         bias: of hidden layers.
         out_bias: of the first output.
-        freeze: index of a parameter that the optimizer is not given.
     """
 
     kind: Kind = "mlp"
