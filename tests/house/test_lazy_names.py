@@ -14,7 +14,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import lazy
-from tools.write_stub import packages, path_of, stub
+from tools.write_stub import ARRAY_METHODS, array_methods, packages, path_of, stub
 
 ROOT = Path(mg.__file__).parent
 
@@ -42,6 +42,36 @@ def test_the_stub_is_fresh_and_lists_the_public_names(package: str) -> None:
             listed |= {t.id for t in node.targets if isinstance(t, ast.Name)}
     module = import_module(package)
     assert listed == {*module.__all__, *vars(module).get("_RENAMED", {})}
+
+
+class Empty:
+    """What every class has: the interpreter's own entries, which differ from version to version."""
+
+    __slots__ = ()
+    annotated: int
+
+
+def members(text: str, name: str) -> set[str]:
+    """Names that the body of a class defines: methods, properties, attributes."""
+    body = next(n.body for n in ast.parse(text).body if isinstance(n, ast.ClassDef) and n.name == name)
+    assigned = [
+        n.targets[0] if isinstance(n, ast.Assign) else n.target
+        for n in body
+        if isinstance(n, ast.Assign | ast.AnnAssign)
+    ]
+    return {n.name for n in body if isinstance(n, ast.FunctionDef)} | {ast.unparse(target) for target in assigned}
+
+
+def test_the_stub_of_tensors_methods_lists_what_is_installed() -> None:
+    """Read off the class at run time, so that a method which the stub's writer overlooks fails, too."""
+    assert ARRAY_METHODS.read_text() == array_methods(), "run tests/tools/write_stub.py"
+    listed = members(ARRAY_METHODS.read_text(), "ArrayMethods")
+    own = members((ROOT / "core" / "tensor.py").read_text(), "Tensor")
+    installed = set(vars(mg.Tensor)) - own - set(vars(Empty)) - {"__weakref__"}
+    hidden = {"__getattr__"}  # it answers for every name: to a type checker no attribute would be missing
+    assert listed == installed - hidden
+    assert hidden <= installed
+    assert len(listed) > 80
 
 
 @pytest.mark.parametrize("package", packages())

@@ -74,7 +74,7 @@ _TAKE_NUMBERS = frozenset(
         "reduction.nan_reductions:clip",
     )
 )
-"""Functions to which a Python number beside a Tensor means a number of that Tensor's dtype."""
+"""Functions that read a Python number beside a Tensor in that Tensor's dtype."""
 
 _NO_VALUE = getattr(np, "_NoValue", None)
 
@@ -107,7 +107,10 @@ class NumpyHandler:
         return function(*arrays, **options)
 
     def _operand(self, name: str, value: object, function: object) -> object:
-        """An argument as the function takes it: lists and numbers beside Tensors are arrays to NumPy."""
+        """Convert an argument as the function takes it.
+
+        Lists and numbers beside Tensors are arrays to NumPy.
+        """
         if name in _SEQUENCES and isinstance(value, list | tuple):
             return [as_operand(v) for v in value]
         if name not in _OPERANDS or value is None or value is _NO_VALUE:
