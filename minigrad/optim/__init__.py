@@ -8,10 +8,10 @@ from minigrad import lazy
 
 _PUBLIC = {
     "errors": """HyperparameterError LawError MissingGradient NeedError NonFiniteGradient NonFiniteParameters
-        NonFiniteWarning OptimizerError ParameterError PluginError StateError UnknownOptimizer
+        NonFiniteWarning OptimizerError ParameterError PluginError SlowPluginWarning StateError UnknownOptimizer
         UpdateError""",
     "gradient_transforms": "Clip ClipAdaptive ClipNorm ClipValue",
-    "hyperparameters": "choice count flag number",
+    "hyperparameters": "choice count decay flag number share",
     "laws": "examine",
     "loading": "Entry available load rescan",
     "moment": "Moment",

@@ -7,13 +7,15 @@ from minigrad.optim.errors import (
     HyperparameterError as HyperparameterError, LawError as LawError, MissingGradient as MissingGradient,
     NeedError as NeedError, NonFiniteGradient as NonFiniteGradient, NonFiniteParameters as NonFiniteParameters,
     NonFiniteWarning as NonFiniteWarning, OptimizerError as OptimizerError, ParameterError as ParameterError,
-    PluginError as PluginError, StateError as StateError, UnknownOptimizer as UnknownOptimizer,
-    UpdateError as UpdateError,
+    PluginError as PluginError, SlowPluginWarning as SlowPluginWarning, StateError as StateError,
+    UnknownOptimizer as UnknownOptimizer, UpdateError as UpdateError,
 )
 from minigrad.optim.gradient_transforms import (
     Clip as Clip, ClipAdaptive as ClipAdaptive, ClipNorm as ClipNorm, ClipValue as ClipValue,
 )
-from minigrad.optim.hyperparameters import choice as choice, count as count, flag as flag, number as number
+from minigrad.optim.hyperparameters import (
+    choice as choice, count as count, decay as decay, flag as flag, number as number, share as share,
+)
 from minigrad.optim.laws import examine as examine
 from minigrad.optim.loading import Entry as Entry, available as available, load as load, rescan as rescan
 from minigrad.optim.moment import Moment as Moment

@@ -18,6 +18,7 @@ __all__ = [
     "OptimizerError",
     "ParameterError",
     "PluginError",
+    "SlowPluginWarning",
     "StateError",
     "UnknownOptimizer",
     "UpdateError",
@@ -55,6 +56,10 @@ class NonFiniteWarning(RuntimeWarning):
     """
 
 
+class SlowPluginWarning(RuntimeWarning):
+    """A plugin took seconds to be checked, which each program that uses it has to wait for."""
+
+
 class NeedError(OptimizerError, TypeError):
     """A rule asks its objective for something that was not supplied: a closure, a Hessian, ..."""
 
@@ -84,6 +89,10 @@ class PluginError(OptimizerError):
         self.plugin = plugin
         self.reason = reason
 
+    def again(self) -> PluginError:
+        """A new error that says what this one says."""
+        return PluginError(self.plugin, self.reason)
+
 
 class LawError(PluginError):
     """A plugin breaks a law that every optimizer must keep, or one that it claims.
@@ -95,3 +104,7 @@ class LawError(PluginError):
     def __init__(self, plugin: str, law: str, reason: str) -> None:
         super().__init__(plugin, reason)
         self.law = law
+
+    def again(self) -> LawError:
+        """A new error that says what this one says."""
+        return LawError(self.plugin, self.law, self.reason)

@@ -11,7 +11,19 @@ import numpy as np
 
 from minigrad.optim.errors import HyperparameterError
 
-__all__ = ["choice", "count", "flag", "instance_or_none", "is_decay", "number", "range_of"]
+__all__ = [
+    "choice",
+    "count",
+    "decay",
+    "flag",
+    "instance_or_none",
+    "may_be_decay",
+    "number",
+    "range_of",
+    "role_of",
+    "share",
+    "words_of",
+]
 
 T = TypeVar("T", bound=str)
 
@@ -23,6 +35,7 @@ def number(
     gt: float | None = None,
     le: float | None = None,
     lt: float | None = None,
+    role: str = "",
 ) -> float:
     """A field holding one finite float in a range: `lr: float = number(1e-3, ge=0.0)`.
 
@@ -36,8 +49,22 @@ def number(
         fine = isinstance(value, float) and math.isfinite(value) and _inside(value, ge, gt, le, lt)
         _require(fine, owner, field.name, value, accepted)
 
-    field = _field(default, _as_float, check, accepted, decay=(ge, lt) == (0.0, 1.0))
+    upper = [bound for bound in (le, lt) if bound is not None]
+    field = _field(default, _as_float, check, accepted, role, min(upper, default=math.inf))
     return cast(float, field)
+
+
+def decay(default: float) -> float:
+    """A field holding the share of the past that an average keeps: a number in [0, 1).
+
+    The law "constant-step" schedules such fields. `share` is for other numbers in that range.
+    """
+    return number(default, ge=0.0, lt=1.0, role="decay")
+
+
+def share(default: float) -> float:
+    """A field holding a part of something: a number in [0, 1]."""
+    return number(default, ge=0.0, le=1.0, role="share")
 
 
 def count(default: int, *, ge: int = 0) -> int:
@@ -67,7 +94,7 @@ def choice(default: T, options: Sequence[str]) -> T:
     def check(owner: object, field: attrs.Attribute[object], value: object) -> None:
         _require(value in options, owner, field.name, value, accepted)
 
-    return cast(T, _field(default, _as_plain, check, accepted))
+    return cast(T, _field(default, _as_plain, check, accepted, words=tuple(options)))
 
 
 def instance_or_none(kind: type[object], accepted: str) -> Callable[[Any, Any, Any], None]:
@@ -87,9 +114,21 @@ def range_of(field: attrs.Attribute[object]) -> str:
     return str(field.metadata.get("minigrad.range", ""))
 
 
-def is_decay(field: attrs.Attribute[object]) -> bool:
-    """Whether a field made by this module is a share of the past to keep: a number in [0, 1)."""
-    return bool(field.metadata.get("minigrad.decay", False))
+def role_of(field: attrs.Attribute[object]) -> str:
+    """What a field made by this module is for: "decay", "share", or "" where it was not said."""
+    return str(field.metadata.get("minigrad.role", ""))
+
+
+def words_of(field: attrs.Attribute[object]) -> tuple[str, ...]:
+    """What a field made by `choice` accepts; empty for other fields."""
+    words: tuple[str, ...] = field.metadata.get("minigrad.words", ())
+    return words
+
+
+def may_be_decay(field: attrs.Attribute[object]) -> bool:
+    """Whether a field is declared as a decay rate, or is a number up to 1 at most of which nothing is said."""
+    upper = field.metadata.get("minigrad.upper", math.inf)
+    return role_of(field) == "decay" or (role_of(field) == "" and isinstance(upper, float) and upper <= 1.0)
 
 
 def _field(
@@ -97,13 +136,20 @@ def _field(
     converter: Callable[[object], object],
     check: Callable[[object, attrs.Attribute[object], object], None],
     accepted: str,
-    decay: bool = False,
+    role: str = "",
+    upper: float = math.inf,
+    words: tuple[str, ...] = (),
 ) -> object:
     field: object = attrs.field(
         default=default,
         converter=converter,
         validator=check,
-        metadata={"minigrad.range": accepted, "minigrad.decay": decay},
+        metadata={
+            "minigrad.range": accepted,
+            "minigrad.role": role,
+            "minigrad.upper": upper,
+            "minigrad.words": words,
+        },
     )
     return field
 

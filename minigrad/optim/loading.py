@@ -6,19 +6,20 @@ Listing imports no plugin. Loading keeps a plugin's own errors to itself.
 from __future__ import annotations
 
 import inspect
+import warnings
 from functools import lru_cache
 from typing import cast
 
 import attrs
 
-from minigrad.optim.errors import LawError, PluginError, UnknownOptimizer
+from minigrad.optim.errors import LawError, PluginError, SlowPluginWarning, UnknownOptimizer
 from minigrad.optim.laws import examine
 from minigrad.optim.protocol import API, Need, Optimizer
 from minigrad.optim.runner import UpdateRule
 from minigrad.plugins import entry_points
 from minigrad.plugins.contract import chosen
-from minigrad.plugins.entry_points import Entry, Scan, rescan
-from minigrad.plugins.isolation import ImportFailure, imported
+from minigrad.plugins.entry_points import Entry, Scan
+from minigrad.plugins.isolation import ImportFailure, forget, imported
 
 __all__ = [
     "GROUP",
@@ -35,6 +36,8 @@ __all__ = [
 ]
 
 GROUP = "minigrad.optimizers"
+_PATIENCE = 2.0
+"""Seconds that an examination may take without a word."""
 
 
 def scan() -> Scan:
@@ -48,6 +51,13 @@ def available() -> dict[str, Entry]:
     A name that two distributions offer appears as `distribution:name` for each of them instead.
     """
     return entry_points.available(GROUP)
+
+
+def rescan() -> None:
+    """Forget what was found and refused, after installing something into a running interpreter."""
+    entry_points.rescan()
+    forget()
+    _attempt.cache_clear()
 
 
 def find(name: str) -> Entry:
@@ -84,12 +94,34 @@ def inspected(name: str) -> type[UpdateRule]:
     return conform(_imported(entry), str(entry))
 
 
-@lru_cache(maxsize=256)
 def load_entry(entry: Entry) -> type[UpdateRule]:
-    """The class behind an entry. Loaded and checked once; a refusal is not remembered."""
-    cls = conform(_imported(entry), str(entry))
-    for outcome in examine(cls, str(entry)).broken:
-        raise LawError(str(entry), outcome.law, f"it breaks law {outcome.law} ({outcome.title}): {outcome.detail}")
+    """The class behind an entry, loaded and checked once. What was refused stays refused until `rescan`.
+
+    Raises:
+        PluginError: it cannot be imported or does not keep the contract.
+    """
+    cls = _attempt(entry)
+    if isinstance(cls, PluginError):
+        raise cls.again() from cls.__cause__
+    return cls
+
+
+@lru_cache(maxsize=256)
+def _attempt(entry: Entry) -> type[UpdateRule] | PluginError:
+    try:
+        cls = conform(_imported(entry), str(entry))
+    except PluginError as error:
+        return error
+    report = examine(cls, str(entry))
+    if report.seconds > _PATIENCE:
+        warnings.warn(
+            f"optimizer {entry} took {report.seconds:.1f} s to be checked: its update or its init is slow; "
+            f"`minigrad optimizers check {entry.name}` shows the laws",
+            SlowPluginWarning,
+            stacklevel=4,
+        )
+    for outcome in report.broken:
+        return LawError(str(entry), outcome.law, f"it breaks law {outcome.law} ({outcome.title}): {outcome.detail}")
     return cls
 
 

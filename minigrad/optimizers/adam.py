@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.optim.hyperparameters import flag, number
+from minigrad.optim.hyperparameters import decay, flag, number
 from minigrad.optim.moment import Moment
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import API, Need, Optimizer
@@ -61,8 +61,8 @@ class Adam:
     )
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-8, ge=0.0)
     bias_correction: bool = flag(True)
     amsgrad: bool = flag(False)
@@ -93,8 +93,8 @@ class AdamW:
     laws: ClassVar[frozenset[str]] = frozenset({"elementwise", "negation", "scale-invariant"})
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-8, ge=0.0)
     weight_decay: float = number(1e-2, ge=0.0)
     amsgrad: bool = flag(False)

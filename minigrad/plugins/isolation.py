@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import importlib
 import io
+import locale
 import os
 import random
+import signal
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,27 +23,34 @@ import numpy as np
 from minigrad.core.errors import nearest
 from minigrad.plugins.entry_points import Entry
 
-__all__ = ["ImportFailure", "contained", "imported", "summary"]
+__all__ = ["ImportFailure", "contained", "forget", "imported", "summary"]
 
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
 @contextlib.contextmanager
-def contained() -> Iterator[list[str]]:
+def contained(watch: bool = False) -> Iterator[list[str]]:
     """Run a block; afterwards the yielded list says what it did to the process.
 
     Restored: standard output and error, warning filters, NumPy's error handling, the global random generators, the
-    working directory, environment variables and `sys.path`.
+    working directory, environment variables, `sys.path`, the locale and signal handlers.
+
+    Args:
+        watch: whether to look for what cannot be undone, too: threads, processes, sockets, and files that are written,
+            renamed or removed.
     """
     said: list[str] = []
     out = io.StringIO()
     errors, numpy_draws, draws = np.geterr(), np.random.get_state(), random.getstate()
     here, environment, path = os.getcwd(), dict(os.environ), list(sys.path)
+    language, handlers, threads = locale.setlocale(locale.LC_ALL), _signal_handlers(), set(threading.enumerate())
+    events: list[str] = []
     try:
         with (
             warnings.catch_warnings(record=True) as caught,
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(out),
+            _watching(events) if watch else contextlib.nullcontext(),
         ):
             warnings.simplefilter("always")
             yield said
@@ -65,6 +77,83 @@ def contained() -> Iterator[list[str]]:
         if sys.path != path:
             sys.path[:] = path
             said.append("changed sys.path")
+        if locale.setlocale(locale.LC_ALL) != language:
+            locale.setlocale(locale.LC_ALL, language)
+            said.append("changed the locale")
+        said.extend(_restore_signals(handlers))
+        if watch and (set(threading.enumerate()) - threads or any(e.startswith("started a thread") for e in events)):
+            said.append("started a thread")
+        said.extend(dict.fromkeys(e for e in events if not e.startswith("started a thread")))
+
+
+def _signal_handlers() -> dict[int, object]:
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    return {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+
+def _restore_signals(handlers: dict[int, object]) -> list[str]:
+    """Put signal handlers back; tells which had been changed."""
+    changed = []
+    for number, handler in handlers.items():
+        if signal.getsignal(number) is not handler:
+            if callable(handler) or isinstance(handler, int):
+                signal.signal(number, handler)
+            changed.append(f"changed the handler of signal {signal.Signals(number).name}")
+    return changed
+
+
+_EVENTS: ContextVar[list[str] | None] = ContextVar("_EVENTS", default=None)
+_ACTS = {
+    "_thread.start_new_thread": "started a thread",
+    "os.exec": "started a process",
+    "os.fork": "started a process",
+    "os.forkpty": "started a process",
+    "os.posix_spawn": "started a process",
+    "os.spawn": "started a process",
+    "os.system": "started a process",
+    "os.mkdir": "made a folder",
+    "os.remove": "removed a file",
+    "os.rename": "renamed a file",
+    "os.rmdir": "removed a folder",
+    "os.truncate": "wrote a file",
+    "os.kill": "sent a signal",
+    "socket.bind": "opened a socket",
+    "socket.connect": "opened a socket",
+    "subprocess.Popen": "started a process",
+}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+@contextlib.contextmanager
+def _watching(events: list[str]) -> Iterator[None]:
+    """Note in `events` what the block does outside its own memory."""
+    _install_hook()
+    token, profile = _EVENTS.set(events), threading.getprofile()
+    # A new thread calls its profile function at its first instruction, and tells so even if it has ended since.
+    threading.setprofile(lambda *_: events.append(_ACTS["_thread.start_new_thread"]))
+    try:
+        yield
+    finally:
+        threading.setprofile(profile)
+        _EVENTS.reset(token)
+
+
+@lru_cache(maxsize=1)
+def _install_hook() -> None:
+    sys.addaudithook(_note)  # cannot be taken back; outside `_watching` it returns at once
+
+
+def _note(event: str, args: tuple[object, ...]) -> None:
+    events = _EVENTS.get()
+    if events is None:
+        return
+    if event in _ACTS:
+        events.append(_ACTS[event])
+    elif event == "open" and len(args) == 3 and isinstance(args[2], int) and args[2] & _WRITES:
+        path = str(args[0])
+        if "__pycache__" not in path:  # Python's own, of modules that an update imports
+            events.append(f"wrote the file {path[-60:]!r}")
 
 
 def _state_of(state: object) -> tuple[object, ...]:
@@ -91,12 +180,38 @@ class ImportFailure(Exception):
 
 
 def imported(entry: Entry) -> object:
-    """The object behind an entry point, its import contained.
+    """The object behind an entry point, its import contained. What was refused once stays refused: see `forget`.
 
     Raises:
         ImportFailure: whatever the plugin raised.
     """
+    target = _attempt(entry)
+    if isinstance(target, ImportFailure):
+        raise ImportFailure(str(target)) from target.__cause__
+    return target
+
+
+def forget() -> None:
+    """Forget what was refused, after installing something into a running interpreter."""
+    _attempt.cache_clear()
+
+
+@lru_cache(maxsize=256)
+def _attempt(entry: Entry) -> object:
+    """The object behind an entry point, or why there is none; then without the modules that its import left behind."""
     module, _, attribute = entry.value.split("[")[0].strip().partition(":")
+    before = set(sys.modules)
+    try:
+        return _import(module, attribute)
+    except ImportFailure as failure:
+        top = module.partition(".")[0]
+        for name in set(sys.modules) - before:
+            if name.partition(".")[0] == top:
+                del sys.modules[name]
+        return failure
+
+
+def _import(module: str, attribute: str) -> object:
     with contained() as said:
         try:
             target: object = importlib.import_module(module)

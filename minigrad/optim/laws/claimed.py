@@ -13,7 +13,8 @@ from itertools import pairwise
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.optim.hyperparameters import is_decay
+from minigrad.optim.errors import HyperparameterError
+from minigrad.optim.hyperparameters import may_be_decay, role_of
 from minigrad.optim.laws.landscape import landscape, tape
 from minigrad.optim.laws.report import LawViolated
 from minigrad.optim.laws.required import Check
@@ -30,13 +31,15 @@ def elementwise(s: RuleUnderTest, n: int) -> None:
     """D1: each coordinate goes its own way, so the vector may be cut into tiles."""
     if s.needs != Need.GRAD:
         raise LawViolated("the law is a licence to tile, for rules that need gradients and nothing else")
-    w, g = s.start(n), s.gradients(4, n)
+    steps = s.run_length - 2
+    w, g = s.start(n), s.gradients(steps, n)
+    g[1] -= w * (w @ g[1]) / (w @ w)  # across the weights, where projections set in
     together = s.runner(w)
-    whole = [w, *s.iterates(together, tape(g), range(1, 5))]
+    whole = [w, *s.iterates(together, tape(g), range(1, steps + 1))]
     apart = []
     for i in range(n):
         single = s.runner(w[i : i + 1])
-        apart.append([w[i : i + 1], *s.iterates(single, tape(g[:, i : i + 1]), range(1, 5))])
+        apart.append([w[i : i + 1], *s.iterates(single, tape(g[:, i : i + 1]), range(1, steps + 1))])
         for name, leaf in leaves(together.state).items():
             if isinstance(leaf, np.ndarray) and leaf.shape != w.shape:
                 raise LawViolated(
@@ -47,12 +50,13 @@ def elementwise(s: RuleUnderTest, n: int) -> None:
     # NumPy's vector loops and their tails may round transcendental functions differently in the last place.
     separate = np.concatenate([np.array(a) for a in apart], axis=1)
     differ(separate, np.array(whole), "each coordinate alone", rtol=1e-15, atol=1e-16)
-    spoilt = g.copy()
-    spoilt[1, n // 2] = np.nan
-    with np.errstate(all="ignore"):
-        after = s.run(w, tape(spoilt), 4)
     others = np.arange(n) != n // 2
-    differ(after[:, others], np.array(whole)[:, others], f"NaN in coordinate {n // 2} at step 2 spread")
+    for wild, word in ((np.nan, "NaN"), (-1e6, "-1e6")):
+        spoilt = g.copy()
+        spoilt[1, n // 2] = wild
+        with np.errstate(all="ignore"):
+            after = s.run(w, tape(spoilt), steps)
+        differ(after[:, others], np.array(whole)[:, others], f"{word} in coordinate {n // 2} at step 2 spread")
 
 
 def translation(s: RuleUnderTest, n: int) -> None:
@@ -97,7 +101,7 @@ def constant_step(s: RuleUnderTest, n: int) -> None:
         raise LawViolated("the law is about sequences of gradients, and this rule needs more")
     steps = 10
     g = np.repeat(s.gradients(1, n), steps, axis=0)
-    decays = [name for name, field in s.fields.items() if is_decay(field)]
+    decays = [name for name, field in s.fields.items() if may_be_decay(field) and _acts_as_decay(s, name, g)]
     scheduled: dict[str, Schedule] = {name: Piecewise((3,), (0.5, 0.95)) for name in decays}
     for schedules, what in (({}, "constant gradient"), (scheduled, f"{' and '.join(decays)} from 0.5 to 0.95 at t=3")):
         if schedules or what == "constant gradient":
@@ -105,6 +109,17 @@ def constant_step(s: RuleUnderTest, n: int) -> None:
             lengths = np.diff(path, axis=0, prepend=path[:1])
             steady = np.repeat(lengths[1:2], steps + 1, axis=0)
             differ(lengths[1:], steady[1:], f"length of each step, {what}", 1e-10, since=1)
+
+
+def _acts_as_decay(s: RuleUnderTest, name: str, g: Array) -> bool:
+    """Whether a field is a decay rate: declared, or without a say in the steps along a constant gradient."""
+    if role_of(s.fields[name]) == "decay":
+        return True
+    try:
+        low, high = (s.run(np.zeros(g.shape[1]), tape(g), 3, s.rule(**{name: value})) for value in (0.5, 0.95))
+    except HyperparameterError:
+        return False
+    return bool(np.allclose(low, high, rtol=1e-8, atol=0.0))
 
 
 def affine(s: RuleUnderTest, n: int) -> None:

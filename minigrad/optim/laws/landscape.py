@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -98,12 +99,10 @@ class Landscape:
         return self._root() if self.t is None else self._root() @ self.t
 
     def _root(self) -> Array:
-        root: Array = np.sqrt(self.k) * self.root
-        return root
+        return math.sqrt(self.k) * self.root
 
     def _target(self) -> Array:
-        target: Array = np.sqrt(self.k) * self.target
-        return target
+        return math.sqrt(self.k) * self.target
 
     def _x(self, y: Array) -> Array:
         x = y if self.t is None else self.t @ y

@@ -8,8 +8,11 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
+from minigrad.optim.errors import HyperparameterError
+from minigrad.optim.hyperparameters import words_of
 from minigrad.optim.laws.landscape import Environment, Landscape, landscape
 from minigrad.optim.laws.report import LawViolated
+from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment
 from minigrad.optim.runner import RuleRunner, UpdateRule
 from minigrad.optim.schedules import Schedule
@@ -29,15 +32,22 @@ class RuleUnderTest:
         cls: the optimizer class. Its `trial`, if it has one, is a mapping of hyperparameters to examine it with.
         hyper: more hyperparameters, stronger than `trial`.
         seed: of landscapes, starting points and gradients.
+        horizon: steps of a long run.
     """
 
     plugin: str
     cls: type[UpdateRule]
     hyper: Mapping[str, object] = attrs.field(factory=dict)
     seed: int = 0
+    horizon: int = 14
     _plain: dict[int, Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _starts: dict[tuple[int, str], Array] = attrs.field(factory=dict, init=False, eq=False, repr=False)
     _needs: list[Need] = attrs.field(factory=list, init=False, eq=False, repr=False)
+
+    @property
+    def run_length(self) -> int:
+        """Steps of runs that are compared to the last bit."""
+        return max(STEPS, self.horizon // 5)
 
     @property
     def fields(self) -> dict[str, attrs.Attribute[object]]:
@@ -55,6 +65,31 @@ class RuleUnderTest:
         if not self._needs:
             self._needs.append(RuleRunner(self.plugin, self.rule(), np.zeros(1)).needs)
         return self._needs[0]
+
+    def variants(self) -> list[tuple[str, object, UpdateRule]]:
+        """Rules with one option at another value each: every word, both truths, and numbers that are 0 by default."""
+        rules = []
+        for name, field in self.fields.items():
+            for value in other_values(field):
+                try:
+                    rules.append((name, value, self.rule(**{name: value})))
+                except Exception:  # options may exclude each other, by whatever error the rule's author chose
+                    continue
+        return rules
+
+    def without_extras(self, hyper: Mapping[str, object], w: Array) -> Iterator[UpdateRule]:
+        """Rules with one hyperparameter but lr at 0, or very large, that would still move."""
+        g = self.gradients(1, w.size)
+        for name, field in self.fields.items():
+            for value in (0.0, 1e9):
+                if name == "lr" or not isinstance(field.default, float):
+                    continue
+                try:
+                    rule, moving = self.rule(**{**hyper, name: value}), self.rule(**{name: value})
+                except HyperparameterError:
+                    continue
+                if not np.array_equal(self.run(w, lambda y, t: Objective(g[0]), 1, moving)[1], w):
+                    yield rule
 
     def ground(self, n: int, dtype: str = "float64") -> Landscape:
         """The landscape it is tried on.
@@ -110,6 +145,16 @@ class RuleUnderTest:
         for t in steps:
             runner.step(environment(runner.w.copy(), t), t)
             yield runner.w.copy()
+
+
+def other_values(field: attrs.Attribute[object]) -> list[object]:
+    """Values of an option besides its default: the other truth, the other words, and 0.5 for a number that is 0."""
+    default = field.default
+    if isinstance(default, bool):
+        return [not default]
+    if isinstance(default, float) and default == 0.0:
+        return [0.5]
+    return [word for word in words_of(field) if word != default]
 
 
 def layout_of(n: int) -> tuple[Segment, ...]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from minigrad.optim import Moment, Need, Objective, Optimizer, number
+from minigrad.optim import Moment, Need, Objective, Optimizer, decay, number
 from minigrad.typing import Array
 
 __all__ = ["AdEMAMix", "AdaBelief", "Adadelta", "Adamax", "NAdam", "RAdam", "Yogi"]
@@ -45,8 +45,8 @@ class NAdam:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE | {"scale-invariant"}
 
     lr: float = number(2e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-8, ge=0.0)
     momentum_decay: float = number(4e-3, ge=0.0)
 
@@ -80,8 +80,8 @@ class RAdam:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-8, ge=0.0)
 
     def init(self, w: Array) -> Moments:
@@ -121,8 +121,8 @@ class Adamax:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE | {"scale-invariant", "constant-step"}
 
     lr: float = number(2e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-8, gt=0.0)
 
     def init(self, w: Array) -> AdamaxState:
@@ -184,8 +184,8 @@ class AdaBelief:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE | {"scale-invariant"}
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-16, ge=0.0)
     floor: float = number(1e-16, ge=0.0)
 
@@ -215,8 +215,8 @@ class Yogi:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE
 
     lr: float = number(1e-2, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-3, ge=0.0)
     initial: float = number(1e-6, ge=0.0)
     initial_mean: float = number(0.0, ge=0.0)
@@ -257,9 +257,9 @@ class AdEMAMix:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE | {"scale-invariant"}
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
-    beta3: float = number(0.9999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
+    beta3: float = decay(0.9999)
     alpha: float = number(5.0, ge=0.0)
     eps: float = number(1e-8, ge=0.0)
     weight_decay: float = number(0.0, ge=0.0)

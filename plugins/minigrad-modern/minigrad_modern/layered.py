@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.optim import Moment, Need, Objective, Optimizer, Segment, count, number
+from minigrad.optim import Moment, Need, Objective, Optimizer, Segment, count, decay, number
 from minigrad.typing import Array
 
 __all__ = ["Adafactor", "Lamb", "Muon"]
@@ -48,8 +48,8 @@ class Lamb:
     laws: ClassVar[frozenset[str]] = frozenset({"negation", "scale-invariant"})
 
     lr: float = number(1e-3, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     eps: float = number(1e-6, ge=0.0)
     weight_decay: float = number(0.0, ge=0.0)
     layout: tuple[Segment, ...] = ()
@@ -98,8 +98,8 @@ class Muon:
     iterations: int = count(5, ge=1)
     eps: float = number(1e-8, gt=0.0)
     adam_ratio: float = number(0.05, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.999, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.999)
     layout: tuple[Segment, ...] = ()
 
     def init(self, w: Array) -> MuonState:

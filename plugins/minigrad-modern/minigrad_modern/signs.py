@@ -7,7 +7,7 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from minigrad.optim import Moment, Need, Objective, Optimizer, number
+from minigrad.optim import Moment, Need, Objective, Optimizer, decay, number
 from minigrad.typing import Array
 
 __all__ = ["Lion", "Rprop"]
@@ -35,8 +35,8 @@ class Lion:
     laws: ClassVar[frozenset[str]] = _ELEMENTWISE | {"scale-invariant", "constant-step"}
 
     lr: float = number(1e-4, ge=0.0)
-    beta1: float = number(0.9, ge=0.0, lt=1.0)
-    beta2: float = number(0.99, ge=0.0, lt=1.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.99)
     weight_decay: float = number(0.0, ge=0.0)
 
     def init(self, w: Array) -> LionState:
