@@ -18,20 +18,21 @@ import attrs
 from minigrad import engines
 from minigrad.core.graph import Constant
 from minigrad.core.mode import MODE, mode_override
-from minigrad.core.tensor import tensor_of
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
 from minigrad.engines.discovery import SupportsEngine
 from minigrad.lazy import warn_renamed
 from minigrad.program.compile.bind import bind
 from minigrad.program.compile.executable import LIBERTIES, CompileOptions, Executable
-from minigrad.program.errors import RetraceWarning, StepChanged, TraceError
+from minigrad.program.errors import RetraceWarning, StepChanged, TraceError, UsesGraphOutside
 from minigrad.program.explain import format_program
 from minigrad.program.graph import Graph, HostCall
 from minigrad.program.passes.pipeline import FORMER_NAMES, PASS_NAMES, run_pipeline
 from minigrad.program.svg import write_svg
 from minigrad.program.trace.captures import Captures, find_captures
 from minigrad.program.trace.guards import ArrayGuard, RandomStateGuard
-from minigrad.program.trace.signature import replace_arrays, signature, split_result
+from minigrad.program.trace.results import Results, results_of
+from minigrad.program.trace.signature import replace_arrays, signature
 from minigrad.program.trace.tracer import StepTracer
 
 __all__ = ["Program", "define"]
@@ -48,7 +49,7 @@ class ConcreteProgram:
     Attributes:
         graph: after all passes.
         executable: the graph bound to memory.
-        rebuild: makes what the step returns from the outputs of a run.
+        results: makes what the step returns from the outputs of a run.
         captures: what the step can reach, and the guards on it.
         array_guards: arrays that became constants, and must not change.
         seconds: that tracing and compiling took.
@@ -57,7 +58,7 @@ class ConcreteProgram:
 
     graph: Graph
     executable: Executable
-    rebuild: Callable[[list[Array]], object]
+    results: Results
     captures: Captures
     array_guards: tuple[ArrayGuard, ...]
     seconds: float
@@ -87,6 +88,7 @@ class Program(Generic[P, R]):
         self._engine = engines.create_engine(engine)
         self._named_engine = bool(engine)
         self._entries: dict[Hashable, list[ConcreteProgram]] = {}
+        self._continuing: set[Hashable] = set()  # signatures with which the step continues a graph from outside
         self._latest: ConcreteProgram | None = None
         self._lock = RLock()
         update_wrapper(self, step)
@@ -100,18 +102,31 @@ class Program(Generic[P, R]):
         mode = MODE.get()
         if mode is not None and mode.interceptor is not None:
             # Inside another program, or under mg.debug(): arrays are Tensors there too.
-            as_tensors = replace_arrays((args, dict(kwargs)), lambda array: tensor_of(Constant(array)))
-            assert isinstance(as_tensors, tuple)
-            return self.step(*as_tensors[0], **as_tensors[1])
+            return self._run_step(args, kwargs)
+        records = mode is None or mode.grad
         with self._lock:
             arrays: list[Array] = []
-            key = (mode is None or mode.grad, *signature(args, arrays))
+            tracked: list[Tensor] = []
+            key = (records, *signature(args, arrays, tracked))
             if kwargs:
-                key = (*key, tuple(kwargs), *signature(tuple(kwargs.values()), arrays))
+                key = (*key, tuple(kwargs), *signature(tuple(kwargs.values()), arrays, tracked))
+            if (tracked and records) or (self._continuing and key in self._continuing):
+                return self._run_step(args, kwargs)
             for entry in self._entries.get(key, ()):
                 if entry.holds() and self._is_bound(entry):
                     return cast(R, self._run(entry, tuple(arrays)))
-            return cast(R, self._run(self._define(key, args, kwargs), tuple(arrays)))
+            try:
+                entry = self._define(key, args, kwargs)
+            except UsesGraphOutside:
+                self._continuing.add(key)
+                return self._run_step(args, kwargs)
+            return cast(R, self._run(entry, tuple(arrays)))
+
+    def _run_step(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> R:
+        """Run the step as it is, on Tensors: gradients flow through it to what was computed outside."""
+        with_tensors = _arrays_as_tensors((args, dict(kwargs)))
+        assert isinstance(with_tensors, tuple)
+        return self.step(*with_tensors[0], **with_tensors[1])
 
     # -- looking at it -----------------------------------------------------------------------------------------------
     @property
@@ -154,7 +169,9 @@ class Program(Generic[P, R]):
     # -- running it ----------------------------------------------------------------------------------------------------
     def _run(self, entry: ConcreteProgram, arrays: tuple[Array, ...]) -> object:
         self._latest = entry
-        return entry.rebuild(entry.executable.run(arrays))
+        results = entry.results
+        saved = results.before(arrays)
+        return results.make(entry.executable.run(arrays), saved)
 
     def _is_bound(self, entry: ConcreteProgram) -> bool:
         """Bind the code anew where parameters or gradients have moved.
@@ -187,9 +204,9 @@ class Program(Generic[P, R]):
             result = self.step(*fakes[0], **fakes[1])
             random_guard.check()
             captures.values.refuse_changes()
-        outputs, rebuild = split_result(result, recorder)
+            results = results_of(result, tracer)
         recorder.forget_numbers()
-        graph = Graph(tuple(recorder.values), tuple(recorder.steps), tuple(outputs))
+        graph = Graph(tuple(recorder.values), tuple(recorder.steps), results.outputs)
         graph = run_pipeline(graph, self.disabled)
         if self._named_engine:
             for step in graph.steps:
@@ -197,7 +214,7 @@ class Program(Generic[P, R]):
                     step.owner.use_engine(self._engine)
         executable = bind(graph, self._options, self._engine)
         guards = tuple(guard for guard in recorder.array_guards if guard.find() is not None)
-        return ConcreteProgram(graph, executable, rebuild, captures, guards, perf_counter() - start, (args, kwargs))
+        return ConcreteProgram(graph, executable, results, captures, guards, perf_counter() - start, (args, kwargs))
 
     def _enter(self, key: Hashable, entry: ConcreteProgram) -> None:
         self.traces += 1
@@ -216,6 +233,11 @@ class Program(Generic[P, R]):
                 RetraceWarning,
                 stacklevel=4,
             )
+
+
+def _arrays_as_tensors(item: object) -> object:
+    """Arguments with Tensors in the place of arrays; Tensors stay what they are."""
+    return replace_arrays(item, lambda array: tensor_of(Constant(array)), tensors=False)
 
 
 def _described(key: Hashable) -> str:

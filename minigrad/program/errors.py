@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minigrad.core.errors import MinigradError
 
-__all__ = ["RetraceWarning", "StepChanged", "TraceError"]
+__all__ = ["RetraceWarning", "StepChanged", "TraceError", "UsesGraphOutside"]
 
 
 class TraceError(MinigradError, RuntimeError):
@@ -23,3 +23,7 @@ class StepChanged(TraceError):
 
     It counts, or has filled a cache.
     """
+
+
+class UsesGraphOutside(TraceError):
+    """A step continues a graph that was begun outside, so that it must run as it is. Never leaves the room."""

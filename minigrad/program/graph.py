@@ -94,6 +94,7 @@ class Call:
         outs: numbers of the results.
         n_positional: how many operands go by position, where others stand in `kwargs`; else -1.
         where: file and line of the user's.
+        tracked: along which positional operands a gradient flows; empty where along none. Known before all passes.
     """
 
     op: Op
@@ -102,6 +103,7 @@ class Call:
     outs: tuple[int, ...]
     n_positional: int = -1
     where: str = ""
+    tracked: tuple[bool, ...] = ()
 
     @property
     def is_dynamic(self) -> bool:

@@ -13,11 +13,12 @@ from types import FunctionType, MethodType, ModuleType
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Leaf
+from minigrad.core.graph import Leaf, Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
 from minigrad.program.trace.guards import ValueGuards
 from minigrad.program.trace.reads import CodeNames, find_reads, is_layer, is_users
+from minigrad.program.trace.signature import is_parameter
 
 __all__ = ["Captures", "find_captures"]
 
@@ -35,7 +36,7 @@ class Captures:
         generators: sources of random numbers.
         modes: objects with a `training` switch, and how it stood.
         values: what the step reads.
-        forms: shape and dtype of the Tensors in `state`.
+        forms: shape and dtype of the Tensors in `state`, and the node of those that require a gradient.
     """
 
     parameters: tuple[Tensor, ...]
@@ -43,16 +44,18 @@ class Captures:
     generators: tuple[np.random.Generator, ...]
     modes: tuple[tuple[object, bool], ...]
     values: ValueGuards
-    forms: tuple[tuple[Shape, np.dtype[np.generic]], ...]
+    forms: tuple[tuple[Shape, np.dtype[np.generic], Node | None], ...]
 
     def hold(self) -> bool:
         """Whether modes, values and the forms of Tensors are as they were found."""
         for item, mode in self.modes:
             if item.training is not mode:  # type: ignore[attr-defined]
                 return False
-        for t, (shape, dtype) in zip(self.state, self.forms, strict=True):
-            value = t._node.value
-            if value.shape != shape or (value.dtype is not dtype and value.dtype != dtype):
+        for t, (shape, dtype, node) in zip(self.state, self.forms, strict=True):
+            now = t._node
+            if now.value.shape != shape or now.value.dtype != dtype:
+                return False
+            if now.requires_grad and now is not node:
                 return False
         return self.values.hold()
 
@@ -100,8 +103,12 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
             names.add_owner(type(item))
         stack.extend(_below(item))
     values = find_reads(roots, root, names, sized)
-    forms = tuple((t._node.value.shape, t._node.value.dtype) for t in state)
+    forms = tuple(_form(t._node) for t in state)
     return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values, forms)
+
+
+def _form(node: Node) -> tuple[Shape, np.dtype[np.generic], Node | None]:
+    return node.value.shape, node.value.dtype, node if node.requires_grad else None
 
 
 def _objects(args: Sequence[object]) -> Iterator[object]:
@@ -113,7 +120,7 @@ def _objects(args: Sequence[object]) -> Iterator[object]:
             stack.extend(reversed(item))
         elif isinstance(item, dict):
             stack.extend(reversed(item.values()))
-        elif type(item) is not np.ndarray and not (isinstance(item, Tensor) and not item._node.requires_grad):
+        elif type(item) is not np.ndarray and not (isinstance(item, Tensor) and not is_parameter(item)):
             yield item
 
 

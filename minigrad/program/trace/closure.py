@@ -13,9 +13,7 @@ from types import MappingProxyType
 
 import attrs
 
-from minigrad.core.apply import apply
-from minigrad.core.graph import Constant
-from minigrad.core.tensor import Tensor, from_array, tensor_of
+from minigrad.core.tensor import Tensor, from_array
 from minigrad.core.types import Array
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import (
@@ -29,9 +27,9 @@ from minigrad.program.graph import (
     Value,
     ZeroGrad,
     defs,
-    resolve_operands,
     uses,
 )
+from minigrad.program.trace.replay import operand, replay
 
 __all__ = ["ClosureReplay"]
 
@@ -82,29 +80,5 @@ class ClosureReplay:
 
     def loss(self, arrays: Sequence[Array]) -> Tensor:
         """What the closure returns, for these numbers and the parameters as they stand."""
-        results: dict[int, Tensor] = {k: from_array(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
-        for step in self.steps:
-            if isinstance(step, Call):
-                self._apply(step, results)
-            elif isinstance(step, FillRandom):
-                drawn = self.values[step.out].empty()
-                step.fill(drawn)
-                results[step.out] = from_array(drawn)
-            else:
-                step.check(self._operand(step.value, results)._node.value)
-        return self._operand(self.output, results)
-
-    def _apply(self, call: Call, results: dict[int, Tensor]) -> None:
-        operands = [self._operand(k, results) for k in call.args]
-        kwargs = resolve_operands(call.kwargs, [t._node.value for t in operands]) if call.is_dynamic else call.kwargs
-        y: object = apply(call.op, tuple(operands[: len(call.positional)]), kwargs)
-        results.update(zip(call.outs, y if isinstance(y, tuple) else (y,), strict=True))
-
-    def _operand(self, k: int, results: dict[int, Tensor]) -> Tensor:
-        value = self.values[k]
-        if k in results:
-            return results[k]
-        if value.tensor is not None:
-            return value.tensor
-        assert value.data is not None
-        return tensor_of(Constant(value.data))
+        results = {k: from_array(a.copy()) for k, a in zip(self.feeds, arrays, strict=True)}
+        return operand(self.output, self.values, replay(self.values, self.steps, results))

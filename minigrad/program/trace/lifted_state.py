@@ -81,6 +81,10 @@ class LiftedState:
             for t, node in before:
                 t._node = node
 
+    def parameters(self) -> list[Tensor]:
+        """The parameters that are lifted."""
+        return [p.tensor for p in self._parameters]
+
     def accumulate_grad(self, leaf: Leaf, g: Tensor) -> None:
         """Write down that a gradient arrives, and keep what is known of the sum so far."""
         sink = leaf.sink

@@ -102,9 +102,15 @@ class Recorder:
         return index
 
     def record_call(
-        self, op: Op, operands: Sequence[int], kwargs: Mapping[str, object]
+        self, op: Op, operands: Sequence[int], kwargs: Mapping[str, object], tracked: tuple[bool, ...] = ()
     ) -> tuple[tuple[int, ...], bool]:
         """Evaluate a call on the numbers of this run and write it down.
+
+        Args:
+            op: what is called.
+            operands: numbers of the positional operands.
+            kwargs: keyword arguments, in which fake arrays may stand.
+            tracked: along which operands a gradient flows; empty where along none.
 
         Returns:
             The numbers of its outputs, and whether the op returns a tuple.
@@ -122,7 +128,8 @@ class Recorder:
         numbers = tuple(np.asarray(o) for o in (y if isinstance(y, tuple) else (y,)))
         outs = tuple(self.add(Value(n.shape, n.dtype, "result"), n) for n in numbers)
         where = user_frame_location()
-        self.steps.append(Call(op, tuple(all_operands), with_refs, outs, n_positional if dynamic else -1, where))
+        n_positional = n_positional if dynamic else -1
+        self.steps.append(Call(op, tuple(all_operands), with_refs, outs, n_positional, where, tracked))
         return outs, isinstance(y, tuple)
 
     def record_op(self, name: str, array: FakeArray, kwargs: Mapping[str, object]) -> FakeArray:

@@ -16,7 +16,7 @@ from minigrad.core.graph import Constant, Leaf, MultiOutputNode, Node, OutputNod
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Shape
-from minigrad.program.errors import TraceError
+from minigrad.program.errors import TraceError, UsesGraphOutside
 from minigrad.program.graph import Assert, FillRandom, HostCall, Value
 from minigrad.program.trace.fake_array import FakeArray
 from minigrad.program.trace.lifted_state import LiftedState
@@ -45,6 +45,24 @@ class StepTracer(Tracer):
         index = self.recorder.add(Value(array.shape, array.dtype, "input"), array)
         return tensor_of(Constant(self.recorder.fake(index)))
 
+    def edges(self, node: Node) -> tuple[list[Tensor], Leaf | None]:
+        """What the graph below a node rests on: parameters that the step holds, and a stale leaf, if there is one."""
+        held = {p._node: p for p in self.lifted.parameters()}
+        found: dict[Node, Tensor] = {}
+        stale: Leaf | None = None
+        stack, seen = [node], {node}
+        while stack:
+            top = stack.pop()
+            if isinstance(top, Leaf):
+                stale = top if top.stale else stale
+                if top in held:
+                    found[top] = held[top]
+            for parent in top.parents:
+                if parent is not None and parent not in seen:
+                    seen.add(parent)
+                    stack.append(parent)
+        return list(found.values()), stale
+
     # -- ops -----------------------------------------------------------------------------------------------------
     def call(
         self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
@@ -61,9 +79,12 @@ class StepTracer(Tracer):
                     f"\n  at {with_source_text(user_frame_location())}\n"
                     "Pass the model to the step as an argument, or hold it in a variable that the step names"
                 )
-        outs, is_tuple = recorder.record_call(op, [recorder.index_of(a) for a in arrays], kwargs)
-        fakes = tuple(recorder.fake(k) for k in outs)
+            if p is not None and p.seq < self._start and not isinstance(p.value, FakeArray) and grad:
+                raise UsesGraphOutside("the step uses a Tensor that was computed outside and requires a gradient")
         tracked = requires_grad and grad and not op.claims.piecewise_constant
+        flows = tuple(p is not None for p in parents) if tracked else ()
+        outs, is_tuple = recorder.record_call(op, [recorder.index_of(a) for a in arrays], kwargs, flows)
+        fakes = tuple(recorder.fake(k) for k in outs)
         if not is_tuple:
             node: Node = record_call(op, fakes[0], arrays, parents, kwargs) if tracked else Constant(fakes[0])
             return tensor_of(node)
