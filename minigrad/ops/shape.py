@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.core.types import Array, Axis, Shape
 from minigrad.ops.family import OpFamily
+from minigrad.ops.index import getitem
 from minigrad.runtime.numpy_fast import column_sums
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -154,16 +155,14 @@ def concatenate(*xs: Array, axis: int = 0) -> Array:
 
 @concatenate.vjp("xs")
 def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
-    from minigrad.ops.index import getitem
-
     before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
-    found: list[V] = []
+    parts: list[V] = []
     start = 0
     for x in xs:
         stop = start + x.shape[axis]
-        found.append(getitem(g, key=(*before, slice(start, stop))))
+        parts.append(getitem(g, key=(*before, slice(start, stop))))
         start = stop
-    return tuple(found)
+    return tuple(parts)
 
 
 def _repeated(x: V, count: int) -> V:

@@ -6,13 +6,14 @@ One by default, several by `minigrad.parallel`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minigrad import lazy
 from minigrad.core.types import Array
 from minigrad.nn import Module
 from minigrad.optim import StatefulOptimizer
@@ -123,8 +124,7 @@ def connect_group(communicator: str | Communicator | None) -> Communicator | Non
     """
     if communicator is None:
         return None
-    from minigrad.parallel import connect
-
+    connect: Callable[..., Communicator] = lazy.load("minigrad.parallel", "connect")
     link = connect(communicator)
     return link if link.size > 1 else None
 
@@ -146,6 +146,5 @@ def process_group(
     """
     if link is None:
         return SingleProcessGroup()
-    from minigrad.parallel import distribute
-
+    distribute: Callable[..., ProcessGroup] = lazy.load("minigrad.parallel", "distribute")
     return distribute(model, optimizer, link, seed=seed, about=about)

@@ -15,6 +15,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.declare import declaration_of
+from minigrad.verify.domains import real
 from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
 from minigrad.verify.purity import check_purity
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
@@ -139,8 +140,6 @@ def refuse_unusable(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array,
 
 def directions(op: Op, case: CheckCase, rng: SeededRandom, indices: list[int]) -> dict[int, Array]:
     """A random direction for each differentiable argument, inside its domain."""
-    from minigrad.verify.domains import real
-
     found = {}
     for i in indices:
         domain = declaration_of(op).domain(i) or real()

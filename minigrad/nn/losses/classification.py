@@ -7,6 +7,7 @@ that knows nothing would score (`uninformed_loss`) and from where on targets cou
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 
 import attrs
@@ -63,13 +64,22 @@ def cross_entropy(
         LabelError: a label is out of range (the message names the row), or not an integer.
         ShapeError: labels do not have the leading shape of the scores.
     """
-    from minigrad.ops.network import loss  # registers on first use
-
     flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
     shares = weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
     options = (-1, reduction, shares, ignore_index, label_smoothing)
-    losses: Tensor = loss.cross_entropy(flat, index, *options)  # type: ignore[arg-type]  # integers, by _aligned
+    cross_entropy_of_logits: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "cross_entropy")
+    losses = cross_entropy_of_logits(flat, index, *options)
     return losses.reshape(scores.shape[:-1]) if reduction == "none" else losses
+
+
+def _score_of(flat: Tensor, index: Tensor | Array) -> Tensor:
+    pick: Callable[..., Tensor] = lazy.load("minigrad.ops.arrangement.gather", "pick")
+    return pick(flat, index.reshape(len(index), 1), axis=-1)
+
+
+def _one_hot(flat: Tensor, index: Tensor | Array) -> Array:
+    one_hot_like: Callable[..., Array] = lazy.load("minigrad.ops.network.loss", "one_hot_like")
+    return one_hot_like(index, flat)
 
 
 def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -78,12 +88,9 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     The multi-class SVM loss of the course notes. Source: Weston & Watkins 1999.
     Arguments and errors as for `cross_entropy`.
     """
-    from minigrad.ops.arrangement.gather import pick
-    from minigrad.ops.network.loss import one_hot_like
-
     flat, index = _aligned("Weston-Watkins loss", scores, labels)
-    correct = pick(flat, index.reshape(len(index), 1), axis=-1)
-    return (relu(flat - correct + margin) * (1.0 - one_hot_like(index, flat))).sum() / float(len(index))
+    correct = _score_of(flat, index)
+    return (relu(flat - correct + margin) * (1.0 - _one_hot(flat, index))).sum() / float(len(index))
 
 
 def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
@@ -91,12 +98,9 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
 
     Source: Crammer & Singer 2001. Arguments and errors as for `cross_entropy`. Equal rivals share the gradient.
     """
-    from minigrad.ops.arrangement.gather import pick
-    from minigrad.ops.network.loss import one_hot_like
-
     flat, index = _aligned("Crammer-Singer loss", scores, labels)
-    correct = pick(flat, index.reshape(len(index), 1), axis=-1)
-    rival = reduce.max(where(one_hot_like(index, flat), -np.inf, flat), axis=-1, keepdims=True)
+    correct = _score_of(flat, index)
+    rival = reduce.max(where(_one_hot(flat, index), -np.inf, flat), axis=-1, keepdims=True)
     return relu(rival - correct + margin).mean()
 
 

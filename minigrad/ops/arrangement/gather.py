@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minigrad.core.types import Array, BoolArray, IndexArray
+from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import ravel
@@ -167,8 +168,6 @@ def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
     shape = tuple(x.shape[a] if a == axis % x.ndim else n for a, n in enumerate(part.shape))
     added: V = unpick(part, indices, axis=axis % x.ndim, shape=shape)
     if shape != x.shape:
-        from minigrad.ops.arrangement.manipulation import pad
-
         added = pad(added, [(0, n - m) for n, m in zip(x.shape, shape, strict=True)])
     return x + added
 

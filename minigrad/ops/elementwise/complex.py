@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic
 
 import attrs
 
+from minigrad import lazy
 from minigrad.core.types import Key, Shape
 from minigrad.ops.index import getitem
 from minigrad.typing import V
@@ -70,12 +72,10 @@ class Complex(Generic[V]):
         return self.real * self.real + self.imag * self.imag
 
     def __abs__(self) -> V:
-        from minigrad.ops.elementwise.trigonometric import hypot
-
+        hypot: Callable[[V, V], V] = lazy.load("minigrad.ops.elementwise.trigonometric", "hypot")
         return hypot(self.real, self.imag)
 
     def angle(self) -> V:
         """The angle in radians, in (-pi, pi]."""
-        from minigrad.ops.elementwise.trigonometric import arctan2
-
+        arctan2: Callable[[V, V], V] = lazy.load("minigrad.ops.elementwise.trigonometric", "arctan2")
         return arctan2(self.imag, self.real)

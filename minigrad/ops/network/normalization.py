@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod, sqrt
 
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Axis, BoolArray, Shape
+from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.elementwise.arithmetic import square, where
 from minigrad.ops.elementwise.piecewise_linear import maximum
@@ -135,9 +138,7 @@ def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75
 
     x / (k + alpha times that mean square) ** beta (Krizhevsky et al., 2012).
     """
-    from minigrad.ops.arrangement.manipulation import pad
-    from minigrad.ops.network.windows import sliding_window_view
-
+    sliding_window_view: Callable[..., V] = lazy.load("minigrad.ops.network.windows", "sliding_window_view")
     widths = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2)]
     windows: V = sliding_window_view(pad(square(x), widths), size, axis=1)
     return x / power(mean(windows, axis=-1) * alpha + k, beta)

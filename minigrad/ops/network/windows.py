@@ -16,8 +16,10 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
+from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, reshape, transpose
+from minigrad.ops.index import getitem
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
@@ -168,8 +170,6 @@ def unfold(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] = 1, p
 
     The shape is (N, C * prod(kernel), number of windows).
     """
-    from minigrad.ops.arrangement.manipulation import pad
-
     n: int = x.ndim - 2
     k: Shape = each(kernel, n)
     wide: V = pad(x, [(0, 0), (0, 0), *((p, p) for p in each(padding, n))])
@@ -184,8 +184,6 @@ def fold(x: V, output_size: Sequence[int], kernel: int | Sequence[int], stride: 
 
     The columns have shape (N, C * prod(kernel), number of windows).
     """
-    from minigrad.ops.index import getitem
-
     n: int = len(output_size)
     k: Shape = each(kernel, n)
     s: Shape = each(stride, n)

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.types import Axis, BoolArray
 from minigrad.ops import functions
 from minigrad.ops.elementwise.arithmetic import where as select
@@ -36,9 +39,8 @@ def sum(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 0.0, w
 
 def prod(x: V, axis: Axis = None, keepdims: bool = False, initial: float = 1.0, where: Mask = True) -> V:
     """Product over `axis` of the entries where `where` holds, times `initial`."""
-    from minigrad.ops.reduction import cumulative
-
-    y: V = cumulative.prod(_masked(x, where, 1), axis, keepdims)
+    product: Callable[..., V] = lazy.load("minigrad.ops.reduction.cumulative", "prod")
+    y = product(_masked(x, where, 1), axis, keepdims)
     return y if initial == 1.0 else y * initial
 
 
