@@ -87,8 +87,8 @@ def find_op(name: str) -> object:
 
     op = REGISTRY.get(name) or find(name)
     if op is None:
-        known = {*lazy.parse("minigrad", PUBLIC), *(op.name for op in REGISTRY)}
-        raise AttributeError(f"module 'minigrad' has no {name!r}.{nearest(name, known)}")
+        public_names = {*lazy.parse("minigrad", PUBLIC), *(op.name for op in REGISTRY)}
+        raise AttributeError(f"module 'minigrad' has no {name!r}.{nearest(name, public_names)}")
     return op
 
 

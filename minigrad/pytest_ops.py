@@ -35,8 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -k selects
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add one item for each op, and one for each that was refused when its plugin was loaded."""
-    wanted = config.getoption("--minigrad-ops")
-    if wanted is None:
+    pattern = config.getoption("--minigrad-ops")
+    if pattern is None:
         return
     from minigrad.api import register_all
     from minigrad.core.errors import nearest
@@ -46,13 +46,13 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     register_all()
     refusals = [r for plugin in load_all() for r in plugin.refusals]
     ops = {op.name: op for op in REGISTRY}
-    names = sorted(ops) if wanted == _ALL else [n.strip() for n in wanted.split(",") if n.strip()]
+    names = sorted(ops) if pattern == _ALL else [n.strip() for n in pattern.split(",") if n.strip()]
     for name in names:
         if name not in ops:
             raise pytest.UsageError(f"--minigrad-ops: there is no op {name!r}.{nearest(name, ops)}")
     seeds = config.getoption("--minigrad-seeds")
     items.extend(OpItem.from_parent(session, name=f"op-{n}", op=ops[n], seeds=seeds) for n in names)
-    if wanted == _ALL:
+    if pattern == _ALL:
         items.extend(RefusedItem.from_parent(session, name=f"refused-{k}", why=r) for k, r in enumerate(refusals))
 
 
@@ -67,11 +67,11 @@ class OpItem(pytest.Item):
         """Fail with the refusals, or with the mutants that survived."""
         from minigrad.verify.mutation import mutation_check
 
-        found = mutation_check(self.op, range(self.seeds))
-        wrong = [*found.failures]
-        wrong += [f"a mutant survives: {o.mutation!r}, argument {o.argument!r}, seed {o.seed}" for o in found.survived]
+        report = mutation_check(self.op, range(self.seeds))
+        wrong = [*report.failures]
+        wrong += [f"a mutant survives: {o.mutation!r}, argument {o.argument!r}, seed {o.seed}" for o in report.survived]
         if wrong:
-            pytest.fail(f"op {found.op!r} of {found.module}:\n" + "\n".join(wrong), pytrace=False)
+            pytest.fail(f"op {report.op!r} of {report.module}:\n" + "\n".join(wrong), pytrace=False)
 
     def reportinfo(self) -> tuple[str, None, str]:
         """What to show in the report."""

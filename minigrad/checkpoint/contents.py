@@ -212,11 +212,11 @@ def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry
             raise ValueError("tensors and checksums are not of the same names")
         entries, start = [], 0
         for name, entry in outer.items():
-            made = _Entry(name, np.dtype(_TYPES[entry["dtype"]]), _shape(entry["shape"]), str(sums[name]))
-            if entry["data_offsets"] != [start, start + _size(made)]:
+            entry_read = _Entry(name, np.dtype(_TYPES[entry["dtype"]]), _shape(entry["shape"]), str(sums[name]))
+            if entry["data_offsets"] != [start, start + _size(entry_read)]:
                 raise ValueError(f"tensor {name!r} is said to lie at {entry['data_offsets']}")
-            start += _size(made)
-            entries.append(made)
+            start += _size(entry_read)
+            entries.append(entry_read)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         _damaged(path, f"its header makes no sense ({type(error).__name__}: {error})")
     return about, entries
@@ -236,10 +236,10 @@ def _size(entry: _Entry) -> int:
 
 
 def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a name occurs twice")
-    return found
+    return fields
 
 
 def _damaged(path: Path, what: str) -> NoReturn:

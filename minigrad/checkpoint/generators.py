@@ -23,18 +23,18 @@ def generators(model: Module) -> dict[str, np.random.Generator]:
 
     One that several parts share is found under each of its names.
     """
-    found = {}
+    by_path = {}
     for owner, module in model.named_modules():
         stack = [(f"{owner}.{name}" if owner else name, value) for name, value in fields_of(module)]
         while stack:
             name, value = stack.pop()
             if isinstance(value, np.random.Generator):
-                found[name] = value
+                by_path[name] = value
             elif isinstance(value, list | tuple):
                 stack += [(f"{name}.{i}", part) for i, part in enumerate(value)]
             elif isinstance(value, dict):
                 stack += [(f"{name}.{key}", part) for key, part in value.items()]
-    return found
+    return by_path
 
 
 def state_of(generator: np.random.Generator) -> Json:

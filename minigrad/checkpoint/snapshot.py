@@ -207,13 +207,13 @@ def _form(value: Array) -> str:
 
 
 def _scalars(value: Json) -> dict[str, Scalar]:
-    found: dict[str, Scalar] = {}
+    scalars: dict[str, Scalar] = {}
     for key, scalar in as_object(value).items():
         plain = np.float64(_number(scalar["float64"])) if isinstance(scalar, dict) else scalar
         if not isinstance(plain, float | int | str):
             raise TypeError(f"optimizer state {key!r}")
-        found[key] = plain
-    return found
+        scalars[key] = plain
+    return scalars
 
 
 def _number(value: Json) -> float:

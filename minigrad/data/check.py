@@ -92,10 +92,10 @@ def find_issues(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
     deviation outside [0.05, 5] for floats, validation mean off by a standard deviation or spread off by half, one class
     above 0.6 (0.8 of two), and distinct labels in a batch (of 8 or more) below half of C (1 - (1 - 1/C)^B).
     """
-    found: list[Finding] = list(_order(data, unshuffled))
+    issues: list[Finding] = list(_order(data, unshuffled))
     for rule in (_leak, _scale, _shift, _conflict, _classes, _constant):
-        found.extend(rule(data))
-    return tuple(sorted(found, key=lambda finding: finding.level != "FAULT"))
+        issues.extend(rule(data))
+    return tuple(sorted(issues, key=lambda finding: finding.level != "FAULT"))
 
 
 def _leak(data: Dataset) -> Iterator[Finding]:

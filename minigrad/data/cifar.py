@@ -39,14 +39,14 @@ def read_cifar10(path: str | os.PathLike[str], *, rows: int = ROWS) -> tuple[NDA
     expected = f"{size} bytes ({rows} records of {RECORD}: a label and 3x32x32 pixels)"
     content = read_at_most(path, size + 1, expected)
     if len(content) != size:
-        found = f"truncated: {len(content)} bytes" if len(content) < size else f"more than {size} bytes"
-        raise DataFileError(path, found, expected, "Get the binary version of CIFAR-10 again.")
+        problem = f"truncated: {len(content)} bytes" if len(content) < size else f"more than {size} bytes"
+        raise DataFileError(path, problem, expected, "Get the binary version of CIFAR-10 again.")
     table = np.frombuffer(content, np.uint8).reshape(rows, RECORD)
     labels = table[:, 0].astype(np.int64)
     if labels.max(initial=0) > 9:
         row = int(np.argmax(labels > 9))
-        found = f"record {row} (byte {row * RECORD}) has label {labels[row]}"
-        raise DataFileError(path, found, "labels 0 to 9", "Is this CIFAR-10, in its binary version?")
+        problem = f"record {row} (byte {row * RECORD}) has label {labels[row]}"
+        raise DataFileError(path, problem, "labels 0 to 9", "Is this CIFAR-10, in its binary version?")
     return np.ascontiguousarray(table[:, 1:]).reshape(rows, 3, 32, 32), labels
 
 

@@ -48,8 +48,8 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
         raise DataFileError(path, "no such file", what) from None
     except (EOFError, zlib.error, OSError) as error:
         if not isinstance(error, OSError) or error.errno is None:
-            found = f"truncated or corrupt gzip stream ({error})"
-            raise DataFileError(path, found, what, "Get the file again.") from error
+            problem = f"truncated or corrupt gzip stream ({error})"
+            raise DataFileError(path, problem, what, "Get the file again.") from error
         raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
 
 

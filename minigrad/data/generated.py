@@ -57,8 +57,8 @@ def blobs(
     y = np.arange(rows) % classes
     centres = rng.uniform(-5.0, 5.0, (classes, features))
     x = centres[y] + spread * rng.standard_normal((rows, features))
-    made = f"generated: blobs(rows={rows}, classes={classes}, features={features}, spread={spread})"
-    return _made("blobs", x, y, classes, val, seed, made)
+    origin = f"generated: blobs(rows={rows}, classes={classes}, features={features}, spread={spread})"
+    return _made("blobs", x, y, classes, val, seed, origin)
 
 
 def _made(

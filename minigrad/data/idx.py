@@ -51,10 +51,10 @@ def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> AnyDt
 def _header(path: Path, head: bytes, wanted: str, magic: int | None) -> tuple[np.dtype[np.generic], tuple[int, ...]]:
     if len(head) < 4:
         raise DataFileError(path, f"truncated: only {len(head)} bytes", wanted)
-    found = int.from_bytes(head[:4], "big")
+    number = int.from_bytes(head[:4], "big")
     code, axes = head[2], head[3]
-    if head[:2] != b"\0\0" or code not in TYPES or (magic is not None and found != magic):
-        raise DataFileError(path, f"magic number {found} (0x{found:08x})", wanted, _hint(found, magic))
+    if head[:2] != b"\0\0" or code not in TYPES or (magic is not None and number != magic):
+        raise DataFileError(path, f"magic number {number} (0x{number:08x})", wanted, _hint(number, magic))
     if len(head) < 4 + 4 * axes:
         raise DataFileError(path, f"truncated in the header: {len(head)} bytes", f"{4 + 4 * axes} bytes of header")
     return np.dtype(TYPES[code]), struct.unpack(f">{axes}I", head[4 : 4 + 4 * axes])
@@ -83,8 +83,8 @@ def load_idx(folder: str | os.PathLike[str], *, class_names: Sequence[str] = ())
     x_train, y_train = _pair(folder, "train")
     x_val, y_val = _pair(folder, "t10k")
     if x_train.shape[1:] != x_val.shape[1:]:
-        found = f"t10k images of shape {x_val.shape[1:]}"
-        raise DataFileError(folder, found, f"the shape of the train images, {x_train.shape[1:]}")
+        problem = f"t10k images of shape {x_val.shape[1:]}"
+        raise DataFileError(folder, problem, f"the shape of the train images, {x_train.shape[1:]}")
     names = tuple(class_names) or tuple(str(k) for k in range(int(max(y_train.max(), y_val.max())) + 1))
     for where, y in (("y_train", y_train), ("y_val", y_val)):
         if y.max() >= len(names):

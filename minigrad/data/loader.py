@@ -66,8 +66,8 @@ class Loader:
         whole("start", start, 0)
         rng = np.random.default_rng([self.seed, ORDER, whole("epoch", number, 0)])
         parts = pieces(order(len(self.x), rng, shuffle=self.shuffle), self.batch_size, drop_last=self.drop_last)
-        made = self._batches(number, list(enumerate(parts))[start:])
-        return prefetched(made, self.prefetch) if self.prefetch else iter(made())
+        batches_left = self._batches(number, list(enumerate(parts))[start:])
+        return prefetched(batches_left, self.prefetch) if self.prefetch else iter(batches_left())
 
     def _batches(
         self, epoch: int, parts: list[tuple[int, NDArray[np.intp]]]

@@ -135,5 +135,5 @@ class _Placer:
         return last < i or (last == i and in_place)
 
     def _copy(self, v: int) -> ElementwiseCall:
-        made = self.calls[v - self.count]
-        return ElementwiseCall(convert, (v,), made.shape, made.dtype)
+        producer = self.calls[v - self.count]
+        return ElementwiseCall(convert, (v,), producer.shape, producer.dtype)

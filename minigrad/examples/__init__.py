@@ -60,11 +60,11 @@ def find_example(name: str) -> Example:
     Raises:
         UnknownExample: there is none; names the nearest one.
     """
-    found = {example.name: example for example in examples()}
+    by_name = {example.name: example for example in examples()}
     key = name.strip().lower().replace("-", "_").removesuffix(".py")
-    if key not in found:
-        raise UnknownExample(f"there is no example {name!r}.{nearest(key, found)} Examples: {', '.join(found)}")
-    return found[key]
+    if key not in by_name:
+        raise UnknownExample(f"there is no example {name!r}.{nearest(key, by_name)} Examples: {', '.join(by_name)}")
+    return by_name[key]
 
 
 def _read(path: Path) -> Example:

@@ -22,9 +22,9 @@ def main(steps: int = STEPS) -> dict[str, float]:
     model = nn.Sequential(
         nn.Embedding(letters, 32, rng=rng), nn.LSTM(32, 128, rng=rng), nn.Linear(128, letters, gain=0.1, rng=rng)
     )
-    found = train(model, steps, rate=1e-2)
-    print(f"perplexity {found:.3f}; that of the trigram:")
-    return {"perplexity": found, "trigram": trigram.main()["trigram"]}
+    score = train(model, steps, rate=1e-2)
+    print(f"perplexity {score:.3f}; that of the trigram:")
+    return {"perplexity": score, "trigram": trigram.main()["trigram"]}
 
 
 def train(model: nn.Module, steps: int, rate: float) -> float:

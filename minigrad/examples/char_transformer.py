@@ -59,9 +59,9 @@ def main(steps: int = STEPS) -> dict[str, float]:
     """Train, and compare with the trigram."""
     model = Transformer(len(data.load_text().alphabet))
     print(f"{model.parameter_count:,} parameters")
-    found = train(model, steps, rate=4e-3)
-    print(f"perplexity {found:.3f}; that of the trigram:")
-    return {"perplexity": found, "trigram": trigram.main()["trigram"]}
+    score = train(model, steps, rate=4e-3)
+    print(f"perplexity {score:.3f}; that of the trigram:")
+    return {"perplexity": score, "trigram": trigram.main()["trigram"]}
 
 
 if __name__ == "__main__":

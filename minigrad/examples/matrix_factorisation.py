@@ -44,8 +44,8 @@ def main(steps: int = STEPS) -> dict[str, float]:
         loss = step()
         if t % 50 == 0 or t == steps - 1:
             print(f"step {t:>4}   error on what is seen {loss.item() ** 0.5:.3f}")
-    found = rows.numpy() @ columns.numpy() + mean
-    figures = {"hidden": rmse(found - table, ~seen), "column means": rmse(mean - table, ~seen)}
+    prediction = rows.numpy() @ columns.numpy() + mean
+    figures = {"hidden": rmse(prediction - table, ~seen), "column means": rmse(mean - table, ~seen)}
     print(f"error on what is hidden {figures['hidden']:.3f}, of column means {figures['column means']:.3f}")
     return figures
 

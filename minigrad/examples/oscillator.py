@@ -24,9 +24,9 @@ def derivative(f: Curve) -> Curve:
     slope = mg.grad(lambda t: f(t).sum())
 
     def of(t: mg.Tensor) -> mg.Tensor:
-        found = slope(t)
-        assert isinstance(found, mg.Tensor)
-        return found
+        velocity = slope(t)
+        assert isinstance(velocity, mg.Tensor)
+        return velocity
 
     return of
 

@@ -116,12 +116,12 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     row, column = expand_dims(s, -2), expand_dims(s, -1)
     inner: V = _divide_by_gaps(turn_u - matrix_transpose(turn_u), squares) * row
     inner = inner + column * _divide_by_gaps(matrix_transpose(turn_v) - turn_v, squares)
-    found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
+    grad: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
     if a.shape[-2] > s.shape[-1]:
-        found = found + matmul((gu - matmul(u, turn_u)) / row, vt)
+        grad = grad + matmul((gu - matmul(u, turn_u)) / row, vt)
     if a.shape[-1] > s.shape[-1]:
-        found = found + matmul(u, (gvt - matmul(turn_v, vt)) / column)
-    return found
+        grad = grad + matmul(u, (gvt - matmul(turn_v, vt)) / column)
+    return grad
 
 
 for _op in (cholesky_op, reduced_qr, eigh_op, reduced_svd):

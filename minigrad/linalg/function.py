@@ -80,8 +80,8 @@ def _sylvester(a: Array, b: Array, q: Array) -> Array:
     system = np.broadcast_to((left + right).reshape(*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), n * m, n * m),
                              (*lead, n * m, n * m))  # fmt: skip
     columns = np.broadcast_to(q, (*lead, n, m)).reshape(*lead, n * m, 1)
-    found: Array = np.linalg.solve(system, columns)
-    return found.reshape(*lead, n, m)
+    solution: Array = np.linalg.solve(system, columns)
+    return solution.reshape(*lead, n, m)
 
 
 @op(

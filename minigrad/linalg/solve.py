@@ -46,8 +46,8 @@ def cofactors(a: Array) -> Array:
     others = np.repeat(s[..., None, :], n, axis=-2)
     others[..., np.arange(n), np.arange(n)] = 1.0
     turn = np.linalg.det(u) * np.linalg.det(vt)
-    found: Array = (u * (turn[..., None] * others.prod(axis=-1))[..., None, :]) @ vt
-    return found
+    cofactor_matrix: Array = (u * (turn[..., None] * others.prod(axis=-1))[..., None, :]) @ vt
+    return cofactor_matrix
 
 
 @cofactors.vjp("a")

@@ -33,11 +33,11 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     # which holds no eigenvector, so that it can be differentiated again.
     w = Complex(y[0], y[1])
     n = a.shape[-1]
-    found: V = a * 0.0
+    grad: V = a * 0.0
     for i in range(n):
         p = _projector(a, w, i, n)
-        found = found + _entry(g[0], i) * p.real + _entry(g[1], i) * p.imag
-    return matrix_transpose(found)
+        grad = grad + _entry(g[0], i) * p.real + _entry(g[1], i) * p.imag
+    return matrix_transpose(grad)
 
 
 def _entry(x: V, i: int) -> V:

@@ -52,9 +52,9 @@ def connect(name: str | Communicator | None = "auto") -> Communicator:
         return SingleProcess()
     entries = available()
     if len(entries) != 1:
-        found = f"{', '.join(sorted(entries))} are installed: say which" if entries else "no communicator is installed"
+        state = f"{', '.join(sorted(entries))} are installed: say which" if entries else "no communicator is installed"
         raise CommunicatorError(
-            f"{launched()} processes were started and {found}. 'pip install minigrad-mpi[mpich]' adds 'mpi'; "
+            f"{launched()} processes were started and {state}. 'pip install minigrad-mpi[mpich]' adds 'mpi'; "
             "communicator 'none' lets each process train by itself"
         )
     return _started(*entries.values())

@@ -31,7 +31,7 @@ def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -
 
     Libraries, plugins, parameters, the optimizer and its state, `about`.
     """
-    found = {
+    facts = {
         "minigrad": minigrad.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
@@ -39,14 +39,14 @@ def config_fingerprint(driver: StatefulOptimizer, about: Mapping[str, object]) -
         "optimizer": driver.name,
     }
     for i, hyper in enumerate(driver.hyperparameters):
-        found |= {f"hyperparameter {name} of group {i}": _text(value) for name, value in hyper.items()}
+        facts |= {f"hyperparameter {name} of group {i}": _text(value) for name, value in hyper.items()}
     for cell in driver.buckets:
         for p in cell.parameters:
-            found[f"parameter {p.name}"] = f"{p.tensor.shape} {p.tensor.dtype} in group {cell.group}"
+            facts[f"parameter {p.name}"] = f"{p.tensor.shape} {p.tensor.dtype} in group {cell.group}"
     state = driver.state_dict()
-    found["state of the optimizer"] = checksum([v for v in state.values() if isinstance(v, np.ndarray)])
-    found["step of the optimizer"] = str(driver.t)
-    return found | {name: _text(value) for name, value in about.items()}
+    facts["state of the optimizer"] = checksum([v for v in state.values() if isinstance(v, np.ndarray)])
+    facts["step of the optimizer"] = str(driver.t)
+    return facts | {name: _text(value) for name, value in about.items()}
 
 
 def agree(communicator: Communicator, mine: Mapping[str, str]) -> None:
@@ -83,11 +83,11 @@ def checksum(arrays: list[Array]) -> str:
 
 
 def _differences(first: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
-    found = [f"{name} is {theirs[name]} instead of {value}" for name, value in first.items()
+    differences = [f"{name} is {theirs[name]} instead of {value}" for name, value in first.items()
              if name in theirs and theirs[name] != value]  # fmt: skip
-    found += [f"{name} is missing" for name in first if name not in theirs]
-    found += [f"{name} ({value}) is not in rank 0" for name, value in theirs.items() if name not in first]
-    return found or ["the parameters come in another order"]
+    differences += [f"{name} is missing" for name in first if name not in theirs]
+    differences += [f"{name} ({value}) is not in rank 0" for name, value in theirs.items() if name not in first]
+    return differences or ["the parameters come in another order"]
 
 
 def _ranks(ranks: list[int]) -> str:

@@ -57,5 +57,5 @@ def _message(rank: int) -> bytes:
 
 def _numbers(seed: int, rank: int, n: int, dtype: type[np.floating]) -> Array:
     rng = np.random.default_rng([seed, rank, n])
-    made: Array = (rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype)
-    return made
+    numbers: Array = (rng.standard_normal(n) * 10.0 ** rng.integers(-6, 7, n)).astype(dtype)
+    return numbers

@@ -85,10 +85,10 @@ def call_with_variables(
         GradientError: there is no such argument, no number in it, or integers that cannot be varied.
     """
     chosen = _positions(argnums, len(args))
-    found = [tree_flatten_with_path(args[n]) for n in chosen]
+    flattened = [tree_flatten_with_path(args[n]) for n in chosen]
     variables = [
         _variable(leaf, f"argument {n}{path}")
-        for n, flat in zip(chosen, found, strict=True)
+        for n, flat in zip(chosen, flattened, strict=True)
         for leaf, path in zip(flat.leaves, flat.paths, strict=True)
     ]
     if not variables:
@@ -96,11 +96,11 @@ def call_with_variables(
             f"there is no number in argument {argnums} ({', '.join(type(args[n]).__name__ for n in chosen)}) to "
             "differentiate with respect to: pass floats, arrays, Tensors or containers of them"
         )
-    ends = np.cumsum([len(flat.leaves) for flat in found]).tolist()
+    ends = np.cumsum([len(flat.leaves) for flat in flattened]).tolist()
     starts = [0, *ends[:-1]]
 
     def rebuild(new: Sequence[object]) -> object:
-        parts = tuple(flat.rebuild(new[a:b]) for flat, a, b in zip(found, starts, ends, strict=True))
+        parts = tuple(flat.rebuild(new[a:b]) for flat, a, b in zip(flattened, starts, ends, strict=True))
         return parts[0] if isinstance(argnums, int) else parts
 
     output = _call(
@@ -108,7 +108,7 @@ def call_with_variables(
     )
     flat_output = tree_flatten_with_path(output)
     outputs = [_output(x) for x in flat_output.leaves]
-    given_tensors = any(isinstance(x, Tensor) for flat in found for x in flat.leaves)
+    given_tensors = any(isinstance(x, Tensor) for flat in flattened for x in flat.leaves)
     recorded = (given_tensors or _inside.get()) and _depends_on_others(outputs, variables)
     as_tensors = given_tensors or recorded or current_tracer() is not None
     return DifferentiatedCall(variables, rebuild, output, outputs, flat_output.rebuild, as_tensors, recorded)
@@ -193,14 +193,14 @@ def flatten_like(given: object, like: object, shapes: Sequence[Tensor], what: st
             if odd
         ]
         raise GradientError(f"the {what} has another structure than what it belongs to: {'; '.join(details)}")
-    found: list[Array | Tensor] = []
+    flat_leaves: list[Array | Tensor] = []
     for x, t, path in zip(flat.leaves, shapes, flat.paths, strict=True):
         value = x if isinstance(x, Tensor) else np.asarray(x, dtype=t.dtype)
         if value.shape != t.shape:
             where = f" at {path}" if path else ""
             raise GradientError(f"the {what}{where} has shape {value.shape} where {t.shape} is due")
-        found.append(value)
-    return found
+        flat_leaves.append(value)
+    return flat_leaves
 
 
 __all__ = ["Argnums", "DifferentiatedCall", "Function", "call_with_variables", "flatten_like"]

@@ -58,12 +58,12 @@ class _NonFiniteObserver(Observer):
     def _look(self, op: Op, args: tuple[object, ...], value: Array, line: str) -> None:
         if _finite(value):
             return
-        given = [as_array(a) for a in args]
-        if all(_finite(a) for a in given):
-            shapes = ", ".join(f"{a.shape} {a.dtype}" for a in given)
+        operands = [as_array(a) for a in args]
+        if all(_finite(a) for a in operands):
+            shapes = ", ".join(f"{a.shape} {a.dtype}" for a in operands)
             raise NonFiniteValue(
                 f"op {op.name!r} gave {_first_bad(value)} for finite arguments ({shapes})\n  at {line}"
-                f"{_offending_entries(op, given, value)}"
+                f"{_offending_entries(op, operands, value)}"
             )
 
     def gradient(self, node: Node, parent: Node, g: object) -> None:

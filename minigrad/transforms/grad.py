@@ -31,10 +31,10 @@ def _vjp(call: DifferentiatedCall, seeds: Sequence[Array | Tensor]) -> object:
     """
     create_graph = call.create_graph or any(isinstance(s, Tensor) and s.requires_grad for s in seeds)
     live = [(o, s) for o, s in zip(call.outputs, seeds, strict=True) if o.requires_grad]
-    found = gradients([o for o, _ in live], [s for _, s in live], call.variables, create_graph=create_graph)
+    grads = gradients([o for o, _ in live], [s for _, s in live], call.variables, create_graph=create_graph)
     zeros = (Tensor(np.zeros(v.shape, v.dtype)) for v in call.variables)
     return call.unflatten_args(
-        [z if g is None else g for g, z in zip(found, zeros, strict=True)], as_tensors=create_graph
+        [z if g is None else g for g, z in zip(grads, zeros, strict=True)], as_tensors=create_graph
     )
 
 
@@ -100,9 +100,9 @@ def vjp(f: Function, *primals: object) -> tuple[object, Callable[[object], tuple
 
     def pull(cotangent: object) -> tuple[object, ...]:
         seeds = flatten_like(cotangent, call.output, call.outputs, "cotangent")
-        found = _vjp(call, seeds)
-        assert isinstance(found, tuple)
-        return found
+        cotangents = _vjp(call, seeds)
+        assert isinstance(cotangents, tuple)
+        return cotangents
 
     return call.value(), pull
 
@@ -132,8 +132,8 @@ def jvp(f: Function, primals: Sequence[object], tangents: Sequence[object]) -> t
     create_graph = call.create_graph or any(isinstance(u, Tensor) and u.requires_grad for u in directions)
     pushed = gradients([g for g, _ in pairs], [u for _, u in pairs], duals, create_graph=create_graph)
     zeros = (Tensor(np.zeros(o.shape, o.dtype)) for o in call.outputs)
-    found = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
-    return call.value(), call.unflatten_output(found, as_tensors=create_graph)
+    tangents_out = [z if p is None else p for p, z in zip(pushed, zeros, strict=True)]
+    return call.value(), call.unflatten_output(tangents_out, as_tensors=create_graph)
 
 
 def jacobian(f: Function, argnums: Argnums = 0) -> Callable[..., object]:

@@ -59,9 +59,9 @@ def _of_output(out: Tensor, call: DifferentiatedCall) -> list[Gradient]:
     if not out.requires_grad or not out.size:
         return [np.zeros(s, v.dtype) for s, v in zip(shapes, variables, strict=True)]
     sweep = _VJPSweep(out, variables, call.create_graph)
-    found = None if call.create_graph else sweep.batched_rows()
-    if found is not None:
-        return [m.reshape(s) for m, s in zip(found, shapes, strict=True)]
+    jacobian_rows = None if call.create_graph else sweep.batched_rows()
+    if jacobian_rows is not None:
+        return [m.reshape(s) for m, s in zip(jacobian_rows, shapes, strict=True)]
     if call.create_graph or current_tracer() is not None:
         return [_stacked([row[i] for row in sweep.rows()], s) for i, s in enumerate(shapes)]
     stacks = [np.stack([np.asarray(r) for r in rows]) for rows in zip(*sweep.rows(), strict=True)]
@@ -102,8 +102,8 @@ class _VJPSweep:
     def row(self, seed: Array) -> list[Gradient]:
         """The ordinary way: gradients of <seed, output> for each variable."""
         start: dict[Node, Gradient] = {self.root: tensor_of(Constant(seed)) if self.create_graph else seed}
-        found = run_backward(self.order, start, self.create_graph, self.wanted, self.useful)
-        return self._all(found)
+        grads = run_backward(self.order, start, self.create_graph, self.wanted, self.useful)
+        return self._all(grads)
 
     def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:
         return [found.get(v._node, np.zeros(v.shape, v.dtype)) for v in self.variables]
@@ -129,14 +129,14 @@ class _VJPSweep:
             return None
         largest = max(n.value.size for n in self.order)
         length = min(count, max(LEAST_ROWS, BLOCK_ENTRIES // max(1, largest)))
-        found: list[Gradient] = []
+        stacked: list[Gradient] = []
         try:
             blocks = [self._block(start, min(count, start + length)) for start in range(0, count, length)]
-            found = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+            stacked = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*blocks, strict=True)]
         except Exception:
             # A rule that cannot take a block; if it cannot take one row either, the ordinary way says so.
             return None
-        return found if self._passes_spot_check([_numbers(m) for m in found]) else None
+        return stacked if self._passes_spot_check([_numbers(m) for m in stacked]) else None
 
     def _block(self, start: int, stop: int) -> list[Gradient]:
         """Some rows for each variable."""

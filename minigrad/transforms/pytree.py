@@ -69,9 +69,9 @@ def _flatten_into(tree: object, path: str, leaves: list[object], paths: list[str
         paths.append(path)
         return lambda new: new[position]
     if isinstance(tree, dict):
-        found = {k: _flatten_into(tree[k], f"{path}[{k!r}]", leaves, paths) for k in sorted(tree, key=repr)}
+        subtrees = {k: _flatten_into(tree[k], f"{path}[{k!r}]", leaves, paths) for k in sorted(tree, key=repr)}
         order = list(tree)
-        return lambda new: {k: found[k](new) for k in order}
+        return lambda new: {k: subtrees[k](new) for k in order}
     if isinstance(tree, list | tuple):
         parts = [_flatten_into(v, f"{path}[{i}]", leaves, paths) for i, v in enumerate(tree)]
         if isinstance(tree, list):

@@ -78,19 +78,19 @@ def _record(again: Callable[[], Result]) -> Result:
 
 def _boundary(outputs: Sequence[Tensor], start: int) -> list[Node]:
     """The nodes made before `start` that the outputs rest on, none of them behind another."""
-    found: list[Node] = []
+    leaf_nodes: list[Node] = []
     stack = [o._node for o in outputs if o._node.requires_grad]
     seen = set(stack)
     while stack:
         node = stack.pop()
         if node.seq < start:
-            found.append(node)
+            leaf_nodes.append(node)
             continue
         for parent in node.parents:
             if parent is not None and parent not in seen:
                 seen.add(parent)
                 stack.append(parent)
-    return sorted(found, key=lambda n: n.seq)
+    return sorted(leaf_nodes, key=lambda n: n.seq)
 
 
 def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ...]) -> Callable[..., object]:
@@ -113,9 +113,9 @@ def _rule(again: Callable[[], Result], edge: list[Node], values: tuple[Array, ..
         seeds: list[Array | Tensor] = list(g) if isinstance(g, tuple) else [g]
         create_graph = any(isinstance(s, Tensor) for s in seeds)
         targets = [tensor_of(n) for n in edge]
-        found = gradients(list(outputs), seeds, targets, create_graph)
+        grads = gradients(list(outputs), seeds, targets, create_graph)
         zeros = (tensor_of(Constant(np.zeros_like(n.value))) if create_graph else np.zeros_like(n.value) for n in edge)
-        return tuple(z if r is None else r for r, z in zip(found, zeros, strict=True))
+        return tuple(z if r is None else r for r, z in zip(grads, zeros, strict=True))
 
     return rule
 

@@ -63,8 +63,8 @@ def packed(what: Translated, shape: Sequence[int], addresses: Sequence[int]) -> 
 
 def _memory(operand: Operand, shape: Sequence[int]) -> Array:
     """Fresh memory for a result, with one entry where numbers are repeated."""
-    made: Array = np.empty([n if s else 1 for s, n in zip(operand.strides, shape, strict=True)], TYPES[operand.type])
-    return made
+    samples: Array = np.empty([n if s else 1 for s, n in zip(operand.strides, shape, strict=True)], TYPES[operand.type])
+    return samples
 
 
 def _grid(a: Array, shape: Sequence[int], strides: Sequence[int]) -> Array:

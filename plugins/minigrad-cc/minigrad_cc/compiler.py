@@ -44,9 +44,9 @@ def default_directory() -> Path:
 
     `MINIGRAD_CACHE`, or `minigrad/kernels` in the user's cache directory.
     """
-    given = os.environ.get("MINIGRAD_CACHE")
-    if given:
-        return Path(given)
+    configured = os.environ.get("MINIGRAD_CACHE")
+    if configured:
+        return Path(configured)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "minigrad" / "kernels"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigrad" / "kernels"
@@ -82,12 +82,12 @@ class Compiler:
         """
         key = sha256("\0".join((self.identity, *self.options, text)).encode()).hexdigest()[:40]
         place = _private(directory)
-        found = None if place is None else _found(place, key)
-        if found is not None:
-            return found
+        cached = None if place is None else _found(place, key)
+        if cached is not None:
+            return cached
         with tempfile.TemporaryDirectory(prefix="minigrad-cc-") as scratch:
-            made = self._compiled(text, Path(scratch))
-            return _kept(made, place if place is not None else _for_this_process(), key)
+            compiled = self._compiled(text, Path(scratch))
+            return _kept(compiled, place if place is not None else _for_this_process(), key)
 
     def _compiled(self, text: str, scratch: Path) -> Path:
         source, made = scratch / "kernel.c", scratch / "kernel.so"
@@ -109,8 +109,8 @@ def compiler() -> Compiler:
     Raises:
         NoCompiler: there is none.
     """
-    wanted = os.environ.get("MINIGRAD_CC") or os.environ.get("CC")
-    names: Sequence[str] = (wanted,) if wanted else ("cc", "gcc", "clang")
+    configured = os.environ.get("MINIGRAD_CC") or os.environ.get("CC")
+    names: Sequence[str] = (configured,) if configured else ("cc", "gcc", "clang")
     if sys.platform == "win32":
         raise NoCompiler("kernels in C are made on Linux and macOS only")
     for name in names:

@@ -69,14 +69,14 @@ def expected(kernel: KernelIR, arrays: Sequence[Array]) -> list[Expected]:
         Expected(a[..., :1] if operand.kind == "one" and kernel.rows else a, None)
         for operand, a in zip(kernel.reads, arrays, strict=True)
     )
-    known = dict(enumerate(first))
+    values_by_index = dict(enumerate(first))
     with np.errstate(all="ignore"):
         for n, step in enumerate(kernel.steps):
-            known[len(kernel.reads) + n] = _step(step, [known[k] for k in step.operands])
+            values_by_index[len(kernel.reads) + n] = _step(step, [values_by_index[k] for k in step.operands])
             for k in ends.get(n, ()):
-                del known[k]
-        totals = [_total(function, known[k], kernel, where) for function, k, where in kernel.totals]
-    return [*(known[k] for k, _ in kernel.writes), *totals]
+                del values_by_index[k]
+        totals = [_total(function, values_by_index[k], kernel, where) for function, k, where in kernel.totals]
+    return [*(values_by_index[k] for k, _ in kernel.writes), *totals]
 
 
 def _ends(kernel: KernelIR) -> dict[int, list[int]]:
@@ -84,10 +84,10 @@ def _ends(kernel: KernelIR) -> dict[int, list[int]]:
     last = {k: n for n, step in enumerate(kernel.steps) for k in step.operands}
     for k in (*(k for k, _ in kernel.writes), *(k for _, k, _ in kernel.totals)):
         last.pop(k, None)
-    found: dict[int, list[int]] = {}
+    readers: dict[int, list[int]] = {}
     for k, n in last.items():
-        found.setdefault(n, []).append(k)
-    return found
+        readers.setdefault(n, []).append(k)
+    return readers
 
 
 def compared(ours: Sequence[Array], theirs: Sequence[Expected]) -> tuple[Difference | None, bool]:
@@ -128,19 +128,19 @@ def _step(step: KernelStep, operands: Sequence[Expected]) -> Expected:
     if step.function in REDUCTIONS:
         return _reduction(step, operands[0])
     function = FUNCTIONS[step.function]
-    given = [
+    operand_errors = [
         e.value if step.function == "where" and n == 0 else e.value.astype(TYPES[step.operand_type], copy=False)
         for n, e in enumerate(operands)
     ]
-    value: Array = np.asarray(function.reference(*given)).astype(TYPES[step.type], copy=False)
+    value: Array = np.asarray(function.reference(*operand_errors)).astype(TYPES[step.type], copy=False)
     if not function.ulp and all(e.bound is None for e in operands):
         return Expected(value, None)
     bounds = [e.bound for e in operands]
     if step.function in _COMPARISONS:
         reach = sum(b for b in bounds if b is not None)
-        unsure = np.abs(given[0].astype(np.float64) - given[1]) <= reach
+        unsure = np.abs(operand_errors[0].astype(np.float64) - operand_errors[1]) <= reach
         return Expected(value, np.where(unsure, 1.0, 0.0))
-    wide = [g.astype(np.float64) if g.dtype.kind == "f" else g for g in given]
+    wide = [g.astype(np.float64) if g.dtype.kind == "f" else g for g in operand_errors]
     middle = np.asarray(function.reference(*wide), np.float64)
     moved = [_moved(function.reference, wide, n, b, middle) for n, b in enumerate(bounds) if b is not None]
     rounding = np.abs(np.spacing(value)).astype(np.float64) * max(function.ulp, 1.0) if value.dtype.kind == "f" else 0.0

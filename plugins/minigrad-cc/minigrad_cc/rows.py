@@ -42,21 +42,21 @@ class RowWriter(Writer):
 
     def levels(self) -> list[int]:
         """For each value the pass in which it is computed."""
-        found = [0] * len(self.kernel.reads)
+        row_levels = [0] * len(self.kernel.reads)
         for step in self.kernel.steps:
-            below = max((found[k] for k in step.operands), default=0)
-            found.append(below + 1 if step.function in REDUCTIONS else below)
-        return found
+            below = max((row_levels[k] for k in step.operands), default=0)
+            row_levels.append(below + 1 if step.function in REDUCTIONS else below)
+        return row_levels
 
     def kept(self, levels: list[int]) -> list[int]:
         """Values of one pass that a later pass, or the writing in the last one, asks for."""
         reads, last = len(self.kernel.reads), max(levels)
         ends = [*(k for k, _ in self.kernel.writes), *(k for _, k, _ in self.kernel.totals)]
-        wanted = {k for k in ends if not self.kernel.is_row(k) and k >= reads and levels[k] < last}
+        needed_values = {k for k in ends if not self.kernel.is_row(k) and k >= reads and levels[k] < last}
         for n, step in enumerate(self.kernel.steps):
             at = levels[reads + n] - (step.function in REDUCTIONS)
-            wanted |= {k for k in step.operands if k >= reads and not self.kernel.is_row(k) and levels[k] < at}
-        return sorted(wanted)
+            needed_values |= {k for k in step.operands if k >= reads and not self.kernel.is_row(k) and levels[k] < at}
+        return sorted(needed_values)
 
     def scalars(self, level: int, levels: list[int]) -> list[str]:
         """What is one number for the row, from reductions that are complete."""

@@ -156,10 +156,10 @@ class ShortRowWriter(RowWriter):
         sums = [n for n in chosen if steps[n].function in REDUCTIONS]
         own = [n for n in chosen if n not in sums]
         body = [f"t{reads + n}[r] = ({steps[n].type})sum{reads + n}[r];" for n in sums if steps[n].function == "sum"]
-        made = {reads + n for n in own}
-        body += self.loaded({k for n in own for k in steps[n].operands} - made)
+        computed = {reads + n for n in own}
+        body += self.loaded({k for n in own for k in steps[n].operands} - computed)
         body += self.computed(own)
-        body += [f"t{k}[r] = v{k};" for k in sorted(made)]
+        body += [f"t{k}[r] = v{k};" for k in sorted(computed)]
         return self.lanes(body) if body else []
 
     def of_cells(self, level: int, levels: list[int], kept: set[int]) -> list[str]:
@@ -167,10 +167,10 @@ class ShortRowWriter(RowWriter):
         reads, steps = len(self.kernel.reads), self.kernel.steps
         cells = [n for n, s in enumerate(steps) if not s.row and levels[reads + n] == level]
         sums = [n for n, s in enumerate(steps) if s.function in REDUCTIONS and levels[reads + n] == level + 1]
-        made = {reads + n for n in cells}
-        body = self.loaded({k for n in (*cells, *sums) for k in steps[n].operands} - made)
+        computed = {reads + n for n in cells}
+        body = self.loaded({k for n in (*cells, *sums) for k in steps[n].operands} - computed)
         body += self.computed(cells)
-        body += [f"t{k}{_CELL} = v{k};" for k in sorted(made & kept)]
+        body += [f"t{k}{_CELL} = v{k};" for k in sorted(computed & kept)]
         before = []
         for n in sums:
             k, x, kind = reads + n, f"v{steps[n].operands[0]}", steps[n].type

@@ -177,10 +177,10 @@ class _Translator:
         return bool(shape) and (shape[-1] != 1 or (self.space[-1] == 1 and len(shape) == len(self.space)))
 
     def _type(self, dtype: np.dtype[np.generic]) -> str:
-        found = type_of(dtype)
-        if found is None:
+        c_type = type_of(dtype)
+        if c_type is None:
             raise Unknown(f"dtype {dtype}")
-        return found
+        return c_type
 
 
 def _merged(group: FusionGroup) -> FusionGroup:

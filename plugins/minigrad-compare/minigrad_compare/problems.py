@@ -113,9 +113,9 @@ def find_problem(name: str) -> Problem:
     if name in PROBLEMS:
         return PROBLEMS[name]()
     if not name.endswith(".py"):
-        known = ", ".join(PROBLEMS)
+        existing = ", ".join(PROBLEMS)
         raise CompareError(
-            f"there is no problem {name!r}.{nearest(name, PROBLEMS)} Problems: {known}, or a script ending with .py "
+            f"there is no problem {name!r}.{nearest(name, PROBLEMS)} Problems: {existing}, or a script ending with .py "
             "whose function problem() returns a minigrad_compare.compare.Problem"
         )
     path = Path(name)

@@ -110,10 +110,10 @@ class MPICommunicator:
 
         Fresh pages would cost as much as the sums.
         """
-        wanted = self.size * n * dtype.itemsize
-        if self._scratch.size < wanted:
-            self._scratch = np.empty(wanted, np.uint8)
-        rows: Array = self._scratch[:wanted].view(dtype).reshape(self.size, n)
+        bytes_needed = self.size * n * dtype.itemsize
+        if self._scratch.size < bytes_needed:
+            self._scratch = np.empty(bytes_needed, np.uint8)
+        rows: Array = self._scratch[:bytes_needed].view(dtype).reshape(self.size, n)
         return rows
 
     def broadcast(self, buffer: Array, root: int = 0) -> None:

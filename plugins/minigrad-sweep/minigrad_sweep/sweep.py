@@ -156,10 +156,10 @@ def sweep(
     _same_config(config, folder / CONFIG_FILE)
     done = _read(folder / JOURNAL)
     run = run or (lambda trial: in_process(Path(config.script), trial))
-    found: list[Trial] = []
+    finished: list[Trial] = []
     with open(folder / JOURNAL, "a", encoding="utf-8") as journal, ThreadPoolExecutor(jobs) as pool:
         for number in range(config.rounds):
-            current = list(_draw_trials(config, _narrow(space, found, number), number))
+            current = list(_draw_trials(config, _narrow(space, finished, number), number))
             for rung in range(config.rungs):
                 current = [attrs.evolve(t, rung=rung, epochs=config.budget(rung)) for t in current]
                 waiting = [t for t in current if t.key not in done]
@@ -170,11 +170,11 @@ def sweep(
                     os.fsync(journal.fileno())
                     told(trial)
                 current = _rank([done[t.key] for t in current])
-                found += current
+                finished += current
                 current = [t for t in current if t.score is not None][: max(1, len(current) // _KEEP)]
-    ranked = _rank(found)
+    ranked = _rank(finished)
     if not ranked or ranked[0].score is None:
-        raise TrainError(f"every trial failed; the first: {found[0].error if found else 'there was none'}")
+        raise TrainError(f"every trial failed; the first: {finished[0].error if finished else 'there was none'}")
     return Sweep(tuple(ranked), tuple(_remarks(space, ranked)))
 
 
@@ -227,17 +227,17 @@ def _read(path: Path) -> dict[str, Trial]:
 
     A last line that was cut off by a kill is left out, and its trial run again.
     """
-    found: dict[str, Trial] = {}
+    by_key: dict[str, Trial] = {}
     if not path.exists():
-        return found
+        return by_key
     text = path.read_text(encoding="utf-8")
     if text and not text.endswith("\n"):
         text = text[: text.rfind("\n") + 1]
         path.write_text(text, encoding="utf-8")
     for line in text.splitlines():
         trial = Trial(**json.loads(line))
-        found[trial.key] = trial
-    return found
+        by_key[trial.key] = trial
+    return by_key
 
 
 def in_process(script: Path, trial: Trial) -> Trial:
