@@ -33,9 +33,9 @@ def read_idx(path: str | os.PathLike[str], *, magic: int | None = None) -> AnyDt
     DataFileError for a missing, truncated, over-long or corrupt file and for a wrong magic number.
     """
     path = Path(path)
-    wanted = f"an IDX file with magic number {magic} (0x{magic:08x})" if magic else "an IDX file"
-    head = read_at_most(path, 4 + 4 * 255, wanted)
-    dtype, shape = _header(path, head, wanted, magic)
+    described = f"an IDX file with magic number {magic} (0x{magic:08x})" if magic else "an IDX file"
+    head = read_at_most(path, 4 + 4 * 255, described)
+    dtype, shape = _header(path, head, described, magic)
     start = 4 + 4 * len(shape)
     size = start + math.prod(shape) * dtype.itemsize
     expected = f"{size} bytes ({start} of header and {'x'.join(map(str, shape))} numbers of {dtype.itemsize})"

@@ -187,6 +187,6 @@ def find_initializer(choice: str | Initializer) -> Initializer:
     if callable(choice):
         return choice
     if choice not in INITIALIZERS:
-        known = ", ".join(INITIALIZERS)
-        raise ModuleError(f"there is no initializer {choice!r}.{nearest(choice, INITIALIZERS)} Known: {known}")
+        names = ", ".join(INITIALIZERS)
+        raise ModuleError(f"there is no initializer {choice!r}.{nearest(choice, INITIALIZERS)} Known: {names}")
     return INITIALIZERS[choice]

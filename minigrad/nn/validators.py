@@ -62,11 +62,11 @@ def sizes(layer: str, field: str, value: int | Sequence[int], count: int, least:
     Raises:
         ModuleError: the number of values is another, or one is below `least`.
     """
-    given = (value,) * count if isinstance(value, int) else tuple(value)
-    if len(given) != count or not all(_whole(v, least) for v in given):
+    lengths = (value,) * count if isinstance(value, int) else tuple(value)
+    if len(lengths) != count or not all(_whole(v, least) for v in lengths):
         many = "an integer" if count == 1 else f"an integer, or {count} of them,"
         raise ModuleError(f"{layer}.{field} must be {many} >= {least}, got {value!r}")
-    return given
+    return lengths
 
 
 def images(layer: object, x: Tensor, channels: int | None, axes: int) -> None:

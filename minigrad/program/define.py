@@ -250,12 +250,12 @@ def _pass_names(names: Collection[str]) -> frozenset[str]:
     Raises:
         ValueError: there is no such pass.
     """
-    known = (*PASS_NAMES, *LIBERTIES)
+    allowed = (*PASS_NAMES, *LIBERTIES)
     for name in names:
         if name in FORMER_NAMES:
             warn_renamed(f"the pass {name!r}", repr(FORMER_NAMES[name]), stacklevel=5)
-        elif name not in known:
-            raise ValueError(f"no pass is called {name!r}; there are {', '.join(known)}")
+        elif name not in allowed:
+            raise ValueError(f"no pass is called {name!r}; there are {', '.join(allowed)}")
     return frozenset(FORMER_NAMES.get(name, name) for name in names)
 
 

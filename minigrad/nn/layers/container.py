@@ -102,8 +102,8 @@ def mlp(
     `mlp(784, [], 10)` is a linear classifier.
     """
     if activation not in _ACTIVATIONS:
-        known = ", ".join(_ACTIVATIONS)
-        raise ModuleError(f"there is no activation {activation!r}.{nearest(activation, _ACTIVATIONS)} Known: {known}")
+        names = ", ".join(_ACTIVATIONS)
+        raise ModuleError(f"there is no activation {activation!r}.{nearest(activation, _ACTIVATIONS)} Known: {names}")
     source = generator(rng)
     init = "he" if activation == "relu" else "xavier"
     layers: list[Layer] = []

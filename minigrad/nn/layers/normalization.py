@@ -219,6 +219,6 @@ class GroupNorm(_Affine):
 
 
 def _ends_with(layer: Module, x: Tensor, shape: int | Shape) -> None:
-    wanted = (shape,) if isinstance(shape, int) else shape
-    if x.shape[-len(wanted) :] != wanted:
-        raise ShapeError(f"{layer!r} needs an input of shape (..., {', '.join(map(str, wanted))}), got {x.shape}")
+    lengths = (shape,) if isinstance(shape, int) else shape
+    if x.shape[-len(lengths) :] != lengths:
+        raise ShapeError(f"{layer!r} needs an input of shape (..., {', '.join(map(str, lengths))}), got {x.shape}")

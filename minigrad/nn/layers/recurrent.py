@@ -115,13 +115,13 @@ class _Plain(_Recurrent):
         Returns:
             All h_t, `(N, time, hidden_size)`, and the last one.
         """
-        found = []
+        states = []
         inputs = self._projected(x)
         h = self._state(state, inputs[0])
         for now in inputs:
             h = self._step(now, h)
-            found.append(h)
-        return stack(found, axis=1), h
+            states.append(h)
+        return stack(states, axis=1), h
 
     def _step(self, now: Tensor, h: Tensor) -> Tensor:
         """h_t from the projected x_t and h_{t-1}."""
@@ -228,7 +228,7 @@ class LSTM(_Recurrent):
         Returns:
             All h_t, `(N, time, hidden_size)`, and the last (h, c).
         """
-        found = []
+        states = []
         inputs = self._projected(x)
         h, c = (self._state(s, inputs[0]) for s in state or (None, None))
         for now in inputs:
@@ -236,5 +236,5 @@ class LSTM(_Recurrent):
             i, f, o = (sigmoid(self._block(gates, k)) for k in (0, 1, 3))
             c = f * c + i * tanh(self._block(gates, 2))
             h = o * tanh(c)
-            found.append(h)
-        return stack(found, axis=1), (h, c)
+            states.append(h)
+        return stack(states, axis=1), (h, c)

@@ -119,10 +119,12 @@ def _aligned(
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
     runtime_check(labels, partial(_in_range, loss, classes, ignore_index))
-    given = labels if isinstance(labels, Tensor) else index  # an array goes to the op as it is, which then owns a copy
+    targets = (
+        labels if isinstance(labels, Tensor) else index
+    )  # an array goes to the op as it is, which then owns a copy
     if scores.ndim == 2:
-        return scores, given
-    return reshape(scores, (index.size, classes)), given.reshape(index.size)
+        return scores, targets
+    return reshape(scores, (index.size, classes)), targets.reshape(index.size)
 
 
 def _in_range(loss: str, classes: int, ignore_index: int | None, labels: Array) -> None:

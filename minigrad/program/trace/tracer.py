@@ -48,7 +48,7 @@ class StepTracer(Tracer):
     def edges(self, node: Node) -> tuple[list[Tensor], Leaf | None]:
         """What the graph below a node rests on: parameters that the step holds, and a stale leaf, if there is one."""
         held = {p._node: p for p in self.lifted.parameters()}
-        found: dict[Node, Tensor] = {}
+        parameters: dict[Node, Tensor] = {}
         stale: Leaf | None = None
         stack, seen = [node], {node}
         while stack:
@@ -56,12 +56,12 @@ class StepTracer(Tracer):
             if isinstance(top, Leaf):
                 stale = top if top.stale else stale
                 if top in held:
-                    found[top] = held[top]
+                    parameters[top] = held[top]
             for parent in top.parents:
                 if parent is not None and parent not in seen:
                     seen.add(parent)
                     stack.append(parent)
-        return list(found.values()), stale
+        return list(parameters.values()), stale
 
     # -- ops -----------------------------------------------------------------------------------------------------
     def call(

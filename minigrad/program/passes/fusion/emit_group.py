@@ -68,12 +68,12 @@ class _Grouping:
                     ElementwiseCall(part.function, operands, shape, out.dtype, part.axes, call.where, self.any_order)
                 )
             self.value_index[call.outs[0]] = len(self.inputs) + len(applied) - 1
-        made = tuple(
+        outputs_of_group = tuple(
             Output(self.value_index[k], outputs[k].reshape(applied[self.value_index[k] - len(self.inputs)].shape))
             for k in self.step.defs
         )
         names = dict.fromkeys(c.op.name for c in self.step.calls)
-        return FusionGroup(self.step.space, tuple(self.inputs), tuple(applied), made, "+".join(names))
+        return FusionGroup(self.step.space, tuple(self.inputs), tuple(applied), outputs_of_group, "+".join(names))
 
     def _constant(self, number: float, dtype: np.dtype[np.generic]) -> int:
         key = (number, dtype.str)

@@ -65,14 +65,14 @@ def _chain(g: int, graph: Graph, read: _Readers) -> _Chain | None:
 
 def _below(g: int, read: _Readers) -> set[int]:
     """g, and all values that depend on it."""
-    found, stack = {g}, [g]
+    dependent, stack = {g}, [g]
     while stack:
         for step in read.get(stack.pop(), ()):
             for out in () if step is None else defs(step):
-                if out not in found:
-                    found.add(out)
+                if out not in dependent:
+                    dependent.add(out)
                     stack.append(out)
-    return found
+    return dependent
 
 
 def _shortened(graph: Graph, chain: _Chain) -> Graph:
@@ -113,15 +113,15 @@ def _late(factors: set[int], graph: Graph, at: Mapping[int, int], start: int) ->
 
     None if other things than elementwise calls do.
     """
-    found: dict[int, Call] = {}
+    by_step: dict[int, Call] = {}
     stack = list(factors)
     while stack:
         i = at.get(stack.pop(), -1)
-        if i <= start or i in found:
+        if i <= start or i in by_step:
             continue
         step = graph.steps[i]
         if not isinstance(step, Call) or not step.op.claims.elementwise:
             return None
-        found[i] = step
+        by_step[i] = step
         stack.extend(step.args)
-    return [found[i] for i in sorted(found)]
+    return [by_step[i] for i in sorted(by_step)]
