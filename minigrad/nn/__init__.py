@@ -15,6 +15,10 @@ _PUBLIC = {
         xavier_uniform zeros""",
     "layers.activations": "ELU Flatten GELU LeakyReLU Maxout ReLU SiLU Sigmoid Softplus Tanh",
     "layers.attention": "MultiHeadAttention TransformerBlock",
+    "layers.entrywise": """CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid LogSoftmax Mish PReLU ReLU6
+        SELU Softmax Softmin Softshrink Softsign Tanhshrink Threshold""",
+    "layers.instance_norm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
+    "layers.module_list": "Identity ModuleDict ModuleList",
     "layers.container": "Layer Residual Sequential mlp",
     "layers.conv_transpose": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     "layers.convolution": "Conv1d Conv2d Conv3d",
@@ -22,9 +26,9 @@ _PUBLIC = {
     "layers.embedding": "Embedding",
     "layers.ensemble": "Ensemble average_state_dicts",
     "layers.linear": "Linear",
-    "layers.normalization": "BatchNorm1d BatchNorm2d GroupNorm LayerNorm RMSNorm",
-    "layers.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d AvgPool1d AvgPool2d
-        GlobalAvgPool MaxPool1d MaxPool2d""",
+    "layers.normalization": "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm LayerNorm RMSNorm",
+    "layers.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
+        AdaptiveMaxPool3d AvgPool1d AvgPool2d AvgPool3d GlobalAvgPool MaxPool1d MaxPool2d MaxPool3d""",
     "layers.recurrent": "GRU LSTM RNN",
     "losses.baseline": "Loss LossWithBaseline Targets UninformedLoss find_baseline",
     "losses.binary": "BinaryCrossEntropy Hinge binary_cross_entropy hinge",

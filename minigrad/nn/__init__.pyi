@@ -24,15 +24,27 @@ from minigrad.nn.layers.convolution import Conv1d as Conv1d, Conv2d as Conv2d, C
 from minigrad.nn.layers.dropout import Dropout as Dropout, fixed_masks as fixed_masks, reseed as reseed
 from minigrad.nn.layers.embedding import Embedding as Embedding
 from minigrad.nn.layers.ensemble import Ensemble as Ensemble, average_state_dicts as average_state_dicts
+from minigrad.nn.layers.entrywise import (
+    CELU as CELU, GLU as GLU, Hardshrink as Hardshrink, Hardsigmoid as Hardsigmoid, Hardswish as Hardswish,
+    Hardtanh as Hardtanh, LogSigmoid as LogSigmoid, LogSoftmax as LogSoftmax, Mish as Mish, PReLU as PReLU,
+    ReLU6 as ReLU6, SELU as SELU, Softmax as Softmax, Softmin as Softmin, Softshrink as Softshrink,
+    Softsign as Softsign, Tanhshrink as Tanhshrink, Threshold as Threshold,
+)
+from minigrad.nn.layers.instance_norm import (
+    InstanceNorm1d as InstanceNorm1d, InstanceNorm2d as InstanceNorm2d, InstanceNorm3d as InstanceNorm3d,
+)
 from minigrad.nn.layers.linear import Linear as Linear
+from minigrad.nn.layers.module_list import Identity as Identity, ModuleDict as ModuleDict, ModuleList as ModuleList
 from minigrad.nn.layers.normalization import (
-    BatchNorm1d as BatchNorm1d, BatchNorm2d as BatchNorm2d, GroupNorm as GroupNorm, LayerNorm as LayerNorm,
-    RMSNorm as RMSNorm,
+    BatchNorm1d as BatchNorm1d, BatchNorm2d as BatchNorm2d, BatchNorm3d as BatchNorm3d, GroupNorm as GroupNorm,
+    LayerNorm as LayerNorm, RMSNorm as RMSNorm,
 )
 from minigrad.nn.layers.pooling import (
     AdaptiveAvgPool1d as AdaptiveAvgPool1d, AdaptiveAvgPool2d as AdaptiveAvgPool2d,
-    AdaptiveMaxPool1d as AdaptiveMaxPool1d, AdaptiveMaxPool2d as AdaptiveMaxPool2d, AvgPool1d as AvgPool1d,
-    AvgPool2d as AvgPool2d, GlobalAvgPool as GlobalAvgPool, MaxPool1d as MaxPool1d, MaxPool2d as MaxPool2d,
+    AdaptiveAvgPool3d as AdaptiveAvgPool3d, AdaptiveMaxPool1d as AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d as AdaptiveMaxPool2d, AdaptiveMaxPool3d as AdaptiveMaxPool3d, AvgPool1d as AvgPool1d,
+    AvgPool2d as AvgPool2d, AvgPool3d as AvgPool3d, GlobalAvgPool as GlobalAvgPool, MaxPool1d as MaxPool1d,
+    MaxPool2d as MaxPool2d, MaxPool3d as MaxPool3d,
 )
 from minigrad.nn.layers.recurrent import GRU as GRU, LSTM as LSTM, RNN as RNN
 from minigrad.nn.losses.baseline import (

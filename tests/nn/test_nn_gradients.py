@@ -15,6 +15,7 @@ from support.nn_cases import CASES, Case, with_parameters
 MODES = [
     pytest.param(case, training, id=f"{case.name}-{'train' if training else 'eval'}")
     for case in CASES
+    if case.name != "Embedding with padding"  # whose row has no gradient on purpose
     for training in ((True, False) if "BatchNorm" in case.name else (True,))
 ]
 

@@ -76,36 +76,35 @@ def twin(torch: Torch, layer: nn.Module) -> Torch:
     match layer:
         case nn.Linear():
             return _plain(torch, t.Linear(layer.in_features, layer.out_features), layer, True)
-        case nn.Conv1d() | nn.Conv2d():
+        case nn.Conv1d() | nn.Conv2d() | nn.Conv3d():
             kind = getattr(t, type(layer).__name__)
-            options = {"stride": layer.stride, "padding": layer.padding, "dilation": layer.dilation}
-            made = kind(
-                layer.in_channels,
-                layer.out_channels,
-                layer.kernel_size,
-                groups=layer.groups,
-                bias=layer.use_bias,
-                **options,
-            )
-            return _plain(torch, made, layer)
-        case nn.ConvTranspose2d():
+            options = {k: getattr(layer, k) for k in ("stride", "padding", "dilation", "groups", "padding_mode")}
+            sizes = (layer.in_channels, layer.out_channels, layer.kernel_size)
+            return _plain(torch, kind(*sizes, bias=layer.use_bias, **options), layer)
+        case nn.ConvTranspose1d() | nn.ConvTranspose2d() | nn.ConvTranspose3d():
+            kind = getattr(t, type(layer).__name__)
             options = {k: getattr(layer, k) for k in ("stride", "padding", "output_padding", "dilation", "groups")}
-            return _plain(
-                torch, t.ConvTranspose2d(layer.in_channels, layer.out_channels, layer.kernel_size, **options), layer
-            )
-        case nn.MaxPool1d() | nn.MaxPool2d() | nn.AvgPool1d() | nn.AvgPool2d():
-            return getattr(t, type(layer).__name__)(layer.kernel_size, layer.stride, layer.padding)
-        case nn.AdaptiveAvgPool1d() | nn.AdaptiveAvgPool2d() | nn.AdaptiveMaxPool1d() | nn.AdaptiveMaxPool2d():
-            size = layer.output_size
+            return _plain(torch, kind(layer.in_channels, layer.out_channels, layer.kernel_size, **options), layer)
+        case nn.MaxPool1d() | nn.MaxPool2d() | nn.MaxPool3d():
+            kind = getattr(t, type(layer).__name__)
+            return kind(layer.kernel_size, layer.stride, layer.padding, ceil_mode=layer.ceil_mode)
+        case nn.AvgPool1d() | nn.AvgPool2d() | nn.AvgPool3d():
+            kind = getattr(t, type(layer).__name__)
+            return kind(layer.kernel_size, layer.stride, layer.padding, layer.ceil_mode, layer.count_include_pad)
+        case _ if type(layer).__name__.startswith("Adaptive"):
+            size = getattr(layer, "output_size")  # noqa: B009
             assert isinstance(size, tuple)
             return getattr(t, type(layer).__name__)(size if len(size) > 1 else size[0])
         case nn.GlobalAvgPool():
             return t.Sequential(t.AdaptiveAvgPool2d(1), t.Flatten())
-        case nn.BatchNorm1d() | nn.BatchNorm2d():
+        case nn.BatchNorm1d() | nn.BatchNorm2d() | nn.BatchNorm3d():
             made = getattr(t, type(layer).__name__)(layer.num_features, layer.eps, layer.momentum, layer.affine)
             return _plain(torch, made, layer)
         case nn.LayerNorm():
-            return _plain(torch, t.LayerNorm(layer.normalized_shape, layer.eps), layer)
+            return _plain(torch, t.LayerNorm(layer.normalized_shape, layer.eps, bias=layer.use_bias), layer)
+        case nn.InstanceNorm1d() | nn.InstanceNorm2d() | nn.InstanceNorm3d():
+            made = getattr(t, type(layer).__name__)(layer.num_features, layer.eps, affine=layer.affine)
+            return _plain(torch, made, layer)
         case nn.GroupNorm():
             return _plain(torch, t.GroupNorm(layer.num_groups, layer.num_channels, layer.eps), layer)
         case nn.RMSNorm():
@@ -113,7 +112,7 @@ def twin(torch: Torch, layer: nn.Module) -> Torch:
             _set(torch, made.weight, layer.weight)
             return made
         case nn.Embedding():
-            made = t.Embedding(layer.num_embeddings, layer.embedding_dim).double()
+            made = t.Embedding(layer.num_embeddings, layer.embedding_dim, layer.padding_idx).double()
             _set(torch, made.weight, layer.weight)
             return made
         case nn.RNN() | nn.GRU() | nn.LSTM():
@@ -128,6 +127,20 @@ def twin(torch: Torch, layer: nn.Module) -> Torch:
             return t.Sequential(*(twin(torch, part) for part in layer if isinstance(part, nn.Module)))
         case nn.LeakyReLU():
             return t.LeakyReLU(layer.negative_slope)
+        case nn.Softmax() | nn.LogSoftmax() | nn.Softmin() | nn.GLU():
+            return getattr(t, type(layer).__name__)(layer.axis)
+        case nn.PReLU():
+            made = t.PReLU(layer.num_parameters).double()
+            _set(torch, made.weight, layer.weight)
+            return made
+        case nn.CELU():
+            return t.CELU(layer.alpha)
+        case nn.Hardtanh():
+            return t.Hardtanh(layer.low, layer.high)
+        case nn.Hardshrink() | nn.Softshrink():
+            return getattr(t, type(layer).__name__)(layer.lambd)
+        case nn.Threshold():
+            return t.Threshold(layer.threshold, layer.value)
         case nn.ELU():
             return t.ELU(layer.alpha)
         case nn.GELU():

@@ -8,11 +8,13 @@ import numpy as np
 from minigrad import lazy
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Array
-from minigrad.nn.errors import LabelError
+from minigrad.nn.errors import LabelError, ModuleError
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import positive, size
 from minigrad.ops.arrangement.gather import embedding
+from minigrad.ops.elementwise.arithmetic import where
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.runtime.effects import runtime_check
 
 __all__ = ["Embedding"]
@@ -28,6 +30,7 @@ class Embedding(Module):
         embedding_dim: length of a row.
         scale: standard deviation of the normal numbers that rows begin with (1, as in PyTorch).
         rng: as for Linear.
+        padding_idx: a symbol whose row is 0 at first and gets no gradient, or None.
         weight: `(num_embeddings, embedding_dim)`, as PyTorch's.
     """
 
@@ -35,10 +38,16 @@ class Embedding(Module):
     embedding_dim: int = attrs.field(validator=size)
     scale: float = attrs.field(default=1.0, kw_only=True, validator=positive)
     rng: Source = attrs.field(default=None, kw_only=True)
+    padding_idx: int | None = attrs.field(default=None, kw_only=True)
     weight: Tensor = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.weight = parameter(generator(self.rng).normal(0.0, self.scale, (self.num_embeddings, self.embedding_dim)))
+        rows = generator(self.rng).normal(0.0, self.scale, (self.num_embeddings, self.embedding_dim))
+        if self.padding_idx is not None:
+            if not 0 <= self.padding_idx < self.num_embeddings:
+                raise ModuleError(f"{self!r}: padding_idx={self.padding_idx} is not in 0 to {self.num_embeddings - 1}")
+            rows[self.padding_idx] = 0.0
+        self.weight = parameter(rows)
 
     def forward(self, symbols: Tensor | AnyArray) -> Tensor:
         """Look up integers of any shape, to `(*shape, embedding_dim)`.
@@ -50,7 +59,11 @@ class Embedding(Module):
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
         runtime_check(symbols, self._in_range)
-        return embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
+        rows: Tensor = embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
+        if self.padding_idx is None:
+            return rows
+        padded: Tensor = equal(symbols, self.padding_idx)
+        return where(padded.reshape((*index.shape, 1)), rows.detach(), rows)
 
     def _in_range(self, index: Array) -> None:
         """Raise LabelError unless all symbols are known."""

@@ -17,7 +17,7 @@ from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import images, not_negative, positive, size, sizes
 from minigrad.ops.network.normalization import batch_norm, group_norm, layer_norm, rms_norm
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = ["Affine", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 def _float32(value: float, count: int) -> Tensor:
@@ -25,22 +25,23 @@ def _float32(value: float, count: int) -> Tensor:
 
 
 @attrs.define(eq=False, repr=False)
-class _Affine(Module):
+class Affine(Module):
     """A learnt weight and bias after the normalisation, if wanted."""
 
     eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
     affine: bool = attrs.field(default=True, kw_only=True)
+    use_bias: bool = attrs.field(default=True, kw_only=True)
     weight: Tensor | None = attrs.field(init=False)
     bias: Tensor | None = attrs.field(init=False)
 
     def _begin(self, shape: int | Shape) -> None:
         """Start from 1 and 0."""
         self.weight = parameter(np.ones(shape)) if self.affine else None
-        self.bias = parameter(np.zeros(shape)) if self.affine else None
+        self.bias = parameter(np.zeros(shape)) if self.affine and self.use_bias else None
 
 
 @attrs.define(eq=False, repr=False)
-class _BatchNorm(_Affine):
+class _BatchNorm(Affine):
     """Each channel to mean 0 and variance 1 over the batch and all places.
 
     Source: Ioffe & Szegedy 2015.
@@ -52,6 +53,7 @@ class _BatchNorm(_Affine):
         eps: added to the variance.
         momentum: share of the new batch in the running figures, as in PyTorch.
         affine: whether weight and bias are learnt.
+        use_bias: whether there is a bias beside the weight.
         weight: `(num_features,)`, 1 at first, or None.
         bias: `(num_features,)`, 0 at first, or None.
         running_mean: `(num_features,)`, 0 at first: a buffer, saved but not trained.
@@ -112,9 +114,15 @@ class BatchNorm2d(_BatchNorm):
     ndims = (4,)
 
 
+@attrs.define(eq=False, repr=False)
+class BatchNorm3d(_BatchNorm):
+    __doc__ = f"For volumes `(N, channels, depth, height, width)`. {_BatchNorm.__doc__}"
+    ndims = (5,)
+
+
 @lazy.renamed_fields(shape="normalized_shape")
 @attrs.define(eq=False, repr=False)
-class LayerNorm(_Affine):
+class LayerNorm(Affine):
     """Each row to mean 0 and variance 1 over its last axes, then times weight plus bias.
 
     Source: Ba et al. 2016.
@@ -123,6 +131,7 @@ class LayerNorm(_Affine):
         normalized_shape: lengths of the axes to normalise over; an integer for the last one.
         eps: added to the variance.
         affine: whether weight and bias are learnt.
+        use_bias: whether there is a bias beside the weight.
         weight: of that shape, 1 at first, or None.
         bias: of that shape, 0 at first, or None.
     """
@@ -182,7 +191,7 @@ class RMSNorm(Module):
 
 @lazy.renamed_fields(groups="num_groups", channels="num_channels")
 @attrs.define(eq=False, repr=False)
-class GroupNorm(_Affine):
+class GroupNorm(Affine):
     """Each group of channels of each sample to mean 0 and variance 1, then scaled.
 
     Source: Wu & He 2018.
@@ -193,6 +202,7 @@ class GroupNorm(_Affine):
         num_channels: length of axis 1.
         eps: added to the variance.
         affine: whether weight and bias are learnt.
+        use_bias: whether there is a bias beside the weight.
         weight: `(num_channels,)`, 1 at first, or None.
         bias: `(num_channels,)`, 0 at first, or None.
     """

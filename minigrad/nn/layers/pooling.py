@@ -6,24 +6,30 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import attrs
+import numpy as np
 
 from minigrad import lazy
 from minigrad.core.tensor import Tensor
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
 from minigrad.nn.validators import images, sizes
+from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.network.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, max_pool
 
 __all__ = [
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
     "AdaptiveMaxPool1d",
     "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AvgPool1d",
     "AvgPool2d",
+    "AvgPool3d",
     "GlobalAvgPool",
     "MaxPool1d",
     "MaxPool2d",
+    "MaxPool3d",
 ]
 
 
@@ -35,6 +41,8 @@ class _Pool(Module):
         kernel_size: length of the window, one number or one for each axis.
         stride: distance between windows; the window's length by default, so that windows do not overlap.
         padding: at both ends; at most half the window. It never wins a maximum, and counts as zeros in a mean.
+        ceil_mode: windows that reach beyond the end count, too, as in PyTorch.
+        count_include_pad: whether a mean divides by the places of the padding as well.
     """
 
     axes: ClassVar[int]
@@ -42,6 +50,8 @@ class _Pool(Module):
     kernel_size: int | Sequence[int]
     stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
     padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
+    ceil_mode: bool = attrs.field(default=False, kw_only=True)
+    count_include_pad: bool = attrs.field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
@@ -57,7 +67,33 @@ class _Pool(Module):
         Equal winners of a maximum share the gradient.
         """
         images(self, x, None, self.axes)
-        return (max_pool if self.largest else avg_pool)(x, self.kernel_size, self.stride, self.padding)
+        if not self.ceil_mode and (self.largest or self.count_include_pad):
+            return (max_pool if self.largest else avg_pool)(x, self.kernel_size, self.stride, self.padding)
+        kernel_size, stride, padding = (
+            sizes(type(self).__name__, "field", v, self.axes, least=0)
+            for v in (self.kernel_size, self.stride or 1, self.padding)
+        )
+        extra = [
+            _beyond(n, k, s, p) if self.ceil_mode else 0
+            for n, k, s, p in zip(x.shape[2:], kernel_size, stride, padding, strict=True)
+        ]
+        ends = [(0, 0), (0, 0), *((p, p + e) for p, e in zip(padding, extra, strict=True))]
+        if self.largest:
+            return max_pool(pad(x, ends, constant_values=-np.inf), kernel_size, stride)
+        within = np.ones(x.shape[2:], x.dtype)
+        inner, outer = [(p, p) for p in padding], [(0, e) for e in extra]
+        counted = np.pad(np.pad(within, inner, constant_values=float(self.count_include_pad)), outer)
+        counts = avg_pool(counted[None, None], kernel_size, stride)
+        return avg_pool(pad(x, ends), kernel_size, stride) / counts
+
+
+def _beyond(length: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Places to add behind the padding, so that the last window that begins inside is whole."""
+    whole = length + 2 * padding
+    count = -(-(whole - kernel_size) // stride) + 1
+    if (count - 1) * stride >= length + padding:
+        count -= 1
+    return max((count - 1) * stride + kernel_size - whole, 0)
 
 
 @lazy.renamed_fields(kernel="kernel_size")
@@ -86,6 +122,18 @@ class AvgPool1d(_Pool):
 class AvgPool2d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
     axes, largest = 2, False
+
+
+@attrs.define(eq=False)
+class MaxPool3d(_Pool):
+    __doc__ = f"The largest entry of each window of `(N, channels, depth, height, width)`. {_Pool.__doc__}"
+    axes, largest = 3, True
+
+
+@attrs.define(eq=False)
+class AvgPool3d(_Pool):
+    __doc__ = f"The mean of each window of `(N, channels, depth, height, width)`. {_Pool.__doc__}"
+    axes, largest = 3, False
 
 
 @attrs.define(eq=False)
@@ -137,6 +185,18 @@ class AdaptiveMaxPool1d(_Adaptive):
 class AdaptiveMaxPool2d(_Adaptive):
     __doc__ = f"The largest entry of each bin of `(N, channels, height, width)`. {_Adaptive.__doc__}"
     axes, largest = 2, True
+
+
+@attrs.define(eq=False)
+class AdaptiveAvgPool3d(_Adaptive):
+    __doc__ = f"The mean of each bin of `(N, channels, depth, height, width)`. {_Adaptive.__doc__}"
+    axes, largest = 3, False
+
+
+@attrs.define(eq=False)
+class AdaptiveMaxPool3d(_Adaptive):
+    __doc__ = f"The largest entry of each bin of `(N, channels, depth, height, width)`. {_Adaptive.__doc__}"
+    axes, largest = 3, True
 
 
 @attrs.define(eq=False)

@@ -1,0 +1,14 @@
+"""PyTorch's recorded numbers for layers: where they are, and the cotangent they were taken with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+RECORD = Path(__file__).parents[1] / "data" / "nn_layers.npz"
+
+
+def cotangent(shape: tuple[int, ...]) -> np.ndarray:
+    """What the output is multiplied by before it is added up."""
+    return np.random.default_rng(9).normal(size=shape)

@@ -1,0 +1,45 @@
+"""PyTorch's numbers for every layer; run with an interpreter that has PyTorch, NumPy and attrs.
+
+PYTHONPATH=.:tests python tests/tools/nn_torch_reference.py        # writes tests/data/nn_layers.npz
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from minigrad import nn
+from support.nn_cases import CASES, Case
+from support.nn_golden import RECORD, cotangent
+from support.nn_torch import call, gradients, twin
+
+
+def answers(case: Case) -> dict[str, np.ndarray]:
+    """Output, gradient of the input and of each parameter, in training."""
+    layer = case.layer()
+    made = twin(torch, layer) if not isinstance(layer, nn.Residual | nn.Maxout) else torch.nn.Identity()
+    z = torch.tensor(case.input(), requires_grad=not case.symbols)
+    w = call(torch, layer, made.train(), z)
+    w.backward(torch.tensor(cotangent(tuple(w.shape))))
+    found = {"output": w.detach().numpy()}
+    if not case.symbols:
+        found["input"] = z.grad.numpy()
+    if not isinstance(layer, nn.Residual):
+        found |= dict(_parameters(layer, made))
+    return found
+
+
+def _parameters(layer: nn.Module, made: torch.nn.Module) -> list[tuple[str, np.ndarray]]:
+    for p in layer.parameters():
+        (p * 0.0).sum().backward()  # `gradients` reads ours, too
+    return [(name, theirs) for name, _, theirs in gradients(layer, made)]
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    record = {f"{case.name}/{name}": a for case in CASES for name, a in answers(case).items()}
+    record["version"] = np.array(torch.__version__)
+    np.savez_compressed(RECORD, **record)  # type: ignore[arg-type]  # names and arrays
+    print(f"{len(CASES)} layers, {len(record)} arrays, {Path(RECORD).stat().st_size / 1e3:.0f} kB")
