@@ -17,7 +17,9 @@ __all__ = ["InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d"]
 
 @attrs.define(eq=False, repr=False)
 class _InstanceNorm(Affine):
-    """Each channel of each sample to mean 0 and variance 1 over its places (Ulyanov et al. 2016).
+    """Each channel of each sample to mean 0 and variance 1 over its places.
+
+    Source: Ulyanov et al. 2016.
 
     Attributes:
         num_features: length of axis 1, the channels.
