@@ -26,7 +26,7 @@ COMMAND = ["train", "--data", "digits", "--hidden", "16", "--epochs", str(EPOCHS
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("minigrad.train.output.run_folder.draw", lambda history, path: ([], ""))
+    monkeypatch.setattr("minigrad.train.output.run_folder.run_pictures", lambda *_, **__: [])
 
 
 def ending(folder: Path) -> dict[str, object]:
@@ -48,7 +48,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
     """How the run ends that nobody disturbs."""
     folder = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minigrad.train.output.run_folder.draw", lambda history, path: ([], ""))
+        patch.setattr("minigrad.train.output.run_folder.run_pictures", lambda *_, **__: [])
         assert code_of(*COMMAND, "--out", str(folder)) == 0
     return ending(folder / "0001-digits")
 

@@ -167,10 +167,10 @@ def test_reading_all_rows_one_by_one_costs_as_much_as_there_are_rows() -> None:
             total = total + x[i]
         loss = total.sum()
         best = np.inf
-        for _ in range(3):
-            began = time.perf_counter()
+        for _ in range(5):
+            began = time.process_time()
             loss.backward()
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return float(best)
 
     seconds(10)
