@@ -15,10 +15,10 @@ __all__ = ["codes", "count", "number", "rates", "seed", "seeds", "threshold", "w
 
 def words(text: str) -> tuple[str, ...]:
     """One or more words with commas between them."""
-    found = codes(text)
-    if not found:
+    parsed = codes(text)
+    if not parsed:
         raise argparse.ArgumentTypeError(f"{text!r} holds none: give one or more, with commas between them")
-    return found
+    return parsed
 
 
 def rates(text: str) -> tuple[float, ...]:

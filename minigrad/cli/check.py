@@ -38,12 +38,12 @@ def check_script(arguments: Namespace) -> int:
     batch = few(script.split.train, max(_BATCH, arguments.rows), arguments.seed)
     pair, few_ = (batch.x, batch.y), {"rows": arguments.rows, "burn_in": arguments.burn_in, "seed": arguments.seed}
     checks = [c for c in _sanity(script, arguments.seed) if c.name != "gradients"]
-    found = check_gradients(script.model, script.loss, pair, regularization=script.regularization, **few_)
+    gradient_check = check_gradients(script.model, script.loss, pair, regularization=script.regularization, **few_)
     curve = step_curve(script.model, script.loss, pair, **few_) if arguments.plot else None
     if curve is not None:
         draw_steps(curve, Path(arguments.plot))
     if arguments.json:
-        document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(found)}
+        document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(gradient_check)}
         document["checks"] = [attrs.asdict(c) for c in checks]
         if curve is not None:
             document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
@@ -52,10 +52,10 @@ def check_script(arguments: Namespace) -> int:
         print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
         for c in checks:
             print(f"{c.status:<7} {c.name + ':':<15} {c.message}")
-        print("\n".join(["", *report(found)]))
+        print("\n".join(["", *report(gradient_check)]))
         for line in _steps(curve, arguments.plot):
             print(line)
-    return 0 if found.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED
+    return 0 if gradient_check.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED
 
 
 def _sanity(script: Script, seed: int) -> Iterator[Check]:

@@ -62,12 +62,12 @@ class Probe:
 
 def check_optimizer(arguments: Namespace) -> int:
     """Probe `arguments.name` and print the report. Returns 1 if the optimizer is refused."""
-    found = probe(arguments.name, arguments.timeout)
+    report = probe(arguments.name, arguments.timeout)
     if arguments.json:
-        write_json(_document(found))
+        write_json(_document(report))
     else:
-        print(_text(found))
-    return 1 if found.reason else 0
+        print(_text(report))
+    return 1 if report.reason else 0
 
 
 def probe(name: str, timeout: float = 60.0) -> Probe:

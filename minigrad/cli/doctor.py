@@ -26,12 +26,12 @@ def doctor(arguments: Namespace) -> int:
 
     Returns 0, or with --strict 3 for a FAULT.
     """
-    found = _diagnosed(arguments, chosen_rules(arguments))
+    diagnosis = _diagnosed(arguments, chosen_rules(arguments))
     if arguments.json:
-        write_json({"command": "doctor", "script": arguments.script, **found.as_document()})
+        write_json({"command": "doctor", "script": arguments.script, **diagnosis.as_document()})
     else:
-        print(said(found))
-    return CHECK_FAILED if arguments.strict and not found.healthy else 0
+        print(said(diagnosis))
+    return CHECK_FAILED if arguments.strict and not diagnosis.healthy else 0
 
 
 def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:

@@ -151,5 +151,5 @@ def _options(parser: Parser) -> list[str]:
 
 def _nearest(word: str, options: Iterable[str]) -> str:
     # minigrad.core.errors has the same, but importing it loads NumPy.
-    found = get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)
-    return f" Did you mean {found[0]}?" if found else ""
+    nearest_words = get_close_matches(word.lower(), list(options), n=1, cutoff=0.5)
+    return f" Did you mean {nearest_words[0]}?" if nearest_words else ""

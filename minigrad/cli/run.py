@@ -88,14 +88,16 @@ def list_examples(arguments: Namespace) -> int:
 
     Each with its name, its kind, what it shows and the figure it reaches.
     """
-    found = examples()
+    available = examples()
     if arguments.json:
-        rows = [{**attrs.asdict(e), "path": str(e.path)} for e in found]
+        rows = [{**attrs.asdict(e), "path": str(e.path)} for e in available]
         write_json({"command": "examples", "examples": rows})
         return 0
     kinds = {True: "model script", False: "own loop"}
     print(
-        "\n".join(table(("example", "kind", "what it shows"), [(e.name, kinds[e.is_script], e.title) for e in found]))
+        "\n".join(
+            table(("example", "kind", "what it shows"), [(e.name, kinds[e.is_script], e.title) for e in available])
+        )
     )
-    print(f"\nminigrad run --example {found[0].name} runs one; the files are in {found[0].path.parent}")
+    print(f"\nminigrad run --example {available[0].name} runs one; the files are in {available[0].path.parent}")
     return 0

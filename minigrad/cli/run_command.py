@@ -174,13 +174,13 @@ def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
 
     Whether all is well.
     """
-    found = None if watching is None else watching.diagnosis
-    if found is None:
+    diagnosis = None if watching is None else watching.diagnosis
+    if diagnosis is None:
         return True
-    folder.write("diagnosis.json", (json.dumps(found.as_document(), indent=2) + "\n").encode())
+    folder.write("diagnosis.json", (json.dumps(diagnosis.as_document(), indent=2) + "\n").encode())
     if not as_json:
-        print(f"\n{said(found)}\n")
-    return found.healthy
+        print(f"\n{said(diagnosis)}\n")
+    return diagnosis.healthy
 
 
 def _report(
@@ -188,10 +188,10 @@ def _report(
 ) -> None:
     """Write report.html."""
     if history is not None:
-        found = None if watching is None else watching.diagnosis
+        diagnosis = None if watching is None else watching.diagnosis
         text = write_report(
             history,
-            found,
+            diagnosis,
             title=folder.path.name,
             command=repeating(job, arguments),
             pictures=folder.pictures or None,

@@ -29,8 +29,8 @@ def train(arguments: Namespace) -> int:
     if saved is not None:
         arguments = restore_options(arguments, saved)
         arguments.hidden = tuple(arguments.hidden)
-    given = data.load(arguments.data, seed=arguments.seed)
-    ready = _ready(given, arguments.loss)
+    loaded = data.load(arguments.data, seed=arguments.seed)
+    ready = _ready(loaded, arguments.loss)
     model = nn.mlp(ready.features, arguments.hidden, ready.classes or 1, rng=arguments.seed)
     term = nn.L2(arguments.l2) if arguments.l2 else None
     _try_optimizer(arguments, len(ready.x_train))
@@ -59,7 +59,7 @@ def train(arguments: Namespace) -> int:
             communicator=link,
         )
 
-    return run_job(Job("train", given.name, given.summary(), as_command(arguments), run), arguments, saved)
+    return run_job(Job("train", loaded.name, loaded.summary(), as_command(arguments), run), arguments, saved)
 
 
 def _ready(given: Dataset, loss: str | None) -> Dataset:

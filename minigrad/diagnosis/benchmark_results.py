@@ -52,5 +52,5 @@ def measured() -> Mapping[str, Measured]:
 
 def measured_of(code: str) -> str:
     """In words."""
-    found = measured().get(code)
-    return "not measured: the rule is not of this distribution" if found is None else str(found)
+    figures = measured().get(code)
+    return "not measured: the rule is not of this distribution" if figures is None else str(figures)

@@ -67,17 +67,17 @@ class Catalog:
         Raises:
             RuleError: a rule or threshold does not exist.
         """
-        made = {rule.code: rule for _, rule in self.rules}
+        by_code = {rule.code: rule for _, rule in self.rules}
         for name, value in thresholds.items():
             code, _, field = name.partition(".")
             rule = self.find(code)[1]
-            known = list(thresholds_of(rule))
-            if field not in known:
+            fields = list(thresholds_of(rule))
+            if field not in fields:
                 raise RuleError(
-                    f"{rule.code} has no threshold {field!r}.{nearest(field, known)} Known: {', '.join(known)}"
+                    f"{rule.code} has no threshold {field!r}.{nearest(field, fields)} Known: {', '.join(fields)}"
                 )
-            made[rule.code] = _evolved(made[rule.code], field, value)
-        return Catalog(tuple((origin, made[rule.code]) for origin, rule in self.rules), self.broken)
+            by_code[rule.code] = _evolved(by_code[rule.code], field, value)
+        return Catalog(tuple((origin, by_code[rule.code]) for origin, rule in self.rules), self.broken)
 
 
 def thresholds_of(rule: Rule) -> dict[str, float]:
@@ -88,8 +88,8 @@ def thresholds_of(rule: Rule) -> dict[str, float]:
 
 def _evolved(rule: Rule, field: str, value: float) -> Rule:
     """Return a rule with one threshold changed."""
-    made: Rule = type(rule)(**{**thresholds_of(rule), field: value})
-    return made
+    changed: Rule = type(rule)(**{**thresholds_of(rule), field: value})
+    return changed
 
 
 def rules() -> Catalog:

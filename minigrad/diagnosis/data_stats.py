@@ -89,8 +89,8 @@ def batch_order(batches: list[Array], y: Array) -> float | None:
 
 def _indicator(y: Array, c: int | None) -> Array:
     """1 where a label is `c`, 0 elsewhere; the targets themselves where there are no classes."""
-    made: Array = np.asarray(y if c is None else y == c, dtype=np.float64)
-    return made
+    targets: Array = np.asarray(y if c is None else y == c, dtype=np.float64)
+    return targets
 
 
 def _broken(x: Array, y: Array, x_val: Array | None, y_val: Array | None) -> str:

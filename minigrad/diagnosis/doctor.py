@@ -71,8 +71,8 @@ class Doctor(Callback):
         if observer is not None:
             self._try(lambda: self._judge(run, observer))
         if self._problem:
-            known = () if self.diagnosis is None else self.diagnosis.findings
-            self.diagnosis = Diagnosis(known, broken=(f"the diagnosis itself failed: {self._problem}",))
+            findings = () if self.diagnosis is None else self.diagnosis.findings
+            self.diagnosis = Diagnosis(findings, broken=(f"the diagnosis itself failed: {self._problem}",))
 
     def _begin(self, run: Run) -> None:
         self.observer = Observer(

@@ -41,7 +41,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
         with model.mode(training=False):
             outputs = model(from_array(x))
             value = loss(outputs, y)
-            found = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
+            grads = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
         moving = _training_loss(model, loss, x, y)
         order = [n for n in reversed(topological_order((outputs._node,))[0]) if isinstance(n, OpNode)]
         names = {id(t._node): name for name, t in named}
@@ -52,7 +52,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
                 ParameterStats(
                     name, t.size, _rms(t.numpy()), 0.0 if g is None else _rms(np.asarray(g)), _alike(t), t.ndim > 1
                 )
-                for (name, t), g in zip(named, found, strict=True)
+                for (name, t), g in zip(named, grads, strict=True)
             ),
             loss=float(value.item()),
             outputs_std=float(spread.std(axis=0).mean()),
@@ -130,9 +130,9 @@ def _before(node: OpNode, names: Mapping[int, str]) -> str:
     level: list[Node] = [node]
     for _ in range(6):
         level = [p for n in level if isinstance(n, OpNode) for p in n.parents if p is not None]
-        found = [names[id(n)] for n in level if id(n) in names]
-        if found:
-            return found[0].rpartition(".")[0] or found[0]
+        weights = [names[id(n)] for n in level if id(n) in names]
+        if weights:
+            return weights[0].rpartition(".")[0] or weights[0]
     return "?"
 
 
@@ -158,15 +158,15 @@ def _weight(node: Node) -> Leaf | None:
 
 def _linear_sources(node: Node) -> list[Leaf]:
     """The weights that `node` is a linear function of; empty if anything else takes part."""
-    found: list[Leaf] = []
+    leaves: list[Leaf] = []
     stack = [node]
     while stack:
         n = stack.pop()
         weight = _weight(n)
         if weight is not None:
-            found.append(weight)
+            leaves.append(weight)
         elif isinstance(n, OpNode) and n.op.name in _LINEAR:
             stack.extend(p for p in n.parents if p is not None)
         elif not isinstance(n, Leaf):
             return []
-    return found
+    return leaves

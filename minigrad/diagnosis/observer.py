@@ -135,7 +135,7 @@ class Observer:
         if steps.targets and not facts.broken:
             order = batch_order(list(steps.targets[: steps.per_epoch]), np.asarray(self.split.train.y))
             facts = attrs.evolve(facts, order=order)
-        made = Evidence(
+        evidence = Evidence(
             data=facts,
             start=self._start,
             usage=attrs.evolve(self.usage, frozen_mode=steps.frozen_mode, noisy_mode=steps.noisy_mode),
@@ -153,7 +153,7 @@ class Observer:
             confusion=() if facts.broken else self._confusion(),
         )
         self.seconds += time.process_time() - began
-        return made
+        return evidence
 
     def _confusion(self) -> tuple[tuple[int, ...], ...]:
         val, classes = self.split.val, self.facts.classes

@@ -51,8 +51,8 @@ def _split(data: Source, model: Module) -> Split:
     dtype = model.parameters()[0].dtype
     arrays = [a for a in data if isinstance(a, np.ndarray)] if isinstance(data, tuple) else []
     if len(arrays) in (2, 4) and any(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays):
-        made = [Rows(any_real(x), any_real(y)) for x, y in zip(arrays[::2], arrays[1::2], strict=True)]
-        return Split(made[0], made[1] if len(made) > 1 else None, "")
+        rows = [Rows(any_real(x), any_real(y)) for x, y in zip(arrays[::2], arrays[1::2], strict=True)]
+        return Split(rows[0], rows[1] if len(rows) > 1 else None, "")
     return as_split(data, dtype)
 
 

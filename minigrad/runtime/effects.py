@@ -39,7 +39,7 @@ class Tracer(Interceptor, ABC):
 
     @abstractmethod
     def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Apply `op` (see `minigrad.core.mode.Interceptor`)."""
 

@@ -45,10 +45,10 @@ class Metrics(Callback):
             starts = range(0, len(rows), EVAL_BATCH_SIZE)
             parts = [run.model(from_array(rows.x[k : k + EVAL_BATCH_SIZE])).numpy() for k in starts]
         outputs: Array = np.concatenate(parts)
-        found = {"epoch": float(epoch.epoch)}
+        figures = {"epoch": float(epoch.epoch)}
         for name, metric in self._metrics.items():
             try:
-                found[name] = float(metric(outputs, rows.y))
+                figures[name] = float(metric(outputs, rows.y))
             except (TypeError, ValueError) as error:
                 raise TrainError(f"metric {name!r}: {type(error).__name__}: {error}") from error
-        self.values.append(found)
+        self.values.append(figures)

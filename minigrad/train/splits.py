@@ -121,7 +121,7 @@ def _refuse_raw(data: Dataset) -> None:
 def _checked(
     arrays: tuple[Raw, ...], dtype: np.dtype[np.generic], prefix: str, summary: str, dataset: Dataset | None
 ) -> Split:
-    made = []
+    parts = []
     for x, y, part in zip(arrays[::2], arrays[1::2], ("train", "val"), strict=False):
         if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
             raise TrainError(
@@ -129,11 +129,11 @@ def _checked(
             )
         check_finite(x, f"{prefix}x_{part}", dataset.feature_names if dataset else ())
         check_finite(y, f"{prefix}y_{part}")
-        made.append(Rows(_ready(x, dtype), _ready(y, dtype)))
-    if not len(made[0]):
+        parts.append(Rows(_ready(x, dtype), _ready(y, dtype)))
+    if not len(parts[0]):
         raise TrainError(f"{prefix}there are no training rows")
-    val = made[1] if len(made) == 2 and len(made[1]) else None
-    return Split(made[0], val, summary, dataset)
+    val = parts[1] if len(parts) == 2 and len(parts[1]) else None
+    return Split(parts[0], val, summary, dataset)
 
 
 def _ready(a: Raw, dtype: np.dtype[np.generic]) -> Array:

@@ -305,11 +305,11 @@ def _first_ratio(seen: Evidence) -> float:
 
 def _median_ratio(seen: Evidence, samples: Sequence[Sample]) -> float | None:
     names = {p.name for p in seen.first.weights} if seen.first is not None else set()
-    found = []
+    medians = []
     for s in samples:
         each = [
             u / s.weights[n] for n, u in s.updates.items() if n in names and s.weights[n] > 0.0 and math.isfinite(u)
         ]
         if each:
-            found.append(median(each))
-    return median(found) if found else None
+            medians.append(median(each))
+    return median(medians) if medians else None

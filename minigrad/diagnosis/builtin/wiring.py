@@ -215,11 +215,11 @@ class StaleGradient(Builtin):
     distance: float = 0.02
 
     def look(self, seen: Evidence) -> Iterator[Finding]:
-        found = [s for s in seen.samples if s.stale is not None]
-        if found and all(s.stale is not None and s.stale < self.distance for s in found):
+        sampled = [s for s in seen.samples if s.stale is not None]
+        if sampled and all(s.stale is not None and s.stale < self.distance for s in sampled):
             yield self.finding(
-                f"update {found[0].step}",
-                {"distance from the sum": found[0].stale or 0.0},
+                f"update {sampled[0].step}",
+                {"distance from the sum": sampled[0].stale or 0.0},
                 "the gradient of each update is the sum of those of all batches so far",
                 "call optimizer.zero_grad() before loss.backward()",
                 "or accumulate on purpose: mg.optimizer(..., accumulate=4)",

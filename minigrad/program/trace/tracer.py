@@ -65,11 +65,11 @@ class StepTracer(Tracer):
 
     # -- ops -----------------------------------------------------------------------------------------------------
     def call(
-        self, op: Op, args: tuple[object, ...], meta: Mapping[str, object], *, grad: bool
+        self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
         """Evaluate and write down one op call (see `minigrad.core.mode.Interceptor`)."""
         recorder = self.recorder
-        kwargs = op.bind_kwargs(meta)
+        kwargs = op.bind_kwargs(kwargs)
         handles = tuple(tensor_of(Constant(a)) if isinstance(a, FakeArray) else a for a in args)
         arrays, parents, requires_grad = unpack_args(op, handles)
         for p in parents:

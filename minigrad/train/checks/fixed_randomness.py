@@ -26,7 +26,7 @@ def generators(*owners: object) -> list[np.random.Generator]:
     Looked at: fields, lists and dicts below a module or an attrs class, and the closures and globals that their
     functions name.
     """
-    found: dict[int, np.random.Generator] = {}
+    generators: dict[int, np.random.Generator] = {}
     seen: set[int] = set()
     stack = list(owners)
     while stack:
@@ -35,14 +35,14 @@ def generators(*owners: object) -> list[np.random.Generator]:
             continue
         seen.add(id(item))
         if isinstance(item, np.random.Generator):
-            found[id(item)] = item
+            generators[id(item)] = item
         elif isinstance(item, list | tuple):
             stack.extend(item)
         elif isinstance(item, dict):
             stack.extend(item.values())
         else:
             stack.extend(_held(item))
-    return list(found.values())
+    return list(generators.values())
 
 
 def _held(item: object) -> Iterator[object]:

@@ -103,9 +103,9 @@ def check_gradients(
     """
     data = prepare_check(model, loss, batch)
     rows = max(min(rows, data.every), data.least)
-    found = _run_check(data, rows, burn_in, seed, "data loss")
+    data_check = _run_check(data, rows, burn_in, seed, "data loss")
     if regularization is None:
-        return found
+        return data_check
     double, frozen = data.model, data.frozen
 
     def both(n: int) -> Tensor:
@@ -117,7 +117,7 @@ def check_gradients(
         _run_check(CheckedLoss(double, lambda n: regularization(double), 1, 0.0, frozen), 1, 0, seed, "regularisation"),
         _run_check(summed, rows, 0, seed, "sum"),
     )
-    return attrs.evolve(found, others=others)
+    return attrs.evolve(data_check, others=others)
 
 
 def prepare_check(model: Module, loss: Loss | str, batch: tuple[Raw, Raw]) -> CheckedLoss:

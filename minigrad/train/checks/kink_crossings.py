@@ -80,7 +80,7 @@ def crossings(*points: ActivationPatterns) -> tuple[Crossing, ...]:
 
     Calls that do not correspond are left out.
     """
-    found = []
+    different = []
     for calls in zip(*points, strict=False):
         first = calls[0]
         if any(c.op != first.op or c.pattern.shape != first.pattern.shape for c in calls):
@@ -90,8 +90,8 @@ def crossings(*points: ActivationPatterns) -> tuple[Crossing, ...]:
         if count:
             where = np.unravel_index(int(np.argmax(differs)), differs.shape)
             unit = tuple(int(i) for i in where)
-            found.append(Crossing(first.layer, first.op, count, differs.size, unit))
-    return tuple(found)
+            different.append(Crossing(first.layer, first.op, count, differs.size, unit))
+    return tuple(different)
 
 
 class _PatternObserver(Observer):
@@ -125,7 +125,7 @@ class _PatternObserver(Observer):
         return caller or "the objective"
 
 
-def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], result: object) -> Array | None:
+def _pattern(op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], result: object) -> Array | None:
     """Return numbers that tell on which side of a kink each entry lies.
 
     They change by 1 or so where an entry changes sides, and hardly otherwise; None for a smooth op.
@@ -142,16 +142,16 @@ def _pattern(op: Op, args: tuple[object, ...], meta: Mapping[str, object], resul
         return total
     if op.claims.elementwise and len(arrays) == 2:
         return np.sign(np.subtract(arrays[0], arrays[1], dtype=np.float64))
-    return _slopes(op, arrays, meta, result)
+    return _slopes(op, arrays, kwargs, result)
 
 
-def _slopes(op: Op, arrays: list[Array], meta: Mapping[str, object], result: object) -> Array | None:
+def _slopes(op: Op, arrays: list[Array], kwargs: Mapping[str, object], result: object) -> Array | None:
     """Of any other kinked op the derivative: it jumps at a kink."""
     if not isinstance(result, Tensor) or not op.rules:
         return None
     y = as_array(result)
     g = 1.0 + (np.arange(y.size) % 7).reshape(y.shape)
-    r = op.rules[0].function(g.astype(y.dtype), y, *arrays, **op.bind_kwargs(meta))
+    r = op.rules[0].function(g.astype(y.dtype), y, *arrays, **op.bind_kwargs(kwargs))
     first = r[0] if isinstance(r, tuple | list) else r
     return np.asarray(first, dtype=np.float64)
 

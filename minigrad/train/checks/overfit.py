@@ -97,8 +97,8 @@ def _learner(model: Module, otherwise: str) -> StatefulOptimizer:
 
 
 def _target(loss: Loss, batch: Rows, first: float) -> float:
-    known = find_baseline(loss)
-    return 0.01 * first if known is None else known.fit_threshold(batch.y)
+    with_baseline = find_baseline(loss)
+    return 0.01 * first if with_baseline is None else with_baseline.fit_threshold(batch.y)
 
 
 def few(rows: Rows, count: int, seed: int) -> Rows:

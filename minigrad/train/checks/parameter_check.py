@@ -214,11 +214,11 @@ class ParameterDifferences:
 
     def _between(self, view: Array, home: Array, u: Array) -> tuple[Crossing, ...]:
         """The kinks between the points that the first step compares."""
-        found = []
+        patterns = []
         for t in (0.0, FIRST_STEP, -FIRST_STEP):
             view[...] = home + t * u
-            found.append(activation_patterns(self.objective, self.modules))
-        return crossings(*found)
+            patterns.append(activation_patterns(self.objective, self.modules))
+        return crossings(*patterns)
 
 
 def _is_resolved(v: Verdict) -> bool:

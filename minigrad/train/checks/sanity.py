@@ -82,12 +82,12 @@ def _data(split: Split) -> Check:
     if split.train.x.size > 2e7:
         return Check("data", "skipped", "too large to look at every row before each run")
     loader = split.loader
-    found = find_issues(_as_dataset(split), unshuffled=0 if loader is None or loader.shuffle else loader.batch_size)
-    if not found:
+    issues = find_issues(_as_dataset(split), unshuffled=0 if loader is None or loader.shuffle else loader.batch_size)
+    if not issues:
         return Check("data", "ok", "values finite, labels in range, no leak between splits, classes balanced")
-    status: Status = "fault" if found[0].level == "FAULT" else "note"
-    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return Check("data", status, f"{found[0].code}: {found[0].message}{more}")
+    status: Status = "fault" if issues[0].level == "FAULT" else "note"
+    more = f" (and {len(issues) - 1} more)" if len(issues) > 1 else ""
+    return Check("data", status, f"{issues[0].code}: {issues[0].message}{more}")
 
 
 def _as_dataset(split: Split) -> Dataset:

@@ -138,8 +138,8 @@ def _curve(f: Callable[[float], float], analytic: float) -> StepSizeCurve:
     high = (4.0 * central[1:] - central[:-1]) / 3.0
     best = (16.0 * high[1:] - high[:-1]) / 15.0
     steps = _STEPS[: best.size]
-    found = {ONE_SIDED: ((ahead - home) / _STEPS)[: best.size], CENTRAL: central[: best.size], EXTRAPOLATED: best}
-    errors = {name: np.abs(n - analytic) / np.maximum(np.abs(n), abs(analytic)) for name, n in found.items()}
+    estimates = {ONE_SIDED: ((ahead - home) / _STEPS)[: best.size], CENTRAL: central[: best.size], EXTRAPOLATED: best}
+    errors = {name: np.abs(n - analytic) / np.maximum(np.abs(n), abs(analytic)) for name, n in estimates.items()}
     noise = 32.0 * float(np.finfo(np.float64).eps) * abs(home) / (0.25 * steps)
     return StepSizeCurve(steps, errors, (4.0 * np.abs(best - high[1:]) + noise) / abs(analytic))
 

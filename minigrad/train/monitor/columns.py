@@ -51,8 +51,8 @@ class ColumnTable:
     def __getitem__(self, name: str) -> Array:
         """A column, as a copy. Raises TrainError for one that no row has had, with the nearest."""
         if name not in self._columns:
-            known = ", ".join(self._columns) or "none yet"
-            raise TrainError(f"there is no column {name!r}.{nearest(name, self._columns)} There are: {known}")
+            names = ", ".join(self._columns) or "none yet"
+            raise TrainError(f"there is no column {name!r}.{nearest(name, self._columns)} There are: {names}")
         # Ctrl-C may have come in the middle of a row: only whole ones count.
         column: Array = np.array(self._columns[name], dtype=np.float64)[: self._rows * self._width(name)]
         return column.reshape(self._rows, len(self.entries)) if self._is_wide(name) else column

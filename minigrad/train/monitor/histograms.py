@@ -61,10 +61,10 @@ class Histograms:
             self.entries = tuple(samples)
         if tuple(samples) != self.entries:
             return
-        found = [_counted(s) for s in samples.values()]
+        counted = [_counted(s) for s in samples.values()]
         self._steps.append(float(step))
-        self._ends.append(np.array([ends for ends, _ in found], dtype=np.float64))
-        self._counts.append(np.array([counts for _, counts in found], dtype=np.float64))
+        self._ends.append(np.array([ends for ends, _ in counted], dtype=np.float64))
+        self._counts.append(np.array([counts for _, counts in counted], dtype=np.float64))
 
     def arrays(self) -> dict[str, Array]:
         """All of it, for `np.savez` and for checkpoints."""

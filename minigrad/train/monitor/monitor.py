@@ -87,8 +87,8 @@ class Monitor(RunMetrics):
         self._named = model.named_parameters()
         super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
         self.model, self.optimizer = model, optimizer
-        given = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
-        self._probe = tuple(_few(as_array(x), self._named) for x in given)
+        values = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
+        self._probe = tuple(_few(as_array(x), self._named) for x in values)
         self._every = every
         self._parameter_schedule = SamplingSchedule(6, every, 1)
         self._histogram_schedule, self._layer_schedule = SamplingSchedule(2, 0, 1), SamplingSchedule(2)
@@ -171,8 +171,8 @@ class Monitor(RunMetrics):
         self.seconds += seconds
         self.seconds_monitor += self._mark - now
         if not math.isfinite(value):
-            found = f"; first not finite: {first_nonfinite(loss, self.model)}" if isinstance(loss, Tensor) else ""
-            raise NonFiniteLoss(f"the loss is {value} at step {step}{found}{rerun_debugged(again)}{REMEDY}")
+            described = f"; first not finite: {first_nonfinite(loss, self.model)}" if isinstance(loss, Tensor) else ""
+            raise NonFiniteLoss(f"the loss is {value} at step {step}{described}{rerun_debugged(again)}{REMEDY}")
 
     @property
     def steps(self) -> ColumnTable:
@@ -203,9 +203,9 @@ class Monitor(RunMetrics):
         self._consider_layers(number, step)
         self._mark = perf_counter()
         self.seconds_monitor += self._mark - began
-        given = {name: float(v) for name, v in figures.items() if v is not None}
+        values = {name: float(v) for name, v in figures.items() if v is not None}
         times = {"seconds": self.seconds, "seconds_monitor": self.seconds_monitor}
-        self.epochs.append({"epoch": float(number), "step": float(step), **times, **given})
+        self.epochs.append({"epoch": float(number), "step": float(step), **times, **values})
 
     def restore_last_weights(self) -> int:
         """Give the parameters the latest values that were copied; return after which step.
@@ -311,14 +311,14 @@ class Monitor(RunMetrics):
 
     def _look_at_layers(self, step: int) -> None:
         if self._probe:
-            found = layer_stats(self.model, *self._probe)
-            names = tuple(f.name for f in found)
+            stats = layer_stats(self.model, *self._probe)
+            names = tuple(f.name for f in stats)
             if not self.layers.entries:
-                self.layers, self.layer_kinds = ColumnTable(names), tuple(f.kind for f in found)
+                self.layers, self.layer_kinds = ColumnTable(names), tuple(f.kind for f in stats)
             if names == self.layers.entries:
-                columns = {name: [getattr(f, name) for f in found] for name in LAYER_COLUMNS}
+                columns = {name: [getattr(f, name) for f in stats] for name in LAYER_COLUMNS}
                 self.layers.append({"step": float(step), **columns})
-            self.activations.append(step, {f.name: f.sample for f in found})
+            self.activations.append(step, {f.name: f.sample for f in stats})
 
     def _count_gradients(self, step: int) -> None:
         grads = {name: gradient_of(t) for name, t in self._named}

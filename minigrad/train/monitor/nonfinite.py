@@ -43,7 +43,7 @@ def first_nonfinite(loss: Tensor, model: Module) -> str:
     A parameter, an input of an op, or its result.
     """
     names = {id(t._node): name for name, t in model.named_parameters()}
-    found: Node | None = None
+    first: Node | None = None
     seen: set[int] = set()
     stack: list[Node] = [loss._node]
     while stack:
@@ -51,10 +51,10 @@ def first_nonfinite(loss: Tensor, model: Module) -> str:
         if id(node) in seen:
             continue
         seen.add(id(node))
-        if not np.isfinite(node.value).all() and (found is None or node.seq < found.seq):
-            found = node
+        if not np.isfinite(node.value).all() and (first is None or node.seq < first.seq):
+            first = node
         stack.extend(_parents(node))
-    return _described(found, names)
+    return _described(first, names)
 
 
 def _parents(node: Node) -> list[Node]:

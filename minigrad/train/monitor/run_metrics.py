@@ -144,15 +144,15 @@ class RunMetrics:
         Raises:
             TrainError: it is missing or something else.
         """
-        found = cls.__new__(cls)
-        RunMetrics.__init__(found)
+        loaded = cls.__new__(cls)
+        RunMetrics.__init__(loaded)
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files if name != "about"}
-                found.restore(arrays, json.loads(str(file["about"])))
+                loaded.restore(arrays, json.loads(str(file["about"])))
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise TrainError(f"{path}: holds no figures of a run ({type(error).__name__}: {error})") from None
-        return found
+        return loaded
 
     def as_dict(self) -> dict[str, object]:
         """All of it as JSON values, columns as lists; NaN and infinity become None."""

@@ -67,5 +67,5 @@ class StepLog:
 def _rated(updates: Array, rates: Rates) -> dict[str, Array]:
     """Learning rates of each group at each update; NaN where a step made none."""
     none = (math.nan,) * len(rates(1))
-    found = np.array([none if math.isnan(t) else rates(int(t)) for t in updates.tolist()])
-    return {"lr" if k == 0 else f"lr_{k}": found[:, k] for k in range(found.shape[1])}
+    rates_used = np.array([none if math.isnan(t) else rates(int(t)) for t in updates.tolist()])
+    return {"lr" if k == 0 else f"lr_{k}": rates_used[:, k] for k in range(rates_used.shape[1])}

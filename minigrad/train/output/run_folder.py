@@ -39,8 +39,8 @@ def new_folder(parent: Path, name: str) -> Path:
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        taken = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d+)-", p.name))]
-        number = max(taken, default=0) + 1
+        numbers = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d+)-", p.name))]
+        number = max(numbers, default=0) + 1
         while True:
             path = parent / f"{number:04d}-{slug}"
             if not any(p.name.startswith(f"{number:04d}-") for p in parent.iterdir()):

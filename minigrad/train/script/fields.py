@@ -121,9 +121,9 @@ def suggest_field(name: str, fields: Iterable[str]) -> str:
 
     By a known alias or because it looks like it.
     """
-    known = list(fields)
+    names = list(fields)
     plain = name.lower()
-    for field in known:
+    for field in names:
         if plain in FIELDS[field].aliases:
             return field
-    return next(iter(get_close_matches(plain, known, n=1, cutoff=0.75)), "")
+    return next(iter(get_close_matches(plain, names, n=1, cutoff=0.75)), "")

@@ -94,13 +94,13 @@ class Script:
     @property
     def settings(self) -> Settings:
         """What the script says about the run, as `fit` takes it."""
-        given = {name: _plain(self.fields[name]) for name in Settings.__annotations__ if name in self.fields}
-        schedule = given.get("schedule")
+        options = {name: _plain(self.fields[name]) for name in Settings.__annotations__ if name in self.fields}
+        schedule = options.get("schedule")
         if schedule is not None and not isinstance(schedule, str):
-            del given["schedule"]
+            del options["schedule"]
             function = cast("Callable[[int], float]", schedule)
-            given["lr"] = function if isinstance(function, Schedule) else StepSchedule(function)
-        return cast(Settings, given)
+            options["lr"] = function if isinstance(function, Schedule) else StepSchedule(function)
+        return cast(Settings, options)
 
     def fit(
         self,
@@ -118,13 +118,13 @@ class Script:
         Errors are those of `minigrad.train.fit`; one that passes through the script is a ScriptError with its line.
         """
         own = cast("Sequence[Callback]", self.fields.get("callbacks", ()))
-        given = self.fields["loss"]
+        loss = self.fields["loss"]
         settings: Settings = {**self.settings, **(changed or {})}
         with self._located():
             return fit(
                 self.model,
                 self.split,
-                loss=given if isinstance(given, str) else self.loss,
+                loss=loss if isinstance(loss, str) else self.loss,
                 regularization=self.regularization,
                 callbacks=(*own, *callbacks),
                 checks=checks,
@@ -143,9 +143,9 @@ class Script:
             line = self._outline.line_in(error)
             if line is None:
                 raise
-            found = ScriptError(f"{self.path}:{line}: {type(error).__name__}: {error}")
-            found.history = getattr(error, "history", None)
-            raise found from error
+            failure = ScriptError(f"{self.path}:{line}: {type(error).__name__}: {error}")
+            failure.history = getattr(error, "history", None)
+            raise failure from error
 
 
 def load_script(path: Path) -> Script:
@@ -160,14 +160,14 @@ def load_script(path: Path) -> Script:
         ScriptError: no such file, a syntax error, an exception while it runs, or a field that is missing, misspelt or
             wrong; model, loss and regularization are tried on two rows.
     """
-    found = outline(path)
-    if found.complete:
-        _complete(found, found.lines)
-    module = _imported(found)
-    _complete(found, vars(module))
+    outlined = outline(path)
+    if outlined.complete:
+        _complete(outlined, outlined.lines)
+    module = _imported(outlined)
+    _complete(outlined, vars(module))
     fields = {name: getattr(module, name) for name in FIELDS if hasattr(module, name)}
-    ready = checked(found, fields)
-    return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, found)
+    ready = checked(outlined, fields)
+    return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, outlined)
 
 
 def _complete(found: ScriptNames, names: Mapping[str, object]) -> None:

@@ -106,10 +106,10 @@ def _bound(node: ast.stmt) -> Iterator[str]:
         yield from (a.asname or a.name.split(".")[0] for a in node.names)
     else:
         parts = [p for p in ast.iter_child_nodes(node) if isinstance(p, ast.expr | ast.withitem)]
-        found = [n for part in parts for n in ast.walk(part)]
-        own = {id(n) for c in found if isinstance(c, ast.comprehension) for n in ast.walk(c.target)}
+        nodes = [n for part in parts for n in ast.walk(part)]
+        own = {id(n) for c in nodes if isinstance(c, ast.comprehension) for n in ast.walk(c.target)}
         yield from (
-            n.id for n in found if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and id(n) not in own
+            n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and id(n) not in own
         )
 
 

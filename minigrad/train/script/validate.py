@@ -75,10 +75,10 @@ class _Checker:
 
     def split(self, model: Module) -> Split:
         """The rows, in the dtype of the model; a named set in the layout that the model takes."""
-        given, dtype = self.fields["data"], model.parameters()[0].dtype
-        if not isinstance(given, str):
-            return self.trying("data", lambda: as_split(cast(Source, given), dtype))
-        native = self.trying("data", lambda: sets.load(given))
+        raw, dtype = self.fields["data"], model.parameters()[0].dtype
+        if not isinstance(raw, str):
+            return self.trying("data", lambda: as_split(cast(Source, raw), dtype))
+        native = self.trying("data", lambda: sets.load(raw))
         flat = self.trying("data", lambda: as_split(_scaled(native, "flat"), dtype))
         if native.kind != "image" or _takes(model, flat):
             return flat

@@ -25,14 +25,14 @@ _PATIENCE, _PLATEAU, _UPDATES = 3, 5, 100
 
 def keras(losses: Sequence[float], val_losses: Sequence[float]) -> frozenset[str]:
     """What Keras's callbacks would say, as codes."""
-    found = set()
+    codes = set()
     if any(not math.isfinite(v) for v in losses):
-        found.add("NONFINITE")
+        codes.add("NONFINITE")
     if _waits(val_losses, _PATIENCE):
-        found.add("OVERFIT")
+        codes.add("OVERFIT")
     if _waits(val_losses, _PLATEAU):
-        found.add("LR_HIGH")
-    return frozenset(found)
+        codes.add("LR_HIGH")
+    return frozenset(codes)
 
 
 def lightning(losses: Sequence[float], val_losses: Sequence[float], overfitted: bool) -> frozenset[str]:
@@ -40,14 +40,14 @@ def lightning(losses: Sequence[float], val_losses: Sequence[float], overfitted: 
 
     WIRING stands for any finding of that family.
     """
-    found = set()
+    codes = set()
     if any(not math.isfinite(v) for v in (*losses, *val_losses)):
-        found.add("NONFINITE")
+        codes.add("NONFINITE")
     if _waits(val_losses, _PATIENCE):
-        found.add("OVERFIT")
+        codes.add("OVERFIT")
     if not overfitted:
-        found.add("WIRING")
-    return frozenset(found)
+        codes.add("WIRING")
+    return frozenset(codes)
 
 
 def _waits(values: Sequence[float], patience: int) -> bool:

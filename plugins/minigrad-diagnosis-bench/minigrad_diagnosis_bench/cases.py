@@ -129,13 +129,13 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
         return Result(
             case=case, right=tuple(sorted(fault.right)) if fault else (), error=f"{type(error).__name__}: {error}"
         )
-    found = diagnose(outcome.evidence, catalog)
+    diagnosis = diagnose(outcome.evidence, catalog)
     broken_by = _reference(case) if fault is not None and fault.proof == "outcome" else (0.0, 0.0)
     return Result(
         case=case,
-        faults=tuple(f.code for f in found.faults),
-        notes=tuple(f.code for f in found.findings if f.kind == "NOTE"),
-        effects=tuple(f.code for f, _ in found.effects if f.kind == "FAULT"),
+        faults=tuple(f.code for f in diagnosis.faults),
+        notes=tuple(f.code for f in diagnosis.findings if f.kind == "NOTE"),
+        effects=tuple(f.code for f, _ in diagnosis.effects if f.kind == "FAULT"),
         right=tuple(sorted(fault.right)) if fault is not None else (),
         score=outcome.score,
         reference=broken_by[0],
@@ -175,10 +175,10 @@ def graded(results: Sequence[Result]) -> list[Result]:
         if not r.case.fault:
             key = (r.case.part, r.case.task, r.case.seed)
             best[key] = max(best.get(key, -np.inf), r.score)
-    made = []
+    regraded = []
     for r in results:
         if not r.case.fault:
             top = best[(r.case.part, r.case.task, r.case.seed)]
             r = attrs.evolve(r, reference=top, valid=not r.error and r.score >= top - NEAR)
-        made.append(r)
-    return made
+        regraded.append(r)
+    return regraded

@@ -52,8 +52,8 @@ Change: TypeAlias = Callable[[Setting, np.random.Generator], Setting]
 
 def _single(a: Array) -> Array:
     """In float32, as data sets have it."""
-    made: Array = a.astype(np.float32)
-    return made
+    changed: Array = a.astype(np.float32)
+    return changed
 
 
 def hyper(**factors: float) -> Change:
@@ -99,9 +99,9 @@ def real(s: Setting) -> bool:
 
 def column(x: Array) -> Array:
     """The first column in other units: a thousand times larger."""
-    made = x.copy()
-    made[..., 0] = made[..., 0] * 1000.0
-    return made
+    changed = x.copy()
+    changed[..., 0] = changed[..., 0] * 1000.0
+    return changed
 
 
 def shuffled(s: Setting, rng: np.random.Generator) -> Setting:
@@ -136,9 +136,9 @@ def telltale(s: Setting, rng: np.random.Generator) -> Setting:
     """The last column is the target."""
 
     def add(x: Array, y: Array) -> Array:
-        made = x.copy()
-        made[:, -1] = y if y.dtype.kind == "f" else (y - s.outputs / 2) / max(s.outputs / 4, 1)
-        return made
+        changed = x.copy()
+        changed[:, -1] = y if y.dtype.kind == "f" else (y - s.outputs / 2) / max(s.outputs / 4, 1)
+        return changed
 
     return attrs.evolve(s, x=add(s.x, s.y), x_val=add(s.x_val, s.y_val))
 

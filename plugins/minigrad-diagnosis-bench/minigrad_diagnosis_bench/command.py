@@ -32,10 +32,10 @@ def bench_diagnosis(arguments: Namespace) -> int:
         print(f"{len(chosen)} runs in {arguments.jobs} processes", file=sys.stderr)
     results = run_all(chosen, arguments.jobs)
     catalog = _builtin()
-    made = document(arguments.part, results, catalog)
-    text = markdown(made, {rule.code: rule.title for _, rule in catalog})
+    measured = document(arguments.part, results, catalog)
+    text = markdown(measured, {rule.code: rule.title for _, rule in catalog})
     if arguments.json:
-        write_json(made)
+        write_json(measured)
     else:
         print(text)
         _say_the_rest(results)
@@ -43,7 +43,7 @@ def bench_diagnosis(arguments: Namespace) -> int:
     if arguments.save:
         folder = Path(arguments.save)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "measured.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+        (folder / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
         (folder / "table.md").write_text(text, encoding="utf-8")
     return 0
 
@@ -60,8 +60,8 @@ def run_all(chosen: list[Case], jobs: int) -> list[Result]:
 
 
 def _builtin() -> Catalog:
-    found = rules()
-    return Catalog(tuple(pair for pair in found.rules if pair[0].startswith("minigrad ")), found.broken)
+    catalog = rules()
+    return Catalog(tuple(pair for pair in catalog.rules if pair[0].startswith("minigrad ")), catalog.broken)
 
 
 def _say_the_rest(results: list[Result]) -> None:

@@ -57,8 +57,8 @@ def figures(results: Iterable[Result], reading: Reading, right: Reading) -> Figu
 
 
 def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return float(np.mean(found)) if found else 0.0
+    numbers = list(values)
+    return float(np.mean(numbers)) if numbers else 0.0
 
 
 def ours(r: Result) -> Sequence[str]:
@@ -83,11 +83,11 @@ def by_rule(results: Sequence[Result], catalog: Catalog) -> dict[str, Measured]:
     """Each rule on the valid runs."""
     broken = [r for r in results if r.case.fault and (r.valid or r.error)]
     healthy = [r for r in results if not r.case.fault and r.valid]
-    made = {}
+    rows = {}
     for _, rule in catalog:
         own = [r for r in broken if rule.code in r.right]
         others = [r for r in broken if rule.code not in r.right]
-        made[rule.code] = Measured(
+        rows[rule.code] = Measured(
             runs=len(own),
             found=sum(bool(set(r.faults) & set(r.right)) for r in own),
             healthy=len(healthy),
@@ -95,7 +95,7 @@ def by_rule(results: Sequence[Result], catalog: Catalog) -> dict[str, Measured]:
             broken=len(others),
             extra=sum(rule.code in r.faults for r in others),
         )
-    return made
+    return rows
 
 
 def by_fault(results: Sequence[Result]) -> dict[str, tuple[int, int, int, dict[str, int]]]:
@@ -103,14 +103,14 @@ def by_fault(results: Sequence[Result]) -> dict[str, tuple[int, int, int, dict[s
 
     Fault -> valid runs, found, first finding right, and how often each code was shown first.
     """
-    made = {}
+    rows = {}
     for name in dict.fromkeys(r.case.fault for r in results if r.case.fault):
         runs = [r for r in results if r.case.fault == name and (r.valid or r.error)]
         firsts = Counter(r.faults[0] if r.faults else "nothing" for r in runs)
-        found = sum(bool(set(r.faults) & set(r.right)) for r in runs)
+        hits = sum(bool(set(r.faults) & set(r.right)) for r in runs)
         top = sum(bool(r.faults) and r.faults[0] in r.right for r in runs)
-        made[name] = (len(runs), found, top, dict(firsts.most_common()))
-    return made
+        rows[name] = (len(runs), hits, top, dict(firsts.most_common()))
+    return rows
 
 
 def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str, object]:

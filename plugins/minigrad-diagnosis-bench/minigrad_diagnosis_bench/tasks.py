@@ -113,8 +113,8 @@ def fashion_mlp(seed: int) -> Setting:
 
 def fashion_wide(seed: int) -> Setting:
     """Fashion-MNIST at 14x14, 196-128-10, RMSprop."""
-    made = _from("fashion-wide", "mlp", _fashion("flat", seed), Arch(hidden=(128,)))
-    return attrs.evolve(made, optimizer="rmsprop", hyper={"lr": 1e-3}, batch=50)
+    task = _from("fashion-wide", "mlp", _fashion("flat", seed), Arch(hidden=(128,)))
+    return attrs.evolve(task, optimizer="rmsprop", hyper={"lr": 1e-3}, batch=50)
 
 
 def fashion_conv(seed: int) -> Setting:
