@@ -126,7 +126,10 @@ def words_of(field: attrs.Attribute[object]) -> tuple[str, ...]:
 
 
 def may_be_decay(field: attrs.Attribute[object]) -> bool:
-    """Whether a field is declared as a decay rate, or is a number up to 1 at most of which nothing is said."""
+    """Tell whether a field may be a decay rate.
+
+    It is declared as one, or is a number up to 1 at most of which nothing is said.
+    """
     upper = field.metadata.get("minigrad.upper", math.inf)
     return role_of(field) == "decay" or (role_of(field) == "" and isinstance(upper, float) and upper <= 1.0)
 

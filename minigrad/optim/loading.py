@@ -54,7 +54,10 @@ def available() -> dict[str, Entry]:
 
 
 def rescan() -> None:
-    """Forget what was found and refused, after installing something into a running interpreter."""
+    """Forget what was loaded and refused, so that new distributions are seen.
+
+    After installing something into a running interpreter.
+    """
     entry_points.rescan()
     forget()
     _attempt.cache_clear()
@@ -95,7 +98,9 @@ def inspected(name: str) -> type[UpdateRule]:
 
 
 def load_entry(entry: Entry) -> type[UpdateRule]:
-    """The class behind an entry, loaded and checked once. What was refused stays refused until `rescan`.
+    """Load the class behind an entry, and check it, once.
+
+    What was refused stays refused until `rescan`.
 
     Raises:
         PluginError: it cannot be imported or does not keep the contract.

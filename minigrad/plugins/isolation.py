@@ -180,7 +180,9 @@ class ImportFailure(Exception):
 
 
 def imported(entry: Entry) -> object:
-    """The object behind an entry point, its import contained. What was refused once stays refused: see `forget`.
+    """Load the object behind an entry point, its import contained.
+
+    What was refused once stays refused: see `forget`.
 
     Raises:
         ImportFailure: whatever the plugin raised.
@@ -198,7 +200,10 @@ def forget() -> None:
 
 @lru_cache(maxsize=256)
 def _attempt(entry: Entry) -> object:
-    """The object behind an entry point, or why there is none; then without the modules that its import left behind."""
+    """Load the object behind an entry point, or say why there is none.
+
+    In that case without the modules that its import left behind.
+    """
     module, _, attribute = entry.value.split("[")[0].strip().partition(":")
     before = set(sys.modules)
     try:

@@ -123,7 +123,10 @@ class Program(Generic[P, R]):
             return cast(R, self._run(entry, tuple(arrays)))
 
     def _run_step(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> R:
-        """Run the step as it is, on Tensors: gradients flow through it to what was computed outside."""
+        """Run the step as it is, on Tensors.
+
+        Gradients flow through it to what was computed outside.
+        """
         with_tensors = _arrays_as_tensors((args, dict(kwargs)))
         assert isinstance(with_tensors, tuple)
         return self.step(*with_tensors[0], **with_tensors[1])

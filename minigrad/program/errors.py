@@ -26,4 +26,7 @@ class StepChanged(TraceError):
 
 
 class UsesGraphOutside(TraceError):
-    """A step continues a graph that was begun outside, so that it must run as it is. Never leaves the room."""
+    """A step continues a graph that was begun outside, so that it must run as it is.
+
+    Never leaves the room.
+    """

@@ -86,8 +86,9 @@ def keeps_law(rule: UpdateRule, law: str) -> bool:
 
 
 def _could_claim(subject: RuleUnderTest, key: str) -> bool:
-    """Whether a small trial can tell that an unclaimed law holds: a rule that knows where matrices are may treat them
-    as such only where they are large.
+    """Tell whether a small trial can show that an unclaimed law holds.
+
+    A rule that knows where matrices are may treat them as such only where they are large.
     """
     return not (key == DECLARED["elementwise"][0] and "layout" in subject.fields)
 

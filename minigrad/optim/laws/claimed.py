@@ -112,7 +112,10 @@ def constant_step(s: RuleUnderTest, n: int) -> None:
 
 
 def _acts_as_decay(s: RuleUnderTest, name: str, g: Array) -> bool:
-    """Whether a field is a decay rate: declared, or without a say in the steps along a constant gradient."""
+    """Tell whether a field is a decay rate.
+
+    It is declared as one, or has no say in the steps along a constant gradient.
+    """
     if role_of(s.fields[name]) == "decay":
         return True
     try:

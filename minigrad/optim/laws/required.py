@@ -33,7 +33,10 @@ def purity(s: RuleUnderTest, n: int) -> None:
 
 
 def long_purity(s: RuleUnderTest, n: int) -> None:
-    """C1, C2, C3, C5 where they break late or seldom: many steps, many parameters, float32, one-sided and sparse."""
+    """Check C1, C2, C3, C5 where they break late or seldom.
+
+    Many steps, many parameters, float32, one-sided and sparse gradients.
+    """
     if s.needs != Need.GRAD:
         _pure_run(s, s.rule(), n, 8, s.ground(n).environment(s.needs))
         return
@@ -45,7 +48,10 @@ def long_purity(s: RuleUnderTest, n: int) -> None:
 
 
 def options(s: RuleUnderTest, n: int) -> None:
-    """C1, C2, C3, C5 with each option at another value than its default, as far as the rule can be built with it."""
+    """Check C1, C2, C3, C5 with each option at another value than its default.
+
+    As far as the rule can be built with it.
+    """
     for name, value, rule in s.variants():
         needs = needs_of(rule, rule.needs)
         try:

@@ -67,7 +67,10 @@ class RuleUnderTest:
         return self._needs[0]
 
     def variants(self) -> list[tuple[str, object, UpdateRule]]:
-        """Rules with one option at another value each: every word, both truths, and numbers that are 0 by default."""
+        """List rules with one option at another value each.
+
+        Every word, both truths, and numbers that are 0 by default.
+        """
         rules = []
         for name, field in self.fields.items():
             for value in other_values(field):
@@ -148,7 +151,10 @@ class RuleUnderTest:
 
 
 def other_values(field: attrs.Attribute[object]) -> list[object]:
-    """Values of an option besides its default: the other truth, the other words, and 0.5 for a number that is 0."""
+    """List values of an option besides its default.
+
+    The other truth, the other words, and 0.5 for a number that is 0.
+    """
     default = field.default
     if isinstance(default, bool):
         return [not default]

@@ -1,4 +1,7 @@
-"""Recorded calls applied again to Tensors, so that the tape can differentiate them to any order."""
+"""Recorded calls applied again to Tensors.
+
+So the tape can differentiate them to any order.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a step returns: where numbers go in it, and how gradients flow from them to what the step holds."""
+"""What a step returns.
+
+Where numbers go in it, and how gradients flow from them to what the step holds.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ __all__ = ["Results", "results_of"]
 
 
 class _StaleOutput(Node):
-    """A value computed from a parameter that the step has updated since: backward refuses it, as in eager."""
+    """A value computed from a parameter that the step has updated since.
+
+    Backward refuses it, as in eager.
+    """
 
     __slots__ = ("_leaf",)
 
@@ -206,7 +212,10 @@ def _live(
 
 
 def _op(live: _Live) -> Op:
-    """An op without a gate of its own: its rule is the verified rules of the recorded calls, run when asked."""
+    """Make an op without a gate of its own.
+
+    Its rule is the verified rules of the recorded calls, run when asked.
+    """
 
     def rule(
         g: tuple[Gradient, ...],
@@ -256,7 +265,10 @@ def _dead(value: Array) -> Leaf:
 
 
 def _constant(array: Array, stale: Leaf | None) -> Tensor:
-    """An output that no gradient flows from; from which it would, had a parameter not been updated since."""
+    """Make an output that no gradient flows from.
+
+    From which it would, had a parameter not been updated since.
+    """
     return from_array(array) if stale is None else tensor_of(_StaleOutput(_readonly(array), stale))
 
 

@@ -57,7 +57,10 @@ def signature(args: tuple[object, ...], arrays: list[Array], tracked: list[Tenso
 
 
 def replace_arrays(item: object, enter: Callable[[Array], Tensor], tensors: bool = True) -> object:
-    """Replace the arrays in arguments (with `tensors` also Tensors) by what `enter` makes, in `signature`'s order."""
+    """Replace the arrays in arguments by what `enter` makes, in `signature`'s order.
+
+    With `tensors` also Tensors.
+    """
     if type(item) is np.ndarray:
         return enter(item)
     if tensors and isinstance(item, Tensor) and not is_parameter(item):

@@ -46,7 +46,10 @@ class StepTracer(Tracer):
         return tensor_of(Constant(self.recorder.fake(index)))
 
     def edges(self, node: Node) -> tuple[list[Tensor], Leaf | None]:
-        """What the graph below a node rests on: parameters that the step holds, and a stale leaf, if there is one."""
+        """Find what the graph below a node rests on.
+
+        Parameters that the step holds, and a stale leaf, if there is one.
+        """
         held = {p._node: p for p in self.lifted.parameters()}
         parameters: dict[Node, Tensor] = {}
         stale: Leaf | None = None
