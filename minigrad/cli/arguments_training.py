@@ -57,7 +57,7 @@ def _train(parser: ArgumentParser) -> None:
     add("--data", default="fashion", metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
         "breast_cancer, diabetes, spiral, blobs), a folder of IDX (MNIST family) or CIFAR-10 binary files, or an .npz "
         "file; default fashion")  # fmt: skip
-    add("--optimizer", default="adam", metavar="NAME", help="see 'minigrad optimizers'; default adam")
+    add("--optimizer", default="minigrad:adam", metavar="NAME", help="see 'minigrad optimizers'; default adam")
     add("--lr", type=number, metavar="RATE", help="learning rate; default: the optimizer's own")
     add("--epochs", type=count, default=20, metavar="N", help="passes over the training rows; default 20")
     add("--batch-size", type=count, default=64, metavar="N", help="rows in a step; default 64")

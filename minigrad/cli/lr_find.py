@@ -21,7 +21,7 @@ def find_range(arguments: Namespace) -> int:
     """Print a range of learning rates with its reason. Returns 0, or 1 if there is none."""
     script = load_script(Path(arguments.script))
     settings = script.settings
-    optimizer = settings.get("optimizer", "adam")
+    optimizer = settings.get("optimizer", "minigrad:adam")
     if not isinstance(optimizer, str):
         raise TrainError(
             f"{arguments.script}: lr-find needs the optimizer by its name: it makes one with rates of its own"

@@ -57,6 +57,7 @@ def scaffold(kind: str, name: str, parent: Path) -> tuple[Path, list[str]]:
     """
     _check_name(kind, name)
     distribution = "minigrad-" + name.replace("_", "-")
+    _check_distribution(distribution)
     module = distribution.replace("-", "_")
     title = "".join(part.capitalize() for part in name.split("-"))
     if title in _NAMES_IN_TEMPLATE:
@@ -114,6 +115,19 @@ def _check_name(kind: str, name: str) -> None:
             f"there is an optimizer {name!r} already, from {entry.distribution} {entry.version}, and two of one name "
             "would have to be told apart as distribution:name: choose another"
         )
+
+
+def _check_distribution(distribution: str) -> None:
+    """Refuse the name of what is installed: pip would take that away to put the new one in its place."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        installed = version(distribution)
+    except PackageNotFoundError:
+        return
+    raise ScaffoldError(
+        f"{distribution} {installed} is installed, and a plugin of this name would replace it: choose another name"
+    )
 
 
 def _check_op(name: str) -> None:

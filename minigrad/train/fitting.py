@@ -43,7 +43,7 @@ def fit(
     data: Source,
     *,
     loss: str | Loss | None = None,
-    optimizer: str | StatefulOptimizer = "adam",
+    optimizer: str | StatefulOptimizer = "minigrad:adam",
     lr: float | Schedule | None = None,
     schedule: str | None = None,
     warmup: int = 0,

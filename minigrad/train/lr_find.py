@@ -70,7 +70,7 @@ def lr_find(
     split: Split,
     loss: Loss,
     *,
-    optimizer: str = "adam",
+    optimizer: str = "minigrad:adam",
     regularization: Regularization | None = None,
     batch_size: int = 64,
     low: float = 1e-7,

@@ -91,8 +91,8 @@ def fit_copy(
 
 
 def _learner(model: Module, otherwise: str) -> StatefulOptimizer:
-    if "adam" in available():
-        return optimizer("adam", model.named_parameters(), missing="zero", nonfinite="raise", lr=1e-2)
+    if {"adam", "minigrad:adam"} & available().keys():
+        return optimizer("minigrad:adam", model.named_parameters(), missing="zero", nonfinite="raise", lr=1e-2)
     return optimizer(otherwise, model.named_parameters(), missing="zero", nonfinite="raise")
 
 

@@ -111,7 +111,7 @@ class _Checker:
 
     def updates(self) -> None:
         """Optimizer, learning rate and schedule fit together."""
-        optimizer, fields = self.fields.get("optimizer", "adam"), self.fields
+        optimizer, fields = self.fields.get("optimizer", "minigrad:adam"), self.fields
         if isinstance(optimizer, StatefulOptimizer):
             for name in _OF_THE_DRIVER:
                 if name in fields:
