@@ -126,7 +126,7 @@ from minigrad.ops.reduction.variance import std as std, var as var
 from minigrad.ops.shape import matrix_transpose as matrix_transpose
 from minigrad.optim import optimizer as optimizer
 from minigrad.program import TraceError as TraceError, define as define
-from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit
+from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load
 from minigrad.transforms.debug import NonFiniteValue as NonFiniteValue, debug as debug
 from minigrad.transforms.grad import (
     grad as grad, hessian as hessian, hvp as hvp, jacobian as jacobian, jvp as jvp, value_and_grad as value_and_grad,

@@ -23,7 +23,7 @@ PUBLIC: Mapping[str, str] = {
     "transforms.remat": "checkpointed",
     "optim": "optimizer",
     "program": "define TraceError",
-    "train": "Monitor check_gradients fit",
+    "train": "Monitor check_gradients fit load",
     "verify.gradcheck": "gradcheck",
     "transforms.grad": "grad hessian hvp jacobian jvp value_and_grad vjp",
     "ops.elementwise.piecewise_constant": "ceil equal floor greater prefer rint sign trunc",

@@ -17,6 +17,7 @@ Train a multi-layer perceptron, checks first, and save the run in a folder of it
   minigrad train                                        Fashion-MNIST, 784-128-10, adam
   minigrad train --data spiral --hidden 32,32 --lr 0.01
   minigrad train --data my/mnist/folder --optimizer nesterov --lr 0.01 --loss svm
+  minigrad train --data houses.csv --target price       a table of your own; then: minigrad predict RUN more.csv
   minigrad train --resume runs/0001-fashion             go on after a crash, from the last checkpoint
   mpiexec -n 4 python -m mpi4py -m minigrad train       four processes train as one (pip install minigrad-mpi[mpich])
 
@@ -55,8 +56,10 @@ def _train(parser: ArgumentParser) -> None:
     parser.set_defaults(given=())
     add = partial(parser.add_argument, action=_Given)
     add("--data", default="fashion", metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
-        "breast_cancer, diabetes, spiral, blobs), a folder of IDX (MNIST family) or CIFAR-10 binary files, or an .npz "
-        "file; default fashion")  # fmt: skip
+        "breast_cancer, diabetes, spiral, blobs), a table (.csv, .tsv, .parquet), a folder of IDX (MNIST family) or "
+        "CIFAR-10 binary files or of pictures by class, or an .npz file; default fashion")  # fmt: skip
+    add("--target", metavar="COLUMN", help="of a table: what is to be predicted; several numbers by commas")
+    add("--task", choices=("classification", "regression"), help="of a table, where the target leaves it open")
     add("--optimizer", default="minigrad:adam", metavar="NAME", help="see 'minigrad optimizers'; default adam")
     add("--lr", type=number, metavar="RATE", help="learning rate; default: the optimizer's own")
     add("--epochs", type=count, default=20, metavar="N", help="passes over the training rows; default 20")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from minigrad.cli.argument_types import count, number, seed, words
 from minigrad.cli.arguments_training import RUN, TRAIN, add_judging
 from minigrad.cli.command import Command
+from minigrad.cli.use.arguments import EVALUATE, PREDICT, SHOW
 
 __all__ = ["BUILTIN"]
 
@@ -117,6 +118,9 @@ def _lr_find(parser: ArgumentParser) -> None:
 BUILTIN: Mapping[str, Command] = {
     "train": TRAIN,
     "run": RUN,
+    "predict": PREDICT,
+    "evaluate": EVALUATE,
+    "show": SHOW,
     "examples": Command(
         "list the examples that 'minigrad run --example NAME' runs",
         "minigrad.cli.run:list_examples",

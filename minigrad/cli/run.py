@@ -66,7 +66,8 @@ def _job(script: Script, arguments: Namespace) -> Job:
             communicator=link,
         )
 
-    return Job("run", script.path.stem, f"{script.path}: {script.split.summary}", as_command(arguments), run, metrics)
+    headline = f"{script.path}: {script.split.summary}"
+    return Job("run", script.path.stem, headline, as_command(arguments), run, metrics, script=script.path)
 
 
 def _run_loop(example: Example, arguments: Namespace) -> int:

@@ -71,6 +71,8 @@ class Job:
     command: Mapping[str, Json]
     fit: Fit
     metrics: Metrics | None = None
+    model: Mapping[str, Json] | None = None
+    script: Path | None = None
 
 
 def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
@@ -88,7 +90,7 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         return _assist(job, saved, link)
     path = new_folder(Path(arguments.out), job.name) if saved is None else saved.path.parent
     command = dict(job.command)
-    folder = RunFolder(path, {"command": command})
+    folder = RunFolder(path, {"command": command}, model=job.model, script=job.script)
     saver = Checkpoints(path / CHECKPOINT, arguments.save_every, about={"command": command})
     if not arguments.json:
         print(f"minigrad {minigrad.__version__}: {job.headline}")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
 from minigrad import data, nn
-from minigrad.checkpoint import Checkpoint
+from minigrad.checkpoint import Checkpoint, Json
 from minigrad.cli.run_command import Job, as_command, restore_options, run_job, saved_run
 from minigrad.data import Dataset
 from minigrad.optim import ClipNorm
@@ -29,9 +30,17 @@ def train(arguments: Namespace) -> int:
     if saved is not None:
         arguments = restore_options(arguments, saved)
         arguments.hidden = tuple(arguments.hidden)
-    loaded = data.load(arguments.data, seed=arguments.seed)
+    target = tuple(arguments.target.split(",")) if arguments.target else None
+    loaded = data.load(arguments.data, seed=arguments.seed, target=target, task=arguments.task)
     ready = _ready(loaded, arguments.loss)
-    model = nn.mlp(ready.features, arguments.hidden, ready.classes or 1, rng=arguments.seed)
+    outputs = ready.classes or prod(ready.y_train.shape[1:])
+    model = nn.mlp(ready.features, arguments.hidden, outputs, rng=arguments.seed)
+    recipe: dict[str, Json] = {
+        "kind": "mlp",
+        "features": ready.features,
+        "hidden": list(arguments.hidden),
+        "outputs": outputs,
+    }
     term = nn.L2(arguments.l2) if arguments.l2 else None
     _try_optimizer(arguments, len(ready.x_train))
 
@@ -59,20 +68,30 @@ def train(arguments: Namespace) -> int:
             communicator=link,
         )
 
-    return run_job(Job("train", loaded.name, loaded.summary(), as_command(arguments), run), arguments, saved)
+    return run_job(
+        Job("train", loaded.name, _headline(loaded), as_command(arguments), run, model=recipe), arguments, saved
+    )
 
 
-def _ready(given: Dataset, loss: str | None) -> Dataset:
+def _headline(loaded: Dataset) -> str:
+    """The data, and of a table what happens to each column."""
+    if loaded.preparation is None:
+        return loaded.summary()
+    lines = loaded.preparation.describe()
+    return "\n".join([loaded.summary(), *(f"{'columns' if k == 0 else '':<10} {x}" for k, x in enumerate(lines))])
+
+
+def _ready(loaded: Dataset, loss: str | None) -> Dataset:
     """Turn a data set into rows of floats for a multi-layer perceptron.
 
     Pixels lie in [0, 1], columns of tables are standardised.
     """
-    if given.kind == "text":
-        raise TrainError(f"{given.name} is text, and 'minigrad train' fits a network to images and tables")
-    if (loss == "mse") != (given.task == "regression") and loss is not None:
-        fits = "mse" if given.task == "regression" else "softmax or svm"
-        raise TrainError(f"--loss {loss} does not fit {given.name}, which is {given.task}: choose {fits}")
-    return given.scaled(normalize="unit" if given.kind == "image" else "standard")
+    if loaded.kind == "text":
+        raise TrainError(f"{loaded.name} is text, and 'minigrad train' fits a network to images and tables")
+    if (loss == "mse") != (loaded.task == "regression") and loss is not None:
+        fits = "mse" if loaded.task == "regression" else "softmax or svm"
+        raise TrainError(f"--loss {loss} does not fit {loaded.name}, which is {loaded.task}: choose {fits}")
+    return loaded.scaled(normalize="unit" if loaded.kind == "image" else "standard")
 
 
 def _try_optimizer(arguments: Namespace, rows: int) -> None:

@@ -21,9 +21,11 @@ from minigrad.data.embedded import Card
 from minigrad.data.errors import DataError, DataFileError, DataValueError, UnknownDataError
 from minigrad.data.generated import blobs, spiral
 from minigrad.data.idx import load_idx, read_idx
+from minigrad.data.load_table import load_pictures, load_table
 from minigrad.data.loader import Loader
 from minigrad.data.npz import load_npz
 from minigrad.data.prefetch import prefetched
+from minigrad.data.prepare.preparation import Preparation
 from minigrad.data.scaling import Scaling
 from minigrad.data.split import resplit, split_rows
 
@@ -42,6 +44,7 @@ __all__ = [
     "Layout",
     "Loader",
     "Noise",
+    "Preparation",
     "RandomCrop",
     "Scaling",
     "UnknownDataError",
@@ -56,6 +59,8 @@ __all__ = [
     "load_cifar10",
     "load_idx",
     "load_npz",
+    "load_pictures",
+    "load_table",
     "load_text",
     "prefetched",
     "read_cifar10",

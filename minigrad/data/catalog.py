@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from minigrad.data.check import check
 from minigrad.data.cifar import is_cifar_folder, load_cifar10
 from minigrad.data.corpus import load_text
-from minigrad.data.dataset import Dataset
+from minigrad.data.dataset import Dataset, Task
 from minigrad.data.embedded import CARDS, Card, load_embedded
-from minigrad.data.errors import DataFileError, UnknownDataError
+from minigrad.data.errors import DataError, DataFileError, UnknownDataError
 from minigrad.data.files import listing, shown
 from minigrad.data.generated import blobs, spiral
 from minigrad.data.idx import is_idx_folder, load_idx
+from minigrad.data.load_table import load_pictures, load_table
 from minigrad.data.npz import load_npz
+from minigrad.data.prepare.pictures import is_picture_folder
+from minigrad.data.prepare.table import TABLE_SUFFIXES
 from minigrad.data.split import resplit
 
 ALIASES = {"fashion_mnist": "fashion", "cancer": "breast_cancer"}
@@ -28,11 +32,20 @@ def available() -> dict[str, Card]:
     return {card.name: card for card in CARDS}
 
 
-def load(name_or_path: str | os.PathLike[str], *, val: float | None = None, seed: int = 0) -> Dataset:
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    val: float | None = None,
+    seed: int = 0,
+    target: str | Sequence[str] | None = None,
+    task: Task | None = None,
+) -> Dataset:
     """The data set of this name, or in this folder or file. Nothing is ever downloaded.
 
     A name of `available` (case, `-` and `_` do not matter); or a folder with the four IDX files of the MNIST
-    family or with CIFAR-10 binary batches; or an `.npz` (see `load_npz`). `val` is the share of rows held out
+    family, with CIFAR-10 binary batches, or with a folder of pictures for each class (see `load_pictures`); an `.npz`
+    (see `load_npz`); or a `.csv`, `.tsv` or `.parquet`, of which `target` names the column to be predicted and `task`
+    settles what the cells leave open (see `load_table`). `val` is the share of rows held out
     for validation, stratified by class and free of leaks, drawn by `seed`; with `val=None`, sets with a split of
     their own keep it and others hold out 0.2 (text: the last tenth of each book).
 
@@ -45,7 +58,14 @@ def load(name_or_path: str | os.PathLike[str], *, val: float | None = None, seed
     text = os.fspath(name_or_path)
     card = None if isinstance(name_or_path, Path) else _card(text)
     if card is None:
+        path = Path(text)
+        if path.suffix.lower() in TABLE_SUFFIXES:
+            return load_table(path, target, task=task, val=0.2 if val is None else val, seed=seed)
+        if target is not None or task is not None:
+            raise DataError(f"{text}: target and task are for tables ({', '.join(TABLE_SUFFIXES)})")
         return _load_path(text, val, seed)
+    if target is not None or task is not None:
+        raise DataError(f"{card.name} says itself what is predicted: target and task are for tables of your own")
     share = 0.2 if val is None else val
     if card.name == "spiral":
         return spiral(val=share, seed=seed)
@@ -70,12 +90,17 @@ def _load_path(text: str, val: float | None, seed: int) -> Dataset:
         data = load_npz(path, val=0.2 if val is None else val, seed=seed)
         check(data)
         return data
-    expected = "a folder with IDX files (train-images-idx3-ubyte, ...) or CIFAR-10 binary batches, or an .npz file"
+    expected = (
+        "a folder with IDX files (train-images-idx3-ubyte, ...), CIFAR-10 binary batches or a folder of pictures for "
+        "each class; or a .csv, .tsv, .parquet or .npz file"
+    )
     names = listing(path, expected)
     if is_idx_folder(names):
         data = load_idx(path)
     elif is_cifar_folder(names):
         data = load_cifar10(path)
+    elif is_picture_folder(path):
+        return load_pictures(path, val=0.2 if val is None else val, seed=seed)
     else:
         raise DataFileError(path, f"found {shown(names)}", expected)
     check(data)

@@ -12,8 +12,11 @@ import attrs
 import numpy as np
 
 from minigrad.data import scaling
-from minigrad.data.arrays import Array, check_pair, read_only
+from minigrad.data.arrays import Array, any_real, check_pair, read_only
 from minigrad.data.errors import DataError
+from minigrad.data.prepare.pictures import PictureFormat
+from minigrad.data.prepare.preparation import ArrayInputs, Preparation
+from minigrad.data.prepare.targets import ClassTarget, NumberTarget, Target
 from minigrad.data.scaling import Normalize, Scaling
 
 Task = Literal["classification", "regression"]
@@ -33,7 +36,8 @@ class Dataset:
     Shapes: images `(N, H, W)` or `(N, C, H, W)` uint8, tables `(N, D)` float64, text `(N, T)` int64 character
     numbers. `y` is int64 `(N,)` class numbers from 0 (`(N, T)` for text) or float64 `(N,)` for regression.
     `full_scale` is the largest value a pixel can have (255; 16 for digits). Values are not looked at here: see
-    `minigrad.data.check`.
+    `minigrad.data.check`. `preparation` says how these rows came from those of the source, where
+    that is known (tables of `load_table`, what `scaled` returns): it is saved with a run and serves in prediction.
 
     Raises DataError when lengths, row shapes or dtypes do not fit together.
     """
@@ -49,6 +53,7 @@ class Dataset:
     feature_names: tuple[str, ...] = attrs.field(kw_only=True, default=(), converter=names, repr=False)
     full_scale: float = attrs.field(kw_only=True, default=255.0, repr=False)
     source: str = attrs.field(kw_only=True, default="", repr=False)
+    preparation: Preparation | None = attrs.field(kw_only=True, default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_pair(self.x_train, self.y_train, f"{self.name}: x_train", "y_train")
@@ -139,6 +144,8 @@ class Dataset:
         """
         if self.kind == "text":
             return self
+        if self.preparation is not None:
+            return self._scaled_table(self.preparation, targets)
         fit = self.scaling(normalize)
         y_train, y_val = self.y_train, self.y_val
         if targets and self.task == "regression":
@@ -146,7 +153,34 @@ class Dataset:
             y_train, y_val = fit_y(y_train), fit_y(y_val)
         x_train, x_val = (self._laid_out(fit(x), layout) for x in (self.x_train, self.x_val))
         kind: Kind = "image" if self.kind == "image" and layout != "flat" else "table"
-        return attrs.evolve(self, x_train=x_train, y_train=y_train, x_val=x_val, y_val=y_val, kind=kind)
+        recipe = self._recipe(fit, x_train.shape[1:], targets)
+        return attrs.evolve(
+            self, x_train=x_train, y_train=y_train, x_val=x_val, y_val=y_val, kind=kind, preparation=recipe
+        )
+
+    def _scaled_table(self, recipe: Preparation, targets: bool) -> Dataset:
+        """Scale the targets of a table, whose inputs are scaled already."""
+        target = recipe.target
+        if not targets or not isinstance(target, NumberTarget) or self.y_train.dtype == np.float32:
+            return self
+        y_train, y_val = target.scale(self.y_train), target.scale(self.y_val)
+        return attrs.evolve(self, y_train=any_real(y_train), y_val=any_real(y_val))
+
+    def _recipe(self, fit: Scaling, layout: tuple[int, ...], targets: bool) -> Preparation:
+        """How rows as they are stored became what `scaled` returns."""
+        if self.task == "classification":
+            target: Target = ClassTarget("", self.class_names)
+        else:
+            count, flat = int(np.prod(self.y_train.shape[1:])), self.y_train.ndim == 1
+            scale = self.target_scaling() if targets else scaling.identity()
+            offsets, factors = (np.broadcast_to(a, (count,)).tolist() for a in (scale.offset, scale.factor))
+            target = NumberTarget((), tuple(offsets), tuple(factors), flat)
+        shape = self.input_shape
+        color = len(shape) == 3 and shape[0] == 3
+        picture = None
+        if self.kind == "image" and self.full_scale == 255.0 and (len(shape) == 2 or color):
+            picture = PictureFormat(shape[-2], shape[-1], color)
+        return Preparation(ArrayInputs(shape, fit, layout, picture), target)
 
     def _laid_out(self, x: Array, layout: Layout) -> Array:
         if layout == "flat":

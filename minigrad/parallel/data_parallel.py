@@ -56,7 +56,7 @@ def shard_bounds(count: int, rank: int, size: int) -> tuple[slice, int]:
     The batch has `count` rows; the process is `rank` of `size`.
 
     The parts are contiguous, in order of rank, and differ by one row at most. A process for which no row is left
-    computes the first two (or the only one) all the same, and they count as none: so no process is a case of its own.
+    computes the first two (or the only one) all the same, and they count as none: no process is a case of its own.
     """
     start, stop = rank * count // size, (rank + 1) * count // size
     return (slice(start, stop), stop - start) if stop > start else (slice(0, min(2, count)), 0)

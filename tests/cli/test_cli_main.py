@@ -75,9 +75,9 @@ def test_other_data(name: str) -> None:
         ("train --learning-rate=1", "no option --learning-rate"),
         ("train --epoch 3", "Did you mean --epochs?"),
         ("train fashion", "no argument fashion"),
-        ("trian", "no 'trian'. Did you mean train? Choose from train, run, examples"),
+        ("trian", "no 'trian'. Did you mean train? Choose from train, run, predict"),
         ("--versoin", "Did you mean --version?"),
-        ("", "a command is needed: train, run, examples"),
+        ("", "a command is needed: train, run, predict"),
         ("ops --certificate", "Did you mean --certificates?"),
         ("optimizers --jsn", "Did you mean --json?"),
         ("train --loss sfotmax", "no 'sfotmax'. Did you mean softmax?"),
@@ -198,7 +198,7 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_ctrl_c_before_training_is_130_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def interrupted(name: str, seed: int) -> None:
+    def interrupted(name: str, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("minigrad.data.load", interrupted)

@@ -37,7 +37,7 @@ EVERY = [*LIBRARY, *PLUGINS]
 CORE_FILES, CORE_LINES = 12, 1_000
 FILE_LINES, FILE_AIM, FOLDER_FILES = 400, 300, 20
 OWN = {"numpy", "attrs", "attr", "safetensors"}
-OPTIONAL = {"train": {"matplotlib", "rich"}, "optim": {"pytest"}, "pytest_ops": {"pytest"}}
+OPTIONAL = {"data": {"PIL", "pyarrow"}, "train": {"rich"}, "optim": {"pytest"}, "pytest_ops": {"pytest"}}
 """Packages that a room may import where they are installed."""
 
 REMAINING: dict[str, dict[str, int]] = {

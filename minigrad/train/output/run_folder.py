@@ -10,20 +10,22 @@ import io
 import json
 import platform
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TextIO
 
 import attrs
 import numpy as np
-from safetensors.numpy import save
 
 import minigrad
 from minigrad.charts import Picture
 from minigrad.checkpoint.files import replace
+from minigrad.text import finite_or_none
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.history import Epoch, History
+from minigrad.train.history import Epoch
 from minigrad.train.output.model_charts import run_pictures
+from minigrad.train.output.model_file import MODEL_FILE, SCRIPT_FILE, model_bytes, script_recipe
 
 __all__ = ["RunFolder", "new_folder"]
 
@@ -59,8 +61,15 @@ class RunFolder(Callback):
     """Writes a run to `path`.
 
     metrics.csv has a row for each epoch, written when the epoch is complete; config.json what is needed to repeat the
-    run; best.safetensors the weights of the best epoch so far. At the end follow steps.csv with a row for each step,
-    figures.npz with all figures of the monitor (`RunMetrics.load` reads it), and the pictures as SVG.
+    run; best.safetensors the model of the best epoch so far, which `load` reads: its weights, how it is built and how
+    its rows are prepared. At the end follow steps.csv with a row for each step, figures.npz with all figures of the
+    monitor (`RunMetrics.load` reads it), and the pictures as SVG.
+
+    Args:
+        path: of the folder.
+        config: what else is needed to repeat the run.
+        model: how the model is built: `{"kind": "mlp", "features": 4, "hidden": [8], "outputs": 3}`.
+        script: the model script, of which the folder keeps a copy.
 
     Attributes:
         path: of the folder.
@@ -68,22 +77,32 @@ class RunFolder(Callback):
         pictures: those that were drawn at the end, for a page that shows them too.
     """
 
-    def __init__(self, path: Path, config: dict[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        config: dict[str, object] | None = None,
+        *,
+        model: Mapping[str, object] | None = None,
+        script: Path | None = None,
+    ) -> None:
         self.path = path
         self.files: list[str] = []
         self.pictures: list[Picture] = []
         self._config = config or {}
+        self._model = model if script is None else script_recipe(script)
+        self._script = script
         self._metrics: TextIO | None = None
 
     def on_start(self, run: Run) -> None:
         """config.json, and the head of metrics.csv."""
-        versions = {"minigrad": minigrad.__version__, "numpy": np.__version__, "python": platform.python_version()}
-        config = {**self._config, **run.history.config, "versions": versions}
+        config = {**self._config, **run.history.config, "versions": _versions()}
         self.write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
         # A resumed run begins with the epochs of its checkpoint; rows after those, written before a crash, go.
         self.write("metrics.csv", "".join(map(_line, [COLUMNS, *map(_cells, run.history.epochs)])).encode())
+        if self._script is not None:
+            self.write(SCRIPT_FILE, self._script.read_bytes())
         if run.history.best is not None:
-            self._write_best(run.history)
+            self._write_best(run)
         self._metrics = open(self.path / "metrics.csv", "a", newline="", encoding="utf-8")  # noqa: SIM115
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
@@ -93,7 +112,7 @@ class RunFolder(Callback):
         self._metrics.write(_line(_cells(epoch)))
         self._metrics.flush()
         if run.history.best is epoch:
-            self._write_best(run.history)
+            self._write_best(run)
 
     def on_end(self, run: Run) -> None:
         """Figures and pictures."""
@@ -108,11 +127,23 @@ class RunFolder(Callback):
             for picture in self.pictures:
                 self.write(f"{picture.name}.svg", picture.svg().encode())
 
-    def _write_best(self, history: History) -> None:
-        if history.best is not None:
-            # One key only: with several, safetensors writes them in an order that changes from run to run.
-            about = json.dumps({"epoch": history.best.epoch, "chosen_by": history.criterion})
-            self.write("best.safetensors", save(history.best_weights, metadata={"minigrad": about}))
+    def _write_best(self, run: Run) -> None:
+        history = run.history
+        if history.best is None:
+            return
+        dataset = run.split.dataset
+        recipe = None if dataset is None or dataset.preparation is None else dataset.preparation.as_dict()
+        about = {
+            "epoch": history.best.epoch,
+            "chosen_by": history.criterion,
+            "figures": finite_or_none(attrs.asdict(history.best, filter=lambda field, _: field.name != "seconds")),
+            "loss": history.config.get("loss"),
+            "data": history.config.get("data"),
+            "model": self._model,
+            "preparation": recipe,
+            "versions": _versions(),
+        }
+        self.write(MODEL_FILE, model_bytes(history.best_weights, about))
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file in one go: a reader sees the old one or the new one, never half of it."""
@@ -120,6 +151,10 @@ class RunFolder(Callback):
         replace(self.path / name, [content], durable=False)
         if name not in self.files:
             self.files.append(name)
+
+
+def _versions() -> dict[str, str]:
+    return {"minigrad": minigrad.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
 def _cells(epoch: Epoch) -> tuple[str, ...]:

@@ -1,0 +1,59 @@
+"""Arguments of the commands that put a run to use. Imports no NumPy."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+
+from minigrad.cli.command import Command
+
+__all__ = ["EVALUATE", "PREDICT", "SHOW"]
+
+_PREDICT = """\
+Predict each row of a file by the model of a run: names of classes, or numbers in the units they were learned in. The
+rows are prepared as in training; an unknown category or a missing column is refused by name. A table is read a few
+thousand rows at a time. A run of a script holds a copy of it, which is imported: use only runs of people you trust.
+
+  minigrad predict runs/0001-houses more.csv --out prices.csv
+  minigrad predict runs/0002-pets holiday/              a folder of pictures
+"""
+
+_EVALUATE = """\
+Score the model of a run on the rows of a table, which holds the target too: accuracy, balanced accuracy, F1 and log
+loss, or RMSE, MAE and R2 in the units of the target.
+
+  minigrad evaluate runs/0001-houses test.csv
+"""
+
+_SHOW = """\
+Say what a run is: its model, what happens to every column, what it reached and with which versions.
+
+  minigrad show runs/0001-houses
+"""
+
+
+def _run(parser: ArgumentParser) -> None:
+    parser.add_argument("run", metavar="RUN", help="the folder of a run, or its best.safetensors")
+
+
+def _predict(parser: ArgumentParser) -> None:
+    _run(parser)
+    parser.add_argument("file", metavar="FILE", help="a table, a picture, or a folder of pictures")
+    parser.add_argument("--out", metavar="FILE", help="where predictions go, as CSV; default: standard output")
+    parser.add_argument("--proba", action="store_true", help="the probability of every class besides")
+
+
+def _evaluate(parser: ArgumentParser) -> None:
+    _run(parser)
+    parser.add_argument("file", metavar="FILE", help="a table with the target")
+
+
+PREDICT = Command(
+    "predict rows of a file by the model of a run", "minigrad.cli.use.commands:predict", _PREDICT, _predict
+)
+EVALUATE = Command(
+    "score the model of a run on rows whose target is known",
+    "minigrad.cli.use.commands:evaluate_run",
+    _EVALUATE,
+    _evaluate,
+)
+SHOW = Command("what a run is: model, preparation of rows, figures", "minigrad.cli.use.commands:show_run", _SHOW, _run)

@@ -1,0 +1,112 @@
+"""`minigrad predict`, `evaluate` and `show`: a run in use."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.checkpoint.files import replace
+from minigrad.cli.output import write_json
+from minigrad.text import format_bytes
+from minigrad.train import SavedRun, TrainError, load
+from minigrad.train.saved_run import probabilities_of
+
+__all__ = ["evaluate_run", "predict", "show_run"]
+
+
+def predict(arguments: Namespace) -> int:
+    """Write a prediction for each row of a file, as CSV or JSON. Returns the exit code."""
+    run = load(arguments.run)
+    names = _prediction_names(run, arguments.proba)
+    if arguments.json:
+        rows = [dict(zip(names, row, strict=True)) for row in _predictions(run, arguments)]
+        write_json({"command": "predict", "run": arguments.run, "predictions": rows})
+        return 0
+    lines = _lines(names, _predictions(run, arguments))
+    if arguments.out is None:
+        sys.stdout.writelines(lines)
+        return 0
+    path = Path(arguments.out)
+    try:
+        replace(path, (line.encode() for line in lines), durable=False)
+    except OSError as error:
+        raise TrainError(f"{path}: cannot be written ({error.strerror or error})") from error
+    print(f"saved      {path}")
+    return 0
+
+
+def evaluate_run(arguments: Namespace) -> int:
+    """Score a run on the rows of a file whose targets are known. Returns the exit code."""
+    run = load(arguments.run)
+    figures = run.evaluate(arguments.file)
+    if arguments.json:
+        write_json({"command": "evaluate", "run": arguments.run, "file": arguments.file, "figures": figures})
+        return 0
+    for name, value in figures.items():
+        print(f"{name:<18} {int(value) if name == 'rows' else format(value, '.6g')}")
+    return 0
+
+
+def show_run(arguments: Namespace) -> int:
+    """Print model, preparation and figures of a run. Returns the exit code."""
+    run = load(arguments.run)
+    recipe = None if run.preparation is None else run.preparation.as_dict()
+    if arguments.json:
+        write_json({"command": "show", "run": arguments.run, "preparation": recipe, **run.about})
+        return 0
+    size = sum(p.size * p.dtype.itemsize for p in run.model.parameters())
+    print(f"{'run':<10} {run.path}")
+    print(f"{'model':<10} {run.model!r:.300}, {run.model.parameter_count:,} parameters ({format_bytes(size)})")
+    for name in ("data", "loss", "epoch", "chosen_by", "figures", "versions"):
+        value = run.about.get(name)
+        if isinstance(value, dict):
+            value = ", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items() if v)
+        if value is not None:
+            print(f"{name.replace('_', ' '):<10} {value}")
+    lines = ["rows as the model takes them"] if run.preparation is None else run.preparation.describe()
+    for k, line in enumerate(lines):
+        print(f"{'rows' if k == 0 else '':<10} {line}")
+    return 0
+
+
+def _prediction_names(run: SavedRun, probabilities: bool) -> list[str]:
+    """Head of the columns that are written."""
+    target = None if run.preparation is None else run.preparation.target
+    if target is None:
+        raise TrainError(f"{run.path}: the run was given plain arrays, so it cannot read a file: use mg.load in Python")
+    if run.class_names:
+        column = getattr(target, "name", "") or "class"
+        return [column, *(f"{column}={name}" for name in run.class_names)] if probabilities else [column]
+    names: Sequence[str] = getattr(target, "names", ())
+    if probabilities:
+        raise TrainError(f"{run.path}: the model predicts numbers, which have no probabilities: leave out --proba")
+    return list(names) or [f"prediction{k}" for k in range(target.outputs)]
+
+
+def _predictions(run: SavedRun, arguments: Namespace) -> Iterator[list[object]]:
+    """A row of cells for each row of the file, a few thousand at a time."""
+    assert run.preparation is not None
+    for outputs, _ in run.chunks(arguments.file):
+        decoded = run.preparation.target.decode(outputs)
+        columns: list[NDArray[np.generic]] = [decoded] if decoded.ndim == 1 else list(decoded.T)
+        if arguments.proba:
+            columns += list(np.round(probabilities_of(outputs), 6).T)
+        for row in zip(*(c.tolist() for c in columns), strict=True):
+            yield list(row)
+
+
+def _lines(names: Sequence[str], rows: Iterator[list[object]]) -> Iterator[str]:
+    """Lines of CSV, the head with the first row: a mistake in that leaves nothing behind."""
+    head: list[Sequence[object]] = [names]
+    for row in rows:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([*head, row])
+        head = []
+        yield text.getvalue()

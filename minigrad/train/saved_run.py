@@ -1,0 +1,211 @@
+"""A run as a model in use: `load(run)` predicts and scores rows as people have them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad import nn
+from minigrad.core.tensor import from_array
+from minigrad.core.types import Array
+from minigrad.data.prepare.preparation import Preparation, Rows, TableInputs
+from minigrad.data.prepare.table import Table
+from minigrad.data.prepare.targets import ClassTarget, NumberTarget
+from minigrad.nn import Module
+from minigrad.train.errors import TrainError
+from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
+from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
+from minigrad.train.scores import ClassCounts, NumberSums
+from minigrad.train.script.script import load_script
+
+__all__ = ["SavedRun", "load", "probabilities_of"]
+
+_CHUNK = 16 * EVAL_BATCH_SIZE
+
+
+@attrs.frozen(eq=False)
+class SavedRun:
+    """A trained model with everything that it needs to be used.
+
+    Attributes:
+        path: the run's folder, or the file it was read from.
+        model: with the weights of the best epoch, in evaluation mode.
+        preparation: how rows become inputs, and what outputs mean; None where the run was given plain arrays.
+        about: what else was saved: `epoch`, `chosen_by`, `loss`, `data`, `versions`.
+    """
+
+    path: Path
+    model: Module
+    preparation: Preparation | None
+    about: Mapping[str, object]
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes; empty for regression, and where they are not known."""
+        target = None if self.preparation is None else self.preparation.target
+        return target.classes if isinstance(target, ClassTarget) else ()
+
+    def outputs(self, rows: Rows) -> Array:
+        """What the model gives for each row, before anything is read into it."""
+        return np.concatenate([outputs for outputs, _ in self.chunks(rows)])
+
+    def predict(self, rows: Rows) -> Array | NDArray[np.str_]:
+        """Predict names of classes, or numbers in the units of the targets.
+
+        Where no preparation was saved, these are the outputs of the model.
+
+        Args:
+            rows: for a table a path, a data frame or name -> cells; for arrays and pictures those before `scaled`.
+
+        Raises:
+            DataError: rows of another kind or shape, a missing column, an unknown category; names row and column.
+        """
+        if self.preparation is None:
+            return self.outputs(rows)
+        target = self.preparation.target
+        return np.concatenate([target.decode(outputs) for outputs, _ in self.chunks(rows)])
+
+    def predict_proba(self, rows: Rows) -> Array:
+        """The probability of each class, `(N, classes)`, by the softmax of the scores.
+
+        Raises:
+            TrainError: the model predicts numbers.
+        """
+        if self.preparation is not None and not self.class_names:
+            raise TrainError(f"{self.path}: the model predicts numbers, which have no probabilities")
+        return np.concatenate([probabilities_of(outputs) for outputs, _ in self.chunks(rows)])
+
+    def evaluate(self, rows: Rows, targets: Sequence[object] | NDArray[np.generic] | None = None) -> dict[str, float]:
+        """How good the predictions for `rows` are.
+
+        Args:
+            rows: as for `predict`; a table holds the targets too.
+            targets: names or numbers of classes, or numbers in their own units, for rows that are no table.
+
+        Returns:
+            rows, accuracy, balanced_accuracy, f1, log_loss; or rows, rmse, mae, r2.
+
+        Raises:
+            TrainError: no targets were given, or the run says nothing about them.
+            DataError: as for `predict`, and a target that is unknown.
+        """
+        if self.preparation is None:
+            raise TrainError(f"{self.path}: the run was given plain arrays: use train.evaluate(run.model, rows, loss)")
+        target = self.preparation.target
+        if targets is None and not isinstance(self.preparation.inputs, TableInputs):
+            raise TrainError(f"{self.path}: targets are needed besides rows that are no table")
+        counts = ClassCounts(target.classes) if isinstance(target, ClassTarget) else NumberSums(target.outputs)
+        start = 0
+        for outputs, table in self.chunks(rows):
+            part = None if targets is None else np.asarray(targets[start : start + len(outputs)])
+            start += len(outputs)
+            if isinstance(target, ClassTarget) and isinstance(counts, ClassCounts):
+                counts.add(probabilities_of(outputs), _labels(target, table, part))
+            elif isinstance(target, NumberTarget) and isinstance(counts, NumberSums):
+                counts.add(target.decode(outputs), _numbers(target, table, part))
+        if targets is not None and start != len(targets):
+            raise TrainError(f"{start} rows and {len(targets)} targets: give one for each row")
+        return counts.figures()
+
+    def chunks(self, rows: Rows) -> Iterator[tuple[Array, Table | None]]:
+        """Compute outputs for a few thousand rows at a time, with the table they came from."""
+        encoded: Iterator[tuple[Array, Table | None]]
+        if self.preparation is None:
+            if not isinstance(rows, np.ndarray):
+                raise TrainError(
+                    f"{self.path}: the run was given plain arrays: give such rows, got {type(rows).__name__}"
+                )
+            encoded = ((np.asarray(rows[k : k + _CHUNK]), None) for k in range(0, max(len(rows), 1), _CHUNK))
+        else:
+            encoded = self.preparation.chunks(rows, _CHUNK)
+        with eval_mode(self.model):
+            for x, table in encoded:
+                starts = range(0, max(len(x), 1), EVAL_BATCH_SIZE)
+                parts = [self.model(from_array(x[k : k + EVAL_BATCH_SIZE])).numpy() for k in starts]
+                yield np.concatenate(parts), table
+
+
+def load(run: str | os.PathLike[str], *, model: Module | None = None) -> SavedRun:
+    """The model of a run, ready to be used.
+
+    A run of `minigrad run` holds a copy of its script, which is imported to build the model: load only runs of people
+    you trust. `best.safetensors` of a run of `minigrad train` needs nothing besides.
+
+    Args:
+        run: the folder of a run, or its `best.safetensors`.
+        model: takes the weights, where the run does not know how its model was built.
+
+    Raises:
+        TrainError: there is no such run, its file is damaged or of another minigrad, or a model is needed.
+        StateMismatch: `model` is another one than was trained.
+    """
+    path = Path(run)
+    file = path / MODEL_FILE if path.is_dir() else path
+    weights, about = read_model(file)
+    built = _build(about.get("model"), file.parent) if model is None else model
+    recipe = about.get("preparation")
+    preparation = Preparation.from_dict(recipe) if isinstance(recipe, Mapping) else None
+    built.load_state_dict(weights)
+    known = {name: value for name, value in about.items() if name not in ("model", "preparation")}
+    return SavedRun(path, built.eval(), preparation, known)
+
+
+def _build(recipe: object, folder: Path) -> Module:
+    if not isinstance(recipe, Mapping):
+        raise TrainError(f"{folder}: the run does not say how its model was built: give it by mg.load(run, model=...)")
+    try:
+        if recipe["kind"] == "mlp":
+            hidden = [int(str(n)) for n in recipe["hidden"]]
+            return nn.mlp(int(str(recipe["features"])), hidden, int(str(recipe["outputs"])), rng=0)
+        if recipe["kind"] != "script":
+            raise ValueError(f"a model of kind {recipe['kind']!r}")
+        script, digest = folder / str(Path(str(recipe["file"])).name), str(recipe["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise TrainError(
+            f"{folder}: how the model was built cannot be read ({type(error).__name__}: {error})"
+        ) from None
+    if not script.exists() or digest_of(script) != digest:
+        state = "has changed since" if script.exists() else "is missing"
+        raise TrainError(
+            f"{script}: the script that built the model {state}: give the model by mg.load(run, model=...)"
+        )
+    return load_script(script).model
+
+
+def _labels(target: ClassTarget, table: Table | None, given: NDArray[np.generic] | None) -> NDArray[np.int64]:
+    if given is not None and given.dtype.kind in "iu":
+        labels = given.astype(np.int64)
+        if labels.size and (labels.min() < 0 or labels.max() >= len(target.classes)):
+            raise TrainError(
+                f"class numbers run from 0 to {len(target.classes) - 1}, got {labels.min()} to {labels.max()}"
+            )
+        return labels
+    if given is not None:
+        table = Table({target.name: given.tolist()}, "targets")
+    assert table is not None
+    return target.encode(table)
+
+
+def _numbers(target: NumberTarget, table: Table | None, given: NDArray[np.generic] | None) -> Array:
+    if given is not None:
+        return given.astype(np.float64)
+    assert table is not None
+    return target.read(table)
+
+
+def probabilities_of(scores: Array) -> Array:
+    """The softmax of scores `(N, classes)`, in float64.
+
+    Raises:
+        TrainError: outputs of another shape, which are no scores.
+    """
+    if scores.ndim != 2:
+        raise TrainError(f"outputs of shape {scores.shape} are no scores of classes")
+    wide = scores.astype(np.float64)
+    raised: Array = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -1,0 +1,87 @@
+"""Scores of predictions: accuracy and F1 of classes, RMSE and R2 of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minigrad.core.types import Array
+
+__all__ = ["ClassCounts", "NumberSums"]
+
+
+class ClassCounts:
+    """How often each class was taken for which, added up over batches.
+
+    Attributes:
+        matrix: `(true, predicted)` counts.
+        log_loss: sum over rows of minus the logarithm of the probability of the true class.
+    """
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.classes = tuple(classes)
+        self.matrix = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        self.log_loss = 0.0
+
+    def add(self, probabilities: Array, labels: NDArray[np.int64]) -> None:
+        """Count a batch: probabilities `(N, classes)` and class numbers `(N,)`."""
+        np.add.at(self.matrix, (labels, probabilities.argmax(axis=1)), 1)
+        chosen = probabilities[np.arange(len(labels)), labels]
+        self.log_loss -= float(np.log(np.maximum(chosen, 1e-300)).sum())
+
+    def figures(self) -> dict[str, float]:
+        """Rows, accuracy, balanced accuracy, macro F1 and log loss.
+
+        Balanced accuracy is the mean recall of the classes that occur.
+        """
+        rows, right = int(self.matrix.sum()), np.diag(self.matrix)
+        true, predicted = self.matrix.sum(axis=1), self.matrix.sum(axis=0)
+        occurs = true > 0
+        f1 = 2.0 * right / np.maximum(true + predicted, 1)
+        return {
+            "rows": float(rows),
+            "accuracy": float(right.sum() / max(rows, 1)),
+            "balanced_accuracy": float(np.mean(right[occurs] / true[occurs])) if occurs.any() else float("nan"),
+            "f1": float(np.mean(f1[occurs | (predicted > 0)])) if rows else float("nan"),
+            "log_loss": self.log_loss / max(rows, 1),
+        }
+
+
+class NumberSums:
+    """Sums over batches that RMSE, MAE and R2 are made of, for one target or several."""
+
+    def __init__(self, count: int) -> None:
+        self.rows = 0
+        self._squares, self._absolute = np.zeros(count), np.zeros(count)
+        self._mean, self._spread = np.zeros(count), np.zeros(count)
+
+    def add(self, predicted: Array, true: Array) -> None:
+        """Count a batch of predictions and targets in their own units, `(N,)` or `(N, count)`."""
+        predicted, true = (a.reshape(len(a), -1).astype(np.float64) for a in (predicted, true))
+        error = predicted - true
+        self._squares += np.square(error).sum(axis=0)
+        self._absolute += np.abs(error).sum(axis=0)
+        if not len(true):
+            return
+        # Spread around a mean that moves, without the cancellation of sums of squares (Chan, Golub, LeVeque 1983).
+        mean, rows = true.mean(axis=0), self.rows + len(true)
+        moved = mean - self._mean
+        self._spread += np.square(true - mean).sum(axis=0) + np.square(moved) * self.rows * len(true) / rows
+        self._mean += moved * len(true) / rows
+        self.rows = rows
+
+    def figures(self) -> dict[str, float]:
+        """Rows, RMSE, MAE and R2; of several targets their means.
+
+        R2 is NaN where all targets are equal.
+        """
+        rows = max(self.rows, 1)
+        spread = np.where(self._spread > 0.0, self._spread, np.nan)
+        return {
+            "rows": float(self.rows),
+            "rmse": float(np.mean(np.sqrt(self._squares / rows))),
+            "mae": float(np.mean(self._absolute / rows)),
+            "r2": float(np.mean(1.0 - self._squares / spread)),
+        }
