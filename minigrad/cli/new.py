@@ -118,7 +118,10 @@ def _check_name(kind: str, name: str) -> None:
 
 
 def _check_distribution(distribution: str) -> None:
-    """Refuse the name of what is installed: pip would take that away to put the new one in its place."""
+    """Refuse a distribution name that is installed.
+
+    pip would take that distribution away to put the new one in its place.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -67,7 +67,9 @@ class QHState:
 
 @attrs.frozen
 class QHAdam:
-    """Adam whose averages are mixed with the present gradient: nu m^ + (1 - nu) g, and likewise below the root.
+    """Adam whose averages are mixed with the present gradient.
+
+    nu m^ + (1 - nu) g, and likewise below the root.
 
     Source: Ma & Yarats 2019, section 4, with their recommended nu1 = 0.7; nu1 = nu2 = 1 is Adam.
     """
@@ -106,7 +108,9 @@ class Velocities:
 
 @attrs.frozen
 class AggMo:
-    """The mean of three momenta: v_i <- b_i v_i + g with b = 0, b1, b2, then w <- w - lr mean(v_i).
+    """The mean of three momenta.
+
+    v_i <- b_i v_i + g with b = 0, b1, b2, then w <- w - lr mean(v_i).
 
     Source: Lucas et al. 2019, with their usual three. A slow momentum gives speed, the quick ones damp it.
     """
@@ -169,7 +173,10 @@ class MADGRAD:
 
 @attrs.frozen
 class AdoptState:
-    """Mean normalised gradient, and second moment of the gradients before the present one, neither corrected."""
+    """Mean normalised gradient, and second moment of the gradients before it.
+
+    The second moment leaves the present gradient out; neither is corrected.
+    """
 
     m: Array
     v: Array
@@ -177,7 +184,9 @@ class AdoptState:
 
 @attrs.frozen
 class ADOPT:
-    """Adam that divides each gradient by the second moment of those before it, and converges for any beta2.
+    """Adam that divides each gradient by the second moment of those before it.
+
+    It converges for any beta2.
 
     m <- b1 m + (1 - b1) clip(g / max(sqrt(v), eps), t^(1/4)), w <- w - lr m, then v <- b2 v + (1 - b2) g^2. The first
     step only sets v = g^2. Source: Taniguchi et al. 2024, algorithm 2.

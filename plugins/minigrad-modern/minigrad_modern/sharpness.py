@@ -95,7 +95,9 @@ class Moments:
 
 @attrs.frozen
 class CautiousAdamW:
-    """AdamW that leaves out entries whose step points against their gradient, and makes up for them in the others.
+    """AdamW that leaves out entries whose step points against their gradient.
+
+    It makes up for them in the others.
 
     Source: Liang et al. 2024, algorithm 2: within each parameter the n entries' steps are masked by m g > 0 and
     multiplied by n / (number kept + 1).
