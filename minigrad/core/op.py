@@ -268,6 +268,10 @@ class Op:
                 if len(args) != len(self.arguments) or (kwargs and not self.options):
                     return self.apply_any(*args, **kwargs)
                 return self.apply(*args, **kwargs) if kwargs else self.apply(*args)
+        if len(args) > len(self.arguments) and not self.arguments[-1].variadic:
+            # A ufunc would take a surplus array for its output, and write into it.
+            names = ", ".join(a.name for a in self.arguments)
+            raise TypeError(f"op {self.name!r} takes ({names}), {len(args)} positional arguments given")
         return self.forward(*args, **kwargs)  # type: ignore[return-value]  # several outputs: see `call_multi`
 
     @overload

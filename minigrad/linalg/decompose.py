@@ -12,9 +12,12 @@ from minigrad.core.types import Array
 from minigrad.linalg.solve import solve_columns
 from minigrad.ops.arrangement.manipulation import diag_embed, tril
 from minigrad.ops.contraction.matmul import matmul
-from minigrad.ops.elementwise.arithmetic import ratio
+from minigrad.ops.elementwise.arithmetic import masked_multiply, ratio, where
+from minigrad.ops.elementwise.piecewise_constant import greater
+from minigrad.ops.elementwise.piecewise_linear import absolute, maximum
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
+from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
@@ -25,12 +28,37 @@ family = OpFamily(lazy=True)
 
 
 def _divide_by_gaps(mixed: V, values: V) -> V:
-    """Divide mixed[i, j] by values[j] - values[i], with 0 on the diagonal.
+    """Divide mixed[i, j] by values[j] - values[i]; 0 on the diagonal and between equal values.
 
-    Also 0 where both are 0: equal values, unused vectors.
+    Equal but for rounding, that is: there a function of the matrix alone turns no vectors, and what is left of `mixed`
+    is rounding.
     """
+    gaps: V = expand_dims(values, -2) - expand_dims(values, -1)
+    apart: V = _apart(values)
+    return masked_multiply(mixed, apart) / where(apart, gaps, 1.0)
+
+
+def _apart(values: V) -> V:
+    """Mark pairs of values that differ by more than rounding with 1, others with 0."""
+    gaps: V = expand_dims(values, -2) - expand_dims(values, -1)
+    rounding = 4.0 * values.shape[-1] * float(np.finfo(values.dtype).eps)
+    top: V = expand_dims(largest(absolute(values), -1, keepdims=True), -1)
+    apart: V = greater(absolute(gaps), top * rounding)
+    return apart
+
+
+def _undetermined(mixed: V, slopes: V, values: V) -> V:
+    """NaN between equal eigenvalues whose vectors and values both have gradients, 0 elsewhere.
+
+    For v f(w) v^T, say, the entry is f'(w) times one that the rule cannot tell from the gradients of v and w.
+    """
+    tiny = 1e3 * float(np.finfo(values.dtype).eps)
+    coupled: V = greater(absolute(mixed + matrix_transpose(mixed)), largest(absolute(mixed), (-2, -1), True) * tiny)
+    size: V = absolute(slopes)
+    sloped: V = greater(size, largest(size, -1, keepdims=True) * tiny)
     one = np.eye(values.shape[-1], dtype=values.dtype)
-    return ratio(mixed * (1.0 - one), expand_dims(values, -2) - expand_dims(values, -1) + one)
+    unknown: V = coupled * (1.0 - one - _apart(values)) * maximum(expand_dims(sloped, -2), expand_dims(sloped, -1))
+    return where(unknown, np.nan, unknown)
 
 
 def _even(a: Array) -> Array:
@@ -91,7 +119,8 @@ def eigh_op(a: Array) -> tuple[Array, Array]:
 @eigh_op.vjp("a")
 def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     w, v = y
-    inner: V = _divide_by_gaps(matmul(matrix_transpose(v), g[1]), w) + diag_embed(g[0])
+    mixed: V = matmul(matrix_transpose(v), g[1])
+    inner: V = _divide_by_gaps(mixed, w) + diag_embed(g[0]) + _undetermined(mixed, g[0], w)
     return _symmetric(matmul(matmul(v, inner), matrix_transpose(v)))
 
 
@@ -110,18 +139,19 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     u, s, vt = y
     gu, gs, gvt = g
     ut, v = matrix_transpose(u), matrix_transpose(vt)
-    squares: V = s * s
     turn_u: V = matmul(ut, gu)
     turn_v: V = matmul(gvt, v)
     row, column = expand_dims(s, -2), expand_dims(s, -1)
-    inner: V = _divide_by_gaps(turn_u - matrix_transpose(turn_u), squares) * row
-    inner = inner + column * _divide_by_gaps(matrix_transpose(turn_v) - turn_v, squares)
-    grad: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
+    # (p s[j] + q s[i]) / (s[j] ** 2 - s[i] ** 2), parted so that equal values leave what both turns have in common.
+    p: V = (turn_u - matrix_transpose(turn_u)) * 0.5
+    q: V = (matrix_transpose(turn_v) - turn_v) * 0.5
+    inner: V = _divide_by_gaps(p + q, s) + ratio(p - q, row + column)
+    found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
     if a.shape[-2] > s.shape[-1]:
-        grad = grad + matmul((gu - matmul(u, turn_u)) / row, vt)
+        found = found + matmul(ratio(gu - matmul(u, turn_u), row), vt)
     if a.shape[-1] > s.shape[-1]:
-        grad = grad + matmul(u, (gvt - matmul(turn_v, vt)) / column)
-    return grad
+        found = found + matmul(u, ratio(gvt - matmul(turn_v, vt), column))
+    return found
 
 
 for _op in (cholesky_op, reduced_qr, eigh_op, reduced_svd):
@@ -161,7 +191,9 @@ def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
     """Eigenvalues and eigenvectors of symmetric matrices (..., n, n).
 
     Value and gradient are those of the symmetric part of a, so `UPLO` makes no difference.
-    Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues.
+    Losses must not depend on the signs of eigenvectors, nor on the choice of vectors for equal eigenvalues. Functions
+    of the values, and of the spaces that belong to them, then have right gradients; one that needs f' between equal
+    eigenvalues, as v f(w) v^T beside another matrix, gets NaN (see expm, sqrtm, matrix_power).
     """
     w, v = eigh_op.call_multi(a)
     return w, v

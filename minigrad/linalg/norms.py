@@ -11,7 +11,7 @@ from minigrad.core.types import Array, Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
 from minigrad.ops.arrangement import manipulation
-from minigrad.ops.elementwise.arithmetic import ratio
+from minigrad.ops.elementwise.arithmetic import masked_multiply, ratio
 from minigrad.ops.elementwise.piecewise_constant import equal, sign
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.elementwise.transcendental import power
@@ -38,7 +38,8 @@ def p_length(x: Array, *, p: float, axis: Axis = None, keepdims: bool = False) -
 @p_length.vjp("x")
 def _(g: V, y: V, x: V, *, p: float, axis: Axis, keepdims: bool) -> V:
     share: V = ratio(absolute(x), broadcast_back(y, x, axis))
-    return broadcast_back(g, x, axis) * sign(x) * power(share, p - 1.0)
+    # At entries of 0 the gradient is 0, also where p < 1 makes the slope infinite.
+    return broadcast_back(g, x, axis) * masked_multiply(power(share, p - 1.0), sign(x))
 
 
 family.add(p_length)

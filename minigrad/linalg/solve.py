@@ -52,8 +52,46 @@ def cofactors(a: Array) -> Array:
 
 @cofactors.vjp("a")
 def _(g: V, y: V, a: V) -> V:
+    return cofactor_slope(g, a)
+
+
+@op(g=real(), a=_SQUARE, shapes=[((2, 3, 3), (2, 3, 3)), ((1, 1), (1, 1)), ((2, 2), (2, 2))])
+def cofactor_slope(g: Array, a: Array) -> Array:
+    """Second derivative of the determinant along g, also for singular a.
+
+    It is the gradient of <g, cofactors(a)>. With a = u s v^T it is u m v^T det(u v): m[i, i] adds up g'[k, k] times all
+    singular values but i and k, and m[j, i] is -g'[i, j] times all but i and j, where g' = u^T g v.
+    """
+    u, s, vt = np.linalg.svd(a)
+    n = s.shape[-1]
+    turned = np.swapaxes(u, -1, -2) @ g @ np.swapaxes(vt, -1, -2)
+    others = np.broadcast_to(s[..., None, None, :], (*s.shape[:-1], n, n, n)).copy()
+    rows = np.arange(n)
+    others[..., rows, :, rows] = 1.0
+    others[..., :, rows, rows] = 1.0
+    without = others.prod(axis=-1) * (1.0 - np.eye(n))
+    middle = -np.swapaxes(turned * without, -1, -2)
+    middle[..., rows, rows] = np.einsum("...k,...ki->...i", np.einsum("...kk->...k", turned), without)
+    sign = np.linalg.det(u) * np.linalg.det(vt)
+    slope: Array = np.asarray(sign[..., None, None] * (u @ middle @ vt), dtype=a.dtype)
+    return slope
+
+
+@cofactor_slope.vjp("g")
+def _(h: V, y: V, g: V, a: V) -> V:
+    return cofactor_slope(h, a)  # symmetric in its two directions, as a second derivative is
+
+
+@cofactor_slope.vjp("a")
+def _(h: V, y: V, g: V, a: V) -> V:
+    # The third derivative of det(a), by the inverse: y = det ((g . x) (h . x) - tr(h^T x g^T x)), x = a^-T.
     x: V = matrix_transpose(inv(a))
-    return total(g * y, axis=(-2, -1), keepdims=True) * x - matmul(matmul(x, matrix_transpose(g)), y)
+    gx: V = matmul(matmul(x, matrix_transpose(g)), x)
+    hx: V = matmul(matmul(x, matrix_transpose(h)), x)
+    gs, hs = (total(k * x, axis=(-2, -1), keepdims=True) for k in (g, h))
+    both: V = total(h * gx, axis=(-2, -1), keepdims=True)
+    mixed: V = matmul(matmul(hx, matrix_transpose(g)), x) + matmul(matmul(gx, matrix_transpose(h)), x)
+    return expand_dims(det(a), (-2, -1)) * ((gs * hs - both) * x - hs * gx - gs * hx + mixed)
 
 
 @op(a=_SQUARE, shapes=[((2, 3, 3),), ((1, 1),)])
@@ -112,7 +150,7 @@ def _(g: V, p: V, a: V, *, rcond: float) -> V:
     return left - matmul(a, matmul(p, left)) + right - matmul(matmul(right, p), a) - matmul(pt, matmul(g, pt))
 
 
-for _op in (inv, cofactors, det, slogdet_pair, solve_columns, pseudo_inverse):
+for _op in (inv, cofactors, cofactor_slope, det, slogdet_pair, solve_columns, pseudo_inverse):
     family.add(_op)
 family.register()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from minigrad.core.errors import MinigradError
+from minigrad.ops.network.loss_checks import LabelError
 
 __all__ = ["LabelError", "ModuleError", "StateMismatch", "UnknownLoss"]
 
@@ -16,10 +17,6 @@ class StateMismatch(ModuleError):
 
     Names what is missing, unexpected or misshapen.
     """
-
-
-class LabelError(MinigradError, ValueError):
-    """Targets that the loss cannot use: a label out of range, a wrong shape or dtype."""
 
 
 class UnknownLoss(MinigradError, LookupError):

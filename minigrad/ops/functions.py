@@ -61,18 +61,19 @@ def log_sigmoid(x: V) -> V:
 
 def xlogy(x: V, y: V) -> V:
     """x log(y), 0 where x = 0, even where log(y) is not finite (there the gradient is 0, too)."""
-    return x * transcendental.log(without_limit(x, y, 1.0))
+    return x * transcendental.log(without_limit(x, y, 0.0, 1.0))
 
 
-def without_limit(x: V, y: V, neutral: float) -> V:
-    """Return y, made safe for 0 * log(y) where x is 0.
+def xlog1py(x: V, y: V) -> V:
+    """x log(1 + y), accurate near y = 0, and 0 where x = 0 as for xlogy."""
+    return x * transcendental.log1p(without_limit(x, y, -1.0, 0.0))
 
-    `neutral` stands in place of y <= 0, and infinity where x = 0: there 0 * log(y) is 0 by its limit.
-    """
-    singular: V = (
-        piecewise_constant.greater(0.0, y) + piecewise_constant.equal(y, 0.0) + piecewise_constant.equal(y, np.inf)
-    )
-    return arithmetic.where(piecewise_constant.equal(x, 0.0) * singular, neutral, y)
+
+def without_limit(x: V, y: V, pole: float, neutral: float) -> V:
+    """Put `neutral` in place of y <= `pole` and of infinity where x is 0."""
+    equal = piecewise_constant.equal
+    singular: V = piecewise_constant.greater(pole, y) + equal(y, pole) + equal(y, np.inf)
+    return arithmetic.where(equal(x, 0.0) * singular, neutral, y)
 
 
 def clip(x: V, low: V | float | None = None, high: V | float | None = None) -> V:

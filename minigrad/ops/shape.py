@@ -133,12 +133,15 @@ def _(g: V, y: V, x: V) -> V:
 
 @op(x=real(), linear=True, trailing=True, params=[{"dtype": np.dtype(np.float64)}], role="cast")
 def astype(x: Array, *, dtype: np.dtype[np.float64]) -> Array:
-    """x in another floating dtype; the gradient comes back in the dtype of x."""
+    """x in another dtype; the gradient is of the dtype of x, and 0 through integers."""
     return x.astype(dtype)
 
 
 @astype.vjp("x")
 def _(g: V, y: V, x: V, *, dtype: np.dtype[np.float64]) -> V:
+    if dtype.kind != "f":
+        zeros: V = np.zeros_like(x)  # type: ignore[assignment]  # of a step function: an array will do on Tensors
+        return zeros
     return astype(g, dtype=x.dtype)
 
 

@@ -247,7 +247,7 @@ def test_softmax_and_layer_norm_are_groups_with_their_reductions() -> None:
     groups = [s for s in program.graph.steps if isinstance(s, FusedCall)]
     inside = Counter(c.op.name for g in groups for c in g.calls)
     assert inside["max"] == 1
-    assert inside["sum"] == 3
+    assert inside["sum"] == 4  # one of softmax; mean, what rounding left of it, and variance of the norm
     assert inside["exp"] == 1
 
 

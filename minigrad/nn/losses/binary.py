@@ -15,7 +15,6 @@ from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.losses.regression import paired
 from minigrad.nn.validators import positive
 from minigrad.ops.elementwise.piecewise_linear import relu
-from minigrad.ops.elementwise.transcendental import softplus
 from minigrad.runtime.effects import runtime_check
 
 __all__ = ["BinaryCrossEntropy", "Hinge", "binary_cross_entropy", "hinge"]
@@ -38,7 +37,7 @@ def _refuse(loss: str, wanted: str, wrong: BoolArray, targets: Array) -> None:
 def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
     """Mean of -(t log p + (1 - t) log(1 - p)) with p = sigmoid(score), without overflow.
 
-    Written as log(1 + exp(s)) - t s.
+    Written as (1 - t) log(1 + exp(s)) + t log(1 + exp(-s)), in which nothing cancels.
 
     Args:
         scores: any shape; not probabilities.
@@ -50,7 +49,10 @@ def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
     """
     x, y = paired("binary cross-entropy", scores, targets)
     runtime_check(y, _shares)
-    return (softplus(x) - x * y).mean()
+    losses: Tensor = lazy.load("minigrad.ops.network.logistic_loss", "logistic_loss")(
+        x, y, 1.0
+    )  # registers on first use
+    return losses.mean()
 
 
 def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:

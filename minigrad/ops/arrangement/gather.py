@@ -8,6 +8,7 @@ Positions are arguments, not metadata: a traced program may be run again with ot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -56,7 +57,8 @@ def put_along(g: Array, indices: IndexArray, *, axis: int, length: int) -> Array
     if length and places.size and places.min() < 0:
         places = np.where(places < 0, places + length, places)
     before, after = g.shape[:axis], g.shape[axis + places.ndim :]
-    rows = np.moveaxis(g.reshape(*before, places.size, *after), axis, 0).reshape(places.size, -1)
+    width = prod(before) * prod(after)
+    rows = np.moveaxis(g.reshape(*before, places.size, *after), axis, 0).reshape(places.size, width)
     total = segment_sum(rows, places.ravel(), length)
     return np.moveaxis(total.reshape(length, *before, *after), 0, axis)
 

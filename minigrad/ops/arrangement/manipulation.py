@@ -181,22 +181,39 @@ def linspace(start: V | float, stop: V | float, num: int = 50, endpoint: bool = 
     return start * (1.0 - weights) + stop * weights
 
 
-def gradient(x: V, spacing: float = 1.0, axis: int | Shape | None = None) -> V | list[V]:
-    """Compute central differences along each axis, one-sided at the ends.
+def gradient(x: V, spacing: float | Array = 1.0, axis: int | Shape | None = None) -> V | list[V]:
+    """Central differences along each axis, one-sided at the ends.
 
-    Returns a list with one array for each axis, or the one.
+    A list with one array for each axis, or the one.
+
+    Args:
+        x: values on a grid.
+        spacing: between neighbours along every axis, or the 1-d coordinates of the places (as many as along each axis).
+        axis: along which to differentiate; all axes by default.
     """
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
     found = [_slope(x, spacing, a) for a in axes]
     return found[0] if len(found) == 1 else found
 
 
-def _slope(x: V, spacing: float, axis: int) -> V:
+def _slope(x: V, spacing: float | Array, axis: int) -> V:
     def part(start: int | None, stop: int | None) -> V:
         return getitem(x, key=along(axis, x.ndim, slice(start, stop)))
 
     if x.shape[axis] < 2:
         raise ValueError(f"gradient: axis {axis} of shape {x.shape} needs two entries or more")
+    if np.ndim(spacing):
+        places = np.asarray(spacing, dtype=x.dtype)
+        if places.shape != (x.shape[axis],):
+            raise ValueError(f"gradient: {places.shape} coordinates for axis {axis} of shape {x.shape}")
+        steps = np.diff(places).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+        slopes: V = (part(1, None) - part(None, -1)) / steps
+        before, after = along(axis, x.ndim, slice(None, -1)), along(axis, x.ndim, slice(1, None))
+        # The parabola through three places: its slope in the middle weighs each side with the other's step.
+        share = steps[before] / (steps[before] + steps[after])
+        weighed: V = getitem(slopes, key=before) * (1.0 - share) + getitem(slopes, key=after) * share
+        ends = [getitem(slopes, key=along(axis, x.ndim, k)) for k in (slice(0, 1), slice(-1, None))]
+        return concatenate([ends[0], weighed, ends[1]], axis=axis)
     inner: V = (part(2, None) - part(None, -2)) * 0.5
     first: V = part(1, 2) - part(0, 1)
     last: V = part(-1, None) - part(-2, -1)
@@ -228,7 +245,7 @@ def pad(x: V, pad_width: int | Sequence[int] | Sequence[Sequence[int]], mode: st
 
 
 def astype(x: V, dtype: np.dtype[np.float64] | type[np.floating]) -> V:
-    """x in another floating dtype; the gradient comes back in the dtype of x."""
+    """x in another dtype; the gradient is of the dtype of x, and 0 through integers."""
     converted: V = REGISTRY["astype"](x, dtype=np.dtype(dtype))
     return converted
 

@@ -9,15 +9,27 @@ import numpy as np
 
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arrangement.gather import pick, take_along
-from minigrad.ops.elementwise.arithmetic import multiply, square, where
-from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
+from minigrad.ops.elementwise.piecewise_constant import equal, greater
 from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, relu
-from minigrad.ops.elementwise.transcendental import exp, log, power, softplus
+from minigrad.ops.elementwise.transcendental import exp, expm1, log, power, softplus
 from minigrad.ops.family import OpFamily
-from minigrad.ops.functions import clip, log_sigmoid, log_softmax, mean, moveaxis, norm, reshape, squeeze, sum, xlogy
+from minigrad.ops.functions import (
+    clip,
+    log_softmax,
+    mean,
+    moveaxis,
+    norm,
+    reshape,
+    squeeze,
+    sum,
+    xlog1py,
+    xlogy,
+)
 from minigrad.ops.index import all_below
+from minigrad.ops.network.logistic_loss import logistic_loss
+from minigrad.ops.network.loss_checks import require_labels, require_pairs
 from minigrad.ops.reduce import finite_max, softmax
-from minigrad.ops.reduce import sum as sum_over
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -30,8 +42,7 @@ family = OpFamily(lazy=True)
 def one_hot_like(labels: IndexArray, like: Array) -> Array:
     """Zeros of the shape and dtype of `like`, with ones where its last axis is at the label.
 
-    A negative label counts from the end, as in any index: `take_along_axis` picks that score. One that is out of range
-    has no one.
+    A negative label counts from the end, as in any index. One that is out of range has no one.
     """
     labels, classes = np.asarray(labels), like.shape[-1]
     if all_below(labels, classes):
@@ -66,7 +77,7 @@ def _(g: V, y: V, logits: V, labels: V) -> V:
     right: V = one_hot_like(labels, logits)
     wrong: V = softmax(logits, axis=-1) * (1.0 - right)
     # p - 1 at the label, which is all the others' share: next to certainty it would be rounded away.
-    return reshape(g, (*g.shape, 1)) * (wrong - right * sum_over(wrong, axis=-1, keepdims=True))
+    return reshape(g, (*g.shape, 1)) * (wrong - right * sum(wrong, -1, True))
 
 
 for _op in (one_hot_like, softmax_cross_entropy):
@@ -93,18 +104,26 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
         weight: of each class.
         ignore_index: a label that counts for nothing.
         label_smoothing: share of the target that is spread evenly over all classes.
+
+    Raises:
+        LabelError: a label is negative, or not below the number of classes, and not `ignore_index`.
+        ShapeError: the labels have not the shape of the logits without the axis of the classes.
     """
     scores: V = logits if axis in (-1, logits.ndim - 1) else moveaxis(logits, axis, -1)
+    require_labels("cross_entropy", labels, scores.shape, ignore_index)
     if weight is None and ignore_index is None and label_smoothing == 0.0:
         return apply_reduction(softmax_cross_entropy(scores, labels), reduction)
     kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else np.asarray(labels) != ignore_index
     valid = np.where(kept, labels, 0)
-    counts = multiply(take_along(weight, valid, axis=0), kept) if weight is not None else scores[..., 0] * 0.0 + kept
-    losses: V = counts * softmax_cross_entropy(scores, valid)
+    present = kept.astype(scores.dtype)
+    counts: V = greater(scores[..., 0], np.inf) + present
+    if weight is not None:
+        counts = multiply(take_along(weight, valid, axis=0), present)
+    losses: V = masked_multiply(softmax_cross_entropy(scores, valid), counts)
     if label_smoothing:
         logs: V = log_softmax(scores, -1)
         weighted: V = logs if weight is None else logs * weight
-        even: V = -multiply(sum(weighted, -1), kept) / float(scores.shape[-1])
+        even: V = -masked_multiply(sum(weighted, -1), present) / float(scores.shape[-1])
         losses = losses * (1.0 - label_smoothing) + even * label_smoothing
     return sum(losses) / sum(counts) if reduction == "mean" else apply_reduction(losses, reduction)
 
@@ -115,11 +134,12 @@ def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction:
 
     "mean" divides by the total weight.
     """
+    require_labels("negative_log_likelihood", labels, log_probabilities.shape)
     picked: V = squeeze(pick(log_probabilities, np.asarray(labels)[..., None], axis=-1), -1)
     if weight is None:
         return apply_reduction(-picked, reduction)
     shares: V = take_along(weight, labels, axis=0)
-    losses: V = -(picked * shares)
+    losses: V = -masked_multiply(picked, shares)
     return sum(losses) / sum(shares) if reduction == "mean" else apply_reduction(losses, reduction)
 
 
@@ -128,11 +148,13 @@ nll_loss = negative_log_likelihood
 
 def mse_loss(x: V, target: V, reduction: str = "mean") -> V:
     """(x - target) ** 2."""
+    require_pairs("mse_loss", x, target)
     return apply_reduction(square(x - target), reduction)
 
 
 def l1_loss(x: V, target: V, reduction: str = "mean") -> V:
     """|x - target|."""
+    require_pairs("l1_loss", x, target)
     return apply_reduction(absolute(x - target), reduction)
 
 
@@ -141,29 +163,33 @@ def huber_loss(x: V, target: V, delta: float = 1.0, reduction: str = "mean") -> 
 
     With d = x - target (Huber, 1964).
     """
+    require_pairs("huber_loss", x, target)
+    if not delta > 0.0:
+        raise ValueError(f"huber_loss: delta must be above 0, not {delta}")
     d: V = x - target
     core: V = clip(d, -delta, delta)
     return apply_reduction(core * (d - core * 0.5), reduction)
 
 
 def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") -> V:
-    """The Huber loss over beta."""
+    """The Huber loss over beta; |x - target| for beta = 0."""
+    if beta == 0.0:
+        return l1_loss(x, target, reduction)
+    if not beta > 0.0:
+        raise ValueError(f"smooth_l1_loss: beta must not be negative, but it is {beta}")
     return huber_loss(x, target, beta, reduction) / beta
 
 
 def binary_cross_entropy(p: V, target: V, reduction: str = "mean") -> V:
     """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0."""
-    return apply_reduction(-(xlogy(target, p) + xlogy(1.0 - target, 1.0 - p)), reduction)
+    require_pairs("binary_cross_entropy", p, target)
+    return apply_reduction(-(xlogy(target, p) + xlog1py(1.0 - target, -p)), reduction)
 
 
-def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: float = 1.0) -> V:
-    """Compute the binary cross-entropy of sigmoid(x), without overflow.
-
-    `pos_weight` multiplies the positive part.
-    """
-    if pos_weight == 1.0:
-        return apply_reduction(softplus(x) - x * target, reduction)
-    return apply_reduction((1.0 - target) * x - ((pos_weight - 1.0) * target + 1.0) * log_sigmoid(x), reduction)
+def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: V | float = 1.0) -> V:
+    """Binary cross-entropy of sigmoid(x); `pos_weight` multiplies the positive part."""
+    require_pairs("binary_cross_entropy_with_logits", x, target)
+    return apply_reduction(logistic_loss(x, target, pos_weight), reduction)
 
 
 def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) -> V:
@@ -171,86 +197,92 @@ def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) ->
 
     From the log-probabilities `log_q` and the target p (or its logarithm).
     """
+    require_pairs("kl_div", log_q, p)
     if log_target:
-        return apply_reduction(exp(p) * (p - log_q), reduction)
+        nothing: V = equal(p, -np.inf)
+        gap: V = where(nothing, 0.0, p) - where(nothing, 0.0, log_q)
+        return apply_reduction(exp(p) * gap, reduction)
+    # What has probability 0 costs nothing, even where log q is -inf.
+    log_q = where(equal(p, 0.0) * equal(log_q, -np.inf), 0.0, log_q)
     return apply_reduction(xlogy(p, p) - p * log_q, reduction)
 
 
 def margin_ranking_loss(x: V, z: V, y: V, margin: float = 0.0, reduction: str = "mean") -> V:
     """max(0, margin - y (x - z)): y = 1 where x should rank above z, -1 below."""
+    require_pairs("margin_ranking_loss", x, z)
+    require_pairs("margin_ranking_loss", x, y)
     return apply_reduction(relu(margin - y * (x - z)), reduction)
 
 
 def multiclass_hinge(scores: V, labels: IndexArray, margin: float = 1.0, reduction: str = "mean") -> V:
-    """Sum max(0, score - right score + margin) over the wrong classes.
-
-    Source: Weston and Watkins, 1999.
-    """
+    """Sum max(0, score - right score + margin) over the wrong classes."""
+    require_labels("multiclass_hinge", labels, scores.shape)
     right: V = pick(scores, np.asarray(labels)[..., None], axis=-1)
     over: V = relu(scores - right + margin)
-    return apply_reduction(sum(over * (1.0 - one_hot_like(labels, scores)), -1), reduction)
+    return apply_reduction(sum(masked_multiply(over, 1.0 - one_hot_like(labels, scores)), -1), reduction)
 
 
 def hinge_embedding_loss(x: V, y: V, margin: float = 1.0, reduction: str = "mean") -> V:
     """x where y = 1, max(0, margin - x) where y = -1."""
+    require_pairs("hinge_embedding_loss", x, y)
     return apply_reduction(where(equal(y, 1.0), x, relu(margin - x)), reduction)
 
 
 def soft_margin_loss(x: V, y: V, reduction: str = "mean") -> V:
     """log(1 + exp(-y x)), for y = 1 and -1."""
+    require_pairs("soft_margin_loss", x, y)
     return apply_reduction(softplus(-(y * x)), reduction)
 
 
 def focal_loss(probabilities: V, labels: IndexArray, alpha: float = 1.0, gamma: float = 0.0,
                reduction: str = "mean") -> V:  # fmt: skip
     """-alpha (1 - p) ** gamma log p of the labelled class (Lin et al., 2017)."""
+    require_labels("focal_loss", labels, probabilities.shape)
     p: V = squeeze(pick(probabilities, np.asarray(labels)[..., None], axis=-1), -1)
-    return apply_reduction(_focal(log(p), p, alpha, gamma), reduction)
+    return apply_reduction(_focal(log(p), 1.0 - p, alpha, gamma), reduction)
 
 
 def softmax_focal_loss(scores: V, labels: IndexArray, alpha: float = 1.0, gamma: float = 0.0,
                        reduction: str = "mean") -> V:  # fmt: skip
     """The focal loss of softmax(scores), without overflow."""
+    require_labels("softmax_focal_loss", labels, scores.shape)
     log_p: V = -softmax_cross_entropy(scores, labels)
-    return apply_reduction(_focal(log_p, exp(log_p), alpha, gamma), reduction)
+    return apply_reduction(_focal(log_p, -expm1(log_p), alpha, gamma), reduction)
 
 
-def _focal(log_p: V, p: V, alpha: float, gamma: float) -> V:
-    return -(alpha * power(relu(1.0 - p), gamma) * log_p)
+def _focal(log_p: V, missing: V, alpha: float, gamma: float) -> V:
+    return -(alpha * power(relu(missing), gamma) * log_p)
 
 
 def cosine_similarity(x: V, z: V, axis: int = -1, eps: float = 1e-8) -> V:
-    """Compute the cosine of the angle between x and z along `axis`.
-
-    Lengths below `eps` count as `eps`.
-    """
-    return sum(x * z, axis) / (maximum(norm(x, axis), eps) * maximum(norm(z, axis), eps))
+    """Compute the cosine of the angle between x and z; lengths are at least `eps`."""
+    # Divided first: products of entries may overflow where the cosine is an ordinary number.
+    unit: V = x / maximum(norm(x, axis, keepdims=True), eps)
+    return sum(unit * (z / maximum(norm(z, axis, keepdims=True), eps)), axis)
 
 
 def poisson_nll_loss(x: V, target: V, log_input: bool = True, eps: float = 1e-8, reduction: str = "mean") -> V:
-    """Compute the negative log-likelihood of Poisson counts, up to a constant.
-
-    For a rate exp(x) (`log_input`) or x.
-    """
-    return apply_reduction(exp(x) - target * x if log_input else x - target * log(x + eps), reduction)
+    """Compute the negative log-likelihood of Poisson counts, up to a constant."""
+    require_pairs("poisson_nll_loss", x, target)
+    return apply_reduction(exp(x) - masked_multiply(x, target) if log_input else x - target * log(x + eps), reduction)
 
 
 def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction: str = "mean") -> V:
-    """Compute half of log(variance) + (x - target) ** 2 / variance.
-
-    Variances below `eps` count as `eps`.
-    """
+    """Compute half of log(v) + (x - target) ** 2 / v, for v the variance, at least `eps`."""
+    require_pairs("gaussian_nll_loss", x, target)
     v: V = maximum(variance, eps)
-    return apply_reduction((log(v) + square(x - target) / v) * 0.5, reduction)
+    return apply_reduction((log(v) + (x - target) * ((x - target) / v)) * 0.5, reduction)
 
 
 def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean") -> V:
     """max(0, |anchor - positive| - |anchor - negative| + margin), lengths along the last axis."""
+    require_pairs("triplet_margin_loss", anchor, positive)
+    require_pairs("triplet_margin_loss", anchor, negative)
     gap: V = norm(anchor - positive, -1) - norm(anchor - negative, -1)
     return apply_reduction(relu(gap + margin), reduction)
 
 
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:
     """A plain array (*labels.shape, classes) of zeros, with a one at each label."""
-    found: Array = np.equal(np.arange(classes), np.asarray(labels)[..., None]).astype(dtype)
-    return found
+    require_labels("one_hot", labels, (*np.shape(labels), classes))
+    return np.asarray(np.equal(np.arange(classes), np.asarray(labels)[..., None]), dtype)

@@ -19,8 +19,9 @@ from minigrad.ops.elementwise.transcendental import sqrt as root
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import mean, norm, reshape, softmax
 from minigrad.ops.reduce import mean as mean_over
+from minigrad.ops.reduce import power_of_two_above
 from minigrad.ops.shape import matrix_transpose
-from minigrad.runtime.numpy_fast import add_reduce
+from minigrad.runtime.numpy_fast import add_reduce, may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
@@ -40,8 +41,25 @@ def standardize(x: Array, *, axis: Axis = -1, eps: float = 1e-5, centre: bool = 
     Without `centre` x / sqrt(mean of squares + eps).
     """
     if centre:
-        x = x - _mean(x, axis)
-    return x / np.sqrt(_mean(x * x, axis) + eps)
+        x = centred(x, axis)
+    return x / spread_of(x, axis, eps)
+
+
+@silent
+def spread_of(x: Array, axis: Axis, eps: float) -> Array:
+    """sqrt(mean of squares + eps) over `axis` (kept), also where the squares overflow."""
+    squares = _mean(x * x, axis)
+    if not may_hold_nan(squares):
+        return np.sqrt(squares + eps)
+    scale = power_of_two_above(x, axis)
+    small = x / scale
+    return np.sqrt(_mean(small * small, axis) + eps / scale / scale) * scale
+
+
+def centred(x: Array, axis: Axis) -> Array:
+    """x less its mean, and once more for what rounding left: equal numbers become 0."""
+    x = x - _mean(x, axis)
+    return x - _mean(x, axis)
 
 
 def _mean(x: Array, axis: Axis) -> Array:
@@ -53,8 +71,13 @@ def _mean(x: Array, axis: Axis) -> Array:
 def _(g: V, y: V, x: V, *, axis: Axis, eps: float, centre: bool) -> V:
     if centre:
         x = x - mean_over(x, axis=axis, keepdims=True)
+        x = x - mean_over(x, axis=axis, keepdims=True)
         g = g - mean_over(g, axis=axis, keepdims=True)
-    spread: V = root(mean_over(square(x), axis=axis, keepdims=True) + eps)
+    spread: V
+    if isinstance(x, np.ndarray):
+        spread = spread_of(x, axis, eps)
+    else:
+        spread = root(mean_over(square(x), axis=axis, keepdims=True) + eps)
     return (g - y * mean_over(g * y, axis=axis, keepdims=True)) / spread
 
 

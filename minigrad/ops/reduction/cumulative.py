@@ -10,7 +10,8 @@ from math import prod as lengths_product
 
 import numpy as np
 
-from minigrad.core.types import Array, Axis
+from minigrad.core.types import Array, Axis, IndexArray
+from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.ops.elementwise.piecewise_linear import maximum
 from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
@@ -19,6 +20,7 @@ from minigrad.ops.index import getitem
 from minigrad.ops.reduce import keepdims_shape
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import concatenate
+from minigrad.runtime.numpy_fast import silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
@@ -121,7 +123,7 @@ def cumprod_along(x: Array, *, axis: int = -1, reverse: bool = False) -> Array:
 def _(g: V, y: V, x: V, *, axis: int, reverse: bool) -> V:
     # y[k] for k >= j holds x[j] once, between y[j - 1] and the factors after j.
     before: V = y if y.shape[axis] == 0 else _shifted(y, axis, reverse, 1.0)
-    return before * _adjoint(g, x, axis, reverse)
+    return masked_multiply(_adjoint(g, x, axis, reverse), before)
 
 
 def diff(x: V, n: int = 1, axis: int = -1) -> V:
@@ -157,14 +159,57 @@ def product_last(x: Array) -> Array:
 
 @product_last.vjp("x")
 def _(g: V, y: V, x: V) -> V:
+    return masked_multiply(reshape(g, (*g.shape, 1)), other_products(x))
+
+
+@op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),), ((2, 0),)])
+def other_products(x: Array) -> Array:
+    """For each entry the product of all others on the last axis, without division.
+
+    Where products of a part may overflow or underflow, mantissas and exponents are multiplied apart.
+    """
+    size = np.sum(np.abs(np.frexp(x)[1]), axis=-1)
+    if x.size and np.max(size) >= _EXPONENTS.get(x.dtype.char, 0):
+        return _others_of_any_size(x)
+    before, after = np.ones_like(x), np.ones_like(x)
+    np.multiply.accumulate(x[..., :-1], axis=-1, out=before[..., 1:])
+    np.multiply.accumulate(x[..., :0:-1], axis=-1, out=after[..., -2::-1])
+    return before * after
+
+
+_EXPONENTS = {"f": 120, "d": 1000}
+"""If binary exponents add up to less, no product of a part leaves the range of the dtype."""
+
+
+@silent
+def _others_of_any_size(x: Array) -> Array:
+    rows = np.moveaxis(x, -1, 0)
+    before, after = _running(rows), _running(rows[::-1])
+    mantissa = before[0] * after[0][::-1]
+    return np.moveaxis(np.ldexp(mantissa, before[1] + after[1][::-1]).astype(x.dtype), 0, -1)
+
+
+def _running(rows: Array) -> tuple[Array, IndexArray]:
+    """Products of the rows before each, as mantissas and binary exponents."""
+    mantissas, exponents = np.ones_like(rows), np.zeros(rows.shape, np.int64)
+    for k in range(1, len(rows)):
+        mantissas[k], step = np.frexp(mantissas[k - 1] * rows[k - 1])
+        exponents[k] = exponents[k - 1] + step
+    return mantissas, exponents
+
+
+@other_products.vjp("x")
+def _(h: V, y: V, x: V) -> V:
     if x.size == 0:
-        return x * 0.0
+        return h
     before: V = _shifted(cumprod_along(x, axis=-1), -1, False, 1.0)
     after: V = _shifted(cumprod_along(x, axis=-1, reverse=True), -1, True, 1.0)
-    return reshape(g, (*g.shape, 1)) * before * after
+    ahead: V = _adjoint(_shifted(masked_multiply(h, after), -1, True, 0.0), x, -1, False)
+    behind: V = _adjoint(_shifted(masked_multiply(h, before), -1, False, 0.0), x, -1, True)
+    return masked_multiply(ahead, before) + masked_multiply(behind, after)
 
 
-for _op in (cumsum_along, linear_recurrence, cumprod_along, logcumsumexp, product_last):
+for _op in (cumsum_along, linear_recurrence, cumprod_along, logcumsumexp, product_last, other_products):
     family.add(_op)
 family.register()
 

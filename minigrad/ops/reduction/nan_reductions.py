@@ -13,7 +13,7 @@ from minigrad import lazy
 from minigrad.core.types import Axis, BoolArray
 from minigrad.ops import functions
 from minigrad.ops.elementwise.arithmetic import where as select
-from minigrad.ops.elementwise.piecewise_constant import rint
+from minigrad.ops.elementwise.piecewise_constant import equal, greater, rint
 from minigrad.ops.elementwise.piecewise_linear import maximum, minimum
 from minigrad.ops.reduction import variance
 from minigrad.typing import V
@@ -27,7 +27,7 @@ def _masked(x: V, where: Mask, neutral: float) -> V:
 
 def _counted(x: V, where: Mask, axis: Axis) -> V:
     """How many entries `where` keeps, for each result, with the reduced axes kept."""
-    counted: V = select(np.broadcast_to(np.asarray(where), x.shape), x * 0.0 + 1.0, 0.0)
+    counted: V = select(np.broadcast_to(np.asarray(where), x.shape), greater(x, np.inf) + 1.0, 0.0)
     return functions.sum(counted, axis, keepdims=True)
 
 
@@ -144,12 +144,18 @@ def nanstd(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> 
 
 def nanmax(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Largest entry over `axis`, NaN left out."""
-    return max(x, axis, keepdims, initial=-np.inf, where=_present(x))
+    return _nan_if_none(max(x, axis, keepdims, initial=-np.inf, where=_present(x)), x, axis, keepdims)
 
 
 def nanmin(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Smallest entry over `axis`, NaN left out."""
-    return min(x, axis, keepdims, initial=np.inf, where=_present(x))
+    return _nan_if_none(min(x, axis, keepdims, initial=np.inf, where=_present(x)), x, axis, keepdims)
+
+
+def _nan_if_none(y: V, x: V, axis: Axis, keepdims: bool) -> V:
+    """y, with NaN where nothing but NaN was reduced."""
+    count: V = functions.sum(_masked(greater(x, np.inf) + 1.0, _present(x), 0.0), axis, keepdims)
+    return select(equal(count, 0.0), np.nan, y)
 
 
 def clip(x: V, a_min: V | float | None = None, a_max: V | float | None = None, min: V | float | None = None,

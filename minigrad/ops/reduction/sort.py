@@ -9,8 +9,11 @@ import numpy as np
 
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arrangement.gather import pick
+from minigrad.ops.elementwise.arithmetic import where
+from minigrad.ops.elementwise.elementwise_extra import missing
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, mean, ravel, reshape
+from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -45,7 +48,8 @@ def largest_of(x: Array, *, k: int, axis: int = -1) -> Array:
     if not 0 < k <= n:
         raise ValueError(f"topk: k = {k} entries of an axis of length {n}")
     part = np.argpartition(x, n - k, axis=axis).take(range(n - k, n), axis=axis)
-    order = np.argsort(-np.take_along_axis(x, part, axis=axis), axis=axis, kind="stable")
+    negative = -np.take_along_axis(x, part, axis=axis)
+    order = np.argsort(np.where(np.isnan(negative), -np.inf, negative), axis=axis, kind="stable")  # NaN is largest
     return _as_value(np.take_along_axis(part, order, axis=axis))
 
 
@@ -93,7 +97,17 @@ def median(x: V, axis: int | None = None, keepdims: bool = False) -> V:
     ordered: V = sort(x, axis)
     n = x.shape[axis]
     before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
-    return mean(getitem(ordered, key=(*before, slice((n - 1) // 2, n // 2 + 1))), axis, keepdims)
+    middle: V = getitem(ordered, key=(*before, slice((n - 1) // 2, n // 2 + 1)))
+    return nan_if_last(mean(middle, axis, keepdims), ordered, axis, keepdims)
+
+
+def nan_if_last(y: V, ordered: V, axis: int, keepdims: bool) -> V:
+    """y, an order statistic of `ordered`; NaN where the last entry is NaN."""
+    if not ordered.shape[axis]:
+        return y
+    before: tuple[slice, ...] = (slice(None),) * (axis % ordered.ndim)
+    last: V = getitem(ordered, key=(*before, slice(-1, None) if keepdims else -1))
+    return where(missing(last), last, y)
 
 
 def quantile(x: V, q: float, axis: int | None = None, keepdims: bool = False) -> V:
@@ -104,11 +118,11 @@ def quantile(x: V, q: float, axis: int | None = None, keepdims: bool = False) ->
         return quantile(ravel(x), q, 0)
     ordered: V = sort(x, axis)
     place = q * (x.shape[axis] - 1)
-    low = min(int(place), max(x.shape[axis] - 2, 0))
+    low = int(place)
+    between = low != place  # else one entry answers; its neighbour may be infinite, and 0 * inf is NaN
     before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
-    bounds: V = getitem(ordered, key=(*before, slice(low, low + 2)))
-    if bounds.shape[axis] == 1:
-        return mean(bounds, axis, keepdims)
-    weights = np.array([1.0 - (place - low), place - low], dtype=x.dtype)
-    lined = weights.reshape([2 if a == axis % x.ndim else 1 for a in range(x.ndim)])
-    return mean(bounds * lined, axis, keepdims) * 2.0
+    bounds: V = getitem(ordered, key=(*before, slice(low, low + 1 + between)))
+    if between:
+        weights = np.array([1.0 - (place - low), place - low], dtype=x.dtype)
+        bounds = bounds * weights.reshape([2 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+    return nan_if_last(total(bounds, axis, keepdims), ordered, axis, keepdims)

@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from minigrad.core.types import Array, Axis
+from minigrad.core.types import Array, Axis, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.reduce import count, length, mean, with_keepdims
 from minigrad.runtime.numpy_fast import add_reduce
@@ -34,12 +34,25 @@ def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool =
     """
     entries = count(x.shape, axis)
     centred = x - add_reduce(x, axis, keepdims=True) / (entries or 1)
-    return np.asarray(add_reduce(centred * centred, axis, keepdims) / (entries - ddof))
+    # Once more, since the mean of equal numbers may differ from them by rounding.
+    centred = centred - add_reduce(centred, axis, keepdims=True) / (entries or 1)
+    return np.asarray(add_reduce(centred * centred, axis, keepdims) / divisor(x.shape, axis, ddof))
+
+
+def divisor(shape: Shape, axis: Axis, ddof: float) -> float:
+    """The number of entries less `ddof`, but not below 0, as in NumPy."""
+    return max(float(count(shape, axis)) - ddof, 0.0)
 
 
 @variance.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, ddof: float, keepdims: bool) -> V:
-    return (x - mean(x, axis=axis, keepdims=True)) * (with_keepdims(g, x, axis) * 2.0 / (count(x.shape, axis) - ddof))
+    share: V = with_keepdims(g, x, axis) * 2.0 / divisor(x.shape, axis, ddof)
+    return _centred(x, axis) * share
+
+
+def _centred(x: V, axis: Axis) -> V:
+    x = x - mean(x, axis=axis, keepdims=True)
+    return x - mean(x, axis=axis, keepdims=True)
 
 
 family.add(variance)
@@ -52,10 +65,6 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
 
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> V:
-    """Standard deviation over `axis`: the square root of `var`.
-
-    Where it is 0 the gradient is 0.
-    """
-    centred: V = x - mean(x, axis=axis, keepdims=True)
-    size: V = length(centred, axis=axis, keepdims=keepdims)
-    return size / sqrt(count(x.shape, axis) - ddof)
+    """Standard deviation over `axis`; where it is 0 the gradient is 0."""
+    size: V = length(_centred(x, axis), axis=axis, keepdims=keepdims)
+    return size / sqrt(divisor(x.shape, axis, ddof))

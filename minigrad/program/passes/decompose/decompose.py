@@ -83,10 +83,12 @@ def _axes(b: Builder, x: int) -> tuple[int, ...]:
 
 
 def _centred(b: Builder, x: int, axes: tuple[int, ...]) -> int:
-    """x without its mean over `axes`."""
+    """x without its mean over `axes`, and without what rounding has left of it."""
     kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
-    total = b.op("sum", x, shape=kept, axis=axes, keepdims=True)
-    return b.op("subtract", x, b.op("divide", total, b.constant(float(_entries(b, x, axes)), x)))
+    for _ in range(2):
+        total = b.op("sum", x, shape=kept, axis=axes, keepdims=True)
+        x = b.op("subtract", x, b.op("divide", total, b.constant(float(_entries(b, x, axes)), x)))
+    return x
 
 
 def _entries(b: Builder, x: int, axes: tuple[int, ...]) -> int:
@@ -98,7 +100,7 @@ def _variance(b: Builder, x: int, out: int) -> None:
     centred = _centred(b, x, axes)
     square, shape = b.op("multiply", centred, centred), b.shape(out)
     total = b.op("sum", square, shape=shape, axis=axes, keepdims=b.call.kwargs["keepdims"])
-    divisor = _entries(b, x, axes) - cast(float, b.call.kwargs["ddof"])
+    divisor = max(_entries(b, x, axes) - cast(float, b.call.kwargs["ddof"]), 0.0)
     b.op("divide", total, b.constant(divisor, x), out=out)
 
 
