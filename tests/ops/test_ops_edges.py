@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def test_the_loss_of_certain_scores() -> None:
     for x, t in ((40.0, 1.0), (-40.0, 0.0)):
         scores, targets = np.array([x]), np.array([t])
         np.testing.assert_allclose(mg.binary_cross_entropy_with_logits(scores, targets), right, rtol=1e-12)
-        slopes = slope(lambda s, t=targets: mg.binary_cross_entropy_with_logits(s, t), scores)
+        slopes = slope(partial(mg.binary_cross_entropy_with_logits, target=targets), scores)
         np.testing.assert_allclose(slopes, [-np.sign(x) * right], rtol=1e-12)
     assert mg.binary_cross_entropy_with_logits(np.array([INF]), np.array([1.0])) == 0.0
     np.testing.assert_allclose(mg.binary_cross_entropy(np.array([1e-20]), np.array([0.0])), 1e-20, rtol=1e-12)
