@@ -38,6 +38,7 @@ to mend first. Causes hide their after-effects. Exits with 0 whatever it finds, 
 
   minigrad doctor script.py
   minigrad doctor script.py --strict --without WRONG_LOSS --set OVERFIT.gap=0.2
+  minigrad doctor --data mine.npz                       the rows alone, without a model
 
 In a loop of your own it is one line: loss = minigrad.diagnosis.watch(loss, model, optimizer, data)
 """
@@ -98,7 +99,8 @@ def _new(parser: ArgumentParser) -> None:
 
 
 def _doctor(parser: ArgumentParser) -> None:
-    parser.add_argument("script", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    parser.add_argument("--data", metavar="NAME|PATH", help="look at rows alone: a name, a folder or an .npz file")
     parser.add_argument("--epochs", type=count, metavar="N", help="passes over the rows; default: what the script says")
     add_judging(parser)
 

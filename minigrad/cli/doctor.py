@@ -6,12 +6,17 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
+import attrs
+import numpy as np
+
+from minigrad import data
 from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import write_json
 from minigrad.data import DataValueError
-from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Finding, rules
+from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Evidence, Finding, diagnose, rules
 from minigrad.diagnosis.benchmark_results import measured_of
 from minigrad.diagnosis.catalog import thresholds_of
+from minigrad.diagnosis.data_stats import data_facts
 from minigrad.diagnosis.rule import Rule
 from minigrad.text import table
 from minigrad.train import Console, TrainError
@@ -22,13 +27,15 @@ __all__ = ["chosen_rules", "doctor", "explain", "said"]
 
 
 def doctor(arguments: Namespace) -> int:
-    """Train what a script defines, quietly, and say what is wrong.
+    """Train what a script defines, or look at data alone, and say what is wrong.
 
     Returns 0, or with --strict 3 for a FAULT.
     """
-    diagnosis = _diagnosed(arguments, chosen_rules(arguments))
+    if (arguments.script is None) == (arguments.data is None):
+        arguments.parser.error("give a script, or --data with a data set: minigrad doctor script.py")
+    diagnosis = (_diagnosed if arguments.data is None else _diagnosed_data)(arguments, chosen_rules(arguments))
     if arguments.json:
-        write_json({"command": "doctor", "script": arguments.script, **diagnosis.as_document()})
+        write_json({"command": "doctor", "script": arguments.script, "data": arguments.data, **diagnosis.as_document()})
     else:
         print(said(diagnosis))
     return CHECK_FAILED if arguments.strict and not diagnosis.healthy else 0
@@ -52,6 +59,16 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
     if watching.diagnosis is None:
         raise TrainError(f"{arguments.script}: the run ended before it began")
     return watching.diagnosis
+
+
+def _diagnosed_data(arguments: Namespace, catalog: Catalog) -> Diagnosis:
+    """What the rules of the family "data" say of rows that no model has seen."""
+    rows = data.load(arguments.data)
+    arrays = (rows.x_train, rows.y_train, rows.x_val, rows.y_val)
+    if rows.kind != "text":  # pixels are numbers, whatever they are stored as
+        arrays = (rows.x_train.astype(np.float64), rows.y_train, rows.x_val.astype(np.float64), rows.y_val)
+    own = Catalog(tuple(pair for pair in catalog if pair[1].family == "data"), catalog.broken)
+    return attrs.evolve(diagnose(Evidence(data=data_facts(*arrays)), own), summary=())
 
 
 def chosen_rules(arguments: Namespace) -> Catalog:

@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.data.arrays import AnyDtypeArray, flat_rows, row_keys
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataValueError
+from minigrad.data.measure import RATIO, SHIFT, drift_of, repeated_rows, scale_of
 
 Level = Literal["FAULT", "NOTE"]
 
@@ -88,9 +89,10 @@ def find_issues(data: Dataset, *, unshuffled: int = 0) -> tuple[Finding, ...]:
     values are taken to be finite. `unshuffled` is the batch size when batches are taken in the stored order, 0 when
     they are shuffled.
 
-    Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features), largest |x| above 20 or a standard
-    deviation outside [0.05, 5] for floats, validation mean off by a standard deviation or spread off by half, one class
-    above 0.6 (0.8 of two), and distinct labels in a batch (of 8 or more) below half of C (1 - (1 - 1/C)^B).
+    Thresholds: leak above 1 % of the validation rows (10 % for at most 10 features) and half more than training rows
+    repeat; the scale of columns as in `minigrad.data.measure.Scale.problem`; validation mean off by 0.8 standard
+    deviations or spread by a factor of 1.6; one class above 0.6 (0.8 of two); distinct labels in a batch (of 8 or more)
+    below half of C (1 - (1 - 1/C)^B).
     """
     issues: list[Finding] = list(_order(data, unshuffled))
     for rule in (_leak, _scale, _shift, _conflict, _classes, _constant):
@@ -104,7 +106,7 @@ def _leak(data: Dataset) -> Iterator[Finding]:
     train = set(row_keys(data.x_train))
     shared = sum(key in train for key in row_keys(data.x_val))
     share = shared / len(data.x_val)
-    if share > (0.1 if data.features <= 10 else 0.01):
+    if share > (0.1 if data.features <= 10 else 0.01) and share > 1.5 * repeated_rows(data.x_train):
         message = f"{shared} of {len(data.x_val)} validation rows ({share:.1%}) are also training rows; use resplit"
         yield Finding("LEAK", "FAULT", message)
 
@@ -112,24 +114,29 @@ def _leak(data: Dataset) -> Iterator[Finding]:
 def _scale(data: Dataset) -> Iterator[Finding]:
     if data.x_train.dtype.kind != "f" or not data.x_train.size:
         return
-    largest = float(np.abs(data.x_train).max())
-    spread = float(data.x_train.std(dtype=np.float64))
-    if largest > 20 or not 0.05 <= spread <= 5:
-        message = f"inputs reach {largest:.3g} with standard deviation {spread:.3g}; use data.scaled()"
+    scale = scale_of(data.x_train)
+    problem = scale.problem()
+    if problem:
+        message = (
+            f"inputs reach {scale.largest:.3g} with standard deviation {scale.std:.3g}: {problem}; use data.scaled()"
+        )
         yield Finding("INPUT_SCALE", "FAULT", message)
 
 
 def _shift(data: Dataset) -> Iterator[Finding]:
     if data.kind == "text" or len(data.x_val) < 50 or not data.x_train.size:
         return
-    train, val = (x.astype(np.float64) for x in (data.x_train, data.x_val))
-    spread = float(train.std())
-    if spread == 0.0:
+    drift = drift_of(data.x_train, data.x_val, data.y_train, data.y_val)
+    if not drift.is_apart(ratio=RATIO, shift=SHIFT):
         return
-    ratio, move = float(val.std()) / spread, (float(val.mean()) - float(train.mean())) / spread
-    if abs(ratio - 1) > 0.5 or abs(move) > 1:
-        message = f"validation inputs have {ratio:.2f} times the spread of the training inputs, means {move:+.2f} apart"
-        yield Finding("VAL_SHIFT", "FAULT", message + " (in training standard deviations): scale both alike")
+    apart = (
+        f"validation inputs have {drift.ratio:.2f} times the spread of the training inputs, means {drift.shift:+.2f}"
+    )
+    if drift.is_drift:
+        message = f"{apart} apart (in training standard deviations): the data drift from row to row"
+        yield Finding("VAL_SHIFT", "NOTE", message)
+    else:
+        yield Finding("VAL_SHIFT", "FAULT", f"{apart} apart (in training standard deviations): scale both alike")
 
 
 def _conflict(data: Dataset) -> Iterator[Finding]:

@@ -1,16 +1,17 @@
-"""Figures of the data: values, scales, leaks, and what simple rules make of it.
-
-The simple rules are five neighbours and ridge regression.
-"""
+"""Figures of the data: values, scales, drift, leaks, and what simple rules make of it."""
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
 from minigrad.data.arrays import row_keys
-from minigrad.diagnosis.evidence import DataFacts
+from minigrad.data.measure import drift_of, repeated_rows, scale_of
+from minigrad.diagnosis.evidence import DataFacts, Leakage
+from minigrad.diagnosis.leakage import leakage_of
+from minigrad.diagnosis.simple_rules import simple_rules
 
 __all__ = ["batch_order", "data_facts"]
 
@@ -27,42 +28,83 @@ def data_facts(
     At most 2,000 of each for scales, 400 for what simple rules reach.
 
     Leaks are looked for among all rows. Non-finite values are reported, and then nothing else is measured.
+
+    Args:
+        x: training inputs, shape `(rows, ...)`; integers are symbols, not quantities.
+        y: their targets: integers are classes, floats quantities; several columns (or one) are quantities too.
+        x_val: validation inputs.
+        y_val: their targets.
+        seed: of the choice of rows.
+
+    Returns:
+        The figures.
     """
-    labels = y.dtype.kind in "iu"
-    features = int(np.prod(x.shape[1:]))
-    count = 0 if x_val is None else len(x_val)
+    features, count = int(np.prod(x.shape[1:])), 0 if x_val is None else len(x_val)
     broken = _broken(x, y, x_val, y_val)
     if broken or not len(x):
         return DataFacts(rows=len(x), val_rows=count, features=features, broken=broken or "there are no rows")
+    symbols = x.dtype.kind in "iu"
+    labels = y.dtype.kind in "iu" and (y.ndim == 1 or symbols)
     rng = np.random.default_rng([seed, 17])
-    rows, held = _some(len(x), _MOST, rng), _some(count, _MOST, rng)
-    facts: dict[str, float | int | bool | str | None] = {"indices": x.dtype.kind in "iu"}
+    rows = _some(len(x), _MOST, rng)
     a, b = _flat(x[rows]), y[rows]
-    if labels:
-        counts = np.bincount(y.reshape(-1).astype(np.intp))
-        facts |= {
-            "classes": len(counts),
-            "majority": float(counts.max() / counts.sum()),
-            "common": int(counts.argmax()),
-        }
+    facts = DataFacts(rows=len(x), val_rows=count, features=features, indices=symbols)
+    facts = _with_labels(facts, y) if labels else _with_quantities(facts, _columns(b))
+    if symbols:
+        facts = attrs.evolve(facts, leakage=_copied(x, y))
     else:
-        distinct = np.unique(b)
-        whole = len(distinct) > 1 and np.array_equal(distinct, np.arange(len(distinct)))
-        facts |= {"levels": len(distinct), "whole": bool(whole), "target_mean": float(b.mean())}
-        facts |= {"target_std": float(b.std(dtype=np.float64))}
-    if not facts["indices"]:
-        facts |= _scales(a) | _telltale(a, b)
-    if x_val is not None and y_val is not None and len(x_val):
-        v, w = _flat(x_val[held]), y_val[held]
-        facts["shared"] = _shared(x, x_val) if facts.get("std", 1.0) else 0.0
-        if not facts["indices"]:
-            spread = float(a.std()) or 1.0
-            facts |= {"val_std_ratio": float(v.std()) / spread, "val_shift": float(v.mean() - a.mean()) / spread}
-        if labels:
-            facts["chance_accuracy"] = float(np.mean(w == np.bincount(y.reshape(-1).astype(np.intp)).argmax()))
-        if y.ndim == 1 and not facts["indices"]:
-            facts |= _simple(a, b, v, w)
-    return DataFacts(rows=len(x), val_rows=count, features=features, **facts)  # type: ignore[arg-type]  # names and kinds are those of the fields
+        facts = attrs.evolve(facts, scale=scale_of(a), leakage=leakage_of(a, b if labels else _columns(b), labels))
+    if x_val is None or y_val is None or not len(x_val):
+        return facts
+    held = _some(count, _MOST, rng)
+    v, w = _flat(x_val[held]), y_val[held]
+    shared = _shared(x, x_val) if facts.scale is None or facts.scale.typical else 0.0
+    facts = attrs.evolve(facts, shared=shared, repeated=repeated_rows(x[rows]) if shared else 0.0)
+    if labels:
+        facts = attrs.evolve(facts, chance_accuracy=float(np.mean(w == facts.common)))
+    if not symbols:
+        targets, held_targets = (b, w) if labels else (_columns(b), _columns(w))
+        facts = attrs.evolve(
+            facts,
+            drift=drift_of(a, v, b, w),
+            simple=simple_rules(a, targets, v, held_targets, classes=labels, seed=seed),
+        )
+    return facts
+
+
+def _with_labels(facts: DataFacts, y: Array) -> DataFacts:
+    counts = np.bincount(y.reshape(-1).astype(np.intp))
+    common = int(counts.argmax())
+    return attrs.evolve(facts, classes=len(counts), majority=float(counts.max() / counts.sum()), common=common)
+
+
+def _with_quantities(facts: DataFacts, b: Array) -> DataFacts:
+    distinct = np.unique(b)
+    whole = len(distinct) > 1 and np.array_equal(distinct, np.arange(len(distinct)))
+    return attrs.evolve(
+        facts,
+        levels=len(distinct),
+        whole=bool(whole) and b.shape[1] == 1,
+        target_mean=float(b.mean()),
+        target_std=float(b.std()),
+    )
+
+
+def _columns(y: Array) -> Array:
+    """Quantities as columns, float64: (n,), (n, 1) and (n, k) are treated alike."""
+    columns: Array = y.reshape(len(y), -1).astype(np.float64)
+    return columns
+
+
+def _copied(x: Array, y: Array) -> Leakage:
+    """How many targets are the very symbol at their place.
+
+    What a model of text has if targets are not moved by one.
+    """
+    if y.shape != x.shape or y.dtype.kind not in "iu" or not y.size:
+        return Leakage()
+    same = y[:_MOST] == x[:_MOST]
+    return Leakage(copied=float(same.mean()))
 
 
 def batch_order(batches: list[Array], y: Array) -> float | None:
@@ -113,24 +155,6 @@ def _flat(x: Array) -> Array:
     return x.reshape(len(x), -1).astype(np.float64)
 
 
-def _scales(a: Array) -> dict[str, float]:
-    each = a.std(axis=0)
-    middle = float(np.median(each[each > 0.0])) if (each > 0.0).any() else 0.0
-    spread = float(each.max()) / middle if middle else 1.0
-    return {"std": float(a.std()), "largest": float(np.abs(a).max()), "spread": spread}
-
-
-def _telltale(a: Array, y: Array) -> dict[str, float | int]:
-    """The column that says most about the target; a leaked target correlates perfectly."""
-    if y.ndim != 1 or len(y) < 20:
-        return {}
-    target = y.astype(np.float64)
-    centred, columns = target - target.mean(), a - a.mean(axis=0)
-    size = np.sqrt((columns**2).sum(axis=0) * (centred**2).sum())
-    r = np.abs(columns.T @ centred) / np.where(size > 0.0, size, np.inf)
-    return {"telltale": float(r.max()), "telltale_column": int(r.argmax())}
-
-
 def _shared(x: Array, x_val: Array) -> float:
     a, b = x.reshape(len(x), -1), x_val.reshape(len(x_val), -1)
     telling = np.argsort(a[:_TRIED].std(axis=0, dtype=np.float64))[-_TELLING:]  # rows that differ mostly do so here
@@ -144,49 +168,3 @@ def _shared(x: Array, x_val: Array) -> float:
 def _words(x: Array) -> list[bytes]:
     """The bytes of each row; 0 and -0 are alike."""
     return [row.tobytes() for row in np.ascontiguousarray(x + np.zeros(1, x.dtype))]
-
-
-def _simple(a: Array, b: Array, v: Array, w: Array) -> dict[str, float | int]:
-    """Compute what simple rules reach.
-
-    On validation rows, and on one half of the training rows from the other.
-    """
-    a, b, v, w = a[:_TRIED], b[:_TRIED], v[:_TRIED], w[:_TRIED]
-    if len(a) < 20 or len(v) < 5:
-        return {}
-    middle, spread = a.mean(axis=0), a.std(axis=0)
-    spread = np.where(spread > 1e-12, spread, 1.0)
-    a, v = (a - middle) / spread, (v - middle) / spread
-    half = len(a) // 2
-    return {
-        "neighbour": _reached(a, b, v, w),
-        "neighbour_train": _reached(a[:half], b[:half], a[half:], b[half:]),
-        "val_rows_used": len(w),
-    }
-
-
-def _reached(a: Array, b: Array, v: Array, w: Array) -> float:
-    """Return the better of five nearest neighbours and ridge regression.
-
-    Accuracy, or R^2 for floating targets.
-    """
-    near = np.argpartition((v**2).sum(1)[:, None] + (a**2).sum(1) - 2.0 * v @ a.T, 4, axis=1)[:, :5]
-    if b.dtype.kind in "iu":
-        targets = np.eye(int(max(b.max(), w.max())) + 1)[b.astype(np.intp)]
-    else:
-        targets = b.astype(np.float64)[:, None]
-    votes, linear = targets[near].mean(axis=1), _ridge(a, targets, v)
-    if b.dtype.kind in "iu":
-        return float(max(np.mean(p.argmax(axis=1) == w) for p in (votes, linear)))
-    total = float(((w - b.mean()) ** 2).sum()) or 1.0
-    return 1.0 - min(float(((w - p[:, 0]) ** 2).sum()) for p in (votes, linear)) / total
-
-
-def _ridge(a: Array, targets: Array, v: Array) -> Array:
-    """Ridge regression with a strength of a tenth of the rows, in its dual form: rows x rows."""
-    mean = targets.mean(axis=0)
-    kernel = a @ a.T
-    strength = 0.1 * float(np.trace(kernel)) / len(a) + 1e-9
-    weights = np.linalg.solve(kernel + strength * np.eye(len(a)), targets - mean)
-    predicted: Array = v @ (a.T @ weights) + mean
-    return predicted

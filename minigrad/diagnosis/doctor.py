@@ -12,7 +12,7 @@ from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.observer import Observer, Steps
-from minigrad.diagnosis.sampler import GROWTH
+from minigrad.diagnosis.sampler import GROWTH, held_by
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.plugins.isolation import summary
 from minigrad.train.callbacks import Callback, Run
@@ -76,7 +76,13 @@ class Doctor(Callback):
 
     def _begin(self, run: Run) -> None:
         self.observer = Observer(
-            run.loss, run.model, run.split, gradients=self._gradients, catalog=self._catalog, wrong=_wrong(run)
+            run.loss,
+            run.model,
+            run.split,
+            gradients=self._gradients,
+            catalog=self._catalog,
+            wrong=_wrong(run),
+            resumed=bool(run.history.epochs),
         )
         for epoch in (run.history.initial, *run.history.epochs):
             if epoch is not None:
@@ -112,6 +118,8 @@ def _steps(run: Run) -> Steps:
         per_epoch=max(1, run.history.steps_per_epoch),
         hyper=run.optimizer.hyperparameters[0],
         failure=stopped if stopped.startswith("NonFinite") else "",
+        failed={c.name: c.message for c in run.history.checks if c.status == "fault"},
+        held=held_by(run.optimizer),
     )
 
 

@@ -8,14 +8,47 @@ A figure that could not be taken is None, and a rule that needs it keeps quiet.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
 
+from minigrad.data.measure import Drift, Scale
 from minigrad.diagnosis.curve import LossCurve, curve_of
+from minigrad.diagnosis.outcome import Gain
+from minigrad.diagnosis.simple_rules import SimpleRules
 
-__all__ = ["Activation", "DataFacts", "Evidence", "ModelStats", "ParameterStats", "Point", "Sample", "Start", "Usage"]
+__all__ = [
+    "Activation",
+    "DataFacts",
+    "Evidence",
+    "Experiments",
+    "Leakage",
+    "ModelStats",
+    "ParameterStats",
+    "Point",
+    "Sample",
+    "Start",
+    "Usage",
+]
+
+
+@attrs.frozen(kw_only=True)
+class Leakage:
+    """What gives the target away.
+
+    Attributes:
+        column: the input column that leaves least of the target unexplained; -1 if none was looked at.
+        left: share of the target's variance that it leaves (of the column's own, within classes); 0 is the target.
+        others: share that least squares on all other columns leave, on other rows.
+        copied: share of the symbols to predict that are the input symbols at their own places.
+    """
+
+    column: int = -1
+    left: float = 1.0
+    others: float = 1.0
+    copied: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -26,27 +59,24 @@ class DataFacts:
         rows: number of training rows.
         val_rows: number of validation rows.
         features: numbers in a row.
-        classes: 0 for regression.
+        classes: 0 for quantities.
         indices: whether inputs are integers, such as characters, that mean nothing as quantities.
         broken: a value that cannot be trained on, in words with its place; empty if there is none.
-        std: standard deviation of all training inputs.
-        largest: largest magnitude of all training inputs.
-        spread: largest standard deviation of a column, divided by the median one.
-        val_std_ratio: validation over training standard deviation.
-        val_shift: difference of means, in training ones.
+        scale: of the training inputs; None for symbols.
+        drift: between the splits; None without validation rows, and for symbols.
         shared: share of the validation rows whose inputs are also training rows.
-        telltale: the largest |correlation| of a single column with the target, and `telltale_column`.
-        majority: share of the largest class, `common`.
-        chance_accuracy: share of it among the validation rows.
-        levels: distinct values of a floating target.
-        whole: whether they are 0, 1, 2, ... without gaps.
-        target_mean: mean of a floating target.
-        target_std: standard deviation of a floating target.
+        repeated: share of the training rows whose inputs occur more than once among them.
+        leakage: columns that give the target away.
+        majority: share of the largest class.
+        common: number of the largest class.
+        chance_accuracy: share of that class among the validation rows.
+        levels: distinct values of quantities.
+        whole: whether they are 0, 1, 2, ... without gaps, in one column.
+        target_mean: mean of quantities.
+        target_std: standard deviation of quantities.
         order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
             give, which is 1; None if no batch was seen.
-        neighbour: accuracy (or R^2) on validation rows of simple rules: five nearest neighbours, ridge regression.
-        neighbour_train: the same, predicting one half of the training rows from the other.
-        val_rows_used: rows that `neighbour` was measured on.
+        simple: what simple rules reach; None where they cannot be tried.
     """
 
     rows: int
@@ -55,14 +85,11 @@ class DataFacts:
     classes: int = 0
     indices: bool = False
     broken: str = ""
-    std: float = 1.0
-    largest: float = 1.0
-    spread: float = 1.0
-    val_std_ratio: float = 1.0
-    val_shift: float = 0.0
+    scale: Scale | None = None
+    drift: Drift | None = None
     shared: float = 0.0
-    telltale: float = 0.0
-    telltale_column: int = -1
+    repeated: float = 0.0
+    leakage: Leakage = attrs.field(factory=Leakage)
     majority: float = 0.0
     common: int = 0
     chance_accuracy: float = 0.0
@@ -71,9 +98,41 @@ class DataFacts:
     target_mean: float = 0.0
     target_std: float = 1.0
     order: float | None = None
-    neighbour: float | None = None
-    neighbour_train: float | None = None
-    val_rows_used: int = 0
+    simple: SimpleRules | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Experiments:
+    """Short experiments on the user's own model, loss and optimizer.
+
+    None of them can fail in a sound run.
+
+    Attributes:
+        mixed: how far the gradient of a row's outputs turns when another row is exchanged: 0 where each row's loss
+            depends on that row alone (up to a factor that all rows share). None where it could not be measured.
+        shapes: outputs and targets, where they are of a different number of axes without being classes.
+        low: least output that the model can give; -inf if there is no bound.
+        high: largest output that it can give; inf if there is no bound.
+        floor: loss of the best outputs within these bounds, over that of a constant answer; None without bounds.
+        failed: checks of the run that failed before training, by name, with what they said.
+        repeated: share of the first batches whose targets are those of the first batch, in their order.
+        moved: how often weights changed by more than a twentieth between two updates, by something else than an update.
+        foreign: parameters that the optimizer holds and the model does not; None if it is not known.
+        covered: share of the model's parameters that the optimizer holds; None if it is not known.
+        spacing: distance between neighbouring numbers of the parameters' dtype, relative: 1e-3 for float16.
+    """
+
+    mixed: float | None = None
+    shapes: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+    floor: float | None = None
+    failed: Mapping[str, str] = attrs.field(factory=dict)
+    repeated: float = 0.0
+    moved: int = 0
+    foreign: int | None = None
+    covered: float | None = None
+    spacing: float = 1.2e-7
 
 
 @attrs.frozen
@@ -149,6 +208,7 @@ class Start:
     Attributes:
         chance: loss of a model that knows nothing; None if the loss does not say.
         formula: where it comes from.
+        constant: loss of the best answer that does not look at the inputs, among a few; None if it is not known.
         probabilities: whether outputs are >= 0 and sum to 1.
         between: whether all lie in [0, 1].
         clipped: share of the outputs that are exactly 0.
@@ -161,6 +221,7 @@ class Start:
 
     chance: float | None = None
     formula: str = ""
+    constant: float | None = None
     probabilities: bool = False
     between: bool = False
     clipped: float = 0.0
@@ -252,6 +313,10 @@ class Evidence:
         accumulate: batches to an update.
         failure: why the run ended in an error; empty if it did not.
         confusion: validation rows by class (row) and prediction (column); empty without classes.
+        experiments: on model, loss and optimizer.
+        train_gain: how far the trained model goes from chance to perfect on training rows; None if that has no meaning.
+        val_gain: the same on validation rows.
+        resumed: whether the run went on from a checkpoint, so that `first` is no untrained model.
     """
 
     data: DataFacts
@@ -271,19 +336,27 @@ class Evidence:
     accumulate: int = 1
     failure: str = ""
     confusion: tuple[tuple[int, ...], ...] = ()
+    experiments: Experiments = attrs.field(factory=Experiments)
+    train_gain: Gain | None = None
+    val_gain: Gain | None = None
+    resumed: bool = False
 
     @cached_property
     def curve(self) -> LossCurve | None:
         """The shape of the losses, in shares of the loss of chance; None for too few."""
-        return curve_of(self.losses, self.start.chance)
+        return curve_of(self.losses, self.level)
 
     @property
     def level(self) -> float | None:
         """The loss that learning starts from.
 
-        Of chance, or of the untrained model where chance is not known.
+        Of the best constant answer, of chance, or of the untrained model.
         """
-        return None if self.first is None else self.start.chance or max(self.first.loss, 1e-12)
+        if self.first is None:
+            return None
+        constant = self.start.constant
+        known = constant if constant is not None and constant > 0.0 else self.start.chance
+        return known or max(self.first.loss, 1e-12)
 
     @property
     def end(self) -> Point | None:
@@ -295,6 +368,15 @@ class Evidence:
         """The best validation score of any epoch after the first update."""
         scores = [p.val_score for p in self.points if p.epoch > 0 and p.val_score is not None]
         return max(scores, default=None)
+
+    @property
+    def left(self) -> float | None:
+        """Share of the loss of chance that is left at the end, on training rows.
+
+        None where either is not known.
+        """
+        level = self.level
+        return None if self.end is None or not level or self.end.epoch == 0 else self.end.train_loss / level
 
     @property
     def diverged(self) -> bool:

@@ -5,21 +5,27 @@ What the loss expects, and what it is given.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
-from minigrad.diagnosis.evidence import Start
+from minigrad.diagnosis.evidence import Experiments, Start
+from minigrad.diagnosis.loss_experiments import bounds_of, constant_loss, lowest_loss, mixed_rows, odd_shapes
 from minigrad.nn import Loss, Module, find_baseline
+from minigrad.runtime.parameters import assign
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import eval_mode
 
-__all__ = ["start_of", "wrong_gradients"]
+__all__ = ["experiments_of", "start_of", "wrong_gradients"]
+
+_ROWS, _FAR = 500, 1e3
 
 
 def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> Start:
-    """Run the model twice in evaluation mode, and the loss a few times. Nothing changes.
+    """Run the model twice in evaluation mode, and the loss some times. Nothing changes.
 
     Args:
         x: inputs of a few rows.
@@ -39,6 +45,7 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
             parts = 0.5 * (value(outputs[:half], y[:half]) + value(outputs[half : 2 * half], y[half : 2 * half]))
             whole = value(outputs[: 2 * half], y[: 2 * half])
         shift = abs(value(outputs + 1.0, y) - value(outputs, y))
+    few_targets = targets[:: max(1, len(targets) // _ROWS)]
     baseline = find_baseline(loss)
     chance = None if baseline is None else baseline.uninformed_loss(outputs.shape[-1], targets)
     inside = bool((outputs >= 0.0).all() and (outputs <= 1.0).all())
@@ -49,11 +56,56 @@ def start_of(model: Module, loss: Loss, x: Array, y: Array, targets: Array) -> S
         probabilities=bool(inside and wide and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3)),
         between=inside,
         clipped=float(np.mean(outputs == 0.0)) if outputs.min() >= 0.0 else 0.0,
+        constant=None if outputs.ndim > 2 else constant_loss(loss, outputs.shape[1:], few_targets),
         shift=shift,
         doubling=whole / parts if parts else None,
         repeat=repeat,
         outputs=int(outputs.shape[-1]) if outputs.ndim > 1 else 1,
     )
+
+
+def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: float | None) -> Experiments:
+    """Try the loss on a few rows of the model's outputs, and the model on huge inputs.
+
+    Nothing changes.
+
+    Args:
+        model: run three times, in evaluation mode.
+        loss: of outputs and targets.
+        x: inputs of a few rows.
+        y: their targets.
+        constant: loss of the best constant answer, if it is known.
+    """
+    low, high, floor = -math.inf, math.inf, None
+    with model.mode(training=False), np.errstate(all="ignore"):
+        outputs = model(from_array(x)).numpy()
+        if x.dtype.kind == "f" and constant:
+            wide = _widened(model)
+            far = np.concatenate([wide(from_array(x * x.dtype.type(s))).numpy() for s in (_FAR, -_FAR)])
+            low, high = bounds_of(far) if np.isfinite(far).all() else (low, high)
+            if math.isfinite(low) or math.isfinite(high):
+                least = lowest_loss(loss, outputs.shape[1:], y, low, high)
+                floor = None if least is None else least / constant
+    dtypes = [t.dtype for t in model.parameters()]
+    return Experiments(
+        mixed=mixed_rows(loss, outputs, y),
+        shapes=odd_shapes(outputs, y),
+        low=low,
+        high=high,
+        floor=floor,
+        spacing=max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=1.2e-7),
+    )
+
+
+def _widened(model: Module) -> Module:
+    """A copy in evaluation mode whose weights are thirty times as large.
+
+    What is bounded in it is bounded by design.
+    """
+    copy = model.copy().eval()
+    for t in copy.parameters():
+        assign(t, t.numpy() * t.dtype.type(30.0))
+    return copy
 
 
 def wrong_gradients(model: Module, loss: Loss, x: Array, y: Array, seed: int = 0) -> tuple[str, ...]:

@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
+from minigrad.core import no_grad
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.data_stats import batch_order, data_facts
-from minigrad.diagnosis.evidence import Evidence, ModelStats, Point, Sample, Start, Usage
-from minigrad.diagnosis.loss_tests import start_of, wrong_gradients
+from minigrad.diagnosis.evidence import Evidence, Experiments, ModelStats, Point, Sample, Start, Usage
+from minigrad.diagnosis.loss_tests import experiments_of, start_of, wrong_gradients
 from minigrad.diagnosis.model_stats import inside_of
+from minigrad.diagnosis.outcome import Gain, gain_of
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module
-from minigrad.train.evaluation import eval_mode, evaluate
+from minigrad.train.evaluation import evaluate
 from minigrad.train.splits import Rows, Split
 
 __all__ = ["Observer", "Steps", "few"]
@@ -43,6 +45,10 @@ class Steps:
         frozen_mode: as in `Usage`.
         noisy_mode: as in `Usage`.
         failure: why the run ended in an error.
+        failed: checks of the run that failed, as in `Experiments`.
+        repeated: as in `Experiments`.
+        moved: as in `Experiments`.
+        held: ids of the parameters that the optimizer holds; None if it is not known.
     """
 
     losses: Sequence[float]
@@ -55,6 +61,10 @@ class Steps:
     frozen_mode: int = 0
     noisy_mode: int = 0
     failure: str = ""
+    failed: Mapping[str, str] = attrs.field(factory=dict)
+    repeated: float = 0.0
+    moved: int = 0
+    held: frozenset[int] | None = None
 
 
 class Observer:
@@ -74,15 +84,17 @@ class Observer:
         gradients: bool,
         catalog: Catalog | None = None,
         wrong: tuple[str, ...] = (),
+        resumed: bool = False,
     ) -> None:
         began = time.process_time()
-        self.loss, self.model, self.split = loss, model, split
+        self.loss, self.model, self.split, self.resumed = loss, model, split, resumed
         self.catalog = rules() if catalog is None else catalog
         self.points: list[Point] = []
         self.usage = usage_of(model)
         val = () if split.val is None else (split.val.x, split.val.y)
         self.facts = data_facts(split.train.x, split.train.y, *val)
         self._probe = few(split.train, _PROBE)
+        self.experiments = Experiments()
         self._start, self._first = self._look_first(gradients, wrong)
         self._last: ModelStats | None = None
         self.seconds = time.process_time() - began
@@ -92,6 +104,7 @@ class Observer:
             return Start(), None
         x, y = self._probe.x, self._probe.y
         start = start_of(self.model, self.loss, x, y, self.split.train.y)
+        self.experiments = experiments_of(self.model, self.loss, x, y, start.constant)
         wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
         return attrs.evolve(start, wrong_gradients=wrong), inside_of(self.model, self.loss, x, y)
 
@@ -109,10 +122,13 @@ class Observer:
     def add(
         self, epoch: int, train_loss: float, val_loss: float | None, train: float | None, val: float | None
     ) -> None:
-        """Add the figures of an epoch; where there is no accuracy, the score is 1 - loss / chance."""
-        chance = self._start.chance
-        if train is None and chance:
-            train, val = 1.0 - train_loss / chance, None if val_loss is None else 1.0 - val_loss / chance
+        """Add an epoch; where there is no accuracy.
+
+        The score is 1 - loss / that of a constant answer.
+        """
+        level = self._start.constant or self._start.chance
+        if train is None and level:
+            train, val = 1.0 - train_loss / level, None if val_loss is None else 1.0 - val_loss / level
         self.points.append(Point(epoch, train_loss, val_loss, train, val))
 
     def look_last(self) -> None:
@@ -135,6 +151,7 @@ class Observer:
         if steps.targets and not facts.broken:
             order = batch_order(list(steps.targets[: steps.per_epoch]), np.asarray(self.split.train.y))
             facts = attrs.evolve(facts, order=order)
+        train_gain, val_gain, confusion = (None, None, ()) if facts.broken else self._reached()
         evidence = Evidence(
             data=facts,
             start=self._start,
@@ -150,19 +167,47 @@ class Observer:
             batch_size=steps.batch_size,
             hyper={k: float(v) for k, v in steps.hyper.items() if isinstance(v, int | float)},
             failure=steps.failure,
-            confusion=() if facts.broken else self._confusion(),
+            confusion=confusion,
+            experiments=self._experiments(steps),
+            train_gain=train_gain,
+            val_gain=val_gain,
+            resumed=self.resumed,
         )
         self.seconds += time.process_time() - began
         return evidence
 
-    def _confusion(self) -> tuple[tuple[int, ...], ...]:
-        val, classes = self.split.val, self.facts.classes
-        if val is None or not 0 < classes <= 100 or val.y.ndim != 1:
-            return ()
+    def _experiments(self, steps: Steps) -> Experiments:
+        own = {id(p) for p in self.model.parameters()}
+        held = steps.held
+        return attrs.evolve(
+            self.experiments,
+            failed=steps.failed,
+            repeated=steps.repeated,
+            moved=steps.moved,
+            foreign=None if held is None else len(held - own),
+            covered=None if held is None else len(held & own) / max(len(own), 1),
+        )
+
+    def _reached(self) -> tuple[Gain | None, Gain | None, tuple[tuple[int, ...], ...]]:
+        """What the model reaches now, on up to 500 training and 1,000 validation rows.
+
+        And its confusion of classes.
+        """
+        train, val = few(self.split.train, _ROWS), self.split.val
+        train_gain = gain_of(self._outputs(train), train.y)
+        if val is None:
+            return train_gain, None, ()
         rows = few(val, 2 * _ROWS)
-        with eval_mode(self.model), np.errstate(all="ignore"):
-            outputs = self.model(from_array(rows.x)).numpy()
-        if outputs.ndim != 2 or outputs.shape[1] < 2:
+        outputs = self._outputs(rows)
+        return train_gain, gain_of(outputs, rows.y), self._confusion(outputs, rows)
+
+    def _outputs(self, rows: Rows) -> Array:
+        with self.model.mode(training=False), no_grad(), np.errstate(all="ignore"):
+            return self.model(from_array(rows.x)).numpy()
+
+    def _confusion(self, outputs: Array, rows: Rows) -> tuple[tuple[int, ...], ...]:
+        classes = self.facts.classes
+        if not 0 < classes <= 100 or rows.y.ndim != 1 or outputs.ndim != 2 or outputs.shape[1] < 2:
             return ()
         size = max(classes, outputs.shape[1], int(rows.y.max()) + 1)
         table = np.zeros((size, size), dtype=np.int64)

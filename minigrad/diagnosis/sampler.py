@@ -21,11 +21,12 @@ from minigrad.optim import StepResult as Update
 from minigrad.optim.stateful.closure import Closure
 from minigrad.train.checks.parameter_check import Named
 
-__all__ = ["GROWTH", "Sampler", "Stepper"]
+__all__ = ["GROWTH", "Sampler", "Stepper", "held_by"]
 
 Stepper: TypeAlias = Callable[[Closure | None], Update]
 
 EARLY = 3
+_EXCERPT, _WEIGHTS = 8, 3
 GROWTH = 1.25
 
 
@@ -37,6 +38,7 @@ class Sampler:
         samples: the figures.
         seconds: what they took.
         value: the loss of the batch at hand, while it is wanted (see `early`).
+        moved: how often something else than an update has changed the weights by more than a twentieth of their size.
     """
 
     def __init__(self, optimizer: StatefulOptimizer, named: Named) -> None:
@@ -44,7 +46,9 @@ class Sampler:
         self.updates, self.seconds = 0, 0.0
         self.samples: list[Sample] = []
         self.value: Tensor | None = None
+        self.moved = 0
         self._next = 1
+        self._left: list[Array] = []
         self._used: list[Array] = []
 
     @property
@@ -54,10 +58,23 @@ class Sampler:
 
     def wrap_step(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         """One update, sampled if it is time; `loss` tells the loss of its batch."""
+        self._compare()
         done = step(closure) if self.updates + 1 < self._next else self._sampled(step, closure, loss)
+        self._left = self._excerpt()
         self.updates += not done.skipped
         self.value = None
         return done
+
+    def _excerpt(self) -> list[Array]:
+        """A few numbers of each weight."""
+        return [t.numpy().reshape(-1)[:_EXCERPT].copy() for _, t in self._named if t.ndim > 1][:_WEIGHTS]
+
+    def _compare(self) -> None:
+        """Look whether the weights are those that the last update left behind."""
+        if self._left:
+            now = self._excerpt()
+            size = _norm(self._left)
+            self.moved += size > 0.0 and _norm([a - b for a, b in zip(now, self._left, strict=True)]) > 0.05 * size
 
     def _sampled(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         began = time.process_time()
@@ -120,6 +137,11 @@ class Sampler:
 
         own["step"] = instead
         return undo
+
+
+def held_by(optimizer: StatefulOptimizer) -> frozenset[int]:
+    """Ids of the parameters that an optimizer updates."""
+    return frozenset(id(t) for bucket in optimizer.buckets for t in bucket.tensors)
 
 
 def _gradient(t: Tensor) -> Array:

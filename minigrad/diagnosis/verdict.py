@@ -5,7 +5,8 @@ Causes hide their after-effects, and the first finding is the one to mend.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import attrs
@@ -33,12 +34,14 @@ class Diagnosis:
         effects: findings that one of these explains, with the code that does.
         summary: lines about the learning rate, the wiggle and the gap, whatever was found.
         broken: rules that failed, by distribution, with the reason.
+        excluded: where no cause was found for a bad outcome, what was tried and is in order.
     """
 
     findings: tuple[Finding, ...]
     effects: tuple[tuple[Finding, str], ...] = ()
     summary: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -57,6 +60,7 @@ class Diagnosis:
             "findings": [_plain(f) for f in self.findings],
             "effects": [{"code": f.code, "kind": f.kind, "of": code} for f, code in self.effects],
             "summary": list(self.summary),
+            "excluded": list(self.excluded),
             "broken_rules": list(self.broken),
         }
 
@@ -65,6 +69,7 @@ class Diagnosis:
         body = [str(f) for f in self.findings] or ["no fault found"]
         if self.effects:
             body.append("explained by these: " + ", ".join(f"{f.code} by {code}" for f, code in self.effects))
+        body += [f"in order: {text}" for text in self.excluded]
         body += [f"rule left out: {text}" for text in self.broken]
         return "\n".join([*head, *body])
 
@@ -74,7 +79,7 @@ def _plain(finding: Finding) -> dict[str, object]:
     return {name: finite_or_none(value) for name, value in values.items()}
 
 
-def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
+def diagnose(evidence: Evidence, rules: Catalog) -> Diagnosis:
     """Let every rule look, and sort out what they found.
 
     A rule that raises is left out, and named.
@@ -84,10 +89,10 @@ def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
     for origin, rule in rules:
         try:
             if type(rule).__module__.startswith(_OWN):
-                made = list(rule.look(seen))
+                made = list(rule.look(evidence))
             else:
                 with contained():
-                    made = list(rule.look(seen))
+                    made = list(rule.look(evidence))
             wrong = [f for f in made if not isinstance(f, Finding)]
             if wrong:
                 raise TypeError(f"it gave {wrong[0]!r}, which is no Finding")
@@ -96,61 +101,127 @@ def diagnose(seen: Evidence, rules: Catalog) -> Diagnosis:
             broken.append(f"{rule.code} of {origin}: {summary(error)}")
     found.sort(key=lambda pair: (pair[1].kind != "FAULT", FAMILIES.index(pair[0].family)))
     shown, hidden = _explained(found)
-    return Diagnosis(tuple(shown), tuple(hidden), tuple(overview(seen)), tuple(broken))
+    lines = _overview(evidence, shown, [f for f, _ in hidden])
+    return Diagnosis(tuple(shown), tuple(hidden), tuple(lines), tuple(broken), tuple(_excluded(evidence, shown)))
 
 
 def _explained(found: list[_Found]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
     """Findings, causes first, without those that a fault explains.
 
-    Of two that explain each other the first stays.
+    Of several in a circle the first stays.
     """
-    shown: list[Finding] = []
-    hidden: list[tuple[Finding, str]] = []
-    for place, (rule, finding) in enumerate(found):
-        cause = ""
-        for other, (r, f) in enumerate(found):
-            mutual = r.code in rule.effects
-            if f.kind == "FAULT" and other != place and finding.code in r.effects and (not mutual or other < place):
-                cause = f.code
+    shown = dict(enumerate(found))
+    hidden: dict[int, tuple[Finding, str]] = {}
+    for place in reversed(range(len(found))):
+        rule, finding = found[place]
+        for other, (cause, fault) in shown.items():
+            mutual = cause.code in rule.effects
+            explains = fault.kind == "FAULT" and finding.code in cause.effects and finding.code != fault.code
+            if explains and (not mutual or other < place):
+                hidden[place] = finding, fault.code
+                del shown[place]
                 break
-        if cause:
-            hidden.append((finding, cause))
-        else:
-            shown.append(finding)
-    return shown, hidden
+    # What a hidden fault explained is explained by what hides it, unless that was hidden later on.
+    return [f for _, f in shown.values()], [hidden[place] for place in sorted(hidden)]
 
 
-def overview(seen: Evidence) -> Iterable[str]:
-    """The learning rate by the shape of the curve, the wiggle against the batch size, the gap."""
-    curve = seen.curve
+_OUTCOMES = frozenset({"UNDERFIT", "NO_LEARNING", "CHECK_FAILED"})
+"""Faults that say how it ended, and not why."""
+
+
+def _excluded(evidence: Evidence, findings: Sequence[Finding]) -> Iterable[str]:
+    """What was tried and is in order.
+
+    For a reader who has to look for the cause of a bad outcome elsewhere.
+    """
+    faults = [f for f in findings if f.kind == "FAULT"]
+    if not faults or any(f.code not in _OUTCOMES for f in faults):
+        return
+    tried, start = evidence.experiments, evidence.start
+    if tried.mixed is not None:
+        yield f"each row's loss is its own (turn {tried.mixed:.1e} when another row is exchanged)"
+    if tried.covered is not None and tried.covered == 1.0:
+        yield "the optimizer holds every parameter of the model"
+    if evidence.samples and all(s.descent > 0.0 for s in evidence.samples[:2]):
+        yield "updates go down the gradient"
+    if start.doubling is not None and 0.5 < start.doubling < 1.5:
+        yield "the loss is a mean over rows"
+    if evidence.data.scale is not None:
+        yield f"inputs have a typical standard deviation of {evidence.data.scale.typical:.2g}"
+    if evidence.data.simple is not None:
+        yield f"the data can be learnt: simple rules come {100 * evidence.data.simple.val:.0f} % of the way to perfect"
+    yield "next experiment: the same script on 20 training rows only, without regularisation, until the loss is 0"
+
+
+def _overview(evidence: Evidence, findings: Sequence[Finding], effects: Sequence[Finding]) -> Iterable[str]:
+    """The learning rate, the wiggle against the batch size, the gap.
+
+    Never at odds with the findings.
+    """
+    curve = evidence.curve
     if curve is None:
         yield "too few updates to say anything about the learning rate"
         return
-    yield _rate(curve, seen)
-    size = seen.batch_size
-    factor = "" if not size else f"; batches of {4 * size} would halve it"
-    yield f"wiggle {curve.wiggle:.3f} of chance level at a batch size of {size or '?'}{factor}"
-    end = seen.end
+    yield f"learning rate {_rate(curve, evidence, findings, effects)}"
+    if math.isfinite(curve.wiggle):
+        size = evidence.batch_size
+        factor = "" if not size else f"; batches of {4 * size} would halve it"
+        wiggle = f"{curve.wiggle:.3f}" if curve.wiggle < 10.0 else "more than 10"
+        yield f"wiggle {wiggle} of the loss of a constant answer at a batch size of {size or '?'}{factor}"
+    end = evidence.end
     if end is not None and end.train_score is not None and end.val_score is not None:
         gap = end.train_score - end.val_score
-        yield (
-            f"gap {100 * gap:+.1f} points between training ({end.train_score:.3f}) and validation ({end.val_score:.3f})"
-        )
+        text = f"{100 * gap:+.1f} points" if abs(gap) < 10.0 else "enormous:"
+        yield f"gap {text} between training ({_short(end.train_score)}) and validation ({_short(end.val_score)})"
 
 
-_WORDS = {
-    "linear": "looks TOO LOW: the loss falls in a straight line",
-    "good": "looks GOOD: the loss falls fast at first and then levels off",
-    "stuck": "looks HIGH: the loss fell fast and is stuck",
-    "diverging": "is TOO HIGH: the loss climbs",
-    "flat": "cannot be judged: the loss does not move",
-    "unknown": "cannot be judged",
-}
+_HIGH = ("NONFINITE", "DIVERGE", "LR_HIGH")
+_LEVEL = 0.5
 
 
-def _rate(curve: LossCurve, seen: Evidence) -> str:
-    verdict = "diverging" if seen.diverged else curve.verdict
+def _rate(curve: LossCurve, evidence: Evidence, findings: Sequence[Finding], effects: Sequence[Finding]) -> str:
+    """What is to be said of the learning rate.
+
+    By the findings first, then by the level reached, then by the shape.
+    """
+    faults = [f.code for f in findings if f.kind == "FAULT"]
+    rate = next((c for c in faults if c in (*_HIGH, "LR_LOW", "LR_DECAY_FAST", "BATCH_NOISE")), "")
+    way = _way(evidence, curve)
+    if rate in _HIGH:
+        peak = f"up to {curve.peak:.3g} times the loss of a constant answer" if curve.peak > 1.2 else way
+        return f"looks TOO HIGH: see {rate} ({peak})"
+    if rate:
+        word = {"LR_LOW": "TOO LOW", "LR_DECAY_FAST": "to DECAY TOO FAST"}.get(rate, "TOO HIGH for such small batches")
+        return f"looks {word}: see {rate} ({way})"
+    if faults:
+        return f"cannot be judged before {faults[0]} is mended ({way})"
+    if curve.verdict == "diverging" or evidence.diverged:
+        return f"may be too high: the loss climbs ({way})"
+    if evidence.left is not None and evidence.left > _LEVEL and not _good_enough(evidence):
+        words = {"linear": "the loss falls in a straight line: a higher one may be faster", "stuck": "it may be high"}
+        return f"cannot be called good: much of the loss is left; {words.get(curve.verdict, 'see the epochs')} ({way})"
     shape = f"R^2 of a line {curve.straight:.2f}, of a decay {curve.decay:.2f}"
-    if verdict == "diverging":
-        return f"learning rate {_WORDS[verdict]} (up to {curve.peak:.3g} times chance level)"
-    return f"learning rate {_WORDS[verdict]} (fell by {100 * curve.drop:.0f} % of chance level; {shape})"
+    return f"looks GOOD: the loss falls and levels off ({way}; {shape})"
+
+
+def _way(evidence: Evidence, curve: LossCurve) -> str:
+    """How far the loss came, as a share of the way from a constant answer to 0."""
+    left = curve.last / curve.scale if curve.scale > 0.0 else math.nan
+    if not math.isfinite(left):
+        return "the loss is not finite"
+    if left > 1.0:
+        return f"the loss ended at {left:.3g} times that of a constant answer"
+    return f"{100.0 * (1.0 - left):.0f} % of the way from a constant answer to a loss of 0"
+
+
+def _good_enough(evidence: Evidence) -> bool:
+    """Whether the network does as well as simple rules.
+
+    So that what is left of the loss may be noise.
+    """
+    simple, val = evidence.data.simple, evidence.val_gain
+    return simple is not None and val is not None and val.value > simple.val - max(0.05, simple.noise)
+
+
+def _short(score: float) -> str:
+    return f"{score:.3f}" if abs(score) < 1000.0 else f"{score:.1e}"

@@ -10,7 +10,7 @@ from minigrad.data.arrays import any_real
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.observer import Observer, Steps
-from minigrad.diagnosis.sampler import Sampler, Stepper
+from minigrad.diagnosis.sampler import Sampler, Stepper, held_by
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module, Targets
 from minigrad.optim import StatefulOptimizer
@@ -116,6 +116,16 @@ class Watch:
             self.observer.measure(number)
             self._next_epoch = max(number + 1, round(1.3 * number))
 
+    def _repeated(self) -> float:
+        """Share of the first batches whose targets are those of the first.
+
+        0 with one or two batches an epoch.
+        """
+        epoch = self._batches[: self.steps_per_epoch]
+        if len(epoch) < 4:
+            return 0.0
+        return sum(np.array_equal(epoch[0], batch) for batch in epoch[1:]) / (len(epoch) - 1)
+
     @property
     def steps_per_epoch(self) -> int:
         """Updates in an epoch, from the size of the first batch."""
@@ -148,5 +158,8 @@ class Watch:
                 frozen_mode=self._frozen_mode,
                 noisy_mode=self._noisy_mode,
                 failure=self.failure,
+                repeated=self._repeated(),
+                moved=self._sampler.moved,
+                held=held_by(self.optimizer),
             )
         )

@@ -43,17 +43,19 @@ def test_rows_that_differ_in_a_dull_column_are_not_shared() -> None:
 def test_simple_rules_know_what_can_be_known() -> None:
     d = data.load("iris").scaled()
     found = facts(d.x_train, d.y_train, d.x_val, d.y_val)
-    assert found.neighbour is not None
-    assert found.neighbour > 0.85
+    assert found.simple is not None
+    assert found.simple.val > 0.7
     rng = np.random.default_rng(0)
     found = facts(d.x_train, rng.permutation(d.y_train), d.x_val, rng.permutation(d.y_val))
-    assert found.neighbour is not None
-    assert found.neighbour < 0.6
+    assert found.simple is not None
+    assert found.simple.val < 0.3
     x = rng.standard_normal((300, 4))
     y = x @ np.array([1.0, -2.0, 0.5, 0.0])
     linear = facts(x[:200], y[:200], x[200:], y[200:])
-    assert linear.neighbour is not None
-    assert linear.neighbour > 0.95
+    assert linear.simple is not None
+    assert linear.simple.val > 0.95
+    column = facts(x[:200], y[:200, None], x[200:], y[200:, None])
+    assert column.simple == linear.simple, "a column of targets is what a vector is"
 
 
 def test_the_order_of_batches() -> None:

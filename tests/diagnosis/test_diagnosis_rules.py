@@ -11,19 +11,24 @@ import pytest
 
 from minigrad.diagnosis import Catalog, Evidence, diagnose, rules
 from minigrad.diagnosis.catalog import thresholds_of
-from minigrad.diagnosis.evidence import Activation, ParameterStats, Point, Sample
+from minigrad.diagnosis.evidence import Activation, Leakage, ParameterStats, Point, Sample
 from support.diagnosis_evidence import (
     NAMES,
     both,
     data,
+    drift,
     ends,
     first,
+    gains,
     inside,
     last,
     ratios,
     sample,
+    scale,
+    simple,
     sound,
     start,
+    tried,
     usage,
 )
 
@@ -64,11 +69,11 @@ def frozen(s: Sample) -> Sample:
 
 CASES: dict[str, Change] = {
     "BAD_DATA": data(broken="x_train[3, 1] is nan, and 2 values in all are not finite"),
-    "INPUT_SCALE": data(std=70.0, largest=255.0),
-    "VAL_SHIFT": data(val_std_ratio=8.0),
+    "INPUT_SCALE": scale(typical=70.0, widest=90.0),
+    "VAL_SHIFT": drift(ratio=8.0),
     "LEAK": data(shared=0.3),
-    "TARGET_LEAK": data(telltale=0.999, telltale_column=3),
-    "LABELS_RANDOM": both(data(neighbour=0.11, neighbour_train=0.12), ends(2.3, 0.1)),
+    "TARGET_LEAK": data(leakage=Leakage(column=3, left=1e-9, others=0.4)),
+    "LABELS_RANDOM": both(simple(val=0.01, train=0.02), both(ends(2.3, 0.1), gains(0.3, 0.0))),
     "LABEL_MISMATCH": confusion(lambda i, j: 20 if j == (i + 1) % 10 else 0),
     "UNSHUFFLED": data(order=45.0),
     "GRAD_BUG": start(wrong_gradients=("layers.0.weight",)),
@@ -101,9 +106,16 @@ CASES: dict[str, Change] = {
     "REG_DOMINATES": both(ends(2.0, 0.3), lambda e: attrs.evolve(e, extra_first=5.0, extra_last=3.0)),
     "DROPOUT_HIGH": both(usage(dropout=0.95), last(training_loss=2.2)),
     "OVERFIT": overfitted,
-    "IMBALANCE": both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if j == 0 else 0)),
-    "UNDERFIT": ends(1.2, 0.5),
-    "NO_LEARNING": both(ends(2.3, 0.1), data(neighbour=None)),
+    "IMBALANCE": both(data(majority=0.9, common=0), both(confusion(lambda i, j: 20 if j == 0 else 0), gains(0.8, 0.8))),
+    "UNDERFIT": both(ends(1.2, 0.5), gains(0.5, 0.5)),
+    "NO_LEARNING": both(ends(2.3, 0.1), both(data(simple=None), gains(0.0, 0.0))),
+    "ROWS_MIXED": tried(mixed=0.3, shapes="outputs (128, 1), targets (128,)"),
+    "OTHER_PARAMETERS": tried(covered=0.0, foreign=4),
+    "OUTPUT_RANGE": both(tried(low=0.0, high=1.0, floor=0.5), ends(1.3, 0.5)),
+    "SAME_BATCH": tried(repeated=1.0),
+    "WEIGHTS_RESET": tried(moved=9),
+    "LOST_UPDATES": both(tried(spacing=1e-3), samples(lambda s: attrs.evolve(s, updates=dict.fromkeys(NAMES, 0.0)))),
+    "CHECK_FAILED": tried(failed={"overfit": "the model cannot even learn these by heart"}),
 }
 
 
@@ -148,6 +160,9 @@ def test_rules_keep_quiet_where_figures_are_missing(code: str) -> None:
         confusion=(),
         hyper={},
         start=type(sound().start)(),
+        experiments=type(sound().experiments)(),
+        train_gain=None,
+        val_gain=None,
     )
     thin = attrs.evolve(bare, data=type(bare.data)(rows=10, features=2))
     assert list(rules().find(code)[1].look(thin)) == []

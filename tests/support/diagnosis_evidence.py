@@ -8,10 +8,12 @@ from typing import Any
 import attrs
 import numpy as np
 
+from minigrad.data.measure import Drift, Scale
 from minigrad.diagnosis.evidence import (
     Activation,
     DataFacts,
     Evidence,
+    Experiments,
     ModelStats,
     ParameterStats,
     Point,
@@ -19,6 +21,8 @@ from minigrad.diagnosis.evidence import (
     Start,
     Usage,
 )
+from minigrad.diagnosis.outcome import Gain
+from minigrad.diagnosis.simple_rules import SimpleRules
 
 NAMES = ("layers.0.weight", "layers.2.weight", "layers.4.weight")
 
@@ -50,7 +54,9 @@ def sound() -> Evidence:
     return Evidence(
         data=DataFacts(
             rows=1000, val_rows=200, features=64, classes=10, majority=0.11, chance_accuracy=0.1, order=1.0,
-            neighbour=0.9, neighbour_train=0.88, val_rows_used=200,
+            scale=Scale(std=1.0, largest=4.0, typical=1.0, widest=1.0, column=0, offset=0.0, norm=8.0),
+            drift=Drift(ratio=1.0, shift=0.0, within=0.0, targets=0.0),
+            simple=SimpleRules(val=0.88, train=0.86, noise=0.02, train_noise=0.02, rows=200),
         ),
         start=Start(chance=2.303, formula="ln 10", shift=0.0, doubling=1.0, outputs=10),
         usage=Usage(),
@@ -64,6 +70,9 @@ def sound() -> Evidence:
         epochs=10,
         hyper={"lr": 0.01},
         confusion=confusion,
+        experiments=Experiments(mixed=0.0, foreign=0, covered=1.0),
+        train_gain=Gain(0.95, 0.02),
+        val_gain=Gain(0.89, 0.02),
     )  # fmt: skip
 
 
@@ -73,6 +82,38 @@ def data(**changes: Any) -> Callable[[Evidence], Evidence]:
 
 def start(**changes: Any) -> Callable[[Evidence], Evidence]:
     return lambda e: attrs.evolve(e, start=attrs.evolve(e.start, **changes))
+
+
+def simple(**changes: float) -> Callable[[Evidence], Evidence]:
+    def change(e: Evidence) -> Evidence:
+        assert e.data.simple is not None
+        return attrs.evolve(e, data=attrs.evolve(e.data, simple=attrs.evolve(e.data.simple, **changes)))  # type: ignore[arg-type]
+
+    return change
+
+
+def scale(**changes: float) -> Callable[[Evidence], Evidence]:
+    def change(e: Evidence) -> Evidence:
+        assert e.data.scale is not None
+        return attrs.evolve(e, data=attrs.evolve(e.data, scale=attrs.evolve(e.data.scale, **changes)))  # type: ignore[arg-type]
+
+    return change
+
+
+def drift(**changes: float) -> Callable[[Evidence], Evidence]:
+    def change(e: Evidence) -> Evidence:
+        assert e.data.drift is not None
+        return attrs.evolve(e, data=attrs.evolve(e.data, drift=attrs.evolve(e.data.drift, **changes)))
+
+    return change
+
+
+def tried(**changes: Any) -> Callable[[Evidence], Evidence]:
+    return lambda e: attrs.evolve(e, experiments=attrs.evolve(e.experiments, **changes))
+
+
+def gains(train: float, val: float) -> Callable[[Evidence], Evidence]:
+    return lambda e: attrs.evolve(e, train_gain=Gain(train, 0.02), val_gain=Gain(val, 0.02))
 
 
 def usage(**changes: Any) -> Callable[[Evidence], Evidence]:

@@ -14,6 +14,15 @@ from minigrad.diagnosis.builtin.data import (
     Unshuffled,
     ValShift,
 )
+from minigrad.diagnosis.builtin.experiments import (
+    CheckFailed,
+    LostUpdates,
+    OtherParameters,
+    OutputRange,
+    RepeatedBatch,
+    RowsMixed,
+    WeightsReset,
+)
 from minigrad.diagnosis.builtin.fit import (
     DropoutHigh,
     Imbalance,
@@ -69,6 +78,12 @@ def built_in_rules() -> Iterator[type[Builtin]]:
         LabelsRandom,
         LabelMismatch,
         Unshuffled,
+        RepeatedBatch,
+        RowsMixed,
+        OtherParameters,
+        OutputRange,
+        WeightsReset,
+        LostUpdates,
         GradientBug,
         DoubleSoftmax,
         ClippedOutput,
@@ -100,4 +115,5 @@ def built_in_rules() -> Iterator[type[Builtin]]:
         Imbalance,
         Underfit,
         NoLearning,
+        CheckFailed,
     )

@@ -5,13 +5,14 @@ Values, scales, splits, order, and whether targets have anything to do with inpu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import attrs
 import numpy as np
 
+from minigrad.data.measure import HUGE, LARGE, OFFSET, RATIO, SHIFT, SMALL, WIDE
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
+from minigrad.diagnosis.builtin.rate import update_ratio
 from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
@@ -29,12 +30,12 @@ class BadData(Builtin):
     source = "UMLAUT (Schoop et al. 2021), check of inputs"
     effects = START | NUMERICS | RATE | FIT
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.data.broken:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.data.broken:
             yield self.finding(
                 "",
                 {},
-                seen.data.broken,
+                evidence.data.broken,
                 "remove such rows, or fill the values in",
                 "look at where they come from: a division, a join, a log",
             )
@@ -46,70 +47,84 @@ class InputScale(Builtin):
 
     No single learning rate suits them.
 
+    Typical columns are looked at, and the size of whole rows, so that rare and one-hot columns and word weights are
+    what they are.
+
     Attributes:
-        largest: |x| above which inputs count as unscaled.
-        low: standard deviation below which they do.
-        high: standard deviation above which they do.
-        spread: largest over median standard deviation of a column.
+        low: typical standard deviation of a column below which inputs are faint, unless rows have a norm of about 1.
+        high: typical standard deviation above which they are large.
+        spread: root mean square of one column over the typical standard deviation, above which it drowns the others.
+        huge: root mean square that such a column must also have.
+        offset: typical distance of a column's mean from 0.
     """
 
     code = "INPUT_SCALE"
     family = "data"
     title = "inputs are not scaled"
-    source = "course notes, preprocessing; UMLAUT uses |x| <= 1, too tight for standardised columns"
+    source = "course notes, preprocessing; own: by typical columns, as minigrad.data.find_issues does"
     effects = START | NUMERICS | RATE | FIT | {"LABELS_RANDOM"}
 
-    largest: float = 40.0
-    low: float = 0.02
-    high: float = 8.0
-    spread: float = 30.0
+    low: float = SMALL
+    high: float = LARGE
+    spread: float = WIDE
+    huge: float = HUGE
+    offset: float = OFFSET
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        if d.broken or d.indices:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
+        if d.broken or d.scale is None:
             return
-        evidence = {"std": d.std, "largest": d.largest}
-        if d.std == 0.0:
-            why = "all inputs are the same number, so there is nothing to learn from"
-        elif d.std < self.low or d.std > self.high or (d.largest > self.largest and d.std > 0.1 * self.high):
-            why = "inputs should have a standard deviation of about 1"
-        elif d.spread > self.spread and d.largest > self.largest:
-            evidence["spread"] = d.spread
-            why = "one column is far larger than the others and drowns them"
-        else:
-            return
-        advice = "data.scaled(), or (x - mean) / std of the training rows, column by column"
-        yield self.finding("training inputs", evidence, why, advice)
+        scale = d.scale
+        problem = scale.problem(low=self.low, high=self.high, wide=self.spread, huge=self.huge, offset=self.offset)
+        if problem:
+            figures = {"typical std of a column": scale.typical, "largest column": scale.widest, "|mean|": scale.offset}
+            advice = "data.scaled(), or (x - mean) / std of the training rows, column by column"
+            yield self.finding("training inputs", figures, problem, advice)
 
 
 @attrs.frozen
 class ValShift(Builtin):
     """Validation inputs that were prepared in another way than training inputs.
 
+    Or that drifted away.
+
     Attributes:
         ratio: |log| of the ratio of standard deviations.
-        shift: difference of means in training ones.
+        shift: difference of means in training standard deviations.
         rows: least number of validation rows.
     """
 
     code = "VAL_SHIFT"
     family = "data"
     title = "validation inputs are unlike training inputs"
-    source = "own; thresholds tuned on the tuning part of bench-diagnosis"
-    effects = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE"})
+    source = "own; drift is told from scaling by the order of the training rows and by the targets"
+    effects = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE", "UNDERFIT", "LABELS_RANDOM", "CHECK_FAILED"})
 
-    ratio: float = math.log(1.6)
-    shift: float = 0.8
+    ratio: float = RATIO
+    shift: float = SHIFT
     rows: int = 25
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        if d.broken or d.indices or d.val_rows < self.rows or d.val_std_ratio <= 0.0:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
+        if d.broken or d.drift is None or d.val_rows < self.rows:
             return
-        if abs(math.log(d.val_std_ratio)) > self.ratio or abs(d.val_shift) > self.shift:
+        drift = d.drift
+        if not drift.is_apart(ratio=self.ratio, shift=self.shift):
+            return
+        figures = {"std over training std": drift.ratio, "means apart, in training std": drift.shift}
+        if drift.is_drift:
+            figures |= {"training rows, first to last third": drift.within, "targets apart": drift.targets}
             yield self.finding(
                 "validation inputs",
-                {"std over training std": d.val_std_ratio, "means apart, in training std": d.val_shift},
+                figures,
+                "the data drift from row to row, so validation rows lie beyond what was trained on",
+                "predict differences instead of levels, or take the trend out",
+                kind="NOTE",
+            )
+        else:
+            yield self.finding(
+                "validation inputs",
+                figures,
                 "validation rows were scaled in another way than training rows, so their figures mean nothing",
                 "apply the mean and std of the training rows to both splits",
             )
@@ -121,24 +136,27 @@ class Leak(Builtin):
 
     Attributes:
         share: of the validation rows.
-        few: the same with at most ten features, where chance makes equal rows.
+        few: that share with at most ten features, where chance makes equal rows.
+        more: times the share of training rows that repeat among themselves.
     """
 
     code = "LEAK"
     family = "data"
     title = "validation rows are also training rows"
     source = "own: digests of rows"
+    effects = frozenset({"CHECK_FAILED"})
 
     share: float = 0.01
     few: float = 0.1
+    more: float = 1.5
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        limit = self.few if d.features <= 10 or d.indices else self.share
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
+        limit = max(self.few if d.features <= 10 or d.indices else self.share, self.more * d.repeated)
         if not d.broken and d.shared > limit and d.shared * d.val_rows >= 2.0:
             yield self.finding(
                 "validation inputs",
-                {"share": d.shared, "rows": d.val_rows},
+                {"share": d.shared, "rows": d.val_rows, "training rows that repeat": d.repeated},
                 "validation figures show how well these rows were learnt by heart",
                 "split again, with identical rows on one side: minigrad.data.resplit",
                 "remove duplicates before splitting",
@@ -147,28 +165,41 @@ class Leak(Builtin):
 
 @attrs.frozen
 class TargetLeak(Builtin):
-    """A column that is the target in disguise.
+    """A column, or the inputs themselves, that are the target in disguise.
 
     Attributes:
-        correlation: |r| above which it is.
+        left: share of the target's variance that the column may leave.
+        others: share that all other columns must leave, or the target is simply easy.
+        copied: share of symbols that are their own target.
     """
 
     code = "TARGET_LEAK"
     family = "data"
     title = "a column gives the target away"
-    source = "own; Kaufman et al. 2012, leakage in data mining"
+    source = "own: near-exact determinism; Kaufman et al. 2012, leakage in data mining"
 
-    correlation: float = 0.995
+    left: float = 1e-4
+    others: float = 0.005
+    copied: float = 0.95
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        if not d.broken and d.telltale > self.correlation and d.features > 1:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        leak = evidence.data.leakage
+        if evidence.data.broken:
+            return
+        if leak.column >= 0 and leak.left < self.left and leak.others > self.others:
             yield self.finding(
-                f"column {d.telltale_column}",
-                {"correlation": d.telltale},
+                f"column {leak.column}",
+                {"left unexplained": max(leak.left, 0.0), "by all others": leak.others},
                 "one input column alone is the target, up to scale: is it known when predictions are needed?",
                 "leave the column out",
                 "look at how the table was put together",
+            )
+        elif leak.copied > self.copied:
+            yield self.finding(
+                "targets",
+                {"targets equal to the input at their place": leak.copied},
+                "the symbol to predict is the input symbol itself: the targets were not moved by one place",
+                "take x = text[:-1] and y = text[1:]",
             )
 
 
@@ -177,8 +208,11 @@ class LabelsRandom(Builtin):
     """Targets that have nothing to do with inputs: shuffled, or moved by a row.
 
     Attributes:
-        margin: gain over chance below which simple rules and the network count as knowing nothing.
-        sigmas: the same, in standard deviations of an accuracy on that many rows, if that is more.
+        margin: share of the way from chance to perfect below which simple rules and the network know nothing.
+        sigmas: that in standard errors, if it is more.
+        blunt: limit from which on these rows are too few to tell.
+        learnt: by how much the network must know its training rows better than others.
+        ratio: or the median update over weight that shows that it did train.
     """
 
     code = "LABELS_RANDOM"
@@ -188,22 +222,27 @@ class LabelsRandom(Builtin):
     effects = RATE | FIT | {"DEAD_RELU", "DIVERGE"}
 
     margin: float = 0.08
-    sigmas: float = 3.5
+    sigmas: float = 3.0
+    blunt: float = 0.45
+    learnt: float = 0.08
+    ratio: float = 5e-4
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        score = None if seen.end is None else seen.end.val_score
-        if d.broken or d.neighbour is None or d.neighbour_train is None or score is None or d.classes == 1:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        simple, train, val = evidence.data.simple, evidence.train_gain, evidence.val_gain
+        if evidence.data.broken or simple is None or train is None or val is None or evidence.diverged:
             return
-        chance = d.chance_accuracy if d.classes else 0.0
-        noise = self.sigmas * math.sqrt(chance * (1.0 - chance) / max(d.val_rows_used, 1))
-        limit = chance + max(self.margin, noise)
-        if d.neighbour < limit and score < limit and d.neighbour_train < limit:
+        limit = max(self.margin, self.sigmas * simple.noise)
+        others = max(self.margin, self.sigmas * simple.train_noise)
+        own = max(self.margin, self.sigmas * val.noise)
+        if max(limit, others, own) > self.blunt:
+            return
+        trained = train.value - val.value > self.learnt or (update_ratio(evidence) or 0.0) > self.ratio
+        if simple.val < limit and simple.train < others and val.value < own and trained:
             yield self.finding(
                 "targets",
-                {"simple rules": d.neighbour, "network": score, "chance": chance},
+                {"simple rules": simple.val, "network": val.value, "network, training rows": train.value},
                 "neither this network nor neighbours and ridge regression predict rows they have not seen any better "
-                "than chance",
+                "than chance (0; perfect is 1)",
                 "look at ten rows beside their targets: were they shuffled apart, or moved by one?",
                 "check joins and sorts that touch one of the two arrays only",
             )
@@ -225,12 +264,12 @@ class LabelMismatch(Builtin):
 
     gain: float = 0.3
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
         if d.broken:
             return
-        if seen.confusion:
-            table = np.array(seen.confusion, dtype=np.float64)
+        if evidence.confusion:
+            table = np.array(evidence.confusion, dtype=np.float64)
             total = max(float(table.sum()), 1.0)
             now, renamed = float(np.trace(table)) / total, _renamed(table) / total
             if renamed - now > self.gain:
@@ -241,17 +280,14 @@ class LabelMismatch(Builtin):
                     "number the classes of both splits in one go: from 0 or from 1, in the same order",
                 )
                 return
-        if d.neighbour is None or d.neighbour_train is None or seen.end is None or seen.end.train_score is None:
+        simple, val = d.simple, evidence.val_gain
+        if simple is None or val is None or (d.drift is not None and d.drift.is_drift):
             return
-        chance = d.chance_accuracy if d.classes else 0.0
-        if (
-            d.neighbour_train > chance + self.gain
-            and d.neighbour < chance + 0.12
-            and (seen.best_val or 0.0) < chance + 0.15
-        ):
+        unknown = simple.val < max(0.13, 3.0 * simple.noise) and val.value < max(0.17, 3.0 * val.noise)
+        if simple.train > max(self.gain, 5.0 * simple.train_noise) and unknown:
             yield self.finding(
                 "validation targets",
-                {"simple rules, training rows": d.neighbour_train, "validation rows": d.neighbour, "chance": chance},
+                {"simple rules, training rows": simple.train, "validation rows": simple.val, "network": val.value},
                 "what holds among the training rows does not hold for the validation rows at all",
                 "look at ten validation rows beside their targets",
                 "check how the two were split and prepared",
@@ -292,11 +328,11 @@ class Unshuffled(Builtin):
 
     ratio: float = 0.3
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        order = seen.data.order
-        if order is None or seen.batch_size < 4:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        order = evidence.data.order
+        if order is None or evidence.batch_size < 4:
             return
-        share = (order - 1.0) / (seen.batch_size - 1.0)
+        share = (order - 1.0) / (evidence.batch_size - 1.0)
         if share > self.ratio and order > 3.0:
             yield self.finding(
                 "order of the batches",

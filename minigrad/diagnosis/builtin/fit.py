@@ -41,24 +41,29 @@ class RegularizationDominates(Builtin):
     shrunk: float = 0.5
     decay: float = 0.05
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        end, level = seen.end, seen.level
-        if end is None or level is None or seen.first is None or seen.last is None or seen.diverged:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        end, level = evidence.end, evidence.level
+        if end is None or level is None or evidence.first is None or evidence.last is None or evidence.diverged:
             return
         left = end.train_loss / level
         if left < self.left:
             return
-        if seen.extra_first > max(seen.first.loss, 1e-12) or seen.extra_last > self.share * max(end.train_loss, 1e-12):
+        heavy = evidence.extra_last > self.share * max(end.train_loss, 1e-12)
+        if evidence.extra_first > max(evidence.first.loss, 1e-12) or heavy:
             yield self.finding(
                 "regularisation",
-                {"penalty at first": seen.extra_first, "at the end": seen.extra_last, "data loss": end.train_loss},
+                {
+                    "penalty at first": evidence.extra_first,
+                    "at the end": evidence.extra_last,
+                    "data loss": end.train_loss,
+                },
                 "the penalty is of the size of the data loss: making weights small pays better than fitting the data",
                 "divide its strength by 10 or 100",
                 "switch it off until the network can overfit",
             )
             return
-        rate = seen.hyper.get("weight_decay", 0.0)
-        first, last = (np.median([p.rms for p in i.weights]) for i in (seen.first, seen.last))
+        rate = evidence.hyper.get("weight_decay", 0.0)
+        first, last = (np.median([p.rms for p in i.weights]) for i in (evidence.first, evidence.last))
         if rate > self.decay and last < self.shrunk * first:
             yield self.finding(
                 "weight decay",
@@ -86,16 +91,16 @@ class DropoutHigh(Builtin):
     p: float = 0.75
     gap: float = 1.5
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        inside = seen.last
-        if inside is None or seen.usage.dropout < self.p or inside.training_loss is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        inside = evidence.last
+        if inside is None or evidence.usage.dropout < self.p or inside.training_loss is None:
             return
         if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (
-            seen.start.chance or 1e9
+            evidence.start.chance or 1e9
         ):
             yield self.finding(
                 "dropout",
-                {"p": seen.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
+                {"p": evidence.usage.dropout, "loss with dropout": inside.training_loss, "without": inside.loss},
                 "so many units are dropped that the network cannot fit what it sees",
                 "lower p to 0.5 or less",
             )
@@ -124,18 +129,18 @@ class Overfit(Builtin):
     rows: int = 5
     scarce: int = 12
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        end = seen.end
-        if end is None or end.train_score is None or end.val_score is None or end.val_loss is None or seen.diverged:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        end = evidence.end
+        if end is None or end.train_score is None or end.val_score is None or end.val_loss is None or evidence.diverged:
             return
         gap = end.train_score - end.val_score
         if gap < self.gap:
             return
-        lowest = min(p.val_loss for p in seen.points if p.val_loss is not None)
-        parameters = sum(p.size for p in seen.first.parameters) if seen.first is not None else 0
-        per_row = parameters / max(seen.data.rows, 1)
+        lowest = min(p.val_loss for p in evidence.points if p.val_loss is not None)
+        parameters = sum(p.size for p in evidence.first.parameters) if evidence.first is not None else 0
+        per_row = parameters / max(evidence.data.rows, 1)
         risen = end.val_loss / max(lowest, 1e-12)
-        scarce = seen.data.rows < self.scarce * max(seen.data.classes, 1)
+        scarce = evidence.data.rows < self.scarce * max(evidence.data.classes, 1)
         worse = risen > self.risen and gap > self.fault and per_row > self.rows
         severe = end.train_score > 0.95 and (worse or (scarce and gap > 0.5 * (self.gap + self.fault)))
         yield self.finding(
@@ -157,68 +162,83 @@ class Imbalance(Builtin):
         majority: share of the largest class in the training rows, in shares of equal classes (0.8 at most).
         recall: of the other classes, below which it is a FAULT.
         over: how often the largest class is predicted, over how often it occurs among the validation rows.
+        lopsided: share of it among the validation rows, over that among the training rows, below which rows to come
+            are of another kind.
+        never: recall of the other classes below which they are never predicted.
+        known: what simple rules reach, from which on they could be.
     """
 
     code = "IMBALANCE"
     family = "fit"
     title = "one class is predicted for nearly every row"
     source = "own: confusion matrix"
-    effects = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT"})
+    effects = frozenset({"UNDERFIT", "NO_LEARNING", "OVERFIT", "CHECK_FAILED"})
 
     majority: float = 3.0
     recall: float = 0.82
     over: float = 1.1
+    lopsided: float = 0.85
+    never: float = 0.03
+    known: float = 0.5
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
-        if not seen.confusion or d.classes < 2 or d.majority < min(0.8, self.majority / d.classes):
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
+        if not evidence.confusion or d.classes < 2 or d.majority < min(0.8, self.majority / d.classes):
             return
-        table = np.array(seen.confusion, dtype=np.float64)
+        table = np.array(evidence.confusion, dtype=np.float64)
         total, per_class = max(float(table.sum()), 1.0), table.sum(axis=1)
-        recalls = [table[i, i] / n if n > 0 else 1.0 for i, n in enumerate(per_class)]
-        common = d.common
-        others = [r for i, r in enumerate(recalls) if i != common and per_class[i] > 0]
+        others = [table[i, i] / n for i, n in enumerate(per_class) if i != d.common and n > 0]
         rare = float(np.mean(others)) if others else 1.0
-        predicted, present = float(table[:, common].sum()) / total, float(per_class[common]) / total
-        evidence = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
-        missed = rare < self.recall and predicted > self.over * present
+        predicted, present = float(table[:, d.common].sum()) / total, float(per_class[d.common]) / total
+        figures = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
+        # Rows to come that are less lopsided than the training rows will mostly be called by the common class.
+        missed = rare < self.recall and predicted > self.over * present and present < self.lopsided * d.majority
+        known = d.simple.val if d.simple is not None else 0.0
+        ignored = rare < self.never and known > self.known
         yield self.finding(
             "classes",
-            evidence,
+            figures if not ignored else {**figures, "simple rules, each class alike": known},
             "one class is so common that the network hardly learns the others; accuracy does not show it",
             "repeat or weigh rows of rare classes",
             "judge by the recall of each class",
-            kind="FAULT" if missed else "NOTE",
+            kind="FAULT" if missed or ignored else "NOTE",
         )
 
 
 @attrs.frozen
 class Underfit(Builtin):
-    """A network that does worse than simple rules do.
+    """A network that does worse than simple rules do, all classes counted alike.
 
     Attributes:
-        behind: score by which it is behind them, on validation rows.
-        train: training score it must be below.
+        behind: share of the way from chance to perfect by which it is behind them, on validation rows.
+        sigmas: that in standard errors, if it is more.
+        train: what it reaches on training rows, below which it has not learnt them.
+        left: share of the loss of a constant answer that must be left.
     """
 
     code = "UNDERFIT"
     family = "fit"
     title = "the network learns less than simple rules"
     source = "course notes, capacity; own: against five neighbours and ridge regression"
-    effects = frozenset({"NO_LEARNING"})
+    effects = frozenset({"NO_LEARNING", "CHECK_FAILED"})
 
     behind: float = 0.12
+    sigmas: float = 3.0
     train: float = 0.9
+    left: float = 0.1
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        end, d = seen.end, seen.data
-        if end is None or end.train_score is None or d.neighbour is None or seen.best_val is None or seen.diverged:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        simple, val, train, left = evidence.data.simple, evidence.val_gain, evidence.train_gain, evidence.left
+        if simple is None or val is None or train is None or left is None or evidence.diverged:
             return
-        if seen.best_val < d.neighbour - self.behind and end.train_score < min(self.train, d.neighbour):
+        behind = simple.val - val.value
+        unlearnt = train.value < min(self.train, simple.val - 0.5 * self.behind) and left > self.left
+        if behind > max(self.behind, self.sigmas * simple.noise) and unlearnt:
             yield self.finding(
                 "network",
-                {"training score": end.train_score, "validation": seen.best_val, "simple rules": d.neighbour},
-                "five nearest neighbours or ridge regression predict these rows better than the network",
+                {"network": val.value, "training rows": train.value, "simple rules": simple.val},
+                "five nearest neighbours or ridge regression predict these rows better than the network (0 is chance, "
+                "1 perfect)",
                 "a wider or deeper network",
                 "more epochs, or a higher learning rate",
                 "look for a layer with very few units",
@@ -230,25 +250,30 @@ class NoLearning(Builtin):
     """Nothing was learnt, and no other rule knows why.
 
     Attributes:
-        margin: share of the loss of chance gained.
+        margin: share of the loss of a constant answer gained.
+        sigmas: standard errors by which validation rows must be predicted better than by chance, to count as learning.
     """
 
     code = "NO_LEARNING"
     family = "fit"
     title = "nothing is learnt"
     source = "DeepDiagnosis, unchanged loss"
+    effects = frozenset({"CHECK_FAILED"})
 
     margin: float = 0.03
+    sigmas: float = 4.0
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        end, level = seen.end, seen.level
-        if end is None or seen.curve is None or level is None or seen.diverged or seen.epochs == 1:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        left, val, simple = evidence.left, evidence.val_gain, evidence.data.simple
+        if left is None or evidence.curve is None or evidence.diverged or evidence.epochs == 1:
             return
-        if end.train_loss > (1.0 - self.margin) * level:
+        knows = val is not None and val.value > max(self.sigmas * val.noise, 0.1)
+        hopeless = simple is not None and simple.val < max(2.0 * simple.noise, 0.03)
+        if left > 1.0 - self.margin and not knows and not (hopeless and left < 1.0 + self.margin):
             yield self.finding(
                 "training loss",
-                {"loss": end.train_loss, "chance": level},
-                "after the whole run the loss is still that of a model that knows nothing",
+                {"loss left, of a constant answer 1": left},
+                "after the whole run the loss is still that of an answer that does not look at its input",
                 "overfit 20 rows first: train.overfit(model, rows, loss)",
                 "look at ten rows beside their targets",
                 "minigrad lr-find script.py",

@@ -16,7 +16,7 @@ from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
 
-__all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow"]
+__all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow", "update_ratio"]
 
 _LOWER = ("divide the learning rate by 10, and look again", "minigrad lr-find script.py finds a range")
 
@@ -31,14 +31,15 @@ class NonFinite(Builtin):
     source = "keras#4848: stop before NaN reaches the weights; the op is named by minigrad.train.monitor.nonfinite"
     effects = frozenset({"DIVERGE", "DEAD_RELU", "LR_HIGH", "EXPLODE"}) | FIT
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.diverged and not seen.data.broken:
-            where = f"update {len(seen.losses)}"
-            lr = seen.hyper.get("lr")
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.diverged and not evidence.data.broken:
+            where = f"update {len(evidence.losses)}"
+            lr = evidence.hyper.get("lr")
             yield self.finding(
                 where,
                 {} if lr is None else {"lr": lr},
-                seen.failure or "the loss is not finite any more; with inputs in order, the learning rate is too high",
+                evidence.failure
+                or "the loss is not finite any more; with inputs in order, the learning rate is too high",
                 *_LOWER,
                 "clip the gradient: clip=1.0",
             )
@@ -60,11 +61,11 @@ class Diverge(Builtin):
 
     times: float = 3.0
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = seen.curve
-        if curve is None or seen.diverged or seen.first is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        curve = evidence.curve
+        if curve is None or evidence.diverged or evidence.first is None:
             return
-        level = max(seen.first.loss, seen.start.chance or 0.0, 1e-12)
+        level = max(evidence.first.loss, evidence.start.chance or 0.0, 1e-12)
         early, late = max(curve.segments[: len(curve.segments) // 2 + 1]), curve.last
         if late > self.times * level or (early > 4.0 * self.times * level and late > 0.5 * level):
             yield self.finding(
@@ -95,14 +96,16 @@ class DeadRelu(Builtin):
     severe: float = 0.95
     fault: float = 0.6
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        start = [a for a in seen.first.activations if a.op == "relu" and a.dead >= self.share] if seen.first else []
-        end = [a for a in seen.last.activations if a.op == "relu" and a.dead >= self.share] if seen.last else []
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        start = (
+            [a for a in evidence.first.activations if a.op == "relu" and a.dead >= self.share] if evidence.first else []
+        )
+        end = [a for a in evidence.last.activations if a.op == "relu" and a.dead >= self.share] if evidence.last else []
         bad = start or end
         if not bad:
             return
         worst = max(bad, key=lambda a: a.dead)
-        score = seen.end.train_score if seen.end is not None else None
+        score = evidence.end.train_score if evidence.end is not None else None
         poor = score is not None and score < self.fault
         severe = poor or (worst.dead >= self.severe and (score is None or score < 0.9))
         when = "from the start" if start else "by the end"
@@ -143,33 +146,35 @@ class RateHigh(Builtin):
     leap: float = 0.6
     momentum: float = 0.98
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve, level = seen.curve, seen.level
-        if curve is None or seen.diverged or seen.end is None or seen.first is None or level is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        curve, level = evidence.curve, evidence.level
+        if curve is None or evidence.diverged or evidence.end is None or evidence.first is None or level is None:
             return
-        left = max(seen.end.train_loss, curve.last) / level
-        ratio = _ratio(seen)
-        peaked = curve.peak > 3.0 and left > 0.1
+        left = max(evidence.end.train_loss, curve.last) / level
+        ratio = update_ratio(evidence)
+        peaked = curve.peak * curve.scale > 3.0 * max(level, evidence.first.loss) and left > 0.1
         long = ratio is not None and ratio > self.ratio and left > self.left
-        jumping = curve.rises >= self.rises and left > self.left and (ratio is None or ratio > 0.2 * self.ratio)
-        worse = left > self.worse and seen.first.loss < self.worse * level
-        leapt = left > self.left and _first_ratio(seen) > self.leap
+        settled = does_as_simple_rules(evidence)  # then what is left may be noise of the targets, and so may rises
+        jumps = curve.rises >= self.rises and (ratio is None or ratio > 0.2 * self.ratio)
+        jumping = jumps and left > self.left and not settled
+        worse = left > self.worse and evidence.first.loss < self.worse * level
+        leapt = left > self.left and _first_ratio(evidence) > self.leap
         if not (long or jumping or peaked or worse or leapt):
             return
-        evidence = {"loss left, chance 1": left, "share of rises": curve.rises}
+        figures = {"loss left, chance 1": left, "share of rises": curve.rises}
         if ratio is not None:
-            evidence["update over weight"] = ratio
-        mu = seen.hyper.get("momentum", seen.hyper.get("beta1", 0.0))
+            figures["update over weight"] = ratio
+        mu = evidence.hyper.get("momentum", evidence.hyper.get("beta1", 0.0))
         advice: tuple[str, ...] = _LOWER
         if mu >= self.momentum:
-            evidence["momentum"] = mu
+            figures["momentum"] = mu
             advice = (
                 f"lower the momentum: {mu:g} multiplies steps by {1 / max(1 - mu, 1e-6):.0f}; 0.9 is usual",
                 *_LOWER,
             )
         yield self.finding(
             "learning rate",
-            evidence,
+            figures,
             "steps are too long to settle: the loss bounces about instead of going down",
             *advice,
         )
@@ -195,21 +200,21 @@ class RateLow(Builtin):
     left: float = 0.5
     linear: float = 2e-3
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve, level = seen.curve, seen.level
-        if curve is None or seen.diverged or seen.end is None or level is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        curve, level = evidence.curve, evidence.level
+        if curve is None or evidence.diverged or evidence.end is None or level is None:
             return
-        left, ratio = seen.end.train_loss / level, _ratio(seen)
+        left, ratio = evidence.end.train_loss / level, update_ratio(evidence)
         if ratio is None or left < self.left:
             return
         straight = curve.straight > 0.8 and curve.straight > curve.decay - 0.01 and curve.drop > 0.0 and left > 0.8
         if ratio < self.ratio or ((curve.verdict == "linear" or straight) and ratio < self.linear):
-            evidence = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
-            if "lr" in seen.hyper:
-                evidence["lr"] = seen.hyper["lr"]
+            figures = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
+            if "lr" in evidence.hyper:
+                figures["lr"] = evidence.hyper["lr"]
             yield self.finding(
                 "learning rate",
-                evidence,
+                figures,
                 "weights hardly move, and the loss was still on its way when the run ended",
                 "multiply the learning rate by 10, and look again",
                 "minigrad lr-find script.py finds a range",
@@ -235,22 +240,22 @@ class RateDecayFast(Builtin):
     fall: float = 0.02
     left: float = 0.35
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        rates = [(s.step, s.lr) for s in seen.samples if s.lr is not None]
-        level = seen.level
-        if len(rates) < 5 or seen.end is None or level is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        rates = [(s.step, s.lr) for s in evidence.samples if s.lr is not None]
+        level = evidence.level
+        if len(rates) < 5 or evidence.end is None or level is None:
             return
-        top, total = max(r for _, r in rates), len(seen.losses)
+        top, total = max(r for _, r in rates), len(evidence.losses)
         gone = next((step for step, r in rates if r < self.fall * top and step > 2), None)
         if (
             gone is not None
             and rates[0][1] > self.fall * top
             and gone < 0.5 * total
-            and seen.end.train_loss > self.left * level
+            and evidence.end.train_loss > self.left * level
         ):
             yield self.finding(
                 f"update {gone}",
-                {"lr then over highest lr": self.fall, "loss left, chance 1": seen.end.train_loss / level},
+                {"lr then over highest lr": self.fall, "loss left, chance 1": evidence.end.train_loss / level},
                 "the learning rate was all but 0 in the first half of the run, long before the loss was down",
                 "let it decay over the whole run: schedule='cosine'",
                 "keep it constant until the loss is flat",
@@ -277,14 +282,14 @@ class BatchNoise(Builtin):
     wiggle: float = 0.5
     left: float = 0.4
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        curve = seen.curve
-        if curve is None or seen.end is None or seen.diverged or not 0 < seen.batch_size <= self.size:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        curve = evidence.curve
+        if curve is None or evidence.end is None or evidence.diverged or not 0 < evidence.batch_size <= self.size:
             return
-        level = seen.start.chance or max(curve.first, 1e-12)
-        if curve.wiggle > self.wiggle and seen.end.train_loss > self.left * level:
+        level = evidence.start.chance or max(curve.first, 1e-12)
+        if curve.wiggle > self.wiggle and evidence.end.train_loss > self.left * level:
             yield self.finding(
-                f"batches of {seen.batch_size}",
+                f"batches of {evidence.batch_size}",
                 {"wiggle, chance 1": curve.wiggle},
                 "single batches say so little about the whole that updates contradict each other; 16 times the batch "
                 "has a quarter of the wiggle",
@@ -294,17 +299,28 @@ class BatchNoise(Builtin):
             )
 
 
-def _ratio(seen: Evidence) -> float | None:
+def does_as_simple_rules(evidence: Evidence) -> bool:
+    """Whether the network predicts validation rows as well as simple rules do.
+
+    False where these know no more than chance.
+    """
+    simple, val = evidence.data.simple, evidence.val_gain
+    if simple is None or val is None or simple.val < 3.0 * simple.noise:
+        return False
+    return val.value >= simple.val - max(0.03, simple.noise)
+
+
+def update_ratio(evidence: Evidence) -> float | None:
     """Median over samples of the median over weights of update over weight."""
-    return _median_ratio(seen, seen.samples[len(seen.samples) // 4 :])
+    return _median_ratio(evidence, evidence.samples[len(evidence.samples) // 4 :])
 
 
-def _first_ratio(seen: Evidence) -> float:
-    return _median_ratio(seen, seen.samples[:3]) or 0.0
+def _first_ratio(evidence: Evidence) -> float:
+    return _median_ratio(evidence, evidence.samples[:3]) or 0.0
 
 
-def _median_ratio(seen: Evidence, samples: Sequence[Sample]) -> float | None:
-    names = {p.name for p in seen.first.weights} if seen.first is not None else set()
+def _median_ratio(evidence: Evidence, samples: Sequence[Sample]) -> float | None:
+    names = {p.name for p in evidence.first.weights} if evidence.first is not None else set()
     medians = []
     for s in samples:
         each = [

@@ -25,12 +25,12 @@ class Symmetry(Builtin):
     family = "start"
     title = "all units start alike"
     source = "course notes, weight initialisation: all zero is a pitfall"
-    effects = RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED", "CLIPPED_OUTPUT"}
+    effects = RATE | FIT | NUMERICS | {"VANISH", "INIT_LOSS", "EXPLODE", "SATURATED", "CLIPPED_OUTPUT", "OUTPUT_RANGE"}
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.first is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.first is None:
             return
-        weights = seen.first.weights
+        weights = evidence.first.weights
         alike = [p for p in weights[:-1] if p.alike]  # the last layer may well start at 0
         if alike:
             yield self.finding(
@@ -57,8 +57,8 @@ class TargetScale(Builtin):
 
     ratio: float = 50.0
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
         if d.classes or d.broken or d.whole or d.levels < 3:
             return
         if d.target_std**2 + d.target_mean**2 > self.ratio:
@@ -75,8 +75,9 @@ class InitLoss(Builtin):
     """A first loss far from that of chance.
 
     Attributes:
-        high: ratio to it above which the loss is too large.
-        low: ratio to it below which the loss is too small.
+        high: ratio to it, above which the model is too sure.
+        low: ratio to it, below which it knows something.
+        unit: mean square of quantities that counts as chance where chance itself is smaller.
     """
 
     code = "INIT_LOSS"
@@ -102,26 +103,28 @@ class InitLoss(Builtin):
 
     high: float = 3.0
     low: float = 0.5
+    unit: float = 0.3
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        chance = seen.start.chance
-        if seen.first is None or not chance or chance <= 0.0 or seen.first.loss < 0.0:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        chance = evidence.start.chance
+        if evidence.first is None or evidence.resumed or not chance or chance <= 0.0 or evidence.first.loss < 0.0:
             return
-        ratio = seen.first.loss / chance
-        evidence = {"loss": seen.first.loss, "chance": chance}
+        least = chance if evidence.data.classes else max(chance, self.unit)  # small targets are no mistake
+        ratio = evidence.first.loss / (least if evidence.first.loss > chance else chance)
+        figures = {"loss": evidence.first.loss, "chance": chance}
         if ratio > self.high or ratio != ratio:
             yield self.finding(
                 "untrained model",
-                evidence,
-                f"the untrained model is surer than it may be: chance is {seen.start.formula}",
+                figures,
+                f"the untrained model is surer than it may be: chance is {evidence.start.formula}",
                 "initialise with nn's he or xavier, and the output layer smaller: Linear(..., gain=0.1)",
                 "start the output bias at 0, or at the log of the class shares",
             )
         elif ratio < self.low:
             yield self.finding(
                 "untrained model",
-                evidence,
-                f"the untrained model is better than chance ({seen.start.formula}): is it pretrained?",
+                figures,
+                f"the untrained model is better than chance ({evidence.start.formula}): is it pretrained?",
                 "look for the target among the inputs",
                 kind="NOTE",
             )
@@ -147,24 +150,24 @@ class Vanish(Builtin):
     gradient: float = 3e-3
     chance: float = 0.35
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.first is None or _learnt(seen, self.chance):
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.first is None or _learnt(evidence, self.chance):
             return
-        grads = [p for p in seen.first.weights if p.size > 1 and p.rms > 0.0]
-        quiet = [a for a in seen.first.activations if a.op != "sigmoid" and a.std < self.signal and a.dead < 0.9]
-        evidence = {}
+        grads = [p for p in evidence.first.weights if p.size > 1 and p.rms > 0.0]
+        quiet = [a for a in evidence.first.activations if a.op != "sigmoid" and a.std < self.signal and a.dead < 0.9]
+        figures = {}
         where = ""
         if quiet:
-            evidence["std of the activation"] = quiet[0].std
+            figures["std of the activation"] = quiet[0].std
             where = quiet[0].name
         if len(grads) > 2 and grads[-1].grad > 0.0 and grads[0].grad < self.gradient * grads[-1].grad:
-            evidence["gradient of the first over the last weight"] = grads[0].grad / grads[-1].grad
+            figures["gradient of the first over the last weight"] = grads[0].grad / grads[-1].grad
             where = where or grads[0].name
-        dead = any(a.dead > 0.9 for a in seen.first.activations)
-        if evidence and not dead:
+        dead = any(a.dead > 0.9 for a in evidence.first.activations)
+        if figures and not dead:
             yield self.finding(
                 where,
-                evidence,
+                figures,
                 "what goes in, or the gradient that comes back, has all but died out before it arrives",
                 "initialise with 'he' before ReLU, 'xavier' before tanh",
                 "replace sigmoids by ReLU or tanh",
@@ -190,19 +193,19 @@ class Explode(Builtin):
     ratio: float = 70.0
     spike: float = 100.0
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.first is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.first is None:
             return
-        grads = [p for p in seen.first.weights if p.grad > 0.0]
-        if len(grads) > 1 and grads[0].grad > self.ratio * grads[-1].grad and not seen.usage.recurrent:
-            evidence = {"gradient of the first over the last weight": grads[0].grad / grads[-1].grad}
-        elif seen.usage.recurrent and _spikes(seen) > self.spike:
-            evidence = {"largest over median gradient": _spikes(seen)}
+        grads = [p for p in evidence.first.weights if p.grad > 0.0]
+        if len(grads) > 1 and grads[0].grad > self.ratio * grads[-1].grad and not evidence.usage.recurrent:
+            figures = {"gradient of the first over the last weight": grads[0].grad / grads[-1].grad}
+        elif evidence.usage.recurrent and _spikes(evidence) > self.spike:
+            figures = {"largest over median gradient": _spikes(evidence)}
         else:
             return
         yield self.finding(
             grads[0].name,
-            evidence,
+            figures,
             "gradients grow from layer to layer (or from time step to time step) until one update undoes all others",
             "clip the gradient: clip=1.0",
             "initialise smaller: 'he' or 'xavier'; 'orthogonal' for recurrent weights",
@@ -210,8 +213,8 @@ class Explode(Builtin):
         )
 
 
-def _spikes(seen: Evidence) -> float:
-    sizes = sorted(max(s.grads.values()) for s in seen.samples)
+def _spikes(evidence: Evidence) -> float:
+    sizes = sorted(max(s.grads.values()) for s in evidence.samples)
     middle = sizes[len(sizes) // 2] if sizes else 0.0
     return sizes[-1] / middle if middle else 0.0
 
@@ -233,10 +236,10 @@ class Saturated(Builtin):
 
     share: float = 0.4
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.first is None:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.first is None:
             return
-        bad = [a for a in seen.first.activations if self._counts(a, seen) and a.saturated > self.share]
+        bad = [a for a in evidence.first.activations if self._counts(a, evidence) and a.saturated > self.share]
         if bad:
             yield self.finding(
                 bad[0].name,
@@ -247,11 +250,11 @@ class Saturated(Builtin):
                 "replace by ReLU",
             )
 
-    def _counts(self, a: Activation, seen: Evidence) -> bool:
-        return a.op == "tanh" or (a.op == "sigmoid" and not seen.usage.recurrent)
+    def _counts(self, a: Activation, evidence: Evidence) -> bool:
+        return a.op == "tanh" or (a.op == "sigmoid" and not evidence.usage.recurrent)
 
 
-def _learnt(seen: Evidence, left: float) -> bool:
+def _learnt(evidence: Evidence, left: float) -> bool:
     """Whether the network ended well below the loss of chance."""
-    end, chance = seen.end, seen.start.chance
+    end, chance = evidence.end, evidence.start.chance
     return end is not None and end.epoch > 0 and chance is not None and end.train_loss < left * chance

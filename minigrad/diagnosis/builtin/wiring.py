@@ -43,8 +43,8 @@ class GradientBug(Builtin):
     source = "course notes, gradient check; minigrad.train.check_gradients"
     effects = RATE | FIT | {"DIVERGE", "ASCENT"}
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        wrong = seen.start.wrong_gradients
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        wrong = evidence.start.wrong_gradients
         if wrong:
             yield self.finding(
                 ", ".join(wrong[:3]),
@@ -67,12 +67,12 @@ class DoubleSoftmax(Builtin):
     family = "wiring"
     title = "softmax of softmax"
     source = "UMLAUT, inverted; the loss cannot fall below ln(1 + (C-1)/e)"
-    effects = RATE | FIT | {"INIT_LOSS", "VANISH"}
+    effects = RATE | FIT | {"INIT_LOSS", "VANISH", "OUTPUT_RANGE"}
 
     shift: float = 1e-4
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        s = seen.start
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        s = evidence.start
         if s.probabilities and s.shift is not None and s.shift < self.shift:
             floor = float(np.log1p((s.outputs - 1) / np.e))
             yield self.finding(
@@ -102,12 +102,12 @@ class ClippedOutput(Builtin):
     family = "wiring"
     title = "a ReLU after the output layer"
     source = "own"
-    effects = RATE | FIT | NUMERICS | {"INIT_LOSS"}
+    effects = RATE | FIT | NUMERICS | {"INIT_LOSS", "OUTPUT_RANGE"}
 
     share: float = 0.15
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        first, clipped = seen.first, seen.start.clipped
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        first, clipped = evidence.first, evidence.start.clipped
         if first is None or not any(p.rms > 0.0 for p in first.weights):
             return
         if clipped > self.share and first.outputs_std > 0.0:
@@ -129,11 +129,11 @@ class OneOutput(Builtin):
     source = "own"
     effects = _ALL | {"FROZEN_PARAM"}
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.start.formula == "ln 1":
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.start.formula == "ln 1":
             yield self.finding(
                 "output layer",
-                {"outputs": seen.start.outputs, "loss": 0.0},
+                {"outputs": evidence.start.outputs, "loss": 0.0},
                 "the softmax of one score is 1 whatever it is: the loss is 0 and nothing is learnt",
                 "give the last layer one output for each class (2 for yes and no)",
                 "or use the loss 'bce' with targets 0.0 and 1.0",
@@ -146,6 +146,7 @@ class WrongLoss(Builtin):
 
     Attributes:
         levels: distinct targets up to which they look like classes.
+        ordinal: distance of wrong answers of simple rules, chance 1, below which numbers are ranks, such as stars.
     """
 
     code = "WRONG_LOSS"
@@ -155,18 +156,25 @@ class WrongLoss(Builtin):
     effects = RATE | FIT | NUMERICS | {"INIT_LOSS"}
 
     levels: int = 30
+    ordinal: float = 0.7
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        d = seen.data
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        d = evidence.data
         if d.classes or not d.whole or not 2 < d.levels <= self.levels or d.rows < 5 * d.levels:
             return
+        order = None if d.simple is None else d.simple.ordinal
+        figures: dict[str, float] = {"distinct values": d.levels, "rows": d.rows}
+        if order is not None:
+            figures["distance of wrong answers, chance 1"] = order
+        ranked = order is not None and order < self.ordinal
         yield self.finding(
             "targets",
-            {"distinct values": d.levels, "rows": d.rows},
+            figures,
             f"targets are the whole numbers 0 to {d.levels - 1}: if they are classes, class 0 counts as nearer to 1 "
             "than to 2",
             "make targets integers and use the loss 'softmax', with one output for each class",
             "if they are counts, leave this rule out: --without WRONG_LOSS",
+            kind="NOTE" if ranked else "FAULT",
         )
 
 
@@ -186,8 +194,8 @@ class SumLoss(Builtin):
 
     ratio: float = 1.8
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        doubling = seen.start.doubling
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        doubling = evidence.start.doubling
         if doubling is not None and doubling > self.ratio:
             yield self.finding(
                 "loss",
@@ -214,8 +222,8 @@ class StaleGradient(Builtin):
 
     distance: float = 0.02
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        sampled = [s for s in seen.samples if s.stale is not None]
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        sampled = [s for s in evidence.samples if s.stale is not None]
         if sampled and all(s.stale is not None and s.stale < self.distance for s in sampled):
             yield self.finding(
                 f"update {sampled[0].step}",
@@ -242,8 +250,8 @@ class Ascent(Builtin):
 
     cosine: float = -0.05
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        early = [s for s in seen.samples if s.step <= 2]
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        early = [s for s in evidence.samples if s.step <= 2]
         if early and all(s.descent < self.cosine for s in early):
             yield self.finding(
                 f"update {early[0].step}",
@@ -253,14 +261,14 @@ class Ascent(Builtin):
                 "or mend the sign of the update",
             )
             return
-        first, end = seen.first, seen.end
-        if first is not None and first.loss < 0.0 and seen.losses and min(seen.losses) < first.loss:
-            evidence = {"loss at first": first.loss, "lowest": min(seen.losses)}
+        first, end = evidence.first, evidence.end
+        if first is not None and first.loss < 0.0 and evidence.losses and min(evidence.losses) < first.loss:
+            figures = {"loss at first": first.loss, "lowest": min(evidence.losses)}
             if end is not None and end.train_score is not None:
-                evidence["training score"] = end.train_score
+                figures["training score"] = end.train_score
             yield self.finding(
                 "loss",
-                evidence,
+                figures,
                 "the loss is negative and falls without end: is it minus the loss?",
                 "mend the sign of the loss",
             )
@@ -278,21 +286,21 @@ class FrozenParameter(Builtin):
     family = "wiring"
     title = "a parameter never moves"
     source = "own; update-to-weight ratio of the course notes"
-    effects = frozenset({"UNDERFIT", "LR_LOW", "VANISH", "NO_LEARNING"})
+    effects = frozenset({"UNDERFIT", "LR_LOW", "VANISH", "NO_LEARNING", "CHECK_FAILED"})
 
     ratio: float = 1e-12
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if len(seen.samples) < 3:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if len(evidence.samples) < 3:
             return
-        weights = {p.name for p in seen.first.weights} if seen.first is not None else set()
+        weights = {p.name for p in evidence.first.weights} if evidence.first is not None else set()
         still: list[str] = []
         moving: list[str] = []
-        for name in seen.samples[0].updates:
-            stands = all(s.updates[name] <= self.ratio * max(s.weights[name], 1e-12) for s in seen.samples)
+        for name in evidence.samples[0].updates:
+            stands = all(s.updates[name] <= self.ratio * max(s.weights[name], 1e-12) for s in evidence.samples)
             (still if stands else moving).append(name)
         still = [n for n in still if n in weights]
-        if still and moving and not self._dead(seen, still):
+        if still and moving and not self._dead(evidence, still):
             yield self.finding(
                 ", ".join(still[:3]),
                 {"parameters that stand still": len(still), "moving": len(moving)},
@@ -301,9 +309,9 @@ class FrozenParameter(Builtin):
                 "if they are frozen on purpose, set requires_grad=False",
             )
 
-    def _dead(self, seen: Evidence, still: list[str]) -> bool:
+    def _dead(self, evidence: Evidence, still: list[str]) -> bool:
         """Whether they stand still for want of a gradient: something else is the cause."""
-        grads = {p.name: p.grad for p in seen.first.parameters} if seen.first is not None else {}
+        grads = {p.name: p.grad for p in evidence.first.parameters} if evidence.first is not None else {}
         return all(grads.get(name, 0.0) == 0.0 for name in still)
 
 
@@ -317,11 +325,11 @@ class LinearStack(Builtin):
     source = "course notes: without the nonlinearity two layers collapse to one; the graph is read"
     effects = frozenset({"UNDERFIT"})
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.first is not None and seen.first.stacked:
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.first is not None and evidence.first.stacked:
             yield self.finding(
-                "; ".join(seen.first.stacked[:3]),
-                {"places": len(seen.first.stacked)},
+                "; ".join(evidence.first.stacked[:3]),
+                {"places": len(evidence.first.stacked)},
                 "the product of two matrices is one matrix: the second layer adds nothing",
                 "put an activation between them: nn.ReLU()",
                 "or leave one of them out",
@@ -338,12 +346,12 @@ class EvalWhileTraining(Builtin):
     source = "own"
     effects = frozenset({"OVERFIT", "NO_LEARNING", "INIT_LOSS"}) | RATE
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.losses and seen.usage.frozen_mode > 0.5 * len(seen.losses):
-            layers = "batch normalisation" if seen.usage.normalised else "dropout"
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.losses and evidence.usage.frozen_mode > 0.5 * len(evidence.losses):
+            layers = "batch normalisation" if evidence.usage.normalised else "dropout"
             yield self.finding(
                 layers,
-                {"updates": seen.usage.frozen_mode},
+                {"updates": evidence.usage.frozen_mode},
                 f"the model was in evaluation mode, in which {layers} does nothing or uses figures it never learnt",
                 "call model.train() before the batches of each epoch",
             )
@@ -358,12 +366,12 @@ class TrainWhileEvaluating(Builtin):
     title = "evaluated in training mode"
     source = "own"
 
-    def look(self, seen: Evidence) -> Iterator[Finding]:
-        if seen.usage.noisy_mode > 0:
-            layers = "batch normalisation" if seen.usage.normalised else "dropout"
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.usage.noisy_mode > 0:
+            layers = "batch normalisation" if evidence.usage.normalised else "dropout"
             yield self.finding(
                 layers,
-                {"evaluations": seen.usage.noisy_mode},
+                {"evaluations": evidence.usage.noisy_mode},
                 f"rows were scored with {layers} in training mode: the figures are too low, and differ each time",
                 "call model.eval() before evaluating, and model.train() after",
             )

@@ -60,7 +60,7 @@ def sanity_checks(
         optimizer: the rule that the overfit check uses where adam is not installed.
         seed: of the choice of rows, entries and directions.
     """
-    batch = few(split.train, EXAMPLES, seed)
+    batch = few(split.train, _examples(model, split.train), seed)
     heart = cache(partial(fit_copy, model, batch, loss, otherwise=optimizer))
     checks: list[Callable[[], Check]] = [partial(_data, split), partial(_chance, model, split.train, loss)]
     if regularization is not None:
@@ -76,6 +76,15 @@ def sanity_checks(
         began = time.perf_counter()
         result = check()
         yield attrs.evolve(result, seconds=time.perf_counter() - began)
+
+
+def _examples(model: Module, rows: Rows) -> int:
+    """Rows that the model can be asked to learn by heart.
+
+    20, and less where it has too few parameters for any.
+    """
+    size = sum(p.size for p in model.parameters())
+    return max(2, min(EXAMPLES, size // (2 * max(_width(model, rows), 1))))
 
 
 def _data(split: Split) -> Check:
@@ -132,7 +141,8 @@ def _chance(model: Module, rows: Rows, loss: Loss) -> Check:
         remedy = "the first scores are far apart; start the output layer smaller (Linear(..., gain=0.1))"
     else:
         remedy = "the untrained model already knows something: is it pretrained, or is the target among the inputs?"
-    return Check("chance", "note" if 0.5 <= ratio <= 1.5 else "fault", f"{text}: {remedy}", value, chance.value)
+    most = 3.0**0.5 if isinstance(loss, MeanAbsoluteError) else 3.0  # of squares, and of logarithms
+    return Check("chance", "note" if ratio <= most else "fault", f"{text}: {remedy}", value, chance.value)
 
 
 def _ratio(value: float, chance: UninformedLoss) -> float:

@@ -10,15 +10,15 @@ import numpy as np
 
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis.catalog import Catalog, rules
-from minigrad.diagnosis.verdict import diagnose
+from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad_diagnosis_bench import baselines
-from minigrad_diagnosis_bench.faults import FAULTS
+from minigrad_diagnosis_bench.faults import FAULTS, UNSEEN, Fault
 from minigrad_diagnosis_bench.healthy import NEAR, VARIANTS, suits
 from minigrad_diagnosis_bench.running import Outcome, run
 from minigrad_diagnosis_bench.setting import Setting
 from minigrad_diagnosis_bench.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING, TUNING_SEEDS, Task
 
-__all__ = ["PARTS", "Case", "Part", "Result", "cases", "judged"]
+__all__ = ["PARTS", "Case", "Part", "Result", "cases", "contradictions", "fault_of", "judged"]
 
 LOST = 0.2
 """Share of the sound run's gain over chance whose loss makes a run broken.
@@ -29,19 +29,24 @@ It is then broken by outcome.
 
 @attrs.frozen
 class Part:
-    """A half of the benchmark.
+    """A half of the benchmark: tasks and seeds that the other does not have.
 
-    Tasks and seeds that the other does not have, and tasks for each fault and seed.
+    Attributes:
+        tasks: by name.
+        seeds: of data, weights and order.
+        each: tasks for each fault and seed.
+        unseen: whether kinds of mistakes that no rule was tuned for are among the runs.
     """
 
     tasks: Mapping[str, Task]
     seeds: tuple[int, ...]
     each: int
+    unseen: bool
 
 
 PARTS: Mapping[str, Part] = {
-    "tuning": Part(TUNING, TUNING_SEEDS, 3),
-    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2),
+    "tuning": Part(TUNING, TUNING_SEEDS, 3, False),
+    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2, True),
 }
 
 
@@ -61,6 +66,8 @@ class Result:
     """What a run was, and what was said of it.
 
     Attributes:
+        group: class of the data.
+        said: contradictions between what was said of the learning rate and what was found.
         faults: codes of the FAULTs shown, in order.
         notes: of the NOTEs.
         effects: FAULTs explained by others.
@@ -74,6 +81,8 @@ class Result:
     """
 
     case: Case
+    group: str = "classic"
+    said: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
@@ -95,7 +104,8 @@ def cases(part: str, seeds: Sequence[int] | None = None) -> Iterator[Case]:
     """
     half = PARTS[part]
     for seed in half.seeds if seeds is None else seeds:
-        for number, fault in enumerate(FAULTS.values()):
+        kinds = [*FAULTS.values(), *(UNSEEN.values() if half.unseen else ())]
+        for number, fault in enumerate(kinds):
             fitting = [name for name in half.tasks if fault.happens(_sound(part, name, seed))]
             rng = np.random.default_rng([seed, number])
             for place in sorted(rng.permutation(len(fitting))[: half.each].tolist()):
@@ -104,6 +114,11 @@ def cases(part: str, seeds: Sequence[int] | None = None) -> Iterator[Case]:
             for variant in VARIANTS:
                 if suits(variant, _sound(part, name, seed)):
                     yield Case(part, name, seed, "", variant)
+
+
+def fault_of(name: str) -> Fault:
+    """A kind of mistake, of those that rules know or not."""
+    return FAULTS[name] if name in FAULTS else UNSEEN[name]
 
 
 @lru_cache(maxsize=64)
@@ -119,7 +134,7 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
     catalog = rules() if catalog is None else catalog
     sound = _sound(case.part, case.task, case.seed)
     if case.fault:
-        fault = FAULTS[case.fault]
+        fault = fault_of(case.fault)
         setting = fault.change(sound, np.random.default_rng([case.seed, 7]))
     else:
         fault, setting = None, VARIANTS[case.variant](sound)
@@ -133,6 +148,8 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
     broken_by = _reference(case) if fault is not None and fault.proof == "outcome" else (0.0, 0.0)
     return Result(
         case=case,
+        group=sound.group,
+        said=tuple(contradictions(diagnosis)),
         faults=tuple(f.code for f in diagnosis.faults),
         notes=tuple(f.code for f in diagnosis.findings if f.kind == "NOTE"),
         effects=tuple(f.code for f, _ in diagnosis.effects if f.kind == "FAULT"),
@@ -147,6 +164,18 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
         seconds=outcome.seconds,
         watching=outcome.watching,
     )
+
+
+def contradictions(found: Diagnosis) -> Iterator[str]:
+    """What the summary says against the findings; there should be nothing."""
+    rate = next(iter(found.summary), "")
+    codes = {f.code for f in found.faults}
+    if "looks GOOD" in rate and codes:
+        yield f"GOOD beside {', '.join(sorted(codes))}"
+    if "TOO LOW" in rate and not codes & {"LR_LOW"}:
+        yield "TOO LOW without LR_LOW"
+    if "TOO HIGH" in rate and not codes & {"LR_HIGH", "DIVERGE", "NONFINITE", "BATCH_NOISE"}:
+        yield "TOO HIGH without a finding"
 
 
 def _is_broken(outcome: Outcome, reference: float, chance: float) -> bool:

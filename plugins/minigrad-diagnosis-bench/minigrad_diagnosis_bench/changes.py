@@ -22,19 +22,25 @@ __all__ = [
     "eval_norm",
     "fast_decay",
     "frozen_first",
+    "half",
     "hyper",
     "inf_y",
     "inputs",
     "leak",
     "momentum",
+    "most_labels_wrong",
     "moved",
     "nan_x",
     "noisy_val",
     "off_by_one",
+    "one_column",
     "one_output",
     "one_row",
+    "permuted_columns",
+    "quantities",
     "rare",
     "real",
+    "rows_standardised",
     "setting",
     "sgd_like",
     "shuffled",
@@ -42,6 +48,7 @@ __all__ = [
     "telltale",
     "tiny",
     "unscaled_targets",
+    "unshifted",
     "val_mean",
     "val_scale",
     "val_shuffled",
@@ -113,7 +120,7 @@ def shuffled(s: Setting, rng: np.random.Generator) -> Setting:
 
 def moved(s: Setting, rng: np.random.Generator) -> Setting:
     """Targets moved by one row."""
-    return attrs.evolve(s, y=np.roll(s.y, 1), y_val=np.roll(s.y_val, 1))
+    return attrs.evolve(s, y=np.roll(s.y, 1, axis=0), y_val=np.roll(s.y_val, 1, axis=0))
 
 
 def off_by_one(s: Setting, rng: np.random.Generator) -> Setting:
@@ -137,7 +144,8 @@ def telltale(s: Setting, rng: np.random.Generator) -> Setting:
 
     def add(x: Array, y: Array) -> Array:
         changed = x.copy()
-        changed[:, -1] = y if y.dtype.kind == "f" else (y - s.outputs / 2) / max(s.outputs / 4, 1)
+        first = y.reshape(len(y), -1)[:, 0]
+        changed[:, -1] = first if y.dtype.kind == "f" else (first - s.outputs / 2) / max(s.outputs / 4, 1)
         return changed
 
     return attrs.evolve(s, x=add(s.x, s.y), x_val=add(s.x_val, s.y_val))
@@ -169,7 +177,7 @@ def inf_y(s: Setting, rng: np.random.Generator) -> Setting:
 
 def by_target(s: Setting, rng: np.random.Generator) -> Setting:
     """Rows in the order of their targets, and not shuffled."""
-    rows = np.argsort(s.y, kind="stable")
+    rows = np.argsort(s.y.reshape(len(s.y), -1)[:, 0], kind="stable")
     return attrs.evolve(s, x=s.x[rows], y=s.y[rows], order="sorted")
 
 
@@ -246,6 +254,50 @@ def frozen_first(s: Setting, rng: np.random.Generator) -> Setting:
 def eval_norm(s: Setting, rng: np.random.Generator) -> Setting:
     """Batch normalisation, trained in evaluation mode."""
     return attrs.evolve(s.with_arch(norm=True), train_mode=False)
+
+
+def half(s: Setting, rng: np.random.Generator) -> Setting:
+    """Weights in float16, and steps that are usual after a long training."""
+    return attrs.evolve(s, half=True, optimizer="sgd", hyper={"lr": 3e-4})
+
+
+def one_column(s: Setting) -> bool:
+    """Whether there is one quantity to predict, given as a vector."""
+    return s.y.ndim == 1
+
+
+def quantities(s: Setting) -> bool:
+    """Whether targets are no answers of yes and no."""
+    return not bool(np.isin(s.y, (0.0, 1.0)).all())
+
+
+def unshifted(s: Setting, rng: np.random.Generator) -> Setting:
+    """The characters to predict are those that are read."""
+    return attrs.evolve(s, y=s.x.copy(), y_val=s.x_val.copy(), sound=(s.sound[0], s.sound[0].copy()))
+
+
+def rows_standardised(s: Setting, rng: np.random.Generator) -> Setting:
+    """Each row scaled by its own mean and spread, instead of each column."""
+
+    def change(x: Array) -> Array:
+        flat = x.reshape(len(x), -1)
+        spread = flat.std(axis=1, keepdims=True)
+        scaled: Array = ((flat - flat.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-6)).reshape(x.shape)
+        return scaled
+
+    return inputs(change)(s, rng)
+
+
+def permuted_columns(s: Setting, rng: np.random.Generator) -> Setting:
+    """Validation columns in another order than training columns."""
+    order = rng.permutation(s.x.shape[1])
+    return attrs.evolve(s, x_val=np.ascontiguousarray(s.x_val[:, order]))
+
+
+def most_labels_wrong(s: Setting, rng: np.random.Generator) -> Setting:
+    """Most of the training labels drawn at random, validation labels as they are."""
+    wrong = rng.uniform(size=len(s.y)) < 0.7
+    return attrs.evolve(s, y=np.where(wrong, rng.permutation(s.y), s.y))
 
 
 def noisy_val(s: Setting, rng: np.random.Generator) -> Setting:

@@ -70,6 +70,6 @@ def _say_the_rest(results: list[Result]) -> None:
             print(f"could not run {r.case}: {r.error}")
         elif not r.case.fault and r.valid and r.faults:
             print(f"false alarm: {r.case.task}, {r.case.variant}, seed {r.case.seed}: {', '.join(r.faults)}")
-        elif r.case.fault and r.valid and not set(r.faults) & set(r.right):
+        elif r.case.fault and r.right and r.valid and not set(r.faults) & set(r.right):
             shown = ", ".join(r.faults) or "nothing"
             print(f"missed: {r.case.fault} on {r.case.task}, seed {r.case.seed}: {shown}")

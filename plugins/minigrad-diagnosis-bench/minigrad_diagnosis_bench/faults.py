@@ -16,7 +16,7 @@ import attrs
 from minigrad_diagnosis_bench import changes as do
 from minigrad_diagnosis_bench.setting import Setting
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["FAULTS", "UNSEEN", "Fault"]
 
 Proof: TypeAlias = Literal["construction", "outcome"]
 
@@ -126,4 +126,31 @@ _FIT = (
     Fault("one_hidden_unit", do.arch(hidden=(1,)), "UNDERFIT DEAD_RELU", "mlp rnn", "outcome"),
 )  # fmt: skip
 
-FAULTS: Mapping[str, Fault] = {f.name: f for f in (*_DATA, *_WIRING, *_START, *_RATE, *_FIT)}
+_LOOPS = (
+    Fault("optimizer_of_a_copy", do.setting(loop="other copy"), "OTHER_PARAMETERS"),
+    Fault("the_same_batch", do.setting(loop="same batch"), "SAME_BATCH"),
+    Fault("weights_drawn_each_epoch", do.setting(loop="redrawn"), "WEIGHTS_RESET"),
+    Fault("targets_not_moved", do.unshifted, "TARGET_LEAK", "lm"),
+    Fault("softmax_over_rows", do.setting(own_loss="over rows"), "ROWS_MIXED", "mlp conv rnn"),
+    Fault("broadcast_difference", do.setting(own_loss="broadcast"), "ROWS_MIXED", "regression", also=do.one_column),
+    Fault("float16_weights", do.half, "LOST_UPDATES LR_LOW", "mlp", "outcome"),
+    Fault("sigmoid_on_quantities", do.arch(end="sigmoid"), "OUTPUT_RANGE", "regression", also=do.quantities),
+    Fault("tanh_on_scores", do.arch(end="tanh"), "OUTPUT_RANGE", "mlp conv"),
+)
+
+_UNSEEN = (
+    Fault("outputs_cut_from_the_graph", do.arch(end="blind"), "", also=lambda s: s.family != "lm"),
+    Fault("weights_clamped", do.setting(loop="clamped"), "", "mlp conv regression", "outcome"),
+    Fault("noise_in_gradients", do.setting(loop="noisy gradients"), "", "mlp conv rnn regression", "outcome"),
+    Fault("targets_one_batch_late", do.setting(loop="late targets"), "", _ROWS, "outcome"),
+    Fault("rows_standardised", do.rows_standardised, "", "mlp regression svm", "outcome"),
+    Fault("val_columns_permuted", do.permuted_columns, "", "mlp svm regression", also=lambda s: s.x.shape[1] > 4),
+    Fault("most_labels_wrong", do.most_labels_wrong, "", "mlp svm conv", "outcome"),
+)
+"""Kinds of mistakes that no rule was written or tuned for.
+
+A FAULT of any kind says that something is wrong.
+"""
+
+FAULTS: Mapping[str, Fault] = {f.name: f for f in (*_DATA, *_WIRING, *_START, *_RATE, *_FIT, *_LOOPS)}
+UNSEEN: Mapping[str, Fault] = {f.name: f for f in _UNSEEN}

@@ -68,6 +68,8 @@ def suits(name: str, s: Setting) -> bool:
 
     A linear machine has no width, and hinges want short steps.
     """
+    if s.group != "classic":
+        return name in ("base", "slower", "faster", "adam", "longer", "wider")
     if s.family == "svm":
         return name in ("base", "slower", "faster", "longer", "small batches", "linear schedule", "a little l2", "adam")
     if name in ("deeper", "tanh"):

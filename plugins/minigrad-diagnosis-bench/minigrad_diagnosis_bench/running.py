@@ -24,6 +24,7 @@ from minigrad.nn import Module
 from minigrad.optim import ClipNorm, Schedule, StatefulOptimizer
 from minigrad.optim.stateful.factory import assemble
 from minigrad.optim.stateful.param_groups import OptimizerOptions
+from minigrad.runtime.parameters import assign
 from minigrad.train import fit
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluation import eval_mode, evaluate
@@ -58,7 +59,7 @@ class Outcome:
 def run(s: Setting, seed: int, catalog: Catalog) -> Outcome:
     """Train, and keep what was seen. Nothing is printed."""
     model = build(s, seed)
-    optimizer = optimizer_for(s, model)
+    optimizer = optimizer_for(s, model.copy() if s.loop == "other copy" else model)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return (_by_hand if s.by_hand else _by_fit)(s, model, optimizer, seed, catalog)
@@ -134,14 +135,23 @@ def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int,
         for _ in range(s.epochs):
             rows = np.arange(len(s.x)) if s.order == "sorted" else rng.permutation(len(s.x))
             model.train(s.train_mode)
+            if s.loop == "redrawn":
+                _redraw(model, s, seed)
+            before = rows[: s.batch]
             for start in range(0, len(rows), s.batch):
-                part = rows[start : start + s.batch]
-                value = loss(model(from_array(s.x[part])), s.y[part])
+                part = rows[: s.batch] if s.loop == "same batch" else rows[start : start + s.batch]
+                targets = s.y[before[: len(part)]] if s.loop == "late targets" else s.y[part]
+                value = loss(model(from_array(s.x[part])), targets)
                 total: Tensor = value if term is None else value + term(model)
                 if s.zero_grad:
                     optimizer.zero_grad()
                 total.backward()
+                if s.loop == "noisy gradients":
+                    _shake(optimizer, rng)
                 optimizer.step()
+                if s.loop == "clamped":
+                    _clamp(model)
+                before = part
             if not s.eval_mode:
                 _scored_in_train_mode(s, model, loss)
             vals.append(_val_loss(s, model))
@@ -151,6 +161,27 @@ def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int,
         loss.close()
     evidence, spent = loss.evidence(), time.perf_counter() - began
     return Outcome(evidence, score_on(model, *s.sound), tuple(loss.losses), tuple(vals), spent, loss.seconds)
+
+
+def _redraw(model: Module, s: Setting, seed: int) -> None:
+    """Draw all weights anew, as a model that is built inside the loop over epochs."""
+    fresh = build(s, seed + 1)
+    for t, new in zip(model.parameters(), fresh.parameters(), strict=True):
+        assign(t, new.numpy())
+
+
+def _shake(optimizer: StatefulOptimizer, rng: np.random.Generator) -> None:
+    """Add noise to every gradient, ten times as large as the gradient."""
+    for bucket in optimizer.buckets:
+        bucket.grads[...] += (10.0 * bucket.grads.std() * rng.standard_normal(bucket.grads.shape)).astype(
+            bucket.grads.dtype
+        )
+
+
+def _clamp(model: Module) -> None:
+    """Bound every weight by 0.01 after each update."""
+    for t in model.parameters():
+        assign(t, np.clip(t.numpy(), -0.01, 0.01))
 
 
 def _scored_in_train_mode(s: Setting, model: Module, loss: Watch) -> None:

@@ -12,6 +12,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
+from minigrad.data.arrays import any_real
 from minigrad.nn import Loss, Module
 from minigrad.runtime.parameters import assign
 
@@ -31,8 +32,8 @@ class Arch:
         cell: "RNN", "GRU" or "LSTM".
         dropout: probability.
         norm: whether batch normalisation follows each layer.
-        end: what follows the output layer, "softmax", "sigmoid" or "relu", all of them faults; or "half", which hides
-            half of the computation from the graph.
+        end: what follows the output layer, "softmax", "sigmoid", "tanh" or "relu", all of them faults; "half", which
+            hides half of the computation from the graph; or "blind", which hides all of it.
         scale: factor on hidden weights, for faults; 0 makes them 0.
         constant: the value of all weights instead.
         bias: of hidden layers.
@@ -78,6 +79,11 @@ class Setting:
         frozen: index of a parameter that the optimizer is not given.
         sign: of the loss.
         summed: loss times rows.
+        group: class of the data, for false alarms by class.
+        own_loss: a loss of the user's own, with a mistake: "over rows" (softmax over the batch) or "broadcast".
+        loop: a mistake of the user's own loop: "other copy", "same batch", "redrawn", "clamped", "noisy gradients",
+            "late targets" or "every second".
+        half: whether parameters are float16.
     """
 
     task: str
@@ -105,9 +111,15 @@ class Setting:
     frozen: int | None = None
     sign: float = 1.0
     summed: bool = False
+    group: str = "classic"
+    own_loss: str = ""
+    loop: str = ""
+    half: bool = False
 
     def loss_of(self) -> Loss:
         """The loss with its sign and scale."""
+        if self.own_loss:
+            return {"over rows": _over_rows, "broadcast": _broadcast}[self.own_loss]
         plain = nn.find_loss(self.loss)
         if self.sign == 1.0 and not self.summed:
             return plain
@@ -122,9 +134,16 @@ class Setting:
     @property
     def by_hand(self) -> bool:
         """Whether only a loop of one's own can have this fault."""
-        whole = self.zero_grad and self.train_mode and self.eval_mode and self.frozen is None and not self.maximise
+        whole = (
+            not self.loop
+            and self.zero_grad
+            and self.train_mode
+            and self.eval_mode
+            and self.frozen is None
+            and not self.maximise
+        )
         floats = [a for a in (self.x, self.y, self.x_val, self.y_val) if a.dtype.kind == "f"]
-        return not whole or self.order != "shuffled" or any(not np.isfinite(a).all() for a in floats)
+        return bool(self.loop) or not whole or self.order != "shuffled" or any(not np.isfinite(a).all() for a in floats)
 
     def with_hyper(self, **changes: float) -> Setting:
         """With other hyperparameters."""
@@ -133,6 +152,18 @@ class Setting:
     def with_arch(self, **changes: object) -> Setting:
         """With another network."""
         return attrs.evolve(self, arch=attrs.evolve(self.arch, **changes))  # type: ignore[arg-type]  # fields of Arch
+
+
+def _over_rows(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    """A softmax that runs over the rows of the batch."""
+    scores = outputs - mg.logsumexp(outputs, axis=0, keepdims=True)
+    return -scores[np.arange(outputs.shape[0]), np.asarray(targets)].mean()
+
+
+def _broadcast(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    """A mean square of outputs (n, 1) less targets (n,), which is (n, n)."""
+    difference = outputs - (targets if isinstance(targets, Tensor) else mg.tensor(any_real(targets)))
+    return (difference * difference).mean()
 
 
 def build(s: Setting, seed: int) -> Module:
@@ -156,7 +187,7 @@ def build(s: Setting, seed: int) -> Module:
         values = np.zeros(biases[-1].shape, biases[-1].dtype)
         values[0] = a.out_bias
         assign(biases[-1], values)
-    return model
+    return model.astype(np.float16) if s.half else model
 
 
 def _activation(a: Arch) -> list[nn.Layer]:
@@ -170,6 +201,8 @@ def _end(a: Arch) -> list[nn.Layer]:
         "softmax": [lambda t: mg.softmax(t, axis=-1)],
         "sigmoid": [nn.Sigmoid()],
         "relu": [nn.ReLU()],
+        "tanh": [nn.Tanh()],
+        "blind": [lambda t: t * 0.0 + 0.1 * t.detach()],
         "half": [lambda t: t * 0.5 + t.detach() * 0.5],
     }
     return ends[a.end]

@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.diagnosis.benchmark_results import Measured
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad_diagnosis_bench.cases import Result
+from minigrad_diagnosis_bench.faults import UNSEEN
 
 __all__ = ["Figures", "by_fault", "by_rule", "document", "figures", "markdown"]
 
@@ -114,7 +115,12 @@ def by_fault(results: Sequence[Result]) -> dict[str, tuple[int, int, int, dict[s
 
 
 def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str, object]:
-    """Everything, as JSON values."""
+    """Everything, as JSON values.
+
+    Kinds of mistakes that no rule was tuned for are counted apart.
+    """
+    unseen = [r for r in results if r.case.fault in UNSEEN]
+    everything, results = results, [r for r in results if r.case.fault not in UNSEEN]
     spread = {}
     for seed in dict.fromkeys(r.case.seed for r in results):
         spread[str(seed)] = attrs.asdict(figures([r for r in results if r.case.seed == seed], ours, right))
@@ -131,8 +137,42 @@ def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str
         "rules": {code: attrs.asdict(m) for code, m in by_rule(results, catalog).items()},
         "faults": {n: {"runs": a, "found": b, "top": c, "first": d} for n, (a, b, c, d) in by_fault(results).items()},
         "alarms": [_alarm(r) for r in results if not r.case.fault and r.valid and r.faults],
+        "groups": _by_group(results),
+        "unseen": _of_unseen(unseen),
+        "contradictions": [
+            {"fault": r.case.fault, "task": r.case.task, "said": list(r.said)} for r in everything if r.said
+        ],
         "watching": _mean(r.watching / r.seconds for r in results if r.seconds),
     }
+
+
+def _contradiction(r: Result) -> dict[str, object]:
+    return {"fault": r.case.fault, "task": r.case.task, "seed": r.case.seed, "said": list(r.said)}
+
+
+def _by_group(results: Sequence[Result]) -> dict[str, dict[str, float]]:
+    """Class of data -> healthy runs, and the share of them with a FAULT."""
+    healthy = [r for r in results if not r.case.fault and r.valid]
+    groups = {name: [r for r in healthy if r.group == name] for name in dict.fromkeys(r.group for r in healthy)}
+    return {name: {"healthy": len(rs), "alarms": _mean(bool(r.faults) for r in rs)} for name, rs in groups.items()}
+
+
+def _of_unseen(results: Sequence[Result]) -> dict[str, dict[str, object]]:
+    """Kind of mistake that no rule was tuned for -> valid runs, those with any FAULT.
+
+    And the first FAULTs.
+    """
+    counted: dict[str, dict[str, object]] = {}
+    for name in dict.fromkeys(r.case.fault for r in results):
+        runs = [r for r in results if r.case.fault == name and (r.valid or r.error)]
+        firsts = Counter(r.faults[0] if r.faults else "nothing" for r in runs)
+        counted[name] = {
+            "runs": len(runs),
+            "something": sum(bool(r.faults) for r in runs),
+            "faults": sum(len(r.faults) for r in runs),
+            "first": dict(firsts.most_common()),
+        }
+    return counted
 
 
 def _alarm(r: Result) -> dict[str, object]:
@@ -173,6 +213,16 @@ def markdown(made: dict[str, object], titles: dict[str, str]) -> str:
             f"| minigrad, seed {seed} | {f['broken']} | {f['recall']:.3f} | {f['top']:.3f} | {f['extra']:.2f} | "
             f"{f['healthy']} | {f['alarms']:.3f} |"
         )
+    if made.get("groups"):
+        lines += ["", "| class of data | healthy runs | with a FAULT |", "|---|---|---|"]
+    for name, f in _table(made.get("groups", {})):
+        lines.append(f"| {name} | {f['healthy']} | {f['alarms']:.3f} |")
+    if made.get("unseen"):
+        lines += ["", "| kind that no rule was tuned for | runs | with a FAULT | first findings |", "|---|---|---|---|"]
+    for name, f in _table(made.get("unseen", {})):
+        firsts = f["first"]
+        shown = ", ".join(f"{code} {n}" for code, n in firsts.items()) if isinstance(firsts, dict) else ""
+        lines.append(f"| {name} | {f['runs']} | {f['something']} | {shown} |")
     lines += ["", "| fault | runs | found | first finding right | first findings |", "|---|---|---|---|---|"]
     for name, f in _table(made["faults"]):
         firsts = f["first"]

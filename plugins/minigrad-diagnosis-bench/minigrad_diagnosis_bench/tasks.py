@@ -16,6 +16,7 @@ from minigrad import data
 from minigrad.core.types import Array
 from minigrad.data import Dataset
 from minigrad.data.dataset import Layout
+from minigrad_diagnosis_bench.more_tasks import MORE_HELD_OUT, MORE_TUNING
 from minigrad_diagnosis_bench.setting import Arch, Setting
 
 __all__ = ["HELD_OUT", "HELD_OUT_SEEDS", "TUNING", "TUNING_SEEDS", "Task"]
@@ -182,6 +183,7 @@ TUNING: Mapping[str, Task] = {
     "iris-svm": iris_svm,
     "digits-svm": digits_svm,
     "friedman-mlp": friedman,
+    **MORE_TUNING,
 }
 TUNING_SEEDS = (0, 1)
 
@@ -197,5 +199,6 @@ HELD_OUT: Mapping[str, Task] = {
     "fashion-svm": fashion_svm,
     "diabetes-mlp": diabetes,
     "kjv-lstm": kjv_lm,
+    **MORE_HELD_OUT,
 }
 HELD_OUT_SEEDS = (100, 101, 102)
