@@ -122,8 +122,8 @@ class Watch:
         0 with one or two batches an epoch.
         """
         epoch = self._batches[: self.steps_per_epoch]
-        if len(epoch) < 4:
-            return 0.0
+        if len(epoch) < 4 or not np.ptp(epoch[0].astype(np.float64)):
+            return 0.0  # batches of one class only say nothing about which rows they hold
         return sum(np.array_equal(epoch[0], batch) for batch in epoch[1:]) / (len(epoch) - 1)
 
     @property
