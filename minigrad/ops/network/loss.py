@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.core.tensor import as_array
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
@@ -113,7 +114,7 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
     require_labels("cross_entropy", labels, scores.shape, ignore_index)
     if weight is None and ignore_index is None and label_smoothing == 0.0:
         return apply_reduction(softmax_cross_entropy(scores, labels), reduction)
-    kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else np.asarray(labels) != ignore_index
+    kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else as_array(labels) != ignore_index
     valid = np.where(kept, labels, 0)
     present = kept.astype(scores.dtype)
     counts: V = greater(scores[..., 0], np.inf) + present
@@ -135,7 +136,7 @@ def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction:
     "mean" divides by the total weight.
     """
     require_labels("negative_log_likelihood", labels, log_probabilities.shape)
-    picked: V = squeeze(pick(log_probabilities, np.asarray(labels)[..., None], axis=-1), -1)
+    picked: V = squeeze(pick(log_probabilities, as_array(labels)[..., None], axis=-1), -1)
     if weight is None:
         return apply_reduction(-picked, reduction)
     shares: V = take_along(weight, labels, axis=0)
@@ -217,7 +218,7 @@ def margin_ranking_loss(x: V, z: V, y: V, margin: float = 0.0, reduction: str = 
 def multiclass_hinge(scores: V, labels: IndexArray, margin: float = 1.0, reduction: str = "mean") -> V:
     """Sum max(0, score - right score + margin) over the wrong classes."""
     require_labels("multiclass_hinge", labels, scores.shape)
-    right: V = pick(scores, np.asarray(labels)[..., None], axis=-1)
+    right: V = pick(scores, as_array(labels)[..., None], axis=-1)
     over: V = relu(scores - right + margin)
     return apply_reduction(sum(masked_multiply(over, 1.0 - one_hot_like(labels, scores)), -1), reduction)
 
@@ -238,7 +239,7 @@ def focal_loss(probabilities: V, labels: IndexArray, alpha: float = 1.0, gamma: 
                reduction: str = "mean") -> V:  # fmt: skip
     """-alpha (1 - p) ** gamma log p of the labelled class (Lin et al., 2017)."""
     require_labels("focal_loss", labels, probabilities.shape)
-    p: V = squeeze(pick(probabilities, np.asarray(labels)[..., None], axis=-1), -1)
+    p: V = squeeze(pick(probabilities, as_array(labels)[..., None], axis=-1), -1)
     return apply_reduction(_focal(log(p), 1.0 - p, alpha, gamma), reduction)
 
 
@@ -285,4 +286,4 @@ def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:
     """A plain array (*labels.shape, classes) of zeros, with a one at each label."""
     require_labels("one_hot", labels, (*np.shape(labels), classes))
-    return np.asarray(np.equal(np.arange(classes), np.asarray(labels)[..., None]), dtype)
+    return np.asarray(np.equal(np.arange(classes), as_array(labels)[..., None]), dtype)

@@ -56,7 +56,7 @@ class TraceOwner(Protocol):
         ...
 
 
-class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
+class FakeArray(np.ndarray[Shape, np.dtype[np.float64]], TensorBase):  # so that ops record what is done with it
     """An array without numbers.
 
     `index` is that of the traced value, or -1 for what NumPy derived from one.
@@ -74,7 +74,7 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]]):
             self.owner.released(self.index)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, **options: object) -> object:
-        if any(isinstance(x, TensorBase) for x in inputs):
+        if any(isinstance(x, TensorBase) and not isinstance(x, FakeArray) for x in inputs):
             return NotImplemented
         function = ufunc if method == "__call__" else getattr(ufunc, method)
         if method == "at" or any(o is not None for o in _as_tuple(options.get("out"))):

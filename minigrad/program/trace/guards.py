@@ -131,7 +131,7 @@ class RandomStateGuard:
 
 def contents(container: Collection[object]) -> tuple[object, ...]:
     """What a container holds, in order; of a dict keys and values."""
-    return (*container, *container.values()) if isinstance(container, dict) else tuple(container)
+    return (*container, *container.values()) if isinstance(container, Mapping) else tuple(container)
 
 
 def is_same(a: object, b: object) -> bool:

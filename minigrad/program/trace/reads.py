@@ -8,6 +8,7 @@ between two calls makes another program, while a count of steps that only the tr
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ import numpy as np
 
 from minigrad.core.memory import is_immutable
 from minigrad.core.tensor import Tensor
+from minigrad.program.errors import TraceError
 from minigrad.program.trace.guards import MISSING, ArrayGuard, ValueGuards, contents
 
 __all__ = ["CodeNames", "find_reads", "is_layer", "is_users"]
@@ -59,6 +61,7 @@ class CodeNames:
     def __init__(self) -> None:
         self._codes: set[CodeType] = set()
         self._classes: set[type] = set()
+        self.lookups: set[str] = set()  # attributes that are looked up by name, and may be missing
 
     def add_function(self, function: FunctionType) -> None:
         """Enter a function that the step can reach."""
@@ -79,6 +82,7 @@ class CodeNames:
             seen |= left
             for code in left:
                 names |= self.of_code(code)
+                self.lookups |= _strings(code)
             left = {f.__code__ for name, f in methods if name in names} - seen
         return frozenset(n for n in names if not n.startswith("__"))
 
@@ -88,15 +92,22 @@ class CodeNames:
 
         Also strings, where it looks attributes up by name.
         """
-        names: set[str] = set()
-        stack = [code]
-        while stack:
-            top = stack.pop()
-            names.update(top.co_names)
-            stack.extend(c for c in top.co_consts if isinstance(c, CodeType))
-            if not _LOOKUPS.isdisjoint(top.co_names):
-                names.update(c for c in top.co_consts if isinstance(c, str) and c.isidentifier())
-        return names
+        return {name for part in _parts(code) for name in part.co_names} | _strings(code)
+
+
+def _parts(code: CodeType) -> Iterator[CodeType]:
+    """A piece of code and those inside it."""
+    stack = [code]
+    while stack:
+        top = stack.pop()
+        yield top
+        stack.extend(c for c in top.co_consts if isinstance(c, CodeType))
+
+
+def _strings(code: CodeType) -> set[str]:
+    """Strings that may name attributes, in code that looks attributes up by name."""
+    parts = [p for p in _parts(code) if not _LOOKUPS.isdisjoint(p.co_names)]
+    return {c for p in parts for c in p.co_consts if isinstance(c, str) and c.isidentifier()}
 
 
 def _is_layer_class(cls: type) -> bool:
@@ -121,7 +132,8 @@ def find_reads(
         names: what its code mentions.
         sized: containers in reach, read or not.
     """
-    reader = _Reader(step, names.all())
+    all_names = names.all()
+    reader = _Reader(step, all_names, frozenset(names.lookups))
     reader.read(roots)
     return ValueGuards(
         tuple(reader.attributes),
@@ -135,9 +147,10 @@ def find_reads(
 class _Reader:
     """Follows what is read, from place to place."""
 
-    def __init__(self, step: object, names: frozenset[str]) -> None:
+    def __init__(self, step: object, names: frozenset[str], lookups: frozenset[str]) -> None:
         self.step = step
         self.names = names
+        self.lookups = lookups
         self.attributes: list[tuple[object, str, object]] = []
         self.entries: list[tuple[Mapping[str, object], str, object]] = []
         self.containers: list[tuple[Collection[object], tuple[object, ...]]] = []
@@ -174,6 +187,15 @@ class _Reader:
             return item.func, *item.args, *item.keywords.values()
         if isinstance(item, FunctionType):
             return list(self._of_function(item)) if item is self.step or is_users(item.__module__) else ()
+        if isinstance(item, Iterator) and type(item).__module__ in ("builtins", "itertools"):
+            raise TraceError(
+                f"the step reads an iterator ({type(item).__name__}), which a program would not advance: take the next "
+                "value outside and pass it to the step"
+            )
+        if item is os:
+            if not self.names.isdisjoint(("environ", "getenv")):
+                self.containers.append((os.environ, contents(os.environ)))
+            return ()
         if isinstance(item, ModuleType):
             return self._of_namespace(vars(item)) if _is_users_module(item) else ()
         if isinstance(item, type):
@@ -223,16 +245,19 @@ class _Reader:
         own = vars(item).keys() & self.names if hasattr(item, "__dict__") else set()
         for name in self._fields[cls] | own:
             value = getattr_static(item, name, MISSING)
-            if value is not MISSING and not self._looks_itself(item, name, value):
+            if value is not MISSING and not self._looks_itself(item, name):
                 yield self._attribute(item, name)
+        for name in self.lookups:
+            if not hasattr(item, name) and not self._looks_itself(item, name):
+                self.attributes.append((item, name, MISSING))
 
     @staticmethod
-    def _looks_itself(item: object, name: str, value: object) -> bool:
+    def _looks_itself(item: object, name: str) -> bool:
         """Tell whether minigrad's layers look an attribute up anew at each run.
 
         Switches and generators are such attributes.
         """
-        if is_layer(item) and (name.startswith("_") or isinstance(getattr(item, name), np.random.Generator)):
+        if is_layer(item) and (name.startswith("_") or isinstance(getattr(item, name, None), np.random.Generator)):
             return True
         bases = (c for c in type(item).__mro__ if c.__module__.startswith("minigrad."))
         return name.startswith("_") and any(name in vars(c) for c in bases)
