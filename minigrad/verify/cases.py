@@ -33,6 +33,9 @@ BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
     ((3, 1), (2, 1, 4)),
     ((), (2, 3)),
     ((3,), (3, 3)),
+    ((1, 3, 1, 1), (2, 3, 2, 2)),
+    ((2, 1, 2), (1, 3, 1)),
+    ((1, 1), (2, 3)),
 )
 """Pairs of broadcasting shapes: one for each argument in turn, one for the others.
 

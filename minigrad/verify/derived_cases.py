@@ -8,12 +8,15 @@ A forward function may refuse what is derived here, and a rule may raise: that i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
+from math import prod
 
 import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
+from minigrad.verify.covering import option_values, pairwise_rows
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
@@ -22,43 +25,45 @@ from minigrad.verify.subject import frozen
 _LONG = 200
 """Longer than the blocks of 64 or 128 that hand-written loops work in."""
 
+STACK = "one more axis"
+"""Label of cases with an axis in front, which are compared only if the op takes them for a stack."""
+
+_MOST_ENTRIES = 5_000
 _MOST_AXES = 8
-_NUDGE = 1.375
+_MOST_PAIRS = 40
+"""Rows of the covering array beyond those that change one thing alone."""
+
+_MOST_OPTIONS = 16
+_FREE: tuple[tuple[str, Shape], ...] = (
+    ("square", (3, 3)),
+    ("1-d", (5,)),
+    ("4-d", (2, 1, 3, 2)),
+    ("5-d", (2, 1, 2, 1, 3)),
+    ("6-d", (1, 2, 1, 2, 1, 3)),
+    ("long", (_LONG,)),
+    ("two axes of one", (1, 3, 1)),
+)
 
 Options = tuple[Mapping[str, object], ...]
 
 
 def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Options that are not listed, derived from those that are.
-
-    The defaults, each flag flipped, negative axes, and another value for each number that is listed with one.
-    """
-    if not op.required and not any(m is op.defaults or _same(m, op.defaults) for m in options):
-        yield "default options", op.defaults
-    first = options[0]
-    for name, value in first.items():
-        if len({repr(m[name]) for m in options}) > 1:
-            continue
-        if isinstance(value, bool):
-            yield f"{name} flipped", {**first, name: not value}
-        elif isinstance(value, float):
-            yield f"{name} changed", {**first, name: value * _NUDGE if value else _NUDGE - 1.0}
-        elif isinstance(value, int) and not name.startswith("axis"):
-            yield f"{name} changed", {**first, name: value + 1}
-    yield from _negative_axes(op, options)
+    """Options that are not listed: neighbours of those that are, and pairs of values that never stood together."""
+    names, values = _factors(op, options)
+    for row in pairwise_rows(tuple(map(len, values)), _MOST_OPTIONS):
+        meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row, strict=True))}
+        if not any(_same(meta, m) for m in options):
+            yield _label(options[0], meta), meta
 
 
-def _negative_axes(op: Op, options: Options) -> Iterator[tuple[str, Mapping[str, object]]]:
-    ndim = len(base_shapes(op)[0][0])
-    axes = [m for m in options if type(m.get("axis")) is int]
-    if all(int(str(m["axis"])) >= 0 for m in axes):
-        for m in sorted(axes, key=lambda m: -int(str(m["axis"])))[:2]:
-            yield "negative axis", {**m, "axis": int(str(m["axis"])) - ndim}
-    for m in options:
-        several = m.get("axis")
-        if isinstance(several, tuple) and several and all(type(a) is int and 0 <= a < ndim for a in several):
-            yield "negative axes", {**m, "axis": tuple(a - ndim for a in several)}
-            break
+def _factors(op: Op, options: Options) -> tuple[list[str], list[list[object]]]:
+    """Names of the options, and the values to try of each."""
+    factors = option_values(options, op.defaults, len(base_shapes(op)[0][0]))
+    return list(factors), list(factors.values())
+
+
+def _label(first: Mapping[str, object], meta: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} changed" for name in meta if repr(meta[name]) != repr(first[name])) or "default options"
 
 
 def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
@@ -66,15 +71,22 @@ def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
 
 
 def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """Shapes beside the declared ones: axes longer by one, of one, of none, long, and square."""
-    if _matrices(op) or not (declaration_of(op).shapes or fixed_shape(op)):
-        return
+    """Shapes beside the declared ones: other lengths of each axis of each argument, and other numbers of axes."""
     declared = base_shapes(op)[0]
+    if _matrices(op):
+        yield "stack", tuple((2, *s) for s in declared)
+        return
     seen = set(base_shapes(op))
-    for label, shapes in _shape_changes(declared):
-        if shapes not in seen:
+    free = not declaration_of(op).shapes and not fixed_shape(op)
+    for label, shapes in chain(_free_shapes(len(declared)) if free else (), _shape_changes(declared)):
+        if shapes not in seen and sum(map(prod, shapes)) <= _MOST_ENTRIES:
             seen.add(shapes)
             yield label, shapes
+
+
+def _free_shapes(count: int) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    for label, shape in _FREE:
+        yield label, (shape,) * count
 
 
 def _matrices(op: Op) -> bool:
@@ -86,40 +98,53 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
     yield "all axes longer by one", tuple(tuple(n + (n > 1) for n in s) for s in declared)
     places = [(i, k) for i, s in enumerate(declared) for k in range(len(s))]
     for i, k in places[:_MOST_AXES]:
-        longer = (*declared[i][:k], declared[i][k] + 1, *declared[i][k + 1 :])
-        yield "an axis longer by one", (*declared[:i], longer, *declared[i + 1 :])
+        yield "an axis longer by one", _with_length(declared, i, k, declared[i][k] + 1)
     if all(s and s[-1] > 1 for s in declared):
         yield "last axes shorter by one", tuple((*s[:-1], s[-1] - 1) for s in declared)
     if all(len(s) > 1 for s in declared):
         yield "all square", tuple((*s[:-2], *(max(s[-2:]),) * 2) for s in declared)
     if first:
-        yield "long", ((*first[:-1], _LONG), *rest)
-        yield "an axis of one", ((*first[:-1], 1), *rest)
         yield "empty", tuple((0, *s[1:]) if s else s for s in declared)
-        yield "empty", ((*first[:-1], 0), *rest)
     if len(first) > 1:
         yield "square", ((*first[:-2], *(max(first[-2:]),) * 2), *rest)
+        yield "an axis of one", ((*first[:-1], 1), *rest)
+    yield STACK, tuple((2, *s) for s in declared)
+    if rest:
+        yield STACK, ((2, *first), *rest)
+    for length in sorted({n for s in declared for n in s}):  # where arguments share a length they keep doing so
+        if all(s.count(length) < 2 for s in declared):
+            changes = (("an axis of one", 1), ("an axis of two", 2), ("long", _LONG), ("empty", 0))
+            for label, other in (
+                *changes,
+                ("an axis shorter by one", length - 1),
+                ("an axis longer by one", length + 1),
+            ):
+                yield label, tuple(tuple(other if n == length else n for n in s) for s in declared)
+    for i, k in places[:_MOST_AXES]:
+        length = declared[i][k]
+        others = (*declared[:i], *declared[i + 1 :])
+        if declared[i].count(length) > 1 and not any(length in s for s in others):
+            for label, other in (("an axis of one", 1), ("long", _LONG)):
+                yield label, _with_length(declared, i, k, other)
+
+
+def _with_length(shapes: tuple[Shape, ...], i: int, k: int, length: int) -> tuple[Shape, ...]:
+    return (*shapes[:i], (*shapes[i][:k], length, *shapes[i][k + 1 :]), *shapes[i + 1 :])
 
 
 def unlisted_cases(op: Op, options: Options, rng: SeededRandom, seed: int) -> Iterator[CheckCase]:
-    """Derived cases that are compared with differences. Drawn lazily."""
-    first = base_shapes(op)[0]
-
-    def case(label: str, shapes: tuple[Shape, ...], meta: Mapping[str, object]) -> CheckCase:
-        return CheckCase(draw(op, rng, shapes), meta, label, seed, derived=True)
-
-    for label, meta in unlisted_metadata(op, options):
-        yield case(label, first, meta)
-    if _matrices(op):
-        yield case("stack", tuple((2, *s) for s in first), options[0])
-    for label, shapes in unlisted_shapes(op):
-        yield case(label, shapes, options[0])
-    if not declaration_of(op).shapes and not fixed_shape(op):
-        for k, meta in enumerate(options):
-            for label, shape in (("square", (3, 3)), ("1-d", (5,)))[: 2 if k else 1]:
-                yield case(label, tuple(shape for _ in first), meta)
-        yield case("long", tuple((_LONG,) for _ in first), options[0])
-    yield from _other_indices(op, case("", first, options[0]))
+    """Derived cases that are compared with differences: a covering array over shapes and options. Drawn lazily."""
+    names, values = _factors(op, options)
+    shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
+    most = len(shapes) + sum(map(len, values)) + _MOST_PAIRS
+    for row in pairwise_rows((len(shapes), *map(len, values)), most):
+        label, chosen = shapes[row[0]]
+        meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row[1:], strict=True))}
+        if row[0] or not any(_same(meta, m) for m in options):
+            changed = "" if not any(row[1:]) else _label(options[0], meta)
+            text = ", ".join(part for part in (label if row[0] else "", changed) if part)
+            yield CheckCase(draw(op, rng, chosen), meta, text, seed, derived=True)
+    yield from _other_indices(op, CheckCase(draw(op, rng, shapes[0][1]), options[0], "", seed, derived=True))
 
 
 def _other_indices(op: Op, case: CheckCase) -> Iterator[CheckCase]:

@@ -11,18 +11,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from minigrad.core.errors import RegistrationError
+from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array
-from minigrad.verify.cases import base_shapes, draw, fixed_shape
-from minigrad.verify.declare import declaration_of
+from minigrad.verify.cases import base_shapes, draw
+from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.directional_check import directions, locate_error, project
 from minigrad.verify.entrywise_check import entrywise, locate_entry_error
 from minigrad.verify.purity import refuse_not_finite
-from minigrad.verify.refusal import CheckCase
+from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
-_SIZES = (2.0**-30, 2.0**-20, 2.0**-14, 12.0, 20.0, 40.0, 100.0, 400.0, 1000.0)
+_SIZES = (*(2.0**k for k in range(-30, -9)), *(2.0 ** (k / 4) for k in range(12, 41)))
+"""Without gaps: a band between two of them is no wider than a quarter of an octave where numbers are large."""
+
 _SCALES = (2.0**-26, 2.0**-13, 2.0**4, 2.0**8)
 _HUGE = 2.0**900
 """Where values are larger, slopes that are right may overflow.
@@ -30,6 +32,7 @@ _HUGE = 2.0**900
 6**b has one at b = 396 that no float64 can hold.
 """
 
+_HUGE32 = 1e37
 _UNBOUNDED = frozenset(("real", "positive", "nonzero", "distinct"))
 _SIGNED = frozenset(("real", "nonzero", "distinct"))
 
@@ -45,7 +48,7 @@ def check_far(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) 
     far = [i for i in examined.grads if _kind(subject, i) in _UNBOUNDED]
     if subject.is_entrywise:
         return sum(_entries(subject, examined.case, i, rng) for i in far)
-    if fixed_shape(op) or not far:
+    if not far or any(d is not None and d.matrix for d in declaration_of(op).domains):
         return 0
     return sum(_whole(subject, examined.case, far, scale, rng) for scale in _SCALES)
 
@@ -55,9 +58,19 @@ def _kind(subject: OpUnderTest, index: int) -> str:
     return "" if domain is None else domain.kind
 
 
+def sizes_to_try(domain: Domain, rng: SeededRandom) -> Array:
+    """Numbers of a domain that are smaller and larger than its samples; none where it is bounded."""
+    if domain.kind not in _UNBOUNDED:
+        return np.zeros(0)
+    # Not whole multiples of one another, or a remainder would stand on the edge of its jump; exact in float32.
+    sizes = np.array(_SIZES) * (1.0 + np.floor(2.0**17 * rng.uniform((len(_SIZES),))) / 2.0**20)
+    return np.concatenate([sizes, -sizes]) if domain.kind in _SIGNED else sizes
+
+
 def _entries(subject: OpUnderTest, case: CheckCase, index: int, rng: SeededRandom) -> int:
-    sizes = np.array(_SIZES) * (1.0 + 0.125 * np.floor(4.0 * rng.uniform((len(_SIZES),))) / 4.0)
-    x = np.concatenate([sizes, -sizes]) if _kind(subject, index) in _SIGNED else sizes
+    domain = declaration_of(subject.op).domain(index)
+    assert domain is not None
+    x = sizes_to_try(domain, rng)
     arrays = list(draw(subject.op, rng, (x.shape,) * len(case.arrays)))
     arrays[index] = frozen(x)
     outputs = _outputs(subject, case, arrays)
@@ -73,7 +86,32 @@ def _entries(subject: OpUnderTest, case: CheckCase, index: int, rng: SeededRando
     u = directions(subject.op, here, rng, list(e.grads))
     if entrywise(subject, e, u, far=True).mismatch:
         raise locate_entry_error(subject, e, u)
+    _refuse_overflow(subject, e)
     return 1
+
+
+def _refuse_overflow(subject: OpUnderTest, e: EvaluatedCase) -> None:
+    """Gradients in float32 must be numbers where those in float64 are and float32 can hold them."""
+    if subject.casts:
+        return
+    arrays = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in e.case.arrays)
+    case = e.case.on(arrays, f"{e.case.label}, float32")
+    outputs = _outputs(subject, case, arrays)
+    if outputs is None:
+        return
+    held = np.isfinite(outputs[0]) & (np.abs(e.outputs[0]) < _HUGE32)
+    v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(e.cotangents, outputs, strict=True))
+    for i, g in subject.pull(case, outputs, v).items():
+        lost = held & ~np.isfinite(g) & (np.abs(e.grads[i]) < _HUGE32)
+        if lost.any():
+            name = subject.name(i)
+            due = np.where(lost, e.grads[i], 0.0)
+            raise refuse(
+                GradientMismatch, subject.op, "in float32 its rule gives NaN or infinity where the function is finite",
+                case=case, argument=name,
+                worst=worst_entry(name, case.arrays[i], np.where(lost, g, 0.0), due, np.ones(due.shape), "due is"),
+                remedy="find what overflows beyond 3e38: exp of 89 and more does",
+            )  # fmt: skip
 
 
 def _whole(subject: OpUnderTest, case: CheckCase, far: list[int], scale: float, rng: SeededRandom) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from zlib import crc32
 
@@ -14,18 +14,24 @@ from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationErr
 from minigrad.core.mode import MODE, mode_override
 from minigrad.core.op import Op
 from minigrad.verify.batching import check_accumulation, check_batching
+from minigrad.verify.cases import draw
 from minigrad.verify.certificate import Certificate, Power, evidence_of
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.directional_check import ENOUGH
 from minigrad.verify.entrywise_check import broadcast_case
 from minigrad.verify.extreme_scales import check_far
 from minigrad.verify.kinks import check_kinks, check_pairs, check_zeros
+from minigrad.verify.metamorphic import check_float32_bias
 from minigrad.verify.purity import check_cotangents, check_memory
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.second_order import check_second_order, check_second_order_elsewhere
+from minigrad.verify.second_order_entrywise import check_second_order_by_entry
 from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.special_numbers import check_low_bits, check_special_numbers
 from minigrad.verify.subject import ENTRIES, EvaluatedCase, OpUnderTest
 from minigrad.verify.sweep import examine_all
+
+_SHAPES = ((3, 3), (2, 3, 2), (200,))
 
 
 def verify(
@@ -73,6 +79,9 @@ def verify(
                 checks += check_cotangents(subject, first, thorough)
                 if thorough:
                     checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
+                    checks += check_low_bits(subject, first, rng) + check_float32_bias(subject, first, rng)
+                    special = [] if subject.is_entrywise else check_special_numbers(subject, first, rng)
+                    checks += len(special)
             checks += check_memory(subject, first, rng, thorough)
             checks += check_accumulation(subject, examined, seed)
             if thorough:
@@ -81,8 +90,11 @@ def verify(
                 _check_second_order(subject, _one_per_metadata(examined), rng)
                 if op.claims.elementwise and declaration_of(op).samples is None and len(op.arguments) > 1:
                     check_second_order(subject, broadcast_case(subject, examined[0], rng), rng)
-                if thorough:
-                    check_second_order_elsewhere(subject, first, rng)
+                if thorough and op.rules:
+                    others = (e.case for e in (*special, *examined) if e.case.derived or e in special)
+                    check_second_order_elsewhere(subject, first, _alone(subject, others, first, rng), rng)
+                    if subject.is_entrywise:
+                        checks += check_second_order_by_entry(subject, first, rng)
         except RegistrationError:
             raise
         except Exception as error:
@@ -108,6 +120,17 @@ def _warnings_ignored(thorough: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+def _alone(
+    subject: OpUnderTest, cases: Iterable[CheckCase], first: EvaluatedCase, rng: SeededRandom
+) -> Iterator[CheckCase]:
+    """Cases for second order that the author did not declare: those that change one thing only."""
+    if subject.is_entrywise:
+        for shape in _SHAPES:
+            yield first.case.on(draw(subject.op, rng, (shape,) * len(first.case.arrays)), f"shape {shape}")
+        return
+    yield from (c for c in cases if "," not in c.label and all(a.size for a in c.arrays))
 
 
 def _anything(op: Op) -> bool:

@@ -18,7 +18,7 @@ from minigrad.verify.derived_cases import whole_numbers
 from minigrad.verify.directional_check import examine
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical, natural_scale
 
 _F32 = 2e-2
 """Share by which a float32 gradient may differ from the float64 one.
@@ -26,6 +26,7 @@ _F32 = 2e-2
 A quarter of the entries may exceed a tenth of it.
 """
 
+_NEIGHBOURS = 6
 _EPS32 = float(np.finfo(np.float32).eps)
 
 
@@ -67,10 +68,22 @@ _LAYOUTS: tuple[tuple[str, Callable[[Array], Array], Callable[[Array], Array]], 
 )
 
 
-def _repeats(subject: OpUnderTest, case: CheckCase, found: Array, expected: Array, index: int | None) -> None:
-    if found.shape == expected.shape and (found == expected).all():
+_LAYOUT = ("with the memory layout of the arguments", "index by axis, not by position in memory (ravel, view)")
+_INTEGERS = ("when an argument comes as integers of the same values", "cast what must be real: x.astype(g.dtype)")
+_SHARED = ("when one array is passed for two arguments", "no comparison of arguments by identity (is, id)")
+
+
+def _repeats(
+    subject: OpUnderTest,
+    case: CheckCase,
+    found: Array,
+    expected: Array,
+    index: int | None,
+    cause: tuple[str, str] = _LAYOUT,
+) -> None:
+    if found.shape == expected.shape and identical(found, expected):
         return
-    size = np.abs(expected)
+    size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0)
     if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
         return
@@ -80,8 +93,8 @@ def _repeats(subject: OpUnderTest, case: CheckCase, found: Array, expected: Arra
         worst = worst_entry(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
     raise refuse(
         GradientMismatch if index is not None else InvalidRule, subject.op,
-        f"its {'gradient' if index is not None else 'output'} changes with the memory layout of the arguments",
-        case=case, argument=argument, worst=worst, remedy="index by axis, not by position in memory (ravel, view)",
+        f"its {'gradient' if index is not None else 'output'} changes {cause[0]}",
+        case=case, argument=argument, worst=worst, remedy=cause[1],
     )  # fmt: skip
 
 
@@ -137,6 +150,42 @@ def _near_float64(subject: OpUnderTest, examined: EvaluatedCase, other: CheckCas
         )  # fmt: skip
 
 
+def check_float32_bias(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
+    """Refuse a float32 gradient that is off by the same share at all neighbouring numbers.
+
+    Rounding goes up and down as the arguments move; what it leaves in common is no more than a few ulps.
+    """
+    case = examined.case
+    if subject.casts or not all(a.dtype in (np.float64, np.int64, np.bool_) for a in case.arrays):
+        return 0
+    shares: dict[int, list[Array]] = {i: [] for i in examined.grads}
+    for _ in range(_NEIGHBOURS):
+        factor = 1.0 + 2.0**-8 * float(rng.uniform((1,))[0])
+        narrow = tuple(frozen((a * factor).astype(np.float32)) if a.dtype == np.float64 else a for a in case.arrays)
+        wide = tuple(frozen(a.astype(np.float64)) if a.dtype == np.float32 else a for a in narrow)
+        due = subject.pull(case.on(wide), subject.forward(case, wide), examined.cotangents)
+        outputs = subject.forward(case, narrow)
+        v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
+        for i, g in subject.pull(case.on(narrow), outputs, v).items():
+            gap = np.asarray(g, dtype=np.float64) - due[i]
+            scale = np.max(np.abs(due[i]), initial=0.0) + natural_scale(case, examined.cotangents, [i])
+            told = np.isfinite(due[i]) & (np.abs(due[i]) < 1e37) & (np.abs(gap) > 64.0 * _EPS32 * scale)
+            shares[i].append(np.where(told, gap / np.where(due[i] == 0.0, 1.0, due[i]), 0.0))
+    for i, each in shares.items():
+        low, high = np.min(each, axis=0), np.max(each, axis=0)
+        least = np.where(low > 0.0, low, np.where(high < 0.0, -high, 0.0))
+        wrong = (least > 256.0 * _EPS32) & (least > 8.0 * (high - low))
+        if wrong.any():
+            k = int(np.argmax(np.where(wrong, least, 0.0)))
+            raise refuse(
+                GradientMismatch, subject.op,
+                f"in float32 its gradient is off by {100.0 * float(least.flat[k]):.2g} % wherever its arguments are "
+                f"moved to near {subject.name(i)} = {float(case.arrays[i].flat[k]):.6g}: more than rounding is",
+                case=case, argument=subject.name(i), remedy="the rule must not depend on the dtype of its arguments",
+            )  # fmt: skip
+    return 1
+
+
 def repeat_mixed(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     """Refuse another gradient for an argument in float32 beside float64 ones."""
     case = examined.case
@@ -158,7 +207,8 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
     case = examined.case
     due = list(examined.grads)
     refused: list[str] = []
-    for i in due if len(due) > 1 and not subject.casts else ():
+    # Whole numbers beside samples of the author's own may lie outside of what these stay inside.
+    for i in due if len(due) > 1 and not subject.casts and declaration_of(subject.op).samples is None else ():
         if getattr(_domain(subject, i), "kind", "") not in ("real", "positive", "nonzero"):
             continue
         whole = whole_numbers(case.arrays[i])
@@ -181,7 +231,7 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
             continue
         beforehand = subject.pull(two, expected, v)
         for k, g in found.items():
-            _repeats(subject, one, g, beforehand[k], k)
+            _repeats(subject, one, g, beforehand[k], k, _INTEGERS)
     return len(due), refused
 
 
@@ -211,7 +261,7 @@ def repeat_shared(subject: OpUnderTest, examined: EvaluatedCase) -> int:
         v = subject.cotangents(SeededRandom(examined.case.seed), outputs)
         expected = subject.pull(two, outputs, v)
         for k, g in subject.pull(one, subject.forward(one), v).items():
-            _repeats(subject, one, g, expected[k], k)
+            _repeats(subject, one, g, expected[k], k, _SHARED)
         checks += 1
     return checks
 

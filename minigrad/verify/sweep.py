@@ -11,9 +11,10 @@ from functools import partial
 import numpy as np
 
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
-from minigrad.verify.cases import difference_cases, draw, fresh, metadata
+from minigrad.core.types import Array
+from minigrad.verify.cases import base_shapes, difference_cases, draw, fresh, metadata
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_cases import unlisted_cases, unlisted_metadata
+from minigrad.verify.derived_cases import STACK, unlisted_cases, unlisted_metadata
 from minigrad.verify.directional_check import examine
 from minigrad.verify.entrywise_check import check_broadcasts, check_relayouts, examine_entries
 from minigrad.verify.metamorphic import (
@@ -27,7 +28,7 @@ from minigrad.verify.metamorphic import (
 )
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _MOST_DRAWS = 8
 
@@ -136,12 +137,30 @@ def _examine_derived(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -
 
 def _refused_by_op(subject: OpUnderTest, case: CheckCase) -> str:
     try:
-        subject.forward(case)
+        outputs = subject.forward(case)
     except RegistrationError:
         raise
     except Exception as error:
         return f"{type(error).__name__}: {error}"
+    if case.label.startswith(STACK) and not _is_stack(subject, case, outputs):
+        return "one more axis is not taken for a stack"
     return ""
+
+
+def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
+    """Whether outputs for a stack are those for its members, and not something else by accident."""
+    ranks = [len(s) for s in base_shapes(subject.op)[0]]
+    for k in range(2):
+        pairs = zip(case.arrays, ranks, strict=True)
+        member = [frozen(a[k]) if a.ndim > rank else a for a, rank in pairs]
+        try:
+            alone = subject.forward(case, member)
+        except Exception:  # the op refuses a member with these options
+            return False
+        for whole, part in zip(outputs, alone, strict=True):
+            if whole.shape != (2, *part.shape) or not np.allclose(whole[k], part, equal_nan=True):
+                return False
+    return True
 
 
 def _examine_elementwise(

@@ -115,7 +115,7 @@ def linear_but_absolute_value(flaw: bool) -> Op:
 @wrong("false claim", INVALID)
 def linear_but_squared_at_one_metadata(flaw: bool) -> Op:
     return made(
-        lambda x, *, n: x**n, {"x": lambda g, y, x, *, n: g * (x * 2.0 if n == 2 else 1.0)}, {"x": REAL}, linear=flaw,
+        lambda x, *, n: x**n, {"x": lambda g, y, x, *, n: g * float(n) * x ** max(n - 1, 0)}, {"x": REAL}, linear=flaw,
         elementwise=True, params=[{"n": 1}, {"n": 2}],
     )  # fmt: skip
 

@@ -117,7 +117,7 @@ def same_padding_even_kernel(flaw: bool) -> Op:
     def left(g, y, x, w):
         k, n = w.shape[0], x.shape[-1]
         start = k // 2 if flaw else (k - 1) // 2
-        full = _back_x(g, np.zeros((2, n + k - 1), dtype=x.dtype), w, 1, 1)
+        full = _back_x(g, np.zeros((x.shape[0], n + k - 1), dtype=x.dtype), w, 1, 1)
         return full[:, start : start + n]
 
     def right(g, y, x, w):

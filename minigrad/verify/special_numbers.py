@@ -1,0 +1,146 @@
+"""Numbers that are never drawn by chance: zero arrays and rows, equal rows and arguments, numbers of full length.
+
+Only a contradiction counts: at a corner or an undefined point differences decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from minigrad.core.errors import InvalidRule, RegistrationError
+from minigrad.core.types import Array
+from minigrad.verify.cases import draw
+from minigrad.verify.declare import declaration_of
+from minigrad.verify.directional_check import directions, locate_error, project
+from minigrad.verify.entrywise_check import entrywise, locate_entry_error
+from minigrad.verify.refusal import CheckCase
+from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
+
+_ROUGH = 1e-7
+"""Share of sum |g u| up to which a gap may be round-off in the rule, which is not measured here."""
+
+_NEIGHBOURS = 4
+_NEARBY = 2.0**-20
+_LOW_BITS = 2.0**-26
+
+
+def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> list[EvaluatedCase]:
+    """Compare the rules with differences at special numbers; returns what was compared."""
+    if subject.op.claims.piecewise_constant or declaration_of(subject.op).samples is not None:
+        return []
+    compared = []
+    for case in _special_cases(subject, examined, rng):
+        e = evaluated_if_possible(subject, case, rng)
+        if e is None:
+            continue
+        u = directions(subject.op, case, rng, list(e.grads))
+        for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well
+            if i in u:
+                u[i] = np.where(a == 0.0, rng.steps(a.shape), u[i])
+        verdict = project(subject, e, u, rule_alone=True)
+        apart = np.abs(verdict.analytic - verdict.numeric) > _ROUGH * verdict.scale
+        if verdict.mismatch and apart and _is_smooth(subject, e, rng):
+            raise locate_error(subject, e, u, rule_alone=True)
+        compared.append(e)
+    return compared
+
+
+def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> bool:
+    """Whether the rules give about the same gradient at all neighbouring numbers, so that there is one to give here.
+
+    Among equal numbers a median has none, though it is smooth along each line through them.
+    """
+    around = []
+    for _ in range(_NEIGHBOURS):
+        moved = tuple(
+            frozen(a + _NEARBY * rng.steps(a.shape)) if i in e.grads else a for i, a in enumerate(e.case.arrays)
+        )
+        case = e.case.on(moved)
+        around.append(subject.pull(case, subject.forward(case), e.cotangents))
+    return all(
+        np.ptp([g[i] for g in around], axis=0).max(initial=0.0) <= 1e-3 * np.max(np.abs(around[0][i]), initial=1e-300)
+        for i in e.grads
+    )
+
+
+def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
+    """Compare the rules at numbers that are not exact in float32: rounding through it must show."""
+    op = subject.op
+    domains = [declaration_of(op).domain(i) for i in range(len(examined.case.arrays))]
+    if op.claims.piecewise_constant or any(d is None or d.matrix for d in domains):
+        return 0
+    drawn = draw(op, rng, tuple(a.shape for a in examined.case.arrays))
+    arrays = tuple(frozen(_longer(a, rng)) if a.dtype.kind == "f" else a for a in drawn)
+    case = examined.case.on(arrays, f"{examined.case.label}, numbers of full length")
+    try:
+        outputs = subject.forward(case)
+    except RegistrationError:
+        raise
+    except Exception:  # a draw that the op refuses
+        return 0
+    if not all(np.isfinite(o).all() for o in outputs):
+        return 0
+    v = tuple(frozen(_longer(w, rng)) if w.dtype.kind == "f" else w for w in subject.cotangents(rng, outputs))
+    e = subject.answer(case, outputs, v)
+    u = directions(op, case, rng, list(e.grads))
+    if subject.is_entrywise:
+        if entrywise(subject, e, u).mismatch and entrywise(subject, e, u, far=True).mismatch:
+            raise locate_entry_error(subject, e, u)
+    elif project(subject, e, u).mismatch:
+        raise locate_error(subject, e, u)
+    return 1
+
+
+def _longer(a: Array, rng: SeededRandom) -> Array:
+    return np.asarray(a * (1.0 + _LOW_BITS * (0.5 + rng.uniform(a.shape))))
+
+
+def evaluated_if_possible(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase | None:
+    """Outputs and gradients, or None where the op refuses the case or anything is not finite."""
+    try:
+        outputs = subject.forward(case)
+        if not all(np.isfinite(o).all() for o in outputs):
+            return None
+        e = subject.run(case, rng, outputs)
+    except InvalidRule as error:
+        if error.__cause__ is None:
+            raise
+        return None
+    except RegistrationError:
+        raise
+    except Exception:  # numbers that are not in the op's domain
+        return None
+    return e if all(np.isfinite(g).all() for g in e.grads.values()) else None
+
+
+def _special_cases(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> Iterator[CheckCase]:
+    case = examined.case
+    for i in examined.grads:
+        domain = declaration_of(subject.op).domain(i)
+        if domain is None or domain.matrix or not case.arrays[i].ndim:
+            continue
+        for label, a in _variants(case.arrays[i], domain.contains_zero):
+            arrays = tuple(frozen(a) if k == i else b for k, b in enumerate(case.arrays))
+            yield case.on(arrays, f"{subject.name(i)} {label}")
+    for i, j in combinations(examined.grads, 2):
+        a, b = case.arrays[i], case.arrays[j]
+        if a.shape == b.shape and declaration_of(subject.op).domain(i) == declaration_of(subject.op).domain(j):
+            arrays = tuple(frozen(a.copy()) if k == j else c for k, c in enumerate(case.arrays))
+            yield case.on(arrays, f"equal numbers in {subject.name(i)} and {subject.name(j)}")
+
+
+def _variants(x: Array, zeros: bool) -> Iterator[tuple[str, Array]]:
+    if zeros:
+        yield "of zeros", np.zeros_like(x)
+        if x.ndim > 1:
+            row = x.copy()
+            row[(0,) * (x.ndim - 1)] = 0.0
+            yield "with a row of zeros", row
+    yield "of equal numbers", np.full_like(x, x.flat[0]) if x.size else x
+    if x.ndim > 1 and x.size:
+        yield "with equal rows", np.broadcast_to(x[:1], x.shape).copy()
+        yield "with rows of equal numbers", np.broadcast_to(x[..., :1], x.shape).copy()
