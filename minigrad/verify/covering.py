@@ -27,7 +27,7 @@ _COUNTS = (
     "group",
     "block",
 )
-"""Beginnings of names of options that count something, for which a negative number is no value to try."""
+"""Beginnings of names of options that count, for which no negative number is tried."""
 
 
 @lru_cache(maxsize=256)
@@ -70,7 +70,9 @@ def _fullest_row(sizes: Sequence[int], uncovered: set[tuple[tuple[int, int], tup
 
 
 def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
-    """Values of an option to try: those listed, the first of them first, and what a user passes beside them.
+    """Values of an option to try.
+
+    Those listed, the first of them first, and what a user passes beside them.
 
     Args:
         name: of the option; one that begins with "axis" counts axes.

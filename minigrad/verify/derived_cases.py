@@ -26,7 +26,7 @@ _LONG = 200
 """Longer than the blocks of 64 or 128 that hand-written loops work in."""
 
 STACK = "one more axis"
-"""Label of cases with an axis in front, which are compared only if the op takes them for a stack."""
+"""Label of cases with one more axis, compared only if the op takes them for a stack."""
 
 _MOST_ENTRIES = 5_000
 _MOST_AXES = 8
@@ -48,7 +48,10 @@ Options = tuple[Mapping[str, object], ...]
 
 
 def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Options that are not listed: neighbours of those that are, and pairs of values that never stood together."""
+    """Options that are not listed.
+
+    Neighbours of those that are, and pairs of values that never stood together.
+    """
     names, values = _factors(op, options)
     for row in pairwise_rows(tuple(map(len, values)), _MOST_OPTIONS):
         meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row, strict=True))}
@@ -67,11 +70,14 @@ def _label(first: Mapping[str, object], meta: Mapping[str, object]) -> str:
 
 
 def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
-    return a.keys() == b.keys() and all(a[k] is b[k] or (type(a[k]) is type(b[k]) and a[k] == b[k]) for k in a)
+    return a.keys() == b.keys() and all(a[k] is b[k] or repr(a[k]) == repr(b[k]) for k in a)
 
 
 def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """Shapes beside the declared ones: other lengths of each axis of each argument, and other numbers of axes."""
+    """Shapes beside the declared ones.
+
+    Other lengths of each axis of each argument, and other numbers of axes.
+    """
     declared = base_shapes(op)[0]
     if _matrices(op):
         yield "stack", tuple((2, *s) for s in declared)
@@ -133,7 +139,10 @@ def _with_length(shapes: tuple[Shape, ...], i: int, k: int, length: int) -> tupl
 
 
 def unlisted_cases(op: Op, options: Options, rng: SeededRandom, seed: int) -> Iterator[CheckCase]:
-    """Derived cases that are compared with differences: a covering array over shapes and options. Drawn lazily."""
+    """Derived cases that are compared with differences.
+
+    A covering array over shapes and options. Drawn lazily.
+    """
     names, values = _factors(op, options)
     shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
     most = len(shapes) + sum(map(len, values)) + _MOST_PAIRS

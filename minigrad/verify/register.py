@@ -16,8 +16,8 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.runtime import fastpath
 from minigrad.runtime.batch_rules import has_batch_rule
-from minigrad.verify.batching import batching_cases, check_batching
 from minigrad.verify.certificate import Certificate, certificate_of
+from minigrad.verify.checks.batching import batching_cases, check_batching
 from minigrad.verify.gate import verify
 from minigrad.verify.subject import OpUnderTest
 

@@ -13,11 +13,9 @@ import numpy as np
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, difference_cases, draw, fresh, metadata
-from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_cases import STACK, unlisted_cases, unlisted_metadata
-from minigrad.verify.directional_check import examine
-from minigrad.verify.entrywise_check import check_broadcasts, check_relayouts, examine_entries
-from minigrad.verify.metamorphic import (
+from minigrad.verify.checks.directional_check import examine
+from minigrad.verify.checks.entrywise_check import check_broadcasts, check_relayouts, examine_entries
+from minigrad.verify.checks.metamorphic import (
     check_linear,
     repeat_float32,
     repeat_integers,
@@ -26,6 +24,8 @@ from minigrad.verify.metamorphic import (
     repeat_shared,
     sweep_shapes,
 )
+from minigrad.verify.declare import declaration_of
+from minigrad.verify.derived_cases import STACK, unlisted_cases, unlisted_metadata
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
@@ -148,7 +148,7 @@ def _refused_by_op(subject: OpUnderTest, case: CheckCase) -> str:
 
 
 def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
-    """Whether outputs for a stack are those for its members, and not something else by accident."""
+    """Whether outputs for a stack are those for its members."""
     ranks = [len(s) for s in base_shapes(subject.op)[0]]
     for k in range(2):
         pairs = zip(case.arrays, ranks, strict=True)

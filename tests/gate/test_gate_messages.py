@@ -14,7 +14,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.verify import GateFinding, verify
-from minigrad.verify.directional_check import undecided
+from minigrad.verify.checks.directional_check import undecided
 from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
 from minigrad.verify.refusal import CheckCase
 from support import gate_wrong_contract as contract

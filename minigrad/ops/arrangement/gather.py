@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.elementwise.arithmetic import where
@@ -104,6 +105,8 @@ def unpick(g: Array, indices: IndexArray, *, axis: int, shape: tuple[int, ...]) 
     places = np.broadcast_to(indices, g.shape)
     key: list[IndexArray] = []
     for a, n in enumerate(g.shape):
+        if a != axis and shape[a] not in (1, n):
+            raise ShapeError(f"unpick: g of shape {g.shape} is no result of take_along_axis from shape {shape}")
         steps = np.arange(n) if shape[a] != 1 else np.zeros(n, dtype=np.intp)
         key.append(places if a == axis else steps.reshape([-1 if i == a else 1 for i in range(g.ndim)]))
     wrapped = [np.where(k < 0, k + n, k) for k, n in zip(key, shape, strict=True)]

@@ -1,4 +1,6 @@
-"""Numbers that are never drawn by chance: zero arrays and rows, equal rows and arguments, numbers of full length.
+"""Numbers that are never drawn by chance.
+
+Zero arrays and rows, equal rows and arguments, numbers of full length.
 
 Only a contradiction counts: at a corner or an undefined point differences decide nothing.
 """
@@ -13,15 +15,15 @@ import numpy as np
 from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.directional_check import directions, locate_error, project
+from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.directional_check import directions, locate_error, project
-from minigrad.verify.entrywise_check import entrywise, locate_entry_error
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _ROUGH = 1e-7
-"""Share of sum |g u| up to which a gap may be round-off in the rule, which is not measured here."""
+"""Share of sum |g u| up to which a gap may be round-off in the rule."""
 
 _NEIGHBOURS = 4
 _NEARBY = 2.0**-20
@@ -50,7 +52,7 @@ def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: Se
 
 
 def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> bool:
-    """Whether the rules give about the same gradient at all neighbouring numbers, so that there is one to give here.
+    """Whether the rules give about one gradient at all neighbouring numbers.
 
     Among equal numbers a median has none, though it is smooth along each line through them.
     """
@@ -68,7 +70,10 @@ def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> boo
 
 
 def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
-    """Compare the rules at numbers that are not exact in float32: rounding through it must show."""
+    """Compare the rules at numbers that are not exact in float32.
+
+    Rounding through it must show.
+    """
     op = subject.op
     domains = [declaration_of(op).domain(i) for i in range(len(examined.case.arrays))]
     if op.claims.piecewise_constant or any(d is None or d.matrix for d in domains):

@@ -14,10 +14,10 @@ from minigrad.core.errors import GradientMismatch, InconclusiveCheck, InvalidRul
 from minigrad.core.op import Op
 from minigrad.core.types import Array, IndexArray
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.purity import check_purity
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.domains import real
 from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
-from minigrad.verify.purity import check_purity
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
@@ -246,7 +246,10 @@ def locate_error(
 
 
 def _suspects(subject: OpUnderTest, e: EvaluatedCase, index: int, u: Array) -> IndexArray:
-    """The entries to look at one by one: the half of the direction that disagrees more, halved until few remain."""
+    """The entries to look at one by one.
+
+    The half of the direction that disagrees more, halved until few remain.
+    """
     remaining = np.arange(u.size)
     while remaining.size > _MOST_SUSPECTS:
         halves = np.array_split(remaining, 2)

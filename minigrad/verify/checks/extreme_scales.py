@@ -14,16 +14,16 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, draw
+from minigrad.verify.checks.directional_check import directions, locate_error, project
+from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
+from minigrad.verify.checks.purity import refuse_not_finite
 from minigrad.verify.declare import Domain, declaration_of
-from minigrad.verify.directional_check import directions, locate_error, project
-from minigrad.verify.entrywise_check import entrywise, locate_entry_error
-from minigrad.verify.purity import refuse_not_finite
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _SIZES = (*(2.0**k for k in range(-30, -9)), *(2.0 ** (k / 4) for k in range(12, 41)))
-"""Without gaps: a band between two of them is no wider than a quarter of an octave where numbers are large."""
+"""Sizes without gaps: a quarter of an octave apart where numbers are large."""
 
 _SCALES = (2.0**-26, 2.0**-13, 2.0**4, 2.0**8)
 _HUGE = 2.0**900
@@ -59,7 +59,10 @@ def _kind(subject: OpUnderTest, index: int) -> str:
 
 
 def sizes_to_try(domain: Domain, rng: SeededRandom) -> Array:
-    """Numbers of a domain that are smaller and larger than its samples; none where it is bounded."""
+    """Numbers of a domain that are smaller and larger than its samples.
+
+    None where it is bounded.
+    """
     if domain.kind not in _UNBOUNDED:
         return np.zeros(0)
     # Not whole multiples of one another, or a remainder would stand on the edge of its jump; exact in float32.
@@ -91,7 +94,7 @@ def _entries(subject: OpUnderTest, case: CheckCase, index: int, rng: SeededRando
 
 
 def _refuse_overflow(subject: OpUnderTest, e: EvaluatedCase) -> None:
-    """Gradients in float32 must be numbers where those in float64 are and float32 can hold them."""
+    """Refuse NaN and infinity in float32 where float64 gives what float32 can hold."""
     if subject.casts:
         return
     arrays = tuple(frozen(a.astype(np.float32)) if a.dtype == np.float64 else a for a in e.case.arrays)

@@ -11,8 +11,8 @@ import numpy as np
 
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array
+from minigrad.verify.checks.directional_check import directions, stepped
 from minigrad.verify.declare import Domain, declaration_of
-from minigrad.verify.directional_check import directions, stepped
 from minigrad.verify.finite_differences import EPS, FIRST_STEP, measured_noise, one_sided
 from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
 from minigrad.verify.seeded_random import SeededRandom

@@ -10,14 +10,14 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array, BoolArray
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.directional_check import directions
+from minigrad.verify.checks.extreme_scales import sizes_to_try
+from minigrad.verify.checks.second_order import differentiated
+from minigrad.verify.checks.special_numbers import evaluated_if_possible
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.directional_check import directions
-from minigrad.verify.extreme_scales import sizes_to_try
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
-from minigrad.verify.second_order import differentiated
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.special_numbers import evaluated_if_possible
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _MOST = 1e100
@@ -25,7 +25,7 @@ _ZEROS = 8
 
 
 def check_second_order_by_entry(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
-    """Compare the gradient of the rules with differences of the rules where an argument is 0, tiny or large."""
+    """Compare second derivatives where an argument is 0, tiny or large."""
     checks = 0
     for i in examined.grads:
         domain = declaration_of(subject.op).domain(i)

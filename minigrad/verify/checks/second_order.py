@@ -17,8 +17,7 @@ from minigrad.core.mode import mode_override
 from minigrad.core.rules import argument_positions, call_rule, unbroadcast
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
-from minigrad.verify.declare import declaration_of
-from minigrad.verify.directional_check import (
+from minigrad.verify.checks.directional_check import (
     REDRAWS,
     directions,
     longest_step,
@@ -26,8 +25,9 @@ from minigrad.verify.directional_check import (
     stepped,
     undecided,
 )
+from minigrad.verify.checks.kinks import with_zeros
+from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import Verdict, compare
-from minigrad.verify.kinks import with_zeros
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale

@@ -13,9 +13,9 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw, structure_shapes
+from minigrad.verify.checks.directional_check import examine
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import whole_numbers
-from minigrad.verify.directional_check import examine
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical, natural_scale

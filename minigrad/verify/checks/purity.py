@@ -84,7 +84,9 @@ def _pulled_again(subject: OpUnderTest, e: EvaluatedCase, v: tuple[Array, ...]) 
 
 
 def _rule_noise(subject: OpUnderTest, e: EvaluatedCase, index: int) -> float:
-    """The round-off in a rule, by what it makes of multiples of g; at most 1e-12 of the gradient.
+    """The round-off in a rule, by what it makes of multiples of g.
+
+    At most 1e-12 of the gradient.
 
     Iterations and scaling and squaring branch on norms, of g among others, and carry more than a formula does.
     """
@@ -149,7 +151,9 @@ def _add_up_halves(subject: OpUnderTest, e: EvaluatedCase) -> None:
 
 
 def _add_up_special(subject: OpUnderTest, e: EvaluatedCase) -> None:
-    """Check rules on output gradients that stand out: ones, a single one, zeros, and one output alone.
+    """Check rules on output gradients that stand out.
+
+    Ones, a single one, zeros, and one output alone.
 
     Each is added to the random g: by linearity, what it changes is what it gives alone.
     """

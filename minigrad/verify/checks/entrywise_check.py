@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, InvalidRule, RegistrationError
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import BROADCASTS, broadcasts, draw
-from minigrad.verify.directional_check import (
+from minigrad.verify.checks.directional_check import (
     ENOUGH,
     REDRAWS,
     best_of,
@@ -25,8 +25,8 @@ from minigrad.verify.directional_check import (
     undecided,
     with_small_checked_args,
 )
+from minigrad.verify.checks.purity import check_purity_by_entry
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
-from minigrad.verify.purity import check_purity_by_entry
 from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
