@@ -32,7 +32,7 @@ from minigrad.verify.subject import ENTRIES, EvaluatedCase, OpUnderTest
 from minigrad.verify.sweep import examine_all
 
 _TAME = 1e4
-"""How much larger gradients may be than usual where a second derivative is asked for: beyond, a pole is near."""
+"""How much larger than usual gradients may be where a second derivative is asked for."""
 
 _SHAPES = ((3, 3), (2, 3, 2), (200,))
 
