@@ -7,12 +7,14 @@ from types import MappingProxyType
 
 from support import (
     gate_tricky_arrays,
+    gate_tricky_combined,
     gate_tricky_far,
     gate_tricky_linalg,
     gate_tricky_scalar,
     gate_tricky_shapes,
     gate_tricky_wild,
     gate_wrong_claims,
+    gate_wrong_combined,
     gate_wrong_contract,
     gate_wrong_conv,
     gate_wrong_dtype_shape,
@@ -47,6 +49,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "layers, losses": wrongs(gate_wrong_nn),
         "metadata, outputs, integers": wrongs(gate_wrong_metadata),
         "what the author forgot": wrongs(gate_wrong_unlisted),
+        "two things that meet": wrongs(gate_wrong_combined),
         "far numbers, large arrays, unlisted lengths": wrongs(gate_wrong_far),
         "habits": wrongs(gate_wrong_habits, gate_wrong_recipes),
         "contract of a rule": wrongs(gate_wrong_contract, gate_wrong_linearity),
@@ -58,5 +61,11 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
 )
 WRONG: tuple[Wrong, ...] = tuple(case for family in FAMILIES.values() for case in family)
 TRICKY: tuple[Tricky, ...] = trickies(
-    gate_tricky_scalar, gate_tricky_wild, gate_tricky_far, gate_tricky_arrays, gate_tricky_linalg, gate_tricky_shapes
+    gate_tricky_scalar,
+    gate_tricky_wild,
+    gate_tricky_far,
+    gate_tricky_arrays,
+    gate_tricky_linalg,
+    gate_tricky_shapes,
+    gate_tricky_combined,
 )
