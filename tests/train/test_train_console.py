@@ -42,7 +42,7 @@ def test_a_log_gets_plain_lines_with_every_figure() -> None:
         "seed 0",
         "ln 3 = 1.099",
         "largest relative error",
-        "20 examples",
+        "4 examples",
         "train loss    val loss",
     ):
         assert wanted in text, wanted
