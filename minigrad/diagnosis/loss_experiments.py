@@ -111,7 +111,9 @@ def lowest_loss(loss: Loss, shape: Shape, y: Array, low: float, high: float) -> 
         return None
     with np.errstate(all="ignore"):
         value = _value(loss, any_real(best.astype(np.float32)), y)
-    return value if value is not None and np.isfinite(value) else None
+    if value is None or not np.isfinite(value):
+        return None
+    return value
 
 
 def mixed_rows(loss: Loss, outputs: Array, y: Array) -> float | None:

@@ -274,7 +274,9 @@ def as_number(cell: object) -> float | None:
         value = float(cell)
     else:
         return None
-    return value if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    return value
 
 
 def text_of(value: object) -> str:

@@ -61,6 +61,10 @@ def after(rule: UpdateRule, binder: EngineWithFallback) -> tuple[bytes, Compiled
     return w.tobytes(), runner
 
 
+LEFT_TO_NUMPY = {"madgrad"}
+"""Rules with a function that the C engine does not have (cbrt): their groups go to NumPy whole."""
+
+
 @pytest.mark.parametrize("name", [*ELEMENTWISE, "Damped"])
 def test_every_elementwise_optimizer_is_compiled_and_has_numpys_bits(name: str, engine: Engine) -> None:
     rule = cast(UpdateRule, Damped()) if name == "Damped" else load(name)()
@@ -68,5 +72,8 @@ def test_every_elementwise_optimizer_is_compiled_and_has_numpys_bits(name: str, 
     ours, runner = after(rule, binder)
     theirs, _ = after(rule, EngineWithFallback.built_in())
     assert ours == theirs
+    if name in LEFT_TO_NUMPY:
+        assert binder.declined == 1
+        return
     assert binder.declined == 0
     assert all(note.startswith("C, ") for note in runner.notes)
