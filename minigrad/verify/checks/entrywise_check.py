@@ -124,6 +124,8 @@ def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], fa
     analytic = sum((grads[i] * u[i] for i in u), zero)
     weights = sum((np.abs(grads[i] * u[i]) for i in u), zero)
     roundoff = np.abs(v[0] * outputs[0]) + sum((np.abs(grads[i] * case.arrays[i]) for i in u), zero)
+    if far:  # near zero, what is added to 1 inside rounds as 1 does: (sqrt(x^2 + 1) - 1) / 2 + x
+        roundoff = roundoff + np.abs(v[0])
 
     def natural() -> Array:
         largest: Array = np.max(np.abs([a for i, a in enumerate(case.arrays) if i in u]), axis=0) if u else zero
