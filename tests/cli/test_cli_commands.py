@@ -60,14 +60,19 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def words(text: str) -> list[list[str]]:
+    """Lines as words: how far argparse indents differs between Pythons."""
+    return [line.split() for line in text.splitlines()]
+
+
 def test_help_with_minigrads_own_plugins(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("--help") == 0
-    assert capsys.readouterr().out == (GOLDEN / "help.txt").read_text()
+    assert words(capsys.readouterr().out) == words((GOLDEN / "help.txt").read_text())
 
 
 def test_help_of_a_bare_minigrad(bare: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("--help") == 0
-    assert capsys.readouterr().out == (GOLDEN / "help_bare.txt").read_text()
+    assert words(capsys.readouterr().out) == words((GOLDEN / "help_bare.txt").read_text())
 
 
 @pytest.mark.parametrize("name", sorted(OWN_DISTRIBUTIONS))

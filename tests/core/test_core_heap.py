@@ -40,5 +40,6 @@ def _faults(prelude: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 def test_freed_arrays_are_used_again_without_page_faults() -> None:
-    assert _faults("") > 2000  # else the test could not fail
+    if _faults("") <= 2000:
+        pytest.skip("this Python and NumPy hand freed memory on as it is: there is nothing to tell apart")
     assert _faults("import minigrad.ops") < 200
