@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
+__all__ = ["clip_text", "finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
@@ -75,6 +75,12 @@ def _scaled(number: float, base: float, units: Sequence[str], form: str) -> str:
     while float(format(scaled, form)) >= base and power + 1 < len(units):
         scaled, power = scaled / base, power + 1
     return f"{scaled:{form}}{units[power]}" if scaled < 1000.0 else f"{scaled:.0f}{units[power]}"
+
+
+def clip_text(text: object, most: int) -> str:
+    """Write `text` in at most `most` characters; one that is longer ends in `...`."""
+    whole = str(text)
+    return whole if len(whole) <= most else f"{whole[: most - 3]}..."
 
 
 def finite_or_none(value: object) -> object:

@@ -21,38 +21,34 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, TypeAlias
+from typing import NoReturn
 
 import attrs
 import numpy as np
 
 from minigrad.checkpoint.errors import CheckpointError
-from minigrad.checkpoint.files import Bytes, replace
+from minigrad.checkpoint.files import Bytes, UnsyncedFolder, replace
+from minigrad.checkpoint.json_values import Json, as_object, refuse_no_json
 from minigrad.core.types import Array
+from minigrad.text import clip_text
 
 __all__ = ["FORMAT", "Contents", "Json", "as_object", "read", "write"]
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 FORMAT = 1
 
 _LONGEST_HEADER = 100_000_000
+"""Bytes; the limit of safetensors itself."""
+_MOST_TENSORS = 100_000
+_MOST_AXES = 64
+"""Axes that NumPy allows an array."""
 _OPENING = b'{"__metadata__":{"sha256":"'
 _DIGEST = slice(len(_OPENING), len(_OPENING) + 64)
 _TYPES = {"F64": "<f8", "I64": "<i8", "U64": "<u8", "F32": "<f4", "I32": "<i4", "U32": "<u4", "F16": "<f2",
           "I16": "<i2", "U16": "<u2", "I8": "|i1", "U8": "|u1", "BOOL": "|b1"}  # fmt: skip
 _CODES = {np.dtype(text): code for code, text in _TYPES.items()}
+_HELD = f"It holds {', '.join(map(str, _CODES))}"
 _AGAIN = "Take an older checkpoint, or start the run anew"
-
-
-def as_object(value: Json) -> dict[str, Json]:
-    """A JSON value that is an object.
-
-    Raises:
-        TypeError: the value is none.
-    """
-    if not isinstance(value, dict):
-        raise TypeError(f"a {type(value).__name__} where an object should be")
-    return value
+_ENTRY = b'"data_offsets"'
 
 
 @attrs.frozen(eq=False)
@@ -76,11 +72,15 @@ class _Entry:
 def write(path: Path, contents: Contents) -> int:
     """Replace `path` by a file that holds `contents`, and return its size in bytes.
 
+    What is written can be read: the header is put to the reader before a byte reaches the disk.
+
     Raises:
-        CheckpointError: a dtype that the format lacks, a disk that is full, a folder that is missing or closed; the old
-            file is unchanged.
+        CheckpointError: something that a file cannot hold, a disk that is full, a folder that is missing or closed; the
+            old file is unchanged.
     """
     tensors = {name: _plain(path, name, a) for name, a in contents.tensors.items()}
+    if len(tensors) > _MOST_TENSORS:
+        raise CheckpointError.of(path, f"{len(tensors):,} tensors, and a checkpoint holds {_MOST_TENSORS:,} at most")
     # Large items first keeps every tensor aligned, so that other readers can map the file into memory.
     ordered = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     entries: dict[str, Json] = {}
@@ -95,14 +95,20 @@ def write(path: Path, contents: Contents) -> int:
         }
         sums[name] = hashlib.sha256(_bytes(a)).hexdigest()
         start += a.nbytes
-    inner: dict[str, Json] = {"format": FORMAT, "sums": sums, "about": dict(contents.about)}
+    about = dict(contents.about)
+    refuse_no_json(path, about, "document")
+    header = _header({"format": FORMAT, "sums": sums, "about": about}, entries)
+    _refuse_unreadable(path, header)
     try:
-        return replace(path, [_header(inner, entries), *(_bytes(tensors[name]) for name in ordered)])
-    except OSError as error:
-        raise CheckpointError(
-            f"{path}: the checkpoint could not be written ({error.strerror or error}); "
-            f"{'the one before it is still there' if path.exists() else 'there is none before it'}"
+        return replace(path, [header, *(_bytes(tensors[name]) for name in ordered)])
+    except UnsyncedFolder as error:
+        raise CheckpointError.of(
+            path, f"the checkpoint is in place, but the folder could not be synced ({error.strerror}): save again"
         ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        left = "the one before it is still there" if os.path.exists(path) else "there is none before it"
+        raise CheckpointError.of(path, f"the checkpoint could not be written ({reason}); {left}") from error
 
 
 def read(path: Path) -> Contents:
@@ -115,15 +121,30 @@ def read(path: Path) -> Contents:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise CheckpointError(f"{path}: is a folder or a device, not a checkpoint file")
+            raise CheckpointError.of(path, "is a folder or a device, not a checkpoint file")
         with open(path, "rb") as file:
             return _read(path, file, os.fstat(file.fileno()).st_size)
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: there is no such checkpoint") from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
+        raise CheckpointError.of(path, "there is no such checkpoint") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        reason = getattr(error, "strerror", None) or error
+        raise CheckpointError.of(path, f"cannot be read ({reason})") from error
     except MemoryError as error:
-        raise CheckpointError(f"{path}: does not fit into memory") from error
+        raise CheckpointError.of(path, "does not fit into memory") from error
+
+
+def _refuse_unreadable(path: Path, header: bytes) -> None:
+    """Refuse a header that the reader would refuse.
+
+    Raises:
+        CheckpointError: says which limit it goes beyond.
+    """
+    count = len(header) - 8
+    if count > _LONGEST_HEADER:
+        raise CheckpointError.of(
+            path, f"names, shapes and `about` need {count:,} bytes, and a header has {_LONGEST_HEADER:,} at most"
+        )
+    _understood(path, header[8:], None)
 
 
 def _header(inner: Mapping[str, Json], entries: Mapping[str, Json]) -> bytes:
@@ -139,14 +160,29 @@ def _dumped(value: Mapping[str, Json]) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _plain(path: Path, name: str, value: Array) -> Array:
+def _plain(path: Path, name: str, value: object) -> Array:
     """The array, rows first and little-endian."""
+    if not isinstance(name, str) or name == "__metadata__" or not _is_text(name):
+        raise CheckpointError.of(path, f"{name!r} cannot be the name of an array: give a string")
+    if not isinstance(value, np.ndarray | np.generic) or isinstance(value, np.ma.MaskedArray):
+        raise CheckpointError.of(
+            path, f"{name!r} is a {type(value).__name__}: give a NumPy array (of a Tensor, .numpy(); without a mask)"
+        )
     dtype = value.dtype.newbyteorder("<")
     if dtype not in _CODES:
-        raise CheckpointError(
-            f"{path}: {name!r} has dtype {value.dtype}, which safetensors cannot hold: {', '.join(map(str, _CODES))}"
+        raise CheckpointError.of(
+            path, f"{clip_text(name, 60)!r} has dtype {value.dtype}, which safetensors cannot hold", _HELD
         )
     return np.asarray(value, dtype=dtype, order="C")
+
+
+def _is_text(name: str) -> bool:
+    """Whether UTF-8 can say it: lone halves of surrogate pairs are no text to other readers."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _bytes(a: Array) -> Bytes:
@@ -164,7 +200,9 @@ def _read(path: Path, file: io.BufferedReader, size: int) -> Contents:
     blank = header[: _DIGEST.start] + b"0" * 64 + header[_DIGEST.stop :]
     if hashlib.sha256(length + blank).hexdigest().encode("ascii") != header[_DIGEST]:
         _damaged(path, "its header is not what was written")
-    about, entries = _understood(path, header)
+    if (most := header.count(_ENTRY)) > _MOST_TENSORS:
+        _damaged(path, f"its header has {most:,} tensors, and a checkpoint {_MOST_TENSORS:,} at most")
+    about, entries = _understood(path, header, size - 8 - count)
     promised = 8 + count + sum(_size(e) for e in entries)
     if promised != size:
         _damaged(path, f"its tensors need {promised:,} bytes, the file has {size:,}")
@@ -173,9 +211,9 @@ def _read(path: Path, file: io.BufferedReader, size: int) -> Contents:
         a = _empty(path, entry)
         view = _bytes(a)
         if isinstance(view, memoryview) and file.readinto(view) != len(view):
-            _damaged(path, f"tensor {entry.name!r} ends early")
+            _damaged(path, f"tensor {clip_text(entry.name, 60)!r} ends early")
         if hashlib.sha256(view).hexdigest() != entry.sha256:
-            _damaged(path, f"tensor {entry.name!r} is not what was written")
+            _damaged(path, f"tensor {clip_text(entry.name, 60)!r} is not what was written")
         tensors[entry.name] = a.astype(a.dtype.newbyteorder("="), copy=False)
     return Contents(tensors, about)
 
@@ -184,7 +222,7 @@ def _empty(path: Path, entry: _Entry) -> Array:
     try:
         return np.empty(entry.shape, entry.dtype)
     except (ValueError, OverflowError):
-        _damaged(path, f"tensor {entry.name!r} cannot have the shape {entry.shape}")
+        _damaged(path, f"tensor {clip_text(entry.name, 60)!r} cannot have the shape {clip_text(entry.shape, 60)}")
 
 
 def _exactly(path: Path, file: io.BufferedReader, count: int, size: int) -> bytes:
@@ -194,18 +232,22 @@ def _exactly(path: Path, file: io.BufferedReader, count: int, size: int) -> byte
     return data
 
 
-def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry]]:
+def _understood(path: Path, header: bytes, room: int | None) -> tuple[dict[str, Json], list[_Entry]]:
     """Parse a header into the JSON document and the tensors in the order of the file.
 
     Every field is checked to be of the kind it should be.
+
+    Args:
+        room: bytes that the file has for tensors, or None where it is still to be written.
     """
     try:
         outer = json.loads(header, object_pairs_hook=_unique)
         inner = json.loads(outer.pop("__metadata__")["minigrad"], object_pairs_hook=_unique)
         if inner["format"] != FORMAT:
-            raise CheckpointError(
-                f"{path}: is of format {inner['format']!r}, and this minigrad reads format {FORMAT}: use the release "
-                "of minigrad that wrote it"
+            raise CheckpointError.of(
+                path,
+                f"is of format {clip_text(repr(inner['format']), 40)}, and this minigrad reads format {FORMAT}",
+                "Use the release of minigrad that wrote it",
             )
         sums, about = inner["sums"], inner["about"]
         if not isinstance(about, dict) or sums.keys() != outer.keys():
@@ -214,8 +256,10 @@ def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry
         for name, entry in outer.items():
             entry_read = _Entry(name, np.dtype(_TYPES[entry["dtype"]]), _shape(entry["shape"]), str(sums[name]))
             if entry["data_offsets"] != [start, start + _size(entry_read)]:
-                raise ValueError(f"tensor {name!r} is said to lie at {entry['data_offsets']}")
+                raise ValueError(f"tensor {name!r} is said to lie elsewhere")
             start += _size(entry_read)
+            if room is not None and start > room:
+                raise ValueError(f"its tensors need {min(start, 2**63):,} bytes or more, the file has {room:,}")
             entries.append(entry_read)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         _damaged(path, f"its header makes no sense ({type(error).__name__}: {error})")
@@ -223,8 +267,10 @@ def _understood(path: Path, header: bytes) -> tuple[dict[str, Json], list[_Entry
 
 
 def _shape(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or len(value) > 32 or not all(type(n) is int and n >= 0 for n in value):
-        raise ValueError(f"{value!r} is no shape")
+    if not isinstance(value, list) or len(value) > _MOST_AXES:
+        raise ValueError("a shape is a list of at most 64 extents")
+    if not all(type(n) is int and 0 <= n < 2**63 for n in value):
+        raise ValueError("an extent is a whole number from 0 to 2**63 - 1")
     return tuple(value)
 
 
@@ -243,4 +289,4 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 
 def _damaged(path: Path, what: str) -> NoReturn:
-    raise CheckpointError(f"{path}: damaged, or no checkpoint: {what}. {_AGAIN}")
+    raise CheckpointError.of(path, f"damaged, or no checkpoint: {what}", _AGAIN)

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -25,7 +25,8 @@ from minigrad.runtime.parameters import has_grad
 __all__ = ["Checkpoint", "load", "save"]
 
 Scalar: TypeAlias = "float | int | bool | str"
-_SHOWN = 6
+Value = TypeVar("Value")
+_SHOWN = 3
 
 
 def save(
@@ -50,7 +51,7 @@ def save(
     """
     target = Path(path)
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
-    tensors |= {f"arrays/{name}": value for name, value in (arrays or {}).items()}
+    tensors |= {f"arrays/{name}": value for name, value in _by_name(target, "arrays", arrays).items()}
     scalars: dict[str, Json] = {}
     state = {} if optimizer is None else optimizer.state_dict()
     for key, value in state.items():
@@ -65,12 +66,12 @@ def save(
     try:
         states = {name: state_of(generator) for name, generator in generators(model).items()}
     except TypeError as error:
-        raise CheckpointError(f"{target}: {error}") from None
+        raise CheckpointError.of(target, str(error)) from None
     document: dict[str, Json] = {
         "versions": dict(versions()),
         "optimizer": scalars if optimizer is not None else None,
         "generators": states,
-        "about": dict(about or {}),
+        "about": _by_name(target, "about", about),
     }
     return write(target, Contents(tensors, document))
 
@@ -101,9 +102,8 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
             {name: str(version) for name, version in as_object(document["versions"]).items()},
         )
     except (KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{source}: holds no model of minigrad: {type(error).__name__}: {error} is unexpected or missing"
-        ) from None
+        what = f"holds no model of minigrad: {type(error).__name__}: {error} is unexpected or missing"
+        raise CheckpointError.of(source, what) from None
 
 
 def versions() -> dict[str, str]:
@@ -150,17 +150,15 @@ class Checkpoint:
         wrong = [*self._model_differences(model), *misfits(model, self.generators)]
         if wrong:
             more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
-            raise CheckpointError(
-                f"{self.path}: is of another model than this {type(model).__name__}: "
-                f"{'; '.join(wrong[:_SHOWN])}{more}. Build the model as it was when it was saved"
-            )
+            what = f"is of another model than this {type(model).__name__}: {'; '.join(wrong[:_SHOWN])}{more}"
+            raise CheckpointError.of(self.path, what, "Build the model as it was when it was saved")
         if optimizer is not None:
             if self.optimizer is None:
-                raise CheckpointError(f"{self.path}: holds a model and no optimizer: restore(model) takes it alone")
+                raise CheckpointError.of(self.path, "holds a model and no optimizer: restore(model) takes it alone")
             try:
                 optimizer.load_state_dict(self.optimizer)
             except MinigradError as error:
-                raise CheckpointError(f"{self.path}: is of another optimizer: {error}") from error
+                raise CheckpointError.of(self.path, f"is of another optimizer: {error}") from error
         model.load_state_dict(self.model)
         for name, generator in generators(model).items():
             with_state(generator, self.generators[name])
@@ -177,7 +175,7 @@ class Checkpoint:
     def _model_differences(self, model: Module) -> list[str]:
         own = model.state_dict()
         wrong = [
-            f"{name} is {_form(self.model[name])} in the file and {_form(value)} in the model"
+            f"{name} {_form(self.model[name])} in the file, {_form(value)} in the model"
             for name, value in own.items()
             if name in self.model and _form(self.model[name]) != _form(value)
         ]
@@ -200,6 +198,18 @@ class Checkpoint:
             t.zero_grad()
             if name in self.gradients:
                 (t * tensor(self.gradients[name], dtype=t.dtype)).sum().backward()
+
+
+def _by_name(path: Path, role: str, values: Mapping[str, Value] | None) -> dict[str, Value]:
+    """Copy what the caller adds; names must be strings, since 1 and "1" would become one."""
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping):
+        raise CheckpointError.of(path, f"{role} is a {type(values).__name__}: give a dict of names and values")
+    for name in values:
+        if not isinstance(name, str):
+            raise CheckpointError.of(path, f"{role} has the key {name!r}: names are strings")
+    return dict(values)
 
 
 def _form(value: Array) -> str:
