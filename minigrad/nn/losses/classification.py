@@ -65,6 +65,9 @@ def cross_entropy(
         ShapeError: labels do not have the leading shape of the scores.
     """
     flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
+    if weight is None and ignore_index is None and label_smoothing == 0.0 and reduction == "mean":
+        softmax_cross_entropy: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "softmax_cross_entropy")
+        return softmax_cross_entropy(flat, index).mean()  # the labels have been looked at
     shares = weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
     options = (-1, reduction, shares, ignore_index, label_smoothing)
     cross_entropy_of_logits: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "cross_entropy")

@@ -54,7 +54,27 @@ def one_hot_like(labels: IndexArray, like: Array) -> Array:
     return np.equal(np.arange(classes), places[..., None]).astype(like.dtype)
 
 
-@op(logits=real(), labels=integer_index(4), shapes=[((3, 4), (3,)), ((2, 3, 4), (2, 3))])
+_LABELLED = [((3, 4), (3,)), ((2, 3, 4), (2, 3))]
+
+
+def _odds_against(logits: Array, labels: IndexArray) -> tuple[Array, Array, Array]:
+    """Compute what softmax cross-entropy and its slope are made of.
+
+    Beside a label that is certain the other classes are not rounded away.
+
+    Returns:
+        `exp(x - max(x))` as rows, with 0 at the label; the sum of each row, of its exponential at the label and of -1,
+        which is at least 0; and `x[label] - max(x)`.
+    """
+    rows = (logits - finite_max(logits, -1)).reshape(-1, logits.shape[-1])
+    at = np.arange(len(rows)), np.ravel(labels)
+    picked = rows[at]
+    others = np.exp(rows)
+    others[at] = 0.0
+    return others, np.maximum(add_reduce(others, -1) + np.expm1(picked), 0.0), picked
+
+
+@op(logits=real(), labels=integer_index(4), shapes=_LABELLED)
 def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     """Compute -log softmax(logits)[label] over the last axis, without overflow.
 
@@ -63,25 +83,37 @@ def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     log(sum(exp(x)) / exp(x[label])), where the label's own part of the sum is left out and log1p taken instead: beside
     it the others would be rounded away.
     """
-    shifted = logits - finite_max(logits, -1)
-    rows = shifted.reshape(-1, logits.shape[-1])
-    at = np.arange(len(rows)), np.ravel(labels)
-    picked = rows[at]
-    others = np.exp(rows)
-    others[at] = 0.0
-    y: Array = np.log1p(np.maximum(add_reduce(others, -1) + np.expm1(picked), 0.0)) - picked
+    _, more, picked = _odds_against(logits, labels)
+    y: Array = np.log1p(more) - picked
     return y.reshape(logits.shape[:-1])
 
 
 @softmax_cross_entropy.vjp("logits")
 def _(g: V, y: V, logits: V, labels: V) -> V:
-    right: V = one_hot_like(labels, logits)
-    wrong: V = softmax(logits, axis=-1) * (1.0 - right)
-    # p - 1 at the label, which is all the others' share: next to certainty it would be rounded away.
-    return reshape(g, (*g.shape, 1)) * (wrong - right * sum(wrong, -1, True))
+    return reshape(g, (*g.shape, 1)) * softmax_cross_entropy_slope(logits, labels)
 
 
-for _op in (one_hot_like, softmax_cross_entropy):
+@op(logits=real(), labels=integer_index(4), shapes=_LABELLED)
+def softmax_cross_entropy_slope(logits: Array, labels: IndexArray) -> Array:
+    """softmax(logits) over the last axis, less 1 at the label: the slope of the loss.
+
+    At the label it is less the sum of the others: p - 1 would be rounded away next to certainty.
+    """
+    others, more, _ = _odds_against(logits, labels)
+    others[np.arange(len(others)), np.ravel(labels)] = -add_reduce(others, -1)
+    others /= (more + 1.0)[:, None]
+    return others.reshape(logits.shape)
+
+
+@softmax_cross_entropy_slope.vjp("logits")
+def _(g: V, y: V, logits: V, labels: V) -> V:
+    # The label's entry moves as its probability does, so the curvature is that of softmax; see its rule.
+    p: V = softmax(logits, axis=-1)
+    g = g - sum(g * p, -1, True)
+    return p * (g - sum(g * p, -1, True))
+
+
+for _op in (one_hot_like, softmax_cross_entropy, softmax_cross_entropy_slope):
     family.add(_op)
 family.register()
 

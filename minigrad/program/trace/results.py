@@ -113,8 +113,9 @@ class Results:
         live = self._live
         if live is None:
             return None
-        saved = {k: a.copy() for k, a in zip(self._inputs, arrays, strict=True)}
-        saved.update((k, t._node.value) for k, t in live.held)
+        saved = {k: _unchanging(a) for k, a in zip(self._inputs, arrays, strict=True)}
+        for k, t in live.held:
+            saved[k] = t._node.value
         return saved
 
     def make(self, arrays: Sequence[Array], saved: dict[int, Array] | None) -> object:
@@ -129,14 +130,15 @@ class Results:
         live = self._live
         assert live is not None
         assert self._op is not None
-        saved.update(zip(live.drawn, arrays[self._count :], strict=True))
+        if live.drawn:
+            saved.update(zip(live.drawn, arrays[self._count :], strict=True))
         tensors = list(map(_constant, arrays, self._stale))
-        nodes = tuple(t._node for _, t in live.parameters)
-        values = tuple(_readonly(arrays[i]) for i in live.positions)
-        kwargs = {"saved": saved, "nodes": nodes, "others": tuple(t._node for _, t in live.others)}
-        source = MultiOutputNode(self._op, values, tuple(n.value for n in nodes), nodes, kwargs)
+        nodes = tuple([t._node for _, t in live.parameters])
+        values = tuple([arrays[i] for i in live.positions])
+        kwargs = {"saved": saved, "nodes": nodes, "others": tuple([t._node for _, t in live.others])}
+        source = MultiOutputNode(self._op, values, tuple([n.value for n in nodes]), nodes, kwargs)
         for i, position in enumerate(live.positions):
-            tensors[position] = tensor_of(OutputNode(source, i))
+            tensors[position]._node = OutputNode(source, i)
         return tensors
 
 
@@ -270,6 +272,11 @@ def _constant(array: Array, stale: Leaf | None) -> Tensor:
     From which it would, had a parameter not been updated since.
     """
     return from_array(array) if stale is None else tensor_of(_StaleOutput(_readonly(array), stale))
+
+
+def _unchanging(array: Array) -> Array:
+    """The array itself if it is read-only and owns its memory, as a Tensor's is; else a copy."""
+    return array.copy() if array.flags.writeable or array.base is not None else array
 
 
 def _readonly(array: Array) -> Array:

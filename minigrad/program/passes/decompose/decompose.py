@@ -55,17 +55,33 @@ def _log_softmax(b: Builder, x: int, out: int) -> None:
     b.op("subtract", shifted, b.op("log1p", more), out=out)
 
 
-def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
+def _odds_against(b: Builder, x: int, labels: int) -> tuple[int, int, int, int, int]:
+    """Lower what softmax cross-entropy and its slope share.
+
+    Ones at the labels, the exponentials elsewhere, their sum, that sum with the label's exponential less 1, and the
+    scores at the labels less the largest.
+    """
     shape = b.shape(labels)
     shifted = _shifted(b, x, -1)
-    places = b.reshape(labels, (*shape, 1))
-    picked = b.op("take_along_axis", shifted, places, shape=(*shape, 1), axis=-1)
+    picked = b.op("take_along_axis", shifted, b.reshape(labels, (*shape, 1)), shape=(*shape, 1), axis=-1)
     b.values.append(Value(b.shape(x), b.values[x].dtype, "result"))
     right = b.op("one_hot", labels, x, out=len(b.values) - 1)
     wrong = b.op("subtract", b.constant(1.0, x), right)
-    others = b.reduce("sum", b.op("multiply", b.op("exp", shifted), wrong), -1)
-    more = b.op("maximum", b.op("add", others, b.op("expm1", picked)), b.constant(0.0, x))
-    b.reshape(b.op("subtract", b.op("log1p", more), picked), shape, out)
+    others = b.op("multiply", b.op("exp", shifted), wrong)
+    total = b.reduce("sum", others, -1)
+    more = b.op("maximum", b.op("add", total, b.op("expm1", picked)), b.constant(0.0, x))
+    return right, others, total, more, picked
+
+
+def _cross_entropy(b: Builder, x: int, labels: int, out: int) -> None:
+    *_, more, picked = _odds_against(b, x, labels)
+    b.reshape(b.op("subtract", b.op("log1p", more), picked), b.shape(labels), out)
+
+
+def _cross_entropy_slope(b: Builder, x: int, labels: int, out: int) -> None:
+    right, others, total, more, _ = _odds_against(b, x, labels)
+    slope = b.op("subtract", others, b.op("multiply", right, total))
+    b.op("divide", slope, b.op("add", more, b.constant(1.0, x)), out=out)
 
 
 def _mean(b: Builder, x: int, out: int) -> None:
@@ -126,6 +142,7 @@ _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "softmax_cross_entropy": _cross_entropy,
+    "softmax_cross_entropy_slope": _cross_entropy_slope,
     "mean": _mean,
     "standardize": _standardize,
     "variance": _variance,
