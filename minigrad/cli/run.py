@@ -17,7 +17,7 @@ from minigrad.cli.run_command import CHANGEABLE, Job, as_command, restore_option
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
 from minigrad.text import table
-from minigrad.train import Callback, History, Metrics, TrainError
+from minigrad.train import Callback, History, TrainError
 from minigrad.train.script.script import Script, Settings, load_script
 
 __all__ = ["list_examples", "run_script"]
@@ -48,7 +48,6 @@ def run_script(arguments: Namespace) -> int:
 
 
 def _job(script: Script, arguments: Namespace) -> Job:
-    metrics = Metrics(script.metrics) if script.metrics else None
     changed: Settings = {}
     if arguments.epochs is not None:
         changed["epochs"] = arguments.epochs
@@ -67,7 +66,7 @@ def _job(script: Script, arguments: Namespace) -> Job:
         )
 
     headline = f"{script.path}: {script.split.summary}"
-    return Job("run", script.path.stem, headline, as_command(arguments), run, metrics, script=script.path)
+    return Job("run", script.path.stem, headline, as_command(arguments), run, script=script.path)
 
 
 def _run_loop(example: Example, arguments: Namespace) -> int:

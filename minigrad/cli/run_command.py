@@ -25,13 +25,13 @@ from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
 from minigrad.report import write_report
+from minigrad.text import finite_or_none
 from minigrad.train import (
     Callback,
     Checkpoints,
     Console,
     History,
     Interrupted,
-    Metrics,
     RunFolder,
     TrainError,
     new_folder,
@@ -62,7 +62,8 @@ class Job:
         headline: its first line on the screen.
         command: all options, as they are saved with the run and needed to resume it.
         fit: does the work.
-        metrics: measures the script's own figures, if there are some.
+        model: how the model is built, as the run's folder keeps it.
+        script: the model script, of which the folder keeps a copy.
     """
 
     kind: str
@@ -70,7 +71,6 @@ class Job:
     headline: str
     command: Mapping[str, Json]
     fit: Fit
-    metrics: Metrics | None = None
     model: Mapping[str, Json] | None = None
     script: Path | None = None
 
@@ -96,11 +96,10 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         print(f"minigrad {minigrad.__version__}: {job.headline}")
         _say_resumed(saved)
     console = [] if arguments.json else [Console()]
-    measures = [] if job.metrics is None else [job.metrics]
     watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
     code = 0
     try:
-        history = job.fit([*([watching] if watching else []), folder, saver, *console, *measures], saved, link)
+        history = job.fit([*([watching] if watching else []), folder, saver, *console], saved, link)
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError as error:
@@ -111,8 +110,8 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
         raise
     if arguments.json:
         document = {"command": job.kind, "run": str(folder.path), "files": folder.files, **history.as_dict()}
-        if job.metrics is not None:
-            document["metrics"] = job.metrics.values
+        if history.metric_names:
+            document["metrics"] = [finite_or_none({"epoch": e.epoch, **e.metrics}) for e in history.epochs]
         if watching is not None and watching.diagnosis is not None:
             document["diagnosis"] = watching.diagnosis.as_document()
         write_json(document)

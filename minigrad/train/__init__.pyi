@@ -17,9 +17,12 @@ from minigrad.train.errors import (
 )
 from minigrad.train.evaluation import Score as Score, evaluate as evaluate
 from minigrad.train.fitting import fit as fit
-from minigrad.train.history import Epoch as Epoch, History as History, Interrupted as Interrupted
+from minigrad.train.history import (
+    Criterion as Criterion, Epoch as Epoch, History as History, Interrupted as Interrupted,
+)
 from minigrad.train.lr_schedules import SCHEDULES as SCHEDULES, named_schedule as named_schedule
-from minigrad.train.metrics import Metric as Metric, Metrics as Metrics
+from minigrad.train.metric_functions import METRICS as METRICS
+from minigrad.train.metrics import Metric as Metric, MetricSet as MetricSet, Metrics as Metrics
 from minigrad.train.monitor.columns import ColumnTable as ColumnTable
 from minigrad.train.monitor.histograms import Histograms as Histograms
 from minigrad.train.monitor.layer_stats import LayerStats as LayerStats

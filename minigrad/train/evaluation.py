@@ -15,7 +15,7 @@ from minigrad.nn import Loss, Module
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Rows
 
-__all__ = ["EVAL_BATCH_SIZE", "Score", "count_correct", "eval_mode", "evaluate"]
+__all__ = ["EVAL_BATCH_SIZE", "Score", "count_correct", "eval_mode", "evaluate", "outputs_of"]
 
 EVAL_BATCH_SIZE = 250
 """Rows that go through a model together in evaluation.
@@ -55,8 +55,21 @@ def count_correct(outputs: Array, labels: Array) -> int | None:
     return int(np.count_nonzero(outputs.argmax(axis=-1) == labels))
 
 
+def outputs_of(model: Module, x: Array, batch_size: int = EVAL_BATCH_SIZE) -> Array:
+    """What the model gives for inputs `(N, ...)`, in evaluation mode, without building graphs."""
+    with eval_mode(model):
+        starts = range(0, max(len(x), 1), batch_size)
+        return np.concatenate([model(from_array(x[k : k + batch_size])).numpy() for k in starts])
+
+
 def evaluate(
-    model: Module, rows: Rows, loss: Loss, *, batch_size: int = EVAL_BATCH_SIZE, group: ProcessGroup | None = None
+    model: Module,
+    rows: Rows,
+    loss: Loss,
+    *,
+    batch_size: int = EVAL_BATCH_SIZE,
+    group: ProcessGroup | None = None,
+    keep: list[Array] | None = None,
 ) -> Score:
     """Score `model` on all rows, in evaluation mode, without building graphs.
 
@@ -66,25 +79,33 @@ def evaluate(
         loss: the data loss.
         batch_size: rows that go through the model together.
         group: of several processes, each of which takes a part of the rows; all get the same score.
+        keep: takes the outputs of the rows of this process, batch by batch, for figures of other kinds.
     """
     part = slice(None)
     if group is not None:
         part = slice(group.rank * len(rows) // group.size, (group.rank + 1) * len(rows) // group.size)
-    sums = _sums(model, rows.x[part], rows.y[part], loss, batch_size)
-    total, right, labels, uncounted = (sums if group is None else group.sum_over_processes(sums)).tolist()
-    return Score(total / len(rows), None if uncounted else right / labels)
+    sums = _sums(model, rows.x[part], rows.y[part], loss, batch_size, keep)
+    total, counted, right, labels, uncounted = (sums if group is None else group.sum_over_processes(sums)).tolist()
+    return Score(total / max(counted, 1.0), None if uncounted else right / max(labels, 1.0))
 
 
-def _sums(model: Module, x: Array, y: Array, loss: Loss, batch_size: int) -> Array:
+def _sums(model: Module, x: Array, y: Array, loss: Loss, batch_size: int, keep: list[Array] | None) -> Array:
     """Sum over rows.
 
-    Losses, correct labels, labels, and batches whose outputs are no scores of classes.
+    Losses and what they are means over, correct labels, labels, and batches whose outputs are no scores of classes.
+    A label that the loss ignores counts for nothing.
     """
-    sums = np.zeros(4)
+    sums = np.zeros(5)
+    ignored: int | None = getattr(loss, "ignore_index", None)
     with eval_mode(model):
         for start in range(0, len(x), batch_size):
             inputs, targets = x[start : start + batch_size], y[start : start + batch_size]
             outputs = model(from_array(inputs))
+            if keep is not None:
+                keep.append(outputs.numpy())
             correct = count_correct(outputs.numpy(), targets)
-            sums += len(inputs) * loss(outputs, targets).item(), correct or 0, targets.size, correct is None
+            labels = targets.size if ignored is None else int(np.count_nonzero(targets != ignored))
+            weight = len(inputs) if ignored is None else labels
+            total = weight * loss(outputs, targets).item() if weight else 0.0
+            sums += total, weight, correct or 0, labels, correct is None
     return sums

@@ -25,6 +25,7 @@ from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import eval_mode
 from minigrad.train.history import History
 from minigrad.train.lr_schedules import default_rate, named_schedule
+from minigrad.train.metrics import MetricChoice, choose_criterion, choose_metrics
 from minigrad.train.monitor.monitor import Monitor
 from minigrad.train.output.console import Console
 from minigrad.train.output.resume import fingerprint, restore_run
@@ -56,6 +57,9 @@ def fit(
     callbacks: Sequence[Callback] = (),
     checks: bool = True,
     patience: int | None = None,
+    metrics: MetricChoice = (),
+    monitor: str | None = None,
+    mode: str | None = None,
     restore_best: bool = True,
     resume: str | os.PathLike[str] | Checkpoint | None = None,
     eager: bool = False,
@@ -85,6 +89,12 @@ def fit(
         callbacks: told what happens, see `Callback`.
         checks: run the sanity checks first (a second or two). They report and never stop a run.
         patience: stop after this many epochs without a better one (see `History.best`); None for never.
+        metrics: more figures after each epoch, on validation rows if there are some: names such as "f1", "auc", "rmse"
+            (see `minigrad.train.METRICS`; those of numbers are in the units of the targets), or functions by name (see
+            `minigrad.train.Metric`).
+        monitor: the figure that chooses the best epoch and stops the run: "loss", "val_accuracy" or a metric. By
+            default accuracy, of equal ones the loss.
+        mode: "max" or "min", where the name of the figure does not say which is better.
         resume: a checkpoint written by `Checkpoints`, from which the run goes on as if it had never stopped: its last
             weights and figures are those of a run in one piece, to the last bit (same machine, same libraries). All
             arguments must be as they were, but `epochs` and `patience`. No checks are run.
@@ -126,7 +136,12 @@ def fit(
             "lr belongs to the optimizer, and so do schedule, warmup, clip and accumulate: give them to "
             "mg.optimizer(..., lr=...), not to fit"
         )
+    chosen_metrics = choose_metrics(metrics, split, chosen)
+    if mode is not None and monitor is None:
+        raise TrainError("mode says which way the figure of monitor is better: give monitor, too")
+    criterion = None if monitor is None else choose_criterion(monitor, mode, chosen_metrics, split)
     history = History(
+        chosen_by=criterion,
         config={
             "loss": loss if isinstance(loss, str) else repr(chosen),
             **_describe(driver),
@@ -138,17 +153,19 @@ def fit(
             "model": repr(model),
             "parameters": model.parameter_count,
             **({} if link is None else {"processes": link.size}),
+            **({"metrics": list(chosen_metrics.functions)} if chosen_metrics.functions else {}),
+            **({"chosen by": f"{criterion.mode} {criterion.name}"} if criterion is not None else {}),
         },
         steps_per_epoch=batches,
     )
-    monitor = history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
-    run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, monitor)
+    history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
+    run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, history.monitor)
     if resume is not None:
         restore_run(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
     hooks = CallbackList((*callbacks, *(() if quiet else (Console(),))) if link is None or link.rank == 0 else ())
     with process_group(model, driver, link, seed=seed, about={} if link is None else _shared_config(run)) as group:
         group.step = len(history.batch_losses)
-        trainer = Trainer(run, hooks, regularization, patience, eager, group=group)
+        trainer = Trainer(run, hooks, regularization, patience, eager, group=group, metrics=chosen_metrics)
         trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
     return history
 

@@ -13,14 +13,16 @@ import attrs
 import numpy as np
 
 from minigrad.core.tensor import from_array
+from minigrad.core.types import Array
 from minigrad.nn.regularization import Regularization
 from minigrad.train.batch import Batch
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.checks.check import Check
 from minigrad.train.checks.sanity import sanity_checks
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluation import evaluate
+from minigrad.train.evaluation import evaluate, outputs_of
 from minigrad.train.history import Epoch, Interrupted
+from minigrad.train.metrics import MetricSet
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Rows
 from minigrad.train.train_step import TrainStep
@@ -67,6 +69,7 @@ class Trainer:
         eager: leave programs alone.
         failed: whether an error ended the run.
         group: the processes that train together.
+        metrics: measured after each epoch beside loss and accuracy.
     """
 
     run: Run
@@ -76,6 +79,7 @@ class Trainer:
     eager: bool = False
     failed: bool = False
     group: ProcessGroup = attrs.field(kw_only=True)
+    metrics: MetricSet = attrs.field(kw_only=True, factory=MetricSet)
 
     def run_all(self, optimizer: str, checks: bool, restore_best: bool) -> None:
         """Check, train, and end in an orderly way whatever happens.
@@ -169,9 +173,9 @@ class Trainer:
         """Record a finished epoch, and keep its weights if it is the best so far."""
         history = self.run.history
         history.epochs.append(epoch)
-        if history.best is None or epoch.rank > history.best.rank:
+        if history.is_better(epoch):
             history.best, history.best_weights = epoch, self.run.model.state_dict()
-        figures = attrs.asdict(epoch, filter=lambda field, _: "_" in field.name)
+        figures: dict[str, float | None] = attrs.asdict(epoch, filter=lambda field, _: "_" in field.name)
         self.run.monitor.epoch(**figures)
         self.check_early_stopping()
         self.callbacks.call(lambda c: c.on_epoch(self.run, epoch))
@@ -194,7 +198,11 @@ class Trainer:
         """Evaluate the model as it stands, as the entry of epoch `number`."""
         run = self.run
         train = evaluate(run.model, _measured(run.split.train, run.seed), run.loss, group=self.group)
-        val = None if run.split.val is None else evaluate(run.model, run.split.val, run.loss, group=self.group)
+        outputs: list[Array] = []
+        keep = outputs if self.metrics.functions and run.split.val is not None and self.group.size == 1 else None
+        val = None
+        if run.split.val is not None:
+            val = evaluate(run.model, run.split.val, run.loss, group=self.group, keep=keep)
         return Epoch(
             number,
             train.loss,
@@ -202,7 +210,15 @@ class Trainer:
             train.accuracy,
             None if val is None else val.accuracy,
             time.perf_counter() - run.began if number else 0.0,
+            self.measure_metrics(outputs),
         )
+
+    def measure_metrics(self, outputs: list[Array]) -> dict[str, float]:
+        """The figures asked for, on validation rows (of known outputs) or training rows."""
+        if not self.metrics.functions:
+            return {}
+        rows = self.run.split.val or _measured(self.run.split.train, self.run.seed)
+        return self.metrics.measure(np.concatenate(outputs) if outputs else outputs_of(self.run.model, rows.x), rows.y)
 
 
 def _measured(rows: Rows, seed: int) -> Rows:

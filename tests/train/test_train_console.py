@@ -70,7 +70,10 @@ def test_the_table_of_a_long_run_is_thinned(epochs: int) -> None:
     history = run(out, Stream(), epochs=epochs)
     numbers = [int(r[0].rstrip("*")) for r in table(out.getvalue())]
     assert numbers[:2] == [0, 1]
-    assert numbers[-1] == epochs
+    assert history.best is not None
+    assert epochs in numbers
+    assert numbers == [*sorted(set(numbers) - {history.best.epoch}), history.best.epoch] or numbers == sorted(numbers)
+    assert history.best.epoch in numbers, "the best one has a row, if need be at the end"
     assert 10 < len(numbers) <= 23
     assert len(history) == epochs
 

@@ -180,4 +180,5 @@ def test_a_history_is_json_whatever_was_measured() -> None:
     assert document["checks"][0]["value"] is None
     assert document["epochs"][0] == {
         "epoch": 1, "train_loss": 0.5, "val_loss": None, "train_accuracy": 0.25, "val_accuracy": None, "seconds": 1.5,
+        "metrics": {},
     }  # fmt: skip

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -61,7 +63,8 @@ def refused(path: Path, text: str) -> str:
         ("clip = 'no'", "clip: it is 'no'"),
         ("patience = 0", "patience: it is 0"),
         ("seed = -1", "seed: it is -1; it must be a whole number, at least 0"),
-        ("metrics = [len]", "metrics: it is of type list; it must be a dict"),
+        ("metrics = [3]", "metrics: it is of type list; it must be names of metrics"),
+        ("mode = 'up'", "mode: it is 'up'; it must be 'max' or 'min'"),
         ("callbacks = [print]", "callbacks: it is of type list; it must be a list of minigrad.train.Callback"),
         ("regularization = 1e-3", "regularization: it is 0.001; it must be a function of the model"),
         ("regularization = nn.L2", "regularization: it is the class L2, not an object of it (is '()' missing?)"),
@@ -207,7 +210,7 @@ def test_settings_reach_the_run(path: Path) -> None:
     assert config["regularization"] == "L2(strength=0.1)"
     assert "StepSchedule" in str(config["schedules"])
     assert config["options"]["accumulate"] == 2  # type: ignore[index]
-    assert list(script.metrics) == ["worst"]
+    assert list(cast("Mapping[str, object]", script.settings["metrics"])) == ["worst"]
     schedule = script.settings["lr"]
     assert isinstance(schedule, optim.Schedule)
     assert schedule(5) == 0.1

@@ -59,7 +59,9 @@ def test_a_terminal_gets_a_line_that_moves_and_vanishes(kind: str) -> None:
     if kind == "rich":
         pytest.importorskip("rich")
     text = in_terminal(kind)
-    moving = r"\r\x1b\[K\[#+\.+\] epoch 1/2  loss \d\.\d{4}" if kind == "plain" else r"epoch 1/2  loss \d\.\d{4}"
+    moving = r"\r\x1b\[K\[#+\.+\] epoch 1/2  batch \d+/13  loss \d\.\d+"
+    if kind == "rich":
+        moving = r"epoch 1/2  batch \d+/13  loss \d\.\d+"
     assert len(re.findall(moving, text)) > 3
     seen = [re.split(r"\x1b\[2?K", line)[-1] for line in text.split("\n")]  # what is left when a line was wiped
     table = [re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r", "", line) for line in seen]

@@ -5,19 +5,17 @@ Checks, a table of epochs, a progress line on a terminal; plain lines in a log.
 
 from __future__ import annotations
 
-import math
 import sys
+import textwrap
 import time
 from typing import TextIO
 
-import numpy as np
-
-from minigrad.text import format_bytes, join_cells
+from minigrad.text import format_bytes
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.checks.check import Check
 from minigrad.train.history import Epoch
-from minigrad.train.monitor.monitor import Monitor
-from minigrad.train.output.progress_line import has_colour, live_line
+from minigrad.train.output.epoch_table import EpochTable, format_figure, screen_width
+from minigrad.train.output.progress_line import has_colour, is_terminal, live_line
 
 __all__ = ["Console"]
 
@@ -26,12 +24,8 @@ ROWS = 20
 
 _COLOURS = {"ok": "32", "note": "33", "fault": "31", "skipped": "2"}
 _INTERVAL = 0.1
-_HEAD = (
-    *("epoch", "train loss", "val loss", "train acc", "val acc", "learn rate"),
-    *("|dw|/|w|", "dead", "seconds"),
-)
-_WIDTHS = (6, 12, 12, 12, 12, 12, 11, 8, 10)
-"""Widths of the columns of the table of epochs, which is printed while it grows."""
+_LOG_INTERVAL = 60.0
+"""Seconds without a word after which a log gets a line about the epoch that is running."""
 
 
 class Console(Callback):
@@ -44,7 +38,10 @@ class Console(Callback):
         self.out = sys.stdout if out is None else out
         self.err = sys.stderr if err is None else err
         self._live = live_line(self.err)
-        self._drawn = 0.0
+        self._drawn = self._said = 0.0
+        self._wrap = screen_width(self.out) if is_terminal(self.out) else 0
+        self._table: EpochTable | None = None
+        self._marked = 0
 
     def on_start(self, run: Run) -> None:
         """Data, model and how it is trained."""
@@ -55,10 +52,9 @@ class Console(Callback):
     def on_check(self, run: Run, check: Check) -> None:
         """A line for each check."""
         first = run.history.checks[0] is check
-        status = f"{check.status:<7}"
-        if has_colour(self.out):
-            status = f"\x1b[{_COLOURS[check.status]}m{status}\x1b[0m"
-        self.field("checks" if first else "", f"{status} {check.name + ':':<15} {check.message}")
+        colour = _COLOURS[check.status] if has_colour(self.out) else ""
+        text = f"{check.status:<7} {check.name + ':':<15} {check.message}"
+        self.field("checks" if first else "", text, colour)
 
     def on_note(self, run: Run, text: str) -> None:
         """A line, or a few."""
@@ -66,37 +62,52 @@ class Console(Callback):
 
     def on_train(self, run: Run) -> None:
         """The head of the table, and the untrained model as its first row."""
+        self._table = EpochTable(run, screen_width(self.out))
         self.line("")
-        self.line(join_cells(_HEAD, _WIDTHS, ">", gap=""))
+        self.line(self._table.head())
         if run.history.initial is not None:
-            self.line(row(run.history.initial, "", math.nan, math.nan, dead_share(run.monitor)))
+            self.line(self._table.row(run.history.initial))
+        self._said = time.perf_counter()
 
     def on_step(self, run: Run, step: Step) -> None:
-        """The progress line, ten times a second at most."""
+        """The progress line, ten times a second at most; in a log a line in a minute without any."""
         now = time.perf_counter()
-        if self._live is None or now - self._drawn < _INTERVAL:
+        if self._live is None:
+            if now - self._said > _LOG_INTERVAL:
+                self.line(f"       epoch {step.epoch}, batch {step.batch} of {step.batches}: loss {step.loss:.4g}")
+                self._said = now
+            return
+        if now - self._drawn < _INTERVAL:
             return
         self._drawn = now
         share = (step.epoch - 1 + step.batch / step.batches) / run.epochs
-        self._live.show(share, f"epoch {step.epoch}/{run.epochs}  loss {step.loss:.4f}")
+        batch = f"  batch {step.batch}/{step.batches}"
+        self._live.show(share, f"epoch {step.epoch}/{run.epochs}{batch}  loss {step.loss:.4g}")
 
     def on_epoch(self, run: Run, epoch: Epoch) -> None:
         """A row of the table, for about 20 of the epochs."""
         every = max(1, -(-run.epochs // ROWS))
-        if epoch.epoch % every == 0 or epoch.epoch in (1, run.epochs) or run.stop_reason:
-            mark = "*" if run.history.best is epoch else ""
-            self.line(row(epoch, mark, run.monitor.steps.last("lr"), latest_ratio(run), dead_share(run.monitor)))
+        if self._table is not None and (epoch.epoch % every == 0 or epoch.epoch in (1, run.epochs) or run.stop_reason):
+            self.line(self._table.row(epoch))
+            self._said = time.perf_counter()
+            if run.history.best is epoch:
+                self._marked = epoch.epoch
 
     def on_end(self, run: Run) -> None:
         """Which epoch was best, and why the run stopped early if it did."""
         best = run.history.best
         self.clear()
         if best is not None:
-            figures = [f"loss {_number(best.val_loss if best.val_loss is not None else best.train_loss)}"]
-            accuracy = best.val_accuracy if best.val_loss is not None else best.train_accuracy
-            figures += [f"accuracy {accuracy:.2%}"] if accuracy is not None else []
+            if self._table is not None and best.epoch != self._marked:
+                self.line(self._table.earlier(best))
+            names = ["loss", "accuracy", *run.history.metric_names]
+            figures = {name: value for name in names if (value := best.figure(name)) is not None}
+            chosen = run.history.chosen_by
+            if chosen is not None and chosen.name in best.metrics:  # what it was chosen by comes first
+                figures = {chosen.name: figures.pop(chosen.name), **figures}
+            words = [f"{n} {v:.2%}" if n == "accuracy" else f"{n} {format_figure(v)}" for n, v in figures.items()]
             self.line("")
-            self.field("best", f"epoch {best.epoch} by {run.history.criterion} (*): {', '.join(figures)}")
+            self.field("best", f"epoch {best.epoch} by {run.history.criterion} (*): {', '.join(words)}")
         if run.monitor.seconds:
             self.field("watching", f"took {run.monitor.share:.1%} of the time of the steps")
         if run.history.stopped == "interrupted":
@@ -104,9 +115,22 @@ class Console(Callback):
         elif run.stop_reason:
             self.field("stopped", run.stop_reason)
 
-    def field(self, name: str, text: str) -> None:
-        """A line with a name in front."""
-        self.line(f"{name:<10} {text}")
+    def field(self, name: str, text: str, colour: str = "") -> None:
+        """A line with a name in front; on a screen it goes on below where it is too long.
+
+        Args:
+            name: of the line.
+            text: what it says.
+            colour: of its first word, as a terminal takes it.
+        """
+        line = f"{name:<10} {text}"
+        if self._wrap and len(line) > self._wrap:
+            parts = textwrap.wrap(text, self._wrap - 11, break_on_hyphens=False)
+            line = f"{name:<10} " + f"\n{'':<11}".join(parts)
+        if colour:
+            word, rest = line[11:18], line[18:]
+            line = f"{line[:11]}\x1b[{colour}m{word}\x1b[0m{rest}"
+        self.line(line)
 
     def line(self, text: str) -> None:
         """A line of plain text, in place of the progress line if there is one."""
@@ -142,50 +166,5 @@ def describe(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def row(epoch: Epoch, mark: str, rate: float, ratio: float, dead: float) -> str:
-    """Lay out one row of the table of epochs.
-
-    It has the learning rate of the last update, how far updates move weights, dead units.
-    """
-    figures = (epoch.train_loss, epoch.val_loss, epoch.train_accuracy, epoch.val_accuracy)
-    watched = (_small(rate), _small(ratio), "-" if math.isnan(dead) else f"{dead:.1%}", f"{epoch.seconds:.1f}")
-    return join_cells((f"{epoch.epoch}{mark:1}", *map(_number, figures), *watched), _WIDTHS, ">", gap="")
-
-
-def latest_ratio(run: Run) -> float:
-    """Compute the median update-to-weight ratio in the latest epoch.
-
-    Over the weights (parameters of two or more axes).
-    """
-    table = run.monitor.parameters
-    if not len(table):
-        return math.nan
-    steps, ratios = table["step"], table["update_ratio"]
-    weights = [k for k, (_, t) in enumerate(run.model.named_parameters()) if t.ndim >= 2]
-    recent = steps > min(len(run.monitor.steps) - run.history.steps_per_epoch, steps[-1] - 1)
-    found = ratios[recent][:, weights]
-    return float(np.median(found)) if found.size else math.nan
-
-
-def dead_share(monitor: Monitor) -> float:
-    """Return the largest share of dead units in a layer.
-
-    When the layers were last looked at; NaN without rectifiers.
-    """
-    found = monitor.layers["dead"][-1] if len(monitor.layers) else np.zeros(0)
-    found = found[np.isfinite(found)]
-    return float(found.max()) if found.size else math.nan
-
-
-def _small(value: float) -> str:
-    return f"{value:.2e}" if math.isfinite(value) else "-"
-
-
 def _with(regularization: object) -> str:
     return f" + {regularization}" if regularization else ""
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.4f}" if abs(value) < 1e4 else f"{value:.3e}"

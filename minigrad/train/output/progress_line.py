@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
@@ -45,8 +46,10 @@ class PlainLine:
 
     def show(self, share: float, text: str) -> None:
         """Overwrite the line."""
-        bar = "#" * round(30 * share)
-        self._stream.write(f"\r\x1b[K[{bar:.<30}] {text}")
+        width = shutil.get_terminal_size().columns
+        size = max(5, min(30, width - len(text) - 4))
+        bar = "#" * round(size * share)
+        self._stream.write(f"\r\x1b[K{f'[{bar:.<{size}}] {text}'[: width - 1]}")
         self._stream.flush()
         self._shown = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import time
@@ -26,7 +27,7 @@ __all__ = ["Checkpoints", "fingerprint", "restore_run", "save_run"]
 
 MUST_MATCH = (
     *("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options"),
-    *("batch_size", "seed", "data", "processes"),
+    *("batch_size", "seed", "data", "processes", "metrics", "chosen by"),
 )
 """Entries of a run's configuration without which its continuation would be another run.
 
@@ -198,7 +199,10 @@ def _epoch(value: Json) -> Epoch:
     if not isinstance(number, int) or loss is None or seconds is None:
         raise TypeError(f"{value!r} is no epoch")
     val_loss, train, val = (_figure(fields[name]) for name in ("val_loss", "train_accuracy", "val_accuracy"))
-    return Epoch(number, loss, val_loss, train, val, seconds)
+    metrics = {name: _figure(v) for name, v in as_object(fields.get("metrics") or {}).items()}
+    return Epoch(
+        number, loss, val_loss, train, val, seconds, {n: math.nan if v is None else v for n, v in metrics.items()}
+    )
 
 
 def _check(value: Json) -> Check:

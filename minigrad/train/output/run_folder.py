@@ -29,7 +29,8 @@ from minigrad.train.output.model_file import MODEL_FILE, SCRIPT_FILE, model_byte
 
 __all__ = ["RunFolder", "new_folder"]
 
-COLUMNS = tuple(field.name for field in attrs.fields(Epoch))
+COLUMNS = tuple(field.name for field in attrs.fields(Epoch) if field.name != "metrics")
+"""Of metrics.csv, before those of the run's own metrics."""
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -98,7 +99,7 @@ class RunFolder(Callback):
         config = {**self._config, **run.history.config, "versions": _versions()}
         self.write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
         # A resumed run begins with the epochs of its checkpoint; rows after those, written before a crash, go.
-        self.write("metrics.csv", "".join(map(_line, [COLUMNS, *map(_cells, run.history.epochs)])).encode())
+        self.write("metrics.csv", "".join(map(_line, [_head(run), *map(_cells, run.history.epochs)])).encode())
         if self._script is not None:
             self.write(SCRIPT_FILE, self._script.read_bytes())
         if run.history.best is not None:
@@ -157,8 +158,14 @@ def _versions() -> dict[str, str]:
     return {"minigrad": minigrad.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
+def _head(run: Run) -> tuple[str, ...]:
+    names = run.history.config.get("metrics", ())
+    return (*COLUMNS, *(names if isinstance(names, list | tuple) else ()))
+
+
 def _cells(epoch: Epoch) -> tuple[str, ...]:
-    return tuple("" if v is None else repr(v) for v in attrs.astuple(epoch))
+    figures = [*(getattr(epoch, name) for name in COLUMNS), *epoch.metrics.values()]
+    return tuple("" if v is None else repr(v) for v in figures)
 
 
 def _line(cells: tuple[str, ...]) -> str:

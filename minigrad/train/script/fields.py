@@ -44,12 +44,18 @@ def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
     return lambda value: value is None or fits(value)
 
 
+def _is_word(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _is_callbacks(value: object) -> bool:
     return isinstance(value, Sequence) and all(isinstance(v, Callback) for v in value)
 
 
 def _is_metrics(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(k, str) and callable(v) for k, v in value.items())
+    if isinstance(value, Mapping):
+        return all(isinstance(k, str) and (isinstance(v, str) or callable(v)) for k, v in value.items())
+    return isinstance(value, list | tuple) and all(isinstance(v, str) or callable(v) for v in value)
 
 
 REQUIRED = ("model", "data", "loss")
@@ -94,10 +100,13 @@ FIELDS: Mapping[str, Field] = {
     "patience": Field("a whole number of epochs, at least 1", _or_none(_whole(1))),
     "seed": Field("a whole number, at least 0", _whole(0), ("random_state",)),
     "metrics": Field(
-        "a dict of names and functions of outputs and targets (arrays) that return a number",
+        "names of metrics such as ['f1'], or a dict of names and functions of outputs and targets (arrays) that return "
+        "a number",
         _is_metrics,
         ("metric",),
     ),
+    "monitor": Field("the name of a figure or metric that chooses the best epoch", _or_none(_is_word), ("watch",)),
+    "mode": Field("'max' or 'min', which way that figure is better", lambda v: v in ("max", "min", None)),
     "callbacks": Field("a list of minigrad.train.Callback objects", _is_callbacks, ("callback",)),
 }
 """Everything a model script may define; `REQUIRED` are the ones it must."""

@@ -27,7 +27,7 @@ from minigrad.parallel import Communicator
 from minigrad.train.callbacks import Callback
 from minigrad.train.fitting import fit
 from minigrad.train.history import History
-from minigrad.train.metrics import Metric
+from minigrad.train.metrics import MetricChoice
 from minigrad.train.script.fields import FIELDS, REQUIRED, suggest_field
 from minigrad.train.script.script_ast import ScriptError, ScriptNames, outline
 from minigrad.train.script.validate import checked
@@ -49,6 +49,9 @@ class Settings(TypedDict, total=False):
     batch_size: int
     seed: int
     patience: int | None
+    metrics: MetricChoice
+    monitor: str | None
+    mode: str | None
 
 
 @attrs.frozen
@@ -85,11 +88,6 @@ class Script:
     def wrong(self, name: str, problem: str) -> ScriptError:
         """The error for a field, with the line that defines it."""
         return self._outline.wrong(name, problem)
-
-    @property
-    def metrics(self) -> Mapping[str, Metric]:
-        """The script's own figures, by name; mostly none."""
-        return cast("Mapping[str, Metric]", self.fields.get("metrics", {}))
 
     @property
     def settings(self) -> Settings:
