@@ -129,34 +129,34 @@ def _last_words(said: Path) -> str:
     return f" (its last words: {words})" if words else ""
 
 
-def _document(found: Probe) -> dict[str, object]:
+def _document(probe: Probe) -> dict[str, object]:
     return {
         "command": "optimizers check",
-        **attrs.asdict(found.entry),
-        "verdict": "refused" if found.reason else "sound",
-        "reason": found.reason,
-        "ran": found.count("held", "broken"),
-        "held": found.count("held"),
-        "broken": found.count("broken"),
-        "skipped": found.count("skipped"),
-        "seconds": found.seconds,
-        "laws": [attrs.asdict(law) for law in found.laws],
-        "could_claim": list(found.could_claim),
+        **attrs.asdict(probe.entry),
+        "verdict": "refused" if probe.reason else "sound",
+        "reason": probe.reason,
+        "ran": probe.count("held", "broken"),
+        "held": probe.count("held"),
+        "broken": probe.count("broken"),
+        "skipped": probe.count("skipped"),
+        "seconds": probe.seconds,
+        "laws": [attrs.asdict(law) for law in probe.laws],
+        "could_claim": list(probe.could_claim),
     }
 
 
-def _text(found: Probe) -> str:
-    lines = [f"{'refused' if found.reason else 'sound':<10} {found.entry}"]
-    if found.reason:
-        lines.append(f"{'reason':<10} {found.reason}")
-    if found.laws:
+def _text(probe: Probe) -> str:
+    lines = [f"{'refused' if probe.reason else 'sound':<10} {probe.entry}"]
+    if probe.reason:
+        lines.append(f"{'reason':<10} {probe.reason}")
+    if probe.laws:
         lines.append(
-            f"{'laws':<10} {found.count('held', 'broken')} ran ({found.count('held')} held, {found.count('broken')} "
-            f"broken), {found.count('skipped')} skipped, {1e3 * found.seconds:.0f} ms"
+            f"{'laws':<10} {probe.count('held', 'broken')} ran ({probe.count('held')} held, {probe.count('broken')} "
+            f"broken), {probe.count('skipped')} skipped, {1e3 * probe.seconds:.0f} ms"
         )
-    for law in (law for law in found.laws if law.claimed):
+    for law in (law for law in probe.laws if law.claimed):
         detail = f": {law.detail}" if law.detail else ""
         lines.append(f"  {law.law:<4} {law.verdict:<8} {law.title}{detail}")
-    if found.could_claim:
-        lines.append(f"{'hint':<10} holds too, and could be claimed: {', '.join(found.could_claim)}")
+    if probe.could_claim:
+        lines.append(f"{'hint':<10} holds too, and could be claimed: {', '.join(probe.could_claim)}")
     return "\n".join(lines)

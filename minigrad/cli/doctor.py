@@ -80,10 +80,10 @@ def chosen_rules(arguments: Namespace) -> Catalog:
     return rules().without(*arguments.without).tuned(dict(arguments.set))
 
 
-def said(found: Diagnosis) -> str:
+def said(diagnosis: Diagnosis) -> str:
     """The diagnosis as lines, with the way to more about its first finding."""
-    more = [f"more: minigrad explain {found.findings[0].code}"] if found.findings else []
-    return "\n".join([str(found), *more])
+    more = [f"more: minigrad explain {diagnosis.findings[0].code}"] if diagnosis.findings else []
+    return "\n".join([str(diagnosis), *more])
 
 
 def explain(arguments: Namespace) -> int:

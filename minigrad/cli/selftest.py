@@ -37,17 +37,17 @@ def selftest(arguments: Namespace) -> int:
     began = time.perf_counter()
     plugins = everything()
     ops = _chosen(arguments.ops)
-    found = [
+    reports = [
         mutation_check(op, range(arguments.seeds), None if arguments.no_mutants else 0)
         for op in _shown(ops, live_line(sys.stderr))
     ]
     refusals = [] if arguments.ops else [r for p in plugins for r in p.refusals]
     seconds = time.perf_counter() - began
     if arguments.json:
-        write_json(_document(found, refusals, seconds))
+        write_json(_document(reports, refusals, seconds))
     else:
-        print("\n".join(_report(found, refusals, seconds)))
-    return 0 if all(d.ok for d in found) and not refusals else CHECK_FAILED
+        print("\n".join(_report(reports, refusals, seconds)))
+    return 0 if all(d.ok for d in reports) and not refusals else CHECK_FAILED
 
 
 def everything() -> tuple[LoadedOps, ...]:
@@ -74,18 +74,18 @@ def _shown(ops: Sequence[Op], line: Live | None) -> Iterable[Op]:
         line.clear()
 
 
-def _report(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> list[str]:
-    lines = table(_HEAD, [_row(d) for d in found])
+def _report(reports: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> list[str]:
+    lines = table(_HEAD, [_row(d) for d in reports])
     for title, items in (
-        ("failed", [f"{d.op}, {f}" for d in found for f in d.failures]),
+        ("failed", [f"{d.op}, {f}" for d in reports for f in d.failures]),
         ("refused plugins", list(refusals)),
-        ("survived mutants", [f"{o.op}, argument {o.argument!r}: {o.mutation}" for d in found for o in d.survived]),
-        ("lines of rules never executed", [f"{d.op}: {_near(u)}" for d in found for u in d.unexecuted]),
-        ("skipped", [f"{d.op}: {s}" for d in found for s in d.skipped]),
+        ("survived mutants", [f"{o.op}, argument {o.argument!r}: {o.mutation}" for d in reports for o in d.survived]),
+        ("lines of rules never executed", [f"{d.op}: {_near(u)}" for d in reports for u in d.unexecuted]),
+        ("skipped", [f"{d.op}: {s}" for d in reports for s in d.skipped]),
     ):
         if items:
             lines += ["", f"{title}:", *(f"  {i}" for i in items)]
-    return [*lines, "", _summary(found, refusals, seconds)]
+    return [*lines, "", _summary(reports, refusals, seconds)]
 
 
 def _row(d: MutationReport) -> tuple[str, ...]:
@@ -103,10 +103,10 @@ def _near(place: str) -> str:
     return f"{path if inside.startswith('..') else inside}:{line}"
 
 
-def _summary(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> str:
-    killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
-    good = sum(d.passed == d.seeds for d in found)
-    text = f"{good} of {len(found)} ops pass at every seed ({sum(d.seeds for d in found)} runs)"
+def _summary(reports: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> str:
+    killed, survived = sum(d.killed for d in reports), sum(len(d.survived) for d in reports)
+    good = sum(d.passed == d.seeds for d in reports)
+    text = f"{good} of {len(reports)} ops pass at every seed ({sum(d.seeds for d in reports)} runs)"
     if killed + survived:
         rate = killed / (killed + survived)
         text += f"; {killed} of {killed + survived} mutants killed ({math.floor(1e4 * rate) / 100:.2f} %)"
@@ -115,13 +115,13 @@ def _summary(found: Sequence[MutationReport], refusals: Sequence[str], seconds: 
     return f"{text}; {seconds:.0f} s"
 
 
-def _document(found: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> dict[str, object]:
-    killed, survived = sum(d.killed for d in found), sum(len(d.survived) for d in found)
+def _document(reports: Sequence[MutationReport], refusals: Sequence[str], seconds: float) -> dict[str, object]:
+    killed, survived = sum(d.killed for d in reports), sum(len(d.survived) for d in reports)
     return {
         "command": "selftest",
-        "ops": [{**attrs.asdict(d), "ok": d.ok} for d in found],
+        "ops": [{**attrs.asdict(d), "ok": d.ok} for d in reports],
         "refused": list(refusals),
-        "passed": sum(d.passed == d.seeds for d in found),
+        "passed": sum(d.passed == d.seeds for d in reports),
         "killed": killed,
         "survived": survived,
         "kill_rate": killed / (killed + survived) if killed + survived else None,

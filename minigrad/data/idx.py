@@ -60,10 +60,10 @@ def _header(path: Path, head: bytes, wanted: str, magic: int | None) -> tuple[np
     return np.dtype(TYPES[code]), struct.unpack(f">{axes}I", head[4 : 4 + 4 * axes])
 
 
-def _hint(found: int, magic: int | None) -> str:
-    if (found, magic) == (LABELS, IMAGES):
+def _hint(number: int, magic: int | None) -> str:
+    if (number, magic) == (LABELS, IMAGES):
         return "This is a file of labels: are the two names exchanged?"
-    if (found, magic) == (IMAGES, LABELS):
+    if (number, magic) == (IMAGES, LABELS):
         return "This is a file of images: are the two names exchanged?"
     return ""
 

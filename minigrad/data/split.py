@@ -73,10 +73,10 @@ def _take(groups: list[list[int]], share: float) -> list[list[int]]:
     if len(groups) < 2:
         return []
     total = sum(map(len, groups))
-    target, held, out = min(max(1, round(share * total)), total - 1), 0, []
+    target, count, out = min(max(1, round(share * total)), total - 1), 0, []
     for group in groups:
-        if held + len(group) <= target:
-            held += len(group)
+        if count + len(group) <= target:
+            count += len(group)
             out.append(group)
     return out or [min(groups, key=len)]
 

@@ -56,8 +56,8 @@ def data_facts(
         facts = attrs.evolve(facts, scale=scale_of(a), leakage=leakage_of(a, b if labels else _columns(b), labels))
     if x_val is None or y_val is None or not len(x_val):
         return facts
-    held = _some(count, _MOST, rng)
-    v, w = _flat(x_val[held]), y_val[held]
+    val_rows = _some(count, _MOST, rng)
+    v, w = _flat(x_val[val_rows]), y_val[val_rows]
     shared = _shared(x, x_val) if facts.scale is None or facts.scale.typical else 0.0
     facts = attrs.evolve(facts, shared=shared, repeated=repeated_rows(x[rows]) if shared else 0.0)
     if labels:

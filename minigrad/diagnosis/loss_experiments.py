@@ -167,10 +167,10 @@ def _gradient(loss: Loss, outputs: Array, y: Array) -> Array | None:
         value = loss(leaf, y)
         if not value.requires_grad:
             return None
-        found = gradients((value,), (np.ones_like(value.data),), [leaf], False)[0]
-    if found is None or not np.isfinite(found).all():
+        gradient = gradients((value,), (np.ones_like(value.data),), [leaf], False)[0]
+    if gradient is None or not np.isfinite(gradient).all():
         return None
-    g = np.asarray(found, dtype=np.float64).reshape(len(outputs), -1)
+    g = np.asarray(gradient, dtype=np.float64).reshape(len(outputs), -1)
     return g if float((g**2).sum()) > _LEAST else None
 
 

@@ -178,14 +178,14 @@ class Observer:
 
     def _experiments(self, steps: Steps) -> Experiments:
         own = {id(p) for p in self.model.parameters()}
-        held = steps.held
+        optimized = steps.held
         return attrs.evolve(
             self.experiments,
             failed=steps.failed,
             repeated=steps.repeated,
             moved=steps.moved,
-            foreign=None if held is None else len(held - own),
-            covered=None if held is None else len(held & own) / max(len(own), 1),
+            foreign=None if optimized is None else len(optimized - own),
+            covered=None if optimized is None else len(optimized & own) / max(len(own), 1),
         )
 
     def _reached(self) -> tuple[Gain | None, Gain | None, tuple[tuple[int, ...], ...]]:

@@ -66,10 +66,10 @@ def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | Non
         return max((g for g in gains if g is not None), key=lambda g: g.value, default=None)
     if outputs.size != y.size or not y.size:
         return None
-    goal, given = (a.reshape(len(y), -1).astype(np.float64) for a in (y, outputs))
+    goal, predicted = (a.reshape(len(y), -1).astype(np.float64) for a in (y, outputs))
     if np.isin(goal, (0.0, 1.0)).all():
-        cut = 0.5 if given.min() >= 0.0 and given.max() <= 1.0 else 0.0
-        columns = [balanced_gain((g > cut) == (t > 0.5), t) for g, t in zip(given.T, goal.T, strict=True)]
+        cut = 0.5 if predicted.min() >= 0.0 and predicted.max() <= 1.0 else 0.0
+        columns = [balanced_gain((g > cut) == (t > 0.5), t) for g, t in zip(predicted.T, goal.T, strict=True)]
         known = [g for g in columns if g is not None]
         if not known:
             return None
@@ -78,4 +78,4 @@ def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | Non
     total = float(((goal - (goal.mean(axis=0) if middle is None else middle)) ** 2).sum())
     if total <= 0.0:
         return None
-    return Gain(1.0 - float(((goal - given) ** 2).sum()) / total, 1.5 / len(goal) ** 0.5)
+    return Gain(1.0 - float(((goal - predicted) ** 2).sum()) / total, 1.5 / len(goal) ** 0.5)

@@ -84,36 +84,36 @@ def diagnose(evidence: Evidence, rules: Catalog) -> Diagnosis:
 
     A rule that raises is left out, and named.
     """
-    found: list[_Found] = []
+    findings: list[_Found] = []
     broken = list(rules.broken)
     for origin, rule in rules:
         try:
             if type(rule).__module__.startswith(_OWN):
-                made = list(rule.look(evidence))
+                offered = list(rule.look(evidence))
             else:
                 with contained():
-                    made = list(rule.look(evidence))
-            wrong = [f for f in made if not isinstance(f, Finding)]
+                    offered = list(rule.look(evidence))
+            wrong = [f for f in offered if not isinstance(f, Finding)]
             if wrong:
                 raise TypeError(f"it gave {wrong[0]!r}, which is no Finding")
-            found += [(rule, f) for f in made]
+            findings += [(rule, f) for f in offered]
         except Exception as error:  # a plugin's rule must not end the diagnosis of the others
             broken.append(f"{rule.code} of {origin}: {summary(error)}")
-    found.sort(key=lambda pair: (pair[1].kind != "FAULT", FAMILIES.index(pair[0].family)))
-    shown, hidden = _explained(found)
+    findings.sort(key=lambda pair: (pair[1].kind != "FAULT", FAMILIES.index(pair[0].family)))
+    shown, hidden = _explained(findings)
     lines = _overview(evidence, shown, [f for f, _ in hidden])
     return Diagnosis(tuple(shown), tuple(hidden), tuple(lines), tuple(broken), tuple(_excluded(evidence, shown)))
 
 
-def _explained(found: list[_Found]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
+def _explained(findings: list[_Found]) -> tuple[list[Finding], list[tuple[Finding, str]]]:
     """Findings, causes first, without those that a fault explains.
 
     Of several in a circle the first stays.
     """
-    shown = dict(enumerate(found))
+    shown = dict(enumerate(findings))
     hidden: dict[int, tuple[Finding, str]] = {}
-    for place in reversed(range(len(found))):
-        rule, finding = found[place]
+    for place in reversed(range(len(findings))):
+        rule, finding = findings[place]
         for other, (cause, fault) in shown.items():
             mutual = cause.code in rule.effects
             explains = fault.kind == "FAULT" and finding.code in cause.effects and finding.code != fault.code

@@ -146,12 +146,12 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     p: V = (turn_u - matrix_transpose(turn_u)) * 0.5
     q: V = (matrix_transpose(turn_v) - turn_v) * 0.5
     inner: V = _divide_by_gaps(p + q, s) + ratio(p - q, row + column)
-    found: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
+    gradient: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
     if a.shape[-2] > s.shape[-1]:
-        found = found + matmul(ratio(gu - matmul(u, turn_u), row), vt)
+        gradient = gradient + matmul(ratio(gu - matmul(u, turn_u), row), vt)
     if a.shape[-1] > s.shape[-1]:
-        found = found + matmul(u, ratio(gvt - matmul(turn_v, vt), column))
-    return found
+        gradient = gradient + matmul(u, ratio(gvt - matmul(turn_v, vt), column))
+    return gradient
 
 
 for _op in (cholesky_op, reduced_qr, eigh_op, reduced_svd):

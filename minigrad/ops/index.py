@@ -84,8 +84,8 @@ _UNSIGNED = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}
 def all_below(indices: Array | IndexArray, length: int) -> bool:
     """Whether all of some integers are in [0, length); of none at all they are."""
     # A negative integer, without its sign, is a very large one; argmax costs a third of max.
-    found = indices.view(_UNSIGNED[indices.itemsize])
-    return not found.size or found.item(found.argmax()) < length
+    unsigned = indices.view(_UNSIGNED[indices.itemsize])
+    return not unsigned.size or unsigned.item(unsigned.argmax()) < length
 
 
 @op(x=real(), linear=True, shapes=[((2, 3, 4),)], params=[{"key": k} for k in _KEYS])

@@ -50,17 +50,17 @@ def load(entry: Entry) -> LoadedOps:
     Never raises for what the plugin did: `refusals` tells.
     """
     try:
-        found = imported(entry)
+        target = imported(entry)
     except ImportFailure as failure:
         return LoadedOps(entry, (), (f"plugin {entry}: {failure}",))
-    if isinstance(found, Op):
-        offered: list[object] = [found]
-    elif isinstance(found, ModuleType):  # it has registered its ops itself, on import
-        offered = [v for v in vars(found).values() if isinstance(v, Op)]
-    elif isinstance(found, Iterable) and not isinstance(found, str):
-        offered = list(found)
+    if isinstance(target, Op):
+        offered: list[object] = [target]
+    elif isinstance(target, ModuleType):  # it has registered its ops itself, on import
+        offered = [v for v in vars(target).values() if isinstance(v, Op)]
+    elif isinstance(target, Iterable) and not isinstance(target, str):
+        offered = list(target)
     else:
-        why = f"plugin {entry}: the entry point must name an op or an iterable of ops, it is a {type(found).__name__}"
+        why = f"plugin {entry}: the entry point must name an op or an iterable of ops, it is a {type(target).__name__}"
         return LoadedOps(entry, (), (why,))
     ops = [op for op in offered if isinstance(op, Op)]
     refusals = [
@@ -88,7 +88,7 @@ def find(name: str) -> Op | None:
     entries = entry_points.available(GROUP)
     for entry in sorted(entries.values(), key=lambda e: e.name != name):
         load(entry)
-        found = REGISTRY.get(name)
-        if found is not None:
-            return found
+        op = REGISTRY.get(name)
+        if op is not None:
+            return op
     return None

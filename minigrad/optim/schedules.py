@@ -46,17 +46,17 @@ def _several(values: Iterable[T]) -> tuple[T, ...]:
 
 
 def _whole(values: Iterable[int]) -> tuple[int, ...]:
-    found = _several(values)
-    if not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in found):
-        raise HyperparameterError(f"a schedule counts steps in whole numbers, got {found}")
-    return tuple(int(v) for v in found)
+    numbers = _several(values)
+    if not all(isinstance(v, int | np.integer) and not isinstance(v, bool) for v in numbers):
+        raise HyperparameterError(f"a schedule counts steps in whole numbers, got {numbers}")
+    return tuple(int(v) for v in numbers)
 
 
 def _real(values: Iterable[float]) -> tuple[float, ...]:
-    found = _several(values)
-    if not all(isinstance(v, int | float | np.generic) and math.isfinite(v) for v in found):
-        raise HyperparameterError(f"a schedule takes finite numbers, got {found}")
-    return tuple(float(v) for v in found)
+    numbers = _several(values)
+    if not all(isinstance(v, int | float | np.generic) and math.isfinite(v) for v in numbers):
+        raise HyperparameterError(f"a schedule takes finite numbers, got {numbers}")
+    return tuple(float(v) for v in numbers)
 
 
 class Schedule(ABC):

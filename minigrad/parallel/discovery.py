@@ -64,12 +64,12 @@ def _started(entry: Entry) -> Communicator:
     return _conforming(contract.made(entry, "communicator", CommunicatorError), str(entry))
 
 
-def _conforming(made: object, who: str) -> Communicator:
-    if not isinstance(made, Communicator):
+def _conforming(communicator: object, who: str) -> Communicator:
+    if not isinstance(communicator, Communicator):
         names = ("api", "rank", "size", "allreduce", "broadcast", "gather", "barrier", "abort")
-        missing = ", ".join(n for n in names if not hasattr(made, n))
-        raise CommunicatorError(f"communicator {who} cannot be used: {type(made).__name__} has no {missing}")
-    gap = contract.version_gap(made.api, API)
+        missing = ", ".join(n for n in names if not hasattr(communicator, n))
+        raise CommunicatorError(f"communicator {who} cannot be used: {type(communicator).__name__} has no {missing}")
+    gap = contract.version_gap(communicator.api, API)
     if gap:
         raise CommunicatorError(f"communicator {who} cannot be used: {gap}")
-    return made
+    return communicator

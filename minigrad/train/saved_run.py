@@ -177,23 +177,23 @@ def _build(recipe: object, folder: Path) -> Module:
     return load_script(script).model
 
 
-def _labels(target: ClassTarget, table: Table | None, given: NDArray[np.generic] | None) -> NDArray[np.int64]:
-    if given is not None and given.dtype.kind in "iu":
-        labels = given.astype(np.int64)
+def _labels(target: ClassTarget, table: Table | None, targets: NDArray[np.generic] | None) -> NDArray[np.int64]:
+    if targets is not None and targets.dtype.kind in "iu":
+        labels = targets.astype(np.int64)
         if labels.size and (labels.min() < 0 or labels.max() >= len(target.classes)):
             raise TrainError(
                 f"class numbers run from 0 to {len(target.classes) - 1}, got {labels.min()} to {labels.max()}"
             )
         return labels
-    if given is not None:
-        table = Table({target.name: given.tolist()}, "targets")
+    if targets is not None:
+        table = Table({target.name: targets.tolist()}, "targets")
     assert table is not None
     return target.encode(table)
 
 
-def _numbers(target: NumberTarget, table: Table | None, given: NDArray[np.generic] | None) -> Array:
-    if given is not None:
-        return given.astype(np.float64)
+def _numbers(target: NumberTarget, table: Table | None, targets: NDArray[np.generic] | None) -> Array:
+    if targets is not None:
+        return targets.astype(np.float64)
     assert table is not None
     return target.read(table)
 

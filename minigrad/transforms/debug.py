@@ -102,14 +102,14 @@ def _first_bad(value: Array) -> str:
     return f"{float(value[index])} at {list(index)} ({count} of {value.size} entries)"
 
 
-def _offending_entries(op: Op, given: list[Array], value: Array) -> str:
+def _offending_entries(op: Op, operands: list[Array], value: Array) -> str:
     """The argument entries at the first bad place, where the op is elementwise."""
     if not op.claims.elementwise or value.ndim == 0:
-        numbers = [float(a) for a in given if a.ndim == 0]
-        return f"\n  from {numbers}" if numbers and len(numbers) == len(given) else ""
+        numbers = [float(a) for a in operands if a.ndim == 0]
+        return f"\n  from {numbers}" if numbers and len(numbers) == len(operands) else ""
     index = np.unravel_index(int(np.argmax(~np.isfinite(value))), value.shape)
     try:
-        entries = [float(np.broadcast_to(a, value.shape)[index]) for a in given]
+        entries = [float(np.broadcast_to(a, value.shape)[index]) for a in operands]
     except ValueError:
         return ""
     names = [a.name for a in op.arguments]

@@ -105,8 +105,8 @@ class _VJPSweep:
         grads = run_backward(self.order, start, self.create_graph, self.wanted, self.useful)
         return self._all(grads)
 
-    def _all(self, found: Mapping[Node, Gradient]) -> list[Gradient]:
-        return [found.get(v._node, np.zeros(v.shape, v.dtype)) for v in self.variables]
+    def _all(self, by_node: Mapping[Node, Gradient]) -> list[Gradient]:
+        return [by_node.get(v._node, np.zeros(v.shape, v.dtype)) for v in self.variables]
 
     def rows(self) -> list[list[Gradient]]:
         """One ordinary pull for each entry of the output."""
@@ -143,14 +143,14 @@ class _VJPSweep:
         block = batched_vjp(self.order, self.root, self._seeds(start, stop), self.wanted, self.useful)
         return [block.get(v._node, np.zeros((stop - start, *v.shape), v.dtype)) for v in self.variables]
 
-    def _passes_spot_check(self, found: Sequence[Array]) -> bool:
+    def _passes_spot_check(self, matrices: Sequence[Array]) -> bool:
         """Whether a random combination of the rows is the pull of that combination of seeds."""
         value = self.root.value
         weights = np.random.default_rng(_SEED).uniform(0.5, 1.5, value.shape).astype(value.dtype)
         weights *= np.where(np.arange(value.size).reshape(value.shape) % 2, 1.0, -1.0).astype(value.dtype)
         flat = weights.ravel()
         eps = max(float(np.finfo(t).eps) for t in {n.value.dtype for n in self.order if n.value.dtype.kind == "f"})
-        for matrix, expected in zip(found, self.row(weights), strict=True):
+        for matrix, expected in zip(matrices, self.row(weights), strict=True):
             rows = matrix.reshape(len(matrix), -1)
             scale = np.abs(flat) @ np.abs(rows)
             tolerance = 1e3 * eps * (scale + np.max(scale, initial=0.0))

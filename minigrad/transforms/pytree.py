@@ -87,24 +87,24 @@ def _flatten_into(tree: object, path: str, leaves: list[object], paths: list[str
     return _maker(type(tree), fields, inside)
 
 
-def _fields(made: type) -> dict[str, str] | None:
+def _fields(cls: type) -> dict[str, str] | None:
     """List fields that `__init__` takes, with the names it takes them by.
 
     None for a class of another kind.
     """
-    if attrs.has(made):
-        return {a.name: a.alias or a.name for a in attrs.fields(made) if a.init}
-    if dataclasses.is_dataclass(made):
-        return {f.name: f.name for f in dataclasses.fields(made) if f.init}
+    if attrs.has(cls):
+        return {a.name: a.alias or a.name for a in attrs.fields(cls) if a.init}
+    if dataclasses.is_dataclass(cls):
+        return {f.name: f.name for f in dataclasses.fields(cls) if f.init}
     return None
 
 
-def _maker(made: type, fields: dict[str, str], parts: dict[str, Unflatten]) -> Unflatten:
-    if _follows_init(made, fields):
-        return lambda new: made(**{fields[name]: part(new) for name, part in parts.items()})
+def _maker(cls: type, fields: dict[str, str], parts: dict[str, Unflatten]) -> Unflatten:
+    if _follows_init(cls, fields):
+        return lambda new: cls(**{fields[name]: part(new) for name, part in parts.items()})
 
     def plain(new: Sequence[object]) -> object:
-        instance: object = object.__new__(made)
+        instance: object = object.__new__(cls)
         for name, part in parts.items():
             object.__setattr__(instance, name, part(new))
         return instance
@@ -112,8 +112,8 @@ def _maker(made: type, fields: dict[str, str], parts: dict[str, Unflatten]) -> U
     return plain
 
 
-def _follows_init(made: type, fields: dict[str, str]) -> bool:
-    if any(hasattr(made, name) for name in ("__attrs_post_init__", "__post_init__")):
+def _follows_init(cls: type, fields: dict[str, str]) -> bool:
+    if any(hasattr(cls, name) for name in ("__attrs_post_init__", "__post_init__")):
         return True
-    total = len(attrs.fields(made)) if attrs.has(made) else len(dataclasses.fields(made))
+    total = len(attrs.fields(cls)) if attrs.has(cls) else len(dataclasses.fields(cls))
     return total != len(fields)

@@ -1,6 +1,7 @@
 """Two checkouts of minigrad in one run: small ops, nets, Hessians and optimizers of the newer over those of the older.
 
-    cd tests; python -m benchmarks.before_after --before /path/to/older/checkout [--only REGEX] [--seconds 2] [--json FILE]
+    cd tests
+    python -m benchmarks.before_after --before /path/to/older/checkout [--only REGEX] [--seconds 2] [--json FILE]
 
 Each checkout runs in a process of its own with the Python of its `.venv`, its own packages and its own adapters in
 `tests/benchmarks`, on one thread. The two take turns, chunk by chunk, and begin in turn. The table gives the ratio of

@@ -81,8 +81,8 @@ def read_pictures(rows: object, form: PictureFormat | None = None) -> NDArray[np
     arrays = []
     for file, picture in zip(files, pictures, strict=True):
         if picture.size != (form.width, form.height):
-            found = f"a picture of {picture.size[0]} x {picture.size[1]} pixels"
-            raise DataFileError(file, found, f"{form.width} x {form.height}, as all others", "Resize it.")
+            problem = f"a picture of {picture.size[0]} x {picture.size[1]} pixels"
+            raise DataFileError(file, problem, f"{form.width} x {form.height}, as all others", "Resize it.")
         pixels = np.asarray(picture.convert("RGB" if form.color else "L"), dtype=np.uint8)
         arrays.append(np.moveaxis(pixels, -1, 0) if form.color else pixels)
     return np.stack(arrays)

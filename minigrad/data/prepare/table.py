@@ -170,8 +170,10 @@ def _delimited(path: Path, rows: int) -> Iterator[Table]:
                 lines = [row for row in islice(reader, rows) if row]
                 for k, row in enumerate(lines):
                     if len(row) != len(names):
-                        found = f"row {number + k} has {len(row)} cells and the head {len(names)}"
-                        raise DataFileError(path, found, "as many in every row", "Quote cells that hold the separator.")
+                        problem = f"row {number + k} has {len(row)} cells and the head {len(names)}"
+                        raise DataFileError(
+                            path, problem, "as many in every row", "Quote cells that hold the separator."
+                        )
                 if lines or number == 1:
                     yield Table(dict(zip(names, _columns(lines, len(names)), strict=True)), path.name, number)
                 if not lines:

@@ -77,9 +77,9 @@ class MultiHeadAttention(Module):
         Raises:
             ShapeError: another embed_dim or number of axes.
         """
-        for given in (x,) if source is None else (x, source):
-            if given.ndim != 3 or given.shape[-1] != self.embed_dim:
-                raise ShapeError(f"{self!r} needs an input of shape (N, time, {self.embed_dim}), got {given.shape}")
+        for sequence in (x,) if source is None else (x, source):
+            if sequence.ndim != 3 or sequence.shape[-1] != self.embed_dim:
+                raise ShapeError(f"{self!r} needs an input of shape (N, time, {self.embed_dim}), got {sequence.shape}")
         if source is None:
             joint = self._split(matmul(x, self.input_weight) + self.input_bias, 3)
             query, key, value = (getitem(joint, key=(k,)) for k in range(3))

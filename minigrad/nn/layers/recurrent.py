@@ -64,13 +64,13 @@ class _Recurrent(Module):
             raise ShapeError(f"{self!r} needs an input of shape (N, time >= 1, {self.input_size}), got {x.shape}")
         return _steps(matmul(x, self.input_weight) + self.bias)
 
-    def _state(self, given: Tensor | None, like: Tensor) -> Tensor:
+    def _state(self, initial: Tensor | None, like: Tensor) -> Tensor:
         shape = (like.shape[0], self.hidden_size)
-        if given is None:
+        if initial is None:
             return from_array(np.zeros(shape, dtype=like.dtype))
-        if given.shape != shape:
-            raise ShapeError(f"{self!r}: the initial state has shape {given.shape}, needed is {shape}")
-        return given
+        if initial.shape != shape:
+            raise ShapeError(f"{self!r}: the initial state has shape {initial.shape}, needed is {shape}")
+        return initial
 
     def _block(self, gates: Tensor, number: int) -> Tensor:
         return getitem(gates, key=(slice(None), slice(number * self.hidden_size, (number + 1) * self.hidden_size)))

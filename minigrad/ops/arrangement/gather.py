@@ -200,10 +200,10 @@ def select(conditions: Sequence[BoolArray], choices: Sequence[V], default: V | f
     """
     if len(conditions) != len(choices) or not choices:
         raise ValueError(f"select: {len(conditions)} conditions for {len(choices)} choices; give one or more of each")
-    found: V = where(conditions[-1], choices[-1], default)
+    chosen: V = where(conditions[-1], choices[-1], default)
     for condition, choice in zip(conditions[-2::-1], choices[-2::-1], strict=True):
-        found = where(condition, choice, found)
-    return found
+        chosen = where(condition, choice, chosen)
+    return chosen
 
 
 def where_or_nonzero(condition: BoolArray, x: V | None = None, y: V | None = None) -> V | tuple[IndexArray, ...]:

@@ -192,8 +192,8 @@ def gradient(x: V, spacing: float | Array = 1.0, axis: int | Shape | None = None
         axis: along which to differentiate; all axes by default.
     """
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    found = [_slope(x, spacing, a) for a in axes]
-    return found[0] if len(found) == 1 else found
+    slopes = [_slope(x, spacing, a) for a in axes]
+    return slopes[0] if len(slopes) == 1 else slopes
 
 
 def _slope(x: V, spacing: float | Array, axis: int) -> V:

@@ -157,12 +157,12 @@ def _contract(x: V, a: Labels, z: V, b: Labels, needed: set[str]) -> tuple[V, La
     y: V = matmul(
         _shaped(left, (*shape_x, prod(row_lengths), inner)), _shaped(right, (*shape_z, inner, prod(column_lengths)))
     )
-    found: V = _shaped(y, (*np.broadcast_shapes(shape_x, shape_z), *row_lengths, *column_lengths))
+    product: V = _shaped(y, (*np.broadcast_shapes(shape_x, shape_z), *row_lengths, *column_lengths))
     labels: Labels = (*batch, *rows, *columns)
     spare = tuple(i for i, c in enumerate(labels) if c not in needed)
     if spare:
-        found = total(found, axis=spare)
-    return found, tuple(c for c in labels if c in needed)
+        product = total(product, axis=spare)
+    return product, tuple(c for c in labels if c in needed)
 
 
 def _sum_alone(x: V, labels: Labels, wanted: set[str]) -> tuple[V, Labels]:

@@ -57,7 +57,7 @@ def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) ->
         Values (len(t), *y0.shape).
     """
     y = y0
-    found = [y]
+    solution = [y]
     for start, stop in pairwise(t):
         h = float(stop - start) / substeps
         for k in range(substeps):
@@ -67,5 +67,5 @@ def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) ->
             k3 = f(y + k2 * (h / 2), now + h / 2, *args)
             k4 = f(y + k3 * h, now + h, *args)
             y = y + (k1 + (k2 + k3) * 2.0 + k4) * (h / 6)
-        found.append(y)
-    return stack(found)
+        solution.append(y)
+    return stack(solution)

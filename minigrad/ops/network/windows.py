@@ -30,10 +30,10 @@ Pairs = tuple[tuple[int, int], ...]
 
 def each(value: int | Sequence[int], count: int) -> Shape:
     """One number for each of `count` axes."""
-    given = (int(value),) * count if isinstance(value, int | np.integer) else tuple(int(v) for v in value)
-    if len(given) != count:
-        raise ShapeError(f"{len(given)} numbers are given for {count} axes: {given}")
-    return given
+    numbers = (int(value),) * count if isinstance(value, int | np.integer) else tuple(int(v) for v in value)
+    if len(numbers) != count:
+        raise ShapeError(f"{len(numbers)} numbers are numbers for {count} axes: {numbers}")
+    return numbers
 
 
 def last(part: tuple[slice, ...]) -> tuple[EllipsisType | slice, ...]:
@@ -47,10 +47,10 @@ def places(size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Shape:
     Raises:
         ShapeError: none fits.
     """
-    found = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
-    if min(found, default=1) < 1 or min(stride, default=1) < 1:
+    counts = tuple((n - d * (k - 1) - 1) // s + 1 for n, k, s, d in zip(size, kernel, stride, dilation, strict=True))
+    if min(counts, default=1) < 1 or min(stride, default=1) < 1:
         raise ShapeError(f"no window of {kernel} with dilation {dilation} and stride {stride} fits into {size}")
-    return found
+    return counts
 
 
 def widened(padding: Pairs, size: Shape) -> Shape:
@@ -63,12 +63,12 @@ def unpadded(padding: Pairs, size: Shape) -> tuple[slice, ...]:
     return (slice(None), slice(None), *(slice(b, b + n) for (b, _), n in zip(padding, size, strict=True)))
 
 
-def require_places(found: Shape, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> None:
-    """Raise ShapeError unless as many windows are `found` along each axis as fit into `size`."""
+def require_places(counts: Shape, size: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> None:
+    """Raise ShapeError unless `counts` says how many windows fit into `size` along each axis."""
     due = places(size, kernel, stride, dilation)
-    if found != due:
+    if counts != due:
         raise ShapeError(
-            f"{found} windows of {kernel} with dilation {dilation} and stride {stride} for {size}, where {due} fit"
+            f"{counts} windows of {kernel} with dilation {dilation} and stride {stride} for {size}, where {due} fit"
         )
 
 
@@ -159,8 +159,8 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
     n: int = len(axes)
     kernel = each(window_shape, n)
     moved: V = moveaxis(x, axes, tuple(range(x.ndim - n, x.ndim)))
-    found: V = sliding_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
-    unmoved: V = moveaxis(found, tuple(range(n)), tuple(range(x.ndim, x.ndim + n)))
+    windows: V = sliding_windows(moved, kernel=kernel, stride=each(step, n), dilation=each(dilation, n))
+    unmoved: V = moveaxis(windows, tuple(range(n)), tuple(range(x.ndim, x.ndim + n)))
     return moveaxis(unmoved, tuple(range(x.ndim - n, x.ndim)), axes)
 
 

@@ -94,16 +94,16 @@ class NumpyHandler:
     def __call__(self, *args: object, **kwargs: object) -> object:
         function, known = _resolve(self.target)
         if self.arrays and self.arrays[-1].startswith("*"):
-            given = dict(kwargs)
+            bound = dict(kwargs)
             arrays = _operands(args) if self.shown != "numpy.einsum" or isinstance(args[0], str) else list(args)
         else:
-            given = self._bind(args, kwargs)
-            arrays = [self._operand(n, given.pop(n), function) for n in self.arrays if n in given]
-            given |= {n: self._operand(n, given[n], function) for n in self.options if n in _OPERANDS and n in given}
-        dtype = given.pop("dtype", None)
+            bound = self._bind(args, kwargs)
+            arrays = [self._operand(n, bound.pop(n), function) for n in self.arrays if n in bound]
+            bound |= {n: self._operand(n, bound[n], function) for n in self.options if n in _OPERANDS and n in bound}
+        dtype = bound.pop("dtype", None)
         if dtype is not None and dtype is not _NO_VALUE:
             arrays[0] = _cast(arrays[0], np.dtype(dtype))  # type: ignore[call-overload]
-        options = {k: v for k, v in given.items() if self._keep(k, v, known)}
+        options = {k: v for k, v in bound.items() if self._keep(k, v, known)}
         return function(*arrays, **options)
 
     def _operand(self, name: str, value: object, function: object) -> object:
@@ -122,12 +122,12 @@ class NumpyHandler:
         names = (*self.arrays, *self.options)
         if len(args) > len(names):
             raise TypeError(f"{self.shown} takes at most {len(names)} arguments: {', '.join(names)}")
-        given = dict(zip(names, args, strict=False))
+        bound = dict(zip(names, args, strict=False))
         for k, v in kwargs.items():
-            if k in given:
+            if k in bound:
                 raise TypeError(f"{self.shown}: argument {k!r} is given twice")
-            given[k] = v
-        return given
+            bound[k] = v
+        return bound
 
     def _keep(self, name: str, value: object, known: frozenset[str]) -> bool:
         if value is _NO_VALUE:

@@ -125,16 +125,16 @@ def determinism(model: Module, rows: Rows, loss: Loss, seed: int) -> Check:
 
 def _short_run(model: Module, batch: Rows, loss: Loss) -> list[bytes]:
     """Gradient descent on a copy; the bits of all losses and, last, of the weights."""
-    twin, found = model.copy().train(), []
+    twin, records = model.copy().train(), []
     for _ in range(_STEPS):
         twin.zero_grad()
         value = loss(twin(from_array(batch.x)), batch.y)
-        found.append(value.numpy().tobytes())
+        records.append(value.numpy().tobytes())
         if not value.requires_grad:
             break
         value.backward()
         for t in twin.parameters():
             if t.grad is not None:
                 assign(t, t.numpy() - _RATE * t.grad.numpy())
-    found.append(b"".join(w.tobytes() for w in twin.state_dict().values()))
-    return found
+    records.append(b"".join(w.tobytes() for w in twin.state_dict().values()))
+    return records

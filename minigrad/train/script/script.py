@@ -168,30 +168,30 @@ def load_script(path: Path) -> Script:
     return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, outlined)
 
 
-def _complete(found: ScriptNames, names: Mapping[str, object]) -> None:
+def _complete(script: ScriptNames, names: Mapping[str, object]) -> None:
     """Refuse required fields that are missing, and names that look like fields.
 
     The latter do nothing. The error is ScriptError.
     """
     missing = [name for name in REQUIRED if name not in names]
-    own = {name: line for name, line in found.lines.items() if name not in FIELDS and not name.startswith("_")}
-    if missing and found.loop is not None:
-        line, call = found.loop
+    own = {name: line for name, line in script.lines.items() if name not in FIELDS and not name.startswith("_")}
+    if missing and script.loop is not None:
+        line, call = script.loop
         raise ScriptError(
-            f"{found.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)} at its top "
-            f"level: run it with 'python {found.path}'; or, for checks, plots and checkpoints, leave out the loop and "
+            f"{script.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)} at its top "
+            f"level: run it with 'python {script.path}'; or, for checks, plots and checkpoints, leave out the loop and "
             "define these"
         )
     if missing:
         near = next(((name, field) for name in own if (field := suggest_field(name, missing))), None)
-        line = own[near[0]] if near else max(found.lines.values(), default=1)
+        line = own[near[0]] if near else max(script.lines.values(), default=1)
         hint = f" Is {near[0]!r} meant to be {near[1]!r}?" if near else ""
         what = "; ".join(f"{name}: {FIELDS[name].what}" for name in missing)
-        raise ScriptError(f"{found.path}:{line}: the script defines no {_listed(missing)}.{hint} ({what})")
-    for name in sorted(found.unused & set(own), key=own.__getitem__):
+        raise ScriptError(f"{script.path}:{line}: the script defines no {_listed(missing)}.{hint} ({what})")
+    for name in sorted(script.unused & set(own), key=own.__getitem__):
         field = suggest_field(name, [f for f in FIELDS if f not in names])
         if field:
-            raise found.wrong(
+            raise script.wrong(
                 name,
                 f"there is no such field, and nothing in the file reads it. Did you mean {field!r}? (A name of your "
                 "own may begin with '_'.)",
@@ -216,8 +216,8 @@ class _Fresh(SourceFileLoader):
         raise OSError("no bytecode")
 
 
-def _imported(found: ScriptNames) -> ModuleType:
-    path = found.path
+def _imported(script: ScriptNames) -> ModuleType:
+    path = script.path
     name = f"minigrad_script_{path.stem}"
     loader = _Fresh(name, str(path))
     spec = spec_from_loader(name, loader)
@@ -232,7 +232,7 @@ def _imported(found: ScriptNames) -> ModuleType:
         loader.exec_module(module)
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
-        raise ScriptError(f"{path}:{found.line_in(error) or 1}: {type(error).__name__}: {error}") from error
+        raise ScriptError(f"{path}:{script.line_in(error) or 1}: {type(error).__name__}: {error}") from error
     finally:
         sys.argv = arguments
     return module

@@ -97,17 +97,17 @@ def compared(ours: Sequence[Array], theirs: Sequence[Expected]) -> tuple[Differe
     """
     bounded = total = 0
     for n, (mine, e) in enumerate(zip(ours, theirs, strict=True)):
-        got, value, allowed = np.broadcast_arrays(mine, e.value, np.zeros(()) if e.bound is None else e.bound)
+        actual, value, allowed = np.broadcast_arrays(mine, e.value, np.zeros(()) if e.bound is None else e.bound)
         free = ~np.isfinite(allowed)
         with np.errstate(all="ignore"):
-            apart = np.abs(got.astype(np.float64) - value.astype(np.float64))
-            near = free | (apart <= allowed) | (got == value) | ((got != got) & (value != value))
+            apart = np.abs(actual.astype(np.float64) - value.astype(np.float64))
+            near = free | (apart <= allowed) | (actual == value) | ((actual != actual) & (value != value))
             if e.bound is not None:
-                near = near | _both_huge(got, value)
+                near = near | _both_huge(actual, value)
         if not near.all():
             index = np.unravel_index(int(np.argmin(near)), near.shape)
             place = tuple(int(i) for i in index)
-            return Difference(n, place, float(got[index]), float(value[index]), float(allowed[index])), True
+            return Difference(n, place, float(actual[index]), float(value[index]), float(allowed[index])), True
         bounded, total = bounded + int(free.size - free.sum()), total + free.size
     return None, 2 * bounded >= total
 

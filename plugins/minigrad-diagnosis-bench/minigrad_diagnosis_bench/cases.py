@@ -166,10 +166,10 @@ def judged(case: Case, catalog: Catalog | None = None) -> Result:
     )
 
 
-def contradictions(found: Diagnosis) -> Iterator[str]:
+def contradictions(diagnosis: Diagnosis) -> Iterator[str]:
     """What the summary says against the findings; there should be nothing."""
-    rate = next(iter(found.summary), "")
-    codes = {f.code for f in found.faults}
+    rate = next(iter(diagnosis.summary), "")
+    codes = {f.code for f in diagnosis.faults}
     if "looks GOOD" in rate and codes:
         yield f"GOOD beside {', '.join(sorted(codes))}"
     if "TOO LOW" in rate and not codes & {"LR_LOW"}:

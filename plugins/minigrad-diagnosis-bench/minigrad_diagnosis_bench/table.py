@@ -197,34 +197,34 @@ def judges(results: Sequence[Result]) -> dict[str, Figures]:
     }
 
 
-def markdown(made: dict[str, object], titles: dict[str, str]) -> str:
+def markdown(figures: dict[str, object], titles: dict[str, str]) -> str:
     """The tables for the docs."""
     lines = [
         "| judge | broken runs | recall | first finding right | wrong FAULTs a run | healthy runs | with a FAULT |"
     ]
     lines.append("|---|---|---|---|---|---|---|")
-    for name, f in _table(made["judges"]):
+    for name, f in _table(figures["judges"]):
         lines.append(
             f"| {name} | {f['broken']} | {f['recall']:.3f} | {f['top']:.3f} | {f['extra']:.2f} | {f['healthy']} | "
             f"{f['alarms']:.3f} |"
         )
-    for seed, f in _table(made["seeds"]):
+    for seed, f in _table(figures["seeds"]):
         lines.append(
             f"| minigrad, seed {seed} | {f['broken']} | {f['recall']:.3f} | {f['top']:.3f} | {f['extra']:.2f} | "
             f"{f['healthy']} | {f['alarms']:.3f} |"
         )
-    if made.get("groups"):
+    if figures.get("groups"):
         lines += ["", "| class of data | healthy runs | with a FAULT |", "|---|---|---|"]
-    for name, f in _table(made.get("groups", {})):
+    for name, f in _table(figures.get("groups", {})):
         lines.append(f"| {name} | {f['healthy']} | {f['alarms']:.3f} |")
-    if made.get("unseen"):
+    if figures.get("unseen"):
         lines += ["", "| kind that no rule was tuned for | runs | with a FAULT | first findings |", "|---|---|---|---|"]
-    for name, f in _table(made.get("unseen", {})):
+    for name, f in _table(figures.get("unseen", {})):
         firsts = f["first"]
         shown = ", ".join(f"{code} {n}" for code, n in firsts.items()) if isinstance(firsts, dict) else ""
         lines.append(f"| {name} | {f['runs']} | {f['something']} | {shown} |")
     lines += ["", "| fault | runs | found | first finding right | first findings |", "|---|---|---|---|---|"]
-    for name, f in _table(made["faults"]):
+    for name, f in _table(figures["faults"]):
         firsts = f["first"]
         shown = ", ".join(f"{code} {n}" for code, n in firsts.items()) if isinstance(firsts, dict) else ""
         lines.append(f"| {name} | {f['runs']} | {f['found']} | {f['top']} | {shown} |")
@@ -233,7 +233,7 @@ def markdown(made: dict[str, object], titles: dict[str, str]) -> str:
         "| rule | mistake | right answer in | found | wrong on healthy | wrong on broken |",
         "|---|---|---|---|---|---|",
     ]
-    for code, f in _table(made["rules"]):
+    for code, f in _table(figures["rules"]):
         lines.append(
             f"| {code} | {titles.get(code, '')} | {f['runs']} | {f['found']} | {f['alarms']} of {f['healthy']} | "
             f"{f['extra']} of {f['broken']} |"

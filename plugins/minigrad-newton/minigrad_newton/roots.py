@@ -49,7 +49,7 @@ def root(f: Callable[[Tensor], Tensor], start: float | Array, *, tolerance: floa
     """
     x = np.array(start, dtype=np.float64)
     path = [x]
-    for taken in range(steps + 1):
+    for count in range(steps + 1):
         here = mg.tensor(x, requires_grad=True)
         y = f(here)
         if y.shape != x.shape:
@@ -57,11 +57,11 @@ def root(f: Callable[[Tensor], Tensor], start: float | Array, *, tolerance: floa
         value = y.numpy()
         residual = float(np.abs(value).max()) if value.size else 0.0
         if not np.isfinite(residual):
-            raise RootError(f"f is not finite at x = {x.tolist()}, after {taken} steps")
+            raise RootError(f"f is not finite at x = {x.tolist()}, after {count} steps")
         if residual <= tolerance:
-            return Root(x, residual, taken, tuple(path))
-        if taken < steps:
-            x = x - _solved(_slope(here, y), value, x, taken)
+            return Root(x, residual, count, tuple(path))
+        if count < steps:
+            x = x - _solved(_slope(here, y), value, x, count)
             path.append(x)
     raise RootError(f"no root after {steps} steps: |f(x)| = {residual:.3g} at x = {x.tolist()}; start nearer to one")
 
@@ -77,8 +77,8 @@ def _slope(x: Tensor, y: Tensor) -> Array:
     return np.array(rows)
 
 
-def _solved(slope: Array, value: Array, x: Array, taken: int) -> Array:
+def _solved(slope: Array, value: Array, x: Array, count: int) -> Array:
     try:
         return np.asarray(np.linalg.solve(slope, value.reshape(-1)), dtype=np.float64).reshape(x.shape)
     except np.linalg.LinAlgError:
-        raise RootError(f"the derivative is singular at x = {x.tolist()}, after {taken} steps") from None
+        raise RootError(f"the derivative is singular at x = {x.tolist()}, after {count} steps") from None

@@ -185,9 +185,9 @@ def _draw_trials(config: SweepConfig, space: Space, number: int) -> Iterator[Tri
         yield Trial(number, 0, k, {name: part.draw(rng) for name, part in space.items()}, config.budget(0))
 
 
-def _narrow(space: Space, found: Sequence[Trial], number: int) -> Space:
+def _narrow(space: Space, trials: Sequence[Trial], number: int) -> Space:
     """The whole space at first; then a third of each range around the best, then a ninth ..."""
-    ranked = [t for t in _rank(found) if t.score is not None]
+    ranked = [t for t in _rank(trials) if t.score is not None]
     if not number or not ranked:
         return space
     best = ranked[0].values
