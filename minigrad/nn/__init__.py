@@ -10,26 +10,38 @@ Layers whose ops register on first use (convolution, pooling, normalization, att
 from minigrad import lazy
 
 _PUBLIC = {
-    "errors": "LabelError ModuleError StateMismatch UnknownLoss",
+    "errors": "LabelError ModuleError StateMismatch UnknownLoss UnknownOption",
     "initializers": """INITIALIZERS Initializer Source forget_bias he he_uniform normal orthogonal seeded xavier
         xavier_uniform zeros""",
     "layers.activations": "ELU Flatten GELU LeakyReLU Maxout ReLU SiLU Sigmoid Softplus Tanh",
-    "layers.attention": "MultiHeadAttention TransformerBlock",
+    "sequence.attention": "MultiHeadAttention MultiheadAttention=MultiHeadAttention",
     "layers.entrywise": """CELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LogSigmoid LogSoftmax Mish PReLU ReLU6
-        SELU Softmax Softmin Softshrink Softsign Tanhshrink Threshold""",
+        SELU Softmax Softmax2d Softmin Softshrink Softsign Tanhshrink Threshold""",
     "layers.instance_norm": "InstanceNorm1d InstanceNorm2d InstanceNorm3d",
     "layers.module_list": "Identity ModuleDict ModuleList",
     "layers.container": "Layer Residual Sequential mlp",
     "layers.conv_transpose": "ConvTranspose1d ConvTranspose2d ConvTranspose3d",
     "layers.convolution": "Conv1d Conv2d Conv3d",
     "layers.dropout": "Dropout fixed_masks reseed",
-    "layers.embedding": "Embedding",
+    "layers.dropout_kinds": "AlphaDropout Dropout1d Dropout2d Dropout3d FeatureAlphaDropout",
+    "layers.embedding": "Embedding EmbeddingBag",
     "layers.ensemble": "Ensemble average_state_dicts",
     "layers.linear": "Linear",
-    "layers.normalization": "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm LayerNorm RMSNorm",
+    "layers.normalization": "BatchNorm1d BatchNorm2d BatchNorm3d GroupNorm LayerNorm LocalResponseNorm RMSNorm",
+    "layers.padding": """CircularPad1d CircularPad2d CircularPad3d ConstantPad1d ConstantPad2d ConstantPad3d
+        ReflectionPad1d ReflectionPad2d ReflectionPad3d ReplicationPad1d ReplicationPad2d ReplicationPad3d
+        ZeroPad1d ZeroPad2d ZeroPad3d""",
+    "layers.pairs": "Bilinear CosineSimilarity PairwiseDistance",
     "layers.pooling": """AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveAvgPool3d AdaptiveMaxPool1d AdaptiveMaxPool2d
-        AdaptiveMaxPool3d AvgPool1d AvgPool2d AvgPool3d GlobalAvgPool MaxPool1d MaxPool2d MaxPool3d""",
-    "layers.recurrent": "GRU LSTM RNN",
+        AdaptiveMaxPool3d AvgPool1d AvgPool2d AvgPool3d GlobalAvgPool LPPool1d LPPool2d LPPool3d
+        MaxPool1d MaxPool2d MaxPool3d""",
+    "layers.reshaping": "ChannelShuffle Fold PixelShuffle PixelUnshuffle Unflatten Unfold",
+    "layers.upsample": "Upsample UpsamplingBilinear2d UpsamplingNearest2d interpolate",
+    "sequence.cells": "GRUCell LSTMCell RNNCell",
+    "sequence.transformer": """Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder
+        TransformerEncoderLayer""",
+    "sequence.transformer_block": "TransformerBlock",
+    "sequence.recurrent": "GRU LSTM RNN",
     "losses.baseline": "Loss LossWithBaseline Targets UninformedLoss find_baseline",
     "losses.binary": "BinaryCrossEntropy Hinge binary_cross_entropy hinge",
     "losses.by_name": "LOSSES find_loss",
@@ -37,7 +49,8 @@ _PUBLIC = {
         weston_watkins""",
     "losses.distribution": "KLDivergence kl_divergence",
     "losses.regression": "Huber MeanAbsoluteError MeanSquaredError huber mean_absolute_error mean_squared_error",
-    "module": "Module ModuleHook module_hook parameter",
+    "forward_hooks": "HookHandle",
+    "module": "Module ModuleHook Parameter=parameter module_hook parameter",
     "regularization": "L1 L2",
     "summary": "LayerSummary Summary",
 }
@@ -54,4 +67,10 @@ _RENAMED = {
     "softmax_cross_entropy": "cross_entropy",
 }
 
-__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED)
+
+def _missing(name: str) -> object:
+    answer: object = lazy.load("minigrad.nn.unsupported", "raise_missing")(name)
+    return answer
+
+
+__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED, otherwise=_missing)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from minigrad.core.mode import mode_override
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import AnyArray
@@ -49,5 +51,6 @@ class _ModuleCalls:
             output = module.forward(*inputs, **options)
         finally:
             self._observer.active.pop()
-        self._observer.after_module(module, inputs, output)
+        arrays = tuple(x for x in inputs if isinstance(x, Tensor | np.ndarray))  # not a state of several parts, or None
+        self._observer.after_module(module, arrays, output if isinstance(output, Tensor) else output[0])
         return output

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
@@ -16,13 +17,18 @@ from minigrad.core.graph import Leaf
 from minigrad.core.tensor import Tensor, tensor
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import ModuleError, StateMismatch
-from minigrad.nn.module_tree import ModuleBase, copy_tree, set_training, walk
-from minigrad.runtime.parameters import assign
+from minigrad.nn.forward_hooks import FORWARD_HOOKS, ForwardHook, HookHandle, add_forward_hook, apply_hooks
+from minigrad.nn.module_tree import ModuleBase, copy_tree, set_training, walk, walk_children
+from minigrad.nn.options import check_options
+from minigrad.nn.unsupported import attribute_hint
+from minigrad.runtime.parameters import assign, is_parameter, set_requires_grad
 
 if TYPE_CHECKING:
     from minigrad.nn.summary import Summary
 
 __all__ = ["Module", "ModuleHook", "module_hook", "parameter"]
+
+_FORMER_LEVEL = "modules_held."  # in names that ModuleList and ModuleDict gave before they were PyTorch's
 
 
 def parameter(value: Array, dtype: DTypeLike = np.float32) -> Tensor:
@@ -67,10 +73,26 @@ class Module(ModuleBase):
 
     forward: Callable[..., Tensor]
 
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        construct = vars(cls).get("__init__")
+        if isinstance(construct, FunctionType):
+            cls.__init__ = check_options(cls, construct)  # type: ignore[method-assign]
+
     def __call__(self, *inputs: Tensor | AnyArray, **options: object) -> Tensor:
         """The output for a batch; which arguments and shapes fit is for `forward` to say."""
         hook = _HOOK.get()
-        return self.forward(*inputs, **options) if hook is None else hook.call(self, inputs, **options)
+        output = self.forward(*inputs, **options) if hook is None else hook.call(self, inputs, **options)
+        return apply_hooks(self, inputs, output) if FORWARD_HOOKS else output
+
+    def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
+        """Call `hook(module, inputs, output)` after each call of this module.
+
+        Until `.remove()` of what is returned is called.
+        What the hook returns, unless None, takes the place of the output. In a defined program it runs when the
+        program is recorded, not at each run.
+        """
+        return add_forward_hook(self, hook)
 
     # -- what it is made of ------------------------------------------------------------------------------------------
     def named_parameters(self) -> list[tuple[str, Tensor]]:
@@ -96,6 +118,47 @@ class Module(ModuleBase):
         """Name and Module of every part, this one first under the empty name."""
         return [(name, part) for name, part in walk(self) if isinstance(part, Module)]
 
+    def modules(self) -> list[Module]:
+        """This module and every part, each once."""
+        return [part for _, part in self.named_modules()]
+
+    def named_children(self) -> list[tuple[str, Module]]:
+        """Name and Module of the parts that are not inside another part."""
+        return [(name, part) for name, part in walk_children(self) if isinstance(part, Module)]
+
+    def children(self) -> list[Module]:
+        """The parts that are not inside another part."""
+        return [part for _, part in self.named_children()]
+
+    def named_buffers(self) -> list[tuple[str, Tensor]]:
+        """Name and Tensor of what is saved but not trained, such as running statistics."""
+        return [(name, part) for name, part in walk(self) if isinstance(part, Tensor) and not is_parameter(part)]
+
+    def buffers(self) -> list[Tensor]:
+        """What is saved with the parameters but not trained."""
+        return [part for _, part in self.named_buffers()]
+
+    def apply(self, function: Callable[[Module], object]) -> Self:
+        """Call `function` with every part, those inside others first and this module last.
+
+        Returns the module.
+        """
+        for child in self.children():
+            child.apply(function)
+        function(self)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Switch the gradients of all parameters on, or off.
+
+        Without gradients they are no longer among `parameters()`.
+        Do it before an optimizer gets the parameters. Returns the module.
+        """
+        for _, part in walk(self):
+            if isinstance(part, Tensor) and is_parameter(part):
+                set_requires_grad(part, requires_grad)
+        return self
+
     @property
     def parameter_count(self) -> int:
         """Number of trainable numbers."""
@@ -110,6 +173,11 @@ class Module(ModuleBase):
         """
         summarize: Callable[..., Summary] = lazy.load("minigrad.nn.summarize", "summarize")
         return summarize(self, batch)
+
+    if not TYPE_CHECKING:  # type checkers know better which attributes there are
+
+        def __getattr__(self, name: str) -> object:
+            raise AttributeError(attribute_hint(self, name))
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -158,6 +226,7 @@ class Module(ModuleBase):
             StateMismatch: names or shapes are not those of this model, which is left unchanged.
         """
         own = {name: part for name, part in walk(self) if isinstance(part, Tensor)}
+        state = {name if name in own else name.replace(_FORMER_LEVEL, ""): value for name, value in state.items()}
         problems = [
             f"{name} has shape {np.shape(state[name])}, the model's is {t.shape}"
             for name, t in own.items()
@@ -171,6 +240,10 @@ class Module(ModuleBase):
         for name, t in own.items():
             if t.requires_grad:
                 assign(t, state[name])
+            elif is_parameter(t):
+                set_requires_grad(t, True)
+                assign(t, state[name])
+                set_requires_grad(t, False)
             else:
                 t[...] = np.array(state[name], dtype=t.dtype)
 

@@ -9,8 +9,19 @@ from typing import Self, TypeAlias, TypeVar
 import numpy as np
 
 from minigrad.core.tensor import Tensor, tensor
+from minigrad.runtime.parameters import is_parameter, set_requires_grad
 
-__all__ = ["Member", "ModuleBase", "children_of", "copy_tree", "fields_of", "rebuild", "set_training", "walk"]
+__all__ = [
+    "Member",
+    "ModuleBase",
+    "children_of",
+    "copy_tree",
+    "fields_of",
+    "rebuild",
+    "set_training",
+    "walk",
+    "walk_children",
+]
 
 M = TypeVar("M", bound="ModuleBase")
 Member: TypeAlias = "ModuleBase | Tensor"
@@ -22,6 +33,18 @@ class ModuleBase:
     """What a tree of modules is made of; `Module` says what it can do."""
 
     __slots__ = ("__weakref__", "_evaluating")
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        module = object.__new__(cls)
+        object.__setattr__(module, "_evaluating", False)  # an unset slot would be searched for at every look
+        return module
+
+    def _named_members(self) -> Iterator[tuple[str, object]]:
+        """Name and value of what the module holds.
+
+        A container of modules names them as PyTorch does.
+        """
+        return fields_of(self)
 
     def __reduce__(self) -> tuple[object, ...]:
         return rebuild, (type(self), dict(fields_of(self)), self.training)
@@ -71,7 +94,7 @@ def rebuild(cls: type[M], fields: dict[str, object], training: bool) -> M:
 def children_of(item: object) -> Iterator[tuple[str, object]]:
     """List what a module, list, tuple or dict holds, by field, position or key."""
     if isinstance(item, ModuleBase):
-        yield from fields_of(item)
+        yield from item._named_members()
     elif isinstance(item, list | tuple):
         yield from ((str(i), part) for i, part in enumerate(item))
     elif isinstance(item, dict):
@@ -95,6 +118,25 @@ def walk(root: ModuleBase) -> Iterator[tuple[str, Member]]:
             yield name, item
         below = [(f"{name}.{key}" if name else key, part) for key, part in children_of(item)]
         stack.extend(reversed(below))
+
+
+def walk_children(root: ModuleBase) -> Iterator[tuple[str, ModuleBase]]:
+    """Visit the modules that `root` holds, but not those inside other modules.
+
+    Yields:
+        Path of fields, and the module; each once.
+    """
+    visited: set[int] = {id(root)}
+    stack = list(reversed(list(children_of(root))))
+    while stack:
+        name, item = stack.pop()
+        if not isinstance(item, ModuleBase | list | tuple | dict) or id(item) in visited:
+            continue
+        visited.add(id(item))
+        if isinstance(item, ModuleBase):
+            yield name, item
+        else:
+            stack.extend(reversed([(f"{name}.{key}", part) for key, part in children_of(item)]))
 
 
 def copy_tree(module: M, dtype: np.dtype[np.generic] | None, copies: dict[int, Member]) -> M:
@@ -122,7 +164,10 @@ def _copy_value(value: object, dtype: np.dtype[np.generic] | None, copies: dict[
     if isinstance(value, Tensor):
         if id(value) not in copies:
             target = value.dtype if dtype is None or value.dtype.kind != "f" else dtype
-            copies[id(value)] = tensor(value, requires_grad=value.requires_grad, dtype=target)
+            parameter = is_parameter(value)
+            copy = copies[id(value)] = tensor(value, requires_grad=parameter, dtype=target)
+            if parameter and not value.requires_grad:
+                set_requires_grad(copy, False)
         return copies[id(value)]
     if isinstance(value, list | tuple):
         parts = [_copy_value(v, dtype, copies) for v in value]

@@ -15,7 +15,7 @@ from minigrad.nn.errors import ModuleError
 
 V = TypeVar("V")
 
-__all__ = ["finite", "images", "not_negative", "positive", "probability", "size", "sizes"]
+__all__ = ["finite", "images", "not_negative", "positive", "probability", "share", "size", "sizes"]
 
 
 def _refuse(owner: object, field: attrs.Attribute[V], expected: str, value: object) -> ModuleError:
@@ -54,6 +54,12 @@ def probability(owner: object, field: attrs.Attribute[float], value: float) -> N
     """A number in [0, 1)."""
     if not 0.0 <= value < 1.0:
         raise _refuse(owner, field, "in [0, 1)", value)
+
+
+def share(owner: object, field: attrs.Attribute[float], value: float) -> None:
+    """A number in [0, 1]."""
+    if not 0.0 <= value <= 1.0:
+        raise _refuse(owner, field, "in [0, 1]", value)
 
 
 def sizes(layer: str, field: str, value: int | Sequence[int], count: int, least: int = 1) -> Shape:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import GradientError, ShapeError
-from minigrad.core.graph import GradAccumulator, Leaf
+from minigrad.core.graph import Constant, GradAccumulator, Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 
@@ -84,6 +84,29 @@ def has_grad(t: Tensor) -> bool:
     """Whether a gradient has arrived at `t` since `zero_grad`."""
     sink = t._own_sink()
     return sink is not None and sink.has_grad
+
+
+def is_parameter(t: Tensor) -> bool:
+    """Whether `t` was made to be trained: a leaf, also one that is switched off."""
+    return isinstance(t._node, Leaf) or (isinstance(t._node, Constant) and t._own_sink() is not None)
+
+
+def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
+    """Switch the gradient of a parameter off or on; one that is switched off is a constant.
+
+    Raises:
+        GradientError: `t` was not made with `requires_grad=True`.
+    """
+    sink = t._own_sink()
+    if sink is None or not is_parameter(t):
+        raise GradientError("requires_grad can be switched for a leaf made with requires_grad=True only")
+    if not requires_grad and isinstance(t._node, Leaf):
+        value = t._node.value.copy()  # an optimizer may own the memory, and a constant must not change
+        value.flags.writeable = False
+        sink.clear()
+        t._node = Constant(value)
+    elif requires_grad and not isinstance(t._node, Leaf):
+        t._node = Leaf(t._node.value, sink)
 
 
 def assign(t: Tensor, value: Array) -> None:

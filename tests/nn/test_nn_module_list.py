@@ -25,10 +25,10 @@ def test_lists_and_dicts_are_parts_of_a_model() -> None:
     model = Model()
     model.steps.append(nn.Tanh())
     assert [name for name, _ in model.named_parameters()] == [
-        "steps.modules_held.0.weight",
-        "steps.modules_held.0.bias",
-        "heads.modules_held.a.weight",
-        "heads.modules_held.a.bias",
+        "steps.0.weight",
+        "steps.0.bias",
+        "heads.a.weight",
+        "heads.a.bias",
     ]
     assert model(tensor(np.ones((2, 3)))).shape == (2, 2)
     assert len(model.steps) == 3

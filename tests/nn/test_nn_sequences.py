@@ -58,12 +58,14 @@ def test_a_sequence_in_two_stretches_is_the_same_sequence() -> None:
 
 
 def test_recurrent_layers_begin_as_documented() -> None:
-    lstm = nn.LSTM(5, 8, rng=0)
+    lstm, forgetful = nn.LSTM(5, 8, rng=0), nn.LSTM(5, 8, forget_bias=0.0)
+    assert lstm.bias is not None
+    assert forgetful.bias is not None
     assert lstm.bias.numpy().tolist() == [0.0] * 8 + [1.0] * 8 + [0.0] * 16
     for k in range(4):
         block = lstm.state_weight.numpy()[:, 8 * k : 8 * (k + 1)].astype(np.float64)
         np.testing.assert_allclose(block.T @ block, np.eye(8), atol=1e-5)
-    assert nn.LSTM(5, 8, forget_bias=0.0).bias.numpy().max() == 0.0
+    assert forgetful.bias.numpy().max() == 0.0
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -45,6 +45,8 @@ def test_layer_equals_torch(case: Case, training: bool) -> None:
         for name, ours, theirs in gradients(layer, made):
             _close(ours, theirs, f"gradient of {name}")
     if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
         _close(layer.running_mean.numpy(), made.running_mean.numpy(), "running mean")
         _close(layer.running_var.numpy(), made.running_var.numpy(), "running variance")
 

@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.core import REGISTRY
 from minigrad.core.types import Array, BoolArray, IndexArray
-from minigrad.nn.layers.recurrent import LSTMState
+from minigrad.nn.sequence.recurrent import LSTMState
 from minigrad.optim import StatefulOptimizer
 from minigrad.typing import V
 

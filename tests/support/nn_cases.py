@@ -37,6 +37,8 @@ class Case:
             assign(p, p.numpy() + 0.3 * rng.normal(size=p.shape))
         for _, part in layer.named_modules():
             if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d):
+                assert part.running_mean is not None
+                assert part.running_var is not None
                 part.running_mean[...] = rng.normal(size=part.num_features)
                 part.running_var[...] = rng.uniform(0.5, 2.0, part.num_features)
         return layer

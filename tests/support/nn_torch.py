@@ -39,7 +39,7 @@ def _recurrent(torch: Torch, twin: Torch, layer: nn.RNN | nn.GRU | nn.LSTM) -> T
     _set(torch, twin.bias_ih_l0, layer.bias)
     with torch.no_grad():
         twin.bias_hh_l0.zero_()
-        if isinstance(layer, nn.GRU):
+        if isinstance(layer, nn.GRU) and layer.state_bias is not None:
             twin.bias_hh_l0[-layer.hidden_size :] = torch.tensor(layer.state_bias.numpy().copy())
     return twin
 

@@ -1,6 +1,6 @@
 """PyTorch's numbers for every layer; run with an interpreter that has PyTorch, NumPy and attrs.
 
-PYTHONPATH=.:tests python tests/tools/nn_torch_reference.py        # writes tests/data/nn_layers.npz
+PYTHONPATH=.:tests python tests/tools/nn_torch_reference.py   # writes nn_layers.npz and nn_named_layers.npz
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import torch
 
 from minigrad import nn
 from support.nn_cases import CASES, Case
-from support.nn_golden import RECORD, cotangent
+from support.nn_golden import NAMED_RECORD, RECORD, cotangent
+from support.nn_named_cases import CASES as NAMED_CASES
+from support.nn_named_torch import evaluate
 from support.nn_torch import call, gradients, twin
 
 
@@ -37,9 +39,15 @@ def _parameters(layer: nn.Module, made: torch.nn.Module) -> list[tuple[str, np.n
     return [(name, theirs) for name, _, theirs in gradients(layer, made)]
 
 
+def write(path: Path, record: dict[str, np.ndarray], layers: int) -> None:
+    """Store arrays by name, with PyTorch's version."""
+    record["version"] = np.array(torch.__version__)
+    np.savez_compressed(path, **record)  # type: ignore[arg-type]  # names and arrays
+    print(f"{layers} layers, {len(record)} arrays, {path.stat().st_size / 1e3:.0f} kB")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    record = {f"{case.name}/{name}": a for case in CASES for name, a in answers(case).items()}
-    record["version"] = np.array(torch.__version__)
-    np.savez_compressed(RECORD, **record)  # type: ignore[arg-type]  # names and arrays
-    print(f"{len(CASES)} layers, {len(record)} arrays, {Path(RECORD).stat().st_size / 1e3:.0f} kB")
+    write(RECORD, {f"{c.name}/{name}": a for c in CASES for name, a in answers(c).items()}, len(CASES))
+    named = {f"{c.name}/{name}": a for c in NAMED_CASES for name, a in evaluate(torch, c).items()}
+    write(NAMED_RECORD, named, len(NAMED_CASES))

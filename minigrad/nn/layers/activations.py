@@ -48,11 +48,17 @@ class Sigmoid(Module):
 
 @attrs.define(eq=False)
 class Softplus(Module):
-    """log(1 + exp(x)), entry by entry, without overflow: a smooth ReLU."""
+    """log(1 + exp(beta x)) / beta, entry by entry, without overflow: a smooth ReLU.
+
+    Attributes:
+        beta: how sharp the bend is.
+    """
+
+    beta: float = attrs.field(default=1.0, validator=positive)
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; the same shape comes out."""
-        return softplus(x)
+        return softplus(x) if self.beta == 1.0 else softplus(x * self.beta) / self.beta
 
 
 @lazy.renamed_fields(pieces="num_pieces")
@@ -81,20 +87,33 @@ class Maxout(Module):
 
 @attrs.define(eq=False)
 class Flatten(Module):
-    """Each row of a batch as one axis: `(N, ...)` -> `(N, D)`."""
+    """Each row of a batch as one axis: `(N, ...)` -> `(N, D)`.
+
+    Attributes:
+        start_axis: the first axis that is flattened.
+        end_axis: the last one.
+    """
+
+    start_axis: int = 1
+    end_axis: int = -1
 
     def forward(self, x: Tensor) -> Tensor:
-        """Flatten all axes but the first.
+        """Flatten the axes from `start_axis` to `end_axis`: by default all but the first.
 
         Raises:
-            ShapeError: there is no batch axis.
+            ShapeError: there are no such axes.
         """
         if x.ndim == 0:
             raise ShapeError("Flatten needs a batch, (N, ...); got a single number")
+        start, end = (a + x.ndim if a < 0 else a for a in (self.start_axis, self.end_axis))
+        if (start, end) == (1, 0):  # (N,) is N rows of one number
+            return reshape(x, shape=(x.shape[0], 1))
+        if not 0 <= start <= end < x.ndim:
+            raise ShapeError(f"{self!r}: an input of shape {x.shape} has no axes {self.start_axis} to {self.end_axis}")
         size = 1
-        for length in x.shape[1:]:
+        for length in x.shape[start : end + 1]:
             size *= length
-        return reshape(x, shape=(x.shape[0], size))
+        return reshape(x, shape=(*x.shape[:start], size, *x.shape[end + 1 :]))
 
 
 @attrs.define(eq=False)

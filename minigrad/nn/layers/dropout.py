@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 
 from minigrad.core.tensor import Tensor
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module
-from minigrad.nn.validators import probability
+from minigrad.nn.validators import share
 from minigrad.ops.elementwise.arithmetic import multiply
 from minigrad.ops.network.random import fill_dropout_mask
 from minigrad.runtime.effects import random_array
@@ -30,12 +30,12 @@ class Dropout(Module):
     each time: `with nn.fixed_masks(model): ...`, or `nn.reseed(model, seed)` before each evaluation.
 
     Attributes:
-        p: probability of losing an entry, in [0, 1).
+        p: probability of losing an entry, in [0, 1]; 1 loses all.
         rng: a seed or a generator from which that of the layer is derived, or None for the enclosing `nn.seeded`.
         generator: source of the masks; its state belongs into a checkpoint.
     """
 
-    p: float = attrs.field(default=0.5, validator=probability)
+    p: float = attrs.field(default=0.5, validator=share)
     rng: Source = attrs.field(default=None, kw_only=True)
     generator: np.random.Generator = attrs.field(init=False)
     _fixed_seed: int | None = attrs.field(init=False, default=None)
@@ -47,7 +47,10 @@ class Dropout(Module):
         """Any shape, which stays."""
         if not self.training or self.p == 0.0:
             return x
-        return multiply(x, random_array(self._mask, x.shape, x.dtype))
+        return multiply(x, random_array(self._mask, self._mask_shape(x), x.dtype))
+
+    def _mask_shape(self, x: Tensor) -> Shape:
+        return x.shape
 
     def _mask(self, out: Array) -> None:
         fill_dropout_mask(
@@ -63,7 +66,7 @@ class Dropout(Module):
         self._fixed_seed = seed
 
     def __repr__(self) -> str:
-        return f"Dropout({self.p:g})"
+        return f"{type(self).__name__}({self.p:g})"
 
 
 def _layers(model: Module) -> list[Dropout]:

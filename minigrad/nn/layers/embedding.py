@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 
 from minigrad import lazy
+from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import AnyArray, Array
 from minigrad.nn.errors import LabelError, ModuleError
@@ -15,9 +16,12 @@ from minigrad.nn.validators import positive, size
 from minigrad.ops.arrangement.gather import embedding
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.elementwise.piecewise_linear import maximum
+from minigrad.ops.functions import max as largest
+from minigrad.ops.functions import mean, sum
 from minigrad.runtime.effects import runtime_check
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 @lazy.renamed_fields(count="num_embeddings", width="embedding_dim")
@@ -75,3 +79,49 @@ class Embedding(Module):
 
     def __repr__(self) -> str:
         return f"Embedding({self.num_embeddings}, {self.embedding_dim})"
+
+
+@attrs.define(eq=False, repr=False)
+class EmbeddingBag(Embedding):
+    """The rows of each bag of symbols as one: their mean, sum or largest entries.
+
+    Attributes:
+        num_embeddings: number of symbols.
+        embedding_dim: length of a row.
+        combine: PyTorch's mode, "mean", "sum" or "max".
+        scale: standard deviation of the normal numbers that rows begin with.
+        rng: as for Linear.
+        padding_idx: a symbol that counts for nothing in a bag, or None.
+        weight: `(num_embeddings, embedding_dim)`, as PyTorch's.
+    """
+
+    combine: str = attrs.field(default="mean", kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if self.combine not in ("mean", "sum", "max"):
+            raise ModuleError(f"EmbeddingBag.combine must be 'mean', 'sum' or 'max', got {self.combine!r}")
+        super().__attrs_post_init__()
+
+    def forward(self, symbols: Tensor | AnyArray) -> Tensor:
+        """Look up integers `(N, bag)`, to `(N, embedding_dim)`; a bag of padding alone gives 0.
+
+        Raises:
+            LabelError: a number is not in [0, num_embeddings), or the dtype is not an integer one.
+            ShapeError: the symbols have another number of axes: bags of different lengths are filled up with
+                `padding_idx`.
+        """
+        if np.ndim(symbols) != 2:
+            raise ShapeError(f"{self!r} needs symbols of shape (N, bag), got {np.shape(symbols)}")
+        rows = super().forward(symbols)
+        if self.padding_idx is None:
+            return {"mean": mean, "sum": sum, "max": largest}[self.combine](rows, axis=1)
+        padded: Tensor = equal(symbols, self.padding_idx).reshape((*rows.shape[:2], 1))
+        counts = sum(where(padded, np.zeros((), rows.dtype), np.ones((), rows.dtype)), axis=1)
+        if self.combine == "max":
+            top = largest(where(padded, -np.inf, rows), axis=1)
+            return where(equal(counts, 0.0), 0.0, top)
+        total = sum(where(padded, 0.0, rows), axis=1)
+        return total if self.combine == "sum" else total / maximum(counts, 1.0)
+
+    def __repr__(self) -> str:
+        return f"EmbeddingBag({self.num_embeddings}, {self.embedding_dim}, combine={self.combine!r})"

@@ -27,6 +27,7 @@ __all__ = [
     "PReLU",
     "ReLU6",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softshrink",
     "Softsign",
@@ -50,6 +51,21 @@ class Softmax(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; the same shape comes out."""
         return softmax(x, self.axis)
+
+
+@attrs.define(eq=False)
+class Softmax2d(Module):
+    """Softmax over the channels of images, at each place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images `(N, channels, height, width)`, or one without N; the same shape comes out.
+
+        Raises:
+            ShapeError: x has another number of axes.
+        """
+        if x.ndim not in (3, 4):
+            raise ShapeError(f"Softmax2d needs an input of shape (N, channels, height, width), got {x.shape}")
+        return softmax(x, -3)
 
 
 @attrs.define(eq=False)

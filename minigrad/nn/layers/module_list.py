@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import overload
 
 import attrs
 
 from minigrad.core.tensor import Tensor
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
+from minigrad.nn.module_tree import children_of
 
 __all__ = ["Identity", "ModuleDict", "ModuleList"]
 
@@ -31,6 +33,8 @@ class Identity(Module):
 class ModuleList(Module):
     """A list of modules. A plain list in a field does as well; this one has PyTorch's name.
 
+    Its parameters are named by position: `0.weight`.
+
     Attributes:
         modules_held: the modules, in order.
     """
@@ -40,6 +44,9 @@ class ModuleList(Module):
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         self.modules_held = []
         self.extend(modules)
+
+    def _named_members(self) -> Iterator[tuple[str, object]]:
+        return children_of(self.modules_held)
 
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end.
@@ -57,6 +64,15 @@ class ModuleList(Module):
             self.append(module)
         return self
 
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before that position."""
+        _check("ModuleList", index, module)
+        self.modules_held.insert(index, module)
+
+    def pop(self, index: int = -1) -> Module:
+        """Take a module out."""
+        return self.modules_held.pop(index)
+
     def forward(self, *inputs: Tensor) -> Tensor:
         """A list cannot be called: loop over it, or use Sequential.
 
@@ -71,8 +87,14 @@ class ModuleList(Module):
     def __iter__(self) -> Iterator[Module]:
         return iter(self.modules_held)
 
-    def __getitem__(self, index: int) -> Module:
-        return self.modules_held[index]
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> ModuleList: ...
+
+    def __getitem__(self, index: int | slice) -> Module | ModuleList:
+        return ModuleList(self.modules_held[index]) if isinstance(index, slice) else self.modules_held[index]
 
     def __setitem__(self, index: int, module: Module) -> None:
         _check("ModuleList", index, module)
@@ -86,6 +108,8 @@ class ModuleList(Module):
 class ModuleDict(Module):
     """Modules by name. A plain dict in a field does as well; this one has PyTorch's name.
 
+    Its parameters are named by key: `encoder.weight`.
+
     Attributes:
         modules_held: the modules, by name.
     """
@@ -96,6 +120,33 @@ class ModuleDict(Module):
         self.modules_held = {}
         for name, module in (modules or {}).items():
             self[name] = module
+
+    def _named_members(self) -> Iterator[tuple[str, object]]:
+        return children_of(self.modules_held)
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self.modules_held.keys()
+
+    def values(self) -> ValuesView[Module]:
+        """The modules."""
+        return self.modules_held.values()
+
+    def items(self) -> ItemsView[str, Module]:
+        """Names and modules."""
+        return self.modules_held.items()
+
+    def update(self, modules: Mapping[str, Module]) -> None:
+        """Add modules, or put them in place of those with their names."""
+        for name, module in modules.items():
+            self[name] = module
+
+    def pop(self, name: str) -> Module:
+        """Take a module out."""
+        return self.modules_held.pop(name)
+
+    def __delitem__(self, name: str) -> None:
+        del self.modules_held[name]
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """A dict cannot be called: pick a module by its name.

@@ -14,10 +14,19 @@ from minigrad.core.tensor import Tensor, as_array, tensor, tensor_of
 from minigrad.core.types import Shape
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module, parameter
-from minigrad.nn.validators import images, not_negative, positive, size, sizes
-from minigrad.ops.network.normalization import batch_norm, group_norm, layer_norm, rms_norm
+from minigrad.nn.validators import images, positive, size, sizes
+from minigrad.ops.network.normalization import batch_norm, group_norm, layer_norm, local_response_norm, rms_norm
 
-__all__ = ["Affine", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = [
+    "Affine",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "GroupNorm",
+    "LayerNorm",
+    "LocalResponseNorm",
+    "RMSNorm",
+]
 
 
 def _float32(value: float, count: int) -> Tensor:
@@ -51,26 +60,32 @@ class _BatchNorm(Affine):
     Attributes:
         num_features: length of axis 1, the channels.
         eps: added to the variance.
-        momentum: share of the new batch in the running figures, as in PyTorch.
+        momentum: share of the new batch in the running figures, as in PyTorch; None makes them means of all batches.
+        track_running_stats: whether there are running figures; without them evaluation, too, uses the batch's own.
         affine: whether weight and bias are learnt.
         use_bias: whether there is a bias beside the weight.
         weight: `(num_features,)`, 1 at first, or None.
         bias: `(num_features,)`, 0 at first, or None.
-        running_mean: `(num_features,)`, 0 at first: a buffer, saved but not trained.
-        running_var: `(num_features,)`, 1 at first: a buffer.
+        running_mean: `(num_features,)`, 0 at first: a buffer, saved but not trained; or None.
+        running_var: `(num_features,)`, 1 at first: a buffer; or None.
+        num_batches: how many batches the running figures are means of, a buffer; None unless `momentum` is None.
     """
 
     ndims: ClassVar[tuple[int, ...]]
     num_features: int = attrs.field(validator=size)
-    momentum: float = attrs.field(default=0.1, kw_only=True, validator=not_negative)
-    running_mean: Tensor = attrs.field(init=False)
-    running_var: Tensor = attrs.field(init=False)
+    momentum: float | None = attrs.field(default=0.1, kw_only=True)
+    track_running_stats: bool = attrs.field(default=True, kw_only=True)
+    running_mean: Tensor | None = attrs.field(init=False, default=None)
+    running_var: Tensor | None = attrs.field(init=False, default=None)
+    num_batches: Tensor | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        if self.momentum > 1.0:
-            raise ModuleError(f"{type(self).__name__}.momentum must be in [0, 1], got {self.momentum!r}")
+        if self.momentum is not None and not 0.0 <= self.momentum <= 1.0:
+            raise ModuleError(f"{type(self).__name__}.momentum must be in [0, 1] or None, got {self.momentum!r}")
         self._begin(self.num_features)
-        self.running_mean, self.running_var = _float32(0.0, self.num_features), _float32(1.0, self.num_features)
+        if self.track_running_stats:
+            self.running_mean, self.running_var = _float32(0.0, self.num_features), _float32(1.0, self.num_features)
+            self.num_batches = _float32(0.0, 1) if self.momentum is None else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalize x, whose shape stays.
@@ -81,20 +96,27 @@ class _BatchNorm(Affine):
         if x.ndim not in self.ndims or x.shape[1] != self.num_features:
             shapes = " or ".join(f"(N, {self.num_features}{', L' * (n == 3)}{', H, W' * (n == 4)})" for n in self.ndims)
             raise ShapeError(f"{self!r} needs an input of shape {shapes}, got {x.shape}")
-        if not self.training:
+        if not self.training and self.track_running_stats:
             return batch_norm(x, self.weight, self.bias, self.eps, self.running_mean, self.running_var)
         if x.size <= self.num_features:
             raise ShapeError(f"{self!r} in training needs more than one value per channel, got an input of {x.shape}")
-        self._follow(x)
+        if self.training and self.running_mean is not None and self.running_var is not None:
+            self._follow(x, self.running_mean, self.running_var)
         return batch_norm(x, self.weight, self.bias, self.eps)
 
-    def _follow(self, x: Tensor) -> None:
+    def _follow(self, x: Tensor, running_mean: Tensor, running_var: Tensor) -> None:
         """Move the running figures towards those of this batch."""
         fixed = tensor_of(Constant(as_array(x)))
         axes, count = (0, *range(2, x.ndim)), x.size // self.num_features
         mean, var = fixed.mean(axis=axes), fixed.var(axis=axes) * (count / (count - 1))
-        self.running_mean[...] = self.running_mean * (1.0 - self.momentum) + mean * self.momentum
-        self.running_var[...] = self.running_var * (1.0 - self.momentum) + var * self.momentum
+        new_share: Tensor | float
+        if self.num_batches is not None:
+            self.num_batches[...] = self.num_batches + 1.0
+            new_share = 1.0 / self.num_batches
+        else:
+            new_share = 0.0 if self.momentum is None else self.momentum
+        running_mean[...] = running_mean * (1.0 - new_share) + mean * new_share
+        running_var[...] = running_var * (1.0 - new_share) + var * new_share
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.num_features})"
@@ -226,6 +248,30 @@ class GroupNorm(Affine):
 
     def __repr__(self) -> str:
         return f"GroupNorm({self.num_groups}, {self.num_channels})"
+
+
+@attrs.define(eq=False)
+class LocalResponseNorm(Module):
+    """x / (k + alpha * mean square of `size` neighbouring channels) ** beta.
+
+    Source: Krizhevsky et al. 2012.
+
+    Attributes:
+        size: number of channels.
+        alpha: factor of the mean square.
+        beta: the exponent.
+        k: what is added.
+    """
+
+    size: int = attrs.field(validator=size)
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize x `(N, channels, ...)`, whose shape stays."""
+        images(self, x, None, max(x.ndim - 2, 0))
+        return local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
 
 def _ends_with(layer: Module, x: Tensor, shape: int | Shape) -> None:

@@ -12,8 +12,10 @@ from minigrad import lazy
 from minigrad.core.tensor import Tensor
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
-from minigrad.nn.validators import images, sizes
+from minigrad.nn.validators import images, positive, sizes
 from minigrad.ops.arrangement.manipulation import pad
+from minigrad.ops.elementwise.piecewise_linear import relu
+from minigrad.ops.elementwise.transcendental import power
 from minigrad.ops.network.pooling import adaptive_avg_pool, adaptive_max_pool, avg_pool, global_avg_pool, max_pool
 
 __all__ = [
@@ -27,6 +29,9 @@ __all__ = [
     "AvgPool2d",
     "AvgPool3d",
     "GlobalAvgPool",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
@@ -134,6 +139,50 @@ class MaxPool3d(_Pool):
 class AvgPool3d(_Pool):
     __doc__ = f"The mean of each window of `(N, channels, depth, height, width)`. {_Pool.__doc__}"
     axes, largest = 3, False
+
+
+@attrs.define(eq=False)
+class _LPPool(Module):
+    """The p-th root of the sum of p-th powers of each window, negative sums as 0.
+
+    Attributes:
+        norm_type: p.
+        kernel_size: length of the window, one number or one for each axis.
+        stride: distance between windows; the window's length by default.
+        ceil_mode: windows that reach beyond the end count, too, as in PyTorch.
+    """
+
+    axes: ClassVar[int]
+    norm_type: float = attrs.field(validator=positive)
+    kernel_size: int | Sequence[int]
+    stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
+    ceil_mode: bool = attrs.field(default=False, kw_only=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x `(N, channels, *size)` to `(N, channels, *places)`."""
+        pool = (AvgPool1d, AvgPool2d, AvgPool3d)[self.axes - 1](
+            self.kernel_size, stride=self.stride, ceil_mode=self.ceil_mode
+        )
+        window = float(np.prod(sizes(type(self).__name__, "kernel_size", self.kernel_size, self.axes)))
+        return power(relu(pool(power(x, self.norm_type)) * window), 1.0 / self.norm_type)
+
+
+@attrs.define(eq=False)
+class LPPool1d(_LPPool):
+    __doc__ = f"For sequences `(N, channels, length)`. {_LPPool.__doc__}"
+    axes = 1
+
+
+@attrs.define(eq=False)
+class LPPool2d(_LPPool):
+    __doc__ = f"For images `(N, channels, height, width)`. {_LPPool.__doc__}"
+    axes = 2
+
+
+@attrs.define(eq=False)
+class LPPool3d(_LPPool):
+    __doc__ = f"For volumes `(N, channels, depth, height, width)`. {_LPPool.__doc__}"
+    axes = 3
 
 
 @attrs.define(eq=False)

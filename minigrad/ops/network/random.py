@@ -44,11 +44,11 @@ def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.
 def fill_dropout_mask(out: Array, p: float, rng: np.random.Generator) -> None:
     """Write a dropout mask into `out`, a contiguous array.
 
-    0 with probability p and 1 / (1 - p) otherwise.
+    0 with probability p and 1 / (1 - p) otherwise; p = 1 loses all.
     """
-    if not 0.0 <= p < 1.0:
-        raise ValueError(f"dropout: the probability p = {p} is not in [0, 1)")
-    scale = 1.0 / (1.0 - p)
+    if not 0.0 <= p <= 1.0:
+        raise ValueError(f"dropout: the probability p = {p} is not in [0, 1]")
+    scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
     flat = out.reshape(-1)
     for start in range(0, flat.size, _TILE):  # in parts that stay in cache; the stream of numbers is the same
         part = flat[start : start + _TILE]

@@ -1,0 +1,94 @@
+"""Options of layers: PyTorch's words for them, and the answer to a misspelt one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from inspect import Parameter, signature
+from types import FunctionType, MappingProxyType
+
+import numpy as np
+
+from minigrad.core.errors import nearest
+from minigrad.nn.errors import UnknownOption
+
+__all__ = ["NEUTRAL_OPTIONS", "SYNONYMS", "check_options"]
+
+# fmt: off
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "bias": ("use_bias",),
+    "dim": ("axis",),
+    "elementwise_affine": ("affine",),
+    "d_model": ("embed_dim",),
+    "nhead": ("num_heads",),
+    "dim_feedforward": ("hidden",),
+    "min_val": ("low",),
+    "max_val": ("high",),
+    "init": ("initial",),
+    "mode": ("interpolation", "combine"),
+    "start_dim": ("start_axis",),
+    "end_dim": ("end_axis",),
+    "unflattened_size": ("sizes",),
+    "layer_norm_eps": ("eps",),
+})
+"""PyTorch's name of an option -> names here, of which a layer has one at most.
+
+Both are taken.
+"""
+
+NEUTRAL_OPTIONS: Mapping[str, tuple[tuple[object, ...], str]] = MappingProxyType({
+    "inplace": ((False,), "Tensors do not change, so there is nothing to save: leave it out"),
+    "device": ((None, "cpu"), "there is one device, main memory: leave it out"),
+    "dtype": ((None, np.float32, np.dtype(np.float32), "float32"), "layers begin in float32: use layer.astype(dtype)"),
+    "batch_first": ((True,), "sequences are (N, time, ...) always: swap the first two axes of the input"),
+    "track_running_stats": ((False,), "this layer has no running statistics: leave it out"),
+    "sparse": ((False,), "gradients are dense: leave it out"),
+    "size_average": ((None,), "use reduction="),
+    "reduce": ((None,), "use reduction="),
+})
+"""Option of PyTorch that means nothing here -> values it may have, and a hint for others."""
+# fmt: on
+
+
+def check_options(cls: type, construct: FunctionType) -> Callable[..., None]:
+    """Wrap the `__init__` of a layer, so that it knows PyTorch's words and names others.
+
+    Args:
+        cls: the class, for messages.
+        construct: its `__init__`.
+
+    Returns:
+        The wrapped function. It raises UnknownOption for a keyword that the class does not have.
+    """
+    parameters = signature(construct).parameters
+    if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
+        return construct
+    known = [name for name in parameters if name != "self"]
+
+    @wraps(construct)
+    def __init__(self: object, *args: object, **kwargs: object) -> None:
+        if not kwargs.keys() <= parameters.keys():
+            kwargs = _translate(cls.__name__, known, kwargs)
+        construct(self, *args, **kwargs)
+
+    return __init__
+
+
+def _translate(layer: str, known: list[str], kwargs: dict[str, object]) -> dict[str, object]:
+    options: dict[str, object] = {}
+    words = [*known, *(word for word, names in SYNONYMS.items() if any(n in known for n in names))]
+    for name, value in kwargs.items():
+        word = name if name in known else next((s for s in SYNONYMS.get(name, ()) if s in known), None)
+        if word is not None:
+            if word in options:
+                synonyms = " and ".join(n for n in kwargs if n == word or word in SYNONYMS.get(n, ()))
+                raise UnknownOption(f"{layer}: {synonyms} are one option; give {word} only")
+            options[word] = value
+        elif name in NEUTRAL_OPTIONS:
+            values, hint = NEUTRAL_OPTIONS[name]
+            if not any(value is v or (type(value) is type(v) and value == v) for v in values):
+                raise UnknownOption(f"{layer} has no option {name}={value!r}: {hint}")
+        else:
+            has = f" It has {', '.join(known)}" if known else " It has none"
+            raise UnknownOption(f"{layer} has no option {name!r}.{nearest(name, words)}{has}")
+    return options
