@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 
 from minigrad.core import Tensor
+from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 
 __all__ = ["Batch", "BatchResult"]
@@ -19,12 +21,22 @@ class Batch:
         y: targets `(N, ...)`.
         epoch: number of the epoch, from 1.
         index: number of the batch in its epoch, from 1.
+        weight: what each row counts `(N,)`; None where all count alike.
+        share: what the batch counts among those that make one update together.
     """
 
     x: Tensor
     y: Array
     epoch: int
     index: int
+    weight: Tensor | None = None
+    share: float = 1.0
+
+    @property
+    def extras(self) -> tuple[Tensor, ...]:
+        """Weight and share, where they are not as usual: what a step needs besides."""
+        weight = () if self.weight is None else (self.weight,)
+        return weight if self.share == 1.0 else (*weight, from_array(np.asarray(self.share, dtype=self.x.dtype)))
 
 
 @attrs.frozen(eq=False)

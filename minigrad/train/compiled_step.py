@@ -15,12 +15,13 @@ from minigrad.nn.regularization import Regularization
 from minigrad.program import Program, define
 from minigrad.runtime.effects import runtime_check
 from minigrad.train.callbacks import Run
+from minigrad.train.weighting import WeightedLoss
 
 __all__ = ["NonFiniteSignal", "StepOutputs", "StepProgram", "define_step"]
 
 StepOutputs: TypeAlias = tuple[Tensor, Tensor, Tensor | None, Tensor]
 """What is minimised, the data loss, the regularisation, and the outputs of the model."""
-StepProgram: TypeAlias = Program[[Tensor, Array], StepOutputs]
+StepProgram: TypeAlias = Program[..., StepOutputs]
 
 
 class NonFiniteSignal(ArithmeticError):
@@ -30,16 +31,22 @@ class NonFiniteSignal(ArithmeticError):
     """
 
 
-def define_step(run: Run, term: Regularization | None, note_loss: Callable[[float], None]) -> StepProgram:
+def define_step(
+    run: Run,
+    term: Regularization | None,
+    note_loss: Callable[[float], None],
+    weigh: WeightedLoss | None = None,
+) -> StepProgram:
     """One update from the gradient of a batch, as a program.
 
     Args:
         run: whose model, loss and optimizer make the step.
         term: regularisation, added to the data loss.
         note_loss: told the loss before the update, each time the program runs.
+        weigh: the data loss where rows have weights.
 
     Returns:
-        A program of inputs and targets, which raises NonFiniteSignal where the loss is not finite.
+        A program of inputs, targets and `Batch.extras`, which raises NonFiniteSignal where the loss is not finite.
     """
     model, loss, optimizer = run.model, run.loss, run.optimizer
 
@@ -49,14 +56,15 @@ def define_step(run: Run, term: Regularization | None, note_loss: Callable[[floa
             raise NonFiniteSignal
         note_loss(value)
 
-    def training_step(x: Tensor, y: Array) -> StepOutputs:
+    def training_step(x: Tensor, y: Array, *extras: Tensor) -> StepOutputs:
         optimizer.zero_grad()
         outputs = model(x)
-        data = loss(outputs, y)
+        data = loss(outputs, y) if weigh is None else weigh(outputs, y, extras[0])
         extra = None if term is None else term(model)
         total = data if extra is None else data + extra
         runtime_check(total, check_loss)
-        total.backward()
+        share = extras[weigh is not None :]
+        (total * share[0] if share else total).backward()
         optimizer.step()
         return total, data, extra, outputs
 

@@ -6,8 +6,9 @@ It continues an earlier run if told to.
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint
 from minigrad.core.tensor import from_array
+from minigrad.core.types import Array
 from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
@@ -32,6 +34,7 @@ from minigrad.train.output.resume import fingerprint, restore_run
 from minigrad.train.process_group import connect_group, process_group
 from minigrad.train.splits import Source, Split, as_split
 from minigrad.train.trainer import CallbackList, Trainer
+from minigrad.train.weighting import ClassWeight, row_weights, weighted
 
 if TYPE_CHECKING:
     from minigrad.parallel import Communicator
@@ -45,6 +48,7 @@ def fit(
     *,
     loss: str | Loss | None = None,
     optimizer: str | StatefulOptimizer = "minigrad:adam",
+    hyperparameters: Mapping[str, object] | None = None,
     lr: float | Schedule | None = None,
     schedule: str | None = None,
     warmup: int = 0,
@@ -57,6 +61,8 @@ def fit(
     callbacks: Sequence[Callback] = (),
     checks: bool = True,
     patience: int | None = None,
+    class_weight: ClassWeight | None = None,
+    sample_weight: Sequence[float] | Array | None = None,
     metrics: MetricChoice = (),
     monitor: str | None = None,
     mode: str | None = None,
@@ -76,12 +82,13 @@ def fit(
         loss: "softmax", "svm", "mse", or a function of outputs and targets; by default softmax for integer targets and
             mse for others.
         optimizer: the name of an installed one, or a driver made by `mg.optimizer`, with options of its own.
+        hyperparameters: of the named optimizer besides `lr`: `{"momentum": 0.95}`.
         lr: learning rate or schedule over steps; the optimizer's own default if None.
         schedule: how the learning rate, `lr` at its highest, changes over the run, by name: see
             `minigrad.train.lr_schedules.SCHEDULES`.
         warmup: updates in which the learning rate climbs to `lr` first.
         clip: bound on the norm of the whole gradient, or a Clip of another kind.
-        accumulate: number of batches whose mean gradient makes one update.
+        accumulate: number of batches whose mean gradient makes one update; at the end of an epoch those that are left.
         epochs: passes over the training rows.
         batch_size: rows in a step.
         seed: of the order of the rows and of the checks. Same seed, same machine: the same run to the last bit.
@@ -89,6 +96,10 @@ def fit(
         callbacks: told what happens, see `Callback`.
         checks: run the sanity checks first (a second or two). They report and never stop a run.
         patience: stop after this many epochs without a better one (see `History.best`); None for never.
+        class_weight: what rows of each class count in training: "balanced" for one over its share, or a number for
+            each class, in order or by name. Figures of epochs are those of rows that count alike.
+        sample_weight: what each training row counts, `(N,)`. Weights are scaled to a mean of 1, so that the loss does
+            not depend on the batch size.
         metrics: more figures after each epoch, on validation rows if there are some: names such as "f1", "auc", "rmse"
             (see `minigrad.train.METRICS`; those of numbers are in the units of the targets), or functions by name (see
             `minigrad.train.Metric`).
@@ -123,19 +134,22 @@ def fit(
         _require_count("patience", patience)
     split = as_split(data, _dtype(model))
     chosen = find_loss(loss if loss is not None else "softmax" if split.train.has_labels else "mse")
-    _check_fit(model, split)
+    _check_fit(model, split, chosen)
     _require_count("accumulate", accumulate)
     loader = split.batches(batch_size, seed)
     batch_size, batches = loader.batch_size, len(loader)
-    optimizer_args = _OptimizerArgs(lr, schedule, warmup, clip, accumulate)
+    optimizer_args = _OptimizerArgs(lr, schedule, warmup, clip, accumulate, dict(hyperparameters or {}))
     driver = optimizer if isinstance(optimizer, StatefulOptimizer) else None
     if driver is None:
-        driver = optimizer_args.build(str(optimizer), model, max(1, epochs * batches // accumulate))
+        driver = optimizer_args.build(str(optimizer), model, max(1, epochs * -(-batches // accumulate)))
     elif optimizer_args != _OptimizerArgs():
         raise TrainError(
-            "lr belongs to the optimizer, and so do schedule, warmup, clip and accumulate: give them to "
-            "mg.optimizer(..., lr=...), not to fit"
+            "lr belongs to the optimizer, and so do hyperparameters, schedule, warmup, clip and accumulate: give them "
+            "to mg.optimizer(..., lr=...), not to fit"
         )
+    weights = row_weights(split, class_weight, sample_weight)
+    if weights is not None:
+        weighted(chosen)  # refused now, not in the midst of the run
     chosen_metrics = choose_metrics(metrics, split, chosen)
     if mode is not None and monitor is None:
         raise TrainError("mode says which way the figure of monitor is better: give monitor, too")
@@ -153,6 +167,7 @@ def fit(
             "model": repr(model),
             "parameters": model.parameter_count,
             **({} if link is None else {"processes": link.size}),
+            **({} if weights is None else {"weights": _weights_in_words(class_weight, weights)}),
             **({"metrics": list(chosen_metrics.functions)} if chosen_metrics.functions else {}),
             **({"chosen by": f"{criterion.mode} {criterion.name}"} if criterion is not None else {}),
         },
@@ -165,7 +180,9 @@ def fit(
     hooks = CallbackList((*callbacks, *(() if quiet else (Console(),))) if link is None or link.rank == 0 else ())
     with process_group(model, driver, link, seed=seed, about={} if link is None else _shared_config(run)) as group:
         group.step = len(history.batch_losses)
-        trainer = Trainer(run, hooks, regularization, patience, eager, group=group, metrics=chosen_metrics)
+        trainer = Trainer(
+            run, hooks, regularization, patience, eager, group=group, metrics=chosen_metrics, weights=weights
+        )
         trainer.run_all(optimizer if isinstance(optimizer, str) else "sgd", checks, restore_best)
     return history
 
@@ -185,6 +202,7 @@ class _OptimizerArgs:
     warmup: int = 0
     clip: float | Clip | None = None
     accumulate: int = 1
+    hyperparameters: Mapping[str, object] = attrs.field(factory=dict)
 
     def build(self, name: str, model: Module, updates: int) -> StatefulOptimizer:
         """The named optimizer with these, over a run of `updates` updates."""
@@ -196,9 +214,13 @@ class _OptimizerArgs:
             lr = named_schedule(self.schedule or "constant", peak, updates, self.warmup)
         clip = ClipNorm(float(self.clip)) if isinstance(self.clip, int | float) else self.clip
         named, accumulate = model.named_parameters(), self.accumulate
-        if lr is None:
-            return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate)
-        return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate, lr=lr)
+        hyper = dict(self.hyperparameters)
+        if lr is not None:
+            if "lr" in hyper:
+                raise TrainError("the learning rate is given twice: as lr, and among the hyperparameters")
+            hyper["lr"] = lr
+        options: Mapping[str, Any] = hyper  # which names and types there are depends on the optimizer, which checks
+        return make_optimizer(name, named, nonfinite="raise", clip=clip, accumulate=accumulate, **options)
 
 
 def _describe(driver: StatefulOptimizer) -> dict[str, object]:
@@ -211,6 +233,12 @@ def _describe(driver: StatefulOptimizer) -> dict[str, object]:
     }
 
 
+def _weights_in_words(class_weight: ClassWeight | None, weights: Array) -> str:
+    """What weighs the rows, with a sum over their weights by which another choice is told."""
+    own = f"{class_weight} by class, " if isinstance(class_weight, str) else ""
+    return f"{own}from {weights.min():.3g} to {weights.max():.3g}, {zlib.crc32(weights.tobytes()):08x}"
+
+
 def _dtype(model: Module) -> np.dtype[np.float64]:
     parameters = model.parameters()
     if not parameters:
@@ -220,7 +248,7 @@ def _dtype(model: Module) -> np.dtype[np.float64]:
     return parameters[0].dtype
 
 
-def _check_fit(model: Module, split: Split) -> None:
+def _check_fit(model: Module, split: Split, loss: Loss) -> None:
     """Try the model on two rows.
 
     So shapes and labels are wrong before anything runs, not in its midst.
@@ -229,7 +257,8 @@ def _check_fit(model: Module, split: Split) -> None:
         outputs = model(from_array(split.train.x[:2]))
     for name, rows in (("y_train", split.train), ("y_val", split.val)):
         if rows is not None and rows.has_labels and outputs.ndim == rows.y.ndim + 1:
-            check_labels(rows.y, outputs.shape[-1], name)
+            ignored: int | None = getattr(loss, "ignore_index", None)
+            check_labels(rows.y if ignored is None else rows.y[rows.y != ignored], outputs.shape[-1], name)
 
 
 def _json_values(values: Mapping[str, object]) -> dict[str, object]:

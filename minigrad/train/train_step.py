@@ -22,6 +22,7 @@ from minigrad.train.compiled_step import NonFiniteSignal, StepProgram, define_st
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.monitor.nonfinite import CAUSES, REMEDY, first_nonfinite, rerun_debugged
 from minigrad.train.process_group import ProcessGroup
+from minigrad.train.weighting import WeightedLoss
 
 __all__ = ["TrainStep"]
 
@@ -35,6 +36,7 @@ class TrainStep:
         regularization: added to the data loss.
         group: told the loss of each batch before the update.
         note: tells people something they should know.
+        weigh: the data loss where rows have weights.
         program: the compiled step, None where steps run eagerly.
     """
 
@@ -42,6 +44,7 @@ class TrainStep:
     regularization: Regularization | None
     group: ProcessGroup
     note: Callable[[str], None]
+    weigh: WeightedLoss | None = None
     program: StepProgram | None = None
 
     def select(self, eager: bool) -> Callable[[Batch], BatchResult]:
@@ -56,7 +59,7 @@ class TrainStep:
             return self.closure_step
         if eager:
             return self.eager_step
-        self.program = define_step(run, self.regularization, self.group.note_loss)
+        self.program = define_step(run, self.regularization, self.group.note_loss, self.weigh)
         return self.compiled_step
 
     def compiled_step(self, batch: Batch) -> BatchResult:
@@ -69,7 +72,7 @@ class TrainStep:
             return self.eager_step(batch)
         try:
             with self._explained(batch):
-                return BatchResult(*program(batch.x, batch.y))
+                return BatchResult(*program(batch.x, batch.y, *batch.extras))
         except NonFiniteSignal:
             self._fail(self._forward(batch).total, batch)
         except TrainError:
@@ -90,7 +93,7 @@ class TrainStep:
         result = self._forward(batch)
         if not math.isfinite(result.loss):
             self._fail(result.total, batch)
-        result.total.backward()
+        (result.total if batch.share == 1.0 else result.total * batch.share).backward()
         self.group.note_loss(result.loss)
         self.run.monitor.lap("gradient")
         with self._explained(batch):
@@ -121,7 +124,8 @@ class TrainStep:
 
     def _forward(self, batch: Batch) -> BatchResult:
         outputs = self.run.model(batch.x)
-        data = self.run.loss(outputs, batch.y)
+        weight, weigh = batch.weight, self.weigh
+        data = self.run.loss(outputs, batch.y) if weigh is None or weight is None else weigh(outputs, batch.y, weight)
         term = None if self.regularization is None else self.regularization(self.run.model)
         return BatchResult(data if term is None else data + term, data, term, outputs)
 

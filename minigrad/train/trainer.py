@@ -14,6 +14,7 @@ import numpy as np
 
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
+from minigrad.data import Loader
 from minigrad.nn.regularization import Regularization
 from minigrad.train.batch import Batch
 from minigrad.train.callbacks import Callback, Run, Step
@@ -26,6 +27,7 @@ from minigrad.train.metrics import MetricSet
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Rows
 from minigrad.train.train_step import TrainStep
+from minigrad.train.weighting import weighted
 
 __all__ = ["CallbackList", "Trainer"]
 
@@ -70,6 +72,7 @@ class Trainer:
         failed: whether an error ended the run.
         group: the processes that train together.
         metrics: measured after each epoch beside loss and accuracy.
+        weights: what each training row counts, with a mean of 1; None where all count alike.
     """
 
     run: Run
@@ -80,6 +83,7 @@ class Trainer:
     failed: bool = False
     group: ProcessGroup = attrs.field(kw_only=True)
     metrics: MetricSet = attrs.field(kw_only=True, factory=MetricSet)
+    weights: Array | None = attrs.field(kw_only=True, default=None)
 
     def run_all(self, optimizer: str, checks: bool, restore_best: bool) -> None:
         """Check, train, and end in an orderly way whatever happens.
@@ -130,7 +134,11 @@ class Trainer:
         """Train epoch by epoch, from wherever the history ends."""
         run, history = self.run, self.run.history
         loader = run.split.batches(run.batch_size, run.seed)
-        step = TrainStep(run, self.regularization, self.group, self.note).select(self.eager)
+        targets = loader.y
+        if self.weights is not None:  # the loader hands out numbers of rows, which targets and weights are found by
+            loader = attrs.evolve(loader, y=np.arange(len(targets)))
+        weigh = None if self.weights is None else weighted(run.loss)
+        step = TrainStep(run, self.regularization, self.group, self.note, weigh).select(self.eager)
         if not self.resumed:
             run.began = time.perf_counter()
             history.initial = self.measure(0)
@@ -143,8 +151,11 @@ class Trainer:
             run.monitor.resume_clock()
             for index, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
                 x, y = self.group.local_slice(x, y)
+                weight = None
+                if self.weights is not None:
+                    y, weight = targets[y], from_array(self.weights[y])
                 run.monitor.lap("data")
-                result = step(Batch(from_array(x), y, epoch, index))
+                result = step(Batch(from_array(x), y, epoch, index, weight, self.share_of(index, loader)))
                 run.monitor.lap("update")
                 run.monitor(
                     self.group.loss,
@@ -155,9 +166,28 @@ class Trainer:
                 )
                 self.on_step_end(Step(epoch, index, history.steps_per_epoch, self.group.loss))
                 run.monitor.resume_clock()
+            run.optimizer.flush()
             self.on_epoch_end(self.measure(epoch))
         run.monitor.look_at_layers()
         history.stopped = run.stop_reason
+
+    def share_of(self, index: int, loader: Loader) -> float:
+        """What a batch counts among those that make one update: its rows over their mean.
+
+        Batches of one size count alike; the last one of an epoch may be shorter.
+        """
+        size, batches, short = self.accumulate, len(loader), len(loader.x) % loader.batch_size
+        first = (batches - 1) // size * size  # batches before the last group of the epoch
+        if size == 1 or not short or loader.drop_last or index <= first:
+            return 1.0
+        rows = (batches - first - 1) * loader.batch_size + short
+        return (short if index == batches else loader.batch_size) * (batches - first) / rows
+
+    @property
+    def accumulate(self) -> int:
+        """Batches that make one update."""
+        size = self.run.optimizer.options["accumulate"]
+        return size if isinstance(size, int) else 1
 
     @property
     def resumed(self) -> bool:

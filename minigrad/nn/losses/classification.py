@@ -147,13 +147,19 @@ def _in_range(loss: str, classes: int, ignore_index: int | None, labels: Array) 
 @lazy.renamed_fields(smoothing="label_smoothing", **OLD_METHODS)
 @attrs.frozen
 class SoftmaxCrossEntropy:
-    """`cross_entropy` with its label smoothing, for a training loop."""
+    """`cross_entropy` with its label smoothing, for a training loop.
+
+    Attributes:
+        label_smoothing: share of each target that is spread evenly over all classes.
+        ignore_index: a label that counts for nothing.
+    """
 
     label_smoothing: float = attrs.field(default=0.0, validator=probability)
+    ignore_index: int | None = None
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores `(N, C)` and labels `(N,)` -> the loss."""
-        return cross_entropy(outputs, targets, self.label_smoothing)
+        return cross_entropy(outputs, targets, self.label_smoothing, ignore_index=self.ignore_index)
 
     def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """-ln(1/C) = ln C: every class is equally likely, whatever the smoothing."""

@@ -27,7 +27,7 @@ __all__ = ["Checkpoints", "fingerprint", "restore_run", "save_run"]
 
 MUST_MATCH = (
     *("loss", "regularization", "optimizer", "hyperparameters", "schedules", "options"),
-    *("batch_size", "seed", "data", "processes", "metrics", "chosen by"),
+    *("batch_size", "seed", "data", "processes", "metrics", "chosen by", "weights"),
 )
 """Entries of a run's configuration without which its continuation would be another run.
 
