@@ -1,6 +1,7 @@
 """The gate: an op exists only once its rules have been checked."""
 
 from minigrad import lazy
+from minigrad.verify.certificate import Certificate, Power
 from minigrad.verify.domains import (
     SampleDomain,
     boolean,
@@ -18,7 +19,9 @@ from minigrad.verify.refusal import GateFinding, WorstEntry, relative_error
 from minigrad.verify.register import register, register_builtin, register_passing
 
 __all__ = [
+    "Certificate",
     "GateFinding",
+    "Power",
     "SampleDomain",
     "WorstEntry",
     "boolean",
