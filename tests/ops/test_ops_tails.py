@@ -57,10 +57,26 @@ E20, E40 = 2.0611536224385578e-09, 4.248354255291589e-18
         (mg.arccosh, [1e200], [1e-200]),
         (mg.arccsch, [1e-200], [-1e200]),
         (mg.arccot, [1e-200], [-1.0]),
+        (mg.arctan, [1e160], [1e-320]),
+        (mg.arccoth, [1e160, 1.0, -1.0], [-1e-320, -INF, -INF]),
+        (mg.sech, [720.6], [-2.2306238232e-313]),
+        (mg.csch, [720.6], [-2.2306238232e-313]),
+        (mg.softsign, [1e160, 300.1, INF, 0.0], [1e-320, 1 / 301.1**2, 0.0, 1.0]),
+        (mg.tanhshrink, [1e-16, 1e-5], [1e-32, np.tanh(1e-5) ** 2]),
+        (mg.log10, [1e308], [1 / np.log(10.0) * 1e-308]),
+        (lambda t: t**-2, [1e103], [-2e-309]),
+        (mg.erf, [25.6], [2.7115861013597377e-285]),
+        (mg.normal_pdf, [-36.3], [1.0667650074467566e-285]),
+        (mg.hardsigmoid, [2.9999999999999996, 3.0], [1 / 6, 0.0]),
+        (mg.hardswish, [3.0000000000000004, 3.0, -3.0], [1.0, 1.0, 0.0]),
+        (mg.gelu, [INF, -INF], [1.0, 0.0]),
+        (lambda t: mg.gelu(t, approximate="tanh"), [INF, 1e308, -INF, -1e200], [1.0, 1.0, 0.0, 0.0]),
+        (mg.silu, [INF, -INF, 1e308], [1.0, 0.0, 1.0]),
+        (mg.mish, [INF, -INF, 1e308], [1.0, 0.0, 1.0]),
     ],
 )
 def test_slopes_in_the_tails(f: Any, at: list[float], right: Any) -> None:
-    np.testing.assert_allclose(slope(f, at), right, rtol=1e-12)
+    np.testing.assert_allclose(slope(f, at), right, rtol=1e-12, atol=1e-323)
 
 
 def test_slopes_in_the_tails_in_single_precision() -> None:
@@ -76,6 +92,18 @@ def test_slopes_in_the_tails_in_single_precision() -> None:
         (lambda t: mg.sum(mg.sigmoid(t)), [40.0], [[-E40]]),
         (lambda t: mg.sum(mg.tanh(t)), [20.0], [[-8 * E40]]),
         (lambda t: mg.sum(mg.sigmoid(t)), [1e-9], [[-1e-9 / 8]]),
+        (lambda t: mg.sum(mg.arcsin(t)), [1e-20], [[1e-20]]),
+        (lambda t: mg.sum(mg.arccos(t)), [1.0], [[-INF]]),
+        (lambda t: mg.sum(mg.arctanh(t)), [1e-20], [[2e-20]]),
+        (lambda t: mg.sum(mg.arctanh(t)), [-1.0], [[-INF]]),
+        (lambda t: mg.sum(mg.arctan(t)), [1e100], [[-2e-300]]),
+        (lambda t: mg.sum(mg.cot(t)), [1e-290], [[INF]]),
+        (lambda t: mg.sum(mg.softsign(t)), [1e5], [[-2 / 100001.0**3]]),
+        (lambda t: mg.sum(t**0), [1e-200], [[0.0]]),
+        (lambda t: mg.sum(mg.gelu(t, approximate="tanh")), [1e200], [[0.0]]),
+        (lambda t: mg.sum(mg.gelu(t)), [-INF], [[0.0]]),
+        (lambda t: mg.sum(mg.silu(t)), [INF], [[0.0]]),
+        (lambda t: mg.sum(mg.mish(t)), [INF], [[0.0]]),
         (lambda t: mg.logsumexp(t), [0.0, 40.0], [[E40, -E40], [-E40, E40]]),
         (lambda t: mg.cross_entropy(t[None], np.array([1])), [0.0, 40.0], [[E40, -E40], [-E40, E40]]),
     ],
@@ -188,3 +216,9 @@ def test_the_quotient_in_the_slope_of_a_remainder_is_the_one_that_was_taken() ->
     x, y = f32([0.6, -0.6, 5.0]), f32([0.2, 0.2, -0.1])
     expected = -np.rint((x.astype(float) - np.mod(x, y).astype(float)) / y.astype(float))
     np.testing.assert_array_equal(slope(lambda m: mg.mod(x, m), y), expected)
+
+
+def test_activations_in_the_tails_in_single_precision() -> None:
+    np.testing.assert_allclose(mg.gelu(f32([-6.0, -12.0])), [-5.919525898e-09, -2.1317785e-32], rtol=1e-5)
+    np.testing.assert_array_equal(mg.celu(f32([3e38]), 0.5), f32([3e38]))
+    np.testing.assert_array_equal(mg.gelu(f32([-INF, INF])), f32([0.0, INF]))

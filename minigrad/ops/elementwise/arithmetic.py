@@ -6,8 +6,9 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.family import OpFamily
-from minigrad.runtime.numpy_fast import may_hold_nan
+from minigrad.runtime.numpy_fast import may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import boolean, nonzero, real
@@ -48,10 +49,30 @@ def masked_product(x: Array, mask: Array) -> Array:
 
     On large arrays in a tenth of the time of np.where.
     """
+    if not may_hold_nan(np.asarray(x)):
+        return np.asarray(x * mask)
+    return _masked_not_finite(x, mask)
+
+
+@silent
+def _masked_not_finite(x: Array, mask: Array) -> Array:
     y: Array = np.asarray(x * mask)
-    if may_hold_nan(y):
-        y = np.where(np.equal(mask, 0.0), np.zeros((), y.dtype), y)
-    return y
+    return np.where(np.equal(mask, 0.0), np.zeros((), y.dtype), y)
+
+
+@declare(x=real(), elementwise=True)
+def finite_part(x: Array, *, largest: float | None = None) -> Array:
+    """x moved into [-largest, largest], by default into the finite numbers.
+
+    The gradient outside is 0.
+    """
+    bound = float(np.finfo(x.dtype).max) if largest is None else largest
+    return np.minimum(np.maximum(x, -bound), bound)
+
+
+@finite_part.vjp("x")
+def _(g: V, y: V, x: V, *, largest: float | None) -> V:
+    return masked_multiply(g, equal(x, y))
 
 
 # fmt: off
@@ -64,11 +85,16 @@ divide = binary(
 )
 masked_multiply: Op = binary(
     "masked_multiply", masked_product, "x * mask, and 0 where the mask is 0, even if x is infinite or NaN.",
-    lambda g, out, x, mask: masked_multiply(g, mask), lambda g, out, x, mask: g * x,
+    lambda g, out, x, mask: masked_multiply(g, mask), lambda g, out, x, mask: g * finite_part(x),
 )
 ratio: Op = binary(
     "ratio", _ratio, "x / y, where 0 / 0 is 0: for rules in which no gradient arrives at a place of infinite slope.",
     lambda g, out, x, y: ratio(g, y), lambda g, out, x, y: -ratio(g * out, y), (real(), nonzero()),
+)
+gated: Op = binary(
+    "gated", masked_product, "x * gate, for a gate that has opened (1) or shut (0) at x = 1e10: there 0 * inf is 0.",
+    lambda g, out, x, gate: g * gate,
+    lambda g, out, x, gate: g * finite_part(x, largest=1e30 if x.dtype == np.float64 else 1e10),
 )
 negative = unary("negative", np.negative, "-x.", lambda g, y, x: -g)
 reciprocal = unary("reciprocal", np.reciprocal, "1 / x.", lambda g, y, x: -(g * y * y), nonzero())
@@ -84,7 +110,7 @@ def power_by_squaring(x: Array, n: int) -> Array:
     if n == 0:
         return np.ones_like(x)
     if n < 0:
-        return np.reciprocal(power_by_squaring(x, -n))
+        return power_by_squaring(np.reciprocal(x), -n)  # x ** -n may overflow where its reciprocal is subnormal
     result: Array | None = None
     while n:
         if n & 1:
@@ -106,6 +132,6 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
     return masked_multiply(g, 0.0) if n == 0 else g * integer_power(x, n=n - 1) * float(n)
 
 
-for _op in (where, integer_power):
+for _op in (where, integer_power, finite_part):
     family.add(_op)
 family.register()

@@ -12,10 +12,10 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import square
-from minigrad.ops.elementwise.transcendental import exp
+from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.ops.family import OpFamily
 from minigrad.typing import V
+from minigrad.verify.declare import op
 from minigrad.verify.domains import real
 
 _SMALL = (1.85777706184603153e-1, 3.16112374387056560e00, 1.13864154151050156e02, 3.77485237685302021e02,
@@ -47,39 +47,46 @@ def _erf_small(x: Array) -> Array:
     return x * (_polynomial(z, _SMALL) / _polynomial(z, _SMALL_BELOW))
 
 
-def _bell(a: Array) -> Array:
-    """Compute exp(-a * a) with the square split in two.
+def _bell(x: Array, scale: float) -> Array:
+    """Compute exp(-scale * x * x) with the square split in two.
 
-    Its rounding would be multiplied by a * a.
+    Its rounding would be multiplied by x * x.
     """
+    a = np.minimum(np.abs(x), 64.0)
     coarse = np.trunc(a * 16.0) / 16.0
-    return np.exp(-coarse * coarse) * np.exp(-(a - coarse) * (a + coarse))
+    return np.exp(coarse * coarse * -scale) * np.exp((a - coarse) * (a + coarse) * -scale)
 
 
-def _erfc_middle(a: Array) -> Array:
-    return _bell(a) * (_polynomial(a, _MIDDLE) / _polynomial(a, _MIDDLE_BELOW))
+def _middle(a: Array) -> Array:
+    return _polynomial(a, _MIDDLE) / _polynomial(a, _MIDDLE_BELOW)
 
 
-def _erfc_large(a: Array) -> Array:
+def _large(a: Array) -> Array:
     z = 1.0 / (a * a)
     tail = z * (_polynomial(z, _LARGE) / _polynomial(z, _LARGE_BELOW))
-    return _bell(a) * ((1.0 / sqrt(pi) - tail) / a)
+    return (1.0 / sqrt(pi) - tail) / a
 
 
-def _erfc_of_size(a: Array) -> Array:
-    """erfc(a) for a >= 0.46875 (1-d)."""
+def _erfc_over_bell(a: Array) -> Array:
+    """erfc(a) * exp(a * a) for a >= 0.46875 (1-d)."""
     a = np.minimum(a, 28.0)
     result = np.empty_like(a)
     large = a > _SECOND
     if large.any():
-        result[large] = _erfc_large(a[large])
-        result[~large] = _erfc_middle(a[~large])
+        result[large] = _large(a[large])
+        result[~large] = _middle(a[~large])
         return result
-    return _erfc_middle(a)
+    return _middle(a)
 
 
-def erf_array(x: Array, complement: bool = False) -> Array:
-    """erf(x), or 1 - erf(x) with full relative precision, for an array of floats."""
+def erf_array(x: Array, complement: bool = False, of: Array | None = None) -> Array:
+    """erf(x), or 1 - erf(x) with full relative precision, for an array of floats.
+
+    Args:
+        x: the argument.
+        complement: 1 - erf(x).
+        of: x * sqrt(2) where x has been rounded from that: in the tail the rounding would be multiplied by x * x.
+    """
     flat = x.ravel()
     size = np.abs(flat)
     near = size <= _FIRST
@@ -88,7 +95,8 @@ def erf_array(x: Array, complement: bool = False) -> Array:
     result[near] = 1.0 - small if complement else small
     far = ~near
     outside = flat[far]
-    tail = _erfc_of_size(size[far])
+    tail = _erfc_over_bell(size[far])
+    tail *= _bell(outside, 1.0) if of is None else _bell(of.ravel()[far], 0.5)
     if complement:
         result[far] = np.where(outside > 0.0, tail, 2.0 - tail)
     else:
@@ -105,22 +113,38 @@ def _erfc(x: Array) -> Array:
 
 
 def _cdf(x: Array) -> Array:
-    return erf_array(np.asarray(x) * -sqrt(0.5), complement=True) * 0.5
+    x = np.asarray(x)
+    return erf_array(x * -sqrt(0.5), complement=True, of=x) * 0.5
 
 
 def normal_pdf(x: V) -> V:
     """The density of the standard normal distribution."""
-    return exp(square(x) * -0.5) * (1.0 / sqrt(2.0 * pi))
+    return bell(x, scale=0.5) * (1.0 / sqrt(2.0 * pi))
+
+
+@op(x=real(), elementwise=True, params=[{"scale": 1.0}, {"scale": 0.5}])
+def bell(x: Array, *, scale: float = 1.0) -> Array:
+    """exp(-scale * x ** 2), with full relative precision in the tails.
+
+    `scale` is a power of 2.
+    """
+    return _bell(x, scale)
+
+
+@bell.vjp("x")
+def _(g: V, y: V, x: V, *, scale: float) -> V:
+    return g * masked_multiply(x, y) * (-2.0 * scale)
 
 
 family = OpFamily(lazy=True)
 unary = family.unary
 # fmt: off
 erf = unary("erf", _erf, "2 / sqrt(pi) times the integral of exp(-t * t) from 0 to x.",
-            lambda g, y, x: g * exp(-square(x)) * (2.0 / sqrt(pi)), real())
+            lambda g, y, x: g * bell(x) * (2.0 / sqrt(pi)), real())
 erfc = unary("erfc", _erfc, "1 - erf(x), precise in the tail.",
-             lambda g, y, x: g * exp(-square(x)) * (-2.0 / sqrt(pi)), real())
+             lambda g, y, x: g * bell(x) * (-2.0 / sqrt(pi)), real())
 normal_cdf: Op = unary("normal_cdf", _cdf, "The probability that a standard normal number is below x.",
                        lambda g, y, x: g * normal_pdf(x), real())
 # fmt: on
+family.add(bell)
 family.register()

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import power_by_squaring, ratio
+from minigrad.ops.elementwise.arithmetic import masked_multiply, power_by_squaring, ratio
 from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.family import OpFamily
 from minigrad.runtime.numpy_fast import as_row_operand
@@ -91,7 +91,7 @@ power: Op = binary(
 )
 power_slope: Op = binary(
     "power_slope", _power_slope, "y x ** (y - 1), the slope of x ** y: 0 where y = 0.",
-    lambda g, out, x, y: g * y * power_slope(x + equal(x, 0.0) * equal(y, 0.0), y - 1.0),
+    lambda g, out, x, y: g * masked_multiply(power_slope(x + equal(x, 0.0) * equal(y, 0.0), y - 1.0), y),
     lambda g, out, x, y: g * (power(x, y - 1.0) + out * log(x + equal(x, 0.0))), (positive(), real()),
 )
 

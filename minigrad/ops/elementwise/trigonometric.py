@@ -13,7 +13,6 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.elementwise.arithmetic import ratio, reciprocal
-from minigrad.ops.elementwise.piecewise_constant import sign
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.elementwise.transcendental import cos, sin, sqrt, tanh
@@ -37,14 +36,45 @@ def _over_square(x: V, size: V) -> V:
     return ratio(ratio(x, size), size)
 
 
-@silent
 def _sech(x: Array) -> Array:
-    return 1.0 / np.cosh(x)
+    e = np.exp(-np.abs(x))  # 1 / cosh(x) would be 0 where cosh(x) overflows
+    return e / (e * e * 0.5 + 0.5)
 
 
 @silent
 def _csch(x: Array) -> Array:
-    return 1.0 / np.sinh(x)
+    return np.where(np.abs(x) < 20.0, 1.0 / np.sinh(x), np.copysign(2.0 * np.exp(-np.abs(x)), x)).astype(x.dtype)
+
+
+def _one_less_square(x: Array) -> Array:
+    return (1.0 - x) * (1.0 + x)
+
+
+def _leg(x: Array) -> Array:
+    size = np.abs(x)
+    return np.sqrt(size - 1.0) * np.sqrt(size + 1.0)
+
+
+def _arctan_slope(x: Array) -> Array:
+    size = np.abs(x)
+    inverse = 1.0 / np.maximum(size, 1.0)  # x * x would overflow where the slope does not underflow
+    below = np.minimum(size, 1.0)
+    inverse *= inverse
+    below *= below
+    return inverse / (inverse + below)
+
+
+def _arcsec(x: Array) -> Array:
+    return np.arctan2(_leg(x), np.sign(x))
+
+
+def _arccsc(x: Array) -> Array:
+    return np.arctan2(np.sign(x), _leg(x))
+
+
+@silent
+def _cot(x: Array) -> Array:
+    return 1.0 / np.tan(x)
 
 
 @silent
@@ -65,19 +95,29 @@ def _arccoth(x: Array) -> Array:
 
 
 # fmt: off
+one_less_square: Op = unary(
+    "one_less_square", _one_less_square, "1 - x ** 2, exact near 1 and -1.", lambda g, y, x: g * x * -2.0
+)
+leg: Op = unary(
+    "leg", _leg, "sqrt(x ** 2 - 1), exact near 1 and -1 and without overflow, for |x| >= 1.",
+    lambda g, y, x: ratio(g * x, y), Shifted(positive(), 1.0),
+)
+arctan_slope: Op = unary(
+    "arctan_slope", _arctan_slope, "1 / (1 + x ** 2), without overflow.", lambda g, y, x: g * (x * y) * y * -2.0
+)
 tan = unary("tan", np.tan, "Tangent; x in radians.", lambda g, y, x: g * (1.0 + y * y), unit())
 sinh = unary("sinh", np.sinh, "Hyperbolic sine.", lambda g, y, x: g * cosh(x))
 cosh: Op = unary("cosh", np.cosh, "Hyperbolic cosine.", lambda g, y, x: g * sinh(x))
 arcsin = unary(
-    "arcsin", np.arcsin, "Inverse sine, in radians.", lambda g, y, x: ratio(g, sqrt((1.0 - x) * (1.0 + x))), unit()
+    "arcsin", np.arcsin, "Inverse sine, in radians.", lambda g, y, x: ratio(g, sqrt(one_less_square(x))), unit()
 )
 arccos = unary(
-    "arccos", np.arccos, "Inverse cosine, in radians.", lambda g, y, x: -ratio(g, sqrt((1.0 - x) * (1.0 + x))), unit()
+    "arccos", np.arccos, "Inverse cosine, in radians.", lambda g, y, x: -ratio(g, sqrt(one_less_square(x))), unit()
 )
-arctan = unary("arctan", np.arctan, "Inverse tangent, in radians.", lambda g, y, x: g / (1.0 + x * x))
+arctan = unary("arctan", np.arctan, "Inverse tangent, in radians.", lambda g, y, x: g * arctan_slope(x))
 arcsinh = unary("arcsinh", np.arcsinh, "Inverse hyperbolic sine.", lambda g, y, x: g / hypot(x, 1.0))
 arctanh = unary(
-    "arctanh", np.arctanh, "Inverse hyperbolic tangent.", lambda g, y, x: ratio(g, (1.0 - x) * (1.0 + x)), unit()
+    "arctanh", np.arctanh, "Inverse hyperbolic tangent.", lambda g, y, x: ratio(g, one_less_square(x)), unit()
 )
 hypot: Op = binary(
     "hypot", np.hypot, "sqrt(x * x + y * y), without overflow. At (0, 0) both gradients are 0.",
@@ -85,7 +125,7 @@ hypot: Op = binary(
 )
 arccosh: Op = unary(
     "arccosh", np.arccosh, "Inverse hyperbolic cosine, for x >= 1.",
-    lambda g, y, x: ratio(g, sqrt(x - 1.0) * sqrt(x + 1.0)), Shifted(positive(), 1.0),
+    lambda g, y, x: ratio(g, leg(x)), Shifted(positive(), 1.0),
 )
 arctan2 = binary(
     "arctan2", np.arctan2, "The angle of the point (y, x), in radians: arctan2(x, y) with x the ordinate. 0 at (0, 0).",
@@ -98,15 +138,24 @@ csch = unary(
 )
 arccot = unary(
     "arccot", _arccot, "Inverse cotangent: arctan(1 / x), in (-pi/2, pi/2], with a jump at 0.",
-    lambda g, y, x: -(g / (1.0 + x * x)), nonzero(),
+    lambda g, y, x: -(g * arctan_slope(x)), nonzero(),
 )
 arccsch = unary(
     "arccsch", _arccsch, "Inverse hyperbolic cosecant: arcsinh(1 / x).",
-    lambda g, y, x: -(g / (absolute(x) * hypot(x, 1.0))), nonzero(),
+    lambda g, y, x: -ratio(ratio(g, absolute(x)), hypot(x, 1.0)), nonzero(),
 )
 arccoth = unary(
     "arccoth", _arccoth, "Inverse hyperbolic cotangent: arctanh(1 / x), for |x| > 1.",
-    lambda g, y, x: ratio(g, (1.0 - x) * (1.0 + x)), Shifted(positive(), 1.0),
+    lambda g, y, x: -ratio(ratio(g, absolute(x) - 1.0), absolute(x) + 1.0), Shifted(positive(), 1.0),
+)
+cot: Op = unary("cot", _cot, "Cotangent: 1 / tan(x).", lambda g, y, x: -(g * (1.0 + y * y)), nonzero())
+arcsec = unary(
+    "arcsec", _arcsec, "Inverse secant: arccos(1 / x), for |x| >= 1.",
+    lambda g, y, x: ratio(ratio(g, absolute(x)), leg(x)), Shifted(positive(), 1.0),
+)
+arccsc = unary(
+    "arccsc", _arccsc, "Inverse cosecant: arcsin(1 / x), for |x| >= 1.",
+    lambda g, y, x: -ratio(ratio(g, absolute(x)), leg(x)), Shifted(positive(), 1.0),
 )
 # fmt: on
 
@@ -123,30 +172,9 @@ def csc(x: V) -> V:
     return reciprocal(sin(x))
 
 
-def cot(x: V) -> V:
-    """Cotangent: 1 / tan(x)."""
-    return reciprocal(tan(x))
-
-
 def coth(x: V) -> V:
     """Hyperbolic cotangent: 1 / tanh(x)."""
     return reciprocal(tanh(x))
-
-
-def arcsec(x: V) -> V:
-    """Inverse secant: arccos(1 / x), for |x| >= 1."""
-    return arctan2(_leg(x), sign(x))
-
-
-def arccsc(x: V) -> V:
-    """Inverse cosecant: arcsin(1 / x), for |x| >= 1."""
-    return arctan2(sign(x), _leg(x))
-
-
-def _leg(x: V) -> V:
-    """sqrt(x * x - 1), exact near |x| = 1 and without overflow."""
-    size: V = absolute(x)
-    return sqrt(size - 1.0) * sqrt(size + 1.0)
 
 
 def deg2rad(x: V) -> V:

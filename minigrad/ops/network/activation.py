@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import factorial, pi, sqrt
 
 import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import masked_multiply, square, where
-from minigrad.ops.elementwise.gaussian import erf_array, normal_pdf
+from minigrad.ops.elementwise.arithmetic import finite_part, gated, masked_multiply, reciprocal, square, where
+from minigrad.ops.elementwise.gaussian import erf_array
 from minigrad.ops.elementwise.piecewise_constant import greater
 from minigrad.ops.elementwise.piecewise_linear import absolute, relu
 from minigrad.ops.elementwise.piecewise_linear import clip as clip_op
@@ -20,51 +20,79 @@ from minigrad.ops.elementwise.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.index import getitem
+from minigrad.runtime.numpy_fast import may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import real
 
 family = OpFamily(lazy=True)
-_CUBIC = 0.044715
+_GELU_SLOPE = 2.0 * sqrt(2.0 / pi)
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 
 
-_WIDE = (-1.60960333262415e-02, -2.95459980854025e-03, -7.34990630326855e-04, -5.69250639462346e-05,
-         -2.10102402082508e-06, 2.77068142495902e-08, -2.72614225801306e-10)  # fmt: skip
-_BELOW = (-1.42647390514189e-02, -7.37332916720468e-03, -1.68282697438203e-03, -2.13374055278905e-04,
-          -1.45660718464996e-05)  # fmt: skip
+_MILLS = (-1.518072453e-4, -3.277908979e-4, 7.969030067e-4, 2.939943039e-3, -5.116725951e-3, -2.454767571e-2,
+          1.131349926e-1, -2.280698197e-1, 1.413313457e-1)  # fmt: skip
+"""Half of erfcx(t / sqrt(2)) for 0 <= t <= 15, by powers of (t - 2.5) / (t + 2.5).
 
-
-def _erf_float32(x: Array) -> Array:
-    """Compute erf in single precision (to 4e-7).
-
-    One rational function on [-4, 4], the form Eigen uses.
-    """
-    x = np.clip(x, -4.0, 4.0)
-    z = x * x
-    above, below = np.full_like(x, _WIDE[-1]), np.full_like(x, _BELOW[-1])
-    for c in _WIDE[-2::-1]:
-        above *= z
-        above += c
-    for c in _BELOW[-2::-1]:
-        below *= z
-        below += c
-    above *= x
-    above /= below
-    return above
+A fit of our own, to 1e-7 of the value.
+"""
 
 
 def _share_below(x: Array) -> Array:
     if x.dtype != np.float32:
-        return erf_array(np.asarray(x) * -sqrt(0.5), complement=True) * 0.5
-    return _erf_float32(x * sqrt(0.5)) * 0.5 + 0.5
+        x = np.asarray(x)
+        return erf_array(x * -sqrt(0.5), complement=True, of=x) * 0.5
+    t = np.minimum(np.abs(x), 15.0)
+    u = t + 2.5
+    u = (t - 2.5) / u
+    tail = u * _MILLS[0]
+    for c in _MILLS[1:-1]:
+        tail += c
+        tail *= u
+    tail += _MILLS[-1]
+    t *= t
+    t *= -0.5
+    tail *= np.exp(t)
+    return np.abs(np.maximum(np.sign(x), 0.0) - tail)
+
+
+def _density(x: Array) -> Array:
+    y = x * x
+    y *= -0.5
+    y = np.exp(y)
+    y *= 1.0 / sqrt(2.0 * pi)
+    return y
+
+
+@declare(x=real(), elementwise=True, params=[{"slope": 1.6, "cubic": 0.07}])
+@silent
+def odd_cubic(x: Array, *, slope: float, cubic: float) -> Array:
+    """x * (slope + cubic * x ** 2)."""
+    y = x * x
+    y *= cubic
+    y += slope
+    y *= x
+    return y
+
+
+@odd_cubic.vjp("x")
+def _(g: V, y: V, x: V, *, slope: float, cubic: float) -> V:
+    # Below the place of overflow: an infinite slope times that of a sigmoid, which is 0 there, would be NaN.
+    within: V = finite_part(x, largest=1e60 if x.dtype == np.float64 else 1e6)
+    return g * (square(within) * (3.0 * cubic) + slope)
 
 
 gaussian_gate: Op = family.unary(
     "gaussian_gate",
     _share_below,
-    "The probability that a standard normal number is below x; to absolute, not relative, precision for float32.",
-    lambda g, y, x: g * normal_pdf(x),
+    "The probability that a standard normal number is below x.",
+    lambda g, y, x: g * normal_density(x),
+)
+normal_density: Op = family.unary(
+    "normal_density",
+    _density,
+    "Of the normal distribution; in the tails the rounding of x * x tells.",
+    lambda g, y, x: -(g * masked_multiply(x, y)),
 )
 
 
@@ -79,23 +107,73 @@ def _(g: V, y: V, x: V, *, slope: float) -> V:
     return g * (greater(x, 0.0) * (1.0 - slope) + slope)
 
 
-@declare(x=real(), elementwise=True, params=[{"alpha": 1.0}, {"alpha": 0.5}], kinks=[0.0])
-def elu(x: Array, *, alpha: float = 1.0) -> Array:
-    """Compute x for x > 0, and alpha * (e ** x - 1) below (Clevert et al., 2015).
+@declare(x=real(), elementwise=True, params=[{"alpha": 1.0}, {"alpha": 0.5, "rate": 2.0}], kinks=[0.0])
+def elu(x: Array, *, alpha: float = 1.0, rate: float = 1.0) -> Array:
+    """Compute x for x > 0, and alpha * (e ** (rate x) - 1) below (Clevert et al., 2015).
 
-    The gradient at 0 is `alpha`.
+    The gradient at 0 is `alpha * rate`, and its own gradient there 0.
     """
-    return np.maximum(x, 0.0) + np.expm1(np.minimum(x, 0.0)) * alpha
+    return np.maximum(x, 0.0) + np.expm1(np.minimum(x, 0.0) * rate) * alpha
 
 
 @elu.vjp("x")
-def _(g: V, y: V, x: V, *, alpha: float) -> V:
+def _(g: V, y: V, x: V, *, alpha: float, rate: float) -> V:
     above: V = greater(x, 0.0)
-    return g * (above + (1.0 - above) * exp(-relu(-x)) * alpha)
+    return g * (above + (1.0 - above) * exp(relu(-x) * -rate) * (alpha * rate))
 
 
-family.add(leaky_relu)
-family.add(elu)
+@declare(x=real(), elementwise=True, kinks=[-3.0, 3.0])
+def hardsigmoid(x: Array) -> Array:
+    """(x + 3) / 6 moved into [0, 1]; the gradient is 0 on the bounds."""
+    return np.clip(x + 3.0, 0.0, 6.0) / 6.0
+
+
+@hardsigmoid.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    return masked_multiply(g, greater(x, -3.0) * greater(3.0, x) / 6.0)
+
+
+@declare(x=real(), elementwise=True)
+@silent
+def softsign(x: Array) -> Array:
+    """x / (1 + |x|)."""
+    y: Array = np.asarray(x / (np.abs(x) + 1.0))
+    return np.where(np.isinf(x), np.sign(x), y) if may_hold_nan(y) else y
+
+
+@softsign.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    share: V = reciprocal(absolute(x) + 1.0)
+    return g * share * share
+
+
+@declare(x=real(), elementwise=True)
+@silent
+def tanhshrink(x: Array) -> Array:
+    """x - tanh(x), with full relative precision near 0."""
+    y: Array = np.asarray(x - np.tanh(x))
+    near = np.abs(x) < 1.0
+    if near.any():
+        z = np.where(near, x, 0.0)
+        y = np.where(near, _x_cosh_less_sinh(z) / np.cosh(z), y).astype(x.dtype)
+    return y
+
+
+def _x_cosh_less_sinh(x: Array) -> Array:
+    """Compute x cosh(x) - sinh(x) by its series, for |x| < 1."""
+    total = np.zeros_like(x)
+    for k in range(9, 0, -1):
+        total = total * (x * x) + 2.0 * k / factorial(2 * k + 1)
+    return total * x * (x * x)
+
+
+@tanhshrink.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    return g * square(tanh(x))
+
+
+for _op in (odd_cubic, leaky_relu, elu, hardsigmoid, softsign, tanhshrink):
+    family.add(_op)
 family.register()
 
 
@@ -106,16 +184,15 @@ def gelu(x: V, approximate: str = "none") -> V:
     """
     if approximate == "tanh":
         # 0.5 x (1 + tanh(u)) is x sigmoid(2 u), which does not cancel for negative x.
-        slope = 2.0 * sqrt(2.0 / pi)
-        return x * sigmoid((square(x) * (slope * _CUBIC) + slope) * x)
+        return gated(x, sigmoid(odd_cubic(x, slope=_GELU_SLOPE, cubic=_GELU_SLOPE * 0.044715)))
     if approximate != "none":
         raise ValueError(f"gelu: approximate must be 'none' or 'tanh', not {approximate!r}")
-    return x * gaussian_gate(x)
+    return gated(x, gaussian_gate(x))
 
 
 def silu(x: V) -> V:
     """x * sigmoid(x), also called swish (Elfwing et al., 2017)."""
-    return x * sigmoid(x)
+    return gated(x, sigmoid(x))
 
 
 def selu(x: V) -> V:
@@ -131,7 +208,7 @@ def celu(x: V, alpha: float = 1.0) -> V:
 
     This is elu with slope 1 at 0 for every alpha.
     """
-    return elu(x / alpha, alpha=1.0) * alpha
+    return elu(x, alpha=alpha, rate=1.0 / alpha)
 
 
 def hardtanh(x: V, low: float = -1.0, high: float = 1.0) -> V:
@@ -147,34 +224,19 @@ def relu6(x: V) -> V:
     return hardtanh(x, 0.0, 6.0)
 
 
-def hardsigmoid(x: V) -> V:
-    """(x + 3) / 6 moved into [0, 1]; the gradient is 0 on the bounds."""
-    return relu6(x + 3.0) / 6.0
-
-
 def hardswish(x: V) -> V:
     """x * hardsigmoid(x)."""
-    return masked_multiply(x, clip(x + 3.0, 0.0, 6.0) / 6.0)
+    return gated(x, hardsigmoid(x))
 
 
 def mish(x: V) -> V:
     """x * tanh(softplus(x)) (Misra, 2019)."""
-    return x * tanh(softplus(x))
-
-
-def softsign(x: V) -> V:
-    """x / (1 + |x|)."""
-    return x / (absolute(x) + 1.0)
+    return gated(x, tanh(softplus(x)))
 
 
 def softmin(x: V, axis: int = -1) -> V:
     """softmax(-x)."""
     return softmax(-x, axis)
-
-
-def tanhshrink(x: V) -> V:
-    """x - tanh(x)."""
-    return x - tanh(x)
 
 
 def softshrink(x: V, lambd: float = 0.5) -> V:

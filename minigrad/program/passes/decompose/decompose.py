@@ -33,6 +33,10 @@ def _sigmoid(b: Builder, x: int, out: int) -> None:
     b.op("divide", above, b.op("add", e, b.constant(1.0, x)), out=out)
 
 
+def _gated(b: Builder, x: int, gate: int, out: int) -> None:
+    b.op("masked_multiply", x, gate, out=out)
+
+
 def _softmax(b: Builder, x: int, out: int) -> None:
     axis = _axis(b)
     e = b.op("exp", _shifted(b, x, axis))
@@ -139,6 +143,7 @@ def _standardize(b: Builder, x: int, out: int) -> None:
 
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
     "sigmoid": _sigmoid,
+    "gated": _gated,
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "softmax_cross_entropy": _cross_entropy,

@@ -50,7 +50,7 @@ def _whole(b: Builder, x: int, n: int, out: int | None) -> int:
     if n == 1:
         return x if out is None else b.reshape(x, b.shape(x), out)
     if n < 0:
-        return b.op("reciprocal", _whole(b, x, -n, None), out=out)
+        return b.op("reciprocal", x, out=out) if n == -1 else _whole(b, b.op("reciprocal", x), -n, out)
     result: int | None = None
     while n:
         last = n == 1
