@@ -15,13 +15,14 @@ from minigrad.data.batches import batches
 from minigrad.data.catalog import available, load
 from minigrad.data.check import Finding, check, check_finite, check_labels, find_issues
 from minigrad.data.cifar import load_cifar10, read_cifar10
-from minigrad.data.corpus import Corpus, load_text, sequences
+from minigrad.data.corpus import Corpus, load_text, read_corpus, sequences
 from minigrad.data.dataset import Dataset, Layout
 from minigrad.data.embedded import Card
 from minigrad.data.errors import DataError, DataFileError, DataValueError, UnknownDataError
 from minigrad.data.generated import blobs, spiral
 from minigrad.data.idx import load_idx, read_idx
-from minigrad.data.load_table import load_pictures, load_table
+from minigrad.data.load_pictures import load_pictures
+from minigrad.data.load_table import load_table
 from minigrad.data.loader import Loader
 from minigrad.data.npz import load_npz
 from minigrad.data.prefetch import prefetched
@@ -64,6 +65,7 @@ __all__ = [
     "load_text",
     "prefetched",
     "read_cifar10",
+    "read_corpus",
     "read_idx",
     "resplit",
     "sequences",

@@ -5,7 +5,9 @@ A character model trains on the windows.
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -14,7 +16,10 @@ from numpy.typing import NDArray
 from minigrad.data.arrays import AnyDtypeArray, Array, Labels, make_readonly, real, whole
 from minigrad.data.dataset import Dataset
 from minigrad.data.embedded import CARDS, read_embedded
-from minigrad.data.errors import DataError, UnknownDataError
+from minigrad.data.errors import DataError, DataFileError, UnknownDataError
+from minigrad.data.prepare.preparation import Preparation
+from minigrad.data.prepare.targets import ClassTarget
+from minigrad.data.prepare.text import TextInputs, read_text
 
 
 @attrs.frozen(slots=False)
@@ -84,7 +89,10 @@ class Corpus:
         """
         (x_train, y_train), (x_val, y_val) = (sequences(self.encode(part), length) for part in self.split(val))
         names = tuple(self.alphabet)
-        return Dataset(self.name, x_train, y_train, x_val, y_val, kind="text", class_names=names, source=self.source)
+        return Dataset(
+            self.name, x_train, y_train, x_val, y_val, kind="text", class_names=names, source=self.source,
+            preparation=Preparation(TextInputs(self.alphabet, length), ClassTarget("", names)),
+        )  # fmt: skip
 
 
 def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
@@ -102,6 +110,19 @@ def sequences(numbers: NDArray[np.int64], length: int) -> tuple[Array, Array]:
         raise DataError(f"length={length}: {len(numbers)} characters hold no window; at least {length + 1} are needed.")
     x = numbers[: count * length].reshape(count, length).copy()
     return make_readonly(x), make_readonly(numbers[1 : count * length + 1].reshape(count, length).copy())
+
+
+def read_corpus(path: str | os.PathLike[str]) -> Corpus:
+    """A text file of one's own, in UTF-8.
+
+    Raises:
+        DataFileError: it is missing, empty, or no such text.
+    """
+    file = Path(path)
+    text = read_text(file)
+    if not text.strip():
+        raise DataFileError(file, "no text", "a text file in UTF-8")
+    return Corpus(file.stem, {file.name: text}, f"the text in {file}")
 
 
 def load_text(name: str = "kjv") -> Corpus:

@@ -16,10 +16,10 @@ from minigrad.data.arrays import Array, any_real, check_pair, read_only
 from minigrad.data.errors import DataError
 from minigrad.data.prepare.pictures import PictureFormat
 from minigrad.data.prepare.preparation import ArrayInputs, Preparation
-from minigrad.data.prepare.targets import ClassTarget, NumberTarget, Target
+from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
 from minigrad.data.scaling import Normalize, Scaling
 
-Task = Literal["classification", "regression"]
+Task = Literal["classification", "regression", "multilabel"]
 Kind = Literal["image", "table", "text"]
 Layout = Literal["flat", "image", "native"]
 
@@ -34,10 +34,13 @@ class Dataset:
     """Training and validation rows in their native form; all arrays are read-only.
 
     Shapes: images `(N, H, W)` or `(N, C, H, W)` uint8, tables `(N, D)` float64, text `(N, T)` int64 character
-    numbers. `y` is int64 `(N,)` class numbers from 0 (`(N, T)` for text) or float64 `(N,)` for regression.
+    numbers. `y` is int64 `(N,)` class numbers from 0 (`(N, T)` for text) or float64 `(N,)` for regression, or
+    float32 `(N, L)` of 0 and 1 for several labels.
     `full_scale` is the largest value a pixel can have (255; 16 for digits). Values are not looked at here: see
     `minigrad.data.check`. `preparation` says how these rows came from those of the source, where
     that is known (tables of `load_table`, what `scaled` returns): it is saved with a run and serves in prediction.
+    `resized` says that pictures were brought to one size, as those to be predicted shall be. `sample_weight` is what
+    each training row counts `(N,)`; None where all count alike.
 
     Raises DataError when lengths, row shapes or dtypes do not fit together.
     """
@@ -54,6 +57,8 @@ class Dataset:
     full_scale: float = attrs.field(kw_only=True, default=255.0, repr=False)
     source: str = attrs.field(kw_only=True, default="", repr=False)
     preparation: Preparation | None = attrs.field(kw_only=True, default=None, repr=False)
+    sample_weight: Array | None = attrs.field(kw_only=True, default=None, repr=False)
+    resized: bool = attrs.field(kw_only=True, default=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_pair(self.x_train, self.y_train, f"{self.name}: x_train", "y_train")
@@ -65,6 +70,8 @@ class Dataset:
                     f"{self.name}: a row of {field}_train is {train.dtype}{train.shape[1:]} but a row of {field}_val "
                     f"is {val.dtype}{val.shape[1:]}. Both splits must have rows of one shape and dtype."
                 )
+        if self.sample_weight is not None and self.sample_weight.shape != (len(self.x_train),):
+            raise DataError(f"{self.name}: sample_weight of shape {self.sample_weight.shape} is not one a row")
         self._check_meaning()
 
     def _check_meaning(self) -> None:
@@ -76,6 +83,11 @@ class Dataset:
             )
         if self.task == "regression" and self.y_train.dtype.kind != "f":
             raise DataError(f"{self.name}: regression needs floating-point targets in y, found {self.y_train.dtype}.")
+        if self.task == "multilabel" and (self.y_train.dtype.kind != "f" or self.y_train.ndim != 2):
+            raise DataError(
+                f"{self.name}: labels are 0 or 1 in floating point, (N, labels), found {self.y_train.dtype} "
+                f"{self.y_train.shape}."
+            )
         if self.task == "classification" and not self.class_names:
             raise DataError(f"{self.name}: classification needs class_names, one for each class number from 0.")
         if self.kind == "image" and self.x_train.ndim not in (3, 4):
@@ -99,6 +111,8 @@ class Dataset:
     def summary(self) -> str:
         """One line: `fashion 5000/1000 rows of 28x28 uint8, 10 classes`."""
         what = f"{self.classes} classes" if self.classes else "regression"
+        if self.task == "multilabel":
+            what = f"{self.y_train.shape[1]} labels"
         shape = "x".join(map(str, self.input_shape)) or "scalar"
         return f"{self.name} {len(self.x_train)}/{len(self.x_val)} rows of {shape} {self.x_train.dtype}, {what}"
 
@@ -170,6 +184,9 @@ class Dataset:
         """How rows as they are stored became what `scaled` returns."""
         if self.task == "classification":
             target: Target = ClassTarget("", self.class_names)
+        elif self.task == "multilabel":
+            count = self.y_train.shape[1]
+            target = LabelTarget(tuple(f"label {k}" for k in range(count)), (("0", "1"),) * count)
         else:
             count, flat = int(np.prod(self.y_train.shape[1:])), self.y_train.ndim == 1
             scale = self.target_scaling() if targets else scaling.identity()
@@ -179,7 +196,7 @@ class Dataset:
         color = len(shape) == 3 and shape[0] == 3
         picture = None
         if self.kind == "image" and self.full_scale == 255.0 and (len(shape) == 2 or color):
-            picture = PictureFormat(shape[-2], shape[-1], color)
+            picture = PictureFormat(shape[-2], shape[-1], color, self.resized)
         return Preparation(ArrayInputs(shape, fit, layout, picture), target)
 
     def _laid_out(self, x: Array, layout: Layout) -> Array:

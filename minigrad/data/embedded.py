@@ -16,7 +16,8 @@ import attrs
 from minigrad.data.arrays import AnyDtypeArray
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataFileError
-from minigrad.data.npz import from_arrays, read_npz
+from minigrad.data.npz import from_arrays
+from minigrad.data.prepare.npy import read_npz
 from minigrad.data.split import resplit
 
 SETS = Path(__file__).with_name("sets")

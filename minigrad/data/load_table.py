@@ -1,4 +1,4 @@
-"""A data set from a table of one's own, or from a folder of pictures by class."""
+"""A data set from a table of one's own."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from minigrad.data.arrays import Labels
+from minigrad.data.arrays import Array, Labels
 from minigrad.data.dataset import Dataset, Task
-from minigrad.data.errors import DataError, DataFileError
-from minigrad.data.prepare.columns import CategoryColumn, Column, DateColumn, NumberColumn, fit_column
-from minigrad.data.prepare.pictures import picture_files, read_pictures
+from minigrad.data.errors import DataError
+from minigrad.data.prepare.columns import CategoryColumn, Column, DateColumn, NumberColumn, as_number, fit_column
 from minigrad.data.prepare.preparation import Preparation, TableInputs
 from minigrad.data.prepare.table import Table, TableSource, read_table
-from minigrad.data.prepare.targets import ClassTarget, Target, fit_target
+from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target, fit_target
 from minigrad.data.split import split_rows
 
-__all__ = ["load_pictures", "load_table"]
+__all__ = ["load_table"]
 
 _USUAL = ("target", "label", "class", "y", "outcome")
 _LEAST = 8
+_TASKS: Mapping[type, Task] = {ClassTarget: "classification", NumberTarget: "regression", LabelTarget: "multilabel"}
 
 
 def load_table(
@@ -33,6 +33,7 @@ def load_table(
     val: float = 0.2,
     seed: int = 0,
     name: str = "",
+    weights: str | None = None,
 ) -> Dataset:
     """A data set from a CSV, TSV or Parquet file, a pandas or polars frame, or name -> cells.
 
@@ -42,9 +43,12 @@ def load_table(
 
     Args:
         source: the table.
-        target: column to be predicted, or several with numbers; by default the one called target, label, class, y or
+        target: column to be predicted, or several with numbers or answers of yes and no; by default the one called
+            target, label, class, y or
             outcome.
-        task: "classification" or "regression", where the cells leave it open.
+        task: "classification", "regression" or "multilabel" (several columns of yes or no), where the cells leave it
+            open.
+        weights: column that says what each row counts in training.
         val: share of the rows held out for validation, stratified by class.
         seed: of that choice.
         name: of the data set; by default that of the file.
@@ -57,21 +61,37 @@ def load_table(
     targets = (target,) if isinstance(target, str) else tuple(target) if target else (_usual_target(table),)
     if len(table) < _LEAST:
         raise DataError(f"{table.source}: {len(table)} rows are too few to train and to validate on")
+    row_weights = None if weights is None else _read_weights(table, weights, targets)
+    used = (*targets, *(() if weights is None else (weights,)))
     whole = fit_target(table, targets, task)
-    y = whole.encode(table) if isinstance(whole, ClassTarget) else whole.read(table)
-    train, held = (np.sort(rows).tolist() for rows in split_rows(_keys(table, targets), y, val, seed))
-    inputs = _fit_inputs(table, table.take(train), targets)
+    y = whole.read(table) if isinstance(whole, NumberTarget) else whole.encode(table)
+    train, held = (np.sort(rows).tolist() for rows in split_rows(_keys(table, used), y, val, seed))
+    inputs = _fit_inputs(table, table.take(train), used)
     # Scales are those of the training rows, classes those of all: one may be rare.
-    fitted: Target = whole if isinstance(whole, ClassTarget) else fit_target(table.take(train), targets, "regression")
+    fitted: Target = whole
+    if isinstance(whole, NumberTarget):
+        fitted = fit_target(table.take(train), targets, "regression")
     x = inputs.encode(table)
     classes = fitted.classes if isinstance(fitted, ClassTarget) else ()
     title = name or (Path(source).stem if isinstance(source, str | os.PathLike) else "table")
     return Dataset(
         title, x[train], y[train], x[held], y[held],
-        task="classification" if classes else "regression", kind="table", class_names=classes,
+        task=_TASKS[type(fitted)], kind="table", class_names=classes,
         feature_names=inputs.features, source=f"{table.source}, predicting {', '.join(targets)}",
-        preparation=Preparation(inputs, fitted),
+        preparation=Preparation(inputs, fitted), sample_weight=None if row_weights is None else row_weights[train],
     )  # fmt: skip
+
+
+def _read_weights(table: Table, name: str, targets: Sequence[str]) -> Array:
+    """The weights in a column, none of them negative."""
+    if name in targets:
+        raise DataError(f"{table.source}: column {name!r} cannot be a weight and a target")
+    values = [as_number(cell) for cell in table.column(name)]
+    for row, value in enumerate(values):
+        if value is None or value < 0.0:
+            cell = table.column(name)[row]
+            raise DataError(f"{table.place(row, name)}: {cell!r:.40} is no weight: give a number of 0 or more")
+    return np.array(values, dtype=np.float64)
 
 
 def _usual_target(table: Table) -> str:
@@ -114,34 +134,3 @@ def _widened(column: Column, whole: Column) -> Column:
     if isinstance(column, NumberColumn | DateColumn) and isinstance(whole, NumberColumn | DateColumn):
         return attrs.evolve(column, indicator=whole.indicator)
     return whole  # numbers in the training rows alone are categories like those that are not
-
-
-def load_pictures(path: str | os.PathLike[str], *, val: float = 0.2, seed: int = 0) -> Dataset:
-    """A data set from a folder that holds a folder of pictures for each class.
-
-    All pictures have one size; Pillow reads them.
-
-    Args:
-        path: of the folder; names of the folders inside are the classes.
-        val: share of the pictures held out for validation, stratified by class.
-        seed: of that choice.
-
-    Raises:
-        DataFileError: a picture cannot be read or has another size than the first.
-    """
-    folder = Path(path)
-    by_class: Mapping[str, list[Path]] = {
-        sub.name: picture_files(sub) for sub in sorted(folder.iterdir()) if sub.is_dir() and picture_files(sub)
-    }
-    if len(by_class) < 2:
-        raise DataFileError(
-            folder, f"{len(by_class)} folders with pictures", "a folder for each of two or more classes"
-        )
-    files = [file for group in by_class.values() for file in group]
-    x = read_pictures(files)
-    y = np.repeat(np.arange(len(by_class)), [len(group) for group in by_class.values()])
-    train, held = split_rows(x, y, val, seed)
-    return Dataset(
-        folder.name, x[train], y[train], x[held], y[held], kind="image", class_names=tuple(by_class),
-        source=f"{len(files)} pictures in {folder}",
-    )  # fmt: skip

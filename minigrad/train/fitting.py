@@ -147,6 +147,8 @@ def fit(
             "lr belongs to the optimizer, and so do hyperparameters, schedule, warmup, clip and accumulate: give them "
             "to mg.optimizer(..., lr=...), not to fit"
         )
+    if sample_weight is None and split.dataset is not None:
+        sample_weight = split.dataset.sample_weight
     weights = row_weights(split, class_weight, sample_weight)
     if weights is not None:
         weighted(chosen)  # refused now, not in the midst of the run

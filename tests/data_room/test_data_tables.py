@@ -267,7 +267,9 @@ def test_a_folder_of_pictures_by_class(tmp_path: Path) -> None:
     with Image.open(tmp_path / "pets" / "light" / "0.png") as picture:
         np.testing.assert_allclose(encoded[0], np.asarray(picture).reshape(-1) / np.float32(255), rtol=1e-6)
     Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "small.png")
-    with pytest.raises(DataFileError, match=r"small\.png: a picture of 5 x 5 pixels. Expected 8 x 6, as all others"):
+    with pytest.raises(
+        DataFileError, match=r"small\.png: a picture of 5 x 5 pixels. Expected 8 x 6 pixels, as all others"
+    ):
         list(recipe.chunks(tmp_path / "small.png"))
     (tmp_path / "none.png").write_text("no picture")
     with pytest.raises(DataFileError, match="cannot be read"):

@@ -16,7 +16,7 @@ from minigrad.data.errors import DataError, DataFileError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PICTURE_SUFFIXES", "PictureFormat", "is_picture_folder", "picture_files", "read_pictures"]
+__all__ = ["HELD_OUT", "PICTURE_SUFFIXES", "PictureFormat", "is_picture_folder", "picture_files", "read_pictures"]
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
@@ -29,11 +29,13 @@ class PictureFormat:
         height: in pixels.
         width: in pixels.
         color: whether pictures have red, green and blue, `(3, height, width)`, or are gray, `(height, width)`.
+        resize: whether pictures of other sizes are brought to this one; else they are refused.
     """
 
     height: int
     width: int
     color: bool
+    resize: bool = False
 
     @classmethod
     def from_dict(cls, fields: object) -> PictureFormat:
@@ -48,12 +50,20 @@ class PictureFormat:
         height, width = fields["height"], fields["width"]
         if not isinstance(height, int) or not isinstance(width, int):
             raise TypeError("height and width should be whole numbers")
-        return cls(height, width, fields["color"] is True)
+        return cls(height, width, fields["color"] is True, fields.get("resize") is True)
+
+
+HELD_OUT = ("val", "valid", "validation", "test")
+"""Names of the folder beside `train` that holds the validation pictures."""
 
 
 def is_picture_folder(path: Path) -> bool:
-    """Whether a folder holds two or more folders with pictures."""
-    return path.is_dir() and sum(bool(picture_files(sub)) for sub in path.iterdir() if sub.is_dir()) >= 2
+    """Whether a folder holds folders with pictures, or such as `train` and `val`."""
+    if not path.is_dir():
+        return False
+    if is_picture_folder(path / "train"):
+        return True
+    return sum(bool(picture_files(sub)) for sub in path.iterdir() if sub.is_dir()) >= 2
 
 
 def picture_files(path: Path) -> list[Path]:
@@ -62,12 +72,15 @@ def picture_files(path: Path) -> list[Path]:
     return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
 
 
-def read_pictures(rows: object, form: PictureFormat | None = None) -> NDArray[np.uint8]:
+def read_pictures(
+    rows: object, form: PictureFormat | None = None, size: tuple[int, int] | None = None
+) -> NDArray[np.uint8]:
     """Pictures as `(N, H, W)` or, in color, `(N, 3, H, W)`, 0 to 255.
 
     Args:
         rows: path of a picture or of a folder of them, or several paths.
         form: what they must be; None takes that of the first, in color if any of them is.
+        size: height and width that all are brought to, where there is no form.
 
     Raises:
         DataFileError: a file is missing, no picture, or of another size.
@@ -76,13 +89,16 @@ def read_pictures(rows: object, form: PictureFormat | None = None) -> NDArray[np
     files = _files(rows)
     pictures = [_open(file) for file in files]
     if form is None:
-        width, height = pictures[0].size
-        form = PictureFormat(height, width, any(p.mode not in ("1", "L", "I", "F", "LA", "I;16") for p in pictures))
+        width, height = pictures[0].size if size is None else size[::-1]
+        color = any(p.mode not in ("1", "L", "I", "F", "LA", "I;16") for p in pictures)
+        form = PictureFormat(height, width, color, size is not None)
     arrays = []
     for file, picture in zip(files, pictures, strict=True):
         if picture.size != (form.width, form.height):
-            problem = f"a picture of {picture.size[0]} x {picture.size[1]} pixels"
-            raise DataFileError(file, problem, f"{form.width} x {form.height}, as all others", "Resize it.")
+            if not form.resize:
+                there, wanted = (f"{w} x {h} pixels" for w, h in (picture.size, (form.width, form.height)))
+                raise DataFileError(file, f"a picture of {there}", f"{wanted}, as all others", "--size N resizes all.")
+            picture = picture.resize((form.width, form.height))
         pixels = np.asarray(picture.convert("RGB" if form.color else "L"), dtype=np.uint8)
         arrays.append(np.moveaxis(pixels, -1, 0) if form.color else pixels)
     return np.stack(arrays)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
 import attrs
@@ -10,10 +12,12 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray, Array
 from minigrad.data.errors import DataError
-from minigrad.data.prepare.columns import Column, column_fields, column_from, texts_of
+from minigrad.data.prepare.columns import Column, column_fields, column_from, text_of, texts_of
+from minigrad.data.prepare.npy import read_rows
 from minigrad.data.prepare.pictures import PictureFormat, read_pictures
 from minigrad.data.prepare.table import Table, TableSource, table_chunks
 from minigrad.data.prepare.targets import Target, target_fields, target_from
+from minigrad.data.prepare.text import TextInputs
 from minigrad.data.scaling import Scaling
 
 __all__ = ["ArrayInputs", "Inputs", "Preparation", "TableInputs"]
@@ -87,7 +91,7 @@ class ArrayInputs:
         return self.scaling(rows).reshape(len(rows), *self.layout)
 
 
-Inputs: TypeAlias = TableInputs | ArrayInputs
+Inputs: TypeAlias = TableInputs | ArrayInputs | TextInputs
 Rows: TypeAlias = "TableSource | AnyDtypeArray | Sequence[str]"
 
 
@@ -122,14 +126,22 @@ class Preparation:
                 )
             for table in table_chunks(rows, size):  # type: ignore[arg-type]  # a list of paths is refused inside
                 yield inputs.encode(table), table
+        elif isinstance(inputs, TextInputs):
+            if not isinstance(rows, str | os.PathLike):
+                raise DataError(f"the model was trained on text: give the path of a file, got {type(rows).__name__}")
+            for windows, _ in inputs.windows(rows, size):
+                yield windows, None  # type: ignore[misc]  # numbers of characters are no floats
         else:
-            array = rows if isinstance(rows, np.ndarray) else self._pictures(inputs, rows)
+            array = rows if isinstance(rows, np.ndarray) else self._read_rows(inputs, rows)
             for start in range(0, max(len(array), 1), size):
                 yield inputs.encode(array[start : start + size]), None
 
-    def _pictures(self, inputs: ArrayInputs, rows: object) -> AnyDtypeArray:
+    def _read_rows(self, inputs: ArrayInputs, rows: object) -> AnyDtypeArray:
+        if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() in (".npy", ".npz"):
+            return read_rows(Path(rows))
         if inputs.picture is None:
-            raise DataError(f"the model was trained on arrays with rows of {inputs.shape}: give an array of such rows")
+            shape = "x".join(map(str, inputs.shape)) or "one number"
+            raise DataError(f"the model was trained on arrays with rows of {shape}: give such an array, .npy or .npz")
         return read_pictures(rows, inputs.picture)
 
     def describe(self) -> list[str]:
@@ -139,6 +151,10 @@ class Preparation:
             wide = max(len(name) for name in (*(c.name for c in inputs.columns), *inputs.left_out))
             lines = [f"{c.name:<{wide}}  {c.describe()}" for c in inputs.columns]
             lines += [f"{name:<{wide}}  not used: {reason}" for name, reason in inputs.left_out.items()]
+        elif isinstance(inputs, TextInputs):
+            shown = inputs.alphabet if len(inputs.alphabet) <= 40 else f"{inputs.alphabet[:40]}..."
+            lines = [f"windows of {inputs.window} characters of {len(inputs.alphabet)}: {shown!r}"]
+            return [*lines, "predicts the next character"]
         else:
             shape, layout = ("x".join(map(str, s)) for s in (inputs.shape, inputs.layout))
             lines = [f"rows of {shape}, scaled, as {layout}"]
@@ -153,6 +169,8 @@ class Preparation:
                 "columns": [column_fields(c) for c in inputs.columns],
                 "left_out": dict(inputs.left_out),
             }
+        elif isinstance(inputs, TextInputs):
+            fields = {"kind": "text", "alphabet": inputs.alphabet, "window": inputs.window}
         else:
             fields = {
                 "kind": "array",
@@ -191,6 +209,11 @@ def _inputs_from(fields: Mapping[str, object]) -> Inputs:
             raise TypeError("columns should be a list")
         reasons = dict(zip(texts_of(list(left_out)), texts_of(list(left_out.values())), strict=True))
         return TableInputs(tuple(column_from(c) for c in columns), reasons)
+    if fields["kind"] == "text":
+        window = fields["window"]
+        if not isinstance(window, int) or window < 1:
+            raise TypeError(f"{window!r:.40} where a number of characters should be")
+        return TextInputs(text_of(fields["alphabet"]), window)
     if fields["kind"] != "array":
         raise TypeError(f"inputs of kind {fields['kind']!r}")
     scaling = Scaling(*(np.asarray(fields[n], dtype=np.float64) for n in ("offset", "factor")))

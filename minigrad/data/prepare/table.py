@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TextIO, TypeAlias, runtime_checkable
 
 import attrs
 import numpy as np
@@ -102,8 +104,11 @@ def read_table(source: TableSource) -> Table:
         DataFileError: a file that is missing, unreadable or has a row of another length than its head.
         DataError: the columns do not have one length, or two have one name.
     """
-    chunks = list(table_chunks(source, rows=1_000_000_000))
-    return chunks[0]
+    chunks = list(table_chunks(source, rows=1_000_000))
+    if len(chunks) == 1:
+        return chunks[0]
+    columns = {name: list(chain.from_iterable(c.columns[name] for c in chunks)) for name in chunks[0].names}
+    return Table(columns, chunks[0].source)
 
 
 def table_chunks(source: TableSource, rows: int = 4096) -> Iterator[Table]:
@@ -158,33 +163,55 @@ def _whole(columns: dict[str, Sequence[object]], source: str) -> Table:
 
 
 def _delimited(path: Path, rows: int) -> Iterator[Table]:
-    """The pieces of a CSV or TSV file, read by the standard library's parser."""
+    """The pieces of a CSV or TSV file, gzip or not, read by the standard library's parser."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with _opened(path) as file:
             head = file.readline()
             file.seek(0)
-            reader = csv.reader(file, delimiter=_delimiter(head, path), strict=True)
+            delimiter = _delimiter(head, path)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
             names = _head(next(reader, []), path)
             number = 1
-            while True:
-                lines = [row for row in islice(reader, rows) if row]
+            while chunk := list(islice(reader, rows)):
+                lines = [row for row in chunk if row]
                 for k, row in enumerate(lines):
                     if len(row) != len(names):
-                        problem = f"row {number + k} has {len(row)} cells and the head {len(names)}"
-                        raise DataFileError(
-                            path, problem, "as many in every row", "Quote cells that hold the separator."
-                        )
-                if lines or number == 1:
-                    yield Table(dict(zip(names, _columns(lines, len(names)), strict=True)), path.name, number)
-                if not lines:
-                    return
+                        found = f"row {number + k} has {len(row)} cells and the head {len(names)}"
+                        raise DataFileError(path, found, "as many in every row", "Quote cells that hold the separator.")
+                if lines:
+                    columns = [_points(c) if delimiter == ";" else c for c in _columns(lines, len(names))]
+                    yield Table(dict(zip(names, columns, strict=True)), path.name, number)
                 number += len(lines)
+            if number == 1:
+                yield Table(dict.fromkeys(names, ()), path.name)
     except FileNotFoundError:
         raise DataFileError(path, "no such file", _EXPECTED) from None
     except UnicodeDecodeError as error:
-        raise DataFileError(path, f"byte {error.start} is no UTF-8", _EXPECTED, "Save it as UTF-8.") from None
-    except (OSError, csv.Error) as error:
+        remedy = "Save it as UTF-8, or turn it into that: iconv -f cp1252 -t utf-8 OLD > NEW."
+        raise DataFileError(path, f"byte {error.start} is no UTF-8", _EXPECTED, remedy) from None
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         raise DataFileError(path, f"cannot be read ({error})", _EXPECTED) from error
+
+
+def _opened(path: Path) -> TextIO:
+    """The text of a file, in UTF-8 or, where it says so at its beginning, UTF-16."""
+    with open(path, "rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        import gzip
+
+        return gzip.open(path, "rt", newline="", encoding="utf-8-sig")
+    with open(path, "rb") as file:
+        wide = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
+    return open(path, newline="", encoding="utf-16" if wide else "utf-8-sig")
+
+
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
+
+
+def _points(cells: Sequence[str]) -> Sequence[str]:
+    """Numbers with a decimal comma, as they stand between semicolons, with a point."""
+    return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
 
 
 def _columns(lines: Sequence[Sequence[str]], count: int) -> list[Sequence[str]]:
@@ -192,19 +219,28 @@ def _columns(lines: Sequence[Sequence[str]], count: int) -> list[Sequence[str]]:
 
 
 def _delimiter(head: str, path: Path) -> str:
-    """Find what separates the names of the head: tab, semicolon or comma."""
-    if path.suffix.lower() == ".tsv" or "\t" in head:
+    """Find what separates the names: the mark that comes most often in the head."""
+    if path.suffix.lower() == ".tsv":
         return "\t"
-    return ";" if head.count(";") > head.count(",") else ","
+    return max((",", "\t", ";", "|"), key=head.count)
 
 
 def _head(names: Sequence[str], path: Path) -> tuple[str, ...]:
     stripped = tuple(name.strip() for name in names)
+    if stripped and stripped[0] == "" and all(stripped[1:]):
+        stripped = ("row", *stripped[1:])  # as pandas writes the index of a frame
     twice = sorted({name for name in stripped if stripped.count(name) > 1})
+    numbers = [name for name in stripped if _NUMBER.fullmatch(name)]
+    if len(numbers) > 1 and 2 * len(numbers) >= len(stripped) and (twice or any("." in name for name in numbers)):
+        found = f"numbers where names of columns should be ({', '.join(stripped[:4])}, ...)"
+        raise DataFileError(path, found, _EXPECTED, "Put a line with names in front.")
     if not stripped or not all(stripped) or twice:
-        what = f"two columns called {twice[0]!r}" if twice else "a head with a column without a name"
+        what = f"two columns called {twice[0]!r}" if twice and twice[0] else "a head with a column without a name"
         raise DataFileError(path, what if stripped else "no head", _EXPECTED)
     return stripped
+
+
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
 def _parquet(path: Path, rows: int) -> Iterator[Table]:

@@ -16,7 +16,7 @@ from minigrad.data.errors import DataError
 from minigrad.data.prepare.columns import as_number, real_of, text_of, texts_of
 from minigrad.data.prepare.table import Table, is_missing
 
-__all__ = ["ClassTarget", "NumberTarget", "Target", "fit_target", "target_fields", "target_from"]
+__all__ = ["ClassTarget", "LabelTarget", "NumberTarget", "Target", "fit_target", "target_fields", "target_from"]
 
 FEW = 20
 """Whole numbers of at most so many different values, ten rows for each, are classes."""
@@ -128,7 +128,50 @@ class NumberTarget:
         return "; ".join(f"{n}: number, mean {m:.6g}, deviation {1.0 / f:.6g}" for n, m, f in figures)
 
 
-Target: TypeAlias = ClassTarget | NumberTarget
+@attrs.frozen
+class LabelTarget:
+    """Several questions that are answered yes or no, each by itself.
+
+    Attributes:
+        names: of the columns.
+        words: of each column the word for no, then the word for yes.
+    """
+
+    names: tuple[str, ...]
+    words: tuple[tuple[str, str], ...]
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the model gives for a row: a score for each label."""
+        return len(self.names)
+
+    def encode(self, table: Table) -> Array:
+        """The answers `(N, labels)`, 0 or 1 as float32.
+
+        Raises:
+            DataError: a cell is neither of the two words; names row and column.
+        """
+        answers = np.empty((len(table), len(self.names)), dtype=np.float32)
+        for k, (name, words) in enumerate(zip(self.names, self.words, strict=True)):
+            for row, cell in enumerate(table.column(name)):
+                word = _class_name(cell)
+                if word not in words:
+                    raise DataError(f"{table.place(row, name)}: {word!r:.40} is neither {words[0]!r} nor {words[1]!r}")
+                answers[row, k] = float(word == words[1])
+        return np.asarray(answers)
+
+    def decode(self, outputs: Array) -> NDArray[np.str_]:
+        """The word for each label, `(N, labels)`: yes where the score is above 0."""
+        words: NDArray[np.str_] = np.array(self.words)
+        return np.where(outputs > 0.0, words[:, 1], words[:, 0])
+
+    def describe(self) -> str:
+        """What it is, in words."""
+        return f"{len(self.names)} labels: {', '.join(self.names[:8])}{', ...' if len(self.names) > 8 else ''}"
+
+
+Target: TypeAlias = ClassTarget | NumberTarget | LabelTarget
+_FLAGS = ({"0", "1"}, {"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
 
 
 def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> Target:
@@ -137,7 +180,7 @@ def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> T
     Args:
         table: the training rows.
         names: columns; several are several numbers.
-        task: "classification" or "regression" where the cells leave it open, such as grades from 1 to 6.
+        task: "classification", "regression" or "multilabel" where the cells leave it open, such as grades from 1 to 6.
 
     Raises:
         DataError: a cell is empty or of no use, a class is alone, or several columns are no numbers.
@@ -146,6 +189,10 @@ def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> T
         for row, cell in enumerate(table.column(name)):
             if is_missing(cell):
                 raise DataError(f"{table.place(row, name)}: no value to learn from. Fill it in, or leave the row out")
+    if task == "multilabel" or (task is None and len(names) > 1 and all(_is_flag(table.column(n)) for n in names)):
+        return LabelTarget(tuple(names), tuple(_two_words(table, name) for name in names))
+    if task == "classification" and len(names) > 1:
+        raise DataError(f"{len(names)} columns are no single class: for answers of yes or no the task is multilabel")
     if task == "regression" or len(names) > 1 or (task is None and not _are_classes(table.column(names[0]))):
         target = NumberTarget(tuple(names), (0.0,) * len(names), (1.0,) * len(names), len(names) == 1)
         values = target.read(table).reshape(len(table), len(names))
@@ -161,6 +208,19 @@ def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> T
             "classes. Name another column by target="
         )
     return ClassTarget(names[0], tuple(sorted(words, key=_in_order)))
+
+
+def _is_flag(cells: Sequence[object]) -> bool:
+    """Whether cells hold two words that mean no and yes."""
+    return {_class_name(cell).lower() for cell in cells} in _FLAGS
+
+
+def _two_words(table: Table, name: str) -> tuple[str, str]:
+    words = sorted({_class_name(cell) for cell in table.column(name)}, key=_in_order)
+    if len(words) != 2:
+        shown = ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
+        raise DataError(f"{table.source}: column {name!r} holds {len(words)} words ({shown:.60}), and a label has two")
+    return words[0], words[1]
 
 
 def _are_classes(cells: Sequence[object]) -> bool:
@@ -190,8 +250,16 @@ def target_fields(target: Target) -> dict[str, object]:
     """A target as JSON values."""
     if isinstance(target, ClassTarget):
         return {"kind": "classes", "name": target.name, "classes": list(target.classes)}
+    if isinstance(target, LabelTarget):
+        return {"kind": "labels", "names": list(target.names), "words": [list(pair) for pair in target.words]}
     fields: dict[str, object] = {n: list(getattr(target, n)) for n in ("names", "offsets", "factors")}
     return {"kind": "numbers", **fields, "flat": target.flat}
+
+
+def _pair(words: tuple[str, ...]) -> tuple[str, str]:
+    if len(words) != 2:
+        raise TypeError(f"{len(words)} words where there should be two")
+    return words[0], words[1]
 
 
 def target_from(fields: Mapping[str, object]) -> Target:
@@ -203,6 +271,11 @@ def target_from(fields: Mapping[str, object]) -> Target:
     """
     if fields["kind"] == "classes":
         return ClassTarget(text_of(fields["name"]), texts_of(fields["classes"]))
+    if fields["kind"] == "labels":
+        pairs = fields["words"]
+        if not isinstance(pairs, list):
+            raise TypeError("words should be a list of pairs")
+        return LabelTarget(texts_of(fields["names"]), tuple(_pair(texts_of(pair)) for pair in pairs))
     if fields["kind"] != "numbers":
         raise TypeError(f"a target of kind {fields['kind']!r}")
     offsets, factors = fields["offsets"], fields["factors"]

@@ -1,0 +1,101 @@
+"""Arrays in `.npy` and `.npz` files, never unpickled.
+
+Sizes are checked before memory is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import struct
+import tokenize
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minigrad.data.arrays import AnyDtypeArray, make_readonly
+from minigrad.data.errors import DataFileError
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile, ZipInfo
+
+__all__ = ["DAMAGE", "read_npz", "read_rows"]
+
+DAMAGE = (
+    zlib.error,
+    EOFError,
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    SyntaxError,
+    TypeError,
+    Warning,
+    tokenize.TokenError,
+)
+INPUT_NAMES = ("x", "x_test", "x_val", "x_train", "data", "images", "features", "inputs")
+"""Names that rows have in an `.npz`, in the order in which they are looked for."""
+
+
+def read_rows(path: Path) -> AnyDtypeArray:
+    """The rows in a file: an `.npy`, or of an `.npz` its only array or the one called x.
+
+    Raises:
+        DataFileError: it is anything else.
+    """
+    if path.suffix.lower() == ".npz":
+        arrays = {name.lower(): array for name, array in read_npz(path).items()}
+        names = [next(iter(arrays))] if len(arrays) == 1 else [name for name in INPUT_NAMES if name in arrays]
+        if not names:
+            raise DataFileError(path, f"arrays {', '.join(arrays)}", "one called x")
+        return arrays[names[0]]
+    expected = "an .npy file as numpy.save writes it, without Python objects"
+    try:
+        array: AnyDtypeArray = np.load(path, allow_pickle=False, mmap_mode="r")
+    except FileNotFoundError:
+        raise DataFileError(path, "no such file", expected) from None
+    except DAMAGE as error:
+        raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
+    return array
+
+
+def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArray]:
+    """Every array of an `.npz` (of `content`, when given), read-only.
+
+    Raises:
+        DataFileError: it is anything else.
+    """
+    expected = "an .npz file as numpy.savez writes it, without Python objects"
+    from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
+
+    try:
+        with ZipFile(path if content is None else io.BytesIO(content)) as archive, warnings.catch_warnings():
+            warnings.simplefilter("error")  # NumPy repairs some headers with a warning: here they are damage
+            return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
+    except FileNotFoundError:
+        raise DataFileError(path, "no such file", expected) from None
+    except (BadZipFile, *DAMAGE) as error:
+        raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
+
+
+def _member(archive: ZipFile, info: ZipInfo) -> AnyDtypeArray:
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{info.filename}: .npy version {version}")
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(stream)
+        if dtype.hasobject:
+            raise ValueError(f"{info.filename} holds Python objects (a pickle), which minigrad never opens")
+        size = stream.tell() + math.prod(shape) * dtype.itemsize
+    if size != info.file_size or any(n < 0 for n in shape):
+        raise ValueError(f"{info.filename}: {info.file_size} bytes, but its header says {size}")
+    with archive.open(info) as stream:
+        array: AnyDtypeArray = np.lib.format.read_array(stream, allow_pickle=False)
+    return make_readonly(array)
