@@ -83,6 +83,20 @@ def clip_text(text: object, most: int) -> str:
     return whole if len(whole) <= most else f"{whole[: most - 3]}..."
 
 
+def list_names(names: Iterable[str], most: int = 120) -> str:
+    """Write names one after another.
+
+    As many as fit into `most` characters, and how many more there are.
+    """
+    whole = list(names)
+    shown, length = 0, 0
+    while shown < len(whole) and (shown == 0 or length + len(whole[shown]) <= most):
+        length += len(whole[shown]) + 2
+        shown += 1
+    more = f" and {len(whole) - shown} more" if shown < len(whole) else ""
+    return ", ".join(whole[:shown]) + more
+
+
 def finite_or_none(value: object) -> object:
     """Make `value` such that JSON can say it: NaN and infinities become None.
 
@@ -111,5 +125,7 @@ def nearest(word: str, options: Iterable[str]) -> str:
     from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
 
     by_lower = {option.lower(): option for option in sorted(options)}
-    matches = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.5)
+    typed = word.lower()
+    swapped = [option for option in by_lower if sorted(option) == sorted(typed)]  # adma for adam
+    matches = swapped or get_close_matches(typed, by_lower, n=1, cutoff=0.5)
     return f" Did you mean {by_lower[matches[0]]!r}?" if matches else ""

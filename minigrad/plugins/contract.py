@@ -9,6 +9,7 @@ from minigrad.core.errors import MinigradError, nearest
 from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported, summary
+from minigrad.text import list_names
 
 __all__ = ["chosen", "made", "version_gap"]
 
@@ -37,13 +38,14 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
         kept_out = os.environ.get(entry_points.ALLOW, "")
         raise error(f"{kind} {matches[0]} is installed, but {entry_points.ALLOW}={kept_out!r} keeps it out")
     entries = entry_points.available(group)
-    listing = [*built_in, *(f"{key} ({e.distribution} {e.version})" for key, e in sorted(entries.items()))]
+    near = sorted(entries, key=lambda key: (not key.startswith(name[:2]), abs(len(key) - len(name)), key))
+    listing = [*built_in, *(f"{key} ({entries[key].distribution} {entries[key].version})" for key in near)]
     notes = "".join(
         f". {problem}" for problem in (*entry_points.scan(group).problems, *entry_points.idle_allowances(group))
     )
     raise error(
         f"there is no {kind} {name!r}.{nearest(name, [*built_in, *entries])} Installed: "
-        f"{', '.join(listing) or 'none'}{notes}"
+        f"{list_names(listing) or 'none'}{notes}"
     )
 
 

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "runtime": {"core", "runtime"},
     "typing": LOW,
     "text": set(),
-    "plugins": {"core", "plugins", "lazy"},
+    "plugins": {"core", "plugins", "lazy", "text"},
     "verify": LOW | {"verify"},
     "ops": LOW | {"verify", "ops", "plugins"},
     "linalg": LOW | {"verify", "ops", "linalg"},

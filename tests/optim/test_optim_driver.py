@@ -351,8 +351,11 @@ def test_bad_parameters_are_named() -> None:
 
 def test_unknown_names_list_what_is_installed() -> None:
     w = tensor([1.0], requires_grad=True)
-    with pytest.raises(UnknownOptimizer, match=r"'adm'. Did you mean 'adam'\? Installed: .*newton \(minigrad-newton"):
-        optimizer("adm", [w])
+    with pytest.raises(UnknownOptimizer, match=r"'nwton'. Did you mean 'newton'\? Installed: .* more") as raised:
+        optimizer("nwton", [w])
+    assert len(str(raised.value)) < 300
+    with pytest.raises(UnknownOptimizer, match=r"'adma'. Did you mean 'adam'\? Installed: .*adam \(minigrad 0"):
+        optimizer("adma", [w])
 
 
 def test_needs_are_checked_before_the_first_step() -> None:

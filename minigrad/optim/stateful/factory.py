@@ -20,6 +20,7 @@ from minigrad.optim.stateful.buckets import NamedParameter, Parameters, named_pa
 from minigrad.optim.stateful.optimizer import StatefulOptimizer
 from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
+from minigrad.text import list_names
 
 __all__ = ["Group", "assemble", "optimizer"]
 
@@ -141,7 +142,7 @@ def _make_group(
     decay = rule_hyper.pop("weight_decay", 0.0) if "weight_decay" not in fields else 0.0
     for name in rule_hyper:
         if name not in fields:
-            accepted = ", ".join(map(_describe, fields.values())) or "nothing"
+            accepted = list_names(map(_describe, fields.values()), 160) or "nothing"
             names = [*fields, "weight_decay", *attrs.fields_dict(OptimizerOptions), "groups", "decoupled"]
             raise HyperparameterError(f"{plugin} has no option {name!r}.{nearest(name, names)} It takes: {accepted}")
     schedules = {n: v for n, v in rule_hyper.items() if isinstance(v, Schedule)}
