@@ -17,7 +17,10 @@ ESTIMATORS = [
 ]
 
 
+CHECKS = parametrize_with_checks(ESTIMATORS).mark
+
+
 @pytest.mark.filterwarnings("default")
-@parametrize_with_checks(ESTIMATORS)  # type: ignore[untyped-decorator]
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)  # a generator before scikit-learn 1.9
 def test_the_checks_of_scikit_learn(estimator: object, check: Callable[[object], None]) -> None:
     check(estimator)
