@@ -116,14 +116,20 @@ class RuleRunner:
         self.rule = self._with_layout(rule)
         self.schedules = dict(schedules)
 
-    def propose(self, f: Objective, t: int, w: Array | None = None) -> tuple[Array, State]:
+    def propose(self, f: Objective, t: int, w: Array | None = None, age: int | None = None) -> tuple[Array, State]:
         """Parameters and state after step `t` from `w` (by default the present ones).
+
+        Args:
+            f: the objective at `w`.
+            t: number of the step, for schedules.
+            w: where the step begins.
+            age: number of the step as the rule counts it, by default `t`.
 
         Raises:
             UpdateError: the rule returns something else.
         """
         start = read_only(self.w if w is None else w)
-        result = resolve(self.rule, self.schedules, t).update(start, f, self.state, t)
+        result = resolve(self.rule, self.schedules, t).update(start, f, self.state, t if age is None else age)
         try:
             moved, state = result
         except (TypeError, ValueError):

@@ -150,25 +150,27 @@ class CompiledRunner(RuleRunner):
         self._state = None
 
     # -- steps ---------------------------------------------------------------------------------------------------------
-    def prepare(self, g: Array, t: int, decay: float, shrink: float) -> bool:
+    def prepare(self, g: Array, t: int, decay: float, shrink: float, age: int | None = None) -> bool:
         """Get ready for one update with gradients `g + decay w`, from parameters `shrink w`.
 
-        `execute` makes it.
+        `execute` makes it. Schedules go by the step `t`, the rule counts it as its step `age`, by default
+        `t`.
         False if the rule does something that cannot be recorded: then `propose` and `commit`. Changes nothing.
         """
         if self._refused or self._wait:
             self._wait -= not self._refused
             return False
         hyper = scheduled(self.rule, self.schedules, t)
+        age = t if age is None else age
         try:
             buffers = self._buffers
             if buffers is None or g is not buffers.g or not self._owned:
                 buffers = self._prepare_buffers(g)
-            scalars = [t, decay, shrink, *hyper, *self._counters.values()]
+            scalars = [age, decay, shrink, *hyper, *self._counters.values()]
             ready = self._latest
             if ready is None or ready.checks or not ready.trace.feed(scalars):
                 ready = self._specialize(
-                    _StepInputs(resolve(self.rule, self.schedules, t), buffers, t, decay, shrink, scalars)
+                    _StepInputs(resolve(self.rule, self.schedules, t), buffers, age, decay, shrink, scalars)
                 )
         except Exception:  # whatever it is, the plain path will either work or say it better
             ready = None

@@ -5,7 +5,7 @@ Every rule proposes, and the proposals are committed only if all of them are fin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from minigrad.optim.stateful.blocks import ParamBlock, make_blocks
 from minigrad.optim.stateful.buckets import ParamBucket
 from minigrad.optim.stateful.closure import ClosureEvaluator
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
+from minigrad.optim.stateful.pasts import Pasts
+from minigrad.optim.stateful.state_dict import SavedState, pack
 
 __all__ = ["UpdateTransaction"]
 
@@ -35,6 +37,7 @@ class UpdateTransaction:
         blocks: what each rule moves as one vector.
         runners: a rule with its state, for each block.
         needs: all that the rules need.
+        pasts: which parameters count steps of their own.
     """
 
     def __init__(
@@ -43,16 +46,87 @@ class UpdateTransaction:
         self.needs = Need(0)
         for group in groups:
             self.needs |= needs_of(group.rule, group.rule.needs)
-        self.blocks = make_blocks(groups, buckets, joint=self.needs != Need.GRAD)
-        self.runners = _runners(name, groups, self.blocks, create_engine())
+        self.pasts = Pasts()
+        self._engine = create_engine()
+        self._name = name
+        self._groups = tuple(groups)
         self._buckets = tuple(buckets)
-        self._bucket_groups = [groups[bucket.group] for bucket in buckets]
         self._options = options
         self._sign = -1.0 if options.maximise else 1.0
-        self._objectives = [Objective(bucket.grads) for bucket in buckets]
+        self._arrange(make_blocks(groups, buckets, joint=self.needs != Need.GRAD), {})
+
+    def _arrange(self, blocks: Sequence[ParamBlock], runners: Mapping[tuple[str, ...], RuleRunner]) -> None:
+        """Work on `blocks` from now on.
+
+        With the `runners` of those names, and new ones for the rest.
+        """
+        self.blocks = tuple(blocks)
+        self.runners = [runners.get(block.names) or self._runner(block) for block in blocks]
+        for block, runner in zip(self.blocks, self.runners, strict=True):
+            runner.w = block.w
+        home = {id(bucket): index for index, bucket in enumerate(self._buckets)}
+        self._homes = [home[id(block.buckets[0])] for block in self.blocks]
+        self._objectives = [Objective(block.buckets[0].grads) for block in self.blocks]
+
+    def _runner(self, block: ParamBlock) -> RuleRunner:
+        bucket = block.buckets[0]
+        group = self._groups[bucket.group]
+        if block.members is None and claims(group.rule):
+            return CompiledRunner(
+                self._name, group.rule, block.w, group.schedules, block.layout, bucket.grads, self._engine
+            )
+        return RuleRunner(self._name, group.rule, block.w, group.schedules, block.layout)
+
+    def settle(self, t: int) -> None:
+        """Decide before update `t + 1` which parameters begin.
+
+        Those that no gradient has reached yet wait, those that one reaches now begin.
+        """
+        absent = {name for bucket in self._buckets for name in bucket.missing()}
+        frozen = {name for bucket in self._buckets for name in bucket.frozen}
+        waiting = [name for name in absent if name not in self.pasts.idle and self.pasts.age(name, t) == 0]
+        begins = [n for n, age in self.pasts.idle.items() if age == 0 and n not in absent and n not in frozen]
+        if waiting or begins:
+            self.regroup(self.pasts.waking(begins, t).resting(waiting, t), t)
+
+    def regroup(self, pasts: Pasts, t: int, strict: bool = True) -> None:
+        """Move parameters with the same past together from now on, with the state that they have.
+
+        Args:
+            pasts: of all parameters.
+            t: number of completed updates.
+            strict: whether it is a mistake if they cannot keep it; otherwise they begin anew.
+
+        Raises:
+            StateError: the state of some cannot be taken out of that of others; then nothing has changed.
+        """
+        blocks = pasts.divide(self._buckets)
+        runners = {block.names: runner for block, runner in zip(self.blocks, self.runners, strict=True)}
+        saved: SavedState | None = None
+        for block in blocks:
+            if block.names in runners:
+                continue
+            runner = self._runner(block)
+            if any(self.pasts.age(name, t) for name in block.names):
+                saved = saved or SavedState(
+                    self._name, {"optimizer": self._name, **pack(self.blocks, self.runners)}, strict
+                )
+                runner.state = saved.state_for(block, runner, saved.count("state_version"))
+            runners[block.names] = runner
+        self.pasts = pasts
+        self._arrange(blocks, runners)
+
+    def extend(self, group: ParamGroup, buckets: Sequence[ParamBucket], t: int) -> None:
+        """Move one more group's parameters from now on, after `t` steps."""
+        self._groups = (*self._groups, group)
+        self._buckets = (*self._buckets, *buckets)
+        added = {name: t for bucket in buckets for name in bucket.names if t}
+        self.pasts = Pasts({**self.pasts.offsets, **added}, self.pasts.idle)
+        self.regroup(self.pasts, t)
 
     def use(self, binder: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
+        self._engine = binder
         for runner in self.runners:
             if isinstance(runner, CompiledRunner):
                 runner.use(binder)
@@ -63,8 +137,8 @@ class UpdateTransaction:
         Raises:
             HyperparameterError: they would change the form of a state or what is moved together.
         """
-        blocks = make_blocks(groups, self._buckets, joint=self.needs != Need.GRAD)
-        if [b.names for b in blocks] != [b.names for b in self.blocks]:
+        joint = self.needs != Need.GRAD
+        if joint and [b.names for b in make_blocks(groups, self._buckets, True)] != [b.names for b in self.blocks]:
             raise HyperparameterError("this rule moves its groups together: change the hyperparameter in all of them")
         for block, runner in zip(self.blocks, self.runners, strict=True):
             group = groups[block.buckets[0].group]
@@ -74,7 +148,7 @@ class UpdateTransaction:
         for block, runner in zip(self.blocks, self.runners, strict=True):
             group = groups[block.buckets[0].group]
             runner.configure(group.rule, group.schedules)
-        self._bucket_groups = [groups[bucket.group] for bucket in self._buckets]
+        self._groups = tuple(groups)
 
     def apply_gradients(self, t: int, count: int = 1) -> str:
         """Make update number `t` from the gradients in the buffers.
@@ -83,17 +157,23 @@ class UpdateTransaction:
         """
         proposals: list[tuple[int, Array, State]] = []
         prepared: list[tuple[int, CompiledRunner]] = []
-        for index, g in enumerate(self._gradients(count)):
-            runner, (decay, shrink) = self.runners[index], self._bucket_groups[index].weight_decays(t)
-            if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink):
+        gradients = self._gradients(count)
+        for index, (block, runner) in enumerate(zip(self.blocks, self.runners, strict=True)):
+            if block.idle:
+                continue
+            home, age = self._homes[index], t - block.offset
+            g = block.take(gradients[home])
+            decay, shrink = self._groups[block.buckets[0].group].weight_decays(t)
+            if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink, age):
                 if runner.staged is not None and not is_finite(runner.staged):
                     return self._refusal(index, runner.staged)
                 prepared.append((index, runner))
                 continue
+            start = block.take(self._buckets[home].params)
             if decay:
-                g = g + decay * runner.w
-            f = self._objectives[index] if g is self._buckets[index].grads else Objective(g)
-            proposals.append((index, *runner.propose(f, t, runner.w if shrink == 1.0 else shrink * runner.w)))
+                g = g + decay * start
+            f = self._objectives[index] if g is self._buckets[home].grads else Objective(g)
+            proposals.append((index, *runner.propose(f, t, start if shrink == 1.0 else shrink * start, age)))
         refusal = self._commit(proposals)
         if not refusal:
             self._execute(prepared, t)
@@ -133,19 +213,22 @@ class UpdateTransaction:
 
         None if these are the parameters.
         """
-        averages: list[Array | None] = []
+        averages: dict[int, Array] = {}
         for block, runner in zip(self.blocks, self.runners, strict=True):
             rule = runner.rule
-            if isinstance(rule, Averages):
-                averages += [part for _, part in block.split(rule.average(runner.w, runner.state))]
+            if not isinstance(rule, Averages):
+                continue
+            if block.members is None:
+                averages.update({id(b): part for b, part in block.split(rule.average(runner.w, runner.state))})
             else:
-                averages += [None] * len(block.buckets)
-        return averages
+                bucket = block.buckets[0]
+                mean = rule.average(block.take(bucket.params), runner.state)
+                block.put(mean, averages.setdefault(id(bucket), bucket.params.copy()))
+        return [averages.get(id(bucket)) for bucket in self._buckets]
 
     def _weight_decays(self, block: ParamBlock, t: int) -> tuple[float | Array, float | Array]:
         """Decay and factor for a block: numbers where its groups agree, else vectors."""
-        group_of = dict(zip(map(id, self._buckets), self._bucket_groups, strict=True))
-        pairs = [group_of[id(bucket)].weight_decays(t) for bucket in block.buckets]
+        pairs = [self._groups[bucket.group].weight_decays(t) for bucket in block.buckets]
         if len(set(pairs)) == 1:
             return pairs[0]
         sizes = [bucket.params.size for bucket in block.buckets]
@@ -181,20 +264,5 @@ class UpdateTransaction:
             try:
                 runner.execute(t)
             except NonFiniteParameters:
-                self._buckets[index].renew()
+                self.blocks[index].buckets[0].renew()
                 raise
-
-
-def _runners(
-    name: str, groups: Sequence[ParamGroup], blocks: Sequence[ParamBlock], binder: EngineWithFallback
-) -> list[RuleRunner]:
-    runners: list[RuleRunner] = []
-    for block in blocks:
-        bucket = block.buckets[0]
-        group = groups[bucket.group]
-        if claims(group.rule):
-            grads = bucket.grads
-            runners.append(CompiledRunner(name, group.rule, block.w, group.schedules, block.layout, grads, binder))
-        else:
-            runners.append(RuleRunner(name, group.rule, block.w, group.schedules, block.layout))
-    return runners

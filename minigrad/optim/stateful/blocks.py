@@ -18,25 +18,33 @@ __all__ = ["ParamBlock", "make_blocks"]
 
 @attrs.frozen(eq=False)
 class ParamBlock:
-    """Buckets whose parameters a rule sees as one vector, in the widest of their dtypes.
+    """Buckets, or a part of one, whose parameters a rule sees as one vector.
+
+    In the widest of their dtypes.
 
     A rule that evaluates the loss itself has to see all parameters at once: Newton's step for some of them, made as if
     the others stood still, may lead uphill.
 
     Attributes:
         buckets: at least one.
+        members: names of the parameters that belong to it; None for all in the buckets.
+        offset: steps of the optimizer that were none of these parameters' own.
+        idle: whether they do not move at present.
         layout: where the parameters lie in the vector.
         w: the vector. That of a single bucket is the bucket's own.
     """
 
     buckets: tuple[ParamBucket, ...]
+    members: frozenset[str] | None = None
+    offset: int = 0
+    idle: bool = False
     layout: tuple[Segment, ...] = attrs.field(init=False)
     w: Array = attrs.field(init=False)
 
     @layout.default
     def _layout(self) -> tuple[Segment, ...]:
         segments, start = [], 0
-        for segment in (s for bucket in self.buckets for s in bucket.layout):
+        for segment in self._segments():
             segments.append(Segment(segment.name, start, segment.shape))
             start += segment.size
         return tuple(segments)
@@ -44,14 +52,15 @@ class ParamBlock:
     @w.default
     def _w(self) -> Array:
         if len(self.buckets) == 1:
-            return self.buckets[0].params
+            return self.take(self.buckets[0].params)
         return self.join([bucket.params for bucket in self.buckets])
 
     @property
     def key(self) -> str:
         """What the block is called in saved states."""
         first = self.buckets[0]
-        return f"{first.group}.{first.params.dtype}" if len(self.buckets) == 1 else f"joint.{self.w.dtype}"
+        part = "" if self.members is None else f"{self.layout[0].name}."
+        return f"{first.group}.{part}{first.params.dtype}" if len(self.buckets) == 1 else f"joint.{self.w.dtype}"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,6 +71,21 @@ class ParamBlock:
     def tensors(self) -> tuple[Tensor, ...]:
         """The parameters, in order."""
         return tuple(t for bucket in self.buckets for t in bucket.tensors)
+
+    def take(self, flat: Array) -> Array:
+        """The block's part of a vector of its bucket: the vector itself, or a new one."""
+        if self.members is None:
+            return flat
+        return np.concatenate([flat[s.start : s.stop] for s in self._segments()])
+
+    def put(self, w: Array, flat: Array) -> None:
+        """Write the block's part of a vector of its bucket."""
+        for segment, own in zip(self._segments(), self.layout, strict=True):
+            flat[segment.start : segment.stop] = w[own.start : own.stop]
+
+    def _segments(self) -> list[Segment]:
+        members = self.members
+        return [s for bucket in self.buckets for s in bucket.layout if members is None or s.name in members]
 
     def join(self, parts: Sequence[Array]) -> Array:
         """One new vector from a vector for each bucket."""
@@ -81,6 +105,9 @@ class ParamBlock:
 
     def assign(self, w: Array) -> None:
         """Give the parameters the values in `w`, without declaring it."""
+        if self.members is not None:
+            self.put(w, self.buckets[0].params)
+            return
         for bucket, part in self.split(w):
             bucket.params[...] = part
 

@@ -41,6 +41,7 @@ class ParamBucket:
         layout: one Segment for each of `parameters`, in order.
         views: the part of `params` that each was bound to.
         tensors: those of `parameters`.
+        frozen: names of parameters that need no gradient, since they do not move.
     """
 
     group: int
@@ -49,11 +50,17 @@ class ParamBucket:
     parameters: tuple[NamedParameter, ...]
     layout: tuple[Segment, ...]
     views: tuple[Array, ...]
+    frozen: set[str] = attrs.field(factory=set, init=False)
     tensors: tuple[Tensor, ...] = attrs.field(init=False)
 
     @tensors.default
     def _tensors(self) -> tuple[Tensor, ...]:
         return tuple(p.tensor for p in self.parameters)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters, in order."""
+        return tuple(p.name for p in self.parameters)
 
     def renew(self) -> None:
         """Declare that `params` has changed."""
@@ -65,7 +72,9 @@ class ParamBucket:
             t._sink.clear()
 
     def is_ready(self) -> bool:
-        """Whether all is as it mostly is: every parameter at home, and reached by a gradient."""
+        """Whether every parameter is at home, not frozen, and reached by a gradient."""
+        if self.frozen:
+            return False
         for t, view in zip(self.tensors, self.views, strict=True):
             if t._node.value is not view or not t._sink.has_grad:
                 return False
@@ -85,27 +94,29 @@ class ParamBucket:
             )
 
     def missing(self) -> list[str]:
-        """Names of parameters that no gradient has reached since `zero_grad`."""
-        return [p.name for p in self.parameters if not has_grad(p.tensor)]
+        """Names of parameters that no gradient has reached since `zero_grad`.
+
+        Apart from frozen ones.
+        """
+        return [p.name for p in self.parameters if not has_grad(p.tensor) and p.name not in self.frozen]
 
     def fill_missing_grads(self, missing: str) -> None:
-        """Put 0 where a parameter has no gradient.
+        """Put 0 where a parameter has no gradient, or is frozen.
 
         Unless `missing == "zero"`, raise MissingGradient instead.
         """
         names = self.missing()
-        if not names:
-            return
-        if missing != "zero":
+        if names and missing != "zero":
             raise MissingGradient(
                 f"no gradient has reached {', '.join(map(repr, names))} since zero_grad(). Call loss.backward() "
                 "before opt.step(), and check that the loss depends on them; "
                 'missing="zero" treats such parameters as having gradient 0'
             )
-        absent = set(names)
-        for segment in self.layout:
-            if segment.name in absent:
-                self.grads[segment.start : segment.stop] = 0.0
+        still = self.frozen.union(names)
+        if still:
+            for segment in self.layout:
+                if segment.name in still:
+                    self.grads[segment.start : segment.stop] = 0.0
 
     def describe_nonfinite(self) -> str:
         """Names of the parameters whose gradient holds NaN or infinity, with one entry each."""

@@ -4,40 +4,30 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import NoReturn
 
-import attrs
 import numpy as np
 
-from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback
 from minigrad.optim.errors import (
-    HyperparameterError,
     NeedError,
     NonFiniteGradient,
     NonFiniteWarning,
     OptimizerError,
 )
-from minigrad.optim.gradient_transforms import least_square, norm
+from minigrad.optim.gradient_transforms import norm
 from minigrad.optim.protocol import Averages, Need
-from minigrad.optim.schedules import Schedule
-from minigrad.optim.stateful.accumulation import MicroBatches
-from minigrad.optim.stateful.apply_updates import UpdateTransaction
-from minigrad.optim.stateful.buckets import ParamBucket, make_buckets
 from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
-from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup, StepResult
-from minigrad.optim.stateful.shadow_weights import ShadowWeights
-from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors
+from minigrad.optim.stateful.managed_parameters import ManagedParameters
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
 from minigrad.runtime.effects import current_tracer
 
 __all__ = ["StatefulOptimizer"]
 
-_SETTABLE = {"name", "t", "needs", "grad_hook"}
 
-
-class StatefulOptimizer:
+class StatefulOptimizer(ManagedParameters):
     """Runs a rule on parameters. Made by `minigrad.optimizer`.
 
     Hyperparameters are changed by hand with `set`.
@@ -51,103 +41,11 @@ class StatefulOptimizer:
     """
 
     def __init__(self, name: str, groups: Sequence[ParamGroup], options: OptimizerOptions) -> None:
-        self.name = name
-        self.t = 0
-        self._groups = tuple(groups)
-        self._options = options
-        self._buckets = make_buckets([group.parameters for group in groups])
-        self._transaction = UpdateTransaction(name, groups, options, self._buckets)
-        self.needs = self._transaction.needs
-        self._gradient_only = self.needs == Need.GRAD
-        self._shadow_weights = ShadowWeights(self._buckets, options.average, options.lookahead)
-        self._micro_batches = MicroBatches(self._buckets, options.accumulate)
-        self._least_squares = [least_square(b.grads.dtype, b.grads.size) for b in self._buckets]
+        super().__init__(name, groups, options)
+        self._waits = self._gradient_only and options.missing == "zero"
         self._norm = (-1, 0.0)  # for which update, norm of the sum over its micro-batches
         self.grad_hook: Callable[[], None] | None = None
         self._check_options()
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name not in _SETTABLE and not name.startswith("_"):
-            raise AttributeError(
-                f"an optimizer has no settable {name!r}; hyperparameters change with opt.set({name}=...)"
-            )
-        super().__setattr__(name, value)
-
-    @property
-    def buckets(self) -> tuple[ParamBucket, ...]:
-        """The flat buffers: one pair of numbers and gradients for each parameter group and dtype."""
-        return self._buckets
-
-    @property
-    def gradients(self) -> dict[str, Array]:
-        """Return the gradients that have arrived, by parameter name.
-
-        They are writable views, to edit before `step`.
-        """
-        return {
-            p.name: segment.of(bucket.grads)
-            for bucket in self._buckets
-            for p, segment in zip(bucket.parameters, bucket.layout, strict=True)
-            if p.tensor._sink.has_grad
-        }
-
-    @property
-    def hyperparameters(self) -> tuple[dict[str, Hyper], ...]:
-        """For each parameter group, the hyperparameters as they stand at the next step.
-
-        To read: `set` changes them.
-        """
-        return tuple(_Shown(group.hyperparameters(self.t + 1)) for group in self._groups)
-
-    def set(self, group: int | str | None = None, /, **changes: Hyper) -> None:
-        """Change hyperparameters from the next step on.
-
-        Such as `opt.set(lr=1e-4)`, `opt.set("*.bias", weight_decay=0.0)`.
-
-        A number replaces a schedule. Compiled updates are not compiled again for it. State is kept.
-
-        Args:
-            group: number of a parameter group, or the pattern it was made with; by default all of them.
-            changes: numbers, words or Schedules by name; `weight_decay` too.
-
-        Raises:
-            HyperparameterError: a name or group is unknown, or a value out of its range; then nothing has changed.
-        """
-        chosen = [i for i, g in enumerate(self._groups) if group is None or group in (i, g.label)]
-        if not chosen:
-            labels = ", ".join(repr(g.label or i) for i, g in enumerate(self._groups))
-            raise HyperparameterError(f"{self.name} has no parameter group {group!r}, it has {labels}")
-        groups = [g.changed(changes) if i in chosen else g for i, g in enumerate(self._groups)]
-        self._transaction.configure(groups)
-        self._groups = tuple(groups)
-
-    def report(self, loss: float) -> None:
-        """Tell schedules that follow the loss what it is, once for each validation.
-
-        `ReduceOnPlateau` is such a schedule.
-
-        Args:
-            loss: what should fall. NaN counts as no improvement.
-        """
-        for group in self._groups:
-            group.report(float(loss))
-
-    @property
-    def schedules(self) -> tuple[dict[str, Schedule], ...]:
-        """For each parameter group, the hyperparameters that change over steps, and how."""
-        return tuple(dict(group.schedules) for group in self._groups)
-
-    @property
-    def options(self) -> dict[str, object]:
-        """How gradients are treated, for all groups alike.
-
-        `clip`, `accumulate`, ... as given to `mg.optimizer`.
-        """
-        return attrs.asdict(self._options, recurse=False)
-
-    def rates(self, t: int) -> tuple[float, ...]:
-        """For each parameter group, the learning rate of update `t`; NaN where the rule has none."""
-        return tuple(group.rate(t) for group in self._groups)
 
     @property
     def gradient_norm(self) -> float:
@@ -208,6 +106,8 @@ class StatefulOptimizer:
         if self._shadow_weights.shown:
             self._refuse_step()
         self._micro_batches.count = 0
+        if self._waits:
+            self._transaction.settle(self.t)
         return self._done(self._transaction.apply_gradients(self.t + 1, count), None)
 
     def _step(self, closure: Closures | None = None) -> StepResult:
@@ -263,61 +163,6 @@ class StatefulOptimizer:
         """Whether `averaged()` has something to show."""
         return self._shadow_weights.n_averaged > 0 or any(isinstance(g.rule, Averages) for g in self._groups)
 
-    def state_dict(self) -> StateDict:
-        """Step count and state as a flat dict of arrays and plain values.
-
-        Copies, keyed by parameter name.
-        """
-        values: StateDict = {"optimizer": self.name, "t": self.t, "micro": self._micro_batches.count}
-        values["averaged"] = self._shadow_weights.n_averaged
-        values["average_weight"] = self._shadow_weights.weight
-        values.update(pack(self._transaction.blocks, self._transaction.runners))
-        for vectors in (self._shadow_weights.parts(), self._micro_batches.vectors()):
-            values.update(pack_vectors(self._buckets, vectors))
-        for index, group in enumerate(self._groups):
-            values.update({f"followed/{index}/{name}": value for name, value in group.followed().items()})
-            for name, value in group.hyperparameters(self.t + 1).items():
-                if isinstance(value, int | float | str):
-                    values[f"hyper/{index}/{name}"] = value
-        return values
-
-    def load_state_dict(
-        self, saved: Mapping[str, object], *, strict: bool = True, rename: Mapping[str, str] | None = None
-    ) -> None:
-        """Continue from what `state_dict` returned, to the last bit.
-
-        Hyperparameters stay as they are. Order and grouping of the parameters may have changed.
-
-        Args:
-            saved: the state, which is not changed.
-            strict: whether it has to be of the same parameters. With False, what is only there is left out, and what is
-                only here keeps its state.
-            rename: saved name of a parameter -> its name here.
-
-        Raises:
-            StateError: with the optimizer unchanged, if the state is not of this optimizer and these parameters.
-        """
-        state = SavedState(self.name, saved, strict, dict(rename or {}))
-        transaction, shadow = self._transaction, self._shadow_weights
-        counts = {key: state.count(key) for key in ("t", "micro", "averaged", "state_version")}
-        state.check_names(transaction.blocks)
-        states = [
-            state.state_for(block, runner, counts["state_version"])
-            for block, runner in zip(transaction.blocks, transaction.runners, strict=True)
-        ]
-        sums = any(key.endswith("/driver.accumulated") for key in saved)
-        own = [{**p, "accumulated": b.grads} if sums else p for p, b in zip(shadow.parts(), self._buckets, strict=True)]
-        vectors = [state.vectors_for(bucket, named) for bucket, named in zip(self._buckets, own, strict=True)]
-        for runner, new in zip(transaction.runners, states, strict=True):
-            runner.state = new
-        weight = saved.get("average_weight")
-        shadow.restore(vectors, counts["averaged"], float(weight) if isinstance(weight, float) else 0.0)
-        self._micro_batches.restore(counts["micro"], vectors)
-        for index, group in enumerate(self._groups):
-            prefix = f"followed/{index}/"
-            group.follow({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
-        self.t = counts["t"]
-
     def use_engine(self, engine: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
         self._transaction.use(engine)
@@ -357,6 +202,8 @@ class StatefulOptimizer:
         count = self._options.accumulate
         if count > 1 and not self._micro_batches.add():
             return StepResult(self.t, loss, f"accumulating: {self._micro_batches.count} of {count} gradients")
+        if self._waits:
+            self._transaction.settle(self.t)
         return self._done(self._transaction.apply_gradients(self.t + 1, count), loss)
 
     def _done(self, refused: str, loss: float | None) -> StepResult:
@@ -379,13 +226,6 @@ class StatefulOptimizer:
             stacklevel=5,
         )
         return StepResult(self.t, loss, reason)
-
-
-class _Shown(dict[str, Hyper]):
-    """Hyperparameters to read."""
-
-    def __setitem__(self, name: str, value: Hyper) -> NoReturn:
-        raise OptimizerError(f"this shows the hyperparameters; change them with opt.set({name}={value!r})")
 
 
 def _words(needs: Need) -> str:

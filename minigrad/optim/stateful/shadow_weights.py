@@ -89,6 +89,15 @@ class ShadowWeights:
         self.means = [Moment.zeros(bucket.params) for bucket in buckets] if average else []
         self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
 
+    def extend(self, buckets: Sequence[ParamBucket]) -> None:
+        """Follow more buckets from now on, as if they had always been as they are."""
+        self.buckets = (*self.buckets, *buckets)
+        if self.means:
+            weight, scale = self.means[0].weight, self.means[0].scale
+            self.means += [Moment(bucket.params * (weight / scale), weight, scale) for bucket in buckets]
+        if self.lookahead is not None:
+            self.slow += [bucket.params.copy() for bucket in buckets]
+
     def update(self, t: int) -> None:
         """Take note of the parameters after step `t`.
 

@@ -5,6 +5,7 @@ Keys:
 - `state/<parameter>/<leaf>`: a parameter's part of a leaf as long as the parameters, in its shape; or its element of a
   leaf that is a tuple of arrays, one for each parameter.
 - `shared/<block>/<leaf>`: any other leaf of the state of a block of parameters.
+- `age/<parameter>`: steps that a parameter has made, where they are fewer than the optimizer's.
 - `order/<block>`: the names of the block's parameters in order, as JSON. Older states have none.
 
 Nothing in it is aliased, pickled, or positional.
@@ -83,6 +84,7 @@ class SavedState:
     parameters: dict[str, dict[str, Array]] = attrs.field(init=False, factory=dict)
     orders: dict[str, list[str]] = attrs.field(init=False, factory=dict)
     shared: dict[str, dict[str, Leaf]] = attrs.field(init=False, factory=dict)
+    ages: dict[str, int] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
         if self.saved.get("format") != FORMAT:
@@ -100,6 +102,8 @@ class SavedState:
             elif kind == "shared" and isinstance(value, np.ndarray | float | int):
                 block, _, leaf = rest.partition("/")
                 self.shared.setdefault(block, {})[leaf] = value
+            elif kind == "age" and isinstance(value, int):
+                self.ages[self.rename.get(rest, rest)] = value
             elif kind == "order" and isinstance(value, str):
                 self.orders[rest] = [self.rename.get(name, name) for name in json.loads(value)]
 
@@ -113,6 +117,13 @@ class SavedState:
         if not isinstance(value, int) or value < 0:
             raise StateError(f"{self.owner}: {key!r} should be a whole number, the saved state has {value!r}")
         return value
+
+    def age(self, name: str, here: int) -> int:
+        """Steps that a parameter has made; `here` if the state knows nothing of it."""
+        if name in self.ages:
+            return self.ages[name]
+        known = name in self.parameters or any(name in names for names in self.orders.values())
+        return self.count("t") if known or not self.orders else here
 
     def check_names(self, blocks: Sequence[ParamBlock]) -> None:
         """Compare the saved parameters with those here.
@@ -175,9 +186,10 @@ class SavedState:
 
         None if they cannot be taken over and need not be.
         """
-        sources = [key for key, names in self.orders.items() if set(names) & set(block.names)] or [
-            key for key in (block.key, *self.shared) if key in self.shared and key.split(".")[-1] == str(block.w.dtype)
-        ]
+        sources = [key for key, names in self.orders.items() if set(names) & set(block.names)]
+        if not self.orders:
+            keys = dict.fromkeys((block.key, *self.shared))
+            sources = [key for key in keys if key in self.shared and key.split(".")[-1] == str(block.w.dtype)]
         if not self.strict and not any(self.parameters.get(n) for n in block.names) and not sources:
             return None
         tree: dict[str, Leaf] = {}

@@ -16,15 +16,20 @@ it out of the same few, chosen on other seeds.
   minigrad compare --optimizers sgd,adam,lion --problem digits-mlp
   minigrad compare --optimizers adam,newton,l-bfgs --problem rosenbrock
   minigrad compare --optimizers adam,adamw --problem mine.py       mine.py defines problem()
+  minigrad compare --contest --processes 2                         all installed rules on six problems, an hour
 """
 
 
 def _arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("--optimizers", type=words, default=("sgd", "momentum", "adam"), metavar="NAME,NAME,...", help="see "
-        "'minigrad optimizers'; default sgd,momentum,adam")  # fmt: skip
-    add("--problem", default="digits-mlp", metavar="NAME|SCRIPT", help="digits-mlp, quadratic, rosenbrock, or a .py "
-        "file; default digits-mlp")  # fmt: skip
+    add("--optimizers", type=words, metavar="NAME,NAME,...", help="see "
+        "'minigrad optimizers'; default sgd,momentum,adam, in a contest all")  # fmt: skip
+    add("--problem", default="digits-mlp", metavar="NAME|SCRIPT", help="char-lstm, char-transformer, "
+        "digits-mlp, factorization, fashion-conv, ill-conditioned, quadratic, rosenbrock, or a .py file; default "
+        "digits-mlp")  # fmt: skip
+    add("--contest", action="store_true", help="all problems of the published table, each rule with a grid of rates of "
+        "its own; goes on where it was stopped")  # fmt: skip
+    add("--processes", type=count, default=2, metavar="N", help="that run a contest, one core each; default 2")
     add("--seeds", type=count, default=5, metavar="N", help="runs that count; default 5")
     add("--tuning-seeds", type=count, default=2, metavar="N", help="runs for each learning rate before; default 2")
     add("--lr", type=rates, metavar="RATE,RATE,...", help="rates to choose from; default 1e-4 to 3.2, 10 of them")

@@ -10,13 +10,18 @@ from pathlib import Path
 import attrs
 
 from minigrad.cli.output import write_json
+from minigrad.optim import available
+from minigrad.text import finite_or_none
 from minigrad.train.output.run_folder import new_folder
 from minigrad_compare.compare import GRID, compare
+from minigrad_compare.contest import contest, markdown
 from minigrad_compare.plots import draw_comparison
-from minigrad_compare.problems import find_problem
+from minigrad_compare.problems import CONTEST, find_problem
 from minigrad_compare.table import document, table
 
 __all__ = ["compare_optimizers"]
+
+_USUAL = ("sgd", "momentum", "adam")
 
 
 def compare_optimizers(arguments: Namespace) -> int:
@@ -24,13 +29,15 @@ def compare_optimizers(arguments: Namespace) -> int:
 
     Returns the exit code.
     """
+    if arguments.contest:
+        return _contest(arguments)
     problem = find_problem(arguments.problem)
     for field in ("budget", "target"):
         if getattr(arguments, field) is not None:
             problem = attrs.evolve(problem, **{field: getattr(arguments, field)})
     comparison = compare(
         problem,
-        arguments.optimizers,
+        arguments.optimizers or _USUAL,
         seeds=arguments.seeds,
         tuning_seeds=arguments.tuning_seeds,
         grid=arguments.lr or GRID,
@@ -49,4 +56,25 @@ def compare_optimizers(arguments: Namespace) -> int:
     if note:
         print(f"{'note':<10} {note}", file=stream)
     print(f"{'saved':<10} {folder}/  {'  '.join(('comparison.json', 'table.txt', *pictures))}", file=stream)
+    return 0
+
+
+def _contest(arguments: Namespace) -> int:
+    """Run the contest, or what is left of it; print and save its table."""
+    folder = Path(arguments.out) / "contest"
+    standings = contest(
+        CONTEST,
+        arguments.optimizers or tuple(available()),
+        folder,
+        seeds=arguments.seeds,
+        tuning_seeds=arguments.tuning_seeds,
+        processes=arguments.processes,
+        told=lambda line: print(line, file=sys.stderr),
+    )
+    (folder / "table.md").write_text(markdown(standings) + "\n", encoding="utf-8")
+    if arguments.json:
+        write_json({"command": "compare", "contest": [finite_or_none(attrs.asdict(s)) for s in standings]})
+    else:
+        print(markdown(standings))
+    print(f"{'saved':<10} {folder}/", file=sys.stderr if arguments.json else sys.stdout)
     return 0

@@ -26,7 +26,19 @@ from minigrad.optim import load as load_rule
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.errors import TrainError
 
-__all__ = ["GRID", "CompareError", "Comparison", "Curve", "Plane", "Problem", "Result", "Trial", "compare"]
+__all__ = [
+    "GRID",
+    "CompareError",
+    "Comparison",
+    "Curve",
+    "Plane",
+    "Problem",
+    "Result",
+    "Trial",
+    "compare",
+    "infeasible",
+    "run",
+]
 
 GRID = tuple(float(f"{10.0**k:.1e}") for k in np.arange(-4.0, 0.75, 0.5))
 """Learning rates that every rule is tried with: 1e-4, 3.2e-4, 1e-3, ... 3.2."""
@@ -313,7 +325,7 @@ class _Record:
 def _tuned(problem: Problem, name: str, grid: tuple[float, ...], seeds: int) -> Result:
     """The learning rate whose tuning runs have the most merit; none for a rule that has none."""
     fields = {field.name for field in attrs.fields(load_rule(name))}
-    reason = _infeasible(problem, name)
+    reason = infeasible(problem, name)
     if reason:
         return Result(name, skipped=reason)
     if "lr" not in fields:
@@ -323,7 +335,7 @@ def _tuned(problem: Problem, name: str, grid: tuple[float, ...], seeds: int) -> 
     return Result(name, best, tuning=tuning)
 
 
-def _infeasible(problem: Problem, name: str) -> str:
+def infeasible(problem: Problem, name: str) -> str:
     """Why a rule cannot be run on this problem, if it cannot."""
     trial = problem.start(0)
     needs = make_optimizer(name, trial.parameters).needs

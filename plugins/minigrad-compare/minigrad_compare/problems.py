@@ -7,21 +7,23 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import numpy as np
 
-from minigrad import data, nn
 from minigrad.core import Tensor, tensor
 from minigrad.core.errors import nearest
-from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
-from minigrad.data import Loader
 from minigrad.ops.functions import concatenate
-from minigrad.train.evaluation import evaluate
-from minigrad.train.splits import as_split
 from minigrad_compare.compare import CompareError, Plane, Problem, Trial
+from minigrad_compare.contest_problems import (
+    char_lstm,
+    char_transformer,
+    digits_mlp,
+    factorization,
+    fashion_conv,
+    ill_conditioned,
+)
 
-__all__ = ["PROBLEMS", "digits_mlp", "find_problem", "quadratic", "rosenbrock"]
+__all__ = ["CONTEST", "PROBLEMS", "digits_mlp", "find_problem", "quadratic", "rosenbrock"]
 
 _TURN, _STIFF = math.radians(30.0), 50.0
 
@@ -70,38 +72,18 @@ def rosenbrock() -> Problem:
     return Problem("rosenbrock", start, 1e-4, 1500, plane=Plane(value, (-1.9, 1.6), (-0.7, 2.2), (1.0, 1.0)))
 
 
-def digits_mlp() -> Problem:
-    """Make a 64-32-10 network on the digits data, batches of 64.
-
-    The figure is the training loss on all training rows.
-    """
-    split = as_split(data.load("digits", seed=0).scaled(normalize="unit"), np.dtype(np.float64))
-    rows, softmax = split.train, nn.find_loss("softmax")
-    per_epoch = len(Loader(rows.x, rows.y, 64))
-
-    def start(seed: int) -> Trial:
-        model = nn.mlp(rows.x.shape[1], (32,), 10, rng=seed)
-        batches = _Batches(Loader(rows.x, rows.y, 64, seed=seed))
-
-        def loss(k: int) -> Tensor:
-            x, y = batches(k)
-            return softmax(model(from_array(x)), y)
-
-        return Trial(
-            dict(model.named_parameters()),
-            loss,
-            lambda: evaluate(model, rows, softmax).loss,
-            full=lambda: softmax(model(from_array(rows.x.copy())), rows.y),
-        )
-
-    return Problem("digits-mlp", start, 0.05, 30, "epochs", per_epoch, "training loss")
-
-
 PROBLEMS: dict[str, Callable[[], Problem]] = {
+    "char-lstm": char_lstm,
+    "char-transformer": char_transformer,
     "digits-mlp": digits_mlp,
+    "factorization": factorization,
+    "fashion-conv": fashion_conv,
+    "ill-conditioned": ill_conditioned,
     "quadratic": quadratic,
     "rosenbrock": rosenbrock,
 }
+CONTEST = ("digits-mlp", "fashion-conv", "char-lstm", "char-transformer", "factorization", "ill-conditioned")
+"""The problems of the published table."""
 
 
 def find_problem(name: str) -> Problem:
@@ -139,21 +121,6 @@ def _from_script(path: Path) -> Problem:
             f"problem() of {path} returned a {type(problem).__name__}, not a minigrad_compare.compare.Problem"
         )
     return problem
-
-
-@attrs.define
-class _Batches:
-    """Batch `k` of a loader, counted through all epochs; asked for in order."""
-
-    loader: Loader
-    epoch: int = -1
-    batches: list[tuple[Array, Array]] = attrs.field(factory=list)
-
-    def __call__(self, k: int) -> tuple[Array, Array]:
-        epoch, batch = divmod(k, len(self.loader))
-        if epoch != self.epoch:
-            self.epoch, self.batches = epoch, list(self.loader.epoch(epoch))
-        return self.batches[batch]
 
 
 def _least_squares(w: Tensor, residuals: Callable[[], Tensor], value: Callable[[Array, Array], Array]) -> Trial:
