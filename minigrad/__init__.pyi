@@ -83,6 +83,8 @@ from minigrad.ops.network.convolution import (
     conv_transpose as conv_transpose, conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d, convolve1d as _convolve1d,
 )
+from minigrad.ops.network.ctc import ctc_loss as ctc_loss
+from minigrad.ops.network.distance import cdist as cdist, pairwise_distance as pairwise_distance, pdist as pdist
 from minigrad.ops.network.loss import (
     binary_cross_entropy as binary_cross_entropy, binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
     cosine_similarity as cosine_similarity, cross_entropy as cross_entropy, focal_loss as focal_loss,
@@ -92,6 +94,10 @@ from minigrad.ops.network.loss import (
     one_hot as one_hot, poisson_nll_loss as poisson_nll_loss, smooth_l1_loss as smooth_l1_loss,
     soft_margin_loss as soft_margin_loss, softmax_cross_entropy as softmax_cross_entropy,
     softmax_focal_loss as softmax_focal_loss, triplet_margin_loss as triplet_margin_loss,
+)
+from minigrad.ops.network.margin_losses import (
+    cosine_embedding_loss as cosine_embedding_loss, multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss, multilabel_soft_margin_loss as multilabel_soft_margin_loss,
 )
 from minigrad.ops.network.normalization import (
     batch_norm as batch_norm, group_norm as group_norm, instance_norm as instance_norm, layer_norm as layer_norm,

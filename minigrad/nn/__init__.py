@@ -47,6 +47,10 @@ _PUBLIC = {
     "losses.by_name": "LOSSES find_loss",
     "losses.classification": """CrammerSinger SoftmaxCrossEntropy WestonWatkins cross_entropy crammer_singer
         weston_watkins""",
+    "losses.criteria": """BCELoss BCEWithLogitsLoss CTCLoss CosineEmbeddingLoss CrossEntropyLoss GaussianNLLLoss
+        HingeEmbeddingLoss HuberLoss KLDivLoss L1Loss MSELoss MarginRankingLoss MultiLabelMarginLoss
+        MultiLabelSoftMarginLoss MultiMarginLoss NLLLoss PoissonNLLLoss SmoothL1Loss SoftMarginLoss
+        TripletMarginLoss""",
     "losses.distribution": "KLDivergence kl_divergence",
     "losses.regression": "Huber MeanAbsoluteError MeanSquaredError huber mean_absolute_error mean_squared_error",
     "forward_hooks": "HookHandle",

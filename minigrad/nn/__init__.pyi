@@ -82,6 +82,15 @@ from minigrad.nn.losses.classification import (
     CrammerSinger as CrammerSinger, SoftmaxCrossEntropy as SoftmaxCrossEntropy, WestonWatkins as WestonWatkins,
     crammer_singer as crammer_singer, cross_entropy as cross_entropy, weston_watkins as weston_watkins,
 )
+from minigrad.nn.losses.criteria import (
+    BCELoss as BCELoss, BCEWithLogitsLoss as BCEWithLogitsLoss, CTCLoss as CTCLoss,
+    CosineEmbeddingLoss as CosineEmbeddingLoss, CrossEntropyLoss as CrossEntropyLoss,
+    GaussianNLLLoss as GaussianNLLLoss, HingeEmbeddingLoss as HingeEmbeddingLoss, HuberLoss as HuberLoss,
+    KLDivLoss as KLDivLoss, L1Loss as L1Loss, MSELoss as MSELoss, MarginRankingLoss as MarginRankingLoss,
+    MultiLabelMarginLoss as MultiLabelMarginLoss, MultiLabelSoftMarginLoss as MultiLabelSoftMarginLoss,
+    MultiMarginLoss as MultiMarginLoss, NLLLoss as NLLLoss, PoissonNLLLoss as PoissonNLLLoss,
+    SmoothL1Loss as SmoothL1Loss, SoftMarginLoss as SoftMarginLoss, TripletMarginLoss as TripletMarginLoss,
+)
 from minigrad.nn.losses.distribution import KLDivergence as KLDivergence, kl_divergence as kl_divergence
 from minigrad.nn.losses.regression import (
     Huber as Huber, MeanAbsoluteError as MeanAbsoluteError, MeanSquaredError as MeanSquaredError, huber as huber,

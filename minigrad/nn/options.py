@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from inspect import Parameter, signature
 from types import FunctionType, MappingProxyType
+from typing import TypeVar
 
 import numpy as np
 
 from minigrad.core.errors import nearest
 from minigrad.nn.errors import UnknownOption
 
-__all__ = ["NEUTRAL_OPTIONS", "SYNONYMS", "check_options"]
+__all__ = ["NEUTRAL_OPTIONS", "SYNONYMS", "check_options", "named_options"]
+
+C = TypeVar("C", bound=type)
 
 # fmt: off
 SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -48,6 +51,13 @@ NEUTRAL_OPTIONS: Mapping[str, tuple[tuple[object, ...], str]] = MappingProxyType
 })
 """Option of PyTorch that means nothing here -> values it may have, and a hint for others."""
 # fmt: on
+
+
+def named_options(cls: C) -> C:
+    """Decorate a class, no module, so that its constructor names misspelt options, too."""
+    construct = vars(cls)["__init__"]
+    setattr(cls, "__init__", check_options(cls, construct))  # noqa: B010
+    return cls
 
 
 def check_options(cls: type, construct: FunctionType) -> Callable[..., None]:

@@ -210,7 +210,7 @@ def log_sum(shifted: Array, axis: Axis) -> Array:
     """
     e = np.exp(shifted)
     total = add_reduce(e, axis, keepdims=True)
-    near = total < _NEAR_ONE
+    near = (total >= 1.0) & (total < _NEAR_ONE)  # 0: all are -inf
     y = np.log(total)
     if near.any():
         others = np.add.reduce(np.where(np.equal(shifted, 0.0), np.zeros((), e.dtype), e), axis=axis, keepdims=True)

@@ -24,8 +24,9 @@ def test_dropout_does_nothing_outside_training_and_checks_its_probability() -> N
     assert mg.dropout(x, 0.5, rng=rng, training=False) is x
     assert mg.dropout(x, 0.0, rng=rng) is x
     assert mg.dropout(x, 0.5, rng=rng).dtype == np.float32
-    with pytest.raises(ValueError, match=r"p = 1\.0"):
-        mg.dropout_mask((2,), 1.0, rng)
+    assert not mg.dropout_mask((2,), 1.0, rng).any()
+    with pytest.raises(ValueError, match=r"p = 1\.1"):
+        mg.dropout_mask((2,), 1.1, rng)
 
 
 def test_argsort_and_topk_give_positions() -> None:

@@ -222,3 +222,10 @@ def test_activations_in_the_tails_in_single_precision() -> None:
     np.testing.assert_allclose(mg.gelu(f32([-6.0, -12.0])), [-5.919525898e-09, -2.1317785e-32], rtol=1e-5)
     np.testing.assert_array_equal(mg.celu(f32([3e38]), 0.5), f32([3e38]))
     np.testing.assert_array_equal(mg.gelu(f32([-INF, INF])), f32([0.0, INF]))
+
+
+def test_the_sum_of_no_exponentials_is_minus_infinity() -> None:
+    for x in (np.full((2, 3), -np.inf), np.full((2, 3), -np.inf, np.float32)):
+        assert np.array_equal(np.asarray(mg.logsumexp(x, axis=1)), [-np.inf, -np.inf])
+    mixed = np.array([[-np.inf, -np.inf], [-np.inf, 0.25]])
+    np.testing.assert_array_equal(np.asarray(mg.logsumexp(mixed, axis=1)), [-np.inf, 0.25])

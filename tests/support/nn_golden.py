@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 RECORD = Path(__file__).parents[1] / "data" / "nn_layers.npz"
+LOSS_RECORD = RECORD.with_name("nn_losses.npz")
 NAMED_RECORD = RECORD.with_name("nn_named_layers.npz")
 
 

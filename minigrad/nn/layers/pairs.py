@@ -11,10 +11,9 @@ from minigrad.nn.layers.linear import Weighted
 from minigrad.nn.module import Module
 from minigrad.nn.validators import not_negative, positive, size
 from minigrad.ops.contraction.einsum import einsum
-from minigrad.ops.elementwise.piecewise_linear import absolute, maximum
-from minigrad.ops.elementwise.transcendental import power
-from minigrad.ops.functions import max as largest
+from minigrad.ops.elementwise.piecewise_linear import maximum
 from minigrad.ops.functions import norm, sum
+from minigrad.ops.network.distance import pairwise_distance
 from minigrad.ops.network.loss_checks import require_pairs
 
 __all__ = ["Bilinear", "CosineSimilarity", "PairwiseDistance"]
@@ -101,12 +100,4 @@ class PairwiseDistance(Module):
     def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
         """Two inputs of one shape -> that shape without the last axis."""
         require_pairs("PairwiseDistance", x1, x2)
-        gap = x1 - x2 + self.eps
-        if self.p == 2.0:
-            return norm(gap, -1, self.keepdim)
-        sizes = absolute(gap)
-        if self.p == float("inf"):
-            return largest(sizes, -1, self.keepdim)
-        if self.p == 1.0:
-            return sum(sizes, -1, self.keepdim)
-        return power(sum(power(sizes, self.p), -1, self.keepdim), 1.0 / self.p)
+        return pairwise_distance(x1, x2, self.p, self.eps, self.keepdim)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
 
 from minigrad import lazy
+from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, BoolArray
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
-from minigrad.nn.losses.regression import paired
+from minigrad.nn.losses.regression import paired, reduced
 from minigrad.nn.validators import positive
 from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.runtime.effects import runtime_check
@@ -34,7 +36,13 @@ def _refuse(loss: str, wanted: str, wrong: BoolArray, targets: Array) -> None:
         raise LabelError(f"{loss} needs targets {wanted}; the one at {[int(i) for i in at]} is {targets[at]}")
 
 
-def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
+def binary_cross_entropy(
+    scores: Tensor,
+    targets: Targets,
+    *,
+    pos_weight: Tensor | Array | Sequence[float] | float = 1.0,
+    reduction: str = "mean",
+) -> Tensor:
     """Mean of -(t log p + (1 - t) log(1 - p)) with p = sigmoid(score), without overflow.
 
     Written as (1 - t) log(1 + exp(s)) + t log(1 + exp(-s)), in which nothing cancels.
@@ -42,6 +50,8 @@ def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
     Args:
         scores: any shape; not probabilities.
         targets: 0 or 1 (or probabilities between), of the same shape; `(N,)` also fits scores `(N, 1)`.
+        pos_weight: factor of the part of t; one for all, or one for each class, on the last axis.
+        reduction: "mean", "sum" or "none".
 
     Raises:
         LabelError: a target is not in [0, 1].
@@ -49,13 +59,14 @@ def binary_cross_entropy(scores: Tensor, targets: Targets) -> Tensor:
     """
     x, y = paired("binary cross-entropy", scores, targets)
     runtime_check(y, _shares)
-    losses: Tensor = lazy.load("minigrad.ops.network.logistic_loss", "logistic_loss")(
-        x, y, 1.0
-    )  # registers on first use
-    return losses.mean()
+    factor = pos_weight if isinstance(pos_weight, Tensor | float) else np.asarray(pos_weight, dtype=x.dtype)
+    if np.broadcast_shapes(np.shape(factor), x.shape) != x.shape:
+        raise ShapeError(f"binary cross-entropy: a pos_weight of {np.shape(factor)} does not fit scores of {x.shape}")
+    losses: Tensor = lazy.load("minigrad.ops.network.logistic_loss", "logistic_loss")(x, y, factor)
+    return reduced(losses, reduction, x.shape)
 
 
-def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
+def hinge(scores: Tensor, targets: Targets, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """Mean of max(0, margin - t s): the binary SVM of the course notes.
 
     Args:
@@ -69,17 +80,23 @@ def hinge(scores: Tensor, targets: Targets, margin: float = 1.0) -> Tensor:
     """
     x, y = paired("hinge loss", scores, targets)
     runtime_check(y, _signs)
-    return relu(margin - x * y).mean()
+    return reduced(relu(margin - x * y), reduction, x.shape)
 
 
 @lazy.renamed_fields(**OLD_METHODS)
 @attrs.frozen
 class BinaryCrossEntropy:
-    """`binary_cross_entropy` for a training loop."""
+    """`binary_cross_entropy` for a training loop.
+
+    Attributes:
+        pos_weight: factor of the part of the positive answers; one for all, or one for each class.
+    """
+
+    pos_weight: Tensor | Array | Sequence[float] | float = attrs.field(default=1.0, kw_only=True, eq=False)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores and targets of one shape -> the loss."""
-        return binary_cross_entropy(outputs, targets)
+        return binary_cross_entropy(outputs, targets, pos_weight=self.pos_weight)
 
     def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """ln 2: both answers are equally likely."""

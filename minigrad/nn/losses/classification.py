@@ -7,7 +7,7 @@ that knows nothing would score (`uninformed_loss`) and from where on targets cou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import attrs
@@ -19,6 +19,7 @@ from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
+from minigrad.nn.losses.regression import reduced
 from minigrad.nn.validators import positive, probability
 from minigrad.ops import reduce
 from minigrad.ops.elementwise.arithmetic import where
@@ -42,7 +43,7 @@ def cross_entropy(
     labels: Targets,
     label_smoothing: float = 0.0,
     *,
-    weight: Tensor | Array | None = None,
+    weight: Tensor | Array | Sequence[float] | None = None,
     ignore_index: int | None = None,
     reduction: str = "mean",
 ) -> Tensor:
@@ -54,25 +55,34 @@ def cross_entropy(
 
     Args:
         scores: `(N, C)`, or `(..., C)` with labels of the leading shape.
-        labels: integers in [0, C), shape `(N,)`.
+        labels: integers in [0, C), shape `(N,)`; or probabilities, of the shape of the scores.
         label_smoothing: share of each target that is spread evenly over all C classes (Szegedy et al. 2016).
         weight: `(C,)`, of each class; the mean divides by the total weight.
         ignore_index: a label that counts for nothing, also one outside [0, C).
         reduction: "mean", "sum" or "none" (one number for each label).
 
     Raises:
-        LabelError: a label is out of range (the message names the row), or not an integer.
+        LabelError: a label is out of range (the message names the row), or not an integer; a row of probabilities does
+            not add up to 1.
         ShapeError: labels do not have the leading shape of the scores.
     """
+    if as_array(labels).shape == scores.shape and scores.ndim:
+        return _cross_entropy_of_logits()(scores, labels, -1, reduction, _tensor(weight), None, label_smoothing)
     flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
     if weight is None and ignore_index is None and label_smoothing == 0.0 and reduction == "mean":
         softmax_cross_entropy: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "softmax_cross_entropy")
         return softmax_cross_entropy(flat, index).mean()  # the labels have been looked at
-    shares = weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
-    options = (-1, reduction, shares, ignore_index, label_smoothing)
-    cross_entropy_of_logits: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "cross_entropy")
-    losses = cross_entropy_of_logits(flat, index, *options)
+    losses = _cross_entropy_of_logits()(flat, index, -1, reduction, _tensor(weight), ignore_index, label_smoothing)
     return losses.reshape(scores.shape[:-1]) if reduction == "none" else losses
+
+
+def _cross_entropy_of_logits() -> Callable[..., Tensor]:
+    function: Callable[..., Tensor] = lazy.load("minigrad.ops.network.loss", "cross_entropy")
+    return function
+
+
+def _tensor(weight: Tensor | Array | Sequence[float] | None) -> Tensor | None:
+    return weight if weight is None or isinstance(weight, Tensor) else Tensor(weight)
 
 
 def _score_of(flat: Tensor, index: Tensor | Array) -> Tensor:
@@ -85,7 +95,7 @@ def _one_hot(flat: Tensor, index: Tensor | Array) -> Array:
     return one_hot_like(index, flat)
 
 
-def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
+def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """Mean over rows of sum_{j != y} max(0, s_j - s_y + margin).
 
     The multi-class SVM loss of the course notes. Source: Weston & Watkins 1999.
@@ -93,10 +103,13 @@ def weston_watkins(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     """
     flat, index = _aligned("Weston-Watkins loss", scores, labels)
     correct = _score_of(flat, index)
-    return (relu(flat - correct + margin) * (1.0 - _one_hot(flat, index))).sum() / float(len(index))
+    misses = relu(flat - correct + margin) * (1.0 - _one_hot(flat, index))
+    if reduction == "mean":
+        return misses.sum() / float(len(index))
+    return reduced(misses.sum(axis=-1), reduction, scores.shape[:-1])
 
 
-def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tensor:
+def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """Mean over rows of max(0, max_{j != y} s_j - s_y + margin): only the worst rival counts.
 
     Source: Crammer & Singer 2001. Arguments and errors as for `cross_entropy`. Equal rivals share the gradient.
@@ -104,7 +117,7 @@ def crammer_singer(scores: Tensor, labels: Targets, margin: float = 1.0) -> Tens
     flat, index = _aligned("Crammer-Singer loss", scores, labels)
     correct = _score_of(flat, index)
     rival = reduce.max(where(_one_hot(flat, index), -np.inf, flat), axis=-1, keepdims=True)
-    return relu(rival - correct + margin).mean()
+    return reduced(relu(rival - correct + margin), reduction, scores.shape[:-1])
 
 
 def _aligned(
@@ -147,19 +160,22 @@ def _in_range(loss: str, classes: int, ignore_index: int | None, labels: Array) 
 @lazy.renamed_fields(smoothing="label_smoothing", **OLD_METHODS)
 @attrs.frozen
 class SoftmaxCrossEntropy:
-    """`cross_entropy` with its label smoothing, for a training loop.
+    """`cross_entropy` with its options, for a training loop.
 
     Attributes:
         label_smoothing: share of each target that is spread evenly over all classes.
         ignore_index: a label that counts for nothing.
+        weight: of each class, `(C,)`.
     """
 
     label_smoothing: float = attrs.field(default=0.0, validator=probability)
     ignore_index: int | None = None
+    weight: Tensor | Array | Sequence[float] | None = attrs.field(default=None, kw_only=True, eq=False)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """Scores `(N, C)` and labels `(N,)` -> the loss."""
-        return cross_entropy(outputs, targets, self.label_smoothing, ignore_index=self.ignore_index)
+        """Scores `(N, C)` and labels `(N,)`, or probabilities of the shape of the scores -> the loss."""
+        options = {"weight": self.weight, "ignore_index": self.ignore_index}
+        return cross_entropy(outputs, targets, self.label_smoothing, **options)  # type: ignore[arg-type]
 
     def uninformed_loss(self, outputs: int, targets: Targets) -> UninformedLoss:
         """-ln(1/C) = ln C: every class is equally likely, whatever the smoothing."""

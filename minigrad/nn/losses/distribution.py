@@ -13,6 +13,7 @@ from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
 from minigrad.nn.errors import LabelError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
+from minigrad.nn.losses.regression import reduced
 from minigrad.ops import reduce
 from minigrad.ops.functions import xlogy
 from minigrad.runtime.effects import runtime_check
@@ -20,7 +21,7 @@ from minigrad.runtime.effects import runtime_check
 __all__ = ["KLDivergence", "kl_divergence"]
 
 
-def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
+def kl_divergence(scores: Tensor, targets: Targets, *, reduction: str = "mean") -> Tensor:
     """Mean over rows of sum_c p_c (log p_c - log softmax(scores)_c), where 0 log 0 is 0.
 
     Source: Kullback & Leibler 1951.
@@ -29,6 +30,7 @@ def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
     Args:
         scores: `(..., C)`, logits.
         targets: probabilities p of the same shape; each row adds up to 1.
+        reduction: "mean" over rows, "sum", or "none" for the divergence of each row.
 
     Raises:
         LabelError: a row of the targets is not a distribution (to 1e-3).
@@ -40,7 +42,9 @@ def kl_divergence(scores: Tensor, targets: Targets) -> Tensor:
     runtime_check(p, _distributions)
     p = p if p.dtype == scores.dtype else p.astype(scores.dtype)
     gaps = xlogy(p, p) - reduce.log_softmax(scores, axis=-1) * p  # type: ignore[type-var]  # a Tensor or an array
-    return gaps.sum() / float(p.size // p.shape[-1])
+    if reduction == "mean":
+        return gaps.sum() / float(p.size // p.shape[-1])
+    return reduced(gaps.sum(axis=-1), reduction, p.shape[:-1])
 
 
 def _distributions(p: Array) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from minigrad import lazy
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import Tensor, as_array
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
+from minigrad.nn.errors import ModuleError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive
 from minigrad.ops.elementwise.arithmetic import square
@@ -23,6 +24,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "paired",
+    "reduced",
 ]
 
 
@@ -42,7 +44,20 @@ def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor
     return outputs, goal if goal.dtype == outputs.dtype else goal.astype(outputs.dtype)
 
 
-def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
+def reduced(losses: Tensor, reduction: str, shape: Shape) -> Tensor:
+    """The mean or sum of losses, or ("none") all of them in this shape.
+
+    Raises:
+        ModuleError: there is no such reduction.
+    """
+    if reduction == "mean":
+        return losses.mean()
+    if reduction not in ("sum", "none"):
+        raise ModuleError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
+    return losses.sum() if reduction == "sum" else reshape(losses, shape)
+
+
+def mean_squared_error(outputs: Tensor, targets: Targets, *, reduction: str = "mean") -> Tensor:
     """Mean over all entries of (outputs - targets)^2.
 
     Targets of shape `(N,)` also fit outputs of shape `(N, 1)`.
@@ -51,19 +66,19 @@ def mean_squared_error(outputs: Tensor, targets: Targets) -> Tensor:
         ShapeError: other shapes.
     """
     x, y = paired("mean squared error", outputs, targets)
-    return square(x - y).mean()
+    return reduced(square(x - y), reduction, x.shape)
 
 
-def mean_absolute_error(outputs: Tensor, targets: Targets) -> Tensor:
+def mean_absolute_error(outputs: Tensor, targets: Targets, *, reduction: str = "mean") -> Tensor:
     """Mean over all entries of |outputs - targets|, of gradient 0 where they are equal.
 
     Shapes as for MSE.
     """
     x, y = paired("mean absolute error", outputs, targets)
-    return absolute(x - y).mean()
+    return reduced(absolute(x - y), reduction, x.shape)
 
 
-def huber(outputs: Tensor, targets: Targets, delta: float = 1.0) -> Tensor:
+def huber(outputs: Tensor, targets: Targets, delta: float = 1.0, *, reduction: str = "mean") -> Tensor:
     """Mean of d^2 / 2 for |d| <= delta and of delta (|d| - delta / 2) beyond (Huber 1964).
 
     d is outputs - targets, with shapes as for `mean_squared_error`.
@@ -71,7 +86,7 @@ def huber(outputs: Tensor, targets: Targets, delta: float = 1.0) -> Tensor:
     x, y = paired("Huber loss", outputs, targets)
     d = x - y
     core = clip(d, -delta, delta)
-    return (core * (d - core * 0.5)).mean()
+    return reduced(core * (d - core * 0.5), reduction, x.shape)
 
 
 def _double(targets: Targets) -> Array:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import as_array
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
 from minigrad.ops.elementwise.piecewise_constant import equal, greater
-from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, relu
+from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, minimum, relu
 from minigrad.ops.elementwise.transcendental import exp, expm1, log, power, softplus
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import (
     clip,
     log_softmax,
-    mean,
     moveaxis,
     norm,
     reshape,
@@ -28,8 +28,9 @@ from minigrad.ops.functions import (
     xlogy,
 )
 from minigrad.ops.index import all_below
+from minigrad.ops.network.distance import pairwise_distance
 from minigrad.ops.network.logistic_loss import logistic_loss
-from minigrad.ops.network.loss_checks import require_labels, require_pairs
+from minigrad.ops.network.loss_checks import apply_reduction, require_labels, require_pairs, require_shares
 from minigrad.ops.reduce import finite_max, softmax
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
@@ -118,31 +119,28 @@ for _op in (one_hot_like, softmax_cross_entropy, softmax_cross_entropy_slope):
 family.register()
 
 
-def apply_reduction(losses: V, reduction: str) -> V:
-    """`losses` as they are, added up, or their mean."""
-    if reduction not in ("none", "sum", "mean"):
-        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
-    return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
-
-
 def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str = "mean", weight: V | None = None,
                   ignore_index: int | None = None, label_smoothing: float = 0.0) -> V:  # fmt: skip
     """Softmax cross-entropy of logits with integer labels.
 
     Args:
         logits: scores, classes along `axis`.
-        labels: integers, of the shape of the logits without that axis.
+        labels: integers, of the shape of the logits without that axis; or probabilities, of the shape of the logits.
         axis: of the classes.
-        reduction: "mean" divides by the total weight, as PyTorch does.
+        reduction: "mean" divides by the total weight, as PyTorch does; by the number of rows for probabilities.
         weight: of each class.
         ignore_index: a label that counts for nothing.
         label_smoothing: share of the target that is spread evenly over all classes.
 
     Raises:
-        LabelError: a label is negative, or not below the number of classes, and not `ignore_index`.
+        LabelError: a label is negative, or not below the number of classes, and not `ignore_index`; a row of
+            probabilities does not add up to 1.
         ShapeError: the labels have not the shape of the logits without the axis of the classes.
     """
     scores: V = logits if axis in (-1, logits.ndim - 1) else moveaxis(logits, axis, -1)
+    if np.shape(labels) == logits.shape:
+        shares: V = labels if axis in (-1, logits.ndim - 1) else moveaxis(labels, axis, -1)  # type: ignore[arg-type, assignment, type-var]
+        return _soft_cross_entropy(scores, shares, reduction, weight, label_smoothing)
     require_labels("cross_entropy", labels, scores.shape, ignore_index)
     if weight is None and ignore_index is None and label_smoothing == 0.0:
         return apply_reduction(softmax_cross_entropy(scores, labels), reduction)
@@ -161,17 +159,30 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
     return sum(losses) / sum(counts) if reduction == "mean" else apply_reduction(losses, reduction)
 
 
+def _soft_cross_entropy(scores: V, targets: V, reduction: str, weight: V | None, label_smoothing: float) -> V:
+    """-sum(p log softmax(scores)) over the last axis, for probabilities p; what has probability 0 costs nothing."""
+    require_shares("cross_entropy", targets, scores.shape)
+    shares: V = targets * (1.0 - label_smoothing) + label_smoothing / scores.shape[-1] if label_smoothing else targets
+    if weight is not None:
+        shares = shares * weight
+    logs: V = log_softmax(scores, -1)
+    return apply_reduction(-sum(where(equal(shares, 0.0) * equal(logs, -np.inf), 0.0, logs) * shares, -1), reduction)
+
+
 def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction: str = "mean",
-                            weight: V | None = None) -> V:  # fmt: skip
+                            weight: V | None = None, ignore_index: int | None = None) -> V:  # fmt: skip
     """Compute -log p[label] for log-probabilities with classes on the last axis.
 
-    "mean" divides by the total weight.
+    "mean" divides by the total weight; the label `ignore_index` counts for nothing.
     """
-    require_labels("negative_log_likelihood", labels, log_probabilities.shape)
-    picked: V = squeeze(pick(log_probabilities, as_array(labels)[..., None], axis=-1), -1)
-    if weight is None:
+    require_labels("negative_log_likelihood", labels, log_probabilities.shape, ignore_index)
+    kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else as_array(labels) != ignore_index
+    valid = np.where(kept, labels, 0)
+    picked: V = squeeze(pick(log_probabilities, valid[..., None], axis=-1), -1)
+    if weight is None and ignore_index is None:
         return apply_reduction(-picked, reduction)
-    shares: V = take_along(weight, labels, axis=0)
+    present = kept.astype(log_probabilities.dtype)
+    shares: V = greater(picked, np.inf) + present if weight is None else take_along(weight, valid, axis=0) * present
     losses: V = -masked_multiply(picked, shares)
     return sum(losses) / sum(shares) if reduction == "mean" else apply_reduction(losses, reduction)
 
@@ -213,24 +224,44 @@ def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") 
     return huber_loss(x, target, beta, reduction) / beta
 
 
-def binary_cross_entropy(p: V, target: V, reduction: str = "mean") -> V:
-    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0."""
+def binary_cross_entropy(p: V, target: V, reduction: str = "mean", weight: V | float = 1.0) -> V:
+    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`, which broadcasts."""
     require_pairs("binary_cross_entropy", p, target)
-    return apply_reduction(-(xlogy(target, p) + xlog1py(1.0 - target, -p)), reduction)
+    losses: V = -(xlogy(target, p) + xlog1py(1.0 - target, -p))
+    return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)
 
 
-def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: V | float = 1.0) -> V:
-    """Binary cross-entropy of sigmoid(x); `pos_weight` multiplies the positive part."""
+def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", pos_weight: V | float = 1.0,
+                                     weight: V | float = 1.0) -> V:  # fmt: skip
+    """Binary cross-entropy of sigmoid(x).
+
+    Args:
+        x: scores.
+        target: 0 or 1, or probabilities, of the shape of x.
+        reduction: "mean", "sum" or "none".
+        pos_weight: factor of the positive part; one for all, or one for each class, on the last axis.
+        weight: factor of each loss, which broadcasts.
+    """
     require_pairs("binary_cross_entropy_with_logits", x, target)
-    return apply_reduction(logistic_loss(x, target, pos_weight), reduction)
+    losses: V = logistic_loss(x, target, pos_weight)
+    if losses.shape != np.shape(x):
+        raise ShapeError(
+            f"binary_cross_entropy_with_logits: a pos_weight of shape {np.shape(pos_weight)} does not fit scores "
+            f"{np.shape(x)}: one for all, or one for each class, on the last axis"
+        )
+    return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)
 
 
 def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) -> V:
     """Compute p (log p - log q), as PyTorch's.
 
-    From the log-probabilities `log_q` and the target p (or its logarithm).
+    From the log-probabilities `log_q` and the target p (or its logarithm). "batchmean" divides the sum by the number of
+    rows.
     """
     require_pairs("kl_div", log_q, p)
+    if reduction == "batchmean":
+        total: V = kl_div(log_q, p, "sum", log_target)
+        return total / float(log_q.shape[0])
     if log_target:
         nothing: V = equal(p, -np.inf)
         gap: V = where(nothing, 0.0, p) - where(nothing, 0.0, log_q)
@@ -307,12 +338,18 @@ def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction
     return apply_reduction((log(v) + (x - target) * ((x - target) / v)) * 0.5, reduction)
 
 
-def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean") -> V:
-    """max(0, |anchor - positive| - |anchor - negative| + margin), lengths along the last axis."""
+def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean",
+                        p: float = 2.0, eps: float = 0.0, swap: bool = False) -> V:  # fmt: skip
+    """max(0, |anchor - positive| - |anchor - negative| + margin), p-norms along the last axis.
+
+    `eps` is added to each difference (1e-6 in PyTorch); with `swap` the negative may be nearer to the positive instead.
+    """
     require_pairs("triplet_margin_loss", anchor, positive)
     require_pairs("triplet_margin_loss", anchor, negative)
-    gap: V = norm(anchor - positive, -1) - norm(anchor - negative, -1)
-    return apply_reduction(relu(gap + margin), reduction)
+    far: V = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return apply_reduction(relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
 
 
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:

@@ -1,4 +1,4 @@
-"""What losses refuse: shapes that would broadcast, labels that name no class."""
+"""What losses refuse: shapes that would broadcast, labels that name no class; and how they are reduced."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 
 from minigrad.core.errors import MinigradError, ShapeError
 from minigrad.core.types import Array, IndexArray, Shape
+from minigrad.ops.functions import mean, sum
 from minigrad.runtime.effects import runtime_check
 from minigrad.typing import V
 
-__all__ = ["LabelError", "require_labels", "require_pairs"]
+__all__ = ["LabelError", "apply_reduction", "require_labels", "require_pairs", "require_shares"]
 
 
 class LabelError(MinigradError, ValueError):
@@ -55,3 +56,27 @@ def _check_labels(loss: str, classes: int, ignore_index: int | None, labels: Arr
         raise LabelError(
             f"{loss}: label {labels[at]} at {list(at)} is out of range; {classes} scores allow 0 to {classes - 1}"
         )
+
+
+def require_shares(loss: str, targets: V, shape: Shape) -> None:
+    """Raise LabelError unless `targets` are probabilities, each row of which adds up to 1 (to 1e-3).
+
+    ShapeError unless they have the shape of the scores, classes last.
+    """
+    if np.shape(targets) != shape:
+        raise ShapeError(f"{loss}: scores of shape {shape} need probabilities of that shape, not {np.shape(targets)}")
+    runtime_check(targets, partial(_check_shares, loss))
+
+
+def _check_shares(loss: str, targets: Array) -> None:
+    wrong = (targets.min(axis=-1, initial=0.0) < 0.0) | ~(np.abs(targets.sum(axis=-1) - 1.0) <= 1e-3)
+    if targets.dtype.kind != "f" or wrong.any():
+        row = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        raise LabelError(f"{loss}: row {list(row)} of the targets is no distribution: {targets[row].tolist()}")
+
+
+def apply_reduction(losses: V, reduction: str) -> V:
+    """`losses` as they are, added up, or their mean."""
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}")
+    return losses if reduction == "none" else sum(losses) if reduction == "sum" else mean(losses)
