@@ -173,7 +173,7 @@ class SoftmaxCrossEntropy:
     weight: Tensor | Array | Sequence[float] | None = attrs.field(default=None, kw_only=True, eq=False)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
-        """Scores `(N, C)` and labels `(N,)`, or probabilities of the shape of the scores -> the loss."""
+        """Scores `(N, C)` and labels `(N,)` or probabilities `(N, C)` -> the loss."""
         options = {"weight": self.weight, "ignore_index": self.ignore_index}
         return cross_entropy(outputs, targets, self.label_smoothing, **options)  # type: ignore[arg-type]
 

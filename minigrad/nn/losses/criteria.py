@@ -1,5 +1,6 @@
-"""Losses under PyTorch's names, for code that is written for it: scores or outputs first, then targets.
+"""Losses under PyTorch's names, for code that is written for it.
 
+Scores or outputs come first, then targets.
 Each calls the function of `minigrad` that its docstring names; classes of scores are on axis 1, as in PyTorch.
 """
 
@@ -199,7 +200,10 @@ class BCEWithLogitsLoss:
 @named_options
 @attrs.frozen
 class KLDivLoss:
-    """`minigrad.kl_div` of log-probabilities and probabilities (their logarithms with `log_target`)."""
+    """`minigrad.kl_div` of log-probabilities and probabilities.
+
+    With `log_target` the logarithms of probabilities.
+    """
 
     reduction: str = reduction()
     log_target: bool = attrs.field(default=False, kw_only=True)
@@ -378,7 +382,10 @@ class CTCLoss:
     zero_infinity: bool = attrs.field(default=False, kw_only=True)
 
     def __call__(self, log_probs: Tensor, targets: Targets, input_lengths: Targets, target_lengths: Targets) -> Tensor:
-        """Log-probabilities `(time, N, C)`, labels `(N, longest)` or one after another, and both lengths `(N,)`."""
+        """Log-probabilities `(time, N, C)`, labels, and both lengths `(N,)`.
+
+        Labels are `(N, longest)`, or all one after another.
+        """
         lengths = (input_lengths, target_lengths)
         options = (self.blank, self.reduction, self.zero_infinity)
         return _loss("ctc_loss", "ctc")(log_probs, targets, *lengths, *options)

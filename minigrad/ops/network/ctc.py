@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: the loss of a sequence whose labels have no places."""
+"""Connectionist temporal classification: labels of a sequence without places."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ __all__ = ["ctc_loss"]
 
 def ctc_loss(log_probs: V, targets: IndexArray, input_lengths: IndexArray, target_lengths: IndexArray, blank: int = 0,
              reduction: str = "mean", zero_infinity: bool = False) -> V:  # fmt: skip
-    """-log of the probability of all alignments of the targets (Graves et al., 2006), as PyTorch's.
+    """-log of the probability of all alignments of the targets, as PyTorch's.
 
+    Source: Graves et al., 2006.
     Args:
         log_probs: (time, N, C), logarithms of probabilities.
         targets: (N, longest) labels, filled up with anything; or all labels one after another, (total,).
@@ -99,7 +100,10 @@ def _with_blanks(labels: Array, blank: int) -> Array:
 
 
 def _forward(log_probs: V, extended: Array, steps: Array, blank: int) -> V:
-    """Log-probability of having reached each place of `extended` after the last step of each row, (N, places)."""
+    """Log-probability of having reached each place of `extended` at the end of each row.
+
+    (N, places).
+    """
     time, rows, classes = log_probs.shape
     places = extended.shape[1]
     flat = (np.arange(rows)[:, None] * classes + extended).reshape(-1)

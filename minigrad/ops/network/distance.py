@@ -47,7 +47,10 @@ def cdist(x: V, z: V, p: float = 2.0) -> V:
 
 
 def pdist(x: V, p: float = 2.0) -> V:
-    """Distances between the rows of x (rows, width): those of row 0 from 1, 2 ..., then of row 1 from 2, 3 ..."""
+    """Distances between the rows of x (rows, width).
+
+    Those of row 0 from 1, 2 ..., then of row 1 from 2, 3 ...
+    """
     if x.ndim != 2:
         raise ShapeError(f"pdist: x must be (rows, width), not {x.shape}")
     first, second = np.triu_indices(x.shape[0], 1)

@@ -160,7 +160,10 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
 
 
 def _soft_cross_entropy(scores: V, targets: V, reduction: str, weight: V | None, label_smoothing: float) -> V:
-    """-sum(p log softmax(scores)) over the last axis, for probabilities p; what has probability 0 costs nothing."""
+    """-sum(p log softmax(scores)) over the last axis, for probabilities p.
+
+    What has probability 0 costs nothing.
+    """
     require_shares("cross_entropy", targets, scores.shape)
     shares: V = targets * (1.0 - label_smoothing) + label_smoothing / scores.shape[-1] if label_smoothing else targets
     if weight is not None:
@@ -225,7 +228,7 @@ def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") 
 
 
 def binary_cross_entropy(p: V, target: V, reduction: str = "mean", weight: V | float = 1.0) -> V:
-    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`, which broadcasts."""
+    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`."""
     require_pairs("binary_cross_entropy", p, target)
     losses: V = -(xlogy(target, p) + xlog1py(1.0 - target, -p))
     return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)

@@ -1,4 +1,4 @@
-"""What losses refuse: shapes that would broadcast, labels that name no class; and how they are reduced."""
+"""What losses refuse, such as shapes that would broadcast; and how they are reduced."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _check_labels(loss: str, classes: int, ignore_index: int | None, labels: Arr
 
 
 def require_shares(loss: str, targets: V, shape: Shape) -> None:
-    """Raise LabelError unless `targets` are probabilities, each row of which adds up to 1 (to 1e-3).
+    """Raise LabelError unless each row of `targets` is a distribution (to 1e-3).
 
     ShapeError unless they have the shape of the scores, classes last.
     """

@@ -1,4 +1,7 @@
-"""Losses of several labels, of margins and of angles, as PyTorch's. Compositions of registered ops."""
+"""Losses of several labels, of margins and of angles, as PyTorch's.
+
+They are compositions of registered ops.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ __all__ = ["cosine_embedding_loss", "multi_margin_loss", "multilabel_margin_loss
 
 
 def cosine_embedding_loss(x1: V, x2: V, y: V, margin: float = 0.0, reduction: str = "mean") -> V:
-    """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1; vectors on the last axis."""
+    """1 - cos(x1, x2) where y = 1, max(0, cos(x1, x2) - margin) where y = -1.
+
+    Vectors are on the last axis.
+    """
     require_pairs("cosine_embedding_loss", x1, x2)
     if np.shape(y) != x1.shape[:-1]:
         raise ShapeError(f"cosine_embedding_loss: inputs of {x1.shape} need a y of {x1.shape[:-1]}, not {np.shape(y)}")
@@ -39,8 +45,9 @@ def _check_signs(y: Array) -> None:
 
 def multi_margin_loss(scores: V, labels: IndexArray, p: float = 1.0, margin: float = 1.0, weight: V | None = None,
                       reduction: str = "mean") -> V:  # fmt: skip
-    """Mean of max(0, margin - score of the label + score) ** p over all other classes; classes on the last axis.
+    """Mean of max(0, margin - score of the label + score) ** p over all other classes.
 
+    Classes are on the last axis.
     Args:
         scores: (..., C).
         labels: integers, of the leading shape.
@@ -60,8 +67,9 @@ def multi_margin_loss(scores: V, labels: IndexArray, p: float = 1.0, margin: flo
 
 
 def multilabel_margin_loss(scores: V, labels: IndexArray, reduction: str = "mean") -> V:
-    """Mean over classes of max(0, 1 - right score + wrong score), over all pairs of a right and a wrong class.
+    """Mean over classes of max(0, 1 - right score + wrong score).
 
+    Over all pairs of a right and a wrong class.
     Args:
         scores: (N, C), or (C,).
         labels: integers of the same shape: the right classes of each row, then -1.
@@ -86,7 +94,10 @@ def multilabel_margin_loss(scores: V, labels: IndexArray, reduction: str = "mean
 
 
 def multilabel_soft_margin_loss(x: V, target: V, weight: V | None = None, reduction: str = "mean") -> V:
-    """Mean over classes, the last axis, of the binary cross-entropy of sigmoid(x); `weight` is of each class."""
+    """Mean over classes, the last axis, of the binary cross-entropy of sigmoid(x).
+
+    `weight` is of each class.
+    """
     require_pairs("multilabel_soft_margin_loss", x, target)
     losses: V = logistic_loss(x, target, 1.0)
     return apply_reduction(mean(losses if weight is None else losses * weight, -1), reduction)
