@@ -209,6 +209,8 @@ def _way(evidence: Evidence, curve: LossCurve) -> str:
     left = curve.last / curve.scale if curve.scale > 0.0 else math.nan
     if not math.isfinite(left):
         return "the loss is not finite"
+    if left < 0.0:
+        return f"the loss ended below 0, at {curve.last:.3g}"
     if left > 1.0:
         return f"the loss ended at {left:.3g} times that of a constant answer"
     return f"{100.0 * (1.0 - left):.0f} % of the way from a constant answer to a loss of 0"

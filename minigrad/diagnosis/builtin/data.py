@@ -211,6 +211,7 @@ class LabelsRandom(Builtin):
         margin: share of the way from chance to perfect below which simple rules and the network know nothing.
         sigmas: that in standard errors, if it is more.
         blunt: limit from which on these rows are too few to tell.
+        surprise: standard errors above chance, mean of simple rules and network, that speak for a weak relation.
         learnt: by how much the network must know its training rows better than others.
         ratio: or the median update over weight that shows that it did train.
     """
@@ -224,6 +225,7 @@ class LabelsRandom(Builtin):
     margin: float = 0.08
     sigmas: float = 3.0
     blunt: float = 0.45
+    surprise: float = 1.9
     learnt: float = 0.08
     ratio: float = 5e-4
 
@@ -235,6 +237,9 @@ class LabelsRandom(Builtin):
         others = max(self.margin, self.sigmas * simple.train_noise)
         own = max(self.margin, self.sigmas * val.noise)
         if max(limit, others, own) > self.blunt:
+            return
+        errors = 0.5 * (simple.val / max(simple.noise, 1e-9) + val.value / max(val.noise, 1e-9))
+        if errors > self.surprise:  # few rows: both are near chance, and yet too good for it
             return
         trained = train.value - val.value > self.learnt or (update_ratio(evidence) or 0.0) > self.ratio
         if simple.val < limit and simple.train < others and val.value < own and trained:
@@ -254,6 +259,7 @@ class LabelMismatch(Builtin):
 
     Attributes:
         gain: accuracy that renaming the predicted classes would win.
+        lost: share of the way from chance to perfect that is lost from rows of the training split to the others.
     """
 
     code = "LABEL_MISMATCH"
@@ -263,6 +269,7 @@ class LabelMismatch(Builtin):
     effects = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
 
     gain: float = 0.3
+    lost: float = 0.35
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
@@ -283,12 +290,15 @@ class LabelMismatch(Builtin):
         simple, val = d.simple, evidence.val_gain
         if simple is None or val is None or (d.drift is not None and d.drift.is_drift):
             return
+        train = evidence.train_gain
         unknown = simple.val < max(0.13, 3.0 * simple.noise) and val.value < max(0.17, 3.0 * val.noise)
-        if simple.train > max(self.gain, 5.0 * simple.train_noise) and unknown:
+        lost = max(self.lost, 6.0 * simple.noise, 6.0 * simple.train_noise)
+        worse = simple.train - simple.val > lost and train is not None and train.value - val.value > lost
+        if simple.train > max(self.gain, 5.0 * simple.train_noise) and (unknown or worse):
             yield self.finding(
                 "validation targets",
                 {"simple rules, training rows": simple.train, "validation rows": simple.val, "network": val.value},
-                "what holds among the training rows does not hold for the validation rows at all",
+                "what holds among the training rows does not hold for the validation rows",
                 "look at ten validation rows beside their targets",
                 "check how the two were split and prepared",
             )
