@@ -178,8 +178,8 @@ class _Examination:
         self.seed = seed
         self.second_order = second_order
 
-    def _verify(self, declaration: Mapping[str, Any]) -> Certificate:
-        op = as_op(self.function, kinks=self.request.kinks, **{**self.request.claims, **declaration})
+    def _verify(self, declaration: Mapping[str, Any], function: ForeignFunction | None = None) -> Certificate:
+        op = as_op(function or self.function, kinks=self.request.kinks, **{**self.request.claims, **declaration})
         return verify(op, self.seed, self.second_order)
 
     def samples(self) -> Certificate:
@@ -201,9 +201,9 @@ class _Examination:
         """
         certificates: list[Certificate] = []
         left_out: list[str] = []
-        for declaration in self._declarations():
+        for declaration, function in self._declarations():
             try:
-                certificates.append(self._verify(declaration))
+                certificates.append(self._verify(declaration, function))
             except GradientMismatch:
                 raise
             except InvalidRule as error:
@@ -213,8 +213,11 @@ class _Examination:
             except RegistrationError as error:
                 left_out.append(self._left_out(declaration, error))
             else:
+                entrywise = "elementwise" in declaration
+                if function is not self.function:
+                    left_out.append("broadcasting: refused aloud")
                 # Where each new shape costs a compilation, one examination of what was not passed has to do.
-                if "elementwise" not in declaration or self.function.framework.joint:
+                if not entrywise or self.function.framework.joint:
                     break
         return certificates, left_out
 
@@ -224,8 +227,8 @@ class _Examination:
         ranges = {n: d.kind for n, d in declaration.items() if n in self.calls.pattern.tensors}
         return f"{what}, with {', '.join(f'{n} {kind}' for n, kind in ranges.items())}: {why}"
 
-    def _declarations(self) -> Iterator[dict[str, Any]]:
-        """Declarations of the function as an op, the widest first."""
+    def _declarations(self) -> Iterator[tuple[dict[str, Any], ForeignFunction]]:
+        """Declarations as an op, the widest first, each with the function it is of."""
         names = self.calls.pattern.tensors
         wide, narrow = {}, {}
         for i, name in enumerate(names):
@@ -236,10 +239,25 @@ class _Examination:
         shapes: list[Shapes] = [tuple(a.shape for a in arrays) for arrays in self.calls.arrays]
         shaped = {"shapes": list(dict.fromkeys(shapes))}
         if self.request.claims.get("elementwise") or self._looks_elementwise():
-            yield {"elementwise": True, **params, **wide}
-        yield {**params, **shaped, **wide}
+            function = self.function if self._broadcasts() else self.function.on_broadcast()
+            yield {"elementwise": True, **params, **wide}, function
+        yield {**params, **shaped, **wide}, self.function
         if narrow != wide:
-            yield {**params, **shaped, **narrow}
+            yield {**params, **shaped, **narrow}, self.function
+
+    def _broadcasts(self) -> bool:
+        """Whether the function and its gradients take arguments that are to be broadcast."""
+        arrays, options = self.calls.arrays[0], self.calls.options[0]
+        real = tuple(range(len(arrays)))
+        try:
+            for odd in real if len(arrays) > 1 else ():
+                mixed = [a[..., :1] if k == odd else a for k, a in enumerate(arrays)]
+                y = np.asarray(self.function.forward(*mixed, **options))
+                for wanted in (real,) if self.function.framework.joint else ((i,) for i in real):
+                    self.function.gradient(wanted, 1).forward(y, *mixed, **options)
+        except RefusedAloud:
+            return False
+        return True
 
     def _looks_elementwise(self) -> bool:
         """Whether on the first sample each output entry depends on the entries at its place only."""

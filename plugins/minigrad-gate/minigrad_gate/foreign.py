@@ -45,6 +45,10 @@ class Framework(Protocol):
         """The outputs of `call` on arrays, as arrays."""
         ...
 
+    def broadcast(self, tensors: Sequence[ForeignTensor]) -> Sequence[ForeignTensor]:
+        """The tensors, broadcast against each other by the framework, whose gradients undo it."""
+        ...
+
     def gradient(self, call: Call, wanted: tuple[int, ...], outputs: int) -> Call:
         """The gradients of `call` for the arguments `wanted`.
 
@@ -93,6 +97,10 @@ class ForeignFunction:
                 raise
             raise RefusedAloud(f"{type(error).__name__}, {first_line(error)}") from error
         return outputs[0] if len(outputs) == 1 else outputs
+
+    def on_broadcast(self) -> ForeignFunction:
+        """The function on arguments that have been broadcast before."""
+        return attrs.evolve(self, call=lambda tensors, options: self.call(self.framework.broadcast(tensors), options))
 
     def gradient(self, wanted: tuple[int, ...], outputs: int) -> ForeignFunction:
         """The gradients for some arguments, as a function of output gradients and arguments."""

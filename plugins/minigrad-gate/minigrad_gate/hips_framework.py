@@ -73,6 +73,11 @@ class AutogradFramework:
             value = value._value
         return np.asarray(value)
 
+    def broadcast(self, tensors: Sequence[ForeignTensor]) -> Sequence[ForeignTensor]:
+        """The arrays, broadcast against each other: autograd differentiates an addition of zeros."""
+        shape = np.broadcast_shapes(*(self._plain(t).shape for t in tensors))
+        return [t if self._plain(t).shape == shape else t + np.zeros(shape, self._plain(t).dtype) for t in tensors]
+
     def gradient(self, call: Call, wanted: tuple[int, ...], outputs: int) -> Call:
         """The gradients for some arguments, the others being constants."""
 

@@ -108,6 +108,11 @@ class JaxFramework:
             return g
         return np.zeros(y.shape, dtype=self.jax.dtypes.float0)
 
+    def broadcast(self, tensors: Sequence[ForeignTensor]) -> Sequence[ForeignTensor]:
+        """The arrays, broadcast against each other."""
+        broadcast: Sequence[ForeignTensor] = self.numpy.broadcast_arrays(*tensors)
+        return broadcast
+
     def gradient(self, call: Call, wanted: tuple[int, ...], outputs: int) -> Call:
         """The gradients for some arguments, the others being constants."""
 

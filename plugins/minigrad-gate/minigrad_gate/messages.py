@@ -93,11 +93,12 @@ def fitted(parts: list[str], most: int = MOST_CHARACTERS) -> str:
         if len(text := "\n".join(lines)) <= most:
             return text
     lines = attempts[-1]
-    for beginning, least in (("  case", 40), ("  next", 30), ("  case", 12)):
+    for beginning, least in (("  case", 40), ("  next", 36), ("  next", 0), ("  case", 20), ("  case", 0)):
         for k, line in enumerate(lines):
             excess = len("\n".join(lines)) - most
             if excess > 0 and line.startswith(beginning):
-                lines[k] = f"{line[: max(least, len(line) - excess - 1)]}…"
+                lines[k] = f"{line[: max(least, len(line) - excess - 1)]}…" if least else ""
+        lines = [line for line in lines if line]
     text = "\n".join(lines)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 

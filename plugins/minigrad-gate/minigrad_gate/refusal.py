@@ -25,7 +25,8 @@ def gap_of(found: Array, due: Array, floor: float = 0.0) -> Array | None:
     size = np.where(np.isfinite(due), np.abs(due), 0.0)
     allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0) + floor + 1e-300
     both = (found == due) | (np.isnan(found) & np.isnan(due))
-    gap = np.where(both, 0.0, np.abs(found - due))
+    with np.errstate(invalid="ignore"):
+        gap = np.where(both, 0.0, np.abs(found - due))
     return None if (gap <= allowed).all() else np.nan_to_num(gap, nan=np.inf)
 
 

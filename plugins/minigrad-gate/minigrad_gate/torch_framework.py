@@ -95,6 +95,11 @@ class TorchFramework:
             outputs = call([self.tensor(a) for a in arrays], options)
         return tuple(self.array(y) for y in outputs)
 
+    def broadcast(self, tensors: Sequence[ForeignTensor]) -> Sequence[ForeignTensor]:
+        """The tensors, broadcast against each other."""
+        broadcast: Sequence[ForeignTensor] = self.torch.broadcast_tensors(*tensors)
+        return broadcast
+
     def gradient(self, call: Call, wanted: tuple[int, ...], outputs: int) -> Call:
         """The gradient for one argument.
 
