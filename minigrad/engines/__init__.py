@@ -8,6 +8,7 @@ from minigrad import lazy
 _PUBLIC = {
     "discovery": "EngineWithFallback available create_engine",
     "group": "ElementwiseCall FusionGroup Input Output convert masked_multiply select sum_squares",
+    "plan": "ArrayCall LinksPlans Operand PlannedCall PlansUpdates UpdatePlan",
     "protocol": "API CompiledGroup Engine EngineError UnknownEngine",
     "tiles": "NumpyEngine",
 }

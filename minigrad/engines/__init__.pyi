@@ -10,6 +10,10 @@ from minigrad.engines.group import (
     ElementwiseCall as ElementwiseCall, FusionGroup as FusionGroup, Input as Input, Output as Output,
     convert as convert, masked_multiply as masked_multiply, select as select, sum_squares as sum_squares,
 )
+from minigrad.engines.plan import (
+    ArrayCall as ArrayCall, LinksPlans as LinksPlans, Operand as Operand, PlannedCall as PlannedCall,
+    PlansUpdates as PlansUpdates, UpdatePlan as UpdatePlan,
+)
 from minigrad.engines.protocol import (
     API as API, CompiledGroup as CompiledGroup, Engine as Engine, EngineError as EngineError,
     UnknownEngine as UnknownEngine,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import minigrad.plugins.contract as contract
 from minigrad.engines.group import FusionGroup
-from minigrad.engines.protocol import API, CompiledGroup, Engine, EngineError, UnknownEngine
+from minigrad.engines.plan import LinksPlans, PlannedCall
+from minigrad.engines.protocol import API, CompiledGroup, Engine, EngineError, Thunk, UnknownEngine
 from minigrad.engines.tiles import NumpyEngine
 from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
@@ -109,3 +111,19 @@ class EngineWithFallback:
                 f"engine {self.name}: bind() must return minigrad.engines.CompiledGroup or None, not {bound!r}"
             )
         return bound
+
+    def link(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
+        """What runs planned calls one after another, by the engine where it takes plans.
+
+        Raises:
+            EngineError: the engine raises.
+        """
+        if not isinstance(self.engine, LinksPlans):
+            return [call.run for call in plan]
+        try:
+            return self.engine.link(plan)
+        except Exception as error:
+            raise EngineError(
+                f"engine {self.name} failed on a plan of {len(plan)} calls: {type(error).__name__}: {error}. "
+                f"{VARIABLE}={BUILT_IN} (or engine={BUILT_IN!r}) does without it"
+            ) from error

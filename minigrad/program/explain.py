@@ -41,6 +41,7 @@ def format_program(name: str, graph: Graph, executable: Executable, seconds: flo
         f"  gradients computed where the optimizer wants them: {executable.n_direct}",
         f"  arithmetic: {total / 1e6:.3g} MFLOP{_rate(total, executable)}",
     ]
+    head += [f"  at once: {note}" for note in executable.link_notes()]
     times = executable.step_seconds()
     lines = []
     for i, step in enumerate(graph.steps):

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -23,10 +24,28 @@ from minigrad.core.types import Array, Shape
 if TYPE_CHECKING:
     from minigrad.core.op import Op
 
-__all__ = ["Check", "Tracer", "current_tracer", "random_array", "runtime_check"]
+__all__ = ["Check", "IntegersWithin", "Tracer", "current_tracer", "random_array", "runtime_check"]
 
 Check = Callable[[Array], None]
 """Looks at an array and raises what is to be raised."""
+
+
+@attrs.frozen(eq=False)
+class IntegersWithin:
+    """A check that integers are at least 0 and below `high`, or equal to `ignored`.
+
+    Who runs a program may look for itself, and call this only where one is not.
+
+    Attributes:
+        check: looks too, and says what is wrong.
+    """
+
+    check: Check
+    high: int
+    ignored: int | None = None
+
+    def __call__(self, array: Array) -> None:
+        self.check(array)
 
 
 class Tracer(Interceptor, ABC):

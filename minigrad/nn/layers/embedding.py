@@ -19,7 +19,7 @@ from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.elementwise.piecewise_linear import maximum
 from minigrad.ops.functions import max as largest
 from minigrad.ops.functions import mean, sum
-from minigrad.runtime.effects import runtime_check
+from minigrad.runtime.effects import IntegersWithin, runtime_check
 
 __all__ = ["Embedding", "EmbeddingBag"]
 
@@ -62,7 +62,7 @@ class Embedding(Module):
         index = as_array(symbols)
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
-        runtime_check(symbols, self._in_range)
+        runtime_check(symbols, IntegersWithin(self._in_range, self.num_embeddings))
         rows: Tensor = embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
         if self.padding_idx is None:
             return rows

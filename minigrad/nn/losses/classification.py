@@ -26,7 +26,7 @@ from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.ops.functions import reshape
 from minigrad.ops.index import all_below
-from minigrad.runtime.effects import runtime_check
+from minigrad.runtime.effects import IntegersWithin, runtime_check
 
 __all__ = [
     "CrammerSinger",
@@ -134,7 +134,8 @@ def _aligned(
     classes = scores.shape[-1]
     if not index.size:
         raise ShapeError(f"{loss} of an empty batch (scores of shape {scores.shape}) is not defined")
-    runtime_check(labels, partial(_in_range, loss, classes, ignore_index))
+    check = partial(_in_range, loss, classes, ignore_index)
+    runtime_check(labels, IntegersWithin(check, classes, ignore_index))
     targets = (
         labels if isinstance(labels, Tensor) else index
     )  # an array goes to the op as it is, which then owns a copy

@@ -9,7 +9,7 @@ import numpy as np
 from minigrad.core.errors import MinigradError, ShapeError
 from minigrad.core.types import Array, IndexArray, Shape
 from minigrad.ops.functions import mean, sum
-from minigrad.runtime.effects import runtime_check
+from minigrad.runtime.effects import IntegersWithin, runtime_check
 from minigrad.typing import V
 
 __all__ = ["LabelError", "apply_reduction", "require_labels", "require_pairs", "require_shares"]
@@ -44,7 +44,8 @@ def require_labels(loss: str, labels: IndexArray, shape: Shape, ignore_index: in
     """
     if np.shape(labels) != shape[:-1]:
         raise ShapeError(f"{loss}: scores of shape {shape} need labels of shape {shape[:-1]}, not {np.shape(labels)}")
-    runtime_check(labels, partial(_check_labels, loss, shape[-1], ignore_index))
+    check = partial(_check_labels, loss, shape[-1], ignore_index)
+    runtime_check(labels, IntegersWithin(check, shape[-1], ignore_index))
 
 
 def _check_labels(loss: str, classes: int, ignore_index: int | None, labels: Array) -> None:

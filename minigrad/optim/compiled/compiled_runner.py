@@ -8,7 +8,7 @@ however it likes. What changes from step to step (t, schedules, bias corrections
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -29,7 +29,7 @@ from minigrad.optim.runner import RuleRunner, UpdateRule, is_finite, resolve, sc
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State, leaves, rebuild
 
-__all__ = ["LARGE", "CompiledRunner", "claims", "is_compilable"]
+__all__ = ["LARGE", "CompiledRunner", "CompiledUpdate", "claims", "is_compilable"]
 
 LARGE = 1 << 16
 """Number of parameters from which updates are made in place.
@@ -66,6 +66,31 @@ class _Specialization:
     checks: int = _CHECKED
 
 
+@attrs.frozen(eq=False)
+class CompiledUpdate:
+    """The update of a runner's latest step, as it will be in steps with other numbers.
+
+    Attributes:
+        code: the calls of the group.
+        arithmetic: of the numbers, see `ScalarProgram.arithmetic`.
+        cells: the numbers as they stand: first t, decay, shrink and scheduled hyperparameters.
+        feeds: 0-d arrays that the group reads, and the cells they are taken from.
+        staged: where the new parameters are computed, or None if in place.
+        moves: pairs of parameters or state, and where their successors are.
+        counters: the state's numbers in order: what kind of number, and the cell of its successor, or None if it stays.
+        variant: which recording it is.
+    """
+
+    code: tuple[Thunk, ...]
+    arithmetic: Sequence[tuple[str, int, int, int, bool]]
+    cells: Sequence[float]
+    feeds: tuple[tuple[Array, int], ...]
+    staged: Array | None
+    moves: tuple[tuple[Array, Array], ...]
+    counters: Mapping[str, tuple[type[float] | type[int], int | None]]
+    variant: object
+
+
 class CompiledRunner(RuleRunner):
     """A RuleRunner for a licensed rule: `prepare` and `execute` make an update.
 
@@ -97,7 +122,8 @@ class CompiledRunner(RuleRunner):
         self._wait = 0 if self.in_place else _WAIT
         self._refused = self._inexact = False
         self._buffers: UpdateBuffers | None = None
-        self._counters: dict[str, Plain] = {}
+        self._own_counters: dict[str, Plain] = {}
+        self._counted_by: Callable[[], dict[str, Plain]] | None = None
         self._ready: _Specialization | None = None
         self._latest: _Specialization | None = None  # tried first
 
@@ -118,6 +144,25 @@ class CompiledRunner(RuleRunner):
         self._state = state
         self._template = state
         self._owned = False
+
+    @property
+    def _counters(self) -> dict[str, Plain]:
+        """The state's numbers."""
+        if self._counted_by is not None:
+            self._counters = self._counted_by()
+        return self._own_counters
+
+    @_counters.setter
+    def _counters(self, counters: dict[str, Plain]) -> None:
+        self._own_counters, self._counted_by = counters, None
+
+    def counts_by(self, counters: Callable[[], dict[str, Plain]]) -> bool:
+        """Whether the state's numbers are still those that `note_planned` was told of last."""
+        return self._counted_by is counters
+
+    def counters(self) -> list[Plain]:
+        """The state's numbers in order."""
+        return list(self._counters.values())
 
     def _prepare_buffers(self, g: Array) -> UpdateBuffers:
         """Vectors of its own, with the present state in them, and `g` where the calls read it."""
@@ -207,6 +252,39 @@ class CompiledRunner(RuleRunner):
             return
         for call in ready.code:
             call()
+        self._check_in_place(ready, t)
+
+    def compiled_update(self) -> CompiledUpdate | None:
+        """The update of the latest step, if it is the same for all numbers and has been checked."""
+        latest, buffers = self._latest, self._buffers
+        if latest is None or latest.checks or buffers is None:
+            return None
+        tape, counters = latest.trace.tape, latest.trace.counters_after()
+        arithmetic = tape.arithmetic()
+        if arithmetic is None or any(type(number) not in (int, float) for number in counters.values()):
+            return None
+        after = {name: (type(number), latest.trace.counters[name][0]) for name, number in counters.items()}
+        cells = [float(c) if isinstance(c, int | float) else 0.0 for c in tape.cells]
+        feeds, staged = latest.trace.feeds, self.staged
+        return CompiledUpdate(latest.code, arithmetic, cells, feeds, staged, buffers.moves, after, latest)
+
+    def repeats(self, update: CompiledUpdate) -> bool:
+        """Whether the next step would make this update, with the state where it was."""
+        return self._latest is update.variant and self._owned and not (self._refused or self._wait)
+
+    def note_planned(self, t: int, counters: Callable[[], dict[str, Plain]]) -> None:
+        """Take note that the update of step `t` has been made by others.
+
+        `counters` gives the state's numbers.
+
+        Raises:
+            NonFiniteParameters: it went beyond the largest number.
+        """
+        self._state, self._counted_by = None, counters
+        if self.in_place and self._latest is not None:
+            self._check_in_place(self._latest, t)
+
+    def _check_in_place(self, ready: _Specialization, t: int) -> None:
         squares = ready.trace.squares
         if (squares is None or not np.isfinite(squares[0])) and not is_finite(self.w):
             culprits = ", ".join(repr(part.name) for part in self.layout if not np.isfinite(part.of(self.w)).all())

@@ -9,7 +9,8 @@ is written down too, as a condition under which the recording holds.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -63,6 +64,23 @@ class ScalarProgram:
             return False
         return True
 
+    def arithmetic(self) -> list[tuple[str, int, int, int, bool]] | None:
+        """The steps by name: `cells[out] = name(cells[i], cells[j])`.
+
+        With out -1 it is a condition, and its truth.
+
+        None where a step is no arithmetic that doubles do alike.
+        """
+        named: list[tuple[str, int, int, int, bool]] = []
+        for function, i, j, out, truth in self.steps:
+            name = _NAMES.get(function)
+            operands = [self.cells[i]] if name in _ONE else [self.cells[i], self.cells[j]]
+            exact = all(type(x) is float or (type(x) is int and abs(x) < _EXACT) for x in operands)
+            if name is None or not exact or (name == "power" and all(type(x) is int for x in operands)):
+                return None
+            named.append((name, i, j, out, truth))
+        return named
+
     def _cell(self, x: object) -> int:
         if isinstance(x, TracedScalar):
             return x.index
@@ -80,6 +98,27 @@ def _same(a: object, b: object) -> bool:
 
 _negative, _positive, _absolute = _unary(operator.neg), _unary(operator.pos), _unary(abs)
 _truth = _unary(bool)
+_NAMES: Mapping[object, str] = MappingProxyType(
+    {
+        operator.add: "add",
+        operator.sub: "subtract",
+        operator.mul: "multiply",
+        operator.truediv: "divide",
+        operator.pow: "power",
+        _negative: "negative",
+        _positive: "positive",
+        _absolute: "absolute",
+        operator.eq: "equal",
+        operator.ne: "not_equal",
+        operator.lt: "less",
+        operator.le: "less_equal",
+        operator.gt: "greater",
+        operator.ge: "greater_equal",
+        _truth: "truth",
+    }
+)
+_ONE = frozenset(("negative", "positive", "absolute", "truth"))
+_EXACT = 1 << 53
 
 
 class TracedScalar:

@@ -5,12 +5,12 @@ Every rule proposes, and the proposals are committed only if all of them are fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.engines import EngineWithFallback, create_engine
+from minigrad.engines import EngineWithFallback, UpdatePlan, create_engine
 from minigrad.optim.compiled.compiled_runner import CompiledRunner, claims
 from minigrad.optim.errors import HyperparameterError, NonFiniteGradient, NonFiniteParameters
 from minigrad.optim.gradient_transforms import with_weight_decay
@@ -23,6 +23,7 @@ from minigrad.optim.stateful.buckets import ParamBucket
 from minigrad.optim.stateful.closure import ClosureEvaluator
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 from minigrad.optim.stateful.pasts import Pasts
+from minigrad.optim.stateful.planned_update import plan_update
 from minigrad.optim.stateful.state_dict import SavedState, pack
 
 __all__ = ["UpdateTransaction"]
@@ -149,6 +150,27 @@ class UpdateTransaction:
             group = groups[block.buckets[0].group]
             runner.configure(group.rule, group.schedules)
         self._groups = tuple(groups)
+
+    def plan(
+        self, least_squares: Sequence[float], step: tuple[Callable[[], int], Callable[[float], object]]
+    ) -> UpdatePlan | None:
+        """Plan the latest update (see `planned_update`).
+
+        None where gradients are treated before it, or parameters have pasts of their own.
+        """
+        options, blocks, buckets = self._options, self.blocks, self._buckets
+        treated = options.accumulate > 1 or options.clip is not None or options.maximise
+        if treated or not self.pasts.are_alike or len(blocks) != len(buckets) or any(len(b.buckets) > 1 for b in blocks):
+            return None
+        following, done = step
+
+        def next_step() -> int:
+            return following() if self.blocks is blocks else 0
+
+        def group_of(index: int) -> ParamGroup:
+            return self._groups[buckets[index].group]
+
+        return plan_update(buckets, self.runners, least_squares, group_of, (next_step, done))
 
     def apply_gradients(self, t: int, count: int = 1) -> str:
         """Make update number `t` from the gradients in the buffers.

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from minigrad.engines import EngineWithFallback
+from minigrad.engines import EngineWithFallback, UpdatePlan
 from minigrad.optim.errors import (
     NeedError,
     NonFiniteGradient,
@@ -166,6 +166,22 @@ class StatefulOptimizer(ManagedParameters):
     def use_engine(self, engine: EngineWithFallback) -> None:
         """Run updates that are elementwise by another engine from now on."""
         self._transaction.use(engine)
+
+    def gradient_sinks(self) -> frozenset[object]:
+        """Where the gradients of its parameters arrive (see `minigrad.engines.PlansUpdates`)."""
+        return frozenset(t._sink for bucket in self._buckets for t in bucket.tensors)
+
+    def plan_update(self) -> UpdatePlan | None:
+        """Say what the latest step did to memory; None where that cannot be said."""
+        step = (self._next_planned, self._note_planned)
+        return self._transaction.plan(self._least_squares, step) if self._gradient_only else None
+
+    def _next_planned(self) -> int:
+        return 0 if self._shadow_weights.shown or self.grad_hook is not None else self.t + 1
+
+    def _note_planned(self, size: float) -> None:
+        self.__dict__["_norm"] = (self.t + 1, size)
+        self._done("", None)
 
     def _check_options(self) -> None:
         """Refuse at once what could only fail later."""

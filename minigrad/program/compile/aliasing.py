@@ -14,19 +14,21 @@ from minigrad.core.types import Array, Key, Shape
 from minigrad.ops.index import is_basic
 from minigrad.program.graph import Call, FusedCall, Graph, defs, eval_call
 
-__all__ = ["view_calls"]
+__all__ = ["contiguous_form", "view_calls"]
 
 _ALWAYS = frozenset(("transpose", "matrix_transpose", "broadcast_to", "windows"))
 
 
-def view_calls(graph: Graph, kernels: Container[Call]) -> set[Call]:
+def view_calls(graph: Graph, kernels: Container[Call]) -> tuple[set[Call], dict[int, Array]]:
     """The calls whose result is a view, whatever the numbers.
+
+    And for each value an array of its strides.
 
     Found out on arrays of the right shapes and strides, all of whose entries are one: nothing is computed. What has
     neither a kernel nor a group behind it may have any strides, and a call on it that NumPy might answer with a copy
     counts as one that copies.
     """
-    forms = {k: _form(v.shape, v.dtype) for k, v in enumerate(graph.values) if v.kind != "result"}
+    forms = {k: contiguous_form(v.shape, v.dtype) for k, v in enumerate(graph.values) if v.kind != "result"}
     for k, v in enumerate(graph.values):
         if v.data is not None:
             forms[k] = v.data
@@ -37,13 +39,14 @@ def view_calls(graph: Graph, kernels: Container[Call]) -> set[Call]:
             views.add(step)
             forms[step.outs[0]] = view
         elif step in kernels or not isinstance(step, Call | FusedCall):
-            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in defs(step))
+            forms.update((k, contiguous_form(graph.values[k].shape, graph.values[k].dtype)) for k in defs(step))
         elif isinstance(step, FusedCall):
-            forms.update((k, _form(graph.values[k].shape, graph.values[k].dtype)) for k in step.defs)
-    return views
+            forms.update((k, contiguous_form(graph.values[k].shape, graph.values[k].dtype)) for k in step.defs)
+    return views, forms
 
 
-def _form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
+def contiguous_form(shape: Shape, dtype: np.dtype[np.generic]) -> Array:
+    """An array of a shape in C order for which nothing is allocated: its entries are one."""
     one = np.empty(1, dtype)
     steps, step = [0] * len(shape), dtype.itemsize
     for axis in range(len(shape) - 1, -1, -1):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
 
 import numpy as np
 
@@ -13,8 +12,10 @@ from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.engines import EngineWithFallback
 from minigrad.engines.fast_calls import bind_call
+from minigrad.engines.plan import PlannedCall, PlansUpdates
 from minigrad.engines.protocol import Thunk
 from minigrad.program.compile.aliasing import view_calls
+from minigrad.program.compile.array_calls import ArrayCalls
 from minigrad.program.compile.concat_in_place import InPlaceConcats, in_place_concats
 from minigrad.program.compile.direct_gradients import accumulate_into, direct_gradients
 from minigrad.program.compile.executable import CompileOptions, Executable
@@ -34,7 +35,8 @@ from minigrad.program.graph import (
     eval_call,
 )
 from minigrad.program.kernels import Kernel, kernel_of
-from minigrad.program.passes.fusion.emit_group import emit_group
+from minigrad.program.passes.fusion.emit_group import GroupMemory, emit_group
+from minigrad.program.passes.fusion.fusible import group_instructions
 from minigrad.runtime.source_line import with_source_text
 
 __all__ = ["bind"]
@@ -58,7 +60,7 @@ class _Binder:
         self.options = options
         self.binder = binder
         kernels = {c: k for c in graph.steps if isinstance(c, Call) and (k := kernel_of(c, self.values)) is not None}
-        self.views = view_calls(graph, kernels)
+        self.views, forms = view_calls(graph, kernels)
         self.kernels = {c: k for c, k in kernels.items() if c not in self.views}
         self.roots = alias_roots(graph, self.kernels, self.views)
         self.last = last_uses(graph, self.roots)
@@ -66,7 +68,9 @@ class _Binder:
         self.memory: dict[int, Array] = {}
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
         self.fixed: set[int] = set()
-        self.code: list[Thunk] = []
+        self.described = ArrayCalls(self.values, self.registers, self.fixed, forms, self.roots)
+        self.code: list[PlannedCall] = []
+        self.prologue: list[Thunk] = []
         self.sinks: dict[GradAccumulator, Array | None] = {}
         self.n_dynamic = self.scratch = self.n_allocating = 0
         self.notes: dict[int, str] = {}
@@ -86,7 +90,7 @@ class _Binder:
             self.registers, self.code, inputs, state, self.graph.outputs, parameters, tuple(self.sinks.items()),
             self.pool.total + self.joins.bytes, self.n_dynamic, len(self.landing),
             tuple(self.registers[k] if k in self.fixed else None for k in inputs), self.scratch,
-            (*spans, len(self.code)), self.notes, self.n_allocating,
+            (*spans, len(self.code)), self.notes, self.n_allocating, self.prologue, self.binder,
         )  # fmt: skip
 
     def _entered(self) -> tuple[tuple[int, ...], tuple[tuple[int, Tensor], ...], tuple[tuple[Tensor, Array], ...]]:
@@ -119,25 +123,38 @@ class _Binder:
         elif isinstance(step, ZeroGrad):
             following = self.graph.steps[i + 1 : i + 2]
             if not any(isinstance(s, AccumulateGrad) and s.sink is step.sink and s.fresh for s in following):
-                self.code.append(step.sink.clear)
+                self.code.append(PlannedCall(step.sink.clear, is_effect=True))
         elif isinstance(step, HostCall):
             self._update(step)
         elif isinstance(step, FillRandom):
             array, self.memory[step.out] = self.pool.take(self.values[step.out])
             self._fix(step.out, array)
-            self.code.append(partial(step.fill, array))
+            self.code.append(PlannedCall(partial(step.fill, array)))
         elif isinstance(step, Assert):
             self._guard(step)
         else:
-            self.code.append(partial(_assign_buffer, self.registers, step))
+            self.code.append(PlannedCall(partial(_assign_buffer, self.registers, step)))
 
     def _update(self, step: HostCall) -> None:
         r, run, reads = self.registers, step.run, step.reads
-        self.code.append(run if not reads else lambda: run(*[r[k] for k in reads]))
+        if reads:
+            self.code.append(PlannedCall(lambda: run(*[r[k] for k in reads])))
+        else:
+            alone = sum(isinstance(s, HostCall) and s.owner is step.owner for s in self.graph.steps) == 1
+            self.code.append(PlannedCall(run, owner=step.owner if alone and self._is_complete(step) else None))
+
+    def _is_complete(self, step: HostCall) -> bool:
+        """Whether gradients of all that an optimizer moves have been computed where it wants them."""
+        if not isinstance(step.owner, PlansUpdates):
+            return False
+        before = self.graph.steps[: self.graph.steps.index(step)]
+        arrived = {s.sink for s in before if isinstance(s, AccumulateGrad)}
+        return step.owner.gradient_sinks() <= arrived
 
     def _guard(self, step: Assert) -> None:
         r, check, k = self.registers, step.check, step.value
-        self.code.append(partial(check, r[k]) if k in self.fixed else lambda: check(r[k]))
+        run = partial(check, r[k]) if k in self.fixed else lambda: check(r[k])
+        self.code.append(PlannedCall(run, self.described.of_check(step)))
 
     def _fix(self, k: int, array: Array) -> None:
         self.registers[k] = array
@@ -149,6 +166,10 @@ class _Binder:
         is_fixed = all(a in self.fixed for a in call.args)
         if call in self.joins.calls:
             self._fix(call.outs[0], self.places[call.outs[0]])
+        elif kernel is not None and self._takes_alone(call, kernel):
+            self._fused(
+                i, FusedCall((call,), self.values[call.outs[0]].shape, tuple(dict.fromkeys(call.args)), call.outs)
+            )
         elif kernel is not None:
             out = self._place(i, call, kernel)
             self._fix(call.outs[0], out)
@@ -158,34 +179,44 @@ class _Binder:
         else:
             self.n_allocating += call not in self.views
             self.n_dynamic += 1
-            self.code.append(partial(_forward, self.registers, call, [self.values[k].shape for k in call.outs]))
+            run = partial(_forward, self.registers, call, [self.values[k].shape for k in call.outs])
+            if call in self.views and self.described.operand(call.outs[0]) is not None:
+                self.prologue.append(run)  # a view of an argument
+            else:
+                self.code.append(PlannedCall(run))
+
+    def _takes_alone(self, call: Call, kernel: Kernel) -> bool:
+        """Whether an engine other than NumPy should take an elementwise call that is no part of a group."""
+        lone = isinstance(kernel.function, np.ufunc) and bool(self.values[call.outs[0]].shape)
+        return self.binder.engine is not None and lone and bool(group_instructions(call, self.values))
 
     def _emit(self, call: Call, kernel: Kernel, out: Array, is_fixed: bool) -> None:
         function, options, r = kernel.function, kernel.options, self.registers
+        described = self.described.of_kernel(call, kernel, out)
         if is_fixed:
             operands = (*(r[a] for a in call.args), *kernel.more)
-            self.code.append(
-                partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
-            )
+            run = partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
+            self.code.append(PlannedCall(run, described))
             return
         self.n_dynamic += 1
         fixed = partial(function, out=out, **options)
         if len(call.args) == 2 and not kernel.more:
             a, b = call.args
-            self.code.append(lambda: fixed(r[a], r[b]))
+            self.code.append(PlannedCall(lambda: fixed(r[a], r[b]), described))
         else:
             args, more = call.args, kernel.more
-            self.code.append(lambda: fixed(*[r[k] for k in args], *more))
+            self.code.append(PlannedCall(lambda: fixed(*[r[k] for k in args], *more), described))
 
     def _fused(self, i: int, step: FusedCall) -> None:
         """A group, bound by the engine. Results may take the memory of operands that die here."""
         outputs = {k: self._place_of_group(i, step, k) for k in step.defs}
         any_order = self.options.any_order
-        bound = self.binder.bind(emit_group(step, self.values, self.registers, self.fixed, outputs, any_order))
+        memory = GroupMemory(self.registers, self.fixed, outputs, self.described.fetch)
+        bound = self.binder.bind(emit_group(step, self.values, memory, any_order))
         for k, array in outputs.items():
             self._fix(k, array)
         self.n_dynamic += sum(k not in self.fixed for k in step.reads)
-        self.code.extend(bound.calls)
+        self.code.extend(map(PlannedCall, bound.calls))
         self.notes[i] = bound.note
         self.scratch = max(self.scratch, bound.bytes)
 
@@ -229,14 +260,23 @@ class _Binder:
     def _deliver(self, step: AccumulateGrad) -> None:
         sink, k, fresh = step.sink, step.value, step.fresh
         if k in self.landing:
-            if not self.code or not isinstance(self.code[-1], _MarkDelivered):
-                self.code.append(_MarkDelivered())
-            cast(_MarkDelivered, self.code[-1]).sinks.append(sink)
+            self._mark_delivered(sink)
+        elif k in self.fixed and fresh and sink.buffer is not None:
+            copied = partial(np.copyto, sink.buffer, self.registers[k])
+            self.code.append(PlannedCall(copied, self.described.of_delivery(step)))
+            self._mark_delivered(sink)
         elif k in self.fixed:
-            self.code.append(partial(accumulate_into, sink, self.registers[k], fresh))
+            self.code.append(PlannedCall(partial(accumulate_into, sink, self.registers[k], fresh)))
         else:
             self.n_dynamic += 1
-            self.code.append(lambda: accumulate_into(sink, self.registers[k], fresh))
+            self.code.append(PlannedCall(lambda: accumulate_into(sink, self.registers[k], fresh)))
+
+    def _mark_delivered(self, sink: GradAccumulator) -> None:
+        mark = self.code[-1].run if self.code else None
+        if not isinstance(mark, _MarkDelivered):
+            mark = _MarkDelivered()
+            self.code.append(PlannedCall(mark, is_effect=True))
+        mark.sinks.append(sink)
 
 
 class _MarkDelivered:

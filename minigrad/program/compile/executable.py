@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from time import perf_counter
 
@@ -12,6 +12,8 @@ import numpy as np
 from minigrad.core.graph import GradAccumulator
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
+from minigrad.engines.discovery import EngineWithFallback
+from minigrad.engines.plan import PlannedCall
 from minigrad.engines.protocol import Thunk
 
 __all__ = ["LIBERTIES", "CompileOptions", "Executable"]
@@ -52,7 +54,7 @@ class Executable:
 
     Attributes:
         registers: the arrays of all values.
-        code: calls without arguments, run one after another.
+        code: what is run, one call after another.
         inputs: registers that take the arguments.
         state: registers that take the numbers of held Tensors.
         outputs: registers whose copies are returned.
@@ -66,12 +68,15 @@ class Executable:
         spans: for each step of the graph where its code begins; and the end.
         notes: for steps that are groups, what the engine said.
         n_allocating: calls that make new arrays at each run, having no kernel.
+        prologue: views of the arguments, taken before all else.
+        engine: may link the calls of `code` once they have been timed.
+        linked: what an engine has made of `code`, or its calls as they are; empty while they are timed.
         runs: how many have been timed.
         seconds: of each step, in the quickest of the runs that were timed.
     """
 
     registers: list[Array]
-    code: list[Thunk]
+    code: list[PlannedCall]
     inputs: tuple[int, ...]
     state: tuple[tuple[int, Tensor], ...]
     outputs: tuple[int, ...]
@@ -85,6 +90,9 @@ class Executable:
     spans: tuple[int, ...] = ()
     notes: dict[int, str] = attrs.field(factory=dict)
     n_allocating: int = 0
+    prologue: Sequence[Thunk] = ()
+    engine: EngineWithFallback | None = None
+    linked: Sequence[Thunk] = ()
     runs: int = 0
     seconds: list[float] = attrs.field(factory=list)
 
@@ -114,12 +122,18 @@ class Executable:
         for k, t in self.state:
             array = t._node.value
             registers[k] = array if array.flags.c_contiguous else ascontiguousarray(array)
-        if self.runs < _TIMED:
-            self._timed()
-        else:
-            for call in self.code:
-                call()
+        for call in self.prologue:
+            call()
+        for call in self.linked or self._timed_calls():
+            call()
         return [registers[k].copy() for k in self.outputs]
+
+    def _timed_calls(self) -> Sequence[Thunk]:
+        """The calls of one of the first runs; after them these are linked."""
+        if self.runs < _TIMED:
+            return (self._timed,)
+        self.linked = (_nothing,) if not self.code else link(self.engine, self.code)
+        return self.linked
 
     def _timed(self) -> None:
         """Run once with a look at the clock after each step.
@@ -130,11 +144,24 @@ class Executable:
         for first, end in pairwise(self.spans):
             began = perf_counter()
             for k in range(first, end):
-                code[k]()
+                code[k].run()
             spent.append(perf_counter() - began)
         self.seconds = list(map(min, self.seconds, spent)) if self.seconds else spent
         self.runs += 1
 
+    def link_notes(self) -> list[str]:
+        """What the engine says of calls that it makes at once."""
+        return [note for thunk in self.linked if (note := str(getattr(thunk, "note", "")))]
+
     def step_seconds(self) -> list[float]:
         """What each step of the graph took in the quickest of the first runs; empty before them."""
         return self.seconds
+
+
+def link(engine: EngineWithFallback | None, code: Sequence[PlannedCall]) -> Sequence[Thunk]:
+    """What runs planned calls, by the engine if it takes plans."""
+    return [call.run for call in code] if engine is None else engine.link(code)
+
+
+def _nothing() -> None:
+    """Stand for the code of a program that only hands on what it is given."""

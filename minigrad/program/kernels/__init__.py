@@ -28,6 +28,6 @@ def kernel_of(call: Call, values: tuple[Value, ...]) -> Kernel | None:
         return None
     forward = call.op.forward
     if isinstance(forward, np.ufunc) and forward.nin == len(call.args) and forward.nout == 1:
-        return Kernel(forward, in_place=True)
+        return Kernel(forward, in_place=True, routine="ufunc", details={"name": forward.__name__})
     make = _KERNELS.get(call.op.name)
     return None if make is None else make(call, [values[a] for a in call.args], out)

@@ -21,6 +21,8 @@ class Kernel:
         more: constant operands after the op's own.
         shape: what to view the output as, where it is not the op's own shape.
         in_place: whether the output may be an operand of the same shape.
+        routine: name under which engines know what it does (see `minigrad.engines`), or "".
+        details: options of that routine.
     """
 
     function: Callable[..., object]
@@ -28,6 +30,8 @@ class Kernel:
     options: Mapping[str, object] = attrs.field(factory=dict)
     shape: Shape | None = None
     in_place: bool = False
+    routine: str = ""
+    details: Mapping[str, object] = attrs.field(factory=dict)
 
 
 Make: TypeAlias = Callable[[Call, list[Value], Value], Kernel | None]

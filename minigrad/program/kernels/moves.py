@@ -28,11 +28,11 @@ def _copy(x: Array, out: Array) -> None:
 
 def _reshape(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     """For operands that are no views of the right form: entries are copied in C order."""
-    return Kernel(_copy, shape=xs[0].shape) if xs[0].dtype == out.dtype else None
+    return Kernel(_copy, shape=xs[0].shape, routine="copy") if xs[0].dtype == out.dtype else None
 
 
 def _astype(call: Call, xs: list[Value], out: Value) -> Kernel:
-    return Kernel(_copy)
+    return Kernel(_copy, routine="copy")
 
 
 def _concatenate(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -43,14 +43,14 @@ def _concatenate(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     def join(*arrays: Array, out: Array) -> None:
         np.concatenate(arrays, axis=axis, out=out)
 
-    return Kernel(join)
+    return Kernel(join, routine="concatenate", details={"axis": axis})
 
 
 def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     """For keys with arrays in them; others give views."""
     key = cast(Key, call.kwargs["key"])
     if is_basic(key):
-        return Kernel(lambda x, out: np.copyto(out, x[key]))
+        return Kernel(lambda x, out: np.copyto(out, x[key]), routine="get_part", details={"key": key})
     # Numbers of places in the flat array: one `take`, which writes where it is told.
     x = xs[0]
     flat: IndexArray = np.arange(prod(x.shape)).reshape(x.shape)[key].reshape(-1)
@@ -58,7 +58,7 @@ def _getitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     def pick(x: Array, out: Array) -> None:
         np.take(x.reshape(-1), flat, out=out.reshape(-1), mode="clip")
 
-    return Kernel(pick) if flat.size else None
+    return Kernel(pick, routine="take_flat", details={"places": flat}) if flat.size else None
 
 
 def _scatter(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -72,7 +72,9 @@ def _scatter(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         else:
             np.add.at(out, key, g)  # type: ignore[arg-type]
 
-    return Kernel(put) if xs[0].dtype == out.dtype else None
+    if xs[0].dtype != out.dtype:
+        return None
+    return Kernel(put, routine="put_part", details={"key": key}) if basic else Kernel(put)
 
 
 def _setitem(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -98,7 +100,7 @@ def _take(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         else:
             np.take(x, places, axis=axis, out=out)
 
-    return Kernel(pick)
+    return Kernel(pick, routine="take", details={"axis": axis % len(xs[0].shape)})
 
 
 def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -116,7 +118,7 @@ def _one_of_each_row(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         else:
             out[:, 0] = x[rows, places[:, 0]]
 
-    return Kernel(fill)
+    return Kernel(fill, routine="take_of_rows")
 
 
 def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -169,7 +171,7 @@ def _added_in_order(count: int, length: int, dtype: np.dtype[np.generic]) -> Cal
 
 
 def _broadcast(call: Call, xs: list[Value], out: Value) -> Kernel:
-    return Kernel(_copy)
+    return Kernel(_copy, routine="copy")
 
 
 MOVES: Mapping[str, Make] = MappingProxyType(

@@ -32,9 +32,10 @@ def _matmul(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         return None
     # dot is matmul with less ceremony, up to matrices.
     if any(len(x.shape) > 2 for x in xs):
-        return Kernel(np.matmul)
+        return Kernel(np.matmul, routine="matmul")
     parts = _parts(xs[0].shape[-1] * prod(out.shape), out.shape[1]) if len(out.shape) == 2 else 1
-    return Kernel(np.dot if parts == 1 else partial(_by_columns, parts=parts))
+    function = np.dot if parts == 1 else partial(_by_columns, parts=parts)
+    return Kernel(function, routine="matmul", details={"parts": parts})
 
 
 def _parts(products: int, columns: int) -> int:
@@ -72,7 +73,7 @@ def _one_hot(call: Call, xs: list[Value], out: Value) -> Kernel:
         else:
             np.equal(classes, np.where(labels < 0, labels + width, labels)[..., None], out=out)
 
-    return Kernel(fill)
+    return Kernel(fill, routine="one_hot")
 
 
 def _relu(call: Call, xs: list[Value], out: Value) -> Kernel:
@@ -89,7 +90,8 @@ def _reduce(ufunc: np.ufunc) -> Callable[[Call, list[Value], Value], Kernel | No
     def make(call: Call, xs: list[Value], out: Value) -> Kernel | None:
         if xs[0].dtype != out.dtype or not xs[0].nbytes:
             return None
-        return Kernel(ufunc.reduce, options={"axis": call.kwargs["axis"], "keepdims": call.kwargs["keepdims"]})
+        options = {"axis": call.kwargs["axis"], "keepdims": call.kwargs["keepdims"]}
+        return Kernel(ufunc.reduce, options=options, routine="reduce", details={"name": ufunc.__name__, **options})
 
     return make
 
@@ -115,7 +117,7 @@ def _column_sums(rows: int, out: Value) -> Kernel:
         else:
             np.add.reduce(x, axis=tuple(range(x.ndim - out.ndim)), out=out)
 
-    return Kernel(fill)
+    return Kernel(fill, routine="column_sums", details={"ones": ones})
 
 
 NUMERIC: Mapping[str, Make] = MappingProxyType(

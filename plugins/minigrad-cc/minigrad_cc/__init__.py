@@ -4,7 +4,7 @@ See the plugin's README.
 """
 
 from minigrad_cc.compiler import default_directory
-from minigrad_cc.engine import Engine, KernelWarning
-from minigrad_cc.errors import CompilerError, NoCompiler
+from minigrad_cc.engine import Engine
+from minigrad_cc.errors import CompilerError, KernelWarning, NoCompiler
 
 __all__ = ["CompilerError", "Engine", "KernelWarning", "NoCompiler", "default_directory"]

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import ctypes
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from minigrad.engines import API, CompiledGroup, FusionGroup, NumpyEngine
+from minigrad.engines import API, CompiledGroup, FusionGroup, NumpyEngine, PlannedCall
+from minigrad.engines.protocol import Thunk
 from minigrad.engines.threads import AutoTuner, processors
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.check import checked, packed
 from minigrad_cc.compiler import Compiler, Function, compiler
 from minigrad_cc.emit import emitted
-from minigrad_cc.errors import CompilerError, NoCompiler
+from minigrad_cc.errors import CompilerError, KernelWarning, NoCompiler
 from minigrad_cc.functions import cost
+from minigrad_cc.library import plan_library
+from minigrad_cc.link import linked
+from minigrad_cc.routines import Late
 from minigrad_cc.translate import Translated, Unknown, translated
 
-__all__ = ["Engine", "KernelWarning"]
+__all__ = ["Engine"]
 
 _ALONE = 1 << 23
 """Places times additions up to which one processor does the work.
@@ -28,10 +33,6 @@ _ALONE = 1 << 23
 Some 150 microseconds: starting a thread costs 30.
 """
 Fetch: TypeAlias = Callable[[], Array]
-
-
-class KernelWarning(UserWarning):
-    """Something is run by NumPy that was meant to be C."""
 
 
 class Engine:
@@ -68,9 +69,21 @@ class Engine:
             return None
         if self._pool is None:
             self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
+            self._pool.submit(plan_library, self._compiler)
         future = self._pool.submit(self._compiler.function, emitted(what.kernel))
         run = _Run(group, what, future, self._share(what))
         return CompiledGroup((run,), run.arguments.nbytes, f"C, {len(what.kernel.steps)} steps, {run.workers} threads")
+
+    def link(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
+        """Chains of calls that C makes at once; what it cannot say stays as it is."""
+        if self._compiler is None:
+            return [call.run for call in plan]
+        try:
+            library = plan_library(self._compiler)
+        except CompilerError as error:
+            warnings.warn(f"engine cc: {error}. Calls are made one by one", KernelWarning, stacklevel=3)
+            return [call.run for call in plan]
+        return linked(plan, library, _as_run)
 
     def _share(self, what: Translated) -> int:
         """How many processors are worth their while."""
@@ -91,6 +104,7 @@ class _Run:
         now = [r.ctypes.data if isinstance(r, np.ndarray) else 0 for r in what.reads]
         self.arguments = packed(what, what.kernel.shape, [*now, *(a.ctypes.data for a in (*what.writes, *what.totals))])
         self._future = future
+        self._function = 0
         self._run: Callable[[], object] = self._first
 
     def __call__(self) -> None:
@@ -108,6 +122,7 @@ class _Run:
                 self._refuse(f"the kernel is not what NumPy computes: {wrong}")
             elif certain:
                 self._run = self._ready(function)
+                self._function = ctypes.cast(function, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
             else:  # NaN nearly everywhere: nothing could be seen, so it is looked at again at the next run
                 _in_turn(NumpyEngine().bind(self.group).calls)
                 return
@@ -130,10 +145,29 @@ class _Run:
             return partial(run, self.workers)
         return partial(AutoTuner(self.workers).run, run)
 
+    def late(self) -> Iterator[tuple[IndexArray, Late]]:
+        """Arguments that hold addresses of this run's arrays (see `minigrad_cc.chain`)."""
+        for k, read in enumerate(self.what.reads):
+            if not isinstance(read, np.ndarray):
+                yield self.arguments, Late(self._place(k), read, 0)
+
+    def entry(self) -> tuple[int, int] | None:
+        """Addresses of function and arguments.
+
+        None as long as the kernel is not trusted, and if several threads run it.
+        """
+        alone = self.workers == 1 and self._function
+        return (self._function, int(self.arguments.ctypes.data)) if alone else None
+
     def _place(self, k: int) -> int:
         """Where the arguments hold the address of array k."""
         axes = len(self.what.kernel.shape)
         return axes + k * (axes + 1)
+
+
+def _as_run(call: Callable[[], object]) -> _Run | None:
+    """The compiled group behind a call that one thread makes."""
+    return call if isinstance(call, _Run) and call.workers == 1 else None
 
 
 def _checked_call(function: Function, address: int, workers: int) -> None:

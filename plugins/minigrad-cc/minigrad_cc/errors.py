@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minigrad import MinigradError
 
-__all__ = ["CompilerError", "NoCompiler"]
+__all__ = ["CompilerError", "KernelWarning", "NoCompiler"]
 
 
 class NoCompiler(MinigradError):
@@ -13,3 +13,7 @@ class NoCompiler(MinigradError):
 
 class CompilerError(MinigradError):
     """The C compiler refused a kernel, or what it made could not be loaded."""
+
+
+class KernelWarning(UserWarning):
+    """Something is run by NumPy that was meant to be C."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+import attrs
 import numpy as np
 
 from minigrad.core.types import Array
@@ -15,21 +15,29 @@ from minigrad.program.passes.fusion.fusible import group_instructions, is_total
 __all__ = ["emit_group"]
 
 
-def emit_group(
-    step: FusedCall,
-    values: Sequence[Value],
-    registers: list[Array],
-    static: Collection[int],
-    outputs: dict[int, Array],
-    any_order: bool = False,
-) -> FusionGroup:
-    """Make the group of a step, whose results go to `outputs`.
+@attrs.frozen(eq=False)
+class GroupMemory:
+    """Where the values of a group are.
 
-    Operands are in `registers`, at fixed places if `static`.
+    Attributes:
+        registers: the arrays of all values.
+        fixed: those whose array is the same at each run.
+        outputs: memory of the results.
+        fetch: for a value that is not fixed what gives its array, contiguous in C order.
+    """
+
+    registers: Sequence[Array]
+    fixed: Collection[int]
+    outputs: Mapping[int, Array]
+    fetch: Callable[[int], Callable[[], Array]]
+
+
+def emit_group(step: FusedCall, values: Sequence[Value], memory: GroupMemory, any_order: bool = False) -> FusionGroup:
+    """Make the group of a step.
 
     `any_order`: sums may be added up in any order.
     """
-    return _Grouping(step, values, any_order).group(registers, static, outputs)
+    return _Grouping(step, values, any_order).group(memory)
 
 
 class _Grouping:
@@ -41,10 +49,11 @@ class _Grouping:
         self.value_index: dict[int, int] = {}
         self.constants: dict[tuple[float, str], int] = {}
 
-    def group(self, registers: list[Array], static: Collection[int], outputs: dict[int, Array]) -> FusionGroup:
+    def group(self, memory: GroupMemory) -> FusionGroup:
+        outputs = memory.outputs
         for k in self.step.reads:
             self.value_index[k] = len(self.inputs)
-            self.inputs.append(_input(self.values[k], registers, k, k in static))
+            self.inputs.append(_input(self.values[k], k, memory))
         parts_of_calls = [group_instructions(call, self.values) for call in self.step.calls]
         for call, parts in zip(self.step.calls, parts_of_calls, strict=True):
             for part in parts:
@@ -83,13 +92,7 @@ class _Grouping:
         return self.constants[key]
 
 
-def _input(value: Value, registers: list[Array], k: int, fixed: bool) -> Input:
-    if fixed:
-        return Input.of(registers[k], constant=value.kind == "constant")
-    fetch: Callable[[], Array] = partial(_contiguous, registers, k)
-    return Input(value.shape, value.dtype, None, fetch)
-
-
-def _contiguous(registers: list[Array], k: int) -> Array:
-    x = registers[k]
-    return x if x.flags.c_contiguous else np.ascontiguousarray(x)
+def _input(value: Value, k: int, memory: GroupMemory) -> Input:
+    if k in memory.fixed:
+        return Input.of(memory.registers[k], constant=value.kind == "constant")
+    return Input(value.shape, value.dtype, None, memory.fetch(k))

@@ -1,0 +1,294 @@
+/* A plan: a table of calls, made one after another until one refuses. Arguments are arrays of 64-bit integers; what
+ * refuses (1) has left memory so that NumPy can make the same call, or has not been told how to make it at all. */
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef float f4;
+typedef double f8;
+typedef int64_t i8;
+typedef int (*routine_t)(const i8 *a, i8 workers);
+typedef struct {
+    routine_t call;
+    const i8 *a;
+    i8 workers;
+} entry_t;
+
+/* Returns the number of the entry that refused, or n. */
+i8 minigrad_plan(const entry_t *plan, i8 at, i8 n)
+{
+    for (; at < n; ++at)
+        if (plan[at].call(plan[at].a, plan[at].workers))
+            break;
+    return at;
+}
+
+int minigrad_refuse(const i8 *a, i8 workers) { return 1; }
+
+/* a: whether to run at all, address of a plan, its length */
+int minigrad_nested(const i8 *a, i8 workers)
+{
+    return !a[0] || minigrad_plan((const entry_t *)a[1], 0, a[2]) < a[2];
+}
+
+/* -- products, by the matrix library that NumPy has loaded ---------------------------------------------------------- */
+typedef void (*gemm_f4_t)(int, int, int, i8, i8, i8, f4, const f4 *, i8, const f4 *, i8, f4, f4 *, i8);
+typedef void (*gemm_f8_t)(int, int, int, i8, i8, i8, f8, const f8 *, i8, const f8 *, i8, f8, f8 *, i8);
+typedef void (*gemv_f4_t)(int, int, i8, i8, f4, const f4 *, i8, const f4 *, i8, f4, f4 *, i8);
+typedef void (*gemv_f8_t)(int, int, i8, i8, f8, const f8 *, i8, const f8 *, i8, f8, f8 *, i8);
+typedef f4 (*dot_f4_t)(i8, const f4 *, i8, const f4 *, i8);
+typedef f8 (*dot_f8_t)(i8, const f8 *, i8, const f8 *, i8);
+enum { ROWS = 101 };
+
+/* a: function, A, B, C, op(A), op(B), m, n, k, lda, ldb, ldc, then twice: how many, bytes from one to the next in A, B
+ * and C */
+#define DEFINE_PRODUCTS(T)                                                                                             \
+    int minigrad_gemm_##T(const i8 *a, i8 workers)                                                                     \
+    {                                                                                                                  \
+        gemm_##T##_t gemm = (gemm_##T##_t)a[0];                                                                        \
+        for (i8 i = 0; i < a[12]; ++i)                                                                                 \
+            for (i8 j = 0; j < a[16]; ++j)                                                                             \
+                gemm(ROWS, (int)a[4], (int)a[5], a[6], a[7], a[8], 1, (const T *)(a[1] + i * a[13] + j * a[17]), a[9], \
+                     (const T *)(a[2] + i * a[14] + j * a[18]), a[10], 0, (T *)(a[3] + i * a[15] + j * a[19]), a[11]); \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    /* a: function, A, x, y, order, op(A), rows, columns, lda, step of x */                                            \
+    int minigrad_gemv_##T(const i8 *a, i8 workers)                                                                     \
+    {                                                                                                                  \
+        ((gemv_##T##_t)a[0])((int)a[4], (int)a[5], a[6], a[7], 1, (const T *)a[1], a[8], (const T *)a[2], a[9], 0,     \
+                             (T *)a[3], 1);                                                                            \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    /* a: function, x, y, result, how many, step of x, step of y */                                                    \
+    int minigrad_dot_##T(const i8 *a, i8 workers)                                                                      \
+    {                                                                                                                  \
+        *(T *)a[3] = ((dot_##T##_t)a[0])(a[4], (const T *)a[1], a[5], (const T *)a[2], a[6]);                          \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    /* a: function, x, result, how many, least (a double); refuses where the sum of squares is beyond least or largest */\
+    int minigrad_squared_norm_##T(const i8 *a, i8 workers)                                                             \
+    {                                                                                                                  \
+        const T *x = (const T *)a[1];                                                                                  \
+        T square = ((dot_##T##_t)a[0])(a[3], x, 1, x, 1);                                                              \
+        *(T *)a[2] = square;                                                                                           \
+        return !((f8)square >= *(const f8 *)a[4] && square < (T)INFINITY);                                             \
+    }                                                                                                                  \
+    /* a: function, x, how many */                                                                                     \
+    int minigrad_finite_##T(const i8 *a, i8 workers)                                                                   \
+    {                                                                                                                  \
+        const T *x = (const T *)a[1];                                                                                  \
+        return !isfinite(((dot_##T##_t)a[0])(a[2], x, 1, x, 1));                                                       \
+    }
+
+DEFINE_PRODUCTS(f4)
+DEFINE_PRODUCTS(f8)
+
+/* -- single numbers, and sums of all entries as NumPy adds them up ----------------------------------------------------- */
+#define DEFINE_SUMS(T)                                                                                                 \
+    static T pairwise_##T(const T *x, i8 n)                                                                            \
+    {                                                                                                                  \
+        if (n < 8) {                                                                                                   \
+            T sum = (T)-0.0;                                                                                           \
+            for (i8 k = 0; k < n; ++k)                                                                                 \
+                sum += x[k];                                                                                           \
+            return sum;                                                                                                \
+        }                                                                                                              \
+        if (n > 128) {                                                                                                 \
+            i8 half = n / 2;                                                                                           \
+            half -= half % 8;                                                                                          \
+            return pairwise_##T(x, half) + pairwise_##T(x + half, n - half);                                           \
+        }                                                                                                              \
+        T r[8];                                                                                                        \
+        memcpy(r, x, sizeof r);                                                                                        \
+        i8 k = 8;                                                                                                      \
+        for (; k < n - n % 8; k += 8)                                                                                  \
+            for (int j = 0; j < 8; ++j)                                                                                \
+                r[j] += x[k + j];                                                                                      \
+        T sum = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]));                                     \
+        for (; k < n; ++k)                                                                                             \
+            sum += x[k];                                                                                               \
+        return sum;                                                                                                    \
+    }                                                                                                                  \
+    /* a: x, result, how many */                                                                                       \
+    int minigrad_sum_##T(const i8 *a, i8 workers)                                                                      \
+    {                                                                                                                  \
+        *(T *)a[1] = 0 + pairwise_##T((const T *)a[0], a[2]);                                                          \
+        return 0;                                                                                                      \
+    }                                                                                                                  \
+    /* a: x, y, result, what */                                                                                        \
+    int minigrad_number_##T(const i8 *a, i8 workers)                                                                   \
+    {                                                                                                                  \
+        T x = *(const T *)a[0], y = *(const T *)a[1];                                                                  \
+        *(T *)a[2] = a[3] == 0 ? x + y : a[3] == 1 ? x - y : a[3] == 2 ? x * y : x / y;                                \
+        return 0;                                                                                                      \
+    }
+
+DEFINE_SUMS(f4)
+DEFINE_SUMS(f8)
+
+/* -- moves ---------------------------------------------------------------------------------------------------------- */
+#define MOVE_LINE(U)                                                                                                   \
+    for (i8 j = 0; j < n; ++j)                                                                                         \
+        *(U *)(to + j * to_step) = *(const U *)(from + j * from_step)
+
+static void copy_axes(const char *from, char *to, const i8 *axes, i8 count, i8 size)
+{
+    i8 n = axes[0], from_step = axes[1], to_step = axes[2];
+    if (count > 1) {
+        for (i8 i = 0; i < n; ++i)
+            copy_axes(from + i * from_step, to + i * to_step, axes + 3, count - 1, size);
+    } else if (from_step == size && to_step == size)
+        memcpy(to, from, (size_t)(n * size));
+    else if (size == 4)
+        MOVE_LINE(uint32_t);
+    else if (size == 8)
+        MOVE_LINE(uint64_t);
+    else
+        for (i8 j = 0; j < n; ++j)
+            memcpy(to + j * to_step, from + j * from_step, (size_t)size);
+}
+
+/* a: from, to, bytes of an entry, number of axes, then for each: length, bytes to the next entry in either */
+int minigrad_copy(const i8 *a, i8 workers)
+{
+    copy_axes((const char *)a[0], (char *)a[1], a + 4, a[3], a[2]);
+    return 0;
+}
+
+/* a: to, bytes */
+int minigrad_zero(const i8 *a, i8 workers)
+{
+    memset((void *)a[0], 0, (size_t)a[1]);
+    return 0;
+}
+
+static int all_below(const i8 *x, i8 n, i8 high)
+{
+    uint64_t wrong = 0;
+    for (i8 k = 0; k < n; ++k)
+        wrong |= (uint64_t)x[k] >= (uint64_t)high;
+    return !wrong;
+}
+
+/* a: integers, how many, high, whether one is ignored, which */
+int minigrad_within(const i8 *a, i8 workers)
+{
+    const i8 *x = (const i8 *)a[0];
+    if (all_below(x, a[1], a[2]))
+        return 0;
+    if (!a[3])
+        return 1;
+    for (i8 k = 0; k < a[1]; ++k)
+        if ((uint64_t)x[k] >= (uint64_t)a[2] && x[k] != a[4])
+            return 1;
+    return 0;
+}
+
+/* a: labels, result, how many, width, bytes of a number, its bits for 1 */
+int minigrad_one_hot(const i8 *a, i8 workers)
+{
+    const i8 *labels = (const i8 *)a[0];
+    i8 n = a[2], width = a[3];
+    if (!all_below(labels, n, width))
+        return 1;
+    memset((void *)a[1], 0, (size_t)(n * width * a[4]));
+    if (a[4] == 4)
+        for (i8 k = 0; k < n; ++k)
+            ((uint32_t *)a[1])[k * width + labels[k]] = (uint32_t)a[5];
+    else
+        for (i8 k = 0; k < n; ++k)
+            ((uint64_t *)a[1])[k * width + labels[k]] = (uint64_t)a[5];
+    return 0;
+}
+
+/* a: x, places, result, rows, width, bytes of a number: the entry of each row that its place names */
+int minigrad_take_of_rows(const i8 *a, i8 workers)
+{
+    const i8 *places = (const i8 *)a[1];
+    i8 n = a[3], width = a[4];
+    if (!all_below(places, n, width))
+        return 1;
+    if (a[5] == 4)
+        for (i8 k = 0; k < n; ++k)
+            ((uint32_t *)a[2])[k] = ((const uint32_t *)a[0])[k * width + places[k]];
+    else
+        for (i8 k = 0; k < n; ++k)
+            ((uint64_t *)a[2])[k] = ((const uint64_t *)a[0])[k * width + places[k]];
+    return 0;
+}
+
+/* a: x, places, result, blocks, length of the axis in a block, how many places, bytes of an entry of the axis */
+int minigrad_take(const i8 *a, i8 workers)
+{
+    const i8 *places = (const i8 *)a[1];
+    const char *from = (const char *)a[0];
+    char *to = (char *)a[2];
+    i8 count = a[5], size = a[6];
+    if (!all_below(places, count, a[4]))
+        return 1;
+    for (i8 block = 0; block < a[3]; ++block, from += a[4] * size, to += count * size)
+        switch (size) {
+        case 4:
+            for (i8 k = 0; k < count; ++k)
+                ((uint32_t *)to)[k] = ((const uint32_t *)from)[places[k]];
+            break;
+        case 8:
+            for (i8 k = 0; k < count; ++k)
+                ((uint64_t *)to)[k] = ((const uint64_t *)from)[places[k]];
+            break;
+        default:
+            for (i8 k = 0; k < count; ++k)
+                memcpy(to + k * size, from + places[k] * size, (size_t)size);
+        }
+    return 0;
+}
+
+/* -- numbers of an optimizer's step ----------------------------------------------------------------------------------- */
+enum { ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, NEGATIVE, POSITIVE, ABSOLUTE,
+       EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, TRUTH };
+
+static int computed(i8 what, f8 x, f8 y, f8 *z)
+{
+    switch (what) {
+    case ADD: *z = x + y; return 1;
+    case SUBTRACT: *z = x - y; return 1;
+    case MULTIPLY: *z = x * y; return 1;
+    case DIVIDE: *z = x / y; return y != 0;
+    case POWER: *z = pow(x, y); return x >= 0 && isfinite(*z);
+    case NEGATIVE: *z = -x; return 1;
+    case POSITIVE: *z = x; return 1;
+    case ABSOLUTE: *z = fabs(x); return 1;
+    case EQUAL: *z = x == y; return 1;
+    case NOT_EQUAL: *z = x != y; return 1;
+    case LESS: *z = x < y; return 1;
+    case LESS_EQUAL: *z = x <= y; return 1;
+    case GREATER: *z = x > y; return 1;
+    case GREATER_EQUAL: *z = x >= y; return 1;
+    case TRUTH: *z = x != 0; return 1;
+    }
+    return 0;
+}
+
+/* a: cells (doubles), how many steps, how many feeds; steps: what, x, y, place of the result or -1, then the truth that
+ * it must have; feeds: address of a number, its bytes, cell */
+int minigrad_scalars(const i8 *a, i8 workers)
+{
+    f8 *cells = (f8 *)a[0];
+    const i8 *step = a + 3;
+    for (i8 k = 0; k < a[1]; ++k, step += 5) {
+        f8 z;
+        if (!computed(step[0], cells[step[1]], cells[step[2]], &z))
+            return 1;
+        if (step[3] >= 0)
+            cells[step[3]] = z;
+        else if ((z != 0) != step[4])
+            return 1;
+    }
+    for (i8 k = 0; k < a[2]; ++k, step += 3)
+        if (step[1] == 4)
+            *(f4 *)step[0] = (f4)cells[step[2]];
+        else
+            *(f8 *)step[0] = cells[step[2]];
+    return 0;
+}
