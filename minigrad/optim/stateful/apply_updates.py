@@ -160,7 +160,8 @@ class UpdateTransaction:
         """
         options, blocks, buckets = self._options, self.blocks, self._buckets
         treated = options.accumulate > 1 or options.clip is not None or options.maximise
-        if treated or not self.pasts.are_alike or len(blocks) != len(buckets) or any(len(b.buckets) > 1 for b in blocks):
+        apart = any(len(block.buckets) > 1 for block in blocks) or len(blocks) != len(buckets)
+        if treated or apart or not self.pasts.are_alike:
             return None
         following, done = step
 

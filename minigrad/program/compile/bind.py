@@ -186,7 +186,10 @@ class _Binder:
                 self.code.append(PlannedCall(run))
 
     def _takes_alone(self, call: Call, kernel: Kernel) -> bool:
-        """Whether an engine other than NumPy should take an elementwise call that is no part of a group."""
+        """Whether an engine should take an elementwise call that is no part of a group.
+
+        NumPy itself would make the same call of it.
+        """
         lone = isinstance(kernel.function, np.ufunc) and bool(self.values[call.outs[0]].shape)
         return self.binder.engine is not None and lone and bool(group_instructions(call, self.values))
 
