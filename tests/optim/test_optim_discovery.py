@@ -25,14 +25,14 @@ def names(folders: list[Path], **environment: str) -> set[str]:
 def test_renaming_an_entry_point_renames_exactly_that_optimizer(tmp_path: Path) -> None:
     before, after = tmp_path / "before", tmp_path / "after"
     install(before, "demo-plugin", {"alpha": "demo_rules:Rule", "beta": "demo_rules:Rule"}, {"demo_rules": GOOD})
-    install(after, "demo-plugin", {"alpha": "demo_rules:Rule", "gamma": "demo_rules:Rule"}, {"demo_rules": GOOD})
+    install(after, "demo-plugin", {"alpha": "demo_rules:Rule", "betamax": "demo_rules:Rule"}, {"demo_rules": GOOD})
     bare = names([])
     assert names([before]) - bare == {"alpha", "beta"}
-    assert names([after]) - bare == {"alpha", "gamma"}
+    assert names([after]) - bare == {"alpha", "betamax"}
     assert bare <= names([after])
     code = """
     from minigrad.optim import UnknownOptimizer, load
-    answer = [load("gamma").__name__]
+    answer = [load("betamax").__name__]
     try:
         load("beta")
     except UnknownOptimizer as error:
@@ -41,7 +41,7 @@ def test_renaming_an_entry_point_renames_exactly_that_optimizer(tmp_path: Path) 
     answer = ask([after], code)
     assert answer[0] == "Rule"
     assert "no optimizer 'beta'" in answer[1]
-    assert "gamma (demo-plugin 1.0)" in answer[1]
+    assert "betamax (demo-plugin 1.0)" in answer[1]
 
 
 def test_listing_and_loading_import_no_plugin_that_was_not_asked_for(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from minigrad.optim.hyperparameters import may_be_decay, role_of
 from minigrad.optim.laws.landscape import landscape, tape
 from minigrad.optim.laws.report import LawViolated
 from minigrad.optim.laws.required import Check
-from minigrad.optim.laws.rule_under_test import STEPS, RuleUnderTest, differ, show
+from minigrad.optim.laws.rule_under_test import STEPS, RuleUnderTest, across, differ, show
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
 from minigrad.optim.schedules import Piecewise, Schedule
@@ -66,6 +66,10 @@ def translation(s: RuleUnderTest, n: int) -> None:
     shift = np.round(s.start(n + 1)[1:] * 64.0) / 16.0
     moved = s.run(w + shift, ground.shifted(shift).environment(s.needs), STEPS) - shift
     differ(moved, s.plain(n), "origin shifted", rtol=_slack(s, 1e-9), atol=_slack(s, 1e-11))
+    if s.needs == Need.GRAD:
+        g = np.array([across(g, w) for g in s.gradients(3, n)])
+        here, there = s.run(w, tape(g), 3), s.run(w + shift, tape(g), 3) - shift
+        differ(there, here, "origin shifted, gradients across the weights", rtol=1e-9, atol=1e-11)
 
 
 def negation(s: RuleUnderTest, n: int) -> None:

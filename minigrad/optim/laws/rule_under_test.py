@@ -17,7 +17,7 @@ from minigrad.optim.protocol import Need, Segment
 from minigrad.optim.runner import RuleRunner, UpdateRule
 from minigrad.optim.schedules import Schedule
 
-__all__ = ["STEPS", "RuleUnderTest", "differ", "layout_of", "show"]
+__all__ = ["STEPS", "RuleUnderTest", "across", "differ", "layout_of", "show"]
 
 
 STEPS = 6
@@ -169,6 +169,18 @@ def layout_of(n: int) -> tuple[Segment, ...]:
         return (Segment("v", 0, (n,)),)
     columns = n // 3
     return (Segment("m", 0, (2, columns)), Segment("v", 2 * columns, (n - 2 * columns,)))
+
+
+def across(g: Array, w: Array) -> Array:
+    """The gradient without its part along the weights, in each column of each parameter.
+
+    There rules that project their steps do so.
+    """
+    flat = g.copy()
+    for part in layout_of(w.size):
+        slope, weights = part.of(flat), part.of(w)
+        slope -= weights * np.sum(slope * weights, axis=0) / np.sum(weights * weights, axis=0)
+    return flat
 
 
 def differ(actual: Array, expected: Array, what: str, rtol: float = 0.0, atol: float = 0.0, since: int = 0) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.optim import Moment, Need, Objective, Optimizer, Segment, decay, number
 from minigrad.typing import Array
 
-__all__ = ["LARS", "SAM", "CautiousAdamW"]
+__all__ = ["LARS", "SAM", "CautiousAdamW", "CautiousLion"]
 
 
 @attrs.frozen
@@ -122,14 +122,60 @@ class CautiousAdamW:
         """Adam's step where it agrees with the gradient."""
         g = f.grad
         m, v = state.m.update(g, self.beta1), state.v.update(g**2, self.beta2)
-        agrees = (m.total * g > 0.0).astype(w.dtype)
-        for part in self.layout or (Segment("w", 0, w.shape),):
-            kept = part.of(agrees)
-            kept *= part.size / (float(kept.sum()) + 1.0)
+        agrees = _agreement(m.total, g, self.layout)
         step = m.hat / (np.sqrt(v.hat) + self.eps)
         return (1.0 - self.lr * self.weight_decay) * w - self.lr * (agrees * step), Moments(m, v)
+
+
+@attrs.frozen
+class Mean:
+    """Mean gradient."""
+
+    m: Moment
+
+
+@attrs.frozen
+class CautiousLion:
+    """Lion that leaves out entries whose step points against their gradient.
+
+    Source: Liang et al. 2024, as in the authors' code: signs first, then the mask.
+    """
+
+    api: ClassVar[tuple[int, int]] = (1, 0)
+    needs: ClassVar[Need] = Need.GRAD
+    laws: ClassVar[frozenset[str]] = frozenset({"negation", "translation", "scale-invariant", "constant-step"})
+
+    lr: float = number(1e-4, ge=0.0)
+    beta1: float = decay(0.9)
+    beta2: float = decay(0.99)
+    weight_decay: float = number(0.0, ge=0.0)
+    layout: tuple[Segment, ...] = ()
+
+    def init(self, w: Array) -> Mean:
+        """An empty mean."""
+        return Mean(Moment.zeros(w))
+
+    def update(self, w: Array, f: Objective, state: Mean, t: int) -> tuple[Array, Mean]:
+        """A step of the same length in every coordinate that agrees."""
+        g = f.grad
+        step = np.sign(state.m.update(g, self.beta1).biased)
+        step *= _agreement(step, g, self.layout)
+        return (1.0 - self.lr * self.weight_decay) * w - self.lr * step, Mean(state.m.update(g, self.beta2))
+
+
+def _agreement(step: Array, g: Array, layout: tuple[Segment, ...]) -> Array:
+    """Factors for a step: 0 where it points against the gradient, above 1 elsewhere.
+
+    Their mean is about 1 in each parameter.
+    """
+    agrees = (step * g > 0.0).astype(g.dtype)
+    for part in layout or (Segment("w", 0, g.shape),):
+        kept = part.of(agrees)
+        kept *= part.size / (float(kept.sum()) + 1.0)
+    return agrees
 
 
 _sam: Optimizer[Velocity] = SAM()
 _lars: Optimizer[Velocity] = LARS()
 _cautious: Optimizer[Moments] = CautiousAdamW()
+_cautious_lion: Optimizer[Mean] = CautiousLion()
