@@ -135,7 +135,7 @@ def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
 def length(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """Euclidean length over `axis`, without overflow or underflow.
 
-    At 0 the gradient is 0, a subgradient.
+    At 0 the gradient is 0, a subgradient, and so is its own; the square of a length has curvature 2 there.
     """
     squares = _sum_of_squares(x, axis, keepdims)
     lowest, highest = _SAFE_SQUARES.get(x.dtype.char, (1.0, 1.0))
@@ -172,7 +172,12 @@ def power_of_two_above(x: Array, axis: Axis) -> Array:
 
 @length.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
-    slope: V = broadcast_back(g, x, axis) * ratio(x, broadcast_back(y, x, axis))
+    size: V = broadcast_back(y, x, axis)
+    if isinstance(g, np.ndarray):
+        return broadcast_back(g, x, axis) * ratio(x, size)
+    zero: V = equal(size, 0.0)
+    # Where the length is 0 its gradient is 0 by choice, and so is that one's: x / length has no derivative there.
+    slope: V = broadcast_back(g, x, axis) * (masked_multiply(x, 1.0 - zero) / (size + zero))
     bend = slope_at_zero(g, y)
     return slope if bend is None else slope + broadcast_back(bend, x, axis) * x
 

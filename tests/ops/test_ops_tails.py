@@ -229,3 +229,42 @@ def test_the_sum_of_no_exponentials_is_minus_infinity() -> None:
         assert np.array_equal(np.asarray(mg.logsumexp(x, axis=1)), [-np.inf, -np.inf])
     mixed = np.array([[-np.inf, -np.inf], [-np.inf, 0.25]])
     np.testing.assert_array_equal(np.asarray(mg.logsumexp(mixed, axis=1)), [-np.inf, 0.25])
+
+
+LARGE_AND_EQUAL = [[1e16, 1e16, 1e16], [1e200, 1e200, 1e200], [0.0, 0.0, 5e30]]
+
+
+@pytest.mark.parametrize("row", LARGE_AND_EQUAL)
+def test_running_logarithms_of_rows_of_any_size(row: list[float]) -> None:
+    shares = [11 / 6, 5 / 6, 1 / 3] if row[2] == row[0] else [1.5, 0.5, 1.0]
+    np.testing.assert_allclose(slope(mg.cumlogsumexp, row), shares, rtol=1e-14)
+
+
+@pytest.mark.parametrize("number", [0.1, 1e-10, 1e5])
+def test_equal_numbers_have_no_spread_where_nan_is_left_out(number: float) -> None:
+    equal = np.append(np.full(7, number, np.float32), f32(NAN))
+    assert mg.nanstd(equal) == 0.0
+    assert mg.nanvar(equal) == 0.0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_curvature_where_a_length_is_0(compiled: bool) -> None:
+    def curvature(f: Callable[[Any], Any]) -> Any:
+        hessian = mg.hessian(f)
+        return np.asarray((mg.define(hessian) if compiled else hessian)(np.zeros(2))).tolist()
+
+    nothing, twice = [[0.0, 0.0], [0.0, 0.0]], [[2.0, 0.0], [0.0, 2.0]]
+    assert curvature(mg.norm) == nothing
+    assert curvature(mg.std) == nothing
+    assert curvature(lambda t: mg.sum(mg.abs(t))) == nothing
+    assert curvature(lambda t: mg.norm(t) ** 2) == twice
+    assert curvature(lambda t: mg.sum(mg.abs(t) ** 2)) == twice
+    assert curvature(lambda t: mg.sum(mg.hypot(t, t * 0.0) ** 2)) == twice
+    np.testing.assert_allclose(curvature(lambda t: mg.std(t) ** 2), [[0.5, -0.5], [-0.5, 0.5]], rtol=1e-15)
+
+
+def test_curvature_of_hypotenuses() -> None:
+    x, y = 743.0, 0.3
+    size = np.hypot(x, y)
+    h = bend(lambda t: mg.hypot(t[0], t[1]), [x, y])
+    np.testing.assert_allclose(h, np.array([[y * y, -x * y], [-x * y, x * x]]) / size**3, rtol=1e-13)

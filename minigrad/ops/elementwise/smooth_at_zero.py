@@ -9,12 +9,11 @@ knows f'', so it is asked, when rules run on Tensors, at places where both the l
 
 from __future__ import annotations
 
-import numpy as np
-
 from minigrad.core.backward import gradients, topological_order
 from minigrad.core.graph import Node, OpNode
 from minigrad.core.tensor import Tensor, tensor_of
-from minigrad.ops.elementwise.arithmetic import where
+from minigrad.ops.elementwise.arithmetic import masked_multiply
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.runtime.effects import current_tracer
 from minigrad.typing import V
 
@@ -27,18 +26,19 @@ def slope_at_zero(g: V, size: V) -> V | None:
         size: the length, of the same shape.
 
     Returns:
-        None on arrays, in programs (whose numbers are not known while they are traced), and where no length is 0.
+        None on arrays, where g does not depend on the length, and where no length is 0. (In programs, whose numbers
+        are not known while they are traced, a length may always be 0.)
     """
-    if not isinstance(g, Tensor) or not isinstance(size, Tensor) or current_tracer() is not None or not g.requires_grad:
+    if not isinstance(g, Tensor) or not isinstance(size, Tensor) or not g.requires_grad:
         return None
-    flat = np.equal(size.data, 0.0) & np.equal(g.data, 0.0)
-    if not flat.any():
+    flat: Tensor = equal(size.detach(), 0.0) * equal(g.detach(), 0.0)
+    if current_tracer() is None and not flat.data.any():
         return None
     bend: Tensor | None = None
-    for slope in gradients([g], [flat.astype(g.dtype)], _same_lengths(g, size), create_graph=True):
+    for slope in gradients([g], [flat], _same_lengths(g, size), create_graph=True):
         if isinstance(slope, Tensor):
             bend = slope if bend is None else bend + slope
-    return None if bend is None else where(flat, bend, 0.0)
+    return None if bend is None else masked_multiply(bend, flat)
 
 
 def _same_lengths(g: Tensor, size: Tensor) -> list[Tensor]:

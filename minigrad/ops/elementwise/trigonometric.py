@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import ratio, reciprocal
+from minigrad.ops.elementwise.arithmetic import ratio, reciprocal, square
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.elementwise.transcendental import cos, sin, sqrt, tanh
@@ -25,15 +25,21 @@ family = OpFamily(lazy=True)
 unary, binary = family.unary, family.binary
 
 
-def _hypot_slope(g: V, out: V, x: V) -> V:
+def _hypot_slope(g: V, out: V, x: V, y: V) -> V:
     bend = slope_at_zero(g, out)
-    slope: V = g * ratio(x, out)
+    slope: V = g * share_of_hypot(x, y)
     return slope if bend is None else slope + bend * x
 
 
-def _over_square(x: V, size: V) -> V:
-    """x / size ** 2, 0 where both are 0; the square itself may overflow or underflow."""
-    return ratio(ratio(x, size), size)
+def _over_square(x: V, y: V) -> V:
+    """x / (x ** 2 + y ** 2), 0 where both are 0; the squares may overflow or underflow."""
+    return ratio(share_of_hypot(x, y), hypot(x, y))
+
+
+@silent
+def _share_of_hypot(x: Array, y: Array) -> Array:
+    size = np.hypot(x, y)
+    return np.asarray(x / (size + np.equal(size, 0.0)))
 
 
 def _sech(x: Array) -> Array:
@@ -121,7 +127,12 @@ arctanh = unary(
 )
 hypot: Op = binary(
     "hypot", np.hypot, "sqrt(x * x + y * y), without overflow. At (0, 0) both gradients are 0.",
-    lambda g, out, x, y: _hypot_slope(g, out, x), lambda g, out, x, y: _hypot_slope(g, out, y),
+    lambda g, out, x, y: _hypot_slope(g, out, x, y), lambda g, out, x, y: _hypot_slope(g, out, y, x),
+)
+share_of_hypot: Op = binary(
+    "share_of_hypot", _share_of_hypot, "x / hypot(x, y), the slope of hypot: 0 at (0, 0), and so is its own.",
+    lambda g, out, x, y: g * ratio(square(share_of_hypot(y, x)), hypot(x, y)),
+    lambda g, out, x, y: -(g * ratio(out * share_of_hypot(y, x), hypot(x, y))), (nonzero(), nonzero()),
 )
 arccosh: Op = unary(
     "arccosh", np.arccosh, "Inverse hyperbolic cosine, for x >= 1.",
@@ -129,7 +140,7 @@ arccosh: Op = unary(
 )
 arctan2 = binary(
     "arctan2", np.arctan2, "The angle of the point (y, x), in radians: arctan2(x, y) with x the ordinate. 0 at (0, 0).",
-    lambda g, out, x, y: g * _over_square(y, hypot(x, y)), lambda g, out, x, y: -(g * _over_square(x, hypot(x, y))),
+    lambda g, out, x, y: g * _over_square(y, x), lambda g, out, x, y: -(g * _over_square(x, y)),
     (nonzero(), nonzero()),
 )
 sech = unary("sech", _sech, "Hyperbolic secant: 1 / cosh(x).", lambda g, y, x: -(g * y * tanh(x)))

@@ -11,8 +11,9 @@ from math import prod as lengths_product
 import numpy as np
 
 from minigrad.core.types import Array, Axis, IndexArray
-from minigrad.ops.elementwise.arithmetic import masked_multiply
-from minigrad.ops.elementwise.piecewise_linear import maximum
+from minigrad.ops.arrangement.gather import pick
+from minigrad.ops.elementwise.arithmetic import finite_part, masked_multiply, ratio
+from minigrad.ops.elementwise.piecewise_linear import minimum
 from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, ravel, reshape
@@ -23,7 +24,7 @@ from minigrad.ops.shape import concatenate
 from minigrad.runtime.numpy_fast import silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
-from minigrad.verify.domains import real
+from minigrad.verify.domains import distinct, real
 
 family = OpFamily()
 _LONG = 256
@@ -134,6 +135,17 @@ def diff(x: V, n: int = 1, axis: int = -1) -> V:
     return x
 
 
+@op(x=distinct(), piecewise_constant=True, params=[{"axis": 1}], shapes=[((2, 3, 4),)], name="argcummax")
+def largest_so_far(x: Array, *, axis: int = -1) -> Array:
+    """The positions of the largest entries up to each place along `axis`."""
+    shape = [1] * x.ndim
+    shape[axis] = x.shape[axis]
+    places = np.arange(x.shape[axis]).reshape(shape)
+    new = np.equal(x, np.maximum.accumulate(x, axis=axis))
+    positions: Array = np.maximum.accumulate(np.where(new, places, 0), axis=axis)
+    return positions
+
+
 @op(x=real(), params=[{"axis": 0}, {"axis": -1}], shapes=[((2, 3, 4),), ((5,),), ((0, 2),)])
 def logcumsumexp(x: Array, *, axis: int = -1) -> Array:
     """y[k] = log(exp(x[0]) + ... + exp(x[k])) along `axis`, without overflow."""
@@ -144,11 +156,19 @@ def logcumsumexp(x: Array, *, axis: int = -1) -> Array:
 def _(g: V, y: V, x: V, *, axis: int) -> V:
     if x.shape[axis] == 0:
         return g
-    # dL/dx[j] = exp(x[j] - y[j]) S[j] with S[j] = g[j] + exp(y[j] - y[j + 1]) S[j + 1]: all exponents are <= 0.
-    finite: V = maximum(y, float(np.finfo(y.dtype).min))
-    decay: V = exp(-diff(finite, axis=axis))
-    factors: V = concatenate(decay, np.zeros_like(getitem(g, key=_steps(axis, g.ndim, slice(0, 1)))), axis=axis)
-    return exp(x - finite) * linear_recurrence(factors, g, axis=axis, reverse=True)
+    # With m the largest entry so far, terms b[j] = exp(x[j] - m[j]) and a[j] = exp(m[j - 1] - m[j]), the sum so far is
+    # s[j] = a[j] s[j - 1] + b[j], and dL/dx[j] = b[j] / s[j] S[j] with S[j] = g[j] + a[j + 1] s[j] / s[j + 1] S[j + 1].
+    # Differences of y, which is rounded, would not do: b and a are right for rows of any size.
+    top: V = finite_part(pick(x, largest_so_far(x, axis=axis), axis=axis))
+    top = top if isinstance(top, np.ndarray) else top.detach()
+    terms: V = exp(minimum(x, float(np.finfo(x.dtype).max)) - top)
+    kept: V = exp(-diff(top, axis=axis))
+    edge = np.zeros_like(getitem(g, key=_steps(axis, g.ndim, slice(0, 1))))
+    sums: V = linear_recurrence(concatenate(edge, kept, axis=axis), terms, axis=axis)
+    before: V = getitem(sums, key=_steps(axis, g.ndim, slice(None, -1)))
+    decay: V = kept * ratio(before, getitem(sums, key=_steps(axis, g.ndim, slice(1, None))))
+    due: V = linear_recurrence(concatenate(decay, edge, axis=axis), g, axis=axis, reverse=True)
+    return ratio(terms, sums) * due
 
 
 @op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),), ((2, 0),)])
@@ -209,7 +229,7 @@ def _(h: V, y: V, x: V) -> V:
     return masked_multiply(ahead, before) + masked_multiply(behind, after)
 
 
-for _op in (cumsum_along, linear_recurrence, cumprod_along, logcumsumexp, product_last, other_products):
+for _op in (largest_so_far, cumsum_along, linear_recurrence, cumprod_along, logcumsumexp, product_last, other_products):
     family.add(_op)
 family.register()
 

@@ -77,8 +77,15 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     less = ddof if correction is None else correction
     if where is True:
         return variance.var(x, axis, less, keepdims)
-    centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
+    centred: V = _centred(x, axis, where)
     return functions.sum(centred * centred / (_counted(x, where, axis) - less), axis, keepdims)
+
+
+def _centred(x: V, axis: Axis, where: Mask) -> V:
+    """x less its mean, and once more for what rounding has left of it; 0 where left out."""
+    for _ in range(2):
+        x = _masked(x - mean(x, axis, True, where), where, 0.0)
+    return x
 
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where: Mask = True,
@@ -90,7 +97,7 @@ def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     less = ddof if correction is None else correction
     if where is True:
         return variance.std(x, axis, less, keepdims)
-    centred: V = _masked(x - mean(x, axis, True, where), where, 0.0)
+    centred = _centred(x, axis, where)
     return functions.norm(centred / (_counted(x, where, axis) - less) ** 0.5, axis, keepdims)
 
 

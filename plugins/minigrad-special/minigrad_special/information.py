@@ -39,7 +39,9 @@ def entr(x: V) -> V:
 
 def rel_entr(x: V, y: V) -> V:
     """x log(x / y), 0 where x = 0."""
-    return mg.xlogy(x, x) - mg.xlogy(x, y)
+    zero: V = mg.equal(x, 0.0)
+    gap: V = mg.log(mg.where(zero, 1.0, x)) - mg.log(mg.where(zero * mg.equal(y, 0.0), 1.0, y))
+    return x * gap  # not the difference of two products, which may overflow
 
 
 def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
