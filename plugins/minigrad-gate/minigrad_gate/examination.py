@@ -178,8 +178,8 @@ class _Examination:
         self.seed = seed
         self.second_order = second_order
 
-    def _verify(self, declaration: Mapping[str, Any], function: ForeignFunction | None = None) -> Certificate:
-        op = as_op(function or self.function, kinks=self.request.kinks, **{**self.request.claims, **declaration})
+    def _verify(self, declaration: Mapping[str, Any], function: ForeignFunction, joint: bool) -> Certificate:
+        op = as_op(function, joint, kinks=self.request.kinks, **{**self.request.claims, **declaration})
         return verify(op, self.seed, self.second_order)
 
     def samples(self) -> Certificate:
@@ -191,7 +191,8 @@ class _Examination:
             suggested, _ = judged([arrays[i] for arrays in calls.arrays])
             if suggested.matrix:  # only symmetric steps stay among such matrices
                 domains[name] = suggested
-        return self._verify({"samples": lambda rng: samples, **domains, **self.request.domains})
+        declaration = {"samples": lambda rng: samples, **domains, **self.request.domains}
+        return self._verify(declaration, self.function, self.function.framework.joint)
 
     def derived(self) -> tuple[list[Certificate], list[str]]:
         """Examine what was not passed: other shapes, options and numbers.
@@ -203,7 +204,7 @@ class _Examination:
         left_out: list[str] = []
         for declaration, function in self._declarations():
             try:
-                certificates.append(self._verify(declaration, function))
+                certificates.append(self._verify(declaration, function, joint=True))
             except GradientMismatch:
                 raise
             except InvalidRule as error:
@@ -253,8 +254,7 @@ class _Examination:
             for odd in real if len(arrays) > 1 else ():
                 mixed = [a[..., :1] if k == odd else a for k, a in enumerate(arrays)]
                 y = np.asarray(self.function.forward(*mixed, **options))
-                for wanted in (real,) if self.function.framework.joint else ((i,) for i in real):
-                    self.function.gradient(wanted, 1).forward(y, *mixed, **options)
+                self.function.gradient(real, 1).forward(y, *mixed, **options)
         except RefusedAloud:
             return False
         return True

@@ -38,7 +38,7 @@ class Framework(Protocol):
 
     @property
     def joint(self) -> bool:
-        """Whether gradients for all arguments are asked for in one call, or one by one."""
+        """Whether gradients on samples are asked for in one call, or one by one."""
         ...
 
     def values(self, call: Call, arrays: Sequence[Array], options: Options) -> tuple[Array, ...]:
@@ -117,24 +117,26 @@ class ForeignFunction:
 class _GradientRule:
     """The vector-Jacobian product for some arguments, on arrays and on Tensors of minigrad."""
 
-    def __init__(self, function: ForeignFunction, wanted: tuple[int, ...]) -> None:
+    def __init__(self, function: ForeignFunction, wanted: tuple[int, ...], joint: bool) -> None:
         self.function = function
         self.wanted = wanted
+        self.joint = joint
         self._ops: dict[int, mg.Op] = {}
 
     def __call__(self, g: object, y: object, *xs: object, **options: object) -> object:
         gs = g if isinstance(g, tuple) else (g,)
         if len(gs) not in self._ops:
-            self._ops[len(gs)] = as_op(self.function.gradient(self.wanted, len(gs)))
+            self._ops[len(gs)] = as_op(self.function.gradient(self.wanted, len(gs)), self.joint)
         apply: Callable[..., object] = self._ops[len(gs)]
         return apply(*gs, *xs, **options)
 
 
-def as_op(function: ForeignFunction, **declaration: Any) -> mg.Op:
+def as_op(function: ForeignFunction, joint: bool, **declaration: Any) -> mg.Op:
     """Make an op of minigrad out of a foreign function.
 
     Args:
         function: it becomes the forward function of the op, its gradients become the rules.
+        joint: whether one rule gives the gradients for all arguments, or each argument has a rule.
         **declaration: as `minigrad.op` takes it. Without domains, samples are announced but none are yielded.
     """
 
@@ -149,8 +151,8 @@ def as_op(function: ForeignFunction, **declaration: Any) -> mg.Op:
         declaration = {"samples": _no_samples}
     op = mg.op(name=function.name, **declaration)(forward)
     real = tuple(i for i in range(len(function.arguments)) if i not in function.integers)
-    for wanted in (real,) if function.framework.joint else ((i,) for i in real):
-        op.vjp(*(function.arguments[i] for i in wanted))(_GradientRule(function, wanted))
+    for wanted in (real,) if joint else ((i,) for i in real):
+        op.vjp(*(function.arguments[i] for i in wanted))(_GradientRule(function, wanted, joint))
     return op
 
 

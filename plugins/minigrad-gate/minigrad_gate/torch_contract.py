@@ -131,7 +131,7 @@ def _repeated_backward(run: _Run) -> tuple[int, list[str]]:
     wanted = {i: xs[i] for i in run.wanted}
     ys = run.outputs(xs)
     for k, y in enumerate(ys):
-        if y.shape == run.values[k].shape and not np.array_equal(run.framework.array(y), run.values[k], equal_nan=True):
+        if gap_of(run.framework.array(y), run.values[k], run.refusals.floor) is not None:
             raise run.refusals.contract(
                 f"output {k} has other values where a gradient is required", "compute outputs in one way only"
             )
@@ -215,7 +215,7 @@ def _interleaved_calls(run: _Run) -> tuple[int, list[str]]:
     except Exception:  # numbers that the function refuses leave nothing behind
         run.outputs(run.tensors(run.wanted))
     for k, y in enumerate(ys):
-        if not np.array_equal(run.framework.array(y), run.values[k], equal_nan=True):
+        if gap_of(run.framework.array(y), run.values[k], run.refusals.floor) is not None:
             raise run.refusals.contract(
                 f"its next call overwrites output {k}", "return a new tensor from each forward: no buffer that is kept"
             )

@@ -86,7 +86,7 @@ class TorchFramework:
 
     def array(self, t: ForeignTensor) -> Array:
         """The numbers of a tensor."""
-        numbers: Array = t.detach().resolve_conj().resolve_neg().numpy()
+        numbers: Array = t.numpy(force=True)  # force resolves what torch computes lazily
         return numbers
 
     def values(self, call: Call, arrays: Sequence[Array], options: Options) -> tuple[Array, ...]:
@@ -101,28 +101,30 @@ class TorchFramework:
         return broadcast
 
     def gradient(self, call: Call, wanted: tuple[int, ...], outputs: int) -> Call:
-        """The gradient for one argument.
+        """The gradients for some arguments.
 
-        Only this argument requires one, unless an outer gradient asks for more.
+        Only these arguments require one, unless an outer gradient asks for more.
         """
         torch = self.torch
-        (index,) = wanted
 
         def pulled(tensors: Sequence[ForeignTensor], options: Options) -> tuple[ForeignTensor, ...]:
             cotangents, xs = tensors[:outputs], list(tensors[outputs:])
             nested = any(t.requires_grad for t in tensors)
-            if not xs[index].requires_grad:
-                xs[index] = xs[index].detach().requires_grad_()
+            for i in wanted:
+                if not xs[i].requires_grad:
+                    xs[i] = xs[i].detach().requires_grad_()
             ys = call(xs, options)
             live = [(y, g) for y, g in zip(ys, cotangents, strict=True) if y.requires_grad]
             if not live:
-                return (torch.zeros_like(xs[index]),)
-            (found,) = torch.autograd.grad(
-                [y for y, _ in live], [xs[index]], [g for _, g in live], create_graph=nested, allow_unused=True
-            )
-            if nested and found is not None and _marked_once(found.grad_fn):
+                return tuple(torch.zeros_like(xs[i]) for i in wanted)
+            gradients = torch.autograd.grad(
+                [y for y, _ in live], [xs[i] for i in wanted], [g for _, g in live], create_graph=nested,
+                allow_unused=True,
+            )  # fmt: skip
+            if nested and any(g is not None and _marked_once(g.grad_fn) for g in gradients):
                 raise OnceDifferentiable("backward is marked @once_differentiable")
-            return (torch.zeros_like(xs[index]) if found is None else found,)
+            pairs = zip(wanted, gradients, strict=True)
+            return tuple(torch.zeros_like(xs[i]) if g is None else g for i, g in pairs)
 
         return pulled
 

@@ -232,6 +232,6 @@ def test_derivatives_of_any_order_are_functions_too() -> None:
     second = function.gradient((0,), 1)
     assert second.arguments == ("g0", "x")
     assert second.gradient((1,), 1).arguments == ("g0", "of_g0", "x")
-    op = as_op(function, x=mg.real())
+    op = as_op(function, False, x=mg.real())
     assert [a.name for a in op.arguments] == ["x"]
     assert float(op(np.array(2.0))) == 8.0

@@ -17,6 +17,7 @@ from minigrad_gate.torch_framework import TorchFramework
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
 right = pytest.importorskip("support.everybody_torch_right")
+own = pytest.importorskip("support.everybody_torch_own")
 wrong = pytest.importorskip("support.everybody_torch_wrong")
 Function: Any = torch.autograd.Function
 numbers = wrong.numbers
@@ -221,3 +222,17 @@ def test_the_fixture(gate):
     assert gate.torch(right.Softmax, numbers(3, 4))
     with pytest.raises(mg.GradientMismatch):
         gate.torch(wrong.CubeClipped, numbers(3, 4))
+
+
+@pytest.mark.parametrize("name", own.DEFECTS)
+def test_defects_of_pytorch_itself_are_seen(name):
+    function, sample, words, _ = own.DEFECTS[name]
+    with pytest.raises(mg.RegistrationError, match=words):
+        check_torch(function, *sample)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", own.OWN)
+def test_right_functions_of_pytorch_itself_are_accepted(name):
+    function, *sample = own.OWN[name]
+    assert check_torch(function, *sample)
