@@ -75,7 +75,9 @@ def mark_updated(*tensors: Tensor) -> None:
     Graphs built on the old ones can no longer run backward.
     """
     for t in tensors:
-        leaf = t._node if isinstance(t._node, Leaf) else _leaf(t)[0]
+        leaf = t._node
+        if not isinstance(leaf, Leaf):
+            leaf = _leaf(t)[0]
         leaf.stale = True
         t._node = Leaf(leaf.value, leaf.sink)
 

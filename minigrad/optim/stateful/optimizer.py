@@ -23,6 +23,7 @@ from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
 from minigrad.optim.stateful.managed_parameters import ManagedParameters
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
 from minigrad.runtime.effects import current_tracer
+from minigrad.runtime.parameters import mark_updated
 
 __all__ = ["StatefulOptimizer"]
 
@@ -180,8 +181,12 @@ class StatefulOptimizer(ManagedParameters):
         return 0 if self._shadow_weights.shown or self.grad_hook is not None else self.t + 1
 
     def _note_planned(self, size: float) -> None:
-        self.__dict__["_norm"] = (self.t + 1, size)
-        self._done("", None)
+        progress = self.__dict__
+        progress["t"] = t = self.t + 1
+        progress["_norm"] = (t, size)
+        self._shadow_weights.update(t)
+        for bucket in self._buckets:
+            mark_updated(*bucket.tensors)
 
     def _check_options(self) -> None:
         """Refuse at once what could only fail later."""

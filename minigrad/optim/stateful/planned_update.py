@@ -120,14 +120,18 @@ def plan_update(
         group_now = _bound(group_of, i)
         parts.append(_Part(bucket, runner, update, least, group_now, cells, np.zeros(1, bucket.grads.dtype)))
     next_step, done = step
+    now = [0]  # number of the step
 
     def holds() -> bool:
         return all(part.runner.repeats(part.update) for part in parts)
 
     def begin() -> bool:
-        t = next_step()
-        if not t or not holds():
+        now[0] = t = next_step()
+        if not t:
             return False
+        for part in parts:
+            if not part.runner.repeats(part.update):
+                return False
         try:
             for part in parts:
                 part.feed(t)
@@ -140,7 +144,7 @@ def plan_update(
         for part in parts:
             squares += part.square.item()
             try:
-                part.runner.note_planned(next_step(), part.counted)
+                part.runner.note_planned(now[0], part.counted)
             except ArithmeticError:
                 part.bucket.renew()
                 raise

@@ -109,7 +109,10 @@ class Executable:
         for t, array in self.parameters:
             if t._node.value is not array:
                 return False
-        return all(sink.buffer is buffer for sink, buffer in self.sinks)
+        for sink, buffer in self.sinks:  # noqa: SIM110 (a generator costs as much again)
+            if sink.buffer is not buffer:
+                return False
+        return True
 
     def run(self, arrays: tuple[Array, ...]) -> list[Array]:
         """One run. The outputs are copies."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
+from operator import is_
 from types import FunctionType, MethodType, ModuleType
 
 import attrs
@@ -45,19 +46,29 @@ class Captures:
     modes: tuple[tuple[object, bool], ...]
     values: ValueGuards
     forms: tuple[tuple[Shape, np.dtype[np.generic], Node | None], ...]
+    _switches: tuple[tuple[object, ...], tuple[str, ...], tuple[bool, ...]] = attrs.field(init=False)
+
+    @_switches.default
+    def _switch_columns(self) -> tuple[tuple[object, ...], tuple[str, ...], tuple[bool, ...]]:
+        columns = [(item, *_switch(item, mode)) for item, mode in self.modes]
+        items, names, values = zip(*columns, strict=True) if columns else ((), (), ())
+        return items, names, values
 
     def hold(self) -> bool:
         """Whether modes, values and the forms of Tensors are as they were found."""
-        for item, mode in self.modes:
-            if item.training is not mode:  # type: ignore[attr-defined]
-                return False
+        items, names, modes = self._switches
+        if not all(map(is_, map(getattr, items, names), modes)):
+            return False
+        return (not self.state or self._forms_hold()) and self.values.hold()
+
+    def _forms_hold(self) -> bool:
         for t, (shape, dtype, node) in zip(self.state, self.forms, strict=True):
             now = t._node
             if now.value.shape != shape or now.value.dtype != dtype:
                 return False
             if now.requires_grad and now is not node:
                 return False
-        return self.values.hold()
+        return True
 
 
 def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captures:
@@ -105,6 +116,17 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
     values = find_reads(roots, root, names, sized)
     forms = tuple(_form(t._node) for t in state)
     return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values, forms)
+
+
+def _switch(item: object, mode: bool) -> tuple[str, bool]:
+    """The attribute that tells the mode, and what it should be.
+
+    Of our own modules one that is read without a call.
+    """
+    training = type(item).training  # type: ignore[attr-defined]
+    if getattr(training.fget, "__module__", "") == "minigrad.nn.module_tree" and hasattr(item, "_evaluating"):
+        return "_evaluating", not mode
+    return "training", mode
 
 
 def _form(node: Node) -> tuple[Shape, np.dtype[np.generic], Node | None]:

@@ -13,8 +13,11 @@ from __future__ import annotations
 import random
 import weakref
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from itertools import repeat
 from math import copysign
+from operator import call, is_
 from types import CellType, NoneType
+from typing import Any, TypeAlias
 
 import attrs
 import numpy as np
@@ -26,6 +29,8 @@ __all__ = ["MISSING", "ArrayGuard", "RandomStateGuard", "ValueGuards", "contents
 
 MISSING = object()
 """Stands for an attribute or entry that is not there."""
+_ALWAYS_MISSING = repeat(MISSING)
+Columns: TypeAlias = tuple[tuple[Any, ...], tuple[str, ...], tuple[object, ...]]
 _PLAIN = (bool, int, float, complex, str, bytes, NoneType)
 
 
@@ -68,21 +73,36 @@ class ValueGuards:
     containers: tuple[tuple[Collection[object], tuple[object, ...]], ...]
     arrays: tuple[ArrayGuard, ...]
     sizes: tuple[tuple[Collection[object], int], ...]
+    _owners: Columns = attrs.field(init=False)
+    _namespaces: Columns = attrs.field(init=False)
+
+    @_owners.default
+    def _attribute_columns(self) -> Columns:
+        return _columns(self.attributes)
+
+    @_namespaces.default
+    def _entry_columns(self) -> Columns:
+        gets, names, values = _columns(self.entries)
+        return tuple(namespace.get for namespace in gets), names, values
 
     def hold(self) -> bool:
         """Whether all are as they were."""
-        for owner, name, value in self.attributes:
-            now = getattr(owner, name, MISSING)
-            if now is not value and not is_same(now, value):
-                return False
-        for namespace, name, value in self.entries:
-            now = namespace.get(name, MISSING)
-            if now is not value and not is_same(now, value):
-                return False
+        owners, names, values = self._owners
+        if not all(map(is_, map(getattr, owners, names, _ALWAYS_MISSING), values)) and not self._attributes_hold():
+            return False
+        gets, names, values = self._namespaces
+        if not all(map(is_, map(call, gets, names, _ALWAYS_MISSING), values)) and not self._entries_hold():
+            return False
         for container, parts in self.containers:
             if not _are_same(contents(container), parts):
                 return False
-        return all(guard.holds() for guard in self.arrays)
+        return not self.arrays or all(guard.holds() for guard in self.arrays)
+
+    def _attributes_hold(self) -> bool:
+        return all(is_same(getattr(owner, name, MISSING), value) for owner, name, value in self.attributes)
+
+    def _entries_hold(self) -> bool:
+        return all(is_same(namespace.get(name, MISSING), value) for namespace, name, value in self.entries)
 
     def refuse_changes(self) -> None:
         """Raise StepChanged if recording the step has changed one."""
@@ -127,6 +147,11 @@ class RandomStateGuard:
         states: list[Hashable] = [hash(random.getstate()), (legacy[1].tobytes(), *legacy[2:])]
         states.extend(repr(g.bit_generator.state) for g in self._generators)
         return states
+
+
+def _columns(guards: Sequence[tuple[object, str, object]]) -> Columns:
+    owners, names, values = zip(*guards, strict=True) if guards else ((), (), ())
+    return owners, names, values
 
 
 def contents(container: Collection[object]) -> tuple[object, ...]:

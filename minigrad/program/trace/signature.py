@@ -6,19 +6,69 @@ What a program depends on, and where traced values stand in them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import cast
 
+import attrs
 import numpy as np
 
-from minigrad.core.graph import Leaf
+from minigrad.core.graph import Constant, Leaf
 from minigrad.core.tensor import Tensor
-from minigrad.core.types import Array
+from minigrad.core.types import Array, Shape
 
-__all__ = ["is_parameter", "replace_arrays", "signature"]
+__all__ = ["InputForms", "is_parameter", "replace_arrays", "signature"]
 
 
 def is_parameter(t: Tensor) -> bool:
     """Whether an optimizer trains a Tensor: as an argument it is itself, and not only numbers."""
     return isinstance(t._node, Leaf) and t._node.sink.buffer is not None
+
+
+@attrs.frozen(eq=False)
+class InputForms:
+    """The kinds of the arguments of a call, where all are arrays or Tensors of plain numbers.
+
+    A call whose arguments are of the same kinds has the same signature.
+
+    Attributes:
+        records: whether graphs are recorded.
+        kinds: type, shape and dtype of each argument.
+    """
+
+    records: bool
+    kinds: tuple[tuple[type, Shape, np.dtype[np.generic]], ...]
+
+    @classmethod
+    def of(cls, records: bool, args: tuple[object, ...]) -> InputForms | None:
+        """The kinds of `args`; None if one is something else."""
+        kinds: list[tuple[type, Shape, np.dtype[np.generic]]] = []
+        for a in args:
+            if type(a) is Tensor and type(a._node) is Constant:
+                kinds.append((Tensor, a.shape, a.dtype))
+            elif type(a) is np.ndarray:
+                kinds.append((np.ndarray, a.shape, a.dtype))
+            else:
+                return None
+        return cls(records, tuple(kinds))
+
+    def match(self, args: tuple[object, ...]) -> tuple[Array, ...] | None:
+        """The numbers of arguments of the same kinds; None if they are of others."""
+        arrays = []
+        if len(args) != len(self.kinds):
+            return None
+        for a, (kind, shape, dtype) in zip(args, self.kinds, strict=True):
+            if type(a) is not kind:
+                return None
+            if type(a) is Tensor:
+                node = a._node
+                if type(node) is not Constant:
+                    return None
+                value = node.value
+            else:
+                value = cast(Array, a)
+            if value.shape != shape or value.dtype is not dtype:
+                return None
+            arrays.append(value)
+        return tuple(arrays)
 
 
 def signature(args: tuple[object, ...], arrays: list[Array], tracked: list[Tensor]) -> tuple[Hashable, ...]:
