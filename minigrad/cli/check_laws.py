@@ -12,6 +12,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -21,6 +22,7 @@ from minigrad.optim.loading import Entry, find
 __all__ = ["Law", "Probe", "check_optimizer", "probe"]
 
 _SPEECH = 600
+_HASH_SEEDS = ("1", "2", "3")
 
 
 @attrs.frozen
@@ -80,25 +82,56 @@ def probe(name: str, timeout: float = 60.0) -> Probe:
     """
     entry = find(name)
     with tempfile.TemporaryDirectory(prefix="minigrad-probe-") as folder:
-        answer, said = Path(folder) / "answer.json", Path(folder) / "said.txt"
-        command = [sys.executable, "-m", "minigrad.cli.check_laws_worker", entry.qualified, str(answer)]
-        with said.open("wb") as speech:
-            ending = _ended(command, speech.fileno(), timeout)
-        if ending or not answer.exists():
-            return Probe(entry, (ending or "its process ended without an answer") + _last_words(said))
-        document = json.loads(answer.read_text(encoding="utf-8"))
-    laws = tuple(Law(**law) for law in document.get("laws", []))
+        document = _answer(entry, Path(folder), timeout, ())
+        reason, laws = str(document["reason"]), [Law(**law) for law in document.get("laws", [])]
+        if not reason and laws:
+            laws.append(_same_in_every_process(entry, Path(folder), timeout))
+            if laws[-1].verdict == "broken":
+                reason = f"it breaks law {laws[-1].law} ({laws[-1].title}): {laws[-1].detail}"
     hints = tuple(document.get("could_claim", []))
-    return Probe(entry, document["reason"], laws, hints, document.get("seconds", 0.0))
+    return Probe(entry, reason, tuple(laws), hints, document.get("seconds", 0.0))
 
 
-def _ended(command: Sequence[str], speech: int, timeout: float) -> str:
+def _answer(entry: Entry, folder: Path, timeout: float, more: Sequence[str], hash_seed: str = "") -> dict[str, Any]:
+    """What the worker writes, or a document with the reason why it wrote nothing."""
+    answer, said = folder / "answer.json", folder / "said.txt"
+    answer.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "minigrad.cli.check_laws_worker", entry.qualified, str(answer), *more]
+    with said.open("wb") as speech:
+        ending = _ended(command, speech.fileno(), timeout, hash_seed)
+    if ending or not answer.exists():
+        return {"reason": (ending or "its process ended without an answer") + _last_words(said)}
+    document: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
+    return document
+
+
+def _same_in_every_process(entry: Entry, folder: Path, timeout: float) -> Law:
+    """Whether a short run is the same whatever seed Python's hashes have."""
+    title = "the same in every process, whatever the hash seed"
+    digests: dict[str, str] = {}
+    for seed in _HASH_SEEDS:
+        document = _answer(entry, folder, timeout, ["digest"], seed)
+        if "digest" not in document:
+            return Law("C17", title, "broken", f"with PYTHONHASHSEED={seed} {document['reason']}", True)
+        digests.setdefault(document["digest"], seed)
+    if len(digests) == 1:
+        return Law("C17", title, "held", "", True)
+    seeds = " and ".join(list(digests.values())[:2])
+    return Law("C17", title, "broken", f"with PYTHONHASHSEED={seeds} the same run ends elsewhere", True)
+
+
+def _ended(command: Sequence[str], speech: int, timeout: float, hash_seed: str = "") -> str:
     """Run a command to its end, or kill it and what it has started.
 
     Returns what went wrong, if anything.
     """
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=speech, stderr=speech, start_new_session=os.name == "posix"
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=speech,
+        stderr=speech,
+        start_new_session=os.name == "posix",
+        env={**os.environ, "PYTHONHASHSEED": hash_seed} if hash_seed else None,
     )
     try:
         code = process.wait(timeout)

@@ -18,10 +18,13 @@ _MEMORY, _FILE = 8 << 30, 64 << 20
 
 
 def main(argv: Sequence[str]) -> None:
-    """Examine the optimizer `argv[0]` and write the results, as JSON, to the file `argv[1]`."""
-    name, path = argv
+    """Examine the optimizer `argv[0]` and write the results, as JSON, to the file `argv[1]`.
+
+    With a third argument write no more than the digest of a short run.
+    """
+    name, path, *digest = argv
     _limit()
-    document = _examined(name)
+    document = _digest(name) if digest else _examined(name)
     part = Path(f"{path}.part")
     part.write_text(json.dumps(document), encoding="utf-8")
     part.replace(path)
@@ -45,6 +48,13 @@ def _examined(name: str) -> dict[str, object]:
         "laws": [attrs.asdict(o) for o in report.outcomes],
         "could_claim": list(report.hints),
     }
+
+
+def _digest(name: str) -> dict[str, object]:
+    from minigrad.optim.laws import fingerprint
+    from minigrad.optim.loading import inspected
+
+    return {"digest": fingerprint(inspected(name))}
 
 
 def _limit() -> None:

@@ -22,6 +22,7 @@ import numpy as np
 
 from minigrad.core.errors import nearest
 from minigrad.plugins.entry_points import Entry
+from minigrad.plugins.process_settings import ProcessSettings
 
 __all__ = ["ImportFailure", "contained", "forget", "imported", "summary"]
 
@@ -33,11 +34,11 @@ def contained(watch: bool = False) -> Iterator[list[str]]:
     """Run a block; afterwards the yielded list says what it did to the process.
 
     Restored: standard output and error, warning filters, NumPy's error handling, the global random generators, the
-    working directory, environment variables, `sys.path`, the locale and signal handlers.
+    working directory, environment variables, `sys.path`, the locale, signal handlers, and functions that were replaced.
 
     Args:
         watch: whether to look for what cannot be undone, too: threads, processes, sockets, and files that are written,
-            renamed or removed.
+            renamed or removed; and for hooks, timers, exit handlers and logging.
     """
     said: list[str] = []
     out = io.StringIO()
@@ -53,7 +54,11 @@ def contained(watch: bool = False) -> Iterator[list[str]]:
             _watching(events) if watch else contextlib.nullcontext(),
         ):
             warnings.simplefilter("always")
-            yield said
+            settings = ProcessSettings(watch)
+            try:
+                yield said
+            finally:
+                said += settings.restore()
     finally:
         after = np.seterr(**errors)
         if out.getvalue():
@@ -118,6 +123,7 @@ _ACTS = {
     "os.rmdir": "removed a folder",
     "os.truncate": "wrote a file",
     "os.kill": "sent a signal",
+    "socket.__new__": "opened a socket",
     "socket.bind": "opened a socket",
     "socket.connect": "opened a socket",
     "subprocess.Popen": "started a process",

@@ -85,7 +85,7 @@ def test_the_report_counts_and_the_exit_code_follows(capsys: pytest.CaptureFixtu
     assert main(["optimizers", "check", "sound"]) == 0
     out = capsys.readouterr().out
     assert out.startswith(
-        "sound      sound (dist-sound 1.0, probed_sound:Rule)\nlaws       14 ran (14 held, 0 broken), 0"
+        "sound      sound (dist-sound 1.0, probed_sound:Rule)\nlaws       15 ran (15 held, 0 broken), 0"
     )
     assert "holds too, and could be claimed: elementwise, translation" in out
     assert main(["optimizers", "check", "dist-lawless:lawless", "--json"]) == 1

@@ -6,6 +6,7 @@ law that breaks. `holds(rule, "elementwise")` asks about one configured rule.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from time import perf_counter
 
 import attrs
@@ -13,13 +14,15 @@ import attrs
 from minigrad.core.errors import nearest
 from minigrad.optim.errors import PluginError
 from minigrad.optim.laws.claimed import DECLARED
+from minigrad.optim.laws.landscape import tape
 from minigrad.optim.laws.report import LawViolated, Outcome, Report
 from minigrad.optim.laws.required import CORE, Check
 from minigrad.optim.laws.rule_under_test import RuleUnderTest
+from minigrad.optim.protocol import Need
 from minigrad.optim.runner import UpdateRule
 from minigrad.plugins.isolation import contained, summary
 
-__all__ = ["CORE", "DECLARED", "Outcome", "Report", "check_law", "examine", "keeps_law", "laws_of"]
+__all__ = ["CORE", "DECLARED", "Outcome", "Report", "check_law", "examine", "fingerprint", "keeps_law", "laws_of"]
 
 _SIZE = 8
 _SHORT, _LONG = 14, 200
@@ -83,6 +86,21 @@ def keeps_law(rule: UpdateRule, law: str) -> bool:
     key, title, check = DECLARED[law]
     with contained():
         return _verdict(RuleUnderTest("", type(rule), values), key, title, check, True).verdict == "held"
+
+
+def fingerprint(cls: type[UpdateRule]) -> str:
+    """A digest of two short runs.
+
+    It must be the same in every process: whatever it is that two processes differ in, such as the seed of Python's
+    hashes, is none of a rule's business.
+    """
+    subject = RuleUnderTest(cls.__name__, cls)
+    with contained():
+        path = subject.plain(_SIZE)
+        if subject.needs == Need.GRAD:
+            wide = subject.run(subject.start(130), tape(subject.gradients(4, 130)), 4)
+            return sha256(path.tobytes() + wide.tobytes()).hexdigest()
+    return sha256(path.tobytes()).hexdigest()
 
 
 def _could_claim(subject: RuleUnderTest, key: str) -> bool:

@@ -44,6 +44,9 @@ def long_purity(s: RuleUnderTest, n: int) -> None:
     sparse = many * (np.arange(130) % 7 == 0)
     _pure_run(s, s.rule(), 130, 4, tape(-np.abs(many)))
     _pure_run(s, s.rule(), 130, 4, tape(sparse.astype(np.float32)), np.float32)
+    if s.is_thorough:
+        for size in (1000, 10_000):
+            _pure_run(s, s.rule(), size, 2, tape(s.gradients(2, size)))
     _pure_run(s, s.rule(), 3, s.horizon, tape(np.resize(s.gradients(17, 3), (s.horizon, 3))))
 
 

@@ -50,6 +50,11 @@ class RuleUnderTest:
         return max(STEPS, self.horizon // 5)
 
     @property
+    def is_thorough(self) -> bool:
+        """Whether there is time to look everywhere."""
+        return self.horizon > 100
+
+    @property
     def fields(self) -> dict[str, attrs.Attribute[object]]:
         """Hyperparameters by name."""
         return {f.name: f for f in attrs.fields(self.cls)}
@@ -69,11 +74,12 @@ class RuleUnderTest:
     def variants(self) -> list[tuple[str, object, UpdateRule]]:
         """List rules with one option at another value each.
 
-        Every word, both truths, and numbers that are 0 by default.
+        Every word, both truths, one more of a count, and numbers that are 0 by default; in a thorough trial all others
+        halved and doubled, too.
         """
         rules = []
         for name, field in self.fields.items():
-            for value in other_values(field):
+            for value in other_values(field, self.is_thorough):
                 try:
                     rules.append((name, value, self.rule(**{name: value})))
                 except Exception:  # options may exclude each other, by whatever error the rule's author chose
@@ -150,25 +156,26 @@ class RuleUnderTest:
             yield runner.w.copy()
 
 
-def other_values(field: attrs.Attribute[object]) -> list[object]:
-    """List values of an option besides its default.
-
-    The other truth, the other words, and 0.5 for a number that is 0.
-    """
+def other_values(field: attrs.Attribute[object], thorough: bool = False) -> list[object]:
+    """List values of an option besides its default."""
     default = field.default
     if isinstance(default, bool):
         return [not default]
-    if isinstance(default, float) and default == 0.0:
-        return [0.5]
+    if isinstance(default, int):
+        return [default + 1]
+    if isinstance(default, float):
+        if default == 0.0:
+            return [0.5]
+        return [0.5 * default, 2.0 * default] if thorough else []
     return [word for word in words_of(field) if word != default]
 
 
 def layout_of(n: int) -> tuple[Segment, ...]:
-    """A matrix of two rows and a vector where there is room for both, else a vector."""
+    """A matrix and a vector where there is room for both, else a vector."""
     if n < 8:
         return (Segment("v", 0, (n,)),)
-    columns = n // 3
-    return (Segment("m", 0, (2, columns)), Segment("v", 2 * columns, (n - 2 * columns,)))
+    rows, columns = (2, n // 3) if n < 1000 else (20, 30)
+    return (Segment("m", 0, (rows, columns)), Segment("v", rows * columns, (n - rows * columns,)))
 
 
 def across(g: Array, w: Array) -> Array:
