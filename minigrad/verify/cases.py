@@ -36,6 +36,13 @@ BROADCASTS: tuple[tuple[Shape, Shape], ...] = (
     ((1, 3, 1, 1), (2, 3, 2, 2)),
     ((2, 1, 2), (1, 3, 1)),
     ((1, 1), (2, 3)),
+    ((1, 3), (2, 4, 3)),
+    ((1,), (2, 3)),
+    ((3, 1), (2, 3, 3)),
+    ((1, 2, 1), (3, 1, 2)),
+    ((2, 1, 3, 1), (1, 4, 1, 2)),
+    ((1, 1, 3), (2, 2, 2, 3)),
+    ((1,), (0,)),
 )
 """Pairs of broadcasting shapes: one for each argument in turn, one for the others.
 

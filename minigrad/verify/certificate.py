@@ -8,6 +8,7 @@ from __future__ import annotations
 import attrs
 
 from minigrad.core.op import Op
+from minigrad.verify.covering import Coverage
 
 
 def evidence_of(op: Op) -> tuple[object, ...]:
@@ -60,6 +61,8 @@ class Certificate:
         evidence: the forward function, rules, claims and declaration that were checked.
         batching: comparisons of the batching rule with slice-by-slice application; None until it is checked, or where
             there is none.
+        coverage: which combinations of shapes and options were compared, refused by the op or left out; None where
+            there were none to combine.
     """
 
     subject: Op = attrs.field(repr=lambda op: op.name)
@@ -73,6 +76,7 @@ class Certificate:
     seconds: float = 0.0
     evidence: tuple[object, ...] = attrs.field(default=(), repr=False)
     batching: int | None = None
+    coverage: Coverage | None = attrs.field(default=None, repr=False)
 
     def covers(self, op: Op) -> bool:
         """Whether `op` is the one that was checked, with all that was declared then."""
@@ -94,5 +98,7 @@ class Certificate:
         if self.subject.batch_rule is not None or self.subject.claims.trailing:
             times = "before first use" if self.batching is None else f"{self.batching} stacks against one by one"
             lines.append(f"  batching rule: {times}")
+        if self.coverage is not None:
+            lines.append(f"  combinations: {self.coverage}")
         lines += [f"  refused by the op itself: {r}" for r in self.refused]
         return "\n".join(lines)

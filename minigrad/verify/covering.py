@@ -6,11 +6,13 @@ is out of the question; trying all pairs finds nearly all such mistakes (Kuhn, W
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
 
+import attrs
+
 Row = tuple[int, ...]
+Pair = tuple[tuple[int, int], tuple[int, int]]
 
 _COUNTS = (
     "n",
@@ -29,43 +31,128 @@ _COUNTS = (
 )
 """Beginnings of names of options that count, for which no negative number is tried."""
 
+_AGAIN = 16
+"""Rows for pairs that were refused beside other values."""
 
-@lru_cache(maxsize=256)
-def pairwise_rows(sizes: Row, most: int) -> tuple[Row, ...]:
+
+@attrs.frozen
+class Coverage:
+    """Which combinations of the covering array were compared.
+
+    Attributes:
+        factors: what was varied, with its values as text; the first value of each is the declared one.
+        covered: how many pairs of values were compared.
+        refused: pairs that the op itself refuses with an error, or that differences cannot decide, as text.
+        left_out: pairs for which there was no room, as text.
+    """
+
+    factors: Mapping[str, tuple[str, ...]]
+    covered: int
+    refused: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    def __str__(self) -> str:
+        names = " x ".join(f"{name} ({len(values)})" for name, values in self.factors.items())
+        return (
+            f"{self.covered} pairs of {names} compared, {len(self.refused)} refused by the op, "
+            f"{len(self.left_out)} left out"
+        )
+
+
+class CoveringArray:
     """Rows of value numbers, one for each factor, that cover all pairs of values.
 
-    The first row is all zeros, then each value alone beside zeros, then pairs: what is cut off by `most` are pairs
-    of two values that have been tried alone.
-
-    Args:
-        sizes: how many values each factor has; value 0 is the usual one.
-        most: the largest number of rows.
+    The first row is all zeros, then each value alone beside zeros, then pairs: what is cut off by `most` are pairs of
+    two values that have been tried alone. A pair whose row is refused is tried again beside zeros only, and beside
+    values that each of the two has been compared with, since another value of the row may be what was refused.
     """
-    zeros = (0,) * len(sizes)
-    alone = [(*zeros[:f], v, *zeros[f + 1 :]) for f, size in enumerate(sizes) for v in range(1, size)]
-    rows = [zeros, *alone][:most]
-    uncovered = {
-        ((f, v), (h, w))
-        for f, h in combinations(range(len(sizes)), 2)
-        for v, w in product(range(1, sizes[f]), range(1, sizes[h]))
-    }
-    for _ in range(most - len(rows)):
-        if not uncovered:
-            break
-        row = _fullest_row(sizes, uncovered)
-        uncovered -= {*combinations(enumerate(row), 2)}
-        rows.append(row)
-    return tuple(rows)
+
+    def __init__(self, sizes: Row, most: int) -> None:
+        self.sizes, self.most = sizes, most
+        self._rows: list[Row] = []
+        self._refused: set[Row] = set()
+
+    def __iter__(self) -> Iterator[Row]:
+        zeros = (0,) * len(self.sizes)
+        alone = [(*zeros[:f], v, *zeros[f + 1 :]) for f, size in enumerate(self.sizes) for v in range(1, size)]
+        for row in [zeros, *alone][: self.most]:
+            self._rows.append(row)
+            yield row
+        lonely = {(f, v) for row in self._refused for f, v in enumerate(row) if v}
+        hopeful = {p for p in self._pairs() if not lonely.intersection(p)}
+        for pairs in (hopeful, self._pairs() - hopeful):  # what is refused alone is seldom welcome in company
+            uncovered = pairs - self._tried()
+            allowed = {p[0] for p in pairs} | {p[1] for p in pairs} | {(f, 0) for f in range(len(self.sizes))}
+            while uncovered and len(self._rows) < self.most:
+                row = _fullest_row(self.sizes, uncovered, allowed)
+                self._rows.append(row)
+                yield row
+                uncovered -= _pairs_of(row)
+        for beside in (self._beside_zeros, self._beside_what_went):
+            for pair in sorted(self._pairs() & self._tried() - self._compared()):
+                again = None if pair in self._compared() else beside(pair)
+                if again is not None and again not in self._rows and len(self._rows) < self.most + _AGAIN:
+                    self._rows.append(again)
+                    yield again
+
+    def refuse(self, row: Row) -> None:
+        """Note that the last row yielded could not be compared."""
+        self._refused.add(row)
+
+    def _tried(self) -> set[Pair]:
+        return {p for row in self._rows for p in _pairs_of(row)}
+
+    def _compared(self) -> set[Pair]:
+        return {p for row in self._rows if row not in self._refused for p in _pairs_of(row)}
+
+    def _beside_zeros(self, pair: Pair) -> Row:
+        values = dict(pair)
+        return tuple(values.get(f, 0) for f in range(len(self.sizes)))
+
+    def _beside_what_went(self, pair: Pair) -> Row | None:
+        """The pair beside values that each of its two has been compared with."""
+        compared, values = self._compared(), dict(pair)
+        for f, size in enumerate(self.sizes):
+            if f not in values:
+                fits = (v for v in range(size) if all(tuple(sorted(((f, v), q))) in compared for q in pair))
+                value = next(fits, None)
+                if value is None:
+                    return None
+                values[f] = value
+        return tuple(values[f] for f in range(len(self.sizes)))
+
+    def coverage(self, factors: Mapping[str, tuple[str, ...]]) -> Coverage:
+        """What has become of all pairs."""
+        pairs = self._pairs()
+        compared, tried = self._compared() & pairs, self._tried() & pairs
+        names, values = list(factors), list(factors.values())
+
+        def text(chosen: set[Pair]) -> tuple[str, ...]:
+            return tuple(", ".join(f"{names[f]}={values[f][v]}" for f, v in pair) for pair in sorted(chosen))
+
+        return Coverage(factors, len(compared), text(tried - compared), text(pairs - tried))
+
+    def _pairs(self) -> set[Pair]:
+        return {
+            ((f, v), (h, w))
+            for f, h in combinations(range(len(self.sizes)), 2)
+            for v, w in product(range(1, self.sizes[f]), range(1, self.sizes[h]))
+        }
 
 
-def _fullest_row(sizes: Sequence[int], uncovered: set[tuple[tuple[int, int], tuple[int, int]]]) -> Row:
+def _pairs_of(row: Row) -> set[Pair]:
+    return set(combinations(enumerate(row), 2))
+
+
+def _fullest_row(sizes: Sequence[int], uncovered: set[Pair], allowed: set[tuple[int, int]]) -> Row:
     """A row with one uncovered pair, filled up greedily with values that cover others."""
     first, second = min(uncovered)
     row = dict((first, second))
     for f, size in enumerate(sizes):
         if f not in row:
-            gains = [sum(((min((f, v), q)), max((f, v), q)) in uncovered for q in row.items()) for v in range(size)]
-            row[f] = max(range(size), key=lambda v: gains[v])
+            fitting = [v for v in range(size) if (f, v) in allowed]
+            gains = {v: sum((min((f, v), q), max((f, v), q)) in uncovered for q in row.items()) for v in fitting}
+            row[f] = max(fitting, key=lambda v: gains[v])
     return tuple(row[f] for f in range(len(sizes)))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
 from minigrad.verify.cases import base_shapes, draw, fixed_shape
-from minigrad.verify.covering import option_values, pairwise_rows
+from minigrad.verify.covering import Coverage, CoveringArray, Row, option_values
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
@@ -26,11 +26,17 @@ _LONG = 200
 """Longer than the blocks of 64 or 128 that hand-written loops work in."""
 
 STACK = "one more axis"
-"""Label of cases with one more axis, compared only if the op takes them for a stack."""
+"""Label of cases with more axes, compared only if the op takes them for a stack."""
+
+UNSTACKED = "one axis less"
+"""Label of cases with fewer axes, compared only if the lost axes are those of a stack."""
+
+_PREFIXES: tuple[Shape, ...] = ((2,), (1, 2), (2, 1, 2), (1, 2, 1, 2))
+_MOST_RANK = 6
 
 _MOST_ENTRIES = 5_000
 _MOST_AXES = 8
-_MOST_PAIRS = 40
+_MOST_PAIRS = 60
 """Rows of the covering array beyond those that change one thing alone."""
 
 _MOST_OPTIONS = 16
@@ -53,7 +59,7 @@ def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[s
     Neighbours of those that are, and pairs of values that never stood together.
     """
     names, values = _factors(op, options)
-    for row in pairwise_rows(tuple(map(len, values)), _MOST_OPTIONS):
+    for row in CoveringArray(tuple(map(len, values)), _MOST_OPTIONS):
         meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row, strict=True))}
         if not any(_same(meta, m) for m in options):
             yield _label(options[0], meta), meta
@@ -80,7 +86,7 @@ def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """
     declared = base_shapes(op)[0]
     if _matrices(op):
-        yield "stack", tuple((2, *s) for s in declared)
+        yield from _matrix_shapes(declared)
         return
     seen = set(base_shapes(op))
     free = not declaration_of(op).shapes and not fixed_shape(op)
@@ -99,6 +105,31 @@ def _matrices(op: Op) -> bool:
     return any(d is not None and d.matrix for d in declaration_of(op).domains)
 
 
+def _matrix_shapes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """Stacks of matrices, and matrices of other sizes."""
+    yield STACK, tuple((2, *s) for s in declared)
+    yield STACK + " twice", tuple((2, 1, *s) for s in declared)
+    size = max(declared[0][-1:], default=0)
+    for other in (1, 2, size + 1):
+        if other != size:
+            yield f"matrices of {other} rows", tuple(tuple(other if n == size else n for n in s) for s in declared)
+
+
+def _numbers_of_axes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """More axes in front of all arguments, or of the first; fewer, where all have them."""
+    rank = max(map(len, declared))
+    for prefix in _PREFIXES:
+        if rank + len(prefix) <= _MOST_RANK:
+            yield f"{STACK} ({len(prefix)})", tuple((*prefix, *s) for s in declared)
+    if len(declared) > 1:
+        yield STACK, ((2, *declared[0]), *declared[1:])
+    if all(declared) and len({s[0] for s in declared}) == 1:
+        for lost in range(1, 1 + min(map(len, declared))):
+            yield f"{UNSTACKED} ({lost})", tuple(s[lost:] for s in declared)
+    elif declared[0]:
+        yield UNSTACKED, (declared[0][1:], *declared[1:])
+
+
 def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     first, *rest = declared
     yield "all axes longer by one", tuple(tuple(n + (n > 1) for n in s) for s in declared)
@@ -109,14 +140,13 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
         yield "last axes shorter by one", tuple((*s[:-1], s[-1] - 1) for s in declared)
     if all(len(s) > 1 for s in declared):
         yield "all square", tuple((*s[:-2], *(max(s[-2:]),) * 2) for s in declared)
-    if first:
-        yield "empty", tuple((0, *s[1:]) if s else s for s in declared)
     if len(first) > 1:
         yield "square", ((*first[:-2], *(max(first[-2:]),) * 2), *rest)
         yield "an axis of one", ((*first[:-1], 1), *rest)
-    yield STACK, tuple((2, *s) for s in declared)
-    if rest:
-        yield STACK, ((2, *first), *rest)
+    if any(n > 1 for s in declared for n in s):
+        yield "all axes of one", tuple(tuple(min(n, 1) for n in s) for s in declared)
+    if len(first) > 2:
+        yield "two axes of one", tuple((*s[:-3], *(1 if k != 1 else n for k, n in enumerate(s[-3:]))) for s in declared)
     for length in sorted({n for s in declared for n in s}):  # where arguments share a length they keep doing so
         if all(s.count(length) < 2 for s in declared):
             changes = (("an axis of one", 1), ("an axis of two", 2), ("long", _LONG), ("empty", 0))
@@ -132,28 +162,72 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
         if declared[i].count(length) > 1 and not any(length in s for s in others):
             for label, other in (("an axis of one", 1), ("long", _LONG)):
                 yield label, _with_length(declared, i, k, other)
+    if first:
+        yield "empty", tuple((0, *s[1:]) if s else s for s in declared)
+    yield from _numbers_of_axes(declared)
 
 
 def _with_length(shapes: tuple[Shape, ...], i: int, k: int, length: int) -> tuple[Shape, ...]:
     return (*shapes[:i], (*shapes[i][:k], length, *shapes[i][k + 1 :]), *shapes[i + 1 :])
 
 
-def unlisted_cases(op: Op, options: Options, rng: SeededRandom, seed: int) -> Iterator[CheckCase]:
-    """Derived cases that are compared with differences.
+class DerivedCases:
+    """Derived cases that are compared with differences, drawn lazily.
 
-    A covering array over shapes and options. Drawn lazily.
+    A covering array over shapes and options.
+
+    What cannot be compared is to be reported by `refuse` before the next is taken.
     """
-    names, values = _factors(op, options)
-    shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
-    most = len(shapes) + sum(map(len, values)) + _MOST_PAIRS
-    for row in pairwise_rows((len(shapes), *map(len, values)), most):
-        label, chosen = shapes[row[0]]
-        meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row[1:], strict=True))}
-        if row[0] or not any(_same(meta, m) for m in options):
-            changed = "" if not any(row[1:]) else _label(options[0], meta)
-            text = ", ".join(part for part in (label if row[0] else "", changed) if part)
-            yield CheckCase(draw(op, rng, chosen), meta, text, seed, derived=True)
-    yield from _other_indices(op, CheckCase(draw(op, rng, shapes[0][1]), options[0], "", seed, derived=True))
+
+    def __init__(self, op: Op, options: Options, rng: SeededRandom, seed: int) -> None:
+        self.op, self.options, self.rng, self.seed = op, options, rng, seed
+        names, values = _factors(op, options)
+        self.shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
+        self.names, self.values = names, values
+        sizes = (len(self.shapes), *map(len, values))
+        self._array = CoveringArray(sizes, sum(sizes) + _MOST_PAIRS)
+        self._row: Row = ()
+        self._label = ""
+        self._unwelcome: set[str] = set()
+
+    def __iter__(self) -> Iterator[CheckCase]:
+        for row in self._array:
+            self._row = row
+            (which, *chosen), first = row, self.options[0]
+            label, shapes = self.shapes[which]
+            self._label = label
+            if any(label.startswith(u) for u in self._unwelcome):
+                self._array.refuse(row)
+                continue
+            meta = {name: self.values[f][v] for f, (name, v) in enumerate(zip(self.names, chosen, strict=True))}
+            if which or not any(_same(meta, m) for m in self.options):
+                changed = "" if not any(chosen) else _label(first, meta)
+                text = ", ".join(part for part in (label if which else "", changed) if part)
+                yield CheckCase(draw(self.op, self.rng, shapes), meta, text, self.seed, derived=True)
+        self._row = ()
+        base = CheckCase(draw(self.op, self.rng, self.shapes[0][1]), self.options[0], "", self.seed, derived=True)
+        yield from _other_indices(self.op, base)
+
+    def refuse(self) -> None:
+        """Note that the last case could not be compared.
+
+        Where one axis more (or less) is refused, several are: what forward and rule do then is an accident.
+        """
+        if self._row:
+            self._array.refuse(self._row)
+            self._unwelcome |= (
+                {kind for kind in (STACK, UNSTACKED) if self._label == f"{kind} (1)"} if self._alone() else set()
+            )
+
+    def _alone(self) -> bool:
+        return not any(self._row[1:])
+
+    def coverage(self) -> Coverage:
+        """Which pairs of shapes and options were compared."""
+        factors = {"argument shapes": tuple(f"{label} {shapes}" for label, shapes in self.shapes)}
+        for name, values in zip(self.names, self.values, strict=True):
+            factors[name] = tuple(map(repr, values))
+        return self._array.coverage(factors)
 
 
 def _other_indices(op: Op, case: CheckCase) -> Iterator[CheckCase]:

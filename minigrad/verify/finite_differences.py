@@ -21,6 +21,15 @@ TOLERANCE = 1e-6
 """A verdict needs an error bar of at most this share of sum |g_i u_i|."""
 
 ATTEMPTS = 7
+_NOISIEST = 1e-4
+"""Share of sum |g_i u_i| that the round-off of a rule may add to the bar."""
+
+_LEAN = 4.0
+"""Ulps of what shows nowhere that a gap of many bars must exceed."""
+
+_GROSS = 64.0
+"""Bars between rule and differences that accuse where the bar is too wide to acquit."""
+
 _ROUND_OFF = 32.0
 """Ulps allowed to one evaluation of the function, relative to sum |v f|."""
 
@@ -209,6 +218,7 @@ def compare(
     analytic_phi: Phi | None = None,
     longest: float = 0.5,
     far: bool = False,
+    floor: Array | float = 0.0,
 ) -> Verdict:
     """Adapt the step until each entry is decided or the attempts are used up.
 
@@ -223,10 +233,12 @@ def compare(
         longest: the largest step that stays inside the domain.
         far: entries have sizes that F may not be scaled for: before accusing, look for stairs, and for the slope at
             all smaller steps.
+        floor: what F may carry as round-off though it shows nowhere, as 1 does in sqrt(1 + x^2) - 1; only a gap of many
+            bars may undercut it.
     """
     shape = np.shape(analytic)
     if not shape:
-        settled = _at_first_go(phi, float(at_zero), float(analytic), float(weights), float(roundoff))
+        settled = _at_first_go(phi, float(at_zero), float(analytic), float(weights), float(roundoff + floor))
         if settled is not None:
             return settled
     h = np.full(shape, FIRST_STEP)
@@ -238,21 +250,26 @@ def compare(
     noise_known = False
     own: Array | float = 0.0
     for attempt in range(ATTEMPTS):
-        slack = roundoff + 2.0 * h * weights
+        slack = roundoff + floor + 2.0 * h * weights
         e = central(phi, at_zero, h, slack)
-        bar = e.error + own
+        # A rule that is noisier than that can never pass; its noise may not hide that it is wrong either.
+        bar = e.error + (own if far else np.minimum(own, _NOISIEST * weights))
         gap = np.abs(analytic - e.value)
         if not attempt and not e.kink.any() and ((gap <= bar) & (bar <= TOLERANCE * weights)).all():
             return Verdict(state - INCONCLUSIVE + VERIFIED, analytic, e.value, bar, weights, h)
         scale = np.maximum(weights, np.minimum(gap, np.abs(e.value)))
         earned = ~e.kink & (bar <= TOLERANCE * scale)
         # Where the function hardly changes, agreement down to round-off is all there is; it adds nothing to the power.
-        flat = ~e.kink & (bar <= 1e-11 * roundoff) & ((weights <= 1e-10 * roundoff) | (attempt >= 3))
+        carry = np.maximum(roundoff, floor)
+        flat = ~e.kink & (bar <= 1e-11 * carry) & ((weights <= 1e-10 * carry) | (attempt >= 3))
         agree = (earned | flat) & (gap <= bar)
         # Between one and four bars nothing is decided: another step, another draw.
-        differ = earned & (gap > 4.0 * bar)
+        # A gap of many bars is one, though the bar itself is wide: a slope of 0 where it is 3e-4 +- 1e-9.
+        lean = bar - (_ROUND_OFF - _LEAN) * EPS * floor / (0.25 * h)
+        gross = ~e.kink & (gap > _GROSS * lean) & (lean <= 1e-3 * scale)
+        differ = (earned & (gap > 4.0 * bar)) | (gross & noise_known)
         open_ = state == INCONCLUSIVE
-        if np.any(earned & ~agree & open_) and not noise_known:
+        if np.any(((earned & ~agree) | gross) & open_) and not noise_known:
             # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before doubting that.
             noise_known = True
             noise = measured_noise(phi, shape)
@@ -260,7 +277,8 @@ def compare(
                 noise = np.maximum(noise, quantization_step(phi, shape))
             measured = _NOISE_MARGIN / (_ROUND_OFF * EPS) * noise
             carried = np.asarray(natural())
-            roundoff = np.maximum(np.maximum(roundoff, carried), measured)
+            roundoff = np.maximum(roundoff, measured)
+            floor = np.maximum(floor, carried)
             own = 16.0 * EPS * carried
             if analytic_phi is not None:
                 own = own + _NOISE_MARGIN * measured_noise(analytic_phi, shape)
@@ -279,7 +297,7 @@ def compare(
         factor = np.where(e.kink | differ, 0.25, np.where(e.noisy, 4.0, 0.25))
         h = np.where(state == INCONCLUSIVE, np.minimum(h * factor, longest), h)
     if far and np.any(state == MISMATCH):
-        rough = np.abs(analytic - numeric) > 0.01 * np.abs(
+        rough = np.abs(analytic - numeric) > 0.002 * np.abs(
             analytic
         )  # a rule that is nearly right has no teeth to blame
         state = np.where((state == MISMATCH) & rough & slope_at_some_step(phi, analytic), INCONCLUSIVE, state)

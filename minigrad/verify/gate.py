@@ -24,7 +24,9 @@ from minigrad.verify.checks.metamorphic import check_float32_bias
 from minigrad.verify.checks.purity import check_cotangents, check_memory
 from minigrad.verify.checks.second_order import check_second_order, check_second_order_elsewhere
 from minigrad.verify.checks.second_order_entrywise import check_second_order_by_entry
+from minigrad.verify.checks.special_entries import check_special_entries
 from minigrad.verify.checks.special_numbers import check_low_bits, check_special_numbers, evaluated_if_possible
+from minigrad.verify.checks.third_order import check_third_order
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
@@ -33,6 +35,9 @@ from minigrad.verify.sweep import examine_all
 
 _TAME = 1e4
 """How much larger than usual gradients may be where a second derivative is asked for."""
+
+_MOST_THIRD = 4
+"""Combinations of options whose third derivatives are compared."""
 
 _SHAPES = ((3, 3), (2, 3, 2), (200,))
 
@@ -67,7 +72,7 @@ def verify(
     free = mode_override(grad=True, allow_unverified=_anything if alone else None, interceptor=False)
     with np.errstate(all="ignore"), _warnings_ignored(thorough), free:
         try:
-            examined, checks, refused = examine_all(subject, rng, seed, thorough)
+            examined, checks, refused, coverage = examine_all(subject, rng, seed, thorough)
             powers = _powers(subject, examined)
             _refuse_powerless(op, powers, examined[0].case)
             cases = _one_per_metadata(examined) if declaration_of(op).kinks else []
@@ -83,6 +88,8 @@ def verify(
                 if thorough:
                     checks += check_pairs(subject, first, rng) + check_far(subject, first, rng)
                     checks += check_low_bits(subject, first, rng) + check_float32_bias(subject, first, rng)
+                    if subject.is_entrywise:
+                        checks += check_special_entries(subject, first, rng)
                     special = [] if subject.is_entrywise else check_special_numbers(subject, first, rng)
                     checks += len(special)
             checks += check_memory(subject, first, rng, thorough)
@@ -99,6 +106,7 @@ def verify(
                     check_second_order_elsewhere(subject, first, _alone(subject, others, first, rng), rng)
                     if subject.is_entrywise:
                         checks += check_second_order_by_entry(subject, first, rng)
+                    checks += check_third_order(subject, _one_per_metadata(examined)[:_MOST_THIRD], rng)
         except RegistrationError:
             raise
         except Exception as error:
@@ -108,7 +116,7 @@ def verify(
             ) from error  # fmt: skip
     return Certificate(
         op, seed, len(examined), checks + len(examined), powers, kinks, tuple(refused),
-        second_order, time.perf_counter() - start, evidence, batching,
+        second_order, time.perf_counter() - start, evidence, batching, coverage,
     )  # fmt: skip
 
 

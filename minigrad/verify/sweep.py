@@ -24,8 +24,9 @@ from minigrad.verify.checks.metamorphic import (
     repeat_shared,
     sweep_shapes,
 )
+from minigrad.verify.covering import Coverage
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_cases import STACK, unlisted_cases, unlisted_metadata
+from minigrad.verify.derived_cases import STACK, UNSTACKED, DerivedCases, unlisted_metadata
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
@@ -35,34 +36,39 @@ _MOST_DRAWS = 8
 
 def examine_all(
     subject: OpUnderTest, rng: SeededRandom, seed: int, thorough: bool
-) -> tuple[list[EvaluatedCase], int, list[str]]:
+) -> tuple[list[EvaluatedCase], int, list[str], Coverage | None]:
     """Compare the rules with differences on all cases, in other layouts and dtypes too.
 
     Returns:
-        What was compared, the number of other checks, and the cases that the op itself refuses, as text.
+        What was compared, the number of other checks, the cases that the op itself refuses, as text, and which
+        combinations of shapes and options were among them.
 
     Raises:
         RegistrationError: as `verify` does.
     """
     claims, samples = subject.op.claims, declaration_of(subject.op).samples
     if subject.is_entrywise:
-        return _examine_elementwise(subject, rng, seed, thorough)
+        return *_examine_elementwise(subject, rng, seed, thorough), None
     cases = list(difference_cases(subject.op, seed, thorough))
     if thorough and samples is None:
         cases.append(fresh(subject.op, cases[0], rng))
-        cases += unlisted_cases(subject.op, metadata(subject.op), rng, seed)
     examined: list[EvaluatedCase] = []
     refused: list[str] = []
+    coverage: Coverage | None = None
     for case in cases:
-        if not case.derived:
-            quick = bool(examined) and not thorough
-            examined.append(examine(subject, case, rng, samples is None, quick))
-        elif why := _refused_by_op(subject, case):
-            refused.append(f"{case.label}: {why}")
-        elif isinstance(e := _examine_derived(subject, case, rng), str):
-            refused.append(e)
-        else:
-            examined.append(e)
+        quick = bool(examined) and not thorough
+        examined.append(examine(subject, case, rng, samples is None, quick))
+    if thorough and samples is None:
+        derived = DerivedCases(subject.op, metadata(subject.op), rng, seed)
+        for case in derived:
+            why = _refused_by_op(subject, case, rng)
+            e = f"{case.label}: {why}" if why else _examine_derived(subject, case, rng)
+            if isinstance(e, str):
+                refused.append(e)
+                derived.refuse()
+            else:
+                examined.append(e)
+        coverage = derived.coverage()
     if thorough and samples is None:
         for e in [e for e in examined if not e.case.derived]:
             examined += _until_every_entry_counts(e, partial(_examine_afresh, subject, e.case, rng))
@@ -85,7 +91,7 @@ def examine_all(
             checks += check_linear(subject, e)
     if claims.elementwise:
         _check_entries_independent(subject, examined[0])
-    return examined + more, checks, refused
+    return examined + more, checks, refused, coverage
 
 
 def _examine_afresh(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase:
@@ -124,8 +130,10 @@ def _examine_derived(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -
             for alone in subject.by_rule() if len(subject.op.rules) > 1 else ():
                 _examine_derived(alone, case, rng)
             raise
-        if not all(np.isfinite(a).all() for a in (*outputs, *grads.values())):
-            return f"{case.label}: output or gradient is not finite"
+        if not all(np.isfinite(a).all() for a in outputs):
+            return f"{case.label}: output is not finite"
+        if not all(np.isfinite(a).all() for a in grads.values()):
+            return f"{case.label}: gradient is not finite"
         return examine(subject, case, rng, redraw=True)
     except InvalidRule as error:
         if error.__cause__ is None:
@@ -135,7 +143,7 @@ def _examine_derived(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -
         return f"{case.label}: inconclusive"
 
 
-def _refused_by_op(subject: OpUnderTest, case: CheckCase) -> str:
+def _refused_by_op(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> str:
     try:
         outputs = subject.forward(case)
     except RegistrationError:
@@ -143,14 +151,18 @@ def _refused_by_op(subject: OpUnderTest, case: CheckCase) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     if case.label.startswith(STACK) and not _is_stack(subject, case, outputs):
-        return "one more axis is not taken for a stack"
+        return "more axes are not taken for a stack"
+    if case.label.startswith(UNSTACKED) and not _is_stacked(subject, case, rng):
+        return "the lost axes are not those of a stack"
     return ""
 
 
 def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
     """Whether outputs for a stack are those for its members."""
     ranks = [len(s) for s in base_shapes(subject.op)[0]]
-    for k in range(2):
+    more = max(a.ndim - rank for a, rank in zip(case.arrays, ranks, strict=True))
+    lead = next(a.shape[:more] for a, rank in zip(case.arrays, ranks, strict=True) if a.ndim > rank)
+    for k in np.ndindex(*lead):
         pairs = zip(case.arrays, ranks, strict=True)
         member = [frozen(a[k]) if a.ndim > rank else a for a, rank in pairs]
         try:
@@ -158,8 +170,33 @@ def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...])
         except Exception:  # the op refuses a member with these options
             return False
         for whole, part in zip(outputs, alone, strict=True):
-            if whole.shape != (2, *part.shape) or not np.allclose(whole[k], part, equal_nan=True):
+            if whole.shape != (*lead, *part.shape) or not np.allclose(whole[k], part, equal_nan=True):
                 return False
+    return True
+
+
+def _is_stacked(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> bool:
+    """Whether outputs for fewer axes are members of those for the declared number."""
+    ranks = [len(s) for s in base_shapes(subject.op)[0]]
+    lead = (1,) * max(rank - a.ndim for a, rank in zip(case.arrays, ranks, strict=True))
+    other = draw(subject.op, rng, tuple(a.shape for a in case.arrays))
+    try:
+        members = [subject.forward(case), ()]
+        stacked = [
+            frozen(np.stack([a, b]).reshape(*lead[1:], 2, *a.shape)) if a.ndim < rank else a
+            for a, b, rank in zip(case.arrays, other, ranks, strict=True)
+        ]
+        second = [b if a.ndim < r else a for a, b, r in zip(case.arrays, other, ranks, strict=True)]
+        members[1] = subject.forward(case, second)
+        whole = subject.forward(case, stacked)
+    except RegistrationError:
+        raise
+    except Exception:  # the op refuses one of them
+        return False
+    for one, two, both in zip(*members, whole, strict=True):
+        due = np.stack([one, two]).reshape(*lead[1:], 2, *one.shape)
+        if both.shape != due.shape or not np.allclose(both, due, equal_nan=True):
+            return False
     return True
 
 
@@ -177,7 +214,7 @@ def _examine_elementwise(
             examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
     for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
         probe = CheckCase(draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
-        why = _refused_by_op(subject, probe)
+        why = _refused_by_op(subject, probe, rng)
         try:
             examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
         except InconclusiveCheck:

@@ -6,6 +6,7 @@ The corpus is in tests/support/gate_wrong_*.py. Reproduce one refusal:
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from support.gate_case import Wrong
 from support.gate_corpus import FAMILIES, TRICKY, WRONG
 
 by_name = pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
-EVERYDAY, SOAK = 2, 200
+EVERYDAY, SOAK = 1, 200
 
 
 def refusal(case: Wrong, seed: int) -> mg.RegistrationError | None:
@@ -112,8 +113,14 @@ def test_the_readme_counts_the_corpus_as_it_is() -> None:
         assert f"| {family} | {len(cases)}/{len(cases)} |" in table
 
 
+def test_bugs_of_public_frameworks_are_named() -> None:
+    public = [case.public for case in WRONG if case.public]
+    assert len(set(public)) >= 120
+    assert all(re.fullmatch(r"[\w.-]+/[\w.-]+#\d+", name) for name in public)
+
+
 def test_the_corpus_is_large_and_without_duplicates() -> None:
     names = [case.name for case in WRONG]
     assert len(names) == len(set(names))
-    assert len(names) >= 150
+    assert len(names) >= 650
     assert len({case.kind for case in WRONG}) >= 30

@@ -6,7 +6,7 @@ it. The gate must refuse the first and accept the second, so a refusal is due to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import TypeAlias, cast
 
@@ -38,6 +38,7 @@ class Wrong:
         expected: the errors that say so.
         build: makes a fresh op, with the flaw (True) or mended (False).
         twin: whether the mended op is a correct one that the gate must accept.
+        public: the bug of a public project that is re-enacted, by its description: `owner/name#number`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Wrong:
     expected: tuple[Refusal, ...]
     build: Build
     twin: bool = True
+    public: str = ""
 
     def op(self) -> Op:
         """A fresh, unregistered op with the flaw."""
@@ -89,13 +91,18 @@ def tricky(build: Callable[[], Made]) -> Tricky:
 
 
 def wrongs(*modules: ModuleType) -> tuple[Wrong, ...]:
-    """All wrong rules declared in some modules."""
-    return tuple(case for m in modules for case in vars(m).values() if isinstance(case, Wrong))
+    """All wrong rules declared in some modules, one by one or in tuples."""
+    return tuple(case for m in modules for case in _declared(m) if isinstance(case, Wrong))
 
 
 def trickies(*modules: ModuleType) -> tuple[Tricky, ...]:
-    """All tricky correct ops declared in some modules."""
-    return tuple(case for m in modules for case in vars(m).values() if isinstance(case, Tricky))
+    """All tricky correct ops declared in some modules, one by one or in tuples."""
+    return tuple(case for m in modules for case in _declared(m) if isinstance(case, Tricky))
+
+
+def _declared(module: ModuleType) -> Iterator[object]:
+    for value in vars(module).values():
+        yield from value if isinstance(value, tuple) else (value,)
 
 
 def made(
@@ -120,6 +127,119 @@ def made(
     for names, rule in rules.items():
         op.vjp(*names.split())(rule)
     return op
+
+
+Rules: TypeAlias = Mapping[str, Callable[..., object]]
+
+
+def pair(
+    name: str,
+    kind: str,
+    forward: Callable[..., object],
+    right: Rules,
+    flawed: Rules,
+    domains: Mapping[str, Domain],
+    *,
+    public: str = "",
+    params: Sequence[Mapping[str, object]] = ({},),
+    shapes: Sequence[tuple[Shape, ...]] = (),
+    samples: Samples | None = None,
+    kinks: Kinks = (),
+    elementwise: bool = False,
+) -> Wrong:
+    """A wrong rule and its mended twin as one row of a table: `flawed` holds the rules that are wrong."""
+
+    def build(flaw: bool) -> Op:
+        rules = {**right, **flawed} if flaw else right
+        return made(
+            forward, rules, domains, params=params, shapes=shapes, samples=samples, kinks=kinks, elementwise=elementwise
+        )
+
+    return Wrong(name, kind, (MISMATCH, INVALID), build, public=public)
+
+
+def one(
+    name: str,
+    kind: str,
+    forward: Callable[..., object],
+    right: Callable[..., object],
+    flawed: Callable[..., object],
+    domain: Domain = REAL,
+    *,
+    public: str = "",
+    params: Sequence[Mapping[str, object]] = ({},),
+    kinks: Kinks = (),
+) -> Wrong:
+    """A row for an elementwise op of one argument `x`."""
+    return pair(
+        name, kind, forward, {"x": right}, {"x": flawed}, {"x": domain}, public=public, params=params, kinks=kinks,
+        elementwise=True,
+    )  # fmt: skip
+
+
+def two(
+    name: str,
+    kind: str,
+    forward: Callable[..., object],
+    left: Callable[..., object],
+    right: Callable[..., object],
+    flawed: Rules,
+    domains: tuple[Domain, Domain] = (REAL, REAL),
+    *,
+    public: str = "",
+    kinks: Kinks = (),
+    elementwise: bool = True,
+    shapes: Sequence[tuple[Shape, ...]] = (),
+) -> Wrong:
+    """A row for an op of two arguments `a` and `b`: `flawed` holds "a", "b", or both."""
+    return pair(
+        name, kind, forward, {"a": left, "b": right}, flawed, {"a": domains[0], "b": domains[1]}, public=public,
+        kinks=kinks, elementwise=elementwise, shapes=shapes,
+    )  # fmt: skip
+
+
+def array(
+    name: str,
+    kind: str,
+    forward: Callable[..., object],
+    right: Callable[..., object],
+    flawed: Callable[..., object],
+    shape: Shape = (3, 4),
+    domain: Domain = REAL,
+    *,
+    public: str = "",
+    params: Sequence[Mapping[str, object]] = ({},),
+    kinks: Kinks = (),
+) -> Wrong:
+    """A row for an op of one argument `x` that is not elementwise, declared for one shape."""
+    return pair(
+        name, kind, forward, {"x": right}, {"x": flawed}, {"x": domain}, public=public, params=params, kinks=kinks,
+        shapes=[(shape,)],
+    )  # fmt: skip
+
+
+def honest(
+    name: str,
+    forward: Callable[..., object],
+    rules: Rules,
+    domains: Mapping[str, Domain],
+    *,
+    params: Sequence[Mapping[str, object]] = ({},),
+    shapes: Sequence[tuple[Shape, ...]] = (),
+    samples: Samples | None = None,
+    kinks: Kinks = (),
+    elementwise: bool = False,
+    linear: bool = False,
+    piecewise_constant: bool = False,
+) -> Tricky:
+    """A delicate correct op as one row of a table."""
+    return Tricky(
+        name,
+        lambda: made(
+            forward, rules, domains, params=params, shapes=shapes, samples=samples, kinks=kinks,
+            elementwise=elementwise, linear=linear, piecewise_constant=piecewise_constant,
+        ),
+    )  # fmt: skip
 
 
 def unary(

@@ -37,6 +37,7 @@ from support import (
     gate_wrong_unlisted,
 )
 from support.gate_case import Tricky, Wrong, trickies, wrongs
+from support.gate_public import activations, binary, indexing, layers, memory, reductions
 
 FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
     {
@@ -50,6 +51,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "metadata, outputs, integers": wrongs(gate_wrong_metadata),
         "what the author forgot": wrongs(gate_wrong_unlisted),
         "two things that meet": wrongs(gate_wrong_combined),
+        "bugs of public frameworks": wrongs(activations, binary, reductions, indexing, layers, memory),
         "far numbers, large arrays, unlisted lengths": wrongs(gate_wrong_far),
         "habits": wrongs(gate_wrong_habits, gate_wrong_recipes),
         "contract of a rule": wrongs(gate_wrong_contract, gate_wrong_linearity),

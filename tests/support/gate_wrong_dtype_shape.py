@@ -209,7 +209,7 @@ def scalar_partner_forgotten(flaw: bool) -> Op:
 @wrong("empty only", INVALID)
 def empty_raises(flaw: bool) -> Op:
     def rule(g, y, x):
-        scale = float(np.max(np.abs(plain(x)))) if flaw or x.size else 1.0
+        scale = (float(np.max(np.abs(plain(x)))) if flaw or x.size else 1.0) or 1.0
         return g / scale * scale * mg.cos(x)
 
     return unary(lambda x: np.sin(x), rule)

@@ -10,6 +10,7 @@ compared with differences once. The claim itself is checked by exactly that repe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import prod
 
 import numpy as np
 
@@ -124,8 +125,6 @@ def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], fa
     analytic = sum((grads[i] * u[i] for i in u), zero)
     weights = sum((np.abs(grads[i] * u[i]) for i in u), zero)
     roundoff = np.abs(v[0] * outputs[0]) + sum((np.abs(grads[i] * case.arrays[i]) for i in u), zero)
-    if far:  # near zero, what is added to 1 inside rounds as 1 does: (sqrt(x^2 + 1) - 1) / 2 + x
-        roundoff = roundoff + np.abs(v[0])
 
     def natural() -> Array:
         largest: Array = np.max(np.abs([a for i, a in enumerate(case.arrays) if i in u]), axis=0) if u else zero
@@ -143,6 +142,8 @@ def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], fa
     return compare(
         phi, v[0] * outputs[0], analytic, weights, roundoff, natural=natural,
         analytic_phi=analytic_phi, far=far,
+        # Near zero, what is added to 1 inside rounds as 1 does: (sqrt(x^2 + 1) - 1) / 2 + x.
+        floor=np.abs(v[0]) if far else 0.0,
     )  # fmt: skip
 
 
@@ -230,8 +231,23 @@ ARRANGEMENTS: tuple[tuple[str, Arrange], ...] = (
     ("0-d", _entry),
     ("empty", _none),
 )
+
+
+def _shaped(*shape: int) -> Arrange:
+    return lambda a: a[: prod(shape)].reshape(shape)
+
+
 THOROUGH: tuple[tuple[str, Arrange], ...] = (
     *ARRANGEMENTS,
+    ("3 x 3", _shaped(3, 3)),
+    ("20 x 2", _shaped(20, 2)),
+    ("3 x 12", _shaped(3, 12)),
+    ("one row", _shaped(1, 40)),
+    ("one column", _shaped(40, 1)),
+    ("two axes of one", _shaped(1, 9, 1)),
+    ("4-d", _shaped(2, 1, 5, 4)),
+    ("5-d", _shaped(2, 1, 2, 2, 5)),
+    ("6-d", _shaped(1, 2, 2, 1, 2, 5)),
     ("2-d Fortran order", _grid),
     ("every other entry", lambda a: a[::2]),
     ("one element", _one),
@@ -248,10 +264,10 @@ def check_relayouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: boo
         arrays = tuple(frozen(arrange(a)) for a in case.arrays)
         other = case.on(arrays, label)
         outputs = _attempt(subject, other)
-        _same(subject, other, "output", outputs[0], arrange(examined.outputs[0]), None)
+        same(subject, other, "output", outputs[0], arrange(examined.outputs[0]), None)
         v = (frozen(arrange(examined.cotangents[0])),)
         for i, g in subject.pull(other, outputs, v).items():
-            _same(subject, other, "gradient", g, arrange(examined.grads[i]), i)
+            same(subject, other, "gradient", g, arrange(examined.grads[i]), i)
     return len(arrangements)
 
 
@@ -264,7 +280,8 @@ def _attempt(subject: OpUnderTest, case: CheckCase) -> tuple[Array, ...]:
         raise not_elementwise(subject, case, f"it cannot take these shapes: {type(error).__name__}: {error}") from error
 
 
-def _same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expected: Array, index: int | None) -> None:
+def same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expected: Array, index: int | None) -> None:
+    """Refuse an output or gradient that is another than for the same numbers in a 1-d array."""
     argument = "" if index is None else subject.name(index)
     if found.shape != expected.shape or found.dtype != expected.dtype:
         raise refuse(
@@ -302,11 +319,11 @@ def check_broadcasts(
         full = np.broadcast_shapes(*shapes)
         wide = case.on(tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
         outputs, expected = _attempt(subject, case), _attempt(subject, wide)
-        _same(subject, case, "output", outputs[0], expected[0], None)
+        same(subject, case, "output", outputs[0], expected[0], None)
         v = subject.cotangents(rng, outputs)
         beforehand = subject.pull(wide, expected, v)
         for i, g in subject.pull(case, outputs, v).items():
-            _same(subject, case, "gradient", g, _summed(beforehand[i], g.shape), i)
+            same(subject, case, "gradient", g, _summed(beforehand[i], g.shape), i)
     return checks
 
 

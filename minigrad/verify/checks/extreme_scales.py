@@ -25,7 +25,10 @@ from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 _SIZES = (*(2.0**k for k in range(-30, -9)), *(2.0 ** (k / 4) for k in range(12, 41)))
 """Sizes without gaps: a quarter of an octave apart where numbers are large."""
 
-_SCALES = (2.0**-26, 2.0**-13, 2.0**4, 2.0**8)
+_SCALES = (2.0**-26, 2.0**-20, 2.0**-13)
+_OCTAVES = range(3, 10)
+"""Octaves of large numbers, from 8 to 1024, that arrays are drawn from without gaps."""
+
 _HUGE = 2.0**900
 """Where values are larger, slopes that are right may overflow.
 
@@ -50,7 +53,8 @@ def check_far(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) 
         return sum(_entries(subject, examined.case, i, rng) for i in far)
     if not far or any(d is not None and d.matrix for d in declaration_of(op).domains):
         return 0
-    return sum(_whole(subject, examined.case, far, scale, rng) for scale in _SCALES)
+    small = sum(_whole(subject, examined.case, far, scale, rng) for scale in _SCALES)
+    return small + sum(_octave(subject, examined.case, far, octave, rng) for octave in _OCTAVES)
 
 
 def _kind(subject: OpUnderTest, index: int) -> str:
@@ -120,10 +124,27 @@ def _refuse_overflow(subject: OpUnderTest, e: EvaluatedCase) -> None:
 def _whole(subject: OpUnderTest, case: CheckCase, far: list[int], scale: float, rng: SeededRandom) -> int:
     drawn = draw(subject.op, rng, _shapes(subject, case))
     arrays = [frozen(a * scale) if i in far else a for i, a in enumerate(drawn)]
-    outputs = _outputs(subject, case, arrays)
+    return _compared(subject, case.on(tuple(arrays), f"numbers times 2**{int(np.log2(scale))}"), rng)
+
+
+def _octave(subject: OpUnderTest, case: CheckCase, far: list[int], octave: int, rng: SeededRandom) -> int:
+    """Numbers spread evenly over an octave, with the signs of a usual draw."""
+    drawn = draw(subject.op, rng, _shapes(subject, case))
+    arrays = []
+    for i, a in enumerate(drawn):
+        if i in far:
+            spread = (rng.permutation(a.size) + rng.uniform((a.size,))) / max(a.size, 1)
+            a = frozen(
+                (np.sign(a).ravel() * np.exp2(octave + spread)).astype(np.float32).astype(a.dtype).reshape(a.shape)
+            )
+        arrays.append(a)
+    return _compared(subject, case.on(tuple(arrays), f"numbers of {2**octave} to {2 ** (octave + 1)}"), rng)
+
+
+def _compared(subject: OpUnderTest, here: CheckCase, rng: SeededRandom) -> int:
+    outputs = _outputs(subject, here, here.arrays)
     if outputs is None or not all((np.abs(o) < _HUGE).all() for o in outputs):
         return 0
-    here = case.on(tuple(arrays), f"numbers times 2**{int(np.log2(scale))}")
     e = subject.run(here, rng, outputs)
     refuse_not_finite(subject, e)
     u = directions(subject.op, here, rng, list(e.grads))

@@ -26,6 +26,9 @@ _F32 = 2e-2
 A quarter of the entries may exceed a tenth of it.
 """
 
+_EPS_FLOOR = 64.0 * float(np.finfo(np.float64).eps)
+"""Round-off that a rule may carry whatever its value, in units of |v| max|x|."""
+
 _NEIGHBOURS = 6
 _EPS32 = float(np.finfo(np.float32).eps)
 
@@ -34,6 +37,7 @@ def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool
     """Refuse gradients that change with the memory layout of the arguments or of g."""
     case = examined.case
     layouts = _LAYOUTS if thorough else _LAYOUTS[:1]
+    floor = _EPS_FLOOR * natural_scale(case, examined.cotangents, examined.grads)
     for label, relaid, relaid_g in layouts:
         other = case.on(tuple(frozen(relaid(a)) for a in case.arrays), f"{case.label}, {label}")
         outputs = subject.forward(other)
@@ -41,7 +45,7 @@ def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool
             _repeats(subject, other, found, expected, None)
         v = tuple(frozen(relaid_g(c)) for c in examined.cotangents)
         for i, g in subject.pull(other, outputs, v).items():
-            _repeats(subject, other, g, examined.grads[i], i)
+            _repeats(subject, other, g, examined.grads[i], i, floor=floor)
     return len(layouts)
 
 
@@ -80,11 +84,12 @@ def _repeats(
     expected: Array,
     index: int | None,
     cause: tuple[str, str] = _LAYOUT,
+    floor: float = 0.0,
 ) -> None:
     if found.shape == expected.shape and identical(found, expected):
         return
     size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
-    allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0)
+    allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0) + floor
     if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
         return
     argument = "" if index is None else subject.name(index)
@@ -231,7 +236,7 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
             continue
         beforehand = subject.pull(two, expected, v)
         for k, g in found.items():
-            _repeats(subject, one, g, beforehand[k], k, _INTEGERS)
+            _repeats(subject, one, g, beforehand[k], k, _INTEGERS, _EPS_FLOOR * natural_scale(two, v, due))
     return len(due), refused
 
 
@@ -261,7 +266,7 @@ def repeat_shared(subject: OpUnderTest, examined: EvaluatedCase) -> int:
         v = subject.cotangents(SeededRandom(examined.case.seed), outputs)
         expected = subject.pull(two, outputs, v)
         for k, g in subject.pull(one, subject.forward(one), v).items():
-            _repeats(subject, one, g, expected[k], k, _SHARED)
+            _repeats(subject, one, g, expected[k], k, _SHARED, _EPS_FLOOR * natural_scale(two, v, due))
         checks += 1
     return checks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 
 import numpy as np
@@ -150,16 +150,24 @@ def _add_up_halves(subject: OpUnderTest, e: EvaluatedCase) -> None:
             raise _not_linear(subject, e, i, problem, a + b, g, np.full(g.shape, close))
 
 
+def _expanded(w: Array) -> Array:
+    return np.broadcast_to(np.asarray(1.0, w.dtype), w.shape)
+
+
+_STANDING_OUT: tuple[Callable[[Array], Array], ...] = (np.ones_like, _expanded, np.abs, lambda w: -np.abs(w))
+
+
 def _add_up_special(subject: OpUnderTest, e: EvaluatedCase) -> None:
     """Check rules on output gradients that stand out.
 
-    Ones, a single one, zeros, and one output alone.
+    Ones, one number expanded (which is what a sum gives), one sign, a single one, zeros, and one output alone.
 
     Each is added to the random g: by linearity, what it changes is what it gives alone.
     """
     v = e.cotangents
     zeros = tuple(np.zeros_like(w) for w in v)
-    special = [tuple(np.ones_like(w) if w.dtype.kind == "f" else w for w in v), zeros]
+    special = [tuple(make(w) if w.dtype.kind == "f" else w for w in v) for make in _STANDING_OUT]
+    special.append(zeros)
     for k, w in enumerate(v):
         if w.dtype.kind == "f" and w.size:
             one_hot = np.zeros_like(w)
@@ -174,7 +182,10 @@ def _add_up_special(subject: OpUnderTest, e: EvaluatedCase) -> None:
             size = np.max(np.abs(g), initial=0.0) + np.max(np.abs(both[i]), initial=0.0)
             close = np.full(g.shape, 1e-10 * size + floor)
             if not (np.abs(alone[i] - due) <= close).all() and np.isfinite(due).all():
-                problem = "for g of ones, of a single one, of zeros or for one output alone it gives something else"
+                problem = (
+                    "for g of ones, of one sign, of a single one, of zeros or for one output alone it gives something "
+                    "else"
+                )
                 raise _not_linear(subject, e, i, problem, alone[i], due, close)
 
 

@@ -109,4 +109,7 @@ def _compare(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> Verdi
     roundoff = sum((np.abs(w[i] * e.grads[i]) for i in w), zero)
     roundoff = roundoff + sum((np.abs(dx[i] * case.arrays[i]) for i in u), zero)
     largest = np.max(np.abs([case.arrays[i] for i in u]), axis=0)
-    return compare(phi, at_zero, sum(terms, zero), weights, roundoff, natural=lambda: np.abs(v) * largest, far=True)
+    return compare(
+        phi, at_zero, sum(terms, zero), weights, roundoff, natural=lambda: np.abs(v) * largest, far=True,
+        floor=np.abs(v),
+    )  # fmt: skip

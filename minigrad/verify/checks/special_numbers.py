@@ -17,6 +17,7 @@ from minigrad.core.types import Array
 from minigrad.verify.cases import draw
 from minigrad.verify.checks.directional_check import directions, locate_error, project
 from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
+from minigrad.verify.checks.kinks import check_between
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
@@ -36,8 +37,11 @@ def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: Se
         return []
     compared = []
     for case in _special_cases(subject, examined, rng):
-        e = evaluated_if_possible(subject, case, rng)
+        e = evaluated_if_possible(subject, case, rng, finite=False)
         if e is None:
+            continue
+        if not all(np.isfinite(g).all() for g in e.grads.values()):
+            check_between(subject, e, rng)  # a corner of the function is answered as one; NaN answers nothing
             continue
         u = directions(subject.op, case, rng, list(e.grads))
         for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well
@@ -45,16 +49,17 @@ def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: Se
                 u[i] = np.where(a == 0.0, rng.steps(a.shape), u[i])
         verdict = project(subject, e, u, rule_alone=True)
         apart = np.abs(verdict.analytic - verdict.numeric) > _ROUGH * verdict.scale
-        if verdict.mismatch and apart and _is_smooth(subject, e, rng):
+        if verdict.mismatch and apart and _is_smooth(subject, e, examined, rng):
             raise locate_error(subject, e, u, rule_alone=True)
         compared.append(e)
     return compared
 
 
-def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> bool:
+def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, usual: EvaluatedCase, rng: SeededRandom) -> bool:
     """Whether the rules give about one gradient at all neighbouring numbers.
 
-    Among equal numbers a median has none, though it is smooth along each line through them.
+    Among equal numbers a median has none, though it is smooth along each line through them. `usual` says what size
+    gradients have elsewhere.
     """
     around = []
     for _ in range(_NEIGHBOURS):
@@ -64,7 +69,8 @@ def _is_smooth(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> boo
         case = e.case.on(moved)
         around.append(subject.pull(case, subject.forward(case), e.cotangents))
     return all(
-        np.ptp([g[i] for g in around], axis=0).max(initial=0.0) <= 1e-3 * np.max(np.abs(around[0][i]), initial=1e-300)
+        np.ptp([g[i] for g in around], axis=0).max(initial=0.0)
+        <= 1e-3 * max(np.max(np.abs(around[0][i]), initial=1e-300), np.max(np.abs(usual.grads[i]), initial=0.0))
         for i in e.grads
     )
 
@@ -104,8 +110,13 @@ def _longer(a: Array, rng: SeededRandom) -> Array:
     return np.asarray(a * (1.0 + _LOW_BITS * (0.5 + rng.uniform(a.shape))))
 
 
-def evaluated_if_possible(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase | None:
-    """Outputs and gradients, or None where the op refuses the case or anything is not finite."""
+def evaluated_if_possible(
+    subject: OpUnderTest, case: CheckCase, rng: SeededRandom, finite: bool = True
+) -> EvaluatedCase | None:
+    """Outputs and gradients, or None where the op refuses the case or outputs are not finite.
+
+    With `finite`, gradients must be finite too.
+    """
     try:
         outputs = subject.forward(case)
         if not all(np.isfinite(o).all() for o in outputs):
@@ -119,7 +130,7 @@ def evaluated_if_possible(subject: OpUnderTest, case: CheckCase, rng: SeededRand
         raise
     except Exception:  # numbers that are not in the op's domain
         return None
-    return e if all(np.isfinite(g).all() for g in e.grads.values()) else None
+    return e if not finite or all(np.isfinite(g).all() for g in e.grads.values()) else None
 
 
 def _special_cases(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> Iterator[CheckCase]:
@@ -128,7 +139,7 @@ def _special_cases(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
         domain = declaration_of(subject.op).domain(i)
         if domain is None or domain.matrix or not case.arrays[i].ndim:
             continue
-        for label, a in _variants(case.arrays[i], domain.contains_zero):
+        for label, a in _variants(case.arrays[i], domain.contains_zero, domain.kind == "unit"):
             arrays = tuple(frozen(a) if k == i else b for k, b in enumerate(case.arrays))
             yield case.on(arrays, f"{subject.name(i)} {label}")
     for i, j in combinations(examined.grads, 2):
@@ -138,7 +149,7 @@ def _special_cases(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
             yield case.on(arrays, f"equal numbers in {subject.name(i)} and {subject.name(j)}")
 
 
-def _variants(x: Array, zeros: bool) -> Iterator[tuple[str, Array]]:
+def _variants(x: Array, zeros: bool, fixed: bool) -> Iterator[tuple[str, Array]]:
     if zeros:
         yield "of zeros", np.zeros_like(x)
         if x.ndim > 1:
@@ -146,6 +157,15 @@ def _variants(x: Array, zeros: bool) -> Iterator[tuple[str, Array]]:
             row[(0,) * (x.ndim - 1)] = 0.0
             yield "with a row of zeros", row
     yield "of equal numbers", np.full_like(x, x.flat[0]) if x.size else x
+    if x.size and not fixed:
+        yield "of ones", np.ones_like(x)
+        yield "of whole numbers", np.sign(x) * np.ceil(np.abs(x))
+        yield "in rising order", np.sort(x, axis=-1)
+        if zeros:
+            yield "of minus ones", -np.ones_like(x)
+            one = x.copy()
+            one.flat[-1] = 0.0
+            yield "with a single zero", one
     if x.ndim > 1 and x.size:
         yield "with equal rows", np.broadcast_to(x[:1], x.shape).copy()
         yield "with rows of equal numbers", np.broadcast_to(x[..., :1], x.shape).copy()

@@ -19,7 +19,7 @@ from minigrad.core.graph import Constant
 from minigrad.core.op import VJP, Op
 from minigrad.core.rules import broadcasts_to
 from minigrad.core.tensor import Tensor, as_array, tensor_of
-from minigrad.core.types import Array, BoolArray, Shape
+from minigrad.core.types import Array, Shape
 from minigrad.verify.gate import verify
 
 Change: TypeAlias = Callable[["Site", object], object]
@@ -52,7 +52,9 @@ def _scaled(factor: float) -> Change:
     return lambda site, r: r * factor  # type: ignore[operator]
 
 
-def _where(mask: Callable[[Site], Array | BoolArray | bool], factor: float = 1.01) -> Change:
+def changed_where(mask: Callable[[Site], object], factor: float = 1.01) -> Change:
+    """Multiply a gradient by a factor where a mask of the argument holds."""
+
     def change(site: Site, r: object) -> object:
         hit = np.asarray(mask(site))
         try:
@@ -121,7 +123,7 @@ def _broadcast_dropped(site: Site, r: object) -> object:
 
 
 def _in_memory(hit: Callable[[Array], bool]) -> Change:
-    return _where(lambda s: s.value.size > 1 and hit(s.value))
+    return changed_where(lambda s: s.value.size > 1 and hit(s.value))
 
 
 def _clipped_g(site: Site, r: object) -> object:
@@ -165,23 +167,23 @@ MUTATIONS: dict[str, Change] = {
     "bias": _biased,
     "|g|": _sign_of_g_lost,
     "wrong for g < 0": _wrong_for_negative_g,
-    "wrong for x < 0": _where(lambda s: s.value < 0),
-    "wrong for x > 2": _where(lambda s: s.value > 2),
-    "wrong for |x| < 0.1": _where(lambda s: np.abs(s.value) < 0.1),
-    "wrong for 0-d": _where(lambda s: s.value.ndim == 0),
-    "wrong for 1-d": _where(lambda s: s.value.ndim == 1),
-    "wrong for an axis of length 1": _where(lambda s: 1 in s.value.shape),
-    "wrong for keepdims": _where(lambda s: bool(s.meta.get("keepdims"))),
-    "wrong for axis 1": _where(lambda s: s.meta.get("axis") == 1),
-    "wrong for axis 0": _where(lambda s: s.meta.get("axis") == 0),
-    "wrong for three axes or more": _where(lambda s: s.value.ndim > 2),
-    "wrong for the same array twice": _where(lambda s: s.is_shared),
+    "wrong for x < 0": changed_where(lambda s: s.value < 0),
+    "wrong for x > 2": changed_where(lambda s: s.value > 2),
+    "wrong for |x| < 0.1": changed_where(lambda s: np.abs(s.value) < 0.1),
+    "wrong for 0-d": changed_where(lambda s: s.value.ndim == 0),
+    "wrong for 1-d": changed_where(lambda s: s.value.ndim == 1),
+    "wrong for an axis of length 1": changed_where(lambda s: 1 in s.value.shape),
+    "wrong for keepdims": changed_where(lambda s: bool(s.meta.get("keepdims"))),
+    "wrong for axis 1": changed_where(lambda s: s.meta.get("axis") == 1),
+    "wrong for axis 0": changed_where(lambda s: s.meta.get("axis") == 0),
+    "wrong for three axes or more": changed_where(lambda s: s.value.ndim > 2),
+    "wrong for the same array twice": changed_where(lambda s: s.is_shared),
     "wrong for Fortran order": _in_memory(lambda x: x.flags.f_contiguous and not x.flags.c_contiguous),
     "wrong for negative strides": _in_memory(lambda x: min(x.strides, default=0) < 0),
     "broadcast mean": _broadcast_mean,
     "broadcast sum dropped": _broadcast_dropped,
     "clipped g": _clipped_g,
-    "wrong for float32": _where(lambda s: s.value.dtype == np.float32, 1.5),
+    "wrong for float32": changed_where(lambda s: s.value.dtype == np.float32, 1.5),
     "second order lost": _detached,
     "second order twice": _wrong_derivative,
     "float32 promoted": _promoted,
@@ -199,26 +201,37 @@ class MutantResult:
     seed: int
 
 
-def mutants(op: Op, seed: int) -> Iterator[MutantResult]:
+def mutants(op: Op, seed: int, mutations: Mapping[str, Change] = MUTATIONS) -> Iterator[MutantResult]:
     """Every mutation of every rule and argument of `op`, put through the gate."""
     for rule in op.rules:
         for position, name in enumerate(rule.names):
-            for mutation, change in MUTATIONS.items():
+            for mutation, change in mutations.items():
                 yield _try(op, rule, position, name, mutation, change, seed)
+
+
+def mutant(op: Op, argument: str, change: Change) -> Op:
+    """A twin of `op` whose rule for one argument is changed."""
+    rule = next(r for r in op.rules if argument in r.names)
+    return _twin(op, rule, rule.names.index(argument), change, [])
 
 
 def _try(op: Op, rule: VJP, position: int, name: str, mutation: str, change: Change, seed: int) -> MutantResult:
     touched: list[bool] = []
-    wrong = attrs.evolve(rule, function=_mutated(op, rule, position, change, touched))
-    twin = copy.copy(op)
-    twin._certificate = None
-    twin.rules = tuple(wrong if r is rule else r for r in op.rules)
-    twin.apply = twin.unregistered
+    twin = _twin(op, rule, position, change, touched)
     try:
         verify(twin, seed)
     except RegistrationError:
         return MutantResult(op.name, name, mutation, "killed", seed)
     return MutantResult(op.name, name, mutation, "survived" if touched else "unreached", seed)
+
+
+def _twin(op: Op, rule: VJP, position: int, change: Change, touched: list[bool]) -> Op:
+    wrong = attrs.evolve(rule, function=_mutated(op, rule, position, change, touched))
+    twin = copy.copy(op)
+    twin._certificate = None
+    twin.rules = tuple(wrong if r is rule else r for r in op.rules)
+    twin.apply = twin.unregistered
+    return twin
 
 
 def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
