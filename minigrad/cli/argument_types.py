@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 
-__all__ = ["codes", "count", "number", "rates", "seed", "seeds", "threshold", "widths", "words"]
+__all__ = ["codes", "count", "number", "rates", "seed", "seeds", "setting", "widths", "words"]
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -74,13 +74,30 @@ def codes(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-def threshold(text: str) -> tuple[str, float]:
-    """CODE.NAME=VALUE, as the name and the value."""
-    name, equals, value = text.partition("=")
+def setting(text: str) -> tuple[str, float | bool | str]:
+    """optimizer.NAME=VALUE or CODE.NAME=VALUE, as the name and the value."""
+    name, equals, value = (part.strip() for part in text.partition("="))
+    if equals and value and name.startswith("optimizer.") and len(name) > len("optimizer."):
+        return name, _value(value)
     try:
         limit = float(value)
     except ValueError:
         limit = math.nan
     if not equals or "." not in name or math.isnan(limit):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CODE.NAME=VALUE, such as OVERFIT.gap=0.2")
-    return name.strip(), limit
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form optimizer.NAME=VALUE, such as optimizer.momentum=0.95, or CODE.NAME=VALUE, "
+            "such as OVERFIT.gap=0.2"
+        )
+    return name, limit
+
+
+def _value(text: str) -> float | bool | str:
+    """A number, true or false, or else the word itself; whole numbers stay whole."""
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

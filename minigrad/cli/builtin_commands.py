@@ -9,7 +9,7 @@ from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping
 
 from minigrad.cli.argument_types import count, number, seed, words
-from minigrad.cli.arguments_training import RUN, TRAIN, add_judging
+from minigrad.cli.arguments_training import RUN, TRAIN, add_judging, add_set, add_subject
 from minigrad.cli.command import Command
 from minigrad.cli.use.arguments import EVALUATE, PREDICT, SHOW
 
@@ -25,11 +25,14 @@ fails.
 """
 
 _CHECK = """\
-Run the sanity checks of a model script, a file that defines model, data and loss, and perhaps regularization; the check
-of its gradients in detail. Exits with 3 if one finds a fault, or a gradient could not be decided.
+Run the sanity checks of a model script, a file that defines model, data and loss, and perhaps regularization, or of a
+run, or of what 'minigrad train' would train; the check of its gradients in detail. Exits with 3 if one finds a fault,
+or a gradient could not be decided.
 
   minigrad check script.py
   minigrad check script.py --plot                       error against step size, as gradient-check.svg
+  minigrad check runs/0001-fashion                      what a run trained
+  minigrad check --data houses.csv --target price       what 'minigrad train' would train
 """
 
 _DOCTOR = """\
@@ -56,6 +59,8 @@ where it begins to fall and where it leaps. The model of the script is left alon
 and is no part of the answer. Exits with 1 if no rate made the loss fall.
 
   minigrad lr-find script.py
+  minigrad lr-find runs/0001-fashion                    for what a run trained
+  minigrad lr-find --data digits --optimizer momentum --set optimizer.momentum=0.95
 """
 
 
@@ -84,12 +89,11 @@ def _selftest(parser: ArgumentParser) -> None:
 
 def _check_script(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("script", metavar="SCRIPT", help="a Python file that defines model, data, loss; optionally regularization")
+    add_subject(parser)
     add("--plot", nargs="?", const="gradient-check.svg", metavar="FILE", help="draw error against step size; default "
         "gradient-check.svg")  # fmt: skip
     add("--rows", type=count, default=3, metavar="N", help="rows to compare on; fewer meet fewer kinks; default 3")
     add("--burn-in", type=seed, default=20, metavar="N", help="steps before the comparison; default 20")
-    add("--seed", type=seed, default=0, metavar="N", help="of entries, directions and frozen randomness; default 0")
 
 
 def _new(parser: ArgumentParser) -> None:
@@ -111,7 +115,8 @@ def _explain(parser: ArgumentParser) -> None:
 
 def _lr_find(parser: ArgumentParser) -> None:
     add = parser.add_argument
-    add("script", metavar="SCRIPT", help="a Python file that defines model, data, loss")
+    add_subject(parser)
+    add_set(parser)
     add("--low", type=number, default=1e-7, metavar="RATE", help="where it begins; default 1e-7")
     add("--high", type=number, default=10.0, metavar="RATE", help="where it ends; default 10")
     add("--steps", type=count, default=120, metavar="N", help="batches; default 120")

@@ -14,13 +14,15 @@ import attrs
 
 from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import write_json
+from minigrad.cli.subject import subject_of
 from minigrad.train.checks.check import Check
 from minigrad.train.checks.gradient_report import as_document, report
 from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.checks.overfit import few
 from minigrad.train.checks.sanity import sanity_checks
 from minigrad.train.checks.step_size import StepSizeCurve, draw_steps, refuse_unwritable, step_curve
-from minigrad.train.script.script import Script, load_script
+from minigrad.train.script.script import Script
+from minigrad.train.setup import Setup
 
 __all__ = ["check_script"]
 
@@ -34,7 +36,7 @@ def check_script(arguments: Namespace) -> int:
     """
     if arguments.plot:
         refuse_unwritable(Path(arguments.plot))
-    script = load_script(Path(arguments.script))
+    script = subject_of(arguments)
     batch = few(script.split.train, max(_BATCH, arguments.rows), arguments.seed)
     pair, few_ = (batch.x, batch.y), {"rows": arguments.rows, "burn_in": arguments.burn_in, "seed": arguments.seed}
     checks = [c for c in _sanity(script, arguments.seed) if c.name != "gradients"]
@@ -43,13 +45,13 @@ def check_script(arguments: Namespace) -> int:
     if curve is not None:
         draw_steps(curve, Path(arguments.plot))
     if arguments.json:
-        document: dict[str, object] = {"command": "check", "script": str(script.path), **as_document(gradient_check)}
+        document: dict[str, object] = {"command": "check", "script": script.title, **as_document(gradient_check)}
         document["checks"] = [attrs.asdict(c) for c in checks]
         if curve is not None:
             document["steps"] = {"h": curve.steps.tolist(), **{k: e.tolist() for k, e in curve.errors.items()}}
         write_json(document)
     else:
-        print(f"{script.path}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
+        print(f"{script.title}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
         for c in checks:
             print(f"{c.status:<7} {c.name + ':':<15} {c.message}")
         print("\n".join(["", *report(gradient_check)]))
@@ -58,7 +60,7 @@ def check_script(arguments: Namespace) -> int:
     return 0 if gradient_check.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED
 
 
-def _sanity(script: Script, seed: int) -> Iterator[Check]:
+def _sanity(script: Script | Setup, seed: int) -> Iterator[Check]:
     return sanity_checks(script.model, script.split, script.loss, regularization=script.regularization, seed=seed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from minigrad import data
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.data import DataValueError
 from minigrad.diagnosis import Catalog, Diagnosis, Doctor, Evidence, Finding, diagnose, rules
 from minigrad.diagnosis.benchmark_results import measured_of
@@ -23,7 +24,7 @@ from minigrad.train import Console, TrainError
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.script.script import ScriptError, Settings, load_script
 
-__all__ = ["chosen_rules", "doctor", "explain", "said"]
+__all__ = ["addressed", "chosen_rules", "doctor", "explain", "said"]
 
 
 def doctor(arguments: Namespace) -> int:
@@ -37,7 +38,7 @@ def doctor(arguments: Namespace) -> int:
     if arguments.json:
         write_json({"command": "doctor", "script": arguments.script, "data": arguments.data, **diagnosis.as_document()})
     else:
-        print(said(diagnosis))
+        print(wrapped(said(diagnosis)))
     return CHECK_FAILED if arguments.strict and not diagnosis.healthy else 0
 
 
@@ -50,6 +51,8 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
             raise
         return Diagnosis((Finding("FAULT", "BAD_DATA", str(arguments.script), {}, str(cause), ()),))
     changed: Settings = {} if arguments.epochs is None else {"epochs": arguments.epochs}
+    if arguments.hyperparameters:
+        changed["hyperparameters"] = {**script.settings.get("hyperparameters", {}), **arguments.hyperparameters}
     watching = Doctor(catalog)
     console = [] if arguments.json else [Console()]
     try:
@@ -58,7 +61,7 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
         print(f"minigrad: {type(error).__name__}: {error}", file=sys.stderr)
     if watching.diagnosis is None:
         raise TrainError(f"{arguments.script}: the run ended before it began")
-    return watching.diagnosis
+    return addressed(watching.diagnosis, shlex.quote(arguments.script))
 
 
 def _diagnosed_data(arguments: Namespace, catalog: Catalog) -> Diagnosis:
@@ -78,6 +81,16 @@ def chosen_rules(arguments: Namespace) -> Catalog:
         RuleError: a rule or threshold does not exist.
     """
     return rules().without(*arguments.without).tuned(dict(arguments.set))
+
+
+def addressed(diagnosis: Diagnosis, subject: str) -> Diagnosis:
+    """The diagnosis with advice about this script or run, as it can be typed."""
+
+    def named(finding: Finding) -> Finding:
+        return attrs.evolve(finding, advice=tuple(text.replace("script.py", subject) for text in finding.advice))
+
+    effects = tuple((named(finding), cause) for finding, cause in diagnosis.effects)
+    return attrs.evolve(diagnosis, findings=tuple(map(named, diagnosis.findings)), effects=effects)
 
 
 def said(diagnosis: Diagnosis) -> str:

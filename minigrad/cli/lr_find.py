@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from pathlib import Path
 
 import attrs
 
 from minigrad.cli.output import write_json
+from minigrad.cli.subject import subject_of
 from minigrad.train import TrainError
 from minigrad.train.lr_find import RateRange, lr_find
-from minigrad.train.script.script import load_script
 
 __all__ = ["find_range"]
 
@@ -19,18 +18,17 @@ _BAR = 40
 
 def find_range(arguments: Namespace) -> int:
     """Print a range of learning rates with its reason. Returns 0, or 1 if there is none."""
-    script = load_script(Path(arguments.script))
+    script = subject_of(arguments)
     settings = script.settings
     optimizer = settings.get("optimizer", "minigrad:adam")
     if not isinstance(optimizer, str):
-        raise TrainError(
-            f"{arguments.script}: lr-find needs the optimizer by its name: it makes one with rates of its own"
-        )
+        raise TrainError(f"{script.title}: lr-find needs the optimizer by its name: it makes one with rates of its own")
     rates = lr_find(
         script.model,
         script.split,
         script.loss,
         optimizer=optimizer,
+        hyperparameters={**settings.get("hyperparameters", {}), **arguments.hyperparameters},
         regularization=script.regularization,
         batch_size=settings.get("batch_size", 64),
         low=arguments.low,
@@ -41,7 +39,7 @@ def find_range(arguments: Namespace) -> int:
     if arguments.json:
         write_json({"command": "lr-find", **attrs.asdict(rates)})
     else:
-        print("\n".join(_lines(rates, optimizer)))
+        print("\n".join(_lines(rates, optimizer.removeprefix("minigrad:"))))
     return 0 if rates.low is not None else 1
 
 

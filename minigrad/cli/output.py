@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
@@ -15,7 +17,7 @@ from typing import TextIO
 
 from minigrad.text import finite_or_none
 
-__all__ = ["own_output", "with_streams", "write_json"]
+__all__ = ["own_output", "with_streams", "wrapped", "write_json"]
 
 _STDOUT: ContextVar[TextIO | None] = ContextVar("minigrad_cli_stdout", default=None)
 
@@ -51,3 +53,22 @@ def with_streams() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def wrapped(text: str, stream: TextIO | None = None) -> str:
+    """Lines that fit the screen, each going on below its text; in a log as they are.
+
+    Args:
+        text: lines, of which the first 11 characters may be a name and blanks.
+        stream: where they are printed; standard output if None.
+    """
+    out = sys.stdout if stream is None else stream
+    if not out.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    lines = []
+    for line in text.splitlines():
+        indent = " " * (11 if len(line) > 11 and line[10] == " " else len(line) - len(line.lstrip()) + 2)
+        parts = textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True)
+        lines += parts if len(line) > width and width > 24 else [line]
+    return "\n".join(lines)

@@ -53,6 +53,9 @@ def _job(script: Script, arguments: Namespace) -> Job:
         changed["epochs"] = arguments.epochs
     if arguments.patience is not None:
         changed["patience"] = arguments.patience
+    if arguments.hyperparameters:
+        own = script.settings.get("hyperparameters", {})
+        changed["hyperparameters"] = {**own, **arguments.hyperparameters}
 
     def run(callbacks: Sequence[Callback], saved: Checkpoint | None, link: Communicator) -> History:
         return script.fit(

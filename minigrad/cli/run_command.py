@@ -18,9 +18,9 @@ import attrs
 import minigrad
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint, CheckpointError, Json
-from minigrad.cli.doctor import chosen_rules, said
+from minigrad.cli.doctor import addressed, chosen_rules, said
 from minigrad.cli.exit_codes import CHECK_FAILED, INTERRUPTED
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
@@ -93,7 +93,7 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     folder = RunFolder(path, {"command": command}, model=job.model, script=job.script)
     saver = Checkpoints(path / CHECKPOINT, arguments.save_every, about={"command": command})
     if not arguments.json:
-        print(f"minigrad {minigrad.__version__}: {job.headline}")
+        print(wrapped(f"minigrad {minigrad.__version__}: {job.headline}"))
         _say_resumed(saved)
     console = [] if arguments.json else [Console()]
     watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
@@ -103,11 +103,13 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError as error:
+        _address(watching, path)
         if folder.files:
             _judge(watching, folder, arguments.json)
             _report(job, folder, getattr(error, "history", None), watching, arguments)
             _say(job, folder, saver, arguments.json)
         raise
+    _address(watching, path)
     if arguments.json:
         document = {"command": job.kind, "run": str(folder.path), "files": folder.files, **history.as_dict()}
         if history.metric_names:
@@ -170,6 +172,12 @@ def as_command(arguments: Namespace) -> dict[str, Json]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
 
 
+def _address(watching: Doctor | None, path: Path) -> None:
+    """Let the advice name this run, in the place of a script."""
+    if watching is not None and watching.diagnosis is not None:
+        watching.diagnosis = addressed(watching.diagnosis, shlex.quote(str(path)))
+
+
 def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
     """Save the diagnosis as diagnosis.json and, unless it goes out with other JSON, print it.
 
@@ -180,7 +188,7 @@ def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
         return True
     folder.write("diagnosis.json", (json.dumps(diagnosis.as_document(), indent=2) + "\n").encode())
     if not as_json:
-        print(f"\n{said(diagnosis)}\n")
+        print(f"\n{wrapped(said(diagnosis))}\n")
     return diagnosis.healthy
 
 
@@ -205,7 +213,9 @@ def repeating(job: Job, arguments: Namespace) -> str:
     words = ["minigrad", job.kind, *([str(arguments.script)] if getattr(arguments, "script", None) else [])]
     for name in dict.fromkeys(arguments.given):
         value = job.command.get(name)
-        if name != "resume" and value is not None:
+        if name == "hyperparameters" and isinstance(value, dict):
+            words += [word for key, v in value.items() for word in ("--set", f"optimizer.{key}={v}")]
+        elif name != "resume" and value is not None:
             text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
             words += [f"--{name.replace('_', '-')}", text]
     return shlex.join([*words, *(["--no-checks"] if arguments.no_checks else [])])
@@ -222,6 +232,6 @@ def _say(job: Job, folder: RunFolder, saver: Checkpoints, on_stderr: bool, *, in
     """Where the run was saved, what is missing from it, and how to go on."""
     stream = sys.stderr if on_stderr else sys.stdout
     files = [*folder.files, *([CHECKPOINT] if saver.path.exists() else [])]
-    print(f"{'saved':<10} {folder.path}/  {'  '.join(sorted(files))}", file=stream)
+    print(wrapped(f"{'saved':<10} {folder.path}/  {'  '.join(sorted(files))}", stream), file=stream)
     if interrupted and saver.path.exists():
         print(f"{'go on':<10} minigrad {job.kind} --resume {folder.path}", file=stream)

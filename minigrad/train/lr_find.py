@@ -9,7 +9,8 @@ which it is lowest or where it leaps. Losses that are not finite end the test an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import attrs
 import numpy as np
@@ -71,6 +72,7 @@ def lr_find(
     loss: Loss,
     *,
     optimizer: str = "minigrad:adam",
+    hyperparameters: Mapping[str, object] | None = None,
     regularization: Regularization | None = None,
     batch_size: int = 64,
     low: float = 1e-7,
@@ -87,6 +89,7 @@ def lr_find(
         split: its training rows are used, in batches.
         loss: of outputs and targets.
         optimizer: name of an installed one that has a learning rate.
+        hyperparameters: of the optimizer, besides the learning rate.
         regularization: added to the loss.
         batch_size: rows in a batch.
         low: the first learning rate.
@@ -105,7 +108,8 @@ def lr_find(
         raise TrainError(f"a test needs 0 < low < high and 20 steps or more, got {low:g} to {high:g} in {steps}")
     trial = model.copy()
     ramp = _ExponentialRamp(low, (high / low) ** (1.0 / (steps - 1)))
-    driver = make_optimizer(optimizer, trial.named_parameters(), nonfinite="raise", lr=ramp)
+    hyper: Mapping[str, Any] = {**(hyperparameters or {}), "lr": ramp}
+    driver = make_optimizer(optimizer, trial.named_parameters(), nonfinite="raise", **hyper)
     rates: list[float] = []
     losses: list[float] = []
     trial.train()

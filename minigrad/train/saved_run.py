@@ -10,20 +10,22 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad import nn
+from minigrad.core import Tensor
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.data.prepare.preparation import Preparation, Rows, TableInputs
 from minigrad.data.prepare.table import Table
-from minigrad.data.prepare.targets import ClassTarget, NumberTarget
+from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
+from minigrad.data.prepare.text import TextInputs
 from minigrad.nn import Module
+from minigrad.train.architectures import Architecture
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
 from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
-from minigrad.train.scores import ClassCounts, NumberSums
+from minigrad.train.scores import ClassCounts, LabelCounts, NumberSums
 from minigrad.train.script.script import load_script
 
-__all__ = ["SavedRun", "load", "probabilities_of"]
+__all__ = ["SavedRun", "load", "probabilities_of", "shares_of"]
 
 _CHUNK = 16 * EVAL_BATCH_SIZE
 
@@ -71,11 +73,13 @@ class SavedRun:
         return np.concatenate([target.decode(outputs) for outputs, _ in self.chunks(rows)])
 
     def predict_proba(self, rows: Rows) -> Array:
-        """The probability of each class, `(N, classes)`, by the softmax of the scores.
+        """The probability of each class `(N, classes)`, or of yes for each label.
 
         Raises:
             TrainError: the model predicts numbers.
         """
+        if self.preparation is not None and isinstance(self.preparation.target, LabelTarget):
+            return np.concatenate([shares_of(outputs) for outputs, _ in self.chunks(rows)])
         if self.preparation is not None and not self.class_names:
             raise TrainError(f"{self.path}: the model predicts numbers, which have no probabilities")
         return np.concatenate([probabilities_of(outputs) for outputs, _ in self.chunks(rows)])
@@ -88,7 +92,8 @@ class SavedRun:
             targets: names or numbers of classes, or numbers in their own units, for rows that are no table.
 
         Returns:
-            rows, accuracy, balanced_accuracy, f1, log_loss; or rows, rmse, mae, r2.
+            rows, accuracy, balanced_accuracy, f1, log_loss, of two classes auc, of text perplexity; of labels rows,
+            accuracy, exact_match, f1, log_loss; of numbers rows, rmse, mae, r2.
 
         Raises:
             TrainError: no targets were given, or the run says nothing about them.
@@ -96,10 +101,12 @@ class SavedRun:
         """
         if self.preparation is None:
             raise TrainError(f"{self.path}: the run was given plain arrays: use train.evaluate(run.model, rows, loss)")
-        target = self.preparation.target
-        if targets is None and not isinstance(self.preparation.inputs, TableInputs):
+        target, inputs = self.preparation.target, self.preparation.inputs
+        if isinstance(inputs, TextInputs):
+            return self._evaluate_text(inputs, rows)
+        if targets is None and not isinstance(inputs, TableInputs):
             raise TrainError(f"{self.path}: targets are needed besides rows that are no table")
-        counts = ClassCounts(target.classes) if isinstance(target, ClassTarget) else NumberSums(target.outputs)
+        counts = _counts(target)
         start = 0
         for outputs, table in self.chunks(rows):
             part = None if targets is None else np.asarray(targets[start : start + len(outputs)])
@@ -108,9 +115,52 @@ class SavedRun:
                 counts.add(probabilities_of(outputs), _labels(target, table, part))
             elif isinstance(target, NumberTarget) and isinstance(counts, NumberSums):
                 counts.add(target.decode(outputs), _numbers(target, table, part))
+            elif isinstance(target, LabelTarget) and isinstance(counts, LabelCounts):
+                counts.add(outputs, _answers(target, table, part))
         if targets is not None and start != len(targets):
             raise TrainError(f"{start} rows and {len(targets)} targets: give one for each row")
         return counts.figures()
+
+    def _evaluate_text(self, inputs: TextInputs, path: object) -> dict[str, float]:
+        """How well each next character of a file is predicted."""
+        if not isinstance(path, str | os.PathLike):
+            raise TrainError(f"{self.path}: the model was trained on text: give the path of a file")
+        counts = ClassCounts(tuple(inputs.alphabet))
+        with eval_mode(self.model):
+            for x, y in inputs.windows(path, EVAL_BATCH_SIZE):
+                scores = self.model(Tensor(x)).numpy()
+                counts.add(probabilities_of(scores.reshape(-1, scores.shape[-1])), y.reshape(-1))
+        figures = counts.figures()
+        return {**figures, "perplexity": float(np.exp(figures["log_loss"]))}
+
+    def continue_text(self, start: str, length: int = 200, *, temperature: float = 1.0, seed: int = 0) -> str:
+        """Go on with a text, character by character, as the model expects it.
+
+        Args:
+            start: at least one character.
+            length: characters to add.
+            temperature: below 1 for the likely, towards 0 always the likeliest.
+            seed: of what is drawn.
+
+        Raises:
+            TrainError: the model was not trained on text, or the start is empty.
+            DataError: the start holds a character that was not trained on.
+        """
+        inputs = None if self.preparation is None else self.preparation.inputs
+        if not isinstance(inputs, TextInputs):
+            raise TrainError(f"{self.path}: the model was not trained on text")
+        if not start or length < 0 or not temperature >= 0.0:
+            raise TrainError("give a start of one character or more, a length and a temperature of 0 or more")
+        numbers, rng = inputs.encode(start).tolist(), np.random.default_rng(seed)
+        with eval_mode(self.model):
+            for _ in range(length):
+                scores = self.model(Tensor(np.array([numbers[-inputs.window :]]))).numpy()[0, -1].astype(np.float64)
+                if temperature < 1e-6:
+                    numbers.append(int(scores.argmax()))
+                    continue
+                shares = probabilities_of(scores[None] / temperature)[0]
+                numbers.append(min(int(np.searchsorted(np.cumsum(shares), rng.random())), len(shares) - 1))
+        return inputs.decode(np.array(numbers))
 
     def chunks(self, rows: Rows) -> Iterator[tuple[Array, Table | None]]:
         """Compute outputs for a few thousand rows at a time, with the table they came from."""
@@ -159,11 +209,8 @@ def _build(recipe: object, folder: Path) -> Module:
     if not isinstance(recipe, Mapping):
         raise TrainError(f"{folder}: the run does not say how its model was built: give it by mg.load(run, model=...)")
     try:
-        if recipe["kind"] == "mlp":
-            hidden = [int(str(n)) for n in recipe["hidden"]]
-            return nn.mlp(int(str(recipe["features"])), hidden, int(str(recipe["outputs"])), rng=0)
         if recipe["kind"] != "script":
-            raise ValueError(f"a model of kind {recipe['kind']!r}")
+            return Architecture.from_dict(recipe).build()
         script, digest = folder / str(Path(str(recipe["file"])).name), str(recipe["sha256"])
     except (KeyError, TypeError, ValueError) as error:
         raise TrainError(
@@ -191,11 +238,31 @@ def _labels(target: ClassTarget, table: Table | None, targets: NDArray[np.generi
     return target.encode(table)
 
 
+def _counts(target: Target) -> ClassCounts | NumberSums | LabelCounts:
+    if isinstance(target, ClassTarget):
+        return ClassCounts(target.classes)
+    return LabelCounts(target.outputs) if isinstance(target, LabelTarget) else NumberSums(target.outputs)
+
+
+def _answers(target: LabelTarget, table: Table | None, given: NDArray[np.generic] | None) -> Array:
+    if given is not None:
+        return given.astype(np.float64)
+    assert table is not None
+    return target.encode(table)
+
+
 def _numbers(target: NumberTarget, table: Table | None, targets: NDArray[np.generic] | None) -> Array:
     if targets is not None:
         return targets.astype(np.float64)
     assert table is not None
     return target.read(table)
+
+
+def shares_of(scores: Array) -> Array:
+    """The sigmoid of scores, in float64, without overflow."""
+    wide = scores.astype(np.float64)
+    raised = np.exp(-np.abs(wide))
+    return np.asarray(np.where(wide >= 0.0, 1.0, raised) / (1.0 + raised))
 
 
 def probabilities_of(scores: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Scores of predictions: accuracy and F1 of classes, RMSE and R2 of numbers."""
+"""Scores of predictions, added up over batches: of classes, of labels, of numbers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
+from minigrad.train.metric_functions import area_under_curve
 
-__all__ = ["ClassCounts", "NumberSums"]
+__all__ = ["ClassCounts", "LabelCounts", "NumberSums"]
 
 
 class ClassCounts:
@@ -24,15 +25,20 @@ class ClassCounts:
         self.classes = tuple(classes)
         self.matrix = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
         self.log_loss = 0.0
+        self._scores: list[Array] = []
+        self._labels: list[NDArray[np.int64]] = []
 
     def add(self, probabilities: Array, labels: NDArray[np.int64]) -> None:
         """Count a batch: probabilities `(N, classes)` and class numbers `(N,)`."""
         np.add.at(self.matrix, (labels, probabilities.argmax(axis=1)), 1)
         chosen = probabilities[np.arange(len(labels)), labels]
         self.log_loss -= float(np.log(np.maximum(chosen, 1e-300)).sum())
+        if len(self.classes) == 2:  # 12 bytes a row, for the area under the curve, which needs all of them
+            self._scores.append(np.asarray(probabilities[:, 1].astype(np.float32)))
+            self._labels.append(labels)
 
     def figures(self) -> dict[str, float]:
-        """Rows, accuracy, balanced accuracy, macro F1 and log loss.
+        """Rows, accuracy, balanced accuracy, macro F1 and log loss; of two classes AUC besides.
 
         Balanced accuracy is the mean recall of the classes that occur.
         """
@@ -40,12 +46,48 @@ class ClassCounts:
         true, predicted = self.matrix.sum(axis=1), self.matrix.sum(axis=0)
         occurs = true > 0
         f1 = 2.0 * right / np.maximum(true + predicted, 1)
+        area = {}
+        if self._scores:
+            area["auc"] = area_under_curve(np.concatenate(self._scores), np.concatenate(self._labels) == 1)
         return {
             "rows": float(rows),
             "accuracy": float(right.sum() / max(rows, 1)),
             "balanced_accuracy": float(np.mean(right[occurs] / true[occurs])) if occurs.any() else float("nan"),
             "f1": float(np.mean(f1[occurs | (predicted > 0)])) if rows else float("nan"),
             "log_loss": self.log_loss / max(rows, 1),
+            **area,
+        }
+
+
+class LabelCounts:
+    """How often answers of yes and no were right, added up over batches."""
+
+    def __init__(self, count: int) -> None:
+        self._rows, self._exact, self._log_loss = 0, 0, 0.0
+        self._right, self._both, self._true, self._told = (np.zeros(count) for _ in range(4))
+
+    def add(self, scores: Array, answers: Array) -> None:
+        """Count a batch: scores and answers (0 or 1), `(N, labels)`."""
+        told, true, wide = scores > 0.0, answers > 0.5, scores.astype(np.float64)
+        self._rows += len(true)
+        self._exact += int((told == true).all(axis=1).sum())
+        self._right += (told == true).sum(axis=0)
+        self._both += (told & true).sum(axis=0)
+        self._true += true.sum(axis=0)
+        self._told += told.sum(axis=0)
+        self._log_loss += float((np.maximum(wide, 0.0) - wide * true + np.log1p(np.exp(-np.abs(wide)))).sum())
+
+    def figures(self) -> dict[str, float]:
+        """Rows, accuracy and F1 as means over labels, share of faultless rows, log loss."""
+        rows, count = max(self._rows, 1), len(self._true)
+        occurs = (self._true > 0) | (self._told > 0)
+        f1 = 2.0 * self._both[occurs] / (self._true + self._told)[occurs]
+        return {
+            "rows": float(self._rows),
+            "accuracy": float(np.mean(self._right / rows)),
+            "exact_match": self._exact / rows,
+            "f1": float(np.mean(f1)) if f1.size else 0.0,
+            "log_loss": self._log_loss / (rows * count),
         }
 
 

@@ -73,7 +73,10 @@ def test_numbers_in_their_own_units(capsys: pytest.CaptureFixture[str]) -> None:
 def test_mistakes_are_one_line_that_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     for command, message in (
         (["train", "--data", "boats.csv"], "which column is to be predicted? Name it: --target NAME. Columns: length"),
-        (["train", "--data", "iris", "--target", "x"], "iris says itself what is predicted"),
+        (
+            ["train", "--data", "iris", "--target", "x"],
+            "iris, which says itself what is predicted: target",
+        ),
         (["train", "--data", "boats.csv", "--target", "pirce"], "no column 'pirce'. Did you mean 'price'"),
         (["predict", "nowhere", "boats.csv"], "there is no such file"),
     ):

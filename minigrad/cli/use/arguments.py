@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
+from minigrad.cli.argument_types import count, number, seed
 from minigrad.cli.command import Command
 
 __all__ = ["EVALUATE", "PREDICT", "SHOW"]
@@ -15,11 +16,12 @@ thousand rows at a time. A run of a script holds a copy of it, which is imported
 
   minigrad predict runs/0001-houses more.csv --out prices.csv
   minigrad predict runs/0002-pets holiday/              a folder of pictures
+  minigrad predict runs/0003-tale begin.txt             goes on with the text
 """
 
 _EVALUATE = """\
-Score the model of a run on the rows of a table, which holds the target too: accuracy, balanced accuracy, F1 and log
-loss, or RMSE, MAE and R2 in the units of the target.
+Score the model of a run on rows whose targets are known: accuracy, balanced accuracy, F1 and log loss, of two classes
+AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
 
   minigrad evaluate runs/0001-houses test.csv
 """
@@ -37,14 +39,22 @@ def _run(parser: ArgumentParser) -> None:
 
 def _predict(parser: ArgumentParser) -> None:
     _run(parser)
-    parser.add_argument("file", metavar="FILE", help="a table, a picture, or a folder of pictures")
+    parser.add_argument("file", metavar="FILE", help="a table, a picture or a folder of pictures, arrays "
+        "(.npy, .npz), or a text to go on with")  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="where predictions go, as CSV; default: standard output")
     parser.add_argument("--proba", action="store_true", help="the probability of every class besides")
+    parser.add_argument(
+        "--length", type=count, default=200, metavar="N", help="of text: characters to add; default 200"
+    )
+    parser.add_argument("--temperature", type=number, default=1.0, metavar="T", help="of text: below 1 for the likely; "
+        "default 1")  # fmt: skip
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of text: of what is drawn; default 0")
 
 
 def _evaluate(parser: ArgumentParser) -> None:
     _run(parser)
-    parser.add_argument("file", metavar="FILE", help="a table with the target")
+    parser.add_argument("file", metavar="FILE", help="a table with the target, a folder of pictures by class, arrays "
+        "with targets (.npz), or a text")  # fmt: skip
 
 
 PREDICT = Command(

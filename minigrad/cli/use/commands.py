@@ -6,7 +6,7 @@ import csv
 import io
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from minigrad.checkpoint.files import replace
 from minigrad.cli.output import write_json
+from minigrad.data.prepare.targets import LabelTarget
+from minigrad.data.prepare.text import TextInputs, read_text
 from minigrad.text import format_bytes
 from minigrad.train import SavedRun, TrainError, load
-from minigrad.train.saved_run import probabilities_of
+from minigrad.train.saved_run import probabilities_of, shares_of
 
 __all__ = ["evaluate_run", "predict", "show_run"]
 
@@ -24,22 +26,39 @@ __all__ = ["evaluate_run", "predict", "show_run"]
 def predict(arguments: Namespace) -> int:
     """Write a prediction for each row of a file, as CSV or JSON. Returns the exit code."""
     run = load(arguments.run)
+    if run.preparation is not None and isinstance(run.preparation.inputs, TextInputs):
+        return _continue(run, arguments)
     names = _prediction_names(run, arguments.proba)
     if arguments.json:
         rows = [dict(zip(names, row, strict=True)) for row in _predictions(run, arguments)]
         write_json({"command": "predict", "run": arguments.run, "predictions": rows})
         return 0
-    lines = _lines(names, _predictions(run, arguments))
-    if arguments.out is None:
+    return _hand_over(_lines(names, _predictions(run, arguments)), arguments.out)
+
+
+def _hand_over(lines: Iterable[str], out: str | None) -> int:
+    """Write lines to standard output, or to a file in one go. Returns the exit code."""
+    if out is None:
         sys.stdout.writelines(lines)
         return 0
-    path = Path(arguments.out)
+    path = Path(out)
     try:
         replace(path, (line.encode() for line in lines), durable=False)
     except OSError as error:
         raise TrainError(f"{path}: cannot be written ({error.strerror or error})") from error
     print(f"saved      {path}")
     return 0
+
+
+def _continue(run: SavedRun, arguments: Namespace) -> int:
+    """Go on with the text in a file."""
+    start = read_text(arguments.file)
+    options = {"temperature": arguments.temperature, "seed": arguments.seed}
+    text = run.continue_text(start.removesuffix("\n") or start, arguments.length, **options)
+    if arguments.json:
+        write_json({"command": "predict", "run": arguments.run, "text": text})
+        return 0
+    return _hand_over([text + "\n"], arguments.out)
 
 
 def evaluate_run(arguments: Namespace) -> int:
@@ -85,6 +104,11 @@ def _prediction_names(run: SavedRun, probabilities: bool) -> list[str]:
         column = getattr(target, "name", "") or "class"
         return [column, *(f"{column}={name}" for name in run.class_names)] if probabilities else [column]
     names: Sequence[str] = getattr(target, "names", ())
+    if isinstance(target, LabelTarget):
+        return [
+            *names,
+            *(f"{name}={words[1]}" for name, words in zip(names, target.words, strict=True) if probabilities),
+        ]
     if probabilities:
         raise TrainError(f"{run.path}: the model predicts numbers, which have no probabilities: leave out --proba")
     return list(names) or [f"prediction{k}" for k in range(target.outputs)]
@@ -97,7 +121,8 @@ def _predictions(run: SavedRun, arguments: Namespace) -> Iterator[list[object]]:
         decoded = run.preparation.target.decode(outputs)
         columns: list[NDArray[np.generic]] = [decoded] if decoded.ndim == 1 else list(decoded.T)
         if arguments.proba:
-            columns += list(np.round(probabilities_of(outputs), 6).T)
+            shares = shares_of if isinstance(run.preparation.target, LabelTarget) else probabilities_of
+            columns += list(np.round(shares(outputs), 6).T)
         for row in zip(*(c.tolist() for c in columns), strict=True):
             yield list(row)
 

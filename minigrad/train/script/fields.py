@@ -86,6 +86,16 @@ FIELDS: Mapping[str, Field] = {
         lambda v: isinstance(v, str | StatefulOptimizer),
         ("optimiser", "opt"),
     ),
+    "hyperparameters": Field(
+        "a dict of names and values, such as {'momentum': 0.95}",
+        lambda v: isinstance(v, Mapping) and all(isinstance(k, str) for k in v),
+        ("hyper", "optimizer_options", "options"),
+    ),
+    "class_weight": Field(
+        "'balanced', or a weight for each class",
+        lambda v: v is None or isinstance(v, str | Mapping | list | tuple | np.ndarray),
+        ("class_weights",),
+    ),
     "lr": Field("a learning rate, a number", _or_none(_number), ("learning_rate", "rate", "step_size")),
     "schedule": Field(
         "a name such as 'cosine', a minigrad.optim schedule, or a function of the step that gives the learning rate",

@@ -32,6 +32,7 @@ from minigrad.train.script.fields import FIELDS, REQUIRED, suggest_field
 from minigrad.train.script.script_ast import ScriptError, ScriptNames, outline
 from minigrad.train.script.validate import checked
 from minigrad.train.splits import Split
+from minigrad.train.weighting import ClassWeight
 
 __all__ = ["Script", "ScriptError", "Settings", "load_script"]
 
@@ -40,6 +41,7 @@ class Settings(TypedDict, total=False):
     """The arguments of `fit` that a script may give, under the names it gives them."""
 
     optimizer: str | StatefulOptimizer
+    hyperparameters: Mapping[str, object]
     lr: float | Schedule | None
     schedule: str | None
     warmup: int
@@ -49,6 +51,7 @@ class Settings(TypedDict, total=False):
     batch_size: int
     seed: int
     patience: int | None
+    class_weight: ClassWeight | None
     metrics: MetricChoice
     monitor: str | None
     mode: str | None
@@ -88,6 +91,11 @@ class Script:
     def wrong(self, name: str, problem: str) -> ScriptError:
         """The error for a field, with the line that defines it."""
         return self._outline.wrong(name, problem)
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return str(self.path)
 
     @property
     def settings(self) -> Settings:
