@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import minigrad.plugins.contract as contract
@@ -19,6 +20,10 @@ __all__ = ["BUILT_IN", "GROUP", "EngineWithFallback", "SupportsEngine", "availab
 GROUP = "minigrad.engines"
 VARIABLE = "MINIGRAD_ENGINE"
 BUILT_IN = "numpy"
+AUTO = "auto"
+COMPILED = "cc"
+"""The engine that AUTO takes where it is installed and has what it needs."""
+DEFAULT = BUILT_IN
 
 
 def available() -> dict[str, Entry | None]:
@@ -32,19 +37,37 @@ def available() -> dict[str, Entry | None]:
 def create_engine(name: str = "") -> EngineWithFallback:
     """Create an engine called `name` or `distribution:name`.
 
-    By default the one that MINIGRAD_ENGINE names, or NumPy.
+    By default the one that MINIGRAD_ENGINE names, or NumPy. "auto" is the C engine where minigrad-cc is installed and
+    there is a compiler, else NumPy; its `name` says which, and why.
 
     Raises:
         UnknownEngine: there is none, or several distributions offer it.
         EngineError: it cannot be imported or is no engine; names distribution, version and entry point.
     """
-    requested = name or os.environ.get(VARIABLE, "") or BUILT_IN
+    requested = name or os.environ.get(VARIABLE, "") or DEFAULT
+    if requested == AUTO:
+        return EngineWithFallback("", None, _choose)
     if requested == BUILT_IN:
         return EngineWithFallback(BUILT_IN, None)
     entry = contract.chosen(
         GROUP, requested, "engine" if name else f"engine (from {VARIABLE})", UnknownEngine, [BUILT_IN]
     )
     return EngineWithFallback(str(entry), _engine(entry))
+
+
+def _choose() -> tuple[str, Engine | None]:
+    """The engine that AUTO stands for, and its name or why it is NumPy."""
+    try:
+        entry = contract.chosen(GROUP, COMPILED, "engine", UnknownEngine, [BUILT_IN])
+    except UnknownEngine:
+        return f"{BUILT_IN} (minigrad-cc is not installed)", None
+    try:
+        engine = _engine(entry)
+    except EngineError as broken:
+        warnings.warn(f"{broken}. Programs run on NumPy", RuntimeWarning, stacklevel=2)
+        return f"{BUILT_IN} ({entry} does not work)", None
+    missing = str(getattr(engine, "unavailable", ""))
+    return (f"{BUILT_IN} ({missing})", None) if missing else (str(entry), engine)
 
 
 def _engine(entry: Entry) -> Engine:
@@ -73,15 +96,32 @@ class EngineWithFallback:
     """An engine with the built-in one behind it.
 
     Attributes:
-        name: of the engine, with its distribution.
         declined: how many groups went to the built-in engine.
     """
 
-    def __init__(self, name: str, engine: Engine | None) -> None:
-        self.name = name
-        self.engine = engine
+    def __init__(
+        self, name: str, engine: Engine | None, choose: Callable[[], tuple[str, Engine | None]] | None = None
+    ) -> None:
+        self._chosen = None if choose is not None else (name, engine)
+        self._choose = choose
         self.declined = 0
         self._built_in = NumpyEngine()
+
+    @property
+    def name(self) -> str:
+        """Of the engine, with its distribution."""
+        return self._choice()[0]
+
+    @property
+    def engine(self) -> Engine | None:
+        """The engine itself; None for NumPy alone."""
+        return self._choice()[1]
+
+    def _choice(self) -> tuple[str, Engine | None]:
+        if self._chosen is None:
+            assert self._choose is not None
+            self._chosen = self._choose()  # not before it is needed: looking for a compiler takes a while
+        return self._chosen
 
     @classmethod
     def built_in(cls) -> EngineWithFallback:

@@ -109,6 +109,26 @@ def test_errors_say_who_and_what(folder: Path, name: str, kind: str, words: list
         assert word in str(message)
 
 
+def test_auto_takes_the_engine_called_cc_if_it_can_run(tmp_path: Path) -> None:
+    lacking = PLUGIN + "\nclass Lacking(Doubling):\n    unavailable = 'no compiler'\n"
+    for target, named, y in (("Doubling", "cc (some-engines 1.0", 42.0), ("Lacking", "numpy (no compiler)", -1.0)):
+        place = tmp_path / target
+        install(
+            place,
+            "some-engines",
+            {"cc": f"some_{target}:{target}"},
+            {f"some_{target}": lacking},
+            group="minigrad.engines",
+        )
+        name, numbers, _ = answer_of(place, "auto", MINIGRAD_PLUGINS="some-engines")
+        assert named in str(name)
+        assert numbers == [y] * 3
+    assert answer_of(tmp_path, "auto", MINIGRAD_PLUGINS="none")[:2] == [
+        "numpy (minigrad-cc is not installed)",
+        [-1.0] * 3,
+    ]
+
+
 def test_a_variable_with_an_unknown_name_is_named_and_the_allow_list_holds(folder: Path) -> None:
     kind, message = answer_of(folder, "", MINIGRAD_ENGINE="nowhere")
     assert kind == "UnknownEngine"

@@ -41,6 +41,9 @@ class Engine:
     Each kernel is compared with NumPy on the numbers of its first run; one that differs is not used. Where there is no
     compiler, one warning says so and everything is left to NumPy.
 
+    Attributes:
+        unavailable: what is missing, or "": `engine="auto"` takes NumPy where something is.
+
     Args:
         workers: processors for large groups; by default all that this process may use.
     """
@@ -51,10 +54,12 @@ class Engine:
         self.workers = processors() if workers is None else workers
         self._pool: ThreadPoolExecutor | None = None
         self._compiler: Compiler | None = None
+        self._warned = False
+        self.unavailable = ""
         try:
             self._compiler = compiler()
         except NoCompiler as missing:
-            warnings.warn(f"engine cc: {missing}. Programs run on NumPy", KernelWarning, stacklevel=3)
+            self.unavailable = str(missing)
 
     def bind(self, group: FusionGroup) -> CompiledGroup | None:
         """The group as one call of C; None where kernels cannot say it.
@@ -62,6 +67,9 @@ class Engine:
         Compilation goes on in the background.
         """
         if self._compiler is None:
+            if not self._warned:
+                self._warned = True
+                warnings.warn(f"engine cc: {self.unavailable}. Programs run on NumPy", KernelWarning, stacklevel=4)
             return None
         try:
             what = translated(group)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad.engines import CompiledGroup, ElementwiseCall, FusionGroup, Input, Output
+from minigrad.engines import CompiledGroup, ElementwiseCall, FusionGroup, Input, Output, create_engine
 from minigrad.typing import Array
 from minigrad_cc import CompilerError, Engine, KernelWarning, NoCompiler
 from minigrad_cc.compiler import compiler
@@ -170,13 +170,17 @@ def test_without_a_compiler_one_line_and_everything_declined(monkeypatch: pytest
     try:
         with pytest.raises(NoCompiler, match="no-such-compiler"):
             compiler()
+        engine, x = Engine(), np.ones(5)
         with pytest.warns(KernelWarning, match="no C compiler.*Programs run on NumPy"):
-            engine = Engine()
-        x = np.ones(5)
-        assert engine.bind(sigmoid(x, np.empty_like(x))) is None
+            assert engine.bind(sigmoid(x, np.empty_like(x))) is None
+        assert engine.bind(sigmoid(x, np.empty_like(x))) is None  # and no second line
+        assert "no C compiler" in create_engine("auto").name
+        assert create_engine("auto").engine is None
     finally:
         monkeypatch.undo()
         compiler.cache_clear()
+    assert isinstance(create_engine("auto").engine, Engine)
+    assert "minigrad-cc" in create_engine("auto").name
 
 
 # -- the cache ---------------------------------------------------------------------------------------------------------
