@@ -116,6 +116,8 @@ def _dot(a: Operand, b: Operand, out: Array) -> Sequence[Entry] | None:
 def _row_times_matrix(x: Operand, m: Operand, out: Array) -> Sequence[Entry] | None:
     kind = _kind(x.form, m.form)
     layout, function = _layout(m.form, 0), blas_function("gemv", kind or "f4")
+    if min(m.form.shape) < 2:  # NumPy takes it as a vector
+        return None
     if layout is None or not function or x.form.strides != (x.form.itemsize,) or not out.flags.c_contiguous:
         return None
     turned, width = layout
