@@ -64,6 +64,18 @@ def test_a_log_gets_plain_lines_with_every_figure() -> None:
     assert f"epoch {history.best.epoch} by validation accuracy" in text
 
 
+def test_one_line_says_which_engine_runs_unless_it_is_numpy_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MINIGRAD_ENGINE", raising=False)
+    out = Stream()
+    run(out, Stream(), epochs=1)
+    assert not re.search("^engine ", out.getvalue(), re.MULTILINE)
+    monkeypatch.setenv("MINIGRAD_ENGINE", "auto")
+    monkeypatch.setenv("MINIGRAD_CC", "no-such-compiler")
+    out = Stream()
+    run(out, Stream(), epochs=1)
+    assert re.search(r"^engine +(cc|numpy) \(", out.getvalue(), re.MULTILINE)
+
+
 @pytest.mark.parametrize("epochs", [20, 21, 100, 137])
 def test_the_table_of_a_long_run_is_thinned(epochs: int) -> None:
     out = Stream()

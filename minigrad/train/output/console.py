@@ -10,6 +10,7 @@ import textwrap
 import time
 from typing import TextIO
 
+from minigrad.engines.discovery import BUILT_IN, create_engine
 from minigrad.text import format_bytes
 from minigrad.train.callbacks import Callback, Run, Step
 from minigrad.train.checks.check import Check
@@ -158,11 +159,13 @@ def describe(run: Run) -> list[tuple[str, str]]:
     batches = run.history.steps_per_epoch
     several = run.history.config.get("processes")
     processes = f", each batch shared by {several} processes" if several else ""
+    engine = create_engine().name
     return [
         ("model", f"{text}, {model.parameter_count:,} parameters ({format_bytes(size)})"),
         ("loss", str(run.history.config["loss"]) + _with(run.history.config["regularization"])),
         ("optimizer", run.optimizer.name + lr),
         ("training", f"{run.epochs} epochs of {batches} batches of {run.batch_size}, seed {run.seed}{processes}"),
+        *([] if engine == BUILT_IN else [("engine", engine)]),
     ]
 
 
