@@ -109,7 +109,7 @@ class EngineWithFallback:
 
     @property
     def name(self) -> str:
-        """Of the engine, with its distribution."""
+        """The name of the engine, with its distribution."""
         return self._choice()[0]
 
     @property
