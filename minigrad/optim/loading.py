@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import cast
 
 import attrs
 
+from minigrad.optim.composition import compose, usual_inner, wraps
 from minigrad.optim.errors import LawError, PluginError, SlowPluginWarning, UnknownOptimizer
 from minigrad.optim.laws import examine
 from minigrad.optim.protocol import API, Need, Optimizer
@@ -76,12 +77,18 @@ def find(name: str) -> Entry:
 def load(name: str) -> type[UpdateRule]:
     """The optimizer class called `name` (or `distribution:name`), imported and checked.
 
+    Several names with "/" between are rules over rules, as in `look-ahead/adam`. One that is told no other stands over
+    its own default.
+
     Raises:
         UnknownOptimizer: no distribution offers it, or several do.
         PluginError: it cannot be imported or does not keep the contract; the message names distribution, version,
             entry point and reason.
     """
-    return load_entry(find(name))
+    rules = [load_entry(find(part)) for part in name.split("/")]
+    if wraps(rules[-1]):
+        rules.append(usual_inner(rules[-1]))
+    return reduce(lambda inner, outer: compose(outer, inner), reversed(rules))
 
 
 def inspected(name: str) -> type[UpdateRule]:

@@ -17,9 +17,15 @@ __all__ = ["Momentum", "Nesterov", "Velocity"]
 
 @attrs.frozen
 class Velocity:
-    """What the moving point carries from step to step, shape `(n,)`."""
+    """What the moving point carries from step to step.
+
+    Attributes:
+        v: the velocity, shape `(n,)`.
+        lr: the rate it was made with; None unless it is corrected when the rate changes.
+    """
 
     v: Array
+    lr: float | None = None
 
 
 @attrs.frozen
@@ -29,7 +35,9 @@ class Momentum:
     Source: Polyak 1964; Sutskever et al. 2013, in PyTorch's form: the rate stands outside the velocity, and the first
     velocity is the undamped gradient. `lr_inside=True` is the form of the course notes and Keras,
     v <- mu v - lr g, w <- w + v. Both agree while lr is constant; when lr falls, the second still
-    coasts at the old speed.
+    coasts at the old speed. `correction=True` multiplies v by the new rate over the old one whenever lr changes, which
+    makes both agree again (Goyal et al. 2017, equation 10 and remark 2); with the rate outside there is nothing to
+    correct.
     """
 
     api: ClassVar[tuple[int, int]] = API
@@ -40,14 +48,20 @@ class Momentum:
     momentum: float = number(0.9, ge=0.0, lt=1.0)
     dampening: float = number(0.0, ge=0.0, le=1.0)
     lr_inside: bool = flag(False)
+    correction: bool = flag(False)
 
     def init(self, w: Array) -> Velocity:
         """At rest."""
-        return Velocity(np.zeros_like(w))
+        return Velocity(np.zeros_like(w), self.lr if self.correction and self.lr_inside else None)
 
     def update(self, w: Array, f: Objective, state: Velocity, t: int) -> tuple[Array, Velocity]:
         """Pull the velocity along the gradient, then move."""
         pull = f.grad if t == 1 else (1.0 - self.dampening) * f.grad
+        if self.lr_inside and state.lr is not None:
+            # A rate of 0 stands still and keeps the velocity for the rate that comes after it.
+            keep = self.momentum * self.lr / state.lr if state.lr and self.lr else self.momentum
+            v = keep * state.v - self.lr * pull
+            return (w + v if self.lr else w.copy()), Velocity(v, self.lr or state.lr)
         if self.lr_inside:
             v = self.momentum * state.v - self.lr * pull
             return w + v, Velocity(v)

@@ -13,7 +13,7 @@ from minigrad.core.errors import nearest
 from minigrad.optim.errors import HyperparameterError, ParameterError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import range_of
-from minigrad.optim.loading import find, load_entry
+from minigrad.optim.loading import find, load
 from minigrad.optim.runner import UpdateRule
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.stateful.buckets import NamedParameter, Parameters, named_parameters
@@ -54,6 +54,7 @@ def optimizer(
     name: str,
     params: Parameters,
     *,
+    over: str | Sequence[str] = (),
     groups: Sequence[Group] = (),
     decoupled: bool = False,
     clip: Clip | None = None,
@@ -72,6 +73,9 @@ def optimizer(
     Args:
         name: entry-point name, as `minigrad.optim.available()` lists them, or `distribution:name`.
         params: leaves with requires_grad: Tensors, (name, Tensor) pairs, or a mapping of names to Tensors.
+        over: for a rule that wraps another (`look-ahead`, `sharpness-aware`, `cautious`), the name of that one, or
+            several, each over the next; hyperparameters of all of them are then arguments, `inner_lr` where both have
+            an `lr`.
         groups: parameters that need other hyperparameters than the rest.
         decoupled: whether `weight_decay` shrinks the parameters themselves, w <- w (1 - lr weight_decay), as in AdamW,
             or adds `weight_decay * w` to the gradient (default).
@@ -91,7 +95,8 @@ def optimizer(
         ParameterError: `params` are not trainable leaves.
     """
     options = OptimizerOptions(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
-    return assemble(name, params, groups, decoupled, options, hyper)
+    names = (name, over) if isinstance(over, str) else (name, *over)
+    return assemble("/".join(names), params, groups, decoupled, options, hyper)
 
 
 def assemble(
@@ -102,11 +107,15 @@ def assemble(
     options: OptimizerOptions,
     hyper: Mapping[str, Hyper],
 ) -> StatefulOptimizer:
-    """The driver that `minigrad.optimizer` describes."""
+    """The driver that `minigrad.optimizer` describes.
+
+    `name` may be several with "/" between, each over the next.
+    """
     if not isinstance(decoupled, bool):
         raise HyperparameterError(f"optimizer.decoupled must be True or False, got {decoupled!r}")
-    entry = find(name)
-    cls = load_entry(entry)
+    entries = [find(part) for part in name.split("/")]
+    cls = load(name)
+    entry = attrs.evolve(entries[0], name="/".join(e.name for e in entries))
     param_groups = [
         _make_group(str(entry), cls, members, {**hyper, **changes}, decoupled, label)
         for members, changes, label in _assign(named_parameters(params), groups)

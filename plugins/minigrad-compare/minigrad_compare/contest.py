@@ -10,8 +10,9 @@ import json
 import math
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
@@ -28,6 +29,7 @@ __all__ = ["Standing", "contest", "entry", "grid_of", "markdown", "read_standing
 _RATES = 9
 _TUNING = 1000
 _DRAWS = 2000
+_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @attrs.frozen
@@ -118,9 +120,7 @@ def contest(
         load_rule(name)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(p, n) for n in names for p in problems if not _file(folder, p, n).exists()]
-    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")  # of the processes that are started: one core each
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with _one_core_each(), ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         futures = [pool.submit(entry, p, n, seeds, tuning_seeds) for p, n in jobs]
         for future in as_completed(futures):
             standing = future.result()
@@ -164,8 +164,23 @@ def markdown(standings: Sequence[Standing]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def _one_core_each() -> Iterator[None]:
+    """Let processes that are started inside use one thread for matrix products."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _file(folder: Path, problem: str, name: str) -> Path:
-    return folder / f"{problem}--{name.replace(':', '+')}.json"
+    return folder / f"{problem}--{name.replace(':', '+').replace('/', '+')}.json"
 
 
 def _finite_or_worst(value: float) -> float:

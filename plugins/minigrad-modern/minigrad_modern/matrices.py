@@ -105,7 +105,8 @@ class NovoGradState:
 class NovoGrad:
     """v <- b2 v + (1 - b2) |g|^2, m <- b1 m + g / (sqrt(v) + eps) + weight_decay w.
 
-    Then w <- w - lr m; one v for each parameter. Both begin with their first value. Source: Ginsburg et al. 2019, algorithm 1.
+    Then w <- w - lr m; one v for each parameter. Both begin with their first value.
+    Source: Ginsburg et al. 2019, algorithm 1.
     `averaged=True` multiplies what is added to m by 1 - b1.
     """
 

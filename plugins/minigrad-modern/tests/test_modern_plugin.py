@@ -26,7 +26,7 @@ def test_laws(law: Law) -> None:
 def test_each_rule_has_a_row_in_the_table() -> None:
     table = (Path(__file__).parents[1] / "README.md").read_text()
     assert [name for name in NAMES if f"| `{name}` |" not in table] == []
-    assert len(NAMES) == 28
+    assert len(NAMES) == 31
 
 
 def _gradients(steps: int, n: int) -> Array:
