@@ -79,6 +79,47 @@ RENAMED: Mapping[str, str] = {"calculus": "minigrad.transforms.grad:"}
 """Old public name -> new one; using it warns."""
 
 
+OTHER_WORDS = {
+    "save": "checkpoint.save(path, model, optimizer) saves a run in progress; train.RunFolder a model to be used",
+    "load_state_dict": "model.load_state_dict(weights)",
+    "manual_seed": "give seeds where numbers are drawn: nn.mlp(..., rng=0), Loader(..., seed=0), fit(..., seed=0)",
+    "set_default_dtype": "give arrays of the dtype you want, or model.astype(dtype)",
+    "set_num_threads": "set OPENBLAS_NUM_THREADS, or MINIGRAD_THREADS for the C engine, before the program starts",
+    "cat": "concatenate(tensors, axis)",
+    "from_numpy": "tensor(array)",
+    "as_tensor": "tensor(array)",
+    "FloatTensor": "tensor(values)",
+    "LongTensor": "labels are NumPy arrays of integers: numpy.array(values)",
+    "zeros": "tensor(numpy.zeros(shape))",
+    "ones": "tensor(numpy.ones(shape))",
+    "arange": "tensor(numpy.arange(...))",
+    "eye": "tensor(numpy.eye(n))",
+    "rand": "tensor(numpy.random.default_rng(seed).random(shape))",
+    "randn": "tensor(numpy.random.default_rng(seed).normal(size=shape))",
+    "randint": "numpy.random.default_rng(seed).integers(low, high, size)",
+    "float32": "numpy.float32",
+    "float64": "numpy.float64",
+    "int64": "numpy.int64",
+    "long": "numpy.int64",
+    "device": "there is one device, main memory: leave it out",
+    "cuda": "there is one device, main memory: leave it out",
+    "backends": "there is one device, main memory: leave it out",
+    "compile": "define(function) makes a program of a step",
+    "jit": "define(function) makes a program of a step",
+    "autograd": "loss.backward(), or grad(function)",
+    "inference_mode": "with no_grad():",
+    "enable_grad": "gradients are recorded unless inside no_grad()",
+    "set_grad_enabled": "with no_grad(): where none are wanted",
+    "is_tensor": "isinstance(value, Tensor)",
+    "Parameter": "nn.parameter(array)",
+    "Module": "nn.Module",
+    "DataLoader": "data.Loader(x, y, batch_size, seed=0)",
+    "utils": "data.Loader makes batches; optim.ClipNorm bounds gradients",
+    "einops": "einsum, reshape and transpose",
+}
+"""Names that people know from elsewhere, and what stands in their place here."""
+
+
 def find_op(name: str) -> object:
     """The op of that name that a user has registered, or that a plugin offers.
 
@@ -90,6 +131,8 @@ def find_op(name: str) -> object:
     from minigrad.ops.plugins import find
 
     op = REGISTRY.get(name) or find(name)
+    if op is None and name in OTHER_WORDS:
+        raise AttributeError(f"module 'minigrad' has no {name!r}: {OTHER_WORDS[name]}")
     if op is None:
         public_names = {*lazy.parse("minigrad", PUBLIC), *(op.name for op in REGISTRY)}
         raise AttributeError(f"module 'minigrad' has no {name!r}.{nearest(name, public_names)}")

@@ -97,7 +97,9 @@ def names(
     return __getattr__, __dir__, sorted(table)
 
 
-def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
+def renamed(
+    module: str, table: Mapping[str, str], other_words: Mapping[str, str] | None = None
+) -> Callable[[str], object]:
     """Make the `__getattr__` of a module that holds its public names itself.
 
     It answers for the old names among them.
@@ -105,12 +107,15 @@ def renamed(module: str, table: Mapping[str, str]) -> Callable[[str], object]:
     Args:
         module: its `__name__`.
         table: old name -> new name, or "package.module:name" where it left the module.
+        other_words: name that people know from elsewhere -> what stands in its place.
 
     Returns:
         A function of a name. An old one warns and gives the new one; another one raises AttributeError.
     """
 
     def __getattr__(name: str) -> object:
+        if other_words is not None and name in other_words:
+            raise AttributeError(f"module {module!r} has no {name!r}: {other_words[name]}")
         if name not in table:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         home, _, attribute = table[name].rpartition(":")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from minigrad.cli.argument_types import count, number, seed, words
 from minigrad.cli.arguments_training import RUN, TRAIN, add_judging, add_set, add_subject
 from minigrad.cli.command import Command
-from minigrad.cli.use.arguments import EVALUATE, PREDICT, SHOW
+from minigrad.cli.use.arguments import EVALUATE, PREDICT, SERVE, SHOW
 
 __all__ = ["BUILTIN"]
 
@@ -128,6 +128,7 @@ BUILTIN: Mapping[str, Command] = {
     "predict": PREDICT,
     "evaluate": EVALUATE,
     "show": SHOW,
+    "serve": SERVE,
     "examples": Command(
         "list the examples that 'minigrad run --example NAME' runs",
         "minigrad.cli.run:list_examples",

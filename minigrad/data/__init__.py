@@ -73,4 +73,13 @@ __all__ = [
     "split_rows",
 ]
 
-__getattr__ = lazy.renamed(__name__, {"Frozen": "FixedSeed", "inspect": "find_issues"})
+_OTHER_WORDS = {
+    "DataLoader": "Loader(x, y, batch_size, seed=0)",
+    "TensorDataset": "arrays as they are: Loader(x, y), or fit(model, (x, y))",
+    "random_split": "split_rows(x, y, val=0.2)",
+    "ImageFolder": "load_pictures(folder)",
+    "read_csv": "load_table(path, target=...)",
+    "load_csv": "load_table(path, target=...)",
+    "transforms": "Flip, RandomCrop, Noise and Compose are given to Loader(..., augment=...)",
+}
+__getattr__ = lazy.renamed(__name__, {"Frozen": "FixedSeed", "inspect": "find_issues"}, _OTHER_WORDS)

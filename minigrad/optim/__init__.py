@@ -5,6 +5,7 @@ Its names are loaded when they are first used, so that `import minigrad` does no
 """
 
 from minigrad import lazy
+from minigrad.text import nearest
 
 _PUBLIC = {
     "errors": """HyperparameterError LawError MissingGradient NeedError NonFiniteGradient NonFiniteParameters
@@ -25,6 +26,30 @@ _PUBLIC = {
     "stateful.shadow_weights": "Average Ema LookAhead Swa",
 }
 
+_OTHER_WORDS = {
+    "SGD": "mg.optimizer('sgd', model.named_parameters(), lr=0.1), with momentum 'momentum' or 'nesterov'",
+    "lr_scheduler": "lr= takes a schedule: optim.Cosine(0.1, steps), optim.WarmUp(...), optim.ReduceOnPlateau(...)",
+    "LBFGS": "mg.optimizer('l-bfgs', model.named_parameters()), of the distribution minigrad-newton",
+}
+
+
+def _find_other(name: str) -> object:
+    """Say what stands in the place of a name that people know from elsewhere.
+
+    Raises:
+        AttributeError: always; names what to use.
+    """
+    if name in _OTHER_WORDS:
+        raise AttributeError(f"module {__name__!r} has no {name!r}: {_OTHER_WORDS[name]}")
+    lower = name.lower()
+    if lower in ("adam", "adamw", "adagrad", "rmsprop", "nadam", "radam", "adamax", "adadelta", "lamb", "lion"):
+        raise AttributeError(
+            f"module {__name__!r} has no {name!r}: optimizers are made by name: "
+            f"mg.optimizer({lower!r}, model.named_parameters(), lr=1e-3); 'minigrad optimizers' lists them"
+        )
+    raise AttributeError(f"module {__name__!r} has no {name!r}.{nearest(name, lazy.parse(__name__, _PUBLIC))}")
+
+
 __getattr__, __dir__, __all__ = lazy.names(
-    __name__, _PUBLIC, renamed={"Driver": "StatefulOptimizer", "Step": "StepResult"}
+    __name__, _PUBLIC, renamed={"Driver": "StatefulOptimizer", "Step": "StepResult"}, otherwise=_find_other
 )

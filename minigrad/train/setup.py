@@ -110,7 +110,7 @@ class SetupOptions:
         return cls(**chosen)  # type: ignore[arg-type]  # the command line has checked them, or wrote them itself
 
     def with_changes(self, changed: Mapping[str, object]) -> SetupOptions:
-        """The same options with some of them changed.
+        """These options, some of them changed.
 
         `optimizer.momentum` is a hyperparameter, and `hidden` may be a single width.
 

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from minigrad.cli.argument_types import count, number, seed
 from minigrad.cli.command import Command
 
-__all__ = ["EVALUATE", "PREDICT", "SHOW"]
+__all__ = ["EVALUATE", "PREDICT", "SERVE", "SHOW"]
 
 _PREDICT = """\
 Predict each row of a file by the model of a run: names of classes, or numbers in the units they were learned in. The
@@ -30,6 +30,15 @@ _SHOW = """\
 Say what a run is: its model, what happens to every column, what it reached and with which versions.
 
   minigrad show runs/0001-houses
+"""
+
+
+_SERVE = """\
+Let a run answer JSON over HTTP, on this machine alone, for a demo: GET / says what it takes, POST /predict answers
+rows. Nothing that is sent is executed; a request has at most 1 MiB. A run of a script holds a copy of it, which is
+imported.
+
+  minigrad serve runs/0001-houses
 """
 
 
@@ -57,6 +66,12 @@ def _evaluate(parser: ArgumentParser) -> None:
         "with targets (.npz), or a text")  # fmt: skip
 
 
+def _serve(parser: ArgumentParser) -> None:
+    _run(parser)
+    parser.add_argument("--port", type=seed, default=8000, metavar="N", help="default 8000; 0 for any that is free")
+
+
+SERVE = Command("let a run answer JSON over HTTP on this machine", "minigrad.cli.use.serve:serve", _SERVE, _serve)
 PREDICT = Command(
     "predict rows of a file by the model of a run", "minigrad.cli.use.commands:predict", _PREDICT, _predict
 )
