@@ -42,7 +42,7 @@ class CheckRequest:
     Attributes:
         kind: what the function is, for messages.
         framework: name of the framework, for messages.
-        first_order: how to say in this framework that there is no second derivative.
+        first_order: how to get a second derivative right in this framework, or say that there is none.
         second_order: whether second derivatives are examined.
         derive: whether shapes, options and numbers beside the samples are tried.
         domains: where further numbers may be drawn from, by the names of arguments.
@@ -81,6 +81,7 @@ def examine(
     Raises:
         RegistrationError: the refusal, in the framework's words.
     """
+    __tracebackhide__ = True  # pytest shows the line of the test instead
     start = time.perf_counter()
     seed = crc32(function.name.encode()) if request.seed is None else request.seed
     certificates: list[Certificate] = []

@@ -55,6 +55,7 @@ def check_autograd(
         GradientError: there is nothing to differentiate.
         ImportError: autograd is not installed.
     """
+    __tracebackhide__ = True
     framework = AutogradFramework()
     if not callable(function):
         raise InvalidRule(f"check_autograd takes a primitive or a function of arrays, not {type(function).__name__}")
@@ -78,7 +79,7 @@ def check_autograd(
         )  # fmt: skip
 
     request = CheckRequest(
-        kind=kind, framework="autograd.numpy", first_order="or second_order=False", second_order=second_order,
+        kind=kind, framework="autograd.numpy", first_order="autograd.numpy in the rule, not NumPy; or second_order=False", second_order=second_order,
         derive=derive, domains=domains or {}, kinks=kinks,
         claims={c: True for c, claimed in (("elementwise", elementwise), ("linear", linear)) if claimed}, seed=seed,
     )  # fmt: skip

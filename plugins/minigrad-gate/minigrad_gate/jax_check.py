@@ -55,6 +55,7 @@ def check_jax(
         GradientError: there is nothing to differentiate.
         ImportError: jax is not installed.
     """
+    __tracebackhide__ = True
     framework = JaxFramework()
     if not callable(function):
         raise InvalidRule(f"check_jax takes a function of arrays, not {type(function).__name__}")
@@ -81,7 +82,7 @@ def check_jax(
         return whole
 
     request = CheckRequest(
-        kind=kind, framework="JAX", first_order="or second_order=False", second_order=second_order, derive=derive,
+        kind=kind, framework="JAX", first_order="no stop_gradient and no NumPy in the rule; or second_order=False", second_order=second_order, derive=derive,
         domains=domains or {}, kinks=kinks,
         claims={c: True for c, claimed in (("elementwise", elementwise), ("linear", linear)) if claimed}, seed=seed,
     )  # fmt: skip

@@ -9,13 +9,13 @@ from minigrad import RegistrationError
 MOST_CHARACTERS = 299
 
 _REMEDIES = (
-    ("use minigrad's functions", "{rule} must be made of {framework} functions on tensors; {first_order}"),
-    ("no .data, no np.asarray", "no .detach(), .data or NumPy in {rule}; {first_order}"),
+    ("use minigrad's functions", "{first_order}"),
+    ("no .data, no np.asarray", "{first_order}"),
     ("no special case in the rule", "no branch in {rule} that is constant there or drops to raw arrays"),
     ("write one rule for both", "no branch on whether a gradient is required: {rule} must give one value"),
     ("the rule must handle every case", "{rule} must handle every case that the function accepts"),
     ("mend the rule for", "mend {rule}, or declare kinks="),
-    ("write the rule with library ops", "no .detach(), .data or NumPy in {rule}; {first_order}"),
+    ("write the rule with library ops", "{first_order}"),
     ("a vector-Jacobian product multiplies g", "{rule} multiplies g: no abs, clip, threshold or random number"),
     ("find the overflow or", "find the overflow, or the division by zero, in the formula"),
     ("at a corner any mixture", "ties share one gradient; nothing is divided by a number that can be 0"),
@@ -43,7 +43,7 @@ def reworded(
         name: of the function.
         rule: what the framework calls the rule for a gradient.
         framework: name of the framework.
-        first_order: how to say that there is no second derivative.
+        first_order: how to get a second derivative right, or say that there is none.
 
     Returns:
         An error of the same class, with the same finding.
@@ -86,6 +86,9 @@ def fitted(parts: list[str], most: int = MOST_CHARACTERS) -> str:
     the dtypes of the case, then the ends of both.
     """
     attempts = [parts]
+    if parts and any(p.startswith("  case: sample") for p in parts):  # the author knows it
+        attempts.append([p for p in parts if not p.startswith("  case: sample")])
+        parts = attempts[-1] if len("\n".join(parts)) > most else parts
     short = [_shorter(p) for p in parts]
     attempts.append(short)
     attempts.append([_first_clause(p) if p.startswith("  next") else p for p in short])

@@ -21,17 +21,21 @@ class Gate:
 
     def torch(self, function: Any, *sample: Any, **options: Any) -> ForeignCertificate:
         """Run `minigrad_gate.check_torch`."""
+        __tracebackhide__ = True
         return self._check("torch", "check_torch", function, *sample, **options)
 
     def jax(self, function: Any, *sample: Any, **options: Any) -> ForeignCertificate:
         """Run `minigrad_gate.check_jax`."""
+        __tracebackhide__ = True
         return self._check("jax", "check_jax", function, *sample, **options)
 
     def autograd(self, function: Any, *sample: Any, **options: Any) -> ForeignCertificate:
         """Run `minigrad_gate.check_autograd`."""
+        __tracebackhide__ = True
         return self._check("autograd", "check_autograd", function, *sample, **options)
 
     def _check(self, framework: str, name: str, *args: Any, **options: Any) -> ForeignCertificate:
+        __tracebackhide__ = True
         pytest.importorskip(framework, reason=f"{framework} is not installed")
         certificate: ForeignCertificate = getattr(import_module("minigrad_gate"), name)(*args, **options)
         return certificate

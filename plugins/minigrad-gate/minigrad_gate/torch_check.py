@@ -53,6 +53,7 @@ def check_torch(
         GradientError: there is nothing to differentiate.
         ImportError: torch is not installed.
     """
+    __tracebackhide__ = True
     framework = TorchFramework()
     subject = subject_of(framework.torch, function)
     raw = raw_samples(sample, samples, framework.is_tensor, f"check_torch({subject.name})")
@@ -61,7 +62,7 @@ def check_torch(
     refuse_unusable(patterns, subject.kind, subject.name, "torch.tensor(2.0)")
     claims = {"elementwise": elementwise, "linear": linear}
     request = CheckRequest(
-        kind=subject.kind, framework="torch", first_order="or mark it @once_differentiable, or second_order=False",
+        kind=subject.kind, framework="torch", first_order="save arguments and outputs only, no .detach() or NumPy; or mark it @once_differentiable",
         second_order=second_order, derive=derive, domains=domains or {}, kinks=kinks,
         claims={c: True for c, claimed in claims.items() if claimed}, seed=seed,
     )  # fmt: skip
