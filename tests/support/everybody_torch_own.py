@@ -106,5 +106,9 @@ DEFECTS = {
     ),
     "median": (lambda x: x.median(1).values, (X,), "expanded", "another value for an expanded tensor"),
     "kron": (torch.kron, (X[:2, :2], Y[:2, :3]), "written into", "a change in place of one factor goes unnoticed"),
+    "layer_norm": (lambda x: F.layer_norm(x, (4,)), (X,), "third derivative", "wrong third derivatives"),
+    "batch_norm": (
+        lambda x: F.batch_norm(x, None, None, training=True), (X,), "third derivative", "wrong third derivatives"
+    ),
 }  # fmt: skip
 """Function, arguments, what the refusal says, and what is wrong, by name."""

@@ -44,6 +44,7 @@ class CheckRequest:
         framework: name of the framework, for messages.
         first_order: how to get a second derivative right in this framework, or say that there is none.
         second_order: whether second derivatives are examined.
+        third_order: whether third derivatives are examined.
         derive: whether shapes, options and numbers beside the samples are tried.
         domains: where further numbers may be drawn from, by the names of arguments.
         kinks: as `minigrad.op` takes it.
@@ -55,6 +56,7 @@ class CheckRequest:
     framework: str
     first_order: str
     second_order: bool = True
+    third_order: bool = False
     derive: bool = True
     domains: Mapping[str, Any] = attrs.field(factory=dict)
     kinks: Any = ()
@@ -181,7 +183,7 @@ class _Examination:
 
     def _verify(self, declaration: Mapping[str, Any], function: ForeignFunction, joint: bool) -> Certificate:
         op = as_op(function, joint, kinks=self.request.kinks, **{**self.request.claims, **declaration})
-        return verify(op, self.seed, self.second_order)
+        return verify(op, self.seed, self.second_order, third_order=self.request.third_order)
 
     def samples(self) -> Certificate:
         """Examine the samples as they were passed."""

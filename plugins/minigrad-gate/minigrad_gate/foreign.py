@@ -104,11 +104,9 @@ class ForeignFunction:
 
     def gradient(self, wanted: tuple[int, ...], outputs: int) -> ForeignFunction:
         """The gradients for some arguments, as a function of output gradients and arguments."""
-        cotangents = tuple(f"g{k}" for k in range(outputs))
-        # Arguments of a gradient of a gradient may be called g0 already.
-        kept = tuple(f"of_{a}" if a in cotangents else a for a in self.arguments)
+        cotangents = tuple(f"output_gradient_{self.order}_{k}" for k in range(outputs))
         return ForeignFunction(
-            self.framework, f"{self.name}_gradient", (*cotangents, *kept), self.options,
+            self.framework, f"{self.name}_gradient", (*cotangents, *self.arguments), self.options,
             self.framework.gradient(self.call, wanted, outputs), frozenset(i + outputs for i in self.integers),
             self.order + 1,
         )  # fmt: skip

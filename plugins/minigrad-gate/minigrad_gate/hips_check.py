@@ -21,6 +21,7 @@ def check_autograd(
     *sample: Any,
     samples: Any = None,
     second_order: bool = True,
+    third_order: bool = False,
     derive: bool = True,
     domains: Mapping[str, Any] | None = None,
     kinks: Any = (),
@@ -38,6 +39,7 @@ def check_autograd(
         *sample: the arguments of one call.
         samples: more of them: a list of tuples of arguments, or a function of a NumPy generator that yields them.
         second_order: whether second derivatives are examined.
+        third_order: whether third derivatives are examined too, which few frameworks get right.
         derive: whether shapes, options and numbers beside those of the samples are tried.
         domains: where such numbers may be drawn from, by argument: `{"x": minigrad.positive()}`.
         kinks: where the function has corners: numbers, "ties", or a function as `minigrad.op` takes it.
@@ -79,7 +81,9 @@ def check_autograd(
         )  # fmt: skip
 
     request = CheckRequest(
-        kind=kind, framework="autograd.numpy", first_order="autograd.numpy in the rule, not NumPy; or second_order=False", second_order=second_order,
+        kind=kind, framework="autograd.numpy",
+        first_order="autograd.numpy in the rule, not NumPy; or second_order=False",
+        second_order=second_order, third_order=third_order,
         derive=derive, domains=domains or {}, kinks=kinks,
         claims={c: True for c, claimed in (("elementwise", elementwise), ("linear", linear)) if claimed}, seed=seed,
     )  # fmt: skip

@@ -10,6 +10,7 @@ MOST_CHARACTERS = 299
 
 _REMEDIES = (
     ("use minigrad's functions", "{first_order}"),
+    ("keep no statistic", "no statistic of the arguments may be kept as a constant"),
     ("no .data, no np.asarray", "{first_order}"),
     ("no special case in the rule", "no branch in {rule} that is constant there or drops to raw arrays"),
     ("write one rule for both", "no branch on whether a gradient is required: {rule} must give one value"),

@@ -19,6 +19,7 @@ def check_torch(
     *sample: Any,
     samples: Any = None,
     second_order: bool = True,
+    third_order: bool = False,
     derive: bool = True,
     domains: Mapping[str, Any] | None = None,
     kinks: Any = (),
@@ -36,6 +37,7 @@ def check_torch(
         *sample: the arguments of one call, as for `torch.autograd.gradcheck`.
         samples: more of them: a list of tuples of arguments, or a function of a NumPy generator that yields them.
         second_order: whether double backward is examined; what is marked `once_differentiable` says no aloud.
+        third_order: whether third derivatives are examined too, which few frameworks get right.
         derive: whether shapes, options and numbers beside those of the samples are tried.
         domains: where such numbers may be drawn from, by argument: `{"x": minigrad.positive()}`.
         kinks: where the function has corners: numbers, "ties", or a function as `minigrad.op` takes it.
@@ -62,8 +64,9 @@ def check_torch(
     refuse_unusable(patterns, subject.kind, subject.name, "torch.tensor(2.0)")
     claims = {"elementwise": elementwise, "linear": linear}
     request = CheckRequest(
-        kind=subject.kind, framework="torch", first_order="save arguments and outputs only, no .detach() or NumPy; or mark it @once_differentiable",
-        second_order=second_order, derive=derive, domains=domains or {}, kinks=kinks,
+        kind=subject.kind, framework="torch",
+        first_order="save arguments and outputs only, no .detach() or NumPy; or mark it @once_differentiable",
+        second_order=second_order, third_order=third_order, derive=derive, domains=domains or {}, kinks=kinks,
         claims={c: True for c, claimed in claims.items() if claimed}, seed=seed,
     )  # fmt: skip
     template = ForeignFunction(framework, subject.name, (), (), uncalled)

@@ -230,8 +230,12 @@ def test_the_engine_refuses_a_wrong_one(factor: float) -> None:
 def test_derivatives_of_any_order_are_functions_too() -> None:
     function = ForeignFunction(ToyFramework(), "power", ("x",), (), Power(3))
     second = function.gradient((0,), 1)
-    assert second.arguments == ("g0", "x")
-    assert second.gradient((1,), 1).arguments == ("g0", "of_g0", "x")
+    assert second.arguments == ("output_gradient_0_0", "x")
+    assert second.gradient((1,), 1).arguments == ("output_gradient_1_0", "output_gradient_0_0", "x")
+    for order in range(3, 6):
+        second = second.gradient((0,), 1)
+        assert second.order == order - 1
+        assert len(set(second.arguments)) == order
     op = as_op(function, False, x=mg.real())
     assert [a.name for a in op.arguments] == ["x"]
     assert float(op(np.array(2.0))) == 8.0
