@@ -68,6 +68,12 @@ class UpdateTransaction:
         home = {id(bucket): index for index, bucket in enumerate(self._buckets)}
         self._homes = [home[id(block.buckets[0])] for block in self.blocks]
         self._objectives = [Objective(block.buckets[0].grads) for block in self.blocks]
+        self._note_fixed_decays()
+
+    def _note_fixed_decays(self) -> None:
+        """Find out once, not at every step, which blocks have a weight decay that no schedule changes."""
+        groups = [self._groups[block.buckets[0].group] for block in self.blocks]
+        self._fixed_decays = [None if g.decoupled or callable(g.weight_decay) else g.weight_decays(1) for g in groups]
 
     def _runner(self, block: ParamBlock) -> RuleRunner:
         bucket = block.buckets[0]
@@ -150,6 +156,7 @@ class UpdateTransaction:
             group = groups[block.buckets[0].group]
             runner.configure(group.rule, group.schedules)
         self._groups = tuple(groups)
+        self._note_fixed_decays()
 
     def plan(
         self, least_squares: Sequence[float], step: tuple[Callable[[], int], Callable[[float], object]]
@@ -185,8 +192,8 @@ class UpdateTransaction:
             if block.idle:
                 continue
             home, age = self._homes[index], t - block.offset
-            g = block.take(gradients[home])
-            decay, shrink = self._groups[block.buckets[0].group].weight_decays(t)
+            g = gradients[home] if block.members is None else block.take(gradients[home])
+            decay, shrink = self._fixed_decays[index] or self._groups[block.buckets[0].group].weight_decays(t)
             if isinstance(runner, CompiledRunner) and runner.prepare(g, t, decay, shrink, age):
                 if runner.staged is not None and not is_finite(runner.staged):
                     return self._refusal(index, runner.staged)
