@@ -22,6 +22,15 @@ def name_of(case):
     return case[0].__name__
 
 
+SLOW = {"gather_set", "sum_and_product", "gather_add", "two_layers", "log_sum_exp"}
+"""Functions of many shapes, which JAX compiles for ten seconds and more."""
+
+
+def split(listed):
+    """The cases, those that take long marked for a soak."""
+    return [pytest.param(c, id=name_of(c), marks=[pytest.mark.soak] * (name_of(c) in SLOW)) for c in listed]
+
+
 def on_real_arguments(function, sample):
     """The function of those arguments that have a gradient, as check_grads asks for."""
     real = [i for i, a in enumerate(sample) if getattr(a, "dtype", np.dtype(int)).kind == "f"]
@@ -33,7 +42,7 @@ def on_real_arguments(function, sample):
     return part, tuple(sample[i] for i in real)
 
 
-@pytest.mark.parametrize("case", cases.WRONG, ids=name_of)
+@pytest.mark.parametrize("case", split(cases.WRONG))
 def test_what_check_grads_accepts_and_the_gate_refuses(case):
     function, sample, _ = case
     with jax.enable_x64(True):
@@ -46,7 +55,7 @@ def test_what_check_grads_accepts_and_the_gate_refuses(case):
     assert caught.value.finding is not None
 
 
-@pytest.mark.parametrize("case", cases.RIGHT, ids=name_of)
+@pytest.mark.parametrize("case", split(cases.RIGHT))
 def test_what_is_right_is_accepted(case):
     function, sample = case
     certificate = check_jax(function, *sample)
