@@ -298,6 +298,7 @@ def define(
             and any_order of the memory planner. The answers stay.
         engine: what runs groups of elementwise calls and updates of elementwise optimizers: "numpy", or a plugin's
             (`minigrad.engines.available()`). By default what the environment variable MINIGRAD_ENGINE names, or NumPy.
+            "auto" is the C engine where it is installed and there is a compiler, else NumPy.
         without: the former name of `disable`.
 
     Raises:
