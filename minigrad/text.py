@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["clip_text", "finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
+__all__ = ["as_html", "clip_text", "finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
@@ -50,6 +50,12 @@ def join_cells(cells: Sequence[str], widths: Sequence[int], align: str = "<", ga
         for cell, width, side in zip(cells, widths, sides, strict=True)
     )
     return gap.join(padded).rstrip()
+
+
+def as_html(text: str) -> str:
+    """Text as a notebook shows it: escaped, and scrolling where it is wide."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f'<pre style="overflow-x:auto;line-height:1.3">{escaped}</pre>'
 
 
 def format_bytes(count: int) -> str:

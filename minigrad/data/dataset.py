@@ -18,6 +18,7 @@ from minigrad.data.prepare.pictures import PictureFormat
 from minigrad.data.prepare.preparation import ArrayInputs, Preparation
 from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
 from minigrad.data.scaling import Normalize, Scaling
+from minigrad.text import as_html
 
 Task = Literal["classification", "regression", "multilabel"]
 Kind = Literal["image", "table", "text"]
@@ -115,6 +116,11 @@ class Dataset:
             what = f"{self.y_train.shape[1]} labels"
         shape = "x".join(map(str, self.input_shape)) or "scalar"
         return f"{self.name} {len(self.x_train)}/{len(self.x_val)} rows of {shape} {self.x_train.dtype}, {what}"
+
+    def _repr_html_(self) -> str:
+        """What the rows are and how they are prepared, as a notebook shows it."""
+        lines = [] if self.preparation is None else self.preparation.describe()
+        return as_html("\n".join([self.summary(), *(f"  {line}" for line in lines)]))
 
     def scaling(self, normalize: Normalize = "auto") -> Scaling:
         """Choose how `scaled` treats inputs, fitted on `x_train` alone.

@@ -17,7 +17,7 @@ from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.plugins.isolation import contained, summary
-from minigrad.text import finite_or_none
+from minigrad.text import as_html, finite_or_none
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -63,6 +63,10 @@ class Diagnosis:
             "excluded": list(self.excluded),
             "broken_rules": list(self.broken),
         }
+
+    def _repr_html_(self) -> str:
+        """The verdict, as a notebook shows it."""
+        return as_html(str(self))
 
     def __str__(self) -> str:
         head = [f"diagnosis  {line}" if i == 0 else f"           {line}" for i, line in enumerate(self.summary)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from minigrad.core.types import Shape
-from minigrad.text import format_bytes, format_count, table
+from minigrad.text import as_html, format_bytes, format_count, table
 
 __all__ = ["LayerSummary", "Summary"]
 
@@ -68,6 +68,10 @@ class Summary:
             if layer.name == name:
                 return layer
         raise KeyError(name)
+
+    def _repr_html_(self) -> str:
+        """The table, as a notebook shows it."""
+        return as_html(str(self))
 
     def __str__(self) -> str:
         head = ("layer", "kind", "input", "output", "parameters", "bytes", "activations", "FLOPs")

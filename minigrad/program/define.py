@@ -34,6 +34,7 @@ from minigrad.program.trace.guards import ArrayGuard, RandomStateGuard
 from minigrad.program.trace.results import Results, results_of
 from minigrad.program.trace.signature import InputForms, replace_arrays, signature
 from minigrad.program.trace.tracer import StepTracer
+from minigrad.text import as_html
 
 __all__ = ["Program", "define"]
 
@@ -171,6 +172,10 @@ class Program(Generic[P, R]):
         if svg is not None:
             write_svg(svg, name, last.graph, last.executable)
         return format_program(name, last.graph, last.executable, last.seconds, self._engine.name)
+
+    def _repr_html_(self) -> str:
+        """What the program does, as a notebook shows it."""
+        return as_html(self.explain() if self.traces else repr(self))
 
     def _last(self) -> ConcreteProgram:
         if self._latest is None:

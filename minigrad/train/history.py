@@ -6,13 +6,16 @@ Plain values, ready for JSON and plots.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Literal
 
 import attrs
 
+from minigrad import lazy
+from minigrad.charts import Picture
 from minigrad.core.types import Array
-from minigrad.text import finite_or_none
+from minigrad.text import as_html, finite_or_none
 from minigrad.train.checks.check import Check
 from minigrad.train.monitor.monitor import Monitor
 
@@ -160,6 +163,17 @@ class History:
         """Names of the metrics that were measured besides."""
         example = self.last or self.initial
         return () if example is None else tuple(example.metrics)
+
+    def _repr_html_(self) -> str:
+        """The best epoch and the curves of loss and accuracy, as a notebook shows them."""
+        charts: Callable[[History], Iterator[Picture]] = lazy.load("minigrad.train.output.run_charts", "history_charts")
+        best = self.best
+        figures = {} if best is None else {name: best.figure(name) for name in ("loss", "accuracy", *best.metrics)}
+        words = ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if value is not None)
+        chosen = "" if best is None else f"; best epoch {best.epoch} by {self.criterion}: {words}"
+        ended = f"; ended early: {self.stopped}" if self.stopped else ""
+        shown = [chart.svg() for chart in islice(charts(self), 2)] if self.epochs else []
+        return as_html(f"{len(self)} epochs{chosen}{ended}") + "".join(f"<div>{svg}</div>" for svg in shown)
 
     def as_dict(self) -> dict[str, object]:
         """All figures (not the weights) as JSON values; NaN and infinity become None."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import attrs
 
 from minigrad.core.op import Op
+from minigrad.text import as_html
 from minigrad.verify.covering import Coverage
 
 
@@ -86,6 +87,10 @@ class Certificate:
     def resolution(self) -> float:
         """The smallest relative error that the check of every argument would have revealed."""
         return max((p.resolution for p in self.powers), default=0.0)
+
+    def _repr_html_(self) -> str:
+        """What was checked, as a notebook shows it."""
+        return as_html(str(self))
 
     def __str__(self) -> str:
         name = self.subject.name
