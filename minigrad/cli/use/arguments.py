@@ -20,7 +20,7 @@ thousand rows at a time. A run of a script holds a copy of it, which is imported
 """
 
 _EVALUATE = """\
-Score the model of a run on rows whose targets are known: accuracy, balanced accuracy, F1 and log loss, of two classes
+Score the model of a run on the rows of a table, which holds the target too, or on a text: accuracy, balanced accuracy, F1 and log loss, of two classes
 AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
 
   minigrad evaluate runs/0001-houses test.csv
@@ -62,8 +62,7 @@ def _predict(parser: ArgumentParser) -> None:
 
 def _evaluate(parser: ArgumentParser) -> None:
     _run(parser)
-    parser.add_argument("file", metavar="FILE", help="a table with the target, a folder of pictures by class, arrays "
-        "with targets (.npz), or a text")  # fmt: skip
+    parser.add_argument("file", metavar="FILE", help="a table with the target, or a text")
 
 
 def _serve(parser: ArgumentParser) -> None:
