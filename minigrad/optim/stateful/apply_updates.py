@@ -71,7 +71,7 @@ class UpdateTransaction:
         self._note_fixed_decays()
 
     def _note_fixed_decays(self) -> None:
-        """Find out once, not at every step, which blocks have a weight decay that no schedule changes."""
+        """Find out once which blocks have a weight decay that no schedule changes."""
         groups = [self._groups[block.buckets[0].group] for block in self.blocks]
         self._fixed_decays = [None if g.decoupled or callable(g.weight_decay) else g.weight_decays(1) for g in groups]
 
