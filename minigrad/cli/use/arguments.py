@@ -20,8 +20,8 @@ thousand rows at a time. A run of a script holds a copy of it, which is imported
 """
 
 _EVALUATE = """\
-Score the model of a run on the rows of a table, which holds the target too, or on a text: accuracy, balanced accuracy, F1 and log loss, of two classes
-AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
+Score the model of a run on the rows of a table, which holds the target too, or on a text: accuracy, balanced accuracy,
+F1 and log loss, of two classes AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
 
   minigrad evaluate runs/0001-houses test.csv
 """
