@@ -25,6 +25,12 @@ from minigrad.ops.arrangement.manipulation import (
     linspace as linspace, pad as pad, repeat as repeat, roll as roll, rollaxis as rollaxis, rot90 as rot90,
     tile as tile, trace as trace, tril as tril, triu as triu,
 )
+from minigrad.ops.arrangement.placement import (
+    block as block, block_diag as block_diag, choose as choose, insert as insert, meshgrid as meshgrid,
+    put_along_axis as put_along_axis, resize as resize, trim_zeros as trim_zeros,
+)
+from minigrad.ops.arrangement.slices import apply_along_axis as apply_along_axis, apply_over_axes as apply_over_axes
+from minigrad.ops.arrangement.spacing import geomspace as geomspace, logspace as logspace
 from minigrad.ops.arrangement.split_join import (
     append as append, array_split as array_split, atleast_1d as atleast_1d, atleast_2d as atleast_2d,
     atleast_3d as atleast_3d, column_stack as column_stack, dsplit as dsplit, dstack as dstack, hsplit as hsplit,
@@ -33,7 +39,7 @@ from minigrad.ops.arrangement.split_join import (
 from minigrad.ops.contraction.einsum import (
     add_sequence as add_sequence, cross as cross, dot as dot, einsum as einsum, inner as inner, kron as kron,
     matvec as matvec, multi_dot as multi_dot, multi_matmul as multi_matmul, multiply_sequence as multiply_sequence,
-    outer as outer, tensordot as tensordot, vdot as vdot, vecdot as vecdot,
+    outer as outer, tensordot as tensordot, vdot as vdot, vecdot as vecdot, vecmat as vecmat,
 )
 from minigrad.ops.contraction.matmul import matmul as matmul
 from minigrad.ops.elementwise.arithmetic import (
@@ -49,6 +55,7 @@ from minigrad.ops.elementwise.elementwise_extra import (
 from minigrad.ops.elementwise.gaussian import (
     erf as erf, erfc as erfc, normal_cdf as normal_cdf, normal_pdf as normal_pdf,
 )
+from minigrad.ops.elementwise.parts import heaviside as heaviside, ldexp as ldexp, modf as modf
 from minigrad.ops.elementwise.piecewise_constant import (
     ceil as ceil, equal as equal, floor as floor, greater as greater, prefer as prefer, rint as rint, sign as sign,
     trunc as trunc,
@@ -83,6 +90,7 @@ from minigrad.ops.network.convolution import (
     conv_transpose as conv_transpose, conv_transpose1d as conv_transpose1d, conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d, convolve1d as _convolve1d,
 )
+from minigrad.ops.network.correlate import correlate as correlate
 from minigrad.ops.network.ctc import ctc_loss as ctc_loss
 from minigrad.ops.network.distance import cdist as cdist, pairwise_distance as pairwise_distance, pdist as pdist
 from minigrad.ops.network.loss import (
@@ -117,6 +125,10 @@ from minigrad.ops.network.random import (
 )
 from minigrad.ops.network.recurrent import gru as gru, odeint as odeint
 from minigrad.ops.network.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
+from minigrad.ops.polynomials import (
+    poly as poly, polyadd as polyadd, polyder as polyder, polyint as polyint, polymul as polymul, polysub as polysub,
+    polyval as polyval, vander as vander,
+)
 from minigrad.ops.reduction.cumulative import (
     cumlogsumexp as cumlogsumexp, cumprod as cumprod, cumsum as cumsum, diff as diff, ediff1d as ediff1d,
     linear_recurrence as linear_recurrence, logcumsumexp as logcumsumexp, prod as prod, trapezoid as trapezoid,
@@ -125,11 +137,22 @@ from minigrad.ops.reduction.nan_reductions import (
     average as average, nanmax as nanmax, nanmean as nanmean, nanmin as nanmin, nanprod as nanprod, nanstd as nanstd,
     nansum as nansum, nanvar as nanvar, ptp as ptp, round as round,
 )
-from minigrad.ops.reduction.sort import (
-    argsort as argsort, median as median, partition as partition, quantile as quantile, sort as sort, topk as topk,
+from minigrad.ops.reduction.sequences import (
+    cumulative_prod as cumulative_prod, cumulative_sum as cumulative_sum, cumulative_trapezoid as cumulative_trapezoid,
+    nancumprod as nancumprod, nancumsum as nancumsum,
 )
+from minigrad.ops.reduction.sort import argsort as argsort, partition as partition, sort as sort, topk as topk
 from minigrad.ops.reduction.variance import std as std, var as var
 from minigrad.ops.shape import matrix_transpose as matrix_transpose
+from minigrad.ops.statistics.covariance import corrcoef as corrcoef, cov as cov
+from minigrad.ops.statistics.interpolation import interp as interp, piecewise as piecewise, unwrap as unwrap
+from minigrad.ops.statistics.quantiles import (
+    median as median, nanmedian as nanmedian, nanpercentile as nanpercentile, nanquantile as nanquantile,
+    percentile as percentile, quantile as quantile,
+)
+from minigrad.ops.statistics.sets import (
+    intersect1d as intersect1d, setdiff1d as setdiff1d, setxor1d as setxor1d, union1d as union1d, unique as unique,
+)
 from minigrad.optim import optimizer as optimizer
 from minigrad.program import TraceError as TraceError, define as define
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load

@@ -51,9 +51,20 @@ PUBLIC: Mapping[str, str] = {
         hsplit hstack split stack unstack vsplit vstack""",
     "ops.arrangement.gather": """compress delete embedding extract gather index_add index_select masked_fill
         masked_select scatter_add take take_along_axis""",
-    "ops.reduction.sort": "argsort median partition quantile sort topk",
+    "ops.reduction.sort": "argsort partition sort topk",
+    "ops.reduction.sequences": "cumulative_prod cumulative_sum cumulative_trapezoid nancumprod nancumsum",
+    "ops.statistics.quantiles": "median nanmedian nanpercentile nanquantile percentile quantile",
+    "ops.statistics.covariance": "corrcoef cov",
+    "ops.statistics.interpolation": "interp piecewise unwrap",
+    "ops.statistics.sets": "intersect1d setdiff1d setxor1d union1d unique",
+    "ops.arrangement.placement": "block block_diag choose insert meshgrid put_along_axis resize trim_zeros",
+    "ops.arrangement.spacing": "geomspace logspace",
+    "ops.arrangement.slices": "apply_along_axis apply_over_axes",
+    "ops.network.correlate": "correlate",
+    "ops.elementwise.parts": "heaviside ldexp modf",
+    "ops.polynomials": "poly polyadd polyder polyint polymul polysub polyval vander",
     "ops.contraction.einsum": """add_sequence cross dot einsum inner kron matvec multi_dot multi_matmul
-        multiply_sequence outer tensordot vdot vecdot""",
+        multiply_sequence outer tensordot vdot vecdot vecmat""",
     "ops.network.windows": "fold sliding_window_view unfold",
     "ops.network.convolution": """conv conv1d conv2d conv3d conv_nd conv_transpose conv_transpose1d conv_transpose2d
         conv_transpose3d convolve=convolve1d""",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from minigrad.linalg.decompose import cholesky, eigh, eigvalsh, qr, svd, svdvals
 from minigrad.linalg.function import expm, matrix_power, solve_sylvester, sqrtm
 from minigrad.linalg.norms import cond, diagonal, matrix_norm, norm, trace, vector_norm
+from minigrad.linalg.polynomial_fit import polyfit
 from minigrad.linalg.solve import (
     det,
     inv,
@@ -41,6 +42,7 @@ __all__ = [
     "matrix_power",
     "norm",
     "pinv",
+    "polyfit",
     "qr",
     "slogdet",
     "solve",

@@ -207,11 +207,9 @@ def test_every_listed_function_has_a_handler() -> None:
         (lambda x: np.sort(x, order="a"), r"numpy\.sort.*'order'"),
         (lambda x: np.sum(x, out=np.zeros(())), "out="),
         (lambda x: np.linalg.svd(x), "full_matrices=False"),
-        (lambda x: np.logaddexp.reduce(x), "logaddexp.reduce"),
-        (lambda x: np.unique(x), "unique"),
-        (lambda x: np.nanmedian(x), "nanmedian"),
-        (lambda x: np.interp(x, [0.0, 1.0], [0.0, 1.0]), "interp"),
         (lambda x: np.add.at(x, 0, 1.0), "at"),
+        (lambda x: np.frexp(x), "frexp"),
+        (lambda x: np.i0(x), "i0"),
     ],
 )
 def test_what_cannot_be_differentiated_is_an_error(f: Callable[[Any], Any], words: str) -> None:

@@ -235,6 +235,11 @@ def vecdot(a: V, b: V, axis: int = -1) -> V:
     return total(a * b, axis=axis)
 
 
+def vecmat(x: V, a: V) -> V:
+    """Vectors (..., n) times matrices (..., n, m), as numpy.vecmat."""
+    return einsum("...n,...nm->...m", x, a)
+
+
 def matvec(a: V, x: V) -> V:
     """Matrices times vectors, batched."""
     product: V = matmul(a, expand_dims(x, -1))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import UnsupportedFunction, nearest
 from minigrad.core.memory import readonly
 from minigrad.core.registry import REGISTRY
@@ -22,9 +23,14 @@ PLAIN_UFUNCS = frozenset(
     (
         np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
         np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+        np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.gcd, np.lcm,
+        np.spacing,
     )
 )  # fmt: skip
-"""Ufuncs with boolean results: they have no gradient to lose and give plain arrays."""
+"""Ufuncs with boolean or whole results.
+
+They have no gradient to lose and give plain arrays.
+"""
 
 PLAIN_FUNCTIONS = frozenset(
     (
@@ -34,11 +40,23 @@ PLAIN_FUNCTIONS = frozenset(
         np.array2string, np.array_repr, np.array_str, np.may_share_memory, np.shares_memory, np.can_cast, np.isin,
         np.histogram, np.histogram_bin_edges, np.bincount, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal,
         np.isposinf, np.isneginf, np.nanargmax, np.nanargmin, np.lexsort, np.tril_indices_from, np.triu_indices_from,
-        np.save, np.savez, np.min_scalar_type, np.common_type,
+        np.save, np.savez, np.min_scalar_type, np.common_type, np.savez_compressed, np.savetxt, np.histogram2d,
+        np.histogramdd, np.unravel_index, np.ravel_multi_index, np.ix_, np.diag_indices_from, np.einsum_path,
+        np.packbits, np.unpackbits,
     )
 )  # fmt: skip
 """Functions that give shapes, indices, truth values or constants, as plain arrays."""
 
+
+IN_PLACE: Mapping[Callable[..., object], str] = {
+    np.copyto: "t[...] = values",
+    np.put: "t[indices] = values",
+    np.place: "t[mask] = values",
+    np.putmask: "minigrad.where(mask, values, t)",
+    np.fill_diagonal: "t[range(n), range(n)] = values",
+    np.put_along_axis: "minigrad.put_along_axis(t, indices, values, axis), which returns the result",
+}
+"""Functions that write into their argument, and what to write instead."""
 
 METHODS: Mapping[tuple[np.ufunc, str], Callable[..., object]] = {
     (np.add, "reduce"): np.sum,
@@ -104,6 +122,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options
         return ufunc(*_outer_shapes(*inputs), **options)
     elif (ufunc, method) in METHODS:
         return METHODS[ufunc, method](*inputs, **{"axis": 0, **options})
+    elif method in ("reduce", "accumulate") and ufunc.nin == 2 and (REGISTRY.ufunc(ufunc) or REGISTRY.function(ufunc)):
+        fold: Callable[..., object] = lazy.load("minigrad.ops.numpy.folds", method)
+        return fold(ufunc, *inputs, **{k: v for k, v in options.items() if v is not None or k == "axis"})
     shown = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     raise unsupported(shown, ufunc.__name__)
 
@@ -117,6 +138,8 @@ def call_function(func: Callable[..., object], args: tuple[object, ...], kwargs:
         return handler(*args, **kwargs)
     if func in PLAIN_FUNCTIONS:
         return func(*_plain_arguments(args), **{k: _plain_argument(v) for k, v in kwargs.items()})
+    if func in IN_PLACE:
+        raise UnsupportedFunction(f"numpy.{func.__name__}: Tensors do not change; use {IN_PLACE[func]}")
     module = (getattr(func, "__module__", None) or "numpy").removesuffix("._core").removesuffix("._linalg")
     raise unsupported(f"{module}.{func.__name__}", func.__name__)
 

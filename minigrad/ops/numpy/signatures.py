@@ -22,7 +22,7 @@ from minigrad.core.tensor import Tensor
 from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, UFUNCS
 
 IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
-    "order": ("C", "K"),
+    "order": ("C", "K", "A", "F"),  # where it matters the function knows it
     "subok": (False, True),
     "casting": ("same_kind", "safe"),
     "copy": (True, False),
@@ -40,6 +40,9 @@ IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
     "axisb": (-1,),
     "axisc": (-1,),
     "where": (True,),
+    "full": (False,),
+    "cov": (False,),
+    "sorted": (True, False),
 }
 """Options of NumPy that mean nothing here, and the values with which they may be given."""
 
@@ -59,18 +62,31 @@ _OPERANDS = frozenset(
         "stop",
         "weights",
         "condition",
+        "to_end",
+        "to_begin",
+        "fweights",
+        "aweights",
+        "w",
+        "ar",
+        "ar1",
+        "ar2",
+        "a1",
+        "a2",
+        "filt",
+        "seq_of_zeros",
+        "exponents",
     )
 )
 """Parameters of NumPy that are arrays."""
 
-_SEQUENCES = frozenset(("arrays", "tup", "choicelist", "condlist"))
+_SEQUENCES = frozenset(("arrays", "tup", "choicelist", "condlist", "choices"))
 """Parameters of NumPy that are lists of arrays."""
 
 _TAKE_NUMBERS = frozenset(
     f"minigrad.ops.{target}"
     for target in (
         "arrangement.gather:where_or_nonzero",
-        "arrangement.manipulation:linspace",
+        "arrangement.spacing:linspace_along",
         "reduction.nan_reductions:clip",
     )
 )
@@ -93,10 +109,13 @@ class NumpyHandler:
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         function, known = _resolve(self.target)
-        if self.arrays and self.arrays[-1].startswith("*"):
+        rest: tuple[object, ...] = ()
+        if self.arrays and self.arrays[0].startswith("*"):
             bound = dict(kwargs)
             arrays = _operands(args) if self.shown != "numpy.einsum" or isinstance(args[0], str) else list(args)
         else:
+            if self.arrays and self.arrays[-1].startswith("*"):
+                args, rest = args[: len(self.arrays) - 1], args[len(self.arrays) - 1 :]
             bound = self._bind(args, kwargs)
             arrays = [self._operand(n, bound.pop(n), function) for n in self.arrays if n in bound]
             bound |= {n: self._operand(n, bound[n], function) for n in self.options if n in _OPERANDS and n in bound}
@@ -104,7 +123,7 @@ class NumpyHandler:
         if dtype is not None and dtype is not _NO_VALUE:
             arrays[0] = _cast(arrays[0], np.dtype(dtype))  # type: ignore[call-overload]
         options = {k: v for k, v in bound.items() if self._keep(k, v, known)}
-        return function(*arrays, **options)
+        return function(*arrays, *rest, **options)
 
     def _operand(self, name: str, value: object, function: object) -> object:
         """Convert an argument as the function takes it.

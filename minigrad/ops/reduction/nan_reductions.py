@@ -107,17 +107,24 @@ def ptp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     return top - functions.min(x, axis, keepdims)
 
 
-def average(x: V, axis: Axis = None, weights: V | None = None, keepdims: bool = False) -> V:
-    """Weighted mean over `axis`; 1-d weights belong to that axis."""
+def average(x: V, axis: Axis = None, weights: V | None = None, keepdims: bool = False,
+            returned: bool = False) -> V | tuple[V, V]:  # fmt: skip
+    """Weighted mean over `axis`; 1-d weights belong to that axis.
+
+    With `returned` the sum of the weights, too.
+    """
     if weights is None:
-        return functions.mean(x, axis, keepdims)
+        y = functions.mean(x, axis, keepdims)
+        return (y, np.full(y.shape, x.size / (y.size or 1), y.dtype)) if returned else y  # type: ignore[return-value]
     if weights.shape != x.shape:
         if not isinstance(axis, int) or weights.ndim != 1:
             raise ValueError(f"average: weights {weights.shape} do not fit {x.shape} and axis {axis}")
         at = axis % x.ndim
         weights = functions.reshape(weights, tuple(n if i == at else 1 for i, n in enumerate(x.shape)))
         weights = functions.broadcast_to(weights, x.shape)
-    return functions.sum(x * weights, axis, keepdims) / functions.sum(weights, axis, keepdims)
+    total = functions.sum(weights, axis, keepdims)
+    y = functions.sum(x * weights, axis, keepdims) / total
+    return (y, total) if returned else y
 
 
 def _present(x: V) -> BoolArray:

@@ -9,12 +9,8 @@ import numpy as np
 
 from minigrad.core.types import Array, IndexArray
 from minigrad.ops.arrangement.gather import pick
-from minigrad.ops.elementwise.arithmetic import where
-from minigrad.ops.elementwise.elementwise_extra import missing
 from minigrad.ops.family import OpFamily
-from minigrad.ops.functions import flip, mean, ravel, reshape
-from minigrad.ops.functions import sum as total
-from minigrad.ops.index import getitem
+from minigrad.ops.functions import flip, ravel
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import distinct
@@ -86,43 +82,3 @@ def topk(x: V, k: int, axis: int = -1) -> tuple[V, V]:
     """The k largest entries along `axis`, largest first, and their positions."""
     positions: V = largest_of(x, k=k, axis=axis)
     return pick(x, positions, axis=axis), positions
-
-
-def median(x: V, axis: int | None = None, keepdims: bool = False) -> V:
-    """The middle entry along `axis`, the mean of the middle two for an even number."""
-    shape = x.shape
-    if axis is None:
-        y: V = median(ravel(x), 0)
-        return reshape(y, (1,) * len(shape)) if keepdims else y
-    ordered: V = sort(x, axis)
-    n = x.shape[axis]
-    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
-    middle: V = getitem(ordered, key=(*before, slice((n - 1) // 2, n // 2 + 1)))
-    return nan_if_last(mean(middle, axis, keepdims), ordered, axis, keepdims)
-
-
-def nan_if_last(y: V, ordered: V, axis: int, keepdims: bool) -> V:
-    """y, an order statistic of `ordered`; NaN where the last entry is NaN."""
-    if not ordered.shape[axis]:
-        return y
-    before: tuple[slice, ...] = (slice(None),) * (axis % ordered.ndim)
-    last: V = getitem(ordered, key=(*before, slice(-1, None) if keepdims else -1))
-    return where(missing(last), last, y)
-
-
-def quantile(x: V, q: float, axis: int | None = None, keepdims: bool = False) -> V:
-    """The q-quantile along `axis`, interpolated linearly between neighbours (NumPy's default)."""
-    if not 0.0 <= q <= 1.0:
-        raise ValueError(f"quantile: q = {q} is not between 0 and 1")
-    if axis is None:
-        return quantile(ravel(x), q, 0)
-    ordered: V = sort(x, axis)
-    place = q * (x.shape[axis] - 1)
-    low = int(place)
-    between = low != place  # else one entry answers; its neighbour may be infinite, and 0 * inf is NaN
-    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
-    bounds: V = getitem(ordered, key=(*before, slice(low, low + 1 + between)))
-    if between:
-        weights = np.array([1.0 - (place - low), place - low], dtype=x.dtype)
-        bounds = bounds * weights.reshape([2 if a == axis % x.ndim else 1 for a in range(x.ndim)])
-    return nan_if_last(total(bounds, axis, keepdims), ordered, axis, keepdims)

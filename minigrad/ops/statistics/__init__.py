@@ -1,0 +1,1 @@
+"""Statistics: quantiles, covariance, interpolation, sets."""
