@@ -11,8 +11,7 @@ from minigrad.core import (
     GradientError as GradientError, GradientMismatch as GradientMismatch, InconclusiveCheck as InconclusiveCheck,
     InvalidRule as InvalidRule, MinigradError as MinigradError, Op as Op, OpError as OpError,
     RegistrationError as RegistrationError, ShapeError as ShapeError, StaleGraphError as StaleGraphError,
-    Tensor as Tensor, UnregisteredOp as UnregisteredOp, UnsupportedFunction as UnsupportedFunction, no_grad as no_grad,
-    tensor as tensor,
+    Tensor as Tensor, UnregisteredOp as UnregisteredOp, UnsupportedFunction as UnsupportedFunction, tensor as tensor,
 )
 from minigrad.ops.arrangement.gather import (
     compress as compress, delete as delete, embedding as embedding, extract as extract, gather as gather,
@@ -155,6 +154,7 @@ from minigrad.ops.statistics.sets import (
 )
 from minigrad.optim import optimizer as optimizer
 from minigrad.program import TraceError as TraceError, define as define
+from minigrad.runtime.no_grad import no_grad as no_grad
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load
 from minigrad.transforms.debug import NonFiniteValue as NonFiniteValue, debug as debug
 from minigrad.transforms.grad import (

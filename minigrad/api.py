@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 PUBLIC: Mapping[str, str] = {
     "": "checkpoint core data fft linalg nn ops optim program train transforms verify",
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
-        ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction no_grad tensor""",
+        ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction tensor""",
+    "runtime.no_grad": "no_grad",
     "verify.declare": "Sample op",
     "verify": "boolean distinct integer_index nonzero positive real register spd square_wellconditioned unit",
     "transforms.debug": "NonFiniteValue debug",

@@ -10,7 +10,7 @@ from minigrad.text import clip_text
 __all__ = ["CheckpointError"]
 
 _MOST = 299
-_MOST_PATH = 80
+_MOST_PATH = 110
 
 
 class CheckpointError(MinigradError):

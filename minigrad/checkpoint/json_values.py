@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from minigrad.checkpoint.errors import CheckpointError
+from minigrad.text import clip_text
 
 __all__ = ["Json", "as_object", "refuse_no_json"]
 
@@ -38,23 +39,26 @@ def refuse_no_json(path: Path, value: object, where: str = "about") -> None:
     pending: list[tuple[str, object, int]] = [(where, value, 0)]
     while pending:
         place, part, depth = pending.pop()
+        shown = clip_text(place, 60)
         if part is None or isinstance(part, str | float):
             continue
         if isinstance(part, int):
             if part.bit_length() > _MOST_BITS:
-                raise CheckpointError.of(path, f"{place} is a number of more than {_MOST_DIGITS} digits")
+                raise CheckpointError.of(path, f"{shown} is a number of more than {_MOST_DIGITS} digits")
         elif isinstance(part, dict | list | tuple):
             if depth == _DEEPEST:
-                raise CheckpointError.of(path, f"{place} lies more than {_DEEPEST} levels deep")
+                raise CheckpointError.of(path, f"{shown} lies more than {_DEEPEST} levels deep")
             if isinstance(part, dict):
                 for key in part:
                     if not isinstance(key, str):
-                        raise CheckpointError.of(path, f"{place} has the key {key!r}: names in JSON are strings")
+                        raise CheckpointError.of(
+                            path, f"{shown} has the key {clip_text(repr(key), 40)}: names in JSON are strings"
+                        )
             named = part.items() if isinstance(part, dict) else enumerate(part)
             pending += [(f"{place}[{key!r}]", v, depth + 1) for key, v in named if not _is_short(v)]
         else:
             raise CheckpointError.of(
-                path, f"{place} is a {type(part).__name__}, which JSON cannot hold: give numbers, strings, lists, dicts"
+                path, f"{shown} is a {type(part).__name__}, which JSON cannot hold: give numbers, strings, lists, dicts"
             )
 
 

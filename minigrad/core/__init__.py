@@ -22,7 +22,7 @@ from minigrad.core.errors import (
     UnregisteredOp,
     UnsupportedFunction,
 )  # fmt: skip
-from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, mode_override, no_grad
+from minigrad.core.mode import MODE, Interceptor, Mode, is_recording, mode_override
 from minigrad.core.op import VJP, Argument, Claims, Op
 from minigrad.core.registry import REGISTRY, Registry
 from minigrad.core.tensor import Tensor, from_array, tensor
@@ -31,7 +31,7 @@ __all__ = [
     "MODE", "REGISTRY", "VJP", "Argument", "Claims", "GradientError", "GradientMismatch", "InconclusiveCheck",
     "Interceptor", "InvalidRule", "MinigradError", "Mode", "Op", "OpError", "RegistrationError", "Registry",
     "ShapeError", "StaleGraphError", "Tensor", "UnregisteredOp", "UnsupportedFunction", "from_array", "gradients",
-    "is_recording", "mode_override", "no_grad", "tensor",
+    "is_recording", "mode_override", "tensor",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # a type checker would take it that any name is fine
@@ -45,6 +45,7 @@ if not TYPE_CHECKING:  # a type checker would take it that any name is fine
             "Sample": "minigrad.verify.declare:Sample",
             "admit": "minigrad.verify.register:admit",
             "adopt": "from_array",
+            "no_grad": "minigrad.runtime.no_grad:no_grad",
             "op": "minigrad.verify.declare:op",
             "switched": "mode_override",
         },

@@ -6,8 +6,10 @@ nothing recorded; on Tensors (`create_graph`) every step is itself a graph, whic
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Sequence
-from operator import attrgetter
+from itertools import starmap
+from operator import attrgetter, call, iadd, setitem
 from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +29,7 @@ It does on arrays what `BackwardPass.vjp` does.
 """
 
 _by_sequence = attrgetter("seq")
+_exhaust: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
 
 
 def backward(output: Tensor, gradient: object = None, create_graph: bool = False) -> None:
@@ -45,16 +48,16 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
     seed = _seed(output, gradient)
     order, leaves = topological_order((root,))
     check_not_stale(leaves)
-    deliver: Callable[[Leaf, Tensor], None] | Callable[[Leaf, Gradient], None] = accumulate_grad
     mode = MODE.get()
     if create_graph or mode is not None:
         grads = run_backward(order, {root: _as_tensor(seed) if create_graph else as_array(seed)}, create_graph)
         if mode is not None and mode.interceptor is not None and mode.interceptor.records_backward:
-            deliver = mode.interceptor.accumulate_grad
+            for leaf, g in grads.items():
+                mode.interceptor.accumulate_grad(leaf, g)  # type: ignore[arg-type]  # of leaves alone, Tensors
+            return
     else:
         grads = _FIRST_ORDER.run(order, {root: as_array(seed)})
-    for leaf, g in grads.items():
-        deliver(leaf, g)  # type: ignore[arg-type]  # only leaves are left, and under an interceptor Tensors
+    accumulate_grads(grads)  # type: ignore[arg-type]  # only leaves are left
 
 
 Tensor._run_backward = backward
@@ -335,26 +338,28 @@ def add_gradient(grads: dict[Node, Gradient], writable: set[Node], node: Node, g
             writable.add(node)
 
 
-def accumulate_grad(leaf: Leaf, g: Gradient) -> None:
-    """Add a gradient to what the leaf has received since `zero_grad`."""
-    sink = leaf.sink
-    if sink.buffer is not None and not isinstance(g, Tensor):
-        if sink.has_grad:
-            sink.buffer += g
+def accumulate_grads(grads: dict[Leaf, Gradient]) -> None:
+    """Add gradients to what the leaves have received since `zero_grad`.
+
+    No bytecode runs between the writes: Ctrl-C comes before or after all of them.
+    """
+    writes: list[tuple[object, ...]] = []
+    for leaf, g in grads.items():
+        sink = leaf.sink
+        buffer, old = sink.buffer, sink.grad
+        if buffer is not None and old is None and not isinstance(g, Tensor):
+            writes.append((iadd, buffer, g) if sink.has_grad else (setitem, buffer, ..., g))
         else:
-            sink.buffer[...] = g
-        sink.has_grad = True
-        return
-    total = _as_tensor(g)
-    old = sink.grad
-    if old is None and sink.has_grad and sink.buffer is not None:
-        old = tensor_of(Constant(sink.buffer.copy()))
-    if isinstance(old, Tensor):
-        total = old + total
-    sink.grad = total
-    sink.has_grad = True
-    if sink.buffer is not None:
-        sink.buffer[...] = total._node.value
+            total = _as_tensor(g)
+            if old is None and sink.has_grad and buffer is not None:
+                old = tensor_of(Constant(buffer.copy()))
+            if isinstance(old, Tensor):
+                total = old + total
+            writes.append((setattr, sink, "grad", total))
+            if buffer is not None:
+                writes.append((setitem, buffer, ..., total._node.value))
+        writes.append((setattr, sink, "has_grad", True))
+    _exhaust(starmap(call, writes))
 
 
 def _as_tensor(g: object) -> Tensor:

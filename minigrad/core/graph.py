@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from itertools import count
 from typing import ClassVar, TypeAlias
+from weakref import ref
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Arrays, Kwargs, TensorBase
@@ -130,7 +131,7 @@ class GradAccumulator:
         has_grad: whether a gradient has arrived since `clear`.
     """
 
-    __slots__ = ("buffer", "grad", "has_grad")
+    __slots__ = ("__weakref__", "buffer", "grad", "has_grad")
 
     def __init__(self) -> None:
         self.grad: TensorBase | None = None
@@ -147,14 +148,21 @@ class Leaf(Node):
     """A value the program supplied and wants a gradient for.
 
     Attributes:
-        sink: where its gradient is added up.
         stale: whether its numbers were overwritten since: a version counter that needs to tell two versions apart.
     """
 
-    __slots__ = ("sink", "stale")
+    __slots__ = ("_sink", "stale")
 
     def __init__(self, value: Array, sink: GradAccumulator) -> None:
         self.value = value
-        self.sink = sink
+        self._sink = ref(sink)
         self.stale = False
         self.seq = next_sequence()
+
+    @property
+    def sink(self) -> GradAccumulator:
+        """Where its gradient is added up.
+
+        It belongs to the Tensor, since it may hold a graph on this leaf; once that is gone, one to throw away.
+        """
+        return self._sink() or GradAccumulator()

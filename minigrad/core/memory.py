@@ -9,6 +9,8 @@ import numpy as np
 
 from minigrad.core.types import Array, TensorBase
 
+_OURS = (TensorBase, bool, int, float)
+
 
 def is_immutable(value: Array) -> bool:
     """Tell whether the memory of `value` is read-only.
@@ -30,7 +32,11 @@ def readonly(value: Array) -> Array:
 
     Results of ops stay writeable until they are read, which keeps the flag off the hot path. Memory that no
     array owns belongs to an optimizer's flat buffer (or a file), whose owner goes on writing to it: hand out a copy.
+    Else a view: shape and dtype of an array can be set even where its numbers cannot.
     """
+    if value.base is None:
+        value.flags.writeable = False
+        return value.view()
     chain: list[Array] = []
     owner: object = value
     while isinstance(owner, np.ndarray):
@@ -38,20 +44,21 @@ def readonly(value: Array) -> Array:
         owner = owner.base
     if owner is not None:
         value = value.copy()
-        chain = [value]
+        value.flags.writeable = False
+        return value
     for a in chain:
         a.flags.writeable = False
-    return value
+    return value.view()
 
 
 def copy_writable_args(
     args: tuple[object, ...], values: tuple[Array, ...], y: Array | tuple[Array, ...]
 ) -> tuple[tuple[Array, ...], Array | tuple[Array, ...]]:
-    """Copy the arguments, not Tensors, that the caller could still write to.
+    """Copy the arrays among the arguments: the caller could write to them, or open them.
 
     A rule must see what `forward` saw.
     """
-    foreign = [i for i, v in enumerate(values) if not isinstance(args[i], TensorBase) and not is_immutable(v)]
+    foreign = [i for i, a in enumerate(args) if not isinstance(a, _OURS)]
     if not foreign:
         return values, y
     owned = list(values)

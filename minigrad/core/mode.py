@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
-from typing import ClassVar, Literal, ParamSpec, TypeVar
+from typing import ClassVar, Literal
 
 import attrs
 
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class Interceptor:
@@ -77,43 +73,18 @@ def mode_override(
 
     An interceptor of False takes the present one off.
     """
-    now = MODE.get() or DEFAULT_MODE
+    before = MODE.get()
+    now = before or DEFAULT_MODE
     mode = Mode(
         now.grad if grad is None else grad,
         now.allow_unverified if allow_unverified is None else allow_unverified,
         now.interceptor if interceptor is None else interceptor or None,
     )
-    token = MODE.set(None if mode == DEFAULT_MODE else mode)
     try:
+        MODE.set(None if mode == DEFAULT_MODE else mode)
         yield mode
     finally:
-        MODE.reset(token)
-
-
-class no_grad:
-    """Context manager and decorator inside which ops are evaluated but not recorded.
-
-    What is computed there cannot be differentiated.
-
-    Held in a context variable: other threads and asyncio tasks are not affected.
-    """
-
-    def __enter__(self) -> None:
-        self._context = mode_override(grad=False)
-        self._context.__enter__()
-
-    def __exit__(self, *exception: object) -> None:
-        self._context.__exit__(None, None, None)
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Make a function that runs `function` without recording."""
-
-        @wraps(function)
-        def unrecorded(*args: P.args, **kwargs: P.kwargs) -> R:
-            with no_grad():
-                return function(*args, **kwargs)
-
-        return unrecorded
+        MODE.set(before)
 
 
 def is_recording() -> bool:

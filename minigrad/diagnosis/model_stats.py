@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 import numpy as np
 
-from minigrad.core import Tensor, no_grad
+from minigrad.core import Tensor
 from minigrad.core.backward import gradients, topological_order
 from minigrad.core.graph import Leaf, Node, OpNode
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Activation, ModelStats, ParameterStats
 from minigrad.nn import Loss, Module
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.evaluation import count_correct
 
 __all__ = ["inside_of", "score_of"]

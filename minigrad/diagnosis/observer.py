@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 import attrs
 import numpy as np
 
-from minigrad.core import no_grad
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
@@ -22,6 +21,7 @@ from minigrad.diagnosis.model_stats import inside_of
 from minigrad.diagnosis.outcome import Gain, gain_of
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.evaluation import evaluate
 from minigrad.train.splits import Rows, Split
 

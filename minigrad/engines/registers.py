@@ -73,7 +73,8 @@ class _Placer:
         self.count = len(group.inputs)
         self.place = {k: k for k in range(self.count)}
         self.scratch: list[Scratch] = []
-        self.free: list[int] = []
+        self.free: dict[Scratch, list[int]] = {}
+        self.first = self.count + len(group.outputs)  # scratch register
         self.last: dict[int, int] = {}
         for i, call in enumerate(calls):
             self.last.update(dict.fromkeys(call.operands, i))
@@ -91,10 +92,10 @@ class _Placer:
             dead = {self.place[v] for v in call.operands if self.last[v] == i}
             released = [p for p in dead if p >= self.first]
             if in_place:
-                self.free += released
+                self._release(released)
             result = self._result(i, call, in_place)
             if not in_place:
-                self.free += released
+                self._release(released)
             code.append((call, operands, result))
         for v, home in self.homes.items():
             if self.place[v] != self.count + home:
@@ -102,10 +103,9 @@ class _Placer:
         late += [(self._copy(v), (self.place[v],), self.count + k) for v, k in copies]
         return RegisterAssignment((*code, *late), tuple(self.scratch))
 
-    @property
-    def first(self) -> int:
-        """The first scratch register."""
-        return self.count + len(self.group.outputs)
+    def _release(self, registers: Sequence[int]) -> None:
+        for p in registers:
+            self.free.setdefault(self.scratch[p - self.first], []).append(p)
 
     def _result(self, i: int, call: ElementwiseCall, in_place: bool) -> int:
         value = self.count + i
@@ -114,10 +114,8 @@ class _Placer:
             self.place[value] = self.count + home
             return self.count + home
         needed = (padded(call.shape, self.group.space), call.dtype)
-        fitting = [p for p in self.free if self.scratch[p - self.first] == needed]
-        if fitting:
-            chosen = fitting[-1]
-            self.free.remove(chosen)
+        if fitting := self.free.get(needed):
+            chosen = fitting.pop()
         else:
             self.scratch.append(needed)
             chosen = self.first + len(self.scratch) - 1

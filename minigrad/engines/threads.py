@@ -61,6 +61,7 @@ class ParallelFor:
         self.work = work
         self.workers = workers
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
         self._trials = AutoTuner(workers)
 
     def __call__(self) -> None:
@@ -80,8 +81,8 @@ class ParallelFor:
             future.result()
 
     def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():  # a fork takes no threads along
             from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large groups should pay
 
-            self._pool = ThreadPoolExecutor(self.workers - 1)
+            self._pool, self._process = ThreadPoolExecutor(self.workers - 1), os.getpid()
         return self._pool

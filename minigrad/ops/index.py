@@ -45,6 +45,7 @@ def immutable_index(key: object) -> Key:
 
 
 def _frozen_part(key: object) -> KeyPart:
+    ours = isinstance(key, Tensor)
     if isinstance(key, Tensor):
         if key._node.requires_grad:
             raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
@@ -54,11 +55,13 @@ def _frozen_part(key: object) -> KeyPart:
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
             raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
-        if not is_immutable(key):
+        if not (ours and is_immutable(key)):  # whoever made an array read-only can open it again
             key = key.copy()
             key.flags.writeable = False
         return key
-    if key is None or key is Ellipsis or isinstance(key, slice):
+    if isinstance(key, slice):
+        return _frozen_slice(key)
+    if key is None or key is Ellipsis:
         return key
     try:
         return index(key)  # type: ignore[arg-type]
@@ -66,6 +69,14 @@ def _frozen_part(key: object) -> KeyPart:
         raise IndexError(
             f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
         ) from None
+
+
+def _frozen_slice(key: slice) -> slice:
+    """The slice with plain numbers as bounds: an array of one number could change."""
+    bounds = (key.start, key.stop, key.step)
+    if all(b is None or type(b) is int for b in bounds):
+        return key
+    return slice(*(None if b is None else index(b) for b in bounds))
 
 
 def is_basic(key: object) -> bool:

@@ -26,6 +26,7 @@ from minigrad.program.compile.bind import bind
 from minigrad.program.compile.executable import LIBERTIES, CompileOptions, Executable
 from minigrad.program.errors import RetraceWarning, StepChanged, TraceError, UsesGraphOutside
 from minigrad.program.explain import format_program
+from minigrad.program.fork import fork_safe
 from minigrad.program.graph import Graph, HostCall
 from minigrad.program.passes.pipeline import FORMER_NAMES, PASS_NAMES, run_pipeline
 from minigrad.program.svg import write_svg
@@ -94,6 +95,7 @@ class Program(Generic[P, R]):
         self._forms: InputForms | None = None  # of the arguments of the latest call
         self._lock = RLock()
         update_wrapper(self, step)
+        fork_safe(self)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the step.

@@ -6,6 +6,9 @@ and optimizers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain, repeat
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -13,6 +16,7 @@ from minigrad.core.errors import GradientError, ShapeError
 from minigrad.core.graph import Constant, GradAccumulator, Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
+from minigrad.runtime.interrupts import complete, exhaust
 
 _ALIGNMENT = 64
 
@@ -74,12 +78,13 @@ def mark_updated(*tensors: Tensor) -> None:
 
     Graphs built on the old ones can no longer run backward.
     """
-    for t in tensors:
-        leaf = t._node
-        if not isinstance(leaf, Leaf):
-            leaf = _leaf(t)[0]
-        leaf.stale = True
-        t._node = Leaf(leaf.value, leaf.sink)
+    old = [t._node if isinstance(t._node, Leaf) else _leaf(t)[0] for t in tensors]
+    _renew(tensors, old, [Leaf(leaf.value, leaf.sink) for leaf in old])
+
+
+def _renew(tensors: Sequence[Tensor], old: Sequence[Leaf], new: Sequence[Leaf]) -> None:
+    """Let tensors stand for new leaves and old graphs be stale, with no bytecode in between."""
+    exhaust(chain(map(setattr, tensors, repeat("_node"), new), map(setattr, old, repeat("stale"), repeat(True))))
 
 
 def has_grad(t: Tensor) -> bool:
@@ -120,14 +125,17 @@ def assign(t: Tensor, value: Array) -> None:
     new = np.asarray(value, dtype=leaf.value.dtype)
     if new.shape != leaf.value.shape:
         raise ShapeError(f"assign: new value has shape {new.shape}, the parameter {leaf.value.shape}")
-    if leaf.value.size and _root(leaf.value) is not None:  # it lives in a flat buffer
-        leaf.value[...] = new
-        mark_updated(t)
-        return
-    leaf.stale = True
     copy = new.copy()
     copy.flags.writeable = False
-    t._node = Leaf(copy, sink)
+    if leaf.value.size and _root(leaf.value) is not None:  # it lives in a flat buffer
+
+        def write() -> None:
+            leaf.value[...] = copy
+            mark_updated(t)
+
+        complete(write)
+    else:
+        _renew((t,), (leaf,), (Leaf(copy, sink),))
 
 
 def _leaf(t: Tensor) -> tuple[Leaf, GradAccumulator]:

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import attrs
 import numpy as np
 
-from minigrad.core import no_grad
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Rows
 

@@ -86,7 +86,7 @@ def test_what_no_file_can_hold_is_refused_before_anything_is_written(
     with pytest.raises(CheckpointError) as refusal:
         checkpoint.save(path, MODEL, **REFUSED[what])
     assert len(str(refusal.value)) < 300
-    assert str(path) in str(refusal.value)
+    assert path.name in str(refusal.value)
     assert path.read_bytes() == before
 
 

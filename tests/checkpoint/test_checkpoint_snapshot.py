@@ -141,7 +141,7 @@ def test_another_model_is_told_by_names_and_shapes(tmp_path: Path) -> None:
     wider = Net(0, width=6).astype(np.float64)
     text = refused(path, wider, optimizer("adam", wider.named_parameters()))
     assert "inner.weight (5, 4) float64 in the file, (5, 6) float64 in the model" in text
-    assert "outer.weight" in text
+    assert "outer" in text
     assert "inner.bias" in text
     text = refused(path, Net(0), None)
     assert "inner.weight (5, 4) float64 in the file, (5, 4) float32 in the model" in text

@@ -28,6 +28,7 @@ from minigrad.optim.protocol import Need, Segment, needs_of
 from minigrad.optim.runner import RuleRunner, UpdateRule, is_finite, resolve, scheduled
 from minigrad.optim.schedules import Schedule
 from minigrad.optim.state import State, leaves, rebuild
+from minigrad.runtime.interrupts import without_interrupts
 
 __all__ = ["LARGE", "CompiledRunner", "CompiledUpdate", "claims", "is_compilable"]
 
@@ -101,6 +102,7 @@ class CompiledRunner(RuleRunner):
         binder: the engine; by default the one that MINIGRAD_ENGINE names.
 
     Attributes:
+        ready: the update that waits for `execute`, or None.
         staged: a vector with the new parameters between `prepare` and `execute`, or None if they are made in place.
     """
 
@@ -124,7 +126,7 @@ class CompiledRunner(RuleRunner):
         self._buffers: UpdateBuffers | None = None
         self._own_counters: dict[str, Plain] = {}
         self._counted_by: Callable[[], dict[str, Plain]] | None = None
-        self._ready: _Specialization | None = None
+        self.ready: _Specialization | None = None
         self._latest: _Specialization | None = None  # tried first
 
     # -- state ---------------------------------------------------------------------------------------------------------
@@ -222,7 +224,7 @@ class CompiledRunner(RuleRunner):
         if ready is None:
             self._refused = True
             return False
-        self._ready = ready
+        self.ready = ready
         self._latest = ready if ready.trace.tape.exact else None
         if not self.in_place:
             for call in ready.code:
@@ -235,23 +237,24 @@ class CompiledRunner(RuleRunner):
         return None if self.in_place or self._buffers is None else self._buffers.after[0]
 
     def execute(self, t: int) -> None:
-        """Make the update that was prepared.
+        """Make the update that was prepared; it may be begun anew after an interrupt.
 
         Raises:
             NonFiniteParameters: it went beyond the largest number.
         """
-        ready, buffers = self._ready, self._buffers
+        ready, buffers = self.ready, self._buffers
         if ready is None or buffers is None:
             raise UpdateError(f"{self.name}: no update has been prepared")
-        self._ready = None
-        self._counters = ready.trace.counters_after()
-        self._state = None
+        after = {"_own_counters": ready.trace.counters_after(), "_counted_by": None, "_state": None, "ready": None}
         if not self.in_place:
             for old, new in buffers.moves:
                 np.copyto(old, new)
+            self.__dict__.update(after)  # no bytecode runs between the assignments
             return
-        for call in ready.code:
-            call()
+        with without_interrupts():
+            for call in ready.code:
+                call()
+            self.__dict__.update(after)
         self._check_in_place(ready, t)
 
     def compiled_update(self) -> CompiledUpdate | None:

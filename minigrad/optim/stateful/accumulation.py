@@ -33,13 +33,15 @@ class MicroBatches:
         self._reached: list[list[bool]] = []
 
     def add(self) -> bool:
-        """Count what `backward` has added to the buckets; whether the sum is complete."""
-        self.count += 1
-        if self.count == self.size:
-            self.count = 0
+        """Count what `backward` has added to the buckets; whether the sum is complete.
+
+        A complete sum is counted by the update that is made of it.
+        """
+        if self.count + 1 == self.size:
             return True
-        self._sums = [bucket.grads.copy() for bucket in self._buckets]
-        self._reached = [[t._sink.has_grad for t in bucket.tensors] for bucket in self._buckets]
+        sums = [bucket.grads.copy() for bucket in self._buckets]
+        reached = [[t._sink.has_grad for t in bucket.tensors] for bucket in self._buckets]
+        self.__dict__.update(_sums=sums, _reached=reached, count=self.count + 1)  # at once, or not at all
         return False
 
     def discard(self) -> None:

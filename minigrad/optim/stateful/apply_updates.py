@@ -25,6 +25,7 @@ from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup
 from minigrad.optim.stateful.pasts import Pasts
 from minigrad.optim.stateful.planned_update import plan_update
 from minigrad.optim.stateful.state_dict import SavedState, pack
+from minigrad.runtime.interrupts import complete
 
 __all__ = ["UpdateTransaction"]
 
@@ -32,7 +33,8 @@ __all__ = ["UpdateTransaction"]
 class UpdateTransaction:
     """The rules at work on their blocks of parameters.
 
-    Both ways to update give an empty string, or the reason why parameters and state have been left as they were.
+    Both ways to update give an empty string, or the reason why parameters and state have been left as they were. After
+    an empty string `commit` makes the update.
 
     Attributes:
         blocks: what each rule moves as one vector.
@@ -54,6 +56,8 @@ class UpdateTransaction:
         self._buckets = tuple(buckets)
         self._options = options
         self._sign = -1.0 if options.maximise else 1.0
+        self._proposals: Sequence[tuple[int, Array, State]] = ()
+        self._prepared: Sequence[tuple[int, CompiledRunner]] = ()
         self._arrange(make_blocks(groups, buckets, joint=self.needs != Need.GRAD), {})
 
     def _arrange(self, blocks: Sequence[ParamBlock], runners: Mapping[tuple[str, ...], RuleRunner]) -> None:
@@ -181,7 +185,7 @@ class UpdateTransaction:
         return plan_update(buckets, self.runners, least_squares, group_of, (next_step, done))
 
     def apply_gradients(self, t: int, count: int = 1) -> str:
-        """Make update number `t` from the gradients in the buffers.
+        """Propose update number `t` from the gradients in the buffers.
 
         They are sums over `count` micro-batches.
         """
@@ -204,13 +208,10 @@ class UpdateTransaction:
                 g = g + decay * start
             f = self._objectives[index] if g is self._buckets[home].grads else Objective(g)
             proposals.append((index, *runner.propose(f, t, start if shrink == 1.0 else shrink * start, age)))
-        refusal = self._commit(proposals)
-        if not refusal:
-            self._execute(prepared, t)
-        return refusal
+        return self._propose(proposals, prepared)
 
     def apply_closure(self, t: int, evaluator: ClosureEvaluator) -> str:
-        """Make update number `t` by rules that evaluate the loss themselves.
+        """Propose update number `t` by rules that evaluate the loss themselves.
 
         Each sees what those before it moved.
         """
@@ -228,8 +229,8 @@ class UpdateTransaction:
         except NonFiniteGradient as error:
             return str(error)
         finally:
-            evaluator.undo()
-        return self._commit(proposals)
+            complete(evaluator.undo)
+        return self._propose(proposals, ())
 
     def clip_gradients(self, gradients: list[Array]) -> list[Array]:
         """Gradients of all buckets within the bound that was asked for."""
@@ -275,24 +276,37 @@ class UpdateTransaction:
             return [bucket.grads for bucket in self._buckets]
         return self.clip_gradients([scale * bucket.grads for bucket in self._buckets])
 
-    def _commit(self, proposals: Sequence[tuple[int, Array, State]]) -> str:
+    def _propose(
+        self, proposals: Sequence[tuple[int, Array, State]], prepared: Sequence[tuple[int, CompiledRunner]]
+    ) -> str:
         for index, w, _ in proposals:
             if not is_finite(w):
                 return self._refusal(index, w)
-        for index, w, state in proposals:
+        self._proposals, self._prepared = proposals, prepared
+        return ""
+
+    def commit(self, t: int) -> None:
+        """Make the update that was proposed. May be begun anew after an interrupt.
+
+        Raises:
+            NonFiniteParameters: a tiled update went beyond the largest number.
+        """
+        for index, w, state in self._proposals:
             self.runners[index].commit(w, state)
             self.blocks[index].assign(w)
-        return ""
+        for index, runner in self._prepared:
+            if runner.ready is not None:
+                try:
+                    runner.execute(t)
+                except NonFiniteParameters:
+                    self.blocks[index].buckets[0].renew()
+                    raise
+
+    def clear(self) -> None:
+        """Forget what was proposed, and with it arrays as large as the parameters."""
+        self._proposals = self._prepared = ()
 
     def _refusal(self, index: int, w: Array) -> str:
         layout = self.blocks[index].layout
         names = ", ".join(repr(s.name) for s in layout if not np.isfinite(s.of(w)).all())
         return f"the update would make {names} infinite or NaN"
-
-    def _execute(self, prepared: Sequence[tuple[int, CompiledRunner]], t: int) -> None:
-        for index, runner in prepared:
-            try:
-                runner.execute(t)
-            except NonFiniteParameters:
-                self.blocks[index].buckets[0].renew()
-                raise

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import NoReturn
 
 import numpy as np
@@ -23,6 +24,7 @@ from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
 from minigrad.optim.stateful.managed_parameters import ManagedParameters
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
 from minigrad.runtime.effects import current_tracer
+from minigrad.runtime.interrupts import complete
 from minigrad.runtime.parameters import mark_updated
 
 __all__ = ["StatefulOptimizer"]
@@ -106,7 +108,6 @@ class StatefulOptimizer(ManagedParameters):
             return StepResult(self.t, None, "no gradients are accumulated")
         if self._shadow_weights.shown:
             self._refuse_step()
-        self._micro_batches.count = 0
         if self._waits:
             self._transaction.settle(self.t)
         return self._done(self._transaction.apply_gradients(self.t + 1, count), None)
@@ -181,12 +182,8 @@ class StatefulOptimizer(ManagedParameters):
         return 0 if self._shadow_weights.shown or self.grad_hook is not None else self.t + 1
 
     def _note_planned(self, size: float) -> None:
-        progress = self.__dict__
-        progress["t"] = t = self.t + 1
-        progress["_norm"] = (t, size)
-        self._shadow_weights.update(t)
-        for bucket in self._buckets:
-            mark_updated(*bucket.tensors)
+        self.__dict__["_norm"] = (self.t + 1, size)
+        complete(partial(self._take_note, self.t + 1))
 
     def _check_options(self) -> None:
         """Refuse at once what could only fail later."""
@@ -230,12 +227,24 @@ class StatefulOptimizer(ManagedParameters):
     def _done(self, refused: str, loss: float | None) -> StepResult:
         """After an update that was made, or refused for a reason."""
         if refused:
+            self._micro_batches.count = 0
             return self._skip(refused, loss)
-        self.__dict__["t"] += 1
-        self._shadow_weights.update(self.t)
-        for bucket in self._buckets:
-            bucket.renew()
+        complete(partial(self._commit, self.t + 1))
         return StepResult(self.t, loss)
+
+    def _commit(self, t: int) -> None:
+        """Make update number `t` as a whole. May be begun anew after an interrupt."""
+        self._transaction.commit(t)
+        self._take_note(t)
+        self._transaction.clear()
+
+    def _take_note(self, t: int) -> None:
+        """Let all else follow update number `t`. May be begun anew after an interrupt."""
+        self._shadow_weights.update(t)
+        for bucket in self._buckets:
+            mark_updated(*bucket.tensors)
+        self._micro_batches.count = 0
+        self.__dict__["t"] = t
 
     def _skip(self, reason: str, loss: float | None) -> StepResult:
         if self._options.nonfinite == "raise":

@@ -86,6 +86,7 @@ class ShadowWeights:
         self.lookahead = lookahead
         self.n_averaged = 0
         self.shown = False
+        self._noted = 0  # the latest step of which note was taken
         self.means = [Moment.zeros(bucket.params) for bucket in buckets] if average else []
         self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
 
@@ -99,18 +100,29 @@ class ShadowWeights:
             self.slow += [bucket.params.copy() for bucket in buckets]
 
     def update(self, t: int) -> None:
-        """Take note of the parameters after step `t`.
+        """Take note of the parameters after step `t`. May be begun anew after an interrupt.
 
         Look-ahead may write to them, before they are renewed.
         """
-        if self.lookahead is not None and t % self.lookahead.every == 0:
+        pulled = self.lookahead is not None and t % self.lookahead.every == 0
+        if t != self._noted and (self.lookahead or self.average):
+            self.__dict__.update(self._after(t), _noted=t)  # at once, or not at all
+        if pulled:
             for bucket, slow in zip(self.buckets, self.slow, strict=True):
-                slow += self.lookahead.pull * (bucket.params - slow)
                 bucket.params[...] = slow
+
+    def _after(self, t: int) -> dict[str, object]:
+        """The fields that change with step `t`."""
+        changes: dict[str, object] = {}
+        weights = [bucket.params for bucket in self.buckets]
+        if self.lookahead is not None and t % self.lookahead.every == 0:
+            pull = self.lookahead.pull
+            changes["slow"] = weights = [s + pull * (w - s) for s, w in zip(self.slow, weights, strict=True)]
         if self.average is not None and t >= self.average.start and (t - self.average.start) % self.average.every == 0:
             decay = self.average.decay(self.n_averaged)
-            self.means = [m.update(bucket.params, decay) for m, bucket in zip(self.means, self.buckets, strict=True)]
-            self.n_averaged += 1
+            changes["means"] = [m.update(w, decay) for m, w in zip(self.means, weights, strict=True)]
+            changes["n_averaged"] = self.n_averaged + 1
+        return changes
 
     @contextlib.contextmanager
     def averaged(self, own: Sequence[Array | None]) -> Iterator[None]:
@@ -150,6 +162,7 @@ class ShadowWeights:
 
     def restore(self, parts: Sequence[dict[str, Array]], n_averaged: int, weight: float) -> None:
         """Take over what `parts`, `counted` and `weight` said."""
+        self._noted = 0
         self.n_averaged = n_averaged
         if self.average is not None:
             scale = 1.0 - self.average.decay(n_averaged - 1) if n_averaged else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -32,6 +33,7 @@ from minigrad.program.graph import (
     HostCall,
     Instruction,
     ZeroGrad,
+    defs,
     eval_call,
 )
 from minigrad.program.kernels import Kernel, kernel_of
@@ -64,6 +66,10 @@ class _Binder:
         self.kernels = {c: k for c, k in kernels.items() if c not in self.views}
         self.roots = alias_roots(graph, self.kernels, self.views)
         self.last = last_uses(graph, self.roots)
+        self.ends: dict[int, list[int]] = {}
+        for root, end in self.last.items():
+            self.ends.setdefault(end, []).append(root)
+        self._dying_at: tuple[int, list[int]] = -1, []
         self.pool = BufferPool(options.reuse)
         self.memory: dict[int, Array] = {}
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
@@ -245,19 +251,25 @@ class _Binder:
         if k in self.places:
             return self.places[k]
         if self.options.in_place and self.options.reuse and value.shape == step.space:
-            for a in step.reads:
-                dying = self.last.get(a) == i and a in self.memory
-                alone = [r for r in step.reads if a in self.roots.get(r, (r,))] == [a]
-                if dying and alone and fits_in_place(value, [self.values[a]], 0):
+            for a in self._dying(i, step):
+                if a in self.memory and fits_in_place(value, [self.values[a]], 0):
                     self.memory[k] = self.memory.pop(a)
                     return BufferPool.view(self.memory[k], value)
         array, self.memory[k] = self.pool.take(value)
         return array
 
+    def _dying(self, i: int, step: FusedCall) -> list[int]:
+        """What a group reads for the last time, and through no other of its operands."""
+        if self._dying_at[0] != i:
+            dying = [a for a in step.reads if self.last.get(a) == i and a in self.memory]
+            met = Counter(root for r in step.reads for root in self.roots.get(r, (r,))) if dying else Counter[int]()
+            self._dying_at = i, [a for a in dying if met[a] == 1 and a in self.roots.get(a, (a,))]
+        return self._dying_at[1]
+
     def _release(self, i: int) -> None:
-        dead = [k for k in self.memory if self.last.get(k, -1) <= i]
-        for k in dead:
-            self.pool.give(self.memory.pop(k))
+        for k in (*self.ends.get(i, ()), *defs(self.graph.steps[i])):
+            if k in self.memory and self.last.get(k, -1) <= i:
+                self.pool.give(self.memory.pop(k))
 
     # -- gradients ---------------------------------------------------------------------------------------------------
     def _deliver(self, step: AccumulateGrad) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +19,7 @@ _OWN = ("minigrad.ops.", "minigrad.program.", "numpy")
 _KERNELS: Mapping[str, Make] = MappingProxyType({**NUMERIC, **MOVES, **WINDOWS})
 
 
-def kernel_of(call: Call, values: tuple[Value, ...]) -> Kernel | None:
+def kernel_of(call: Call, values: Sequence[Value]) -> Kernel | None:
     """The kernel for a call, or None where only the forward function will do."""
     if call.is_dynamic or len(call.outs) != 1 or not call.op.module.startswith(_OWN):
         return None

@@ -62,8 +62,8 @@ class FakeArray(np.ndarray[Shape, np.dtype[np.float64]], TensorBase):  # so that
     `index` is that of the traced value, or -1 for what NumPy derived from one.
     """
 
-    owner: TraceOwner | None
-    index: int
+    owner: TraceOwner | None = None
+    index: int = -1
 
     def __array_finalize__(self, parent: object) -> None:
         self.owner = None

@@ -5,8 +5,9 @@ Inside the trace they hold fake arrays; afterwards everything is as it was befor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import attrs
 import numpy as np
@@ -21,6 +22,7 @@ from minigrad.program.trace.captures import Captures
 from minigrad.program.trace.closure import ClosureReplay
 from minigrad.program.trace.fake_array import fake_array
 from minigrad.program.trace.recorder import Recorder
+from minigrad.runtime.interrupts import complete
 
 __all__ = ["LiftedState"]
 
@@ -64,22 +66,27 @@ class LiftedState:
                 self._parameters.append(parameter)
                 self._by_sink[leaf.sink] = parameter
         before = [(t, t._node) for t in captures.state if not t._node.requires_grad]
-        self._rebind()
-        for t, node in before:
-            value = Value(node.value.shape, node.value.dtype, "state", tensor=t)
-            t._node = Constant(self._recorder.fake(self._recorder.add(value, node.value)))
-            self._buffers.append((t, t._node))
         try:
+            self._rebind()
+            for t, node in before:
+                value = Value(node.value.shape, node.value.dtype, "state", tensor=t)
+                t._node = Constant(self._recorder.fake(self._recorder.add(value, node.value)))
+                self._buffers.append((t, t._node))
             yield
             self._record_cleared()
             self._record_buffer_writes()
         finally:
-            for p in self._parameters:
+            complete(partial(self._put_back, before))
+
+    def _put_back(self, before: Sequence[tuple[Tensor, Node]]) -> None:
+        """Give everything what it held before the trace. May be begun anew after an interrupt."""
+        for p in self._parameters:
+            if p.tensor._node is not p.leaf:
                 self._mark_stale(p)
                 p.tensor._node = p.leaf
-                p.leaf.sink.has_grad, p.leaf.sink.grad = p.has_grad, p.grad
-            for t, node in before:
-                t._node = node
+            p.leaf.sink.has_grad, p.leaf.sink.grad = p.has_grad, p.grad
+        for t, node in before:
+            t._node = node
 
     def parameters(self) -> list[Tensor]:
         """The parameters that are lifted."""

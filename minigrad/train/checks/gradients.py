@@ -19,11 +19,12 @@ from types import MappingProxyType
 import attrs
 import numpy as np
 
-from minigrad.core import Tensor, no_grad
+from minigrad.core import Tensor
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
+from minigrad.runtime.no_grad import no_grad
 from minigrad.runtime.parameters import aligned_zeros, assign, bind_to_buffers
 from minigrad.train.checks.fixed_randomness import FixedRandomness
 from minigrad.train.checks.gradient_report import GradientCheck

@@ -13,8 +13,9 @@ from typing import Literal, TypeAlias
 import attrs
 import numpy as np
 
-from minigrad.core import Tensor, no_grad
+from minigrad.core import Tensor
 from minigrad.core.types import Array
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.checks.kink_crossings import Crossing, activation_patterns, crossings
 from minigrad.verify import WorstEntry
 from minigrad.verify.finite_differences import EPS, FIRST_STEP, TOLERANCE, Verdict, compare

@@ -14,9 +14,9 @@ import numpy as np
 
 from minigrad.charts import Line, LineChart, Picture, Span
 from minigrad.checkpoint.files import replace
-from minigrad.core import no_grad
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.checks.gradients import BURN_IN, ROWS, prepare_check, private_buffers, run_burn_in
 from minigrad.train.checks.kink_crossings import activation_patterns, crossings, module_names
 from minigrad.train.errors import TrainError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -53,6 +54,7 @@ class Engine:
     def __init__(self, workers: int | None = None) -> None:
         self.workers = processors() if workers is None else workers
         self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
         self._compiler: Compiler | None = None
         self._warned = False
         self.unavailable = ""
@@ -75,7 +77,8 @@ class Engine:
             what = translated(group)
         except Unknown:
             return None
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():  # a fork takes no threads along
+            self._process = os.getpid()
             self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
             self._pool.submit(plan_library, self._compiler)
         future = self._pool.submit(self._compiler.function, emitted(what.kernel))

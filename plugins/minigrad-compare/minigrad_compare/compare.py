@@ -18,12 +18,13 @@ from statistics import median
 import attrs
 import numpy as np
 
-from minigrad.core import Tensor, no_grad
+from minigrad.core import Tensor
 from minigrad.core.errors import MinigradError
 from minigrad.core.types import Array
 from minigrad.optim import Need, StatefulOptimizer
 from minigrad.optim import load as load_rule
 from minigrad.optim import optimizer as make_optimizer
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.errors import TrainError
 
 __all__ = [

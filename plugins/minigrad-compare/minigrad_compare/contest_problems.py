@@ -12,11 +12,12 @@ import attrs
 import numpy as np
 
 from minigrad import data, nn
-from minigrad.core import Tensor, no_grad, tensor
+from minigrad.core import Tensor, tensor
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.data import Loader
 from minigrad.nn import Module
+from minigrad.runtime.no_grad import no_grad
 from minigrad.train.evaluation import evaluate
 from minigrad.train.splits import Rows, as_split
 from minigrad_compare.batches import Batches

@@ -115,7 +115,7 @@ def _worth(call: Call, values: Sequence[Value]) -> bool:
     shapes = {values[a].shape for a in (*call.args, *call.outs)}
     plain = len(call.outs) == 1 and not call.is_dynamic and len(dtypes) == len(shapes) == 1
     same = plain and call.op.claims.elementwise and values[call.outs[0]].dtype.kind == "f"
-    return same and kernel_of(call, tuple(values)) is None
+    return same and kernel_of(call, values) is None
 
 
 def _recorded(op: Op, kwargs: Mapping[str, object], dtype: np.dtype[np.generic], arity: int) -> _Recorded | None:

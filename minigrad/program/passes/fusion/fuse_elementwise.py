@@ -38,7 +38,7 @@ class _Fusion:
         self.values = graph.values
         self.steps: list[Instruction] = []
         self.of_value: dict[int, _Open] = {}
-        self.open: list[_Open] = []
+        self.open: dict[int, _Open] = {}
         self.sealed: set[int] = set()
 
     def fused(self) -> Graph:
@@ -48,10 +48,10 @@ class _Fusion:
                 self._join(i, step, parts)
                 continue
             if isinstance(step, HostCall):
-                self._close(list(self.open))
+                self._close(list(self.open.values()))
             self._close(self._read_by(step))
             self.steps.append(step)
-        self._close(list(self.open))
+        self._close(list(self.open.values()))
         return Graph(self.values, self._named(), self.graph.outputs)
 
     def _fits(self, call: Call, parts: tuple[FusedInstruction, ...]) -> bool:
@@ -77,11 +77,12 @@ class _Fusion:
                 joined.append(group)
         if not joined:
             joined.append(_Open([], space))
-            self.open.append(joined[0])
+            self.open[id(joined[0])] = joined[0]
+        joined.sort(key=lambda group: len(group.calls), reverse=True)  # the smaller move, seldom more than once
         first = joined[0]
         for other in joined[1:]:
             first.calls += other.calls
-            self.open.remove(other)
+            del self.open[id(other)]
             self.of_value.update((c.outs[0], first) for _, c in other.calls)
         first.space = space
         first.total = total or any(g.total for g in joined)
@@ -95,11 +96,11 @@ class _Fusion:
             calls = tuple(call for _, call in sorted(group.calls, key=lambda pair: pair[0]))
             for call in calls:
                 del self.of_value[call.outs[0]]
-            self.open.remove(group)
-            inside = tuple(c.outs[0] for c in calls)
+            del self.open[id(group)]
+            inside = dict.fromkeys(c.outs[0] for c in calls)
             reads = tuple(dict.fromkeys(a for c in calls for a in c.args if a not in inside))
             alone = len(calls) == 1
-            self.steps.append(calls[0] if alone else FusedCall(calls, group.space, reads, inside))
+            self.steps.append(calls[0] if alone else FusedCall(calls, group.space, reads, tuple(inside)))
 
     def _named(self) -> tuple[Instruction, ...]:
         """Groups make what others read; the rest stays inside."""

@@ -1,0 +1,56 @@
+"""Ctrl-C between any two bytecodes: changes that belong together are all made, or none.
+
+Python looks for interrupts between bytecodes, not inside a call of a function written in C.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from minigrad.core.errors import MinigradError
+
+__all__ = ["complete", "exhaust", "without_interrupts"]
+
+exhaust: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
+"""Run through an iterable, such as `map(setattr, ...)`, with no bytecode in between."""
+
+
+def complete(work: Callable[[], object]) -> None:
+    """Run work that may be begun anew at any point, to its end even if it is interrupted.
+
+    Then the interrupt goes on its way.
+
+    Args:
+        work: sets things to values that do not depend on those they had.
+    """
+    try:
+        work()
+    except MinigradError:  # raised on purpose: the work cannot be done
+        raise
+    except BaseException:
+        work()
+        raise
+
+
+@contextmanager
+def without_interrupts() -> Iterator[None]:
+    """A block that Ctrl-C does not end: it counts at the end of it.
+
+    For changes that can neither be taken back nor begun anew. Other threads than the main one are never interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    late: list[tuple[int, FrameType | None]] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: late.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if late and callable(handler):
+            handler(*late[0])

@@ -1,0 +1,55 @@
+"""Interrupts at chosen places of minigrad's own code, as Ctrl-C makes them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import minigrad
+
+__all__ = ["interrupted", "places"]
+
+_PACKAGE = str(Path(minigrad.__file__).parent)
+
+
+def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = False) -> str:
+    """Run `work`, with KeyboardInterrupt before the `number`th line (or bytecode) of minigrad that it comes to.
+
+    Returns:
+        File, line and function that were interrupted; empty where `work` ended before.
+    """
+    left, place = number, ""
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left, place
+        if not frame.f_code.co_filename.startswith(_PACKAGE):
+            return None
+        frame.f_trace_opcodes = opcodes
+        if event == ("opcode" if opcodes else "line"):
+            left -= 1
+            if left == 0:
+                place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno} {frame.f_code.co_name}"
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(before)
+    return place
+
+
+def places(prepare: Callable[[], Callable[[], object]], step: int = 1, *, opcodes: bool = False) -> Iterator[str]:
+    """Interrupt what `prepare` makes ready, at every `step`th place in turn; yields after each."""
+    number = 1
+    while place := interrupted(prepare(), number, opcodes=opcodes):
+        yield place
+        number += step
