@@ -5,6 +5,9 @@ Loaded by pytest, so it imports little.
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,7 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -k selects
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add one item for each op, and one for each that was refused when its plugin was loaded."""
+    """Add one item for each op, and one for each that was refused when its plugin was loaded.
+
+    In the folder of a plugin, without names, these are the plugin's own.
+    """
     pattern = config.getoption("--minigrad-ops")
     if pattern is None:
         return
@@ -44,16 +50,35 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     from minigrad.ops.plugins import load_all
 
     register_all()
-    refusals = [r for plugin in load_all() for r in plugin.refusals]
+    plugins = load_all()
+    own = [plugin for plugin in plugins if _normal(plugin.entry.distribution) == _project(config.rootpath)]
     ops = {op.name: op for op in REGISTRY}
-    names = sorted(ops) if pattern == _ALL else [n.strip() for n in pattern.split(",") if n.strip()]
+    every = sorted(name for plugin in own for name in plugin.ops) if own else sorted(ops)
+    refused = {name: why for plugin in plugins for name, why in plugin.refused.items()}
+    names = every if pattern == _ALL else [n.strip() for n in pattern.split(",") if n.strip()]
     for name in names:
-        if name not in ops:
+        if name not in ops and name not in refused:
             raise pytest.UsageError(f"--minigrad-ops: there is no op {name!r}.{nearest(name, ops)}")
+    refusals = [refused[n] for n in names if n not in ops]
+    if pattern == _ALL:
+        refusals += [why for plugin in own or plugins for why in plugin.refusals]
+    names = [n for n in names if n in ops]
     seeds = config.getoption("--minigrad-seeds")
     items.extend(OpItem.from_parent(session, name=f"op-{n}", op=ops[n], seeds=seeds) for n in names)
-    if pattern == _ALL:
-        items.extend(RefusedItem.from_parent(session, name=f"refused-{k}", why=r) for k, r in enumerate(refusals))
+    items.extend(RefusedItem.from_parent(session, name=f"refused-{k}", why=r) for k, r in enumerate(refusals))
+
+
+def _project(root: Path) -> str:
+    """The name of the distribution whose folder tests are run in, or an empty text."""
+    try:
+        project = tomllib.loads((root / "pyproject.toml").read_text()).get("project", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return ""
+    return _normal(str(project.get("name", "")))
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 class OpItem(pytest.Item):

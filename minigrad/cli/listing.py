@@ -34,7 +34,7 @@ def list_ops(arguments: Namespace) -> int:
     from minigrad.ops.plugins import load_all
 
     register_all()
-    load_all()
+    refusals = [why for plugin in load_all() for why in plugin.refusals]
     ops = sorted(REGISTRY, key=lambda op: op.name)
     if arguments.json:
         write_json({op.name: _certificate(op) for op in ops})
@@ -50,6 +50,9 @@ def list_ops(arguments: Namespace) -> int:
         ]
         print("\n".join(table(("op", "arguments", "cases", "reveals errors from"), rows)))
         print(f"{len(ops)} ops, each verified against finite differences when it was registered")
+    if not arguments.json:
+        for why in refusals:
+            print(f"refused: {why}")
     return 0
 
 

@@ -16,7 +16,7 @@ from minigrad.cli.exit_codes import CHECK_FAILED
 from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import MinigradError, nearest
-from minigrad.ops.plugins import LoadedOps, load_all
+from minigrad.ops.plugins import LoadedOps, load_all, refusal_of
 from minigrad.text import table
 from minigrad.train.output.progress_line import Live, live_line
 from minigrad.verify.mutation import MutationReport, mutation_check
@@ -60,6 +60,8 @@ def _chosen(names: Sequence[str]) -> list[Op]:
     ops = {op.name: op for op in REGISTRY}
     for name in names:
         if name not in ops:
+            if why := refusal_of(name):
+                raise UnknownOp(f"op {name!r} was refused when its plugin was loaded. {why}")
             raise UnknownOp(f"there is no op {name!r}.{nearest(name, ops)} 'minigrad ops' lists all {len(ops)}")
     return [ops[name] for name in (names or sorted(ops))]
 

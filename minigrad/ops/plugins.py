@@ -9,7 +9,7 @@ is imported; then a wrong rule refuses the whole module.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from types import ModuleType
 
@@ -21,9 +21,10 @@ from minigrad.core.registry import REGISTRY
 from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported
+from minigrad.verify.refusal import GateFinding
 from minigrad.verify.register import register_passing
 
-__all__ = ["GROUP", "LoadedOps", "find", "load", "load_all"]
+__all__ = ["GROUP", "LoadedOps", "find", "load", "load_all", "refusal_of"]
 
 GROUP = "minigrad.ops"
 
@@ -36,11 +37,13 @@ class LoadedOps:
         entry: where it came from.
         ops: names of the ops that were let in.
         refusals: why others were not: each names distribution, op and verdict.
+        refused: the refusals of ops, by their names.
     """
 
     entry: Entry
     ops: tuple[str, ...]
     refusals: tuple[str, ...]
+    refused: Mapping[str, str] = attrs.field(factory=dict)
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +71,8 @@ def load(entry: Entry) -> LoadedOps:
     ]
     errors = register_passing(op for op in ops if not op.registered)
     refusals += [f"plugin {entry}: {_verdict(error)}" for error in errors]
-    return LoadedOps(entry, tuple(op.name for op in ops if op.registered), tuple(refusals))
+    refused = {e.finding.op: f"plugin {entry}: {_verdict(e)}" for e in errors if isinstance(e.finding, GateFinding)}
+    return LoadedOps(entry, tuple(op.name for op in ops if op.registered), tuple(refusals), refused)
 
 
 def _verdict(error: RegistrationError) -> str:
@@ -92,3 +96,8 @@ def find(name: str) -> Op | None:
         if op is not None:
             return op
     return None
+
+
+def refusal_of(name: str) -> str:
+    """Why a plugin's op of that name was not let in; empty where none offers it."""
+    return next((plugin.refused[name] for plugin in load_all() if name in plugin.refused), "")

@@ -70,7 +70,8 @@ try:
     mg.plug_wrong
 except AttributeError as error:
     answer.append(str(error))
-from minigrad.ops.plugins import load_all
+from minigrad.ops.plugins import load_all, refusal_of
+assert "plug-dist" in refusal_of("plug_wrong") and refusal_of("plug_good") == ""
 answer.append([r for loaded in load_all() for r in loaded.refusals])
 """
 
@@ -82,7 +83,9 @@ def test_a_wrong_rule_is_named_and_the_good_op_stays_usable(tmp_path: Path) -> N
     grad, present, missing, refusals = answer
     assert grad == 1 / 16
     assert not present
-    assert "plug_wrong" in missing
+    assert "'plug_wrong'" in missing
+    assert "plug-dist 1.5" in missing, "the refusal is named where the name is asked for"
+    assert "GradientMismatch" in missing
     wrong = next(r for r in refusals if "'plug_wrong'" in r and "GradientMismatch" in r)
     assert "plug-dist 1.5" in wrong
     assert any("plug_leaning" in r for r in refusals), "an op that leans on a refused one must not get in"
@@ -137,3 +140,31 @@ def test_a_room_is_imported_without_the_ops_of_plugins(tmp_path: Path) -> None:
         """,
     )
     assert answer == [False, True]
+
+
+def test_a_refused_op_is_named_by_the_command_line(tmp_path: Path) -> None:
+    install(tmp_path, "plug-dist", "plug_module", MODULE, "plug_module:OPS")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "minigrad", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    listed = run("ops")
+    assert listed.returncode == 0
+    assert "refused: plugin plug-dist" in listed.stdout
+    chosen = run("selftest", "--ops", "plug_wrong")
+    assert chosen.returncode != 0
+    for word in ("plug_wrong", "plug-dist 1.5", "GradientMismatch"):
+        assert word in chosen.stdout + chosen.stderr
+
+
+def test_pytest_in_the_folder_of_a_plugin_runs_its_ops(tmp_path: Path) -> None:
+    install(tmp_path / "site", "plug-dist", "plug_module", MODULE, "plug_module:OPS")
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "Plug_Dist"\n[tool.pytest.ini_options]\n')
+    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    command = [sys.executable, "-m", "pytest", "--minigrad-ops", "--collect-only", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert "op-plug_good" in done.stdout, done.stdout + done.stderr
+    assert "op-exp" not in done.stdout
+    assert done.stdout.count("refused-") == 3

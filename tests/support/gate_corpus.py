@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from support import (
+    gate_blind_spots,
+    gate_generated,
     gate_tricky_arrays,
     gate_tricky_combined,
     gate_tricky_far,
@@ -52,6 +54,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "what the author forgot": wrongs(gate_wrong_unlisted),
         "two things that meet": wrongs(gate_wrong_combined),
         "bugs of public frameworks": wrongs(activations, binary, reductions, indexing, layers, memory),
+        "one place of the covering array": wrongs(gate_blind_spots),
         "far numbers, large arrays, unlisted lengths": wrongs(gate_wrong_far),
         "habits": wrongs(gate_wrong_habits, gate_wrong_recipes),
         "contract of a rule": wrongs(gate_wrong_contract, gate_wrong_linearity),
@@ -70,4 +73,15 @@ TRICKY: tuple[Tricky, ...] = trickies(
     gate_tricky_linalg,
     gate_tricky_shapes,
     gate_tricky_combined,
+    gate_generated,
+)
+EVERYDAY_WRONG: tuple[Wrong, ...] = tuple(
+    case
+    for name, cases in FAMILIES.items()
+    for case in cases[:: 12 if name == "one place of the covering array" else 1]
+)
+"""What the everyday suite looks at; the generated families in samples."""
+
+EVERYDAY_TRICKY: tuple[Tricky, ...] = tuple(
+    case for k, case in enumerate(TRICKY) if k % 20 == 0 or not case.name.startswith("generated_")
 )
