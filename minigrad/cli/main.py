@@ -85,7 +85,7 @@ def _is_expected(error: Exception) -> bool:
     """
     from minigrad.core.errors import MinigradError
 
-    return isinstance(error, MinigradError | OSError)
+    return isinstance(error, MinigradError | OSError | MemoryError)
 
 
 def _write_json_error(kind: str, message: str) -> None:

@@ -7,17 +7,18 @@ import io
 import json
 import math
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 
 from minigrad.checkpoint import Json
 from minigrad.checkpoint.files import replace
 from minigrad.core.types import Array
-from minigrad.text import finite_or_none
+from minigrad.data.errors import DataFileError
+from minigrad.data.prepare.npy import read_npz
+from minigrad.text import clip_text, finite_or_none
 from minigrad.train.errors import TrainError
 from minigrad.train.monitor.columns import ColumnTable
 from minigrad.train.monitor.histograms import Histograms
@@ -147,11 +148,11 @@ class RunMetrics:
         loaded = cls.__new__(cls)
         RunMetrics.__init__(loaded)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files if name != "about"}
-                loaded.restore(arrays, json.loads(str(file["about"])))
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise TrainError(f"{path}: holds no figures of a run ({type(error).__name__}: {error})") from None
+            arrays = cast("dict[str, Array]", read_npz(Path(path)))
+            loaded.restore(arrays, json.loads(str(arrays.pop("about"))))
+        except (DataFileError, ValueError, KeyError, TypeError, RecursionError) as error:
+            what = clip_text(f"{type(error).__name__}: {error}", 150)
+            raise TrainError(f"{clip_text(path, 100)}: holds no figures of a run ({what})") from None
         return loaded
 
     def as_dict(self) -> dict[str, object]:
