@@ -27,10 +27,14 @@ _CONSTANT = Claims(elementwise=True, piecewise_constant=True)
 
 @attrs.frozen
 class Shifted:
-    """The domain `base`, moved by `by`: `Shifted(positive(), 1.0)` holds the numbers above 1."""
+    """The domain `base`, times `factor`, moved by `by`.
+
+    `Shifted(positive(), 1.0)` holds the numbers above 1, `Shifted(unit(), 0.5, 0.5)` those between 0 and 1.
+    """
 
     base: Domain
     by: float
+    factor: float = 1.0
     shape: Shape | None = None
     matrix: bool = False
     differentiable: bool = True
@@ -39,15 +43,15 @@ class Shifted:
     @property
     def kind(self) -> str:
         """For messages."""
-        return f"{self.base.kind} + {self.by:g}"
+        return f"{self.base.kind} * {self.factor:g} + {self.by:g}"
 
     def draw(self, rng: RandomSource, shape: Shape) -> Array:
         """A sample of the base, moved."""
-        return self.base.draw(rng, shape) + self.by
+        return self.base.draw(rng, shape) * self.factor + self.by
 
     def direction(self, rng: RandomSource, x: Array) -> Array:
         """A direction of the base at the place moved back."""
-        return self.base.direction(rng, x - self.by)
+        return self.base.direction(rng, (x - self.by) / self.factor) * self.factor
 
 
 class OpFamily:

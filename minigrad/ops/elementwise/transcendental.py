@@ -51,8 +51,8 @@ def _power(x: Array, y: Array | float) -> Array:
 def _power_slope(x: Array, y: Array | float) -> Array:
     """y x ** (y - 1). Where y = 0 the base is replaced by 1, since 0 * 0 ** -1 would be NaN."""
     if isinstance(y, float | int) or y.ndim == 0:
-        return _power(x, y - 1.0) * y if y else x * 0.0 + y
-    return np.asarray(np.power(np.where(np.equal(y, 0.0), x * 0.0 + 1.0, x), y - 1.0) * y)
+        return _power(x, y - 1.0) * y if y else np.zeros_like(x) + y
+    return np.asarray(np.power(np.where(np.equal(y, 0.0), np.ones_like(x), x), y - 1.0) * y)
 
 
 def _sigmoid(x: Array) -> Array:

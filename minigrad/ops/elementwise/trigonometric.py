@@ -38,6 +38,8 @@ def _over_square(x: V, y: V) -> V:
 
 @silent
 def _share_of_hypot(x: Array, y: Array) -> Array:
+    half = np.where(np.maximum(np.abs(x), np.abs(y)) > 1.0, 0.5, 1.0).astype(np.result_type(x, y))
+    x, y = x * half, y * half  # the length of the largest numbers would overflow
     size = np.hypot(x, y)
     return np.asarray(x / (size + np.equal(size, 0.0)))
 

@@ -13,7 +13,7 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.elementwise.arithmetic import finite_part, gated, masked_multiply, reciprocal, square, where
 from minigrad.ops.elementwise.gaussian import erf_array
-from minigrad.ops.elementwise.piecewise_constant import greater
+from minigrad.ops.elementwise.piecewise_constant import equal, greater
 from minigrad.ops.elementwise.piecewise_linear import absolute, relu
 from minigrad.ops.elementwise.piecewise_linear import clip as clip_op
 from minigrad.ops.elementwise.transcendental import exp, sigmoid, softplus, tanh
@@ -246,12 +246,13 @@ def softshrink(x: V, lambd: float = 0.5) -> V:
 
 def hardshrink(x: V, lambd: float = 0.5) -> V:
     """x where |x| > lambd, else 0."""
-    return masked_multiply(x, greater(absolute(x), lambd))
+    size: V = absolute(x)
+    return masked_multiply(x, 1.0 - greater(lambd, size) - equal(size, lambd))  # NaN is neither, and stays
 
 
 def threshold(x: V, threshold: float, value: float) -> V:
     """x where x > threshold, else `value`."""
-    return where(greater(x, threshold), x, value)
+    return where(greater(threshold, x) + equal(x, threshold), value, x)  # NaN is neither, and stays
 
 
 def glu(x: V, axis: int = -1) -> V:

@@ -1,13 +1,17 @@
-"""The loss of two-way decisions, from scores. Registered on first use."""
+"""The losses of two-way decisions, from scores and from probabilities.
+
+Registered on first use.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import masked_product
-from minigrad.ops.elementwise.transcendental import sigmoid, softplus
-from minigrad.ops.family import OpFamily
+from minigrad.ops.elementwise.arithmetic import masked_product, ratio, where
+from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.elementwise.transcendental import log, log1p, sigmoid, softplus
+from minigrad.ops.family import OpFamily, Shifted
 from minigrad.runtime.numpy_fast import silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -43,5 +47,27 @@ def _(g: V, y: V, x: V, target: V, weight: V) -> V:
     return g * target * softplus(-x)
 
 
+@op(p=Shifted(unit(), 0.5, 0.5), target=unit(), elementwise=True)
+@silent
+def log_loss(p: Array, target: Array) -> Array:
+    """-(t log p + (1 - t) log(1 - p)), the logistic loss of probability p; 0 log 0 is 0."""
+    return masked_product(-np.log(p), target) + masked_product(-np.log1p(-p), 1.0 - target)
+
+
+@log_loss.vjp("p")
+def _(g: V, y: V, p: V, target: V) -> V:
+    # (p - t) / (p (1 - p)): the difference of t / p and (1 - t) / (1 - p) would be rounded as these are.
+    limit: V = equal(p, 0.0) * equal(target, 0.0) - equal(p, 1.0) * equal(target, 1.0)  # certain and right: 0 / 0
+    return g * (ratio(ratio(p - target, p), 1.0 - p) + limit)
+
+
+@log_loss.vjp("target")
+def _(g: V, y: V, p: V, target: V) -> V:
+    above: V = where(equal(p, 0.0) * equal(target, 0.0), 1.0, p)
+    below: V = where(equal(p, 1.0) * equal(target, 1.0), 0.0, p)
+    return g * (log1p(-below) - log(above))
+
+
 family.add(logistic_loss)
+family.add(log_loss)
 family.register()

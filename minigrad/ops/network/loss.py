@@ -24,12 +24,11 @@ from minigrad.ops.functions import (
     reshape,
     squeeze,
     sum,
-    xlog1py,
     xlogy,
 )
 from minigrad.ops.index import all_below
 from minigrad.ops.network.distance import pairwise_distance
-from minigrad.ops.network.logistic_loss import logistic_loss
+from minigrad.ops.network.logistic_loss import log_loss, logistic_loss
 from minigrad.ops.network.loss_checks import apply_reduction, require_labels, require_pairs, require_shares
 from minigrad.ops.reduce import finite_max, softmax
 from minigrad.runtime.numpy_fast import add_reduce
@@ -230,7 +229,7 @@ def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") 
 def binary_cross_entropy(p: V, target: V, reduction: str = "mean", weight: V | float = 1.0) -> V:
     """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`."""
     require_pairs("binary_cross_entropy", p, target)
-    losses: V = -(xlogy(target, p) + xlog1py(1.0 - target, -p))
+    losses: V = log_loss(p, target)
     return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)
 
 

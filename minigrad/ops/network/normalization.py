@@ -53,7 +53,8 @@ def spread_of(x: Array, axis: Axis, eps: float) -> Array:
         return np.sqrt(squares + eps)
     scale = power_of_two_above(x, axis)
     small = x / scale
-    return np.sqrt(_mean(small * small, axis) + eps / scale / scale) * scale
+    scaled = np.sqrt(_mean(small * small, axis) + eps / scale / scale) * scale
+    return np.where(np.isfinite(squares), np.sqrt(squares + eps), scaled)  # eps / scale / scale may overflow, too
 
 
 def centred(x: Array, axis: Axis) -> Array:

@@ -29,7 +29,8 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 @mg.op(x=_POSITIVE, elementwise=True)
 def gammaln(x: Array) -> Array:
     """The logarithm of |gamma(x)|."""
-    return np.asarray(sp.gammaln(x))
+    with np.errstate(divide="ignore", invalid="ignore"):  # SciPy's is infinite next to 0, where it is -log(x)
+        return np.where((x > 0.0) & (x < np.finfo(x.dtype).tiny), -np.log(x), sp.gammaln(x)).astype(x.dtype)
 
 
 @gammaln.vjp("x")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+from scipy import special as sp
+
 import minigrad as mg
-from minigrad.typing import Axis, V
+from minigrad.ops.elementwise.arithmetic import masked_multiply
+from minigrad.typing import Array, Axis, V
 
 
 def expit(x: V) -> V:
@@ -32,9 +36,18 @@ def xlog1py(x: V, y: V) -> V:
     return mg.where(zero, 0.0, x * mg.log1p(mg.where(zero, 0.0, y)))
 
 
-def entr(x: V) -> V:
-    """-x log(x), 0 at 0."""
-    return -mg.xlogy(x, x)
+@mg.op(x=mg.positive(), elementwise=True)
+def entr(x: Array) -> Array:
+    """-x log(x), 0 at 0, where the slope is infinite (or 0 if no gradient arrives)."""
+    return np.asarray(sp.entr(x))
+
+
+@entr.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    return masked_multiply(-1.0 - mg.log(x), g)
+
+
+mg.register(entr)
 
 
 def rel_entr(x: V, y: V) -> V:

@@ -1,0 +1,41 @@
+"""Write tests/data/oracle.npz with mpmath, and the table of errors in minigrad/ops/README.md.
+
+PYTHONPATH=.:tests python tests/tools/numerics_oracle.py write [NAME ...]   # minutes; NAME: these functions only
+PYTHONPATH=.:tests python tests/tools/numerics_oracle.py table              # seconds: after a kernel has changed
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from support.oracle_data import DTYPES, EVERY, PATH, key, reference
+
+
+def write(names: list[str]) -> None:
+    """Compute the numbers of the named functions, or of all, and drop those of functions that are gone."""
+    stored = dict(np.load(PATH)) if PATH.exists() else {}
+    for function in EVERY:
+        began = time.perf_counter()
+        for dtype in DTYPES:
+            if not names or function.name in names:
+                stored[key(function, dtype)] = reference(function, dtype)
+        print(f"{function.name}: {time.perf_counter() - began:.1f} s", flush=True)
+    wanted = [key(f, d) for f in EVERY for d in DTYPES]
+    np.savez_compressed(PATH, **{k: stored[k] for k in wanted if k in stored})
+
+
+def main() -> None:
+    """Do what the first argument says."""
+    if sys.argv[1] == "write":
+        write(sys.argv[2:])
+    else:
+        from support.oracle_table import write_table
+
+        write_table()
+
+
+if __name__ == "__main__":
+    main()
