@@ -10,6 +10,9 @@ from hypothesis import settings
 # Small matrices gain nothing from two threads, and lose much on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# Workers of pytest-xdist are told the width of a screen that no test is meant to see.
+os.environ.pop("COLUMNS", None)
+
 settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.register_profile("soak", deadline=None, print_blob=True)
 

@@ -136,7 +136,10 @@ APART = {
     "lookfor", "mintypecode", "ndindex", "safe_eval", "save", "savetxt", "savez", "savez_compressed",
     "set_printoptions", "source", "test", "typename", "who",
 }  # fmt: skip
-CONSTANTS = {"empty_like", "full_like", "histogram", "histogram_bin_edges", "ones_like", "zeros_like", "result_type"}
+CONSTANTS = {
+    "empty_like", "full_like", "histogram", "histogram2d", "histogramdd", "histogram_bin_edges", "ones_like", "spacing",
+    "zeros_like", "result_type",
+}  # fmt: skip
 """Functions whose floats are no function of the argument, or are documented as plain arrays."""
 
 

@@ -68,10 +68,10 @@ def test_losing_a_gradient_is_an_error() -> None:
     with pytest.raises(TypeError, match=r"detach\(\)\.numpy\(\)"):
         np.asarray(t)
     np.testing.assert_array_equal(np.asarray(t.detach()), [1.0, 2.0])
-    with pytest.raises(mg.UnsupportedFunction, match=r"numpy\.interp"):
-        np.interp(t, t, t)
+    with pytest.raises(mg.UnsupportedFunction, match=r"numpy\.i0"):
+        np.i0(t)
     with pytest.raises(mg.UnsupportedFunction, match="Did you mean"):
-        np.nanmedian(t)
+        np.roots(t)
     with pytest.raises(mg.UnsupportedFunction, match="out="):
         np.exp(t, out=np.zeros(2))
     with pytest.raises(TypeError, match="pickled"):
