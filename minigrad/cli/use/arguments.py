@@ -35,7 +35,7 @@ Say what a run is: its model, what happens to every column, what it reached and 
 
 _SERVE = """\
 Let a run answer JSON over HTTP, on this machine alone, for a demo: GET / says what it takes, POST /predict answers
-rows. Nothing that is sent is executed; a request has at most 1 MiB. A run of a script holds a copy of it, which is
+rows. Nothing that is sent is executed; a request has at most 2^20 bytes. A run of a script holds a copy of it, which is
 imported.
 
   minigrad serve runs/0001-houses
