@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Workers of pytest-xdist are told the width of a screen that no test is meant to see.
 os.environ.pop("COLUMNS", None)
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, which some of them send.
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("everyday", derandomize=True, deadline=None)
 settings.register_profile("soak", deadline=None, print_blob=True)
