@@ -29,7 +29,11 @@ It does on arrays what `BackwardPass.vjp` does.
 """
 
 _by_sequence = attrgetter("seq")
-_exhaust: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
+exhaust: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
+"""Run through an iterable, such as `map(setattr, ...)`, with no bytecode in between.
+
+Ctrl-C comes before or after all of it.
+"""
 
 
 def backward(output: Tensor, gradient: object = None, create_graph: bool = False) -> None:
@@ -359,7 +363,7 @@ def accumulate_grads(grads: dict[Leaf, Gradient]) -> None:
             if buffer is not None:
                 writes.append((setitem, buffer, ..., total._node.value))
         writes.append((setattr, sink, "has_grad", True))
-    _exhaust(starmap(call, writes))
+    exhaust(starmap(call, writes))
 
 
 def _as_tensor(g: object) -> Tensor:

@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from minigrad.core.errors import MinigradError
 
-__all__ = ["complete", "exhaust", "without_interrupts"]
-
-exhaust: Callable[[Iterable[object]], None] = deque[object](maxlen=0).extend
-"""Run through an iterable, such as `map(setattr, ...)`, with no bytecode in between."""
+__all__ = ["complete", "without_interrupts"]
 
 
 def complete(work: Callable[[], object]) -> None:

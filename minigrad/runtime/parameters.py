@@ -12,11 +12,12 @@ from itertools import chain, repeat
 import numpy as np
 from numpy.typing import DTypeLike
 
+from minigrad.core.backward import exhaust
 from minigrad.core.errors import GradientError, ShapeError
 from minigrad.core.graph import Constant, GradAccumulator, Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.runtime.interrupts import complete, exhaust
+from minigrad.runtime.interrupts import complete
 
 _ALIGNMENT = 64
 

@@ -57,21 +57,24 @@ def one_hot_like(labels: IndexArray, like: Array) -> Array:
 _LABELLED = [((3, 4), (3,)), ((2, 3, 4), (2, 3))]
 
 
-def _odds_against(logits: Array, labels: IndexArray) -> tuple[Array, Array, Array]:
+def _odds_against(
+    logits: Array, labels: IndexArray
+) -> tuple[Array, Array, Array, tuple[IndexArray, IndexArray], Array]:
     """Compute what softmax cross-entropy and its slope are made of.
 
     Beside a label that is certain the other classes are not rounded away.
 
     Returns:
-        `exp(x - max(x))` as rows, with 0 at the label; the sum of each row, of its exponential at the label and of -1,
-        which is at least 0; and `x[label] - max(x)`.
+        `exp(x - max(x))` as rows, with 0 at the label; the sum of each row; that sum with the label's exponential and
+        less 1, which is at least 0; the places of the labels; and `x[label] - max(x)` there.
     """
     rows = (logits - finite_max(logits, -1)).reshape(-1, logits.shape[-1])
     at = np.arange(len(rows)), np.ravel(labels)
     picked = rows[at]
     others = np.exp(rows)
     others[at] = 0.0
-    return others, np.maximum(add_reduce(others, -1) + np.expm1(picked), 0.0), picked
+    total = add_reduce(others, -1)
+    return others, total, np.maximum(total + np.expm1(picked), 0.0), at, picked
 
 
 @op(logits=real(), labels=integer_index(4), shapes=_LABELLED)
@@ -83,7 +86,7 @@ def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     log(sum(exp(x)) / exp(x[label])), where the label's own part of the sum is left out and log1p taken instead: beside
     it the others would be rounded away.
     """
-    _, more, picked = _odds_against(logits, labels)
+    _, _, more, _, picked = _odds_against(logits, labels)
     y: Array = np.log1p(more) - picked
     return y.reshape(logits.shape[:-1])
 
@@ -99,8 +102,8 @@ def softmax_cross_entropy_slope(logits: Array, labels: IndexArray) -> Array:
 
     At the label it is less the sum of the others: p - 1 would be rounded away next to certainty.
     """
-    others, more, _ = _odds_against(logits, labels)
-    others[np.arange(len(others)), np.ravel(labels)] = -add_reduce(others, -1)
+    others, total, more, at, _ = _odds_against(logits, labels)
+    others[at] = -total
     others /= (more + 1.0)[:, None]
     return others.reshape(logits.shape)
 

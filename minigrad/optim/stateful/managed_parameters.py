@@ -22,7 +22,7 @@ from minigrad.optim.stateful.buckets import ParamBucket, Parameters, make_bucket
 from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup
 from minigrad.optim.stateful.pasts import Pasts
 from minigrad.optim.stateful.shadow_weights import ShadowWeights
-from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors
+from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors, quote_names
 
 __all__ = ["ManagedParameters"]
 
@@ -121,7 +121,7 @@ class ManagedParameters:
         """
         names = self._chosen(patterns, "freeze")
         if len(names) == sum(len(b.parameters) - len(b.frozen - names) for b in self._buckets):
-            raise OptimizerError(f"{self.name}: with {_listed(patterns)} frozen nothing would be left to train")
+            raise OptimizerError(f"{self.name}: with {quote_names(patterns)} frozen nothing would be left to train")
         self._transaction.regroup(self._transaction.pasts.resting(names, self.t), self.t)
         for bucket in self._buckets:
             bucket.frozen.update(names.intersection(bucket.names))
@@ -136,7 +136,7 @@ class ManagedParameters:
         names = self._chosen(patterns, "unfreeze")
         frozen = {name for bucket in self._buckets for name in bucket.frozen}
         if not names <= frozen:
-            raise ParameterError(f"{self.name}: {_listed(sorted(names - frozen))} are not frozen")
+            raise ParameterError(f"{self.name}: {quote_names(sorted(names - frozen))} are not frozen")
         self._transaction.regroup(self._transaction.pasts.waking(names, self.t), self.t)
         for bucket in self._buckets:
             bucket.frozen.difference_update(names)
@@ -160,7 +160,7 @@ class ManagedParameters:
         known = {name: t for bucket in self._buckets for name, t in zip(bucket.names, bucket.tensors, strict=True)}
         taken = [p.name for p in parameters if p.name in known or any(p.tensor is t for t in known.values())]
         if taken:
-            raise ParameterError(f"{self.name} already has {_listed(taken)}")
+            raise ParameterError(f"{self.name} already has {quote_names(taken)}")
         group = attrs.evolve(self._groups[0], parameters=parameters, label="").changed(hyper)
         buckets = make_buckets([*[()] * len(self._groups), parameters])
         self._groups = (*self._groups, group)
@@ -274,7 +274,7 @@ class ManagedParameters:
         names = [name for bucket in self._buckets for name in bucket.names]
         idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
         if idle or not patterns:
-            raise ParameterError(f"{self.name} has no parameter {_listed(idle)}; it has {_listed(names)}")
+            raise ParameterError(f"{self.name} has no parameter {quote_names(idle)}; it has {quote_names(names)}")
         return frozenset(name for name in names if any(fnmatchcase(name, p) for p in patterns))
 
     def _check_change(self, verb: str) -> None:
@@ -292,7 +292,3 @@ class _Shown(dict[str, Hyper]):
 
     def __setitem__(self, name: str, value: Hyper) -> NoReturn:
         raise OptimizerError(f"this shows the hyperparameters; change them with opt.set({name}={value!r})")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:4])) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

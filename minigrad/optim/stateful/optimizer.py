@@ -25,7 +25,6 @@ from minigrad.optim.stateful.managed_parameters import ManagedParameters
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
 from minigrad.runtime.effects import current_tracer
 from minigrad.runtime.interrupts import complete
-from minigrad.runtime.parameters import mark_updated
 
 __all__ = ["StatefulOptimizer"]
 
@@ -242,7 +241,7 @@ class StatefulOptimizer(ManagedParameters):
         """Let all else follow update number `t`. May be begun anew after an interrupt."""
         self._shadow_weights.update(t)
         for bucket in self._buckets:
-            mark_updated(*bucket.tensors)
+            bucket.renew()
         self._micro_batches.count = 0
         self.__dict__["t"] = t
 

@@ -28,7 +28,7 @@ from minigrad.optim.state import Leaf, Migrates, State, check_fits, copied, leav
 from minigrad.optim.stateful.blocks import ParamBlock
 from minigrad.optim.stateful.buckets import ParamBucket
 
-__all__ = ["FORMAT", "SavedState", "StateDict", "pack", "pack_vectors"]
+__all__ = ["FORMAT", "SavedState", "StateDict", "pack", "pack_vectors", "quote_names"]
 
 StateDict: TypeAlias = dict[str, Array | float | int | bool | str]
 FORMAT = 1
@@ -135,13 +135,13 @@ class SavedState:
         saved = {name for names in self.orders.values() for name in names} | self.parameters.keys()
         stray = [old for old, new in self.rename.items() if new not in saved or new not in here]
         if stray:
-            raise StateError(f"{self.owner}: rename= mentions {_listed(stray)}, which is not both saved and here")
+            raise StateError(f"{self.owner}: rename= mentions {quote_names(stray)}, which is not both saved and here")
         if not self.strict or not saved:
             return
         unknown, absent = sorted(saved - here), sorted(here - saved) if self.orders or self.parameters else []
         if unknown or absent:
-            parts = [f"it has {_listed(unknown)}, which are no parameters here"] if unknown else []
-            parts += [f"it has nothing for {_listed(absent)}"] if absent else []
+            parts = [f"it has {quote_names(unknown)}, which are no parameters here"] if unknown else []
+            parts += [f"it has nothing for {quote_names(absent)}"] if absent else []
             raise StateError(
                 f"{self.owner}: the saved state is of other parameters: {' and '.join(parts)}. "
                 "rename={saved: present} gives other names, strict=False takes what fits"
@@ -222,8 +222,8 @@ class SavedState:
             if not self.strict:
                 return None
             raise StateError(
-                f"{self.owner}: {_listed(list(block.names))} come from groups that were saved with different {name!r}, "
-                "so they cannot go on as one; strict=False lets them begin anew"
+                f"{self.owner}: {quote_names(list(block.names))} come from groups that were saved with different "
+                f"{name!r}, so they cannot go on as one; strict=False lets them begin anew"
             )
         order = self.orders.get(key, list(block.names))
         if not isinstance(leaf, np.ndarray) or block.w.size not in leaf.shape or order == list(block.names):
@@ -232,7 +232,7 @@ class SavedState:
             if not self.strict:
                 return None
             raise StateError(
-                f"{self.owner}: {name!r} was saved for {_listed(order)} together and cannot be taken in part; "
+                f"{self.owner}: {name!r} was saved for {quote_names(order)} together and cannot be taken in part; "
                 "strict=False lets it begin anew"
             )
         sizes = {segment.name: segment for segment in block.layout}
@@ -299,6 +299,7 @@ def _element_of(name: str, state: Mapping[str, Leaf], block: ParamBlock) -> tupl
     return (stem, block.layout[int(index)]) if len(elements) == len(block.layout) else (name, None)
 
 
-def _listed(names: Sequence[str]) -> str:
+def quote_names(names: Sequence[str]) -> str:
+    """Write names in quotes, the first four of them, and how many more there are."""
     shown = ", ".join(map(repr, names[:_SHOWN]))
     return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

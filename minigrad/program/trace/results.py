@@ -22,6 +22,7 @@ from minigrad.core.graph import (
     Parents,
     next_sequence,
 )
+from minigrad.core.memory import is_immutable
 from minigrad.core.mode import mode_override
 from minigrad.core.op import REQUIRED, VJP, Argument, Claims, Op
 from minigrad.core.rules import Gradient
@@ -113,7 +114,7 @@ class Results:
         live = self._live
         if live is None:
             return None
-        saved = {k: _unchanging(a) for k, a in zip(self._inputs, arrays, strict=True)}
+        saved = {k: a if is_immutable(a) else a.copy() for k, a in zip(self._inputs, arrays, strict=True)}
         for k, t in live.held:
             saved[k] = t._node.value
         return saved
@@ -272,11 +273,6 @@ def _constant(array: Array, stale: Leaf | None) -> Tensor:
     From which it would, had a parameter not been updated since.
     """
     return from_array(array) if stale is None else tensor_of(_StaleOutput(_readonly(array), stale))
-
-
-def _unchanging(array: Array) -> Array:
-    """The array itself if it is read-only and owns its memory, as a Tensor's is; else a copy."""
-    return array.copy() if array.flags.writeable or array.base is not None else array
 
 
 def _readonly(array: Array) -> Array:
