@@ -35,6 +35,14 @@ class ContractCheck(Protocol):
         ...
 
 
+def _or_empty(domains: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return domains or {}
+
+
+def _made(claims: Mapping[str, bool]) -> dict[str, bool]:
+    return {claim: True for claim, made in claims.items() if made}
+
+
 @attrs.frozen(kw_only=True)
 class CheckRequest:
     """What the author asks for and claims.
@@ -48,7 +56,7 @@ class CheckRequest:
         derive: whether shapes, options and numbers beside the samples are tried.
         domains: where further numbers may be drawn from, by the names of arguments.
         kinks: as `minigrad.op` takes it.
-        claims: claims of `minigrad.op`, such as `linear=True`.
+        claims: claims of `minigrad.op`, such as `linear`, and whether each is made; those that are not are left out.
         seed: of the numbers drawn; by default derived from the name.
     """
 
@@ -58,9 +66,9 @@ class CheckRequest:
     second_order: bool = True
     third_order: bool = False
     derive: bool = True
-    domains: Mapping[str, Any] = attrs.field(factory=dict)
+    domains: Mapping[str, Any] = attrs.field(default=None, converter=_or_empty)
     kinks: Any = ()
-    claims: Mapping[str, bool] = attrs.field(factory=dict)
+    claims: Mapping[str, bool] = attrs.field(factory=dict, converter=_made)
     seed: int | None = None
 
 

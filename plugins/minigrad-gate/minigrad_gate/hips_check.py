@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from minigrad import InvalidRule
 from minigrad_gate.certificate import ForeignCertificate
 from minigrad_gate.examination import CheckRequest, examine
@@ -75,17 +73,14 @@ def check_autograd(
             y = function(*args, **kwargs)
             return tuple(y) if isinstance(y, tuple | list) else (y,)
 
-        return attrs.evolve(
-            template, arguments=calls.pattern.tensors, options=calls.pattern.options, call=call,
-            integers=calls.integers,
-        )  # fmt: skip
+        return calls.function(template, call)
 
     request = CheckRequest(
         kind=kind, framework="autograd.numpy",
         first_order="autograd.numpy in the rule, not NumPy; or second_order=False",
         second_order=second_order, third_order=third_order,
-        derive=derive, domains=domains or {}, kinks=kinks,
-        claims={c: True for c, claimed in (("elementwise", elementwise), ("linear", linear)) if claimed}, seed=seed,
+        derive=derive, domains=domains, kinks=kinks,
+        claims={"elementwise": elementwise, "linear": linear}, seed=seed,
     )  # fmt: skip
     template = ForeignFunction(framework, name, (), (), uncalled)
     return examine(template, patterns, request, AutogradContract(framework), of_pattern)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import attrs
-
 from minigrad import GradientError, InvalidRule
 from minigrad_gate.certificate import ForeignCertificate
 from minigrad_gate.examination import CheckRequest, examine
@@ -75,10 +73,7 @@ def check_jax(
                 raise GradientError(f"{kind} {name!r} returned no array: its gradient is lost on the way")
             return tuple(outputs)
 
-        whole = attrs.evolve(
-            template, arguments=calls.pattern.tensors, options=calls.pattern.options, call=call,
-            integers=calls.integers,
-        )  # fmt: skip
+        whole = calls.function(template, call)
         framework.compiles = True
         framework.compiles = _compiles(whole, calls)
         return whole
@@ -87,8 +82,8 @@ def check_jax(
         kind=kind, framework="JAX",
         first_order="no stop_gradient and no NumPy in the rule; or second_order=False",
         second_order=second_order, third_order=third_order, derive=derive,
-        domains=domains or {}, kinks=kinks,
-        claims={c: True for c, claimed in (("elementwise", elementwise), ("linear", linear)) if claimed}, seed=seed,
+        domains=domains, kinks=kinks,
+        claims={"elementwise": elementwise, "linear": linear}, seed=seed,
     )  # fmt: skip
     with framework.double():
         template = ForeignFunction(framework, name, (), (), uncalled)

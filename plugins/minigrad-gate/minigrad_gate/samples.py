@@ -11,7 +11,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.typing import Array
-from minigrad_gate.foreign import ForeignTensor, Options
+from minigrad_gate.foreign import Call, ForeignFunction, ForeignTensor, Options
 
 IsTensor: TypeAlias = Callable[[object], bool]
 ToArray: TypeAlias = Callable[[Any, str], Array]
@@ -60,6 +60,12 @@ class SampledCalls:
     pattern: CallPattern
     arrays: list[tuple[Array, ...]]
     options: list[Options]
+
+    def function(self, template: ForeignFunction, call: Call) -> ForeignFunction:
+        """The function of `template` that takes the tensors and options of these calls."""
+        return attrs.evolve(
+            template, arguments=self.pattern.tensors, options=self.pattern.options, call=call, integers=self.integers
+        )
 
     @property
     def integers(self) -> frozenset[int]:

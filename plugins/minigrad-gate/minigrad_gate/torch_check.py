@@ -62,12 +62,11 @@ def check_torch(
     patterns = calls_of(raw, subject.names, framework.is_tensor, framework.numbers)
     patterns = [subject.with_parameters(framework, p) for p in patterns]
     refuse_unusable(patterns, subject.kind, subject.name, "torch.tensor(2.0)")
-    claims = {"elementwise": elementwise, "linear": linear}
     request = CheckRequest(
         kind=subject.kind, framework="torch",
         first_order="save arguments and outputs only, no .detach() or NumPy; or mark it @once_differentiable",
-        second_order=second_order, third_order=third_order, derive=derive, domains=domains or {}, kinks=kinks,
-        claims={c: True for c, claimed in claims.items() if claimed}, seed=seed,
+        second_order=second_order, third_order=third_order, derive=derive, domains=domains, kinks=kinks,
+        claims={"elementwise": elementwise, "linear": linear}, seed=seed,
     )  # fmt: skip
     template = ForeignFunction(framework, subject.name, (), (), uncalled)
     with framework.one_thread():

@@ -60,10 +60,7 @@ class TorchSubject:
                 return outputs_of(self.call(state, *args, **kwargs), self)
             return outputs_of(self.call(*args, **kwargs), self)
 
-        whole = attrs.evolve(
-            template, arguments=pattern.tensors, options=pattern.options, call=call, integers=calls.integers
-        )
-        return self._differentiable_part(whole, calls)
+        return self._differentiable_part(calls.function(template, call), calls)
 
     def _differentiable_part(self, function: ForeignFunction, calls: SampledCalls) -> ForeignFunction:
         """The function without outputs that it marks as not differentiable.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils import check_random_state
 
 import minigrad as mg
 from minigrad import nn, train
+from minigrad.core.errors import nearest
 from minigrad.diagnosis import Diagnosis, Doctor
 from minigrad.optim import ClipNorm
 
@@ -122,11 +122,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn has
         known = self._get_param_names()
         for name in vars(self):
             if not (name in known or name.startswith((*_PREFIXES, "_")) or name.endswith("_")):
-                near = get_close_matches(name, known, 1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
                 raise TypeError(
-                    f"{type(self).__name__} has no parameter {name!r}.{hint} Options of the module and of the "
-                    "optimizer are written module__name and optimizer__name"
+                    f"{type(self).__name__} has no parameter {name!r}.{nearest(name, known)} Options of the module and "
+                    "of the optimizer are written module__name and optimizer__name"
                 )
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
