@@ -22,6 +22,9 @@ from minigrad.train.output.run_charts import history_charts
 
 __all__ = ["write_report"]
 
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+"""What a browser may load for the page: its own style, and pictures inside it. No script runs, nothing is fetched."""
+
 
 def write_report(
     history: History,
@@ -57,6 +60,7 @@ def write_report(
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>\n"
         + "\n".join(part for part in parts if part)
         + "\n</main></body></html>\n"
@@ -97,14 +101,15 @@ def _finding(f: Finding, *, first: bool) -> str:
     lead = "<em>Mend this first.</em> " if first and f.kind == "FAULT" else ""
     where = f" at {escape(f.where)}" if f.where else ""
     return (
-        f'<div class="finding {f.kind.lower()}"><h3>{escape(f.kind)} {escape(f.code)}{where}</h3>'
+        f'<div class="finding {escape(f.kind.lower())}"><h3>{escape(f.kind)} {escape(f.code)}{where}</h3>'
         f"<p>{lead}{escape(f.why)}</p><p><small>{escape(evidence)}</small></p><ul>{advice}</ul></div>"
     )
 
 
 def _checks(history: History) -> str:
     rows = [
-        (f'<b class="{c.status}">{escape(c.status)}</b>', escape(c.name), escape(c.message)) for c in history.checks
+        (f'<b class="{escape(c.status)}">{escape(c.status)}</b>', escape(c.name), escape(c.message))
+        for c in history.checks
     ]
     return _table(("", "check", "what was found"), rows) if rows else ""
 
