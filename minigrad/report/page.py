@@ -23,7 +23,10 @@ from minigrad.train.output.run_charts import history_charts
 __all__ = ["write_report"]
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-"""What a browser may load for the page: its own style, and pictures inside it. No script runs, nothing is fetched."""
+"""What a browser may load for the page: its own style, and pictures inside it.
+
+No script runs, nothing is fetched.
+"""
 
 
 def write_report(
