@@ -8,7 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["as_html", "clip_text", "finite_or_none", "format_bytes", "format_count", "join_cells", "nearest", "table"]
+__all__ = [
+    "as_html",
+    "clip_middle",
+    "clip_text",
+    "describe_error",
+    "finite_or_none",
+    "format_bytes",
+    "format_count",
+    "join_cells",
+    "nearest",
+    "table",
+]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str = "<") -> list[str]:
@@ -87,6 +98,33 @@ def clip_text(text: object, most: int) -> str:
     """Write `text` in at most `most` characters; one that is longer ends in `...`."""
     whole = str(text)
     return whole if len(whole) <= most else f"{whole[: most - 3]}..."
+
+
+def clip_middle(text: object, most: int) -> str:
+    """Write `text` in at most `most` characters; of one that is longer, both ends.
+
+    Between them stands ` ... `.
+    """
+    whole = str(text)
+    if len(whole) <= most:
+        return whole
+    end = (most - 5) // 2
+    return f"{whole[: most - 5 - end]} ... {whole[len(whole) - end :]}"
+
+
+def describe_error(error: BaseException, most: int = 200) -> str:
+    """What an exception of code from outside says, on one line of at most `most` characters.
+
+    Such as `ZeroDivisionError: division by zero`. One that cannot be written as text is named all the same.
+    """
+    kind = type(error).__name__
+    if isinstance(error, SystemExit):
+        return clip_middle(f"it ended the process by sys.exit({error.code!r:.40})", most)
+    try:
+        said = " ".join(str(error).split())
+    except Exception as failure:
+        said = f"(its message cannot be written: {type(failure).__name__})"
+    return clip_middle(f"{kind}: {said}" if said else kind, most)
 
 
 def list_names(names: Iterable[str], most: int = 120) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -15,12 +16,24 @@ from minigrad.cli.parser import UsageError, build_parser
 
 __all__ = ["main"]
 
+TRACEBACK = "MINIGRAD_TRACEBACK"
+"""Variable of the environment: errors are raised as they are."""
+MOST = 250
+"""Characters of an error's text."""
+
+
+class EndedByUserCode(Exception):
+    """Code that a command ran wanted to end the process."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (the program's own by default).
 
     Returns 0 when all went well, 1 after an error (one line about it on stderr), 3 when a check that
     was asked for failed, 130 after Ctrl-C. Exits with 2 after misuse, and after `--help` and `--version` with 0.
+
+    Errors of the program itself are one line, too; with MINIGRAD_TRACEBACK set in the environment, every error is
+    raised as it is.
     """
     with_streams()
     as_json = "--json" in (sys.argv[1:] if argv is None else argv)
@@ -33,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except UsageError as wrong:
         if as_json:
-            _write_json_error("Misuse", wrong.text)  # what the document has always called it
+            _write_json_error("Misuse", wrong.text)
         print(wrong.text, file=sys.stderr)
         raise SystemExit(MISUSED) from None
     except KeyboardInterrupt:
@@ -44,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        if not _is_expected(error):
+        if os.environ.get(TRACEBACK):
             raise
         return _failed(error, as_json)
 
@@ -75,17 +88,30 @@ def _run(arguments: Namespace) -> int:
     """Import what does the work of the command, which `build_parser` has noted, and let it."""
     module, _, name = arguments.work.partition(":")
     work: Callable[[Namespace], int] = getattr(import_module(module), name)
-    return work(arguments)
+    try:
+        return work(arguments)
+    except SystemExit as end:  # of a script, a plugin or a callback: the command itself returns its exit code
+        raise EndedByUserCode(
+            f"code of yours or of a plugin called sys.exit({end.code!r:.40}) and ended the run"
+        ) from end
 
 
-def _is_expected(error: Exception) -> bool:
-    """Tell whether the message of an error is meant for the user.
+def _told(error: Exception) -> tuple[str, str]:
+    """Kind and text of an error, on one line.
 
-    Anything else is a bug, and its traceback is of use.
+    An error whose message is not meant for users is a fault of the program: the text says where it came from.
     """
     from minigrad.core.errors import MinigradError
+    from minigrad.text import clip_middle, describe_error
 
-    return isinstance(error, MinigradError | OSError | MemoryError)
+    if isinstance(error, MinigradError | OSError | MemoryError | EndedByUserCode):
+        return type(error).__name__, clip_middle(" ".join(str(error).split()), MOST)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return "InternalError", (
+        f"{describe_error(error, 120)} ({place}): a fault of minigrad or of a plugin. {TRACEBACK}=1 in the environment "
+        "shows where it came from"
+    )
 
 
 def _write_json_error(kind: str, message: str) -> None:
@@ -93,8 +119,8 @@ def _write_json_error(kind: str, message: str) -> None:
 
 
 def _failed(error: Exception, as_json: bool) -> int:
-    text = " ".join(str(error).split())
+    kind, text = _told(error)
     if as_json:
-        _write_json_error(type(error).__name__, text)
-    print(f"minigrad: {type(error).__name__}: {text}", file=sys.stderr)
+        _write_json_error(kind, text)
+    print(f"minigrad: {kind}: {text}", file=sys.stderr)
     return FAILED

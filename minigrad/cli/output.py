@@ -5,6 +5,7 @@ A user's script, a plugin or a warning may print besides.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -49,10 +50,17 @@ def write_json(document: object) -> None:
 
 
 def with_streams() -> None:
-    """Give a process that was started without stdout or stderr (`>&-`) ones that lead nowhere."""
+    """Let whatever is printed be printed.
+
+    A process that was started without stdout or stderr (`>&-`) gets ones that lead nowhere; characters that a stream
+    cannot encode, such as those of a file's name, are written as `\\xNN` or `\\uNNNN`.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def wrapped(text: str, stream: TextIO | None = None) -> str:

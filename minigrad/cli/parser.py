@@ -14,10 +14,14 @@ from typing import NoReturn, TypeAlias
 import minigrad
 from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.command import Command
+from minigrad.text import clip_middle, clip_text, list_names
 
 __all__ = ["Parser", "UsageError", "build_parser"]
 
 _Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+_MOST = 230
+"""Characters of what is wrong with a command line."""
 
 
 class UsageError(Exception):
@@ -33,7 +37,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with a line about what is wrong."""
-        raise UsageError(f"{self.prog}: error: {_explained(message, self)}\n  {self.prog} --help shows what there is")
+        told = clip_middle(_explained(message, self), _MOST)
+        raise UsageError(f"{self.prog}: error: {told}\n  {self.prog} --help shows what there is")
 
 
 def build_parser(words: Sequence[str]) -> Parser:
@@ -135,13 +140,16 @@ def _explained(message: str, parser: Parser) -> str:
         word = unknown[1].split("=")[0]
         options = _options(parser)
         what = "option" if word.startswith("-") else "argument"
-        return f"there is no {what} {word}.{_nearest(word, options)} Options: {', '.join(sorted(options))}"
+        return (
+            f"there is no {what} {clip_text(word, 60)}.{_nearest(word, options)} Options: {list_names(sorted(options))}"
+        )
     choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
     if choice:
         options = [o.strip("' ") for o in choice[2].split(",")]
         named = re.match(r"argument (\S+): ", message)
         where = "" if named is None or named[1] == "COMMAND" else f"{named[1]}: "
-        return f"{where}there is no {choice[1]!r}.{_nearest(choice[1], options)} Choose from {', '.join(options)}"
+        word = clip_text(choice[1], 60)
+        return f"{where}there is no {word!r}.{_nearest(choice[1], options)} Choose from {list_names(options, 150)}"
     return message
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import minigrad
+from minigrad.cli import main
+from minigrad.cli.main import EndedByUserCode
 from minigrad.core import REGISTRY
 from support.cli_calls import code_of
 
@@ -204,3 +206,30 @@ def test_ctrl_c_before_training_is_130_too(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr("minigrad.data.load", interrupted)
     assert code_of(*QUICK) == 130
     assert capsys.readouterr().err == "minigrad: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("x"), "InternalError: KeyError: 'x' (test_cli_main.py:"),
+        (RecursionError("deep"), "InternalError: RecursionError"),
+        (SystemExit(5), "called sys.exit(5)"),
+        (MemoryError("much " * 500), "MemoryError"),
+    ],
+)
+def test_what_nobody_expected_is_one_line_too(
+    error: BaseException, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(arguments: object) -> int:
+        raise error
+
+    monkeypatch.setattr("minigrad.cli.listing.list_ops", fail)
+    assert code_of("ops") == 1
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert said in line
+    assert len(line) < 300
+    monkeypatch.setenv("MINIGRAD_TRACEBACK", "1")
+    with pytest.raises((type(error), EndedByUserCode)) as raised:
+        main(["ops"])
+    assert error in (raised.value, raised.value.__cause__)

@@ -31,6 +31,8 @@ __all__ = ["RunFolder", "new_folder"]
 
 COLUMNS = tuple(field.name for field in attrs.fields(Epoch) if field.name != "metrics")
 """Of metrics.csv, before those of the run's own metrics."""
+_NAME_CHARACTERS = 60
+"""How much of a name the folder of a run carries."""
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -39,7 +41,7 @@ def new_folder(parent: Path, name: str) -> Path:
     Raises:
         TrainError: the folder cannot be made.
     """
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "run"
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:_NAME_CHARACTERS].strip("-.") or "run"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         numbers = [int(m[1]) for p in parent.iterdir() if (m := re.match(r"(\d+)-", p.name))]

@@ -7,13 +7,8 @@ Every field is checked before anything is trained, and what is wrong with one is
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TypedDict, cast
 
 import attrs
@@ -30,6 +25,7 @@ from minigrad.train.history import History
 from minigrad.train.metrics import MetricChoice
 from minigrad.train.script.fields import FIELDS, REQUIRED, suggest_field
 from minigrad.train.script.script_ast import ScriptError, ScriptNames, outline
+from minigrad.train.script.user_code import errors_in, import_file
 from minigrad.train.script.validate import checked
 from minigrad.train.splits import Split
 from minigrad.train.weighting import ClassWeight
@@ -126,7 +122,7 @@ class Script:
         own = cast("Sequence[Callback]", self.fields.get("callbacks", ()))
         loss = self.fields["loss"]
         settings: Settings = {**self.settings, **(changed or {})}
-        with self._located():
+        with errors_in(self.path):
             return fit(
                 self.model,
                 self.split,
@@ -140,18 +136,6 @@ class Script:
                 communicator=communicator,
                 **settings,
             )
-
-    @contextmanager
-    def _located(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            line = self._outline.line_in(error)
-            if line is None:
-                raise
-            failure = ScriptError(f"{self.path}:{line}: {type(error).__name__}: {error}")
-            failure.history = getattr(error, "history", None)
-            raise failure from error
 
 
 def load_script(path: Path) -> Script:
@@ -169,7 +153,7 @@ def load_script(path: Path) -> Script:
     outlined = outline(path)
     if outlined.complete:
         _complete(outlined, outlined.lines)
-    module = _imported(outlined)
+    module = import_file(path)
     _complete(outlined, vars(module))
     fields = {name: getattr(module, name) for name in FIELDS if hasattr(module, name)}
     ready = checked(outlined, fields)
@@ -212,35 +196,3 @@ def _listed(names: Sequence[str]) -> str:
 
 def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
-
-
-class _Fresh(SourceFileLoader):
-    """Compiles the text as it stands, and leaves no bytecode behind.
-
-    A stale one could be of an older text.
-    """
-
-    def path_stats(self, path: str) -> Mapping[str, object]:
-        raise OSError("no bytecode")
-
-
-def _imported(script: ScriptNames) -> ModuleType:
-    path = script.path
-    name = f"minigrad_script_{path.stem}"
-    loader = _Fresh(name, str(path))
-    spec = spec_from_loader(name, loader)
-    assert spec is not None
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # attrs looks up the module of a class by name
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        sys.path.insert(0, folder)  # as `python script.py` has it
-    arguments, sys.argv = sys.argv, [str(path)]
-    try:
-        loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(name, None)
-        raise ScriptError(f"{path}:{script.line_in(error) or 1}: {type(error).__name__}: {error}") from error
-    finally:
-        sys.argv = arguments
-    return module

@@ -6,7 +6,6 @@ Names and their lines, what nothing reads, a training loop of its own.
 from __future__ import annotations
 
 import ast
-import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -44,12 +43,6 @@ class ScriptNames:
     def wrong(self, name: str, why: str) -> ScriptError:
         """The error for what `name` stands for, with the line that defines it."""
         return ScriptError(f"{self.path}:{self.lines.get(name, 1)}: {name}: {why}")
-
-    def line_in(self, error: BaseException) -> int | None:
-        """The line of the script that an exception came through last; None if it did not."""
-        here = self.path.resolve()
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == here]
-        return frames[-1].lineno if frames else None
 
 
 def outline(path: Path) -> ScriptNames:

@@ -18,10 +18,12 @@ from minigrad.nn import Loss, Module, find_loss, parameter
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import StatefulOptimizer
 from minigrad.optim import optimizer as make_optimizer
+from minigrad.text import describe_error
 from minigrad.train.evaluation import eval_mode
 from minigrad.train.lr_schedules import named_schedule
 from minigrad.train.script.fields import FIELDS, problem
 from minigrad.train.script.script_ast import ScriptError, ScriptNames
+from minigrad.train.script.user_code import line_in
 from minigrad.train.splits import Source, Split, as_split
 
 __all__ = ["ValidatedScript", "checked"]
@@ -138,13 +140,13 @@ class _Checker:
         """
         try:
             return make()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.fail(name, lead, error)
 
-    def fail(self, name: str, lead: str, error: Exception) -> NoReturn:
-        kind = "" if isinstance(error, MinigradError) else f"{type(error).__name__}: "
-        line = self.outline.line_in(error) or self.outline.lines.get(name, 1)
-        raise ScriptError(f"{self.outline.path}:{line}: {name}: {lead}{kind}{error}") from error
+    def fail(self, name: str, lead: str, error: BaseException) -> NoReturn:
+        said = str(error) if isinstance(error, MinigradError) else describe_error(error)
+        line = line_in(self.outline.path, error) or self.outline.lines.get(name, 1)
+        raise ScriptError(f"{self.outline.path}:{line}: {name}: {lead}{said}") from error
 
 
 def _scaled(data: Dataset, layout: sets.Layout) -> Dataset:

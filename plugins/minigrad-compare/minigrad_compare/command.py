@@ -13,6 +13,7 @@ from minigrad.cli.output import write_json
 from minigrad.optim import available
 from minigrad.text import finite_or_none
 from minigrad.train.output.run_folder import new_folder
+from minigrad.train.script.user_code import errors_in
 from minigrad_compare.compare import GRID, compare
 from minigrad_compare.contest import contest, markdown
 from minigrad_compare.plots import draw_comparison
@@ -35,14 +36,15 @@ def compare_optimizers(arguments: Namespace) -> int:
     for field in ("budget", "target"):
         if getattr(arguments, field) is not None:
             problem = attrs.evolve(problem, **{field: getattr(arguments, field)})
-    comparison = compare(
-        problem,
-        arguments.optimizers or _USUAL,
-        seeds=arguments.seeds,
-        tuning_seeds=arguments.tuning_seeds,
-        grid=arguments.lr or GRID,
-        told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
-    )
+    with errors_in(Path(arguments.problem)):
+        comparison = compare(
+            problem,
+            arguments.optimizers or _USUAL,
+            seeds=arguments.seeds,
+            tuning_seeds=arguments.tuning_seeds,
+            grid=arguments.lr or GRID,
+            told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
+        )
     folder = new_folder(Path(arguments.out), f"compare-{problem.name}")
     values = document(comparison)
     (folder / "comparison.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")

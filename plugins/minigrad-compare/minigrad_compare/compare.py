@@ -20,12 +20,11 @@ import numpy as np
 
 from minigrad.core import Tensor
 from minigrad.core.errors import MinigradError
-from minigrad.core.types import Array
 from minigrad.optim import Need, StatefulOptimizer
 from minigrad.optim import load as load_rule
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.runtime.no_grad import no_grad
-from minigrad.train.errors import TrainError
+from minigrad_compare.problem import CompareError, Plane, Problem, Trial, figure_of, loss_of
 
 __all__ = [
     "GRID",
@@ -45,67 +44,6 @@ GRID = tuple(float(f"{10.0**k:.1e}") for k in np.arange(-4.0, 0.75, 0.5))
 """Learning rates that every rule is tried with: 1e-4, 3.2e-4, 1e-3, ... 3.2."""
 _LARGEST_HESSIAN = 500
 _TUNING = 1000
-
-
-class CompareError(TrainError, ValueError):
-    """A comparison cannot be made: the problem, the budget or the grid is wrong."""
-
-
-@attrs.frozen(eq=False)
-class Trial:
-    """A problem about to be solved from one starting point.
-
-    Attributes:
-        parameters: name -> leaf.
-        loss: loss of batch `k` = 0, 1, 2, ..., whatever that means; the same function each time without batches.
-        measure: the figure to compare, at the present parameters. Off the clock, nothing is recorded.
-        full: the loss on all rows, for rules that evaluate it several times in a step; `loss(0)` if None.
-        residuals: r of shape `(m,)` where the loss is r.r / 2, if it is.
-    """
-
-    parameters: Mapping[str, Tensor]
-    loss: Callable[[int], Tensor]
-    measure: Callable[[], float]
-    full: Callable[[], Tensor] | None = None
-    residuals: Callable[[], Tensor] | None = None
-
-
-@attrs.frozen(eq=False)
-class Plane:
-    """How to draw a problem of two variables.
-
-    `value(x, y)` on arrays, over `x` and `y` from, to; `minimum`.
-    """
-
-    value: Callable[[Array, Array], Array]
-    x: tuple[float, float]
-    y: tuple[float, float]
-    minimum: tuple[float, float]
-
-
-@attrs.frozen(eq=False)
-class Problem:
-    """What is to be solved.
-
-    Attributes:
-        name: of the problem.
-        start: the trial that belongs to a seed: starting point, order of batches.
-        target: the figure to reach.
-        budget: how many units a run may take.
-        unit: "epochs" or "evaluations".
-        batches: in a unit.
-        figure: what `measure` returns, in words.
-        plane: for pictures of two variables.
-    """
-
-    name: str
-    start: Callable[[int], Trial]
-    target: float
-    budget: int
-    unit: str = "evaluations"
-    batches: int = 1
-    figure: str = "f"
-    plane: Plane | None = None
 
 
 @attrs.frozen(eq=False)
@@ -240,7 +178,7 @@ def merit(curves: Sequence[Curve], target: float) -> tuple[float, float, float]:
 
 def run(problem: Problem, name: str, lr: float | None, seed: int) -> Curve:
     """One run of `problem.budget` units, or as far as it gets."""
-    trial = problem.start(seed)
+    trial = problem.trial(seed)
     if lr is None:
         opt = make_optimizer(name, trial.parameters, nonfinite="raise")
     else:
@@ -291,13 +229,15 @@ class _Record:
         try:
             if self.opt.needs == Need.GRAD:
                 self.opt.zero_grad()
-                self.trial.loss(self.batch).backward()
+                loss_of(self.problem, self.trial.loss(self.batch)).backward()
                 self.opt.step()
                 self.batch += 1
             else:
                 self.calls = 0
                 self.opt.step(self.closure)
                 self.batch += self.calls * self.problem.batches
+        except CompareError:
+            raise
         except (MinigradError, ArithmeticError) as error:
             return f"after {self.units:.3g} {self.problem.unit}: {error}"
         self.clock += time.perf_counter() - began
@@ -311,11 +251,11 @@ class _Record:
         self.calls += 1
         if Need.RESIDUAL in self.opt.needs and self.trial.residuals is not None:
             return self.trial.residuals()
-        return self.trial.loss(0) if self.trial.full is None else self.trial.full()
+        return loss_of(self.problem, self.trial.loss(0) if self.trial.full is None else self.trial.full())
 
     def measure(self) -> None:
         with self.opt.averaged() if self.opt.has_average else nullcontext(), no_grad():
-            self.values.append(self.trial.measure())
+            self.values.append(figure_of(self.problem, self.trial))
         self.places.append(self.units)
         self.times.append(self.clock)
         if self.problem.plane is not None:
@@ -338,7 +278,7 @@ def _tuned(problem: Problem, name: str, grid: tuple[float, ...], seeds: int) -> 
 
 def infeasible(problem: Problem, name: str) -> str:
     """Why a rule cannot be run on this problem, if it cannot."""
-    trial = problem.start(0)
+    trial = problem.trial(0)
     needs = make_optimizer(name, trial.parameters).needs
     n = sum(p.size for p in trial.parameters.values())
     if Need.RESIDUAL in needs and trial.residuals is None:

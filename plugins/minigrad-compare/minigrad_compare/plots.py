@@ -160,10 +160,11 @@ def _limits(comparison: Comparison) -> tuple[float, float]:
     From a little below the lowest figure (but not far below the target) to a little above the start.
     """
     curves = [curve for result in _drawn(comparison) for curve in result.curves]
-    starts = [curve.values[0] for curve in curves]
+    starts = [curve.values[0] for curve in curves if np.isfinite(curve.values[0])]
     finite = [v for curve in curves for v in curve.values if np.isfinite(v) and v > 0]
     lowest = max(min(finite, default=1e-3), 1e-4 * comparison.problem.target)
-    return 0.5 * min(lowest, comparison.problem.target), 3.0 * max(starts, default=1.0)
+    bottom = max(0.5 * min(lowest, comparison.problem.target), _FLOOR)  # the axis is logarithmic
+    return bottom, min(max(3.0 * max(starts, default=1.0), 10.0 * bottom), _CEILING)
 
 
 def _plain(axes: Axes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,8 @@ from minigrad.core import Tensor, tensor
 from minigrad.core.errors import nearest
 from minigrad.core.types import Array
 from minigrad.ops.functions import concatenate
+from minigrad.text import describe_error
+from minigrad.train.script.user_code import errors_in, import_file
 from minigrad_compare.compare import CompareError, Plane, Problem, Trial
 from minigrad_compare.contest_problems import (
     char_lstm,
@@ -91,6 +92,7 @@ def find_problem(name: str) -> Problem:
 
     Raises:
         CompareError: there is no such problem or script, or the script has no such function.
+        ScriptError: something goes wrong in the script; names its line.
     """
     if name in PROBLEMS:
         return PROBLEMS[name]()
@@ -107,15 +109,15 @@ def find_problem(name: str) -> Problem:
 
 
 def _from_script(path: Path) -> Problem:
-    spec = importlib.util.spec_from_file_location(f"minigrad_problem_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise CompareError(f"{path} cannot be read as a Python module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = import_file(path, "minigrad_problem")
     make: object = getattr(module, "problem", None)
     if not callable(make):
         raise CompareError(f"{path} defines no function problem()")
-    problem: object = make()
+    try:
+        with errors_in(path):
+            problem: object = make()
+    except TypeError as error:  # not from within the script: it takes arguments
+        raise CompareError(f"{path}: problem() cannot be called without arguments ({describe_error(error)})") from error
     if not isinstance(problem, Problem):
         raise CompareError(
             f"problem() of {path} returned a {type(problem).__name__}, not a minigrad_compare.compare.Problem"

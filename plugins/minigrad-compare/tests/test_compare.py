@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -245,6 +246,55 @@ def test_problems_that_are_none(
         Path(name).write_text(content)
     with pytest.raises(CompareError, match=message):
         find_problem(name)
+
+
+SCRIPT = """\
+import numpy as np, minigrad as mg
+from minigrad_compare.compare import Problem, Trial
+w = mg.tensor(np.ones(2), requires_grad=True)
+def start(seed): {start}
+def loss(k): {loss}
+def measure(): {measure}
+def problem(): {problem}
+"""
+RIGHT = {
+    "start": "return Trial({'w': w}, loss, measure)",
+    "loss": "return (w * w).sum()",
+    "measure": "return float((w.numpy() ** 2).sum())",
+    "problem": "return Problem('p', start, 1e-3, 5)",
+}
+WHAT_SCRIPTS_DO = {
+    "raise ValueError('no')": r"ScriptError: mine.py:{line}: ValueError: no$",
+    "return [][3]": r"ScriptError: mine.py:{line}: IndexError",
+    "import sys; sys.exit(5)": r"ScriptError: mine.py:{line}: it ended the process by sys.exit\(5\)",
+    "return None": r"CompareError: .* a NoneType",
+    "return 'a text'": r"CompareError: .* a str",
+}
+
+
+@pytest.mark.parametrize("does", WHAT_SCRIPTS_DO)
+@pytest.mark.parametrize("where", RIGHT)
+def test_whatever_a_script_does_is_one_line_with_its_place(
+    where: str, does: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.py").write_text(SCRIPT.format(**{**RIGHT, where: does}))
+    assert main(["compare", "--problem", "mine.py", "--optimizers", "sgd", "--seeds", "1", "--lr", "0.1"]) == 1
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    number = 4 + list(RIGHT).index(where)
+    assert re.search(WHAT_SCRIPTS_DO[does].format(line=number), line), line
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("budget", "five"), ("budget", 0), ("batches", 0), ("target", None), ("target", float("nan")), ("plane", 3),
+     ("unit", None), ("name", 3), ("start", "start")],
+)  # fmt: skip
+def test_a_problem_of_wrong_fields_is_refused(field: str, value: object) -> None:
+    fields = {"name": "p", "start": lambda seed: None, "target": 1.0, "budget": 5, field: value}
+    with pytest.raises(CompareError, match=field):
+        Problem(**fields)  # type: ignore[arg-type]
 
 
 def test_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
