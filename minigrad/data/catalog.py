@@ -19,7 +19,8 @@ from minigrad.data.load_pictures import load_pictures
 from minigrad.data.load_table import load_table
 from minigrad.data.npz import load_npz
 from minigrad.data.prepare.pictures import is_picture_folder
-from minigrad.data.prepare.table import TABLE_SUFFIXES, TableSource
+from minigrad.data.prepare.table import no_file
+from minigrad.data.prepare.table_sources import TableSource, is_table_path
 from minigrad.data.split import resplit
 
 TEXT_SUFFIXES = (".txt", ".text", ".md")
@@ -33,7 +34,8 @@ _SAVE_AS = {
     ".ods": "Save the sheet as CSV (UTF-8).", ".json": "Read it by pandas, and give the frame to mg.data.load.",
     ".npy": "Save inputs and targets together: numpy.savez(path, x=x, y=y).",
     ".pkl": "Pickles are never opened: save a frame as .parquet or .csv.",
-    ".feather": "Save it as .parquet or .csv.",
+    ".feather": "Save it as .parquet or .csv.", ".zip": "Unpack it.", ".gz": "Unpack it.", ".tar": "Unpack it.",
+    ".data": "Call a table .csv.", ".dat": "Call a table .csv.", "": "Call a table .csv, a text .txt.",
 }  # fmt: skip
 ALIASES = {"fashion_mnist": "fashion", "cancer": "breast_cancer"}
 
@@ -88,7 +90,7 @@ def load(
         return _load_card(card, val, seed)
     path, share = Path(text), 0.2 if val is None else val
     kind = path.suffix.lower()
-    if kind in TABLE_SUFFIXES or text.lower().endswith((".csv.gz", ".tsv.gz")):
+    if is_table_path(path) or (kind in TEXT_SUFFIXES and (target is not None or weights is not None)):
         _refuse_others(text, given, ("target", "task", "weights"))
         return load_table(path, target, task=task, weights=weights, val=share, seed=seed)
     if kind == ".npz":
@@ -131,6 +133,8 @@ def _load_folder(text: str, val: float | None, seed: int, given: Mapping[str, ob
     looks_like_path = path.suffix or any(mark and mark in text for mark in ("/", os.sep, os.altsep))
     if not path.exists() and not looks_like_path:
         raise UnknownDataError(text, available())
+    if path.suffix and not path.exists():
+        raise no_file(path, _EXPECTED)
     if path.is_file():
         what = f"is a file of kind {path.suffix!r}" if path.suffix else "is a file, not a folder"
         raise DataFileError(path, what, _FILES, _SAVE_AS.get(path.suffix.lower(), ""))

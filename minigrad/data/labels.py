@@ -9,7 +9,7 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray
 from minigrad.data.errors import DataError
-from minigrad.data.prepare.targets import FEW
+from minigrad.data.prepare.fit_targets import FEW
 
 __all__ = ["ReadTargets", "read_targets"]
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
-import attrs
 import numpy as np
 
+from minigrad.core.errors import nearest
 from minigrad.data.arrays import Array, Labels
 from minigrad.data.dataset import Dataset, Task
 from minigrad.data.errors import DataError
-from minigrad.data.prepare.columns import CategoryColumn, Column, DateColumn, NumberColumn, as_number, fit_column
+from minigrad.data.prepare.cells import as_number
+from minigrad.data.prepare.fit_columns import RUNNING_NUMBER, fit_column, number_style, refit
+from minigrad.data.prepare.fit_targets import fit_target
 from minigrad.data.prepare.preparation import Preparation, TableInputs
-from minigrad.data.prepare.table import Table, TableSource, read_table
-from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target, fit_target
+from minigrad.data.prepare.table import Table, listed
+from minigrad.data.prepare.table_sources import TableSource, read_table, table_stem
+from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
 from minigrad.data.split import split_rows
 
 __all__ = ["load_table"]
@@ -57,14 +61,20 @@ def load_table(
         DataFileError: the file is missing, or a row has another length than the head.
         DataError: there is no such column, no usable input, or a cell is of no use; names row and column.
     """
+    if task is not None and task not in get_args(Task):
+        raise DataError(
+            f"there is no task {task!r:.30}.{nearest(str(task), get_args(Task))} Known: {', '.join(get_args(Task))}"
+        )
     table = read_table(source)
-    targets = (target,) if isinstance(target, str) else tuple(target) if target else (_usual_target(table),)
+    targets = (_usual_target(table),) if target is None else _names_of(target)
     if len(table) < _LEAST:
         raise DataError(f"{table.source}: {len(table)} rows are too few to train and to validate on")
     row_weights = None if weights is None else _read_weights(table, weights, targets)
     used = (*targets, *(() if weights is None else (weights,)))
     whole = fit_target(table, targets, task)
     y = whole.read(table) if isinstance(whole, NumberTarget) else whole.encode(table)
+    if set(table.names) <= set(used):
+        raise DataError(f"{table.source}: no column is left as an input besides {', '.join(used):.80}")
     train, held = (np.sort(rows).tolist() for rows in split_rows(_keys(table, used), y, val, seed))
     inputs = _fit_inputs(table, table.take(train), used)
     # Scales are those of the training rows, classes those of all: one may be rare.
@@ -73,7 +83,7 @@ def load_table(
         fitted = fit_target(table.take(train), targets, "regression")
     x = inputs.encode(table)
     classes = fitted.classes if isinstance(fitted, ClassTarget) else ()
-    title = name or (Path(source).stem if isinstance(source, str | os.PathLike) else "table")
+    title = name or (table_stem(Path(source)) if isinstance(source, str | os.PathLike) else "table")
     return Dataset(
         title, x[train], y[train], x[held], y[held],
         task=_TASKS[type(fitted)], kind="table", class_names=classes,
@@ -86,19 +96,32 @@ def _read_weights(table: Table, name: str, targets: Sequence[str]) -> Array:
     """The weights in a column, none of them negative."""
     if name in targets:
         raise DataError(f"{table.source}: column {name!r} cannot be a weight and a target")
-    values = [as_number(cell) for cell in table.column(name)]
-    for row, value in enumerate(values):
+    style = number_style(table, name, table.column(name)) or "point"
+    values = np.empty(len(table))
+    for row, cell in enumerate(table.column(name)):
+        value = as_number(cell, style)
         if value is None or value < 0.0:
-            cell = table.column(name)[row]
-            raise DataError(f"{table.place(row, name)}: {cell!r:.40} is no weight: give a number of 0 or more")
-    return np.array(values, dtype=np.float64)
+            raise DataError(f"{table.place(row, name)}: {str(cell)!r:.40} is no weight: give a number of 0 or more")
+        values[row] = value
+    if not values.any():
+        raise DataError(f"{table.source}: column {name!r:.40} gives every row a weight of 0: nothing to learn from")
+    return values
+
+
+def _names_of(target: object) -> tuple[str, ...]:
+    """Names of the columns to be predicted; a frame may call them by numbers."""
+    names = (target,) if isinstance(target, str | int) else target
+    if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str | int) for name in names):
+        raise DataError(f"target is the name of a column, or several, got {type(target).__name__}: {str(target)!r:.60}")
+    return tuple(str(name) for name in names)
 
 
 def _usual_target(table: Table) -> str:
     usual = [name for name in table.names if name.lower() in _USUAL]
     if len(usual) != 1:
-        shown = ", ".join(table.names[:12]) + (" ..." if len(table.names) > 12 else "")
-        raise DataError(f"{table.source}: which column is to be predicted? Name it: --target NAME. Columns: {shown}")
+        raise DataError(
+            f"{table.source}: which column is to be predicted? Name it: --target NAME. Columns: {listed(table.names)}"
+        )
     return usual[0]
 
 
@@ -111,26 +134,15 @@ def _keys(table: Table, targets: Sequence[str]) -> Labels:
 
 
 def _fit_inputs(table: Table, train: Table, targets: Sequence[str]) -> TableInputs:
-    columns: list[Column] = []
-    left_out: dict[str, str] = {}
-    for name in table.names:
-        if name in targets:
-            continue
-        whole, column = fit_column(table, name), fit_column(train, name)
-        if isinstance(whole, str) or isinstance(column, str):
-            left_out[name] = whole if isinstance(whole, str) else str(column)
-        else:
-            columns.append(_widened(column, whole))
+    """Columns that are judged by all rows, with figures of the training rows alone."""
+    names = [name for name in table.names if name not in targets]
+    fitted = {name: fit_column(table, name) for name in names}
+    if all(isinstance(column, str) for column in fitted.values()):  # then a running number is better than nothing
+        fitted = {n: fit_column(table, n, allow_running=c == RUNNING_NUMBER) for n, c in fitted.items()}
+    fitted = {name: column if isinstance(column, str) else refit(column, train) for name, column in fitted.items()}
+    columns = tuple(column for column in fitted.values() if not isinstance(column, str))
+    left_out = {name: column for name, column in fitted.items() if isinstance(column, str)}
     if not columns:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        reasons = "; ".join(f"{name:.24}: {reason}" for name, reason in left_out.items())
         raise DataError(f"{table.source}: no column can serve as an input ({reasons:.150})")
-    return TableInputs(tuple(columns), left_out)
-
-
-def _widened(column: Column, whole: Column) -> Column:
-    """A column that knows the words and gaps of the held-out rows too, but not their figures."""
-    if isinstance(column, CategoryColumn) and isinstance(whole, CategoryColumn):
-        return whole
-    if isinstance(column, NumberColumn | DateColumn) and isinstance(whole, NumberColumn | DateColumn):
-        return attrs.evolve(column, indicator=whole.indicator)
-    return whole  # numbers in the training rows alone are categories like those that are not
+    return TableInputs(columns, left_out)

@@ -13,7 +13,7 @@ import pytest
 from minigrad import data
 from minigrad.data.dataset import Task
 from minigrad.data.prepare.preparation import Preparation
-from minigrad.data.prepare.table import read_table
+from minigrad.data.prepare.table_sources import read_table
 from minigrad.data.prepare.text import TextInputs
 
 RNG = np.random.default_rng(0)
@@ -72,7 +72,7 @@ def test_every_way_of_writing_a_table_gives_the_same_rows(name: str, content: st
         ("missing.csv", None, "no such file"),
         ("missing.txt", None, "no such file"),
         ("missing.npz", None, "no such file"),
-        ("missing.xlsx", None, "no such folder"),
+        ("missing.xlsx", None, "no such file"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_what_would_do(
@@ -292,7 +292,7 @@ def test_files_that_are_no_text(content: bytes, message: str, tmp_path: Path) ->
     ("source", "arguments", "message"),
     [
         ("iris", {"size": 8}, "size is for folders of pictures of your own"),
-        ("a.txt", {"target": "x"}, "target is for tables of your own"),
+        ("a.txt", {"size": 8}, "size is for folders"),
         ("a.csv", {"size": 8}, "size is for folders"),
         ("a.npz", {"weights": "w"}, "weights is for tables"),
     ],

@@ -13,8 +13,10 @@ from PIL import Image
 
 from minigrad import data
 from minigrad.data import DataError, DataFileError, Preparation
+from minigrad.data.prepare.cells import is_missing
 from minigrad.data.prepare.preparation import TableInputs
-from minigrad.data.prepare.table import Table, is_missing, read_table, table_chunks
+from minigrad.data.prepare.table import Table
+from minigrad.data.prepare.table_sources import read_table, table_chunks
 from minigrad.data.prepare.targets import NumberTarget
 
 
@@ -177,7 +179,7 @@ def test_mistakes_are_named_with_file_row_and_column(tmp_path: Path) -> None:
         ("price", "cheap", r"row 9, column 'price': 'cheap' is no finite number"),
         ("price", "1_000", r"'1_000' is no finite number"),
         ("grade", "", r"row 9, column 'grade': no value.*Fill it in"),
-        ("since", "31.12.2020", r"row 9, column 'since': '31\.12\.2020' is no date such as 2024-05-31"),
+        ("since", "12/31/2020", r"row 9, column 'since': '12/31/2020' is no date such as 2024-05-31"),
     ):
         with pytest.raises(DataError, match=message):
             encode(name, value)
@@ -209,7 +211,8 @@ def test_mistakes_are_named_with_file_row_and_column(tmp_path: Path) -> None:
     [
         (b"a,b\n1,2\n3\n", r"row 2 has 1 cells and the head 2"),
         (b"a,a\n1,2\n", r"two columns called 'a'"),
-        (b"a,\n1,2\n", r"a column without a name"),
+        (b"a,,b\n1,2,3\n", r"a column without a name"),
+        (b"a,\n1,2\n", r"row 1 has 2 cells and the head 1 with a name"),
         (b"", r"no head"),
         (b"a,b\n\xff\xfe,2\n", r"is no UTF-8"),
     ],

@@ -12,10 +12,12 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray, Array
 from minigrad.data.errors import DataError
-from minigrad.data.prepare.columns import Column, column_fields, column_from, text_of, texts_of
+from minigrad.data.prepare.columns import Column, column_fields, column_from
+from minigrad.data.prepare.fields import text_of, texts_of
 from minigrad.data.prepare.npy import read_rows
 from minigrad.data.prepare.pictures import PictureFormat, read_pictures
-from minigrad.data.prepare.table import Table, TableSource, table_chunks
+from minigrad.data.prepare.table import Table
+from minigrad.data.prepare.table_sources import TableSource, table_chunks
 from minigrad.data.prepare.targets import Target, target_fields, target_from
 from minigrad.data.prepare.text import TextInputs
 from minigrad.data.scaling import Scaling

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import attrs
@@ -13,13 +12,12 @@ from numpy.typing import NDArray
 from minigrad.core.errors import nearest
 from minigrad.data.arrays import Array
 from minigrad.data.errors import DataError
-from minigrad.data.prepare.columns import as_number, real_of, text_of, texts_of
-from minigrad.data.prepare.table import Table, is_missing
+from minigrad.data.prepare.cells import NumberStyle, as_word, is_missing
+from minigrad.data.prepare.fields import real_of, style_from, text_of, texts_of
+from minigrad.data.prepare.read_columns import WordIndex, read_numbers
+from minigrad.data.prepare.table import Table
 
-__all__ = ["ClassTarget", "LabelTarget", "NumberTarget", "Target", "fit_target", "target_fields", "target_from"]
-
-FEW = 20
-"""Whole numbers of at most so many different values, ten rows for each, are classes."""
+__all__ = ["ClassTarget", "LabelTarget", "NumberTarget", "Target", "target_fields", "target_from"]
 
 
 @attrs.frozen
@@ -45,17 +43,18 @@ class ClassTarget:
         Raises:
             DataError: a cell is empty, or no class that was trained on; names row and column.
         """
-        index = {word: k for k, word in enumerate(self.classes)}
+        index = WordIndex(self.classes)
         numbers = np.empty(len(table), dtype=np.int64)
         for row, cell in enumerate(table.column(self.name)):
-            word = _class_name(cell)
-            if word not in index:
+            number = index.get(cell)
+            if number is None:
+                word = as_word(cell)
                 problem = "no class is given" if is_missing(cell) else f"{word!r:.40} is no class that was trained on."
                 known = ", ".join(self.classes[:8]) + (", ..." if len(self.classes) > 8 else "")
                 raise DataError(
                     f"{table.place(row, self.name)}: {problem}{nearest(word, self.classes)} Classes: {known:.120}"
                 )
-            numbers[row] = index[word]
+            numbers[row] = number
         return numbers
 
     def decode(self, outputs: Array) -> NDArray[np.str_]:
@@ -78,12 +77,14 @@ class NumberTarget:
         offsets: means of the training rows.
         factors: one over their standard deviations.
         flat: whether targets are `(N,)`, not `(N, count)`.
+        style: how texts of the training rows wrote numbers.
     """
 
     names: tuple[str, ...]
     offsets: tuple[float, ...]
     factors: tuple[float, ...]
     flat: bool = True
+    style: NumberStyle = "point"
 
     @property
     def outputs(self) -> int:
@@ -98,12 +99,13 @@ class NumberTarget:
         """
         columns = []
         for name in self.names:
-            values = [as_number(cell) for cell in table.column(name)]
-            for row, value in enumerate(values):
-                if value is None:
-                    cell = table.column(name)[row]
-                    raise DataError(f"{table.place(row, name)}: {cell!r:.40} is no finite number to be predicted")
-            columns.append(np.array(values, dtype=np.float64))
+            values = read_numbers(table, name, self.style)
+            gaps = np.isnan(values)
+            if gaps.any():
+                row = int(gaps.argmax())
+                cell = str(table.column(name)[row])
+                raise DataError(f"{table.place(row, name)}: {cell!r:.40} is no finite number to be predicted")
+            columns.append(values)
         return columns[0] if self.flat else np.stack(columns, axis=1)
 
     def scale(self, values: Array) -> Array:
@@ -153,11 +155,13 @@ class LabelTarget:
         """
         answers = np.empty((len(table), len(self.names)), dtype=np.float32)
         for k, (name, words) in enumerate(zip(self.names, self.words, strict=True)):
+            index = WordIndex(words)
             for row, cell in enumerate(table.column(name)):
-                word = _class_name(cell)
-                if word not in words:
+                number = index.get(cell)
+                if number is None:
+                    word = as_word(cell)
                     raise DataError(f"{table.place(row, name)}: {word!r:.40} is neither {words[0]!r} nor {words[1]!r}")
-                answers[row, k] = float(word == words[1])
+                answers[row, k] = float(number)
         return np.asarray(answers)
 
     def decode(self, outputs: Array) -> NDArray[np.str_]:
@@ -171,79 +175,6 @@ class LabelTarget:
 
 
 Target: TypeAlias = ClassTarget | NumberTarget | LabelTarget
-_FLAGS = ({"0", "1"}, {"false", "true"}, {"no", "yes"}, {"n", "y"}, {"f", "t"})
-
-
-def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> Target:
-    """What is to be predicted, from the cells of its columns.
-
-    Args:
-        table: the training rows.
-        names: columns; several are several numbers.
-        task: "classification", "regression" or "multilabel" where the cells leave it open, such as grades from 1 to 6.
-
-    Raises:
-        DataError: a cell is empty or of no use, a class is alone, or several columns are no numbers.
-    """
-    for name in names:
-        for row, cell in enumerate(table.column(name)):
-            if is_missing(cell):
-                raise DataError(f"{table.place(row, name)}: no value to learn from. Fill it in, or leave the row out")
-    if task == "multilabel" or (task is None and len(names) > 1 and all(_is_flag(table.column(n)) for n in names)):
-        return LabelTarget(tuple(names), tuple(_two_words(table, name) for name in names))
-    if task == "classification" and len(names) > 1:
-        raise DataError(f"{len(names)} columns are no single class: for answers of yes or no the task is multilabel")
-    if task == "regression" or len(names) > 1 or (task is None and not _are_classes(table.column(names[0]))):
-        target = NumberTarget(tuple(names), (0.0,) * len(names), (1.0,) * len(names), len(names) == 1)
-        values = target.read(table).reshape(len(table), len(names))
-        deviations = values.std(axis=0)
-        factors = 1.0 / np.where(deviations > 0.0, deviations, 1.0)
-        return attrs.evolve(target, offsets=tuple(values.mean(axis=0).tolist()), factors=tuple(factors.tolist()))
-    words = {_class_name(cell) for cell in table.column(names[0])}
-    if len(words) < 2:
-        raise DataError(f"{table.source}: column {names[0]!r} has the same class in every row: nothing to learn")
-    if len(words) > max(2, len(table) // 2):
-        raise DataError(
-            f"{table.source}: column {names[0]!r} has {len(words)} different texts in {len(table)} rows, which are no "
-            "classes. Name another column by target="
-        )
-    return ClassTarget(names[0], tuple(sorted(words, key=_in_order)))
-
-
-def _is_flag(cells: Sequence[object]) -> bool:
-    """Whether cells hold two words that mean no and yes."""
-    return {_class_name(cell).lower() for cell in cells} in _FLAGS
-
-
-def _two_words(table: Table, name: str) -> tuple[str, str]:
-    words = sorted({_class_name(cell) for cell in table.column(name)}, key=_in_order)
-    if len(words) != 2:
-        shown = ", ".join(words[:4]) + (", ..." if len(words) > 4 else "")
-        raise DataError(f"{table.source}: column {name!r} holds {len(words)} words ({shown:.60}), and a label has two")
-    return words[0], words[1]
-
-
-def _are_classes(cells: Sequence[object]) -> bool:
-    """Whether cells are words, or few whole numbers that come again and again."""
-    if all(isinstance(cell, bool) for cell in cells):
-        return True
-    numbers = [as_number(cell) for cell in cells]
-    if any(n is None for n in numbers):
-        return True
-    distinct = {n for n in numbers if n is not None}
-    return all(n == int(n) for n in distinct) and len(distinct) <= min(FEW, max(2, len(cells) // 10))
-
-
-def _class_name(cell: object) -> str:
-    """Name a class: whole numbers without a point, so that frames and files agree."""
-    if isinstance(cell, float) and math.isfinite(cell) and cell == int(cell):
-        return str(int(cell))
-    return str(cell).strip()
-
-
-def _in_order(word: str) -> tuple[int, float, str]:
-    number = as_number(word)
-    return (1, 0.0, word) if number is None else (0, number, word)
 
 
 def target_fields(target: Target) -> dict[str, object]:
@@ -253,7 +184,7 @@ def target_fields(target: Target) -> dict[str, object]:
     if isinstance(target, LabelTarget):
         return {"kind": "labels", "names": list(target.names), "words": [list(pair) for pair in target.words]}
     fields: dict[str, object] = {n: list(getattr(target, n)) for n in ("names", "offsets", "factors")}
-    return {"kind": "numbers", **fields, "flat": target.flat}
+    return {"kind": "numbers", **fields, "flat": target.flat, "style": target.style}
 
 
 def _pair(words: tuple[str, ...]) -> tuple[str, str]:
@@ -283,4 +214,4 @@ def target_from(fields: Mapping[str, object]) -> Target:
         raise TypeError("offsets and factors of a target should be lists of one length")
     names = texts_of(fields["names"])
     centers, scales = (tuple(real_of(v) for v in values) for values in (offsets, factors))
-    return NumberTarget(names, centers, scales, fields["flat"] is True)
+    return NumberTarget(names, centers, scales, fields["flat"] is True, style_from(fields))
