@@ -11,7 +11,7 @@ import numpy as np
 from minigrad.data.arrays import AnyDtypeArray
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataFileError
-from minigrad.data.prepare.pictures import HELD_OUT, PictureFormat, picture_files, read_pictures
+from minigrad.data.prepare.pictures import HELD_OUT, PictureFormat, pictures_by_class, read_pictures
 from minigrad.data.split import split_rows
 
 __all__ = ["load_pictures"]
@@ -58,8 +58,7 @@ def _of_two(folder: Path, held_out: Path, size: tuple[int, int] | None) -> Datas
 
 
 def _by_class(folder: Path) -> Mapping[str, list[Path]]:
-    by_class = {sub.name: picture_files(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
-    by_class = {name: files for name, files in by_class.items() if files}
+    by_class = pictures_by_class(folder)
     if len(by_class) < 2:
         raise DataFileError(
             folder, f"{len(by_class)} folders with pictures", "a folder for each of two or more classes"

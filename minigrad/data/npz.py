@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -15,14 +14,10 @@ from minigrad.data.arrays import AnyDtypeArray
 from minigrad.data.dataset import Dataset, Kind, Task
 from minigrad.data.errors import DataFileError
 from minigrad.data.labels import read_targets
-from minigrad.data.prepare.npy import read_npz
+from minigrad.data.prepare.npy import POOL_KEYS, SPLIT_KEYS, channels_first, read_npz, usual_names
 from minigrad.data.split import split_rows
 
-SPLIT_KEYS, POOL_KEYS = ("x_train", "y_train", "x_val", "y_val"), ("x", "y")
 KEYS = f"arrays {', '.join(SPLIT_KEYS)}, or {' and '.join(POOL_KEYS)}"
-_INPUTS = ("x", "data", "images", "features", "inputs")
-_TARGETS = ("y", "target", "targets", "label", "labels")
-_PARTS = {"train": ("train", "training", "tr"), "val": ("val", "valid", "validation", "test", "te", "dev")}
 
 
 def load_npz(
@@ -70,7 +65,7 @@ def from_arrays(
     task: Task | None = None,
 ) -> Dataset:
     """A Dataset from the arrays of an `.npz` (see `load_npz`); `path` is only named in errors."""
-    arrays = _usual_names(arrays)
+    arrays = usual_names(arrays)
     names = tuple(class_names) or _texts(arrays, "class_names")
     if all(key in arrays for key in SPLIT_KEYS):
         x_train, x_val = arrays["x_train"], arrays["x_val"]
@@ -85,7 +80,7 @@ def from_arrays(
     for key, array in (("x_train", x_train), ("x_val", x_val)):
         if array.dtype.kind not in "iufb":
             raise DataFileError(path, f"{key} has dtype {array.dtype}", "integers or floating-point numbers")
-    x_train, x_val = (_channels_first(x) for x in (x_train, x_val))
+    x_train, x_val = (channels_first(x) for x in (x_train, x_val))
     kind: Kind = "image" if x_train.dtype == np.uint8 and x_train.ndim in (3, 4) else "table"
     return Dataset(
         name,
@@ -104,23 +99,3 @@ def from_arrays(
 
 def _texts(arrays: dict[str, AnyDtypeArray], key: str) -> tuple[str, ...]:
     return tuple(str(item) for item in arrays[key].reshape(-1)) if key in arrays else ()
-
-
-def _usual_names(arrays: Mapping[str, AnyDtypeArray]) -> dict[str, AnyDtypeArray]:
-    """The arrays, those of inputs and targets under the names that are used here."""
-    renamed = {name: array for name, array in arrays.items() if name in (*SPLIT_KEYS, *POOL_KEYS)}
-    for name, array in arrays.items():
-        words = [word for word in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()) if word]
-        part = next((p for p, known in _PARTS.items() if set(words) & set(known)), "")
-        rest = [word for word in words if not any(word in known for known in _PARTS.values())]
-        letter = "x" if len(rest) == 1 and rest[0] in _INPUTS else "y" if len(rest) == 1 and rest[0] in _TARGETS else ""
-        usual = f"{letter}_{part}".rstrip("_") if letter else name
-        renamed.setdefault(usual, array)
-    return renamed
-
-
-def _channels_first(x: AnyDtypeArray) -> AnyDtypeArray:
-    """Pictures `(N, H, W, C)` as `(N, C, H, W)`; others as they are."""
-    if x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
-        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
-    return x

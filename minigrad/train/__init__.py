@@ -31,7 +31,7 @@ _PUBLIC = {
     "output.console": "Console",
     "output.resume": "Checkpoints",
     "output.run_folder": "RunFolder new_folder",
-    "saved_run": "SavedRun load",
+    "use.saved_run": "SavedRun load",
     "script.script": "Script ScriptError load_script",
     "splits": "Rows Source Split as_split",
 }

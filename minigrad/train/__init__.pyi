@@ -31,9 +31,9 @@ from minigrad.train.monitor.run_metrics import RunMetrics as RunMetrics
 from minigrad.train.output.console import Console as Console
 from minigrad.train.output.resume import Checkpoints as Checkpoints
 from minigrad.train.output.run_folder import RunFolder as RunFolder, new_folder as new_folder
-from minigrad.train.saved_run import SavedRun as SavedRun, load as load
 from minigrad.train.script.script import Script as Script, ScriptError as ScriptError, load_script as load_script
 from minigrad.train.splits import Rows as Rows, Source as Source, Split as Split, as_split as as_split
+from minigrad.train.use.saved_run import SavedRun as SavedRun, load as load
 
 Figures = RunMetrics
 LayerFigures = LayerStats

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minigrad.cli import main
 
@@ -93,3 +94,42 @@ def test_mistakes_are_one_line_that_names_them(capsys: pytest.CaptureFixture[str
     assert not Path("prices.csv").exists()
     assert main(["predict", "runs/0001-boats", "boats.csv", "--proba"]) == 1
     assert "leave out --proba" in capsys.readouterr().err
+
+
+def test_pictures_and_arrays_are_scored_where_their_targets_stand_beside_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 4)):
+        for name, level in (("dark", 40), ("light", 200)):
+            Path(f"lamps/{part}/{name}").mkdir(parents=True)
+            for k in range(count):
+                pixels = rng.integers(level - 40, level + 40, size=(6, 6, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(f"lamps/{part}/{name}/{k}.png")
+    assert main(["train", "--data", "lamps", "--epochs", "20", "--lr", "0.01", "--no-checks"]) == 0
+    capsys.readouterr()
+    run = "runs/0001-lamps"
+    assert main(["evaluate", run, "lamps", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["figures"]
+    assert (figures["rows"], figures["accuracy"]) == (8, 1.0)
+    assert main(["evaluate", run, "lamps/train"]) == 0
+    assert "rows               24" in capsys.readouterr().out
+    assert main(["predict", run, "lamps/test/dark"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["file,class", *(f"{k}.png,dark" for k in range(4))]
+
+    pictures = np.stack([np.asarray(Image.open(f"lamps/test/light/{k}.png")) for k in range(4)])
+    np.savez("more.npz", test_images=pictures, test_labels=np.array(["light"] * 4))
+    assert main(["evaluate", run, "more.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"]["accuracy"] == 1.0, "channels may come last"
+    Path("lamps/test/dark").rename("lamps/test/drak")
+    assert main(["evaluate", run, "lamps"]) == 1
+    assert "drak: no class that was trained on. Did you mean 'dark'" in capsys.readouterr().err
+    assert main(["evaluate", run, "lamps/train/dark/0.png"]) == 1
+    assert "a file without targets" in capsys.readouterr().err
+
+
+def test_a_set_by_its_name_is_scored_on_its_validation_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--data", "iris", "--epochs", "10", "--lr", "0.01", "--no-checks", "--json"]) == 0
+    accuracy = json.loads(capsys.readouterr().out)["best"]["val_accuracy"]
+    assert main(["evaluate", "runs/0001-iris", "iris", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"]["accuracy"] == pytest.approx(accuracy)

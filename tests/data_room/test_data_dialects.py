@@ -176,10 +176,10 @@ def test_a_style_is_chosen_by_all_cells_of_a_column_or_refused(values: list[floa
 )
 def test_cells_that_would_cost_a_column_are_named(cells: list[str], message: str) -> None:
     count = max(20, len(cells))
-    columns = {"u": (cells * count)[:count], "v": [k % 7 for k in range(count)], "label": ["a", "b"] * (count // 2) +
-               ["a"] * (count % 2)}  # fmt: skip
+    labels = ["a" if k % 2 else "b" for k in range(count)]
+    columns: Columns = {"u": (cells * count)[:count], "v": [k % 7 for k in range(count)], "label": labels}
     if "e999" in cells[-1]:
-        columns["u"] = (["7", "inf", "8"] * count)[:count]
+        columns = {**columns, "u": (["7", "inf", "8"] * count)[:count]}
     with pytest.raises(data.DataError, match=message):
         data.load(columns, target="label")
 

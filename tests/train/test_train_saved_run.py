@@ -17,7 +17,7 @@ from minigrad import data, nn, train
 from minigrad.data import Dataset
 from minigrad.train import RunFolder, SavedRun, TrainError, fit
 from minigrad.train.evaluation import eval_mode
-from minigrad.train.scores import ClassCounts, NumberSums
+from minigrad.train.use.scores import ClassCounts, NumberSums
 from minigrad.typing import Array
 
 

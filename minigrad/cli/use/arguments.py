@@ -20,10 +20,14 @@ thousand rows at a time. A run of a script holds a copy of it, which is imported
 """
 
 _EVALUATE = """\
-Score the model of a run on the rows of a table, which holds the target too, or on a text: accuracy, balanced accuracy,
-F1 and log loss, of two classes AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
+Score the model of a run on rows whose targets are known: accuracy, balanced accuracy, F1 and log loss, of two classes
+AUC, or RMSE, MAE and R2 in the units of the target, or the perplexity of a text.
 
-  minigrad evaluate runs/0001-houses test.csv
+  minigrad evaluate runs/0001-houses test.csv           a table that holds the target, too
+  minigrad evaluate runs/0002-pets pets/                a folder of pictures by class, of one called val or test those
+  minigrad evaluate runs/0003-arrays mine.npz           rows and targets of usual names
+  minigrad evaluate runs/0004-fashion fashion           the validation rows of a data set by its name
+  minigrad evaluate runs/0005-tale other.txt
 """
 
 _SHOW = """\
@@ -62,7 +66,8 @@ def _predict(parser: ArgumentParser) -> None:
 
 def _evaluate(parser: ArgumentParser) -> None:
     _run(parser)
-    parser.add_argument("file", metavar="FILE", help="a table with the target, or a text")
+    parser.add_argument("file", metavar="FILE", help="a table with the target, a folder of pictures by class, arrays "
+        "with targets (.npz), a text, or a data set by name")  # fmt: skip
 
 
 def _serve(parser: ArgumentParser) -> None:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from minigrad.checkpoint.files import replace
 from minigrad.cli.output import write_json
+from minigrad.data.prepare.pictures import picture_files
+from minigrad.data.prepare.preparation import ArrayInputs
 from minigrad.data.prepare.targets import LabelTarget
 from minigrad.data.prepare.text import TextInputs, read_text
 from minigrad.text import format_bytes
 from minigrad.train import SavedRun, TrainError, load
-from minigrad.train.saved_run import probabilities_of, shares_of
+from minigrad.train.use.saved_run import probabilities_of, shares_of
 
 __all__ = ["evaluate_run", "predict", "show_run"]
 
@@ -28,12 +30,21 @@ def predict(arguments: Namespace) -> int:
     run = load(arguments.run)
     if run.preparation is not None and isinstance(run.preparation.inputs, TextInputs):
         return _continue(run, arguments)
-    names = _prediction_names(run, arguments.proba)
+    files = _files(run, arguments.file)
+    names = [*(["file"] if files else []), *_prediction_names(run, arguments.proba)]
+    lines = _predictions(run, arguments)
+    lines = ([file.name, *line] for file, line in zip(files, lines, strict=True)) if files else lines
     if arguments.json:
-        rows = [dict(zip(names, row, strict=True)) for row in _predictions(run, arguments)]
+        rows = [dict(zip(names, row, strict=True)) for row in lines]
         write_json({"command": "predict", "run": arguments.run, "predictions": rows})
         return 0
-    return _hand_over(_lines(names, _predictions(run, arguments)), arguments.out)
+    return _hand_over(_lines(names, lines), arguments.out)
+
+
+def _files(run: SavedRun, source: str) -> list[Path]:
+    """The pictures that are predicted; none where rows come from one file."""
+    inputs = None if run.preparation is None else run.preparation.inputs
+    return picture_files(Path(source)) if isinstance(inputs, ArrayInputs) and inputs.picture is not None else []
 
 
 def _hand_over(lines: Iterable[str], out: str | None) -> int:

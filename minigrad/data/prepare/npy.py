@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import struct
 import tokenize
 import warnings
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +24,16 @@ from minigrad.data.errors import DataFileError
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
 
-__all__ = ["DAMAGE", "read_npz", "read_rows"]
+__all__ = [
+    "DAMAGE",
+    "POOL_KEYS",
+    "SPLIT_KEYS",
+    "channels_first",
+    "read_labelled",
+    "read_npz",
+    "read_rows",
+    "usual_names",
+]
 
 DAMAGE = (
     zlib.error,
@@ -39,8 +50,12 @@ DAMAGE = (
     Warning,
     tokenize.TokenError,
 )
-INPUT_NAMES = ("x", "x_test", "x_val", "x_train", "data", "images", "features", "inputs")
+SPLIT_KEYS, POOL_KEYS = ("x_train", "y_train", "x_val", "y_val"), ("x", "y")
+_ROWS = ("x", "x_val", "x_train")
 """Names that rows have in an `.npz`, in the order in which they are looked for."""
+_INPUTS = ("x", "data", "images", "features", "inputs")
+_TARGETS = ("y", "target", "targets", "label", "labels")
+_PARTS = {"train": ("train", "training", "tr"), "val": ("val", "valid", "validation", "test", "te", "dev")}
 
 
 def read_rows(path: Path) -> AnyDtypeArray:
@@ -50,10 +65,10 @@ def read_rows(path: Path) -> AnyDtypeArray:
         DataFileError: it is anything else.
     """
     if path.suffix.lower() == ".npz":
-        arrays = {name.lower(): array for name, array in read_npz(path).items()}
-        names = [next(iter(arrays))] if len(arrays) == 1 else [name for name in INPUT_NAMES if name in arrays]
+        arrays = usual_names(read_npz(path))
+        names = [next(iter(arrays))] if len(arrays) == 1 else [name for name in _ROWS if name in arrays]
         if not names:
-            raise DataFileError(path, f"arrays {', '.join(arrays)}", "one called x")
+            raise DataFileError(path, f"arrays {', '.join(arrays):.80}", "one called x")
         return arrays[names[0]]
     expected = "an .npy file as numpy.save writes it, without Python objects"
     try:
@@ -63,6 +78,19 @@ def read_rows(path: Path) -> AnyDtypeArray:
     except DAMAGE as error:
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
     return array
+
+
+def read_labelled(path: Path) -> tuple[AnyDtypeArray, AnyDtypeArray]:
+    """Rows and targets in an `.npz`: those for validation or test, else all there are.
+
+    Raises:
+        DataFileError: it holds no rows with targets.
+    """
+    arrays = usual_names(read_npz(path))
+    for x, y in (("x_val", "y_val"), POOL_KEYS, ("x_train", "y_train")):
+        if x in arrays and y in arrays:
+            return arrays[x], arrays[y]
+    raise DataFileError(path, f"arrays {', '.join(arrays):.80}", "rows called x and targets called y")
 
 
 def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArray]:
@@ -99,3 +127,23 @@ def _member(archive: ZipFile, info: ZipInfo) -> AnyDtypeArray:
     with archive.open(info) as stream:
         array: AnyDtypeArray = np.lib.format.read_array(stream, allow_pickle=False)
     return make_readonly(array)
+
+
+def usual_names(arrays: Mapping[str, AnyDtypeArray]) -> dict[str, AnyDtypeArray]:
+    """The arrays, those of inputs and targets under the names that are used here."""
+    renamed = {name: array for name, array in arrays.items() if name in (*SPLIT_KEYS, *POOL_KEYS)}
+    for name, array in arrays.items():
+        words = [word for word in re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()) if word]
+        part = next((p for p, known in _PARTS.items() if set(words) & set(known)), "")
+        rest = [word for word in words if not any(word in known for known in _PARTS.values())]
+        letter = "x" if len(rest) == 1 and rest[0] in _INPUTS else "y" if len(rest) == 1 and rest[0] in _TARGETS else ""
+        usual = f"{letter}_{part}".rstrip("_") if letter else name
+        renamed.setdefault(usual, array)
+    return renamed
+
+
+def channels_first(x: AnyDtypeArray) -> AnyDtypeArray:
+    """Pictures `(N, H, W, C)` as `(N, C, H, W)`; others as they are."""
+    if x.ndim == 4 and x.shape[-1] in (1, 3, 4) and x.shape[1] not in (1, 3, 4):
+        return np.ascontiguousarray(np.moveaxis(x, -1, 1))
+    return x

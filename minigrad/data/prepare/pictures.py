@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +18,18 @@ from minigrad.data.errors import DataError, DataFileError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["HELD_OUT", "PICTURE_SUFFIXES", "PictureFormat", "is_picture_folder", "picture_files", "read_pictures"]
+__all__ = [
+    "HELD_OUT",
+    "PICTURE_SUFFIXES",
+    "PictureFormat",
+    "is_picture_folder",
+    "picture_files",
+    "picture_paths",
+    "pictures_by_class",
+    "read_pictures",
+]
 
+_GRAY = ("1", "L", "I", "F", "LA", "La", "I;16", "I;16B", "I;16L")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 
 
@@ -61,15 +73,27 @@ def is_picture_folder(path: Path) -> bool:
     """Whether a folder holds folders with pictures, or such as `train` and `val`."""
     if not path.is_dir():
         return False
-    if is_picture_folder(path / "train"):
-        return True
-    return sum(bool(picture_files(sub)) for sub in path.iterdir() if sub.is_dir()) >= 2
+    return is_picture_folder(path / "train") or len(pictures_by_class(path)) >= 2
+
+
+def pictures_by_class(folder: Path) -> dict[str, list[Path]]:
+    """Name of each folder inside -> the pictures in it and below it.
+
+    Folders that are hidden or without pictures are left out.
+    """
+    subs = [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")]
+    below = {sub.name: sorted(file for file in sub.rglob("*") if _is_picture(file)) for sub in subs}
+    return {name: files for name, files in below.items() if files}
 
 
 def picture_files(path: Path) -> list[Path]:
     """The pictures directly in a folder, sorted by name; a file by itself is one."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+    return [file for file in (sorted(path.iterdir()) if path.is_dir() else [path]) if _is_picture(file)]
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a file is a picture by its name; what begins with a point is a system's own."""
+    return file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
 
 
 def read_pictures(
@@ -86,25 +110,57 @@ def read_pictures(
         DataFileError: a file is missing, no picture, or of another size.
         DataError: Pillow is not installed.
     """
-    files = _files(rows)
-    pictures = [_open(file) for file in files]
-    if form is None:
-        width, height = pictures[0].size if size is None else size[::-1]
-        color = any(p.mode not in ("1", "L", "I", "F", "LA", "I;16") for p in pictures)
-        form = PictureFormat(height, width, color, size is not None)
-    arrays = []
-    for file, picture in zip(files, pictures, strict=True):
+    files = picture_paths(rows)
+    form = _common_format(files, size) if form is None else form
+    pixels = np.empty((len(files), *((3,) if form.color else ()), form.height, form.width), dtype=np.uint8)
+    for k, file in enumerate(files):
+        pixels[k] = _pixels(file, form)
+    return pixels
+
+
+def _common_format(files: Sequence[Path], size: tuple[int, int] | None) -> PictureFormat:
+    """The size of the first picture, and colors if any has them."""
+    modes, sizes = [], []
+    for file in files:
+        with _opened(file) as picture:
+            modes.append(picture.mode)
+            sizes.append((picture.height, picture.width))
+    height, width = sizes[0] if size is None else size
+    return PictureFormat(height, width, any(mode not in _GRAY for mode in modes), size is not None)
+
+
+def _pixels(file: Path, form: PictureFormat) -> NDArray[np.uint8]:
+    """One picture in a format; those of 16 bits are brought to 8."""
+    with _opened(file) as picture:
+        if picture.size != (form.width, form.height) and not form.resize:
+            there, wanted = (f"{w} x {h} pixels" for w, h in (picture.size, (form.width, form.height)))
+            raise DataFileError(file, f"a picture of {there}", f"{wanted}, as all others", "--size N resizes all.")
+        picture.load()
+        if picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+            picture = _eight_bits(file, picture)
         if picture.size != (form.width, form.height):
-            if not form.resize:
-                there, wanted = (f"{w} x {h} pixels" for w, h in (picture.size, (form.width, form.height)))
-                raise DataFileError(file, f"a picture of {there}", f"{wanted}, as all others", "--size N resizes all.")
-            picture = picture.resize((form.width, form.height))
+            picture = picture.convert("RGB" if form.color else "L").resize((form.width, form.height))
         pixels = np.asarray(picture.convert("RGB" if form.color else "L"), dtype=np.uint8)
-        arrays.append(np.moveaxis(pixels, -1, 0) if form.color else pixels)
-    return np.stack(arrays)
+    return np.moveaxis(pixels, -1, 0) if form.color else pixels
 
 
-def _files(rows: object) -> list[Path]:
+def _eight_bits(file: Path, picture: Image.Image) -> Image.Image:
+    """A picture of 16 bits in 8, which Pillow would clip at 255."""
+    from PIL import Image
+
+    values = np.asarray(picture)
+    if picture.mode == "F" or values.min() < 0 or values.max() > 65_535:
+        raise DataFileError(file, f"a picture in Pillow's mode {picture.mode}", "8 or 16 bits a color")
+    return Image.fromarray(np.rint(values / 257.0).astype(np.uint8))
+
+
+def picture_paths(rows: object) -> list[Path]:
+    """The files that are meant by a path of a picture or of a folder, or by several paths.
+
+    Raises:
+        DataFileError: there is no picture.
+        DataError: it is no path.
+    """
     if isinstance(rows, str | os.PathLike):
         path = Path(rows)
         if not path.exists():
@@ -118,16 +174,19 @@ def _files(rows: object) -> list[Path]:
     raise DataError(f"pictures are given as an array, a path or several paths, got {type(rows).__name__}")
 
 
-def _open(file: Path) -> Image.Image:
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise DataError(f"{file}: pictures are read by Pillow, which is not installed: pip install pillow") from None
+    damage = (UnidentifiedImageError, OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError)
     try:
         with Image.open(file) as picture:
-            picture.load()
-            return picture
+            yield picture
     except FileNotFoundError:
         raise DataFileError(file, "no such file", "a picture") from None
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise DataFileError(file, f"cannot be read ({error})", "a picture") from error
+    except damage as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataFileError(file, f"cannot be read ({error!s:.80})", "a picture") from error

@@ -15,7 +15,7 @@ from minigrad.data.errors import DataError
 from minigrad.data.prepare.columns import Column, column_fields, column_from
 from minigrad.data.prepare.fields import text_of, texts_of
 from minigrad.data.prepare.npy import read_rows
-from minigrad.data.prepare.pictures import PictureFormat, read_pictures
+from minigrad.data.prepare.pictures import PictureFormat, picture_paths, read_pictures
 from minigrad.data.prepare.table import Table
 from minigrad.data.prepare.table_sources import TableSource, table_chunks
 from minigrad.data.prepare.targets import Target, target_fields, target_from
@@ -83,6 +83,8 @@ class ArrayInputs:
         Raises:
             DataError: rows of another shape, or values that are not finite; names the row.
         """
+        if rows.ndim == 4 and rows.shape[1:] != self.shape and (rows.shape[3], *rows.shape[1:3]) == self.shape:
+            rows = np.moveaxis(rows, 3, 1)  # as files are read: channels may come last
         if rows.shape[1:] != self.shape:
             raise DataError(f"a row has shape {rows.shape[1:]}, and the model was trained on rows of {self.shape}")
         if rows.dtype.kind not in "biuf":
@@ -133,18 +135,14 @@ class Preparation:
                 raise DataError(f"the model was trained on text: give the path of a file, got {type(rows).__name__}")
             for windows, _ in inputs.windows(rows, size):
                 yield windows, None  # type: ignore[misc]  # numbers of characters are no floats
+        elif inputs.picture is not None and not isinstance(rows, np.ndarray) and not _is_array_file(rows):
+            files = picture_paths(rows)
+            for start in range(0, len(files), size):
+                yield inputs.encode(read_pictures([str(f) for f in files[start : start + size]], inputs.picture)), None
         else:
-            array = rows if isinstance(rows, np.ndarray) else self._read_rows(inputs, rows)
+            array = rows if isinstance(rows, np.ndarray) else _read_rows(inputs, rows)
             for start in range(0, max(len(array), 1), size):
                 yield inputs.encode(array[start : start + size]), None
-
-    def _read_rows(self, inputs: ArrayInputs, rows: object) -> AnyDtypeArray:
-        if isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() in (".npy", ".npz"):
-            return read_rows(Path(rows))
-        if inputs.picture is None:
-            shape = "x".join(map(str, inputs.shape)) or "one number"
-            raise DataError(f"the model was trained on arrays with rows of {shape}: give such an array, .npy or .npz")
-        return read_pictures(rows, inputs.picture)
 
     def describe(self) -> list[str]:
         """Lines that say what happens to every column, and what is predicted."""
@@ -202,6 +200,17 @@ class Preparation:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"holds no preparation of rows ({type(error).__name__}: {error})") from None
+
+
+def _is_array_file(rows: object) -> bool:
+    return isinstance(rows, str | os.PathLike) and Path(rows).suffix.lower() in (".npy", ".npz")
+
+
+def _read_rows(inputs: ArrayInputs, rows: object) -> AnyDtypeArray:
+    if isinstance(rows, str | os.PathLike) and _is_array_file(rows):
+        return read_rows(Path(rows))
+    shape = "x".join(map(str, inputs.shape)) or "one number"
+    raise DataError(f"the model was trained on arrays with rows of {shape}: give such an array, .npy or .npz")
 
 
 def _inputs_from(fields: Mapping[str, object]) -> Inputs:

@@ -22,8 +22,9 @@ from minigrad.train.architectures import Architecture
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
 from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
-from minigrad.train.scores import ClassCounts, LabelCounts, NumberSums
 from minigrad.train.script.script import load_script
+from minigrad.train.use.labelled_rows import labelled_rows
+from minigrad.train.use.scores import ClassCounts, LabelCounts, NumberSums
 
 __all__ = ["SavedRun", "load", "probabilities_of", "shares_of"]
 
@@ -88,8 +89,9 @@ class SavedRun:
         """How good the predictions for `rows` are.
 
         Args:
-            rows: as for `predict`; a table holds the targets too.
-            targets: names or numbers of classes, or numbers in their own units, for rows that are no table.
+            rows: as for `predict`; a table holds the targets too, and so do a folder of pictures by class and an
+                `.npz`. The name of a data set stands for its validation rows.
+            targets: names or numbers of classes, or numbers in their own units, for rows that have none beside them.
 
         Returns:
             rows, accuracy, balanced_accuracy, f1, log_loss, of two classes auc, of text perplexity; of labels rows,
@@ -105,7 +107,7 @@ class SavedRun:
         if isinstance(inputs, TextInputs):
             return self._evaluate_text(inputs, rows)
         if targets is None and not isinstance(inputs, TableInputs):
-            raise TrainError(f"{self.path}: targets are needed besides rows that are no table")
+            rows, targets = labelled_rows(rows, self.preparation)
         counts = _counts(target)
         start = 0
         for outputs, table in self.chunks(rows):
