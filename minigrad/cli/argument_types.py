@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 
-__all__ = ["codes", "count", "number", "rates", "seed", "seeds", "setting", "widths", "words"]
+__all__ = ["codes", "count", "number", "port", "rates", "seed", "seeds", "setting", "widths", "words"]
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -45,6 +45,14 @@ def count(text: str) -> int:
 def seed(text: str) -> int:
     """A whole number from 0."""
     return _whole(text, 0)
+
+
+def port(text: str) -> int:
+    """The number of a port, 0 for any that is free."""
+    value = _whole(text, 0)
+    if value > 65_535:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, ports end at 65535")
+    return value
 
 
 def _whole(text: str, least: int) -> int:

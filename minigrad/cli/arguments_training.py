@@ -9,7 +9,7 @@ from functools import partial
 from minigrad.cli.argument_types import codes, count, number, seed, setting, widths
 from minigrad.cli.command import Command
 
-__all__ = ["RUN", "TRAIN", "Given", "add_judging", "add_set", "add_setup", "add_subject"]
+__all__ = ["RUN", "TRAIN", "Given", "add_judging", "add_set", "add_setup", "add_source", "add_subject"]
 
 _TRAIN = """\
 Train a network, checks first, and save the run in a folder of its own.
@@ -74,17 +74,24 @@ class _Set(argparse.Action):
             namespace.set = [*namespace.set, (name, value)]
 
 
-def add_setup(parser: ArgumentParser) -> None:
-    """Options that say what is trained: data, model, loss, optimizer."""
+def add_source(parser: ArgumentParser, default: str | None = None) -> None:
+    """Options that say which rows, and what is predicted of them."""
     add = partial(parser.add_argument, action=Given)
-    add("--data", default="fashion", metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
+    add("--data", default=default, metavar="NAME|PATH", help="a data set by name (fashion, digits, iris, wine, "
         "breast_cancer, diabetes, spiral, blobs, kjv), a table (.csv, .tsv, .parquet), a text (.txt), arrays (.npz), "
-        "or a folder of pictures by class, of IDX (MNIST family) or CIFAR-10 files; default fashion")  # fmt: skip
+        "or a folder of pictures by class, of IDX (MNIST family) or CIFAR-10 files"
+        + ("" if default is None else f"; default {default}"))  # fmt: skip
     add("--target", metavar="COLUMN", help="of a table: what is to be predicted; several by commas")
     add("--task", choices=("classification", "regression", "multilabel"), help="of a table or .npz, where the targets "
         "leave it open")  # fmt: skip
     add("--weights", metavar="COLUMN", help="of a table: what each row counts in training")
     add("--size", type=count, metavar="N", help="of a folder of pictures: pixels that all are brought to")
+
+
+def add_setup(parser: ArgumentParser) -> None:
+    """Options that say what is trained: data, model, loss, optimizer."""
+    add_source(parser, "fashion")
+    add = partial(parser.add_argument, action=Given)
     add("--model", choices=("auto", "mlp", "linear", "conv", "lstm"), default="auto", help="default auto: mlp, for "
         "text lstm")  # fmt: skip
     add("--hidden", type=widths, metavar="N,N,...", help="widths of the hidden layers, 0 for none; default 128, of "

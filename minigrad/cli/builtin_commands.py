@@ -9,7 +9,7 @@ from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping
 
 from minigrad.cli.argument_types import count, number, seed, words
-from minigrad.cli.arguments_training import RUN, TRAIN, add_judging, add_set, add_subject
+from minigrad.cli.arguments_training import RUN, TRAIN, add_judging, add_set, add_source, add_subject
 from minigrad.cli.command import Command
 from minigrad.cli.use.arguments import EVALUATE, PREDICT, SERVE, SHOW
 
@@ -41,7 +41,7 @@ to mend first. Causes hide their after-effects. Exits with 0 whatever it finds, 
 
   minigrad doctor script.py
   minigrad doctor script.py --strict --without WRONG_LOSS --set OVERFIT.gap=0.2
-  minigrad doctor --data mine.npz                       the rows alone, without a model
+  minigrad doctor --data houses.csv --target price      the rows alone, without a model
 
 In a loop of your own it is one line: loss = minigrad.diagnosis.watch(loss, model, optimizer, data)
 """
@@ -104,7 +104,8 @@ def _new(parser: ArgumentParser) -> None:
 
 def _doctor(parser: ArgumentParser) -> None:
     parser.add_argument("script", nargs="?", metavar="SCRIPT", help="a Python file that defines model, data, loss")
-    parser.add_argument("--data", metavar="NAME|PATH", help="look at rows alone: a name, a folder or an .npz file")
+    parser.set_defaults(given=())
+    add_source(parser)
     parser.add_argument("--epochs", type=count, metavar="N", help="passes over the rows; default: what the script says")
     add_judging(parser)
 

@@ -66,7 +66,11 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
 
 def _diagnosed_data(arguments: Namespace, catalog: Catalog) -> Diagnosis:
     """What the rules of the family "data" say of rows that no model has seen."""
-    rows = data.load(arguments.data)
+    rows = data.load(
+        arguments.data, target=arguments.target, task=arguments.task, weights=arguments.weights, size=arguments.size
+    )
+    if rows.preparation is not None:  # of a table: as a model would take them
+        rows = rows.scaled()
     arrays = (rows.x_train, rows.y_train, rows.x_val, rows.y_val)
     if rows.kind != "text":  # pixels are numbers, whatever they are stored as
         arrays = (rows.x_train.astype(np.float64), rows.y_train, rows.x_val.astype(np.float64), rows.y_val)

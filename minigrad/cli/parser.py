@@ -140,9 +140,10 @@ def _explained(message: str, parser: Parser) -> str:
         word = unknown[1].split("=")[0]
         options = _options(parser)
         what = "option" if word.startswith("-") else "argument"
-        return (
-            f"there is no {what} {clip_text(word, 60)}.{_nearest(word, options)} Options: {list_names(sorted(options))}"
-        )
+        shown, meant = clip_text(word, 60), _nearest(word, options)
+        if what == "argument" and "--data" in options and "." in word:
+            meant = f" Did you mean --data {shown}?"
+        return f"there is no {what} {shown}.{meant} Options: {list_names(sorted(options))}"
     choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
     if choice:
         options = [o.strip("' ") for o in choice[2].split(",")]

@@ -66,7 +66,7 @@ def load_table(
             f"there is no task {task!r:.30}.{nearest(str(task), get_args(Task))} Known: {', '.join(get_args(Task))}"
         )
     table = read_table(source)
-    targets = (_usual_target(table),) if target is None else _names_of(target)
+    targets = (_usual_target(table),) if target is None else _names_of(table, target)
     if len(table) < _LEAST:
         raise DataError(f"{table.source}: {len(table)} rows are too few to train and to validate on")
     row_weights = None if weights is None else _read_weights(table, weights, targets)
@@ -108,8 +108,10 @@ def _read_weights(table: Table, name: str, targets: Sequence[str]) -> Array:
     return values
 
 
-def _names_of(target: object) -> tuple[str, ...]:
-    """Names of the columns to be predicted; a frame may call them by numbers."""
+def _names_of(table: Table, target: object) -> tuple[str, ...]:
+    """Names of the columns to be predicted; a frame may call them by numbers, and a text name several by commas."""
+    if isinstance(target, str) and target not in table.columns and "," in target:
+        return tuple(name.strip() for name in target.split(","))
     names = (target,) if isinstance(target, str | int) else target
     if not isinstance(names, list | tuple) or not names or not all(isinstance(name, str | int) for name in names):
         raise DataError(f"target is the name of a column, or several, got {type(target).__name__}: {str(target)!r:.60}")

@@ -106,13 +106,13 @@ class SetupOptions:
         if chosen.get("target") is None:
             chosen.pop("target", None)
         elif isinstance(chosen["target"], str):
-            chosen["target"] = tuple(chosen["target"].split(","))
+            chosen["target"] = (chosen["target"],)
         return cls(**chosen)  # type: ignore[arg-type]  # the command line has checked them, or wrote them itself
 
     def with_changes(self, changed: Mapping[str, object]) -> SetupOptions:
         """These options, some of them changed.
 
-        `optimizer.momentum` is a hyperparameter, and `hidden` may be a single width.
+        `optimizer.momentum` is a hyperparameter, and `hidden` may be a single width, or several such as `64+32`.
 
         Raises:
             TrainError: there is no such option.
@@ -126,12 +126,16 @@ class SetupOptions:
             elif name not in names:
                 raise TrainError(f"there is no option {name!r}.{nearest(name, names)} Known: {', '.join(names)}")
             else:
-                plain[name] = (int(value),) if name == "hidden" and isinstance(value, int | float) else value
+                plain[name] = _widths(value) if name == "hidden" else value
         return attrs.evolve(self, hyperparameters=hyper, **plain)  # type: ignore[arg-type]
 
 
 class Setup:
     """Rows, model and loss that options describe, ready to be trained, checked or searched.
+
+    Args:
+        options: what is asked for.
+        loaded: the rows, where they have been loaded already.
 
     Raises:
         DataError: see `data.load`.
@@ -148,10 +152,10 @@ class Setup:
         regularization: a term of the model, or None.
     """
 
-    def __init__(self, options: SetupOptions) -> None:
+    def __init__(self, options: SetupOptions, loaded: Dataset | None = None) -> None:
         self.options = options
-        self.loaded = data.load(
-            options.data, seed=options.seed, target=options.target or None, task=options.task,
+        self.loaded = loaded or data.load(
+            options.data, seed=options.seed, target=_as_given(options.target), task=options.task,
             weights=options.weights, size=options.size,
         )  # fmt: skip
         self.loss_name = _fitting_loss(options.loss, self.loaded)
@@ -229,6 +233,18 @@ class Setup:
             lr = default_rate(o.optimizer) if o.lr is None else o.lr
             batches = -(-len(self.ready.x_train) // o.batch_size)
             named_schedule(o.schedule or "constant", lr, max(1, o.epochs * -(-batches // o.accumulate)), o.warmup)
+
+
+def _widths(value: object) -> object:
+    """Widths of hidden layers as a tuple, from one of them, or from a text with a plus between them."""
+    if isinstance(value, str) and all(part.strip().isdigit() for part in value.split("+")):
+        return tuple(int(part) for part in value.split("+"))
+    return (int(value),) if isinstance(value, int | float) else value
+
+
+def _as_given(target: tuple[str, ...]) -> str | tuple[str, ...] | None:
+    """One name alone, which may stand for several."""
+    return target[0] if len(target) == 1 else target or None
 
 
 def _fitting_loss(name: str | None, loaded: Dataset) -> str:

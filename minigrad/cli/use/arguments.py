@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from minigrad.cli.argument_types import count, number, seed
+from minigrad.cli.argument_types import count, number, port, seed
 from minigrad.cli.command import Command
 
 __all__ = ["EVALUATE", "PREDICT", "SERVE", "SHOW"]
@@ -72,7 +72,7 @@ def _evaluate(parser: ArgumentParser) -> None:
 
 def _serve(parser: ArgumentParser) -> None:
     _run(parser)
-    parser.add_argument("--port", type=seed, default=8000, metavar="N", help="default 8000; 0 for any that is free")
+    parser.add_argument("--port", type=port, default=8000, metavar="N", help="default 8000; 0 for any that is free")
 
 
 SERVE = Command("let a run answer JSON over HTTP on this machine", "minigrad.cli.use.serve:serve", _SERVE, _serve)

@@ -28,6 +28,8 @@ __all__ = ["evaluate_run", "predict", "show_run"]
 def predict(arguments: Namespace) -> int:
     """Write a prediction for each row of a file, as CSV or JSON. Returns the exit code."""
     run = load(arguments.run)
+    if arguments.out and Path(arguments.out).resolve() == Path(arguments.file).resolve():
+        raise TrainError(f"--out {arguments.out}: is the file with the rows, and would take its place")
     if run.preparation is not None and isinstance(run.preparation.inputs, TextInputs):
         return _continue(run, arguments)
     files = _files(run, arguments.file)
@@ -53,6 +55,8 @@ def _hand_over(lines: Iterable[str], out: str | None) -> int:
         sys.stdout.writelines(lines)
         return 0
     path = Path(out)
+    if not path.name or path.is_dir():
+        raise TrainError(f"--out {out!r}: is no name of a file")
     try:
         replace(path, (line.encode() for line in lines), durable=False)
     except OSError as error:
@@ -145,4 +149,8 @@ def _lines(names: Sequence[str], rows: Iterator[list[object]]) -> Iterator[str]:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows([*head, row])
         head = []
+        yield text.getvalue()
+    if head:
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow(names)
         yield text.getvalue()

@@ -36,9 +36,8 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
             metadata = opened.metadata() or {}
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
     except FileNotFoundError:
-        raise TrainError(
-            f"{file}: there is no such file. A run's folder holds {MODEL_FILE} once an epoch is over"
-        ) from None
+        hint = _runs_beside(file)
+        raise TrainError(f"{file}: there is no such file. {hint}") from None
     except (SafetensorError, OSError) as error:
         raise TrainError(f"{file}: cannot be read ({error})") from None
     try:
@@ -48,6 +47,14 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
     if not isinstance(about, dict):
         raise TrainError(f"{file}: what is said about the weights is no object")
     return weights, about
+
+
+def _runs_beside(file: Path) -> str:
+    """Which runs there are in the folder where one was looked for."""
+    runs = sorted(other.parent.name for other in file.parent.glob(f"*/{MODEL_FILE}"))
+    if runs:
+        return f"{file.parent} holds the runs {', '.join(runs[-4:])}: give one of them"
+    return f"A run's folder holds {MODEL_FILE} once an epoch is over"
 
 
 def script_recipe(script: Path) -> dict[str, object]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad.checkpoint import Checkpoint
 from minigrad.core import Tensor
+from minigrad.data.prepare.table_sources import is_table_path
 from minigrad.nn import Loss, Module
 from minigrad.optim import Schedule, StatefulOptimizer
 from minigrad.parallel import Communicator
@@ -150,6 +151,8 @@ def load_script(path: Path) -> Script:
         ScriptError: no such file, a syntax error, an exception while it runs, or a field that is missing, misspelt or
             wrong; model, loss and regularization are tried on two rows.
     """
+    if is_table_path(path) or path.suffix.lower() in (".npz", ".npy", ".txt"):
+        raise ScriptError(f"{path}: is no Python file. Data is given by --data {path}, without a script")
     outlined = outline(path)
     if outlined.complete:
         _complete(outlined, outlined.lines)

@@ -113,6 +113,8 @@ class SavedRun:
         for outputs, table in self.chunks(rows):
             part = None if targets is None else np.asarray(targets[start : start + len(outputs)])
             start += len(outputs)
+            if not len(outputs):
+                continue
             if isinstance(target, ClassTarget) and isinstance(counts, ClassCounts):
                 counts.add(probabilities_of(outputs), _labels(target, table, part))
             elif isinstance(target, NumberTarget) and isinstance(counts, NumberSums):
@@ -121,6 +123,8 @@ class SavedRun:
                 counts.add(outputs, _answers(target, table, part))
         if targets is not None and start != len(targets):
             raise TrainError(f"{start} rows and {len(targets)} targets: give one for each row")
+        if not start:
+            raise TrainError(f"{self.path}: there are no rows to score")
         return counts.figures()
 
     def _evaluate_text(self, inputs: TextInputs, path: object) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""`minigrad sweep script.py lr=1e-5:1e-1`: search hyperparameters of a model script."""
+"""`minigrad sweep script.py lr=1e-5:1e-1`: search hyperparameters."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import get_type_hints
 
 import attrs
 
 from minigrad.cli.output import write_json
 from minigrad.text import table
-from minigrad.train import new_folder
-from minigrad.train.script.script import Settings, load_script
+from minigrad.train import TrainError, new_folder
+from minigrad.train.script.script import load_script
+from minigrad.train.setup import SetupOptions
 from minigrad_sweep.space import parse_space
+from minigrad_sweep.subject import command_of, known_names, options_of, refuse_useless_values
 from minigrad_sweep.sweep import CONFIG_FILE, Sweep, SweepConfig, Trial, sweep
 
 __all__ = ["search"]
@@ -23,25 +24,15 @@ __all__ = ["search"]
 def search(arguments: Namespace) -> int:
     """Search, or go on with a search; print the best trials or JSON. Returns the exit code."""
     if arguments.resume is None:
-        if arguments.script is None:
-            arguments.parser.error("a script is needed: minigrad sweep script.py lr=1e-5:1e-1, or --resume FOLDER")
-        script = load_script(Path(arguments.script))
-        space_args, path = tuple(arguments.space), script.path.resolve()
-        epochs = arguments.epochs or script.settings.get("epochs", 20)
-        config = SweepConfig(
-            script=str(path),
-            space_args=space_args,
-            trials=arguments.trials,
-            epochs=epochs,
-            rungs=arguments.rungs,
-            rounds=arguments.rounds,
-            seed=arguments.seed,
-        )
-        folder = new_folder(Path(arguments.out), f"sweep-{path.stem}")
+        config, subject, name = _new_search(arguments)
+        space = parse_space(config.space_args, known_names(isinstance(subject, Path)))
+        refuse_useless_values(subject, space)
+        folder = new_folder(Path(arguments.out), f"sweep-{name}")
     else:
         folder = Path(arguments.resume)
         config = SweepConfig.load(folder / CONFIG_FILE)
-    space = parse_space(config.space_args, [name for name in get_type_hints(Settings) if name != "epochs"])
+        subject = SetupOptions.from_mapping(config.options) if config.options else Path(config.script)
+        space = parse_space(config.space_args, known_names(isinstance(subject, Path)))
     stream = sys.stderr if arguments.json else sys.stdout
     print(f"search     {folder}, {arguments.jobs} at a time; go on with: minigrad sweep --resume {folder}", file=stream)
     result = sweep(config, space, folder, jobs=arguments.jobs, told=lambda t: print(_line(t), file=stream, flush=True))
@@ -51,8 +42,33 @@ def search(arguments: Namespace) -> int:
     if arguments.json:
         write_json(document)
     else:
-        print("\n".join(_lines(result)))
+        print("\n".join(_lines(result, command_of(subject, result.best.values, config.epochs))))
     return 0
+
+
+def _new_search(arguments: Namespace) -> tuple[SweepConfig, Path | SetupOptions, str]:
+    """What decides a search, what it trains, and its name."""
+    words = list(arguments.space)
+    if arguments.script is not None and "=" in arguments.script:  # without a script, the first word is of the space
+        words.insert(0, arguments.script)
+        arguments.script = None
+    plan = {"space_args": tuple(words), "trials": arguments.trials, "rungs": arguments.rungs,
+            "rounds": arguments.rounds, "seed": arguments.seed}  # fmt: skip
+    own = [name for name in arguments.given if name not in ("epochs", "seed")]
+    if arguments.script is None:
+        if not own:
+            arguments.parser.error("give a script or --data: minigrad sweep script.py lr=1e-5:1e-1, or --resume FOLDER")
+        options = options_of(arguments)
+        fields = attrs.asdict(options)
+        name = Path(options.data).name.partition(".")[0] or "data"
+        return SweepConfig(script="", options=fields, epochs=options.epochs, **plan), options, name
+    if own:
+        option = f"--{own[0].replace('_', '-')}"
+        raise TrainError(f"{arguments.script} says itself what is trained: leave out {option}, or leave out the script")
+    script = load_script(Path(arguments.script))
+    path = script.path.resolve()
+    epochs = arguments.epochs if "epochs" in arguments.given else script.settings.get("epochs", 20)
+    return SweepConfig(script=str(path), epochs=epochs, **plan), path, path.stem
 
 
 def _line(t: Trial) -> str:
@@ -64,10 +80,11 @@ def _values(t: Trial) -> str:
     return "  ".join(f"{k}={v:.3g}" if isinstance(v, float) else f"{k}={v}" for k, v in t.values.items())
 
 
-def _lines(result: Sweep) -> list[str]:
+def _lines(result: Sweep, command: str) -> list[str]:
     rows = [
         (t.key, str(t.epochs), _values(t), "-" if t.score is None else f"{t.score:.4f}", t.error[:50])
         for t in result.trials[:10]
     ]
     lines = ["", *table(("trial", "epochs", "values", "score", ""), rows), ""]
-    return [*lines, f"best       {_values(result.best)}", *(f"note       {text}" for text in result.remarks)]
+    best = [f"best       {_values(result.best)}", *([f"train      {command}"] if command else [])]
+    return [*lines, *best, *(f"note       {text}" for text in result.remarks)]

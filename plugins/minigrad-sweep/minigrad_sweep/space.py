@@ -15,7 +15,7 @@ __all__ = ["Choice", "Range", "Space", "SpaceError", "Value", "parse_space"]
 
 Value: TypeAlias = float | int | str
 
-WHOLE = frozenset({"batch_size", "epochs", "warmup", "accumulate", "seed"})
+WHOLE = frozenset({"batch_size", "epochs", "warmup", "accumulate", "seed", "hidden", "patience", "size"})
 """Settings that are whole numbers."""
 
 
@@ -35,6 +35,11 @@ class Range:
     low: float
     high: float
     whole: bool = False
+
+    @property
+    def whole_ends(self) -> tuple[Value, Value]:
+        """The bounds, as whole numbers where all are."""
+        return (max(1, round(self.low)), round(self.high)) if self.whole else (self.low, self.high)
 
     def draw(self, rng: np.random.Generator) -> Value:
         """One number."""
@@ -71,7 +76,7 @@ def parse_space(words: Sequence[str], known: Sequence[str]) -> dict[str, Range |
 
     Args:
         words: `NAME=LOW:HIGH` or `NAME=A,B,C`.
-        known: names of settings that may be searched.
+        known: names of settings that may be searched; those of the optimizer, `optimizer.NAME`, always may.
 
     Returns:
         Name -> what is drawn for it.
@@ -85,7 +90,7 @@ def parse_space(words: Sequence[str], known: Sequence[str]) -> dict[str, Range |
         name = name.strip().replace("-", "_")
         if not equals or not text:
             raise SpaceError(f"{word!r} is not of the form NAME=LOW:HIGH or NAME=A,B,C")
-        if name not in known:
+        if name not in known and not name.startswith("optimizer."):
             raise SpaceError(f"there is no setting {name!r} to search.{nearest(name, known)} Known: {', '.join(known)}")
         space[name] = (
             _parse_range(name, text) if ":" in text else Choice(tuple(_parse_value(name, v) for v in text.split(",")))
@@ -111,4 +116,6 @@ def _parse_value(name: str, text: str) -> Value:
         number = float(text)
     except ValueError:
         return text
+    if name in WHOLE and number != int(number):
+        raise SpaceError(f"{name}={text}: must be whole numbers")
     return int(number) if name in WHOLE else number

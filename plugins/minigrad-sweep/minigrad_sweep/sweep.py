@@ -82,13 +82,14 @@ class SweepConfig:
     """Everything that decides a search.
 
     Attributes:
-        script: path of the model script.
+        script: path of the model script; empty where options are searched.
         space_args: the space as it was given, such as `lr=1e-5:1e-1`.
         trials: in the first round, on its first rung.
         epochs: of the longest rung.
         rungs: lengths of training in a round, each three times the one before.
         rounds: each in a third of the range of the one before.
         seed: of everything that is drawn.
+        options: of `minigrad train`, where there is no script.
     """
 
     script: str
@@ -98,6 +99,12 @@ class SweepConfig:
     rungs: int
     rounds: int
     seed: int
+    options: Mapping[str, object] = attrs.field(factory=dict)
+
+    @property
+    def subject(self) -> Mapping[str, object]:
+        """What a trial trains, as its process is told."""
+        return {"options": dict(self.options)} if self.options else {"script": self.script}
 
     def budget(self, rung: int) -> int:
         """Epochs of a rung, from 0."""
@@ -106,6 +113,8 @@ class SweepConfig:
     def as_json(self) -> str:
         """The text of `plan.json`, in which `space_args` are called `words`."""
         values = {"words" if name == "space_args" else name: v for name, v in attrs.asdict(self).items()}
+        if not self.options:
+            del values["options"]
         return json.dumps(values, indent=2)
 
     @classmethod
@@ -155,7 +164,7 @@ def sweep(
     folder.mkdir(parents=True, exist_ok=True)
     _same_config(config, folder / CONFIG_FILE)
     done = _read(folder / JOURNAL)
-    run = run or (lambda trial: in_process(Path(config.script), trial))
+    run = run or (lambda trial: in_process(config.subject, trial))
     finished: list[Trial] = []
     with open(folder / JOURNAL, "a", encoding="utf-8") as journal, ThreadPoolExecutor(jobs) as pool:
         for number in range(config.rounds):
@@ -240,12 +249,12 @@ def _read(path: Path) -> dict[str, Trial]:
     return by_key
 
 
-def in_process(script: Path, trial: Trial) -> Trial:
+def in_process(subject: Mapping[str, object], trial: Trial) -> Trial:
     """Train a trial in a process of its own, with one BLAS thread.
 
     Whatever becomes of it is in the trial returned.
     """
-    request = json.dumps({"script": str(script), "changed": {**trial.values, "epochs": trial.epochs}})
+    request = json.dumps({"subject": subject, "changed": {**trial.values, "epochs": trial.epochs}})
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minigrad_sweep.worker"]
     done = subprocess.run(command, input=request, capture_output=True, text=True, env=environment, check=False)

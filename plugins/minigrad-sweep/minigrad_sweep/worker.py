@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 
 from minigrad.core.errors import MinigradError
 from minigrad.text import finite_or_none
-from minigrad.train.script.script import Settings, load_script
+from minigrad.train import History
+from minigrad.train.script.script import load_script
+from minigrad.train.setup import Setup, SetupOptions
+from minigrad_sweep.subject import changed_settings
 
 __all__ = ["main"]
 
@@ -21,11 +25,9 @@ __all__ = ["main"]
 def main() -> int:
     """Train as asked; a training that fails is a result too."""
     request = json.load(sys.stdin)
-    changed: Settings = request["changed"]
     try:
         with redirect_stdout(sys.stderr):
-            script = load_script(Path(request["script"]))
-            history = script.fit(changed, checks=False, quiet=True)
+            history = _trained(request["subject"], request["changed"])
     except MinigradError as error:
         print(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         return 0
@@ -42,6 +44,16 @@ def main() -> int:
     figures = {"loss": finite_or_none(loss), "accuracy": accuracy, "epoch": best.epoch}
     print(json.dumps({"score": score, "figures": figures}))
     return 0
+
+
+def _trained(subject: Mapping[str, object], changed: Mapping[str, object]) -> History:
+    """Train a script, or what options describe, with some settings changed."""
+    if "options" in subject:
+        options = subject["options"]
+        assert isinstance(options, dict)
+        return Setup(SetupOptions.from_mapping(options).with_changes(changed)).fit(checks=False, quiet=True)
+    script = load_script(Path(str(subject["script"])))
+    return script.fit(changed_settings(script.settings, changed), checks=False, quiet=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import attrs
 import numpy as np
 import pytest
 
+from minigrad.cli import main
 from minigrad.train import TrainError
 from minigrad_sweep.space import Choice, Range, SpaceError, parse_space
 from minigrad_sweep.sweep import Sweep, SweepConfig, Trial, in_process, sweep
@@ -133,11 +135,13 @@ print("a script may print")
 def test_a_trial_in_a_process(tmp_path: Path) -> None:
     script = tmp_path / "s.py"
     script.write_text(SCRIPT)
-    good = in_process(script, Trial(0, 0, 0, {"lr": 0.05}, 3))
+    good = in_process({"script": str(script)}, Trial(0, 0, 0, {"lr": 0.05}, 3))
     assert good.error == ""
     assert good.score is not None
     assert good.score > 0.5
-    assert "no optimizer 'adamm'" in in_process(script, Trial(0, 0, 1, {"optimizer": "adamm"}, 1)).error
+    assert (
+        "no optimizer 'adamm'" in in_process({"script": str(script)}, Trial(0, 0, 1, {"optimizer": "adamm"}, 1)).error
+    )
 
 
 @pytest.mark.soak
@@ -159,3 +163,49 @@ def test_sigkill_and_resume(tmp_path: Path) -> None:
         resume = [sys.executable, "-m", "minigrad", "sweep", "--resume", str(found[0].parent), "--json"]
         done = subprocess.run(resume, check=True, capture_output=True, text=True)
         assert json.loads(done.stdout)["trials"] == whole
+
+
+def test_options_of_train_are_searched_and_useless_values_refused_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{k % 13},{k % 7},{'yes' if k % 13 > 5 else 'no'}\n" for k in range(120))
+    (tmp_path / "rows.csv").write_text(f"u,v,label\n{rows}")
+    command = "sweep --data rows.csv --optimizer momentum --epochs 2 --trials 2 --rounds 1 --rungs 1".split()
+    space = ["lr=1e-3:1e-1", "hidden=8,8+4", "optimizer.momentum=0.8:0.9", "l2=1e-6:1e-3", "dropout=0.1:0.3"]
+    assert main([*command, *space]) == 0
+    out = capsys.readouterr().out
+    assert f"train      minigrad train --data {tmp_path / 'rows.csv'}" in out
+    line = next(line for line in out.splitlines() if line.startswith("train "))
+    assert main([*shlex.split(line)[2:], "--no-checks"]) == 0, "the advice can be followed as it is printed"
+    capsys.readouterr()
+    assert main(["sweep", "--resume", "runs/0001-sweep-rows"]) == 0
+    capsys.readouterr()
+    for word, message in (
+        ("optimizer=momentum,adma", "optimizer=adma: there is no optimizer 'adma'. Did you mean 'adam'"),
+        ("optimizer.momentum=0.5:1.5", "optimizer.momentum=1.5"),
+        ("dropout=0.5:2", "dropout=2.0: dropout is a share"),
+        ("hiden=8", "Did you mean 'hidden'"),
+        ("batch_size=1.5", "whole numbers"),
+    ):
+        assert main([*command, word]) == 1
+        assert message in capsys.readouterr().err
+    assert not Path("runs/0003-sweep-rows").exists()
+
+
+def test_useless_values_of_a_script_are_refused_before_any_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(
+        "from minigrad import data as sets, nn\ndata = sets.blobs(60, seed=0).scaled()\n"
+        "model = nn.mlp(2, [4], 3, rng=0)\nloss = 'softmax'\n"
+    )
+    for word, message in (
+        ("optimizer=adam,adamm", "optimizer=adamm: there is no optimizer"),
+        ("optimizer.beta1=0.5,1.5", "optimizer.beta1=1.5"),
+        ("batch_size=0,8", "batch_size=0: must be at least 1"),
+    ):
+        assert main(["sweep", "net.py", word]) == 1
+        assert message in capsys.readouterr().err
+    assert not Path("runs").exists()
