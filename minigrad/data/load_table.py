@@ -109,7 +109,10 @@ def _read_weights(table: Table, name: str, targets: Sequence[str]) -> Array:
 
 
 def _names_of(table: Table, target: object) -> tuple[str, ...]:
-    """Names of the columns to be predicted; a frame may call them by numbers, and a text name several by commas."""
+    """Names of the columns to be predicted.
+
+    A frame may call them by numbers, and a text may name several by commas.
+    """
     if isinstance(target, str) and target not in table.columns and "," in target:
         return tuple(name.strip() for name in target.split(","))
     names = (target,) if isinstance(target, str | int) else target

@@ -236,7 +236,7 @@ class Setup:
 
 
 def _widths(value: object) -> object:
-    """Widths of hidden layers as a tuple, from one of them, or from a text with a plus between them."""
+    """Widths of hidden layers as a tuple, from one of them or from a text such as 64+32."""
     if isinstance(value, str) and all(part.strip().isdigit() for part in value.split("+")):
         return tuple(int(part) for part in value.split("+"))
     return (int(value),) if isinstance(value, int | float) else value

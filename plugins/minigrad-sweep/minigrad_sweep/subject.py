@@ -1,4 +1,4 @@
-"""What is searched: a model script or options of `minigrad train`, and whether values fit it."""
+"""What is searched: a model script or options of `minigrad train`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_THE_DATA = ("data", "target", "task", "weights", "epochs", "hyperparameters"
 
 
 def options_of(arguments: Namespace) -> SetupOptions:
-    """The options of `minigrad train` on the command line, with a path that holds from anywhere."""
+    """The options of `minigrad train`, with a path that holds from anywhere."""
     options = SetupOptions.from_mapping(vars(arguments))
     path = Path(options.data)
     return attrs.evolve(options, data=str(path.resolve())) if path.exists() else options
@@ -39,7 +39,7 @@ def known_names(script: bool) -> list[str]:
 
 
 def changed_settings(settings: Settings, changed: Mapping[str, object]) -> Settings:
-    """Settings of a script that are changed; those called `optimizer.NAME` are hyperparameters."""
+    """Changed settings of a script; `optimizer.NAME` is a hyperparameter."""
     hyper = {name.removeprefix("optimizer."): v for name, v in changed.items() if name.startswith("optimizer.")}
     plain = {name: value for name, value in changed.items() if not name.startswith("optimizer.")}
     if hyper:
@@ -87,7 +87,10 @@ def _try_settings(script: Script, changed: Settings) -> None:
 
 
 def command_of(subject: Path | SetupOptions, values: Mapping[str, Value], epochs: int) -> str:
-    """The line that trains with the best values; empty for a script, in which they are written by hand."""
+    """The line that trains with the best values.
+
+    It is empty for a script, in which they are written by hand.
+    """
     if isinstance(subject, Path):
         return ""
     words = ["minigrad", "train"]

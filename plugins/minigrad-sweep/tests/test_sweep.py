@@ -171,7 +171,8 @@ def test_options_of_train_are_searched_and_useless_values_refused_at_once(
     monkeypatch.chdir(tmp_path)
     rows = "".join(f"{k % 13},{k % 7},{'yes' if k % 13 > 5 else 'no'}\n" for k in range(120))
     (tmp_path / "rows.csv").write_text(f"u,v,label\n{rows}")
-    command = "sweep --data rows.csv --optimizer momentum --epochs 2 --trials 2 --rounds 1 --rungs 1".split()
+    size = ["--epochs", "2", "--trials", "2", "--rounds", "1", "--rungs", "1"]
+    command = ["sweep", "--data", "rows.csv", "--optimizer", "momentum", *size]
     space = ["lr=1e-3:1e-1", "hidden=8,8+4", "optimizer.momentum=0.8:0.9", "l2=1e-6:1e-3", "dropout=0.1:0.3"]
     assert main([*command, *space]) == 0
     out = capsys.readouterr().out
