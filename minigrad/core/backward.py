@@ -50,8 +50,7 @@ def backward(output: Tensor, gradient: object = None, create_graph: bool = False
             "no_grad, or detached): there is nothing to differentiate"
         )
     seed = _seed(output, gradient)
-    order, leaves = topological_order((root,))
-    check_not_stale(leaves)
+    order = topological_order((root,))
     mode = MODE.get()
     if create_graph or mode is not None:
         grads = run_backward(order, {root: _as_tensor(seed) if create_graph else as_array(seed)}, create_graph)
@@ -83,40 +82,35 @@ def gradients(
             value: Gradient = _as_tensor(seed) if create_graph else as_array(seed)
             start[node] = start[node] + value if node in start else value
     retain = {t._node for t in targets if t._node.requires_grad}
-    order, leaves = topological_order(start)
-    check_not_stale(leaves)
+    order = topological_order(start)
     grads = run_backward(order, start, create_graph, retain, nodes_on_path_to(order, retain))
     return [grads.get(t._node) for t in targets]
 
 
-def topological_order(roots: Iterable[Node]) -> tuple[list[Node], list[Leaf]]:
-    """The nodes with gradient that `roots` were made from, latest first, and the leaves.
+def topological_order(roots: Iterable[Node]) -> list[Node]:
+    """The nodes with gradient that `roots` were made from, latest first, without the leaves.
 
     Linear, without recursion.
+
+    Raises:
+        StaleGraphError: a leaf has changed since a node was computed from it.
     """
-    stack: list[Node] = []
+    stack = [root for root in roots if type(root) is not Leaf]
     order: list[Node] = []
-    leaves: list[Leaf] = []
-    visited: set[Node] = set()
+    visited: set[Node] = set(stack)
     visit, push, pop, put = visited.add, stack.append, stack.pop, order.append
-    for node in roots:
-        visit(node)
-        if type(node) is Leaf:
-            leaves.append(node)
-        else:
-            push(node)
     while stack:
         node = pop()
         put(node)
         for parent in node.parents:
-            if parent is not None and parent not in visited:
+            if type(parent) is Leaf:
+                if parent.seq > node.seq:
+                    raise _stale(parent)
+            elif parent is not None and parent not in visited:
                 visit(parent)
-                if type(parent) is Leaf:
-                    leaves.append(parent)
-                else:
-                    push(parent)
+                push(parent)
     order.sort(key=_by_sequence, reverse=True)
-    return order, leaves
+    return order
 
 
 def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
@@ -131,18 +125,11 @@ def nodes_on_path_to(order: Sequence[Node], targets: set[Node]) -> set[Node]:
     return on_path
 
 
-def check_not_stale(leaves: Iterable[Leaf]) -> None:
-    """Refuse to go back through a parameter that has been changed since the graph was built.
-
-    Raises:
-        StaleGraphError: a parameter has been changed; names it.
-    """
-    for leaf in leaves:
-        if leaf.stale:
-            raise StaleGraphError(
-                f"backward would differentiate at a parameter of shape {leaf.value.shape} whose numbers an optimizer "
-                "has changed since this graph was built. Compute the loss again after step(), or run backward first"
-            )
+def _stale(leaf: Leaf) -> StaleGraphError:
+    return StaleGraphError(
+        f"backward would differentiate at a parameter of shape {leaf.value.shape} whose numbers an optimizer "
+        "has changed since this graph was built. Compute the loss again after step(), or run backward first"
+    )
 
 
 def run_backward(

@@ -5,6 +5,7 @@ A node never refers to a Tensor or to a later node, so a graph has no reference 
 
 from __future__ import annotations
 
+import sys
 from itertools import count
 from typing import ClassVar, TypeAlias
 from weakref import ref
@@ -13,7 +14,10 @@ from minigrad.core.op import Op
 from minigrad.core.types import Array, Arrays, Kwargs, TensorBase
 
 next_sequence = count(1).__next__
-"""Sequence numbers: a node's is larger than those of all nodes it was made from."""
+"""Sequence numbers: a node's is larger than those of all nodes it was made from.
+
+A smaller one than a leaf's tells that the leaf has changed since.
+"""
 
 
 Parents: TypeAlias = "tuple[Node | None, ...]"
@@ -144,19 +148,22 @@ class GradAccumulator:
         self.has_grad = False
 
 
+OUTDATED = sys.maxsize
+"""Sequence number of a leaf that no graph may be differentiated through any more."""
+
+
 class Leaf(Node):
     """A value the program supplied and wants a gradient for.
 
-    Attributes:
-        stale: whether its numbers were overwritten since: a version counter that needs to tell two versions apart.
+    Its sequence number is its version: renewed whenever its numbers change, so that a node with a smaller one was
+    computed from other numbers.
     """
 
-    __slots__ = ("_sink", "stale")
+    __slots__ = ("_sink",)
 
     def __init__(self, value: Array, sink: GradAccumulator) -> None:
         self.value = value
         self._sink = ref(sink)
-        self.stale = False
         self.seq = next_sequence()
 
     @property

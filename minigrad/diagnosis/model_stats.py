@@ -44,7 +44,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
             value = loss(outputs, y)
             grads = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
         moving = _training_loss(model, loss, x, y)
-        order = [n for n in reversed(topological_order((outputs._node,))[0]) if isinstance(n, OpNode)]
+        order = [n for n in reversed(topological_order((outputs._node,))) if isinstance(n, OpNode)]
         names = {id(t._node): name for name, t in named}
         spread = outputs.numpy().reshape(len(x), -1).astype(np.float64)
         return ModelStats(

@@ -10,26 +10,31 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import ParamSpec
 
 from minigrad.core.errors import MinigradError
 
 __all__ = ["complete", "without_interrupts"]
 
+Arguments = ParamSpec("Arguments")
 
-def complete(work: Callable[[], object]) -> None:
+
+def complete(work: Callable[Arguments, object], *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
     """Run work that may be begun anew at any point, to its end even if it is interrupted.
 
     Then the interrupt goes on its way.
 
     Args:
         work: sets things to values that do not depend on those they had.
+        args: positional arguments of `work`.
+        kwargs: its keyword arguments.
     """
     try:
-        work()
+        work(*args, **kwargs)
     except MinigradError:  # raised on purpose: the work cannot be done
         raise
     except BaseException:
-        work()
+        work(*args, **kwargs)
         raise
 
 

@@ -6,20 +6,21 @@ and optimizers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import chain, repeat
+from itertools import repeat
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.backward import exhaust
 from minigrad.core.errors import GradientError, ShapeError
-from minigrad.core.graph import Constant, GradAccumulator, Leaf
+from minigrad.core.graph import OUTDATED, Constant, GradAccumulator, Leaf, next_sequence
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
 from minigrad.runtime.interrupts import complete
 
 _ALIGNMENT = 64
+_node_of = attrgetter("_node")
 
 
 def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
@@ -79,13 +80,7 @@ def mark_updated(*tensors: Tensor) -> None:
 
     Graphs built on the old ones can no longer run backward.
     """
-    old = [t._node if isinstance(t._node, Leaf) else _leaf(t)[0] for t in tensors]
-    _renew(tensors, old, [Leaf(leaf.value, leaf.sink) for leaf in old])
-
-
-def _renew(tensors: Sequence[Tensor], old: Sequence[Leaf], new: Sequence[Leaf]) -> None:
-    """Let tensors stand for new leaves and old graphs be stale, with no bytecode in between."""
-    exhaust(chain(map(setattr, tensors, repeat("_node"), new), map(setattr, old, repeat("stale"), repeat(True))))
+    exhaust(map(setattr, map(_node_of, tensors), repeat("seq"), repeat(next_sequence())))
 
 
 def has_grad(t: Tensor) -> bool:
@@ -136,7 +131,7 @@ def assign(t: Tensor, value: Array) -> None:
 
         complete(write)
     else:
-        _renew((t,), (leaf,), (Leaf(copy, sink),))
+        exhaust(map(setattr, (t, leaf), ("_node", "seq"), (Leaf(copy, sink), OUTDATED)))
 
 
 def _leaf(t: Tensor) -> tuple[Leaf, GradAccumulator]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from itertools import chain
 from typing import TypeAlias
 
 import attrs
@@ -14,6 +15,7 @@ import numpy as np
 
 from minigrad.core.backward import topological_order
 from minigrad.core.errors import GradientError
+from minigrad.core.graph import Leaf
 from minigrad.core.memory import readonly
 from minigrad.core.mode import mode_override
 from minigrad.core.registry import REGISTRY
@@ -173,7 +175,8 @@ def _depends_on_others(outputs: Sequence[Tensor], variables: Sequence[Tensor]) -
     """
     ours = {v._node for v in variables}
     roots = {o._node for o in outputs if o.requires_grad}
-    return any(leaf not in ours for leaf in topological_order(roots)[1])
+    below = chain(roots, *(node.parents for node in topological_order(roots)))
+    return any(type(node) is Leaf and node not in ours for node in below)
 
 
 def flatten_like(given: object, like: object, shapes: Sequence[Tensor], what: str) -> list[Array | Tensor]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minigrad.core.backward import check_not_stale, nodes_on_path_to, run_backward, topological_order
+from minigrad.core.backward import nodes_on_path_to, run_backward, topological_order
 from minigrad.core.errors import GradientError
 from minigrad.core.graph import Constant, Node
 from minigrad.core.mode import MODE
@@ -94,8 +94,7 @@ class _VJPSweep:
         self.variables = variables
         self.create_graph = recorded
         self.wanted: set[Node] = {v._node for v in variables}
-        order, leaves = topological_order((self.root,))
-        check_not_stale(leaves)
+        order = topological_order((self.root,))
         self.useful = nodes_on_path_to(order, self.wanted)
         self.order = [n for n in order if n in self.useful]
 

@@ -49,7 +49,7 @@ def _same_lengths(g: Tensor, size: Tensor) -> list[Tensor]:
     node = size._node
     if not isinstance(node, OpNode):
         return [size]
-    below, _ = topological_order((g._node,))
+    below = topological_order((g._node,))
     return [tensor_of(n) for n in below if _is_same(n, node)]
 
 

@@ -207,7 +207,7 @@ class CompiledRunner(RuleRunner):
         if self._refused or self._wait:
             self._wait -= not self._refused
             return False
-        hyper = scheduled(self.rule, self.schedules, t)
+        hyper = scheduled(self.rule, self.schedules, t) if self.schedules else ()
         age = t if age is None else age
         try:
             buffers = self._buffers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter, is_
 from typing import TypeAlias
 
 import attrs
@@ -15,6 +16,8 @@ from minigrad.optim.protocol import Segment
 from minigrad.runtime.parameters import aligned_zeros, bind_to_buffers, has_grad, mark_updated
 
 __all__ = ["NamedParameter", "ParamBucket", "Parameters", "make_buckets", "named_parameters"]
+
+_value_of, _has_grad = attrgetter("_node.value"), attrgetter("_sink.has_grad")
 
 Parameters: TypeAlias = Mapping[str, Tensor] | Iterable[Tensor] | Iterable[tuple[str, Tensor]]
 
@@ -73,12 +76,8 @@ class ParamBucket:
 
     def is_ready(self) -> bool:
         """Whether every parameter is at home, not frozen, and reached by a gradient."""
-        if self.frozen:
-            return False
-        for t, view in zip(self.tensors, self.views, strict=True):
-            if t._node.value is not view or not t._sink.has_grad:
-                return False
-        return True
+        at_home = all(map(is_, map(_value_of, self.tensors), self.views))
+        return at_home and not self.frozen and all(map(_has_grad, self.tensors))
 
     def check_ownership(self) -> None:
         """Raise ParameterError if another optimizer has taken over a parameter.

@@ -6,7 +6,6 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import NoReturn
 
 import numpy as np
@@ -182,7 +181,7 @@ class StatefulOptimizer(ManagedParameters):
 
     def _note_planned(self, size: float) -> None:
         self.__dict__["_norm"] = (self.t + 1, size)
-        complete(partial(self._take_note, self.t + 1))
+        complete(self._take_note, self.t + 1)
 
     def _check_options(self) -> None:
         """Refuse at once what could only fail later."""
@@ -228,7 +227,7 @@ class StatefulOptimizer(ManagedParameters):
         if refused:
             self._micro_batches.count = 0
             return self._skip(refused, loss)
-        complete(partial(self._commit, self.t + 1))
+        complete(self._commit, self.t + 1)
         return StepResult(self.t, loss)
 
     def _commit(self, t: int) -> None:

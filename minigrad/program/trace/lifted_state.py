@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 import attrs
 import numpy as np
 
-from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node
+from minigrad.core.graph import OUTDATED, Constant, GradAccumulator, Leaf, Node
 from minigrad.core.mode import mode_override
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, TensorBase
@@ -76,7 +75,7 @@ class LiftedState:
             self._record_cleared()
             self._record_buffer_writes()
         finally:
-            complete(partial(self._put_back, before))
+            complete(self._put_back, before)
 
     def _put_back(self, before: Sequence[tuple[Tensor, Node]]) -> None:
         """Give everything what it held before the trace. May be begun anew after an interrupt."""
@@ -189,4 +188,4 @@ class LiftedState:
     def _mark_stale(parameter: _LiftedParameter) -> None:
         """No backward may go through what the parameter stood for until now."""
         if isinstance(parameter.tensor._node, Leaf):
-            parameter.tensor._node.stale = True
+            parameter.tensor._node.seq = OUTDATED

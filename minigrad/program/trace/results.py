@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.core.backward import gradients
 from minigrad.core.errors import StaleGraphError
 from minigrad.core.graph import (
+    OUTDATED,
     Constant,
     GradAccumulator,
     Leaf,
@@ -136,7 +137,8 @@ class Results:
         tensors = list(map(_constant, arrays, self._stale))
         nodes = tuple([t._node for _, t in live.parameters])
         values = tuple([arrays[i] for i in live.positions])
-        kwargs = {"saved": saved, "nodes": nodes, "others": tuple([t._node for _, t in live.others])}
+        others = tuple([t._node for _, t in live.others])
+        kwargs = {"saved": saved, "nodes": nodes, "others": others, "made_at": next_sequence()}
         source = MultiOutputNode(self._op, values, tuple([n.value for n in nodes]), nodes, kwargs)
         for i, position in enumerate(live.positions):
             tensors[position]._node = OutputNode(source, i)
@@ -227,6 +229,7 @@ def _op(live: _Live) -> Op:
         saved: dict[int, Array],
         nodes: tuple[Node, ...],
         others: tuple[Node, ...],
+        made_at: int,
     ) -> tuple[Gradient, ...]:
         if live.refusal:
             raise TraceError(
@@ -234,7 +237,7 @@ def _op(live: _Live) -> Op:
                 "program of its own, or leave @mg.define off"
             )
         for leaf in others:
-            if isinstance(leaf, Leaf) and leaf.stale:
+            if isinstance(leaf, Leaf) and leaf.seq > made_at:
                 raise StaleGraphError(
                     f"backward through a defined program needs a parameter of shape {leaf.value.shape} as it was when "
                     "the program ran, and an optimizer has changed it since. Run backward before step()"
@@ -250,7 +253,7 @@ def _op(live: _Live) -> Op:
         rows = gradients(outputs, list(g), targets, create_graph)
         return tuple(_zeros(t, create_graph) if r is None else r for r, t in zip(rows, targets, strict=True))
 
-    kwargs = {"saved": REQUIRED, "nodes": REQUIRED, "others": REQUIRED}
+    kwargs = {"saved": REQUIRED, "nodes": REQUIRED, "others": REQUIRED, "made_at": REQUIRED}
     op = Op("program", lambda *xs, **_: xs, (Argument("xs", variadic=True),), kwargs, Claims())
     op.rules = (VJP(("xs",), (0,), rule, variadic=True),)
     return op
@@ -263,7 +266,7 @@ def _zeros(t: Tensor, as_tensor: bool) -> Gradient:
 
 def _dead(value: Array) -> Leaf:
     leaf = Leaf(value, GradAccumulator())
-    leaf.stale = True
+    leaf.seq = OUTDATED
     return leaf
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from minigrad.core.apply import unpack_args
-from minigrad.core.graph import Constant, Leaf, MultiOutputNode, Node, OutputNode, next_sequence, record_call
+from minigrad.core.graph import OUTDATED, Constant, Leaf, MultiOutputNode, Node, OutputNode, next_sequence, record_call
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Shape
@@ -57,7 +57,7 @@ class StepTracer(Tracer):
         while stack:
             top = stack.pop()
             if isinstance(top, Leaf):
-                stale = top if top.stale else stale
+                stale = top if top.seq == OUTDATED else stale
                 if top in held:
                     parameters[top] = held[top]
             for parent in top.parents:
