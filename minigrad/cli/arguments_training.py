@@ -9,7 +9,7 @@ from functools import partial
 from minigrad.cli.argument_types import codes, count, number, seed, setting, widths
 from minigrad.cli.command import Command
 
-__all__ = ["RUN", "TRAIN", "Given", "add_judging", "add_set", "add_setup", "add_source", "add_subject"]
+__all__ = ["RUN", "TRAIN", "Given", "add_judging", "add_set", "add_setup", "add_source", "add_subject", "add_trust"]
 
 _TRAIN = """\
 Train a network, checks first, and save the run in a folder of its own.
@@ -114,7 +114,14 @@ def add_subject(parser: ArgumentParser) -> None:
     parser.set_defaults(given=())
     parser.add_argument("script", nargs="?", metavar="SCRIPT|RUN", help="a Python file that defines model, data, loss, "
         "or the folder of a run; or say by --data and the other options what 'minigrad train' would train")  # fmt: skip
+    add_trust(parser)
     add_setup(parser)
+
+
+def add_trust(parser: ArgumentParser) -> None:
+    """The option --trust, of commands that may execute the script of a run."""
+    parser.add_argument("--trust", action="store_true", help="execute the script of a run that you did not begin on "
+        "this machine")  # fmt: skip
 
 
 def _train(parser: ArgumentParser) -> None:
@@ -146,6 +153,7 @@ def _run(parser: ArgumentParser) -> None:
     add("--patience", type=count, metavar="N", help="stop after N epochs without a better one; default: what the "
         "script says, or never")  # fmt: skip
     _saving(parser)
+    add_trust(parser)
 
 
 def _saving(parser: ArgumentParser) -> None:

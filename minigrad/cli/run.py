@@ -5,6 +5,7 @@ A run includes checks, training, pictures and checkpoints.
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,12 +13,14 @@ from pathlib import Path
 import attrs
 
 from minigrad.checkpoint import Checkpoint
-from minigrad.cli.output import write_json
-from minigrad.cli.run_command import CHANGEABLE, Job, as_command, restore_options, run_job, saved_run
+from minigrad.cli.output import wrapped, write_json
+from minigrad.cli.resuming.options import CHANGEABLE, as_command, restore_options, saved_run
+from minigrad.cli.run_command import Job, run_job
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
 from minigrad.text import table
 from minigrad.train import Callback, History, TrainError
+from minigrad.train.output.origin import owner_of, refuse_foreign, seal
 from minigrad.train.script.script import Script, Settings, load_script
 
 __all__ = ["list_examples", "run_script"]
@@ -39,12 +42,24 @@ def run_script(arguments: Namespace) -> int:
     if saved is not None:
         asked = arguments.script
         arguments = restore_options(arguments, saved)
+        if asked is None:
+            _announce(saved, arguments)
         arguments.script = asked or arguments.script
     if arguments.script is None:
         arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
     script = load_script(Path(arguments.script))
     arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder
     return run_job(_job(script, arguments), arguments, saved)
+
+
+def _announce(saved: Checkpoint, arguments: Namespace) -> None:
+    """Say which script a resumed run executes, unless it may not."""
+    script, command = arguments.script, saved.about["command"]
+    if script is None or not isinstance(command, dict):
+        return
+    refuse_foreign(saved.path.parent, script, command.get("sealed"), trusted=arguments.trust)
+    stream = sys.stderr if arguments.json else sys.stdout
+    print(wrapped(f"{'script':<10} {script} ({owner_of(Path(script))})", stream), file=stream)
 
 
 def _job(script: Script, arguments: Namespace) -> Job:
@@ -69,7 +84,8 @@ def _job(script: Script, arguments: Namespace) -> Job:
         )
 
     headline = f"{script.path}: {script.split.summary}"
-    return Job("run", script.path.stem, headline, as_command(arguments), run, script=script.path)
+    command = {**as_command(arguments), "sealed": seal(arguments.script)}
+    return Job("run", script.path.stem, headline, command, run, script=script.path)
 
 
 def _run_loop(example: Example, arguments: Namespace) -> int:

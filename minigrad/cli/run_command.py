@@ -17,10 +17,11 @@ import attrs
 
 import minigrad
 from minigrad import checkpoint
-from minigrad.checkpoint import Checkpoint, CheckpointError, Json
+from minigrad.checkpoint import Checkpoint, Json
 from minigrad.cli.doctor import addressed, chosen_rules, said
 from minigrad.cli.exit_codes import CHECK_FAILED, INTERRUPTED
 from minigrad.cli.output import wrapped, write_json
+from minigrad.cli.resuming.options import CHECKPOINT
 from minigrad.core.errors import MinigradError
 from minigrad.diagnosis import Doctor
 from minigrad.parallel import Communicator, connect
@@ -33,17 +34,11 @@ from minigrad.train import (
     History,
     Interrupted,
     RunFolder,
-    TrainError,
     new_folder,
 )
+from minigrad.train.output.run_lock import folder_lock
 
-__all__ = ["CHECKPOINT", "Fit", "Job", "restore_options", "run_job", "saved_run"]
-
-CHECKPOINT = "checkpoint.safetensors"
-CHANGEABLE = ("resume", "epochs", "patience", "save_every")
-_NOT_OF_THE_RUN = frozenset(
-    ("parser", "work", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis")
-)
+__all__ = ["Fit", "Job", "run_job"]
 
 Fit: TypeAlias = Callable[[Sequence[Callback], Checkpoint | None, Communicator], History]
 """Type of a function that trains: callbacks, checkpoint, communicator -> history.
@@ -89,6 +84,14 @@ def run_job(job: Job, arguments: Namespace, saved: Checkpoint | None) -> int:
     if link.rank > 0:
         return _assist(job, saved, link)
     path = new_folder(Path(arguments.out), job.name) if saved is None else saved.path.parent
+    with folder_lock(path):
+        if saved is not None:
+            saved = checkpoint.load(saved.path)  # another process may have gone on meanwhile
+        return _run_in(path, job, arguments, saved, link)
+
+
+def _run_in(path: Path, job: Job, arguments: Namespace, saved: Checkpoint | None, link: Communicator) -> int:
+    """What `run_job` does in the folder of the run, which is locked."""
     command = dict(job.command)
     folder = RunFolder(path, {"command": command}, model=job.model, script=job.script)
     saver = Checkpoints(path / CHECKPOINT, arguments.save_every, about={"command": command})
@@ -133,43 +136,6 @@ def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
         sys.stderr.write(f"minigrad: rank {link.rank} of {link.size} ends the run:\n")
         raise
     return 0
-
-
-def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
-    """The checkpoint to go on from, None without --resume.
-
-    Raises:
-        CheckpointError: the checkpoint is of another command.
-    """
-    if arguments.resume is None:
-        return None
-    saved = checkpoint.load(Path(arguments.resume) / CHECKPOINT)
-    command = saved.about.get("command")
-    if not isinstance(command, dict):
-        raise CheckpointError(f"{saved.path}: is not of a run of 'minigrad {kind}'")
-    if command.get("command", kind) != kind:
-        raise CheckpointError(f"{saved.path}: go on with 'minigrad {command['command']} --resume {arguments.resume}'")
-    return saved
-
-
-def restore_options(arguments: Namespace, saved: Checkpoint) -> Namespace:
-    """Return the options of a saved run.
-
-    Those that may change are as they are given now.
-    """
-    fixed = [f"--{name.replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
-    if fixed:
-        raise TrainError(f"--resume goes on as the run began: leave out {', '.join(fixed)}, or start a new run")
-    command = saved.about["command"]
-    assert isinstance(command, dict)
-    values = {k: v for k, v in command.items() if k in vars(arguments) and k not in arguments.given}
-    return Namespace(**{**vars(arguments), **values})
-
-
-def as_command(arguments: Namespace) -> dict[str, Json]:
-    """All options as JSON values, without those that do not decide the run."""
-    command = {k: v for k, v in vars(arguments).items() if k not in _NOT_OF_THE_RUN}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in command.items()}
 
 
 def _address(watching: Doctor | None, path: Path) -> None:

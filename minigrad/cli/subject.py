@@ -6,8 +6,11 @@ import json
 from argparse import Namespace
 from pathlib import Path
 
+from minigrad.cli.resuming.options import train_options
+from minigrad.text import clip_middle
 from minigrad.train import TrainError
-from minigrad.train.output.model_file import SCRIPT_FILE
+from minigrad.train.output.model_file import SCRIPT_FILE, digest_of
+from minigrad.train.output.origin import refuse_foreign
 from minigrad.train.script.script import Script, load_script
 from minigrad.train.setup import Setup, SetupOptions
 
@@ -31,16 +34,25 @@ def subject_of(arguments: Namespace) -> Script | Setup:
         option = f"--{own[0].replace('_', '-')}"
         raise TrainError(f"{arguments.script} says itself what is trained: leave out {option}, or leave out the script")
     path = Path(arguments.script)
-    return _of_run(path) if path.is_dir() else load_script(path)
+    return _of_run(path, arguments.trust) if path.is_dir() else load_script(path)
 
 
-def _of_run(folder: Path) -> Script | Setup:
+def _of_run(folder: Path, trust: bool) -> Script | Setup:
     """What a run trained, with its first weights."""
     try:
-        command = json.loads((folder / "config.json").read_text(encoding="utf-8"))["command"]
-        kind = command.get("command", "train")
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        raise TrainError(f"{folder}: is no run: a run's folder holds config.json") from None
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        command, kind = config["command"], config["command"].get("command", "train")
+        if kind == "run":
+            sealed = (config.get("script") or {}).get("seal")
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
+        raise TrainError(f"{clip_middle(folder, 150)}: is no run: a run's folder holds config.json") from None
     if kind == "run":
-        return load_script(folder / SCRIPT_FILE)
-    return Setup(SetupOptions.from_mapping(command))
+        script = folder / SCRIPT_FILE
+        if script.exists():
+            refuse_foreign(folder, str(script), sealed, text=digest_of(script), trusted=trust)
+        return load_script(script)
+    try:
+        options = train_options(command)
+    except ValueError as error:
+        raise TrainError(f"{clip_middle(folder, 80)}: the command in config.json makes no sense: {error}") from None
+    return Setup(SetupOptions.from_mapping(options))

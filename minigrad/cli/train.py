@@ -6,7 +6,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from minigrad.checkpoint import Checkpoint, Json
-from minigrad.cli.run_command import Job, as_command, restore_options, run_job, saved_run
+from minigrad.cli.resuming.options import as_command, restore_options, saved_run
+from minigrad.cli.run_command import Job, run_job
 from minigrad.data import Dataset
 from minigrad.parallel import Communicator
 from minigrad.train import Callback, History

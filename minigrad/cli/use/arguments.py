@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 
 from minigrad.cli.argument_types import count, number, port, seed
+from minigrad.cli.arguments_training import add_trust
 from minigrad.cli.command import Command
 
 __all__ = ["EVALUATE", "PREDICT", "SERVE", "SHOW"]
@@ -12,7 +13,8 @@ __all__ = ["EVALUATE", "PREDICT", "SERVE", "SHOW"]
 _PREDICT = """\
 Predict each row of a file by the model of a run: names of classes, or numbers in the units they were learned in. The
 rows are prepared as in training; an unknown category or a missing column is refused by name. A table is read a few
-thousand rows at a time. A run of a script holds a copy of it, which is imported: use only runs of people you trust.
+thousand rows at a time. A run of a script holds a copy of it, which is imported: of a run that you did not begin here,
+only with --trust.
 
   minigrad predict runs/0001-houses more.csv --out prices.csv
   minigrad predict runs/0002-pets holiday/              a folder of pictures
@@ -40,7 +42,7 @@ Say what a run is: its model, what happens to every column, what it reached and 
 _SERVE = """\
 Let a run answer JSON over HTTP, on this machine alone, for a demo: GET / says what it takes, POST /predict answers
 rows. Nothing that is sent is executed; a request has at most 2^20 bytes. A run of a script holds a copy of it, which is
-imported.
+imported: of a run that you did not begin here, only with --trust.
 
   minigrad serve runs/0001-houses
 """
@@ -48,6 +50,7 @@ imported.
 
 def _run(parser: ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="the folder of a run, or its best.safetensors")
+    add_trust(parser)
 
 
 def _predict(parser: ArgumentParser) -> None:

@@ -27,7 +27,7 @@ __all__ = ["evaluate_run", "predict", "show_run"]
 
 def predict(arguments: Namespace) -> int:
     """Write a prediction for each row of a file, as CSV or JSON. Returns the exit code."""
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     if arguments.out and Path(arguments.out).resolve() == Path(arguments.file).resolve():
         raise TrainError(f"--out {arguments.out}: is the file with the rows, and would take its place")
     if run.preparation is not None and isinstance(run.preparation.inputs, TextInputs):
@@ -78,7 +78,7 @@ def _continue(run: SavedRun, arguments: Namespace) -> int:
 
 def evaluate_run(arguments: Namespace) -> int:
     """Score a run on the rows of a file whose targets are known. Returns the exit code."""
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     figures = run.evaluate(arguments.file)
     if arguments.json:
         write_json({"command": "evaluate", "run": arguments.run, "file": arguments.file, "figures": figures})
@@ -90,7 +90,7 @@ def evaluate_run(arguments: Namespace) -> int:
 
 def show_run(arguments: Namespace) -> int:
     """Print model, preparation and figures of a run. Returns the exit code."""
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     recipe = None if run.preparation is None else run.preparation.as_dict()
     if arguments.json:
         write_json({"command": "show", "run": arguments.run, "preparation": recipe, **run.about})

@@ -39,7 +39,7 @@ class BadRequest(MinigradError):
 
 def serve(arguments: Namespace) -> int:
     """Answer until Ctrl-C. Returns the exit code."""
-    run = load(arguments.run)
+    run = load(arguments.run, trust=arguments.trust)
     if run.preparation is None:
         raise TrainError(f"{run.path}: the run was given plain arrays, so it does not know what rows look like")
     try:

@@ -12,6 +12,7 @@ from safetensors.numpy import save
 
 from minigrad.core.types import Array
 from minigrad.train.errors import TrainError
+from minigrad.train.output.origin import seal
 
 __all__ = ["MODEL_FILE", "SCRIPT_FILE", "digest_of", "model_bytes", "read_model", "script_recipe"]
 
@@ -58,8 +59,9 @@ def _runs_beside(file: Path) -> str:
 
 
 def script_recipe(script: Path) -> dict[str, object]:
-    """Say how the model of a script is built again: name and hash of the run's copy."""
-    return {"kind": "script", "file": SCRIPT_FILE, "sha256": digest_of(script)}
+    """Say how the model of a script is built again: name, hash and seal of the run's copy."""
+    digest = digest_of(script)
+    return {"kind": "script", "file": SCRIPT_FILE, "sha256": digest, "seal": seal(digest)}
 
 
 def digest_of(file: Path) -> str:

@@ -99,6 +99,8 @@ class RunFolder(Callback):
     def on_start(self, run: Run) -> None:
         """config.json, and the head of metrics.csv."""
         config = {**self._config, **run.history.config, "versions": _versions()}
+        if self._script is not None:
+            config["script"] = self._model
         self.write("config.json", (json.dumps(config, indent=2, default=str) + "\n").encode())
         # A resumed run begins with the epochs of its checkpoint; rows after those, written before a crash, go.
         self.write("metrics.csv", "".join(map(_line, [_head(run), *map(_cells, run.history.epochs)])).encode())

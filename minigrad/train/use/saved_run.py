@@ -22,6 +22,7 @@ from minigrad.train.architectures import Architecture
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
 from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
+from minigrad.train.output.origin import refuse_foreign
 from minigrad.train.script.script import load_script
 from minigrad.train.use.labelled_rows import labelled_rows
 from minigrad.train.use.scores import ClassCounts, LabelCounts, NumberSums
@@ -186,7 +187,7 @@ class SavedRun:
                 yield np.concatenate(parts), table
 
 
-def load(run: str | os.PathLike[str], *, model: Module | None = None) -> SavedRun:
+def load(run: str | os.PathLike[str], *, model: Module | None = None, trust: bool = True) -> SavedRun:
     """The model of a run, ready to be used.
 
     A run of `minigrad run` holds a copy of its script, which is imported to build the model: load only runs of people
@@ -195,15 +196,17 @@ def load(run: str | os.PathLike[str], *, model: Module | None = None) -> SavedRu
     Args:
         run: the folder of a run, or its `best.safetensors`.
         model: takes the weights, where the run does not know how its model was built.
+        trust: whether the script of a run may be executed that you did not begin on this machine.
 
     Raises:
+        Untrusted: the run has such a script, and `trust` is False.
         TrainError: there is no such run, its file is damaged or of another minigrad, or a model is needed.
         StateMismatch: `model` is another one than was trained.
     """
     path = Path(run)
     file = path / MODEL_FILE if path.is_dir() else path
     weights, about = read_model(file)
-    built = _build(about.get("model"), file.parent) if model is None else model
+    built = _build(about.get("model"), file.parent, trust) if model is None else model
     recipe = about.get("preparation")
     preparation = Preparation.from_dict(recipe) if isinstance(recipe, Mapping) else None
     built.load_state_dict(weights)
@@ -211,7 +214,7 @@ def load(run: str | os.PathLike[str], *, model: Module | None = None) -> SavedRu
     return SavedRun(path, built.eval(), preparation, known)
 
 
-def _build(recipe: object, folder: Path) -> Module:
+def _build(recipe: object, folder: Path, trust: bool) -> Module:
     if not isinstance(recipe, Mapping):
         raise TrainError(f"{folder}: the run does not say how its model was built: give it by mg.load(run, model=...)")
     try:
@@ -227,6 +230,7 @@ def _build(recipe: object, folder: Path) -> Module:
         raise TrainError(
             f"{script}: the script that built the model {state}: give the model by mg.load(run, model=...)"
         )
+    refuse_foreign(folder, str(script), recipe.get("seal"), text=digest, trusted=trust)
     return load_script(script).model
 
 

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 
 from minigrad.cli import Command
 from minigrad.cli.argument_types import count
-from minigrad.cli.arguments_training import add_set, add_setup
+from minigrad.cli.arguments_training import add_set, add_setup, add_trust
 
 __all__ = ["COMMAND"]
 
@@ -38,6 +38,7 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--jobs", type=count, default=2, metavar="N", help="trainings at a time; default 2")
     add("--out", default="runs", metavar="FOLDER", help="where the search is saved, as <n>-sweep-<name>; default runs")
     add("--resume", metavar="FOLDER", help="go on with the search in this folder")
+    add_trust(parser)
 
 
 COMMAND = Command(

@@ -10,8 +10,11 @@ from pathlib import Path
 import attrs
 
 from minigrad.cli.output import write_json
-from minigrad.text import table
+from minigrad.cli.resuming.options import train_options
+from minigrad.text import clip_middle, table
 from minigrad.train import TrainError, new_folder
+from minigrad.train.output.origin import refuse_foreign, seal
+from minigrad.train.output.run_lock import folder_lock
 from minigrad.train.script.script import load_script
 from minigrad.train.setup import SetupOptions
 from minigrad_sweep.space import parse_space
@@ -31,11 +34,14 @@ def search(arguments: Namespace) -> int:
     else:
         folder = Path(arguments.resume)
         config = SweepConfig.load(folder / CONFIG_FILE)
-        subject = SetupOptions.from_mapping(config.options) if config.options else Path(config.script)
+        subject = _saved_subject(folder, config, arguments.trust)
         space = parse_space(config.space_args, known_names(isinstance(subject, Path)))
     stream = sys.stderr if arguments.json else sys.stdout
     print(f"search     {folder}, {arguments.jobs} at a time; go on with: minigrad sweep --resume {folder}", file=stream)
-    result = sweep(config, space, folder, jobs=arguments.jobs, told=lambda t: print(_line(t), file=stream, flush=True))
+    with folder_lock(folder):
+        result = sweep(
+            config, space, folder, jobs=arguments.jobs, told=lambda t: print(_line(t), file=stream, flush=True)
+        )
     document = {"command": "sweep", "folder": str(folder), "best": attrs.asdict(result.best),
                 "remarks": list(result.remarks), "trials": [attrs.asdict(t) for t in result.trials]}  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -68,7 +74,23 @@ def _new_search(arguments: Namespace) -> tuple[SweepConfig, Path | SetupOptions,
     script = load_script(Path(arguments.script))
     path = script.path.resolve()
     epochs = arguments.epochs if "epochs" in arguments.given else script.settings.get("epochs", 20)
-    return SweepConfig(script=str(path), epochs=epochs, **plan), path, path.stem
+    return SweepConfig(script=str(path), epochs=epochs, sealed=seal(str(path)), **plan), path, path.stem
+
+
+def _saved_subject(folder: Path, config: SweepConfig, trust: bool) -> Path | SetupOptions:
+    """What a saved search trains, if it may be used.
+
+    Raises:
+        Untrusted: it is the script of a search that was not begun here.
+        TrainError: it is options that could not have been given.
+    """
+    if not config.options:
+        refuse_foreign(folder, config.script, config.sealed, trusted=trust)
+        return Path(config.script)
+    try:
+        return SetupOptions.from_mapping(train_options(config.options))
+    except ValueError as error:
+        raise TrainError(f"{clip_middle(folder, 80)}: the options in {CONFIG_FILE} make no sense: {error}") from None
 
 
 def _line(t: Trial) -> str:

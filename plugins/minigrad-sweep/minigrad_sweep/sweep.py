@@ -21,6 +21,8 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from minigrad.checkpoint.files import replace
+from minigrad.text import clip_middle, describe_error
 from minigrad.train.errors import TrainError
 from minigrad_sweep.space import Choice, Range, Space, Value
 
@@ -54,6 +56,14 @@ class Trial:
     score: float | None = None
     figures: Mapping[str, float | None] = attrs.field(factory=dict)
     error: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not all(type(n) is int for n in (self.round, self.rung, self.number, self.epochs)):
+            raise TypeError("round, rung, number and epochs are whole numbers")
+        if not (isinstance(self.values, Mapping) and isinstance(self.figures, Mapping) and isinstance(self.error, str)):
+            raise TypeError("values and figures are objects, and error is a text")
+        if self.score is not None and (isinstance(self.score, bool) or not isinstance(self.score, int | float)):
+            raise TypeError("score is a number or null")
 
     @property
     def key(self) -> str:
@@ -90,6 +100,7 @@ class SweepConfig:
         rounds: each in a third of the range of the one before.
         seed: of everything that is drawn.
         options: of `minigrad train`, where there is no script.
+        sealed: shows that the search was begun by this user on this machine; see `minigrad.train.output.origin`.
     """
 
     script: str
@@ -100,6 +111,16 @@ class SweepConfig:
     rounds: int
     seed: int
     options: Mapping[str, object] = attrs.field(factory=dict)
+    sealed: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(SweepConfig):
+            value: object = getattr(self, field.name)
+            kind = {"str": str, "int": int, "tuple[str, ...]": tuple}.get(str(field.type), dict)
+            if type(value) is not kind or (isinstance(value, int) and value < (field.name != "seed")):
+                raise TypeError(f"{field.name} cannot be {value!r:.40}")
+        if not all(isinstance(word, str) for word in self.space_args):
+            raise TypeError("words of the space must be texts")
 
     @property
     def subject(self) -> Mapping[str, object]:
@@ -127,9 +148,9 @@ class SweepConfig:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             return cls(space_args=tuple(values.pop("words")), **values)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise TrainError(
-                f"{path}: holds no search that could be continued ({type(error).__name__}: {error})"
+                f"{clip_middle(path, 120)}: holds no search that could be continued ({describe_error(error, 100)})"
             ) from None
 
 
@@ -225,10 +246,10 @@ def _remarks(space: Space, ranked: Sequence[Trial]) -> Iterator[str]:
 def _same_config(config: SweepConfig, path: Path) -> None:
     text = config.as_json()
     if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")) != json.loads(text):
+        if attrs.evolve(SweepConfig.load(path), sealed=config.sealed) != config:
             raise TrainError(f"{path.parent} holds another search: continue it as it was begun, or name a new folder")
         return
-    path.write_text(text + "\n", encoding="utf-8")
+    replace(path, [f"{text}\n".encode()])
 
 
 def _read(path: Path) -> dict[str, Trial]:
@@ -239,13 +260,18 @@ def _read(path: Path) -> dict[str, Trial]:
     by_key: dict[str, Trial] = {}
     if not path.exists():
         return by_key
-    text = path.read_text(encoding="utf-8")
-    if text and not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-        path.write_text(text, encoding="utf-8")
-    for line in text.splitlines():
-        trial = Trial(**json.loads(line))
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            trial = Trial(**json.loads(line))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise TrainError(
+                f"{clip_middle(path, 120)}, line {number}: is no trial ({describe_error(error, 80)}): remove the line"
+            ) from None
         by_key[trial.key] = trial
+    if len(whole) < len(content):
+        replace(path, [whole])
     return by_key
 
 

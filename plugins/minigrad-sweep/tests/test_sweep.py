@@ -18,6 +18,7 @@ import pytest
 
 from minigrad.cli import main
 from minigrad.train import TrainError
+from minigrad.train.output.run_lock import folder_lock
 from minigrad_sweep.space import Choice, Range, SpaceError, parse_space
 from minigrad_sweep.sweep import Sweep, SweepConfig, Trial, in_process, sweep
 
@@ -210,3 +211,70 @@ def test_useless_values_of_a_script_are_refused_before_any_trial(
         assert main(["sweep", "net.py", word]) == 1
         assert message in capsys.readouterr().err
     assert not Path("runs").exists()
+
+
+def test_a_search_from_elsewhere_executes_nothing_unasked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = SweepConfig(
+        script=str(tmp_path / "evil.py"), space_args=("lr=0.1,0.2",), trials=1, epochs=1, rungs=1, rounds=1, seed=0
+    )
+    (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n")
+    (tmp_path / "plan.json").write_text(config.as_json())
+    assert main(["sweep", "--resume", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "Untrusted" in said
+    assert "evil.py" in said
+    assert not (tmp_path / "executed").exists()
+    with folder_lock(tmp_path):
+        assert main(["sweep", "--resume", str(tmp_path), "--trust"]) == 1
+    assert "in use by process" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("plan.json", ""), ("plan.json", "[]"), ("plan.json", "{}"), ("plan.json", "[" * 5000),
+        ("plan.json", '{"script": 3, "words": [], "trials": 1, "epochs": 1, "rungs": 1, "rounds": 1, "seed": 0}'),
+        ("plan.json", '{"script": "s", "words": "lr", "trials": "x", "epochs": 1, "rungs": 1, "rounds": 1, "seed": 0}'),
+        ("plan.json", '{"script": "s", "words": [], "trials": 0, "epochs": 1, "rungs": 1, "rounds": 1, "seed": 0}'),
+        ("trials.jsonl", "x\n"), ("trials.jsonl", "{}\n"), ("trials.jsonl", "[1]\n"),
+        ("trials.jsonl", '{"round": "a"}\n'),
+        ("trials.jsonl", '{"round": 0, "rung": 0, "number": 0, "values": 3, "epochs": 1}\n'),
+        ("trials.jsonl", '{"round": 0, "rung": 0, "number": 0, "values": {}, "epochs": 1, "score": "good"}\n'),
+        ("trials.jsonl", "\udcff\n"), ("trials.jsonl", "[" * 5000 + "\n"),
+    ],
+)  # fmt: skip
+def test_damaged_searches_are_one_short_error(
+    name: str, text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.py").write_text("")
+    config = SweepConfig(
+        script=str(tmp_path / "s.py"), space_args=("lr=0.1,0.2",), trials=1, epochs=1, rungs=1, rounds=1, seed=0
+    )
+    (tmp_path / "plan.json").write_text(config.as_json())
+    (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert main(["sweep", "--resume", str(tmp_path), "--trust"]) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("minigrad: TrainError: ")
+    assert len(said) < 300
+
+
+def test_the_command_searches_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(
+        'from minigrad import nn\nmodel, data, loss, epochs = nn.mlp(4, [3], 3, rng=0), "iris", "softmax", 2\n'
+    )
+    options = ["--trials", "2", "--rungs", "1", "--rounds", "1", "--jobs", "1"]
+    assert main(["sweep", "net.py", "lr=1e-3:1e-1", *options]) == 0
+    folder = Path("runs/0001-sweep-net")
+    first = json.loads((folder / "sweep.json").read_text())
+    journal = (folder / "trials.jsonl").read_bytes()
+    (folder / "trials.jsonl").write_bytes(journal[:-30])
+    capsys.readouterr()
+    assert main(["sweep", "--resume", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["best"] == first["best"]
+    assert (folder / "trials.jsonl").read_bytes() == journal
+    assert not (folder / ".lock").exists()
