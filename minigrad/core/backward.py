@@ -335,21 +335,25 @@ def accumulate_grads(grads: dict[Leaf, Gradient]) -> None:
     No bytecode runs between the writes: Ctrl-C comes before or after all of them.
     """
     writes: list[tuple[object, ...]] = []
+    write = writes.append
     for leaf, g in grads.items():
-        sink = leaf.sink
+        sink = leaf._sink()
+        if sink is None:
+            continue  # its Tensor is gone: nobody can ask for the gradient
         buffer, old = sink.buffer, sink.grad
-        if buffer is not None and old is None and not isinstance(g, Tensor):
-            writes.append((iadd, buffer, g) if sink.has_grad else (setitem, buffer, ..., g))
+        if buffer is not None and old is None and type(g) is np.ndarray:
+            write((iadd, buffer, g) if sink.has_grad else (setitem, buffer, ..., g))
         else:
             total = _as_tensor(g)
             if old is None and sink.has_grad and buffer is not None:
                 old = tensor_of(Constant(buffer.copy()))
-            if isinstance(old, Tensor):
-                total = old + total
-            writes.append((setattr, sink, "grad", total))
+            if old is not None:
+                total = old + total  # type: ignore[operator]  # a Tensor, which the tape's lower floors cannot name
+            write((setattr, sink, "grad", total))
             if buffer is not None:
-                writes.append((setitem, buffer, ..., total._node.value))
-        writes.append((setattr, sink, "has_grad", True))
+                write((setitem, buffer, ..., total._node.value))
+        if not sink.has_grad:
+            write((setattr, sink, "has_grad", True))
     exhaust(starmap(call, writes))
 
 
