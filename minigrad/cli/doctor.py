@@ -87,11 +87,34 @@ def chosen_rules(arguments: Namespace) -> Catalog:
     return rules().without(*arguments.without).tuned(dict(arguments.set))
 
 
-def addressed(diagnosis: Diagnosis, subject: str) -> Diagnosis:
-    """The diagnosis with advice about this script or run, as it can be typed."""
+_AS_OPTIONS = (
+    ("patience=5", "--patience 5"),
+    ("nn.L2(1e-3)", "--l2 1e-3"),
+    ("nn.Dropout(0.3)", "--dropout 0.3"),
+    ("clip=1.0", "--clip 1"),
+    ("schedule='cosine'", "--schedule cosine"),
+    ("accumulate=16", "--accumulate 16"),
+)
+"""An argument of `fit` in advice, and the option of `minigrad train` for it."""
+
+
+def addressed(diagnosis: Diagnosis, subject: str, *, options: bool = False) -> Diagnosis:
+    """The diagnosis with advice about this script or run, as it can be typed.
+
+    Args:
+        diagnosis: of the run.
+        subject: what commands call it.
+        options: whether it was trained by options, in the place of a script.
+    """
 
     def named(finding: Finding) -> Finding:
-        return attrs.evolve(finding, advice=tuple(text.replace("script.py", subject) for text in finding.advice))
+        words = (("script.py", subject), *(_AS_OPTIONS if options else ()))
+        advice = []
+        for text in finding.advice:
+            for old, new in words:
+                text = text.replace(old, new)
+            advice.append(text)
+        return attrs.evolve(finding, advice=tuple(advice))
 
     effects = tuple((named(finding), cause) for finding, cause in diagnosis.effects)
     return attrs.evolve(diagnosis, findings=tuple(map(named, diagnosis.findings)), effects=effects)

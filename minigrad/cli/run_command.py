@@ -106,13 +106,13 @@ def _run_in(path: Path, job: Job, arguments: Namespace, saved: Checkpoint | None
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError as error:
-        _address(watching, path)
+        _address(job, watching, path)
         if folder.files:
             _judge(watching, folder, arguments.json)
             _report(job, folder, getattr(error, "history", None), watching, arguments)
             _say(job, folder, saver, arguments.json)
         raise
-    _address(watching, path)
+    _address(job, watching, path)
     if arguments.json:
         document = {"command": job.kind, "run": str(folder.path), "files": folder.files, **history.as_dict()}
         if history.metric_names:
@@ -138,10 +138,10 @@ def _assist(job: Job, saved: Checkpoint | None, link: Communicator) -> int:
     return 0
 
 
-def _address(watching: Doctor | None, path: Path) -> None:
-    """Let the advice name this run, in the place of a script."""
+def _address(job: Job, watching: Doctor | None, path: Path) -> None:
+    """Let the advice name this run, in the place of a script, and options as they are typed."""
     if watching is not None and watching.diagnosis is not None:
-        watching.diagnosis = addressed(watching.diagnosis, shlex.quote(str(path)))
+        watching.diagnosis = addressed(watching.diagnosis, shlex.quote(str(path)), options=job.kind == "train")
 
 
 def _judge(watching: Doctor | None, folder: RunFolder, as_json: bool) -> bool:
