@@ -49,7 +49,11 @@ def save(
     Raises:
         CheckpointError: it could not be written; what was at `path` is still there.
     """
-    target = Path(path)
+    target = _path(path)
+    if not isinstance(model, Module):
+        raise CheckpointError.of(target, f"a model is a minigrad.nn.Module, not a {type(model).__name__}")
+    if optimizer is not None and not isinstance(optimizer, StatefulOptimizer):
+        raise CheckpointError.of(target, f"an optimizer comes from mg.optimizer, this is a {type(optimizer).__name__}")
     tensors = {f"model/{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"arrays/{name}": value for name, value in _by_name(target, "arrays", arrays).items()}
     scalars: dict[str, Json] = {}
@@ -82,7 +86,7 @@ def load(path: str | os.PathLike[str]) -> Checkpoint:
     Raises:
         CheckpointError: a byte is not as `save` wrote it.
     """
-    source = Path(path)
+    source = _path(path)
     contents = read(source)
     kinds: dict[str, dict[str, Array]] = {kind: {} for kind in ("model", "optimizer", "gradient", "arrays")}
     try:
@@ -198,6 +202,12 @@ class Checkpoint:
             t.zero_grad()
             if name in self.gradients:
                 (t * tensor(self.gradients[name], dtype=t.dtype)).sum().backward()
+
+
+def _path(path: object) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"a checkpoint is a file: give its path, not a {type(path).__name__}")
+    return Path(path)
 
 
 def _by_name(path: Path, role: str, values: Mapping[str, Value] | None) -> dict[str, Value]:

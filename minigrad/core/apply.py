@@ -124,8 +124,8 @@ def describe_error(op: Op, values: Arrays, kwargs: Kwargs, error: Exception) -> 
     shapes = ", ".join(
         f"{op.arguments[min(i, len(op.arguments) - 1)].name} {v.shape} {v.dtype}" for i, v in enumerate(values)
     )
-    options = "".join(f", {k}={v!r}" for k, v in kwargs.items())
-    message = f"op {op.name!r} cannot take ({shapes}{options}): {error}"
+    options = "".join(f", {k}={v!r:.60}" for k, v in kwargs.items())
+    message = f"op {op.name!r} cannot take ({shapes:.120}{options:.100}): {error}"[:299]
     if isinstance(error, ValueError | IndexError):
         return ShapeError(message)
     if isinstance(error, TypeError | ArithmeticError):

@@ -47,6 +47,18 @@ class ShapeError(OpError, ValueError):
     """Shapes, axes or values of the arguments do not fit the op."""
 
 
+class ArgumentError(OpError, TypeError):
+    """An argument is of a kind that is no numbers, or none that fits."""
+
+
+class IndexKeyError(OpError, IndexError):
+    """Something in the brackets behind a Tensor is no index."""
+
+
+class NumberTooLarge(OpError, OverflowError):
+    """A Python number does not fit the dtype of what it stands beside."""
+
+
 class UnregisteredOp(OpError, TypeError):
     """An op was applied to a Tensor before `register` had verified it."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.core.errors import NumberTooLarge
 from minigrad.core.types import Array, TensorBase
 
 _OURS = (TensorBase, bool, int, float)
@@ -78,7 +79,10 @@ def weak_scalar(value: bool | int | float, dtype: np.dtype[np.generic]) -> Array
     This is NumPy's rule for weak scalars.
 
     Raises:
-        OverflowError: an integer does not fit its partner's integer dtype.
+        NumberTooLarge: an integer does not fit its partner's dtype.
     """
     weak = dtype.kind in ("f" if isinstance(value, float) else "fiu")
-    return readonly(np.asarray(value, dtype=dtype if weak else np.result_type(dtype, type(value))))
+    try:
+        return readonly(np.asarray(value, dtype=dtype if weak else np.result_type(dtype, type(value))))
+    except OverflowError as error:
+        raise NumberTooLarge(f"a whole number that does not fit {dtype}, which it stands beside ({error})") from None

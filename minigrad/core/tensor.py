@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minigrad.core.errors import GradientError, ShapeError
+from minigrad.core.errors import ArgumentError, GradientError, ShapeError
 from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode
 from minigrad.core.memory import readonly
 from minigrad.core.types import Array, ArrayLike, Shape, TensorBase
@@ -205,8 +205,12 @@ def _copied(data: object, dtype: DTypeLike | None) -> Array:
     elif isinstance(data, list | tuple) and any(isinstance(d, Tensor) for d in data):
         raise TypeError("tensor() copies numbers; to join Tensors and keep their gradients use minigrad.stack")
     else:
-        value = np.array(data, dtype=dtype)
+        try:
+            value = np.asarray(data)
+            value = value.astype(dtype, "K") if dtype is not None and value.dtype.kind in "fiub" else value.copy("K")
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ArgumentError(f"a {type(data).__name__} cannot become a Tensor: {error!s:.150}") from None
     if value.dtype.kind not in "fiub":
-        raise TypeError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
+        raise ArgumentError(f"a Tensor holds real numbers, not {value.dtype} (from {type(data).__name__})")
     value.flags.writeable = False
     return value

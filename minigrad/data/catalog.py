@@ -130,6 +130,10 @@ def _card(name: str) -> Card | None:
 
 def _load_folder(text: str, val: float | None, seed: int, given: Mapping[str, object]) -> Dataset:
     path = Path(text)
+    try:
+        path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        raise UnknownDataError(text, available()) from None
     looks_like_path = path.suffix or any(mark and mark in text for mark in ("/", os.sep, os.altsep))
     if not path.exists() and not looks_like_path:
         raise UnknownDataError(text, available())

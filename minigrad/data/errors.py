@@ -9,6 +9,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from minigrad.core.errors import MinigradError, nearest
+from minigrad.text import clip_middle, clip_text, list_names
+
+MOST = 299
+"""Characters of a message, whatever a file holds or is called."""
 
 
 class DataError(MinigradError, ValueError):
@@ -26,7 +30,16 @@ class DataFileError(DataError):
 
     def __init__(self, path: Path, found: str, expected: str, remedy: str = "") -> None:
         self.path, self.found, self.expected = path, found, expected
-        super().__init__(f"{path}: {found}. Expected {expected}." + (f" {remedy}" if remedy else ""))
+        whole = _sentences(str(path), found, expected, remedy)
+        if len(whole) > MOST:
+            end = str(path)[-70:]
+            where = str(path) if len(str(path)) <= 73 else f"...{end}"
+            whole = _sentences(where, clip_middle(found, 85), clip_middle(expected, 75), clip_text(remedy, 45))
+        super().__init__(whole)
+
+
+def _sentences(path: str, found: str, expected: str, remedy: str) -> str:
+    return f"{path}: {found}. Expected {expected}." + (f" {remedy}" if remedy else "")
 
 
 class UnknownDataError(DataError):
@@ -38,7 +51,7 @@ class UnknownDataError(DataError):
     def __init__(self, name: str, options: Iterable[str]) -> None:
         self.name, self.options = name, tuple(options)
         super().__init__(
-            f"unknown data set {name!r}.{nearest(name, self.options)} Available: {', '.join(self.options)}; "
+            f"unknown data set {name!r:.40}.{nearest(name, self.options)} Available: {list_names(self.options, 90)}; "
             "or give the path of a folder with IDX (MNIST family) or CIFAR-10 binary files, or of an .npz file."
         )
 
@@ -51,4 +64,4 @@ class DataValueError(DataError):
 
     def __init__(self, where: str, row: int, problem: str, remedy: str) -> None:
         self.where, self.row = where, row
-        super().__init__(f"{where} row {row}: {problem}. {remedy}")
+        super().__init__(f"{clip_middle(where, 60)} row {row}: {clip_middle(problem, 110)}. {clip_middle(remedy, 100)}")

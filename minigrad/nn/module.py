@@ -82,7 +82,13 @@ class Module(ModuleBase):
     def __call__(self, *inputs: Tensor | AnyArray, **options: object) -> Tensor:
         """The output for a batch; which arguments and shapes fit is for `forward` to say."""
         hook = _HOOK.get()
-        output = self.forward(*inputs, **options) if hook is None else hook.call(self, inputs, **options)
+        try:
+            output = self.forward(*inputs, **options) if hook is None else hook.call(self, inputs, **options)
+        except AttributeError as error:
+            if any(error.obj is x for x in inputs):
+                kind = type(error.obj).__name__
+                raise ModuleError(f"{type(self).__name__} takes Tensors or arrays, got a {kind}") from error
+            raise
         return apply_hooks(self, inputs, output) if FORWARD_HOOKS else output
 
     def register_forward_hook(self, hook: ForwardHook) -> HookHandle:
@@ -226,6 +232,8 @@ class Module(ModuleBase):
             StateMismatch: names or shapes are not those of this model, which is left unchanged.
         """
         own = {name: part for name, part in walk(self) if isinstance(part, Tensor)}
+        if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+            raise StateMismatch(f"weights are a mapping of names to arrays, not this {type(state).__name__}")
         state = {name if name in own else name.replace(_FORMER_LEVEL, ""): value for name, value in state.items()}
         problems = [
             f"{name} has shape {np.shape(state[name])}, the model's is {t.shape}"
@@ -237,6 +245,9 @@ class Module(ModuleBase):
         if problems:
             more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
             raise StateMismatch(f"the weights do not fit {type(self).__name__}: {'; '.join(problems[:5])}{more}")
+        for name in own:
+            if np.asarray(state[name]).dtype.kind not in "fiub":
+                raise StateMismatch(f"{name} is of dtype {np.asarray(state[name]).dtype}: weights are real numbers")
         for name, t in own.items():
             if t.requires_grad:
                 assign(t, state[name])

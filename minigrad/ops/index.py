@@ -7,6 +7,7 @@ from operator import index
 
 import numpy as np
 
+from minigrad.core.errors import ArgumentError, IndexKeyError
 from minigrad.core.memory import is_immutable
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, IndexArray, Key, KeyPart, Shape
@@ -37,7 +38,7 @@ def immutable_index(key: object) -> Key:
 
     Raises:
         TypeError: a Tensor in it requires a gradient.
-        IndexError: something in it is no index.
+        IndexKeyError: something in it is no index.
     """
     if isinstance(key, tuple):
         return tuple(_frozen_part(k) for k in key)
@@ -48,13 +49,13 @@ def _frozen_part(key: object) -> KeyPart:
     ours = isinstance(key, Tensor)
     if isinstance(key, Tensor):
         if key._node.requires_grad:
-            raise TypeError("an index has no gradient: use .detach() on the Tensor inside the brackets")
+            raise ArgumentError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value
     if isinstance(key, list | bool | np.bool_):
         key = np.asarray(key, dtype=np.intp if isinstance(key, list) and not key else None)
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
-            raise IndexError(f"an index array must hold integers or booleans, not {key.dtype}")
+            raise IndexKeyError(f"an index array must hold integers or booleans, not {key.dtype}")
         if not (ours and is_immutable(key)):  # whoever made an array read-only can open it again
             key = key.copy()
             key.flags.writeable = False
@@ -66,7 +67,7 @@ def _frozen_part(key: object) -> KeyPart:
     try:
         return index(key)  # type: ignore[arg-type]
     except TypeError:
-        raise IndexError(
+        raise IndexKeyError(
             f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
         ) from None
 

@@ -26,6 +26,8 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
         MinigradError: an `error`, with the nearest name and what is installed: there is none, MINIGRAD_PLUGINS keeps it
             out, or several distributions offer it.
     """
+    if not isinstance(name, str):
+        raise error(f"{kind}s are named by texts, got a {type(name).__name__}")
     matches = entry_points.matching(group, name)
     usable = [e for e in matches if entry_points.allowed(e)]
     if len(usable) == 1:

@@ -16,6 +16,7 @@ from typing import Generic, ParamSpec, TypeVar, cast, overload
 import attrs
 
 from minigrad import engines
+from minigrad.core.errors import ArgumentError
 from minigrad.core.graph import Constant
 from minigrad.core.mode import MODE, mode_override
 from minigrad.core.tensor import Tensor, tensor_of
@@ -317,6 +318,8 @@ def define(
     if without is not None:
         warn_renamed("define(without=...)", "define(disable=...)")
         disable = (*disable, *without)
+    if step is not None and not callable(step):
+        raise ArgumentError(f"mg.define takes a function, got a {type(step).__name__}")
     if step is None:
         return lambda f: Program(f, disable, engine)
     return Program(step, disable, engine)

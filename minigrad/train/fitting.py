@@ -127,6 +127,8 @@ def fit(
         CheckpointError: `resume` is missing, damaged, or of a run that was set up differently; says what differs.
         ParallelError: the communicator cannot be used, or the processes are not set up alike; see `parallel.join`.
     """
+    if not isinstance(callbacks, Sequence) or not all(isinstance(callback, Callback) for callback in callbacks):
+        raise TrainError("callbacks is a list of minigrad.train.Callback")
     link = connect_group(communicator)
     _require_count("epochs", epochs)
     _require_count("batch_size", batch_size)
@@ -242,6 +244,8 @@ def _weights_in_words(class_weight: ClassWeight | None, weights: Array) -> str:
 
 
 def _dtype(model: Module) -> np.dtype[np.float64]:
+    if not isinstance(model, Module):
+        raise TrainError(f"a model is a minigrad.nn.Module, not a {type(model).__name__}")
     parameters = model.parameters()
     if not parameters:
         raise TrainError(

@@ -22,6 +22,7 @@ from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.losses.regression import reduced
 from minigrad.nn.validators import positive, probability
 from minigrad.ops import reduce
+from minigrad.ops.arguments import require_array
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.ops.functions import reshape
@@ -66,6 +67,7 @@ def cross_entropy(
             not add up to 1.
         ShapeError: labels do not have the leading shape of the scores.
     """
+    require_array("cross_entropy", scores)
     if as_array(labels).shape == scores.shape and scores.ndim:
         return _cross_entropy_of_logits()(scores, labels, -1, reduction, _tensor(weight), None, label_smoothing)
     flat, index = _aligned("softmax cross-entropy", scores, labels, ignore_index)
@@ -124,6 +126,7 @@ def _aligned(
     loss: str, scores: Tensor, labels: Targets, ignore_index: int | None = None
 ) -> tuple[Tensor, Tensor | Array]:
     """Scores as `(N, C)` and labels as `(N,)`, after checking that they belong together."""
+    require_array(loss, scores)
     index = as_array(labels)
     if index.dtype.kind not in "iu":
         raise LabelError(f"{loss} needs integer labels, one class number a row; got dtype {index.dtype}")

@@ -12,6 +12,7 @@ from minigrad.core.types import Array, Shape
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.losses.baseline import OLD_METHODS, Targets, UninformedLoss
 from minigrad.nn.validators import positive
+from minigrad.ops.arguments import require_array, require_numbers
 from minigrad.ops.elementwise.arithmetic import square
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.functions import clip, reshape
@@ -34,7 +35,10 @@ def paired(loss: str, outputs: Tensor, targets: Targets) -> tuple[Tensor, Tensor
     Raises:
         ShapeError: other shapes; broadcasting `(N, 1)` against `(N,)` would compare every row with every target.
     """
+    require_array(loss, outputs)
     goal = targets.detach() if isinstance(targets, Tensor) else as_array(targets)
+    if not isinstance(goal, Tensor):
+        require_numbers(loss, goal)
     if goal.shape != outputs.shape:
         if outputs.shape != (*goal.shape, 1):
             raise ShapeError(f"{loss}: outputs have shape {outputs.shape}, targets {goal.shape}")

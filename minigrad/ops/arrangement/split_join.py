@@ -5,10 +5,11 @@ Registered on first use.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from minigrad.core.errors import ArgumentError
 from minigrad.ops.arrangement.manipulation import along
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, reshape
@@ -53,6 +54,8 @@ family.register()
 
 def stack(arrays: Sequence[V], axis: int = 0) -> V:
     """Arrays of one shape joined along a new axis."""
+    if not isinstance(arrays, Iterable):
+        raise ArgumentError(f"stack takes several Tensors or arrays, got a {type(arrays).__name__}")
     return _stack(*arrays, axis=axis)
 
 

@@ -16,8 +16,9 @@ from typing import cast
 import attrs
 import numpy as np
 
-from minigrad.core.errors import ShapeError
+from minigrad.core.errors import ArgumentError, ShapeError
 from minigrad.core.types import Shape
+from minigrad.ops.arguments import require_array
 from minigrad.ops.arrangement.manipulation import diagonal
 from minigrad.ops.arrangement.split_join import stack
 from minigrad.ops.contraction.matmul import matmul
@@ -93,6 +94,10 @@ def einsum(subscripts: str, *operands: V) -> V:
     Raises:
         ShapeError: subscripts and operands do not fit.
     """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(f"einsum takes subscripts such as 'ij,jk->ik' first, got a {type(subscripts).__name__}")
+    for x in operands:
+        require_array("einsum", x)
     plan: _Plan = _parse(subscripts, tuple(x.ndim for x in operands))
     terms = [_take_diagonals(x, labels) for x, labels in zip(operands, plan.inputs, strict=True)]
     lengths: dict[str, int] = {}

@@ -10,6 +10,7 @@ import numpy as np
 from minigrad.core.errors import ShapeError
 from minigrad.core.tensor import as_array
 from minigrad.core.types import Array, IndexArray
+from minigrad.ops.arguments import require_array
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
 from minigrad.ops.elementwise.piecewise_constant import equal, greater
@@ -139,6 +140,7 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
             probabilities does not add up to 1.
         ShapeError: the labels have not the shape of the logits without the axis of the classes.
     """
+    require_array("cross_entropy", logits)
     scores: V = logits if axis in (-1, logits.ndim - 1) else moveaxis(logits, axis, -1)
     if np.shape(labels) == logits.shape:
         shares: V = labels if axis in (-1, logits.ndim - 1) else moveaxis(labels, axis, -1)  # type: ignore[arg-type, assignment, type-var]

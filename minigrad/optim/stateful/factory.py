@@ -10,7 +10,7 @@ import attrs
 
 from minigrad.core import Tensor
 from minigrad.core.errors import nearest
-from minigrad.optim.errors import HyperparameterError, ParameterError
+from minigrad.optim.errors import HyperparameterError, ParameterError, UnknownOptimizer
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import range_of
 from minigrad.optim.loading import find, load
@@ -96,6 +96,8 @@ def optimizer(
     """
     options = OptimizerOptions(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
     names = (name, over) if isinstance(over, str) else (name, *over)
+    if not all(isinstance(word, str) for word in names):
+        raise UnknownOptimizer(f"an optimizer is named by a text such as 'adam', got {names[0]!r:.60}")
     return assemble("/".join(names), params, groups, decoupled, options, hyper)
 
 

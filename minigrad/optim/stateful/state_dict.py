@@ -87,6 +87,8 @@ class SavedState:
     ages: dict[str, int] = attrs.field(init=False, factory=dict)
 
     def __attrs_post_init__(self) -> None:
+        if not isinstance(self.saved, Mapping):
+            raise StateError(f"the state of {self.owner} is a mapping, not a {type(self.saved).__name__}")
         if self.saved.get("format") != FORMAT:
             raise StateError(
                 f"{self.owner}: not an optimizer state of format {FORMAT}: format is {self.saved.get('format')!r}"

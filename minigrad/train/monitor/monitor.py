@@ -22,7 +22,7 @@ from minigrad.core.types import AnyArray, Array
 from minigrad.nn import Module
 from minigrad.optim import StatefulOptimizer
 from minigrad.runtime.parameters import assign
-from minigrad.train.errors import NonFiniteError, NonFiniteLoss
+from minigrad.train.errors import NonFiniteError, NonFiniteLoss, TrainError
 from minigrad.train.evaluation import count_correct
 from minigrad.train.monitor.columns import ColumnTable
 from minigrad.train.monitor.histograms import subsample
@@ -84,6 +84,8 @@ class Monitor(RunMetrics):
         every: int = 50,
         steps_per_epoch: int | None = None,
     ) -> None:
+        if not isinstance(model, Module):
+            raise TrainError(f"a Monitor watches a minigrad.nn.Module, not a {type(model).__name__}")
         self._named = model.named_parameters()
         super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
         self.model, self.optimizer = model, optimizer
