@@ -59,6 +59,7 @@ class Heatmap:
     @property
     def _margins(self) -> tuple[float, float]:
         left = 26.0 + max(text_width(_short(n), _TICK) for n in self.row_names)
+        left = max(left, 12.0 + text_width(self.column_title, _TICK))  # which ends where the cells begin
         return left, 26.0 + 0.8 * max(text_width(_short(n), _TICK) for n in self.column_names)
 
     def legend(self) -> list[Key]:
@@ -128,7 +129,7 @@ class Tiles:
     Attributes:
         images: `(n, H, W)` numbers of both signs, blue below 0 and red above, each relative to its own largest; or
             `(n, H, W, 3)` colors in [0, 1].
-        captions: below each, or none.
+        captions: below each, in up to two lines, or none.
         title: above them, where they are one of several.
         remark: in the notes.
         width: in pixels.
@@ -143,6 +144,8 @@ class Tiles:
     @property
     def _columns(self) -> int:
         count = len(self.images)
+        if self.captions:
+            return min(count, 4)  # so that words can be read on a phone
         wide = min(count, max(4, int(np.ceil(np.sqrt(2.0 * count)))))
         full = [c for c in range(wide, 2 * wide) if count % c == 0]  # rows without gaps, if that is not too wide
         return full[0] if full else wide
@@ -154,7 +157,12 @@ class Tiles:
     @property
     def _step(self) -> tuple[float, float]:
         height = self._side * self.images.shape[1] / self.images.shape[2]
-        return self._side + 4.0, height + (20.0 if self.captions else 4.0)
+        return self._side + 4.0, height + self._below
+
+    @property
+    def _below(self) -> float:
+        """Pixels below a picture, for its caption."""
+        return 4.0 + 16.0 * max((len(text.splitlines()) for text in self.captions), default=0)
 
     @property
     def size(self) -> tuple[float, float]:
@@ -174,17 +182,17 @@ class Tiles:
         """One element for each picture, which holds its pixels, and one for each caption."""
         parts = []
         wide, high = self._step
-        image_height = high - (20.0 if self.captions else 4.0)
+        image_height = high - self._below
         for k, image in enumerate(self.images):
             x, y = k % self._columns * wide, k // self._columns * high
             parts.append(
                 f'<image class="pixels" x="{x:.1f}" y="{y:.1f}" width="{self._side:.1f}" height="{image_height:.1f}" '
                 f'preserveAspectRatio="none" href="{data_uri(_pixels(image))}"/>'
             )
-            if self.captions:
-                text = _short(self.captions[k], max(4, int(self._side / 6.6)))
+            for row, line in enumerate(self.captions[k].splitlines() if self.captions else ()):
+                text = _short(line, max(4, int(self._side / 6.6)))
                 parts.append(
-                    f'<text class="chart-text" x="{x + self._side / 2:.1f}" y="{y + image_height + 14:.1f}" '
+                    f'<text class="chart-text" x="{x + self._side / 2:.1f}" y="{y + image_height + 13 + 15 * row:.1f}" '
                     f'text-anchor="middle">{escape(text)}</text>'
                 )
         return parts

@@ -35,7 +35,8 @@ class Line:
         x: numbers along the horizontal axis.
         y: numbers along the vertical axis.
         color: 0 to 7, or (place, count) in an order, such as the depth of a layer.
-        kind: "solid", "faint" (thin and pale), "dashed", "dotted", or "steps" (a thin outline of a histogram).
+        kind: "solid", "faint" (thin and pale), "dashed", "dotted", "steps" (a thin outline of a histogram), or "points"
+            without a line between them.
         dots: whether every point has a dot.
     """
 
@@ -49,7 +50,7 @@ class Line:
     @property
     def style(self) -> str:
         """Classes of the line."""
-        kind = "thin" if self.kind == "steps" else self.kind
+        kind = {"steps": "thin", "points": "points"}.get(self.kind, self.kind)
         return kind if isinstance(self.color, tuple) else f"c{self.color % COLORS} {kind}"
 
     @property
@@ -233,6 +234,9 @@ class LineChart:
         name = f"<title>{escape(line.name)}</title>" if line.name else ""
         for run in self._runs(line):
             pixels = [(horizontal.position(x), vertical.position(y)) for x, y in run]
+            if line.kind == "points":
+                yield from (f'<circle {style} cx="{x:.1f}" cy="{y:.1f}" r="2.5">{name}</circle>' for x, y in pixels)
+                continue
             for piece in _clipped(pixels, vertical.end, vertical.start):
                 if len(piece) == 1 or line.dots:
                     yield from (f'<circle {style} cx="{x:.1f}" cy="{y:.1f}" r="2.5">{name}</circle>' for x, y in piece)

@@ -98,8 +98,9 @@ class Picture:
             for key in self.legend()
         )
         notes = "".join(f'<p class="chart-note">{escape(note)}</p>' for note in self.notes())
+        figure = '<figure class="wide">' if len(self.plots) > 1 else "<figure>"
         return (
-            f"<figure><figcaption>{escape(self.title)}{subtitle}</figcaption>"
+            f"{figure}<figcaption>{escape(self.title)}{subtitle}</figcaption>"
             f'<div class="{"plots" if len(self.plots) > 1 else "plot"}">{svgs}</div>'
             + (f'<div class="legend">{legend}</div>' if legend else "")
             + f"{notes}</figure>"
@@ -113,6 +114,10 @@ class Picture:
             f'<div>{heading}<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{label}" '
             f'style="max-width:{1.6 * width:.0f}px">{"".join(plot.elements())}</svg></div>'
         )
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        return self.svg()
 
     def svg(self) -> str:
         """Write an SVG file of its own, with ground, title, plots, legend and notes.
@@ -172,6 +177,8 @@ class Picture:
 
 def _symbol(key: Key, x: float, y: float) -> str:
     """A line of 20 pixels, or the area or ring that the key stands for, around the height `y`."""
+    if key.style.endswith(" points"):
+        return f'<circle class="line {key.style}" cx="{x + 10:.0f}" cy="{y:.0f}" r="2.5"/>'
     if key.style == "ring":
         return f'<circle class="ring" cx="{x + 10:.0f}" cy="{y:.0f}" r="5.5"/>'
     if key.style.endswith(" area"):

@@ -34,6 +34,7 @@ CHART_STYLE = (
     ".grid,.axis,.frame{stroke-width:1;fill:none}.tick,.axis-label{font-size:13px}.chart-text{font-size:12px}"
     ".line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.faint{stroke-width:1;opacity:.4}"
     ".dashed{stroke-dasharray:5 4}.dotted{stroke-dasharray:1.5 3.5}.thin{stroke-width:1.3}"
+    ".points{stroke-width:1;opacity:.7}"
     ".band{opacity:.14;stroke:none}.ring{fill:none;stroke-width:1.5}.off{stroke:none}"
     ".cell-text{font-size:11px}.pixels{image-rendering:pixelated}"
     f"{_LIGHT_STYLE}@media (prefers-color-scheme:dark){{{_DARK_STYLE}}}"

@@ -170,6 +170,7 @@ def _report(
             title=folder.path.name,
             command=repeating(job, arguments),
             pictures=folder.pictures or None,
+            tables=folder.tables,
         )
         folder.write("report.html", text.encode())
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
+import attrs
 import numpy as np
 
 import minigrad
@@ -18,6 +19,8 @@ from minigrad.charts import Picture
 from minigrad.diagnosis import Diagnosis, Finding
 from minigrad.report.style import STYLE
 from minigrad.train.history import Epoch, History
+from minigrad.train.output.epoch_table import format_figure
+from minigrad.train.output.row_pictures import RowTable
 from minigrad.train.output.run_charts import history_charts
 
 __all__ = ["write_report"]
@@ -36,6 +39,7 @@ def write_report(
     title: str,
     command: str,
     pictures: Sequence[Picture] | None = None,
+    tables: Sequence[RowTable] = (),
 ) -> str:
     """Write a run as one HTML page with its style and pictures inside.
 
@@ -47,6 +51,7 @@ def write_report(
         title: heading.
         command: the line that repeats the run.
         pictures: those of `RunFolder.pictures`; None for what the history alone allows.
+        tables: those of `RunFolder.tables`.
     """
     shown = list(history_charts(history)) if pictures is None else pictures
     parts = [
@@ -54,6 +59,7 @@ def write_report(
         _section("Diagnosis", _diagnosis(diagnosis, history)),
         _section("Checks before training", _checks(history)),
         _section("Pictures", f'<div class="charts">{"".join(p.figure() for p in shown)}</div>' if shown else ""),
+        *(_section(rows.title, rows.html()) for rows in tables),
         _section("Epochs", _epochs(history)),
         _section("Configuration", _pairs(history.config)),
         _section("Environment", _pairs(_environment(history))),
@@ -82,6 +88,7 @@ def _lead(history: History) -> str:
     loss = best.train_loss if best.val_loss is None else best.val_loss
     accuracy = best.train_accuracy if best.val_loss is None else best.val_accuracy
     figures = f"loss {loss:.4g}" + ("" if accuracy is None else f", accuracy {accuracy:.2%}")
+    figures += "".join(f", {name} {format_figure(value)}" for name, value in best.metrics.items())
     ended = f" Ended early: {history.stopped}" if history.stopped else ""
     return f"Best epoch {best.epoch} of {len(history)} by {history.criterion}: {figures}.{ended}"
 
@@ -121,10 +128,27 @@ def _epochs(history: History) -> str:
     points = [*([history.initial] if history.initial is not None else []), *history.epochs]
     every = max(1, -(-len(points) // 40))
     kept = [e for e in points if e.epoch % every == 0 or e is history.best or e is points[-1]]
-    columns = [(head, cell) for head, cell in _COLUMNS if any(cell(e) for e in kept)]
-    rows = [[f"{e.epoch}{'*' if history.best is e else ''}", *(cell(e) for _, cell in columns)] for e in kept]
-    note = f"<p><small>* best; every {every}th epoch and the best one are shown.</small></p>" if every > 1 else ""
-    return _table(("epoch", *(head for head, _ in columns)), rows, "figures") + note if rows else ""
+    columns = [c for c in (*_COLUMNS, *map(_metric_column, history.metric_names)) if any(c.cell(e) for e in kept)]
+    minor = [c.head for c in columns if c.minor] if len(columns) > _NARROW else []
+    head = ["<th>epoch</th>", *(_cell("th", c.head, c.head in minor) for c in columns)]
+    body = [
+        f"<tr><td>{e.epoch}{'*' if history.best is e else ''}</td>"
+        + "".join(_cell("td", c.cell(e), c.head in minor) for c in columns)
+        + "</tr>"
+        for e in kept
+    ]
+    notes = f"<p><small>* best; every {every}th epoch and the best one are shown.</small></p>" if every > 1 else ""
+    if minor:
+        notes += f'<p class="narrow"><small>Left out on a narrow screen: {escape(", ".join(minor))}.</small></p>'
+    table = f'<div class="scroll"><table class="figures"><tr>{"".join(head)}</tr>{"".join(body)}</table></div>'
+    return table + notes if body else ""
+
+
+def _cell(tag: str, text: str, minor: bool) -> str:
+    return f"<{tag}{_MINOR if minor else ''}>{escape(text)}</{tag}>"
+
+
+_MINOR = ' class="minor"'
 
 
 def _loss(value: float | None) -> str:
@@ -137,18 +161,34 @@ def _share(value: float | None) -> str:
     return "" if value is None else f"{value:.2%}"
 
 
-_COLUMNS: tuple[tuple[str, Callable[[Epoch], str]], ...] = (
-    ("training loss", lambda e: _loss(e.train_loss)),
-    ("validation loss", lambda e: _loss(e.val_loss)),
-    ("training accuracy", lambda e: _share(e.train_accuracy)),
-    ("validation accuracy", lambda e: _share(e.val_accuracy)),
-    ("seconds", lambda e: f"{e.seconds:.1f}"),
+@attrs.frozen
+class _Column:
+    """Head and cell of a column of the table of epochs.
+
+    One that is empty in all rows is left out. `minor` columns are the first to go where there is no room.
+    """
+
+    head: str
+    cell: Callable[[Epoch], str]
+    minor: bool = False
+
+
+_NARROW = 5
+"""Columns besides the epoch that a phone has room for."""
+_COLUMNS = (
+    _Column("train loss", lambda e: _loss(e.train_loss)),
+    _Column("val loss", lambda e: _loss(e.val_loss)),
+    _Column("train acc", lambda e: _share(e.train_accuracy), minor=True),
+    _Column("val acc", lambda e: _share(e.val_accuracy)),
+    _Column("seconds", lambda e: f"{e.seconds:.1f}", minor=True),
 )
-"""Head and cell of the table of epochs; a column that is empty in all rows is left out."""
+
+
+def _metric_column(name: str) -> _Column:
+    return _Column(name, lambda e: format_figure(e.metrics.get(name)))
 
 
 def _environment(history: History) -> Mapping[str, object]:
-    cost = history.monitor.cost() if history.monitor is not None else None
     return {
         "minigrad": minigrad.__version__,
         "python": platform.python_version(),
@@ -156,7 +196,7 @@ def _environment(history: History) -> Mapping[str, object]:
         "system": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
         "BLAS threads": os.environ.get("OPENBLAS_NUM_THREADS", "not limited"),
         "interpreter": sys.implementation.name,
-        **({"monitoring": cost} if cost is not None else {}),
+        **({} if history.monitor is None else {"monitoring": f"{history.monitor.share:.1%} of the time of the steps"}),
     }
 
 

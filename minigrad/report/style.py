@@ -29,8 +29,13 @@ header p,small,figcaption small{color:var(--soft)}
 th,td{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
 th{color:var(--soft);font-weight:600}td:first-child{white-space:nowrap}
 .figures th,.figures td{text-align:right;padding:.25rem 0 .25rem .9rem}.figures td:first-child{padding-left:0}
-@media (max-width:40rem){.figures th,.figures td{padding-left:.5rem}}
-pre{background:var(--panel);padding:.8rem;border-radius:4px;overflow-x:auto}
+.narrow{display:none}
+@media (max-width:40rem){.figures{font-size:.8rem}.figures th,.figures td{padding-left:.35rem}.narrow{display:block}
+.figures .minor{display:none}.cards,.cards tbody,.cards tr{display:block;width:100%}.cards tr:first-child{display:none}
+.cards tr{padding:.4rem 0;border-bottom:1px solid var(--rule)}.cards td{display:flex;justify-content:space-between;
+gap:1rem;border:0;padding:.1rem 0;overflow-wrap:anywhere}.cards td::before{content:attr(data-head);color:var(--soft)}}
+figure.wide{grid-column:1/-1}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--panel);padding:.8rem;border-radius:4px;overflow-x:auto}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
 figure{margin:0;min-width:0}figcaption{font-weight:600}figcaption small{font-weight:400}
 svg{width:100%;height:auto;display:block}
@@ -42,6 +47,8 @@ svg{width:100%;height:auto;display:block}
 .key{display:flex;align-items:center;overflow-wrap:anywhere}.key i{flex:none;width:1.2rem;margin-right:.35rem;
 border-style:solid;border-width:3px 0 0;height:0}.key i.faint{opacity:.4}.key i.dashed{border-top-style:dashed}
 .key i.dotted{border-top-style:dotted}.key i.area{border-top-width:.8rem;opacity:.25}
+
+.key i.points{width:.4rem;height:.4rem;border-width:1px;border-radius:50%}
 .key i.ring{width:.7rem;height:.7rem;border-width:1.5px;border-radius:50%}
 .chart-note{margin:.2rem 0 0;font-size:.85rem;color:var(--soft)}
 """

@@ -30,6 +30,7 @@ _PUBLIC = {
     "monitor.run_metrics": "RunMetrics",
     "output.console": "Console",
     "output.resume": "Checkpoints",
+    "output.row_pictures": "RowTable show_batch",
     "output.run_folder": "RunFolder new_folder",
     "use.saved_run": "SavedRun load",
     "script.script": "Script ScriptError load_script",

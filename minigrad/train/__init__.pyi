@@ -30,6 +30,7 @@ from minigrad.train.monitor.monitor import Monitor as Monitor
 from minigrad.train.monitor.run_metrics import RunMetrics as RunMetrics
 from minigrad.train.output.console import Console as Console
 from minigrad.train.output.resume import Checkpoints as Checkpoints
+from minigrad.train.output.row_pictures import RowTable as RowTable, show_batch as show_batch
 from minigrad.train.output.run_folder import RunFolder as RunFolder, new_folder as new_folder
 from minigrad.train.script.script import Script as Script, ScriptError as ScriptError, load_script as load_script
 from minigrad.train.splits import Rows as Rows, Source as Source, Split as Split, as_split as as_split

@@ -12,10 +12,20 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.nn import Loss, Module
 from minigrad.runtime.no_grad import no_grad
+from minigrad.train.errors import TrainError
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Rows
 
-__all__ = ["EVAL_BATCH_SIZE", "Score", "count_correct", "eval_mode", "evaluate", "outputs_of"]
+__all__ = [
+    "EVAL_BATCH_SIZE",
+    "Score",
+    "count_correct",
+    "eval_mode",
+    "evaluate",
+    "outputs_of",
+    "probabilities_of",
+    "shares_of",
+]
 
 EVAL_BATCH_SIZE = 250
 """Rows that go through a model together in evaluation.
@@ -109,3 +119,23 @@ def _sums(model: Module, x: Array, y: Array, loss: Loss, batch_size: int, keep: 
             total = weight * loss(outputs, targets).item() if weight else 0.0
             sums += total, weight, correct or 0, labels, correct is None
     return sums
+
+
+def shares_of(scores: Array) -> Array:
+    """The sigmoid of scores, in float64, without overflow."""
+    wide = scores.astype(np.float64)
+    raised = np.exp(-np.abs(wide))
+    return np.asarray(np.where(wide >= 0.0, 1.0, raised) / (1.0 + raised))
+
+
+def probabilities_of(scores: Array) -> Array:
+    """The softmax of scores `(N, classes)`, in float64.
+
+    Raises:
+        TrainError: outputs of another shape, which are no scores.
+    """
+    if scores.ndim != 2:
+        raise TrainError(f"outputs of shape {scores.shape} are no scores of classes")
+    wide = scores.astype(np.float64)
+    raised: Array = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -76,7 +76,7 @@ def test_the_page_says_what_the_run_was(page: str) -> None:
                  "Best epoch", "optimizer", "adam", "To repeat this run", "Environment"):  # fmt: skip
         assert text in page, text
     assert page.count("<svg") >= 4
-    assert page.count("<figcaption>") == page.count("<figure>") >= 7
+    assert page.count("<figcaption>") == page.count("</figure>") >= 7
 
 
 def test_every_text_is_escaped(page: str) -> None:

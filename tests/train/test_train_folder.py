@@ -42,9 +42,9 @@ def test_everything_that_was_measured_is_there(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, {"command": {"data": "digits"}})
     history = run(folder)
     assert sorted(folder.files) == [
-        "accuracy.svg", "activations.svg", "best.safetensors", "config.json", "confusion.svg", "dead.svg",
+        "accuracy.svg", "activations.svg", "batch.svg", "best.safetensors", "config.json", "confusion.svg", "dead.svg",
         "figures.npz", "first_layer.svg", "gradient_sizes.svg", "gradients.svg", "loss.svg", "metrics.csv",
-        "ratios.svg", "schedule.svg", "steps.csv",
+        "ratios.svg", "schedule.svg", "steps.csv", "worst.svg",
     ]  # fmt: skip
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(folder.files)
     found = rows(tmp_path)

@@ -20,7 +20,7 @@ from minigrad.data.prepare.targets import LabelTarget
 from minigrad.data.prepare.text import TextInputs, read_text
 from minigrad.text import format_bytes
 from minigrad.train import SavedRun, TrainError, load
-from minigrad.train.use.saved_run import probabilities_of, shares_of
+from minigrad.train.evaluation import probabilities_of, shares_of
 
 __all__ = ["evaluate_run", "predict", "show_run"]
 

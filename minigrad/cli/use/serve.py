@@ -22,7 +22,7 @@ from minigrad.data.prepare.targets import LabelTarget
 from minigrad.data.prepare.text import TextInputs
 from minigrad.text import finite_or_none
 from minigrad.train import SavedRun, TrainError, load
-from minigrad.train.use.saved_run import probabilities_of, shares_of
+from minigrad.train.evaluation import probabilities_of, shares_of
 
 __all__ = ["BadRequest", "RunServer", "answer", "serve"]
 

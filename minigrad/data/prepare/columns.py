@@ -64,6 +64,12 @@ class NumberColumn:
         scaled = (values - self.offset) * self.factor
         return np.stack([scaled, missing], axis=1) if self.indicator else scaled[:, None]
 
+    def decode(self, encoded: Array) -> str:
+        """The cell that became these numbers, in six digits; empty for a missing one."""
+        if self.indicator and encoded[1] > 0.5:
+            return ""
+        return f"{float(encoded[0]) / self.factor + self.offset:.6g}"
+
     def describe(self) -> str:
         """What it is, in words."""
         gaps = f", gaps filled with {self.fill:.6g} and told apart" if self.indicator else ""
@@ -113,6 +119,10 @@ class CategoryColumn:
                 number = -1
             encoded[row, number] = 1.0
         return encoded
+
+    def decode(self, encoded: Array) -> str:
+        """The word that became these numbers; empty for a missing one."""
+        return (*self.categories, "")[int(encoded.argmax())]
 
     def describe(self) -> str:
         """What it is, in words."""
@@ -164,6 +174,13 @@ class DateColumn:
         angle = 2.0 * np.pi * (days / _YEAR)
         columns = [(days - self.offset) * self.factor, np.sin(angle), np.cos(angle)]
         return np.stack([*columns, missing] if self.indicator else columns, axis=1)
+
+    def decode(self, encoded: Array) -> str:
+        """The day that became these numbers; empty for a missing one."""
+        if self.indicator and encoded[3] > 0.5:
+            return ""
+        days = round(float(encoded[0]) / self.factor + self.offset)
+        return str(date.fromordinal(date(1970, 1, 1).toordinal() + days))
 
     def describe(self) -> str:
         """What it is, in words."""

@@ -60,6 +60,12 @@ class TableInputs:
         encoded = np.concatenate([column.encode(table) for column in self.columns], axis=1)
         return encoded.astype(np.float32)
 
+    def decode(self, rows: Array) -> list[tuple[str, ...]]:
+        """The cells of each row `(N, features)` as texts, a cell for each column."""
+        ends = np.cumsum([len(column.features) for column in self.columns])
+        parts = np.split(rows, ends[:-1], axis=1)
+        return [tuple(c.decode(part[k]) for c, part in zip(self.columns, parts, strict=True)) for k in range(len(rows))]
+
 
 @attrs.frozen(eq=False)
 class ArrayInputs:

@@ -34,11 +34,13 @@ def screen_width(out: TextIO) -> int:
 
 
 def format_figure(value: float | None) -> str:
-    """A loss or a metric in four decimals, or by its exponent where it is large or tiny."""
+    """A loss or a metric in four decimals, in one where it is large, or by its exponent."""
     if value is None:
         return "-"
     if not math.isfinite(value):
         return str(value)
+    if 1e4 <= abs(value) < 1e7:  # amounts, such as the error of a price
+        return f"{value:.1f}"
     return f"{value:.4f}" if value == 0.0 or 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"
 
 

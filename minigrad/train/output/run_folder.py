@@ -26,6 +26,7 @@ from minigrad.train.errors import TrainError
 from minigrad.train.history import Epoch
 from minigrad.train.output.model_charts import run_pictures
 from minigrad.train.output.model_file import MODEL_FILE, SCRIPT_FILE, model_bytes, script_recipe
+from minigrad.train.output.row_pictures import RowTable, row_pictures
 
 __all__ = ["RunFolder", "new_folder"]
 
@@ -78,6 +79,7 @@ class RunFolder(Callback):
         path: of the folder.
         files: names of what was written.
         pictures: those that were drawn at the end, for a page that shows them too.
+        tables: rows that are no pictures, for the same page.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class RunFolder(Callback):
         self.path = path
         self.files: list[str] = []
         self.pictures: list[Picture] = []
+        self.tables: list[RowTable] = []
         self._config = config or {}
         self._model = model if script is None else script_recipe(script)
         self._script = script
@@ -128,7 +131,8 @@ class RunFolder(Callback):
             run.monitor.save(self.path / "figures.npz")
             self.files.append("figures.npz")
         if run.history.epochs:
-            self.pictures = run_pictures(run)
+            of_rows, self.tables = row_pictures(run)
+            self.pictures = [*run_pictures(run), *of_rows]
             for picture in self.pictures:
                 self.write(f"{picture.name}.svg", picture.svg().encode())
 

@@ -20,14 +20,14 @@ from minigrad.data.prepare.text import TextInputs
 from minigrad.nn import Module
 from minigrad.train.architectures import Architecture
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode
+from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode, probabilities_of, shares_of
 from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
 from minigrad.train.output.origin import refuse_foreign
 from minigrad.train.script.script import load_script
 from minigrad.train.use.labelled_rows import labelled_rows
 from minigrad.train.use.scores import ClassCounts, LabelCounts, NumberSums
 
-__all__ = ["SavedRun", "load", "probabilities_of", "shares_of"]
+__all__ = ["SavedRun", "load"]
 
 _CHUNK = 16 * EVAL_BATCH_SIZE
 
@@ -266,23 +266,3 @@ def _numbers(target: NumberTarget, table: Table | None, targets: NDArray[np.gene
         return targets.astype(np.float64)
     assert table is not None
     return target.read(table)
-
-
-def shares_of(scores: Array) -> Array:
-    """The sigmoid of scores, in float64, without overflow."""
-    wide = scores.astype(np.float64)
-    raised = np.exp(-np.abs(wide))
-    return np.asarray(np.where(wide >= 0.0, 1.0, raised) / (1.0 + raised))
-
-
-def probabilities_of(scores: Array) -> Array:
-    """The softmax of scores `(N, classes)`, in float64.
-
-    Raises:
-        TrainError: outputs of another shape, which are no scores.
-    """
-    if scores.ndim != 2:
-        raise TrainError(f"outputs of shape {scores.shape} are no scores of classes")
-    wide = scores.astype(np.float64)
-    raised: Array = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
