@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from minigrad.optim.errors import HyperparameterError
+from minigrad.text import clip_text
 
 __all__ = [
     "choice",
@@ -165,7 +166,10 @@ def _as_float(value: object) -> object:
     # A NumPy scalar would promote float32 parameters to float64; a Python float does not.
     plain = _as_plain(value)
     if isinstance(plain, float | int) and not isinstance(plain, bool):
-        return float(plain)
+        try:
+            return float(plain)
+        except OverflowError:
+            return math.inf if plain > 0 else -math.inf  # which the range refuses
     return plain
 
 
@@ -188,4 +192,6 @@ def _range(noun: str, ge: float | None, gt: float | None, le: float | None, lt: 
 def _require(fine: bool, owner: object, name: str, value: object, accepted: str) -> None:
     if not fine:
         spoken = getattr(owner, "spoken_name", type(owner).__name__)
-        raise HyperparameterError(f"{spoken}.{name} must be {accepted}, got {value!r}")
+        if callable(value) and accepted.startswith("a finite number"):
+            accepted += ", or a Schedule such as minigrad.optim.Cosine (a class of your own may derive from it)"
+        raise HyperparameterError(f"{spoken}.{name} must be {accepted}, got {clip_text(repr(value), 60)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from minigrad.optim import (
     NeedError,
     NonFiniteGradient,
     NonFiniteWarning,
+    OptimizerError,
     ParameterError,
     Piecewise,
     StateError,
@@ -315,7 +317,10 @@ def test_scheduled_beta_keeps_the_constant_step_exact() -> None:
         ({"amsgrad": 1}, HyperparameterError, r"amsgrad must be True or False"),
         ({"learning_rate": 1.0}, HyperparameterError, "no option 'learning_rate'.*lr=0.001"),
         ({"beta": 0.5}, HyperparameterError, "Did you mean 'beta[12]'"),
-        ({"maximize": True}, HyperparameterError, "Did you mean 'maximise'"),
+        ({"betas": (0.9, 0.99)}, HyperparameterError, "no option 'betas'. That is beta1 and beta2 here"),
+        ({"lr": 10**400}, HyperparameterError, r"Adam\.lr must be a finite number >= 0, got inf"),
+        ({"lr": lambda t: 0.1}, HyperparameterError, "or a Schedule such as minigrad.optim.Cosine"),
+        ({"maximize": True}, HyperparameterError, "no option 'maximize'. That is maximise here"),
         ({"weight_decay": -0.1}, HyperparameterError, "weight_decay must be"),
         ({"missing": "ignore"}, HyperparameterError, "missing must be one of"),
         ({"accumulate": 0}, HyperparameterError, "accumulate"),
@@ -334,6 +339,26 @@ def test_bad_options_are_named(options: dict[str, object], error: type[Exception
 
     with pytest.raises(error, match=message):
         attempt()
+
+
+def test_what_is_no_number_state_or_name_is_refused() -> None:
+    opt = build("adam", leaves())
+    state = opt.state_dict()
+    calls: list[tuple[Callable[[], object], type[Exception], str]] = [
+        (lambda: setattr(opt, "t", "x"), OptimizerError, "number of completed updates"),
+        (lambda: opt.report(cast("float", "low")), OptimizerError, "the loss as one number, not 'low'"),
+        (lambda: opt.step(cast("Callable[[], Tensor]", 3)), NeedError, "takes a closure or a list of closures"),
+        (lambda: opt.freeze(cast(str, 3)), ParameterError, "freeze takes names of parameters"),
+        (lambda: opt.load_state_dict(cast("dict[str, object]", 3)), StateError, "is a mapping, not a int"),
+        (lambda: opt.load_state_dict({**state, "order/0.float64": "[3"}), StateError, "damaged: order/0.float64 is"),
+        (lambda: optimizer(cast(str, 5), leaves()), UnknownOptimizer, "named by a text such as"),
+        (lambda: optimizer("sgd", cast("list[Tensor]", [(1, 2, 3)])), ParameterError, "is a pair"),
+        (lambda: optimizer("sgd", cast("list[Tensor]", [{"params": []}])), ParameterError, "groups=.Group"),
+    ]
+    for call, error, message in calls:
+        with pytest.raises(error, match=message) as caught:
+            call()
+        assert len(str(caught.value)) < 300
 
 
 def test_bad_parameters_are_named() -> None:

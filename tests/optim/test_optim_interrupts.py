@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -31,6 +31,13 @@ CASES: dict[str, tuple[str, dict[str, Any], int, int]] = {
     "weight decay, clipping": ("sgd", {"lr": 0.1, "weight_decay": 0.01, "clip": mg.optim.ClipNorm(0.1)}, 4, 19),
 }
 """The rule, its options, steps before the one that is interrupted, and lines between interrupts."""
+
+
+@pytest.fixture(autouse=True)
+def numpy_error_handling() -> Iterator[None]:
+    """What NumPy's own `errstate` leaves behind when it is interrupted as it is entered ends with each test."""
+    with np.errstate():
+        yield
 
 
 class Training:

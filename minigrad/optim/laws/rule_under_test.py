@@ -171,11 +171,12 @@ def other_values(field: attrs.Attribute[object], thorough: bool = False) -> list
 
 
 def layout_of(n: int) -> tuple[Segment, ...]:
-    """A matrix and a vector where there is room for both, else a vector."""
+    """A matrix, a vector and a single number where there is room for all, else a vector."""
     if n < 8:
         return (Segment("v", 0, (n,)),)
     rows, columns = (2, n // 3) if n < 1000 else (20, 30)
-    return (Segment("m", 0, (rows, columns)), Segment("v", rows * columns, (n - rows * columns,)))
+    start = rows * columns
+    return (Segment("m", 0, (rows, columns)), Segment("v", start, (n - 1 - start,)), Segment("s", n - 1, ()))
 
 
 def across(g: Array, w: Array) -> Array:

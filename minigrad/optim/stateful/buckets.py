@@ -149,7 +149,16 @@ def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
     tensors: dict[str, Tensor] = {}
     seen_ids: set[int] = set()
     for key, entry in entries:
+        if isinstance(entry, dict):
+            raise ParameterError(
+                "parameters come first, then groups of them with hyperparameters of their own: "
+                'mg.optimizer("adam", model.named_parameters(), lr=1e-3, groups=[Group("*.bias", lr=0.1)])'
+            )
+        if isinstance(entry, tuple) and len(entry) != 2:
+            raise ParameterError(f"a parameter with its name is a pair, (name, Tensor), not {entry!r:.80}")
         name, t = entry if isinstance(entry, tuple) else (key if isinstance(key, str) else f"param{key}", entry)
+        if not isinstance(name, str):
+            raise ParameterError(f"a parameter with its name is a pair, (name, Tensor), not ({name!r:.60}, ...)")
         if not isinstance(t, Tensor):
             raise ParameterError(f"parameter {name!r} is a {type(t).__name__}, not a Tensor")
         if not t.requires_grad:

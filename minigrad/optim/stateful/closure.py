@@ -51,7 +51,7 @@ class ClosureEvaluator:
     ) -> None:
         self.blocks = tuple(blocks)
         self.buckets = tuple(bucket for block in blocks for bucket in block.buckets)
-        self.closures = (closures,) if callable(closures) else tuple(closures)
+        self.closures = tuple(closures) if isinstance(closures, list | tuple) else (closures,)
         self.missing = missing
         self.residuals = residuals
         self.loss: float | None = None

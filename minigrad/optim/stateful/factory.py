@@ -24,6 +24,22 @@ from minigrad.text import list_names
 
 __all__ = ["Group", "assemble", "optimizer"]
 
+_OTHER_WORDS = {
+    "learning_rate": "lr",
+    "step_size": "lr",
+    "betas": "beta1 and beta2",
+    "b1": "beta1",
+    "b2": "beta2",
+    "epsilon": "eps",
+    "maximize": "maximise",
+    "clipnorm": "clip=ClipNorm(...)",
+    "clipvalue": "clip=ClipValue(...)",
+    "grad_clip": "clip=ClipNorm(...)",
+    "wd": "weight_decay",
+    "l2": "weight_decay",
+}
+"""What other libraries call hyperparameters, and what they are called here."""
+
 
 class Group:
     """Hyperparameters for some of the parameters: `Group("*.bias", weight_decay=0.0)`.
@@ -153,9 +169,10 @@ def _make_group(
     decay = rule_hyper.pop("weight_decay", 0.0) if "weight_decay" not in fields else 0.0
     for name in rule_hyper:
         if name not in fields:
-            accepted = list_names(map(_describe, fields.values()), 160) or "nothing"
+            accepted = list_names(map(_describe, fields.values()), 120) or "nothing"
             names = [*fields, "weight_decay", *attrs.fields_dict(OptimizerOptions), "groups", "decoupled"]
-            raise HyperparameterError(f"{plugin} has no option {name!r}.{nearest(name, names)} It takes: {accepted}")
+            hint = f" That is {_OTHER_WORDS[name]} here." if name in _OTHER_WORDS else nearest(name, names)
+            raise HyperparameterError(f"{plugin} has no option {name!r}.{hint} It takes: {accepted}")
     schedules = {n: v for n, v in rule_hyper.items() if isinstance(v, Schedule)}
     first = {n: v(1) if isinstance(v, Schedule) else v for n, v in rule_hyper.items()}
     if decoupled and "lr" not in fields:

@@ -56,6 +56,8 @@ class ManagedParameters:
             raise AttributeError(
                 f"an optimizer has no settable {name!r}; hyperparameters change with opt.set({name}=...)"
             )
+        if name == "t" and (type(value) is not int or value < 0):
+            raise OptimizerError(f"t is the number of completed updates, an integer >= 0, not {value!r}")
         super().__setattr__(name, value)
 
     @property
@@ -177,9 +179,16 @@ class ManagedParameters:
 
         Args:
             loss: what should fall. NaN counts as no improvement.
+
+        Raises:
+            OptimizerError: the loss is no number.
         """
+        try:
+            number = float(loss)
+        except (TypeError, ValueError):
+            raise OptimizerError(f"{self.name}: report takes the loss as one number, not {loss!r:.80}") from None
         for group in self._groups:
-            group.report(float(loss))
+            group.report(number)
 
     @property
     def schedules(self) -> tuple[dict[str, Schedule], ...]:
@@ -272,6 +281,8 @@ class ManagedParameters:
         """The names that patterns match."""
         self._check_change(verb)
         names = [name for bucket in self._buckets for name in bucket.names]
+        if not all(isinstance(p, str) for p in patterns):
+            raise ParameterError(f"{self.name}: {verb} takes names of parameters, with * and ?, got {patterns!r:.80}")
         idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
         if idle or not patterns:
             raise ParameterError(f"{self.name} has no parameter {quote_names(idle)}; it has {quote_names(names)}")

@@ -107,7 +107,16 @@ class SavedState:
             elif kind == "age" and isinstance(value, int):
                 self.ages[self.rename.get(rest, rest)] = value
             elif kind == "order" and isinstance(value, str):
-                self.orders[rest] = [self.rename.get(name, name) for name in json.loads(value)]
+                self.orders[rest] = [self.rename.get(name, name) for name in self._names_in(key, value)]
+
+    def _names_in(self, key: str, value: str) -> list[str]:
+        try:
+            names = json.loads(value)
+        except ValueError:
+            names = None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise StateError(f"{self.owner}: the saved state is damaged: {key} is {value!r:.60}, not a list of names")
+        return names
 
     def count(self, key: str) -> int:
         """A whole number that the state says.

@@ -198,7 +198,7 @@ class CAME:
             mean = part.of(m)
             square = g * g + self.eps
             if g.ndim < 2:
-                row = self.beta2 * old[0] + (1.0 - self.beta2) * square
+                row = np.asarray(self.beta2 * old[0] + (1.0 - self.beta2) * square)  # of a single number, too
                 step = self._within(g / np.sqrt(row))
                 mean[...] = self.beta1 * mean + (1.0 - self.beta1) * step
                 part.of(moved)[...] -= self.lr * mean
