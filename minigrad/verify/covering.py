@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
+from math import isinf
 
 import attrs
+import numpy as np
 
 Row = tuple[int, ...]
 Pair = tuple[tuple[int, int], tuple[int, int]]
@@ -65,12 +67,15 @@ class CoveringArray:
     The first row is all zeros, then each value alone beside zeros, then pairs: what is cut off by `most` are pairs of
     two values that have been tried alone. A pair whose row is refused is tried again beside zeros only, and beside
     values that each of the two has been compared with, since another value of the row may be what was refused.
+
+    Value number `telling` of the first factor, unless it is 0, meets each other value beside zeros.
     """
 
-    def __init__(self, sizes: Row, most: int) -> None:
-        self.sizes, self.most = sizes, most
+    def __init__(self, sizes: Row, most: int, telling: int = 0) -> None:
+        self.sizes, self.most, self.telling = sizes, most, telling
         self._rows: list[Row] = []
         self._refused: set[Row] = set()
+        self._unwelcome: set[Row] = set()
 
     def __iter__(self) -> Iterator[Row]:
         zeros = (0,) * len(self.sizes)
@@ -78,7 +83,10 @@ class CoveringArray:
         for row in [zeros, *alone][: self.most]:
             self._rows.append(row)
             yield row
-        lonely = {(f, v) for row in self._refused for f, v in enumerate(row) if v}
+        for row in [(self.telling, *row[1:]) for row in alone if self.telling and not row[0]][: self.most]:
+            self._rows.append(row)
+            yield row
+        lonely = {(f, v) for row in self._unwelcome for f, v in enumerate(row) if v}
         hopeful = {p for p in self._pairs() if not lonely.intersection(p)}
         for pairs in (hopeful, self._pairs() - hopeful):  # what is refused alone is seldom welcome in company
             uncovered = pairs - self._tried()
@@ -89,15 +97,25 @@ class CoveringArray:
                 yield row
                 uncovered -= _pairs_of(row)
         for beside in (self._beside_zeros, self._beside_what_went):
-            for pair in sorted(self._pairs() & self._tried() - self._compared()):
-                again = None if pair in self._compared() else beside(pair)
+            compared = self._compared()
+            for pair in sorted(self._pairs() & self._tried() - compared):
+                again = None if pair in compared else beside(pair)
                 if again is not None and again not in self._rows and len(self._rows) < self.most + _AGAIN:
                     self._rows.append(again)
                     yield again
+                    compared = self._compared()
 
-    def refuse(self, row: Row) -> None:
-        """Note that the last row yielded could not be compared."""
+    def refuse(self, row: Row, unwelcome: bool = True) -> None:
+        """Note that the last row yielded could not be compared.
+
+        Args:
+            row: that one.
+            unwelcome: whether the function itself refuses it. A rule that raises where its function does not may answer
+                wrongly where shapes happen to fit.
+        """
         self._refused.add(row)
+        if unwelcome:
+            self._unwelcome.add(row)
 
     def _tried(self) -> set[Pair]:
         return {p for row in self._rows for p in _pairs_of(row)}
@@ -131,6 +149,10 @@ class CoveringArray:
             return tuple(", ".join(f"{names[f]}={values[f][v]}" for f, v in pair) for pair in sorted(chosen))
 
         return Coverage(factors, len(compared), text(tried - compared), text(pairs - tried))
+
+    def is_pair(self, row: Row) -> bool:
+        """Whether a row puts values together, each of which has a row of its own."""
+        return sum(map(bool, row)) > 1
 
     def _pairs(self) -> set[Pair]:
         return {
@@ -176,14 +198,21 @@ def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
             elif isinstance(value, int):
                 values += [value + 1, value - 1, 0, 1]
             elif isinstance(value, float):
-                values += [value * 1.375 if value else 0.375, 0.0, 1.0]
+                values += [
+                    value * 1.375 if value else 0.375,
+                    0.0,
+                    1.0,
+                    value * 0.375,
+                    -value if isinf(value) else value,
+                ]
             elif isinstance(value, tuple) and value and all(type(v) is int for v in value):
                 values += [tuple(v + 1 for v in value), value[::-1]]
-    whole = [v for v in listed if type(v) is int]
+    whole = [v for v in listed if type(v) is int and not isinstance(v, bool)]
     if whole and (min(whole) < 0 or not name.startswith((*_COUNTS, "axis", "axes"))):
         values.append(-1)
     elif not name.startswith(("axis", "axes")):
         values = [v for v in values if type(v) is not int or v >= 0]
+    values += [np.int64(max(whole, key=abs))] if whole else []
     distinct: dict[str, object] = {}
     for value in values:
         distinct.setdefault(repr(value), value)
@@ -199,6 +228,8 @@ def _axes(listed: Sequence[object], ndim: int) -> list[object]:
         for axes in combinations(range(ndim), size):
             values += [axes, tuple(a - ndim for a in axes)]
         values += [tuple(axes[::-1]) for axes in combinations(range(ndim), size)][:1]
+    for size in sorted({0, 1, ndim} - sizes) if sizes else ():
+        values += combinations(range(ndim), size)
     return values
 
 

@@ -27,7 +27,7 @@ class RandomSource(Protocol):
         """Numbers uniform in [0, 1)."""
         ...
 
-    def steps(self, shape: Shape) -> Array:
+    def signed_magnitudes(self, shape: Shape) -> Array:
         """Numbers of both signs with magnitudes from 1/2 to 3/2."""
         ...
 

@@ -22,8 +22,13 @@ from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import frozen
 
-_LONG = 200
-"""Longer than the blocks of 64 or 128 that hand-written loops work in."""
+_LONG = 211
+"""Longer than the blocks of hand-written loops, and no multiple of them."""
+
+_BLOCK = 64
+"""A whole number of the blocks and vectors that hand-written loops work in."""
+
+_MOST_CUBE = 400
 
 STACK = "one more axis"
 """Label of cases with more axes, compared only if the op takes them for a stack."""
@@ -132,6 +137,7 @@ def _numbers_of_axes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[S
 
 def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     first, *rest = declared
+    yield from _cubes(declared)
     yield "all axes longer by one", tuple(tuple(n + (n > 1) for n in s) for s in declared)
     places = [(i, k) for i, s in enumerate(declared) for k in range(len(s))]
     for i, k in places[:_MOST_AXES]:
@@ -149,7 +155,7 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
         yield "two axes of one", tuple((*s[:-3], *(1 if k != 1 else n for k, n in enumerate(s[-3:]))) for s in declared)
     for length in sorted({n for s in declared for n in s}):  # where arguments share a length they keep doing so
         if all(s.count(length) < 2 for s in declared):
-            changes = (("an axis of one", 1), ("an axis of two", 2), ("long", _LONG), ("empty", 0))
+            changes = (("an axis of one", 1), ("an axis of two", 2), ("long", _LONG), ("a block", _BLOCK), ("empty", 0))
             for label, other in (
                 *changes,
                 ("an axis shorter by one", length - 1),
@@ -165,6 +171,34 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
     if first:
         yield "empty", tuple((0, *s[1:]) if s else s for s in declared)
     yield from _numbers_of_axes(declared)
+    yield from _broadcasting(declared)
+
+
+CUBE = "all axes of one length"
+"""Label of cases in which a gradient with its axes in another order has the right shape."""
+
+WIDENED = "an argument to broadcast"
+"""Label of cases that are compared only if the op broadcasts that argument."""
+
+
+def _cubes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """All axes of one length: where they are, a transposed gradient has the right shape."""
+    lengths = sorted({n for s in declared for n in s if n > 1}, reverse=True)
+    for length in lengths:
+        if max(length ** len(s) for s in declared) <= _MOST_CUBE:
+            yield CUBE, tuple((length,) * len(s) for s in declared)
+            return
+
+
+def _broadcasting(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """One argument with an axis less, or with an axis of one that others have longer."""
+    for i, shape in enumerate(declared if len(declared) > 1 else ()):
+        others = declared[:i], declared[i + 1 :]
+        if shape:
+            yield WIDENED, (*others[0], shape[1:], *others[1])
+        for k, length in enumerate(shape[:_MOST_AXES]):
+            if length > 1 and any(length in s for s in (*others[0], *others[1])):
+                yield WIDENED, _with_length(declared, i, k, 1)
 
 
 def _with_length(shapes: tuple[Shape, ...], i: int, k: int, length: int) -> tuple[Shape, ...]:
@@ -185,7 +219,8 @@ class DerivedCases:
         self.shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
         self.names, self.values = names, values
         sizes = (len(self.shapes), *map(len, values))
-        self._array = CoveringArray(sizes, sum(sizes) + _MOST_PAIRS)
+        telling = next((k for k, (label, _) in enumerate(self.shapes) if label == CUBE), 0)
+        self._array = CoveringArray(sizes, 2 * sum(sizes) + _MOST_PAIRS, telling)
         self._row: Row = ()
         self._label = ""
         self._unwelcome: set[str] = set()
@@ -208,13 +243,19 @@ class DerivedCases:
         base = CheckCase(draw(self.op, self.rng, self.shapes[0][1]), self.options[0], "", self.seed, derived=True)
         yield from _other_indices(self.op, base)
 
-    def refuse(self) -> None:
+    @property
+    def in_company(self) -> bool:
+        """Whether the last case puts changes together that were compared one by one."""
+        return self._array.is_pair(self._row)
+
+    def refuse(self, unwelcome: bool) -> None:
         """Note that the last case could not be compared.
 
-        Where one axis more (or less) is refused, several are: what forward and rule do then is an accident.
+        It is `unwelcome` if the function itself refuses it. Where one axis more (or less) is refused, several are: what
+        forward and rule do then is an accident.
         """
         if self._row:
-            self._array.refuse(self._row)
+            self._array.refuse(self._row, unwelcome)
             self._unwelcome |= (
                 {kind for kind in (STACK, UNSTACKED) if self._label == f"{kind} (1)"} if self._alone() else set()
             )

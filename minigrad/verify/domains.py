@@ -55,7 +55,7 @@ class SampleDomain:
 
     def direction(self, rng: RandomSource, x: Array) -> Array:
         """A random direction whose multiples up to 2**-5 stay inside the domain when added to `x`."""
-        d = rng.steps(x.shape)
+        d = rng.signed_magnitudes(x.shape)
         if self.kind == "unit":
             room = np.minimum(np.abs(x), 1.0 - np.abs(x))
         elif self.kind == "spd":

@@ -33,6 +33,15 @@ _LEAN = 4.0
 _GROSS = 64.0
 """Bars between rule and differences that accuse where the bar is too wide to acquit."""
 
+_NEARLY = 0.002
+"""Share of a slope by which a rule that is nearly right may be off."""
+
+_STEADY = 1e-5
+"""Share of a slope by which it may change with the step where it is no round-off."""
+
+_FAINTEST = 1e-14
+"""Slope, in units of what F may carry, below which nothing is made of it."""
+
 _ROUND_OFF = 32.0
 """Ulps allowed to one evaluation of the function, relative to sum |v f|."""
 
@@ -50,13 +59,14 @@ _SIDES = np.array([1.0, 0.5, 0.25, 0.125, -1.0, -0.5, -0.25, -0.125])
 class Estimate:
     """A derivative from differences.
 
-    Value, error bar, whether the bar was earned, and whether a kink was seen.
+    Value, error bar, whether a kink was seen, whether round-off makes up the bar, and whether F did not move at all.
     """
 
     value: Array
     error: Array
     kink: BoolArray
     noisy: BoolArray
+    still: BoolArray
 
 
 def central(phi: Phi, at_zero: Array, h: Array, slack: Array) -> Estimate:
@@ -86,7 +96,8 @@ def central(phi: Phi, at_zero: Array, h: Array, slack: Array) -> Estimate:
     # A kink that only the smallest step does not reach can deceive the extrapolation: at 4/9 of h, value equals high.
     kink = (s3 > 0.7 * s2 + 4.0 * noise) | (s2 > 0.7 * s1 + 4.0 * noise) | (s2 > 40.0 * s3 + 160.0 * noise)
     not_finite = value - value != 0.0
-    return Estimate(value, truncation + noise, kink | not_finite, noise > truncation)
+    still = (s1 == 0.0) & (s2 == 0.0) & (s3 == 0.0) & (value == 0.0)
+    return Estimate(value, truncation + noise, kink | not_finite, noise > truncation, still)
 
 
 def one_sided(phi: Phi, at_zero: Array, h: float, slack: Array) -> tuple[Array, Array, Array]:
@@ -146,19 +157,30 @@ def quantization_step(phi: Phi, shape: tuple[int, ...]) -> Array:
     return np.where(np.isfinite(left), left, 0.0)
 
 
-def slope_at_some_step(phi: Phi, analytic: Array) -> BoolArray:
-    """Whether differences agree with a slope other than 0, to a thousandth, at some step.
+def slope_at_some_step(phi: Phi, analytic: Array, gap: Array) -> BoolArray:
+    """Whether differences agree with a slope other than 0 at small steps.
 
-    Steps go from 2**-8 to 2**-44.
+    fmod(5, 1e-9) is a saw whose teeth all ordinary steps skip; its slope is 1 at steps below 1e-10 only. A rule that is
+    far off agrees with no step to a thousandth; one that is nearly right with no two steps to a tenth of what it is
+    off, unless there are teeth.
 
-    fmod(5, 1e-9) is a saw whose teeth all ordinary steps skip; its slope is 1 at steps below 1e-10 only.
+    Args:
+        phi: F(t) along the direction.
+        analytic: the slope by the rule.
+        gap: how far ordinary steps are from it.
     """
     seen = np.zeros(np.shape(analytic), dtype=bool)
+    size = np.abs(np.asarray(analytic))
+    rough = gap > _NEARLY * size
+    was_near = seen
     for k in range(8, 46, 2):
         h = np.full(np.shape(analytic), 2.0**-k)
         ahead, behind = phi(np.array([h, -h]))
-        seen |= np.abs((ahead - behind) / (2.0 * h) - analytic) <= 1e-3 * np.abs(analytic)
-    found: BoolArray = seen & (np.asarray(analytic) != 0.0)
+        off = np.abs((ahead - behind) / (2.0 * h) - analytic)
+        near = off <= np.minimum(0.1 * gap, 1e-3 * size)
+        seen = seen | (rough & (off <= 1e-3 * size)) | (near & was_near)
+        was_near = near
+    found: BoolArray = seen & (size != 0.0)
     return found
 
 
@@ -222,6 +244,7 @@ def compare(
     longest: float = 0.5,
     far: bool = False,
     floor: Array | float = 0.0,
+    keen: bool = False,
 ) -> Verdict:
     """Adapt the step until each entry is decided or the attempts are used up.
 
@@ -238,6 +261,8 @@ def compare(
             all smaller steps.
         floor: what F may carry as round-off though it shows nowhere, as 1 does in sqrt(1 + x^2) - 1; only a gap of many
             bars may undercut it.
+        keen: with `far`, a slope that is smaller than what `floor` makes of the bar counts where it is the same at
+            several steps.
     """
     shape = np.shape(analytic)
     if not shape:
@@ -250,6 +275,7 @@ def compare(
     used = h.copy()
     suspicion = np.zeros(shape, dtype=bool)
     before, bar_before = np.full(shape, np.nan), np.full(shape, np.inf)
+    last, h_last = before, h
     noise_known = False
     noise = np.zeros(shape)
     own: Array | float = 0.0
@@ -266,16 +292,20 @@ def compare(
         # Where the function hardly changes, agreement down to round-off is all there is; it adds nothing to the power.
         carry = np.maximum(roundoff, floor)
         flat = ~e.kink & (bar <= 1e-11 * carry) & ((weights <= 1e-10 * carry) | (attempt >= 3))
-        agree = (earned | flat) & (gap <= bar)
+        # Far out a slope may be far smaller than what F may carry, and yet be the same at every step.
+        doubtful = keen & ~e.kink & (gap > 0.5 * np.abs(e.value)) & (np.abs(e.value) > _FAINTEST * floor)
+        steady = doubtful & (np.abs(e.value - last) <= _STEADY * np.abs(e.value)) & (h != h_last)
+        last, h_last = e.value, h
+        agree = ((earned | (flat & ~doubtful)) & (gap <= bar)) | (e.still & (analytic == 0.0))
         # Between one and four bars nothing is decided: another step, another draw.
         # A gap of many bars is one, though the bar itself is wide: a slope of 0 where it is 3e-4 +- 1e-9.
         lean = bar - (_ROUND_OFF - _LEAN) * EPS * floor / (0.25 * h)
         gross = ~e.kink & (gap > _GROSS * lean) & (lean <= 1e-3 * scale)
         # What jumps about at the finest spacing, as sin(1 / x^3) near 0 does, has no slope that differences could show.
         chaotic = noise > _CHAOS * (np.abs(at_zero) + np.abs(e.value) * h)
-        differ = ((earned & (gap > 4.0 * bar)) | (gross & noise_known)) & ~chaotic
+        differ = ((earned & (gap > 4.0 * bar)) | ((gross | steady) & noise_known)) & ~chaotic
         open_ = state == INCONCLUSIVE
-        if np.any(((earned & ~agree) | gross) & open_) and not noise_known:
+        if np.any((((earned | flat) & ~agree) | gross | steady) & open_) and not noise_known:
             # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before doubting that.
             noise_known = True
             noise = measured_noise(phi, shape)
@@ -303,8 +333,6 @@ def compare(
         factor = np.where(e.kink | differ, 0.25, np.where(e.noisy, 4.0, 0.25))
         h = np.where(state == INCONCLUSIVE, np.minimum(h * factor, longest), h)
     if far and np.any(state == MISMATCH):
-        rough = np.abs(analytic - numeric) > 0.002 * np.abs(
-            analytic
-        )  # a rule that is nearly right has no teeth to blame
-        state = np.where((state == MISMATCH) & rough & slope_at_some_step(phi, analytic), INCONCLUSIVE, state)
+        saw = slope_at_some_step(phi, analytic, np.abs(analytic - numeric))
+        state = np.where((state == MISMATCH) & saw, INCONCLUSIVE, state)
     return Verdict(state, np.asarray(analytic), numeric, error, np.asarray(weights), used)

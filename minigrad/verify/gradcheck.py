@@ -97,7 +97,7 @@ class _Probe:
             raise GradientError(
                 "the function does not depend on its arguments through minigrad's ops: no gradient to check"
             )
-        self.v = [rng.steps(o.shape) for o in self.outputs]
+        self.v = [rng.signed_magnitudes(o.shape) for o in self.outputs]
         live = [(o, w) for o, w in zip(outputs, self.v, strict=True) if o.requires_grad]
         found = gradients([o for o, _ in live], [w for _, w in live], leaves, create_graph=False)
         self.grads = [np.zeros(x.shape) if g is None else np.asarray(g) for g, x in zip(found, xs, strict=True)]

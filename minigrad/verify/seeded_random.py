@@ -53,7 +53,7 @@ class SeededRandom:
         self._used += count
         return numbers
 
-    def steps(self, shape: Shape) -> Array:
+    def signed_magnitudes(self, shape: Shape) -> Array:
         """Multiples of 2**-22 from 1/2 to 3/2 in magnitude, of both signs.
 
         Never small, and exact in float32 too.

@@ -143,7 +143,8 @@ class OpUnderTest:
     def cotangents(self, rng: SeededRandom, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Random output gradients of both signs; zeros for outputs that are not real numbers."""
         return tuple(
-            frozen(rng.steps(o.shape).astype(o.dtype) if o.dtype.kind == "f" else np.zeros_like(o)) for o in outputs
+            frozen(rng.signed_magnitudes(o.shape).astype(o.dtype) if o.dtype.kind == "f" else np.zeros_like(o))
+            for o in outputs
         )
 
     def pull(

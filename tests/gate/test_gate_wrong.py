@@ -67,7 +67,7 @@ def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:
 
 
 def test_sums_of_a_few_steps_are_not_zero_by_chance() -> None:
-    steps = SeededRandom(0).steps((100_000, 4))
+    steps = SeededRandom(0).signed_magnitudes((100_000, 4))
     assert np.all(np.sum(steps, axis=1) != 0.0)
     assert np.all(steps == steps.astype(np.float32))
 

@@ -64,7 +64,7 @@ def centred(x: Array, axis: Axis) -> Array:
 
 
 def _mean(x: Array, axis: Axis) -> Array:
-    count = prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else axis or range(x.ndim)))
+    count = prod(x.shape[a] for a in ((axis,) if isinstance(axis, int) else range(x.ndim) if axis is None else axis))
     return add_reduce(x, axis, keepdims=True) / (count or 1)
 
 

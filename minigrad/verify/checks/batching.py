@@ -189,7 +189,7 @@ def check_accumulation(subject: OpUnderTest, examined: Iterable[EvaluatedCase], 
         return 0
     rng, met, compared = SeededRandom(seed ^ 0x3C6EF372), 0, 0
     for e in examined:
-        before = rng.steps(e.case.arrays[0].shape)
+        before = rng.signed_magnitudes(e.case.arrays[0].shape)
         total = before.copy()
         try:
             done = op.accumulate_rule(total, e.cotangents[0], **e.case.meta)

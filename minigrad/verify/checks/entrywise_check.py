@@ -30,7 +30,7 @@ from minigrad.verify.checks.purity import check_purity_by_entry
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
 from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical
 
 _SHARP = 0.1
 """Share of entries that must be able to reveal an error.
@@ -143,7 +143,7 @@ def entrywise(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], fa
         phi, v[0] * outputs[0], analytic, weights, roundoff, natural=natural,
         analytic_phi=analytic_phi, far=far,
         # Near zero, what is added to 1 inside rounds as 1 does: (sqrt(x^2 + 1) - 1) / 2 + x.
-        floor=np.abs(v[0]) if far else 0.0,
+        floor=np.abs(v[0]) if far else 0.0, keen=far,
     )  # fmt: skip
 
 
@@ -289,11 +289,11 @@ def same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expecte
             f"its {what} is {found.shape} {found.dtype} where {expected.shape} {expected.dtype} is due",
             case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
         )  # fmt: skip
-    if (found == expected).all():
+    if identical(found, expected):
         return
-    size = np.abs(expected)
+    size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     allowed = 1e-9 * size + 1e-12 * np.max(size, initial=0.0)
-    gap = np.abs(found - expected)
+    gap = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, np.abs(found - expected))
     if np.any(~(gap <= allowed)):
         k = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed))), gap.shape)
         at = "" if index is None else f" at {argument} = {float(case.arrays[index][k]):.6g}"

@@ -26,14 +26,13 @@ from minigrad.verify.checks.directional_check import (
     undecided,
 )
 from minigrad.verify.checks.kinks import with_zeros
+from minigrad.verify.checks.neighbours import neighbours
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import Verdict, compare
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
-_NEIGHBOURS = 4
-_NEARBY = 2.0**-20
 _SHORT = 2.0**-12
 """Step of the difference that lost derivatives are looked for with first."""
 
@@ -97,7 +96,7 @@ def check_second_order_elsewhere(
 
 def _refuse_nan(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> None:
     e = subject.run(case, rng)
-    found = differentiated(subject, e, {i: rng.steps(g.shape) for i, g in e.grads.items()})[0]
+    found = differentiated(subject, e, {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()})[0]
     if all(np.isfinite(d).all() for d in found.values()):
         _refuse_mismatch(subject, case, rng)
         return
@@ -122,7 +121,7 @@ def _compare_float32(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededR
         outputs = subject.forward(case)
         v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
         e = subject.answer(case, outputs, v)
-        w = {i: numbers.steps(g.shape).astype(g.dtype) for i, g in e.grads.items()}
+        w = {i: numbers.signed_magnitudes(g.shape).astype(g.dtype) for i, g in e.grads.items()}
         found.append(differentiated(subject, e, w)[0])
     floor = 64.0 * float(np.finfo(np.float32).eps) * natural_scale(examined.case, examined.cotangents, found[0])
     for i, due in found[0].items():
@@ -147,12 +146,12 @@ class _Probe:
         self.subject, self.case = subject, case
         self.e = subject.run(case, rng)
         grads = self.e.grads
-        self.w = {i: rng.steps(g.shape) for i, g in grads.items()}
+        self.w = {i: rng.signed_magnitudes(g.shape) for i, g in grads.items()}
         self.u = directions(subject.op, case, rng, list(grads))
         for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well
             if i in self.u and not a.all():
-                self.u[i] = np.where(a == 0.0, rng.steps(a.shape), self.u[i])
-        self.p = tuple(rng.steps(o.shape) * (o.dtype.kind == "f") for o in self.e.outputs)
+                self.u[i] = np.where(a == 0.0, rng.signed_magnitudes(a.shape), self.u[i])
+        self.p = tuple(rng.signed_magnitudes(o.shape) * (o.dtype.kind == "f") for o in self.e.outputs)
         self.dx, dv = differentiated(subject, self.e, self.w)
         self.terms = [self.dx[i] * self.u[i] for i in self.u]
         self.terms += [d * q for d, q in zip(dv, self.p, strict=True) if d is not None]
@@ -186,11 +185,7 @@ class _Probe:
     def is_smooth(self, gap: float, rng: SeededRandom) -> bool:
         """Whether second derivatives are about the same nearby, as at ties they are not."""
         around = []
-        for _ in range(_NEIGHBOURS):
-            arrays = tuple(
-                frozen(a + _NEARBY * rng.steps(a.shape)) if i in self.u else a for i, a in enumerate(self.case.arrays)
-            )
-            moved = self.case.on(arrays)
+        for moved in neighbours(self.case, self.u, rng):
             e = self.subject.answer(moved, self.subject.forward(moved), self.e.cotangents)
             dx, dv = differentiated(self.subject, e, self.w)
             terms = [dx[i] * self.u[i] for i in self.u]

@@ -88,10 +88,10 @@ def _usable(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> BoolArr
 
 def _compare(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> Verdict:
     case, v = e.case, e.cotangents[0]
-    w = {i: rng.steps(g.shape) for i, g in e.grads.items()}
+    w = {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()}
     u = directions(subject.op, case, rng, list(e.grads))
-    u = {i: np.where(case.arrays[i] == 0.0, rng.steps(d.shape), d) for i, d in u.items()}
-    q = rng.steps(v.shape)
+    u = {i: np.where(case.arrays[i] == 0.0, rng.signed_magnitudes(d.shape), d) for i, d in u.items()}
+    q = rng.signed_magnitudes(v.shape)
 
     def phi(steps: Array) -> Array:
         rows = []

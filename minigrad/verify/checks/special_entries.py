@@ -49,7 +49,7 @@ def _numbers(domain: Domain) -> Array:
     if domain.kind not in ("real", "distinct", "nonzero", "positive"):
         return np.zeros(0)
     signed = _ROUND if domain.kind == "positive" else np.concatenate([_ROUND, -_ROUND])
-    return np.append(signed, 0.0) if domain.contains_zero else signed
+    return np.append(signed, [0.0, -0.0]) if domain.contains_zero else signed
 
 
 def _evaluated(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> EvaluatedCase | None:
@@ -96,6 +96,7 @@ def _selections(e: EvaluatedCase, index: int) -> Iterator[tuple[str, IndexArray]
         yield "with a single zero", np.concatenate([everything[x != 0.0], zeros[:1]])
     yield "of whole numbers", everything[x == np.rint(x)]
     yield "in rising order", np.argsort(x, kind="stable")
+    yield "in falling order", np.argsort(-x, kind="stable")
     order = np.unique(x)
     rows = [everything[x == value] for value in order]
     if min(map(len, rows)) >= _TIMES:

@@ -18,6 +18,7 @@ from minigrad.verify.cases import draw
 from minigrad.verify.checks.directional_check import directions, locate_error, project
 from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
 from minigrad.verify.checks.kinks import check_between
+from minigrad.verify.checks.neighbours import slopes_of_pieces
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
@@ -26,8 +27,15 @@ from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 _ROUGH = 1e-7
 """Share of sum |g u| up to which a gap may be round-off in the rule."""
 
-_NEIGHBOURS = 4
-_NEARBY = 2.0**-20
+_TIED = ("equal", "of zeros", "of ones", "of minus ones")
+"""What the labels of cases say in which numbers are equal."""
+
+_SPARE = 1e-3
+"""Share of the slopes around a point that they may differ by where there is no corner."""
+
+_UNSEEN = 0.5
+"""Share of the slopes' range by which those of pieces that were not met may exceed it."""
+
 _LOW_BITS = 2.0**-26
 
 
@@ -46,43 +54,34 @@ def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: Se
         u = directions(subject.op, case, rng, list(e.grads))
         for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well
             if i in u:
-                u[i] = np.where(a == 0.0, rng.steps(a.shape), u[i])
-        verdict = project(subject, e, u, rule_alone=True)
-        apart = np.abs(verdict.analytic - verdict.numeric) > _ROUGH * verdict.scale
-        gap = float(abs(verdict.analytic - verdict.numeric))
-        if verdict.mismatch and apart and _is_smooth(subject, e, examined, u, gap, rng):
-            raise locate_error(subject, e, u, rule_alone=True)
+                u[i] = np.where(a == 0.0, rng.signed_magnitudes(a.shape), u[i])
+        _refuse_contradiction(subject, e, u, rng)
+        if any(word in case.label for word in _TIED):  # entries that move together stay tied, and share a gradient
+            positive = tuple(frozen(np.abs(w)) for w in e.cotangents)
+            together = {i: np.full_like(d, np.min(np.abs(d))) for i, d in u.items() if d.size}
+            _refuse_contradiction(subject, subject.answer(case, e.outputs, positive), together, rng)
         compared.append(e)
     return compared
 
 
-def _is_smooth(
-    subject: OpUnderTest,
-    e: EvaluatedCase,
-    usual: EvaluatedCase,
-    u: Mapping[int, Array],
-    gap: float,
-    rng: SeededRandom,
-) -> bool:
-    """Whether the rules give about one gradient at all neighbouring numbers.
+def _refuse_contradiction(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], rng: SeededRandom) -> None:
+    """Refuse gradients that differences contradict, unless the point is a corner."""
+    verdict = project(subject, e, u, rule_alone=True)
+    apart = np.abs(verdict.analytic - verdict.numeric) > _ROUGH * verdict.scale
+    if verdict.mismatch and apart and not _is_mixture(subject, e, u, float(verdict.analytic), rng):
+        raise locate_error(subject, e, u, rule_alone=True)
 
-    Among equal numbers a median has none, though it is smooth along each line through them. `usual` says what size
-    gradients have elsewhere.
+
+def _is_mixture(
+    subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], analytic: float, rng: SeededRandom
+) -> bool:
+    """Whether the rule gives a mixture of the slopes that the function has on different sides.
+
+    Among equal numbers a median has no gradient, though it is smooth along each line through them.
     """
-    around = []
-    for _ in range(_NEIGHBOURS):
-        moved = tuple(
-            frozen(a + _NEARBY * rng.steps(a.shape)) if i in e.grads else a for i, a in enumerate(e.case.arrays)
-        )
-        case = e.case.on(moved)
-        around.append(subject.pull(case, subject.forward(case), e.cotangents))
-    if np.ptp([sum(float(np.vdot(g[i], u[i])) for i in u) for g in around]) > 0.1 * gap:
-        return False  # what is accused changes from neighbour to neighbour: a corner nearer than any step
-    return all(
-        np.ptp([g[i] for g in around], axis=0).max(initial=0.0)
-        <= 1e-3 * max(np.max(np.abs(around[0][i]), initial=1e-300), np.max(np.abs(usual.grads[i]), initial=0.0))
-        for i in e.grads
-    )
+    least, most = (float(s.sum()) for s in slopes_of_pieces(subject, e, u, rng))
+    spare = _SPARE * (abs(least) + abs(most)) + _UNSEEN * (most - least)
+    return least - spare <= analytic <= most + spare
 
 
 def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
@@ -147,9 +146,12 @@ def _special_cases(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
     case = examined.case
     for i in examined.grads:
         domain = declaration_of(subject.op).domain(i)
-        if domain is None or domain.matrix or not case.arrays[i].ndim:
+        if domain is None or not case.arrays[i].ndim:
             continue
-        for label, a in _variants(case.arrays[i], domain.contains_zero, domain.kind == "unit"):
+        x = case.arrays[i]
+        for label, a in (
+            _matrices(x, domain.kind) if domain.matrix else _variants(x, domain.contains_zero, domain.kind == "unit")
+        ):
             arrays = tuple(frozen(a) if k == i else b for k, b in enumerate(case.arrays))
             yield case.on(arrays, f"{subject.name(i)} {label}")
     for i, j in combinations(examined.grads, 2):
@@ -171,6 +173,7 @@ def _variants(x: Array, zeros: bool, fixed: bool) -> Iterator[tuple[str, Array]]
         yield "of ones", np.ones_like(x)
         yield "of whole numbers", np.sign(x) * np.ceil(np.abs(x))
         yield "in rising order", np.sort(x, axis=-1)
+        yield "in falling order", np.sort(x, axis=-1)[..., ::-1].copy()
         if zeros:
             yield "of minus ones", -np.ones_like(x)
             one = x.copy()
@@ -179,3 +182,18 @@ def _variants(x: Array, zeros: bool, fixed: bool) -> Iterator[tuple[str, Array]]
     if x.ndim > 1 and x.size:
         yield "with equal rows", np.broadcast_to(x[:1], x.shape).copy()
         yield "with rows of equal numbers", np.broadcast_to(x[..., :1], x.shape).copy()
+        length = np.sqrt(np.sum(x * x, axis=-1, keepdims=True))
+        yield "with rows of length one", x / np.where(length > 0.0, length, 1.0)
+
+
+def _matrices(x: Array, kind: str) -> Iterator[tuple[str, Array]]:
+    """Matrices that a short cut may be meant for, each as well conditioned as `x`."""
+    diagonal = x * np.eye(x.shape[-1])
+    yield "a diagonal matrix", diagonal
+    if kind != "spd":
+        turned = x.copy()
+        turned[..., 0, :] *= -1.0
+        yield "with a row of other sign", turned
+        yield "with its rows in another order", x[..., ::-1, :].copy()
+        yield "a triangular matrix", np.triu(x)
+        yield "a symmetric matrix", (x + np.swapaxes(x, -1, -2)) * 0.5

@@ -46,8 +46,8 @@ def check_third_order(subject: OpUnderTest, examined: Iterable[EvaluatedCase], r
 
 def _compare(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
     case = e.case
-    w = {i: rng.steps(g.shape) for i, g in e.grads.items()}
-    second = {i: rng.steps(g.shape) for i, g in e.grads.items()}
+    w = {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()}
+    second = {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()}
     u = directions(subject.op, case, rng, list(e.grads))
 
     def phi(steps: Array) -> Array:

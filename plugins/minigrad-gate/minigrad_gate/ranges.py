@@ -23,7 +23,7 @@ class Chance(Protocol):
         """Numbers uniform in [0, 1)."""
         ...
 
-    def steps(self, shape: Shape) -> Array:
+    def signed_magnitudes(self, shape: Shape) -> Array:
         """Numbers of both signs with magnitudes from 1/2 to 3/2."""
         ...
 
@@ -64,7 +64,7 @@ class SampledRange:
         """Steps that stay inside and cross no zero."""
         room = np.minimum(np.minimum(x - self.low, self.high - x), np.minimum(np.abs(x), 1.0))
         _, exponent = np.frexp(np.where(room > 0.0, room, 1.0))
-        return np.asarray(rng.steps(x.shape) * np.ldexp(0.5, exponent))
+        return np.asarray(rng.signed_magnitudes(x.shape) * np.ldexp(0.5, exponent))
 
 
 @attrs.frozen(eq=False)

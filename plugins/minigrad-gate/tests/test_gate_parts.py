@@ -101,7 +101,7 @@ class Chance:
     def uniform(self, shape: tuple[int, ...]) -> Array:
         return np.asarray(self.rng.random(shape))
 
-    def steps(self, shape: tuple[int, ...]) -> Array:
+    def signed_magnitudes(self, shape: tuple[int, ...]) -> Array:
         signs: Array = self.rng.choice(np.array([-1.0, 1.0]), shape)
         return self.rng.uniform(0.5, 1.5, shape) * signs
 
