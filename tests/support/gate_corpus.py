@@ -11,8 +11,11 @@ from support import (
     gate_tricky_arrays,
     gate_tricky_combined,
     gate_tricky_far,
+    gate_tricky_iterated,
     gate_tricky_linalg,
+    gate_tricky_orders,
     gate_tricky_scalar,
+    gate_tricky_series,
     gate_tricky_shapes,
     gate_tricky_wild,
     gate_wrong_claims,
@@ -35,11 +38,24 @@ from support import (
     gate_wrong_scan,
     gate_wrong_second_order,
     gate_wrong_second_part,
+    gate_wrong_shortcuts,
     gate_wrong_state,
     gate_wrong_unlisted,
 )
 from support.gate_case import Tricky, Wrong, trickies, wrongs
-from support.gate_public import activations, binary, indexing, layers, memory, reductions
+from support.gate_public import (
+    activations,
+    attention,
+    binary,
+    densities,
+    indexing,
+    layers,
+    memory,
+    norms,
+    reductions,
+    systems,
+    windows,
+)
 
 FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
     {
@@ -53,7 +69,10 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "metadata, outputs, integers": wrongs(gate_wrong_metadata),
         "what the author forgot": wrongs(gate_wrong_unlisted),
         "two things that meet": wrongs(gate_wrong_combined),
-        "bugs of public frameworks": wrongs(activations, binary, reductions, indexing, layers, memory),
+        "bugs of public frameworks": wrongs(
+            activations, binary, reductions, indexing, layers, memory, norms, densities, windows, systems, attention
+        ),
+        "short cuts for what stands out": wrongs(gate_wrong_shortcuts),
         "one place of the covering array": wrongs(gate_blind_spots),
         "far numbers, large arrays, unlisted lengths": wrongs(gate_wrong_far),
         "habits": wrongs(gate_wrong_habits, gate_wrong_recipes),
@@ -73,6 +92,9 @@ TRICKY: tuple[Tricky, ...] = trickies(
     gate_tricky_linalg,
     gate_tricky_shapes,
     gate_tricky_combined,
+    gate_tricky_iterated,
+    gate_tricky_orders,
+    gate_tricky_series,
     gate_generated,
 )
 EVERYDAY_WRONG: tuple[Wrong, ...] = tuple(

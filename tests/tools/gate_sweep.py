@@ -1,4 +1,4 @@
-"""The gate's corpus over many seeds: which wrong rules get in, which right ops are refused, and how long each verdict took.
+"""The gate's corpus over many seeds: which wrong rules get in, which right ops are refused, and how fast.
 
     python tests/tools/gate_sweep.py --what wrong --seeds 0 50 --into wrong.jsonl
     python tests/tools/gate_sweep.py --what right --seeds 0 200 --into right.jsonl --minutes 4
@@ -109,9 +109,9 @@ def report(verdicts: list[Verdict]) -> str:
     times = sorted(verdict.seconds for verdict in verdicts)
     slow = max(verdicts, key=lambda verdict: verdict.seconds)
     bad = [verdict for verdict in verdicts if not verdict.right]
+    cases, seeds = len({v.name for v in verdicts}), len({v.seed for v in verdicts})
     lines = [
-        f"{len(verdicts)} verdicts on {len({v.name for v in verdicts})} cases, {len({v.seed for v in verdicts})} seeds; "
-        f"not as they should be: {len(bad)} of {len({v.name for v in bad})} cases",
+        f"{len(verdicts)} verdicts on {cases} cases, {seeds} seeds; not as they should be: {len(bad)} of {len({v.name for v in bad})} cases",
         f"median {1e3 * times[len(times) // 2]:.0f} ms, worst {slow.seconds:.2f} s ({slow.name}, seed {slow.seed})",
     ]
     lines += [f"  {verdict.name} seed {verdict.seed}: {verdict.reason or 'accepted'}" for verdict in bad]
