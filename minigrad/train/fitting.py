@@ -29,7 +29,7 @@ from minigrad.train.history import History
 from minigrad.train.lr_schedules import default_rate, named_schedule
 from minigrad.train.metrics import MetricChoice, choose_criterion, choose_metrics
 from minigrad.train.monitor.monitor import Monitor
-from minigrad.train.output.console import Console
+from minigrad.train.output.notebook import usual_view
 from minigrad.train.output.resume import fingerprint, restore_run
 from minigrad.train.process_group import connect_group, process_group
 from minigrad.train.splits import Source, Split, as_split
@@ -112,7 +112,7 @@ def fit(
         eager: run every step op by op. By default steps are a program (`minigrad.define`), which gives the same numbers
             up to the order in which some sums are rounded; where none can be made, a note says why and steps run
             eagerly.
-        quiet: print nothing.
+        quiet: print nothing. Else a console gets lines, and a notebook one output that is drawn anew.
         communicator: in a program of several processes, how they talk: see `minigrad.parallel.connect` ("auto" for the
             installed one under mpiexec). Each computes its part of every batch, so that the run is that of one process
             but for the order of sums; callbacks are told in rank 0 alone. None for a run in one process.
@@ -181,7 +181,7 @@ def fit(
     run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, history.monitor)
     if resume is not None:
         restore_run(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
-    hooks = CallbackList((*callbacks, *(() if quiet else (Console(),))) if link is None or link.rank == 0 else ())
+    hooks = CallbackList((*callbacks, *(() if quiet else (usual_view(),))) if link is None or link.rank == 0 else ())
     with process_group(model, driver, link, seed=seed, about={} if link is None else _shared_config(run)) as group:
         group.step = len(history.batch_losses)
         trainer = Trainer(

@@ -71,6 +71,8 @@ def row_pictures(run: Run) -> tuple[list[Picture], list[RowTable]]:
     """The pictures and tables of rows that a run allows."""
     shown: list[Picture | RowTable] = []
     rows = run.split.train if run.split.val is None else run.split.val
+    if rows.y.ndim > 2 or (rows.has_labels and rows.y.ndim > 1):  # characters, maps: nothing below is for them
+        return _sorted_out([batch_rows(run.split, run.batch_size, run.seed)])
     rows = rows.take(np.arange(min(len(rows), _MEASURED)))
     outputs = outputs_of(run.model, rows.x)
     if rows.y.dtype.kind == "f" and outputs.size == rows.y.size:
@@ -78,6 +80,10 @@ def row_pictures(run: Run) -> tuple[list[Picture], list[RowTable]]:
     worst = worst_rows(run.split, rows, outputs)
     shown += [] if worst is None else [worst]
     shown += [batch_rows(run.split, run.batch_size, run.seed)]
+    return _sorted_out(shown)
+
+
+def _sorted_out(shown: Sequence[Picture | RowTable]) -> tuple[list[Picture], list[RowTable]]:
     return [s for s in shown if isinstance(s, Picture)], [s for s in shown if isinstance(s, RowTable)]
 
 

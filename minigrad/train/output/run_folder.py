@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import platform
 import re
 from collections.abc import Mapping
@@ -70,7 +71,7 @@ class RunFolder(Callback):
     monitor (`RunMetrics.load` reads it), and the pictures as SVG.
 
     Args:
-        path: of the folder.
+        path: of the folder; made if it is not there.
         config: what else is needed to repeat the run.
         model: how the model is built: `{"kind": "mlp", "features": 4, "hidden": [8], "outputs": 3}`.
         script: the model script, of which the folder keeps a copy.
@@ -84,13 +85,13 @@ class RunFolder(Callback):
 
     def __init__(
         self,
-        path: Path,
+        path: str | os.PathLike[str],
         config: dict[str, object] | None = None,
         *,
         model: Mapping[str, object] | None = None,
         script: Path | None = None,
     ) -> None:
-        self.path = path
+        self.path = Path(path)
         self.files: list[str] = []
         self.pictures: list[Picture] = []
         self.tables: list[RowTable] = []
@@ -101,6 +102,7 @@ class RunFolder(Callback):
 
     def on_start(self, run: Run) -> None:
         """config.json, and the head of metrics.csv."""
+        self.path.mkdir(parents=True, exist_ok=True)
         config = {**self._config, **run.history.config, "versions": _versions()}
         if self._script is not None:
             config["script"] = self._model
