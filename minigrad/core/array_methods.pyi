@@ -133,8 +133,16 @@ class ArrayMethods(TensorBase):
     def __deepcopy__(self, memo: dict[int, object]) -> Tensor: ...
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Array, bool]]:
         """Its numbers and whether it requires a gradient; the gradient itself is not kept."""
-    def __dlpack__(self, **options: object) -> object:
-        """NumPy's export to other libraries; refused where a gradient would be lost."""
+    def __dlpack__(self, *, copy: bool | None = None, **options: object) -> object:
+        """NumPy's export to other libraries: a copy, as some write into read-only memory.
+
+        Args:
+            copy: False shares the memory, marked read-only, and must not be written into.
+            options: those of NumPy's arrays.
+
+        Raises:
+            TypeError: a gradient would be lost.
+            BufferError: no copy is wanted, and the memory belongs to an optimizer or another library."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Tensor]: ...
