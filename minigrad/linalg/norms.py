@@ -37,9 +37,11 @@ def p_length(x: Array, *, p: float, axis: Axis = None, keepdims: bool = False) -
 
 @p_length.vjp("x")
 def _(g: V, y: V, x: V, *, p: float, axis: Axis, keepdims: bool) -> V:
+    # At entries of 0 the gradient is 0, also where p < 1 makes the slope infinite (or p < 2 the curvature).
     share: V = ratio(absolute(x), broadcast_back(y, x, axis))
-    # At entries of 0 the gradient is 0, also where p < 1 makes the slope infinite.
-    return broadcast_back(g, x, axis) * masked_multiply(power(share, p - 1.0), sign(x))
+    nothing: V = equal(share, 0.0)
+    slope: V = masked_multiply(power(share + nothing, p - 1.0), sign(x) * (1.0 - nothing))
+    return broadcast_back(g, x, axis) * slope
 
 
 family.add(p_length)

@@ -90,7 +90,7 @@ def eig(a: V) -> tuple[Complex[V], Complex[V]]:
     imag: list[V] = []
     for i in range(n):
         column = constant[..., :, i : i + 1]
-        re, im = np.ascontiguousarray(column.real), np.ascontiguousarray(column.imag).astype(a.dtype)
+        re, im = np.real(column).astype(a.dtype), np.imag(column).astype(a.dtype)
         p = _projector(a, w, i, n)
         u = Complex(matmul(p.real, re) - matmul(p.imag, im), matmul(p.real, im) + matmul(p.imag, re))
         largest = np.equal(np.arange(n)[:, None], np.argmax(np.abs(column), axis=-2, keepdims=True)).astype(a.dtype)

@@ -167,7 +167,7 @@ def _(g: V, *, key: Key, shape: Shape) -> V | None:
 )
 def setitem(x: Array, v: Array, *, key: Key) -> Array:
     """A copy of x in which x[key] = v; of several values for an entry the last stays."""
-    result = x.astype(np.result_type(x, v), copy=True) if x.dtype != v.dtype and v.ndim else x.copy()
+    result = np.array(x, dtype=np.result_type(x, v) if v.ndim else x.dtype)
     result[key] = v
     return result
 

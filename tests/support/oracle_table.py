@@ -32,6 +32,7 @@ ALLOWED = 16.0
 
 _SCIPY = frozenset(f.name for f in SPECIAL) | {"special.betaln", "special.xlog1py", "special.rel_entr"}
 _OVERFLOWS = frozenset({
+    "k0", "k1", "y0", "y1", "erfcinv", "special.rel_entr", "binary_cross_entropy",
     "exp2", "power", "hypot", "arctan2", "kl_div", "poisson_nll_loss", "gaussian_nll_loss", "prod", "cumprod", "norm",
     "norm squared", "std", "nanstd", "var", "nanvar", "linalg.norm 3", "linalg.norm 1.5", "power 1.5", "power 2.5",
 })  # fmt: skip
@@ -49,6 +50,7 @@ class Compared:
         right: the oracle's.
         scale: size of which the last place counts.
         lower: the largest value or slope there, of which curvatures and slopes are differences.
+        by_argument: for values of functions of one variable |x| times the slope, what an ulp of x makes; else 0.
         terms: size of the terms by the function's degree; 0 where that says nothing.
         smallest: the smallest argument that is not 0.
         eps: of the dtype.
@@ -63,13 +65,14 @@ class Compared:
     lower: Array
     terms: Array
     smallest: Array
+    by_argument: Array
     eps: float
     tiny: float
 
     @property
     def distance(self) -> Array:
-        """|got - right|; infinite where one is not finite and they differ."""
-        same = (self.got == self.right) | (np.isnan(self.got) & np.isnan(self.right))
+        """|got - right|; infinite where one is not finite and they differ; 0 where the oracle has no answer."""
+        same = (self.got == self.right) | np.isnan(self.right)
         apart = np.abs(self.got - self.right)
         return np.where(same, 0.0, np.where(np.isfinite(apart), apart, np.inf))
 
@@ -77,15 +80,16 @@ class Compared:
     def ulps(self) -> Array:
         """The distance in units in the last place of the scale."""
         last_place = np.maximum(np.exp2(np.floor(np.log2(np.maximum(self.scale, self.tiny)))) * self.eps, 5e-324)
-        return np.where(self.distance == 0.0, 0.0, self.distance / last_place)
+        counted = np.where(np.isinf(self.distance), np.inf, self.distance / last_place)  # inf / inf would count nothing
+        return np.where(self.distance == 0.0, 0.0, counted)
 
 
 def _subnormal(c: Compared) -> BoolArray:
-    return (np.abs(c.right) < c.tiny) | (c.smallest < c.tiny)
+    return np.isfinite(c.distance) & ((np.abs(c.right) < c.tiny) | (c.smallest < c.tiny))
 
 
 def _exponent(c: Compared) -> BoolArray:
-    return c.ulps <= ALLOWED + 8.0 * np.abs(np.log(np.maximum(np.abs(c.right), 5e-324)))
+    return np.isfinite(c.distance) & (c.ulps <= ALLOWED + 8.0 * np.abs(np.log(np.maximum(np.abs(c.right), 5e-324))))
 
 
 def _absolute(c: Compared) -> BoolArray:
@@ -102,7 +106,14 @@ def _pole(c: Compared) -> BoolArray:
 
 
 def _overflow(c: Compared) -> BoolArray:
-    return np.logical_and(c.name in _OVERFLOWS, ~(np.isfinite(c.got) & np.isfinite(c.right)))
+    return np.logical_and(c.name in _OVERFLOWS, np.isinf(c.distance))
+
+
+def _underflow(c: Compared) -> BoolArray:
+    of_slope = np.logical_and(c.name in _SCIPY, c.lower < c.tiny)
+    of_share = np.logical_and(c.name == "linalg.norm 1.5", c.smallest**2 < c.tiny)
+    result: BoolArray = np.isfinite(c.distance) & (c.order == 2) & (of_slope | of_share)
+    return result
 
 
 def _corner(c: Compared) -> BoolArray:
@@ -110,7 +121,9 @@ def _corner(c: Compared) -> BoolArray:
 
 
 def _scipy(c: Compared) -> BoolArray:
-    return np.full(c.got.shape, c.name in _SCIPY)
+    bar = max(1e-12, 64.0 * c.eps) * np.abs(c.right) + 4.0 * c.eps * c.by_argument
+    result: BoolArray = np.logical_and(c.name in _SCIPY, c.distance <= bar)
+    return result
 
 
 REASONS: Mapping[str, tuple[str, Callable[[Compared], BoolArray]]] = {
@@ -121,7 +134,9 @@ REASONS: Mapping[str, tuple[str, Callable[[Compared], BoolArray]]] = {
     "p": ("pole with two sides: the curvature at 0 is NaN", _pole),
     "o": ("overflow: a number on the way is beyond the largest, the result is not", _overflow),
     "c": ("corner: the arguments' difference is rounded onto the corner, with the slope of its other side", _corner),
-    "f": ("foreign: as near as the function of SciPy, on which it rests", _scipy),
+    "u": ("underflow: a slope or share, of which the curvature is made, is below the smallest number", _underflow),
+    "f": ("foreign: SciPy's function is off by 1e-12 of the value (64 ulp in float32), or by 4 ulp of the argument",
+          _scipy),
 }  # fmt: skip
 """Letters, what they stand for, and where they hold; the first that holds is taken."""
 
@@ -139,12 +154,13 @@ def comparisons(function: AnyFunction, dtype: Any, stored: Array) -> Iterator[Co
 
 
 def _compared(name: str, order: int, got: list[Any], right: Array, scale: Array, lower: Array, terms: Array,
-              smallest: Array, dtype: Any) -> Compared:  # fmt: skip
+              smallest: Array, dtype: Any, by_argument: Array | None = None) -> Compared:  # fmt: skip
     info = np.finfo(dtype)
     numbers = np.array([np.asarray(g, np.float64) for g in got]).reshape(right.shape)
     scale, lower, terms, smallest = (np.broadcast_to(a, right.shape) for a in (scale, lower, terms, smallest))
     eps, tiny = float(info.eps), float(info.tiny)
-    return Compared(name, order, numbers, right, scale, lower, terms, smallest, eps, tiny)
+    wide = np.zeros_like(right) if by_argument is None else by_argument
+    return Compared(name, order, numbers, right, scale, lower, terms, smallest, wide, eps, tiny)
 
 
 def _size(x: Array) -> Array:
@@ -158,7 +174,9 @@ def _of_one(f: Function, dtype: Any, right: Array) -> Iterator[Compared]:
     bend = mg.grad(lambda t: mg.sum(slope(t)))
     lower = np.zeros(len(x))
     for order, call in enumerate((f.call, slope, bend)):
-        yield _compared(f.name, order, [call(x)], right[order], np.abs(right[order]), lower, lower * 0, _size(x), dtype)
+        steep = np.nan_to_num(np.abs(x * right[1]), posinf=0.0) if order == 0 else lower * 0.0
+        size = np.abs(right[order])
+        yield _compared(f.name, order, [call(x)], right[order], size, lower, lower * 0, _size(x), dtype, steep)
         lower = np.maximum(lower, np.nan_to_num(np.abs(right[order]), posinf=0.0))
 
 
@@ -187,7 +205,9 @@ def _of_two(f: PairFunction, dtype: Any, right: Array) -> Iterator[Compared]:
     largest = np.maximum(np.abs(x), np.abs(y)).astype(np.float64)
     value, by_arguments, slopes = np.abs(right[0]), abs(x * right[1]) + abs(y * right[2]), np.abs(right[1:3])
     over = abs(right[1] / x) + abs(right[2] / y)
-    lowers = [np.nan_to_num(a, posinf=0.0) for a in (by_arguments, value, value + slopes.max(0) + over)]
+    most = float(np.finfo(np.float64).max)
+    sizes = ((by_arguments, most), (value, 0.0), (value + slopes.max(0) + over, 0.0))
+    lowers = [np.nan_to_num(a, posinf=b) for a, b in sizes]
     for order, got in enumerate(orders):
         block = right[at : at + len(got)]
         at += len(got)

@@ -67,7 +67,7 @@ unit_sign = constant("unit_sign", _unit_sign, "-1 or 1, by the sign bit, which 0
 exp2 = unary("exp2", np.exp2, "2 ** x.", lambda g, y, x: g * y * _LN2)
 log2 = unary("log2", np.log2, "Logarithm to base 2.", lambda g, y, x: ratio(g * (1.0 / _LN2), x), positive())
 log10 = unary("log10", np.log10, "Logarithm to base 10.", lambda g, y, x: ratio(g * (1.0 / _LN10), x), positive())
-cbrt = unary("cbrt", np.cbrt, "Cube root, of any sign.", lambda g, y, x: ratio(g, y * y * 3.0), nonzero())
+cbrt = unary("cbrt", np.cbrt, "Cube root, of any sign.", lambda g, y, x: ratio(ratio(g, y), y) * (1.0 / 3.0), nonzero())
 logaddexp = binary(
     "logaddexp", _logaddexp, "log(exp(x) + exp(y)), without overflow. Where both are -inf the gradients are 0.",
     lambda g, out, x, y: masked_multiply(g * sigmoid(_gap(x, y)), greater(out, -np.inf)),

@@ -91,7 +91,7 @@ power: Op = binary(
 )
 power_slope: Op = binary(
     "power_slope", _power_slope, "y x ** (y - 1), the slope of x ** y: 0 where y = 0.",
-    lambda g, out, x, y: g * masked_multiply(power_slope(x + equal(x, 0.0) * equal(y, 0.0), y - 1.0), y),
+    lambda g, out, x, y: g * masked_multiply(power_slope(x - equal(x, 0.0) * equal(y, 0.0), y - 1.0), y),
     lambda g, out, x, y: g * (power(x, y - 1.0) + out * log(x + equal(x, 0.0))), (positive(), real()),
 )
 

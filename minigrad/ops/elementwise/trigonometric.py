@@ -12,12 +12,12 @@ import numpy as np
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
-from minigrad.ops.elementwise.arithmetic import ratio, reciprocal, square
+from minigrad.ops.elementwise.arithmetic import finite_part, ratio, reciprocal, square
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.elementwise.transcendental import cos, sin, sqrt, tanh
 from minigrad.ops.family import OpFamily, Shifted
-from minigrad.runtime.numpy_fast import silent
+from minigrad.runtime.numpy_fast import may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.domains import nonzero, positive, unit
 
@@ -41,7 +41,10 @@ def _share_of_hypot(x: Array, y: Array) -> Array:
     half = np.where(np.maximum(np.abs(x), np.abs(y)) > 1.0, 0.5, 1.0).astype(np.result_type(x, y))
     x, y = x * half, y * half  # the length of the largest numbers would overflow
     size = np.hypot(x, y)
-    return np.asarray(x / (size + np.equal(size, 0.0)))
+    share = np.asarray(x / (size + np.equal(size, 0.0)))
+    if not may_hold_nan(share):
+        return share
+    return np.where(np.isinf(x) & np.isfinite(y), np.sign(x), share).astype(share.dtype)
 
 
 def _sech(x: Array) -> Array:
@@ -108,10 +111,11 @@ one_less_square: Op = unary(
 )
 leg: Op = unary(
     "leg", _leg, "sqrt(x ** 2 - 1), exact near 1 and -1 and without overflow, for |x| >= 1.",
-    lambda g, y, x: ratio(g * x, y), Shifted(positive(), 1.0),
+    lambda g, y, x: ratio(g * finite_part(x), finite_part(y)), Shifted(positive(), 1.0),
 )
 arctan_slope: Op = unary(
-    "arctan_slope", _arctan_slope, "1 / (1 + x ** 2), without overflow.", lambda g, y, x: g * (x * y) * y * -2.0
+    "arctan_slope", _arctan_slope, "1 / (1 + x ** 2), without overflow.",
+    lambda g, y, x: g * (finite_part(x) * y) * y * -2.0,
 )
 tan = unary("tan", np.tan, "Tangent; x in radians.", lambda g, y, x: g * (1.0 + y * y), unit())
 sinh = unary("sinh", np.sinh, "Hyperbolic sine.", lambda g, y, x: g * cosh(x))

@@ -17,6 +17,7 @@ from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, Shape
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import flip, reshape
+from minigrad.ops.index import getitem
 from minigrad.ops.network.windows import Pairs, each, last, offsets, places, require_places, unpadded, widened
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -227,8 +228,12 @@ def convolve1d(a: V, v: V, mode: str = "full") -> V:
         raise ShapeError(f"convolve: 1-d arrays and mode full, same or valid; got {a.shape}, {v.shape}, {mode!r}")
     if v.size > a.size:
         return convolve1d(v, a, mode)
-    spare = v.size - 1
-    pair = {"full": (spare, spare), "same": (spare // 2 + spare % 2, spare // 2), "valid": (0, 0)}[mode]
     image: V = reshape(a, (1, 1, a.size))
-    kernel: V = reshape(flip(v), (1, 1, v.size))
-    return reshape(convolve(image, kernel, stride=(1,), padding=(pair,), dilation=(1,)), (-1,))
+    plain = {"stride": (1,), "padding": ((0, 0),), "dilation": (1,)}
+    if mode == "valid":
+        return reshape(convolve(image, reshape(flip(v), (1, 1, v.size)), **plain), (-1,))
+    # Without zeros at the ends, which an infinite entry would turn into NaN.
+    kernel: V = reshape(v, (1, 1, v.size))
+    full: V = reshape(convolve_input(image, kernel, shape=(1, a.size + v.size - 1), **plain), (-1,))
+    start = (v.size - 1) // 2
+    return full if mode == "full" else getitem(full, key=(slice(start, start + a.size),))

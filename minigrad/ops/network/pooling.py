@@ -8,13 +8,13 @@ from math import prod
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.core.types import Array, Shape
+from minigrad.core.types import Array, BoolArray, IndexArray, Shape
 from minigrad.ops.arrangement.manipulation import along, pad
-from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.ops.family import OpFamily
-from minigrad.ops.functions import broadcast_to, mean, moveaxis, reshape
+from minigrad.ops.functions import broadcast_to, mean, reshape
 from minigrad.ops.functions import max as largest
+from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
 from minigrad.ops.network.windows import each, last, offsets, overlap_add, places
 from minigrad.typing import V
@@ -125,11 +125,31 @@ def adaptive_avg_pool(x: V, output_size: int | Sequence[int]) -> V:
     The bins cover each axis after (N, C) as evenly as possible.
     """
     for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
-        weights = np.zeros((x.shape[axis], count), dtype=x.dtype)
-        for k, (start, stop) in enumerate(_bins(x.shape[axis], count)):
-            weights[start:stop, k] = 1.0 / (stop - start)
-        x = moveaxis(matmul(moveaxis(x, axis, -1), weights), -1, axis)
+        x = _bin_means(x, axis, count)
     return x
+
+
+def _bin_means(x: V, axis: int, count: int) -> V:
+    bins = _bins(x.shape[axis], count)
+    before: Shape = x.shape[:axis]
+    if x.shape[axis] % count == 0:
+        return mean(reshape(x, (*before, count, -1, *x.shape[axis + 1 :])), axis=axis + 1)
+    order, inside = _bin_positions(bins)
+    lengths = inside.sum(axis=1, keepdims=True)
+    shares = (inside / lengths).astype(x.dtype).reshape(*inside.shape, *(1,) * (x.ndim - axis - 1))
+    gathered: V = getitem(x, key=along(axis, x.ndim, order))
+    return total(masked_multiply(gathered, shares), axis=axis + 1)
+
+
+def _bin_positions(bins: list[tuple[int, int]]) -> tuple[IndexArray, BoolArray]:
+    """Find the positions of the entries of bins, (bins, width), and which are inside.
+
+    Short bins repeat their last entry.
+    """
+    width = max(stop - start for start, stop in bins)
+    order = np.array([[min(start + j, stop - 1) for j in range(width)] for start, stop in bins])
+    inside = np.array([[start + j < stop for j in range(width)] for start, stop in bins])
+    return order, inside
 
 
 adaptive_avg_pool1d = adaptive_avg_pool2d = adaptive_avg_pool3d = adaptive_avg_pool
@@ -141,9 +161,7 @@ def adaptive_max_pool(x: V, output_size: int | Sequence[int]) -> V:
     The bins cover each axis after (N, C) as evenly as possible.
     """
     for axis, count in enumerate(each(output_size, x.ndim - 2), start=2):
-        bins = _bins(x.shape[axis], count)
-        width = max(stop - start for start, stop in bins)
-        order = np.array([[min(start + j, stop - 1) for j in range(width)] for start, stop in bins])
+        order, _ = _bin_positions(_bins(x.shape[axis], count))
         gathered: V = getitem(x, key=along(axis, x.ndim, order))
         x = largest(gathered, axis=axis + 1)
     return x

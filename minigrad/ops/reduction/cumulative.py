@@ -12,7 +12,8 @@ import numpy as np
 
 from minigrad.core.types import Array, Axis, IndexArray
 from minigrad.ops.arrangement.gather import pick
-from minigrad.ops.elementwise.arithmetic import finite_part, masked_multiply, ratio
+from minigrad.ops.elementwise.arithmetic import finite_part, masked_multiply, where
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.elementwise.piecewise_linear import minimum
 from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
@@ -21,6 +22,7 @@ from minigrad.ops.index import getitem
 from minigrad.ops.reduce import keepdims_shape
 from minigrad.ops.reduce import sum as total
 from minigrad.ops.shape import concatenate
+from minigrad.runtime.effects import current_tracer
 from minigrad.runtime.numpy_fast import silent
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -32,6 +34,9 @@ _LONG = 256
 
 It must also be longer than what runs beside it.
 """
+
+_FEW = 24
+"""So many factors may be multiplied in all pairs."""
 
 _DIRECTIONS: list[dict[str, object]] = [{"axis": 0}, {"axis": -1, "reverse": True}]
 
@@ -122,9 +127,25 @@ def cumprod_along(x: Array, *, axis: int = -1, reverse: bool = False) -> Array:
 
 @cumprod_along.vjp("x")
 def _(g: V, y: V, x: V, *, axis: int, reverse: bool) -> V:
+    if _leaves_range(x, axis):
+        return _products_of_starts(g, x, axis, reverse)
     # y[k] for k >= j holds x[j] once, between y[j - 1] and the factors after j.
     before: V = y if y.shape[axis] == 0 else _shifted(y, axis, reverse, 1.0)
     return masked_multiply(_adjoint(g, x, axis, reverse), before)
+
+
+def _products_of_starts(g: V, x: V, axis: int, reverse: bool) -> V:
+    """Gradient of `cumprod_along`, each running product by itself.
+
+    So no product of a part overflows on the way.
+    """
+    n = x.shape[axis]
+    within = np.tril(np.ones((n, n), dtype=x.dtype)).T if reverse else np.tril(np.ones((n, n), dtype=x.dtype))
+    last: V = moveaxis(x, axis, -1)
+    starts: V = where(within, reshape(last, (*last.shape[:-1], 1, n)), 1.0)
+    others: V = masked_multiply(other_products(starts), within)
+    due: V = reshape(moveaxis(g, axis, -1), (*last.shape, 1))
+    return moveaxis(total(masked_multiply(others, due), axis=-2), -1, axis)
 
 
 def diff(x: V, n: int = 1, axis: int = -1) -> V:
@@ -165,10 +186,36 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     kept: V = exp(-diff(top, axis=axis))
     edge = np.zeros_like(getitem(g, key=_steps(axis, g.ndim, slice(0, 1))))
     sums: V = linear_recurrence(concatenate(edge, kept, axis=axis), terms, axis=axis)
+    sums = sums + equal(sums, 0.0)  # nothing but -inf so far: terms 0, whose slope must not be infinite
     before: V = getitem(sums, key=_steps(axis, g.ndim, slice(None, -1)))
-    decay: V = kept * ratio(before, getitem(sums, key=_steps(axis, g.ndim, slice(1, None))))
+    decay: V = kept * (before / getitem(sums, key=_steps(axis, g.ndim, slice(1, None))))
     due: V = linear_recurrence(concatenate(decay, edge, axis=axis), g, axis=axis, reverse=True)
-    return ratio(terms, sums) * due
+    return terms / sums * due
+
+
+def _leaves_range(x: V, axis: int) -> bool:
+    """Tell whether products of a part of an axis may overflow or underflow.
+
+    They must be few enough to form one by one. In programs, whose numbers are not known, any product of a short axis
+    may.
+    """
+    length: int = x.shape[axis]
+    if current_tracer() is not None:
+        return length <= _FEW // 2
+    return length <= _FEW and _is_wide(x if isinstance(x, np.ndarray) else x.detach().numpy(), axis)
+
+
+def _is_wide(x: Array, axis: int) -> bool:
+    size = np.sum(np.abs(np.frexp(x)[1]), axis=axis)
+    return bool(x.size and np.max(size) >= _EXPONENTS.get(x.dtype.char, 0))
+
+
+def _others_of_pairs(h: V, x: V) -> V:
+    """Gradient of `other_products` from the products of all entries but two."""
+    one = np.eye(x.shape[-1], dtype=x.dtype)
+    rows: V = where(one, 1.0, reshape(x, (*x.shape[:-1], 1, x.shape[-1])))
+    others: V = masked_multiply(other_products(rows), 1.0 - one)
+    return total(masked_multiply(others, reshape(h, (*h.shape, 1))), axis=-2)
 
 
 @op(x=real(), shapes=[((2, 3),), ((1, 1),), ((4,),), ((2, 0),)])
@@ -188,8 +235,7 @@ def other_products(x: Array) -> Array:
 
     Where products of a part may overflow or underflow, mantissas and exponents are multiplied apart.
     """
-    size = np.sum(np.abs(np.frexp(x)[1]), axis=-1)
-    if x.size and np.max(size) >= _EXPONENTS.get(x.dtype.char, 0):
+    if _is_wide(x, -1):
         return _others_of_any_size(x)
     before, after = np.ones_like(x), np.ones_like(x)
     np.multiply.accumulate(x[..., :-1], axis=-1, out=before[..., 1:])
@@ -222,6 +268,8 @@ def _running(rows: Array) -> tuple[Array, IndexArray]:
 def _(h: V, y: V, x: V) -> V:
     if x.size == 0:
         return h
+    if _leaves_range(x, -1):
+        return _others_of_pairs(h, x)
     before: V = _shifted(cumprod_along(x, axis=-1), -1, False, 1.0)
     after: V = _shifted(cumprod_along(x, axis=-1, reverse=True), -1, True, 1.0)
     ahead: V = _adjoint(_shifted(masked_multiply(h, after), -1, True, 0.0), x, -1, False)

@@ -25,6 +25,8 @@ _SENTINELS: Mapping[str, NDArray[np.generic]] = {
     "f8": np.array(0x7FF8_4D69_6E69_0001, np.uint64),
     "f4": np.array(0x7FCD_696E, np.uint32),
     "f2": np.array(0x7ECD, np.uint16),
+    "c16": np.array([0x7FF8_4D69_6E69_0001] * 2, np.uint64),  # either part, copied alone, is a float's sentinel
+    "c8": np.array([0x7FCD_696E] * 2, np.uint32),
     "i8": np.array(-0x4D69_6E69_6772_0001, np.int64),
     "i4": np.array(-0x4D69_6E69, np.int32),
     "b1": np.array(0xA5, np.uint8),
@@ -156,6 +158,15 @@ for _name in METHODS:
     setattr(FakeArray, _name, _method(_name))
 
 
+def _part(function: Callable[..., object]) -> property:
+    """A part of complex numbers, which NumPy would take from memory."""
+    return property(lambda self: self._record_numpy(function, (self,), {}))
+
+
+for _name, _function in (("real", np.real), ("imag", np.imag)):
+    setattr(FakeArray, _name, _part(_function))
+
+
 def _as_tuple(x: object) -> tuple[object, ...]:
     return x if isinstance(x, tuple) else (x,)
 
@@ -187,10 +198,10 @@ def has_sentinel(array: Array) -> bool:
     mark = _SENTINELS.get(array.dtype.str[1:])
     if mark is None or not array.size or isinstance(array, FakeArray):
         return False
-    first = np.ascontiguousarray(array[(slice(0, 1),) * array.ndim]).view(mark.dtype).reshape(())
+    first = np.ascontiguousarray(array[(slice(0, 1),) * array.ndim]).view(mark.dtype).reshape(mark.shape)
     if array.dtype.kind == "i":
         return abs(int(first) - int(mark)) < _NEAR
-    return bool(first == mark)
+    return bool(np.all(first == mark))
 
 
 def fake_below(array: Array) -> FakeArray | None:

@@ -17,6 +17,10 @@ from minigrad.typing import Array, V
 _ORDERS = [{"n": 0}, {"n": 1}, {"n": 2}]
 
 
+_NEAR_ZERO = 1e-9
+"""Below it, to the last place, a modified Bessel function is the first term of its series."""
+
+
 @mg.op(x=mg.real(), elementwise=True, params=_ORDERS)
 def bessel_j(x: Array, *, n: int) -> Array:
     """Bessel function of the first kind, J_n."""
@@ -42,7 +46,9 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 @mg.op(x=mg.real(), elementwise=True, params=_ORDERS)
 def bessel_i(x: Array, *, n: float) -> Array:
     """Modified Bessel function of the first kind, I_n; x > 0 for orders that are no integers."""
-    return np.asarray(sp.iv(n, x), dtype=x.dtype)
+    y: Array = np.asarray(sp.i0(x) if n == 0 else sp.i1(x) if n == 1 else sp.iv(n, x), dtype=x.dtype)
+    near = np.abs(x) < _NEAR_ZERO  # where SciPy's iv is NaN
+    return np.where(near, np.power(x * 0.5, n) * sp.rgamma(n + 1.0), y).astype(x.dtype) if near.any() else y
 
 
 @bessel_i.vjp("x")
@@ -65,7 +71,7 @@ def _(g: V, y: V, x: V, *, n: float) -> V:
 @mg.op(x=mg.positive(), elementwise=True, params=_ORDERS)
 def bessel_k(x: Array, *, n: int) -> Array:
     """Modified Bessel function of the second kind, K_n, for x > 0."""
-    return np.asarray(sp.kn(n, x), dtype=x.dtype)
+    return np.asarray(sp.k0(x) if n == 0 else sp.k1(x) if n == 1 else sp.kn(n, x), dtype=x.dtype)
 
 
 @bessel_k.vjp("x")

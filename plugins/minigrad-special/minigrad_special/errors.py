@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from math import log, pi, sqrt
+from math import pi, sqrt
 
 import numpy as np
 from scipy import special as sp
@@ -26,15 +26,48 @@ def _(g: V, y: V, x: V) -> V:
     return g * mg.exp(y * y) * (0.5 * sqrt(pi))
 
 
-@mg.op(x=mg.real(), elementwise=True)
-def erfcx(x: Array) -> Array:
-    """exp(x ** 2) erfc(x), without overflow for positive x."""
-    return np.asarray(sp.erfcx(x))
+_TERMS = ((1.0, 2.0, 220), (2.0, np.inf, 60))
+"""Where the continued fraction is taken, and how many terms are exact to the last place."""
 
 
-@erfcx.vjp("x")
-def _(g: V, y: V, x: V) -> V:
-    return g * (x * y * 2.0 - 2.0 / sqrt(pi))
+@mg.op(x=mg.real(), elementwise=True, params=[{"n": 0}, {"n": 1}, {"n": 2}], name="erfcx")
+def scaled_integral(x: Array, *, n: int) -> Array:
+    """Compute exp(x ** 2) times the n-th integral of erfc from x to infinity (DLMF 7.18).
+
+    n = 0 is erfcx itself. From x = 1 on by the continued fraction of their quotients, before it by the recurrence from
+    n = -1 and 0.
+    """
+    wide = np.asarray(x, np.float64)
+    y = sp.erfcx(wide)
+    if n:
+        y = np.where(wide < 1.0, _by_recurrence(np.minimum(wide, 1.0), n), y)
+        for low, high, terms in _TERMS:
+            inside = (wide >= low) & (wide < high)
+            y[inside] *= _quotients(wide[inside], n, terms)
+    return np.asarray(y, dtype=x.dtype)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def _by_recurrence(x: Array, n: int) -> Array:
+    before, y = np.full_like(x, 2.0 / sqrt(pi)), sp.erfcx(x)
+    for k in range(1, n + 1):
+        before, y = y, (before - 2.0 * x * y) / (2.0 * k)
+    return np.asarray(y)
+
+
+def _quotients(x: Array, n: int, terms: int) -> Array:
+    """The n-th integral over erfc, the product of quotients of neighbours."""
+    quotient, product = np.zeros_like(x), np.ones_like(x)
+    for k in range(n + terms, 0, -1):
+        quotient = 0.5 / (x + (k + 1.0) * quotient)
+        if k <= n:
+            product = product * quotient
+    return product
+
+
+@scaled_integral.vjp("x")
+def _(g: V, y: V, x: V, *, n: int) -> V:
+    return g * scaled_integral(x, n=n + 1) * (-2.0 * (n + 1.0))
 
 
 @mg.op(x=mg.real(), elementwise=True)
@@ -48,7 +81,21 @@ def log_ndtr(x: Array) -> Array:
 
 @log_ndtr.vjp("x")
 def _(g: V, y: V, x: V) -> V:
-    return g * mg.exp(mg.square(x) * -0.5 - y - 0.5 * log(2.0 * pi))
+    return g * hazard(x)
+
+
+@mg.op(x=mg.real(), elementwise=True)
+def hazard(x: Array) -> Array:
+    """Divide the normal density by the probability to be below x: the slope of log_ndtr."""
+    return np.asarray(sqrt(2.0 / pi) / sp.erfcx(x * -sqrt(0.5)))
+
+
+@hazard.vjp("x")
+def _(g: V, y: V, x: V) -> V:
+    # -y (y + x), whose terms cancel for x far below 0: there y + x is a quotient of scaled integrals of erfc.
+    z: V = mg.maximum(x * -sqrt(0.5), 0.0)
+    below: V = scaled_integral(z, n=1) / scaled_integral(z, n=0) * sqrt(2.0)
+    return -(g * y * mg.where(mg.greater(0.0, x), below, y + x))
 
 
 @mg.op(x=Between(0.0, 2.0), elementwise=True)
@@ -73,7 +120,12 @@ def _(g: V, y: V, p: V) -> V:
     return g * mg.exp(y * y * 0.5) * sqrt(2.0 * pi)
 
 
-mg.register(erfinv, erfcx, log_ndtr, erfcinv, ndtri)
+mg.register(erfinv, scaled_integral, hazard, log_ndtr, erfcinv, ndtri)
+
+
+def erfcx(x: V) -> V:
+    """exp(x ** 2) erfc(x), without overflow for positive x."""
+    return scaled_integral(x, n=0)
 
 
 def ndtr(x: V) -> V:

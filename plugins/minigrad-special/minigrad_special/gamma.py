@@ -57,7 +57,9 @@ def rgamma(x: Array) -> Array:
 
 @rgamma.vjp("x")
 def _(g: V, y: V, x: V) -> V:
-    return -(g * y * polygamma(x, n=0))
+    # -y digamma(x), without the pole at 0, and far out without the reciprocal that SciPy rounds to 0.
+    share: V = mg.where(mg.greater(1.0, x), rgamma(mg.minimum(x, 1.0) + 1.0), mg.ratio(y, x))
+    return g * (share - y * polygamma(x + 1.0, n=0))
 
 
 @mg.op(x=mg.real(), elementwise=True, piecewise_constant=True)
