@@ -33,6 +33,15 @@ MODULE_HINTS: Mapping[str, str] = MappingProxyType({
     "get_buffer": "use dict(model.named_buffers())[name]",
     "share_memory": "minigrad.parallel trains in several processes",
     "compile": "use minigrad.define on the step",
+    "fit": "minigrad.train.fit(model, data, epochs=20)",
+    "predict": "model(x) in eval mode; of a saved run minigrad.load(run).predict(rows)",
+    "evaluate": "minigrad.train.evaluate(model, (x, y), 'softmax')",
+    "save": "fit(..., callbacks=[train.RunFolder(path)]) saves a model to be used, minigrad.checkpoint a run",
+    "save_weights": "fit(..., callbacks=[train.RunFolder(path)]) saves a model to be used, minigrad.checkpoint a run",
+    "load_weights": "model.load_state_dict(weights)",
+    "device": "there is one device, main memory",
+    "xpu": "there is one device, main memory",
+    "freeze": "for p in model.parameters(): p.requires_grad = False, or leave it out of the optimizer",
 })
 
 NAME_HINTS: Mapping[str, str] = MappingProxyType({
@@ -55,6 +64,9 @@ NAME_HINTS: Mapping[str, str] = MappingProxyType({
     "SyncBatchNorm": "use nn.BatchNorm2d, or nn.GroupNorm, which does not depend on the batch",
     "TripletMarginWithDistanceLoss": "write minigrad.relu(d(anchor, positive) - d(anchor, negative) + margin).mean()",
     "functional": "the functions are in minigrad itself: minigrad.relu, minigrad.cross_entropy",
+    "F": "the functions are in minigrad itself: minigrad.relu, minigrad.cross_entropy",
+    "CrossEntropy": "use nn.CrossEntropyLoss, or minigrad.cross_entropy",
+    "MSE": "use nn.MSELoss, or minigrad.mse_loss",
     "init": "pass weight_init=nn.xavier (he, normal, orthogonal, zeros ...) to a layer",
     "utils": "minigrad.optim.ClipNorm and ClipValue clip gradients",
 })

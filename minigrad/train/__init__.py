@@ -6,6 +6,7 @@
 """
 
 from minigrad import lazy
+from minigrad.text import nearest
 
 _PUBLIC = {
     "callbacks": "Callback Run Step",
@@ -44,4 +45,23 @@ _RENAMED = {
     "Table": "ColumnTable",
 }
 
-__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED)
+_OTHER_WORDS = {
+    "Trainer": "fit(model, data, epochs=20) trains, with checks, history and callbacks",
+    "EarlyStopping": "fit(..., patience=5, monitor='val_loss')",
+    "ModelCheckpoint": "Checkpoints(path) saves a run in progress, RunFolder(path) the best model",
+    "LearningRateMonitor": "fit watches it: history.monitor.steps['lr']",
+    "TensorBoard": "RunFolder(path) writes metrics.csv, steps.csv and pictures",
+    "SummaryWriter": "RunFolder(path) writes metrics.csv, steps.csv and pictures",
+    "DataLoader": "minigrad.data.Loader(x, y, batch_size, seed=0)",
+    "train_test_split": "minigrad.data.split_rows(x, y, val=0.2)",
+    "accuracy_score": "fit(..., metrics=['accuracy', 'f1']); METRICS lists them",
+}
+
+
+def _find(name: str) -> object:
+    if name in _OTHER_WORDS:
+        raise AttributeError(f"module {__name__!r} has no {name!r}: {_OTHER_WORDS[name]}")
+    raise AttributeError(f"module {__name__!r} has no {name!r}.{nearest(name, __all__)}")
+
+
+__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED, otherwise=_find)

@@ -10,11 +10,11 @@ import numpy as np
 
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
-from minigrad.nn import Loss, Module
+from minigrad.nn import Loss, Module, find_loss
 from minigrad.runtime.no_grad import no_grad
 from minigrad.train.errors import TrainError
 from minigrad.train.process_group import ProcessGroup
-from minigrad.train.splits import Rows
+from minigrad.train.splits import Raw, Rows, as_split
 
 __all__ = [
     "EVAL_BATCH_SIZE",
@@ -74,8 +74,8 @@ def outputs_of(model: Module, x: Array, batch_size: int = EVAL_BATCH_SIZE) -> Ar
 
 def evaluate(
     model: Module,
-    rows: Rows,
-    loss: Loss,
+    rows: Rows | tuple[Raw, Raw],
+    loss: str | Loss,
     *,
     batch_size: int = EVAL_BATCH_SIZE,
     group: ProcessGroup | None = None,
@@ -85,12 +85,20 @@ def evaluate(
 
     Args:
         model: run in evaluation mode; every part has its own mode back afterwards.
-        rows: inputs and targets.
-        loss: the data loss.
+        rows: inputs and targets, as `Rows` or a pair of arrays.
+        loss: the data loss, or its name, such as "softmax".
         batch_size: rows that go through the model together.
         group: of several processes, each of which takes a part of the rows; all get the same score.
         keep: takes the outputs of the rows of this process, batch by batch, for figures of other kinds.
+
+    Raises:
+        TrainError: rows are neither.
+        DataValueError: values are not finite.
+        UnknownLoss: there is no loss of that name.
     """
+    loss = find_loss(loss)
+    if isinstance(rows, tuple):
+        rows = as_split(rows, model.parameters()[0].dtype).train
     part = slice(None)
     if group is not None:
         part = slice(group.rank * len(rows) // group.size, (group.rank + 1) * len(rows) // group.size)
