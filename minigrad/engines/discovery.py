@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol, runtime_checkable
 
 import minigrad.plugins.contract as contract
@@ -23,7 +24,7 @@ BUILT_IN = "numpy"
 AUTO = "auto"
 COMPILED = "cc"
 """The engine that AUTO takes where it is installed and has what it needs."""
-DEFAULT = BUILT_IN
+DEFAULT = AUTO
 
 
 def available() -> dict[str, Entry | None]:
@@ -37,8 +38,8 @@ def available() -> dict[str, Entry | None]:
 def create_engine(name: str = "") -> EngineWithFallback:
     """Create an engine called `name` or `distribution:name`.
 
-    By default the one that MINIGRAD_ENGINE names, or NumPy. "auto" is the C engine where minigrad-cc is installed and
-    there is a compiler, else NumPy; its `name` says which, and why.
+    By default the one that MINIGRAD_ENGINE names, or "auto": the C engine where minigrad-cc is installed and there is a
+    compiler, else NumPy; its `name` says which, and why.
 
     Raises:
         UnknownEngine: there is none, or several distributions offer it.
@@ -151,6 +152,10 @@ class EngineWithFallback:
                 f"engine {self.name}: bind() must return minigrad.engines.CompiledGroup or None, not {bound!r}"
             )
         return bound
+
+    def single_threaded(self) -> AbstractContextManager[None]:
+        """Runs before a plan is linked, with the bits that they will have then."""
+        return self.engine.single_threaded() if isinstance(self.engine, LinksPlans) else nullcontext()
 
     def link(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
         """What runs planned calls one after another, by the engine where it takes plans.

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
@@ -112,6 +113,13 @@ class PlansUpdates(Protocol):
 @runtime_checkable
 class LinksPlans(Protocol):
     """An engine that takes whole plans."""
+
+    def single_threaded(self) -> AbstractContextManager[None]:
+        """Inside the block the matrix library works as it will in plans.
+
+        So that the first runs leave the same bits.
+        """
+        ...
 
     def link(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
         """Make fewer calls of a plan, with the same effect on memory, to the last bit."""

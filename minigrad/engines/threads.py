@@ -11,15 +11,19 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING
+
+from minigrad.engines.protocol import EngineError
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["AutoTuner", "ParallelFor", "processors"]
+__all__ = ["AutoTuner", "ParallelFor", "processors", "thread_count"]
 
 _TRIALS, _PERIOD = 8, 256
+VARIABLE = "MINIGRAD_THREADS"
 
 
 def processors() -> int:
@@ -27,28 +31,54 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class AutoTuner:
-    """Runs work with 1 or `workers` workers, whichever took less time in trials.
+def thread_count() -> int:
+    """How many threads share large work: MINIGRAD_THREADS, or as many as there are processors.
 
-    The trials are repeated now and then.
+    Raises:
+        EngineError: MINIGRAD_THREADS is no number from 1 on.
+    """
+    configured = os.environ.get(VARIABLE, "").strip()
+    if not configured:
+        return processors()
+    if not configured.isdecimal() or not int(configured):
+        raise EngineError(f"{VARIABLE}={configured!r} is no number of threads: give 1 or more, or leave it unset")
+    return int(configured)
+
+
+class AutoTuner:
+    """Decides between 1 worker and `workers`, whichever took less time in trials.
+
+    The trials are repeated now and then; of each kind the quickest counts, since a trial may be disturbed.
     """
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self._runs = 0
-        self._spent = {1: 0.0, workers: 0.0}
+        self._least = {1: inf, workers: inf}
+        self._chosen = 1
+
+    def choose(self) -> int:
+        """How many workers the next run should have."""
+        trial = self._runs % _PERIOD
+        self._runs += 1
+        if trial == 0:
+            self._least = dict.fromkeys(self._least, inf)
+        if trial < _TRIALS:
+            self._chosen = (1, self.workers)[trial % 2]
+        elif trial == _TRIALS:
+            self._chosen = min(self._least, key=lambda k: self._least[k])
+        return self._chosen
+
+    def note(self, seconds: float) -> None:
+        """Say how long the run took."""
+        self._least[self._chosen] = min(self._least[self._chosen], seconds)
 
     def run(self, work: Callable[[int], object]) -> None:
         """Call `work` with a number of workers."""
-        trial = self._runs % _PERIOD
-        if trial == 0:
-            self._spent = dict.fromkeys(self._spent, 0.0)
-        of = (1, self.workers)[trial % 2] if trial < _TRIALS else min(self._spent, key=lambda k: self._spent[k])
+        of = self.choose()
         began = perf_counter()
         work(of)
-        if trial < _TRIALS:
-            self._spent[of] += perf_counter() - began
-        self._runs += 1
+        self.note(perf_counter() - began)
 
 
 class ParallelFor:

@@ -23,7 +23,7 @@ from minigrad.engines.fast_calls import bind_call, fast_function, reduction
 from minigrad.engines.group import ElementwiseCall, FusionGroup, Input
 from minigrad.engines.protocol import API, CompiledGroup, Thunk
 from minigrad.engines.registers import RegisterAssignment, Scratch, assign_registers, padded
-from minigrad.engines.threads import ParallelFor, processors
+from minigrad.engines.threads import ParallelFor, thread_count
 
 __all__ = ["TILE_BYTES", "NumpyEngine"]
 
@@ -50,7 +50,7 @@ class NumpyEngine:
 
     def __init__(self, tile_bytes: int = TILE_BYTES, threads: int | None = None) -> None:
         self.tile_bytes = tile_bytes
-        self.threads = processors() if threads is None else threads
+        self.threads = thread_count() if threads is None else threads
         self._arena = np.empty(0, np.uint8)
         self._filled: WeakValueDictionary[tuple[bytes, str, Shape], Array] = WeakValueDictionary()
 

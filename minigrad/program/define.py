@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Hashable, Mapping
+from contextlib import nullcontext
 from functools import update_wrapper
 from pathlib import Path
 from threading import RLock
@@ -32,6 +33,7 @@ from minigrad.program.graph import Graph, HostCall
 from minigrad.program.passes.pipeline import FORMER_NAMES, PASS_NAMES, run_pipeline
 from minigrad.program.svg import write_svg
 from minigrad.program.trace.captures import Captures, find_captures
+from minigrad.program.trace.clock_calls import refuse_clock_calls
 from minigrad.program.trace.guards import ArrayGuard, RandomStateGuard
 from minigrad.program.trace.results import Results, results_of
 from minigrad.program.trace.signature import InputForms, replace_arrays, signature
@@ -215,12 +217,13 @@ class Program(Generic[P, R]):
     def _trace(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> ConcreteProgram:
         start = perf_counter()
         captures = find_captures(self.step, [*args, *kwargs.values()])
-        tracer, random_guard = StepTracer(), RandomStateGuard(captures.generators)
+        tracer, random_guard = StepTracer(), RandomStateGuard(captures.sources)
         recorder = tracer.recorder
         fakes = replace_arrays((args, dict(kwargs)), tracer.input)
         assert isinstance(fakes, tuple)
         with mode_override(interceptor=tracer), tracer.lifted.lifted(captures):
-            result = self.step(*fakes[0], **fakes[1])
+            with refuse_clock_calls() if captures.mentions_clock else nullcontext():
+                result = self.step(*fakes[0], **fakes[1])
             random_guard.check()
             captures.values.refuse_changes()
             results = results_of(result, tracer)
@@ -305,8 +308,8 @@ def define(
         disable: passes to leave out (names in `minigrad/program/README.md`), and the liberties reuse, in_place, direct
             and any_order of the memory planner. The answers stay.
         engine: what runs groups of elementwise calls and updates of elementwise optimizers: "numpy", or a plugin's
-            (`minigrad.engines.available()`). By default what the environment variable MINIGRAD_ENGINE names, or NumPy.
-            "auto" is the C engine where it is installed and there is a compiler, else NumPy.
+            (`minigrad.engines.available()`). By default what the environment variable MINIGRAD_ENGINE names, or "auto":
+            the C engine where it is installed and there is a compiler, else NumPy.
         without: the former name of `disable`.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -84,7 +85,10 @@ def test_the_plugin_runs_what_it_takes_and_numpy_the_rest(folder: Path) -> None:
     assert (y, declined) == ([42.0] * 3, 0)
     assert answer_of(folder, "doubling", 11)[1:] == [[-1.0] * 11, 1]
     assert answer_of(folder, "", MINIGRAD_ENGINE="doubling")[1] == [42.0] * 3
-    assert answer_of(folder, "", MINIGRAD_ENGINE="")[:2] == ["numpy", [-1.0] * 3]
+    assert answer_of(folder, "", MINIGRAD_ENGINE="numpy")[:2] == ["numpy", [-1.0] * 3]
+    name, y, _ = answer_of(folder, "", MINIGRAD_ENGINE="", MINIGRAD_CC="no-such-compiler")
+    assert re.match(r"numpy \((no C compiler|minigrad-cc is not installed)", str(name)), "auto, when nothing is said"
+    assert y == [-1.0] * 3
     assert answer_of(folder, "some-engines:numpy")[1] == [42.0] * 3
     assert answer_of(folder, "numpy")[:2] == ["numpy", [-1.0] * 3]
 

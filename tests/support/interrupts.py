@@ -28,6 +28,8 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
         if not frame.f_code.co_filename.startswith(_PACKAGE):
             return None
         frame.f_trace_opcodes = opcodes
+        if _is_finalizer(frame):  # Python drops what is raised there
+            return trace
         if event == ("opcode" if opcodes else "line"):
             left -= 1
             if left == 0:
@@ -45,6 +47,11 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
     finally:
         sys.settrace(before)
     return place
+
+
+def _is_finalizer(frame: FrameType) -> bool:
+    caller = frame.f_back
+    return frame.f_code.co_name == "__del__" or (caller is not None and caller.f_code.co_name == "__del__")
 
 
 def places(prepare: Callable[[], Callable[[], object]], step: int = 1, *, opcodes: bool = False) -> Iterator[str]:

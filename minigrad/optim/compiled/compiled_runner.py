@@ -99,7 +99,7 @@ class CompiledRunner(RuleRunner):
 
     Args:
         gradient: the buffer in which gradients usually come.
-        binder: the engine; by default the one that MINIGRAD_ENGINE names.
+        binder: the engine; by default the one that MINIGRAD_ENGINE names, or "auto".
 
     Attributes:
         ready: the update that waits for `execute`, or None.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from time import perf_counter
 
@@ -143,6 +144,10 @@ class Executable:
 
         Of several such runs the quickest counts.
         """
+        with nullcontext() if self.engine is None else self.engine.single_threaded():
+            self._timed_steps()
+
+    def _timed_steps(self) -> None:
         code, spent = self.code, []
         for first, end in pairwise(self.spans):
             began = perf_counter()

@@ -5,11 +5,14 @@ It reaches things from its arguments, closure and globals.
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from operator import is_
-from types import FunctionType, MethodType, ModuleType
+from operator import attrgetter, is_, methodcaller
+from random import SystemRandom
+from types import FunctionType, MappingProxyType, MethodType, ModuleType
 
 import attrs
 import numpy as np
@@ -17,8 +20,10 @@ import numpy as np
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
-from minigrad.program.trace.guards import ValueGuards
-from minigrad.program.trace.reads import CodeNames, find_reads, is_layer, is_users
+from minigrad.program.trace.clock_calls import mentions_clock
+from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users
+from minigrad.program.trace.guards import Source, ValueGuards
+from minigrad.program.trace.reads import find_reads
 from minigrad.program.trace.signature import is_parameter
 
 __all__ = ["Captures", "find_captures"]
@@ -34,17 +39,19 @@ class Captures:
     Attributes:
         parameters: leaves that require a gradient.
         state: other Tensors.
-        generators: sources of random numbers.
+        sources: of random numbers, and open files.
         modes: objects with a `training` switch, and how it stood.
         values: what the step reads.
+        mentions_clock: whether it may ask for the time.
         forms: shape and dtype of the Tensors in `state`, and the node of those that require a gradient.
     """
 
     parameters: tuple[Tensor, ...]
     state: tuple[Tensor, ...]
-    generators: tuple[np.random.Generator, ...]
+    sources: tuple[Source, ...]
     modes: tuple[tuple[object, bool], ...]
     values: ValueGuards
+    mentions_clock: bool
     forms: tuple[tuple[Shape, np.dtype[np.generic], Node | None], ...]
     _switches: tuple[tuple[object, ...], tuple[str, ...], tuple[bool, ...]] = attrs.field(init=False)
 
@@ -78,7 +85,7 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
     """
     parameters: list[Tensor] = []
     state: list[Tensor] = []
-    generators: list[np.random.Generator] = []
+    sources: list[Source] = []
     modes: list[tuple[object, bool]] = []
     sized: list[Collection[object]] = []
     names = CodeNames()
@@ -96,26 +103,36 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
         if isinstance(item, Tensor):
             (parameters if isinstance(item._node, Leaf) else state).append(item)
             continue
-        if isinstance(item, type | ModuleType):
+        if isinstance(item, attrgetter | methodcaller):
+            names.add_getter(item)
+        if isinstance(item, type):
             names.add_owner(item)
             continue
-        if isinstance(item, np.random.Generator):
-            generators.append(item)
+        if isinstance(item, ModuleType):
+            continue
+        if isinstance(item, Source):
+            sources.append(item)
         training = getattr(type(item), "training", None)
         if isinstance(training, property):
             modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
         if isinstance(item, FunctionType):
             if item is root or is_users(item.__module__):
-                names.add_function(item)
-                stack.extend(_of_function(item))
+                if item is root or not is_library(item.__module__):
+                    names.add_function(item)
+                below = list(_of_function(item))
+                for cls in filter(lambda part: isinstance(part, type), below):
+                    names.add_class(cls)  # type: ignore[arg-type]
+                stack.extend(below)
         elif isinstance(item, _CONTAINERS):
             sized.append(item)
         elif is_users(type(item).__module__) or is_layer(item):
             names.add_owner(type(item))
         stack.extend(_below(item))
-    values = find_reads(roots, root, names, sized)
+    followed = {id(t) for t in (*parameters, *state)}
+    values = find_reads(roots, root, names, sized, followed)
     forms = tuple(_form(t._node) for t in state)
-    return Captures(tuple(parameters), tuple(state), tuple(generators), tuple(modes), values, forms)
+    clock = mentions_clock(names.all()) or any(isinstance(source, SystemRandom) for source in sources)
+    return Captures(tuple(parameters), tuple(state), tuple(sources), tuple(modes), values, clock, forms)
 
 
 def _switch(item: object, mode: bool) -> tuple[str, bool]:
@@ -149,14 +166,18 @@ def _objects(args: Sequence[object]) -> Iterator[object]:
 def _below(item: object) -> Iterator[object]:
     if isinstance(item, list | tuple | set | frozenset | deque):
         yield from item
-    elif isinstance(item, dict):
+    elif isinstance(item, dict | MappingProxyType):
         yield from item.values()
     elif isinstance(item, MethodType):
         yield item.__self__
         yield item.__func__
     elif isinstance(item, partial):
         yield from (item.func, *item.args, *item.keywords.values())
-    elif _has_fields(item):
+    elif isinstance(item, weakref.ref):
+        yield item()
+    elif isinstance(item, np.ndarray) and item.dtype.hasobject:
+        yield from item.flat
+    if _has_fields(item):
         yield from vars(item).values() if hasattr(item, "__dict__") else ()
         for cls in type(item).__mro__:
             slots = cls.__dict__.get("__slots__", ())
@@ -172,7 +193,8 @@ def _has_fields(item: object) -> bool:
 
     One of a class that is not the interpreter's own or NumPy's.
     """
-    return type(item).__module__.partition(".")[0] not in ("numpy", "builtins", "re", "threading", "_thread")
+    module = type(item).__module__.partition(".")[0]
+    return module not in ("numpy", "builtins", "re", "threading", "_thread") or isinstance(item, threading.local)
 
 
 def _of_function(function: FunctionType) -> Iterator[object]:
@@ -183,6 +205,6 @@ def _of_function(function: FunctionType) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    for name in CodeNames.of_code(function.__code__):
+    for name in () if is_library(function.__module__) else facts_of(function.__code__).global_names:
         if name in function.__globals__:
             yield function.__globals__[name]

@@ -8,121 +8,59 @@ between two calls makes another program, while a count of steps that only the tr
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
+import threading
+import weakref
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import (
+    Callable,
+    Collection,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Sequence,
+    ValuesView,
+)
+from contextvars import ContextVar
+from enum import Enum
+from functools import cached_property, partial, partialmethod
 from inspect import getattr_static
-from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    CellType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+    NoneType,
+)
 
 import numpy as np
 
-from minigrad.core.memory import is_immutable
 from minigrad.core.tensor import Tensor
 from minigrad.program.errors import TraceError
-from minigrad.program.trace.guards import MISSING, ArrayGuard, ValueGuards, contents
+from minigrad.program.trace.code_names import CodeNames, facts_of, functions_in, is_layer, is_library, is_users
+from minigrad.program.trace.guards import MISSING, ArrayGuard, ValueGuards, contents, has_memory
 
-__all__ = ["CodeNames", "find_reads", "is_layer", "is_users"]
+__all__ = ["find_reads"]
 
-_LIBRARIES = frozenset(("numpy", "builtins", "attr", "attrs", "abc", "typing", "re", "threading", "_thread"))
-_LOOKUPS = frozenset(("getattr", "hasattr"))
-_IMPLICIT = frozenset(
-    {
-        *("__call__", "__getattr__", "__getattribute__", "__getitem__", "__contains__", "__iter__", "__next__"),
-        *("__len__", "__bool__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__add__"),
-        *("__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__", "__rtruediv__", "__matmul__"),
-        *("__rmatmul__", "__pow__", "__neg__", "__enter__", "__exit__", "__float__", "__int__", "__index__"),
-        *("__array__", "__array_ufunc__", "__array_function__"),
-    }
-)
-"""Methods that code calls without naming them."""
-
-
-def is_users(module: str | None) -> bool:
-    """Whether a module is the user's own: its code may read settings and change them."""
-    top, _, rest = (module or "").partition(".")
-    if top == "minigrad":
-        return rest.startswith("examples.")
-    return top not in _LIBRARIES
-
-
-def is_layer(item: object) -> bool:
-    """Tell whether an object is one of minigrad's layers or losses.
-
-    A user may change their settings.
-    """
-    return type(item).__module__.startswith("minigrad.nn.")
-
-
-class CodeNames:
-    """The names that a step's code mentions, that of the methods it may come to, and so on."""
-
-    def __init__(self) -> None:
-        self._codes: set[CodeType] = set()
-        self._classes: set[type] = set()
-        self.lookups: set[str] = set()  # attributes that are looked up by name, and may be missing
-
-    def add_function(self, function: FunctionType) -> None:
-        """Enter a function that the step can reach."""
-        self._codes.add(function.__code__)
-
-    def add_owner(self, owner: object) -> None:
-        """Enter a class, or a module, whose methods the step may call."""
-        if isinstance(owner, type):
-            self._classes.update(c for c in owner.__mro__ if is_users(c.__module__) or _is_layer_class(c))
-
-    def all(self) -> frozenset[str]:
-        """All names, without double underscores."""
-        methods = [(name, f) for cls in self._classes for name, f in _methods(cls)]
-        left = self._codes | {f.__code__ for name, f in methods if name == "forward" or name in _IMPLICIT}
-        names: set[str] = set()
-        seen: set[CodeType] = set()
-        while left:
-            seen |= left
-            for code in left:
-                names |= self.of_code(code)
-                self.lookups |= _strings(code)
-            left = {f.__code__ for name, f in methods if name in names} - seen
-        return frozenset(n for n in names if not n.startswith("__"))
-
-    @staticmethod
-    def of_code(code: CodeType) -> set[str]:
-        """Collect the names in a piece of code and those inside it.
-
-        Also strings, where it looks attributes up by name.
-        """
-        return {name for part in _parts(code) for name in part.co_names} | _strings(code)
-
-
-def _parts(code: CodeType) -> Iterator[CodeType]:
-    """A piece of code and those inside it."""
-    stack = [code]
-    while stack:
-        top = stack.pop()
-        yield top
-        stack.extend(c for c in top.co_consts if isinstance(c, CodeType))
-
-
-def _strings(code: CodeType) -> set[str]:
-    """Strings that may name attributes, in code that looks attributes up by name."""
-    parts = [p for p in _parts(code) if not _LOOKUPS.isdisjoint(p.co_names)]
-    return {c for p in parts for c in p.co_consts if isinstance(c, str) and c.isidentifier()}
-
-
-def _is_layer_class(cls: type) -> bool:
-    return cls.__module__.startswith("minigrad.nn.")
-
-
-def _methods(cls: type) -> Iterator[tuple[str, FunctionType]]:
-    for name, member in vars(cls).items():
-        f = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
-        if isinstance(f, FunctionType):
-            yield name, f
+_LIVE_VIEWS = (MappingProxyType, KeysView, ValuesView, ItemsView)
+_CONTAINERS = (list, dict, set, deque, partial, ContextVar, weakref.ref, *_LIVE_VIEWS)
+_MEMBERS = (property, staticmethod, classmethod, partialmethod, cached_property)
+_PLAIN = (str, bytes, int, float, complex, tuple, frozenset, range, slice, NoneType)
 
 
 def find_reads(
-    roots: Sequence[object], step: object, names: CodeNames, sized: Sequence[Collection[object]]
+    roots: Sequence[object],
+    step: object,
+    names: CodeNames,
+    sized: Sequence[Collection[object]],
+    followed: Collection[int] = (),
 ) -> ValueGuards:
     """Guards on everything that code with these names reads below `roots`.
 
@@ -131,31 +69,44 @@ def find_reads(
         step: the step's function, which is read wherever it comes from.
         names: what its code mentions.
         sized: containers in reach, read or not.
+        followed: ids of the Tensors whose numbers are read anew at each run.
     """
     all_names = names.all()
-    reader = _Reader(step, all_names, frozenset(names.lookups))
+    reader = _Reader(step, all_names, names, followed)
     reader.read(roots)
+    while (more := names.all()) != all_names:  # code has come to light that names more
+        all_names = more
+        reader = _Reader(step, all_names, names, followed)
+        reader.read(roots)
     return ValueGuards(
         tuple(reader.attributes),
         tuple(reader.entries),
         tuple(reader.containers),
         tuple(reader.arrays),
         tuple((c, len(c)) for c in sized),
+        tuple(reader.empty),
+        tuple(reader.absent),
     )
 
 
 class _Reader:
     """Follows what is read, from place to place."""
 
-    def __init__(self, step: object, names: frozenset[str], lookups: frozenset[str]) -> None:
+    def __init__(self, step: object, names: frozenset[str], code: CodeNames, followed: Collection[int]) -> None:
         self.step = step
         self.names = names
-        self.lookups = lookups
+        self.code = code
+        self.lookups = frozenset(n for n in code.lookups if not n.startswith("__"))
+        self.by_any_name = code.by_any_name
+        self.followed = followed
         self.attributes: list[tuple[object, str, object]] = []
         self.entries: list[tuple[Mapping[str, object], str, object]] = []
-        self.containers: list[tuple[Collection[object], tuple[object, ...]]] = []
+        self.containers: list[tuple[object, tuple[object, ...]]] = []
         self.arrays: list[ArrayGuard] = []
-        self._fields: dict[type, frozenset[str]] = {}
+        self.empty: list[CellType] = []
+        self.absent: set[str] = set()
+        self._fields: dict[type, tuple[frozenset[str], frozenset[str]]] = {}
+        self._hooks = False
 
     def read(self, roots: Iterable[object]) -> None:
         """Go through everything below `roots`, without recursion."""
@@ -169,87 +120,179 @@ class _Reader:
 
     def _below(self, item: object) -> Iterable[object]:
         """Write down what is read of an object, and return what lies there."""
-        if isinstance(item, Tensor | np.random.Generator | np.generic | str | bytes | int | float | None):
+        if isinstance(item, Tensor):
+            if id(item) not in self.followed:
+                self.attributes.append((item, "_node", item._node))
             return ()
+        if isinstance(item, np.random.Generator | np.generic):
+            return ()
+        parts = list(self._parts(item))
+        if isinstance(item, weakref.ProxyType | weakref.CallableProxyType | Enum):
+            return parts
+        if is_users(type(item).__module__) or is_layer(item) or isinstance(item, threading.local):
+            parts += self._of_object(item)
+        return [*parts, *_wrapped(item)]
+
+    def _parts(self, item: object) -> Iterable[object]:
+        """What an object of one of Python's or NumPy's own kinds holds.
+
+        Also an object of a class that is built on one of these.
+        """
         if isinstance(item, np.ndarray):
-            if not is_immutable(item):
-                self.arrays.append(ArrayGuard.of(item))
-            return ()
-        if isinstance(item, list | dict | set | deque):
+            self.arrays.append(ArrayGuard.of(item))
+            return item.flat if item.dtype.hasobject else ()
+        if isinstance(item, ContextVar) and item.name.startswith("minigrad_"):
+            return ()  # a mode, which the key of a program knows
+        if isinstance(item, _CONTAINERS):
             parts = contents(item)
             self.containers.append((item, parts))
             return parts
-        if isinstance(item, tuple | frozenset):
-            return item
+        if isinstance(item, _PLAIN):
+            return item if isinstance(item, tuple | frozenset) else ()
         if isinstance(item, MethodType):
             return item.__self__, item.__func__
-        if isinstance(item, partial):
-            return item.func, *item.args, *item.keywords.values()
         if isinstance(item, FunctionType):
             return list(self._of_function(item)) if item is self.step or is_users(item.__module__) else ()
+        if isinstance(item, _MEMBERS):
+            return [*functions_in(item), *(self._parts(f) if isinstance(f := _partial_of(item), partial) else ())]
+        if isinstance(item, weakref.ProxyType | weakref.CallableProxyType):
+            return (_referent(item),)
+        if isinstance(item, np.vectorize):
+            return (item.pyfunc,)
+        if isinstance(item, Enum):
+            return type(item), item.value
         if isinstance(item, Iterator) and type(item).__module__ in ("builtins", "itertools"):
             raise TraceError(
                 f"the step reads an iterator ({type(item).__name__}), which a program would not advance: take the next "
                 "value outside and pass it to the step"
             )
-        if item is os:
-            if not self.names.isdisjoint(("environ", "getenv")):
-                self.containers.append((os.environ, contents(os.environ)))
-            return ()
-        if isinstance(item, ModuleType):
-            return self._of_namespace(vars(item)) if _is_users_module(item) else ()
         if isinstance(item, type):
-            classes = [c for c in item.__mro__ if is_users(c.__module__)]
-            return [value for cls in classes for value in self._of_namespace(vars(cls))]
-        if is_users(type(item).__module__) or is_layer(item):
-            return [*self._of_object(item), *_wrapped(item)]
-        return _wrapped(item)
+            return self._of_class(item)
+        if isinstance(item, ModuleType):
+            return self._of_module(item)
+        if has_memory(item):
+            self.containers.append((item, contents(item)))
+        return ()
 
+    # -- code ----------------------------------------------------------------------------------------------------------
     def _of_function(self, function: FunctionType) -> Iterator[object]:
+        is_foreign = function is not self.step and is_library(function.__module__)
+        for name in ("__code__", "__defaults__", "__kwdefaults__"):
+            self.attributes.append((function, name, getattr(function, name)))
         yield from function.__defaults__ or ()
-        yield from (function.__kwdefaults__ or {}).values()
+        if function.__kwdefaults__:
+            yield function.__kwdefaults__
         for cell in function.__closure__ or ():
             try:
                 value = cell.cell_contents
             except ValueError:  # not filled yet
+                self.empty.append(cell)
                 continue
             self.attributes.append((cell, "cell_contents", value))
             yield value
-        namespace = function.__globals__
-        for name in CodeNames.of_code(function.__code__):
-            value = namespace.get(name, MISSING)
-            if value is not MISSING and not name.startswith("__"):
-                if not isinstance(value, ModuleType) and not _is_foreign(value):
-                    self.entries.append((namespace, name, value))
+        if function is os.getenv:
+            self.containers.append((os.environ, contents(os.environ)))
+        if is_foreign:
+            return
+        self.code.add_function(function)
+        facts, namespace = facts_of(function.__code__), function.__globals__
+        for name in facts.global_names:
+            if not name.startswith("__"):
+                value = namespace.get(name, MISSING)
+                self.entries.append((namespace, name, value))
+                if value is MISSING:
+                    value = vars(builtins).get(name, MISSING)
+                    self.entries.append((vars(builtins), name, value))
                 yield value
-        yield from _wrapped(function)
+        for module, level in facts.imports:
+            yield from self._imported(module, level, namespace)
         for name in self.names & vars(function).keys():
             yield self._attribute(function, name)
 
-    def _of_namespace(self, namespace: Mapping[str, object]) -> list[object]:
-        """Data of a module or class."""
-        found = []
-        for name in self.names & namespace.keys():
-            value = namespace[name]
-            if not isinstance(value, FunctionType | ModuleType) and not _is_descriptor(value):
-                self.entries.append((namespace, name, value))
-            if not _is_descriptor(value):
-                found.append(value)
-        return found
+    def _imported(self, name: str, level: int, namespace: Mapping[str, object]) -> Iterator[object]:
+        if level:
+            package = str(namespace.get("__package__") or "").rsplit(".", level - 1)[0]
+            name = f"{package}.{name}" if name else package
+        parts = name.split(".")
+        for k in range(1, len(parts) + 1):
+            module = sys.modules.get(".".join(parts[:k]))
+            if module is None:
+                self.absent.add(".".join(parts[:k]))
+                return
+            self.entries.append((sys.modules, ".".join(parts[:k]), module))
+            yield module
 
+    # -- modules and classes -------------------------------------------------------------------------------------------
+    def _of_module(self, module: ModuleType) -> Iterable[object]:
+        if module is os:
+            if not self.names.isdisjoint(("environ", "getenv")):
+                self.containers.append((os.environ, contents(os.environ)))
+            return ()
+        if not _is_users_module(module):
+            return ()
+        namespace = vars(module)
+        present = self.names & namespace.keys()
+        self.entries.extend((namespace, name, namespace[name]) for name in present)
+        return [namespace[name] for name in present]
+
+    def _of_class(self, cls: type) -> Iterable[object]:
+        """Members of a class and its bases that the step names, or comes to without naming them."""
+        if not _is_written_by_user(cls):
+            return ()
+        self.code.add_owner(cls)
+        self.attributes.append((cls, "__mro__", cls.__mro__))
+        members: list[object] = []
+        inherited: set[str] = set()
+        for c in reversed(cls.__mro__):
+            present = {n for n in vars(c) if self._is_read(n) or self.code.comes_to(c, n)}
+            if _is_written_by_user(c):
+                namespace = vars(c)
+                self.entries.extend((namespace, name, namespace.get(name, MISSING)) for name in present | inherited)
+                members += [namespace[name] for name in present]
+            if _is_written_by_user(c) or c.__module__.startswith("minigrad.nn."):
+                inherited |= present
+        if _is_written_by_user(type(cls)):
+            members.append(type(cls))
+        return members
+
+    def _is_read(self, name: str) -> bool:
+        return name in self.names or (self.by_any_name and not name.startswith("_"))
+
+    # -- objects -------------------------------------------------------------------------------------------------------
     def _of_object(self, item: object) -> Iterator[object]:
         cls = type(item)
         if cls not in self._fields:
-            data = {n for c in cls.__mro__ for n, v in vars(c).items() if _is_field(v)}
-            self._fields[cls] = frozenset(self.names & data)
-        own = vars(item).keys() & self.names if hasattr(item, "__dict__") else set()
-        for name in self._fields[cls] | own:
-            value = getattr_static(item, name, MISSING)
+            members = [(n, v) for c in cls.__mro__ for n, v in vars(c).items() if self._is_read(n)]
+            data = frozenset(n for n, v in members if _is_field(v))
+            self._fields[cls] = data, frozenset(n for n, _ in members) - data
+        if _is_written_by_user(cls):
+            yield cls
+            self.attributes.append((item, "__class__", cls))
+        data, methods = self._fields[cls]
+        own: Mapping[str, object] = vars(item) if hasattr(item, "__dict__") else {}
+        for name in data | {n for n in own if self._is_read(n)}:
+            value = own.get(name, MISSING)
+            value = getattr_static(item, name, MISSING) if value is MISSING else value
             if value is not MISSING and not self._looks_itself(item, name):
                 yield self._attribute(item, name)
-        for name in self.lookups:
+        if hasattr(item, "__dict__"):  # an attribute that would stand before a method
+            self.entries.extend((own, name, MISSING) for name in methods if name not in own)
+        if self.by_any_name and is_users(cls.__module__) and not hasattr(cls, "training"):
+            self.containers.append((own, contents(own)))
+        for name in self.lookups if not hasattr(cls, "__getattr__") else ():
             if not hasattr(item, name) and not self._looks_itself(item, name):
                 self.attributes.append((item, name, MISSING))
+        yield from self._hooks_of(item)
+
+    def _hooks_of(self, item: object) -> Iterable[object]:
+        """Forward hooks of a module of `minigrad.nn`, which lie elsewhere."""
+        hooks = getattr(sys.modules.get("minigrad.nn.forward_hooks"), "FORWARD_HOOKS", None)
+        if hooks is None or not hasattr(type(item), "register_forward_hook"):
+            return ()
+        if not self._hooks:
+            self._hooks = True
+            self.containers.append((hooks, contents(hooks)))
+        return (hooks[id(item)],) if id(item) in hooks else ()
 
     @staticmethod
     def _looks_itself(item: object, name: str) -> bool:
@@ -271,22 +314,30 @@ class _Reader:
 def _is_field(member: object) -> bool:
     """Whether a member of a class is data: a slot, or a value that all objects share."""
     return isinstance(member, MemberDescriptorType) or not (
-        isinstance(member, FunctionType | GetSetDescriptorType) or _is_descriptor(member)
+        isinstance(member, FunctionType | GetSetDescriptorType) or hasattr(type(member), "__get__")
     )
 
 
-def _is_descriptor(member: object) -> bool:
-    return hasattr(type(member), "__get__") and not isinstance(member, FunctionType)
-
-
-def _is_foreign(value: object) -> bool:
-    """Whether it is a function or class of a library, which stays what it is."""
-    return isinstance(value, type | FunctionType) and not is_users(value.__module__)
+def _is_written_by_user(cls: type) -> bool:
+    """Whether it is a class of the user's own, and not of the standard library."""
+    return is_users(cls.__module__) and not is_library(cls.__module__)
 
 
 def _is_users_module(module: ModuleType) -> bool:
-    top = module.__name__.partition(".")[0]
-    return top not in sys.stdlib_module_names and is_users(module.__name__)
+    return is_users(module.__name__) and module.__name__.partition(".")[0] not in sys.stdlib_module_names
+
+
+def _partial_of(member: object) -> object:
+    """The partial function that a partial method stands for."""
+    return partial(member.func, *member.args, **member.keywords) if isinstance(member, partialmethod) else None
+
+
+def _referent(proxy: object) -> object:
+    """What a weak proxy stands for, as long as it is there."""
+    try:
+        return getattr(proxy.__repr__, "__self__", None)
+    except ReferenceError:
+        return None
 
 
 def _wrapped(item: object) -> tuple[object, ...]:

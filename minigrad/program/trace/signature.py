@@ -15,6 +15,8 @@ from minigrad.core.graph import Constant, Leaf
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 
+_PLAIN = (bool, int, str, bytes, type(None))
+
 __all__ = ["InputForms", "is_parameter", "replace_arrays", "signature"]
 
 
@@ -92,12 +94,12 @@ def signature(args: tuple[object, ...], arrays: list[Array], tracked: list[Tenso
         elif isinstance(a, list | tuple):
             key.append((type(a), *signature(tuple(a), arrays, tracked)))
         elif isinstance(a, dict):
-            key.append((dict, tuple(a), *signature(tuple(a.values()), arrays, tracked)))
-        elif isinstance(a, float):  # 0.0 and -0.0 are equal, and NaN is not
+            key.append((type(a), *signature((*a, *a.values()), arrays, tracked)))
+        elif type(a) is float:  # 0.0 and -0.0 are equal, and NaN is not
             key.append((type(a), a if a and a == a else repr(a)))
         elif isinstance(a, np.generic):
             key.append((type(a), a.dtype, a.tobytes()))
-        elif isinstance(a, bool | int | str | bytes | None):
+        elif type(a) in _PLAIN:
             key.append((type(a), a))
         elif isinstance(a, slice):
             key.append((slice, *signature((a.start, a.stop, a.step), arrays, tracked)))

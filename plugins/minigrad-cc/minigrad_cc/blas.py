@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["blas_function"]
+__all__ = ["blas_function", "blas_thread_functions"]
 
 _NAMES = {"f4": "s", "f8": "d"}
 _FORMS = ("scipy_cblas_{}64_", "cblas_{}64_")
@@ -32,6 +32,22 @@ def blas_function(name: str, kind: str) -> int:
         if function is not None:
             return ctypes.cast(function, ctypes.c_void_p).value or 0
     return 0
+
+
+def blas_thread_functions() -> tuple[int, int] | None:
+    """Addresses of the functions that give and set how many threads the library uses.
+
+    None where it has none.
+    """
+    library = _library()
+    if library is None:
+        return None
+    for form in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        functions = [getattr(library, form.format(verb), None) for verb in ("get", "set")]
+        if None not in functions:
+            get, put = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)  # type: ignore[arg-type]
+            return get, put
+    return None
 
 
 @cache

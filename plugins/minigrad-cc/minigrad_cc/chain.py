@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 
 from minigrad.engines.plan import ArrayCall, PlannedCall
+from minigrad.engines.threads import AutoTuner, thread_count
 from minigrad.typing import Array, IndexArray
+from minigrad_cc.entries import Entry, Late
 from minigrad_cc.errors import KernelWarning
 from minigrad_cc.library import PlanLibrary
-from minigrad_cc.routines import Entry, Late, entries_of
+from minigrad_cc.routines import entries_of
 
 __all__ = ["ArrayRow", "Chain", "GroupRow", "Row", "Table"]
 
 
 class Table:
-    """Rows of a C plan: function, arguments, workers."""
+    """Rows of a C plan: function, arguments, parts in which the work is cut."""
 
     def __init__(self, library: PlanLibrary, n: int) -> None:
         self.library = library
@@ -40,10 +43,10 @@ class Table:
         """Where C finds it."""
         return self.rows.ctypes.data
 
-    def set(self, k: int, function: int, arguments: int, kept: object, workers: int = 1) -> None:
+    def set(self, k: int, function: int, arguments: int, kept: object, parts: int = 1) -> None:
         """Let row k call a function; `kept` must live as long as the table."""
         self._kept.append(kept)
-        self.rows[k] = (function, arguments, workers)
+        self.rows[k] = (function, arguments, parts)
 
     def refuse(self, k: int) -> None:
         """Let row k stop the plan."""
@@ -51,7 +54,11 @@ class Table:
 
     def run(self) -> bool:
         """Run all rows; False if one refuses."""
-        return self.library.run(self.address, 0, len(self)) == len(self)
+        return self.library.run(self.address, 0, len(self), 1) == len(self)
+
+    def is_shared(self) -> bool:
+        """Whether work of a row is cut in parts."""
+        return bool((self.rows[:, 2] > 1).any())
 
 
 class Row(Protocol):
@@ -79,13 +86,23 @@ class Entries:
         self.arguments = [np.array(entry.arguments, np.int64) for entry in entries]
         self.table = Table(library, len(entries))
         for k, (entry, arguments) in enumerate(zip(entries, self.arguments, strict=True)):
-            self.table.set(k, library.address(entry.routine), arguments.ctypes.data, (entry, arguments))
+            self.table.set(k, library.address(entry.routine), arguments.ctypes.data, (entry, arguments), entry.parts)
 
     def late(self) -> Iterator[tuple[IndexArray, Late]]:
         """Arguments that hold addresses of this run's arrays."""
         for entry, arguments in zip(self.entries, self.arguments, strict=True):
             for late in entry.late:
                 yield arguments, late
+
+    def cuts(self) -> Iterator[None]:
+        """Cut the work in other ways, one after another, and at last not at all."""
+        for k, (entry, arguments) in enumerate(zip(self.entries, self.arguments, strict=True)):
+            if entry.parts > 1:
+                for cut in entry.cuts:
+                    arguments[-1] = cut
+                    yield
+                self.table.rows[k, 2] = 1
+                yield
 
     def nested(self) -> IndexArray:
         """Arguments of a row that runs all of them."""
@@ -122,13 +139,14 @@ class ArrayRow:
             before = [form.copy() for form in shared]
             self.planned.run()
             expected = out.copy()
-            out.fill(np.nan if out.dtype.kind == "f" else 1)
-            for form, numbers in zip(shared, before, strict=True):
-                form[...] = numbers
-            if not self.entries.table.run():  # numbers that only NumPy knows what to do with
+            saved = [*zip(shared, before, strict=True)]
+            if not self._run(out, saved):  # numbers that only NumPy knows what to do with
                 out[...] = expected
                 return
-            if not _same_bits(out, expected):
+            cuts = self.entries.cuts()
+            while not (same := _same_bits(out, expected)) and next(cuts, self) is None:
+                self._run(out, saved)
+            if not same:
                 out[...] = expected
                 self._refused = True
                 self.note = self.call.name
@@ -144,7 +162,20 @@ class ArrayRow:
             table.rows[k] = self.entries.table.rows[0]
         else:
             arguments = self.entries.nested()
-            table.set(k, table.library.address("nested"), arguments.ctypes.data, arguments)
+            table.set(
+                k,
+                table.library.address("nested"),
+                arguments.ctypes.data,
+                arguments,
+                int(self.entries.table.rows[:, 2].max()),
+            )
+
+    def _run(self, out: Array, saved: Sequence[tuple[Array, Array]]) -> bool:
+        """Let C make the call on the numbers of before; False if it refuses."""
+        out.fill(np.nan if out.dtype.kind == "f" else 1)
+        for form, numbers in saved:
+            form[...] = numbers
+        return self.entries.table.run()
 
 
 def _same_bits(a: Array, b: Array) -> bool:
@@ -167,8 +198,8 @@ class CompiledRun(Protocol):
         """Arguments that hold addresses of this run's arrays."""
         ...
 
-    def entry(self) -> tuple[int, int] | None:
-        """Addresses of function and arguments, once it is trusted."""
+    def entry(self) -> tuple[int, int, int] | None:
+        """Addresses of function and arguments and the number of parts, once it is trusted."""
         ...
 
 
@@ -187,7 +218,7 @@ class GroupRow:
         self.run()
         entry = self.run.entry()
         if entry is not None:
-            table.set(k, *entry, self.run)
+            table.set(k, *entry[:2], self.run, entry[2])
             self.note = ""
         else:
             self.note = "a group"
@@ -215,6 +246,7 @@ class Chain:
         self._every = tuple(effect for _, effect in effects)
         self._begin = tuple(begin)
         self._run = library.run
+        self._tuner: AutoTuner | None = None  # once it is known whether anything is shared
         self._address, self._n = self.table.address, len(rows)
         by_fetch: dict[Callable[[], Array], list[tuple[IndexArray, int, int]]] = {}
         for row in rows:
@@ -226,13 +258,21 @@ class Chain:
         held = [self._point(fetch, places) for fetch, places in self._late]  # until C has read them
         for begin in self._begin:
             begin()
-        at = self._run(self._address, 0, self._n)
+        at = self._run(self._address, 0, self._n, 0) if self._tuner is None else self._tuned(self._tuner)
         if at == self._n:
             for effect in self._every:
                 effect()
         else:
             self._go_on(at)
         del held
+
+    def _tuned(self, tuner: AutoTuner) -> int:
+        """Run by one thread or by all, whichever is quicker."""
+        share = tuner.choose()
+        began = perf_counter()
+        at = self._run(self._address, 0, self._n, int(share > 1))
+        tuner.note(perf_counter() - began)
+        return at
 
     @staticmethod
     def _point(fetch: Callable[[], Array], places: Sequence[tuple[IndexArray, int, int]]) -> Array:
@@ -246,9 +286,12 @@ class Chain:
         """From the row that refused."""
         done = self._up_to(0, at)
         while at < self._n:
-            self.rows[at].settle(self.table, at)
-            at = self._run(self._address, at + 1, self._n)
+            with self.table.library.one_blas_thread():
+                self.rows[at].settle(self.table, at)
+            at = self._run(self._address, at + 1, self._n, 1)
             done = self._up_to(done, at)
+        threads = thread_count()
+        self._tuner = AutoTuner(threads) if threads > 1 and self.table.is_shared() else None
 
     def _up_to(self, done: int, at: int) -> int:
         """Effects that come before row `at`."""
@@ -261,4 +304,6 @@ class Chain:
     def note(self) -> str:
         """For `explain()`."""
         left = [row.note for row in self.rows if row.note]
-        return f"C makes {self._n - len(left)} calls" + (f"; NumPy: {', '.join(left)}" if left else "")
+        shared = int((self.table.rows[:, 2] > 1).sum())
+        threads = f", {shared} by up to {thread_count()} threads" if shared and thread_count() > 1 else ""
+        return f"C makes {self._n - len(left)} calls{threads}" + (f"; NumPy: {', '.join(left)}" if left else "")

@@ -24,13 +24,13 @@ from pathlib import Path
 
 import attrs
 
-from minigrad_cc.emit import ENTRY
+from minigrad_cc.emit import ENTRY, SHARE
 from minigrad_cc.errors import CompilerError, NoCompiler
 
 __all__ = ["Compiler", "Function", "compiler", "default_directory"]
 
 Function = Callable[[int, int], int]
-"""`function(address of the arguments, workers)`: 0, or 1 where there was no memory."""
+"""`function(address of the arguments, parts)`: 0, or 1 where there was no memory."""
 
 # No -ffast-math: it would change infinities, NaN and the order of sums, and when linking also how the whole process
 # treats small numbers. -ffp-contract=off: a multiplication and an addition stay two roundings, as in NumPy.
@@ -66,13 +66,15 @@ class Compiler:
     options: tuple[str, ...]
     identity: str
 
-    def function(self, text: str, directory: Path | None = None) -> Function:
+    def function(self, text: str, directory: Path | None = None, team: int = 0) -> Function:
         """The kernel of a C text, compiled now or earlier.
+
+        `team`: address of the function that shares work among threads (see `team.h`), or 0.
 
         Raises:
             CompilerError: the text does not compile; quotes the compiler.
         """
-        return _loaded(self.library(text, directory or default_directory()))
+        return _loaded(self.library(text, directory or default_directory()), team)
 
     def library(self, text: str, directory: Path) -> Path:
         """The shared library of a C text.
@@ -200,10 +202,13 @@ def _for_this_process() -> Path:
     return path
 
 
-def _loaded(path: Path) -> Function:
+def _loaded(path: Path, team: int) -> Function:
     try:
-        function = getattr(ctypes.CDLL(str(path)), ENTRY)
-    except (OSError, AttributeError) as error:
+        library = ctypes.CDLL(str(path))
+        function = getattr(library, ENTRY)
+        if team:
+            ctypes.c_void_p.in_dll(library, SHARE).value = team
+    except (OSError, AttributeError, ValueError) as error:
         raise CompilerError(f"{path} could not be loaded: {error}") from error
     function.argtypes = (ctypes.c_void_p, ctypes.c_int64)
     function.restype = ctypes.c_int

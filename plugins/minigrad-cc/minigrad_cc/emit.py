@@ -15,9 +15,10 @@ from minigrad_cc.loops import Writer
 from minigrad_cc.rows import RowWriter
 from minigrad_cc.short_rows import ShortRowWriter, has_short_rows
 
-__all__ = ["ENTRY", "emitted"]
+__all__ = ["ENTRY", "SHARE", "emitted"]
 
 ENTRY = "minigrad_kernel"
+SHARE = "minigrad_share"
 _FRAME = """{library}
 enum {{ TOTALS = {count} }};
 
@@ -34,15 +35,15 @@ static void written(const int64_t *a, const f8 *totals)
 
 {threads}
 /* a: sizes, then address and strides of each array. Returns 0, or 1 where there was no memory. */
-int {entry}(const int64_t *a, int64_t workers)
+int {entry}(const int64_t *a, int64_t parts)
 {{
-    return shared(a, workers);
+    return shared(a, parts);
 }}
 """
 
 
 def emitted(kernel: KernelIR) -> str:
-    """C text with one function, `ENTRY(const int64_t *arguments, int64_t workers)`."""
+    """C text with one function, `ENTRY(const int64_t *arguments, int64_t parts)`."""
     writer = _writer(kernel)
     return _FRAME.format(
         library=_text("vmath.h"),

@@ -7,32 +7,31 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache, partial
 from typing import ClassVar, TypeAlias
 
 import numpy as np
 
 from minigrad.engines import API, CompiledGroup, FusionGroup, NumpyEngine, PlannedCall
 from minigrad.engines.protocol import Thunk
-from minigrad.engines.threads import AutoTuner, processors
+from minigrad.engines.threads import AutoTuner, processors, thread_count
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.check import checked, packed
 from minigrad_cc.compiler import Compiler, Function, compiler
 from minigrad_cc.emit import emitted
+from minigrad_cc.entries import Late
 from minigrad_cc.errors import CompilerError, KernelWarning, NoCompiler
-from minigrad_cc.functions import cost
+from minigrad_cc.functions import cost, gives_same_bits
 from minigrad_cc.library import plan_library
 from minigrad_cc.link import linked
-from minigrad_cc.routines import Late
 from minigrad_cc.translate import Translated, Unknown, translated
 
 __all__ = ["Engine"]
 
-_ALONE = 1 << 23
-"""Places times additions up to which one processor does the work.
-
-Some 150 microseconds: starting a thread costs 30.
-"""
+_PART = 1 << 20
+"""Places times additions that are worth a thread of their own: some 20 microseconds."""
+_MOST_PARTS = 16
 Fetch: TypeAlias = Callable[[], Array]
 
 
@@ -46,15 +45,13 @@ class Engine:
         unavailable: what is missing, or "": `engine="auto"` takes NumPy where something is.
 
     Args:
-        workers: processors for large groups; by default all that this process may use.
+        workers: threads for large groups; by default MINIGRAD_THREADS, or as many as there are processors.
     """
 
     api: ClassVar[tuple[int, int]] = API
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = processors() if workers is None else workers
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = 0
+        self.workers = thread_count() if workers is None else workers
         self._compiler: Compiler | None = None
         self._warned = False
         self.unavailable = ""
@@ -77,13 +74,19 @@ class Engine:
             what = translated(group)
         except Unknown:
             return None
-        if self._pool is None or self._process != os.getpid():  # a fork takes no threads along
-            self._process = os.getpid()
-            self._pool = ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
-            self._pool.submit(plan_library, self._compiler)
-        future = self._pool.submit(self._compiler.function, emitted(what.kernel))
-        run = _Run(group, what, future, self._share(what))
-        return CompiledGroup((run,), run.arguments.nbytes, f"C, {len(what.kernel.steps)} steps, {run.workers} threads")
+        pool = _compilations(os.getpid())
+        future = pool.submit(_function, self._compiler, emitted(what.kernel))
+        parts = _parts(what)
+        run = _Run(group, what, future, parts, self.workers)
+        note = f"C, {len(what.kernel.steps)} steps" + (f" in {parts} parts" if parts > 1 else "")
+        return CompiledGroup((run,), run.arguments.nbytes, note)
+
+    def single_threaded(self) -> AbstractContextManager[None]:
+        """Inside the block the matrix library works on one thread, as it does in plans."""
+        try:
+            return nullcontext() if self._compiler is None else plan_library(self._compiler).one_blas_thread()
+        except CompilerError:  # `link` says it
+            return nullcontext()
 
     def link(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
         """Chains of calls that C makes at once; what it cannot say stays as it is."""
@@ -96,36 +99,65 @@ class Engine:
             return [call.run for call in plan]
         return linked(plan, library, _as_run)
 
-    def _share(self, what: Translated) -> int:
-        """How many processors are worth their while."""
-        kernel = what.kernel
-        if kernel.rows and len(kernel.shape) == 1:
-            return 1
-        work = kernel.size * (sum(cost(step.function) for step in kernel.steps) + len(kernel.reads))
-        return max(1, min(self.workers, work // _ALONE + 1))
+
+def _parts(what: Translated) -> int:
+    """In how many parts a group is cut.
+
+    Their number does not depend on that of the threads, so that totals do not.
+    """
+    kernel = what.kernel
+    if kernel.rows and len(kernel.shape) == 1:
+        return 1
+    work = kernel.size * (sum(cost(step.function) for step in kernel.steps) + len(kernel.reads))
+    return max(1, min(_MOST_PARTS, kernel.shape[0], work // _PART))
+
+
+def _function(compiler: Compiler, text: str) -> Function:
+    """A kernel that shares its parts with the team."""
+    return compiler.function(text, team=plan_library(compiler).address("team"))
+
+
+@cache
+def _compilations(process: int) -> ThreadPoolExecutor:
+    """The threads that wait for the compiler, those of this process: a fork takes none along."""
+    return ThreadPoolExecutor(processors(), thread_name_prefix="minigrad-cc")
 
 
 class _Run:
-    """One group, from its first run on."""
+    """One group, from its first run on.
 
-    def __init__(self, group: FusionGroup, what: Translated, future: Future[Function], workers: int) -> None:
+    As long as the compiler is at work NumPy makes those whose numbers are NumPy's to the last bit; for the others the
+    first run waits, so that no answer depends on how long the compiler takes.
+    """
+
+    def __init__(
+        self, group: FusionGroup, what: Translated, future: Future[Function], parts: int, workers: int
+    ) -> None:
         self.group = group
         self.what = what
+        self.parts = parts
         self.workers = workers
         now = [r.ctypes.data if isinstance(r, np.ndarray) else 0 for r in what.reads]
         self.arguments = packed(what, what.kernel.shape, [*now, *(a.ctypes.data for a in (*what.writes, *what.totals))])
         self._future = future
         self._function = 0
+        self._has_same_bits = gives_same_bits(what.kernel)
+        self._meanwhile: Sequence[Callable[[], object]] | None = None
         self._run: Callable[[], object] = self._first
 
     def __call__(self) -> None:
         self._run()
 
     def _first(self) -> None:
-        """Wait for the compiler, compare with NumPy, and run as C or not."""
+        """Compare what the compiler has made with NumPy, and run as C or not."""
+        if self._has_same_bits and not self._future.done():
+            if self._meanwhile is None:
+                self._meanwhile = NumpyEngine().bind(self.group).calls
+            _in_turn(self._meanwhile)
+            return
         try:
             function = self._future.result()
-            wrong, certain = checked(self.what, function, self.workers)
+            wrong, certain = checked(self.what, function, self.parts)
         except CompilerError as error:
             self._refuse(str(error))
         else:
@@ -152,9 +184,11 @@ class _Run:
             run = partial(_checked_call, function, address)
         if late:
             run = partial(_fetched, run, self.arguments, late)
-        if self.workers == 1 or self.what.kernel.totals:  # totals depend on how many share: they must not vary
-            return partial(run, self.workers)
-        return partial(AutoTuner(self.workers).run, run)
+        if self.workers == 1 or self.parts == 1:
+            return partial(run, self.parts)
+        return partial(
+            AutoTuner(self.workers).run, partial(_shared, plan_library(compiler()).team_alone, run, self.parts)
+        )
 
     def late(self) -> Iterator[tuple[IndexArray, Late]]:
         """Arguments that hold addresses of this run's arrays (see `minigrad_cc.chain`)."""
@@ -162,13 +196,12 @@ class _Run:
             if not isinstance(read, np.ndarray):
                 yield self.arguments, Late(self._place(k), read, 0)
 
-    def entry(self) -> tuple[int, int] | None:
-        """Addresses of function and arguments.
+    def entry(self) -> tuple[int, int, int] | None:
+        """Addresses of function and arguments, and in how many parts it is cut.
 
-        None as long as the kernel is not trusted, and if several threads run it.
+        None as long as the kernel is not trusted.
         """
-        alone = self.workers == 1 and self._function
-        return (self._function, int(self.arguments.ctypes.data)) if alone else None
+        return (self._function, int(self.arguments.ctypes.data), self.parts) if self._function else None
 
     def _place(self, k: int) -> int:
         """Where the arguments hold the address of array k."""
@@ -177,24 +210,33 @@ class _Run:
 
 
 def _as_run(call: Callable[[], object]) -> _Run | None:
-    """The compiled group behind a call that one thread makes."""
-    return call if isinstance(call, _Run) and call.workers == 1 else None
+    """The compiled group behind a call."""
+    return call if isinstance(call, _Run) else None
 
 
-def _checked_call(function: Function, address: int, workers: int) -> None:
-    if function(address, workers):
+def _shared(team_alone: Callable[[int], None], run: Callable[[int], object], parts: int, workers: int) -> None:
+    """A run that the team takes part in, or not."""
+    team_alone(workers == 1)
+    try:
+        run(parts)
+    finally:
+        team_alone(0)
+
+
+def _checked_call(function: Function, address: int, parts: int) -> None:
+    if function(address, parts):
         raise MemoryError("no memory for a row of intermediate results")
 
 
 def _fetched(
-    run: Callable[[int], object], arguments: IndexArray, late: Sequence[tuple[int, Fetch]], workers: int
+    run: Callable[[int], object], arguments: IndexArray, late: Sequence[tuple[int, Fetch]], parts: int
 ) -> None:
     """A run on the arrays of this time."""
     held = []  # until the kernel has read them
     for place, fetch in late:
         held.append(fetch())
         arguments[place] = held[-1].ctypes.data
-    run(workers)
+    run(parts)
 
 
 def _in_turn(calls: Sequence[Callable[[], object]]) -> None:

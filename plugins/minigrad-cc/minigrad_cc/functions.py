@@ -12,8 +12,12 @@ import attrs
 import numpy as np
 
 from minigrad.typing import Array
+from minigrad_cc.kernel import KernelIR
 
-__all__ = ["FUNCTIONS", "REDUCTIONS", "Function", "cost"]
+__all__ = ["FUNCTIONS", "REDUCTIONS", "Function", "cost", "gives_same_bits"]
+
+_ANY_ZERO = frozenset(("maximum", "minimum", "sign"))
+"""Of these NumPy and C may differ in the sign of zero."""
 
 
 @attrs.frozen
@@ -91,3 +95,12 @@ def cost(name: str) -> int:
     Measured: exp, log and tanh take 15 to 30.
     """
     return 20 if name in FUNCTIONS and FUNCTIONS[name].ulp else 1
+
+
+def gives_same_bits(kernel: KernelIR) -> bool:
+    """Whether a kernel computes what NumPy computes, to the last bit.
+
+    It has no sums, and no functions of its own.
+    """
+    exact = all(s.function not in _ANY_ZERO and not FUNCTIONS[s.function].ulp for s in kernel.steps if not s.row)
+    return exact and not kernel.rows and not kernel.totals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from minigrad.engines.plan import PlannedCall, PlansUpdates
 from minigrad.engines.protocol import Thunk
@@ -45,7 +46,7 @@ class _Linker:
             row = self._row(planned)
             if row is None:
                 self._close()
-                self.thunks.append(planned.run)
+                self.thunks.append(partial(_with_one_blas_thread, self.library, planned.run))
                 continue
             self.rows.append(row)
             self.calls.append(planned.run)
@@ -66,5 +67,11 @@ class _Linker:
         if len(self.rows) > 1:
             self.thunks.append(Chain(self.library, self.rows, self.effects, self.begin))
         else:
-            self.thunks.extend(self.calls)
+            self.thunks += [partial(_with_one_blas_thread, self.library, run) for run in self.calls]
         self._start()
+
+
+def _with_one_blas_thread(library: PlanLibrary, run: Thunk) -> None:
+    """A call that no chain makes, with the bits that it would have in one."""
+    with library.one_blas_thread():
+        run()

@@ -4,30 +4,80 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+/*team.h*/
 
 typedef float f4;
 typedef double f8;
 typedef int64_t i8;
-typedef int (*routine_t)(const i8 *a, i8 workers);
+typedef int (*routine_t)(const i8 *a, i8 parts);
 typedef struct {
     routine_t call;
     const i8 *a;
-    i8 workers;
+    i8 parts;
 } entry_t;
 
 /* Returns the number of the entry that refused, or n. */
 i8 minigrad_plan(const entry_t *plan, i8 at, i8 n)
 {
     for (; at < n; ++at)
-        if (plan[at].call(plan[at].a, plan[at].workers))
+        if (plan[at].call(plan[at].a, plan[at].parts))
             break;
     return at;
 }
 
-int minigrad_refuse(const i8 *a, i8 workers) { return 1; }
+/* The matrix library's own threads rest while plans run: how many it has, before the first of them and after the last. */
+static struct {
+    int (*get)(void);
+    void (*set)(int);
+    int plans, threads;
+    pthread_mutex_t lock;
+} blas = {0, 0, 0, 1, PTHREAD_MUTEX_INITIALIZER};
+
+static void blas_after_fork(void)
+{
+    pthread_mutex_init(&blas.lock, 0);
+    if (blas.plans && blas.threads > 1)
+        blas.set(blas.threads);
+    blas.plans = 0;
+}
+
+void minigrad_blas_threads(int (*get)(void), void (*set)(int))
+{
+    blas.get = get;
+    blas.set = set;
+    pthread_atfork(0, 0, blas_after_fork);
+}
+
+void minigrad_blas_alone(i8 begins)
+{
+    if (!blas.get)
+        return;
+    pthread_mutex_lock(&blas.lock);
+    if (begins && !blas.plans++) {
+        blas.threads = blas.get();
+        if (blas.threads > 1)
+            blas.set(1);
+    } else if (!begins && !--blas.plans && blas.threads > 1)
+        blas.set(blas.threads);
+    pthread_mutex_unlock(&blas.lock);
+}
+
+/* A plan from outside; whether it may share its work. */
+i8 minigrad_run(const entry_t *plan, i8 at, i8 n, i8 shares)
+{
+    int before = alone;
+    alone = !shares;
+    minigrad_blas_alone(1);
+    at = minigrad_plan(plan, at, n);
+    minigrad_blas_alone(0);
+    alone = before;
+    return at;
+}
+
+int minigrad_refuse(const i8 *a, i8 parts) { return 1; }
 
 /* a: whether to run at all, address of a plan, its length */
-int minigrad_nested(const i8 *a, i8 workers)
+int minigrad_nested(const i8 *a, i8 parts)
 {
     return !a[0] || minigrad_plan((const entry_t *)a[1], 0, a[2]) < a[2];
 }
@@ -41,33 +91,60 @@ typedef f4 (*dot_f4_t)(i8, const f4 *, i8, const f4 *, i8);
 typedef f8 (*dot_f8_t)(i8, const f8 *, i8, const f8 *, i8);
 enum { ROWS = 101 };
 
+enum { PLAIN = 111, UNIT = 16 };
+typedef struct {
+    const i8 *a;
+    i8 parts;
+} job_t;
+
+/* Where part k of a length begins, in whole tiles of the library's kernels. */
+static i8 cut(i8 n, i8 k, i8 parts) { return k == parts ? n : n * k / parts / UNIT * UNIT; }
+
 /* a: function, A, B, C, op(A), op(B), m, n, k, lda, ldb, ldc, then twice: how many, bytes from one to the next in A, B
- * and C */
+ * and C; what is cut in parts: 0 rows of C, 1 its columns, 2 the stack */
 #define DEFINE_PRODUCTS(T)                                                                                             \
-    int minigrad_gemm_##T(const i8 *a, i8 workers)                                                                     \
+    static void gemm_part_##T(void *job, i8 part)                                                                      \
     {                                                                                                                  \
-        gemm_##T##_t gemm = (gemm_##T##_t)a[0];                                                                        \
-        for (i8 i = 0; i < a[12]; ++i)                                                                                 \
-            for (i8 j = 0; j < a[16]; ++j)                                                                             \
-                gemm(ROWS, (int)a[4], (int)a[5], a[6], a[7], a[8], 1, (const T *)(a[1] + i * a[13] + j * a[17]), a[9], \
-                     (const T *)(a[2] + i * a[14] + j * a[18]), a[10], 0, (T *)(a[3] + i * a[15] + j * a[19]), a[11]); \
+        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, count = a[12] * a[16];                         \
+        i8 m0 = 0, m1 = a[6], n0 = 0, n1 = a[7], first = 0, last = count;                                              \
+        if (a[20] == 0)                                                                                                \
+            m0 = cut(m1, part, parts), m1 = cut(m1, part + 1, parts);                                                  \
+        else if (a[20] == 1)                                                                                           \
+            n0 = cut(n1, part, parts), n1 = cut(n1, part + 1, parts);                                                  \
+        else                                                                                                           \
+            first = count * part / parts, last = count * (part + 1) / parts;                                           \
+        if (m0 == m1 || n0 == n1)                                                                                      \
+            return;                                                                                                    \
+        for (i8 e = first; e < last; ++e) {                                                                            \
+            i8 i = e / a[16], j = e % a[16];                                                                           \
+            const T *x = (const T *)(a[1] + i * a[13] + j * a[17]) + m0 * (a[4] == PLAIN ? a[9] : 1);                  \
+            const T *y = (const T *)(a[2] + i * a[14] + j * a[18]) + n0 * (a[5] == PLAIN ? 1 : a[10]);                 \
+            T *z = (T *)(a[3] + i * a[15] + j * a[19]) + m0 * a[11] + n0;                                              \
+            ((gemm_##T##_t)a[0])(ROWS, (int)a[4], (int)a[5], m1 - m0, n1 - n0, a[8], 1, x, a[9], y, a[10], 0, z,       \
+                                 a[11]);                                                                               \
+        }                                                                                                              \
+    }                                                                                                                  \
+    int minigrad_gemm_##T(const i8 *a, i8 parts)                                                                       \
+    {                                                                                                                  \
+        job_t job = {a, parts < 1 ? 1 : parts};                                                                        \
+        minigrad_team(gemm_part_##T, &job, job.parts);                                                                 \
         return 0;                                                                                                      \
     }                                                                                                                  \
     /* a: function, A, x, y, order, op(A), rows, columns, lda, step of x */                                            \
-    int minigrad_gemv_##T(const i8 *a, i8 workers)                                                                     \
+    int minigrad_gemv_##T(const i8 *a, i8 parts)                                                                     \
     {                                                                                                                  \
         ((gemv_##T##_t)a[0])((int)a[4], (int)a[5], a[6], a[7], 1, (const T *)a[1], a[8], (const T *)a[2], a[9], 0,     \
                              (T *)a[3], 1);                                                                            \
         return 0;                                                                                                      \
     }                                                                                                                  \
     /* a: function, x, y, result, how many, step of x, step of y */                                                    \
-    int minigrad_dot_##T(const i8 *a, i8 workers)                                                                      \
+    int minigrad_dot_##T(const i8 *a, i8 parts)                                                                      \
     {                                                                                                                  \
         *(T *)a[3] = ((dot_##T##_t)a[0])(a[4], (const T *)a[1], a[5], (const T *)a[2], a[6]);                          \
         return 0;                                                                                                      \
     }                                                                                                                  \
     /* a: function, x, result, how many, least (a double); refuses where the sum of squares is beyond least or largest */\
-    int minigrad_squared_norm_##T(const i8 *a, i8 workers)                                                             \
+    int minigrad_squared_norm_##T(const i8 *a, i8 parts)                                                             \
     {                                                                                                                  \
         const T *x = (const T *)a[1];                                                                                  \
         T square = ((dot_##T##_t)a[0])(a[3], x, 1, x, 1);                                                              \
@@ -75,7 +152,7 @@ enum { ROWS = 101 };
         return !((f8)square >= *(const f8 *)a[4] && square < (T)INFINITY);                                             \
     }                                                                                                                  \
     /* a: function, x, how many */                                                                                     \
-    int minigrad_finite_##T(const i8 *a, i8 workers)                                                                   \
+    int minigrad_finite_##T(const i8 *a, i8 parts)                                                                   \
     {                                                                                                                  \
         const T *x = (const T *)a[1];                                                                                  \
         return !isfinite(((dot_##T##_t)a[0])(a[2], x, 1, x, 1));                                                       \
@@ -111,13 +188,13 @@ DEFINE_PRODUCTS(f8)
         return sum;                                                                                                    \
     }                                                                                                                  \
     /* a: x, result, how many */                                                                                       \
-    int minigrad_sum_##T(const i8 *a, i8 workers)                                                                      \
+    int minigrad_sum_##T(const i8 *a, i8 parts)                                                                      \
     {                                                                                                                  \
         *(T *)a[1] = 0 + pairwise_##T((const T *)a[0], a[2]);                                                          \
         return 0;                                                                                                      \
     }                                                                                                                  \
     /* a: x, y, result, what */                                                                                        \
-    int minigrad_number_##T(const i8 *a, i8 workers)                                                                   \
+    int minigrad_number_##T(const i8 *a, i8 parts)                                                                   \
     {                                                                                                                  \
         T x = *(const T *)a[0], y = *(const T *)a[1];                                                                  \
         *(T *)a[2] = a[3] == 0 ? x + y : a[3] == 1 ? x - y : a[3] == 2 ? x * y : x / y;                                \
@@ -131,6 +208,8 @@ DEFINE_SUMS(f8)
 #define MOVE_LINE(U)                                                                                                   \
     for (i8 j = 0; j < n; ++j)                                                                                         \
         *(U *)(to + j * to_step) = *(const U *)(from + j * from_step)
+
+enum { MOST_AXES = 32 };
 
 static void copy_axes(const char *from, char *to, const i8 *axes, i8 count, i8 size)
 {
@@ -149,15 +228,29 @@ static void copy_axes(const char *from, char *to, const i8 *axes, i8 count, i8 s
             memcpy(to + j * to_step, from + j * from_step, (size_t)size);
 }
 
-/* a: from, to, bytes of an entry, number of axes, then for each: length, bytes to the next entry in either */
-int minigrad_copy(const i8 *a, i8 workers)
+/* The outermost axis from `first` to `last`. */
+static void copy_part(void *job, i8 part)
 {
-    copy_axes((const char *)a[0], (char *)a[1], a + 4, a[3], a[2]);
+    const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, count = a[3];
+    i8 axes[3 * MOST_AXES], first = a[4] * part / parts, last = a[4] * (part + 1) / parts;
+    memcpy(axes, a + 4, (size_t)(3 * count) * sizeof(i8));
+    axes[0] = last - first;
+    copy_axes((const char *)a[0] + first * a[5], (char *)a[1] + first * a[6], axes, count, a[2]);
+}
+
+/* a: from, to, bytes of an entry, number of axes, then for each: length, bytes to the next entry in either */
+int minigrad_copy(const i8 *a, i8 parts)
+{
+    job_t job = {a, parts};
+    if (parts > 1 && a[3] <= MOST_AXES)
+        minigrad_team(copy_part, &job, parts);
+    else
+        copy_axes((const char *)a[0], (char *)a[1], a + 4, a[3], a[2]);
     return 0;
 }
 
 /* a: to, bytes */
-int minigrad_zero(const i8 *a, i8 workers)
+int minigrad_zero(const i8 *a, i8 parts)
 {
     memset((void *)a[0], 0, (size_t)a[1]);
     return 0;
@@ -172,7 +265,7 @@ static int all_below(const i8 *x, i8 n, i8 high)
 }
 
 /* a: integers, how many, high, whether one is ignored, which */
-int minigrad_within(const i8 *a, i8 workers)
+int minigrad_within(const i8 *a, i8 parts)
 {
     const i8 *x = (const i8 *)a[0];
     if (all_below(x, a[1], a[2]))
@@ -186,7 +279,7 @@ int minigrad_within(const i8 *a, i8 workers)
 }
 
 /* a: labels, result, how many, width, bytes of a number, its bits for 1 */
-int minigrad_one_hot(const i8 *a, i8 workers)
+int minigrad_one_hot(const i8 *a, i8 parts)
 {
     const i8 *labels = (const i8 *)a[0];
     i8 n = a[2], width = a[3];
@@ -203,7 +296,7 @@ int minigrad_one_hot(const i8 *a, i8 workers)
 }
 
 /* a: x, places, result, rows, width, bytes of a number: the entry of each row that its place names */
-int minigrad_take_of_rows(const i8 *a, i8 workers)
+int minigrad_take_of_rows(const i8 *a, i8 parts)
 {
     const i8 *places = (const i8 *)a[1];
     i8 n = a[3], width = a[4];
@@ -219,7 +312,7 @@ int minigrad_take_of_rows(const i8 *a, i8 workers)
 }
 
 /* a: x, places, result, blocks, length of the axis in a block, how many places, bytes of an entry of the axis */
-int minigrad_take(const i8 *a, i8 workers)
+int minigrad_take(const i8 *a, i8 parts)
 {
     const i8 *places = (const i8 *)a[1];
     const char *from = (const char *)a[0];
@@ -272,7 +365,7 @@ static int computed(i8 what, f8 x, f8 y, f8 *z)
 
 /* a: cells (doubles), how many steps, how many feeds; steps: what, x, y, place of the result or -1, then the truth that
  * it must have; feeds: address of a number, its bytes, cell */
-int minigrad_scalars(const i8 *a, i8 workers)
+int minigrad_scalars(const i8 *a, i8 parts)
 {
     f8 *cells = (f8 *)a[0];
     const i8 *step = a + 3;

@@ -1,6 +1,5 @@
-/* The outermost axis cut in equal parts, one for each worker; totals are added up in the order of the parts. */
-#include <pthread.h>
-
+/* The outermost axis cut in equal parts, as many as the call says, whoever makes them; totals are added up in the order
+ * of the parts. */
 typedef struct {
     const int64_t *a;
     int64_t first, last;
@@ -8,19 +7,20 @@ typedef struct {
     int failed;
 } share_t;
 
-static void *one_share(void *given)
+/* Shares parts among threads; set when the kernel is loaded. */
+void (*minigrad_share)(void (*task)(void *, int64_t), void *context, int64_t parts) = 0;
+
+static void one_share(void *shares, int64_t k)
 {
-    share_t *s = (share_t *)given;
+    share_t *s = (share_t *)shares + k;
     s->failed = part(s->a, s->first, s->last, s->totals);
-    return 0;
 }
 
-static int shared(const int64_t *a, int64_t workers)
+static int shared(const int64_t *a, int64_t parts)
 {
     enum { MOST = 64 };
-    pthread_t threads[MOST];
     share_t shares[MOST];
-    int64_t n = a[0], count = workers > MOST ? MOST : workers, started = 1;
+    int64_t n = a[0], count = parts > MOST ? MOST : parts;
     int failed = 0;
     if (count > n)
         count = n;
@@ -28,14 +28,11 @@ static int shared(const int64_t *a, int64_t workers)
         count = 1;
     for (int64_t k = 0; k < count; ++k)
         shares[k] = (share_t){a, n * k / count, n * (k + 1) / count, {0}, 0};
-    for (; started < count; ++started)
-        if (pthread_create(&threads[started], 0, one_share, &shares[started]))
-            break;
-    one_share(&shares[0]);
-    for (int64_t k = started; k < count; ++k) /* no more threads to be had: the rest is done here */
-        one_share(&shares[k]);
-    for (int64_t k = 1; k < started; ++k)
-        pthread_join(threads[k], 0);
+    if (count > 1 && minigrad_share)
+        minigrad_share(one_share, shares, count);
+    else
+        for (int64_t k = 0; k < count; ++k)
+            one_share(shares, k);
     for (int64_t k = 0; k < count; ++k)
         failed |= shares[k].failed;
     for (int64_t k = 1; k < count; ++k)

@@ -11,9 +11,10 @@ import numpy as np
 from minigrad.engines.plan import PlannedCall, PlansUpdates, UpdatePlan
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.chain import CompiledRun, Entries, Table
+from minigrad_cc.entries import Late
 from minigrad_cc.errors import KernelWarning
 from minigrad_cc.library import PlanLibrary
-from minigrad_cc.routines import Late, entries_of
+from minigrad_cc.routines import entries_of
 
 __all__ = ["UpdateRow"]
 
@@ -48,7 +49,7 @@ class UpdateRow:
         self._numbers: list[Array] = []
         self._norms: list[Array] = []
         self._trusted = self._given_up = self._made = False
-        self._tries, self._next = 0, 1
+        self._tries, self._next, self._parts = 0, 1, 1
         self._kept: list[object] = []
 
     def late(self) -> Iterator[tuple[IndexArray, Late]]:
@@ -90,7 +91,7 @@ class UpdateRow:
             run = self._as_run(planned.run)
             entry = None if run is None else run.entry()
             if run is not None and entry is not None and not any(run.late()):
-                table.set(k, *entry, run)
+                table.set(k, *entry[:2], run, entry[2])
                 continue
             entries = None if planned.call is None else entries_of(planned.call)
             if not entries or len(entries) != 1 or planned.call is None:
@@ -103,6 +104,7 @@ class UpdateRow:
                 (self._norms if planned.call.out is not None else self._numbers).extend(_results(one))
         self._kept.append(table)
         self._arguments[1:] = table.address, len(table)
+        self._parts = int(table.rows[:, 2].max())
         self._plan, self._trusted = plan, False
 
     def _compare(self, table: Table, k: int, plan: UpdatePlan) -> None:
@@ -122,7 +124,7 @@ class UpdateRow:
         same = all(np.array_equal(a, b) for a, b in zip(ours, self._numbers, strict=True))
         if same and math.sqrt(sum(norms)) == size:
             self._trusted, self.note = True, ""
-            table.set(k, self._library.address("nested"), self._arguments.ctypes.data, self)
+            table.set(k, self._library.address("nested"), self._arguments.ctypes.data, self, self._parts)
             return
         self._given_up, self._plan = True, None
         warnings.warn(

@@ -1,0 +1,89 @@
+"""Calls whose answer is another one each time: clocks, and random numbers of the system."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from minigrad.program.errors import TraceError
+from minigrad.program.trace.code_names import is_users
+from minigrad.runtime.source_line import with_source_text
+
+__all__ = ["mentions_clock", "refuse_clock_calls"]
+
+_CLOCKS = frozenset(
+    ("time", "perf_counter", "monotonic", "process_time", "thread_time", "time_ns", "perf_counter_ns", "monotonic_ns")
+)
+_DATES = frozenset(("now", "today", "utcnow"))
+_SYSTEM = frozenset(("urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits", "SystemRandom"))
+_PASSING_ON = frozenset(("random", "secrets", "uuid", "datetime", "os"))
+"""Modules of Python that ask on a step's behalf; others (logging, say) ask for themselves."""
+_FUNCTIONS = frozenset(
+    id(f) for f in (*(getattr(time, n, None) for n in _CLOCKS), os.urandom, getattr(os, "getrandom", None)) if f
+) | {id(uuid.uuid4), id(uuid.uuid1)}
+
+
+def mentions_clock(names: Collection[str]) -> bool:
+    """Whether code with these names may ask for the time or the system's random numbers."""
+    return any(not known.isdisjoint(names) for known in (_CLOCKS, _DATES, _SYSTEM))
+
+
+@contextmanager
+def refuse_clock_calls() -> Iterator[None]:
+    """Raise where the user's code asks for the time or for random numbers of the system.
+
+    Not while a profiler runs, which wants to see the same calls.
+
+    Raises:
+        TraceError: it has; names the line.
+    """
+    if sys.getprofile() is not None:
+        yield
+        return
+    calls: list[str] = []
+
+    def look(frame: FrameType, event: str, called: object) -> None:
+        if event == "c_call" and _tells_time(called) and _asks_for_step(frame):
+            calls.append(_place(frame))
+
+    sys.setprofile(look)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+    if calls:
+        raise TraceError(
+            f"the step asks for the time or for random numbers of the system\n  at {calls[0]}\nA "
+            "program would repeat the first answer: ask outside the step, and pass the answer in as an array"
+        )
+
+
+def _tells_time(called: object) -> bool:
+    if id(called) in _FUNCTIONS:
+        return True
+    owner = getattr(called, "__self__", None)
+    return isinstance(owner, type) and issubclass(owner, datetime.date) and getattr(called, "__name__", "") in _DATES
+
+
+def _place(frame: FrameType) -> str:
+    """The line of the step that a call comes from."""
+    above: FrameType | None = frame
+    while above is not None and _top(above) in _PASSING_ON:
+        above = above.f_back
+    frame = above or frame
+    return with_source_text(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+
+
+def _top(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _asks_for_step(frame: FrameType) -> bool:
+    top = _top(frame)
+    return top in _PASSING_ON or (top not in sys.stdlib_module_names and is_users(top))

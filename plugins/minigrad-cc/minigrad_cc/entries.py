@@ -1,0 +1,66 @@
+"""Entries of a C plan: a routine of `plan.c` with its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from minigrad.engines.plan import Operand
+from minigrad.typing import Array
+
+__all__ = ["Entry", "Late", "entry", "kind_of"]
+
+
+@attrs.frozen(eq=False)
+class Late:
+    """An address that is known at run time only.
+
+    Attributes:
+        place: in the arguments.
+        fetch: gives the array of this run.
+        offset: in bytes.
+    """
+
+    place: int
+    fetch: Callable[[], Array]
+    offset: int
+
+
+@attrs.frozen(eq=False)
+class Entry:
+    """One call of C.
+
+    Attributes:
+        routine: its name in `plan.c`, without prefix.
+        arguments: 64-bit integers.
+        late: addresses among them that differ from run to run.
+        kept: arrays whose addresses are among the arguments.
+        parts: in which the work is cut, for several threads.
+        cuts: other values for the last argument, which says what is cut, should the first leave other bits.
+    """
+
+    routine: str
+    arguments: Sequence[int]
+    late: tuple[Late, ...] = ()
+    kept: tuple[Array, ...] = ()
+    parts: int = 1
+    cuts: tuple[int, ...] = ()
+
+
+def entry(routine: str, operands: Sequence[Operand], out: Array | None, rest: Sequence[int], start: int = 0) -> Entry:
+    """An entry whose arguments are addresses from `start` on, amid the others.
+
+    First those of the operands, then that of the result.
+    """
+    late = tuple(Late(start + n, o.fetch, o.offset) for n, o in enumerate(operands) if o.fetch is not None)
+    addresses = [0 if o.fetch is not None else o.form.ctypes.data for o in operands]
+    addresses += [] if out is None else [out.ctypes.data]
+    kept = (*(o.form for o in operands), *(() if out is None else (out,)))
+    return Entry(routine, [*rest[:start], *addresses, *rest[start:]], late, kept)
+
+
+def kind_of(*arrays: Array) -> str | None:
+    """C name of the one floating type of some arrays."""
+    dtypes = {a.dtype.str[1:] for a in arrays}
+    return dtypes.pop() if len(dtypes) == 1 and dtypes <= {"f4", "f8"} else None
