@@ -9,6 +9,7 @@ from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Mapping
 
 from minigrad.cli.argument_types import count, number, seed, words
+from minigrad.cli.arguments_manual import COMPLETION, DOCS, MAN
 from minigrad.cli.arguments_training import RUN, TRAIN, add_judging, add_set, add_source, add_subject
 from minigrad.cli.command import Command
 from minigrad.cli.use.arguments import EVALUATE, PREDICT, SERVE, SHOW
@@ -77,6 +78,8 @@ def _optimizers(parser: ArgumentParser) -> None:
 
 
 def _ops(parser: ArgumentParser) -> None:
+    parser.add_argument("name", nargs="?", metavar="NAME", help="tell all about this one: formula, rule, domain, "
+        "certificate")  # fmt: skip
     parser.add_argument("--certificates", action="store_true", help="print each op's certificate in full")
 
 
@@ -137,14 +140,14 @@ BUILTIN: Mapping[str, Command] = {
     ),
     "optimizers": Command(
         "list the installed optimizers and who provides them",
-        "minigrad.cli.listing:list_optimizers",
+        "minigrad.cli.manual.listing:list_optimizers",
         "List the installed optimizers: name, distribution, entry point.",
         _optimizers,
     ),
     "ops": Command(
         "list the registered ops, each verified against finite differences",
-        "minigrad.cli.listing:list_ops",
-        "List the registered ops and what the gate checked when they came in.",
+        "minigrad.cli.manual.listing:list_ops",
+        "List the registered ops and what the gate checked when they came in, or tell all about one of them.",
         _ops,
     ),
     "selftest": Command(
@@ -183,5 +186,8 @@ BUILTIN: Mapping[str, Command] = {
         _LR_FIND,
         _lr_find,
     ),
+    "docs": DOCS,
+    "man": MAN,
+    "completion": COMPLETION,
 }
 """Name -> command, in the order of `minigrad --help`."""

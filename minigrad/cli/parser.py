@@ -16,7 +16,7 @@ from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.command import Command
 from minigrad.text import clip_middle, clip_text, list_names
 
-__all__ = ["Parser", "UsageError", "build_parser"]
+__all__ = ["Parser", "UsageError", "add_command", "build_parser"]
 
 _Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
@@ -67,7 +67,7 @@ def build_parser(words: Sequence[str]) -> Parser:
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     for name, command in BUILTIN.items():
-        _add(commands, name, command)
+        add_command(commands, name, command)
     asked = next((word for word in words if not word.startswith("-")), "")
     if asked and asked not in BUILTIN:
         _add_installed(parser, commands, asked)
@@ -76,8 +76,8 @@ def build_parser(words: Sequence[str]) -> Parser:
     return parser
 
 
-def _add(commands: _Subparsers, name: str, command: Command) -> None:
-    """Add the parser of a command, complete."""
+def add_command(commands: _Subparsers, name: str, command: Command) -> None:
+    """Add the parser of a command, complete, to those of a parser."""
     description = command.description or f"{command.help[0].upper()}{command.help[1:]}."
     parser = commands.add_parser(
         name,
@@ -101,7 +101,7 @@ def _add_installed(parser: Parser, commands: _Subparsers, name: str) -> None:
     try:
         command = installed.load_command(name)
         if command is not None:
-            _add(commands, name, command)
+            add_command(commands, name, command)
             return
     except installed.CommandUnavailable as problem:
         parser.error(str(problem))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from minigrad.charts import CHART_STYLE
 
-__all__ = ["STYLE"]
+__all__ = ["PAGE_STYLE", "STYLE"]
 
-_PAGE = """
+PAGE_STYLE = """
 :root{--ground:#fff;--text:#1c2024;--soft:#5b6570;--rule:#d9dee3;--panel:#f5f7f9;--fault:#b3261e;--note:#8a5a00;
 --sound:#1b6e3a}
 @media (prefers-color-scheme:dark){:root{--ground:#14171a;--text:#e6e9ec;--soft:#a2acb6;--rule:#353c43;--panel:#1e2327;
@@ -53,7 +53,7 @@ border-style:solid;border-width:3px 0 0;height:0}.key i.faint{opacity:.4}.key i.
 .chart-note{margin:.2rem 0 0;font-size:.85rem;color:var(--soft)}
 """
 
-STYLE = f"{CHART_STYLE}{_PAGE}"
+STYLE = f"{CHART_STYLE}{PAGE_STYLE}"
 """The style of the page: that of the charts first.
 
 The page makes their text larger on a phone.

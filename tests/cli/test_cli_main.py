@@ -223,7 +223,7 @@ def test_what_nobody_expected_is_one_line_too(
     def fail(arguments: object) -> int:
         raise error
 
-    monkeypatch.setattr("minigrad.cli.listing.list_ops", fail)
+    monkeypatch.setattr("minigrad.cli.manual.listing.list_ops", fail)
     assert code_of("ops") == 1
     line = capsys.readouterr().err
     assert line.count("\n") == 1

@@ -6,8 +6,10 @@ from argparse import Namespace
 
 import attrs
 
+from minigrad.cli.manual.pager import show_text
 from minigrad.cli.output import write_json
 from minigrad.core import REGISTRY, Op
+from minigrad.docs.describe_op import describe_op, facts_of, find_op
 from minigrad.optim import available
 from minigrad.text import table
 from minigrad.verify.certificate import certificate_of
@@ -29,9 +31,12 @@ def list_optimizers(arguments: Namespace) -> int:
 
 
 def list_ops(arguments: Namespace) -> int:
-    """Print every op in the registry with what the gate checked."""
+    """Print every op in the registry with what the gate checked, or all about one."""
     from minigrad.api import register_all
     from minigrad.ops.plugins import load_all
+
+    if arguments.name is not None:
+        return _describe(arguments.name, arguments.json)
 
     register_all()
     refusals = [why for plugin in load_all() for why in plugin.refusals]
@@ -53,6 +58,16 @@ def list_ops(arguments: Namespace) -> int:
     if not arguments.json:
         for why in refusals:
             print(f"refused: {why}")
+    return 0
+
+
+def _describe(name: str, as_json: bool) -> int:
+    known = facts_of(find_op(name))
+    if as_json:
+        write_json({known.name: {**_certificate(find_op(name)), "call": known.call, "text": known.text,
+            "forward": known.forward, "rules": list(known.rules), **dict(known.facts)}})  # fmt: skip
+    else:
+        show_text(describe_op(name))
     return 0
 
 

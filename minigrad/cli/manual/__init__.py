@@ -1,0 +1,1 @@
+"""Commands that tell about minigrad itself: lists, documentation, manual page, completion."""

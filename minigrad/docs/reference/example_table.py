@@ -1,0 +1,46 @@
+"""The examples with what was measured of each: figure, seconds, memory, curve."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from minigrad.charts import Line, LineChart, Picture
+from minigrad.docs.markdown import escape, fence
+from minigrad.examples import Example, examples
+
+__all__ = ["MEASURED", "example_sections"]
+
+MEASURED = Path(__file__).with_name("examples.json")
+"""Name -> processor seconds, peak MiB, curve, by `tests/tools/measure_examples.py`."""
+
+
+def example_sections() -> str:
+    """A section for each example: what it does and reaches, its cost, curve and source."""
+    measured: Mapping[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    return "\n".join(_section(example, measured.get(example.name, {})) for example in examples())
+
+
+def _section(example: Example, measured: Mapping[str, Any]) -> str:
+    text = " ".join(line for line in example.text.splitlines() if not line.startswith("    "))
+    parts = [f"### {escape(example.name)}\n", f"{escape(example.title)} {escape(' '.join(text.split()))}\n"]
+    parts.append(f"`minigrad run --example {example.name}`" + _cost(measured) + ".\n")
+    if measured.get("curves"):
+        lines = tuple(
+            Line(name, list(range(len(values))), values, k)
+            for k, (name, values) in enumerate(measured["curves"].items())
+        )
+        chart = LineChart(lines=lines, ylabel="loss", xlabel=measured["unit"], log=bool(measured["log"]), height=220.0)
+        picture = Picture(name=f"example-{example.name}", title=example.name, subtitle="loss", plots=(chart,))
+        parts.append(f'```{{raw}} html\n<div class="mg">{picture.figure()}</div>\n```\n')
+    source = example.path.read_text(encoding="utf-8").split('"""', 2)[2].strip()
+    parts.append(fence(source, "py"))
+    return "\n".join(parts)
+
+
+def _cost(measured: Mapping[str, Any]) -> str:
+    if not measured:
+        return ""
+    return f": {measured['seconds']:.1f} s of processor time, {measured['mib']:.0f} MiB at most"

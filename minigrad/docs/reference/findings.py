@@ -1,0 +1,49 @@
+"""A section for every finding of the diagnosis: meaning, source, thresholds, measurements."""
+
+from __future__ import annotations
+
+from minigrad.diagnosis import rules
+from minigrad.diagnosis.benchmark_results import measured_of
+from minigrad.diagnosis.catalog import thresholds_of
+from minigrad.diagnosis.rule import FAMILIES, Rule
+from minigrad.docs.markdown import anchor, docstring, escape, table
+from minigrad.docs.reference.page import Page
+
+__all__ = ["finding_page"]
+
+
+def finding_page() -> Page:
+    """All rules of the diagnosis, in the order in which causes are likely."""
+    catalog = sorted(rules(), key=lambda entry: (FAMILIES.index(entry[1].family), entry[1].code))
+    lead = (
+        f"# Findings\n\n{len(catalog)} rules look at a training. `minigrad doctor script.py` and every run tell what "
+        "they found; `minigrad explain CODE` prints what stands here. A FAULT is to be mended, a NOTE to be known. "
+        "The families are looked at in this order, since a cause hides its after-effects: "
+        f"{', '.join(FAMILIES)}.\n\n"
+    )
+    return Page("reference/findings", lead + "\n".join(_section(origin, rule) for origin, rule in catalog))
+
+
+def _section(origin: str, rule: Rule) -> str:
+    values = [(f"`{name}`", f"{value:g}") for name, value in thresholds_of(rule).items()]
+    codes = {known.code for _, known in rules()}
+    effects = ", ".join(
+        f"[{escape(code)}]({anchor('finding', code)})" if code in codes else f"`{code}`"
+        for code in sorted(rule.effects)
+    )
+    facts = [
+        ("family", rule.family),
+        ("source", escape(rule.source)),
+        ("measured on held-out runs", escape(measured_of(rule.code))),
+        ("offered by", escape(origin)),
+    ]
+    if effects:
+        facts.append(("explains", effects))
+    parts = [
+        f"({anchor('finding', rule.code)})=\n## {escape(rule.code)}\n",
+        f"{escape(rule.title[0].upper() + rule.title[1:])}.\n",
+        docstring(type(rule).__doc__),
+        table(("", ""), facts),
+        table(("threshold", "default"), values) if values else "",
+    ]
+    return "\n".join(parts)

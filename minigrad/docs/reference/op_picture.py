@@ -1,0 +1,110 @@
+"""Value and slope of an op along one entry of one argument."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minigrad.charts import Line, LineChart, Picture
+from minigrad.core import Op, Tensor
+from minigrad.core.errors import MinigradError
+from minigrad.core.tensor import tensor
+from minigrad.core.types import Array
+from minigrad.verify.cases import difference_cases
+from minigrad.verify.declare import declaration_of
+from minigrad.verify.refusal import CheckCase
+
+__all__ = ["op_picture"]
+
+_POINTS = 61
+_RANGES = {"real": (-4.0, 4.0), "nonzero": (-4.0, 4.0), "positive": (0.05, 6.0), "unit": (-0.98, 0.98)}
+_AROUND = 0.4
+"""How far an entry is moved to both sides where its domain is not a range."""
+
+
+def op_picture(op: Op) -> Picture | None:
+    """Value and slope; None without a differentiable argument, or where nothing changes.
+
+    One entry of an argument runs over its domain while everything else stays as the gate drew it; shown is the entry
+    of the output that changes most.
+    """
+    index = next((k for k, a in enumerate(op.arguments) if a.differentiable), None)
+    case = next(iter(difference_cases(op, 1, thorough=False)), None)
+    if index is None or case is None or not case.arrays[index].size:
+        return None
+    x = _range(op, index, case)
+    points = list(_along(op, index, case, x))
+    values = np.array([value for value, _ in points])
+    spans = np.ptp(np.where(np.isfinite(values), values, 0.0), axis=0) if values.size else np.zeros(0)
+    if not spans.size or not np.any(spans > 0.0):
+        return None
+    entry = int(np.argmax(spans))
+    slopes = [float(slope[entry]) for _, slope in points]
+    name = op.arguments[index].name
+    single = _is_function_of_a_number(op)
+    what = f"of {name}" if single else f"along one entry of {name}, the rest fixed"
+    lines = (
+        Line("value", list(x), [float(v) for v in values[:, entry]]),
+        Line("slope", list(x), slopes, color=1, kind="dashed"),
+    )
+    chart = LineChart(lines=lines, ylabel="value and slope", xlabel=name, from_zero=False, height=220.0)
+    return Picture(name=f"op-{op.name}", title=op.name, subtitle=f"value and slope {what}", plots=(chart,))
+
+
+def _is_function_of_a_number(op: Op) -> bool:
+    return op.claims.elementwise and len(op.arguments) == 1
+
+
+def _range(op: Op, index: int, case: CheckCase) -> Array:
+    domain = declaration_of(op).domain(index)
+    middle = float(case.arrays[index].reshape(-1)[_entry(case.arrays[index])])
+    low, high = _RANGES.get(domain.kind if domain else "", (middle - _AROUND, middle + _AROUND))
+    return np.linspace(low, high, _POINTS)
+
+
+def _along(op: Op, index: int, case: CheckCase, x: Array) -> Iterator[tuple[Array, Array]]:
+    """Output and its derivative by the entry that runs, both flat, for each place in `x`."""
+    entry = _entry(case.arrays[index])
+    with np.errstate(all="ignore"):
+        for place in x:
+            moved = np.array(case.arrays[index], dtype=np.float64)
+            moved.reshape(-1)[entry] = place
+            arrays = [moved if k == index else a for k, a in enumerate(case.arrays)]
+            value = _first(op(*arrays, **case.meta))
+            yield value.reshape(-1)[:_MOST], _slope(op, index, entry, arrays, case, value.size)
+
+
+_MOST = 12
+"""Entries of the output that are looked at."""
+
+
+def _entry(array: Array) -> int:
+    """Which entry runs: one in the middle, of those whose place in the output is looked at."""
+    return min(array.size // 2, _MOST // 2)
+
+
+def _slope(op: Op, index: int, entry: int, arrays: list[Array], case: CheckCase, size: int) -> Array:
+    slopes = np.full(min(size, _MOST), np.nan)
+    for k in range(len(slopes)):
+        leaf = tensor(arrays[index], requires_grad=True)
+        output = _first_tensor(op(*[leaf if j == index else a for j, a in enumerate(arrays)], **case.meta))
+        seed = np.zeros(output.shape)
+        seed.reshape(-1)[k] = 1.0
+        try:
+            output.backward(seed)
+        except MinigradError:
+            continue  # no gradient at this place: the line has a gap there
+        if leaf.grad is not None:
+            slopes[k] = np.asarray(leaf.grad.data).reshape(-1)[entry]
+    return slopes
+
+
+def _first(output: object) -> Array:
+    return np.asarray(output[0] if isinstance(output, tuple) else output, dtype=np.float64)
+
+
+def _first_tensor(output: object) -> Tensor:
+    chosen = output[0] if isinstance(output, tuple) else output
+    assert isinstance(chosen, Tensor)
+    return chosen
