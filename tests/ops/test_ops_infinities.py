@@ -115,3 +115,28 @@ def test_an_entry_of_a_number_may_be_assigned() -> None:
         return y
 
     assert mg.grad(f)(3.0) == 6.0
+
+
+NORMS: dict[str, Callable[[Any], Any]] = {
+    "layer": mg.layer_norm,
+    "rms": mg.rms_norm,
+    "group": lambda t: mg.group_norm(t, 1),
+    "instance": lambda t: mg.reshape(mg.instance_norm(mg.reshape(t, (1, 2, 5))), (2, 5)),
+    "response": lambda t: mg.reshape(mg.local_response_norm(mg.reshape(t, (2, 5, 1)), 3), (2, 5)),
+}
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e20, 1e25])
+@pytest.mark.parametrize("name", NORMS)
+def test_slopes_of_norms_of_large_numbers_in_programs(name: str, size: float) -> None:
+    norm, rng = NORMS[name], np.random.default_rng(0)
+    x, w = (rng.normal(size=(2, 5)).astype(np.float32) * np.float32(size) for _ in range(2))
+
+    def slope(t: Any, w: Any = w) -> Any:
+        return mg.grad(lambda u: mg.sum(norm(u) * w))(t)
+
+    right = slope(x.astype(float), w.astype(float))
+    with np.errstate(all="ignore"):
+        eager, compiled = slope(x), mg.define(slope)(x).numpy()
+    for got in (eager, compiled):
+        np.testing.assert_allclose(got, right, rtol=2e-5, atol=2e-6 * np.abs(right).max())

@@ -22,6 +22,7 @@ from minigrad.ops.reduce import mean as mean_over
 from minigrad.ops.reduce import power_of_two_above
 from minigrad.ops.shape import matrix_transpose
 from minigrad.runtime.numpy_fast import add_reduce, may_hold_nan, silent
+from minigrad.runtime.square_scale import square_scale
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
@@ -78,7 +79,9 @@ def _(g: V, y: V, x: V, *, axis: Axis, eps: float, centre: bool) -> V:
     if isinstance(x, np.ndarray):
         spread = spread_of(x, axis, eps)
     else:
-        spread = root(mean_over(square(x), axis=axis, keepdims=True) + eps)
+        shrink = square_scale(x.dtype, eps)
+        squares: V = mean_over(square(x * shrink), axis=axis, keepdims=True)
+        spread = root(squares + eps * shrink * shrink) * (1.0 / shrink)
     return (g - y * mean_over(g * y, axis=axis, keepdims=True)) / spread
 
 
@@ -164,8 +167,10 @@ def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75
     """
     sliding_window_view: Callable[..., V] = lazy.load("minigrad.ops.network.windows", "sliding_window_view")
     widths = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2)]
-    windows: V = sliding_window_view(pad(square(x), widths), size, axis=1)
-    return x / power(mean(windows, axis=-1) * alpha + k, beta)
+    shrink = square_scale(x.dtype, k)
+    windows: V = sliding_window_view(pad(square(x * shrink), widths), size, axis=1)
+    back: float = shrink ** (2.0 * beta)
+    return x / power(mean(windows, axis=-1) * alpha + k * shrink * shrink, beta) * back
 
 
 def scaled_dot_product_attention(query: V, key: V, value: V, mask: V | BoolArray | None = None,

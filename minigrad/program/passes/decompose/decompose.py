@@ -16,6 +16,7 @@ from minigrad.program.graph import Call, Graph, Instruction, Value
 from minigrad.program.passes.decompose.convolutions import WINDOWS
 from minigrad.program.passes.decompose.powers import POWERS, quick_exponent
 from minigrad.program.passes.rewrite import Builder
+from minigrad.runtime.square_scale import square_scale
 
 
 def _axis(b: Builder) -> int:
@@ -136,9 +137,12 @@ def _standardize(b: Builder, x: int, out: int) -> None:
     if b.call.kwargs["centre"]:
         x = _centred(b, x, axes)
     kept = tuple(1 if i in axes else length for i, length in enumerate(b.shape(x)))
-    total = b.op("sum", b.op("multiply", x, x), shape=kept, axis=axes, keepdims=True)
+    shrink = square_scale(b.values[x].dtype, eps)
+    small = b.op("multiply", x, b.constant(shrink, x))
+    total = b.op("sum", b.op("multiply", small, small), shape=kept, axis=axes, keepdims=True)
     mean = b.op("divide", total, b.constant(float(_entries(b, x, axes)), x))
-    b.op("divide", x, b.op("sqrt", b.op("add", mean, b.constant(eps, x))), out=out)
+    root = b.op("sqrt", b.op("add", mean, b.constant(eps * shrink * shrink, x)))
+    b.op("divide", x, b.op("multiply", root, b.constant(1.0 / shrink, x)), out=out)
 
 
 _LOWERINGS: Mapping[str, Callable[..., None]] = {
