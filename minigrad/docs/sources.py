@@ -38,6 +38,7 @@ ROOM_PAGES = {
     "rooms/data": "data/README.md",
     "rooms/datasheet": "data/DATASHEET.md",
     "rooms/training": "train/README.md",
+    "rooms/from-pytorch": "train/COMING_FROM_PYTORCH.md",
     "rooms/diagnosis": "diagnosis/README.md",
 }
 """Page of the documentation -> file of the package that it shows as it is."""

@@ -25,7 +25,7 @@ def test_blocks_run_and_print_what_is_shown(page: Path, tmp_path: Path) -> None:
 
 
 def test_every_block_has_a_language_that_says_whether_it_runs() -> None:
-    known = {"python", "py", "sh", "console", "text", "toml", "{toctree}"}
+    known = {"python", "py", "sh", "console", "text", "text printed", "toml", "{toctree}"}
     for page in every_page():
         assert {language for language, _ in fences(page.read_text())} <= known, page
 

@@ -62,3 +62,20 @@ def test_the_readme_opens_with_two_commands() -> None:
 def test_every_path_in_the_readme_exists() -> None:
     for path in re.findall(r"`((?:minigrad|plugins|tests)/[\w./-]*)`", README):
         assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md"))], ids=lambda p: p.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_what_it_says_is_printed_is_part_of_what_the_first_run_shows() -> None:
+    shown = re.search(r"```text\n(minigrad .*?)```", README, re.S)
+    whole = (ROOT / "minigrad/docs/pages/tutorials/first-run.md").read_text()
+    assert shown is not None
+    assert not [line for line in shown[1].splitlines() if line not in whole.splitlines()]
+
+
+def test_the_readme_is_two_screens() -> None:
+    assert len(README.splitlines()) <= 120

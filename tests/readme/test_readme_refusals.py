@@ -1,13 +1,14 @@
-"""The README's five refusals say what `register` says today."""
+"""The five refusals of the documentation say what `register` says today."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-SECTION = (Path(__file__).parents[2] / "README.md").read_text().split("## Five refusals")[1].split("\n## ")[0]
+from minigrad.docs.sources import PAGES
+
+SECTION = (PAGES / "explanation" / "refusals.md").read_text()
 CASES = re.findall(r"```py\n(.*?)```\n```text\n(.*?)```", SECTION, re.S)
 
 PROGRAM = """

@@ -24,7 +24,7 @@ def example_sections() -> str:
 
 
 def _section(example: Example, measured: Mapping[str, Any]) -> str:
-    text = " ".join(line for line in example.text.splitlines() if not line.startswith("    "))
+    text = " ".join(line for line in example.text.splitlines() if "minigrad run --example" not in line)
     parts = [f"### {escape(example.name)}\n", f"{escape(example.title)} {escape(' '.join(text.split()))}\n"]
     parts.append(f"`minigrad run --example {example.name}`" + _cost(measured) + ".\n")
     if measured.get("curves"):
