@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from minigrad.program.errors import TraceError
-from minigrad.program.trace.code_names import is_users
+from minigrad.program.trace.code_names import is_library, is_users
 from minigrad.runtime.source_line import with_source_text
 
 __all__ = ["mentions_clock", "refuse_clock_calls"]
@@ -49,8 +49,8 @@ def refuse_clock_calls() -> Iterator[None]:
     calls: list[str] = []
 
     def look(frame: FrameType, event: str, called: object) -> None:
-        if event == "c_call" and _tells_time(called) and _asks_for_step(frame):
-            calls.append(_place(frame))
+        if event == "c_call" and _tells_time(called) and _is_steps(caller := _caller(frame)):
+            calls.append(with_source_text(f"{caller.f_code.co_filename}:{caller.f_lineno}"))
 
     sys.setprofile(look)
     try:
@@ -71,19 +71,18 @@ def _tells_time(called: object) -> bool:
     return isinstance(owner, type) and issubclass(owner, datetime.date) and getattr(called, "__name__", "") in _DATES
 
 
-def _place(frame: FrameType) -> str:
-    """The line of the step that a call comes from."""
+def _caller(frame: FrameType) -> FrameType:
+    """The frame that a call comes from, past modules that pass it on."""
     above: FrameType | None = frame
-    while above is not None and _top(above) in _PASSING_ON:
+    while above is not None and _module(above) in _PASSING_ON:
         above = above.f_back
-    frame = above or frame
-    return with_source_text(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+    return above or frame
 
 
-def _top(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
 
 
-def _asks_for_step(frame: FrameType) -> bool:
-    top = _top(frame)
-    return top in _PASSING_ON or (top not in sys.stdlib_module_names and is_users(top))
+def _is_steps(frame: FrameType) -> bool:
+    """Whether it is code of the user's: libraries look at the clock for themselves, in a finalizer, say."""
+    return is_users(_module(frame)) and not is_library(_module(frame))
