@@ -24,7 +24,7 @@ from minigrad.program.trace.clock_calls import mentions_clock
 from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users
 from minigrad.program.trace.guards import Source, ValueGuards
 from minigrad.program.trace.reads import find_reads
-from minigrad.program.trace.signature import is_parameter
+from minigrad.program.trace.signature import is_optimized
 
 __all__ = ["Captures", "find_captures"]
 
@@ -159,7 +159,7 @@ def _objects(args: Sequence[object]) -> Iterator[object]:
             stack.extend(reversed(item))
         elif isinstance(item, dict):
             stack.extend(reversed(item.values()))
-        elif type(item) is not np.ndarray and not (isinstance(item, Tensor) and not is_parameter(item)):
+        elif type(item) is not np.ndarray and not (isinstance(item, Tensor) and not is_optimized(item)):
             yield item
 
 

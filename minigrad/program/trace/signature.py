@@ -17,10 +17,10 @@ from minigrad.core.types import Array, Shape
 
 _PLAIN = (bool, int, str, bytes, type(None))
 
-__all__ = ["InputForms", "is_parameter", "replace_arrays", "signature"]
+__all__ = ["InputForms", "is_optimized", "replace_arrays", "signature"]
 
 
-def is_parameter(t: Tensor) -> bool:
+def is_optimized(t: Tensor) -> bool:
     """Whether an optimizer trains a Tensor: as an argument it is itself, and not only numbers."""
     return isinstance(t._node, Leaf) and t._node.sink.buffer is not None
 
@@ -86,7 +86,7 @@ def signature(args: tuple[object, ...], arrays: list[Array], tracked: list[Tenso
         if type(a) is np.ndarray:
             arrays.append(a)
             key.append((a.shape, a.dtype))
-        elif isinstance(a, Tensor) and not is_parameter(a):
+        elif isinstance(a, Tensor) and not is_optimized(a):
             if a._node.requires_grad:
                 tracked.append(a)
             arrays.append(a._node.value)
@@ -115,7 +115,7 @@ def replace_arrays(item: object, enter: Callable[[Array], Tensor], tensors: bool
     """
     if type(item) is np.ndarray:
         return enter(item)
-    if tensors and isinstance(item, Tensor) and not is_parameter(item):
+    if tensors and isinstance(item, Tensor) and not is_optimized(item):
         return enter(item._node.value)
     if isinstance(item, tuple) and hasattr(item, "_fields"):
         kind: Callable[..., object] = type(item)
