@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
+
 from minigrad.diagnosis import rules
-from minigrad.diagnosis.benchmark_results import measured_of
+from minigrad.diagnosis.benchmark_results import PATH, measured_of
 from minigrad.diagnosis.catalog import thresholds_of
 from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.docs.markdown import anchor, docstring, escape, table
@@ -24,6 +27,13 @@ def finding_page() -> Page:
     return Page("reference/findings", lead + "\n".join(_section(origin, rule) for origin, rule in catalog))
 
 
+@lru_cache
+def _first_named() -> tuple[tuple[str, str], ...]:
+    """Mistake that the benchmark made on purpose, and a code that was the first finding of a run with it."""
+    document = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"faults": {}}
+    return tuple((fault, code) for fault, known in document["faults"].items() for code in known["first"])
+
+
 def _section(origin: str, rule: Rule) -> str:
     values = [(f"`{name}`", f"{value:g}") for name, value in thresholds_of(rule).items()]
     codes = {known.code for _, known in rules()}
@@ -37,6 +47,9 @@ def _section(origin: str, rule: Rule) -> str:
         ("measured on held-out runs", escape(measured_of(rule.code))),
         ("offered by", escape(origin)),
     ]
+    named = [fault.replace("_", " ") for fault, code in _first_named() if code == rule.code]
+    if named:
+        facts.append(("mistakes of the benchmark that it named first", escape(", ".join(named))))
     if effects:
         facts.append(("explains", effects))
     parts = [

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 from minigrad import api
 from minigrad.core import REGISTRY, Op
@@ -47,6 +50,24 @@ def _path(module: str) -> str:
     return f"reference/ops/{module.removeprefix('minigrad.').replace('.', '-')}"
 
 
+@lru_cache
+def _oracle_rows() -> dict[str, list[str]]:
+    """Name -> errors in units in the last place, as the table of `minigrad/ops/README.md` has them."""
+    text = (Path(__file__).parents[2] / "ops" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|((?:[^|\n]*\|){6})", text.partition("<!-- oracle -->")[2], re.M)
+    return {name: [cell.strip() for cell in cells.split("|")[:6]] for name, cells in rows}
+
+
+def _oracle(name: str) -> list[tuple[str, str]]:
+    """What the comparison with 50 digits found, where there was one."""
+    errors = _oracle_rows().get(name)
+    if errors is None:
+        return []
+    wide, narrow = (", ".join(f"{what} {error}" for what, error in zip(("value", "slope", "curvature"), part,
+        strict=True) if error) for part in (errors[:3], errors[3:]))  # fmt: skip
+    return [("largest error, in units in the last place", f"float64: {wide}; float32: {narrow}")]
+
+
 def _section(op: Op) -> str:
     known = facts_of(op)
     rules = "\n\n".join(known.rules) or ("Its derivative is zero wherever it exists: there is no rule."
@@ -55,7 +76,7 @@ def _section(op: Op) -> str:
         f"({anchor('op', op.name)})=\n## {escape(op.name)}\n",
         fence(known.call, "py"),
         docstring(known.text),
-        table(("", ""), [(label, escape(text)) for label, text in known.facts]),
+        table(("", ""), [(label, escape(text)) for label, text in (*known.facts, *_oracle(op.name))]),
     ]
     picture = op_picture(op)
     if picture is not None:
