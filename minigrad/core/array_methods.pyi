@@ -134,15 +134,7 @@ class ArrayMethods(TensorBase):
     def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Array, bool]]:
         """Its numbers and whether it requires a gradient; the gradient itself is not kept."""
     def __dlpack__(self, *, copy: bool | None = None, **options: object) -> object:
-        """NumPy's export to other libraries: a copy, as some write into read-only memory.
-
-        Args:
-            copy: False shares the memory, marked read-only, and must not be written into.
-            options: those of NumPy's arrays.
-
-        Raises:
-            TypeError: a gradient would be lost.
-            BufferError: no copy is wanted, and the memory belongs to an optimizer or another library."""
+        """NumPy's export to other libraries, as `minigrad.core.memory.export_memory` says."""
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Tensor]: ...

@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike
 
 from minigrad import lazy
 from minigrad.core.graph import Constant, Leaf
+from minigrad.core.memory import export_memory
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, as_array, tensor_of
@@ -357,22 +358,8 @@ class TensorMethods(Tensor):
         return restore_tensor, (self.data, self.requires_grad)
 
     def __dlpack__(self, *, copy: bool | None = None, **options: object) -> object:
-        """NumPy's export to other libraries: a copy, as some write into read-only memory.
-
-        Args:
-            copy: False shares the memory, marked read-only, and must not be written into.
-            options: those of NumPy's arrays.
-
-        Raises:
-            TypeError: a gradient would be lost.
-            BufferError: no copy is wanted, and the memory belongs to an optimizer or another library.
-        """
-        array = self.__array__()
-        if copy is not False:
-            return array.copy().__dlpack__(**options)  # type: ignore[arg-type]
-        if array.size and not np.shares_memory(array, self._node.value):
-            raise BufferError("this Tensor's memory has another owner, such as an optimizer: leave out copy=False")
-        return array.__dlpack__(copy=False, **options)  # type: ignore[arg-type]
+        """NumPy's export to other libraries, as `minigrad.core.memory.export_memory` says."""
+        return export_memory(self.__array__(), self._node.value, copy, options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return (1, 0)
