@@ -21,6 +21,9 @@ class DataError(MinigradError, ValueError):
     A damaged file, a bad argument, an unknown name, a bad value in a row.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(clip_middle(message, MOST))
+
 
 class DataFileError(DataError):
     """A file is missing, unreadable, truncated, corrupt or of another kind than expected.

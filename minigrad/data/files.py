@@ -5,15 +5,18 @@ What they claim about themselves is not trusted.
 
 from __future__ import annotations
 
+import io
 import os
 import zlib
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol, cast
 
 from minigrad.data.errors import DataFileError
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+_SMALL, _MOST_TIMES = 64 << 20, 200
+"""Bytes that any file may unpack to, and how many times its own size a larger one may."""
 
 
 class Reader(Protocol):
@@ -42,8 +45,8 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
             file.seek(0)
             import gzip  # costs a millisecond of every import of minigrad, for files few have
 
-            with gzip.GzipFile(fileobj=file) as stream:
-                return _chunks(stream, limit)
+            with CountedReader(path, cast("IO[bytes]", gzip.GzipFile(fileobj=file))) as stream:
+                return _chunks(io.BufferedReader(stream, CHUNK), limit)
     except FileNotFoundError:
         raise DataFileError(path, "no such file", what) from None
     except (EOFError, zlib.error, OSError) as error:
@@ -51,6 +54,56 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
             problem = f"truncated or corrupt gzip stream ({error})"
             raise DataFileError(path, problem, what, "Get the file again.") from error
         raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
+
+
+def refuse_bomb(path: Path, unpacked: int, packed: int) -> None:
+    """Refuse a file that unpacks to far more than its own size, before memory is asked for.
+
+    Data of people pack 2 to 50 times; what is left to a file of zeros is `_SMALL` bytes.
+
+    Args:
+        path: of the file.
+        unpacked: bytes of its content, as it claims or as they have come so far.
+        packed: bytes of the file.
+
+    Raises:
+        DataFileError: it is larger than `_SMALL` and packed more than `_MOST_TIMES` times.
+    """
+    if unpacked > max(_SMALL, _MOST_TIMES * packed):
+        found = f"{packed:,} bytes that unpack to {unpacked:,} or more"
+        remedy = "If it is right, unpack it yourself."
+        raise DataFileError(path, found, f"at most {_MOST_TIMES} times as many bytes as are packed", remedy)
+
+
+class CountedReader(io.RawIOBase):
+    """A stream that unpacks a file, and raises DataFileError where it unpacks too much."""
+
+    def __init__(self, path: Path, stream: IO[bytes]) -> None:
+        self._path, self._stream = path, stream
+        self._packed, self._unpacked = os.path.getsize(path), 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # of the stubs only
+        """Read some bytes, and count them."""
+        view = memoryview(buffer).cast("B")
+        try:
+            part = self._stream.read(len(view))
+        except (OSError, EOFError, zlib.error):
+            raise
+        except Exception as error:  # lzma has an error of its own
+            raise OSError(f"{type(error).__name__}: {error}") from error
+        view[: len(part)] = part
+        self._unpacked += len(part)
+        refuse_bomb(self._path, self._unpacked, self._packed)
+        return len(part)
+
+    def close(self) -> None:
+        """Close the stream too."""
+        self._stream.close()
+        super().close()
 
 
 def _chunks(stream: Reader, limit: int) -> bytes:

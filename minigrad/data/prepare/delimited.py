@@ -6,12 +6,13 @@ import csv
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from io import TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import IO, cast
 
 from minigrad.data.errors import DataFileError
+from minigrad.data.files import CountedReader
 from minigrad.data.prepare.table import Table, no_file
 
 __all__ = ["delimited_chunks"]
@@ -165,16 +166,20 @@ def _unpacked(path: Path) -> IO[bytes]:
     if magic[:2] == b"\x1f\x8b":
         import gzip  # a module that few files need
 
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return _counted(path, cast(IO[bytes], gzip.open(path, "rb")))
     if magic[:3] == b"BZh":
         import bz2
 
-        return cast(IO[bytes], bz2.open(path, "rb"))
+        return _counted(path, cast(IO[bytes], bz2.open(path, "rb")))
     if magic == b"\xfd7zXZ\0":
         import lzma
 
-        return cast(IO[bytes], lzma.open(path, "rb"))
+        return _counted(path, cast(IO[bytes], lzma.open(path, "rb")))
     return open(path, "rb")
+
+
+def _counted(path: Path, stream: IO[bytes]) -> IO[bytes]:
+    return cast(IO[bytes], BufferedReader(CountedReader(path, stream)))
 
 
 def _encoding(path: Path, start: bytes) -> str:

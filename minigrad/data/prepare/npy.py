@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 import struct
 import tokenize
@@ -20,6 +21,8 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray, make_readonly
 from minigrad.data.errors import DataFileError
+from minigrad.data.files import refuse_bomb
+from minigrad.text import clip_text
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo
@@ -55,6 +58,7 @@ _ROWS = ("x", "x_val", "x_train")
 """Names that rows have in an `.npz`, in the order in which they are looked for."""
 _INPUTS = ("x", "data", "images", "features", "inputs")
 _TARGETS = ("y", "target", "targets", "label", "labels")
+_MOST_ARRAYS = 10_000
 _PARTS = {"train": ("train", "training", "tr"), "val": ("val", "valid", "validation", "test", "te", "dev")}
 
 
@@ -105,11 +109,30 @@ def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArra
     try:
         with ZipFile(path if content is None else io.BytesIO(content)) as archive, warnings.catch_warnings():
             warnings.simplefilter("error")  # NumPy repairs some headers with a warning: here they are damage
+            _refuse_excess(path, archive, len(content) if content is not None else os.path.getsize(path))
             return {info.filename.removesuffix(".npy"): _member(archive, info) for info in archive.infolist()}
     except FileNotFoundError:
         raise DataFileError(path, "no such file", expected) from None
+    except DataFileError:
+        raise
     except (BadZipFile, *DAMAGE) as error:
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
+
+
+def _refuse_excess(path: Path, archive: ZipFile, packed: int) -> None:
+    """Refuse too many members, two of one name, and more bytes than such a file holds.
+
+    Raises:
+        ValueError: there are too many members, or two of one name.
+        DataFileError: it unpacks to far more than its size.
+    """
+    infos = archive.infolist()
+    if len(infos) > _MOST_ARRAYS:
+        raise ValueError(f"{len(infos):,} arrays, at most {_MOST_ARRAYS:,} are read")
+    if len({info.filename for info in infos}) < len(infos):
+        twice = next(info.filename for k, info in enumerate(infos) if info.filename in {i.filename for i in infos[:k]})
+        raise ValueError(f"two arrays are called {clip_text(twice, 60)!r}")
+    refuse_bomb(path, sum(info.file_size for info in infos), packed)
 
 
 def _member(archive: ZipFile, info: ZipInfo) -> AnyDtypeArray:

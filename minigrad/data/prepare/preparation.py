@@ -201,7 +201,10 @@ class Preparation:
             inputs, target = fields["inputs"], fields["target"]
             if not isinstance(inputs, Mapping) or not isinstance(target, Mapping):
                 raise TypeError("inputs and target should be objects")
-            return cls(_inputs_from(inputs), target_from(target))
+            read = _inputs_from(inputs)
+            if isinstance(read, TableInputs) and not read.columns:
+                raise ValueError("a table without columns")
+            return cls(read, target_from(target))
         except (KeyError, TypeError, ValueError) as error:
             if isinstance(error, DataError):
                 raise

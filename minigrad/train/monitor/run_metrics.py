@@ -98,6 +98,7 @@ class RunMetrics:
         entries: dict[str, Json] = {name: list(part.entries) for name, part in self._parts().items()}
         return {
             "entries": entries,
+            "columns": {name: list(part.arrays()) for name, part in self._parts().items()},
             "layer_kinds": list(self.layer_kinds),
             "seconds": self.seconds,
             "seconds_monitor": self.seconds_monitor,
@@ -118,6 +119,7 @@ class RunMetrics:
         new = RunMetrics()
         for name in self._parts():
             names, columns = _names(entries[name]), _below(arrays, f"{name}/")
+            columns = _in_order(columns, about.get("columns"), name)
             if name in ("activations", "gradients"):
                 histograms = Histograms()
                 histograms.restore(names, columns)
@@ -186,6 +188,15 @@ def _names(value: Json) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError(f"a {type(value).__name__} where names should be")
     return tuple(str(name) for name in value)
+
+
+def _in_order(columns: dict[str, Array], orders: Json, part: str) -> dict[str, Array]:
+    """Columns in the order in which they came: a checkpoint sorts arrays by size and name."""
+    order = orders.get(part) if isinstance(orders, dict) else None
+    if not isinstance(order, list):  # of an older minigrad
+        return columns
+    known = [str(name) for name in order if str(name) in columns]
+    return {name: columns[name] for name in dict.fromkeys([*known, *columns])}
 
 
 def _below(arrays: Mapping[str, Array], prefix: str) -> dict[str, Array]:

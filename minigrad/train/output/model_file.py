@@ -11,10 +11,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from minigrad.core.types import Array
+from minigrad.text import clip_middle, describe_error
 from minigrad.train.errors import TrainError
 from minigrad.train.output.origin import seal
 
-__all__ = ["MODEL_FILE", "SCRIPT_FILE", "digest_of", "model_bytes", "read_model", "script_recipe"]
+__all__ = ["MODEL_FILE", "SCRIPT_FILE", "about_file", "digest_of", "model_bytes", "read_model", "script_recipe"]
 
 MODEL_FILE, SCRIPT_FILE = "best.safetensors", "script.py"
 _KEY = "minigrad"
@@ -37,25 +38,22 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
             metadata = opened.metadata() or {}
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
     except FileNotFoundError:
-        hint = _runs_beside(file)
-        raise TrainError(f"{file}: there is no such file. {hint}") from None
-    except (SafetensorError, OSError) as error:
-        raise TrainError(f"{file}: cannot be read ({error})") from None
+        what = f"there is no such file. A run's folder holds {MODEL_FILE} once an epoch is over"
+        raise about_file(file, what) from None
+    except (SafetensorError, OSError, MemoryError, OverflowError, ValueError, TypeError, KeyError) as error:
+        raise about_file(file, f"cannot be read ({describe_error(error)})") from None
     try:
         about = json.loads(metadata[_KEY])
-    except (KeyError, ValueError):
-        raise TrainError(f"{file}: holds weights, but not those of a run of minigrad") from None
+    except (KeyError, ValueError, RecursionError):
+        raise about_file(file, "holds weights, but not those of a run of minigrad") from None
     if not isinstance(about, dict):
-        raise TrainError(f"{file}: what is said about the weights is no object")
+        raise about_file(file, "what is said about the weights is no object")
     return weights, about
 
 
-def _runs_beside(file: Path) -> str:
-    """Which runs there are in the folder where one was looked for."""
-    runs = sorted(other.parent.name for other in file.parent.glob(f"*/{MODEL_FILE}"))
-    if runs:
-        return f"{file.parent} holds the runs {', '.join(runs[-4:])}: give one of them"
-    return f"A run's folder holds {MODEL_FILE} once an epoch is over"
+def about_file(file: Path, what: str) -> TrainError:
+    """The error about a file of a run, in less than 300 characters whatever it holds."""
+    return TrainError(f"{clip_middle(file, 110)}: {clip_middle(' '.join(what.split()), 180)}")
 
 
 def script_recipe(script: Path) -> dict[str, object]:

@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core import Tensor
+from minigrad.core.errors import MinigradError
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
+from minigrad.data.errors import DataError
 from minigrad.data.prepare.preparation import Preparation, Rows, TableInputs
 from minigrad.data.prepare.table import Table
 from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
 from minigrad.data.prepare.text import TextInputs
 from minigrad.nn import Module
+from minigrad.nn.errors import StateMismatch
+from minigrad.text import describe_error
 from minigrad.train.architectures import Architecture
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode, probabilities_of, shares_of
-from minigrad.train.output.model_file import MODEL_FILE, digest_of, read_model
+from minigrad.train.output.model_file import MODEL_FILE, about_file, digest_of, read_model
 from minigrad.train.output.origin import refuse_foreign
 from minigrad.train.script.script import load_script
 from minigrad.train.use.labelled_rows import labelled_rows
@@ -208,28 +212,36 @@ def load(run: str | os.PathLike[str], *, model: Module | None = None, trust: boo
     weights, about = read_model(file)
     built = _build(about.get("model"), file.parent, trust) if model is None else model
     recipe = about.get("preparation")
-    preparation = Preparation.from_dict(recipe) if isinstance(recipe, Mapping) else None
-    built.load_state_dict(weights)
+    try:
+        preparation = Preparation.from_dict(recipe) if isinstance(recipe, Mapping) else None
+    except DataError as error:
+        raise about_file(file, str(error)) from None
+    built_as = about.get("model")
+    outputs = built_as.get("outputs") if isinstance(built_as, Mapping) else None
+    if preparation is not None and outputs is not None and outputs != preparation.target.outputs:
+        raise about_file(file, f"{outputs} outputs of the model, {preparation.target.outputs} of the target")
+    try:
+        built.load_state_dict(weights)
+    except StateMismatch as error:
+        if model is not None:
+            raise
+        raise about_file(file, str(error)) from None
     known = {name: value for name, value in about.items() if name not in ("model", "preparation")}
     return SavedRun(path, built.eval(), preparation, known)
 
 
 def _build(recipe: object, folder: Path, trust: bool) -> Module:
     if not isinstance(recipe, Mapping):
-        raise TrainError(f"{folder}: the run does not say how its model was built: give it by mg.load(run, model=...)")
+        raise about_file(folder, "the run does not say how its model was built: give it by mg.load(run, model=...)")
     try:
         if recipe["kind"] != "script":
             return Architecture.from_dict(recipe).build()
         script, digest = folder / str(Path(str(recipe["file"])).name), str(recipe["sha256"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise TrainError(
-            f"{folder}: how the model was built cannot be read ({type(error).__name__}: {error})"
-        ) from None
+    except (KeyError, TypeError, ValueError, OverflowError, MemoryError, MinigradError) as error:
+        raise about_file(folder, f"how the model was built cannot be read ({describe_error(error)})") from None
     if not script.exists() or digest_of(script) != digest:
         state = "has changed since" if script.exists() else "is missing"
-        raise TrainError(
-            f"{script}: the script that built the model {state}: give the model by mg.load(run, model=...)"
-        )
+        raise about_file(script, f"the script that built the model {state}: give the model by mg.load(run, model=...)")
     refuse_foreign(folder, str(script), recipe.get("seal"), text=digest, trusted=trust)
     return load_script(script).model
 
