@@ -16,7 +16,6 @@ from numpy.typing import DTypeLike
 
 from minigrad import lazy
 from minigrad.core.graph import Constant, Leaf
-from minigrad.core.memory import export_memory
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor, as_array, tensor_of
@@ -24,6 +23,7 @@ from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
 from minigrad.ops import index, reduce
 from minigrad.ops.index import immutable_index
 from minigrad.ops.numpy.attribute_hints import suggest
+from minigrad.ops.numpy.export import export_memory
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
 from minigrad.ops.shape import transpose as _transpose
@@ -358,7 +358,7 @@ class TensorMethods(Tensor):
         return restore_tensor, (self.data, self.requires_grad)
 
     def __dlpack__(self, *, copy: bool | None = None, **options: object) -> object:
-        """NumPy's export to other libraries, as `minigrad.core.memory.export_memory` says."""
+        """NumPy's export to other libraries, as `minigrad.ops.numpy.export.export_memory` says."""
         return export_memory(self.__array__(), self._node.value, copy, options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
