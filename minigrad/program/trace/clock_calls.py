@@ -84,5 +84,8 @@ def _module(frame: FrameType) -> str:
 
 
 def _is_steps(frame: FrameType) -> bool:
-    """Whether it is code of the user's: libraries look at the clock for themselves, in a finalizer, say."""
+    """Whether it is code of the user's.
+
+    Libraries look at the clock for themselves, in a finalizer, say.
+    """
     return is_users(_module(frame)) and not is_library(_module(frame))

@@ -24,6 +24,7 @@ from minigrad_cc.compiler import compiler
 from minigrad_cc.library import PlanLibrary, plan_library
 from minigrad_cc.link import linked
 from minigrad_cc.routines import entries_of
+from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 State = list[bytes]
 

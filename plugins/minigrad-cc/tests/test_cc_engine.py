@@ -17,6 +17,7 @@ from minigrad.typing import Array
 from minigrad_cc import CompilerError, Engine, KernelWarning, NoCompiler
 from minigrad_cc.compiler import compiler
 from minigrad_cc.emit import emitted
+from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from minigrad.optim.compiled.compiled_runner import LARGE, CompiledRunner
 from minigrad.optim.runner import UpdateRule
 from minigrad.typing import Array
 from minigrad_cc import Engine
+from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 ELEMENTWISE = sorted(n for n in available() if "elementwise" in load(n).laws)
 

@@ -12,6 +12,7 @@ from minigrad.typing import Array
 from minigrad_cc import Engine
 from minigrad_cc.short_rows import has_short_rows
 from minigrad_cc.translate import translated
+from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 
 def softmax(x: Array, y: Array, sums: Array, largest: Array) -> FusionGroup:

@@ -12,6 +12,7 @@ from textwrap import dedent
 import pytest
 
 from minigrad_cc.compiler import compiler
+from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 STRESS = Path(__file__).parent / "team" / "stress.c"
 STEP = dedent(

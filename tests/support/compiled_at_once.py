@@ -1,4 +1,4 @@
-"""Groups wait for the compiler, so that tests see C from the first run on."""
+"""Groups wait for the compiler in modules that import the fixture, so that tests see C from the first run on."""
 
 from __future__ import annotations
 
