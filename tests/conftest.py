@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 
 import pytest
 from hypothesis import settings
 
-# Small matrices gain nothing from two threads, and lose much on a busy machine.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Small matrices gain nothing from two threads, and lose much on a busy machine. Where a plugin has loaded NumPy already
+# it is too late for this process, and its children, which are compared with it to the last bit, shall be as it is.
+if "numpy" not in sys.modules:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Workers of pytest-xdist are told the width of a screen that no test is meant to see.
 os.environ.pop("COLUMNS", None)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import NoReturn
 
 import numpy as np
 
 from minigrad import lazy
 from minigrad.core.errors import nearest
 from minigrad.core.registry import REGISTRY
+from minigrad.core.tensor import Tensor
 from minigrad.ops.numpy.dispatch import PLAIN_FUNCTIONS, PLAIN_UFUNCS
 
-__all__ = ["ATTRIBUTE_HINTS", "suggest"]
+__all__ = ["ATTRIBUTE_HINTS", "count_entries", "suggest"]
 
 _IN_PLACE = "Tensors do not change; "
 
@@ -168,3 +170,16 @@ def _functions() -> frozenset[str]:
     tables: Mapping[str, str] = lazy.load("minigrad.api", "PUBLIC")
     names = (row.split() for home, row in tables.items() if home.startswith("ops."))
     return frozenset(entry.partition("=")[0] for row in names for entry in row)
+
+
+class EntryCount(int):
+    """A number of entries, which says what `t.size(0)` should have been."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        """Raise TypeError."""
+        raise TypeError("t.size is the number of entries, and no method: use t.shape, or t.shape[0]")
+
+
+def count_entries(self: Tensor) -> EntryCount:
+    """Number of entries."""
+    return EntryCount(self._node.value.size)

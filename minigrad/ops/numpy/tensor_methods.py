@@ -9,7 +9,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -22,7 +22,7 @@ from minigrad.core.tensor import Tensor, as_array, tensor_of
 from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
 from minigrad.ops import index, reduce
 from minigrad.ops.index import immutable_index
-from minigrad.ops.numpy.attribute_hints import suggest
+from minigrad.ops.numpy.attribute_hints import count_entries, suggest
 from minigrad.ops.numpy.export import export_memory
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
@@ -54,7 +54,7 @@ def install() -> None:
     for name, method in vars(TensorMethods).items():
         if callable(method) or isinstance(method, property):
             setattr(Tensor, name, method)
-    setattr(Tensor, "size", property(_count_entries))  # noqa: B010 - a type checker need not know
+    setattr(Tensor, "size", property(count_entries))  # noqa: B010 - a type checker need not know
     copyreg.pickle(Op, _name_of)
 
 
@@ -92,19 +92,6 @@ def restore_op(name: str) -> Op:
 def _name_of(op: Op) -> tuple[Callable[[str], Op], tuple[str]]:
     """How an op is pickled and copied: by name."""
     return restore_op, (op.name,)
-
-
-class EntryCount(int):
-    """A number of entries, which says what `t.size(0)` should have been."""
-
-    def __call__(self, *_: object) -> NoReturn:
-        """Raise TypeError."""
-        raise TypeError("t.size is the number of entries, and no method: use t.shape, or t.shape[0]")
-
-
-def _count_entries(self: Tensor) -> EntryCount:
-    """Number of entries."""
-    return EntryCount(self._node.value.size)
 
 
 class TensorMethods(Tensor):

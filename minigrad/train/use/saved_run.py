@@ -194,6 +194,9 @@ class SavedRun:
 def load(run: str | os.PathLike[str], *, model: Module | None = None, trust: bool = True) -> SavedRun:
     """The model of a run, ready to be used.
 
+    Predictions are those of the end of training to the last bit, on the same machine with the same libraries, if there
+    are as many BLAS threads (OPENBLAS_NUM_THREADS; commands have one, Python usually one for each processor).
+
     A run of `minigrad run` holds a copy of its script, which is imported to build the model: load only runs of people
     you trust. `best.safetensors` of a run of `minigrad train` needs nothing besides.
 
