@@ -120,7 +120,8 @@ from minigrad.ops.network.pooling import (
     max_pool as max_pool, max_pool1d as max_pool1d, max_pool2d as max_pool2d, max_pool3d as max_pool3d,
 )
 from minigrad.ops.network.random import (
-    dropout as dropout, dropout_mask as dropout_mask, random_normal as random_normal, random_uniform as random_uniform,
+    dropout as dropout, dropout_mask as dropout_mask, gumbel_softmax as gumbel_softmax, random_normal as random_normal,
+    random_uniform as random_uniform,
 )
 from minigrad.ops.network.recurrent import gru as gru, odeint as odeint
 from minigrad.ops.network.windows import fold as fold, sliding_window_view as sliding_window_view, unfold as unfold
@@ -162,6 +163,7 @@ from minigrad.transforms.grad import (
     vjp as vjp,
 )
 from minigrad.transforms.remat import checkpointed as checkpointed
+from minigrad.transforms.vmap import vmap as vmap
 from minigrad.verify import (
     boolean as boolean, distinct as distinct, integer_index as integer_index, nonzero as nonzero, positive as positive,
     real as real, register as register, spd as spd, square_wellconditioned as square_wellconditioned, unit as unit,

@@ -27,6 +27,7 @@ PUBLIC: Mapping[str, str] = {
     "train": "Monitor check_gradients fit load",
     "verify.gradcheck": "gradcheck",
     "transforms.grad": "grad hessian hvp jacobian jvp value_and_grad vjp",
+    "transforms.vmap": "vmap",
     "ops.elementwise.piecewise_constant": "ceil equal floor greater prefer rint sign trunc",
     "ops.elementwise.arithmetic": "add divide integer_power multiply negative ratio reciprocal square subtract where",
     "ops.elementwise.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",
@@ -82,7 +83,7 @@ PUBLIC: Mapping[str, str] = {
     "ops.network.distance": "cdist pairwise_distance pdist",
     "ops.network.margin_losses": """cosine_embedding_loss multi_margin_loss multilabel_margin_loss
         multilabel_soft_margin_loss""",
-    "ops.network.random": "dropout dropout_mask random_normal random_uniform",
+    "ops.network.random": "dropout dropout_mask gumbel_softmax random_normal random_uniform",
     "ops.network.recurrent": "gru odeint",
 }
 """Module of minigrad -> public names that live there, as `lazy.names` reads it."""
@@ -108,7 +109,6 @@ OTHER_WORDS = {
     "autocast": "give arrays of the dtype you want, or model.astype(dtype)",
     "amp": "give arrays of the dtype you want, or model.astype(dtype)",
     "distributed": "minigrad.parallel trains in several processes",
-    "vmap": "functions take batches as they are; jacobian and hessian are batched",
     "func": "grad, vjp, jvp, jacobian, hessian",
     "randperm": "numpy.random.default_rng(seed).permutation(n)",
     "tensor_split": "array_split(t, sections, axis)",

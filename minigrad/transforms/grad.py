@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import attrs
 import numpy as np
 
 from minigrad.core.backward import gradients
@@ -38,7 +39,7 @@ def _vjp(call: DifferentiatedCall, seeds: Sequence[Array | Tensor]) -> object:
     )
 
 
-def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[object, object]]:
+def value_and_grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., tuple[object, object]]:
     """Make a function that returns `f`'s value and its gradient.
 
     With respect to the arguments `argnums`.
@@ -49,19 +50,40 @@ def value_and_grad(f: Function, argnums: Argnums = 0) -> Callable[..., tuple[obj
     Args:
         f: returns one real number (a 0-d or one-element array or Tensor).
         argnums: position of the argument, or several positions (then the gradient is a tuple).
+        has_aux: `f` returns (number, more), and so does the value; `more`, of any structure, is not differentiated.
 
     Raises:
-        GradientError: when called: `f` does not return one number, an argument holds integers or nothing to
-            differentiate with respect to, or there is no argument of that position.
+        GradientError: when called: `f` does not return one number (or such a pair), an argument holds integers or
+            nothing to differentiate with respect to, or there is no argument of that position.
     """
 
     def differentiated(*args: object, **kwargs: object) -> tuple[object, object]:
         call = call_with_variables(f, args, kwargs, argnums)
+        value = call.value()
+        if has_aux:
+            value, call = _value_with_aux(call, value), _without_aux(call)
         check_scalar_output(call)
         out = call.outputs[0]
-        return call.value(), _vjp(call, [np.ones(out.shape, out.dtype)])
+        return value, _vjp(call, [np.ones(out.shape, out.dtype)])
 
     return differentiated
+
+
+def _value_with_aux(call: DifferentiatedCall, value: object) -> object:
+    """Restore what is no Tensor in the second part of a value, as the function gave it."""
+    pairs = zip(flatten(call.output)[0], flatten(value)[0], strict=True)
+    leaves = [new if isinstance(old, Tensor) or k == 0 else old for k, (old, new) in enumerate(pairs)]
+    return call.unflatten_output(leaves, as_tensors=None)
+
+
+def _without_aux(call: DifferentiatedCall) -> DifferentiatedCall:
+    """Keep the first member of the call's output, a pair."""
+    output = call.output
+    if not isinstance(output, tuple) or len(output) != 2:
+        raise GradientError(
+            f"with has_aux the function returns a pair (number, more); this one returned {type(output).__name__}"
+        )
+    return attrs.evolve(call, outputs=call.outputs[: len(flatten(output[0])[0])])
 
 
 def check_scalar_output(call: DifferentiatedCall) -> None:
@@ -75,15 +97,17 @@ def check_scalar_output(call: DifferentiatedCall) -> None:
     )
 
 
-def grad(f: Function, argnums: Argnums = 0) -> Callable[..., object]:
+def grad(f: Function, argnums: Argnums = 0, *, has_aux: bool = False) -> Callable[..., object]:
     """Make a function that returns the gradient of `f`; see `value_and_grad`.
 
-    With respect to the arguments `argnums`.
+    With respect to the arguments `argnums`. With `has_aux`, where `f` returns (number, more), it returns
+    (gradient, more).
     """
-    both = value_and_grad(f, argnums)
+    both = value_and_grad(f, argnums, has_aux=has_aux)
 
     def differentiated(*args: object, **kwargs: object) -> object:
-        return both(*args, **kwargs)[1]
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux and isinstance(value, tuple) else gradient
 
     return differentiated
 

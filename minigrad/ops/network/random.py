@@ -11,6 +11,9 @@ from numpy.typing import DTypeLike
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
 from minigrad.ops.elementwise.arithmetic import multiply
+from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.functions import max as largest
+from minigrad.ops.functions import softmax
 from minigrad.runtime.effects import random_array
 from minigrad.typing import V
 
@@ -77,3 +80,35 @@ def dropout(x: V, p: float = 0.5, *, rng: np.random.Generator, training: bool = 
         return x
     mask = random_array(lambda out: fill_dropout_mask(out, p, rng), x.shape, x.dtype)
     return multiply(x, mask)  # type: ignore[return-value]
+
+
+def gumbel_softmax(
+    x: V, temperature: float = 1.0, hard: bool = False, axis: int = -1, *, rng: np.random.Generator
+) -> V:
+    """Draw from the classes that scores x stand for, with a slope.
+
+    This is softmax((x + noise) / temperature), where the noise has Gumbel's distribution (Jang et al., 2017;
+    Maddison et al., 2017).
+
+    Args:
+        x: logarithms of probabilities along `axis`, up to a constant.
+        temperature: above 0; the lower, the nearer to a single class.
+        hard: give a single class, ones and zeros, with the gradient of the softmax.
+        axis: of the classes.
+        rng: source of the noise; a defined program draws anew from it at each run.
+
+    Raises:
+        ValueError: the temperature is not above 0.
+    """
+    if not temperature > 0.0:
+        raise ValueError(f"gumbel_softmax: the temperature {temperature} is not above 0")
+
+    def fill(out: Array) -> None:
+        out[...] = rng.gumbel(size=out.shape)
+
+    soft: V = softmax((x + random_array(fill, x.shape, x.dtype)) / temperature, axis)
+    if not hard:
+        return soft
+    kept: V = soft.detach() if isinstance(soft, Tensor) else soft
+    chosen: V = equal(kept, largest(kept, axis, keepdims=True))
+    return chosen + (soft - kept)
