@@ -29,6 +29,7 @@ _BLOCK = 64
 """A whole number of the blocks and vectors that hand-written loops work in."""
 
 _MOST_CUBE = 400
+_MOST_COUNT = 6
 
 STACK = "one more axis"
 """Label of cases with more axes, compared only if the op takes them for a stack."""
@@ -44,7 +45,7 @@ _MOST_AXES = 8
 _MOST_PAIRS = 60
 """Rows of the covering array beyond those that change one thing alone."""
 
-_MOST_OPTIONS = 16
+_MOST_OPTIONS = 32
 _FREE: tuple[tuple[str, Shape], ...] = (
     ("square", (3, 3)),
     ("1-d", (5,)),
@@ -84,10 +85,10 @@ def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
     return a.keys() == b.keys() and all(a[k] is b[k] or repr(a[k]) == repr(b[k]) for k in a)
 
 
-def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+def unlisted_shapes(op: Op, options: Options) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """Shapes beside the declared ones.
 
-    Other lengths of each axis of each argument, and other numbers of axes.
+    Other lengths of each axis of each argument, among them such as whole options fit in, and other numbers of axes.
     """
     declared = base_shapes(op)[0]
     if _matrices(op):
@@ -95,7 +96,9 @@ def unlisted_shapes(op: Op) -> Iterator[tuple[str, tuple[Shape, ...]]]:
         return
     seen = set(base_shapes(op))
     free = not declaration_of(op).shapes and not fixed_shape(op)
-    for label, shapes in chain(_free_shapes(len(declared)) if free else (), _shape_changes(declared)):
+    counts = sorted({v for m in options for v in m.values() if type(v) is int and 1 < v <= _MOST_COUNT})
+    fitting = _fitting(declared, counts[:2])
+    for label, shapes in chain(_free_shapes(len(declared)) if free else (), _shape_changes(declared), fitting):
         if shapes not in seen and sum(map(prod, shapes)) <= _MOST_ENTRIES:
             seen.add(shapes)
             yield label, shapes
@@ -190,6 +193,15 @@ def _cubes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]
             return
 
 
+def _fitting(declared: tuple[Shape, ...], counts: list[int]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
+    """Last axes that hold a window, a stride or a group once, twice, and as often as it is long."""
+    if declared[0]:
+        length = declared[0][-1]
+        for count in counts:
+            for other in (count, 2 * count, count * count):
+                yield f"an axis of {other}", tuple((*s[:-1], other) if s and s[-1] == length else s for s in declared)
+
+
 def _broadcasting(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """One argument with an axis less, or with an axis of one that others have longer."""
     for i, shape in enumerate(declared if len(declared) > 1 else ()):
@@ -216,7 +228,7 @@ class DerivedCases:
     def __init__(self, op: Op, options: Options, rng: SeededRandom, seed: int) -> None:
         self.op, self.options, self.rng, self.seed = op, options, rng, seed
         names, values = _factors(op, options)
-        self.shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op)]
+        self.shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op, options)]
         self.names, self.values = names, values
         sizes = (len(self.shapes), *map(len, values))
         telling = next((k for k, (label, _) in enumerate(self.shapes) if label == CUBE), 0)

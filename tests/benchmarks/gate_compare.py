@@ -30,7 +30,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -115,33 +115,37 @@ def tool(name: str) -> Callable[[Op, int], int]:
     return peer(hips_check() if name == "hips" else jax_check())
 
 
-def corpus(name: str, limit: int | None) -> list[tuple[str, str, Callable[[], Iterable[Op]]]]:
-    """Family, name and maker of everything that is put through a tool, in order."""
-    found: list[tuple[str, str, Callable[[], Iterable[Op]]]] = []
+def corpus(name: str, limit: int | None, families: Sequence[str]) -> list[tuple[str, str, Callable[[], Iterable[Op]]]]:
+    """Family, name and maker of everything that is put through a tool, in order; of all families if none is named."""
+    due: list[tuple[str, str, Callable[[], Iterable[Op]]]] = []
     for family, cases in FAMILIES.items():
-        for case in cases[:limit]:
+        for case in cases[:limit] if not families or family in families else ():
             if name == "minigrad" or case.kind not in NOT_ASKED:
-                found.append((family, case.name, lambda case=case: [case.op()]))  # type: ignore[misc]
-    return found + [(CORRECT, tricky.name, tricky.ops) for tricky in TRICKY[:limit]]
+                due.append((family, case.name, lambda case=case: [case.op()]))  # type: ignore[misc]
+    right = TRICKY[:limit] if not families or CORRECT in families else ()
+    return due + [(CORRECT, tricky.name, tricky.ops) for tricky in right]
 
 
-def examine(name: str, seed: int, limit: int | None, first: int, batch: int) -> None:
+def examine(name: str, seed: int, limit: int | None, families: Sequence[str], first: int, batch: int) -> None:
     """Put `batch` ops through one tool and print a line for each; in a process that the parent may end."""
     warnings.simplefilter("ignore")
     run = tool(name)
     print("ready", flush=True)
-    for family, title, make in corpus(name, limit)[first : first + batch]:
+    for family, title, make in corpus(name, limit, families)[first : first + batch]:
         print(json.dumps(attrs.asdict(outcome(run, family, title, make(), seed))), flush=True)
 
 
-def collect(name: str, seed: int, limit: int | None, batch: int, patience: float) -> list[Outcome]:
-    """The whole corpus under one tool, a fresh process for each batch and after each unfinished check."""
-    due = corpus(name, limit)
+def collect(
+    name: str, seed: int, limit: int | None, families: Sequence[str], batch: int, patience: float
+) -> list[Outcome]:
+    """The corpus under one tool, a fresh process for each batch and after each unfinished check."""
+    due = corpus(name, limit, families)
     found: list[Outcome] = []
     while len(found) < len(due):
         before = len(found)
         command = [sys.executable, __file__, "--one", name, "--seed", str(seed), "--batch", str(batch)]
         command += ["--first", str(before)] + ([] if limit is None else ["--limit", str(limit)])
+        command += ["--families", *families] if families else []
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             lines: Queue[str] = Queue()
             Thread(target=_forward, args=(child, lines), daemon=True).start()
@@ -212,6 +216,7 @@ def main() -> None:
     parser.add_argument("--tools", nargs="+", choices=list(TOOLS), default=list(TOOLS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, default=None, help="first cases of each family only")
+    parser.add_argument("--families", nargs="+", choices=[*FAMILIES, CORRECT], default=[], help="these rows only")
     parser.add_argument("--json", type=Path, default=None, help="keep every outcome here")
     parser.add_argument("--batch", type=int, default=50, help="ops to a process")
     parser.add_argument("--patience", type=float, default=60.0, help="seconds for the check of one op")
@@ -219,12 +224,14 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        examine(options.one, options.seed, options.limit, options.first, options.batch)
+        examine(options.one, options.seed, options.limit, options.families, options.first, options.batch)
         return
     results: dict[str, list[Outcome]] = {}
     for name in options.tools:
         try:
-            results[name] = collect(name, options.seed, options.limit, options.batch, options.patience)
+            results[name] = collect(
+                name, options.seed, options.limit, options.families, options.batch, options.patience
+            )
         except RuntimeError as error:
             print(f"left out: {error}", file=sys.stderr)
     print(table(results))

@@ -3,8 +3,7 @@
 
 # Rules are passed without types: on arrays and on Tensors alike.
 # Formulas stand on one line each.
-# mypy: disable-error-code="no-untyped-def, no-untyped-call, operator, misc, var-annotated, no-any-return"
-# mypy: disable-error-code="attr-defined, type-var"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, operator, misc, var-annotated, no-any-return, type-var"
 
 from __future__ import annotations
 

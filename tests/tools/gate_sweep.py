@@ -109,10 +109,10 @@ def report(verdicts: list[Verdict]) -> str:
     times = sorted(verdict.seconds for verdict in verdicts)
     slow = max(verdicts, key=lambda verdict: verdict.seconds)
     bad = [verdict for verdict in verdicts if not verdict.right]
-    cases, wrong = len({v.name for v in verdicts}), len({v.name for v in bad})
-    seeds = len({v.seed for v in verdicts})
+    cases, seeds = len({v.name for v in verdicts}), len({v.seed for v in verdicts})
     lines = [
-        f"{len(verdicts)} verdicts on {cases} cases, {seeds} seeds; not as they should be: {len(bad)} of {wrong} cases",
+        f"{len(verdicts)} verdicts on {cases} cases, {seeds} seeds",
+        f"not as they should be: {len(bad)}, of {len({v.name for v in bad})} cases",
         f"median {1e3 * times[len(times) // 2]:.0f} ms, worst {slow.seconds:.2f} s ({slow.name}, seed {slow.seed})",
     ]
     lines += [f"  {verdict.name} seed {verdict.seed}: {verdict.reason or 'accepted'}" for verdict in bad]
