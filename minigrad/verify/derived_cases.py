@@ -184,6 +184,10 @@ WIDENED = "an argument to broadcast"
 """Label of cases that are compared only if the op broadcasts that argument."""
 
 
+_TELLING = (CUBE, "all axes longer by one", "an axis of one", "long", "empty", f"{STACK} (1)", f"{UNSTACKED} (1)")
+"""Labels of the shapes that are tried where each costs much, the first of each."""
+
+
 def _cubes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
     """All axes of one length: where they are, a transposed gradient has the right shape."""
     lengths = sorted({n for s in declared for n in s if n > 1}, reverse=True)
@@ -225,10 +229,13 @@ class DerivedCases:
     What cannot be compared is to be reported by `refuse` before the next is taken.
     """
 
-    def __init__(self, op: Op, options: Options, rng: SeededRandom, seed: int) -> None:
+    def __init__(self, op: Op, options: Options, rng: SeededRandom, seed: int, few_shapes: bool = False) -> None:
         self.op, self.options, self.rng, self.seed = op, options, rng, seed
         names, values = _factors(op, options)
-        self.shapes = [("base", base_shapes(op)[0]), *unlisted_shapes(op, options)]
+        unlisted = list(unlisted_shapes(op, options))
+        if few_shapes:
+            unlisted = list({label: (label, shapes) for label, shapes in unlisted[::-1] if label in _TELLING}.values())
+        self.shapes = [("base", base_shapes(op)[0]), *unlisted]
         self.names, self.values = names, values
         sizes = (len(self.shapes), *map(len, values))
         telling = next((k for k, (label, _) in enumerate(self.shapes) if label == CUBE), 0)

@@ -55,6 +55,7 @@ def verify(
     thorough: bool = True,
     entries: int = ENTRIES,
     third_order: bool = True,
+    few_shapes: bool = False,
 ) -> Certificate:
     """Examine an op and its rules without registering it.
 
@@ -66,6 +67,8 @@ def verify(
             minigrad's own families get at import; the tests and `minigrad selftest` examine them thoroughly.
         entries: samples of an elementwise op, a multiple of 8.
         third_order: whether a thorough check goes on to third derivatives; not without second ones.
+        few_shapes: of the shapes that are not declared only the most telling ones, for functions that are compiled for
+            each.
 
     Returns:
         The certificate. Raises a `RegistrationError` as `register` does.
@@ -73,7 +76,7 @@ def verify(
     start = time.perf_counter()
     seed = crc32(op.name.encode()) if seed is None else seed
     _check_rules_declared(op)
-    subject = OpUnderTest(op, entries)
+    subject = OpUnderTest(op, entries, few_shapes)
     batching: int | None = None
     evidence = evidence_of(op)
     rng = SeededRandom(seed ^ 0x5BD1E995)  # apart from the stream that the first cases are drawn from

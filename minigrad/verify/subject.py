@@ -78,9 +78,10 @@ class OpUnderTest:
     Every method raises `InvalidRule` when op or rule breaks its contract.
     """
 
-    def __init__(self, op: Op, entries: int = ENTRIES) -> None:
+    def __init__(self, op: Op, entries: int = ENTRIES, few_shapes: bool = False) -> None:
         self.op = op
         self.entries = entries
+        self.few_shapes = few_shapes
         self.several = False
         self._due: dict[tuple[str, ...], list[int]] = {}
 
@@ -192,7 +193,7 @@ class OpUnderTest:
         for rule in self.op.rules:
             twin = copy(self.op)
             twin.rules = (rule,)
-            yield OpUnderTest(twin, self.entries)
+            yield OpUnderTest(twin, self.entries, self.few_shapes)
 
     def with_case(self, error: RegistrationError, case: CheckCase, names: tuple[str, ...]) -> RegistrationError:
         """The engine's own complaint about a rule, with the case it arose in."""

@@ -59,7 +59,7 @@ def examine_all(
         quick = bool(examined) and not thorough
         examined.append(examine(subject, case, rng, samples is None, quick))
     if thorough and samples is None:
-        derived = DerivedCases(subject.op, metadata(subject.op), rng, seed)
+        derived = DerivedCases(subject.op, metadata(subject.op), rng, seed, subject.few_shapes)
         for case in derived:
             why = _refused_by_op(subject, case, rng)
             e = f"{case.label}: {why}" if why else _examine_derived(subject, case, rng, derived.in_company)

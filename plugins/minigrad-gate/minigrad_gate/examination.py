@@ -191,7 +191,10 @@ class _Examination:
 
     def _verify(self, declaration: Mapping[str, Any], function: ForeignFunction, joint: bool) -> Certificate:
         op = as_op(function, joint, kinks=self.request.kinks, **{**self.request.claims, **declaration})
-        return verify(op, self.seed, self.second_order, third_order=self.request.third_order)
+        return verify(
+            op, self.seed, self.second_order, third_order=self.request.third_order,
+            few_shapes=getattr(self.function.framework, "compiles", False),
+        )  # fmt: skip
 
     def samples(self) -> Certificate:
         """Examine the samples as they were passed."""
