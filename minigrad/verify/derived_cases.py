@@ -198,7 +198,7 @@ def _cubes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]
 
 
 def _fitting(declared: tuple[Shape, ...], counts: list[int]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """Last axes that hold a window, a stride or a group once, twice, and as often as it is long."""
+    """Last axes that hold a window or a group once, twice, and as often as it is long."""
     if declared[0]:
         length = declared[0][-1]
         for count in counts:

@@ -127,7 +127,7 @@ def verify(
                 remedy="declare shapes= or samples= with arguments that the op accepts, and params= that fit them",
             ) from error  # fmt: skip
     return Certificate(
-        op, seed, len(examined), checks + len(examined), powers, kinks, tuple(refused),
+        op, seed, len(examined), checks + len(examined), powers, kinks, (*refused, *dict.fromkeys(subject.notes)),
         second_order, time.perf_counter() - start, evidence, batching, coverage,
     )  # fmt: skip
 

@@ -56,10 +56,19 @@ class WorstEntry:
 
     def __str__(self) -> str:
         at = f"{self.argument}[{', '.join(map(str, self.index))}]" if self.index else self.argument
+        analytic, numeric = told_apart(self.analytic, self.numeric)
         return (
-            f"{at} = {self.x:.6g}: the rule gives {self.analytic:.8g}, {self.against} {self.numeric:.8g} "
+            f"{at} = {self.x:.6g}: the rule gives {analytic}, {self.against} {numeric} "
             f"+- {self.error:.1e} (relative error {self.relative:.2g}{_guess(self.analytic, self.numeric)})"
         )
+
+
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers as text, with eight digits or two beyond those that are equal."""
+    for digits in range(6, 16):
+        if f"{a:.{digits}g}" != f"{b:.{digits}g}":
+            break
+    return f"{a:.{digits + 2}g}", f"{b:.{digits + 2}g}"
 
 
 def relative_error(analytic: float, numeric: float) -> float:

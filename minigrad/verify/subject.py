@@ -83,6 +83,7 @@ class OpUnderTest:
         self.entries = entries
         self.few_shapes = few_shapes
         self.several = False
+        self.notes: list[str] = []
         self._due: dict[tuple[str, ...], list[int]] = {}
 
     @property

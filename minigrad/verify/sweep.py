@@ -188,7 +188,7 @@ def _broadcasts(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...
 
 
 def _has_merged_axes(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
-    """Whether outputs hold the numbers of those for the same entries with as many axes as declared.
+    """Whether the outputs hold the numbers of those for the declared number of axes.
 
     Those of a sum over everything do, and those of copies in a new first axis.
     """

@@ -97,6 +97,7 @@ OWN = {
 
 DEFECTS = {
     "sinc": (torch.sinc, (X,), "not finite|nan", "the second derivative at 0 is NaN, not -pi^2 / 3"),
+    "hypot": (torch.hypot, (X, Y), "nan", "the gradient at (0, 0) is NaN"),
     "pow": (torch.pow, (POSITIVE, Y), "second derivative", "d2/db de of b^e is 0 at e = 0, not 1 / b"),
     "det": (torch.linalg.det, (X[:, :3],), "row of zeros", "0 at a singular matrix whose cofactors are not 0"),
     "logcumsumexp": (torch.logcumsumexp, (X, 1), "hides", "an output gradient of NaN counts as 0"),

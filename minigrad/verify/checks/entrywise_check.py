@@ -28,7 +28,7 @@ from minigrad.verify.checks.directional_check import (
 )
 from minigrad.verify.checks.purity import check_purity_by_entry
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
-from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
+from minigrad.verify.refusal import CheckCase, WorstEntry, refuse, told_apart
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical
 
@@ -303,9 +303,10 @@ def same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expecte
     if np.any(~(gap <= allowed)):
         k = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed))), gap.shape)
         at = "" if index is None else f" at {argument} = {float(case.arrays[index][k]):.6g}"
+        here, due = told_apart(float(found[k]), float(expected[k]))
         raise refuse(
             InvalidRule if index is None else GradientMismatch, subject.op,
-            f"its {what}{at} is {float(found[k]):.8g} for this layout, but {float(expected[k]):.8g} for the same "
+            f"its {what}{at} is {here} for this layout, but {due} for the same "
             "numbers in a 1-d array, where it was compared with differences",
             case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
         )  # fmt: skip

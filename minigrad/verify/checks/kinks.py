@@ -5,38 +5,21 @@ The analytic value must lie between the one-sided derivatives, whatever it choos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections.abc import Iterator
 
 import numpy as np
 
-from minigrad.core.errors import GradientMismatch, RegistrationError
-from minigrad.core.types import Array, BoolArray
-from minigrad.verify.checks.directional_check import directions, stepped
-from minigrad.verify.checks.neighbours import slopes_of_pieces
+from minigrad.core.errors import RegistrationError
+from minigrad.core.types import Array
+from minigrad.verify.checks.corners import refuse_outside
+from minigrad.verify.checks.directional_check import directions
 from minigrad.verify.declare import Domain, declaration_of
-from minigrad.verify.finite_differences import EPS, FIRST_STEP, measured_noise, one_sided
-from minigrad.verify.refusal import CheckCase, WorstEntry, refuse
+from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 _UNBOUNDED = frozenset(("real", "distinct"))
-_SMOOTH = 0.02
-"""Share by which the slopes on both sides of a smooth point may differ."""
-
-_ARRIVED = 0.9
-"""Share of its distance that a contradicted rule keeps from step to step."""
-
-_STEEPENING = 1.25
-"""Factor by which a slope grows from step to step where there is none."""
-
-_NOTHING = 16.0
-"""Error bars up to which slopes are none that could grow."""
-
-_SPARE = 1e-6
-"""Share of the slopes around a corner that differences of them may be off."""
-
-_STEPS = (FIRST_STEP, FIRST_STEP / 16.0, FIRST_STEP / 256.0)
+_JOINT = 2
 
 
 def check_kinks(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom, draws: int = 3) -> int:
@@ -87,6 +70,8 @@ def with_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom)
         domain = declaration_of(op).domain(i)
         if domain is not None and domain.contains_zero and arrays[i].ndim:
             where = rng.uniform(arrays[i].shape) < 0.25
+            if op.claims.elementwise:
+                where.reshape(-1)[:_JOINT] = True  # in all arguments at once
             if not op.claims.elementwise:  # two zeros can be a tie, and two corners can hide each other in a sum
                 where &= np.cumsum(where).reshape(where.shape) == 1
             arrays[i][where] = 0.0
@@ -135,7 +120,7 @@ def _check_equal_arguments(subject: OpUnderTest, examined: EvaluatedCase, rng: S
         return 0
     e = subject.run(case, rng, outputs)
     u = directions(subject.op, case, rng, [first])[first]
-    _between(subject, e, dict.fromkeys(e.grads, u), rng)
+    refuse_outside(subject, e, dict.fromkeys(e.grads, u), rng)
     return 1
 
 
@@ -189,7 +174,7 @@ def _check_pair(subject: OpUnderTest, case: CheckCase, index: int, rng: SeededRa
         u = np.full_like(g, room)
     else:  # neighbours move at rates that cannot cancel
         u = rng.signed_magnitudes(g.shape) * np.where(np.sum(np.indices(g.shape), axis=0) % 2, room, room / 4.0)
-    _between(subject, e, {index: u}, rng)
+    refuse_outside(subject, e, {index: u}, rng)
     return 1
 
 
@@ -202,15 +187,7 @@ def _check_at(subject: OpUnderTest, case: CheckCase, rng: SeededRandom, ones: bo
     u = directions(subject.op, case, rng, list(e.grads))
     if ones:
         u = {i: np.ones_like(d) for i, d in u.items()}
-    _between(subject, e, u, rng)
-
-
-def check_between(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
-    """Refuse gradients that lie outside of the one-sided derivatives."""
-    u = directions(subject.op, e.case, rng, list(e.grads))
-    for i in u:  # where numbers are 0, directions relative to them would be 0 as well
-        u[i] = np.where(e.case.arrays[i] == 0.0, rng.signed_magnitudes(u[i].shape), u[i])
-    _between(subject, e, u, rng)
+    refuse_outside(subject, e, u, rng)
 
 
 def _of_one_sign(v: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -244,92 +221,3 @@ def _on_kinks(
             arrays[i][hit] = rng.choice(values, arrays[i].shape)[hit]
     count = int(arrays[due[0]].size)
     return tuple(frozen(a) for a in arrays), count
-
-
-def _is_smooth(low: Array, high: Array, was: tuple[Array, Array], bar: Array) -> BoolArray:
-    """Whether both sides have about one slope, and had it at the step before.
-
-    A gradient that is not a number is then the rule's fault; at a corner it can be its author's choice of a domain.
-    """
-    size = np.abs(low) + np.abs(high)
-    steady = ~np.isfinite(was[0]) | (np.abs(low - was[0]) + np.abs(high - was[1]) <= _SMOOTH * size + 4.0 * bar)
-    smooth: BoolArray = (high - low <= _SMOOTH * size + 4.0 * bar) & steady
-    return smooth
-
-
-def _between(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], rng: SeededRandom) -> None:
-    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
-    elementwise = subject.op.claims.elementwise and all(a.shape == outputs[0].shape for a in case.arrays)
-
-    def phi(steps: Array) -> Array:
-        if elementwise and outputs[0].ndim == 1:
-            return v[0] * subject.evaluate(case, stepped(case, u, steps[:, None]))[0]
-        values = []
-        for t in steps:
-            y = subject.evaluate(case, stepped(case, u, float(t)))
-            values.append(np.concatenate([(w * o).ravel() for w, o in zip(v, y, strict=True) if o.dtype.kind == "f"]))
-        return np.array(values)
-
-    at_zero = np.concatenate([(w * o).ravel() for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f"])
-    # A gradient that is not finite must meet a finite bar, or it would excuse itself.
-    weights = [
-        np.where(np.isfinite(grads[i]), np.abs(grads[i]), 0.0) * (np.abs(u[i]) + np.abs(case.arrays[i])) for i in u
-    ]
-    scale = (
-        sum(weights, np.zeros(case.arrays[0].shape)).ravel() if elementwise else sum(float(w.sum()) for w in weights)
-    )
-    slack = np.abs(at_zero) + scale + natural_scale(case, v, u)
-    if elementwise:
-        analytic = sum((grads[i] * u[i] for i in u), np.zeros(case.arrays[0].shape)).ravel()
-    else:
-        analytic = np.array([sum(float(np.sum(grads[i] * u[i])) for i in u)])
-    outside = np.ones(analytic.shape, dtype=bool)
-    declared = bool(declaration_of(subject.op).kinks)
-    noise_known = False
-    before = np.full(analytic.shape, -np.inf)
-    was = (before, before)
-    sizes: list[Array] = []
-    # Another corner inside the stencil falsifies the slopes: a contradiction must survive smaller steps.
-    for h in _STEPS:
-        left, right, bar = one_sided(phi, at_zero, h, slack)
-        low, high = np.minimum(left, right) - bar, np.maximum(left, right) + bar
-        if not elementwise:
-            low, high = np.array([low.sum()]), np.array([high.sum()])
-        slopes_exist = np.isfinite(low) & np.isfinite(high)
-        outside &= slopes_exist & ~((analytic >= low) & (analytic <= high))
-        # Slopes that come nearer with every step, as those of |x|^1.4 at 0 do, have not arrived.
-        distance = np.maximum(low - analytic, analytic - high)
-        outside &= ~(distance < _ARRIVED * before)
-        outside &= np.isfinite(analytic) | declared | _is_smooth(low, high, was, np.asarray(np.max(bar)))
-        bars = bar if elementwise else np.array([bar.sum()])
-        sizes.append(np.maximum(np.abs(low) + np.abs(high) - _NOTHING * bars, 0.0))
-        before, was = distance, (low, high)
-        if not outside.any():
-            break
-        if not noise_known:  # the bar rested on a model of the round-off: measure it before accusing
-            noise_known = True
-            slack = slack + measured_noise(lambda t: phi(t + FIRST_STEP / 4.0), ()) / EPS  # off the corner itself
-    if outside.any():
-        # Slopes that grow by as much with every step, as those of |x|^(2/3) do at 0, end nowhere.
-        outside &= ~np.all([b > _STEEPENING * a for a, b in pairwise(sizes)], axis=0)
-    if outside.any():
-        least, most = slopes_of_pieces(subject, e, u, rng)
-        if not elementwise:
-            least, most = np.array([least.sum()]), np.array([most.sum()])
-        spare = _SPARE * (np.abs(least) + np.abs(most))
-        outside &= ~((analytic >= np.minimum(low, least - spare)) & (analytic <= np.maximum(high, most + spare)))
-    if outside.any():
-        distance = np.nan_to_num(distance, nan=np.inf)
-        k = int(np.argmax(np.where(outside, distance, 0.0)))
-        i = next(iter(u))
-        x = float(case.arrays[i].ravel()[k]) if elementwise else float("nan")
-        nearest = float(low[k] if analytic[k] < low[k] else high[k])
-        raise refuse(
-            GradientMismatch, subject.op,
-            f"{case.label.split(' (')[0]}, its directional derivative {float(analytic[k]):.8g} lies outside the "
-            f"one-sided derivatives [{float(low[k]):.8g}, {float(high[k]):.8g}]",
-            case=case, argument=", ".join(subject.name(j) for j in u),
-            worst=WorstEntry(subject.name(i), (k,) if elementwise else (), x, float(analytic[k]), nearest, 0.0),
-            remedy="at a corner any mixture of the two sides is right (ties share one gradient); "
-            "elsewhere nothing may be divided by a number that can be 0",
-        )  # fmt: skip

@@ -29,7 +29,7 @@ from minigrad.verify.checks.kinks import with_zeros
 from minigrad.verify.checks.neighbours import neighbours
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import Verdict, compare
-from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.refusal import CheckCase, refuse, told_apart, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
@@ -58,11 +58,11 @@ def check_second_order(subject: OpUnderTest, examined: EvaluatedCase, rng: Seede
 
 
 def _wrong_second_derivative(subject: OpUnderTest, case: CheckCase, verdict: Verdict) -> RegistrationError:
+    analytic, numeric = told_apart(float(verdict.analytic), float(verdict.numeric))
     return refuse(
         GradientMismatch, subject.op,
         "its rule is right, but the gradient of the rule is not: a second derivative would be wrong "
-        f"(differentiating the rule gives {float(verdict.analytic):.8g}, differences of it give "
-        f"{float(verdict.numeric):.8g} +- {float(verdict.error):.1e})",
+        f"(differentiating the rule gives {analytic}, differences of it give {numeric} +- {float(verdict.error):.1e})",
         case=case,
         remedy="write the rule with library ops on g, the output and the arguments themselves: "
         "no .data, no np.asarray, no value kept from the forward function",

@@ -13,8 +13,8 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.types import Array, IndexArray
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.corners import check_between
 from minigrad.verify.checks.entrywise_check import same
-from minigrad.verify.checks.kinks import check_between
 from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom

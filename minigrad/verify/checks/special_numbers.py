@@ -15,9 +15,9 @@ import numpy as np
 from minigrad.core.errors import InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.corners import check_between
 from minigrad.verify.checks.directional_check import directions, locate_error, project
 from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
-from minigrad.verify.checks.kinks import check_between
 from minigrad.verify.checks.neighbours import slopes_of_pieces
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase
@@ -50,6 +50,7 @@ def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: Se
             continue
         if not all(np.isfinite(g).all() for g in e.grads.values()):
             check_between(subject, e, rng)  # a corner of the function is answered as one; NaN answers nothing
+            subject.notes.append(f"{case.label}: the gradient is not a number")
             continue
         u = directions(subject.op, case, rng, list(e.grads))
         for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well

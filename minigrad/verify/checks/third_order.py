@@ -19,7 +19,7 @@ from minigrad.core.types import Array
 from minigrad.verify.checks.directional_check import directions, longest_step, stepped
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import compare
-from minigrad.verify.refusal import CheckCase, refuse
+from minigrad.verify.refusal import CheckCase, refuse, told_apart
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
@@ -84,10 +84,11 @@ def _compare(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
 def _wrong_third_derivative(
     subject: OpUnderTest, case: CheckCase, analytic: float, numeric: float
 ) -> RegistrationError:
+    given, due = told_apart(analytic, numeric)
     return refuse(
         GradientMismatch, subject.op,
         "its rule and the gradient of it are right, but the gradient of that is not: a third derivative would be wrong "
-        f"(differentiating twice gives {analytic:.8g}, differences {numeric:.8g})",
+        f"(differentiating twice gives {given}, differences {due})",
         case=case, remedy="keep no statistic of the arguments as a constant: compute it from them with library ops",
     )  # fmt: skip
 

@@ -33,6 +33,8 @@ def _mask(n, m, causal, window):
         ok &= j <= i
     if window:
         ok &= j > i - window if causal else np.abs(i - j) < window
+    if not ok.any(axis=-1).all():
+        raise ValueError("a query has no key to look at")
     return ok
 
 
