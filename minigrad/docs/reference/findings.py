@@ -29,7 +29,7 @@ def finding_page() -> Page:
 
 @lru_cache
 def _first_named() -> tuple[tuple[str, str], ...]:
-    """Mistake that the benchmark made on purpose, and a code that was the first finding of a run with it."""
+    """Mistake of the benchmark, and a code that was the first finding of a run with it."""
     document = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {"faults": {}}
     return tuple((fault, code) for fault, known in document["faults"].items() for code in known["first"])
 

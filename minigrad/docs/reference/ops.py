@@ -52,7 +52,7 @@ def _path(module: str) -> str:
 
 @lru_cache
 def _oracle_rows() -> dict[str, list[str]]:
-    """Name -> errors in units in the last place, as the table of `minigrad/ops/README.md` has them."""
+    """Name -> errors in units in the last place, from the table of `minigrad/ops/README.md`."""
     text = (Path(__file__).parents[2] / "ops" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \|((?:[^|\n]*\|){6})", text.partition("<!-- oracle -->")[2], re.M)
     return {name: [cell.strip() for cell in cells.split("|")[:6]] for name, cells in rows}
