@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ def example_sections() -> str:
 
 def _section(example: Example, measured: Mapping[str, Any]) -> str:
     text = " ".join(line for line in example.text.splitlines() if "minigrad run --example" not in line)
-    parts = [f"### {escape(example.name)}\n", f"{escape(example.title)} {escape(' '.join(text.split()))}\n"]
+    reached = re.sub(r"^reaches", "It reaches", " ".join(text.split()))
+    parts = [f"### {escape(example.name)}\n", f"{escape(example.title)} {escape(reached)}\n"]
     parts.append(f"`minigrad run --example {example.name}`" + _cost(measured) + ".\n")
     if measured.get("curves"):
         lines = tuple(
@@ -36,7 +38,7 @@ def _section(example: Example, measured: Mapping[str, Any]) -> str:
         picture = Picture(name=f"example-{example.name}", title=example.name, subtitle="loss", plots=(chart,))
         parts.append(f'```{{raw}} html\n<div class="mg">{picture.figure()}</div>\n```\n')
     source = example.path.read_text(encoding="utf-8").split('"""', 2)[2].strip()
-    parts.append(fence(source, "py"))
+    parts.append(f"<details><summary>Source</summary>\n\n{fence(source, 'py')}\n</details>\n")
     return "\n".join(parts)
 
 
