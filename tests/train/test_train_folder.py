@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -106,3 +107,14 @@ def test_regression_has_no_accuracy_picture(tmp_path: Path) -> None:
     assert "loss.svg" in folder.files
     assert not {"accuracy.svg", "confusion.svg", "first_layer.svg"} & set(folder.files)
     assert rows(tmp_path)[0]["val_accuracy"] == ""
+
+
+def test_a_full_disk_names_the_file_and_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, *_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("minigrad.train.output.run_folder.replace", full)
+    with pytest.raises(
+        TrainError, match=r"config\.json: cannot be written .No space left on device.\. Make room; --resume"
+    ):
+        run(RunFolder(tmp_path))

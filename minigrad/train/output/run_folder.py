@@ -11,7 +11,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -102,7 +103,8 @@ class RunFolder(Callback):
 
     def on_start(self, run: Run) -> None:
         """config.json, and the head of metrics.csv."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        with self._writing(""):
+            self.path.mkdir(parents=True, exist_ok=True)
         config = {**self._config, **run.history.config, "versions": _versions()}
         if self._script is not None:
             config["script"] = self._model
@@ -119,8 +121,9 @@ class RunFolder(Callback):
         """A row of metrics.csv, and best.safetensors if this is the best epoch so far."""
         if self._metrics is None:
             raise TrainError(f"{self.path}: the run has not been started")
-        self._metrics.write(_line(_cells(epoch)))
-        self._metrics.flush()
+        with self._writing("metrics.csv"):
+            self._metrics.write(_line(_cells(epoch)))
+            self._metrics.flush()
         if run.history.best is epoch:
             self._write_best(run)
 
@@ -130,7 +133,8 @@ class RunFolder(Callback):
             self._metrics.close()
         if len(run.monitor.steps):
             self.write("steps.csv", run.monitor.csv().encode())
-            run.monitor.save(self.path / "figures.npz")
+            with self._writing("figures.npz"):
+                run.monitor.save(self.path / "figures.npz")
             self.files.append("figures.npz")
         if run.history.epochs:
             of_rows, self.tables = row_pictures(run)
@@ -156,10 +160,23 @@ class RunFolder(Callback):
         }
         self.write(MODEL_FILE, model_bytes(history.best_weights, about))
 
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Name the file that cannot be written, such as on a full disk, and say how to go on."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise TrainError(
+                f"{self.path / name}: cannot be written ({reason}). Make room; --resume {self.path} goes on from the "
+                "last checkpoint"
+            ) from error
+
     def write(self, name: str, content: bytes) -> None:
         """Replace a file in one go: a reader sees the old one or the new one, never half of it."""
         # The checkpoint, which holds all of this, is what has to survive a power cut; syncing twice would cost twice.
-        replace(self.path / name, [content], durable=False)
+        with self._writing(name):
+            replace(self.path / name, [content], durable=False)
         if name not in self.files:
             self.files.append(name)
 
