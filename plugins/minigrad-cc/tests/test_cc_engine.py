@@ -19,6 +19,10 @@ from minigrad_cc.compiler import compiler
 from minigrad_cc.emit import emitted
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
+HERE = Path(__file__).parent
+PATHS = [str(HERE), str(HERE.parents[2] / "tests")]
+"""Where other processes find this module, and what it imports."""
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -203,7 +207,7 @@ def test_a_damaged_file_is_made_again(cache: Path) -> None:
     file = compiler().library(TEXT, cache)  # not loaded here: a library that is in use must not be cut short
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
-    code = f"from pathlib import Path; import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = f"from pathlib import Path; import sys; sys.path[:0] = {PATHS!r}\n"
     code += "from test_cc_engine import value; print(value(Path(sys.argv[1])))"
     done = subprocess.run([sys.executable, "-c", code, str(cache)], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "42", done.stderr
@@ -243,7 +247,7 @@ def test_another_compiler_or_processor_has_files_of_its_own(cache: Path) -> None
 
 
 def test_two_processes_at_once(cache: Path) -> None:
-    code = f"from pathlib import Path; import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code = f"from pathlib import Path; import sys; sys.path[:0] = {PATHS!r}\n"
     code += "from test_cc_engine import value; print(value(Path(sys.argv[1])))"
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(cache)], stdout=subprocess.PIPE, text=True) for _ in range(3)
