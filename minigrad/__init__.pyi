@@ -154,6 +154,7 @@ from minigrad.ops.statistics.sets import (
     intersect1d as intersect1d, setdiff1d as setdiff1d, setxor1d as setxor1d, union1d as union1d, unique as unique,
 )
 from minigrad.optim import optimizer as optimizer
+from minigrad.optimize import least_squares as least_squares, minimize as minimize, root as root
 from minigrad.program import TraceError as TraceError, define as define
 from minigrad.runtime.no_grad import no_grad as no_grad
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load

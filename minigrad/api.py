@@ -24,6 +24,7 @@ PUBLIC: Mapping[str, str] = {
     "transforms.remat": "checkpointed",
     "optim": "optimizer",
     "program": "define TraceError",
+    "optimize": "least_squares minimize root",
     "train": "Monitor check_gradients fit load",
     "verify.gradcheck": "gradcheck",
     "transforms.grad": "grad hessian hvp jacobian jvp value_and_grad vjp",
