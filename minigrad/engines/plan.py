@@ -96,6 +96,11 @@ class UpdatePlan:
 class PlansUpdates(Protocol):
     """An optimizer that can say what its step does."""
 
+    @property
+    def t(self) -> int:
+        """Number of updates made."""
+        ...
+
     def gradient_sinks(self) -> AbstractSet[object]:
         """Where the gradients that it needs arrive."""
         ...

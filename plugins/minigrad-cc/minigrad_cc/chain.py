@@ -231,6 +231,7 @@ class Chain:
         rows: the calls.
         effects: what Python does beside, each with the number of rows that come before it.
         begin: called before each run.
+        recover: called after a run that did not come to its end.
     """
 
     def __init__(
@@ -239,7 +240,9 @@ class Chain:
         rows: Sequence[Row],
         effects: Sequence[tuple[int, Callable[[], object]]],
         begin: Sequence[Callable[[], object]] = (),
+        recover: Sequence[Callable[[], object]] = (),
     ) -> None:
+        self._recover = tuple(recover)
         self.rows = rows
         self.table = Table(library, len(rows))
         self._effects = tuple(effects)
@@ -256,14 +259,19 @@ class Chain:
 
     def __call__(self) -> None:
         held = [self._point(fetch, places) for fetch, places in self._late]  # until C has read them
-        for begin in self._begin:
-            begin()
-        at = self._run(self._address, 0, self._n, 0) if self._tuner is None else self._tuned(self._tuner)
-        if at == self._n:
-            for effect in self._every:
-                effect()
-        else:
-            self._go_on(at)
+        try:
+            for begin in self._begin:
+                begin()
+            at = self._run(self._address, 0, self._n, 0) if self._tuner is None else self._tuned(self._tuner)
+            if at == self._n:
+                for effect in self._every:
+                    effect()
+            else:
+                self._go_on(at)
+        except BaseException:  # Ctrl-C may come between C's last call and what Python has to note of it
+            for recover in self._recover:
+                recover()
+            raise
         del held
 
     def _tuned(self, tuner: AutoTuner) -> int:

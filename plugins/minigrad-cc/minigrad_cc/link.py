@@ -36,6 +36,7 @@ class _Linker:
         self.calls: list[Thunk] = []
         self.effects: list[tuple[int, Callable[[], object]]] = []
         self.begin: list[Callable[[], object]] = []
+        self.recover: list[Callable[[], object]] = []
 
     def linked(self, plan: Sequence[PlannedCall]) -> Sequence[Thunk]:
         for planned in plan:
@@ -52,6 +53,7 @@ class _Linker:
             self.calls.append(planned.run)
             if isinstance(row, UpdateRow):
                 self.begin.append(row.begin)
+                self.recover.append(row.recover)
                 self.effects.append((len(self.rows), row.finish))
         self._close()
         return self.thunks
@@ -65,7 +67,7 @@ class _Linker:
     def _close(self) -> None:
         """End a chain. A single call is quicker by itself."""
         if len(self.rows) > 1:
-            self.thunks.append(Chain(self.library, self.rows, self.effects, self.begin))
+            self.thunks.append(Chain(self.library, self.rows, self.effects, self.begin, self.recover))
         else:
             self.thunks += [partial(_with_one_blas_thread, self.library, run) for run in self.calls]
         self._start()

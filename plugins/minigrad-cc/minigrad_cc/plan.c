@@ -76,10 +76,12 @@ i8 minigrad_run(const entry_t *plan, i8 at, i8 n, i8 shares)
 
 int minigrad_refuse(const i8 *a, i8 parts) { return 1; }
 
-/* a: whether to run at all, address of a plan, its length */
+/* a: whether to run at all, address of a plan, its length, whether it has run: an interrupt may lose the answer */
 int minigrad_nested(const i8 *a, i8 parts)
 {
-    return !a[0] || minigrad_plan((const entry_t *)a[1], 0, a[2]) < a[2];
+    if (!a[0] || minigrad_plan((const entry_t *)a[1], 0, a[2]) < a[2]) return 1;
+    ((i8 *)a)[3] = 1;
+    return 0;
 }
 
 /* -- products, by the matrix library that NumPy has loaded ---------------------------------------------------------- */

@@ -43,13 +43,14 @@ class UpdateRow:
         self._step = step
         self._optimizer = optimizer
         self._as_run = as_run
-        self._arguments: IndexArray = np.zeros(3, np.int64)
+        self._arguments: IndexArray = np.zeros(4, np.int64)
         self._plan: UpdatePlan | None = None
         self._checked: list[Entries] = []
         self._numbers: list[Array] = []
         self._norms: list[Array] = []
         self._trusted = self._given_up = self._made = False
         self._tries, self._next, self._parts = 0, 1, 1
+        self._before = 0
         self._kept: list[object] = []
 
     def late(self) -> Iterator[tuple[IndexArray, Late]]:
@@ -58,14 +59,22 @@ class UpdateRow:
     def begin(self) -> None:
         """Before a run: is the step as planned?"""
         if self._trusted and self._plan is not None:
+            self._arguments[3] = 0
+            self._before = self._optimizer.t
             self._made = self._plan.begin()
             self._arguments[0] = self._made
 
     def finish(self) -> None:
         """After the calls of the step, by whomever they were made."""
         if self._made and self._plan is not None:
-            self._made = False
             self._plan.finish()
+            self._made = False
+
+    def recover(self) -> None:
+        """After an interrupt: count the step if C has made it and the optimizer has not."""
+        if self._made and self._plan is not None and self._arguments[3] and self._optimizer.t == self._before:
+            self._plan.finish()
+        self._made = False
 
     def settle(self, table: Table, k: int) -> None:
         """Let the optimizer make the step, and see whether C does the same."""
@@ -103,7 +112,7 @@ class UpdateRow:
                 self._checked.append(one)
                 (self._norms if planned.call.out is not None else self._numbers).extend(_results(one))
         self._kept.append(table)
-        self._arguments[1:] = table.address, len(table)
+        self._arguments[1:3] = table.address, len(table)
         self._parts = int(table.rows[:, 2].max())
         self._plan, self._trusted = plan, False
 
