@@ -122,8 +122,7 @@ def _adam(numbers: Numbers, variant: str) -> Step:
     opt = mg.optimizer("adam", weights, lr=1e-3)
     for k, p in enumerate(weights):
         (p * mg.tensor(numbers[f"g{k}"])).sum().backward()
-    if variant == "cc":
-        XX
+    opt.use_engine(engines.create_engine("cc" if variant == "cc" else "numpy"))
 
     def step() -> float:
         opt.step()
