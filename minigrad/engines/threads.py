@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Callable
+from functools import cache
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -90,8 +91,6 @@ class ParallelFor:
     def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
         self.work = work
         self.workers = workers
-        self._pool: ThreadPoolExecutor | None = None
-        self._process = 0
         self._trials = AutoTuner(workers)
 
     def __call__(self) -> None:
@@ -105,14 +104,15 @@ class ParallelFor:
         futures = []
         for k in range(1, of):
             context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
-            futures.append(self._threads().submit(context.run, self.work, k, of))
+            futures.append(_pool(os.getpid()).submit(context.run, self.work, k, of))
         self.work(0, of)
         for future in futures:
             future.result()
 
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None or self._process != os.getpid():  # a fork takes no threads along
-            from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large groups should pay
 
-            self._pool, self._process = ThreadPoolExecutor(self.workers - 1), os.getpid()
-        return self._pool
+@cache
+def _pool(process: int) -> ThreadPoolExecutor:
+    """The threads of this process, which all work shares: a fork takes none along."""
+    from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large groups should pay
+
+    return ThreadPoolExecutor(max(1, thread_count() - 1), thread_name_prefix="minigrad")

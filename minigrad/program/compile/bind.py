@@ -14,6 +14,7 @@ from minigrad.core.types import Array, Shape
 from minigrad.engines import EngineWithFallback
 from minigrad.engines.fast_calls import bind_call
 from minigrad.engines.plan import PlannedCall, PlansUpdates
+from minigrad.engines.products import StackedProduct
 from minigrad.engines.protocol import Thunk
 from minigrad.program.compile.aliasing import view_calls
 from minigrad.program.compile.array_calls import ArrayCalls
@@ -204,6 +205,11 @@ class _Binder:
         described = self.described.of_kernel(call, kernel, out)
         if is_fixed:
             operands = (*(r[a] for a in call.args), *kernel.more)
+            if function is np.matmul and self.binder.engine is None and not options and len(operands) == 2:
+                shared = StackedProduct.of(operands[0], operands[1], out)
+                if shared is not None:
+                    self.code.append(PlannedCall(shared, described))
+                    return
             run = partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
             self.code.append(PlannedCall(run, described))
             return

@@ -39,6 +39,7 @@ _ALWAYS_MISSING = repeat(MISSING)
 Columns: TypeAlias = tuple[tuple[Any, ...], tuple[str, ...], tuple[object, ...]]
 _SMALL = 1 << 12
 """Bytes up to which numbers are compared as a string."""
+_BARE = (list, dict, set)
 _PLAIN = (bool, int, float, complex, str, bytes, NoneType)
 
 
@@ -111,6 +112,8 @@ class ValueGuards:
     absent: tuple[str, ...] = ()
     _owners: Columns = attrs.field(init=False)
     _namespaces: Columns = attrs.field(init=False)
+    _bare: tuple[object, ...] = attrs.field(init=False)  # containers without contents: cheaper to look at
+    _filled: tuple[tuple[object, tuple[object, ...]], ...] = attrs.field(init=False)
 
     @_owners.default
     def _attribute_columns(self) -> Columns:
@@ -120,6 +123,14 @@ class ValueGuards:
     def _entry_columns(self) -> Columns:
         gets, names, values = _columns(self.entries)
         return tuple(namespace.get for namespace in gets), names, values
+
+    @_bare.default
+    def _containers_without_contents(self) -> tuple[object, ...]:
+        return tuple(c for c, parts in self.containers if type(c) in _BARE and not parts)
+
+    @_filled.default
+    def _containers_with_contents(self) -> tuple[tuple[object, tuple[object, ...]], ...]:
+        return tuple((c, parts) for c, parts in self.containers if type(c) not in _BARE or parts)
 
     def hold(self) -> bool:
         """Whether all are as they were."""
@@ -135,7 +146,9 @@ class ValueGuards:
         gets, names, values = self._namespaces
         if not all(map(is_, map(call, gets, names, _ALWAYS_MISSING), values)) and not self._entries_hold():
             return False
-        for container, parts in self.containers:
+        if any(self._bare):
+            return False
+        for container, parts in self._filled:
             if not _are_same(contents(container), parts):
                 return False
         if self.empty and any(map(_has_value, self.empty)):

@@ -6,7 +6,6 @@ What a program depends on, and where traced values stand in them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import cast
 
 import attrs
 import numpy as np
@@ -54,22 +53,20 @@ class InputForms:
 
     def match(self, args: tuple[object, ...]) -> tuple[Array, ...] | None:
         """The numbers of arguments of the same kinds; None if they are of others."""
-        arrays = []
         if len(args) != len(self.kinds):
             return None
-        for a, (kind, shape, dtype) in zip(args, self.kinds, strict=True):
+        arrays: list[Array] = []
+        for a, (kind, shape, dtype) in zip(args, self.kinds, strict=False):
             if type(a) is not kind:
                 return None
-            if type(a) is Tensor:
-                node = a._node
+            if kind is Tensor:
+                node = a._node  # type: ignore[attr-defined]
                 if type(node) is not Constant:
                     return None
-                value = node.value
-            else:
-                value = cast(Array, a)
-            if value.shape != shape or value.dtype is not dtype:
+                a = node.value
+            if a.shape != shape or a.dtype is not dtype:  # type: ignore[attr-defined]
                 return None
-            arrays.append(value)
+            arrays.append(a)  # type: ignore[arg-type]
         return tuple(arrays)
 
 

@@ -10,8 +10,8 @@ from importlib.resources import files
 
 import attrs
 
+from minigrad.engines.blas import blas_thread_functions
 from minigrad.engines.threads import processors, thread_count
-from minigrad_cc.blas import blas_thread_functions
 from minigrad_cc.compiler import Compiler, default_directory
 from minigrad_cc.errors import CompilerError
 

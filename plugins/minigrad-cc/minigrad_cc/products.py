@@ -12,10 +12,10 @@ from typing import cast
 import attrs
 import numpy as np
 
+from minigrad.engines.blas import blas_function
 from minigrad.engines.plan import ArrayCall, Operand
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.blas import blas_function
 from minigrad_cc.entries import Entry, entry, kind_of
 
 __all__ = ["column_sums", "matmul"]

@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Key
+from minigrad.engines.blas import blas_function
 from minigrad.engines.plan import ArrayCall, Operand
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.blas import blas_function
 from minigrad_cc.entries import Entry, entry, kind_of
 from minigrad_cc.products import column_sums, matmul
 

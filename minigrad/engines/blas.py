@@ -7,12 +7,16 @@ same functions with the same arguments give the bits that NumPy gives.
 from __future__ import annotations
 
 import ctypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
-__all__ = ["blas_function", "blas_thread_functions"]
+__all__ = ["blas_function", "blas_thread_functions", "one_blas_thread"]
 
 _NAMES = {"f4": "s", "f8": "d"}
 _FORMS = ("scipy_cblas_{}64_", "cblas_{}64_")
@@ -48,6 +52,52 @@ def blas_thread_functions() -> tuple[int, int] | None:
             get, put = (ctypes.cast(f, ctypes.c_void_p).value or 0 for f in functions)  # type: ignore[arg-type]
             return get, put
     return None
+
+
+class _Threads:
+    """How many threads the library uses, and who wants it to use one."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._before = 1
+        addresses = blas_thread_functions()
+        self.is_known = addresses is not None
+        get, put = addresses or (0, 0)
+        self._get = ctypes.CFUNCTYPE(ctypes.c_int)(get)
+        self._set = ctypes.CFUNCTYPE(None, ctypes.c_int)(put)
+
+    def rest(self, begins: bool) -> None:
+        """One thread from now on, or as many as before once nobody wants one."""
+        with self._lock:
+            if begins and not self._users:
+                self._before = self._get()
+            self._users += 1 if begins else -1
+            if self._before > 1 and self._users == int(begins):
+                self._set(1 if begins else self._before)
+
+
+@cache
+def _threads(process: int) -> _Threads:
+    """Those of this process: a fork may have left the lock held."""
+    return _Threads()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[bool]:
+    """Inside the block the library works on one thread, for all threads that call it.
+
+    Yields whether it does: False for a library that is not known.
+    """
+    threads = _threads(os.getpid())
+    if not threads.is_known:
+        yield False
+        return
+    threads.rest(True)
+    try:
+        yield True
+    finally:
+        threads.rest(False)
 
 
 @cache
