@@ -68,7 +68,10 @@ class _Threads:
         self._set = ctypes.CFUNCTYPE(None, ctypes.c_int)(put)
 
     def rest(self, begins: bool) -> None:
-        """One thread from now on, or as many as before once nobody wants one."""
+        """One thread from now on, or as many as before.
+
+        That at the end of the last block that wants one.
+        """
         with self._lock:
             if begins and not self._users:
                 self._before = self._get()

@@ -21,7 +21,10 @@ _WORTH = 10_000_000
 
 
 class StackedProduct:
-    """`np.matmul(a, b, out=out)` for stacks of matrices, with the same bits on one thread and on several."""
+    """`np.matmul(a, b, out=out)` for stacks of matrices.
+
+    With the same bits on one thread and on several.
+    """
 
     def __init__(self, a: Array, b: Array, out: Array, threads: int) -> None:
         self._a, self._b, self._out = a, b, out
