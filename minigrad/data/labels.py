@@ -52,6 +52,8 @@ def read_targets(
     if train.dtype.kind not in "iufbUS":
         raise DataError(f"targets are of dtype {train.dtype}: give numbers, booleans or texts")
     both = np.concatenate([train, val])
+    if not len(train):
+        raise DataError("there are no rows: targets are empty")
     if task == "regression":
         if train.dtype.kind in "US":
             raise DataError(

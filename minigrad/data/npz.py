@@ -33,9 +33,9 @@ def load_npz(
     It has the arrays `x_train y_train x_val y_val`, or `x` and `y`, or others of usual names, in any case: `X_test`,
     `train_images`, `labels`, `data`, `target`.
 
-    With `x` and `y` alone, the share `val` is held out (see `minigrad.data.split_rows`). Whole numbers, booleans and
-    texts as targets mean classes, floating-point ones regression, rows of 0 and 1 labels. uint8 inputs of 3 or 4 axes
-    are images; channels may come last. Optional arrays `class_names` and `feature_names`.
+    With `x` and `y` (or `x_train` and `y_train`) alone, the share `val` is held out (see `minigrad.data.split_rows`).
+    Whole numbers, booleans and texts as targets mean classes, floating-point ones regression, rows of 0 and 1 labels.
+    uint8 inputs of 3 or 4 axes are images; channels may come last. Optional arrays `class_names` and `feature_names`.
 
     Args:
         path: of the file.
@@ -67,6 +67,8 @@ def from_arrays(
     """A Dataset from the arrays of an `.npz` (see `load_npz`); `path` is only named in errors."""
     arrays = usual_names(arrays)
     names = tuple(class_names) or _texts(arrays, "class_names")
+    if set(SPLIT_KEYS) & arrays.keys() == {"x_train", "y_train"} and not set(POOL_KEYS) & arrays.keys():
+        arrays = {**arrays, "x": arrays["x_train"], "y": arrays["y_train"]}
     if all(key in arrays for key in SPLIT_KEYS):
         x_train, x_val = arrays["x_train"], arrays["x_val"]
         read = read_targets(arrays["y_train"], arrays["y_val"], names, task)

@@ -154,6 +154,7 @@ def saved(path: Path, **arrays: object) -> Path:
     "names",
     [
         ("x", "y"), ("X", "Y"), ("data", "target"), ("images", "labels"), ("features", "label"),
+        ("x_train", "y_train"), ("inputs", "outputs"),
         ("x_train", "y_train", "x_test", "y_test"), ("X_train", "Y_train", "X_test", "Y_test"),
         ("train_images", "train_labels", "test_images", "test_labels"), ("trainX", "trainY", "valX", "valY"),
         ("train_data", "train_targets", "valid_data", "valid_targets"),
@@ -310,3 +311,10 @@ def test_frames_and_columns_load_as_files_do() -> None:
     }
     loaded = data.load(columns, target="fast")
     assert loaded.feature_names == ("length", "hull=steel", "hull=wood")
+
+
+def test_a_text_in_utf_16_is_read_and_arrays_without_rows_are_refused(tmp_path: Path) -> None:
+    loaded = data.load(written(tmp_path / "a.txt", ("große Katze. " * 200).encode("utf-16")))
+    assert loaded.classes == len(set("große Katze. "))
+    with pytest.raises(data.DataError, match="there are no rows"):
+        data.load(saved(tmp_path / "a.npz", x=X[:0], y=Y[:0]))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.checkpoint.files import replace
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.data.prepare.pictures import picture_files
 from minigrad.data.prepare.preparation import ArrayInputs
 from minigrad.data.prepare.targets import LabelTarget
@@ -96,18 +96,24 @@ def show_run(arguments: Namespace) -> int:
         write_json({"command": "show", "run": arguments.run, "preparation": recipe, **run.about})
         return 0
     size = sum(p.size * p.dtype.itemsize for p in run.model.parameters())
-    print(f"{'run':<10} {run.path}")
-    print(f"{'model':<10} {run.model!r:.300}, {run.model.parameter_count:,} parameters ({format_bytes(size)})")
+    lines = [f"{'run':<10} {run.path}"]
+    lines += [f"{'model':<10} {run.model!r:.300}, {run.model.parameter_count:,} parameters ({format_bytes(size)})"]
     for name in ("data", "loss", "epoch", "chosen_by", "figures", "versions"):
         value = run.about.get(name)
-        if isinstance(value, dict):
-            value = ", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in value.items() if v)
         if value is not None:
-            print(f"{name.replace('_', ' '):<10} {value}")
-    lines = ["rows as the model takes them"] if run.preparation is None else run.preparation.describe()
-    for k, line in enumerate(lines):
-        print(f"{'rows' if k == 0 else '':<10} {line}")
+            lines.append(f"{name.replace('_', ' '):<10} {_in_words(value)}")
+    columns = ["rows as the model takes them"] if run.preparation is None else run.preparation.describe()
+    lines += [f"{'rows' if k == 0 else '':<10} {line}" for k, line in enumerate(columns)]
+    print(wrapped("\n".join(lines)))
     return 0
+
+
+def _in_words(value: object) -> str:
+    """Figures by name in a line; what is not known is left out."""
+    if isinstance(value, dict):
+        inner = {k: v for name, v in value.items() for k, v in (v.items() if isinstance(v, dict) else [(name, v)])}
+        return ", ".join(f"{k} {v:.6g}" if isinstance(v, float) else f"{k} {v}" for k, v in inner.items() if v)
+    return str(value)
 
 
 def _prediction_names(run: SavedRun, probabilities: bool) -> list[str]:

@@ -57,7 +57,7 @@ SPLIT_KEYS, POOL_KEYS = ("x_train", "y_train", "x_val", "y_val"), ("x", "y")
 _ROWS = ("x", "x_val", "x_train")
 """Names that rows have in an `.npz`, in the order in which they are looked for."""
 _INPUTS = ("x", "data", "images", "features", "inputs")
-_TARGETS = ("y", "target", "targets", "label", "labels")
+_TARGETS = ("y", "target", "targets", "label", "labels", "output", "outputs")
 _MOST_ARRAYS = 10_000
 _PARTS = {"train": ("train", "training", "tr"), "val": ("val", "valid", "validation", "test", "te", "dev")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -84,12 +85,16 @@ class TextInputs:
 def read_text(path: str | os.PathLike[str]) -> str:
     """A whole text file, with line ends as newlines.
 
+    It is in UTF-8, or in UTF-16 where it begins with the mark of that.
+
     Raises:
         DataFileError: it is missing, cannot be read, or is not in UTF-8; names the byte.
     """
     file = Path(path)
     try:
-        return file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        content = file.read_bytes()
+        wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
     except FileNotFoundError:
         raise DataFileError(file, "no such file", _EXPECTED) from None
     except UnicodeDecodeError as error:
