@@ -232,6 +232,10 @@ FOLLOWED: dict[str, tuple[str, str, tuple[str, ...]]] = {
 REFUSED: dict[str, tuple[str, str]] = {
     "clock": ("", "x * time.time()"),
     "clock by another name": ("from time import perf_counter as now", "x * now()"),
+    "clock in a closure": (
+        "def make():\n from time import perf_counter as tick\n return lambda x: x * tick()\nstep = make()",
+        "",
+    ),
     "date": ("", "x * datetime.datetime.now().microsecond"),
     "random numbers of the system": ("", "x * os.urandom(1)[0]"),
     "random numbers of a class of Python": ("r = random.SystemRandom()", "x * r.random()"),

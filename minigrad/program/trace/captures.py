@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from operator import attrgetter, is_, methodcaller
-from random import SystemRandom
 from types import FunctionType, MappingProxyType, MethodType, ModuleType
 
 import attrs
@@ -20,7 +19,7 @@ import numpy as np
 from minigrad.core.graph import Leaf, Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
-from minigrad.program.trace.clock_calls import mentions_clock
+from minigrad.program.trace.clock_calls import is_clock, mentions_clock
 from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users
 from minigrad.program.trace.guards import Source, ValueGuards
 from minigrad.program.trace.reads import find_reads
@@ -92,6 +91,7 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
     roots = [step, *_objects(args)]
     stack: list[object] = list(roots)
     seen: set[int] = set()
+    clock = False
     kept: list[object] = []  # temporaries must live as long as their ids are in use
     root = step.__func__ if isinstance(step, MethodType) else step  # read wherever it comes from
     while stack and len(seen) < _LIMIT:
@@ -100,6 +100,7 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
             continue
         seen.add(id(item))
         kept.append(item)
+        clock = clock or is_clock(item)
         if isinstance(item, Tensor):
             (parameters if isinstance(item._node, Leaf) else state).append(item)
             continue
@@ -131,7 +132,7 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
     followed = {id(t) for t in (*parameters, *state)}
     values = find_reads(roots, root, names, sized, followed)
     forms = tuple(_form(t._node) for t in state)
-    clock = mentions_clock(names.all()) or any(isinstance(source, SystemRandom) for source in sources)
+    clock = clock or mentions_clock(names.all())
     return Captures(tuple(parameters), tuple(state), tuple(sources), tuple(modes), values, clock, forms)
 
 

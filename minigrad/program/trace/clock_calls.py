@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import random
 import sys
 import time
 import uuid
@@ -15,7 +16,7 @@ from minigrad.program.errors import TraceError
 from minigrad.program.trace.code_names import is_library, is_users
 from minigrad.runtime.source_line import with_source_text
 
-__all__ = ["mentions_clock", "refuse_clock_calls"]
+__all__ = ["is_clock", "mentions_clock", "refuse_clock_calls"]
 
 _CLOCKS = frozenset(
     ("time", "perf_counter", "monotonic", "process_time", "thread_time", "time_ns", "perf_counter_ns", "monotonic_ns")
@@ -27,6 +28,11 @@ _PASSING_ON = frozenset(("random", "secrets", "uuid", "datetime", "os"))
 _FUNCTIONS = frozenset(
     id(f) for f in (*(getattr(time, n, None) for n in _CLOCKS), os.urandom, getattr(os, "getrandom", None)) if f
 ) | {id(uuid.uuid4), id(uuid.uuid1)}
+
+
+def is_clock(item: object) -> bool:
+    """Whether an object is a function that tells the time, or draws the system's random numbers."""
+    return id(item) in _FUNCTIONS or isinstance(item, random.SystemRandom)
 
 
 def mentions_clock(names: Collection[str]) -> bool:
