@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigrad import data, train
+from minigrad import data, nn, train
 from minigrad.charts import Picture
 from minigrad.cli import main
 from minigrad.train.output.row_pictures import RowTable, prediction_picture, worst_rows
@@ -88,3 +88,22 @@ def test_the_page_has_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert words in page
     assert Path("runs/0001-houses/predictions.svg").exists()
     assert "Content-Security-Policy" in page
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_answers_and_runs_that_broke_have_a_batch_alone(broken: bool, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 3)).astype(np.float32)
+    y = (x[:, :2] > 0).astype(np.float32) if not broken else x[:, :1] * 3.0
+    model = nn.mlp(3, [4], y.shape[1], rng=0)
+    folder = train.RunFolder(tmp_path)
+
+    class Break(train.Callback):
+        def on_end(self, run: train.Run) -> None:
+            if broken:
+                run.model.load_state_dict({n: np.full_like(w, np.inf) for n, w in run.model.state_dict().items()})
+
+    loss = "mse" if broken else nn.find_loss("bce")
+    train.fit(model, (x, y), loss=loss, epochs=1, quiet=True, checks=False, callbacks=[Break(), folder])
+    assert [t.name for t in folder.tables] == ["batch"]
+    assert "predictions.svg" not in folder.files

@@ -74,7 +74,11 @@ def row_pictures(run: Run) -> tuple[list[Picture], list[RowTable]]:
     if rows.y.ndim > 2 or (rows.has_labels and rows.y.ndim > 1):  # characters, maps: nothing below is for them
         return _sorted_out([batch_rows(run.split, run.batch_size, run.seed)])
     rows = rows.take(np.arange(min(len(rows), _MEASURED)))
-    outputs = outputs_of(run.model, rows.x)
+    with np.errstate(all="ignore"):  # what is not finite is seen below
+        outputs = outputs_of(run.model, rows.x)
+    answers = rows.y.dtype.kind == "f" and bool(np.isin(rows.y, (0.0, 1.0)).all())  # of yes and no: no amounts
+    if answers or not np.isfinite(outputs).all():
+        return _sorted_out([batch_rows(run.split, run.batch_size, run.seed)])
     if rows.y.dtype.kind == "f" and outputs.size == rows.y.size:
         shown += [prediction_picture(run.split, rows.y, outputs.reshape(rows.y.shape))]
     worst = worst_rows(run.split, rows, outputs)
