@@ -44,7 +44,7 @@ class Room:
 
 
 ROOMS = {
-    "core": Room(("minigrad/core", "minigrad/runtime"), ("tests/core", "tests/gate", "tests/program")),
+    "core": Room(("minigrad/core", "minigrad/runtime"), ("tests/core", "tests/gate")),
     "verify": Room(("minigrad/verify",), ("tests/gate",)),
     "checkpoint": Room(("minigrad/checkpoint",), ("tests/checkpoint", "tests/train/test_train_resume.py")),
     "optim": Room(("minigrad/optim",), ("tests/optim", "tests/checkpoint")),

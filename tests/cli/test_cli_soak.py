@@ -1,0 +1,115 @@
+"""Random command lines: no traceback, a documented exit code, one short line about what is wrong."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from minigrad.cli.builtin_commands import BUILTIN
+from minigrad.cli.parser import build_parser
+from support.cli_calls import code_of
+
+CODES = {0, 1, 2, 3, 130}
+WORDS = (
+    "", "-", "--", "-1", "0", "1", "2", "1e400", "nan", "inf", "-5", "9" * 30, "1.5", "x", "a\nb",
+    "x" * 3_000, "\u00e4", "\udcff", "*", "..", "/", "/dev/null", "/dev/full", "/proc/self/mem", "/nowhere/at/all",
+    "~", "iris", "digits",
+    "good.py", "broken.py", "exits.py", "rows.csv", "bad.csv", "empty", "runs", "runs/0001-iris", "folder.py", "adam",
+    "sgd", "minigrad:adam", "a:b:c", "1,2", ",", "a=b", "optimizer.lr=0.1", "OVERFIT.gap=2", "lr=1e-3:1e-1", "LR_HIGH",
+    "accuracy", "f1", "--help", "--version", "--json", "--strict", "--no-checks", "exp", "conv", "optimizer", "%s",
+    "{}",
+)  # fmt: skip
+QUICK = {"--epochs": "1", "--steps": "3", "--trials": "1", "--rounds": "1", "--rungs": "1", "--seeds": "1"}
+SLOW = ("selftest", "serve", "optimizers")
+"""Commands that examine much or never end; they get words that stop them at once."""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of every kind that the words lead to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("minigrad.train.output.run_folder.run_pictures", lambda *_, **__: [])
+    net = 'from minigrad import nn\nmodel, data, loss, epochs = nn.mlp(4, [3], 3, rng=0), "iris", "softmax", 1\n'
+    Path("good.py").write_text(net)
+    Path("broken.py").write_text(f"{net}1 / 0\n")
+    Path("exits.py").write_text("import sys; sys.exit(7)\n")
+    Path("folder.py").mkdir()
+    Path("rows.csv").write_text("a,b,y\n" + "".join(f"{k},{k % 5},{'uv'[k % 2]}\n" for k in range(40)))
+    Path("bad.csv").write_bytes(b"a,b\n1\n\xff\xfe,\0\n")
+    Path("empty").write_bytes(b"")
+    assert code_of("train", "--data", "iris", "--hidden", "3", "--epochs", "1", "--no-checks") == 0
+
+
+def command_line(rng: random.Random) -> list[str]:
+    """A command, some of its options with some words, and perhaps a word too many."""
+    name = rng.choice([*BUILTIN, "sweep", "compare", "nope", ""])
+    if name in SLOW:
+        return [name, rng.choice(["--seeds", "--port", "check"]), rng.choice(["x", "-1", "nope", ""])]
+    words = [name] if name else []
+    options = _options(name)
+    for option in rng.sample(options, min(len(options), rng.randrange(4))):
+        words.append(option)
+        if rng.random() < 0.8:
+            words.append(rng.choice(WORDS))
+    words += rng.choices(WORDS, k=rng.randrange(3))
+    rng.shuffle(words[1:])
+    for option, value in QUICK.items():
+        if option in options and name in ("train", "run", "doctor", "lr-find", "sweep", "compare"):
+            words += [option, value]
+    return words
+
+
+def _options(name: str) -> list[str]:
+    parser = build_parser([name] if name else [])
+    for action in parser._actions:
+        choices = action.choices if isinstance(action.choices, dict) else {}
+        if name in choices:
+            return [o for a in choices[name]._actions for o in a.option_strings if o not in ("-h", "--help", "--out")]
+    return []
+
+
+def check(words: list[str], code: int, said: str) -> None:
+    shown = [word[:60] for word in words]
+    assert code in CODES, (shown, code, said[-300:])
+    assert "Traceback" not in said, (shown, said[-600:])
+    assert "InternalError" not in said, (shown, said[-600:])
+    lines = [line for line in said.splitlines() if line.startswith(("minigrad: ", "minigrad "))]
+    assert code in (0, 3) or lines, (shown, code, said[-300:])
+    assert all(len(line) < 300 for line in lines), (shown, max(map(len, lines)))
+
+
+@pytest.mark.parametrize("count", [60, pytest.param(2_000, marks=pytest.mark.soak)])
+def test_random_command_lines(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = random.Random(count if count == 60 else None)
+    codes: Counter[int] = Counter()
+    for _ in range(count):
+        words = command_line(rng)
+        if any(word == "fashion" for word in words) or (
+            words[:1] in (["train"], ["lr-find"], ["check"]) and "--data" not in words
+        ):
+            words = [*words, "--data", "iris"]
+        if words[:1] == ["compare"] and "--problem" not in words:
+            words += ["--problem", "quadratic", "--budget", "2"]
+        code = code_of(*words)
+        check(words, code, capsys.readouterr().err)
+        codes[code] += 1
+    print(f"{count} command lines, exit codes {dict(codes)}")
+    assert len(codes) > 2
+
+
+@pytest.mark.soak
+def test_random_command_lines_in_processes_of_their_own() -> None:
+    rng = random.Random()
+    for _ in range(60):
+        words = [word for word in command_line(rng) if "\0" not in word]
+        done = subprocess.run(
+            [sys.executable, "-m", "minigrad", *words], capture_output=True, timeout=120, check=False,
+            env={**os.environ, "PYTHONIOENCODING": rng.choice(["ascii", "utf-8", "latin-1"])},
+        )  # fmt: skip
+        check(words, done.returncode, done.stderr.decode("utf-8", "replace"))
