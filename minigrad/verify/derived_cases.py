@@ -28,6 +28,7 @@ _LONG = 211
 _BLOCK = 64
 """A whole number of the blocks and vectors that hand-written loops work in."""
 
+_SMALLER = 0.25
 _MOST_CUBE = 400
 _MOST_COUNT = 6
 
@@ -257,10 +258,21 @@ class DerivedCases:
             if which or not any(_same(meta, m) for m in self.options):
                 changed = "" if not any(chosen) else _label(first, meta)
                 text = ", ".join(part for part in (label if which else "", changed) if part)
-                yield CheckCase(draw(self.op, self.rng, shapes), meta, text, self.seed, derived=True)
+                yield CheckCase(self._drawn(shapes), meta, text, self.seed, derived=True)
         self._row = ()
         base = CheckCase(draw(self.op, self.rng, self.shapes[0][1]), self.options[0], "", self.seed, derived=True)
         yield from _other_indices(self.op, base)
+
+    def _drawn(self, shapes: tuple[Shape, ...]) -> tuple[Array, ...]:
+        """Samples, of smaller numbers where changes meet.
+
+        A softmax of large ones is that of a single entry, and hides the others.
+        """
+        arrays = draw(self.op, self.rng, shapes)
+        if not self.in_company:
+            return arrays
+        kinds = (getattr(declaration_of(self.op).domain(i), "kind", "") for i in range(len(arrays)))
+        return tuple(frozen(a * _SMALLER) if kind == "real" else a for a, kind in zip(arrays, kinds, strict=True))
 
     @property
     def in_company(self) -> bool:
