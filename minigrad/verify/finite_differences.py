@@ -36,6 +36,9 @@ _GROSS = 64.0
 _NEARLY = 0.002
 """Share of a slope by which a rule that is nearly right may be off."""
 
+_LATE = 1e-9
+"""Share of sum |g_i u_i| that a rule may be off: special functions are known to ten digits or so."""
+
 _STEADY = 1e-5
 """Share of a slope by which it may change with the step where it is no round-off."""
 
@@ -296,14 +299,15 @@ def compare(
         doubtful = keen & ~e.kink & (gap > 0.5 * np.abs(e.value)) & (np.abs(e.value) > _FAINTEST * floor)
         steady = doubtful & (np.abs(e.value - last) <= _STEADY * np.abs(e.value)) & (h != h_last)
         last, h_last = e.value, h
-        agree = ((earned | (flat & ~doubtful)) & (gap <= bar)) | (e.still & (analytic == 0.0))
+        late = earned & (gap <= _LATE * weights)
+        agree = ((earned | (flat & ~doubtful)) & (gap <= bar)) | late | (e.still & (analytic == 0.0))
         # Between one and four bars nothing is decided: another step, another draw.
         # A gap of many bars is one, though the bar itself is wide: a slope of 0 where it is 3e-4 +- 1e-9.
         lean = bar - (_ROUND_OFF - _LEAN) * EPS * floor / (0.25 * h)
         gross = ~e.kink & (gap > _GROSS * lean) & (lean <= 1e-3 * scale)
         # What jumps about at the finest spacing, as sin(1 / x^3) near 0 does, has no slope that differences could show.
         chaotic = noise > _CHAOS * (np.abs(at_zero) + np.abs(e.value) * h)
-        differ = ((earned & (gap > 4.0 * bar)) | ((gross | steady) & noise_known)) & ~chaotic
+        differ = ((earned & (gap > 4.0 * bar)) | ((gross | steady) & noise_known)) & ~chaotic & ~late
         open_ = state == INCONCLUSIVE
         if np.any((((earned | flat) & ~agree) | gross | steady) & open_) and not noise_known:
             # The bar rested on a model of the round-off, in F only; measure it, in the rule too, before doubting that.

@@ -28,10 +28,12 @@ from support import (
     gate_wrong_habits,
     gate_wrong_index,
     gate_wrong_kinks,
+    gate_wrong_lengths,
     gate_wrong_linalg,
     gate_wrong_linearity,
     gate_wrong_metadata,
     gate_wrong_nn,
+    gate_wrong_options,
     gate_wrong_recipes,
     gate_wrong_reduce,
     gate_wrong_region,
@@ -68,7 +70,7 @@ FAMILIES: Mapping[str, tuple[Wrong, ...]] = MappingProxyType(
         "layers, losses": wrongs(gate_wrong_nn),
         "metadata, outputs, integers": wrongs(gate_wrong_metadata),
         "what the author forgot": wrongs(gate_wrong_unlisted),
-        "two things that meet": wrongs(gate_wrong_combined),
+        "two things that meet": wrongs(gate_wrong_combined, gate_wrong_options, gate_wrong_lengths),
         "bugs of public frameworks": wrongs(
             activations, binary, reductions, indexing, layers, memory, norms, densities, windows, systems, attention
         ),

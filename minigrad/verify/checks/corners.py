@@ -119,7 +119,10 @@ def refuse_outside(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array
         least, most = slopes_of_pieces(subject, e, u, rng)
         if not elementwise:
             least, most = np.array([least.sum()]), np.array([most.sum()])
-        spare = _SPARE * (np.abs(least) + np.abs(most))
+        size = np.abs(least) + np.abs(most)
+        spare = _SPARE * size
+        if not (elementwise or declared):  # the tip of a cone is smooth along each line through it
+            outside &= ~(np.isnan(analytic) & (most - least > _SMOOTH * size))
         outside &= ~((analytic >= np.minimum(low, least - spare)) & (analytic <= np.maximum(high, most + spare)))
     if outside.any():
         furthest = np.where(outside, np.nan_to_num(distance, nan=np.inf), 0.0)
