@@ -37,7 +37,7 @@ _NEARLY = 0.002
 """Share of a slope by which a rule that is nearly right may be off."""
 
 _LATE = 1e-9
-"""Share of sum |g_i u_i| that a rule may be off: special functions are known to ten digits or so."""
+"""Share of sum |g_i u_i| that a rule may be off, as special functions are."""
 
 _STEADY = 1e-5
 """Share of a slope by which it may change with the step where it is no round-off."""

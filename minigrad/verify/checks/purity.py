@@ -137,7 +137,7 @@ _ROUGH = 1e-3
 
 
 def _add_up_halves(subject: OpUnderTest, e: EvaluatedCase) -> None:
-    """Refuse a rule whose gradients for two halves of g, one huge and one tiny, are not those for g."""
+    """Refuse a rule whose gradients for a huge and a tiny half of g do not add up."""
     for factor, share in ((_HUGE, 1e-10), (_LARGE, 1e-10), (_HUGE, _ROUGH)):
         misfit = _halves_apart(subject, e, factor, share)
         if misfit is None:
@@ -148,7 +148,7 @@ def _add_up_halves(subject: OpUnderTest, e: EvaluatedCase) -> None:
 
 
 def _halves_apart(subject: OpUnderTest, e: EvaluatedCase, huge: float, share: float) -> RegistrationError | None:
-    """The refusal where two halves of g, scaled up and down, do not add up to within a share of the gradient."""
+    """The refusal where a huge and a tiny half of g are off by more than a share."""
     v = e.cotangents
     odd = [(np.arange(w.size) % 2).reshape(w.shape) if w.dtype.kind == "f" else np.ones(w.shape, int) for w in v]
     halves: list[Mapping[int, Array]] = []
