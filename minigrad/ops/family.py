@@ -6,7 +6,8 @@ A family then reads like a table of calculus.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from functools import wraps
+from typing import TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -20,9 +21,30 @@ from minigrad.verify.register import register_builtin
 
 UnaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]
 BinaryRule: TypeAlias = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+Kernel = TypeVar("Kernel", bound=Callable[..., Array])
 _REAL = real()
 _ELEMENTWISE = Claims(elementwise=True)
 _CONSTANT = Claims(elementwise=True, piecewise_constant=True)
+
+
+def of_floats(kernel: Kernel) -> Kernel:
+    """Turn integers, numbers and lists into float arrays before a kernel.
+
+    For kernels that keep the dtype of their argument. Whole numbers become float64.
+    """
+
+    @wraps(kernel)
+    def call(x: Array, **options: object) -> Array:
+        return kernel(x if type(x) is np.ndarray and x.dtype.kind == "f" else _floats(x), **options)
+
+    return call  # type: ignore[return-value]  # takes what the kernel takes
+
+
+def _floats(x: object) -> Array:
+    array = np.asarray(x)
+    if array.dtype.kind not in "iub":
+        return array
+    return array.astype(np.float64)
 
 
 @attrs.frozen

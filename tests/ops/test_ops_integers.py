@@ -75,3 +75,15 @@ def test_floor_division_keeps_large_integers() -> None:
 def test_floor_division_has_no_gradient() -> None:
     g = mg.grad(lambda t: mg.sum((t // 0.7) * t))(np.array([1.5, 2.5]))
     assert np.array_equal(np.asarray(g), [2.0, 3.0])
+
+
+@pytest.mark.parametrize(
+    "name", ["sech", "csch", "arccsch", "sinc", "erf", "erfc", "normal_cdf", "gelu", "silu", "mish", "tanh"]
+)
+def test_whole_numbers_and_plain_ones_are_floats_to_smooth_functions(name: str) -> None:
+    function = getattr(mg, name)
+    right = function(np.array([2.0]))
+    for x in (np.array([2]), np.array([2], np.uint8), [2.0], [2], mg.tensor([2])):
+        y = function(x)
+        np.testing.assert_allclose(np.asarray(y.numpy() if isinstance(y, mg.Tensor) else y, float), right, rtol=1e-3)
+    assert float(function(2.0)) == pytest.approx(float(right[0]), rel=1e-14)

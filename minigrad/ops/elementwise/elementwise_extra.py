@@ -15,7 +15,7 @@ from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, ratio
 from minigrad.ops.elementwise.piecewise_constant import greater, prefer, rint, trunc
 from minigrad.ops.elementwise.piecewise_linear import absolute, clip
 from minigrad.ops.elementwise.transcendental import power, sigmoid, sqrt
-from minigrad.ops.family import OpFamily, Shifted
+from minigrad.ops.family import OpFamily, Shifted, of_floats
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
 from minigrad.verify.domains import nonzero, positive, real, unit
@@ -43,7 +43,7 @@ def _logaddexp(x: Array, y: Array) -> Array:
 
 
 def _unit_sign(x: Array) -> Array:
-    return np.copysign(np.ones((), dtype=x.dtype), x)
+    return np.copysign(np.ones((), dtype=np.asarray(x).dtype), x)
 
 
 def _gap(x: V, y: V) -> V:
@@ -135,6 +135,7 @@ def _sinc_series(x: Array, n: int) -> Array:
 
 
 @declare(x=real(), elementwise=True, params=[{"n": 0}, {"n": 1}, {"n": 2}], name="sinc")
+@of_floats
 def sinc_derivative(x: Array, *, n: int = 0) -> Array:
     """The n-th derivative of sin(pi x) / (pi x), accurate through 0 for every n."""
     return _sinc(x, n)

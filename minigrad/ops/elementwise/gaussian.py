@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.core.op import Op
 from minigrad.core.types import Array
 from minigrad.ops.elementwise.arithmetic import masked_multiply
-from minigrad.ops.family import OpFamily
+from minigrad.ops.family import OpFamily, of_floats
 from minigrad.typing import V
 from minigrad.verify.declare import op
 from minigrad.verify.domains import real
@@ -104,14 +104,17 @@ def erf_array(x: Array, complement: bool = False, of: Array | None = None) -> Ar
     return result.reshape(x.shape)
 
 
+@of_floats
 def _erf(x: Array) -> Array:
     return erf_array(np.asarray(x))
 
 
+@of_floats
 def _erfc(x: Array) -> Array:
     return erf_array(np.asarray(x), complement=True)
 
 
+@of_floats
 def _cdf(x: Array) -> Array:
     x = np.asarray(x)
     return erf_array(x * -sqrt(0.5), complement=True, of=x) * 0.5

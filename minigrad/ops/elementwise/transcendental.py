@@ -56,12 +56,12 @@ def _power_slope(x: Array, y: Array | float) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    e = np.exp(-np.abs(x))  # at most 1, so that nothing overflows
+    e = np.exp(np.abs(x) * -1.0)  # at most 1, so that nothing overflows; unsigned integers have no negatives
     return np.maximum(e, np.greater(x, 0.0)) / (e + 1.0)
 
 
 def _logistic_slope(x: Array) -> Array:
-    e = np.exp(-np.abs(x))
+    e = np.exp(np.abs(x) * -1.0)
     below = e + 1.0
     return e / below / below
 
@@ -73,7 +73,7 @@ def _sech_squared(x: Array) -> Array:
 
 
 def _softplus(x: Array) -> Array:
-    y = np.log1p(np.exp(-np.abs(x)))
+    y = np.log1p(np.exp(np.abs(x) * -1.0))
     y += np.maximum(x, as_row_operand(x, 0.0))
     return y
 

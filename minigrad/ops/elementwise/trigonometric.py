@@ -16,7 +16,7 @@ from minigrad.ops.elementwise.arithmetic import finite_part, ratio, reciprocal, 
 from minigrad.ops.elementwise.piecewise_linear import absolute
 from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.elementwise.transcendental import cos, sin, sqrt, tanh
-from minigrad.ops.family import OpFamily, Shifted
+from minigrad.ops.family import OpFamily, Shifted, of_floats
 from minigrad.runtime.numpy_fast import may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.domains import nonzero, positive, unit
@@ -48,10 +48,11 @@ def _share_of_hypot(x: Array, y: Array) -> Array:
 
 
 def _sech(x: Array) -> Array:
-    e = np.exp(-np.abs(x))  # 1 / cosh(x) would be 0 where cosh(x) overflows
+    e = np.exp(np.abs(x) * -1.0)  # 1 / cosh(x) would be 0 where cosh(x) overflows
     return e / (e * e * 0.5 + 0.5)
 
 
+@of_floats
 @silent
 def _csch(x: Array) -> Array:
     return np.where(np.abs(x) < 20.0, 1.0 / np.sinh(x), np.copysign(2.0 * np.exp(-np.abs(x)), x)).astype(x.dtype)
@@ -93,6 +94,7 @@ def _arccot(x: Array) -> Array:
     return np.arctan(1.0 / x)
 
 
+@of_floats
 @silent
 def _arccsch(x: Array) -> Array:
     y = np.arcsinh(1.0 / x)

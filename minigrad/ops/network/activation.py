@@ -17,7 +17,7 @@ from minigrad.ops.elementwise.piecewise_constant import equal, greater
 from minigrad.ops.elementwise.piecewise_linear import absolute, relu
 from minigrad.ops.elementwise.piecewise_linear import clip as clip_op
 from minigrad.ops.elementwise.transcendental import exp, sigmoid, softplus, tanh
-from minigrad.ops.family import OpFamily
+from minigrad.ops.family import OpFamily, of_floats
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.index import getitem
 from minigrad.runtime.numpy_fast import may_hold_nan, silent
@@ -38,6 +38,7 @@ A fit of our own, to 1e-7 of the value.
 """
 
 
+@of_floats
 def _share_below(x: Array) -> Array:
     if x.dtype != np.float32:
         x = np.asarray(x)
@@ -56,6 +57,7 @@ def _share_below(x: Array) -> Array:
     return np.abs(np.maximum(np.sign(x), 0.0) - tail)
 
 
+@of_floats
 def _density(x: Array) -> Array:
     y = x * x
     y *= -0.5
@@ -65,6 +67,7 @@ def _density(x: Array) -> Array:
 
 
 @declare(x=real(), elementwise=True, params=[{"slope": 1.6, "cubic": 0.07}])
+@of_floats
 @silent
 def odd_cubic(x: Array, *, slope: float, cubic: float) -> Array:
     """x * (slope + cubic * x ** 2)."""

@@ -27,7 +27,7 @@ def logistic_loss(x: Array, target: Array, weight: Array) -> Array:
 
     Each part is positive, so that nothing cancels; one with factor 0 is 0 even where x is infinite.
     """
-    tail = np.log1p(np.exp(-np.abs(x)))
+    tail = np.log1p(np.exp(np.abs(x) * -1.0))
     below = masked_product(np.maximum(x, 0.0) + tail, 1.0 - target)
     return below + masked_product(np.maximum(-x, 0.0) + tail, weight * target)
 

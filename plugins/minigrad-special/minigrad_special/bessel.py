@@ -13,6 +13,7 @@ from scipy import special as sp
 
 import minigrad as mg
 from minigrad.typing import Array, V
+from minigrad_special.parameters import of_floats
 
 _ORDERS = [{"n": 0}, {"n": 1}, {"n": 2}]
 
@@ -22,6 +23,7 @@ _NEAR_ZERO = 1e-9
 
 
 @mg.op(x=mg.real(), elementwise=True, params=_ORDERS)
+@of_floats
 def bessel_j(x: Array, *, n: int) -> Array:
     """Bessel function of the first kind, J_n."""
     return np.asarray(sp.jv(n, x), dtype=x.dtype)
@@ -33,6 +35,7 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 
 
 @mg.op(x=mg.positive(), elementwise=True, params=_ORDERS)
+@of_floats
 def bessel_y(x: Array, *, n: int) -> Array:
     """Bessel function of the second kind, Y_n, for x > 0."""
     return np.asarray(sp.yn(n, x), dtype=x.dtype)
@@ -44,6 +47,7 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 
 
 @mg.op(x=mg.real(), elementwise=True, params=_ORDERS)
+@of_floats
 def bessel_i(x: Array, *, n: float) -> Array:
     """Modified Bessel function of the first kind, I_n; x > 0 for orders that are no integers."""
     y: Array = np.asarray(sp.i0(x) if n == 0 else sp.i1(x) if n == 1 else sp.iv(n, x), dtype=x.dtype)
@@ -57,6 +61,7 @@ def _(g: V, y: V, x: V, *, n: float) -> V:
 
 
 @mg.op(x=mg.real(), elementwise=True, params=_ORDERS, kinks=[0.0])
+@of_floats
 def bessel_ie(x: Array, *, n: float) -> Array:
     """exp(-|x|) I_n(x), without overflow."""
     return np.asarray(sp.ive(n, x), dtype=x.dtype)
@@ -69,6 +74,7 @@ def _(g: V, y: V, x: V, *, n: float) -> V:
 
 
 @mg.op(x=mg.positive(), elementwise=True, params=_ORDERS)
+@of_floats
 def bessel_k(x: Array, *, n: int) -> Array:
     """Modified Bessel function of the second kind, K_n, for x > 0."""
     return np.asarray(sp.k0(x) if n == 0 else sp.k1(x) if n == 1 else sp.kn(n, x), dtype=x.dtype)

@@ -12,10 +12,11 @@ from scipy import special as sp
 
 import minigrad as mg
 from minigrad.typing import Array, V
-from minigrad_special.parameters import Between
+from minigrad_special.parameters import Between, of_floats
 
 
 @mg.op(x=mg.unit(), elementwise=True)
+@of_floats
 def erfinv(x: Array) -> Array:
     """The number whose erf is x, for -1 < x < 1."""
     return np.asarray(sp.erfinv(x))
@@ -31,6 +32,7 @@ _TERMS = ((1.0, 2.0, 220), (2.0, np.inf, 60))
 
 
 @mg.op(x=mg.real(), elementwise=True, params=[{"n": 0}, {"n": 1}, {"n": 2}], name="erfcx")
+@of_floats
 def scaled_integral(x: Array, *, n: int) -> Array:
     """Compute exp(x ** 2) times the n-th integral of erfc from x to infinity (DLMF 7.18).
 
@@ -71,6 +73,7 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 
 
 @mg.op(x=mg.real(), elementwise=True)
+@of_floats
 def log_ndtr(x: Array) -> Array:
     """Compute the log of the probability that a standard normal number is below x.
 
@@ -85,6 +88,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(x=mg.real(), elementwise=True)
+@of_floats
 def hazard(x: Array) -> Array:
     """Divide the normal density by the probability to be below x: the slope of log_ndtr."""
     return np.asarray(sqrt(2.0 / pi) / sp.erfcx(x * -sqrt(0.5)))
@@ -99,6 +103,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(x=Between(0.0, 2.0), elementwise=True)
+@of_floats
 def erfcinv(x: Array) -> Array:
     """The number whose erfc is x, for 0 < x < 2; precise near 0."""
     return np.asarray(sp.erfcinv(x))
@@ -110,6 +115,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(p=Between(0.0, 1.0), elementwise=True)
+@of_floats
 def ndtri(p: Array) -> Array:
     """The number below which a standard normal number lies with probability p; precise near 0."""
     return np.asarray(sp.ndtri(p))

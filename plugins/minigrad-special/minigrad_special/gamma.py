@@ -10,12 +10,13 @@ from scipy import special as sp
 
 import minigrad as mg
 from minigrad.typing import Array, V
-from minigrad_special.parameters import Between, Parameter, refuse_gradient
+from minigrad_special.parameters import Between, Parameter, of_floats, refuse_gradient
 
 _POSITIVE = mg.positive()
 
 
 @mg.op(x=_POSITIVE, elementwise=True, params=[{"n": 0}, {"n": 1}, {"n": 2}])
+@of_floats
 def polygamma(x: Array, *, n: int) -> Array:
     """The n-th derivative of digamma (5.15); n = 0 is digamma itself."""
     return np.asarray(sp.digamma(x) if n == 0 else sp.polygamma(n, x), dtype=x.dtype)
@@ -27,6 +28,7 @@ def _(g: V, y: V, x: V, *, n: int) -> V:
 
 
 @mg.op(x=_POSITIVE, elementwise=True)
+@of_floats
 def gammaln(x: Array) -> Array:
     """The logarithm of |gamma(x)|."""
     with np.errstate(divide="ignore", invalid="ignore"):  # SciPy's is infinite next to 0, where it is -log(x)
@@ -39,6 +41,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(x=_POSITIVE, elementwise=True)
+@of_floats
 def gamma(x: Array) -> Array:
     """The gamma function: (x - 1)! for whole x."""
     return np.asarray(sp.gamma(x))
@@ -50,6 +53,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(x=_POSITIVE, elementwise=True)
+@of_floats
 def rgamma(x: Array) -> Array:
     """1 / gamma(x)."""
     return np.asarray(sp.rgamma(x))
@@ -63,6 +67,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @mg.op(x=mg.real(), elementwise=True, piecewise_constant=True)
+@of_floats
 def gammasgn(x: Array) -> Array:
     """The sign of gamma(x)."""
     return np.asarray(sp.gammasgn(x), dtype=x.dtype)

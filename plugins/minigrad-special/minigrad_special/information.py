@@ -8,6 +8,7 @@ from scipy import special as sp
 import minigrad as mg
 from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.typing import Array, Axis, V
+from minigrad_special.parameters import of_floats
 
 
 def expit(x: V) -> V:
@@ -37,6 +38,7 @@ def xlog1py(x: V, y: V) -> V:
 
 
 @mg.op(x=mg.positive(), elementwise=True)
+@of_floats
 def entr(x: Array) -> Array:
     """-x log(x), 0 at 0, where the slope is infinite (or 0 if no gradient arrives)."""
     return np.asarray(sp.entr(x))
