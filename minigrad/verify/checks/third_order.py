@@ -27,6 +27,7 @@ _SHORT = 2.0**-12
 """Step of the difference that lost derivatives are looked for with first."""
 
 _NEAR = 1e-4
+_TINY = 0.25
 
 
 def check_third_order(subject: OpUnderTest, examined: Iterable[EvaluatedCase], rng: SeededRandom) -> int:
@@ -41,6 +42,11 @@ def check_third_order(subject: OpUnderTest, examined: Iterable[EvaluatedCase], r
         if all(np.isfinite(g).all() for g in e.grads.values()):
             _compare(subject, subject.run(e.case, rng), rng)
             compared += 1
+            if subject.is_entrywise:  # beside 2 / x^3 at a tiny x the others drown
+                usual = np.all([np.abs(a) >= _TINY for a in e.case.arrays], axis=0)
+                if usual.any():
+                    case = e.case.on(tuple(frozen(a[usual]) for a in e.case.arrays))
+                    _compare(subject, subject.run(case, rng), rng)
     return compared
 
 
