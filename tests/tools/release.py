@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.11", "3.12", "3.13")
 EPOCH = "1767225600"
 """1 January 2026, the time that files in the archives bear."""
+_VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])'
 
 
 def main() -> int:
@@ -81,10 +83,25 @@ def versions_that_differ(archives: list[Path]) -> list[str]:
     return [f"no archive {name}" for name in sorted(expected - names)]
 
 
+def interpreter(version: str) -> str | None:
+    """The interpreter of a version that starts, on PATH or under pyenv (whose shims stand for versions not set)."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates = [shutil.which(f"python{version}"), *map(str, sorted(pyenv.glob(f"{version}.*/bin/python")))]
+    for candidate in filter(None, candidates):
+        asked = subprocess.run([candidate, "-c", _VERSION], capture_output=True, text=True, check=False)
+        if asked.stdout.strip() == version:
+            return candidate
+    return None
+
+
 def try_wheels(archives: Path, folder: Path, version: str, quick: bool) -> list[str]:
     """Install the wheels into a new environment, train, and re-run the gate; returns what failed."""
+    base = interpreter(version)
+    if base is None:
+        print(f"Python {version}: LEFT OUT, there is none on PATH or under pyenv")
+        return []
     python, scratch = folder / "bin" / "python", folder / "work"
-    subprocess.run(["uv", "venv", "--quiet", "--python", version, str(folder)], check=True)
+    subprocess.run(["uv", "venv", "--quiet", "--python", base, str(folder)], check=True)
     scratch.mkdir()
     wheels = [str(path) for path in sorted(archives.glob("*.whl"))]
     install = ["uv", "pip", "install", "--quiet", "--python", str(python), *wheels]
