@@ -35,7 +35,7 @@ def of_floats(kernel: Kernel) -> Kernel:
 
     @wraps(kernel)
     def call(x: Array, **options: object) -> Array:
-        return kernel(x if type(x) is np.ndarray and x.dtype.kind == "f" else _floats(x), **options)
+        return kernel(x if hasattr(x, "dtype") and x.dtype.kind == "f" else _floats(x), **options)
 
     return call  # type: ignore[return-value]  # takes what the kernel takes
 
