@@ -31,7 +31,7 @@ _FUNCTIONS = frozenset(
 
 
 def is_clock(item: object) -> bool:
-    """Whether an object is a function that tells the time, or draws the system's random numbers."""
+    """Whether an object tells the time, or draws the random numbers of the system."""
     return id(item) in _FUNCTIONS or isinstance(item, random.SystemRandom)
 
 
