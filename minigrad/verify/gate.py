@@ -147,8 +147,10 @@ def _check_numbers(
     if subject.is_entrywise:
         checks += check_special_entries(subject, first, rng)
     special = [] if subject.is_entrywise else check_special_numbers(subject, first, rng)
-    listed = {repr(options) for options in metadata(subject.op)}
-    others = [e for e in cases if e is not first and repr(e.case.meta) in listed and not e.case.derived]
+    others = [e for e in cases if e is not first and not e.case.derived]
+    if declaration_of(subject.op).samples is None:
+        listed = {repr(options) for options in metadata(subject.op)}
+        others = [e for e in others if repr(e.case.meta) in listed]
     for e in others[:_MOST_OTHERS]:
         checks += check_far(subject, e, rng, thorough=False) + check_cotangents(subject, e, thorough=True)
         if subject.is_entrywise:

@@ -149,7 +149,8 @@ class _Probe:
         self.w = {i: rng.signed_magnitudes(g.shape) for i, g in grads.items()}
         self.u = directions(subject.op, case, rng, list(grads))
         for i, a in enumerate(case.arrays):  # where numbers are 0, directions relative to them would be 0 as well
-            if i in self.u and not a.all():
+            domain = declaration_of(subject.op).domain(i)
+            if i in self.u and not a.all() and not (domain is not None and domain.matrix):
                 self.u[i] = np.where(a == 0.0, rng.signed_magnitudes(a.shape), self.u[i])
         self.p = tuple(rng.signed_magnitudes(o.shape) * (o.dtype.kind == "f") for o in self.e.outputs)
         self.dx, dv = differentiated(subject, self.e, self.w)
