@@ -22,7 +22,12 @@ from minigrad_cc.errors import KernelWarning
 from minigrad_cc.library import PlanLibrary
 from minigrad_cc.routines import entries_of
 
-__all__ = ["ArrayRow", "Chain", "GroupRow", "Row", "Table"]
+__all__ = ["ArrayRow", "Chain", "GroupRow", "Row", "Table", "nested_arguments"]
+
+
+def nested_arguments() -> IndexArray:
+    """What `minigrad_nested` reads: whether to run, address and length of the plan; it writes 1 into the fourth."""
+    return np.zeros(4, np.int64)
 
 
 class Table:
@@ -106,7 +111,9 @@ class Entries:
 
     def nested(self) -> IndexArray:
         """Arguments of a row that runs all of them."""
-        return np.array([1, self.table.address, len(self.table)], np.int64)
+        arguments = nested_arguments()
+        arguments[:3] = 1, self.table.address, len(self.table)
+        return arguments
 
 
 class ArrayRow:

@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.engines.plan import PlannedCall, PlansUpdates, UpdatePlan
 from minigrad.typing import Array, IndexArray
-from minigrad_cc.chain import CompiledRun, Entries, Table
+from minigrad_cc.chain import CompiledRun, Entries, Table, nested_arguments
 from minigrad_cc.entries import Late
 from minigrad_cc.errors import KernelWarning
 from minigrad_cc.library import PlanLibrary
@@ -43,7 +43,7 @@ class UpdateRow:
         self._step = step
         self._optimizer = optimizer
         self._as_run = as_run
-        self._arguments: IndexArray = np.zeros(4, np.int64)
+        self._arguments = nested_arguments()
         self._plan: UpdatePlan | None = None
         self._checked: list[Entries] = []
         self._numbers: list[Array] = []
