@@ -166,6 +166,8 @@ def _saving(parser: ArgumentParser) -> None:
     parser.add_argument("--no-diagnosis", action="store_true", help="do not say at the end what is wrong with the run")
     add_judging(parser)
     parser.add_argument("--no-checks", action="store_true", help="leave out the sanity checks before training")
+    parser.add_argument("--log", action="append", default=[], metavar="NAME", help="write the run for another tool as "
+        "well: tensorboard, mlflow, csv, jsonl (of the plugin minigrad-loggers); may be repeated")  # fmt: skip
     parser.add_argument("--communicator", default="auto", metavar="NAME", help="how processes that train together "
         "talk, such as mpi; none: each trains by itself; default auto: the installed one under mpiexec")  # fmt: skip
     parser.add_argument(

@@ -36,6 +36,7 @@ from minigrad.train import (
     RunFolder,
     new_folder,
 )
+from minigrad.train.output.loggers import create_logger
 from minigrad.train.output.run_lock import folder_lock
 
 __all__ = ["Fit", "Job", "run_job"]
@@ -99,10 +100,11 @@ def _run_in(path: Path, job: Job, arguments: Namespace, saved: Checkpoint | None
         print(wrapped(f"minigrad {minigrad.__version__}: {job.headline}"))
         _say_resumed(saved)
     console = [] if arguments.json else [Console()]
+    loggers = [create_logger(name, path) for name in arguments.log]
     watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
     code = 0
     try:
-        history = job.fit([*([watching] if watching else []), folder, saver, *console], saved, link)
+        history = job.fit([*([watching] if watching else []), folder, saver, *loggers, *console], saved, link)
     except Interrupted as stop:
         history, code = stop.history, INTERRUPTED
     except MinigradError as error:

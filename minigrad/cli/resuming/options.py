@@ -21,7 +21,20 @@ __all__ = ["CHANGEABLE", "CHECKPOINT", "as_command", "options_of", "restore_opti
 CHECKPOINT = "checkpoint.safetensors"
 CHANGEABLE = ("resume", "epochs", "patience", "save_every")
 _NOT_OF_THE_RUN = frozenset(
-    ("parser", "work", "given", "resume", "json", "communicator", "strict", "without", "set", "no_diagnosis", "trust")
+    (
+        "parser",
+        "work",
+        "given",
+        "resume",
+        "json",
+        "communicator",
+        "strict",
+        "without",
+        "set",
+        "no_diagnosis",
+        "trust",
+        "log",
+    )
 )
 
 
