@@ -19,7 +19,6 @@ from minigrad_loggers import (
     MissingTool,
     MLflowLogger,
     TensorBoardLogger,
-    WandbLogger,
     figures,
 )
 
