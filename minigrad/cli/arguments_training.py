@@ -22,7 +22,7 @@ Train a network, checks first, and save the run in a folder of its own.
   minigrad train --data tale.txt                        an LSTM of the next character
   minigrad train --optimizer momentum --set optimizer.momentum=0.95 --metrics f1,auc --monitor auc --patience 5
   minigrad train --resume runs/0001-fashion             go on after a crash, from the last checkpoint
-  mpiexec -n 4 python -m mpi4py -m minigrad train       four processes train as one (pip install minigrad-mpi[mpich])
+  mpiexec -n 4 python -m mpi4py -m minigrad train       four processes train as one (plugins/minigrad-mpi)
 
 Runs on one BLAS thread, which is the fastest for small networks; for wide ones set OPENBLAS_NUM_THREADS.
 """

@@ -1,6 +1,6 @@
 """SciPy's minimizers and solvers over containers, with derivatives from the rules.
 
-SciPy is an extra: `pip install 'minigrad[scipy]'`.
+SciPy is an extra: `pip install scipy`.
 """
 
 from minigrad.optimize.equations import least_squares, root

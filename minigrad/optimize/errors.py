@@ -30,4 +30,4 @@ def load_scipy(purpose: str) -> Any:
     try:
         return import_module("scipy.optimize")
     except ImportError as error:
-        raise MissingSciPy(f"{purpose} needs SciPy: pip install 'minigrad[scipy]', or pip install scipy") from error
+        raise MissingSciPy(f"{purpose} needs SciPy: pip install scipy") from error

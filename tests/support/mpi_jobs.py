@@ -19,7 +19,7 @@ MPIEXEC = shutil.which("mpiexec", path=_HERE)
 
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or find_spec("mpi4py") is None,
-    reason="needs mpi4py and mpiexec: pip install 'minigrad-mpi[mpich]'",
+    reason="needs mpi4py and mpiexec: pip install './plugins/minigrad-mpi[mpich]' in a checkout",
 )
 
 

@@ -58,7 +58,7 @@ class MPICommunicator:
         except (ImportError, RuntimeError) as error:
             raise CommunicatorError(
                 f"mpi4py finds no MPI library ({' '.join(str(error).split())}): install that of your system, or "
-                "pip install 'minigrad-mpi[mpich]'"
+                "pip install './plugins/minigrad-mpi[mpich]' in a checkout"
             ) from error
         # A communicator of our own: messages of others on the same processes cannot get in between.
         self._comm: MPI.Intracomm = (MPI.COMM_WORLD if comm is None else comm).Dup()
