@@ -226,6 +226,12 @@ FOLLOWED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "p(x) + 1",
         ("k[0] = 3.0", "p = mg.define(lambda x: x * 9)"),
     ),
+    "names with underscores": (
+        "m = types.ModuleType('m'); m.__version__ = 1.0\n__scale__ = 1.0\nclass A: pass\na = A(); a.__k__ = 1.0",
+        "x * m.__version__ * __scale__ * a.__k__",
+        ("m.__version__ = 2.0", "__scale__ = 3.0", "a.__k__ = 4.0"),
+    ),
+    "name of a function": ("def h(x): return x", "x * len(h.__name__)", ("h.__name__ = 'longer'",)),
     "enumeration": ("class E(enum.Enum): A = 1; B = 2\nd = {'e': E.A}", "x * d['e'].value", ("d['e'] = E.B",)),
 }
 

@@ -32,6 +32,7 @@ _UNREAD = frozenset(
 )
 """Methods that no step comes to."""
 _OF_EVERY_CLASS = frozenset(("__module__", "__doc__", "__dict__", "__weakref__", "__slots__", "__annotations__"))
+_OF_EVERY_OBJECT = frozenset((*dir(object), *_OF_EVERY_CLASS)) - {"__doc__"}
 _MAKING = frozenset(("__init__", "__new__", "__post_init__", "__attrs_post_init__"))
 
 
@@ -249,7 +250,7 @@ class CodeNames:
         self._strings.update(name for part in parts if isinstance(part, str) for name in part.split("."))
 
     def all(self) -> frozenset[str]:
-        """All names, without double underscores."""
+        """All names, without those that every object has."""
         methods = [(name, f) for cls in self._classes for name, f in _methods(cls)]
         left = self._codes | {f.__code__ for name, f in methods if is_implicit(name) and name not in _MAKING}
         names, seen = {"forward", *self._strings}, set[CodeType]()
@@ -264,7 +265,7 @@ class CodeNames:
                 if facts.by_any_name and not code.co_filename.startswith(_PACKAGE):
                     self.by_any_name = True
             left = {f.__code__ for name, f in methods if name in names} - seen
-        return frozenset(n for n in names if not n.startswith("__"))
+        return frozenset(names - _OF_EVERY_OBJECT)
 
 
 def _is_layer_class(cls: type) -> bool:

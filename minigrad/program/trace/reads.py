@@ -52,6 +52,7 @@ __all__ = ["find_reads"]
 _LIVE_VIEWS = (MappingProxyType, KeysView, ValuesView, ItemsView)
 _CONTAINERS = (list, dict, set, deque, partial, ContextVar, weakref.ref, *_LIVE_VIEWS)
 _MEMBERS = (property, staticmethod, classmethod, partialmethod, cached_property)
+_WORDS = frozenset(("__name__", "__qualname__", "__doc__"))
 _PLAIN = (str, bytes, int, float, complex, tuple, frozenset, range, slice, NoneType)
 
 
@@ -197,7 +198,7 @@ class _Reader:
         self.code.add_function(function)
         facts, namespace = facts_of(function.__code__), function.__globals__
         for name in facts.global_names:
-            if not name.startswith("__"):
+            if name not in ("__builtins__", "__name__"):
                 value = namespace.get(name, MISSING)
                 self.entries.append((namespace, name, value))
                 if value is MISSING:
@@ -206,7 +207,7 @@ class _Reader:
                 yield value
         for module, level in facts.imports:
             yield from self._imported(module, level, namespace)
-        for name in self.names & vars(function).keys():
+        for name in self.names & {*vars(function), *_WORDS}:
             yield self._attribute(function, name)
 
     def _imported(self, name: str, level: int, namespace: Mapping[str, object]) -> Iterator[object]:
@@ -240,7 +241,7 @@ class _Reader:
         if not _is_written_by_user(cls):
             return ()
         self.code.add_owner(cls)
-        self.attributes.append((cls, "__mro__", cls.__mro__))
+        self.attributes += [(cls, name, getattr(cls, name)) for name in ("__mro__", *(self.names & _WORDS))]
         members: list[object] = []
         inherited: set[str] = set()
         for c in reversed(cls.__mro__):
