@@ -167,3 +167,14 @@ def test_least_squares_inside_a_program() -> None:
         expected = mg.grad(lambda u, b=b: mg.sum(mg.square(lstsq(u, mg.tensor(b))[0])))(a)
         np.testing.assert_allclose(program(a, b).numpy(), np.asarray(expected), rtol=1e-9)
     assert program.traces == 1
+
+
+@pytest.mark.parametrize("space", [{}, {"__name__": "__main__"}], ids=["nameless", "main"])
+def test_code_run_by_exec_is_the_users(space: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the file of `__main__` is that of an installed tool, as in a notebook or under `python -m pytest`."""
+    monkeypatch.setattr("__main__.__file__", "/usr/lib/python3/site-packages/tool/__main__.py", raising=False)
+    space.update(mg=mg, w=mg.tensor(X, requires_grad=True), scale=2.0)
+    exec("step = mg.define(lambda x: (scale * w * x).sum())", space)
+    assert float(space["step"](X).item()) == 2.0 * float((X * X).sum())
+    space["scale"] = 3.0
+    assert float(space["step"](X).item()) == 3.0 * float((X * X).sum())

@@ -20,7 +20,7 @@ from minigrad.core.graph import Leaf, Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
 from minigrad.program.trace.clock_calls import is_clock, mentions_clock
-from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users
+from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users, module_of
 from minigrad.program.trace.guards import Source, ValueGuards
 from minigrad.program.trace.reads import find_reads
 from minigrad.program.trace.signature import is_optimized
@@ -117,8 +117,8 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
         if isinstance(training, property):
             modes.append((item, bool(item.training)))  # type: ignore[attr-defined]
         if isinstance(item, FunctionType):
-            if item is root or is_users(item.__module__):
-                if item is root or not is_library(item.__module__):
+            if item is root or is_users(module_of(item)):
+                if item is root or not is_library(module_of(item)):
                     names.add_function(item)
                 below = list(_of_function(item))
                 for cls in filter(lambda part: isinstance(part, type), below):
@@ -206,6 +206,6 @@ def _of_function(function: FunctionType) -> Iterator[object]:
             yield cell.cell_contents
         except ValueError:  # not filled yet
             continue
-    for name in () if is_library(function.__module__) else facts_of(function.__code__).global_names:
+    for name in () if is_library(module_of(function)) else facts_of(function.__code__).global_names:
         if name in function.__globals__:
             yield function.__globals__[name]

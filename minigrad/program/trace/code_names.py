@@ -47,6 +47,11 @@ def is_users(module: object) -> bool:
     return top not in _LIBRARIES
 
 
+def module_of(function: FunctionType) -> str:
+    """The module of a function; code that `exec` ran without saying whose it is belongs to the user."""
+    return "__main__" if function.__module__ in (None, "builtins") else function.__module__
+
+
 def is_library(module: object) -> bool:
     """Whether a module is Python's own, or of an installed distribution without us.
 
@@ -59,6 +64,8 @@ def is_library(module: object) -> bool:
 
 @cache
 def _is_installed_without_us(top: str) -> bool:
+    if top == "__main__":
+        return False  # the user's script, or his session; its file may be that of a tool which runs his code
     place = str(getattr(sys.modules.get(top), "__file__", None) or "")
     if "site-packages" not in place and "dist-packages" not in place:
         return False

@@ -44,7 +44,15 @@ import numpy as np
 
 from minigrad.core.tensor import Tensor
 from minigrad.program.errors import TraceError
-from minigrad.program.trace.code_names import CodeNames, facts_of, functions_in, is_layer, is_library, is_users
+from minigrad.program.trace.code_names import (
+    CodeNames,
+    facts_of,
+    functions_in,
+    is_layer,
+    is_library,
+    is_users,
+    module_of,
+)
 from minigrad.program.trace.guards import MISSING, ArrayGuard, ValueGuards, contents, has_memory
 
 __all__ = ["find_reads"]
@@ -153,7 +161,7 @@ class _Reader:
         if isinstance(item, MethodType):
             return item.__self__, item.__func__
         if isinstance(item, FunctionType):
-            return list(self._of_function(item)) if item is self.step or is_users(item.__module__) else ()
+            return list(self._of_function(item)) if item is self.step or is_users(module_of(item)) else ()
         if isinstance(item, _MEMBERS):
             return [*functions_in(item), *(self._parts(f) if isinstance(f := _partial_of(item), partial) else ())]
         if isinstance(item, weakref.ProxyType | weakref.CallableProxyType):
@@ -177,7 +185,7 @@ class _Reader:
 
     # -- code ----------------------------------------------------------------------------------------------------------
     def _of_function(self, function: FunctionType) -> Iterator[object]:
-        is_foreign = function is not self.step and is_library(function.__module__)
+        is_foreign = function is not self.step and is_library(module_of(function))
         for name in ("__code__", "__defaults__", "__kwdefaults__"):
             self.attributes.append((function, name, getattr(function, name)))
         yield from function.__defaults__ or ()
