@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +63,10 @@ def data_facts(
     shared = _shared(x, x_val) if facts.scale is None or facts.scale.typical else 0.0
     facts = attrs.evolve(facts, shared=shared, repeated=repeated_rows(x[rows]) if shared else 0.0)
     if labels:
-        facts = attrs.evolve(facts, chance_accuracy=float(np.mean(w == facts.common)))
+        unseen = float(np.mean(~np.isin(y_val, y)))
+        facts = attrs.evolve(facts, chance_accuracy=float(np.mean(w == facts.common)), unseen=unseen)
+    else:
+        facts = attrs.evolve(facts, target_shift=_distance(_columns(b), _columns(w)))
     if not symbols:
         targets, held_targets = (b, w) if labels else (_columns(b), _columns(w))
         facts = attrs.evolve(
@@ -149,6 +154,20 @@ def _broken(x: Array, y: Array, x_val: Array | None, y_val: Array | None) -> str
 
 def _some(count: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.arange(count) if count <= most else np.sort(rng.choice(count, most, replace=False))
+
+
+def _distance(a: Array, b: Array) -> float:
+    """The largest distance between the distribution functions of two samples, of any column; 0 where chance may do it.
+
+    Kolmogorov and Smirnov's statistic, beyond three times its typical size.
+    """
+    n, m = len(a), len(b)
+    largest = 0.0
+    for column, other in zip(a.T, b.T, strict=True):
+        points = np.concatenate([column, other])
+        below = [np.searchsorted(np.sort(sample), points, side="right") / len(sample) for sample in (column, other)]
+        largest = max(largest, float(np.abs(below[0] - below[1]).max()))
+    return largest if largest > 3.0 * math.sqrt((n + m) / (n * m)) else 0.0
 
 
 def _flat(x: Array) -> Array:

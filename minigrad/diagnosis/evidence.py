@@ -70,6 +70,9 @@ class DataFacts:
         majority: share of the largest class.
         common: number of the largest class.
         chance_accuracy: share of that class among the validation rows.
+        target_shift: largest distance between the distribution functions of training and validation quantities, where
+            it is beyond chance.
+        unseen: share of the validation rows whose class no training row has.
         levels: distinct values of quantities.
         whole: whether they are 0, 1, 2, ... without gaps, in one column.
         target_mean: mean of quantities.
@@ -93,6 +96,8 @@ class DataFacts:
     majority: float = 0.0
     common: int = 0
     chance_accuracy: float = 0.0
+    target_shift: float = 0.0
+    unseen: float = 0.0
     levels: int = 0
     whole: bool = False
     target_mean: float = 0.0
@@ -114,12 +119,16 @@ class Experiments:
         low: least output that the model can give; -inf if there is no bound.
         high: largest output that it can give; inf if there is no bound.
         floor: loss of the best outputs within these bounds, over that of a constant answer; None without bounds.
+        loss_floor: what the loss levels off at as right scores of classes grow, over that of a constant answer; None
+            where it does not level off.
+        unbounded: whether the loss falls without end as outputs grow.
         failed: checks of the run that failed before training, by name, with what they said.
         repeated: share of the first batches whose targets are those of the first batch, in their order.
         moved: how often weights changed by more than a twentieth between two updates, by something else than an update.
         foreign: parameters that the optimizer holds and the model does not; None if it is not known.
         covered: share of the model's parameters that the optimizer holds; None if it is not known.
         spacing: distance between neighbouring numbers of the parameters' dtype, relative: 1e-3 for float16.
+        step_calls: how often the optimizer's step was called; None if it is not known.
     """
 
     mixed: float | None = None
@@ -127,12 +136,15 @@ class Experiments:
     low: float = -math.inf
     high: float = math.inf
     floor: float | None = None
+    loss_floor: float | None = None
+    unbounded: bool = False
     failed: Mapping[str, str] = attrs.field(factory=dict)
     repeated: float = 0.0
     moved: int = 0
     foreign: int | None = None
     covered: float | None = None
     spacing: float = 1.2e-7
+    step_calls: int | None = None
 
 
 @attrs.frozen

@@ -9,6 +9,9 @@ the gradient, however it came about.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
 from minigrad.core.backward import gradients
@@ -17,10 +20,19 @@ from minigrad.core.types import Array, Shape
 from minigrad.data.arrays import any_real
 from minigrad.nn import Loss
 
-__all__ = ["bounds_of", "constant_loss", "lowest_loss", "mixed_rows", "odd_shapes"]
+__all__ = [
+    "bounds_of",
+    "constant_loss",
+    "is_unbounded",
+    "level_at_sure_scores",
+    "lowest_loss",
+    "mixed_rows",
+    "odd_shapes",
+]
 
 _ROWS = 8
 _LEAST, _HUGE, _AT_BOUND = 1e-12, 30.0, 0.2
+_FAR = (1e2, 1e3, 1e4)
 
 
 def constant_loss(loss: Loss, shape: Shape, y: Array) -> float | None:
@@ -98,22 +110,71 @@ def lowest_loss(loss: Loss, shape: Shape, y: Array, low: float, high: float) -> 
     """
     if y.dtype.kind in "iu" and y.ndim == 1 and len(shape) == 1 and shape[0] > int(y.max(initial=0)):
         right = np.arange(shape[0]) == y[:, None]
-        best = np.where(right, min(high, _HUGE), max(low, -_HUGE))
-    elif y.dtype.kind == "f" and y[0].size == int(np.prod(shape)):
+        return _lowest(loss, [np.where(right, min(high, _HUGE), max(low, -_HUGE))], y)
+    if y.dtype.kind == "f" and y[0].size == int(np.prod(shape)):
         best = np.clip(y.reshape(len(y), *shape), low, high)
         if np.isin(y, (0.0, 1.0)).all():  # answers: scores as sure as the bounds allow, or the answers themselves
-            sure = np.where(best > 0.5, min(high, _HUGE), max(low, -_HUGE))
-            values = [
-                v for v in (_value(loss, any_real(b.astype(np.float32)), y) for b in (best, sure)) if v is not None
-            ]
-            return min((v for v in values if np.isfinite(v)), default=None)
-    else:
+            return _lowest(loss, [best, np.where(best > 0.5, min(high, _HUGE), max(low, -_HUGE))], y)
+        return _lowest(loss, [best], y)
+    return None
+
+
+def level_at_sure_scores(loss: Loss, shape: Shape, y: Array) -> float | None:
+    """The loss that ever surer right scores of classes level off at: 0 for most losses, more for a softmax of softmax.
+
+    None where it goes on falling or rising, as one that wants some doubt (smoothed labels) or numbers does, and where
+    the loss takes no scores.
+
+    Args:
+        loss: of outputs and targets.
+        shape: of the outputs of one row.
+        y: class numbers.
+    """
+    right = _right_scores(shape, y)
+    if right is None:
         return None
     with np.errstate(all="ignore"):
-        value = _value(loss, any_real(best.astype(np.float32)), y)
-    if value is None or not np.isfinite(value):
+        sure, surer = (_value(loss, any_real(right * np.float32(scale)), y) for scale in (_HUGE, 2.0 * _HUGE))
+    if sure is None or surer is None or not np.isfinite(surer) or abs(surer - sure) > 1e-3 * abs(surer) + 1e-6:
         return None
-    return value
+    return surer
+
+
+def _right_scores(shape: Shape, y: Array) -> Array | None:
+    """1 for the class of each row and -1 for the others, or None where targets are no classes of these outputs."""
+    if y.dtype.kind not in "iu" or y.ndim != 1 or len(shape) != 1 or shape[0] <= int(y.max(initial=0)):
+        return None
+    return any_real(np.where(np.arange(shape[0]) == y[:, None], 1.0, -1.0).astype(np.float32))
+
+
+def is_unbounded(loss: Loss, shape: Shape, y: Array) -> bool:
+    """Whether the loss falls without end as outputs grow: all of them, or each row's towards its target.
+
+    Args:
+        loss: of outputs and targets.
+        shape: of the outputs of one row.
+        y: targets.
+    """
+    ones, right = any_real(np.ones((len(y), *shape), np.float32)), _right_scores(shape, y)
+    directions = [ones, -ones]
+    if right is not None:
+        directions += [right, -right]
+    elif y.ndim == 1:
+        side = np.where(y > y.mean(), 1.0, -1.0).reshape(len(y), *[1] * len(shape)).astype(np.float32)
+        directions += [side * ones, -side * ones]
+    for direction in directions:
+        with np.errstate(all="ignore"):
+            values = [_value(loss, any_real(direction * np.float32(scale)), y) for scale in _FAR]
+        near, far, further = (math.nan if v is None else v for v in values)
+        if further < far < near and further < 5.0 * far < 0.0:
+            return True
+    return False
+
+
+def _lowest(loss: Loss, answers: Sequence[Array], y: Array) -> float | None:
+    with np.errstate(all="ignore"):
+        values = [_value(loss, any_real(answer.astype(np.float32)), y) for answer in answers]
+    return min((v for v in values if v is not None and np.isfinite(v)), default=None)
 
 
 def mixed_rows(loss: Loss, outputs: Array, y: Array) -> float | None:

@@ -12,7 +12,15 @@ import numpy as np
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Experiments, Start
-from minigrad.diagnosis.loss_experiments import bounds_of, constant_loss, lowest_loss, mixed_rows, odd_shapes
+from minigrad.diagnosis.loss_experiments import (
+    bounds_of,
+    constant_loss,
+    is_unbounded,
+    level_at_sure_scores,
+    lowest_loss,
+    mixed_rows,
+    odd_shapes,
+)
 from minigrad.nn import Loss, Module, find_baseline
 from minigrad.runtime.parameters import assign
 from minigrad.train.checks.gradients import check_gradients
@@ -76,7 +84,7 @@ def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: floa
         y: their targets.
         constant: loss of the best constant answer, if it is known.
     """
-    low, high, floor = -math.inf, math.inf, None
+    low, high, floor, loss_floor = -math.inf, math.inf, None, None
     with model.mode(training=False), np.errstate(all="ignore"):
         outputs = model(from_array(x)).numpy()
         if x.dtype.kind == "f" and constant:
@@ -86,6 +94,9 @@ def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: floa
             if math.isfinite(low) or math.isfinite(high):
                 least = lowest_loss(loss, outputs.shape[1:], y, low, high)
                 floor = None if least is None else least / constant
+        if constant and constant > 0.0:
+            least = level_at_sure_scores(loss, outputs.shape[1:], y)
+            loss_floor = None if least is None else least / constant
     dtypes = [t.dtype for t in model.parameters()]
     return Experiments(
         mixed=mixed_rows(loss, outputs, y),
@@ -93,6 +104,8 @@ def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: floa
         low=low,
         high=high,
         floor=floor,
+        loss_floor=loss_floor,
+        unbounded=is_unbounded(loss, outputs.shape[1:], y),
         spacing=max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=1.2e-7),
     )
 

@@ -49,6 +49,7 @@ class Steps:
         repeated: as in `Experiments`.
         moved: as in `Experiments`.
         held: ids of the parameters that the optimizer holds; None if it is not known.
+        step_calls: as in `Experiments`.
     """
 
     losses: Sequence[float]
@@ -65,6 +66,7 @@ class Steps:
     repeated: float = 0.0
     moved: int = 0
     held: frozenset[int] | None = None
+    step_calls: int | None = None
 
 
 class Observer:
@@ -184,6 +186,7 @@ class Observer:
             failed=steps.failed,
             repeated=steps.repeated,
             moved=steps.moved,
+            step_calls=steps.step_calls,
             foreign=None if optimized is None else len(optimized - own),
             covered=None if optimized is None else len(optimized & own) / max(len(own), 1),
         )

@@ -34,6 +34,7 @@ class Sampler:
     """Takes the place of `optimizer.step` and samples some of the updates.
 
     Attributes:
+        calls: how often `optimizer.step` was called.
         updates: how many there have been.
         samples: the figures.
         seconds: what they took.
@@ -43,7 +44,7 @@ class Sampler:
 
     def __init__(self, optimizer: StatefulOptimizer, named: Named) -> None:
         self.optimizer, self._named = optimizer, named
-        self.updates, self.seconds = 0, 0.0
+        self.calls, self.updates, self.seconds = 0, 0, 0.0
         self.samples: list[Sample] = []
         self.value: Tensor | None = None
         self.moved = 0
@@ -59,6 +60,7 @@ class Sampler:
     def wrap_step(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         """One update, sampled if it is time; `loss` tells the loss of its batch."""
         self._compare()
+        self.calls += 1
         done = step(closure) if self.updates + 1 < self._next else self._sampled(step, closure, loss)
         self._left = self._excerpt()
         self.updates += not done.skipped

@@ -161,5 +161,6 @@ class Watch:
                 repeated=self._repeated(),
                 moved=self._sampler.moved,
                 held=held_by(self.optimizer),
+                step_calls=self._sampler.calls,
             )
         )

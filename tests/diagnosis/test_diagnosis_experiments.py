@@ -10,7 +10,15 @@ from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.data.arrays import any_real
-from minigrad.diagnosis.loss_experiments import bounds_of, constant_loss, lowest_loss, mixed_rows, odd_shapes
+from minigrad.diagnosis.loss_experiments import (
+    bounds_of,
+    constant_loss,
+    is_unbounded,
+    level_at_sure_scores,
+    lowest_loss,
+    mixed_rows,
+    odd_shapes,
+)
 from minigrad.diagnosis.outcome import gain_of
 from minigrad.nn import Loss
 
@@ -119,6 +127,42 @@ def test_bounds_show_at_huge_inputs(end: str) -> None:
         low, high = bounds_of(any_real(far))
         assert (low, high) == pytest.approx(expected, abs=1e-5)
     assert bounds_of(np.zeros((8, 3))) == (-np.inf, np.inf)
+
+
+def smoothed(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    return nn.cross_entropy(outputs, targets, label_smoothing=0.2)
+
+
+def squares_of_shares(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    return mg.square(outputs - mg.tensor(np.eye(4)[np.asarray(targets)])).sum()
+
+
+@pytest.mark.parametrize("classes", [2, 4, 10])
+def test_what_a_loss_levels_off_at(classes: int) -> None:
+    labels = any_real(RNG.integers(0, classes, 60))
+    twice = level_at_sure_scores(lambda o, t: nn.cross_entropy(mg.softmax(o), t), (classes,), labels)
+    assert twice == pytest.approx(np.log(1.0 + (classes - 1) / np.e), rel=1e-4)
+    for loss in ("softmax", "svm"):
+        assert level_at_sure_scores(nn.find_loss(loss), (classes,), labels) == pytest.approx(0.0, abs=1e-5)
+    assert level_at_sure_scores(smoothed, (classes,), labels) is None, "surer scores cost more"
+    assert level_at_sure_scores(squares_of_shares, (4,), any_real(RNG.integers(0, 4, 60))) is None
+
+
+def plus_and_minus(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    """The cross-entropy of answers 0 and 1, given -1 and 1."""
+    scores = outputs.reshape(-1)
+    return (mg.softplus(scores) - scores * mg.tensor(np.asarray(targets, dtype=float))).mean()
+
+
+def test_a_loss_without_a_lowest_value() -> None:
+    signs = any_real(np.where(RNG.standard_normal(60) > 0.0, 1.0, -1.0))
+    assert is_unbounded(plus_and_minus, (1,), signs)
+    assert not is_unbounded(plus_and_minus, (1,), any_real((signs + 1.0) / 2.0))
+    assert is_unbounded(lambda o, t: -nn.cross_entropy(o, t), (4,), LABELS)
+    for loss in ("softmax", "svm"):
+        assert not is_unbounded(nn.find_loss(loss), (4,), LABELS)
+    for loss in ("mse", "huber"):
+        assert not is_unbounded(nn.find_loss(loss), (1,), any_real(RNG.standard_normal(60)))
 
 
 def test_the_lowest_loss_within_bounds() -> None:

@@ -111,6 +111,8 @@ CASES: dict[str, Change] = {
     "NO_LEARNING": both(ends(2.3, 0.1), both(data(simple=None), gains(0.0, 0.0))),
     "ROWS_MIXED": tried(mixed=0.3, shapes="outputs (128, 1), targets (128,)"),
     "OTHER_PARAMETERS": tried(covered=0.0, foreign=4),
+    "NO_UPDATE": tried(step_calls=0),
+    "LOSS_UNBOUNDED": both(tried(unbounded=True), losses(lambda t: 2.0 - 0.1 * t)),
     "OUTPUT_RANGE": both(tried(low=0.0, high=1.0, floor=0.5), ends(1.3, 0.5)),
     "SAME_BATCH": tried(repeated=1.0),
     "WEIGHTS_RESET": tried(moved=9),

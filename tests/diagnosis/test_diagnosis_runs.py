@@ -37,10 +37,15 @@ def fitted(model: Module, d: Dataset, **options: object) -> Diagnosis:
     return doctor.diagnosis
 
 
-def by_hand(d: Dataset, model: Module, *, clear: bool = True, maximise: bool = False, order: bool = False) -> Diagnosis:
-    """Four epochs of a loop with one line for the diagnosis."""
+def by_hand(
+    d: Dataset, model: Module, *, clear: bool = True, maximise: bool = False, order: bool = False, lost: str = ""
+) -> Diagnosis:
+    """Four epochs of a loop with one line for the diagnosis.
+
+    What is `lost` may be the gradient, cleared before the step, or the step itself.
+    """
     x, y = (d.x_train, d.y_train) if not order else (d.x_train[(s := np.argsort(d.y_train))], d.y_train[s])
-    optimizer = mg.optimizer("sgd", model.named_parameters(), lr=0.05, maximise=maximise)
+    optimizer = mg.optimizer("sgd", model.named_parameters(), lr=0.05, maximise=maximise, missing="zero")
     loss = watch(nn.find_loss("softmax"), model, optimizer, (x, y, d.x_val, d.y_val), gradients=False)
     for _ in range(4):
         for start in range(0, len(x), 32):
@@ -48,7 +53,10 @@ def by_hand(d: Dataset, model: Module, *, clear: bool = True, maximise: bool = F
             if clear:
                 optimizer.zero_grad()
             value.backward()
-            optimizer.step()
+            if lost == "gradient":
+                optimizer.zero_grad()
+            if lost != "step":
+                optimizer.step()
     loss.close()
     return loss.diagnose()
 
@@ -90,6 +98,13 @@ def test_softmax_of_softmax(digits: Dataset) -> None:
 def test_forgotten_zero_grad(digits: Dataset) -> None:
     found = by_hand(digits, model_of(), clear=False)
     assert found.faults[0].code == "STALE_GRAD", str(found)
+
+
+@pytest.mark.parametrize(("lost", "why"), [("step", "never asked for an update"), ("gradient", "none was there")])
+def test_a_loop_that_updates_nothing(lost: str, why: str, digits: Dataset) -> None:
+    found = by_hand(digits, model_of(), lost=lost)
+    assert [f.code for f in found.faults] == ["NO_UPDATE"], str(found)
+    assert why in found.faults[0].why
 
 
 def test_climbing(digits: Dataset) -> None:

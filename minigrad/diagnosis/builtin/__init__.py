@@ -16,7 +16,9 @@ from minigrad.diagnosis.builtin.data import (
 )
 from minigrad.diagnosis.builtin.experiments import (
     CheckFailed,
+    LossUnbounded,
     LostUpdates,
+    NoUpdate,
     OtherParameters,
     OutputRange,
     RepeatedBatch,
@@ -81,6 +83,8 @@ def built_in_rules() -> Iterator[type[Builtin]]:
         RepeatedBatch,
         RowsMixed,
         OtherParameters,
+        NoUpdate,
+        LossUnbounded,
         OutputRange,
         WeightsReset,
         LostUpdates,

@@ -243,13 +243,17 @@ class LabelsRandom(Builtin):
             return
         trained = train.value - val.value > self.learnt or (update_ratio(evidence) or 0.0) > self.ratio
         if simple.val < limit and simple.train < others and val.value < own and trained:
+            wide = evidence.data.features > evidence.data.rows
             yield self.finding(
                 "targets",
                 {"simple rules": simple.val, "network": val.value, "network, training rows": train.value},
                 "neither this network nor neighbours and ridge regression predict rows they have not seen any better "
-                "than chance (0; perfect is 1)",
+                "than chance (0; perfect is 1)"
+                + (": so few rows of so many columns may not tell what is there" if wide else ""),
                 "look at ten rows beside their targets: were they shuffled apart, or moved by one?",
                 "check joins and sorts that touch one of the two arrays only",
+                *(("choose columns, or get more rows",) if wide else ()),
+                kind="NOTE" if wide else "FAULT",
             )
 
 
@@ -260,6 +264,8 @@ class LabelMismatch(Builtin):
     Attributes:
         gain: accuracy that renaming the predicted classes would win.
         lost: share of the way from chance to perfect that is lost from rows of the training split to the others.
+        unseen: share of the validation rows whose class no training row has.
+        shift: distance between the distributions of training and validation quantities, of rows with alike inputs.
     """
 
     code = "LABEL_MISMATCH"
@@ -270,10 +276,29 @@ class LabelMismatch(Builtin):
 
     gain: float = 0.3
     lost: float = 0.35
+    unseen: float = 0.05
+    shift: float = 0.4
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
         if d.broken:
+            return
+        if d.unseen > self.unseen:
+            yield self.finding(
+                "validation targets",
+                {"validation rows of a class that no training row has": d.unseen},
+                "what cannot be learnt from the training rows is asked for in validation",
+                "draw both splits from the same rows, shuffled, class by class",
+            )
+            return
+        alike = d.drift is not None and not d.drift.is_apart(ratio=0.5, shift=0.3) and abs(d.drift.within) < 0.3
+        if alike and d.target_shift > self.shift:
+            yield self.finding(
+                "validation targets",
+                {"distance between the distributions of targets": d.target_shift},
+                "inputs of both splits are alike, and their targets are not: other units, or a transform of one split",
+                "prepare the targets of both splits by the same steps",
+            )
             return
         if evidence.confusion:
             table = np.array(evidence.confusion, dtype=np.float64)

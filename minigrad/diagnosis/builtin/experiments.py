@@ -113,6 +113,66 @@ class OtherParameters(Builtin):
 
 
 @attrs.frozen
+class NoUpdate(Builtin):
+    """A loop in which no update is made, or none that has a gradient."""
+
+    code = "NO_UPDATE"
+    family = "wiring"
+    title = "weights are never updated"
+    source = "own: calls of step() are counted, and its gradients looked at"
+    effects = _ALL | {"FROZEN_PARAM", "STALE_GRAD", "LABELS_RANDOM", "LOST_UPDATES", "GRAD_BUG", "LR_LOW"}
+
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        calls, batches = evidence.experiments.step_calls, len(evidence.losses)
+        if calls == 0 and batches >= 3 and not evidence.failure:
+            yield self.finding(
+                "training loop",
+                {"calls of step()": 0.0, "batches": float(batches)},
+                "losses were computed, but the optimizer was never asked for an update",
+                "call optimizer.step() after loss.backward(), of the optimizer that is watched",
+            )
+        elif evidence.first is not None and len(evidence.samples) >= 3 and evidence.experiments.covered != 0.0:
+            slope = max((p.grad for p in evidence.first.parameters), default=0.0)
+            if any(g for s in evidence.samples for g in s.grads.values()):
+                return
+            figures = {"gradient in updates": 0.0, "gradient of the loss at the start": slope}
+            if slope > 0.0:
+                yield self.finding(
+                    "training loop",
+                    figures,
+                    "the loss has a gradient, but none was there when step() was called",
+                    "in this order: zero_grad(), loss.backward(), step()",
+                )
+            elif evidence.end is not None and evidence.end.train_loss > 0.0:
+                yield self.finding(
+                    "loss",
+                    figures,
+                    "the loss has no slope: the gradient of every parameter is exactly 0",
+                    "look for argmax, rounding, comparisons, detach() or numbers taken out of Tensors on the way",
+                )
+
+
+@attrs.frozen
+class LossUnbounded(Builtin):
+    """A loss without a lowest value, which training follows for ever."""
+
+    code = "LOSS_UNBOUNDED"
+    family = "wiring"
+    title = "the loss has no lowest value"
+    source = "own: the loss at outputs of 1e2, 1e3 and 1e4, towards the targets and away from them"
+    effects = _ALL | {"ASCENT", "OUTPUT_RANGE"}
+
+    def look(self, evidence: Evidence) -> Iterator[Finding]:
+        if evidence.experiments.unbounded and evidence.losses and min(evidence.losses) < 0.0:
+            yield self.finding(
+                "loss",
+                {"lowest loss of a batch": min(evidence.losses)},
+                "the further outputs go, the lower the loss: nothing holds them, and a small loss means nothing",
+                "check the signs, and that targets are what the loss expects: 0 and 1, not -1 and 1",
+            )
+
+
+@attrs.frozen
 class RepeatedBatch(Builtin):
     """One batch at every step.
 

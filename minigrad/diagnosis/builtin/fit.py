@@ -166,6 +166,7 @@ class Imbalance(Builtin):
             are of another kind.
         never: recall of the other classes below which they are never predicted.
         known: what simple rules reach, from which on they could be.
+        few: validation rows of other classes, below which nothing is a FAULT.
     """
 
     code = "IMBALANCE"
@@ -180,6 +181,7 @@ class Imbalance(Builtin):
     lopsided: float = 0.85
     never: float = 0.03
     known: float = 0.5
+    few: int = 8
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
@@ -201,7 +203,7 @@ class Imbalance(Builtin):
             "one class is so common that the network hardly learns the others; accuracy does not show it",
             "repeat or weigh rows of rare classes",
             "judge by the recall of each class",
-            kind="FAULT" if missed or ignored else "NOTE",
+            kind="FAULT" if (missed or ignored) and total * (1.0 - present) >= self.few else "NOTE",
         )
 
 

@@ -61,6 +61,7 @@ class DoubleSoftmax(Builtin):
 
     Attributes:
         shift: change of the loss when 1 is added to all outputs, below which it takes a softmax.
+        floor: loss of perfect scores, over that of a constant answer, above which the loss cannot become small.
     """
 
     code = "DOUBLE_SOFTMAX"
@@ -70,9 +71,10 @@ class DoubleSoftmax(Builtin):
     effects = RATE | FIT | {"INIT_LOSS", "VANISH", "OUTPUT_RANGE"}
 
     shift: float = 1e-4
+    floor: float = 0.4
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
-        s = evidence.start
+        s, floor = evidence.start, evidence.experiments.loss_floor
         if s.probabilities and s.shift is not None and s.shift < self.shift:
             floor = float(np.log1p((s.outputs - 1) / np.e))
             yield self.finding(
@@ -87,6 +89,13 @@ class DoubleSoftmax(Builtin):
                 {"columns": s.outputs},
                 "outputs lie in [0, 1] and the loss takes a sigmoid of them again: it cannot become small",
                 "remove the sigmoid at the end of the model; the loss wants scores (logits)",
+            )
+        elif floor is not None and floor > self.floor:
+            yield self.finding(
+                "loss",
+                {"columns": s.outputs, "lowest loss possible, constant answer 1": floor},
+                "the loss cannot become small, however sure and right the scores are",
+                "does the loss take a softmax, or a bounded function, of scores that it takes the softmax of again?",
             )
 
 

@@ -148,7 +148,10 @@ def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int,
                 total.backward()
                 if s.loop == "noisy gradients":
                     _shake(optimizer, rng)
-                optimizer.step()
+                if s.loop == "cleared":
+                    optimizer.zero_grad()
+                if s.loop != "no step":
+                    optimizer.step()
                 if s.loop == "clamped":
                     _clamp(model)
                 before = part

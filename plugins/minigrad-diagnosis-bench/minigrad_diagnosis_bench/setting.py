@@ -80,9 +80,10 @@ class Setting:
         sign: of the loss.
         summed: loss times rows.
         group: class of the data, for false alarms by class.
-        own_loss: a loss of the user's own, with a mistake: "over rows" (softmax over the batch) or "broadcast".
-        loop: a mistake of the user's own loop: "other copy", "same batch", "redrawn", "clamped", "noisy gradients",
-            "late targets" or "every second".
+        own_loss: a loss of the user's own, with a mistake: "over rows" (softmax over the batch), "of shares"
+            (softmax of softmax) or "broadcast".
+        loop: a mistake of the user's own loop: "other copy", "same batch", "redrawn", "no step", "cleared", "clamped",
+            "noisy gradients", "late targets" or "every second".
         half: whether parameters are float16.
     """
 
@@ -119,7 +120,7 @@ class Setting:
     def loss_of(self) -> Loss:
         """The loss with its sign and scale."""
         if self.own_loss:
-            return {"over rows": _over_rows, "broadcast": _broadcast}[self.own_loss]
+            return {"over rows": _over_rows, "of shares": _of_shares, "broadcast": _broadcast}[self.own_loss]
         plain = nn.find_loss(self.loss)
         if self.sign == 1.0 and not self.summed:
             return plain
@@ -152,6 +153,11 @@ class Setting:
     def with_arch(self, **changes: object) -> Setting:
         """With another network."""
         return attrs.evolve(self, arch=attrs.evolve(self.arch, **changes))  # type: ignore[arg-type]  # fields of Arch
+
+
+def _of_shares(outputs: Tensor, targets: nn.Targets) -> Tensor:
+    """Cross-entropy, which takes a softmax, of what has been through one."""
+    return nn.cross_entropy(mg.softmax(outputs), targets)
 
 
 def _over_rows(outputs: Tensor, targets: nn.Targets) -> Tensor:
