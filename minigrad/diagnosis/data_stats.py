@@ -115,13 +115,13 @@ def _copied(x: Array, y: Array) -> Leakage:
 def batch_order(batches: list[Array], y: Array) -> float | None:
     """Compute the variance of the means of batches over what shuffled rows give.
 
-    It is 1 for shuffled rows, up to the size of a batch for sorted ones.
+    It is 1 for shuffled rows, up to the size of a batch for sorted ones. Each batch counts by its own size: all rows of a
+    rare class may be in the last one, which is not full.
 
     For classes the median over the indicators of each class, so that any order by class is seen.
     """
-    sizes = [len(b) for b in batches] or [0]
-    batches = [b for b in batches if len(b) == max(sizes)]
-    if len(batches) < 4 or max(sizes) < 4:
+    sizes = np.array([len(b) for b in batches] or [0], dtype=np.float64)
+    if len(batches) < 4 or sizes.max() < 4.0:
         return None
     classes: list[int | None] = np.unique(y)[:20].tolist() if y.dtype.kind in "iu" else [None]
     ratios = []
@@ -130,7 +130,7 @@ def batch_order(batches: list[Array], y: Array) -> float | None:
         variance = float(value.var())
         if variance > 0.0:
             means = np.array([_indicator(b, c).mean() for b in batches])
-            ratios.append(float(np.mean((means - value.mean()) ** 2)) * max(sizes) / variance)
+            ratios.append(float(np.mean(sizes * (means - value.mean()) ** 2)) / variance)
     return float(np.median(ratios)) if ratios else None
 
 

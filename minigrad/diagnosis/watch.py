@@ -20,7 +20,7 @@ from minigrad.train.splits import Rows, Source, Split, as_split
 
 __all__ = ["Watch", "watch"]
 
-_BATCHES = 64
+_BATCHES = 512
 
 
 def watch(

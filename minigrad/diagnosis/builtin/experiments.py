@@ -33,7 +33,7 @@ class RowsMixed(Builtin):
     family = "wiring"
     title = "the loss mixes rows up"
     source = "own: eight rows of the batch are exchanged one by one"
-    effects = _ALL | {"LABELS_RANDOM", "LABEL_MISMATCH", "SUM_LOSS", "ASCENT"}
+    effects = _ALL | {"LABELS_RANDOM", "LABEL_MISMATCH", "SUM_LOSS", "ASCENT", "DOUBLE_SOFTMAX", "LOSS_UNBOUNDED"}
 
     turn: float = 0.01
 
@@ -160,7 +160,7 @@ class LossUnbounded(Builtin):
     family = "wiring"
     title = "the loss has no lowest value"
     source = "own: the loss at outputs of 1e2, 1e3 and 1e4, towards the targets and away from them"
-    effects = _ALL | {"ASCENT", "OUTPUT_RANGE"}
+    effects = _ALL | {"OUTPUT_RANGE"}
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         if evidence.experiments.unbounded and evidence.losses and min(evidence.losses) < 0.0:

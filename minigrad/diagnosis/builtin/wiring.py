@@ -255,7 +255,7 @@ class Ascent(Builtin):
     family = "wiring"
     title = "the loss is made large, not small"
     source = "own: the first update of every rule has a negative product with the gradient"
-    effects = _ALL
+    effects = _ALL | {"LOSS_UNBOUNDED"}
 
     cosine: float = -0.05
 

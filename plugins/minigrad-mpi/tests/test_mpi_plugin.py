@@ -58,7 +58,9 @@ def test_it_is_found_and_nothing_is_imported() -> None:
 
 def test_without_mpi4py_or_a_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(CommunicatorError, match=r"mpi4py finds no MPI library \(.*pip install './plugins/minigrad-mpi\[mpich\]'"):
+    with pytest.raises(
+        CommunicatorError, match=r"mpi4py finds no MPI library \(.*pip install './plugins/minigrad-mpi\[mpich\]'"
+    ):
         connect("mpi")
 
 
