@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +29,10 @@ __all__ = ["ImportFailure", "contained", "forget", "imported", "summary"]
 _QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning)
 
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Held inside `contained`: what one thread does to the process would be blamed on the code that another contains."""
+
+
 @contextlib.contextmanager
 def contained(watch: bool = False) -> Iterator[list[str]]:
     """Run a block; afterwards the yielded list says what it did to the process.
@@ -40,6 +44,11 @@ def contained(watch: bool = False) -> Iterator[list[str]]:
         watch: whether to look for what cannot be undone, too: threads, processes, sockets, and files that are written,
             renamed or removed; and for hooks, timers, exit handlers and logging.
     """
+    with _ONE_AT_A_TIME:
+        yield from _contained(watch)
+
+
+def _contained(watch: bool) -> Iterator[list[str]]:
     said: list[str] = []
     out = io.StringIO()
     errors, numpy_draws, draws = np.geterr(), np.random.get_state(), random.getstate()
@@ -86,7 +95,9 @@ def contained(watch: bool = False) -> Iterator[list[str]]:
             locale.setlocale(locale.LC_ALL, language)
             said.append("changed the locale")
         said.extend(_restore_signals(handlers))
-        if watch and (set(threading.enumerate()) - threads or any(e.startswith("started a thread") for e in events)):
+        # Threads that others start meanwhile are theirs: then only what this one was seen to start counts.
+        strange = len(threads) == 1 and set(threading.enumerate()) - threads
+        if watch and (strange or any(e.startswith("started a thread") for e in events)):
             said.append("started a thread")
         said.extend(dict.fromkeys(e for e in events if not e.startswith("started a thread")))
 
@@ -109,6 +120,10 @@ def _restore_signals(handlers: dict[int, object]) -> list[str]:
 
 
 _EVENTS: ContextVar[list[str] | None] = ContextVar("_EVENTS", default=None)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_ONE_AT_A_TIME.acquire, after_in_parent=_ONE_AT_A_TIME.release, after_in_child=_ONE_AT_A_TIME.release
+    )
 _ACTS = {
     "_thread.start_new_thread": "started a thread",
     "os.exec": "started a process",
@@ -136,8 +151,9 @@ def _watching(events: list[str]) -> Iterator[None]:
     """Note in `events` what the block does outside its own memory."""
     _install_hook()
     token, profile = _EVENTS.set(events), threading.getprofile()
-    # A new thread calls its profile function at its first instruction, and tells so even if it has ended since.
-    threading.setprofile(lambda *_: events.append(_ACTS["_thread.start_new_thread"]))
+    if threading.active_count() == 1:  # else it may be another thread that starts one
+        # A new thread calls its profile function at its first instruction, and tells so even if it has ended since.
+        threading.setprofile(lambda *_: events.append(_ACTS["_thread.start_new_thread"]))
     try:
         yield
     finally:
@@ -148,6 +164,21 @@ def _watching(events: list[str]) -> Iterator[None]:
 @lru_cache(maxsize=1)
 def _install_hook() -> None:
     sys.addaudithook(_note)  # cannot be taken back; outside `_watching` it returns at once
+    for name in ("_start_new_thread", "_start_joinable_thread"):  # 3.11 and 3.12; 3.13: no audit event tells of them
+        if hasattr(threading, name):
+            setattr(threading, name, _telling(getattr(threading, name)))
+
+
+def _telling(start: Callable[..., object]) -> Callable[..., object]:
+    """Start a thread, and note it if this thread is watched: what other threads start is theirs."""
+
+    def told(*args: object, **kwargs: object) -> object:
+        events = _EVENTS.get()
+        if events is not None:
+            events.append(_ACTS["_thread.start_new_thread"])
+        return start(*args, **kwargs)
+
+    return told
 
 
 def _note(event: str, args: tuple[object, ...]) -> None:

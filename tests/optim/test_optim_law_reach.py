@@ -278,3 +278,22 @@ def test_the_kit_keeps_to_the_dtype_of_the_parameters() -> None:
     needs = Need.GRAD | Need.RESIDUAL
     f = landscape(3, 0, "float32", 0.0).scaled(2.0).environment(needs)(np.zeros(3, np.float32), 1)
     assert {f.grad.dtype, f.residual().dtype, f.jacobian().dtype} == {np.dtype(np.float32)}
+
+
+def test_threads_that_others_start_are_not_blamed_on_a_rule() -> None:
+    ended = threading.Event()
+
+    def start_threads() -> None:
+        while not ended.is_set():
+            thread = threading.Thread(target=ended.wait, args=(0.0005,))
+            thread.start()
+            thread.join()
+
+    other = threading.Thread(target=start_threads)
+    other.start()
+    try:
+        assert [broken(rule) for rule in (Descent, Rolling, Descent)] == [[], [], []]
+        assert any("C14" in law for law in broken(StartsAThread)), "its own are seen all the same"
+    finally:
+        ended.set()
+        other.join()
