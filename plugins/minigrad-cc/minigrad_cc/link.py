@@ -50,7 +50,8 @@ class _Linker:
                 self.thunks.append(partial(_with_one_blas_thread, self.library, planned.run))
                 continue
             self.rows.append(row)
-            self.calls.append(planned.run)
+            groups = isinstance(row, GroupRow)  # no products are in them
+            self.calls.append(planned.run if groups else partial(_with_one_blas_thread, self.library, planned.run))
             if isinstance(row, UpdateRow):
                 self.begin.append(row.begin)
                 self.recover.append(row.recover)
@@ -69,7 +70,7 @@ class _Linker:
         if len(self.rows) > 1:
             self.thunks.append(Chain(self.library, self.rows, self.effects, self.begin, self.recover))
         else:
-            self.thunks += [partial(_with_one_blas_thread, self.library, run) for run in self.calls]
+            self.thunks.extend(self.calls)
         self._start()
 
 
