@@ -115,8 +115,8 @@ def _copied(x: Array, y: Array) -> Leakage:
 def batch_order(batches: list[Array], y: Array) -> float | None:
     """Compute the variance of the means of batches over what shuffled rows give.
 
-    It is 1 for shuffled rows, up to the size of a batch for sorted ones. Each batch counts by its own size: all rows of a
-    rare class may be in the last one, which is not full.
+    It is 1 for shuffled rows, up to the size of a batch for sorted ones. Each batch counts by its own size: all rows of
+    a rare class may be in the last one, which is not full.
 
     For classes the median over the indicators of each class, so that any order by class is seen.
     """
@@ -157,7 +157,9 @@ def _some(count: int, most: int, rng: np.random.Generator) -> NDArray[np.intp]:
 
 
 def _distance(a: Array, b: Array) -> float:
-    """The largest distance between the distribution functions of two samples, of any column; 0 where chance may do it.
+    """The largest distance between the distribution functions of two samples, of any column.
+
+    0 where chance may do it.
 
     Kolmogorov and Smirnov's statistic, beyond three times its typical size.
     """

@@ -120,9 +120,9 @@ def lowest_loss(loss: Loss, shape: Shape, y: Array, low: float, high: float) -> 
 
 
 def level_at_sure_scores(loss: Loss, shape: Shape, y: Array) -> float | None:
-    """The loss that ever surer right scores of classes level off at: 0 for most losses, more for a softmax of softmax.
+    """The loss that ever surer right scores of classes level off at.
 
-    None where it goes on falling or rising, as one that wants some doubt (smoothed labels) or numbers does, and where
+    0 for most losses, more for a softmax of softmax. None where it goes on falling or rising, as one that wants some doubt (smoothed labels) or numbers does, and where
     the loss takes no scores.
 
     Args:
@@ -141,14 +141,19 @@ def level_at_sure_scores(loss: Loss, shape: Shape, y: Array) -> float | None:
 
 
 def _right_scores(shape: Shape, y: Array) -> Array | None:
-    """1 for the class of each row and -1 for the others, or None where targets are no classes of these outputs."""
+    """1 for the class of each row and -1 for the others.
+
+    None where targets are no classes of these outputs.
+    """
     if y.dtype.kind not in "iu" or y.ndim != 1 or len(shape) != 1 or shape[0] <= int(y.max(initial=0)):
         return None
     return any_real(np.where(np.arange(shape[0]) == y[:, None], 1.0, -1.0).astype(np.float32))
 
 
 def is_unbounded(loss: Loss, shape: Shape, y: Array) -> bool:
-    """Whether the loss falls without end as outputs grow: all of them, or each row's towards its target.
+    """Whether the loss falls without end as outputs grow.
+
+    All of them, or each row's towards its target.
 
     Args:
         loss: of outputs and targets.

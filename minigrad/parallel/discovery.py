@@ -54,8 +54,8 @@ def connect(name: str | Communicator | None = "auto") -> Communicator:
     if len(entries) != 1:
         state = f"{', '.join(sorted(entries))} are installed: say which" if entries else "no communicator is installed"
         raise CommunicatorError(
-            f"{launched()} processes were started and {state}. 'pip install ./plugins/minigrad-mpi[mpich]' in a checkout "
-            "adds 'mpi'; communicator 'none' lets each process train by itself"
+            f"{launched()} processes were started and {state}. 'pip install ./plugins/minigrad-mpi[mpich]' in a "
+            "checkout adds 'mpi'; communicator 'none' lets each process train by itself"
         )
     return _started(*entries.values())
 
