@@ -122,8 +122,8 @@ def lowest_loss(loss: Loss, shape: Shape, y: Array, low: float, high: float) -> 
 def level_at_sure_scores(loss: Loss, shape: Shape, y: Array) -> float | None:
     """The loss that ever surer right scores of classes level off at.
 
-    0 for most losses, more for a softmax of softmax. None where it goes on falling or rising, as one that wants some doubt (smoothed labels) or numbers does, and where
-    the loss takes no scores.
+    0 for most losses, more for a softmax of softmax. None where it goes on falling or rising, as one that wants some
+    doubt (smoothed labels) or numbers does, and where the loss takes no scores.
 
     Args:
         loss: of outputs and targets.

@@ -30,7 +30,7 @@ _QUIET = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 
 
 _ONE_AT_A_TIME = threading.RLock()
-"""Held inside `contained`: what one thread does to the process would be blamed on the code that another contains."""
+"""Held inside `contained`: what one thread does is not the fault of code in another."""
 
 
 @contextlib.contextmanager
@@ -170,7 +170,7 @@ def _install_hook() -> None:
 
 
 def _telling(start: Callable[..., object]) -> Callable[..., object]:
-    """Start a thread, and note it if this thread is watched: what other threads start is theirs."""
+    """Start a thread, and note it if this thread is watched."""
 
     def told(*args: object, **kwargs: object) -> object:
         events = _EVENTS.get()

@@ -48,7 +48,7 @@ def is_users(module: object) -> bool:
 
 
 def module_of(function: FunctionType) -> str:
-    """The module of a function; code that `exec` ran without saying whose it is belongs to the user."""
+    """The module of a function; nameless code that `exec` ran belongs to the user."""
     return "__main__" if function.__module__ in (None, "builtins") else function.__module__
 
 

@@ -26,7 +26,10 @@ __all__ = ["ArrayRow", "Chain", "GroupRow", "Row", "Table", "nested_arguments"]
 
 
 def nested_arguments() -> IndexArray:
-    """What `minigrad_nested` reads: whether to run, address and length of the plan; it writes 1 into the fourth."""
+    """What `minigrad_nested` reads: whether to run, address and length of the plan.
+
+    It writes 1 into the fourth.
+    """
     return np.zeros(4, np.int64)
 
 

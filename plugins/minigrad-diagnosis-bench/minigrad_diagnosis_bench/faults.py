@@ -82,7 +82,7 @@ _WIRING = (
     Fault("relu_at_the_end", do.arch(end="relu"), "CLIPPED_OUTPUT", "mlp conv rnn lm regression"),
     Fault("classes_as_numbers", do.as_numbers, "WRONG_LOSS", "mlp conv rnn", also=lambda s: s.outputs > 2),
     Fault("softmax_of_one_score", do.one_output, "ONE_OUTPUT", "mlp conv rnn"),
-    Fault("minus_the_loss", do.setting(sign=-1.0), "ASCENT"),
+    Fault("minus_the_loss", do.setting(sign=-1.0), "ASCENT LOSS_UNBOUNDED"),
     Fault("maximise", do.setting(maximise=True), "ASCENT"),
     Fault("no_zero_grad", do.setting(zero_grad=False), "STALE_GRAD"),
     Fault("summed_loss", do.setting(summed=True), "SUM_LOSS"),
