@@ -114,7 +114,6 @@ OTHER_WORDS = {
     "randperm": "numpy.random.default_rng(seed).permutation(n)",
     "tensor_split": "array_split(t, sections, axis)",
     "inf": "numpy.inf",
-    "optimizers": "optimizer('adam', model.parameters(), lr=1e-3); 'minigrad optimizers' lists them",
     "Adam": "optimizer('adam', model.parameters(), lr=1e-3)",
     "SGD": "optimizer('sgd', model.parameters(), lr=0.1)",
     "from_numpy": "tensor(array)",

@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
+from minigrad.text import finite_or_none
+
 __all__ = [
     "NUMBER_STYLES",
     "NumberStyle",
@@ -88,7 +90,8 @@ def as_number(cell: object, style: NumberStyle = "point") -> float | None:
         value = cell.total_seconds() / _DAY
     else:
         return None
-    return value if math.isfinite(value) else None
+    number = finite_or_none(value)
+    return number if isinstance(number, float) else None
 
 
 def _plain(text: str, style: NumberStyle) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 from minigrad.charts import Line, LineChart, Picture
 from minigrad.docs.markdown import escape, fence
 from minigrad.examples import Example, examples
+from minigrad.text import format_bytes
 
 __all__ = ["MEASURED", "example_sections"]
 
@@ -45,4 +46,4 @@ def _section(example: Example, measured: Mapping[str, Any]) -> str:
 def _cost(measured: Mapping[str, Any]) -> str:
     if not measured:
         return ""
-    return f": {measured['seconds']:.1f} s of processor time, {measured['mib']:.0f} MiB at most"
+    return f": {measured['seconds']:.1f} s of processor time, at most {format_bytes(round(measured['mib'] * 2**20))}"
