@@ -18,6 +18,7 @@ from minigrad.ops.elementwise.piecewise_linear import absolute, maximum
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import concatenate, expand_dims
 from minigrad.ops.functions import max as largest
+from minigrad.ops.functions import sum as total
 from minigrad.ops.index import getitem
 from minigrad.ops.shape import matrix_transpose
 from minigrad.typing import V
@@ -48,16 +49,27 @@ def _apart(values: V) -> V:
 
 
 def _undetermined(mixed: V, slopes: V, values: V) -> V:
-    """NaN between equal eigenvalues whose vectors and values both have gradients, 0 elsewhere.
+    """NaN between equal values where the gradients of vectors and values do not tell the slope, 0 elsewhere.
 
-    For v f(w) v^T, say, the entry is f'(w) times one that the rule cannot tell from the gradients of v and w.
+    For v f(w) v^T beside another matrix b, the entry is f'(w) times b's between the two vectors, of which the rule sees
+    f(w) times it. That f' is 0, as for the projection on all vectors of a value, shows where a vector's own entry of b
+    is not 0 and its value has no gradient.
+
+    Args:
+        mixed: v^T times the gradient of v, (..., n, n).
+        slopes: the gradient of the values, (..., n).
+        values: (..., n).
     """
     tiny = 1e3 * float(np.finfo(values.dtype).eps)
-    coupled: V = greater(absolute(mixed + matrix_transpose(mixed)), largest(absolute(mixed), (-2, -1), True) * tiny)
+    most: V = largest(absolute(mixed), (-2, -1), True) * tiny
+    coupled: V = greater(absolute(mixed + matrix_transpose(mixed)), most)
     size: V = absolute(slopes)
     sloped: V = greater(size, largest(size, -1, keepdims=True) * tiny)
     one = np.eye(values.shape[-1], dtype=values.dtype)
-    unknown: V = coupled * (1.0 - one - _apart(values)) * maximum(expand_dims(sloped, -2), expand_dims(sloped, -1))
+    own: V = total(greater(absolute(mixed), most) * one, -1)
+    unseen: V = 1.0 - maximum(expand_dims(own, -2), expand_dims(own, -1))
+    doubtful: V = maximum(unseen, maximum(expand_dims(sloped, -2), expand_dims(sloped, -1)))
+    unknown: V = coupled * (1.0 - one - _apart(values)) * doubtful
     return where(unknown, np.nan, unknown)
 
 
@@ -146,7 +158,8 @@ def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     p: V = (turn_u - matrix_transpose(turn_u)) * 0.5
     q: V = (matrix_transpose(turn_v) - turn_v) * 0.5
     inner: V = _divide_by_gaps(p + q, s) + ratio(p - q, row + column)
-    gradient: V = matmul(matmul(u, inner + diag_embed(gs)), vt)
+    inner = inner + diag_embed(gs) + _undetermined(turn_u + matrix_transpose(turn_v), gs, s)
+    gradient: V = matmul(matmul(u, inner), vt)
     if a.shape[-2] > s.shape[-1]:
         gradient = gradient + matmul(ratio(gu - matmul(u, turn_u), row), vt)
     if a.shape[-1] > s.shape[-1]:
@@ -209,6 +222,9 @@ def eigvalsh(a: V, UPLO: str = "L") -> V:
 
 def svd(a: V, full_matrices: bool = True, compute_uv: bool = True) -> tuple[V, V, V] | V:
     """Singular value decomposition of matrices (..., m, n), as numpy.linalg.svd.
+
+    Losses must not depend on the choice of vectors for equal singular values; one that needs f' between equal ones, as
+    u f(s) v^T beside another matrix, gets NaN.
 
     Raises:
         UnsupportedFunction: `full_matrices` for a matrix that is not square: the extra vectors are arbitrary.
