@@ -49,7 +49,7 @@ def _apart(values: V) -> V:
 
 
 def _undetermined(mixed: V, slopes: V, values: V) -> V:
-    """NaN between equal values where the gradients of vectors and values do not tell the slope, 0 elsewhere.
+    """NaN between equal values where the slope cannot be told, 0 elsewhere.
 
     For v f(w) v^T beside another matrix b, the entry is f'(w) times b's between the two vectors, of which the rule sees
     f(w) times it. That f' is 0, as for the projection on all vectors of a value, shows where a vector's own entry of b
