@@ -181,8 +181,8 @@ def _telling(start: Callable[..., object]) -> Callable[..., object]:
     return told
 
 
-def _note(event: str, args: tuple[object, ...]) -> None:
-    events = _EVENTS.get()
+def _note(event: str, args: tuple[object, ...], watched: ContextVar[list[str] | None] = _EVENTS) -> None:
+    events = watched.get()  # its own: as the interpreter ends, modules lose their names, and hooks are still called
     if events is None:
         return
     if event in _ACTS:

@@ -139,3 +139,16 @@ def test_importing_the_package_reads_no_metadata() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_hooks_that_outlive_their_module_say_nothing() -> None:
+    code = (
+        "import sys, minigrad as mg\n"
+        "mg.optimizer('sgd', [mg.tensor([1.0], requires_grad=True)], lr=0.1)\n"
+        "def trace(frame, event, arg, look=open, here=__import__('os').devnull):\n"
+        "    look(here).close()\n"
+        "    return trace\n"
+        "sys.settrace(trace)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
