@@ -12,6 +12,7 @@ import pytest
 import minigrad as mg
 from minigrad import engines, nn
 from minigrad.typing import Array
+from support.interrupts import ask_for_opcodes
 
 pytest.importorskip("minigrad_cc")
 
@@ -61,6 +62,7 @@ def interrupted_at(work: Training, number: int) -> bool:
         return trace
 
     before = sys.gettrace()
+    ask_for_opcodes()
     sys.settrace(trace)
     try:
         work.run()

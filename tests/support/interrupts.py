@@ -10,7 +10,7 @@ from typing import Any
 
 import minigrad
 
-__all__ = ["interrupted", "places"]
+__all__ = ["ask_for_opcodes", "interrupted", "places"]
 
 _PACKAGE = str(Path(minigrad.__file__).parent)
 
@@ -39,6 +39,7 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
         return trace
 
     before = sys.gettrace()
+    ask_for_opcodes()
     sys.settrace(trace)
     try:
         work()
@@ -47,6 +48,11 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
     finally:
         sys.settrace(before)
     return place
+
+
+def ask_for_opcodes() -> None:
+    """Let trace functions that are set from now on hear of bytecodes: Python 3.12 wants to know before they are set."""
+    sys._getframe().f_trace_opcodes = True
 
 
 def _is_finalizer(frame: FrameType) -> bool:
