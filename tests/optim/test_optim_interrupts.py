@@ -161,8 +161,12 @@ def step():
     w.sum().backward()
     opt.step()
 
+ready = threading.Event()
+
 def send():
-    for _ in range(150):
+    for _ in range(100):
+        ready.wait()  # never while the last interrupt is still being dealt with
+        ready.clear()
         time.sleep(0.003)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -172,6 +176,7 @@ sender, interrupts = threading.Thread(target=send), 0
 sender.start()
 while True:
     try:
+        ready.set()
         while sender.is_alive():
             step()
         break
