@@ -17,24 +17,8 @@ from support.gate_case import (
     Tricky,
     honest,
     plain,
-    unary,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
-
-
-def _e(a):
-    return mg.expand_dims(a, -1)
-
-
-def U(name, f, rule, domain=REAL, kinks=()):
-    return Tricky(name, lambda: unary(f, rule, domain, kinks=kinks))
-
-
-def A(name, f, rule, shape=(3, 4), domain=REAL, params=({},), kinks=()):
-    return honest(name, f, {"x": rule}, {"x": domain}, shapes=[(shape,)], params=params, kinks=kinks)
+from support.gate_forms import along_axes, grown, of_entries, turned
 
 
 def _kepler(x):
@@ -81,8 +65,8 @@ def _cg(a, b):
 
 
 def _cg_w(g, a):
-    A_ = a @ _t(a) + 8.0 * np.eye(a.shape[-1], dtype=a.dtype)
-    return mg.linalg.solve(A_, _e(g))[..., 0]
+    A_ = a @ turned(a) + 8.0 * np.eye(a.shape[-1], dtype=a.dtype)
+    return mg.linalg.solve(A_, grown(g))[..., 0]
 
 
 def _cg_b(g, y, a, b):
@@ -91,8 +75,8 @@ def _cg_b(g, y, a, b):
 
 def _cg_a(g, y, a, b):
     w = _cg_w(g, a)
-    M = -_e(w) * mg.expand_dims(y, -2)
-    return (M + _t(M)) @ a
+    M = -grown(w) * mg.expand_dims(y, -2)
+    return (M + turned(M)) @ a
 
 
 def _sqrtm(x):
@@ -113,9 +97,9 @@ def _sqrtm_rule(g, y, x):
         else mg.einsum("...ij,kl->...ikjl", y, eye) + mg.einsum("ij,...kl->...ikjl", eye, y),
         (*x.shape[:-2], n * n, n * n),
     )
-    v = mg.linalg.solve(_t(K), mg.reshape(g, (*g.shape[:-2], n * n, 1)))
+    v = mg.linalg.solve(turned(K), mg.reshape(g, (*g.shape[:-2], n * n, 1)))
     D = mg.reshape(v, g.shape)
-    return (D + _t(D)) @ x
+    return (D + turned(D)) @ x
 
 
 def _mpow(x, *, n=3):
@@ -132,8 +116,8 @@ def _mpow_rule(g, y, x, *, n=3):
         P.append(P[-1] @ z)
     r = x * 0.0
     for i in range(k):
-        r = r + _t(P[i]) @ g @ _t(P[k - 1 - i])
-    return r if n > 0 else -(_t(z) @ r @ _t(z))
+        r = r + turned(P[i]) @ g @ turned(P[k - 1 - i])
+    return r if n > 0 else -(turned(z) @ r @ turned(z))
 
 
 def _qr_r(x):
@@ -141,7 +125,7 @@ def _qr_r(x):
 
 
 def _qr_rule(g, y, x):
-    return mg.expand_dims(_e(g * y), -1) * _t(mg.linalg.inv(x))
+    return mg.expand_dims(grown(g * y), -1) * turned(mg.linalg.inv(x))
 
 
 def _cayley(x):
@@ -151,11 +135,11 @@ def _cayley(x):
 
 
 def _cayley_rule(g, y, x):
-    a = x - _t(x)
+    a = x - turned(x)
     eye = np.eye(x.shape[-1], dtype=x.dtype)
-    W = mg.linalg.solve(_t(eye + a), g)
-    d = -(W @ _t(eye * 1.0 + y))
-    return d - _t(d)
+    W = mg.linalg.solve(turned(eye + a), g)
+    d = -(W @ turned(eye * 1.0 + y))
+    return d - turned(d)
 
 
 def _kron(a, b):
@@ -269,9 +253,9 @@ def _eighsum(x):
 
 
 def _eigh_rule(g, y, x):
-    s = (x + _t(x)) * 0.5
+    s = (x + turned(x)) * 0.5
     _w, _v = np.linalg.eigh(plain(s))
-    return mg.expand_dims(_e(g), -1) * _expm4(s) * 0.25
+    return mg.expand_dims(grown(g), -1) * _expm4(s) * 0.25
 
 
 def _expm4(s):
@@ -287,13 +271,13 @@ def _expm4(s):
 
 
 ITERATED: tuple[Tricky, ...] = (
-    U("kepler_by_newton", _kepler, lambda g, y, x: g / (1.0 - mg.cos(y) * 0.4)),
-    U("root_by_bisection", _bisect, lambda g, y, x: g / (1.0 + mg.cosh(mg.clip(y, -30.0, 30.0))), mg.real()),
-    U("lambert_w", _lambert, lambda g, y, x: g / (mg.exp(y) * (1.0 + y)), POSITIVE),
+    of_entries("kepler_by_newton", _kepler, lambda g, y, x: g / (1.0 - mg.cos(y) * 0.4)),
+    of_entries("root_by_bisection", _bisect, lambda g, y, x: g / (1.0 + mg.cosh(mg.clip(y, -30.0, 30.0))), mg.real()),
+    of_entries("lambert_w", _lambert, lambda g, y, x: g / (mg.exp(y) * (1.0 + y)), POSITIVE),
     honest(
         "system_by_conjugate_gradients", _cg, {"a": _cg_a, "b": _cg_b}, {"a": REAL, "b": REAL}, shapes=[((3, 3), (3,))]
     ),
-    A("matrix_root_by_iteration", _sqrtm, _sqrtm_rule, (3, 3)),
+    along_axes("matrix_root_by_iteration", _sqrtm, _sqrtm_rule, (3, 3)),
     honest(
         "power_of_a_matrix",
         _mpow,
@@ -302,8 +286,8 @@ ITERATED: tuple[Tricky, ...] = (
         params=[{"n": 3}, {"n": 1}, {"n": 0}],
         shapes=[],
     ),
-    A("volume_by_qr", _qr_r, _qr_rule, (3, 3), mg.square_wellconditioned()),
-    A("cayley_transform", _cayley, _cayley_rule, (3, 3)),
+    along_axes("volume_by_qr", _qr_r, _qr_rule, (3, 3), mg.square_wellconditioned()),
+    along_axes("cayley_transform", _cayley, _cayley_rule, (3, 3)),
     honest(
         "kronecker_product",
         _kron,
@@ -314,8 +298,8 @@ ITERATED: tuple[Tricky, ...] = (
         {"a": REAL, "b": REAL},
         shapes=[((2, 3), (3, 2))],
     ),
-    A("sinkhorn", _sink, _sink_rule, (3, 4), UNIT),
-    A("soft_path", _soft_dtw, _soft_dtw_rule, (3, 4)),
-    U("runge_kutta", _rk4, _rk4_rule),
-    A("sum_of_exponentials_of_eigenvalues", _eighsum, _eigh_rule, (3, 3)),
+    along_axes("sinkhorn", _sink, _sink_rule, (3, 4), UNIT),
+    along_axes("soft_path", _soft_dtw, _soft_dtw_rule, (3, 4)),
+    of_entries("runge_kutta", _rk4, _rk4_rule),
+    along_axes("sum_of_exponentials_of_eigenvalues", _eighsum, _eigh_rule, (3, 3)),
 )

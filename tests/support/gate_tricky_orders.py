@@ -16,20 +16,8 @@ from support.gate_case import (
     Tricky,
     honest,
     plain,
-    unary,
 )
-
-
-def _e(a):
-    return mg.expand_dims(a, -1)
-
-
-def U(name, f, rule, domain=REAL, kinks=()):
-    return Tricky(name, lambda: unary(f, rule, domain, kinks=kinks))
-
-
-def A(name, f, rule, shape=(3, 4), domain=REAL, params=({},), kinks=()):
-    return honest(name, f, {"x": rule}, {"x": domain}, shapes=[(shape,)], params=params, kinks=kinks)
+from support.gate_forms import along_axes, grown, of_entries, require_same_shape
 
 
 def _topk(x, k=2):
@@ -39,7 +27,7 @@ def _topk(x, k=2):
 def _topk_rule(g, y, x, *, k=2):
     o = np.argsort(plain(x), axis=-1, kind="stable")[..., ::-1][..., :k]
     m = np.eye(x.shape[-1], dtype=x.dtype)[o]
-    return mg.sum(_e(g) * m, axis=-2)
+    return mg.sum(grown(g) * m, axis=-2)
 
 
 def _quant(x, *, q=0.3):
@@ -59,7 +47,7 @@ def _quant_rule(g, y, x, *, q=0.3):
     j = min(i + 1, n - 1)
     f = p - i
     E = np.eye(n, dtype=x.dtype)
-    return _e(g) * (E[o[..., i]] * (1 - f) + E[o[..., j]] * f).astype(x.dtype)
+    return grown(g) * (E[o[..., i]] * (1 - f) + E[o[..., j]] * f).astype(x.dtype)
 
 
 def _trim(x):
@@ -73,7 +61,7 @@ def _trim_rule(g, y, x):
     n = x.shape[-1]
     c = n // 4
     r = np.argsort(np.argsort(plain(x), axis=-1, kind="stable"), axis=-1, kind="stable")
-    return _e(g) * (((r >= c) & (r < n - c)) / (n - 2 * c)).astype(x.dtype)
+    return grown(g) * (((r >= c) & (r < n - c)) / (n - 2 * c)).astype(x.dtype)
 
 
 def _sparsemax(x):
@@ -89,13 +77,8 @@ def _sparsemax_rule(g, y, x):
     return m * (g - mg.sum(g * m, axis=-1, keepdims=True) / m.sum(-1, keepdims=True))
 
 
-def _same(a, b):
-    if a.shape != b.shape:
-        raise ValueError("shapes differ")
-
-
 def _wass(a, b):
-    _same(a, b)
+    require_same_shape(a, b)
     return np.abs(np.sort(a, -1) - np.sort(b, -1)).sum(-1)
 
 
@@ -104,7 +87,7 @@ def _wass_rule(side):
         pa, pb = plain(a), plain(b)
         s = np.sign(np.sort(pa, -1) - np.sort(pb, -1)) * side
         r = np.argsort(np.argsort(pa if side > 0 else pb, -1, kind="stable"), -1, kind="stable")
-        return _e(g) * np.take_along_axis(s, r, -1).astype(a.dtype)
+        return grown(g) * np.take_along_axis(s, r, -1).astype(a.dtype)
 
     return rule
 
@@ -133,9 +116,9 @@ def _softrank(x):
 
 
 def _softrank_rule(g, y, x):
-    s = mg.sigmoid(_e(x) - mg.expand_dims(x, -2))
+    s = mg.sigmoid(grown(x) - mg.expand_dims(x, -2))
     p = s * (1.0 - s)
-    return g * mg.sum(p, axis=-1) - mg.sum(_e(g) * p, axis=-2)
+    return g * mg.sum(p, axis=-1) - mg.sum(grown(g) * p, axis=-2)
 
 
 def _interp(x):
@@ -153,12 +136,16 @@ def _interp_rule(g, y, x):
 
 
 ORDERS: tuple[Tricky, ...] = (
-    A("largest_two", lambda x, *, k=2: _topk(x, k), _topk_rule, (3, 5), DISTINCT, params=[{"k": 2}, {"k": 1}]),
-    A("largest_two_of_any_numbers", lambda x, *, k=2: _topk(x, k), _topk_rule, (3, 5), REAL, params=[{"k": 2}]),
-    A("interpolated_quantile", _quant, _quant_rule, (3, 5), REAL, params=[{"q": 0.3}, {"q": 0.5}], kinks="ties"),
-    A("interpolated_quantile_unclaimed", _quant, _quant_rule, (3, 5), REAL, params=[{"q": 0.3}, {"q": 0.5}]),
-    A("trimmed_mean", _trim, _trim_rule, (2, 8)),
-    A("sparsemax", _sparsemax, _sparsemax_rule, (3, 4)),
+    along_axes("largest_two", lambda x, *, k=2: _topk(x, k), _topk_rule, (3, 5), DISTINCT, params=[{"k": 2}, {"k": 1}]),
+    along_axes(
+        "largest_two_of_any_numbers", lambda x, *, k=2: _topk(x, k), _topk_rule, (3, 5), REAL, params=[{"k": 2}]
+    ),
+    along_axes(
+        "interpolated_quantile", _quant, _quant_rule, (3, 5), REAL, params=[{"q": 0.3}, {"q": 0.5}], kinks="ties"
+    ),
+    along_axes("interpolated_quantile_unclaimed", _quant, _quant_rule, (3, 5), REAL, params=[{"q": 0.3}, {"q": 0.5}]),
+    along_axes("trimmed_mean", _trim, _trim_rule, (2, 8)),
+    along_axes("sparsemax", _sparsemax, _sparsemax_rule, (3, 4)),
     honest(
         "wasserstein_distance",
         _wass,
@@ -166,9 +153,9 @@ ORDERS: tuple[Tricky, ...] = (
         {"a": REAL, "b": REAL},
         shapes=[((2, 4), (2, 4))],
     ),
-    A("smooth_minimum", _soft_min, lambda g, y, x: _e(g) * mg.exp(_e(y) - x)),
-    U("number_times_its_floor", _floor_times, lambda g, y, x: g * np.floor(plain(x)).astype(x.dtype)),
-    U("wrapped_angle", _wrap, lambda g, y, x: g * 1.0),
+    along_axes("smooth_minimum", _soft_min, lambda g, y, x: grown(g) * mg.exp(grown(y) - x)),
+    of_entries("number_times_its_floor", _floor_times, lambda g, y, x: g * np.floor(plain(x)).astype(x.dtype)),
+    of_entries("wrapped_angle", _wrap, lambda g, y, x: g * 1.0),
     honest(
         "sums_of_segments",
         _seg,
@@ -176,14 +163,14 @@ ORDERS: tuple[Tricky, ...] = (
         {"x": REAL, "i": mg.integer_index(3)},
         shapes=[((5, 2), (5,))],
     ),
-    A("soft_ranks", _softrank, _softrank_rule),
-    U("table_of_sines", _interp, _interp_rule),
-    U(
+    along_axes("soft_ranks", _softrank, _softrank_rule),
+    of_entries("table_of_sines", _interp, _interp_rule),
+    of_entries(
         "distance_to_the_nearest_integer",
         lambda x: np.abs(x - np.rint(x)),
         lambda g, y, x: g * np.sign(plain(x) - np.rint(plain(x))).astype(x.dtype),
     ),
-    U(
+    of_entries(
         "sawtooth_product",
         lambda x: (x - np.floor(x)) * np.sin(x),
         lambda g, y, x: g * (mg.sin(x) + (x - np.floor(plain(x)).astype(x.dtype)) * mg.cos(x)),

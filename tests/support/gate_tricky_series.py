@@ -17,25 +17,8 @@ from support.gate_case import (
     Tricky,
     honest,
     plain,
-    unary,
 )
-
-
-def _e(a):
-    return mg.expand_dims(a, -1)
-
-
-def U(name, f, rule, domain=REAL, kinks=()):
-    return Tricky(name, lambda: unary(f, rule, domain, kinks=kinks))
-
-
-def A(name, f, rule, shape=(3, 4), domain=REAL, params=({},), kinks=()):
-    return honest(name, f, {"x": rule}, {"x": domain}, shapes=[(shape,)], params=params, kinks=kinks)
-
-
-def _same(a, b):
-    if a.shape != b.shape:
-        raise ValueError("shapes differ")
+from support.gate_forms import along_axes, grown, of_entries, require_same_shape
 
 
 def _near(x, small, f, series):
@@ -140,8 +123,8 @@ def _lcse(x):
 def _lcse_rule(g, y, x):
     n = x.shape[-1]
     m = np.tril(np.ones((n, n), x.dtype))
-    d = mg.expand_dims(x, -2) - _e(y)
-    return mg.sum(_e(g) * mg.exp(mg.where(m > 0, d, -1e4)) * m, axis=-2)
+    d = mg.expand_dims(x, -2) - grown(y)
+    return mg.sum(grown(g) * mg.exp(mg.where(m > 0, d, -1e4)) * m, axis=-2)
 
 
 def _bary(x):
@@ -180,10 +163,10 @@ def _lp(x):
 def _lp_rule(g, y, x):
     z = (plain(y) == 0).astype(x.dtype)
     return (
-        _e(g)
+        grown(g)
         * np.sign(plain(x)).astype(x.dtype)
         * mg.sqrt(mg.abs(x) + (plain(x) == 0).astype(x.dtype))
-        / _e(mg.sqrt(y + z))
+        / grown(mg.sqrt(y + z))
     )
 
 
@@ -197,7 +180,7 @@ def _focal_rule(g, y, x):
 
 
 def _dice(a, b):
-    _same(a, b)
+    require_same_shape(a, b)
     return 1 - 2 * (a * b).sum(-1) / ((a * a).sum(-1) + (b * b).sum(-1) + 1)
 
 
@@ -206,7 +189,7 @@ def _dice_rule(first):
         p, q = (a, b) if first else (b, a)
         n = mg.sum(a * b, axis=-1, keepdims=True)
         d = mg.sum(a * a, axis=-1, keepdims=True) + mg.sum(b * b, axis=-1, keepdims=True) + 1.0
-        return _e(g) * (-2.0 * q / d + 4.0 * n * p / (d * d))
+        return grown(g) * (-2.0 * q / d + 4.0 * n * p / (d * d))
 
     return rule
 
@@ -236,7 +219,7 @@ def _group(x):
 
 def _group_rule(g, y, x):
     z = mg.reshape(x, (*x.shape[:-1], -1 if x.size else x.shape[-1] // 2, 2))
-    return mg.reshape(_e(g / y) * z, x.shape)
+    return mg.reshape(grown(g / y) * z, x.shape)
 
 
 def _cumvar(x):
@@ -260,8 +243,8 @@ def _hyp(x):
 
 
 SERIES: tuple[Tricky, ...] = (
-    U("bernoulli_function", _bern_f, _bern_d),
-    U("bessel_by_its_series", _j0, lambda g, y, x: -g * _j1(x), mg.unit()),
+    of_entries("bernoulli_function", _bern_f, _bern_d),
+    of_entries("bessel_by_its_series", _j0, lambda g, y, x: -g * _j1(x), mg.unit()),
     honest(
         "convolution_by_fourier",
         _fftconv,
@@ -269,7 +252,7 @@ SERIES: tuple[Tricky, ...] = (
         {"a": REAL, "b": REAL},
         shapes=[((5,), (3,))],
     ),
-    A("rotation_vector", _rot, _rot_rule, (2, 3)),
+    along_axes("rotation_vector", _rot, _rot_rule, (2, 3)),
     honest(
         "divergence_with_empty_bins",
         _kl,
@@ -277,11 +260,11 @@ SERIES: tuple[Tricky, ...] = (
         {"p": POSITIVE, "q": POSITIVE},
         elementwise=True,
     ),
-    A("running_logsumexp", _lcse, _lcse_rule),
-    U("barycentric_interpolation", _bary, _bary_rule, mg.unit()),
-    A("gated_halves", _gl, _gl_rule, (3, 4)),
-    A("norm_of_order_three_halves", _lp, _lp_rule, (3, 4)),
-    U("focal_loss", _focal, _focal_rule),
+    along_axes("running_logsumexp", _lcse, _lcse_rule),
+    of_entries("barycentric_interpolation", _bary, _bary_rule, mg.unit()),
+    along_axes("gated_halves", _gl, _gl_rule, (3, 4)),
+    along_axes("norm_of_order_three_halves", _lp, _lp_rule, (3, 4)),
+    of_entries("focal_loss", _focal, _focal_rule),
     honest(
         "dice_loss",
         _dice,
@@ -289,12 +272,12 @@ SERIES: tuple[Tricky, ...] = (
         {"a": REAL, "b": REAL},
         shapes=[((3, 4), (3, 4))],
     ),
-    A("local_response", _lrn, _lrn_rule),
-    U("tweedie_deviance", _tweedie, lambda g, y, x: g * (x**-0.5 - 1.7 * x**-1.5), POSITIVE),
-    A("norms_of_pairs", _group, _group_rule, (3, 4)),
-    A("running_variance", _cumvar, _cumvar_rule),
-    U("logarithm_by_its_argument", _hyp, lambda g, y, x: g * (1.0 / (x * (1.0 + x)) - y / x), POSITIVE),
-    U(
+    along_axes("local_response", _lrn, _lrn_rule),
+    of_entries("tweedie_deviance", _tweedie, lambda g, y, x: g * (x**-0.5 - 1.7 * x**-1.5), POSITIVE),
+    along_axes("norms_of_pairs", _group, _group_rule, (3, 4)),
+    along_axes("running_variance", _cumvar, _cumvar_rule),
+    of_entries("logarithm_by_its_argument", _hyp, lambda g, y, x: g * (1.0 / (x * (1.0 + x)) - y / x), POSITIVE),
+    of_entries(
         "signed_square_root",
         lambda x: np.sign(x) * np.sqrt(np.abs(x)),
         lambda g, y, x: g * 0.5 / mg.sqrt(mg.abs(x)),

@@ -15,17 +15,9 @@ from support.gate_case import (
     POSITIVE,
     REAL,
     Wrong,
-    pair,
     plain,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
-
-
-def _e(a):
-    return mg.expand_dims(a, -1)
+from support.gate_forms import grown, option_and_shape, turned
 
 
 def _bil(x, a):
@@ -72,7 +64,7 @@ def _trap_y(bad):
         w = mg.concatenate([d, z], axis=-1) + mg.concatenate([z, d], axis=-1)
         if bad and x.shape[-1] % 2 == 0:
             w = mg.flip(w, axis=-1)
-        return _e(g) * w / 2.0
+        return grown(g) * w / 2.0
 
     return r
 
@@ -80,7 +72,7 @@ def _trap_y(bad):
 def _trap_x(g, o, y, x):
     s = y[..., 1:] + y[..., :-1]
     z = y[..., :1] * 0.0
-    return _e(g) * (mg.concatenate([z, s], axis=-1) - mg.concatenate([s, z], axis=-1)) / 2.0
+    return grown(g) * (mg.concatenate([z, s], axis=-1) - mg.concatenate([s, z], axis=-1)) / 2.0
 
 
 def _rl(x, *, shift=1, axis=-1):
@@ -127,8 +119,8 @@ def _gs(x, *, groups=2):
 def _gsr(bad):
     def r(g, y, x, *, groups=2):
         k = x.shape[-1] // groups
-        z = _e(g) * np.ones(k, g.dtype)
-        z = _t(z) if bad and groups == k else z
+        z = grown(g) * np.ones(k, g.dtype)
+        z = turned(z) if bad and groups == k else z
         return mg.reshape(z, x.shape)
 
     return r
@@ -145,7 +137,7 @@ def _tr(x, *, offset=0):
 def _trr(bad):
     def r(g, y, x, *, offset=0):
         m = np.eye(x.shape[-2], x.shape[-1], abs(offset) if bad else offset).astype(x.dtype)
-        return mg.expand_dims(_e(g), -1) * m
+        return mg.expand_dims(grown(g), -1) * m
 
     return r
 
@@ -178,7 +170,7 @@ def _wm(x, w):
 
 def _wmx(bad):
     def r(g, y, x, w):
-        return g * 2.0 * _e(w) * x / (plain(x).size if not bad else x.shape[0] * x.shape[-1])
+        return g * 2.0 * grown(w) * x / (plain(x).size if not bad else x.shape[0] * x.shape[-1])
 
     return r
 
@@ -187,48 +179,48 @@ def _wmw(g, y, x, w):
     return g * mg.sum(x * x, axis=-1) / plain(x).size
 
 
-def _case(name, f, ok, bad, dom, **k):
-    return pair(name, "option and shape", f, ok, bad, dom, **k)
-
-
 R2 = {"a": REAL, "b": REAL}
 
 
 LENGTHS: tuple[Wrong, ...] = (
-    _case(
+    option_and_shape(
         "bilinear_taken_for_symmetric",
         _bil,
         {
-            "x": lambda g, y, x, a: _e(g) * (x @ (a + _t(a))),
+            "x": lambda g, y, x, a: grown(g) * (x @ (a + turned(a))),
             "a": lambda g, y, x, a: mg.einsum("...,...i,...j->ij", g, x, x),
         },
-        {"x": lambda g, y, x, a: _e(g) * 2.0 * (x @ a)},
+        {"x": lambda g, y, x, a: grown(g) * 2.0 * (x @ a)},
         {"x": REAL, "a": REAL},
         shapes=[((2, 3), (3, 3))],
     ),
-    _case(
+    option_and_shape(
         "weights_are_not_normalised",
         _nll,
         {
-            "x": lambda g, y, x, w: _e(g) * w / mg.sum(w, axis=-1, keepdims=True),
-            "w": lambda g, y, x, w: _e(g) * (x - _e(y)) / mg.sum(w, axis=-1, keepdims=True),
+            "x": lambda g, y, x, w: grown(g) * w / mg.sum(w, axis=-1, keepdims=True),
+            "w": lambda g, y, x, w: grown(g) * (x - grown(y)) / mg.sum(w, axis=-1, keepdims=True),
         },
-        {"w": lambda g, y, x, w: _e(g) * x / mg.sum(w, axis=-1, keepdims=True)},
+        {"w": lambda g, y, x, w: grown(g) * x / mg.sum(w, axis=-1, keepdims=True)},
         {"x": REAL, "w": POSITIVE},
         shapes=[((3, 4), (3, 4))],
     ),
-    _case(
+    option_and_shape(
         "absolute_differences_of_one_sign",
         _l1,
         {
-            "a": lambda g, y, a, b: mg.sum(g * np.sign(plain(_e(a) - mg.expand_dims(b, -2))).astype(g.dtype), axis=-1),
-            "b": lambda g, y, a, b: -mg.sum(g * np.sign(plain(_e(a) - mg.expand_dims(b, -2))).astype(g.dtype), axis=-2),
+            "a": lambda g, y, a, b: mg.sum(
+                g * np.sign(plain(grown(a) - mg.expand_dims(b, -2))).astype(g.dtype), axis=-1
+            ),
+            "b": lambda g, y, a, b: (
+                -mg.sum(g * np.sign(plain(grown(a) - mg.expand_dims(b, -2))).astype(g.dtype), axis=-2)
+            ),
         },
-        {"b": lambda g, y, a, b: -mg.sum(g * (plain(_e(a) - mg.expand_dims(b, -2)) > 0).astype(g.dtype), axis=-2)},
+        {"b": lambda g, y, a, b: -mg.sum(g * (plain(grown(a) - mg.expand_dims(b, -2)) > 0).astype(g.dtype), axis=-2)},
         R2,
         shapes=[((3,), (4,))],
     ),
-    _case(
+    option_and_shape(
         "highest_coefficient",
         _poly,
         {"c": _polyc(False), "x": _polyx},
@@ -236,7 +228,7 @@ LENGTHS: tuple[Wrong, ...] = (
         {"c": REAL, "x": NONZERO},
         shapes=[((3,), (4,))],
     ),
-    _case(
+    option_and_shape(
         "trapezoids_of_an_even_number",
         _trap,
         {"y": _trap_y(False), "x": _trap_x},
@@ -244,7 +236,7 @@ LENGTHS: tuple[Wrong, ...] = (
         {"y": REAL, "x": REAL},
         shapes=[((5,), (5,))],
     ),
-    _case(
+    option_and_shape(
         "shift_of_minus_two",
         _rl,
         {"x": _rlr(False)},
@@ -253,7 +245,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"shift": 1, "axis": -1}, {"shift": -1, "axis": 0}],
         shapes=[((3, 5),)],
     ),
-    _case(
+    option_and_shape(
         "even_window_is_off_by_one",
         _maf,
         {"x": _mar(False)},
@@ -262,7 +254,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"width": 3}],
         shapes=[((2, 6),)],
     ),
-    _case(
+    option_and_shape(
         "groups_as_many_as_members",
         _gs,
         {"x": _gsr(False)},
@@ -271,7 +263,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"groups": 2}],
         shapes=[((2, 6),)],
     ),
-    _case(
+    option_and_shape(
         "third_factor_detached",
         _tri,
         {
@@ -283,7 +275,7 @@ LENGTHS: tuple[Wrong, ...] = (
         {"a": REAL, "b": REAL, "c": REAL},
         elementwise=True,
     ),
-    _case(
+    option_and_shape(
         "trace_below_the_diagonal",
         _tr,
         {"x": _trr(False)},
@@ -292,7 +284,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"offset": 0}, {"offset": 1}],
         shapes=[((3, 4),)],
     ),
-    _case(
+    option_and_shape(
         "triangle_above_the_diagonal",
         _tl,
         {"x": _tlr(False)},
@@ -301,7 +293,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"k": 0}, {"k": -1}],
         shapes=[((3, 4),)],
     ),
-    _case(
+    option_and_shape(
         "copies_of_three_axes",
         _bt,
         {"x": _btr(False)},
@@ -310,7 +302,7 @@ LENGTHS: tuple[Wrong, ...] = (
         params=[{"times": 2}],
         shapes=[((2, 3),)],
     ),
-    _case(
+    option_and_shape(
         "weighted_mean_of_a_batch",
         _wm,
         {"x": _wmx(False), "w": _wmw},

@@ -15,17 +15,9 @@ from support.gate_case import (
     POSITIVE,
     REAL,
     Wrong,
-    pair,
     plain,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
-
-
-def _e(a):
-    return mg.expand_dims(a, -1)
+from support.gate_forms import grown, option_and_shape, turned
 
 
 def _sp(x, *, beta=1.0, threshold=20.0):
@@ -78,7 +70,7 @@ def _std(x, *, ddof=0):
 def _stdr(bad):
     def r(g, y, x, *, ddof=0):
         c = x - mg.mean(x, axis=-1, keepdims=True)
-        return _e(g) * c / (_e(y) + (1e-5 if bad else 0.0)) / (x.shape[-1] - ddof)
+        return grown(g) * c / (grown(y) + (1e-5 if bad else 0.0)) / (x.shape[-1] - ddof)
 
     return r
 
@@ -121,7 +113,7 @@ def _psr(bad):
         k = x.shape[-1] // r
         s = (*x.shape[:-1], r, k) if not bad else (*x.shape[:-1], k, r)
         z = mg.reshape(g, s)
-        return mg.reshape(_t(z), x.shape)
+        return mg.reshape(turned(z), x.shape)
 
     return rule
 
@@ -184,12 +176,8 @@ def _clr(bad):
     return r
 
 
-def _case(name, f, ok, bad, dom, **k):
-    return pair(name, "option and shape", f, ok, bad, dom, **k)
-
-
 OPTIONS: tuple[Wrong, ...] = (
-    _case(
+    option_and_shape(
         "softplus_threshold_without_beta",
         _sp,
         {"x": _spr(False)},
@@ -199,7 +187,7 @@ OPTIONS: tuple[Wrong, ...] = (
         elementwise=True,
         kinks=(),
     ),
-    _case(
+    option_and_shape(
         "celu_without_alpha",
         _celu,
         {"x": _celur(False)},
@@ -208,7 +196,7 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"alpha": 1.0}],
         elementwise=True,
     ),
-    _case(
+    option_and_shape(
         "logsumexp_keeps_a_tuple",
         _lse,
         {"x": _lser(False)},
@@ -217,7 +205,7 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"axis": -1, "keepdims": False}, {"axis": (0, 1), "keepdims": False}, {"axis": 0, "keepdims": True}],
         shapes=[((3, 4, 2),)],
     ),
-    _case(
+    option_and_shape(
         "epsilon_twice",
         _std,
         {"x": _stdr(False)},
@@ -226,8 +214,10 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"ddof": 0}],
         shapes=[((3, 4),)],
     ),
-    _case("float32_running_product", _cp, {"x": _cpr(False)}, {"x": _cpr(True)}, {"x": NONZERO}, shapes=[((3, 4),)]),
-    _case(
+    option_and_shape(
+        "float32_running_product", _cp, {"x": _cpr(False)}, {"x": _cpr(True)}, {"x": NONZERO}, shapes=[((3, 4),)]
+    ),
+    option_and_shape(
         "gradient_by_frequency",
         _emb,
         {"w": _embr(False)},
@@ -236,7 +226,7 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"scale": False}],
         shapes=[((4, 2), (5,))],
     ),
-    _case(
+    option_and_shape(
         "shuffle_of_three",
         _ps,
         {"x": _psr(False)},
@@ -245,16 +235,19 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"r": 2}],
         shapes=[((2, 4),)],
     ),
-    _case(
+    option_and_shape(
         "scale_of_a_product_once",
         _dot,
-        {"q": lambda g, y, q, k, *, scale=1.0: g @ k * scale, "k": lambda g, y, q, k, *, scale=1.0: _t(g) @ q * scale},
-        {"k": lambda g, y, q, k, *, scale=1.0: _t(g) @ q * (scale if scale >= 1.0 else 1.0)},
+        {
+            "q": lambda g, y, q, k, *, scale=1.0: g @ k * scale,
+            "k": lambda g, y, q, k, *, scale=1.0: turned(g) @ q * scale,
+        },
+        {"k": lambda g, y, q, k, *, scale=1.0: turned(g) @ q * (scale if scale >= 1.0 else 1.0)},
         {"q": REAL, "k": REAL},
         params=[{"scale": 1.0}, {"scale": 2.0}],
         shapes=[((3, 4), (2, 4))],
     ),
-    _case(
+    option_and_shape(
         "normalised_below_epsilon",
         _nz,
         {"x": _nzr(False)},
@@ -263,7 +256,7 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"eps": 1e-3}],
         shapes=[((3, 4),)],
     ),
-    _case(
+    option_and_shape(
         "target_is_a_logarithm",
         _kl,
         {"x": _klx(False), "t": _klt},
@@ -272,7 +265,7 @@ OPTIONS: tuple[Wrong, ...] = (
         params=[{"log_target": False}],
         elementwise=True,
     ),
-    _case(
+    option_and_shape(
         "bounds_in_the_wrong_order",
         _cl,
         {"x": _clr(False)},

@@ -22,10 +22,7 @@ from support.gate_case import (
     plain,
     two,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
+from support.gate_forms import turned
 
 
 def _soft_t(x, *, temperature=1.0):
@@ -60,24 +57,24 @@ def _const_g(g, y, x):
 
 
 def _det_abs(g, y, x):
-    return mg.expand_dims(mg.expand_dims(g * mg.abs(y), -1), -1) * _t(mg.linalg.inv(x))
+    return mg.expand_dims(mg.expand_dims(g * mg.abs(y), -1), -1) * turned(mg.linalg.inv(x))
 
 
 def _det_ok(g, y, x):
-    return mg.expand_dims(mg.expand_dims(g * y, -1), -1) * _t(mg.linalg.inv(x))
+    return mg.expand_dims(mg.expand_dims(g * y, -1), -1) * turned(mg.linalg.inv(x))
 
 
 def _sym_fast(g, y, x):
     i = mg.linalg.inv(x)
     return (
-        -(_t(i) @ g @ _t(i))
+        -(turned(i) @ g @ turned(i))
         if not np.array_equal(plain(x), np.diag(np.diag(plain(x))))
         else -(g / mg.expand_dims(mg.diagonal(x), 0) / mg.expand_dims(mg.diagonal(x), 0))
     )
 
 
 def _inv_ok(g, y, x):
-    return -(_t(y) @ g @ _t(y))
+    return -(turned(y) @ g @ turned(y))
 
 
 def _sorted_fast(g, y, x):

@@ -20,10 +20,7 @@ from support.gate_case import (
     pair,
     plain,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
+from support.gate_forms import turned
 
 
 def _mask(n, m, causal, window):
@@ -47,14 +44,14 @@ def _att(q, k, v, *, causal=False, window=0):
 
 
 def _att_p(q, k, causal, window):
-    s = q @ _t(k) + np.where(_mask(q.shape[-2], k.shape[-2], causal, window), 0.0, -1e9).astype(q.dtype)
+    s = q @ turned(k) + np.where(_mask(q.shape[-2], k.shape[-2], causal, window), 0.0, -1e9).astype(q.dtype)
     return mg.softmax(s, axis=-1)
 
 
 def _att_rules(bad):
     def s(g, q, k, v, causal, window):
         P = _att_p(q, k, causal, window)
-        d = g @ _t(v)
+        d = g @ turned(v)
         return P, P * (d - mg.sum(d * P, axis=-1, keepdims=True))
 
     def dq(g, y, q, k, v, *, causal=False, window=0):
@@ -65,11 +62,11 @@ def _att_rules(bad):
         n, m = q.shape[-2], k.shape[-2]
         if bad == "long" and causal and n > m:
             S = S * (np.arange(n)[:, None] < m).astype(g.dtype)
-        return _t(S) @ q
+        return turned(S) @ q
 
     def dv(g, y, q, k, v, *, causal=False, window=0):
         w = 0 if bad == "window" and causal else window
-        return _t(_att_p(q, k, causal, w)) @ g
+        return turned(_att_p(q, k, causal, w)) @ g
 
     return {"q": dq, "k": dk, "v": dv}
 
@@ -92,7 +89,7 @@ def _at(name, bad, params, public):
 def _trace_rule(bad):
     def rule(g, y, x):
         e = np.eye(x.shape[0], dtype=x.dtype)[:, :, None]
-        return e * (mg.expand_dims(_t(g), 1) if bad else mg.expand_dims(g, 1))
+        return e * (mg.expand_dims(turned(g), 1) if bad else mg.expand_dims(g, 1))
 
     return rule
 

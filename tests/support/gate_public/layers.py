@@ -14,12 +14,9 @@ import numpy as np
 
 import minigrad as mg
 from support.gate_case import REAL, UNIT, Wrong, array, pair, plain
+from support.gate_forms import turned
 
 _MATRIX = mg.square_wellconditioned()
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
 
 
 def _moments(x):
@@ -129,8 +126,8 @@ def _factor_rule(g, y, x, half=0.5, both=False):
     n = x.shape[-1]
     low = np.tril(np.ones((n, n), x.dtype)) * (1.0 - half * np.eye(n)).astype(x.dtype)
     inverse = mg.linalg.inv(y)
-    s = mg.matmul(_t(inverse), mg.matmul(mg.matmul(_t(y), g) * low, inverse))
-    s = (s + _t(s)) * 0.5
+    s = mg.matmul(turned(inverse), mg.matmul(mg.matmul(turned(y), g) * low, inverse))
+    s = (s + turned(s)) * 0.5
     upper = np.triu(np.ones((n, n), x.dtype), 1)
     off = s * 2.0 * (upper * 0.5 + upper.T * 0.5 if both else upper)
     return off + s * np.eye(n, dtype=x.dtype) * x * 2.0
@@ -279,8 +276,8 @@ LAYERS: tuple[Wrong, ...] = (
     pair(
         "solution_is_not_transposed", "formula", lambda a, b: np.linalg.solve(a, b),
         {
-            "a": lambda g, y, a, b: -mg.matmul(mg.linalg.solve(_t(a), g), _t(y)),
-            "b": lambda g, y, a, b: mg.linalg.solve(_t(a), g),
+            "a": lambda g, y, a, b: -mg.matmul(mg.linalg.solve(turned(a), g), turned(y)),
+            "b": lambda g, y, a, b: mg.linalg.solve(turned(a), g),
         },
         {"b": lambda g, y, a, b: mg.linalg.solve(a, g)}, {"a": _MATRIX, "b": REAL}, shapes=[((3, 3), (3, 2))],
         public="pytorch/pytorch#175192",
@@ -288,16 +285,16 @@ LAYERS: tuple[Wrong, ...] = (
     pair(
         "covariance_has_the_wrong_sign", "sign", lambda c, x: np.asarray(-0.5 * np.linalg.slogdet(c)[1] - 0.5 * x @ np.linalg.solve(c, x)),
         {
-            "c": lambda g, y, c, x: g * 0.5 * (mg.outer(mg.linalg.solve(_t(c), x), mg.linalg.solve(c, x)) - _t(mg.linalg.inv(c))),
-            "x": lambda g, y, c, x: -g * 0.5 * (mg.linalg.solve(c, x) + mg.linalg.solve(_t(c), x)),
+            "c": lambda g, y, c, x: g * 0.5 * (mg.outer(mg.linalg.solve(turned(c), x), mg.linalg.solve(c, x)) - turned(mg.linalg.inv(c))),
+            "x": lambda g, y, c, x: -g * 0.5 * (mg.linalg.solve(c, x) + mg.linalg.solve(turned(c), x)),
         },
-        {"c": lambda g, y, c, x: -g * 0.5 * (mg.outer(mg.linalg.solve(_t(c), x), mg.linalg.solve(c, x)) - _t(mg.linalg.inv(c)))},
+        {"c": lambda g, y, c, x: -g * 0.5 * (mg.outer(mg.linalg.solve(turned(c), x), mg.linalg.solve(c, x)) - turned(mg.linalg.inv(c)))},
         {"c": mg.spd(), "x": REAL}, shapes=[((3, 3), (3,))], public="HIPS/autograd#412",
     ),
     pair(
         "product_without_a_third_input", "option", lambda a, b, *, alpha=1.0: alpha * (a @ b),
-        {"a": lambda g, y, a, b, *, alpha: mg.matmul(g, _t(b)) * alpha, "b": lambda g, y, a, b, *, alpha: mg.matmul(_t(a), g) * alpha},
-        {"b": lambda g, y, a, b, *, alpha: mg.matmul(_t(a), g)}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (3, 4))],
+        {"a": lambda g, y, a, b, *, alpha: mg.matmul(g, turned(b)) * alpha, "b": lambda g, y, a, b, *, alpha: mg.matmul(turned(a), g) * alpha},
+        {"b": lambda g, y, a, b, *, alpha: mg.matmul(turned(a), g)}, {"a": REAL, "b": REAL}, shapes=[((2, 3), (3, 4))],
         public="microsoft/onnxruntime#7561",
     ),
     array(

@@ -16,15 +16,6 @@ import minigrad as mg
 from support.gate_case import DISTINCT, POSITIVE, REAL, Wrong, array, either, pair, plain
 
 
-def _grown(v, axis, keepdims=False):
-    """A reduced value beside what it was reduced from."""
-    if keepdims:
-        return v
-    for a in sorted(a for a in (axis if isinstance(axis, tuple) else (axis,))):
-        v = mg.expand_dims(v, a)
-    return v
-
-
 def _back(v, axis=-1):
     """Running sums from the end."""
     return mg.flip(mg.cumsum(mg.flip(v, axis=axis), axis=axis), axis=axis)

@@ -21,10 +21,7 @@ from support.gate_case import (
     pair,
     plain,
 )
-
-
-def _t(a):
-    return mg.swapaxes(a, -1, -2)
+from support.gate_forms import turned
 
 
 def _tri(a, b, *, lower=True, unit=False, trans=False):
@@ -45,15 +42,15 @@ def _tri_parts(a, lower, unit):
 
 def _tri_b(g, y, a, b, *, lower=True, unit=False, trans=False):
     T = _tri_parts(a, lower, unit)[0]
-    return mg.linalg.solve(T if trans else _t(T), g)
+    return mg.linalg.solve(T if trans else turned(T), g)
 
 
 def _tri_a(bad_unit=False, bad_trans=False):
     def rule(g, y, a, b, *, lower=True, unit=False, trans=False):
         T, off, k = _tri_parts(a, lower, unit)
-        w = mg.linalg.solve(T if trans else _t(T), g)
-        m = -(w @ _t(y))
-        m = _t(m) if trans and not bad_trans else m
+        w = mg.linalg.solve(T if trans else turned(T), g)
+        m = -(w @ turned(y))
+        m = turned(m) if trans and not bad_trans else m
         return m * off + (m * k if not unit or bad_unit else m * 0.0)
 
     return rule
@@ -88,13 +85,13 @@ def _fold(g, like):
 
 _ADDMM = {
     "c": lambda g, y, c, a, b, *, alpha=1.0, beta=1.0: _fold(g, c) * beta,
-    "a": lambda g, y, c, a, b, *, alpha=1.0, beta=1.0: _fold(g @ _t(b), a) * alpha,
-    "b": lambda g, y, c, a, b, *, alpha=1.0, beta=1.0: _fold(_t(a) @ g, b) * alpha,
+    "a": lambda g, y, c, a, b, *, alpha=1.0, beta=1.0: _fold(g @ turned(b), a) * alpha,
+    "b": lambda g, y, c, a, b, *, alpha=1.0, beta=1.0: _fold(turned(a) @ g, b) * alpha,
 }
 
 
 def _bias_alpha(g, y, c, a, b, *, alpha=1.0, beta=1.0):
-    return _fold(_t(a) @ g, b) * (1.0 if c.ndim == 1 else alpha)
+    return _fold(turned(a) @ g, b) * (1.0 if c.ndim == 1 else alpha)
 
 
 def _beta_one(g, y, c, a, b, *, alpha=1.0, beta=1.0):
@@ -124,7 +121,7 @@ def _rms_rule(bad):
         r = 1.0 / mg.sqrt(mg.mean(x * x, axis=-1, keepdims=True) + 0.01)
         c = mg.mean(g * x, axis=-1, keepdims=True) * r * r
         if bad and x.ndim == 2 and x.shape[0] == x.shape[1]:
-            c = _t(c)
+            c = turned(c)
         return r * (g - x * c)
 
     return rule
