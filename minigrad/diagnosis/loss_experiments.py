@@ -108,9 +108,9 @@ def lowest_loss(loss: Loss, shape: Shape, y: Array, low: float, high: float) -> 
         low: least output; may be -inf.
         high: largest output; may be inf.
     """
-    if y.dtype.kind in "iu" and y.ndim == 1 and len(shape) == 1 and shape[0] > int(y.max(initial=0)):
-        right = np.arange(shape[0]) == y[:, None]
-        return _lowest(loss, [np.where(right, min(high, _HUGE), max(low, -_HUGE))], y)
+    right = _right_scores(shape, y)
+    if right is not None:
+        return _lowest(loss, [np.where(right > 0.0, min(high, _HUGE), max(low, -_HUGE))], y)
     if y.dtype.kind == "f" and y[0].size == int(np.prod(shape)):
         best = np.clip(y.reshape(len(y), *shape), low, high)
         if np.isin(y, (0.0, 1.0)).all():  # answers: scores as sure as the bounds allow, or the answers themselves

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,9 @@ import pytest
 import minigrad as mg
 from minigrad import engines, nn
 from minigrad.typing import Array
-from support.interrupts import ask_for_opcodes
+from support.interrupts import interrupted
 
-pytest.importorskip("minigrad_cc")
+PLUGIN = str(Path(pytest.importorskip("minigrad_cc").__file__).parent)
 
 X = np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32)
 Y = np.arange(8) % 3
@@ -45,34 +43,6 @@ class Training:
         return np.concatenate([a.ravel() for a in self.model.state_dict().values()])
 
 
-def interrupted_at(work: Training, number: int) -> bool:
-    """Run a step with KeyboardInterrupt before the `number`th bytecode of the plugin; False where there are fewer."""
-    left = number
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        if "minigrad_cc" not in frame.f_code.co_filename:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            left -= 1
-            if left == 0:
-                sys.settrace(None)
-                raise KeyboardInterrupt
-        return trace
-
-    before = sys.gettrace()
-    ask_for_opcodes()
-    sys.settrace(trace)
-    try:
-        work.run()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 @pytest.mark.skipif("cc" not in engines.available(), reason="no C engine")
 def test_weights_and_count_move_together() -> None:
     reference = Training()
@@ -86,7 +56,7 @@ def test_weights_and_count_move_together() -> None:
         training = Training()
         for _ in range(WARM):
             training.run()
-        cut = interrupted_at(training, number)
+        cut = bool(interrupted(training.run, number, opcodes=True, folder=PLUGIN))
         counts.add(training.optimizer.t)
         assert np.array_equal(training.weights(), states[training.optimizer.t]), f"torn at bytecode {number}"
         training.run()

@@ -10,13 +10,19 @@ from typing import Any
 
 import minigrad
 
-__all__ = ["ask_for_opcodes", "interrupted", "places"]
+__all__ = ["interrupted", "places"]
 
 _PACKAGE = str(Path(minigrad.__file__).parent)
 
 
-def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = False) -> str:
-    """Run `work`, with KeyboardInterrupt before the `number`th line (or bytecode) of minigrad that it comes to.
+def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = False, folder: str = _PACKAGE) -> str:
+    """Run `work`, with KeyboardInterrupt before the `number`th line (or bytecode) of a package that it comes to.
+
+    Args:
+        work: what is interrupted.
+        number: of the line or bytecode, from 1.
+        opcodes: whether bytecodes are counted, and not lines.
+        folder: of the package; minigrad's by default.
 
     Returns:
         File, line and function that were interrupted; empty where `work` ended before.
@@ -25,7 +31,7 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal left, place
-        if not frame.f_code.co_filename.startswith(_PACKAGE):
+        if not frame.f_code.co_filename.startswith(folder):
             return None
         frame.f_trace_opcodes = opcodes
         if _is_finalizer(frame):  # Python drops what is raised there
@@ -33,13 +39,13 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
         if event == ("opcode" if opcodes else "line"):
             left -= 1
             if left == 0:
-                place = f"{frame.f_code.co_filename[len(_PACKAGE) :]}:{frame.f_lineno} {frame.f_code.co_name}"
+                place = f"{frame.f_code.co_filename[len(folder) :]}:{frame.f_lineno} {frame.f_code.co_name}"
                 sys.settrace(None)
                 raise KeyboardInterrupt
         return trace
 
     before = sys.gettrace()
-    ask_for_opcodes()
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 wants to know before a trace function is set
     sys.settrace(trace)
     try:
         work()
@@ -48,11 +54,6 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
     finally:
         sys.settrace(before)
     return place
-
-
-def ask_for_opcodes() -> None:
-    """Let trace functions that are set from now on hear of bytecodes: Python 3.12 wants to know before they are set."""
-    sys._getframe().f_trace_opcodes = True
 
 
 def _is_finalizer(frame: FrameType) -> bool:

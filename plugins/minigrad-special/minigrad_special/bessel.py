@@ -12,8 +12,8 @@ import numpy as np
 from scipy import special as sp
 
 import minigrad as mg
+from minigrad.ops.family import of_floats
 from minigrad.typing import Array, V
-from minigrad_special.parameters import of_floats
 
 _ORDERS = [{"n": 0}, {"n": 1}, {"n": 2}]
 

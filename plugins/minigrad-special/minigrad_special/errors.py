@@ -11,8 +11,9 @@ import numpy as np
 from scipy import special as sp
 
 import minigrad as mg
+from minigrad.ops.family import of_floats
 from minigrad.typing import Array, V
-from minigrad_special.parameters import Between, of_floats
+from minigrad_special.parameters import Between
 
 
 @mg.op(x=mg.unit(), elementwise=True)

@@ -9,8 +9,9 @@ import numpy as np
 from scipy import special as sp
 
 import minigrad as mg
+from minigrad.ops.family import of_floats
 from minigrad.typing import Array, V
-from minigrad_special.parameters import Between, Parameter, of_floats, refuse_gradient
+from minigrad_special.parameters import Between, Parameter, refuse_gradient
 
 _POSITIVE = mg.positive()
 

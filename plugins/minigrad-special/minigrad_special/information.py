@@ -7,8 +7,8 @@ from scipy import special as sp
 
 import minigrad as mg
 from minigrad.ops.elementwise.arithmetic import masked_multiply
+from minigrad.ops.family import of_floats
 from minigrad.typing import Array, Axis, V
-from minigrad_special.parameters import of_floats
 
 
 def expit(x: V) -> V:

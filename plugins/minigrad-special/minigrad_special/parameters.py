@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import TypeVar
-
 import attrs
-import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
 from minigrad.typing import Array, Shape
 from minigrad.verify.declare import Domain, RandomSource
-
-Kernel = TypeVar("Kernel", bound=Callable[..., Array])
-
-
-def of_floats(kernel: Kernel) -> Kernel:
-    """Turn integers, numbers and lists into float arrays before a kernel.
-
-    For kernels that keep the dtype of their argument. Whole numbers become float64.
-    """
-
-    @wraps(kernel)
-    def call(x: Array, **options: object) -> Array:
-        return kernel(x if hasattr(x, "dtype") and x.dtype.kind == "f" else _floats(x), **options)
-
-    return call  # type: ignore[return-value]  # takes what the kernel takes
-
-
-def _floats(x: object) -> Array:
-    array = np.asarray(x)
-    if array.dtype.kind not in "iub":
-        return array
-    return array.astype(np.float64)
 
 
 @attrs.frozen
