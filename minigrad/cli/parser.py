@@ -14,6 +14,7 @@ from typing import NoReturn, TypeAlias
 import minigrad
 from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.command import Command
+from minigrad.cli.help_format import WrappedHelp
 from minigrad.text import clip_middle, clip_text, list_names
 
 __all__ = ["Parser", "UsageError", "add_command", "build_parser"]
@@ -61,7 +62,7 @@ def build_parser(words: Sequence[str]) -> Parser:
         allow_abbrev=False,
         description="minigrad: a small autograd framework in which no unverified gradient runs.",
         epilog="'minigrad COMMAND --help' says more about a command.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=WrappedHelp,
     )
     parser.set_defaults(parser=parser)
     parser.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
@@ -84,7 +85,7 @@ def add_command(commands: _Subparsers, name: str, command: Command) -> None:
         help=command.help.replace("%", "%%"),
         description=description.replace("%", "%%"),
         allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=WrappedHelp,
     )
     parser.set_defaults(parser=parser, work=command.work)
     parser.add_argument("--json", action="store_true", help="print one JSON document, and nothing else, on stdout")
@@ -130,7 +131,7 @@ def _list_installed(parser: Parser, commands: _Subparsers) -> None:
             commands.add_parser(name, help=text.replace("%", "%%"))
     missing = [f"{name} ({owner})" for name, owner in installed.not_installed().items()]
     if missing:
-        parser.epilog = f"{parser.epilog}\nDistributions of their own, not installed: {', '.join(missing)}"
+        parser.epilog = f"{parser.epilog}\n\nDistributions of their own, not installed: {', '.join(missing)}"
 
 
 def _explained(message: str, parser: Parser) -> str:

@@ -15,7 +15,7 @@ import pytest
 from minigrad.cli import main
 from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.manual import completion, pager
-from minigrad.cli.manual.all_parsers import all_parsers
+from minigrad.cli.manual.all_parsers import all_parsers, whole_parser
 from minigrad.cli.manual.man import manual_page
 from support.cli_calls import code_of
 
@@ -112,12 +112,23 @@ def test_long_text_goes_through_the_pager_on_a_terminal_only(
     assert capsys.readouterr().out == ""
 
 
-def test_columns_sets_the_width_of_help(monkeypatch: pytest.MonkeyPatch) -> None:
-    widths = []
-    for columns in ("60", "120"):
-        monkeypatch.setenv("COLUMNS", columns)
-        widths.append(max(map(len, all_parsers()["doctor"].format_usage().splitlines())))
-    assert widths[0] <= 70 < widths[1] <= 120  # a choice of many words is longer than 60, and stays whole
+@pytest.mark.parametrize("columns", [60, 100, 200])
+def test_help_keeps_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for name, parser in {"": whole_parser(), **all_parsers()}.items():
+        lines = parser.format_help().splitlines()
+        assert not [line for line in lines if len(line) > columns], name
+        assert name != "doctor" or max(map(len, lines)) > columns - 15
+
+
+def test_narrow_help_says_all_that_wide_help_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    for parser in all_parsers().values():
+        said = []
+        for columns in ("60", "400"):
+            monkeypatch.setenv("COLUMNS", columns)
+            words = parser.format_help().replace(" \\\n", " ").split()
+            said.append("".join(words).replace("-", ""))  # a word of the help may be broken at its hyphen
+        assert sorted(said[0]) == sorted(said[1])
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["ops", "relu"], ["explain"], ["optimizers"]])
