@@ -161,9 +161,8 @@ def find_op(name: str) -> object:
     from minigrad.ops.plugins import find, refusal_of
 
     op = REGISTRY.get(name) or find(name)
-    if op is None and name in OTHER_WORDS:
-        raise AttributeError(f"module 'minigrad' has no {name!r}: {OTHER_WORDS[name]}")
     if op is None:
+        lazy.refuse_other_word("module 'minigrad'", name, OTHER_WORDS)
         if why := refusal_of(name):
             raise AttributeError(f"module 'minigrad' has no {name!r}: the gate refused it. {why}")
         public_names = {*lazy.parse("minigrad", PUBLIC), *(op.name for op in REGISTRY)}

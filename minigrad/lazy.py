@@ -40,6 +40,16 @@ def load(module: str, attribute: str) -> Any:
     return getattr(imported, attribute) if attribute else imported
 
 
+def refuse_other_word(owner: str, name: str, other_words: Mapping[str, str] | None) -> None:
+    """Say what stands in the place of a name that people know from elsewhere, if it is one.
+
+    Raises:
+        AttributeError: it is one; names what to use.
+    """
+    if other_words is not None and name in other_words:
+        raise AttributeError(f"{owner} has no {name!r}: {other_words[name]}")
+
+
 def warn_renamed(old: str, new: str, stacklevel: int = 3) -> None:
     """Warn the caller's caller that `old` is going to vanish, and that `new` is its name now."""
     warnings.warn(f"{old} is now {new}; the old name goes with the next minor version", DeprecationWarning, stacklevel)
@@ -51,6 +61,7 @@ def names(
     *,
     renamed: Mapping[str, str] | None = None,
     requires: str = "",
+    other_words: Mapping[str, str] | None = None,
     otherwise: Callable[[str], object] | None = None,
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Make `__getattr__`, `__dir__` and `__all__` of a package.
@@ -60,6 +71,7 @@ def names(
         homes: which module holds which public names; see `parse`.
         renamed: old name -> new name, or "package.module:name" where it left the package. Using one warns.
         requires: a module to import before the first name that is not a submodule.
+        other_words: name that people know from elsewhere -> what stands in its place.
         otherwise: answers for names that are neither public nor submodules, or raises AttributeError itself.
 
     Returns:
@@ -85,6 +97,7 @@ def names(
 
         if find_spec(f"{package}.{name}") is not None:  # `from package import module` asks here first
             return import_module(f"{package}.{name}")
+        refuse_other_word(f"module {package!r}", name, other_words)
         if otherwise is not None:
             return otherwise(name)
         from minigrad.text import nearest
@@ -114,8 +127,7 @@ def renamed(
     """
 
     def __getattr__(name: str) -> object:
-        if other_words is not None and name in other_words:
-            raise AttributeError(f"module {module!r} has no {name!r}: {other_words[name]}")
+        refuse_other_word(f"module {module!r}", name, other_words)
         if name not in table:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         home, _, attribute = table[name].rpartition(":")

@@ -33,14 +33,12 @@ _OTHER_WORDS = {
 }
 
 
-def _find_other(name: str) -> object:
-    """Say what stands in the place of a name that people know from elsewhere.
+def _find_rule(name: str) -> object:
+    """Say how a rule is made whose class people know from elsewhere.
 
     Raises:
         AttributeError: always; names what to use.
     """
-    if name in _OTHER_WORDS:
-        raise AttributeError(f"module {__name__!r} has no {name!r}: {_OTHER_WORDS[name]}")
     lower = name.lower()
     if lower in ("adam", "adamw", "adagrad", "rmsprop", "nadam", "radam", "adamax", "adadelta", "lamb", "lion"):
         raise AttributeError(
@@ -51,5 +49,9 @@ def _find_other(name: str) -> object:
 
 
 __getattr__, __dir__, __all__ = lazy.names(
-    __name__, _PUBLIC, renamed={"Driver": "StatefulOptimizer", "Step": "StepResult"}, otherwise=_find_other
+    __name__,
+    _PUBLIC,
+    renamed={"Driver": "StatefulOptimizer", "Step": "StepResult"},
+    other_words=_OTHER_WORDS,
+    otherwise=_find_rule,
 )

@@ -6,7 +6,6 @@
 """
 
 from minigrad import lazy
-from minigrad.text import nearest
 
 _PUBLIC = {
     "callbacks": "Callback Run Step",
@@ -58,10 +57,4 @@ _OTHER_WORDS = {
 }
 
 
-def _find(name: str) -> object:
-    if name in _OTHER_WORDS:
-        raise AttributeError(f"module {__name__!r} has no {name!r}: {_OTHER_WORDS[name]}")
-    raise AttributeError(f"module {__name__!r} has no {name!r}.{nearest(name, __all__)}")
-
-
-__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED, otherwise=_find)
+__getattr__, __dir__, __all__ = lazy.names(__name__, _PUBLIC, renamed=_RENAMED, other_words=_OTHER_WORDS)

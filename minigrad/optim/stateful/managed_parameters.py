@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import attrs
 
+from minigrad import lazy
 from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError, OptimizerError, ParameterError, StateError
 from minigrad.optim.gradient_transforms import least_square
@@ -23,10 +24,22 @@ from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamG
 from minigrad.optim.stateful.pasts import Pasts
 from minigrad.optim.stateful.shadow_weights import ShadowWeights
 from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors, quote_names
+from minigrad.text import nearest
 
 __all__ = ["ManagedParameters"]
 
 _SETTABLE = {"name", "t", "needs", "grad_hook"}
+
+_OTHER_WORDS = {
+    "param_groups": "hyperparameters has a mapping for each group, to be read; set(...) changes them",
+    "add_param_group": "add(parameters, lr=...)",
+    "state": "state_dict() gives it by parameter name",
+    "defaults": "hyperparameters are those of each group",
+    "get_last_lr": "hyperparameters[0]['lr']",
+    "minimize": "loss.backward(), then step()",
+    "apply_gradients": "loss.backward(), then step()",
+    "update": "step()",
+}
 
 
 class ManagedParameters:
@@ -59,6 +72,14 @@ class ManagedParameters:
         if name == "t" and (type(value) is not int or value < 0):
             raise OptimizerError(f"t is the number of completed updates, an integer >= 0, not {value!r}")
         super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if not name.startswith("_"):
+            lazy.refuse_other_word("an optimizer", name, _OTHER_WORDS)
+            if name in self.hyperparameters[0]:
+                raise AttributeError(f"an optimizer has no {name!r}: read opt.hyperparameters[0][{name!r}]")
+            raise AttributeError(f"an optimizer has no {name!r}.{nearest(name, dir(self))}")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def buckets(self) -> tuple[ParamBucket, ...]:

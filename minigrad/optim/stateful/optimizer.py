@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import NoReturn
+from typing import NoReturn, Self
 
+import attrs
 import numpy as np
 
 from minigrad.engines import EngineWithFallback, UpdatePlan
@@ -47,6 +49,40 @@ class StatefulOptimizer(ManagedParameters):
         self._norm = (-1, 0.0)  # for which update, norm of the sum over its micro-batches
         self.grad_hook: Callable[[], None] | None = None
         self._check_options()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """An optimizer of copies of the parameters, with this one's state.
+
+        `copy.deepcopy((model, optimizer))` copies both, so that the copy of one trains the copy of the other. Gradients
+        that no step has used are left behind, `grad_hook` too.
+        """
+        groups = [
+            attrs.evolve(
+                group,
+                parameters=tuple(attrs.evolve(p, tensor=copy.deepcopy(p.tensor, memo)) for p in group.parameters),
+                schedules=copy.deepcopy(group.schedules, memo),
+                weight_decay=copy.deepcopy(group.weight_decay, memo),
+            )
+            for group in self._groups
+        ]
+        twin = type(self)(self.name, groups, self._options)
+        memo[id(self)] = twin
+        for bucket, own in zip(twin._buckets, self._buckets, strict=True):
+            bucket.frozen.update(own.frozen)
+        twin.load_state_dict(self.state_dict())
+        return twin
+
+    def __copy__(self) -> NoReturn:
+        raise OptimizerError(
+            f"{self.name}: a parameter belongs to one optimizer, so this one has no copy on the same parameters; "
+            "copy.deepcopy((model, optimizer)) copies both"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise OptimizerError(
+            f"{self.name} cannot be pickled: checkpoint.save(path, model, optimizer) saves both, state_dict() gives "
+            "the state as arrays and plain values"
+        )
 
     @property
     def gradient_norm(self) -> float:
