@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import minigrad.plugins.contract as contract
 from minigrad.engines.group import FusionGroup
 from minigrad.engines.plan import LinksPlans, PlannedCall
+from minigrad.engines.products import linked
 from minigrad.engines.protocol import API, CompiledGroup, Engine, EngineError, Thunk, UnknownEngine
 from minigrad.engines.tiles import NumpyEngine
 from minigrad.plugins import entry_points
@@ -164,7 +165,7 @@ class EngineWithFallback:
             EngineError: the engine raises.
         """
         if not isinstance(self.engine, LinksPlans):
-            return [call.run for call in plan]
+            return linked(plan)
         try:
             return self.engine.link(plan)
         except Exception as error:

@@ -65,12 +65,14 @@ class PlannedCall:
         call: what it does, if that can be said.
         is_effect: it touches no numbers, only what Python keeps (a flag, say), so that it may run after later calls.
         owner: of an optimizer's step: the optimizer.
+        uses_blas_threads: with NumPy it may be a decomposition, say, which has the matrix library's threads to itself.
     """
 
     run: Thunk
     call: ArrayCall | None = None
     is_effect: bool = False
     owner: object = None
+    uses_blas_threads: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -99,6 +101,11 @@ class PlansUpdates(Protocol):
     @property
     def t(self) -> int:
         """Number of updates made."""
+        ...
+
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each update goes entry by entry."""
         ...
 
     def gradient_sinks(self) -> AbstractSet[object]:

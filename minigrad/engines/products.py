@@ -1,53 +1,170 @@
-"""Stacks of products, shared by threads.
+"""Large products, shared by threads; the matrix library's own threads rest meanwhile.
 
-The matrix library's own threads gain nothing on many small products, and go on spinning afterwards, which slows
-whatever comes next. Here each thread multiplies its part of the stack, and the library works on one.
+The library's threads gain nothing on many small products, and go on spinning after any product, which slows whatever
+comes next. Here each thread multiplies its part of a stack, of the rows or of the columns, and the library works on
+one. A product is cut only where the parts have the bits of the whole, so that answers do not depend on how many threads
+there are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from math import prod
 
 import numpy as np
 
-from minigrad.core.types import Array
-from minigrad.engines.blas import one_blas_thread
+from minigrad.core.types import Array, Shape
+from minigrad.engines.blas import blas_thread_functions, one_blas_thread
+from minigrad.engines.group import FusionGroup
+from minigrad.engines.plan import PlannedCall
+from minigrad.engines.protocol import Thunk
 from minigrad.engines.threads import ParallelFor, thread_count
 
-__all__ = ["StackedProduct"]
+__all__ = ["OneBlasThread", "SharedProduct", "keeps_blas_busy", "linked", "sums_keep_blas_busy"]
 
-_WORTH = 10_000_000
-"""Additions and multiplications that are worth a second thread: some 150 microseconds."""
+Product = Callable[..., object]
+WORTH = 10_000_000
+"""Additions and multiplications from which threads are tried: some 150 microseconds."""
+_BUSY = 250_000
+"""Multiplications from which the library may use threads for a product of matrices."""
+_BUSY_ROWS = 9_000
+"""Entries from which it may for the product of a matrix with a vector, or of two vectors."""
+_TILE = 16
+"""Rows or columns that the library's kernels take at once."""
+_NOTHING: tuple[Array, Array, Array] = (np.empty(0), np.empty(0), np.empty(0))
 
 
-class StackedProduct:
-    """`np.matmul(a, b, out=out)` for stacks of matrices.
+class SharedProduct:
+    """A product of matrices or stacks of them, `whole(a, b, out=out)`, of one shape each.
 
-    With the same bits on one thread and on several.
+    With the same bits on one thread and on several: the first product is made as a whole and in parts, and one whose
+    parts have other bits is never cut.
     """
 
-    def __init__(self, a: Array, b: Array, out: Array, threads: int) -> None:
-        self._a, self._b, self._out = a, b, out
+    def __init__(self, whole: Product, cuts: Sequence[str], threads: int) -> None:
+        self._whole = whole
+        self._cuts = cuts
+        self._cut = ""
+        self._settled = False
+        self._operands = _NOTHING
         self._shared = ParallelFor(self._multiply, threads)
 
     @classmethod
-    def of(cls, a: Array, b: Array, out: Array) -> StackedProduct | None:
-        """The product; None where it is no large stack, or there is one thread."""
-        if out.ndim < 3 or a.ndim < 2 or b.ndim < 2:
-            return None
-        threads = min(thread_count(), out.shape[0])
-        work = 2 * prod(out.shape) * a.shape[-1]
-        return cls(a, b, out, threads) if threads > 1 and work >= _WORTH else None
+    def of(cls, whole: Product, a: Shape, b: Shape, out: Array) -> SharedProduct | None:
+        """The product; None where sharing it is no use.
 
-    def __call__(self) -> None:
+        It is small, there is one thread, or the library cannot be kept on one.
+        """
+        threads = thread_count()
+        if threads == 1 or len(a) < 2 or len(b) < 2 or 2 * prod(out.shape) * a[-1] < WORTH:
+            return None
+        if blas_thread_functions() is None:
+            return None
+        stack = ["stack"] if out.ndim > 2 and out.shape[0] >= threads else []
+        rows, columns = out.shape[-2:]
+        longest = ["rows", "columns"] if rows >= columns else ["columns", "rows"]
+        lines = [cut for cut in longest if (rows if cut == "rows" else columns) >= _TILE * threads]
+        cuts = stack + (lines if out.ndim == 2 else [])
+        return cls(whole, cuts, threads) if cuts else None
+
+    def __call__(self, a: Array, b: Array, out: Array) -> None:
         """One run."""
-        with one_blas_thread():
+        if not self._settled:
+            self._settle(a, b, out)
+        elif not self._cut:
+            self._whole(a, b, out=out)
+        else:
+            self._operands = a, b, out
             self._shared()
+            self._operands = _NOTHING
+
+    def _settle(self, a: Array, b: Array, out: Array) -> None:
+        """Multiply, and find out how the product may be cut."""
+        self._whole(a, b, out=out)
+        expected = out.copy()
+        self._operands = a, b, out
+        of = self._shared.workers
+        for cut in self._cuts:
+            self._cut = cut
+            out.fill(np.nan)
+            for k in range(of):
+                self._multiply(k, of)
+            if out.tobytes() == expected.tobytes():
+                break
+        else:
+            self._cut = ""
+            out[...] = expected
+        self._settled = True
+        self._operands = _NOTHING
 
     def _multiply(self, worker: int, of: int) -> None:
-        n = len(self._out)
-        part = slice(n * worker // of, n * (worker + 1) // of)
-        np.matmul(self._part(self._a, part), self._part(self._b, part), out=self._out[part])
+        a, b, out = self._operands
+        if of == 1:
+            self._whole(a, b, out=out)
+        elif self._cut == "stack":
+            part = _part(len(out), worker, of, 1)
+            np.matmul(_of_stack(a, part, out), _of_stack(b, part, out), out=out[part])
+        elif self._cut == "rows":
+            part = _part(out.shape[0], worker, of, _TILE)
+            self._whole(a[part], b, out=out[part])
+        else:
+            part = _part(out.shape[1], worker, of, _TILE)
+            np.matmul(a, b[:, part], out=out[:, part])
 
-    def _part(self, x: Array, part: slice) -> Array:
-        return x[part] if x.ndim == self._out.ndim and x.shape[0] > 1 else x
+
+def _part(n: int, worker: int, of: int, tile: int) -> slice:
+    """Part of a length, in whole tiles but for the last."""
+    low, high = (n * k // of // tile * tile for k in (worker, worker + 1))
+    return slice(low, n if worker == of - 1 else high)
+
+
+def _of_stack(x: Array, part: slice, out: Array) -> Array:
+    return x[part] if x.ndim == out.ndim and x.shape[0] > 1 else x
+
+
+class OneBlasThread:
+    """Calls one after another, with the matrix library on one thread."""
+
+    def __init__(self, calls: Sequence[Thunk]) -> None:
+        self.calls = tuple(calls)
+
+    def __call__(self) -> None:
+        with one_blas_thread():
+            for call in self.calls:
+                call()
+
+
+def keeps_blas_busy(routine: str, operands: Sequence[Shape], out: Shape) -> bool:
+    """Whether the matrix library might make a call (`ArrayCall.name`) with threads of its own."""
+    if routine == "column_sums" or (routine == "matmul" and min(map(len, operands)) < 2):
+        return max(map(prod, operands)) >= _BUSY_ROWS
+    return routine == "matmul" and prod(out) * operands[0][-1] >= _BUSY
+
+
+def sums_keep_blas_busy(group: FusionGroup) -> bool:
+    """Whether a group adds up rows, as products with ones, that the library might share."""
+    return group.size >= _BUSY_ROWS and any(call.axes for call in group.calls)
+
+
+def linked(plan: Sequence[PlannedCall]) -> list[Thunk]:
+    """What runs planned calls, those from product to product within one block.
+
+    A call that has the library's threads to itself stands outside.
+    """
+    thunks: list[Thunk] = []
+    waiting: list[Thunk] = []  # since the latest product
+    for planned in plan:
+        run = planned.run
+        if isinstance(run, OneBlasThread):
+            before = thunks[-1] if thunks else None
+            if isinstance(before, OneBlasThread):
+                thunks[-1] = OneBlasThread((*before.calls, *waiting, *run.calls))
+            else:
+                thunks += [*waiting, run]
+            waiting = []
+        elif planned.uses_blas_threads:
+            thunks += [*waiting, run]
+            waiting = []
+        else:
+            waiting.append(run)
+    return thunks + waiting

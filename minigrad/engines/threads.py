@@ -10,20 +10,20 @@ from __future__ import annotations
 
 import contextvars
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import count
 from math import inf
+from queue import SimpleQueue
+from threading import Lock, Thread
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from minigrad.engines.protocol import EngineError
-
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+from minigrad.runtime.interrupts import without_interrupts
 
 __all__ = ["AutoTuner", "ParallelFor", "processors", "thread_count"]
 
-_TRIALS, _PERIOD = 8, 256
+TRIALS, _PERIOD = 8, 256
 VARIABLE = "MINIGRAD_THREADS"
 
 
@@ -64,9 +64,9 @@ class AutoTuner:
         self._runs += 1
         if trial == 0:
             self._least = dict.fromkeys(self._least, inf)
-        if trial < _TRIALS:
+        if trial < TRIALS:
             self._chosen = (1, self.workers)[trial % 2]
-        elif trial == _TRIALS:
+        elif trial == TRIALS:
             self._chosen = min(self._least, key=lambda k: self._least[k])
         return self._chosen
 
@@ -83,9 +83,10 @@ class AutoTuner:
 
 
 class ParallelFor:
-    """Calls `work(k, of)` for k = 0 .. of - 1, each in a thread of its own.
+    """Calls `work(k, of)` for k = 0 .. of - 1, shared by the threads of the process.
 
-    `of` is 1 or `workers`.
+    `of` is 1 or `workers`. A part that no other thread has begun when the caller is free is the caller's: where the
+    processors are busy with something else, there is no wait for a thread that has not been woken.
     """
 
     def __init__(self, work: Callable[[int, int], object], workers: int) -> None:
@@ -101,18 +102,74 @@ class ParallelFor:
             self._trials.run(self._run)
 
     def _run(self, of: int) -> None:
-        futures = []
-        for k in range(1, of):
-            context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
-            futures.append(_pool(os.getpid()).submit(context.run, self.work, k, of))
-        self.work(0, of)
-        for future in futures:
-            future.result()
+        if of == 1:
+            self.work(0, 1)
+            return
+        parts = count()
+        jobs = _team(os.getpid())
+        with without_interrupts():  # which would leave others at work on memory that is about to be used again
+            helpers = [_Helper(self.work, parts, of) for _ in range(1, of)]
+            for helper in helpers:
+                jobs.put(helper)
+            try:
+                _take_parts(self.work, parts, of)
+            finally:
+                errors = [helper.end() for helper in helpers]
+        for error in errors:
+            if error is not None:
+                raise error
+
+
+class _Helper:
+    """What another thread is asked to do.
+
+    It has begun, or it never will: the first to take the lock decides.
+    """
+
+    def __init__(self, work: Callable[[int, int], object], parts: Iterator[int], of: int) -> None:
+        self._call = (work, parts, of)
+        self._context = contextvars.copy_context()  # carries the caller's np.errstate into the thread
+        self._begun, self._done = Lock(), Lock()
+        self._done.acquire()
+        self._error: BaseException | None = None
+
+    def __call__(self) -> None:
+        """Take parts until there are no more, in another thread."""
+        if not self._begun.acquire(blocking=False):
+            return
+        try:
+            self._context.run(_take_parts, *self._call)
+        except BaseException as error:  # the caller's to raise
+            self._error = error
+        finally:
+            self._done.release()
+
+    def end(self) -> BaseException | None:
+        """Wait until it is done if it has begun, else take it back. Returns what it raised."""
+        if not self._begun.acquire(blocking=False):
+            self._done.acquire()
+        return self._error
+
+
+def _take_parts(work: Callable[[int, int], object], parts: Iterator[int], of: int) -> None:
+    for k in parts:
+        if k >= of:
+            return
+        work(k, of)
 
 
 @cache
-def _pool(process: int) -> ThreadPoolExecutor:
-    """The threads of this process, which all work shares: a fork takes none along."""
-    from concurrent.futures import ThreadPoolExecutor  # 4 ms, which only large groups should pay
+def _team(process: int) -> SimpleQueue[_Helper]:
+    """Where the threads of this process wait for work.
 
-    return ThreadPoolExecutor(max(1, thread_count() - 1), thread_name_prefix="minigrad")
+    All users of threads share them; a fork takes none along.
+    """
+    jobs: SimpleQueue[_Helper] = SimpleQueue()
+    for k in range(max(1, thread_count() - 1)):
+        Thread(target=_serve, args=(jobs,), name=f"minigrad-{k}", daemon=True).start()
+    return jobs
+
+
+def _serve(jobs: SimpleQueue[_Helper]) -> None:
+    while True:
+        jobs.get()()

@@ -32,8 +32,8 @@ TILE_BYTES = 1 << 18
 
 Smaller tiles pay more for calls than they save in cache misses (measured).
 """
-_SHARED = 1_000_000
-"""Places from which threads are tried."""
+SHARED = 100_000
+"""Places from which threads are tried: two tiles."""
 Cut: TypeAlias = tuple[slice, ...]
 Fetch: TypeAlias = Callable[[], Array]
 
@@ -42,14 +42,14 @@ class NumpyEngine:
     """Runs every group.
 
     Args:
-        tile_bytes: how many bytes of an operand make a tile.
-        threads: how many may share a group over a million places and more; by default as many as there are processors.
+        tile_bytes: how many bytes of an operand make a tile; by default TILE_BYTES.
+        threads: how many may share a group in tiles; by default as many as there are processors.
     """
 
     api: ClassVar[tuple[int, int]] = API
 
-    def __init__(self, tile_bytes: int = TILE_BYTES, threads: int | None = None) -> None:
-        self.tile_bytes = tile_bytes
+    def __init__(self, tile_bytes: int | None = None, threads: int | None = None) -> None:
+        self.tile_bytes = TILE_BYTES if tile_bytes is None else tile_bytes
         self.threads = thread_count() if threads is None else threads
         self._arena = np.empty(0, np.uint8)
         self._filled: WeakValueDictionary[tuple[bytes, str, Shape], Array] = WeakValueDictionary()
@@ -81,7 +81,7 @@ class NumpyEngine:
     def _tiled(self, group: FusionGroup, assignment: RegisterAssignment, cuts: Sequence[Cut]) -> CompiledGroup:
         tile = tuple(part.stop - part.start for part in cuts[0])
         specs = [(tuple(map(min, shape, tile)), dtype) for shape, dtype in assignment.scratch]
-        workers = min(self.threads, len(cuts)) if group.size >= _SHARED else 1
+        workers = min(self.threads, len(cuts)) if group.size >= SHARED else 1
         scratch = self._scratch(specs * workers)
         apart = [scratch[k * len(specs) : (k + 1) * len(specs)] for k in range(workers)]
         run = _TileRunner(group, assignment, cuts, apart, tile)

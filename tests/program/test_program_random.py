@@ -13,62 +13,11 @@ import minigrad as mg
 from minigrad.core.types import Array
 from minigrad.engines import EngineWithFallback, NumpyEngine
 from minigrad.program.passes.pipeline import PASS_NAMES
+from support.program_recipes import BINARY, UNARY, Recipe, loss_of
 
-Unary = Callable[[mg.Tensor], mg.Tensor]
-Binary = Callable[[mg.Tensor, mg.Tensor], mg.Tensor]
 ALL = (*PASS_NAMES, "reuse", "in_place", "direct", "any_order")
 
-UNARY: dict[str, Unary] = {
-    "tanh": mg.tanh,
-    "sigmoid": mg.sigmoid,
-    "softplus": mg.softplus,
-    "relu": mg.relu,
-    "exp": lambda t: mg.exp(mg.tanh(t)),
-    "square": mg.square,
-    "abs": mg.absolute,
-    "neg": lambda t: -t,
-    "half": lambda t: t * 0.5,
-    "one": lambda t: t * 1.0 + 0.0,
-    "log": lambda t: mg.log(t * t + 1.0),
-    "sqrt": lambda t: mg.sqrt(t * t + 0.5),
-    "cube": lambda t: mg.tanh(t) ** 3,
-    "softmax": lambda t: mg.softmax(t, axis=-1),
-    "log_softmax": lambda t: mg.log_softmax(t, axis=0),
-    "logsumexp": lambda t: t - mg.logsumexp(t, axis=1, keepdims=True),
-    "centred": lambda t: t - t.mean(axis=0),
-    "scaled": lambda t: t / (1.0 + t.max(axis=1, keepdims=True) ** 2),
-    "transposed": lambda t: t.T @ t @ t.T if t.shape[0] != t.shape[1] else t.T,
-    "rows": lambda t: t[::-1],
-    "picked": lambda t: t[np.array([0, 2, 2, 1])],
-    "flat": lambda t: t.reshape(-1).reshape(t.shape),
-    "twice": lambda t: mg.concatenate([t, t])[: t.shape[0]],
-    "clip": lambda t: mg.clip(t, -1.0, 1.0),
-    "gelu": mg.gelu,
-    "norm": lambda t: mg.layer_norm(t),
-    "summed": lambda t: t + t.sum(),
-    "stopped": lambda t: t * t.detach(),
-    "entry": lambda t: t * t[1, 2],
-    "last": lambda t: t + t[-1][0] * t[2],
-    "column": lambda t: t - t[:, 1:2],
-    "running": lambda t: mg.cumsum(t, axis=0),
-    "sorted": lambda t: mg.sort(t, axis=1),
-    "rolled": lambda t: mg.roll(t, 1, axis=0),
-    "stacked": lambda t: mg.stack([t, -t]).sum(axis=0) + t.T.T,
-    "average": lambda t: t - t.reshape(-1).mean(),
-}
-BINARY: dict[str, Binary] = {
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / (b * b + 1.0),
-    "max": mg.maximum,
-    "min": mg.minimum,
-    "first": lambda a, b: a + b[:1],
-    "where": lambda a, b: mg.where(mg.greater(a, 0.0), a, b),
-    "gram": lambda a, b: (a @ b.T) @ b,
-}
 SHAPE = (4, 3)
-Recipe = list[tuple[str, int, int]]
 
 
 @st.composite
@@ -79,18 +28,6 @@ def recipes(draw: st.DrawFn) -> Recipe:
         name = draw(st.sampled_from([*UNARY, *BINARY]))
         steps.append((name, draw(st.integers(0, n + 2)), draw(st.integers(0, n + 2))))
     return steps
-
-
-def loss_of(recipe: Recipe, leaves: list[mg.Tensor]) -> mg.Tensor:
-    """The sum of everything that the recipe makes, damped so that it stays small."""
-    values = list(leaves)
-    for name, i, j in recipe:
-        made = UNARY[name](values[i]) if name in UNARY else BINARY[name](values[i], values[j])
-        values.append(mg.tanh(made) if made.shape == SHAPE else mg.tanh(made.sum()) + values[i])
-    total: mg.Tensor = values[-1].sum()
-    for v in values[3:-1]:
-        total = total + (v * v).mean()
-    return total
 
 
 def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Array]:

@@ -142,6 +142,11 @@ class UpdateTransaction:
             if isinstance(runner, CompiledRunner):
                 runner.use(binder)
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each update goes entry by entry."""
+        return all(isinstance(runner, CompiledRunner) for runner in self.runners)
+
     def configure(self, groups: Sequence[ParamGroup]) -> None:
         """Go on with other hyperparameters.
 

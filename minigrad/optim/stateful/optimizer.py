@@ -203,6 +203,11 @@ class StatefulOptimizer(ManagedParameters):
         """Run updates that are elementwise by another engine from now on."""
         self._transaction.use(engine)
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether each update goes entry by entry (see `minigrad.engines.PlansUpdates`)."""
+        return self._transaction.is_elementwise
+
     def gradient_sinks(self) -> frozenset[object]:
         """Where the gradients of its parameters arrive (see `minigrad.engines.PlansUpdates`)."""
         return frozenset(t._sink for bucket in self._buckets for t in bucket.tensors)

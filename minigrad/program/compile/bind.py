@@ -14,7 +14,7 @@ from minigrad.core.types import Array, Shape
 from minigrad.engines import EngineWithFallback
 from minigrad.engines.fast_calls import bind_call
 from minigrad.engines.plan import PlannedCall, PlansUpdates
-from minigrad.engines.products import StackedProduct
+from minigrad.engines.products import OneBlasThread, SharedProduct, keeps_blas_busy, sums_keep_blas_busy
 from minigrad.engines.protocol import Thunk
 from minigrad.program.compile.aliasing import view_calls
 from minigrad.program.compile.array_calls import ArrayCalls
@@ -145,10 +145,12 @@ class _Binder:
     def _update(self, step: HostCall) -> None:
         r, run, reads = self.registers, step.run, step.reads
         if reads:
-            self.code.append(PlannedCall(lambda: run(*[r[k] for k in reads])))
+            self.code.append(PlannedCall(lambda: run(*[r[k] for k in reads]), uses_blas_threads=True))
         else:
             alone = sum(isinstance(s, HostCall) and s.owner is step.owner for s in self.graph.steps) == 1
-            self.code.append(PlannedCall(run, owner=step.owner if alone and self._is_complete(step) else None))
+            owner = step.owner if alone and self._is_complete(step) else None
+            by_entry = isinstance(step.owner, PlansUpdates) and step.owner.is_elementwise
+            self.code.append(PlannedCall(run, owner=owner, uses_blas_threads=not by_entry))
 
     def _is_complete(self, step: HostCall) -> bool:
         """Whether gradients of all that an optimizer moves have been computed where it wants them."""
@@ -190,7 +192,7 @@ class _Binder:
             if call in self.views and self.described.operand(call.outs[0]) is not None:
                 self.prologue.append(run)  # a view of an argument
             else:
-                self.code.append(PlannedCall(run))
+                self.code.append(PlannedCall(run, uses_blas_threads=call not in self.views))
 
     def _takes_alone(self, call: Call, kernel: Kernel) -> bool:
         """Whether an engine should take an elementwise call that is no part of a group.
@@ -203,35 +205,36 @@ class _Binder:
     def _emit(self, call: Call, kernel: Kernel, out: Array, is_fixed: bool) -> None:
         function, options, r = kernel.function, kernel.options, self.registers
         described = self.described.of_kernel(call, kernel, out)
+        shapes = [self.values[a].shape for a in call.args]
+        alone = self.binder.engine is None and keeps_blas_busy(kernel.routine, shapes, out.shape)
+        if alone and kernel.routine == "matmul":
+            function = SharedProduct.of(function, shapes[0], shapes[1], out) or function
+        run: Thunk
         if is_fixed:
             operands = (*(r[a] for a in call.args), *kernel.more)
-            if function is np.matmul and self.binder.engine is None and not options and len(operands) == 2:
-                shared = StackedProduct.of(operands[0], operands[1], out)
-                if shared is not None:
-                    self.code.append(PlannedCall(shared, described))
-                    return
             run = partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
-            self.code.append(PlannedCall(run, described))
-            return
-        self.n_dynamic += 1
-        fixed = partial(function, out=out, **options)
-        if len(call.args) == 2 and not kernel.more:
-            a, b = call.args
-            self.code.append(PlannedCall(lambda: fixed(r[a], r[b]), described))
         else:
-            args, more = call.args, kernel.more
-            self.code.append(PlannedCall(lambda: fixed(*[r[k] for k in args], *more), described))
+            self.n_dynamic += 1
+            fixed, args, more = partial(function, out=out, **options), call.args, kernel.more
+            if len(args) == 2 and not more:
+                a, b = args
+                run = lambda: fixed(r[a], r[b])  # noqa: E731 (one of two)
+            else:
+                run = lambda: fixed(*[r[k] for k in args], *more)  # noqa: E731
+        self.code.append(PlannedCall(OneBlasThread((run,)) if alone else run, described))
 
     def _fused(self, i: int, step: FusedCall) -> None:
         """A group, bound by the engine. Results may take the memory of operands that die here."""
         outputs = {k: self._place_of_group(i, step, k) for k in step.defs}
         any_order = self.options.any_order
         memory = GroupMemory(self.registers, self.fixed, outputs, self.described.fetch)
-        bound = self.binder.bind(emit_group(step, self.values, memory, any_order))
+        group = emit_group(step, self.values, memory, any_order)
+        bound = self.binder.bind(group)
         for k, array in outputs.items():
             self._fix(k, array)
         self.n_dynamic += sum(k not in self.fixed for k in step.reads)
-        self.code.extend(map(PlannedCall, bound.calls))
+        alone = self.binder.engine is None and sums_keep_blas_busy(group)
+        self.code += [PlannedCall(OneBlasThread((run,)) if alone else run) for run in bound.calls]
         self.notes[i] = bound.note
         self.scratch = max(self.scratch, bound.bytes)
 
