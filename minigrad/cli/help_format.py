@@ -10,7 +10,10 @@ from itertools import groupby
 __all__ = ["WrappedHelp"]
 
 _MOST_CHOICES = 24
-"""Characters of choices that may stand in the place of a value; longer ones are named in the help of the option."""
+"""Characters of choices that may stand in the place of a value.
+
+Longer ones are named in the help of the option.
+"""
 _CONTINUED = " " * 6
 
 

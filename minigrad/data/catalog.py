@@ -18,7 +18,7 @@ from minigrad.data.idx import is_idx_folder, load_idx
 from minigrad.data.load_pictures import load_pictures
 from minigrad.data.load_table import load_table
 from minigrad.data.npz import load_npz
-from minigrad.data.prepare.pictures import is_picture_folder
+from minigrad.data.prepare.pictures import is_picture_folder, pictures_by_class
 from minigrad.data.prepare.table import no_file
 from minigrad.data.prepare.table_sources import TableSource, is_table_path
 from minigrad.data.split import resplit
@@ -154,6 +154,9 @@ def _load_folder(text: str, val: float | None, seed: int, given: Mapping[str, ob
         data = load_idx(path)
     elif is_cifar_folder(names):
         data = load_cifar10(path)
+    elif alone := pictures_by_class(path):
+        raise DataFileError(path, f"pictures in one folder alone, {next(iter(alone))!r}", "a folder for each of two "
+            "or more classes")  # fmt: skip
     else:
         raise DataFileError(path, f"found {shown(names)}", _EXPECTED)
     check(data)

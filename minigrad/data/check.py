@@ -64,8 +64,8 @@ def check_finite(array: AnyDtypeArray, where: str = "x", columns: tuple[str, ...
     raise DataValueError(where, row, f"{place} is {value}{more}", "Remove or fill in such rows before training.")
 
 
-def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
-    """Refuse the first row of `y` that is not an integer in [0, `classes`).
+def check_labels(y: AnyDtypeArray, classes: int, where: str = "y", ignored: int | None = None) -> None:
+    """Refuse the first row of `y` that is neither in [0, `classes`) nor `ignored`.
 
     Raises:
         DataValueError: there is one; names the row.
@@ -73,12 +73,15 @@ def check_labels(y: AnyDtypeArray, classes: int, where: str = "y") -> None:
     if y.dtype.kind not in "iu":
         raise DataValueError(where, 0, f"labels have dtype {y.dtype}", "Class numbers must be integers from 0.")
     flat = flat_rows(y)
-    bad = np.flatnonzero(((flat < 0) | (flat >= classes)).any(axis=1))
+    wrong = (flat < 0) | (flat >= classes)
+    bad = np.flatnonzero((wrong if ignored is None else wrong & (flat != ignored)).any(axis=1))
     if len(bad):
         row = int(bad[0])
-        worst = next(v for v in flat[row].tolist() if not 0 <= v < classes)
+        worst = next(v for v in flat[row].tolist() if not 0 <= v < classes and v != ignored)
         more = f", and {len(bad) - 1} more rows are out of range" if len(bad) > 1 else ""
         remedy = f"With {classes} classes, labels run from 0 to {classes - 1}."
+        if worst < 0:
+            remedy += f" If {worst} is to count for nothing, say so by loss=nn.CrossEntropyLoss(ignore_index={worst})."
         raise DataValueError(where, row, f"label {worst}{more}", remedy)
 
 

@@ -122,6 +122,8 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
     text = read_text(file)
     if not text.strip():
         raise DataFileError(file, "no text", "a text file in UTF-8")
+    if len(set(text)) == 1:
+        raise DataFileError(file, f"only the character {text[0]!r}", "two or more: nothing is to be learnt of one")
     return Corpus(file.stem, {file.name: text}, f"the text in {file}")
 
 

@@ -79,6 +79,8 @@ def from_arrays(
         read = attrs.evolve(whole, train=whole.train[train], val=whole.train[held])
     else:
         raise DataFileError(path, f"arrays {', '.join(sorted(arrays)) or '(none)'}", KEYS)
+    if len(read.train) > 1 and (read.train == read.train[:1]).all():
+        raise DataFileError(path, "the same target in every training row", "two or more: there is nothing to learn")
     for key, array in (("x_train", x_train), ("x_val", x_val)):
         if array.dtype.kind not in "iufb":
             raise DataFileError(path, f"{key} has dtype {array.dtype}", "integers or floating-point numbers")

@@ -78,7 +78,8 @@ def data_facts(
 
 
 def _with_labels(facts: DataFacts, y: Array) -> DataFacts:
-    counts = np.bincount(y.reshape(-1).astype(np.intp))
+    flat = y.reshape(-1)
+    counts = np.bincount(flat[flat >= 0].astype(np.intp))  # what a loss ignores is below 0
     common = int(counts.argmax())
     return attrs.evolve(facts, classes=len(counts), majority=float(counts.max() / counts.sum()), common=common)
 

@@ -61,7 +61,7 @@ def _answers(shape: Shape, y: Array) -> list[Array]:
     """
     answers = [np.zeros(shape)]
     if y.dtype.kind in "iu" and shape:
-        counts = np.bincount(y.reshape(-1).astype(np.intp), minlength=shape[-1])
+        counts = np.bincount(y[y >= 0].astype(np.intp), minlength=shape[-1])
         if len(counts) == shape[-1]:
             answers.append(np.broadcast_to(np.log(np.maximum(counts, 0.5) / counts.sum()), shape))
     elif y.dtype.kind == "f" and y[0].size == int(np.prod(shape)):

@@ -70,7 +70,7 @@ def score_of(outputs: Array, y: Array) -> float | None:
     """
     right = count_correct(outputs, np.asarray(y, dtype=y.dtype))
     if right is not None:
-        return right / max(y.size, 1)
+        return right / max(int(np.count_nonzero(y >= 0)), 1)  # what a loss ignores is below 0
     if y.dtype.kind != "f" or outputs.size != y.size or not np.isfinite(outputs).all():
         return None
     goal = y.astype(np.float64).ravel()

@@ -60,6 +60,7 @@ def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | Non
         return None
     if y.dtype.kind in "iu" and outputs.ndim == y.ndim + 1:
         scores, labels = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64), y.reshape(-1)
+        scores, labels = scores[labels >= 0], labels[labels >= 0]  # what a loss ignores is below 0
         shares = np.bincount(labels.astype(np.intp), minlength=outputs.shape[-1])[: outputs.shape[-1]] / len(labels)
         even = scores - np.log(np.maximum(shares, 1.0 / (2.0 * len(labels))))
         gains = [balanced_gain(s.argmax(axis=1) == labels, labels) for s in (scores, even)]

@@ -89,4 +89,9 @@ def images(layer: object, x: Tensor, channels: int | None, axes: int) -> None:
     """
     if x.ndim != axes + 2 or (channels is not None and x.shape[1] != channels):
         names = ", ".join(("length",) if axes == 1 else ("height", "width", "depth")[:axes])
-        raise ShapeError(f"{layer!r} needs an input of shape (N, {channels or 'channels'}, {names}), got {x.shape}")
+        last = x.ndim == axes + 2 and x.shape[-1] == channels
+        hint = f": channels come first, x.transpose(0, {axes + 1}, {', '.join(map(str, range(1, axes + 1)))})"
+        raise ShapeError(
+            f"{layer!r} needs an input of shape (N, {channels or 'channels'}, {names}), got {x.shape}"
+            f"{hint if last else ''}"
+        )

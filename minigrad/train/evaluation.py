@@ -13,6 +13,7 @@ from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.runtime.no_grad import no_grad
 from minigrad.train.errors import TrainError
+from minigrad.train.label_weights import LossTerms, class_axis, loss_terms
 from minigrad.train.process_group import ProcessGroup
 from minigrad.train.splits import Raw, Rows, as_split
 
@@ -36,7 +37,7 @@ Enough for matrix products, few enough for the cache (2.6 times as fast as 1,000
 
 @attrs.frozen
 class Score:
-    """Mean data loss a row, and the share of rows that are right.
+    """Mean data loss of a row (also of a loss that is a sum), and the share of right rows.
 
     A row is right if its largest score is that of its class (None: no classes).
     """
@@ -55,14 +56,20 @@ def eval_mode(model: Module) -> Iterator[None]:
         yield
 
 
-def count_correct(outputs: Array, labels: Array) -> int | None:
+def count_correct(outputs: Array, labels: Array, ignored: int | None = None) -> int | None:
     """Count the labels that have the largest score of their row.
 
     None when these are not scores and labels.
+
+    Args:
+        outputs: scores `(..., C)`, or `(N, C, ...)`.
+        labels: integers `(...)`, or `(N, ...)`.
+        ignored: a label that is never right.
     """
     if labels.dtype.kind not in "iu" or outputs.ndim != labels.ndim + 1:
         return None
-    return int(np.count_nonzero(outputs.argmax(axis=-1) == labels))
+    right = outputs.argmax(axis=class_axis(outputs.shape, labels.shape)) == labels
+    return int(np.count_nonzero(right if ignored is None else right & (labels != ignored)))
 
 
 def outputs_of(model: Module, x: Array, batch_size: int = EVAL_BATCH_SIZE) -> Array:
@@ -111,21 +118,22 @@ def _sums(model: Module, x: Array, y: Array, loss: Loss, batch_size: int, keep: 
     """Sum over rows.
 
     Losses and what they are means over, correct labels, labels, and batches whose outputs are no scores of classes.
-    A label that the loss ignores counts for nothing.
+    A label counts what it counts in the loss, one that the loss ignores for nothing.
     """
     sums = np.zeros(5)
-    ignored: int | None = getattr(loss, "ignore_index", None)
+    terms: LossTerms | None = None
     with eval_mode(model):
         for start in range(0, len(x), batch_size):
             inputs, targets = x[start : start + batch_size], y[start : start + batch_size]
             outputs = model(from_array(inputs))
+            terms = terms or loss_terms(loss, outputs.shape, y)
             if keep is not None:
                 keep.append(outputs.numpy())
-            correct = count_correct(outputs.numpy(), targets)
-            labels = targets.size if ignored is None else int(np.count_nonzero(targets != ignored))
-            weight = len(inputs) if ignored is None else labels
-            total = weight * loss(outputs, targets).item() if weight else 0.0
-            sums += total, weight, correct or 0, labels, correct is None
+            correct = count_correct(outputs.numpy(), targets, terms.ignored)
+            labels = targets.size if terms.ignored is None else int(np.count_nonzero(targets != terms.ignored))
+            weight = terms.total(targets)
+            value = loss(outputs, targets).item() if weight else 0.0
+            sums += value * (1.0 if terms.summed else weight), weight, correct or 0, labels, correct is None
     return sums
 
 

@@ -15,24 +15,22 @@ import numpy as np
 
 from minigrad import checkpoint
 from minigrad.checkpoint import Checkpoint
-from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
-from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_loss
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import Clip, ClipNorm, Schedule, StatefulOptimizer
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
-from minigrad.train.evaluation import eval_mode
 from minigrad.train.history import History
+from minigrad.train.label_weights import check_labels_of, ignored_label
 from minigrad.train.lr_schedules import default_rate, named_schedule
 from minigrad.train.metrics import MetricChoice, choose_criterion, choose_metrics
 from minigrad.train.monitor.monitor import Monitor
 from minigrad.train.output.notebook import usual_view
 from minigrad.train.output.resume import fingerprint, restore_run
 from minigrad.train.process_group import connect_group, process_group
-from minigrad.train.splits import Source, Split, as_split
+from minigrad.train.splits import Source, as_split, without_ignored
 from minigrad.train.trainer import CallbackList, Trainer
 from minigrad.train.weighting import ClassWeight, row_weights, weighted
 
@@ -80,7 +78,7 @@ def fit(
         data: a Dataset (`data.load("fashion").scaled()`), arrays `(x, y)` or `(x_train, y_train, x_val, y_val)`, a
             `data.Loader` (alone or as `(loader, x_val, y_val)`), whose batch size and seed hold, or a Split.
         loss: "softmax", "svm", "mse", or a function of outputs and targets; by default softmax for integer targets and
-            mse for others.
+            mse for others. Rows of which it ignores every label (`ignore_index`) are left out.
         optimizer: the name of an installed one, or a driver made by `mg.optimizer`, with options of its own.
         hyperparameters: of the named optimizer besides `lr`: `{"momentum": 0.95}`.
         lr: learning rate or schedule over steps; the optimizer's own default if None.
@@ -136,7 +134,10 @@ def fit(
         _require_count("patience", patience)
     split = as_split(data, _dtype(model))
     chosen = find_loss(loss if loss is not None else "softmax" if split.train.has_labels else "mse")
-    _check_fit(model, split, chosen)
+    terms = check_labels_of(model, split, chosen)
+    given = len(split.train)
+    ignored = terms.ignored if terms.ignored is not None else ignored_label(model, split, chosen)
+    split, counted = without_ignored(split, ignored)
     _require_count("accumulate", accumulate)
     loader = split.batches(batch_size, seed)
     batch_size, batches = loader.batch_size, len(loader)
@@ -151,6 +152,8 @@ def fit(
         )
     if sample_weight is None and split.dataset is not None:
         sample_weight = split.dataset.sample_weight
+    elif sample_weight is not None and len(sample_weight) == given:
+        sample_weight = np.asarray(sample_weight)[counted]
     weights = row_weights(split, class_weight, sample_weight)
     if weights is not None:
         weighted(chosen)  # refused now, not in the midst of the run
@@ -171,6 +174,7 @@ def fit(
             "model": repr(model),
             "parameters": model.parameter_count,
             **({} if link is None else {"processes": link.size}),
+            **({} if counted.all() else {"rows left out": f"{given - len(split.train)}, of label {ignored}"}),
             **({} if weights is None else {"weights": _weights_in_words(class_weight, weights)}),
             **({"metrics": list(chosen_metrics.functions)} if chosen_metrics.functions else {}),
             **({"chosen by": f"{criterion.mode} {criterion.name}"} if criterion is not None else {}),
@@ -178,6 +182,7 @@ def fit(
         steps_per_epoch=batches,
     )
     history.monitor = Monitor(model, driver, probe=split.train.x, steps_per_epoch=batches)
+    history.monitor.ignored = split.ignored
     run = Run(model, driver, chosen, split, history, epochs, batch_size, seed, history.monitor)
     if resume is not None:
         restore_run(run, resume if isinstance(resume, Checkpoint) else checkpoint.load(resume))
@@ -252,19 +257,6 @@ def _dtype(model: Module) -> np.dtype[np.float64]:
             f"{type(model).__name__} has no parameters to train: fields must hold Tensors made by nn.parameter"
         )
     return parameters[0].dtype
-
-
-def _check_fit(model: Module, split: Split, loss: Loss) -> None:
-    """Try the model on two rows.
-
-    So shapes and labels are wrong before anything runs, not in its midst.
-    """
-    with eval_mode(model):
-        outputs = model(from_array(split.train.x[:2]))
-    for name, rows in (("y_train", split.train), ("y_val", split.val)):
-        if rows is not None and rows.has_labels and outputs.ndim == rows.y.ndim + 1:
-            ignored: int | None = getattr(loss, "ignore_index", None)
-            check_labels(rows.y if ignored is None else rows.y[rows.y != ignored], outputs.shape[-1], name)
 
 
 def _json_values(values: Mapping[str, object]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from minigrad.train.callbacks import Callback, Run
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import outputs_of
 from minigrad.train.history import Criterion, Epoch
+from minigrad.train.label_weights import class_axis
 from minigrad.train.metric_functions import METRICS, Mode, log_probabilities
 from minigrad.train.splits import Rows, Split
 
@@ -42,10 +43,12 @@ class MetricSet:
     Attributes:
         functions: by name.
         modes: whether the best epoch has the smallest or the largest; None where that is not known.
+        ignored: a label whose entries are left out, None where all count.
     """
 
     functions: Mapping[str, Metric] = attrs.field(factory=dict)
     modes: Mapping[str, Mode | None] = attrs.field(factory=dict)
+    ignored: int | None = None
 
     def measure(self, outputs: Array, targets: Array) -> dict[str, float]:
         """Every figure.
@@ -53,6 +56,11 @@ class MetricSet:
         Raises:
             TrainError: a function fails or returns no number; names it.
         """
+        if self.ignored is not None:
+            if outputs.shape[:-1] != targets.shape:
+                outputs = np.moveaxis(outputs, class_axis(outputs.shape, targets.shape), -1)
+            counted = targets != self.ignored
+            outputs, targets = outputs[counted], targets[counted]
         figures: dict[str, float] = {}
         for name, function in self.functions.items():
             try:
@@ -88,7 +96,7 @@ def choose_metrics(choice: MetricChoice, split: Split, loss: Loss) -> MetricSet:
             functions[name], modes[name] = _adapted(metric, kind, units), _mode_of(metric)
         else:
             raise TrainError(f"metric {name!r} is of type {type(metric).__name__}: give a name or a function")
-    return MetricSet(functions, modes)
+    return MetricSet(functions, modes, split.ignored)
 
 
 def choose_criterion(monitor: str, mode: str | None, metrics: MetricSet, split: Split) -> Criterion:

@@ -8,11 +8,11 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.core.types import Array
+from minigrad.core.types import Array, BoolArray
 from minigrad.data import Dataset, Loader, check_finite, check_labels
 from minigrad.train.errors import TrainError
 
-__all__ = ["Rows", "Source", "Split", "as_split"]
+__all__ = ["Rows", "Source", "Split", "as_split", "without_ignored"]
 
 Raw: TypeAlias = NDArray[np.generic]
 Source: TypeAlias = "Dataset | Loader | Split | tuple[Raw, Raw] | tuple[Raw, Raw, Raw, Raw] | tuple[Loader, Raw, Raw]"
@@ -45,6 +45,7 @@ class Split:
     Attributes:
         dataset: where they come from, if they were given as one.
         loader: what makes batches of `train`, if one was given; its batch size, seed and augmentation then hold.
+        ignored: a label among the targets that the loss ignores; None where all count.
     """
 
     train: Rows
@@ -52,6 +53,7 @@ class Split:
     summary: str
     dataset: Dataset | None = None
     loader: Loader | None = None
+    ignored: int | None = None
 
     def batches(self, batch_size: int, seed: int) -> Loader:
         """The loader that was given, or one that shuffles the training rows with `seed`."""
@@ -91,6 +93,40 @@ def as_split(data: Source, dtype: np.dtype[np.generic]) -> Split:
     shape = "x".join(map(str, given[0].shape[1:])) or "scalar"
     held = f"/{len(given[2])}" if len(given) == 4 else ""
     return _checked(given, dtype, "", f"{len(given[0])}{held} rows of {shape} {given[0].dtype}", None)
+
+
+def without_ignored(split: Split, ignored: int | None) -> tuple[Split, BoolArray]:
+    """Leave out the rows of which every label is `ignored`.
+
+    Returns:
+        The others, which know of the label where some still have it, and which training rows they are `(N,)`.
+
+    Raises:
+        TrainError: there are no other training rows.
+    """
+    if ignored is None or not split.train.has_labels:
+        return split, np.ones(len(split.train), dtype=bool)
+    kept = _counted(split.train, ignored)
+    if not kept.any():
+        raise TrainError(f"every training label is {ignored}, which the loss ignores: there is nothing to learn")
+    train, val = split.train.take(np.flatnonzero(kept)), split.val
+    if val is not None:
+        val = val.take(np.flatnonzero(_counted(val, ignored)))
+    dataset = split.dataset
+    if dataset is not None and not kept.all():
+        weights = None if dataset.sample_weight is None else dataset.sample_weight[kept]
+        dataset = attrs.evolve(
+            dataset, x_train=dataset.x_train[kept], y_train=dataset.y_train[kept], sample_weight=weights
+        )
+    still = ignored if any((part.y == ignored).any() for part in (train, val) if part is not None) else None
+    held_out = val if val is not None and len(val) else None
+    return Split(train, held_out, split.summary, dataset, _same_rows(split.loader, train), still), kept
+
+
+def _counted(rows: Rows, ignored: int) -> BoolArray:
+    """Which rows have a label that counts."""
+    counted: BoolArray = (rows.y != ignored).reshape(len(rows), -1).any(axis=1)
+    return counted
 
 
 def _loaded(loader: Loader, held_out: tuple[Raw, ...], dtype: np.dtype[np.generic]) -> Split:

@@ -149,13 +149,15 @@ class Trainer:
             epoch, start = len(history) + 1, len(history.batch_losses) - len(history) * history.steps_per_epoch
             run.model.train()
             run.monitor.resume_clock()
+            counts = self.shares_of_labels(loader, epoch)
             for index, (x, y) in enumerate(loader.epoch(epoch - 1, start), start + 1):
                 x, y = self.group.local_slice(x, y)
                 weight = None
                 if self.weights is not None:
                     y, weight = targets[y], from_array(self.weights[y])
                 run.monitor.lap("data")
-                result = step(Batch(from_array(x), y, epoch, index, weight, self.share_of(index, loader)))
+                share = self.share_of(index, loader) if counts is None else counts[index - 1]
+                result = step(Batch(from_array(x), y, epoch, index, weight, share))
                 run.monitor.lap("update")
                 run.monitor(
                     self.group.loss,
@@ -182,6 +184,19 @@ class Trainer:
             return 1.0
         rows = (batches - first - 1) * loader.batch_size + short
         return (short if index == batches else loader.batch_size) * (batches - first) / rows
+
+    def shares_of_labels(self, loader: Loader, epoch: int) -> list[float] | None:
+        """What each batch of an epoch counts: its labels over their mean in its update.
+
+        None where batches make an update each or no label is ignored, so that rows tell.
+        """
+        ignored, size = self.run.split.ignored, self.accumulate
+        if size == 1 or ignored is None or self.weights is not None:
+            return None
+        labels = attrs.evolve(loader, x=np.zeros(len(loader.x)), augment=None, prefetch=0)
+        counts = [float(np.count_nonzero(y != ignored)) for _, y in labels.epoch(epoch - 1)]
+        groups = [counts[k : k + size] for k in range(0, len(counts), size)]
+        return [count * len(group) / sum(group) for group in groups for count in group]
 
     @property
     def accumulate(self) -> int:

@@ -6,12 +6,14 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+import attrs
 import numpy as np
 
 from minigrad import lazy
 from minigrad.core import Tensor
 from minigrad.core.errors import nearest
-from minigrad.core.types import Array
+from minigrad.core.tensor import as_array
+from minigrad.core.types import Array, BoolArray
 from minigrad.nn import (
     BinaryCrossEntropy,
     Huber,
@@ -106,11 +108,18 @@ def weighted(loss: Loss) -> WeightedLoss:
     A function of the user's own takes the weights as its third argument.
 
     Raises:
-        TrainError: the loss does not know what a row contributes.
+        TrainError: the loss does not know what a row contributes, or has weights of its own.
     """
-    entries = _entries(loss)
-    if entries is not None:
+    if getattr(loss, "weight", None) is not None:
+        raise TrainError(
+            f"{type(loss).__name__} has weights of classes, and rows are weighed besides: leave out its weight, and "
+            "give class_weight=[...] to fit"
+        )
+    entries, ignored = _entries(loss), getattr(loss, "ignore_index", None)
+    if entries is not None and ignored is None:
         return lambda outputs, targets, weights: _mean(entries(outputs, targets), weights)
+    if entries is not None:
+        return lambda outputs, targets, weights: _mean(entries(outputs, targets), weights, as_array(targets) != ignored)
     if inspect.isfunction(loss) and len(inspect.signature(loss).parameters) >= 3:
         third: WeightedLoss = loss
         return third
@@ -131,7 +140,12 @@ def _entries(loss: Loss) -> Callable[[Tensor, Array], Tensor] | None:
         return lambda x, y: absolute(_difference(x, y))
     if isinstance(loss, Huber):
         return lambda x, y: _huber(_difference(x, y), loss.delta)
-    return _logistic if isinstance(loss, BinaryCrossEntropy) else None
+    if isinstance(loss, BinaryCrossEntropy):
+        return _logistic
+    if getattr(loss, "reduction", None) == "mean" and attrs.has(type(loss)):  # one under PyTorch's name
+        each: Callable[[Tensor, Array], Tensor] = attrs.evolve(loss, reduction="none")  # type: ignore[misc]
+        return each
+    return None
 
 
 def _difference(outputs: Tensor, targets: Array) -> Tensor:
@@ -150,6 +164,9 @@ def _logistic(outputs: Tensor, targets: Array) -> Tensor:
     return losses
 
 
-def _mean(losses: Tensor, weights: Tensor) -> Tensor:
-    """The mean over all entries of losses `(N, ...)`, each by the weight of its row."""
-    return (losses * weights.reshape(weights.shape[0], *(1,) * (losses.ndim - 1))).mean()
+def _mean(losses: Tensor, weights: Tensor, counted: BoolArray | None = None) -> Tensor:
+    """The mean over losses `(N, ...)` that count, each by the weight of its row."""
+    weighed = losses * weights.reshape(weights.shape[0], *(1,) * (losses.ndim - 1))
+    if counted is None:
+        return weighed.mean()
+    return weighed.sum() / (weighed * 0.0 + counted.astype(losses.dtype)).sum()

@@ -282,7 +282,7 @@ def test_a_text_becomes_windows_and_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "no text"), (b"  \n", "no text"), (b"ab\xff", "byte 2 is no UTF-8")]
+    ("content", "message"), [(b"", "no text"), (b"  \n", "no text"), (b"ab\xff", "line 1 is no UTF-8 but cp1252")]
 )
 def test_files_that_are_no_text(content: bytes, message: str, tmp_path: Path) -> None:
     with pytest.raises(data.DataFileError, match=message):

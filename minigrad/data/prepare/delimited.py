@@ -13,6 +13,7 @@ from typing import IO, cast
 
 from minigrad.data.errors import DataFileError
 from minigrad.data.files import CountedReader
+from minigrad.data.prepare.encodings import encoding_of, undecodable
 from minigrad.data.prepare.table import Table, no_file
 
 __all__ = ["delimited_chunks"]
@@ -22,7 +23,6 @@ _MARKS = (",", "\t", ";", "|")
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(.)"?\s*')
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _LARGEST_CELL = 1 << 24
-_BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _KINDS = {
     b"PK\x03\x04": ("a zip archive, such as an Excel workbook", "Unpack it, or save the sheet as CSV."),
     b"PAR1": ("a Parquet file", "Call it .parquet."),
@@ -53,9 +53,8 @@ def delimited_chunks(path: Path, rows: int) -> Iterator[Table]:
     except IsADirectoryError:
         raise DataFileError(path, "is a folder", _EXPECTED) from None
     except UnicodeDecodeError:
-        line = _undecodable_line(path, encoding)
-        remedy = "Save it as UTF-8, or turn it into that: iconv -f cp1252 -t utf-8 OLD > NEW."
-        raise DataFileError(path, f"line {line} is no UTF-8", _EXPECTED, remedy) from None
+        with _unpacked(path) as binary:
+            raise undecodable(path, binary, encoding, _EXPECTED) from None
     except (OSError, EOFError, zlib.error, ValueError) as error:
         if isinstance(error, DataFileError):
             raise
@@ -183,35 +182,8 @@ def _counted(path: Path, stream: IO[bytes]) -> IO[bytes]:
 
 
 def _encoding(path: Path, start: bytes) -> str:
-    """UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
-
-    They do by a mark, or by zeros in every other place.
-    """
+    """The encoding of a text by its first bytes, which may be those of another kind of file."""
     for magic, (what, remedy) in _KINDS.items():
         if start.startswith(magic):
             raise DataFileError(path, f"is {what}", _EXPECTED, remedy)
-    for bom, encoding in _BOMS:
-        if start.startswith(bom):
-            return encoding
-    for offset, encoding in ((0, "utf-16-be"), (1, "utf-16-le")):
-        if len(start) >= 8 and not any(start[offset:64:2]) and all(start[1 - offset : 64 : 2]):
-            return encoding
-    if b"\0" in start:
-        raise DataFileError(path, f"byte {start.index(0)} is zero, so that it is no text", _EXPECTED)
-    return "utf-8-sig"
-
-
-def _undecodable_line(path: Path, encoding: str) -> int:
-    """Number of the first line, from 1, that is not in the encoding.
-
-    The decoder itself only counts bytes from its last piece.
-    """
-    if encoding != "utf-8-sig":
-        return 1
-    with _unpacked(path) as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 1
+    return encoding_of(path, start, _EXPECTED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import codecs
+import io
 import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.data.errors import DataError, DataFileError
+from minigrad.data.prepare.encodings import encoding_of, undecodable
 
 __all__ = ["TextInputs", "read_text"]
 
@@ -85,19 +86,20 @@ class TextInputs:
 def read_text(path: str | os.PathLike[str]) -> str:
     """A whole text file, with line ends as newlines.
 
-    It is in UTF-8, or in UTF-16 where it begins with the mark of that.
+    It is in UTF-8, or in UTF-16 or UTF-32 where its first bytes say so.
 
     Raises:
-        DataFileError: it is missing, cannot be read, or is not in UTF-8; names the byte.
+        DataFileError: it is missing, cannot be read, or is not in UTF-8; names the line.
     """
     file = Path(path)
+    content = b""
     try:
         content = file.read_bytes()
-        wide = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        return content.decode("utf-16" if wide else "utf-8-sig").replace("\r\n", "\n")
+        encoding = encoding_of(file, content[:4096], _EXPECTED)
+        return content.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         raise DataFileError(file, "no such file", _EXPECTED) from None
-    except UnicodeDecodeError as error:
-        raise DataFileError(file, f"byte {error.start} is no UTF-8", _EXPECTED, "Save it as UTF-8.") from None
+    except UnicodeDecodeError:
+        raise undecodable(file, io.BytesIO(content), encoding, _EXPECTED) from None
     except OSError as error:
         raise DataFileError(file, f"cannot be read ({error.strerror or error})", _EXPECTED) from error

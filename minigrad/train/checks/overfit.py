@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.tensor import from_array
+from minigrad.core.types import Array
 from minigrad.nn import Loss, Module, find_baseline
 from minigrad.optim import Need, NonFiniteGradient, StatefulOptimizer, available, optimizer
 from minigrad.train.evaluation import count_correct
+from minigrad.train.label_weights import loss_terms
 from minigrad.train.splits import Rows
 
 __all__ = ["Overfit", "few", "fit_copy", "overfit"]
@@ -73,8 +75,7 @@ def fit_copy(
         if step == 0:
             first, target = last, _target(loss, batch, last)
         if last <= target:
-            right = count_correct(outputs.numpy(), batch.y)
-            accuracy = None if right is None else right / batch.y.size
+            accuracy = _accuracy(loss, outputs.numpy(), batch.y)
             solved = accuracy in (None, 1.0)
         timed_out = time.perf_counter() - began > seconds
         if solved or timed_out or step == steps or not np.isfinite(last):
@@ -85,9 +86,16 @@ def fit_copy(
         except NonFiniteGradient:
             break
     if accuracy is None:
-        right = count_correct(outputs.numpy(), batch.y)
-        accuracy = None if right is None else right / batch.y.size
+        accuracy = _accuracy(loss, outputs.numpy(), batch.y)
     return Overfit(len(batch), first, last, target, accuracy, step, solved, timed_out)
+
+
+def _accuracy(loss: Loss, outputs: Array, labels: Array) -> float | None:
+    """The share of labels that are right, of those that the loss counts."""
+    ignored = loss_terms(loss, outputs.shape, labels).ignored
+    right = count_correct(outputs, labels, ignored)
+    count = labels.size if ignored is None else int(np.count_nonzero(labels != ignored))
+    return None if right is None else right / max(count, 1)
 
 
 def _learner(model: Module, otherwise: str) -> StatefulOptimizer:

@@ -156,7 +156,8 @@ def _constant_answer(loss: Loss, rows: Rows) -> UninformedLoss | None:
     """
     y = rows.y.astype(np.float64)
     if isinstance(loss, SoftmaxCrossEntropy) and rows.has_labels:
-        shares = np.unique(rows.y, return_counts=True)[1] / rows.y.size
+        counted = rows.y if loss.ignore_index is None else rows.y[rows.y != loss.ignore_index]
+        shares = np.unique(counted, return_counts=True)[1] / counted.size
         return UninformedLoss(-float(np.sum(shares * np.log(shares))), "entropy of the classes")
     if isinstance(loss, BinaryCrossEntropy):
         p = np.clip(y.mean(axis=0), 1e-12, 1.0 - 1e-12)

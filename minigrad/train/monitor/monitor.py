@@ -89,6 +89,7 @@ class Monitor(RunMetrics):
         self._named = model.named_parameters()
         super().__init__(tuple(name for name, _ in self._named), steps_per_epoch)
         self.model, self.optimizer = model, optimizer
+        self.ignored: int | None = None  # a label that does not count in the accuracy of a batch
         values = probe if isinstance(probe, tuple) else () if probe is None else (probe,)
         self._probe = tuple(_few(as_array(x), self._named) for x in values)
         self._every = every
@@ -146,7 +147,7 @@ class Monitor(RunMetrics):
         value = _number(loss)
         right = math.nan if accuracy is None else accuracy
         if outputs is not None and targets is not None and step % ACCURACY_EVERY == 0:
-            right = _accuracy(as_array(outputs), as_array(targets))
+            right = _accuracy(as_array(outputs), as_array(targets), self.ignored)
         t = norm = math.nan
         opt = self.optimizer
         if opt is None:
@@ -347,9 +348,10 @@ def _few(x: Array, named: list[tuple[str, Tensor]]) -> Array:
     return rows.astype(named[0][1].dtype) if named and rows.dtype.kind == "f" else rows
 
 
-def _accuracy(outputs: Array, labels: Array) -> float:
-    right = count_correct(outputs, labels)
-    return math.nan if right is None else right / max(labels.size, 1)
+def _accuracy(outputs: Array, labels: Array, ignored: int | None) -> float:
+    right = count_correct(outputs, labels, ignored)
+    count = labels.size if ignored is None else int(np.count_nonzero(labels != ignored))
+    return math.nan if right is None else right / max(count, 1)
 
 
 def _number(value: Tensor | float | None) -> float:

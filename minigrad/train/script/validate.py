@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import NoReturn, TypeVar, cast
 
 import attrs
@@ -13,18 +12,19 @@ from minigrad import data as sets
 from minigrad.core import Tensor
 from minigrad.core.errors import MinigradError, ShapeError
 from minigrad.core.tensor import from_array
-from minigrad.data import Dataset, check_labels
+from minigrad.data import Dataset
 from minigrad.nn import Loss, Module, find_loss, parameter
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import StatefulOptimizer
 from minigrad.optim import optimizer as make_optimizer
 from minigrad.text import describe_error
 from minigrad.train.evaluation import eval_mode
+from minigrad.train.label_weights import check_labels_of
 from minigrad.train.lr_schedules import named_schedule
 from minigrad.train.script.fields import FIELDS, problem
 from minigrad.train.script.script_ast import ScriptError, ScriptNames
 from minigrad.train.script.user_code import line_in
-from minigrad.train.splits import Source, Split, as_split
+from minigrad.train.splits import Source, Split, as_split, without_ignored
 
 __all__ = ["ValidatedScript", "checked"]
 
@@ -67,8 +67,7 @@ class _Checker:
             kind = type(model).__name__
             raise self.outline.wrong("model", f"{kind} has no parameters, so there is nothing to train or check")
         loss = self.trying("loss", lambda: find_loss(cast("str | Loss", self.fields["loss"])))
-        split = self.split(model)
-        self.rows(model, split, loss)
+        split = self.rows(model, self.split(model), loss)
         term = cast("Regularization | None", self.fields.get("regularization"))
         if term is not None:
             self.number("regularization", lambda: term(model))
@@ -87,19 +86,19 @@ class _Checker:
         images = as_split(_scaled(native, "image"), dtype)
         return images if _takes(model, images) else flat
 
-    def rows(self, model: Module, split: Split, loss: Loss) -> None:
-        """Try model and loss on two rows."""
-        x, y = split.train.x[:2], split.train.y[:2]
+    def rows(self, model: Module, split: Split, loss: Loss) -> Split:
+        """Try model and loss on two rows, and leave out those that the loss ignores."""
+        x = split.train.x[:2]
         with eval_mode(model):
             outputs: object = self.trying("model", lambda: model(from_array(x)), f"cannot take rows of {x.shape[1:]}: ")
             if not isinstance(outputs, Tensor):
                 kind = type(outputs).__name__
                 raise self.outline.wrong("model", f"returns an object of type {kind}, not a Tensor of outputs")
-            if split.train.has_labels and outputs.ndim == y.ndim + 1:
-                for name, part in (("y_train", split.train), ("y_val", split.val)):
-                    if part is not None:
-                        self.trying("data", partial(check_labels, part.y, outputs.shape[-1], name))
-            self.number("loss", lambda: loss(outputs, y))
+            terms = self.trying("data", lambda: check_labels_of(model, split, loss))
+            counted = self.trying("data", lambda: without_ignored(split, terms.ignored)[0])
+            two = counted.train.take(np.arange(min(2, len(counted.train))))
+            self.number("loss", lambda: loss(model(from_array(two.x)), two.y))
+        return counted
 
     def number(self, name: str, make: Callable[[], object]) -> None:
         """A Tensor with one entry is due."""
