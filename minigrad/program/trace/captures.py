@@ -20,7 +20,15 @@ from minigrad.core.graph import Leaf, Node
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
 from minigrad.program.trace.clock_calls import is_clock, mentions_clock
-from minigrad.program.trace.code_names import CodeNames, facts_of, is_layer, is_library, is_users, module_of
+from minigrad.program.trace.code_names import (
+    CodeNames,
+    facts_of,
+    functions_held,
+    is_layer,
+    is_library,
+    is_users,
+    module_of,
+)
 from minigrad.program.trace.guards import Source, ValueGuards
 from minigrad.program.trace.reads import find_reads
 from minigrad.program.trace.signature import is_optimized
@@ -124,6 +132,8 @@ def find_captures(step: Callable[..., object], args: Sequence[object]) -> Captur
                 for cls in filter(lambda part: isinstance(part, type), below):
                     names.add_class(cls)  # type: ignore[arg-type]
                 stack.extend(below)
+            else:
+                stack.extend(functions_held(item))
         elif isinstance(item, _CONTAINERS):
             sized.append(item)
         elif is_users(type(item).__module__) or is_layer(item):

@@ -1,4 +1,4 @@
-"""Calls whose answer is another one each time: clocks, and random numbers of the system."""
+"""Calls whose answer may be another one each time: clocks, random numbers of the system, files."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import numpy as np
+
 from minigrad.program.errors import TraceError
 from minigrad.program.trace.code_names import is_library, is_users
 from minigrad.runtime.source_line import with_source_text
@@ -22,12 +24,25 @@ _CLOCKS = frozenset(
     ("time", "perf_counter", "monotonic", "process_time", "thread_time", "time_ns", "perf_counter_ns", "monotonic_ns")
 )
 _DATES = frozenset(("now", "today", "utcnow"))
-_SYSTEM = frozenset(("urandom", "getrandom", "uuid1", "uuid4", "token_bytes", "token_hex", "randbits", "SystemRandom"))
-_PASSING_ON = frozenset(("random", "secrets", "uuid", "datetime", "os"))
-"""Modules of Python that ask on a step's behalf; others (logging, say) ask for themselves."""
+_SYSTEM = frozenset(
+    ("urandom", "getrandom", "uuid", "uuid1", "uuid4", "secrets", "token_bytes", "token_hex", "randbits", "randbelow",
+     "SystemRandom", "default_rng", "RandomState", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64")
+)  # fmt: skip
+"""Names of random numbers of the system, and of generators that take their seed from there."""
+_FILES = frozenset(
+    ("open", "read_text", "read_bytes", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "exists", "is_file",
+     "is_dir", "isfile", "isdir", "stat", "getmtime", "getsize", "getcwd", "cwd", "listdir", "scandir", "iterdir",
+     "glob")
+)  # fmt: skip
+_PASSING_ON = frozenset(
+    ("random", "secrets", "uuid", "datetime", "os", "posixpath", "ntpath", "genericpath", "pathlib", "glob", "io",
+     "codecs", "json", "pickle", "csv", "gzip", "zipfile", "numpy")
+)  # fmt: skip
+"""Modules that ask on a step's behalf; others (logging, say) ask for themselves."""
 _FUNCTIONS = frozenset(
     id(f) for f in (*(getattr(time, n, None) for n in _CLOCKS), os.urandom, getattr(os, "getrandom", None)) if f
 ) | {id(uuid.uuid4), id(uuid.uuid1)}
+_OF_FILES = frozenset(map(id, (open, os.open, os.stat, os.listdir, os.scandir, os.getcwd, os.access, np.fromfile)))
 
 
 def is_clock(item: object) -> bool:
@@ -36,13 +51,13 @@ def is_clock(item: object) -> bool:
 
 
 def mentions_clock(names: Collection[str]) -> bool:
-    """Whether code with these names may ask for the time or the system's random numbers."""
-    return any(not known.isdisjoint(names) for known in (_CLOCKS, _DATES, _SYSTEM))
+    """Whether code with these names may ask for the time, the system's random numbers, or files."""
+    return any(not known.isdisjoint(names) for known in (_CLOCKS, _DATES, _SYSTEM, _FILES))
 
 
 @contextmanager
 def refuse_clock_calls() -> Iterator[None]:
-    """Raise where the user's code asks for the time or for random numbers of the system.
+    """Raise where the user's code asks for the time, for random numbers of the system, or for files.
 
     Not while a profiler runs, which wants to see the same calls.
 
@@ -55,8 +70,11 @@ def refuse_clock_calls() -> Iterator[None]:
     calls: list[str] = []
 
     def look(frame: FrameType, event: str, called: object) -> None:
-        if event == "c_call" and _tells_time(called) and _is_steps(caller := _caller(frame)):
-            calls.append(with_source_text(f"{caller.f_code.co_filename}:{caller.f_lineno}"))
+        if event == "c_call" and _may_change(called) and _is_steps(caller := _caller(frame)):
+            what = (
+                "looks at files" if id(called) in _OF_FILES else "asks for the time or for random numbers of the system"
+            )
+            calls.append(f"{what}\n  at {with_source_text(f'{caller.f_code.co_filename}:{caller.f_lineno}')}")
 
     sys.setprofile(look)
     try:
@@ -65,13 +83,13 @@ def refuse_clock_calls() -> Iterator[None]:
         sys.setprofile(None)
     if calls:
         raise TraceError(
-            f"the step asks for the time or for random numbers of the system\n  at {calls[0]}\nA "
-            "program would repeat the first answer: ask outside the step, and pass the answer in as an array"
+            f"the step {calls[0]}\nA program would repeat the first answer: ask outside the step, and pass the "
+            "answer in as an array"
         )
 
 
-def _tells_time(called: object) -> bool:
-    if id(called) in _FUNCTIONS:
+def _may_change(called: object) -> bool:
+    if id(called) in _FUNCTIONS or id(called) in _OF_FILES:
         return True
     owner = getattr(called, "__self__", None)
     return isinstance(owner, type) and issubclass(owner, datetime.date) and getattr(called, "__name__", "") in _DATES
@@ -80,7 +98,7 @@ def _tells_time(called: object) -> bool:
 def _caller(frame: FrameType) -> FrameType:
     """The frame that a call comes from, past modules that pass it on."""
     above: FrameType | None = frame
-    while above is not None and _module(above) in _PASSING_ON:
+    while above is not None and _module(above).partition(".")[0] in _PASSING_ON:
         above = above.f_back
     return above or frame
 

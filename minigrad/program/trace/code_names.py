@@ -9,11 +9,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property, lru_cache, partial, partialmethod
 from operator import attrgetter, methodcaller
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CellType, CodeType, FunctionType, ModuleType
 
 import attrs
 
-__all__ = ["CodeFacts", "CodeNames", "facts_of", "functions_in", "is_implicit", "is_layer", "is_library", "is_users"]
+__all__ = [
+    "CodeFacts",
+    "CodeNames",
+    "facts_of",
+    "functions_held",
+    "functions_in",
+    "is_implicit",
+    "is_layer",
+    "is_library",
+    "is_users",
+]
 
 _PACKAGE = str(Path(__file__).parents[2])
 _LIBRARIES = frozenset(("numpy", "builtins", "attr", "attrs", "abc", "typing", "re", "threading", "_thread"))
@@ -206,6 +216,20 @@ def functions_in(member: object) -> Iterator[FunctionType]:
             stack.append(top.__func__)
         elif isinstance(top, partial | partialmethod | cached_property):
             stack.append(top.func)
+
+
+def functions_held(function: FunctionType) -> list[object]:
+    """The functions that one of minigrad's holds, as `mg.grad(f)` holds f."""
+    if module_of(function).partition(".")[0] != "minigrad":
+        return []
+    return [held for cell in function.__closure__ or () if callable(held := _content(cell))]
+
+
+def _content(cell: CellType) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
 
 
 class CodeNames:

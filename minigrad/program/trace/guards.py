@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Hashable, ItemsView, KeysView, Mapping, Sequence, ValuesView
 from contextvars import ContextVar
 from functools import partial
-from io import IOBase
+from io import BytesIO, IOBase, StringIO
 from itertools import repeat
 from math import copysign
 from operator import call, is_
@@ -254,6 +254,8 @@ def contents(container: object) -> tuple[object, ...]:
         return (container(),)
     if isinstance(container, list | set | frozenset | tuple | deque | KeysView | ValuesView | ItemsView):
         return tuple(container)
+    if isinstance(container, StringIO | BytesIO):
+        return container.getvalue(), container.tell()
     return (memoryview(container).tobytes(),)  # type: ignore[arg-type]
 
 

@@ -29,6 +29,7 @@ from contextvars import ContextVar
 from enum import Enum
 from functools import cached_property, partial, partialmethod
 from inspect import getattr_static
+from io import BytesIO, StringIO
 from types import (
     CellType,
     FunctionType,
@@ -47,6 +48,7 @@ from minigrad.program.errors import TraceError
 from minigrad.program.trace.code_names import (
     CodeNames,
     facts_of,
+    functions_held,
     functions_in,
     is_layer,
     is_library,
@@ -161,7 +163,8 @@ class _Reader:
         if isinstance(item, MethodType):
             return item.__self__, item.__func__
         if isinstance(item, FunctionType):
-            return list(self._of_function(item)) if item is self.step or is_users(module_of(item)) else ()
+            is_read = item is self.step or is_users(module_of(item))
+            return list(self._of_function(item)) if is_read else functions_held(item)
         if isinstance(item, _MEMBERS):
             return [*functions_in(item), *(self._parts(f) if isinstance(f := _partial_of(item), partial) else ())]
         if isinstance(item, weakref.ProxyType | weakref.CallableProxyType):
@@ -179,7 +182,9 @@ class _Reader:
             return self._of_class(item)
         if isinstance(item, ModuleType):
             return self._of_module(item)
-        if has_memory(item):
+        if isinstance(item, threading.Event):
+            self.attributes.append((item, "_flag", item.is_set()))
+        if has_memory(item) or isinstance(item, StringIO | BytesIO):
             self.containers.append((item, contents(item)))
         return ()
 
@@ -233,6 +238,10 @@ class _Reader:
 
     # -- modules and classes -------------------------------------------------------------------------------------------
     def _of_module(self, module: ModuleType) -> Iterable[object]:
+        if module is sys:
+            if "argv" in self.names:
+                self.entries.append((vars(sys), "argv", sys.argv))
+            return (sys.argv,) if "argv" in self.names else ()
         if module is os:
             if not self.names.isdisjoint(("environ", "getenv")):
                 self.containers.append((os.environ, contents(os.environ)))
@@ -240,7 +249,7 @@ class _Reader:
         if not _is_users_module(module):
             return ()
         namespace = vars(module)
-        present = self.names & namespace.keys()
+        present = (self.names | {"__getattr__"}) & namespace.keys()
         self.entries.extend((namespace, name, namespace[name]) for name in present)
         return [namespace[name] for name in present]
 
