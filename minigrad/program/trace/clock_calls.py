@@ -1,4 +1,7 @@
-"""Calls whose answer may be another one each time: clocks, random numbers of the system, files."""
+"""Calls whose answer may be another one each time.
+
+Clocks, random numbers of the system, files.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _SYSTEM = frozenset(
     ("urandom", "getrandom", "uuid", "uuid1", "uuid4", "secrets", "token_bytes", "token_hex", "randbits", "randbelow",
      "SystemRandom", "default_rng", "RandomState", "SeedSequence", "PCG64", "MT19937", "Philox", "SFC64")
 )  # fmt: skip
-"""Names of random numbers of the system, and of generators that take their seed from there."""
+"""Random numbers of the system, and generators that take their seed from there."""
 _FILES = frozenset(
     ("open", "read_text", "read_bytes", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "exists", "is_file",
      "is_dir", "isfile", "isdir", "stat", "getmtime", "getsize", "getcwd", "cwd", "listdir", "scandir", "iterdir",
@@ -51,13 +54,13 @@ def is_clock(item: object) -> bool:
 
 
 def mentions_clock(names: Collection[str]) -> bool:
-    """Whether code with these names may ask for the time, the system's random numbers, or files."""
+    """Whether code with these names may ask for such things."""
     return any(not known.isdisjoint(names) for known in (_CLOCKS, _DATES, _SYSTEM, _FILES))
 
 
 @contextmanager
 def refuse_clock_calls() -> Iterator[None]:
-    """Raise where the user's code asks for the time, for random numbers of the system, or for files.
+    """Raise where the user's code asks for such things.
 
     Not while a profiler runs, which wants to see the same calls.
 
