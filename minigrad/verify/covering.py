@@ -207,6 +207,10 @@ def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
                 ]
             elif isinstance(value, tuple) and value and all(type(v) is int for v in value):
                 values += [tuple(v + 1 for v in value), value[::-1]]
+                if len(value) > 2 and sorted(value) == list(range(len(value))):
+                    values.append(_turn(len(value)))
+                elif len(value) > 1:
+                    values.append((value[0] + 1, *value[1:]))
     whole = [v for v in listed if type(v) is int and not isinstance(v, bool)]
     if whole and (min(whole) < 0 or not name.startswith((*_COUNTS, "axis", "axes"))):
         values.append(-1)
@@ -219,11 +223,18 @@ def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
     return list(distinct.values())
 
 
+def _turn(count: int) -> tuple[int, ...]:
+    """An order of axes that is not its own inverse."""
+    return (*range(1, count), 0)
+
+
 def _axes(listed: Sequence[object], ndim: int) -> list[object]:
     values: list[object] = []
     if any(type(v) is int or v is None for v in listed):
         values += [*range(ndim), *range(-ndim, 0)]
     sizes = {len(v) for v in listed if isinstance(v, tuple)}
+    if ndim in sizes and ndim > 2:
+        values.append(_turn(ndim))
     for size in sorted(sizes):
         for axes in combinations(range(ndim), size):
             values += [axes, tuple(a - ndim for a in axes)]

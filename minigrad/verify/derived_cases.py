@@ -28,12 +28,24 @@ _LONG = 211
 _BLOCK = 64
 """A whole number of the blocks and vectors that hand-written loops work in."""
 
+_LENGTHS = (
+    ("an axis of one", 1),
+    ("an axis of two", 2),
+    ("an axis of three", 3),
+    ("long", _LONG),
+    ("a block", _BLOCK),
+    ("empty", 0),
+)
+
 _SMALLER = 0.25
 _MOST_CUBE = 400
 _MOST_COUNT = 6
 
 STACK = "one more axis"
 """Label of cases with more axes, compared only if the op takes them for a stack."""
+
+STACKS = f"{STACK} to broadcast"
+"""Label of cases whose stacks differ, compared only if the op broadcasts them."""
 
 UNSTACKED = "one axis less"
 """Label of cases with fewer axes, compared only if the lost axes are those of a stack."""
@@ -132,6 +144,9 @@ def _numbers_of_axes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[S
             yield f"{STACK} ({len(prefix)})", tuple((*prefix, *s) for s in declared)
     if len(declared) > 1:
         yield STACK, ((2, *declared[0]), *declared[1:])
+        if rank + 2 <= _MOST_RANK:
+            for odd in range(len(declared)):
+                yield STACKS, tuple((2, 1 if k == odd else 3, *s) for k, s in enumerate(declared))
     if all(declared) and len({s[0] for s in declared}) == 1:
         for lost in range(1, 1 + min(map(len, declared))):
             yield f"{UNSTACKED} ({lost})", tuple(s[lost:] for s in declared)
@@ -159,9 +174,8 @@ def _shape_changes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Sha
         yield "two axes of one", tuple((*s[:-3], *(1 if k != 1 else n for k, n in enumerate(s[-3:]))) for s in declared)
     for length in sorted({n for s in declared for n in s}):  # where arguments share a length they keep doing so
         if all(s.count(length) < 2 for s in declared):
-            changes = (("an axis of one", 1), ("an axis of two", 2), ("long", _LONG), ("a block", _BLOCK), ("empty", 0))
             for label, other in (
-                *changes,
+                *_LENGTHS,
                 ("an axis shorter by one", length - 1),
                 ("an axis longer by one", length + 1),
             ):
@@ -304,13 +318,37 @@ class DerivedCases:
 
 def _other_indices(op: Op, case: CheckCase) -> Iterator[CheckCase]:
     for i, a in enumerate(case.arrays):
-        domain = declaration_of(op).domain(i)
-        high = getattr(domain, "high", 0)
-        if not high or a.dtype.kind != "i":
+        high = getattr(declaration_of(op).domain(i), "high", 0)
+        if a.dtype.kind == "b":
+            others = _masks(a)
+        elif high and a.dtype.kind == "i":
+            others = (("negative indices", a - high), ("indices in int32", a.astype(np.int32)), *_orders(a))
+        else:
             continue
-        for label, index in (("negative indices", a - high), ("indices in int32", a.astype(np.int32))):
-            arrays = (*case.arrays[:i], frozen(np.asarray(index)), *case.arrays[i + 1 :])
+        for label, other in others:
+            arrays = (*case.arrays[:i], frozen(np.asarray(other)), *case.arrays[i + 1 :])
             yield CheckCase(arrays, case.meta, label, case.seed, derived=True)
+
+
+def _orders(a: Array) -> tuple[tuple[str, Array], ...]:
+    """Indices that a short cut may be meant for: in order, backwards, all the same."""
+    rising = np.sort(a, axis=None).reshape(a.shape)
+    return (
+        ("indices in order", rising),
+        ("indices backwards", np.flip(rising)),
+        ("equal indices", np.full_like(a, a.max(initial=0))),
+    )
+
+
+def _masks(a: Array) -> tuple[tuple[str, Array], ...]:
+    """Masks that let everything through, nothing, or a single entry but the first."""
+    single = np.zeros_like(a)
+    single[(-1,) * a.ndim if a.size else ...] = True
+    return (
+        ("everything masked", np.ones_like(a)),
+        ("nothing masked", np.zeros_like(a)),
+        ("a single entry masked", single),
+    )
 
 
 def whole_numbers(x: Array) -> Array:

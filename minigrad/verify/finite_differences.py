@@ -54,6 +54,9 @@ Phi: TypeAlias = Callable[[Array], Array]
 Entry k of the first axis of the result belongs to t[k].
 """
 
+_QUANTUM = 2.0**-40
+"""Share of F, or of a 1 that it may carry, that a step of round-off is at most."""
+
 _STENCIL = np.array([1.0, -1.0, 0.5, -0.5, 0.25, -0.25])
 _SIDES = np.array([1.0, 0.5, 0.25, 0.125, -1.0, -0.5, -0.25, -0.125])
 
@@ -160,6 +163,20 @@ def quantization_step(phi: Phi, shape: tuple[int, ...]) -> Array:
     return np.where(np.isfinite(left), left, 0.0)
 
 
+def _smallest_move(phi: Phi, at_zero: Array) -> Array:
+    """By how little F moves at all, where it stands still at all ordinary steps.
+
+    log(1 + x^2) at 1e-8 stands still until 1 + x^2 is the next number after 1, and moves by that then.
+
+    Returns:
+        That, or 0 where F does not move, or by more than round-off of what it may carry.
+    """
+    steps = np.array([1.0, -1.0, 2.0, -2.0, 4.0, -4.0])
+    moves = np.abs(phi(np.multiply.outer(steps, np.ones(np.shape(at_zero)))) - at_zero)
+    least = np.min(np.where(moves > 0.0, moves, np.inf), axis=0)
+    return np.where(least <= _QUANTUM * np.maximum(np.abs(at_zero), 1.0), least, 0.0)
+
+
 def slope_at_some_step(phi: Phi, analytic: Array, gap: Array) -> BoolArray:
     """Whether differences agree with a slope other than 0 at small steps.
 
@@ -209,6 +226,12 @@ class Verdict:
     def verified(self) -> bool:
         """Whether all entries agree with an error bar that was earned."""
         return bool((self.state == VERIFIED).all())
+
+    @property
+    def late(self) -> bool:
+        """Whether a gap beyond the error bar was let pass, since it is a small share of the whole."""
+        gap = np.abs(self.analytic - self.numeric)
+        return bool(((self.state == VERIFIED) & (gap > 4.0 * self.error)).any())
 
     @property
     def mismatch(self) -> bool:
@@ -315,6 +338,8 @@ def compare(
             noise = measured_noise(phi, shape)
             if far:
                 noise = np.maximum(noise, quantization_step(phi, shape))
+                if e.still.any():
+                    noise = np.maximum(noise, np.where(e.still, _smallest_move(phi, at_zero), 0.0))
             measured = _NOISE_MARGIN / (_ROUND_OFF * EPS) * noise
             carried = np.asarray(natural())
             roundoff = np.maximum(roundoff, measured)

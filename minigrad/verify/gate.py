@@ -108,12 +108,13 @@ def verify(
             if thorough:
                 batching = check_batching(subject, (e.case for e in examined), seed)
             if second_order:
-                _check_second_order(subject, _one_per_metadata(examined), rng)
+                compared = _one_per_metadata(examined)
+                _check_second_order(subject, compared, rng)
                 if op.claims.elementwise and declaration_of(op).samples is None and len(op.arguments) > 1:
                     check_second_order(subject, broadcast_case(subject, examined[0], rng), rng)
                 if thorough and op.rules:
                     tame = (e for e in special if _size(e) <= _TAME * _size(first))
-                    others = (e.case for e in (*tame, *(e for e in examined if e.case.derived)))
+                    others = (*tame, *(e for e in examined if e.case.derived and e not in compared))
                     check_second_order_elsewhere(subject, first, _alone(subject, others, first, rng), rng)
                     if subject.is_entrywise:
                         checks += check_second_order_by_entry(subject, first, rng)
@@ -175,8 +176,8 @@ def _warnings_ignored(thorough: bool) -> Iterator[None]:
 
 
 def _alone(
-    subject: OpUnderTest, cases: Iterable[CheckCase], first: EvaluatedCase, rng: SeededRandom
-) -> Iterator[CheckCase]:
+    subject: OpUnderTest, cases: Iterable[EvaluatedCase], first: EvaluatedCase, rng: SeededRandom
+) -> Iterator[EvaluatedCase]:
     """Cases for second order that the author did not declare.
 
     Those that change one thing only.
@@ -184,10 +185,11 @@ def _alone(
     if subject.is_entrywise:
         for shape in _SHAPES:
             case = first.case.on(draw(subject.op, rng, (shape,) * len(first.case.arrays)), f"shape {shape}")
-            if evaluated_if_possible(subject, case, rng) is not None:
-                yield case
+            e = evaluated_if_possible(subject, case, rng)
+            if e is not None:
+                yield e
         return
-    yield from (c for c in cases if "," not in c.label and all(a.size for a in c.arrays))
+    yield from (e for e in cases if "," not in e.case.label and all(a.size for a in e.case.arrays))
 
 
 def _size(e: EvaluatedCase) -> float:

@@ -41,6 +41,15 @@ def identical(a: Array, b: Array) -> bool:
     return bool((a == b).all()) or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
+def raised_by_rule(error: RegistrationError) -> bool:
+    """Whether a refusal stands for an error that a rule raised by itself.
+
+    It may, where nothing was declared. One that tried to write into what it was given raised only because the gate's arrays are read-only.
+    """
+    cause = error.__cause__
+    return cause is not None and not (isinstance(cause, ValueError) and "read-only" in str(cause))
+
+
 def is_plain_array(x: object) -> TypeGuard[Array]:
     """An array or NumPy scalar, and no subclass.
 

@@ -13,10 +13,11 @@ import numpy as np
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, difference_cases, draw, fresh, metadata
-from minigrad.verify.checks.directional_check import examine, is_near
+from minigrad.verify.checks.directional_check import directions, examine, is_near
 from minigrad.verify.checks.entrywise_check import check_broadcasts, check_relayouts, examine_entries
 from minigrad.verify.checks.metamorphic import (
     check_linear,
+    repeat_expanded,
     repeat_float32,
     repeat_integers,
     repeat_layouts,
@@ -26,10 +27,10 @@ from minigrad.verify.checks.metamorphic import (
 )
 from minigrad.verify.covering import Coverage
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_cases import STACK, UNSTACKED, WIDENED, DerivedCases, unlisted_metadata
+from minigrad.verify.derived_cases import STACK, STACKS, UNSTACKED, WIDENED, DerivedCases, unlisted_metadata
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, raised_by_rule
 
 _MOST_DRAWS = 8
 
@@ -61,8 +62,11 @@ def examine_all(
     if thorough and samples is None:
         derived = DerivedCases(subject.op, metadata(subject.op), rng, seed, subject.few_shapes)
         for case in derived:
-            why = _refused_by_op(subject, case, rng)
-            e = f"{case.label}: {why}" if why else _examine_derived(subject, case, rng, derived.in_company)
+            outputs = _outputs_or_why(subject, case, rng)
+            why = outputs if isinstance(outputs, str) else ""
+            e: EvaluatedCase | str = f"{case.label}: {why}"
+            if not isinstance(outputs, str):
+                e = _examine_derived(subject, case, rng, outputs, derived.in_company)
             if isinstance(e, str):
                 refused.append(e)
                 derived.refuse(bool(why))
@@ -84,7 +88,7 @@ def examine_all(
             checks += repeat_float32(subject, e)
         checks += repeat_shared(subject, e)
         if thorough and k == 0:
-            checks += repeat_mixed(subject, e)
+            checks += repeat_mixed(subject, e) + repeat_expanded(subject, e)
             tried, too = repeat_integers(subject, e)
             checks, refused = checks + tried, refused + too
         if claims.linear:
@@ -115,7 +119,7 @@ def _until_every_entry_counts(first: EvaluatedCase, another: Callable[[], Evalua
 
 
 def _examine_derived(
-    subject: OpUnderTest, case: CheckCase, rng: SeededRandom, rough: bool = False
+    subject: OpUnderTest, case: CheckCase, rng: SeededRandom, outputs: tuple[Array, ...], rough: bool = False
 ) -> EvaluatedCase | str:
     """Compare a case that the author did not declare; returns a text where it is refused.
 
@@ -123,31 +127,32 @@ def _examine_derived(
     enough if it agrees.
     """
     try:
-        outputs = subject.forward(case)
         try:
             e = subject.run(case, rng, outputs)
             grads = e.grads
         except InvalidRule as error:
-            if error.__cause__ is None:
+            if not raised_by_rule(error):
                 raise
             # Where one rule raises, the others still answer whoever wants no gradient for that argument.
             for alone in subject.by_rule() if len(subject.op.rules) > 1 else ():
-                _examine_derived(alone, case, rng)
+                _examine_derived(alone, case, rng, outputs)
             raise
         if not all(np.isfinite(a).all() for a in outputs):
             return f"{case.label}: output is not finite"
         if not all(np.isfinite(a).all() for a in grads.values()):
             return f"{case.label}: gradient is not finite"
-        return e if rough and is_near(subject, e, rng) else examine(subject, case, rng, redraw=True)
+        near = rough and is_near(subject, e, directions(subject.op, case, rng, list(grads)))
+        return e if near else examine(subject, case, rng, redraw=True, known=e)
     except InvalidRule as error:
-        if error.__cause__ is None:
+        if not raised_by_rule(error):
             raise
         return f"{case.label}: the rule raises {type(error.__cause__).__name__}: {error.__cause__}"
     except InconclusiveCheck:
         return f"{case.label}: inconclusive"
 
 
-def _refused_by_op(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> str:
+def _outputs_or_why(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> tuple[Array, ...] | str:
+    """The outputs on a derived case, or why it is none that the op is meant for."""
     try:
         outputs = subject.forward(case)
     except RegistrationError:
@@ -155,7 +160,9 @@ def _refused_by_op(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> 
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     if case.label.startswith(WIDENED):
-        return "" if _broadcasts(subject, case, outputs) else "the argument is not broadcast"
+        return outputs if _broadcasts(subject, case, outputs) else "the argument is not broadcast"
+    if case.label.startswith(STACKS):
+        return outputs if _stacks_broadcast(subject, case, outputs) else "stacks are not broadcast"
     if case.label.startswith(STACK) and not (
         _is_stack(subject, case, outputs) or _has_merged_axes(subject, case, outputs)
     ):
@@ -166,7 +173,7 @@ def _refused_by_op(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> 
         or _broadcasts(subject, case, outputs)
     ):
         return "the lost axes are not those of a stack"
-    return ""
+    return outputs
 
 
 def _broadcasts(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
@@ -185,6 +192,22 @@ def _broadcasts(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...
     except Exception:  # the op refuses them
         return False
     return all(a.shape == b.shape and np.allclose(a, b) for a, b in zip(outputs, expected, strict=True))
+
+
+def _stacks_broadcast(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
+    """Whether outputs for unlike stacks are those for stacks broadcast beforehand."""
+    ranks = [len(s) for s in base_shapes(subject.op)[0]]
+    pairs = list(zip(case.arrays, ranks, strict=True))
+    lead = np.broadcast_shapes(*(a.shape[: a.ndim - rank] for a, rank in pairs))
+    wide = [frozen(np.broadcast_to(a, (*lead, *a.shape[a.ndim - rank :])).copy()) for a, rank in pairs]
+    try:
+        expected = subject.forward(case, wide)
+    except RegistrationError:
+        raise
+    except Exception:  # the op takes no stacks
+        return False
+    alike = all(a.shape == b.shape and np.allclose(a, b) for a, b in zip(outputs, expected, strict=True))
+    return alike and _is_stack(subject, case.on(tuple(wide)), expected)
 
 
 def _has_merged_axes(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...]) -> bool:
@@ -265,7 +288,8 @@ def _examine_elementwise(
             examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
     for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
         probe = CheckCase(draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
-        why = _refused_by_op(subject, probe, rng)
+        outputs = _outputs_or_why(subject, probe, rng)
+        why = outputs if isinstance(outputs, str) else ""
         try:
             examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
         except InconclusiveCheck:

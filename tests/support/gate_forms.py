@@ -1,14 +1,20 @@
 """Short forms that several tables of the gate's corpus are written in."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# mypy: disable-error-code="no-untyped-def, no-untyped-call, attr-defined"
 
 from __future__ import annotations
 
-import minigrad as mg
-from support.gate_case import REAL, Tricky, honest, pair, unary
+import inspect
 
-__all__ = ["along_axes", "grown", "of_entries", "option_and_shape", "require_same_shape", "turned"]
+import numpy as np
+
+import minigrad as mg
+from support.gate_case import REAL, Tricky, array, honest, pair, unary
+
+__all__ = [
+    "along_axes", "by_matrix", "grown", "of_entries", "option_and_shape", "require_same_shape", "rows_of", "turned",
+]  # fmt: skip
 
 
 def turned(a):
@@ -40,3 +46,37 @@ def along_axes(name, f, rule, shape=(3, 4), domain=REAL, params=({},), kinks=())
 def option_and_shape(name, f, ok, bad, dom, **k):
     """A rule that is wrong where an option meets a shape, beside the right one."""
     return pair(name, "option and shape", f, ok, bad, dom, **k)
+
+
+def by_matrix(name, kind, matrix, flawed, params, *, shape=(3, 4), public=""):
+    """A linear map of the last axis, given by its matrix for each length; the flawed rule multiplies by another."""
+    option, position = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    options = [
+        inspect.Parameter(p.name, option, default=p.default)
+        for p in inspect.signature(matrix).parameters.values()
+        if p.default is not p.empty
+    ]
+
+    def signature(*names):
+        return inspect.Signature([*(inspect.Parameter(n, position) for n in names), *options])
+
+    def forward(x, **o):
+        return x @ matrix(x.shape[-1], **o).T.astype(x.dtype)
+
+    def rule_of(m):
+        def rule(g, y, x, **o):
+            return g @ m(x.shape[-1], **o).astype(g.dtype)
+
+        rule.__signature__ = signature("g", "y", "x")
+        return rule
+
+    forward.__signature__ = signature("x")
+    return array(name, kind, forward, rule_of(matrix), rule_of(flawed), shape, params=params, public=public)
+
+
+def rows_of(n, windows):
+    """A matrix of n columns with a row for each window: its places and their weight."""
+    m = np.zeros((len(windows), n))
+    for row, (places, weight) in zip(m, windows, strict=True):
+        row[list(places)] = weight
+    return m

@@ -18,7 +18,7 @@ from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import whole_numbers
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical, natural_scale
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, identical, natural_scale, raised_by_rule
 
 _F32 = 2e-2
 """Share by which a float32 gradient may differ from the float64 one.
@@ -28,6 +28,9 @@ A quarter of the entries may exceed a tenth of it.
 
 _EPS_FLOOR = 64.0 * float(np.finfo(np.float64).eps)
 """Round-off that a rule may carry whatever its value, in units of |v| max|x|."""
+
+_TAME = 1e6
+"""Gradients up to this are compared where rows are equal: matrices may be singular there."""
 
 _NEIGHBOURS = 6
 _EPS32 = float(np.finfo(np.float32).eps)
@@ -47,6 +50,37 @@ def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool
         for i, g in subject.pull(other, outputs, v).items():
             _repeats(subject, other, g, examined.grads[i], i, floor=floor)
     return len(layouts)
+
+
+def repeat_expanded(subject: OpUnderTest, examined: EvaluatedCase) -> int:
+    """Refuse gradients that change where equal rows are one row, expanded.
+
+    Its axes step by 0 bytes, as those of `np.broadcast_to` do.
+    """
+    case = examined.case
+    domains = [_domain(subject, i) for i in examined.grads]
+    if declaration_of(subject.op).samples is not None or any(getattr(d, "matrix", False) for d in domains):
+        return 0
+    views = tuple(
+        frozen(np.broadcast_to(a[:1], a.shape)) if i in examined.grads and a.ndim else a
+        for i, a in enumerate(case.arrays)
+    )
+    whole = case.on(tuple(frozen(a.copy()) for a in views), "equal rows")
+    other = case.on(views, f"{case.label}, arguments that are one row expanded")
+    try:
+        expected, outputs = subject.forward(whole), subject.forward(other)
+        due, found = (subject.pull(c, y, examined.cotangents) for c, y in ((whole, expected), (other, outputs)))
+    except RegistrationError as error:
+        if not raised_by_rule(error):
+            raise
+        return 0
+    except Exception:  # equal rows are not in its domain
+        return 0
+    floor = _EPS_FLOOR * natural_scale(case, examined.cotangents, examined.grads)
+    for i, g in found.items():
+        if np.isfinite(due[i]).all() and (np.abs(due[i]) < _TAME).all():
+            _repeats(subject, other, g, due[i], i, floor=floor)
+    return 1
 
 
 def _same_layout(a: Array) -> Array:
@@ -227,7 +261,7 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
             v = subject.cotangents(SeededRandom(case.seed), expected)
             found = subject.pull(one, outputs, v)
         except RegistrationError as error:
-            if error.__cause__ is None:
+            if not raised_by_rule(error):
                 raise
             refused.append(f"{label}: the rule raises {type(error.__cause__).__name__}")
             continue

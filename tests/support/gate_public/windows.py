@@ -11,40 +11,15 @@ The code is written anew; `public=` names repository and thread.
 
 from __future__ import annotations
 
-import inspect
-
 import numpy as np
 
 import minigrad as mg
 from support.gate_case import (
     REAL,
     Wrong,
-    array,
     pair,
 )
-
-
-def _along(name, kind, matrix, flawed, params, *, shape=(3, 4), public=""):
-    P = inspect.Parameter
-    options = [
-        P(p.name, P.KEYWORD_ONLY, default=p.default)
-        for p in inspect.signature(matrix).parameters.values()
-        if p.default is not P.empty
-    ]
-
-    def forward(x, **o):
-        return x @ matrix(x.shape[-1], **o).T.astype(x.dtype)
-
-    forward.__signature__ = inspect.Signature([P("x", P.POSITIONAL_OR_KEYWORD), *options])
-
-    def rule(m):
-        def back(g, y, x, **o):
-            return g @ m(x.shape[-1], **o).astype(g.dtype)
-
-        back.__signature__ = inspect.Signature([P(n, P.POSITIONAL_OR_KEYWORD) for n in "gyx"] + options)
-        return back
-
-    return array(name, kind, forward, rule(matrix), rule(flawed), shape, params=params, public=public)
+from support.gate_forms import by_matrix
 
 
 def _pick(n, index):
@@ -250,7 +225,7 @@ def _tc(name, flawed, params, shapes, public):
 
 
 WINDOWS: tuple[Wrong, ...] = (
-    _along(
+    by_matrix(
         "reflection_of_a_negative_length",
         "option and shape",
         _reflect,
@@ -258,7 +233,7 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"left": 1, "right": 1}, {"left": 2, "right": 0}],
         public="pytorch/pytorch#100793",
     ),
-    _along(
+    by_matrix(
         "padding_that_cuts_the_end",
         "option",
         _zeropad,
@@ -266,7 +241,7 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"left": 1, "right": 2}],
         public="pytorch/pytorch#2285",
     ),
-    _along(
+    by_matrix(
         "windows_that_overlap",
         "options that meet",
         _unfold,
@@ -274,7 +249,7 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"size": 2, "step": 2}],
         public="pytorch/pytorch#183996",
     ),
-    _along(
+    by_matrix(
         "bins_that_do_not_divide",
         "option and shape",
         _adaptive,
@@ -282,7 +257,7 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"bins": 2}],
         public="PaddlePaddle/Paddle#74077",
     ),
-    _along(
+    by_matrix(
         "divisor_without_its_padding",
         "options that meet",
         _pool,
@@ -290,7 +265,7 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"size": 2}, {"size": 2, "pad": 1, "divisor": 3}, {"size": 2, "pad": 1, "include": False}],
         public="pytorch/executorch#18616",
     ),
-    _along(
+    by_matrix(
         "exclusive_scan_backwards",
         "options that meet",
         _scan,
@@ -302,7 +277,7 @@ WINDOWS: tuple[Wrong, ...] = (
         ],
         public="tensorflow/tensorflow#3296",
     ),
-    _along(
+    by_matrix(
         "resize_ignores_alignment",
         "option",
         _resize,
@@ -310,8 +285,10 @@ WINDOWS: tuple[Wrong, ...] = (
         [{"size": 4, "align": False}, {"size": 7, "align": False}],
         public="NVlabs/stylegan3#220",
     ),
-    _along("last_block_of_a_scan", "large arrays", _ema, _ema_bad, [{"decay": 0.5}], public="state-spaces/mamba#537"),
-    _along("first_row_of_an_orthogonal_transform", "option", _dct, _dct_bad, [{"ortho": False}]),
+    by_matrix(
+        "last_block_of_a_scan", "large arrays", _ema, _ema_bad, [{"decay": 0.5}], public="state-spaces/mamba#537"
+    ),
+    by_matrix("first_row_of_an_orthogonal_transform", "option", _dct, _dct_bad, [{"ortho": False}]),
     _tc(
         "transposed_kernel_of_one",
         {"x": _tconv_x_bad},
