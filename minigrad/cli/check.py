@@ -13,7 +13,7 @@ from pathlib import Path
 import attrs
 
 from minigrad.cli.exit_codes import CHECK_FAILED
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.cli.subject import subject_of
 from minigrad.train.checks.check import Check
 from minigrad.train.checks.gradient_report import as_document, report
@@ -53,8 +53,8 @@ def check_script(arguments: Namespace) -> int:
     else:
         print(f"{script.title}: {type(script.model).__name__}, {script.model.parameter_count:,} parameters")
         for c in checks:
-            print(f"{c.status:<7} {c.name + ':':<15} {c.message}")
-        print("\n".join(["", *report(gradient_check)]))
+            print(wrapped(f"{c.status:<7} {c.name + ':':<15} {c.message}"))
+        print(wrapped("\n".join(["", *report(gradient_check)])))
         for line in _steps(curve, arguments.plot):
             print(line)
     return 0 if gradient_check.passed and all(c.status != "fault" for c in checks) else CHECK_FAILED

@@ -135,19 +135,18 @@ def explain(arguments: Namespace) -> int:
     if arguments.json:
         write_json({"command": "explain", **_document(origin, rule)})
         return 0
-    print(f"{rule.code}: {rule.title} ({rule.family}; {origin})\n")
-    print(f"{(type(rule).__doc__ or '').strip()}\n")
-    print(f"source     {rule.source}")
-    print(f"measured   {measured_of(rule.code)}")
-    values = thresholds_of(rule)
+    values, lines = thresholds_of(rule), [f"{rule.code}: {rule.title} ({rule.family}; {origin})", ""]
+    lines += [(type(rule).__doc__ or "").strip(), "", f"source     {rule.source}"]
+    lines.append(f"measured   {measured_of(rule.code)}")
     if values:
-        print(f"thresholds {', '.join(f'{name} {value:g}' for name, value in values.items())}")
         first = next(iter(values))
-        print(
+        lines.append(f"thresholds {', '.join(f'{name} {value:g}' for name, value in values.items())}")
+        lines.append(
             f"           change one: --set {rule.code}.{first}={values[first]:g}; leave it out: --without {rule.code}"
         )
     if rule.effects:
-        print(f"explains   {', '.join(sorted(rule.effects))}")
+        lines.append(f"explains   {', '.join(sorted(rule.effects))}")
+    print(wrapped("\n".join(lines)))
     return 0
 
 
@@ -170,7 +169,7 @@ def _listed(catalog: Catalog, as_json: bool) -> int:
         write_json({"command": "explain", "rules": document, "broken": list(catalog.broken)})
         return 0
     rows = [(rule.code, rule.family, rule.title, origin) for origin, rule in catalog]
-    print("\n".join(table(("code", "family", "mistake", "offered by"), rows)))
+    print(wrapped("\n".join(table(("code", "family", "mistake", "offered by"), rows))))
     for text in catalog.broken:
         print(f"left out: {text}", file=sys.stderr)
     return 0

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 import attrs
 
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.cli.subject import subject_of
 from minigrad.train import TrainError
 from minigrad.train.lr_find import RateRange, lr_find
@@ -39,7 +39,7 @@ def find_range(arguments: Namespace) -> int:
     if arguments.json:
         write_json({"command": "lr-find", **attrs.asdict(rates)})
     else:
-        print("\n".join(_lines(rates, optimizer.removeprefix("minigrad:"))))
+        print(wrapped("\n".join(_lines(rates, optimizer.removeprefix("minigrad:")))))
     return 0 if rates.low is not None else 1
 
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.exit_codes import FAILED, INTERRUPTED, MISUSED
-from minigrad.cli.output import own_output, with_streams, write_json
+from minigrad.cli.output import own_output, with_streams, wrapped, write_json
 from minigrad.cli.parser import UsageError, build_parser
 
 __all__ = ["main"]
@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as wrong:
         if as_json:
             _write_json_error("Misuse", wrong.text)
-        print(wrong.text, file=sys.stderr)
+        print(wrapped(wrong.text, sys.stderr), file=sys.stderr)
         raise SystemExit(MISUSED) from None
     except KeyboardInterrupt:
         print("minigrad: interrupted", file=sys.stderr)
@@ -122,5 +122,5 @@ def _failed(error: Exception, as_json: bool) -> int:
     kind, text = _told(error)
     if as_json:
         _write_json_error(kind, text)
-    print(f"minigrad: {kind}: {text}", file=sys.stderr)
+    print(wrapped(f"minigrad: {kind}: {text}", sys.stderr), file=sys.stderr)
     return FAILED

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -64,10 +65,10 @@ def with_streams() -> None:
 
 
 def wrapped(text: str, stream: TextIO | None = None) -> str:
-    """Lines that fit the screen, each going on below its text; in a log as they are.
+    """Lines that fit the screen, each going on below its last column; in a log as they are.
 
     Args:
-        text: lines, of which the first 11 characters may be a name and blanks.
+        text: lines, of which the columns are two or more blanks apart, or a name fills the first 11 characters.
         stream: where they are printed; standard output if None.
     """
     out = sys.stdout if stream is None else stream
@@ -76,7 +77,15 @@ def wrapped(text: str, stream: TextIO | None = None) -> str:
     width = shutil.get_terminal_size().columns
     lines = []
     for line in text.splitlines():
-        indent = " " * (11 if len(line) > 11 and line[10] == " " else len(line) - len(line.lstrip()) + 2)
+        indent = " " * _hanging(line, width)
         parts = textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True)
         lines += parts if len(line) > width and width > 24 else [line]
     return "\n".join(lines)
+
+
+def _hanging(line: str, width: int) -> int:
+    """Where a line goes on: below its last column that begins in the left half."""
+    columns = [gap.end() for gap in re.finditer(r"(?<=\S) {2,}(?=\S)", line) if gap.end() <= width // 2]
+    if columns:
+        return columns[-1]
+    return 11 if len(line) > 11 and line[10] == " " else len(line) - len(line.lstrip()) + 2

@@ -113,10 +113,7 @@ def list_examples(arguments: Namespace) -> int:
         write_json({"command": "examples", "examples": rows})
         return 0
     kinds = {True: "model script", False: "own loop"}
-    print(
-        "\n".join(
-            table(("example", "kind", "what it shows"), [(e.name, kinds[e.is_script], e.title) for e in available])
-        )
-    )
-    print(f"\nminigrad run --example {available[0].name} runs one; the files are in {available[0].path.parent}")
+    lines = table(("example", "kind", "what it shows"), [(e.name, kinds[e.is_script], e.title) for e in available])
+    lines += ["", f"minigrad run --example {available[0].name} runs one; the files are in {available[0].path.parent}"]
+    print(wrapped("\n".join(lines)))
     return 0

@@ -131,10 +131,15 @@ def _usual_target(table: Table) -> str:
 
 
 def _keys(table: Table, targets: Sequence[str]) -> Labels:
-    """Number rows alike that have the same inputs, so that they stay on one side."""
+    """Number rows alike that have the same inputs, so that they stay on one side.
+
+    Where rows are few combinations of a few words, which come again and again, each stands for itself.
+    """
     columns = [cells for name, cells in table.columns.items() if name not in targets]
     first: dict[tuple[object, ...], int] = {}
     keys = [first.setdefault(row, k) for k, row in enumerate(zip(*(map(str, c) for c in columns), strict=True))]
+    if len(first) < len(keys) / 4:
+        keys = list(range(len(keys)))
     return np.array(keys, dtype=np.int64)[:, None]
 
 

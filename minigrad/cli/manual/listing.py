@@ -7,7 +7,7 @@ from argparse import Namespace
 import attrs
 
 from minigrad.cli.manual.pager import show_text
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.core import REGISTRY, Op
 from minigrad.docs.describe_op import describe_op, facts_of, find_op
 from minigrad.optim import available
@@ -24,7 +24,7 @@ def list_optimizers(arguments: Namespace) -> int:
         write_json({name: attrs.asdict(e) for name, e in sorted(entries.items())})
         return 0
     rows = [(name, f"{e.distribution} {e.version}", e.value) for name, e in sorted(entries.items())]
-    print("\n".join(table(("name", "distribution", "entry point"), rows)))
+    print(wrapped("\n".join(table(("name", "distribution", "entry point"), rows))))
     if not rows:
         print("no distribution offers an entry point in the group minigrad.optimizers")
     return 0
@@ -44,7 +44,7 @@ def list_ops(arguments: Namespace) -> int:
     if arguments.json:
         write_json({op.name: _certificate(op) for op in ops})
     elif arguments.certificates:
-        print("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)])))
+        print(wrapped("\n".join(table(_COLUMNS, [row for op in ops for row in _certificate_rows(op)]))))
         for op in ops:
             for reason in certificate_of(op).refused:
                 print(f"{op.name} itself refuses {reason}")
@@ -53,7 +53,7 @@ def list_ops(arguments: Namespace) -> int:
             (op.name, ", ".join(a.name for a in op.arguments), str(certificate_of(op).cases), _resolution(op))
             for op in ops
         ]
-        print("\n".join(table(("op", "arguments", "cases", "reveals errors from"), rows)))
+        print(wrapped("\n".join(table(("op", "arguments", "cases", "reveals errors from"), rows))))
         print(f"{len(ops)} ops, each verified against finite differences when it was registered")
     if not arguments.json:
         for why in refusals:

@@ -6,6 +6,8 @@ import pydoc
 import shutil
 import sys
 
+from minigrad.cli.output import wrapped
+
 __all__ = ["show_text"]
 
 
@@ -14,6 +16,7 @@ def show_text(text: str) -> None:
 
     Where stdout or stdin is no terminal, it is printed as it is.
     """
+    text = wrapped(text)
     fits = len(text.splitlines()) < shutil.get_terminal_size().lines
     if fits or not sys.stdout.isatty() or not sys.stdin.isatty():
         print(text)

@@ -1,4 +1,4 @@
-"""How bytes of a text file are written: told by their first ones, or refused with what they seem to be."""
+"""The encoding of a text file, told by its first bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ _BOMS = ((b"\xff\xfe\0\0", "utf-32"), (b"\0\0\xfe\xff", "utf-32"), (b"\xff\xfe",
 
 
 def encoding_of(path: Path, start: bytes, expected: str) -> str:
-    """UTF-8, or UTF-16 or UTF-32 where the first bytes say so, by a mark or by zeros in every other place.
+    """UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
+
+    They do by a mark, or by zeros in every other place.
 
     Args:
         path: of the file, for errors.
@@ -35,7 +37,9 @@ def encoding_of(path: Path, start: bytes, expected: str) -> str:
 
 
 def undecodable(path: Path, stream: IO[bytes], encoding: str, expected: str) -> DataFileError:
-    """An error that names the first line that is not in the encoding, and what it seems to be in.
+    """An error that names the first line that is not in the encoding.
+
+    It says what that line seems to be in.
 
     Args:
         path: of the file.

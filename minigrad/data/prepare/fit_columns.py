@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import attrs
@@ -29,6 +30,7 @@ CATEGORIES = 50
 """A column of more different texts than this is left out: names, remarks, tickets."""
 RUNNING_NUMBER = "a running number of the rows"
 """Why a column of numbers of rows is left out, where there are others."""
+_DATE = re.compile(r"\d{1,4}([./ -])\d{1,2}\1\d{1,4}\b")
 _INFINITE = frozenset({"inf", "infinity"})
 
 
@@ -100,8 +102,18 @@ def _fit_words(name: str, cells: Sequence[object], gaps: bool) -> CategoryColumn
     if len(words) == 1 and not gaps:
         return "the same word in every row"
     if len(words) > CATEGORIES or (len(words) > 10 and 2 * len(words) > len(cells)):
-        return f"{len(words)} different texts in {len(cells)} rows: too many for categories{_looks_like(words)}"
+        meant = _mostly_numbers(cells) or _looks_like(words)
+        return f"{len(words)} different texts in {len(cells)} rows: too many for categories{meant}"
     return CategoryColumn(name, tuple(words), gaps)
+
+
+def _mostly_numbers(cells: Sequence[object]) -> str:
+    """What keeps cells from being numbers, where half of them or more are; else nothing."""
+    others = [cell for cell in cells if as_number(cell) is None]
+    if 2 * len(others) > len(cells):
+        return ""
+    count = len(cells) - len(others)
+    return f". {count} cells are numbers, and such as {str(others[0])!r:.20} are none: leave these empty"
 
 
 def _looks_like(words: Sequence[str]) -> str:
@@ -109,8 +121,10 @@ def _looks_like(words: Sequence[str]) -> str:
     digits = [word for word in words if any(c.isdigit() for c in word)]
     if len(digits) < 0.9 * len(words):
         return ""
-    if all(word.count("/") == 2 for word in digits):
-        return f". Dates such as {digits[0]!r:.20} are read in the form 2024-05-31"
+    dates = [word for word in digits if _DATE.match(word)]
+    if 2 * len(dates) > len(digits):
+        odd = next((word for word in dates if as_days(word) is None), dates[0])
+        return f". Dates such as {odd!r:.20} are read in the form 2024-05-31"
     odd = next((word for word in digits if as_number(word) is None), "")
     few_letters = all(sum(c.isalpha() for c in word) <= 3 for word in digits)
     return f". To use numbers such as {odd!r:.20}, write them without signs" if odd and few_letters else ""

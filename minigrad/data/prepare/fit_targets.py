@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import attrs
@@ -54,7 +55,28 @@ def fit_target(table: Table, names: Sequence[str], task: str | None = None) -> T
             f"{table.source}: column {names[0]!r} has {len(words)} different texts in {len(table)} rows, which are no "
             "classes. Name another column by target="
         )
+    if task is None:
+        _refuse_lists(table, names[0], words)
     return ClassTarget(names[0], tuple(sorted(words, key=_in_order)))
+
+
+def _refuse_lists(table: Table, name: str, words: Sequence[str]) -> None:
+    """Refuse cells of several labels with marks between, such as `red|blue`.
+
+    They are lists, and no classes of their own, where half of the parts or more come in another cell, too.
+    """
+    for mark in "|;,":
+        lists = {word: {part.strip() for part in word.split(mark)} for word in words if mark in word}
+        alone = {word for word in words if mark not in word}
+        uses = Counter(part for parts in lists.values() for part in parts)
+        again = [part for part in uses if uses[part] + (part in alone) > 1]
+        if len(lists) > 1 and 2 * len(again) >= len(uses):
+            labels = sorted(uses | dict.fromkeys(alone))
+            raise DataError(
+                f"{table.source}: column {name!r:.40} seems to hold several labels a cell, such as "
+                f"{next(iter(lists))!r:.30}. Make a column of yes and no for each ({', '.join(labels):.50}) and name "
+                "all by target=; or say task='classification' if each text is one class"
+            )
 
 
 def _fit_numbers(table: Table, names: Sequence[str]) -> NumberTarget:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import attrs
 
-from minigrad.cli.output import write_json
+from minigrad.cli.output import wrapped, write_json
 from minigrad.cli.resuming.options import train_options
 from minigrad.text import clip_middle, table
 from minigrad.train import TrainError, new_folder
@@ -37,7 +37,8 @@ def search(arguments: Namespace) -> int:
         subject = _saved_subject(folder, config, arguments.trust)
         space = parse_space(config.space_args, known_names(isinstance(subject, Path)))
     stream = sys.stderr if arguments.json else sys.stdout
-    print(f"search     {folder}, {arguments.jobs} at a time; go on with: minigrad sweep --resume {folder}", file=stream)
+    began = f"search     {folder}, {arguments.jobs} at a time; go on with: minigrad sweep --resume {folder}"
+    print(wrapped(began, stream), file=stream)
     with folder_lock(folder):
         result = sweep(
             config, space, folder, jobs=arguments.jobs, told=lambda t: print(_line(t), file=stream, flush=True)
@@ -48,7 +49,7 @@ def search(arguments: Namespace) -> int:
     if arguments.json:
         write_json(document)
     else:
-        print("\n".join(_lines(result, command_of(subject, result.best.values, config.epochs))))
+        print(wrapped("\n".join(_lines(result, command_of(subject, result.best.values, config.epochs)))))
     return 0
 
 

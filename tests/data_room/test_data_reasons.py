@@ -1,7 +1,8 @@
-"""Encodings of texts and tables; files that hold nothing to learn; channels that come last."""
+"""What is told of data that cannot be used as they are: encodings, classes, columns, layouts."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from minigrad import data, nn, tensor
 from minigrad.core.errors import ShapeError
 from minigrad.data import DataError
+from minigrad.data.prepare.preparation import TableInputs
 
 
 def written(path: Path, content: bytes) -> Path:
@@ -63,3 +65,46 @@ def test_channels_that_come_last_are_told_how_to_come_first(layer: nn.Module, sh
         layer(x)
     order = eval(str(told.value).partition("x.transpose")[2])
     assert layer(x.transpose(*order)).shape[1] == 4
+
+
+# -- columns that are no numbers or classes for a reason that can be told ----------------------------------------------
+def table(tmp_path: Path, cells: list[str], target: list[str] | None = None) -> data.Dataset:
+    rng = np.random.default_rng(0)
+    answers = target or [str(k % 2) for k in range(len(cells))]
+    rows = [f'{rng.normal():.3f},"{cell}",{answer}' for cell, answer in zip(cells, answers, strict=True)]
+    return data.load(str(written(tmp_path / "t.csv", ("a,b,y\n" + "\n".join(rows)).encode())), target="y")
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ([f"{k}.5" if k % 7 else "n/k" for k in range(80)], r"68 cells are numbers, and such as 'n/k' are none"),
+        ([f"{1 + k % 12}/{1 + k % 28}/2024" for k in range(80)], r"Dates such as '1/1/2024' are read in the form"),
+        (
+            [f"2024-{1 + k % 12:02d}-{1 + k % 28:02d}" if k % 2 else f"{1 + k % 28:02d}.{1 + k % 12:02d}.24" for k in
+             range(80)],
+            r"Dates such as '\d\d.\d\d.24' are read in the form",
+        ),
+    ],
+)  # fmt: skip
+def test_a_column_that_is_left_out_says_what_keeps_it_from_use(tmp_path: Path, cells: list[str], reason: str) -> None:
+    recipe = table(tmp_path, cells).preparation
+    assert recipe is not None
+    assert isinstance(recipe.inputs, TableInputs)
+    assert re.search(reason, recipe.inputs.left_out["b"])
+
+
+@pytest.mark.parametrize("mark", ["|", ";", ","])
+def test_several_labels_in_a_cell_are_told_from_classes(tmp_path: Path, mark: str) -> None:
+    labels = [["red", f"blue{mark}red", f"green{mark} blue", "blue"][k % 4] for k in range(80)]
+    with pytest.raises(DataError, match=r"several labels a cell.*blue, green, red.*task='classification'"):
+        table(tmp_path, ["1"] * 80, [f'"{label}"' for label in labels])
+    places = [["Rome, Italy", "Oslo, Norway", "Lima, Peru"][k % 3] for k in range(80)]
+    assert table(tmp_path, ["1"] * 80, [f'"{place}"' for place in places]).classes == 3
+
+
+def test_rows_of_a_few_words_are_split_though_they_repeat(tmp_path: Path) -> None:
+    words = "\n".join(f"{'yes' if k % 2 else 'no'},{'ab'[k // 2 % 2]},{k % 7}.5" for k in range(80))
+    loaded = data.load(str(written(tmp_path / "t.csv", b"flag,kind,y\n" + words.encode())), target="y")
+    assert (len(loaded.x_train), len(loaded.x_val)) == (64, 16)
+    assert {row.tobytes() for row in loaded.x_val} == {row.tobytes() for row in loaded.x_train}
