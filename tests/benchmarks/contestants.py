@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from select import select
 from typing import IO, NamedTuple
 
 __all__ = ["CONTESTANTS", "Contestant", "Process"]
 
 _TESTS = Path(__file__).parents[1]
-_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "MINIGRAD_THREADS")
+_XLA_ALONE = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 
 
 class Contestant(NamedTuple):
@@ -43,7 +45,11 @@ CONTESTANTS = (
 class Process:
     """A contestant at work on one case. `losses` and `first` (seconds) once ready; `missing` says why it is absent."""
 
-    def __init__(self, python: str, who: Contestant, case: str, file: Path, threads: int) -> None:
+    reply: dict[str, object]
+
+    def __init__(
+        self, python: str, who: Contestant, case: str, file: Path, threads: int, module: str = "benchmarks.worker"
+    ) -> None:
         self.who = who
         self.losses: list[float] = []
         self.first = 0.0
@@ -51,17 +57,22 @@ class Process:
         self.times: list[float] = []
         environment = {**os.environ, **dict.fromkeys(_VARIABLES, str(threads)), "PYTHONPATH": str(_TESTS)}
         if threads == 1:
-            environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+            environment["XLA_FLAGS"] = _XLA_ALONE
         cores = sorted(os.sched_getaffinity(0))[:threads]
         self._child = subprocess.Popen(
-            [python, "-m", "benchmarks.worker", who.peer, who.variant, case, str(file)],
+            [python, "-m", module, who.peer, who.variant, case, str(file)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment,
             preexec_fn=lambda: os.sched_setaffinity(0, cores),
         )  # fmt: skip
 
-    def wait(self) -> None:
-        """Until it is ready, or known not to be."""
+    def wait(self, patience: float = 600.0) -> None:
+        """Until it is ready, or known not to be: it says so itself, or has not been ready within so many seconds."""
+        if not select([self._output], [], [], patience)[0]:
+            self._child.kill()
+            self.missing = f"not ready after {patience:.0f} s"
+            return
         reply = json.loads(self._output.readline() or '{"missing": "died"}')
+        self.reply = reply
         self.missing = reply.get("missing", "")
         self.losses, self.first = reply.get("losses", []), reply.get("first", 0.0)
 
@@ -74,7 +85,7 @@ class Process:
     def end(self) -> float:
         """Stop it. Returns its peak memory in MiB, 0 if it never ran."""
         out, _ = self._child.communicate()
-        return float(out) if out.strip() else 0.0
+        return float(out) if out.strip() and not self.missing else 0.0
 
     @property
     def _input(self) -> IO[str]:

@@ -34,7 +34,13 @@ class Figures:
 
 
 def measure(
-    case: str, who: Sequence[Contestant], peer: str | None, threads: int, seconds: float, folder: Path
+    case: str,
+    who: Sequence[Contestant],
+    peer: str | None,
+    threads: int,
+    seconds: float,
+    folder: Path,
+    patience: float = 600.0,
 ) -> dict[str, Figures]:
     """Figures by contestant. A loss at step 1 or 5 that is not the others' takes a contestant out of the case."""
     file = folder / "numbers.npz"
@@ -46,7 +52,7 @@ def measure(
             found[c.name] = Figures(missing="no --peer given")
             continue
         process = Process(peer if c.foreign and peer else own_python(), c, case, file, threads)
-        process.wait()  # one after the other: compilers would share the cores
+        process.wait(patience)  # one after the other: compilers would share the cores
         if process.missing:
             found[c.name] = Figures(missing=process.missing)
             process.end()

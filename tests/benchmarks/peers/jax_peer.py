@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from benchmarks.protocol import Numbers, Step, parameters
+from benchmarks.protocol import Batch, Numbers, Step, Training, parameters
 
 Parameters = list[jax.Array]
+State = tuple[Parameters, Parameters, Parameters, Parameters]
+"""Weights, both moments, and the count of steps."""
+Scores = Callable[[Parameters, jax.Array], jax.Array]
 Loss = Callable[[Parameters, jax.Array, jax.Array], jax.Array]
 
 
@@ -24,21 +28,43 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
     if kind == "adam":
         grads = [jnp.asarray(numbers[f"g{k}"]) for k in range(len(weights))]
         return _stepped(jax.jit(lambda s: (jnp.zeros(()), _adam(s, grads, 0.0))), weights)
-    losses: dict[str, Loss] = {"mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm}
-    loss, x, y = losses[kind], jnp.asarray(numbers["x"]), jnp.asarray(numbers["y"])
+    x, y = jnp.asarray(numbers["x"]), jnp.asarray(numbers["y"])
+    update = _update(kind)
+    return _stepped(jax.jit(lambda state: update(state, x, y)), weights)
 
-    def step(state: tuple[Parameters, ...]) -> tuple[jax.Array, tuple[Parameters, ...]]:
+
+def build_training(case: str, numbers: Numbers, variant: str) -> Training:
+    """The training of a net."""
+    kind = case.split()[0]
+    weights = [jnp.asarray(p) for p in parameters(numbers)]
+    update, scores = jax.jit(_update(kind)), jax.jit(SCORES[kind])
+    state = [_start(weights)]
+
+    def step(x: Batch, y: Batch) -> None:
+        _, state[0] = update(state[0], x, y)
+
+    return Training(step, lambda x: np.asarray(scores(state[0][0], x)))
+
+
+def _update(kind: str) -> Callable[..., tuple[jax.Array, State]]:
+    loss: Loss = lambda p, x, y: _cross_entropy(SCORES[kind](p, x), y)  # noqa: E731
+
+    def update(state: State, x: jax.Array, y: jax.Array) -> tuple[jax.Array, State]:
         value, grads = jax.value_and_grad(loss)(state[0], x, y)
         if kind == "conv":
             return value, ([p - 0.05 * g for p, g in zip(state[0], grads, strict=True)], *state[1:])
         return value, _adam(state, grads, 0.01 if kind == "transformer" else 0.0)
 
-    return _stepped(jax.jit(step), weights)
+    return update
+
+
+def _start(weights: Parameters) -> State:
+    zeros = [jnp.zeros_like(w) for w in weights]
+    return weights, zeros, zeros, [jnp.zeros(())]
 
 
 def _stepped(step: Callable[[object], tuple[jax.Array, object]], weights: Parameters) -> Step:
-    zeros = [jnp.zeros_like(w) for w in weights]
-    state: list[object] = [(weights, zeros, zeros, [jnp.zeros(())])]
+    state: list[object] = [_start(weights)]
 
     def run() -> float:
         value, state[0] = step(state[0])
@@ -48,7 +74,7 @@ def _stepped(step: Callable[[object], tuple[jax.Array, object]], weights: Parame
     return run
 
 
-def _adam(state: tuple[Parameters, ...], grads: Parameters, decay: float) -> tuple[Parameters, ...]:
+def _adam(state: State, grads: Parameters, decay: float) -> State:
     p, m, v, (t,) = state
     t = t + 1.0
     m = [0.9 * a + 0.1 * g for a, g in zip(m, grads, strict=True)]
@@ -64,18 +90,18 @@ def _cross_entropy(scores: jax.Array, y: jax.Array) -> jax.Array:
     return -jnp.take_along_axis(logs, y.reshape(-1, 1), axis=1).mean()
 
 
-def _mlp(p: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
+def _mlp(p: Parameters, x: jax.Array) -> jax.Array:
     for k in range(0, len(p), 2):
         x = x @ p[k] + p[k + 1]
         x = jax.nn.relu(x) if k + 2 < len(p) else x
-    return _cross_entropy(x, y)
+    return x
 
 
-def _conv(p: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
+def _conv(p: Parameters, x: jax.Array) -> jax.Array:
     for k in (0, 2):
         x = jax.lax.conv_general_dilated(x, p[k], (1, 1), "SAME") + p[k + 1][:, None, None]
         x = jax.lax.reduce_window(jax.nn.relu(x), -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
-    return _cross_entropy(x.reshape(len(x), -1) @ p[4] + p[5], y)
+    return x.reshape(len(x), -1) @ p[4] + p[5]
 
 
 def _norm(x: jax.Array, gain: jax.Array, bias: jax.Array) -> jax.Array:
@@ -83,17 +109,17 @@ def _norm(x: jax.Array, gain: jax.Array, bias: jax.Array) -> jax.Array:
     return centred / jnp.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * gain + bias
 
 
-def _transformer(p: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
+def _transformer(p: Parameters, x: jax.Array) -> jax.Array:
     rows, time, d = x.shape
     joint = (_norm(x, p[0], p[1]) @ p[2] + p[3]).reshape(rows, time, 3, 4, d // 4).transpose(2, 0, 3, 1, 4)
     scores = joint[0] @ joint[1].swapaxes(-1, -2) / (d // 4) ** 0.5
     seen = jax.nn.softmax(jnp.where(jnp.tril(jnp.ones((time, time), bool)), scores, -jnp.inf)) @ joint[2]
     x = x + seen.transpose(0, 2, 1, 3).reshape(rows, time, d) @ p[4] + p[5]
     x = x + jax.nn.gelu(_norm(x, p[6], p[7]) @ p[8] + p[9], approximate=True) @ p[10] + p[11]
-    return _cross_entropy(x @ p[12] + p[13], y)
+    return x @ p[12] + p[13]
 
 
-def _lstm(p: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
+def _lstm(p: Parameters, x: jax.Array) -> jax.Array:
     inputs = p[0][x] @ p[1] + p[3]
     zeros = jnp.zeros((len(x), 128))
 
@@ -105,7 +131,10 @@ def _lstm(p: Parameters, x: jax.Array, y: jax.Array) -> jax.Array:
         return (h, c), h
 
     _, found = jax.lax.scan(cell, (zeros, zeros), inputs.transpose(1, 0, 2))
-    return _cross_entropy(found.transpose(1, 0, 2) @ p[4] + p[5], y)
+    return found.transpose(1, 0, 2) @ p[4] + p[5]
+
+
+SCORES: dict[str, Scores] = {"mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm}
 
 
 def _chain(x: jax.Array, w: jax.Array) -> jax.Array:

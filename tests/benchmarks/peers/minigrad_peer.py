@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 import minigrad as mg
-from benchmarks.protocol import Numbers, Step, Unsupported, parameters
+from benchmarks.protocol import Batch, Numbers, Step, Training, Unsupported, parameters
 from minigrad import engines, nn
 from minigrad.optim import StatefulOptimizer
 from minigrad.runtime.parameters import assign
@@ -29,13 +29,40 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
         return _adam(numbers, variant)
     if kind == "hessian":
         return _hessian(numbers, variant)
+    return _with_data(_training_step(*_net(case, numbers)), numbers, variant)
+
+
+def build_training(case: str, numbers: Numbers, variant: str) -> Training:
+    """The training of a net."""
+    if variant == "cc" and "cc" not in engines.available():
+        raise Unsupported("minigrad-cc is not installed")
+    model, opt = _net(case, numbers)
+    run: Any = _run_as(_training_step(model, opt), variant)
+
+    def forward(x: mg.Tensor) -> Any:
+        return model(x)
+
+    scores: Any = _run_as(forward, variant)
+
+    def predict(x: Batch) -> Batch:
+        with mg.no_grad():
+            predicted: Batch = scores(mg.tensor(x)).numpy()
+        return predicted
+
+    return Training(run, predict)
+
+
+def _net(case: str, numbers: Numbers) -> tuple[nn.Module, StatefulOptimizer]:
     makers: dict[str, Callable[[Numbers], tuple[nn.Module, StatefulOptimizer]]] = {
         "mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm,
     }  # fmt: skip
+    kind = case.split()[0]
     if kind not in makers:
         raise Unsupported(f"no case {case!r}")
-    model, opt = makers[kind](numbers)
+    return makers[kind](numbers)
 
+
+def _training_step(model: nn.Module, opt: StatefulOptimizer) -> Loss:
     def step(x: mg.Tensor, y: mg.Tensor) -> mg.Tensor:
         opt.zero_grad()
         loss = nn.cross_entropy(model(x), y)
@@ -43,7 +70,7 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
         opt.step()
         return loss
 
-    return _with_data(step, numbers, variant)
+    return step
 
 
 def _with_data(step: Loss, numbers: Numbers, variant: str) -> Step:

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from benchmarks.protocol import Numbers, Step, Unsupported, parameters
+from benchmarks.protocol import Batch, Numbers, Step, Training, Unsupported, parameters
 
 torch.set_num_threads(int(os.environ.get("OPENBLAS_NUM_THREADS", "1")))
 Parameters = list[torch.Tensor]
+Scores = Callable[[Parameters, torch.Tensor], torch.Tensor]
 Loss = Callable[[Parameters, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
@@ -24,12 +25,11 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
         return _adam(numbers, variant)
     if kind == "hessian":
         return _hessian(numbers, variant)
-    losses: dict[str, Loss] = {"mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm}
     if kind == "char-lstm" and variant == "compile":
         raise Unsupported("torch.compile takes minutes to unroll it")
     found = [torch.tensor(p, requires_grad=True) for p in parameters(numbers)]
     opt = _optimizer(kind, found, fused=variant != "eager")
-    loss = torch.compile(losses[kind]) if variant == "compile" else losses[kind]
+    loss = torch.compile(_loss(SCORES[kind])) if variant == "compile" else _loss(SCORES[kind])
     x, y = torch.from_numpy(numbers["x"]), torch.from_numpy(numbers["y"])
 
     def step() -> float:
@@ -42,6 +42,30 @@ def build(case: str, numbers: Numbers, variant: str) -> Step:
     return step
 
 
+def build_training(case: str, numbers: Numbers, variant: str) -> Training:
+    """The training of a net."""
+    kind = case.split()[0]
+    weights = [torch.tensor(p, requires_grad=True) for p in parameters(numbers)]
+    opt, scores = _optimizer(kind, weights, fused=variant != "eager"), SCORES[kind]
+    loss = torch.compile(_loss(scores)) if variant == "compile" else _loss(scores)
+
+    def step(x: Batch, y: Batch) -> None:
+        opt.zero_grad()
+        loss(weights, torch.from_numpy(x), torch.from_numpy(y)).backward()
+        opt.step()
+
+    def predict(x: Batch) -> Batch:
+        with torch.no_grad():
+            predicted: Batch = scores(weights, torch.from_numpy(x)).numpy()
+        return predicted
+
+    return Training(step, predict)
+
+
+def _loss(scores: Scores) -> Loss:
+    return lambda p, x, y: F.cross_entropy(scores(p, x).flatten(0, -2), y.flatten())
+
+
 def _optimizer(kind: str, found: Parameters, fused: bool) -> torch.optim.Optimizer:
     if kind == "conv":
         return torch.optim.SGD(found, lr=0.05, fused=fused)
@@ -50,20 +74,20 @@ def _optimizer(kind: str, found: Parameters, fused: bool) -> torch.optim.Optimiz
     return torch.optim.Adam(found, lr=1e-3, fused=fused)
 
 
-def _mlp(p: Parameters, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _mlp(p: Parameters, x: torch.Tensor) -> torch.Tensor:
     for k in range(0, len(p), 2):
         x = x @ p[k] + p[k + 1] if k else torch.addmm(p[1], x, p[0])
         x = torch.relu(x) if k + 2 < len(p) else x
-    return F.cross_entropy(x, y)
+    return x
 
 
-def _conv(p: Parameters, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _conv(p: Parameters, x: torch.Tensor) -> torch.Tensor:
     for k in (0, 2):
         x = F.max_pool2d(torch.relu(F.conv2d(x, p[k], p[k + 1], padding=1)), 2)
-    return F.cross_entropy(torch.addmm(p[5], x.flatten(1), p[4]), y)
+    return torch.addmm(p[5], x.flatten(1), p[4])
 
 
-def _transformer(p: Parameters, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _transformer(p: Parameters, x: torch.Tensor) -> torch.Tensor:
     rows, time, d = x.shape
     joint = F.layer_norm(x, (d,), p[0], p[1]) @ p[2] + p[3]
     q, k, v = joint.view(rows, time, 3, 4, d // 4).permute(2, 0, 3, 1, 4)
@@ -71,14 +95,17 @@ def _transformer(p: Parameters, x: torch.Tensor, y: torch.Tensor) -> torch.Tenso
     x = x + seen @ p[4] + p[5]
     h = F.gelu(F.layer_norm(x, (d,), p[6], p[7]) @ p[8] + p[9], approximate="tanh")
     x = x + h @ p[10] + p[11]
-    return F.cross_entropy((x @ p[12] + p[13]).flatten(0, 1), y.flatten())
+    return x @ p[12] + p[13]
 
 
-def _lstm(p: Parameters, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+def _lstm(p: Parameters, x: torch.Tensor) -> torch.Tensor:
     zeros = torch.zeros(1, x.shape[0], 128)
     flat = [p[1].T.contiguous(), p[2].T.contiguous(), p[3], torch.zeros(512)]
     h, _, _ = torch.lstm(F.embedding(x, p[0]), (zeros, zeros), flat, True, 1, 0.0, True, False, True)
-    return F.cross_entropy((h @ p[4] + p[5]).flatten(0, 1), y.flatten())
+    return h @ p[4] + p[5]
+
+
+SCORES: dict[str, Scores] = {"mlp": _mlp, "conv": _conv, "transformer": _transformer, "char-lstm": _lstm}
 
 
 def _chain(x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
