@@ -10,7 +10,7 @@ from minigrad import api
 from minigrad.core import REGISTRY, Op
 from minigrad.core.errors import OpError, nearest
 from minigrad.docs.markdown import source_of
-from minigrad.ops.plugins import find
+from minigrad.ops.plugins import find, refusal_of
 from minigrad.verify.certificate import certificate_of
 from minigrad.verify.declare import declaration_of
 
@@ -44,11 +44,13 @@ def find_op(name: str) -> Op:
     """The registered op of that name, those of plugins too.
 
     Raises:
-        OpError: there is none; names the nearest.
+        OpError: there is none; names the nearest, or says why a plugin's was refused.
     """
     api.register_all()
     op = REGISTRY.get(name) or find(name)
     if op is None:
+        if why := refusal_of(name):
+            raise OpError(f"op {name!r} was refused when its plugin was loaded. {why}")
         raise OpError(f"no op is called {name!r}.{nearest(name, [o.name for o in REGISTRY])} minigrad ops lists them")
     return op
 

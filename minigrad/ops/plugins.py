@@ -55,6 +55,10 @@ def load(entry: Entry) -> LoadedOps:
     try:
         target = imported(entry)
     except ImportFailure as failure:
+        cause = failure.__cause__  # a module that registers its ops itself is refused with the first that is wrong
+        if isinstance(cause, RegistrationError) and isinstance(cause.finding, GateFinding):
+            why = f"plugin {entry}: {_verdict(cause)}"
+            return LoadedOps(entry, (), (why,), {cause.finding.op: why})
         return LoadedOps(entry, (), (f"plugin {entry}: {failure}",))
     if isinstance(target, Op):
         offered: list[object] = [target]

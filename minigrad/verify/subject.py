@@ -44,7 +44,8 @@ def identical(a: Array, b: Array) -> bool:
 def raised_by_rule(error: RegistrationError) -> bool:
     """Whether a refusal stands for an error that a rule raised by itself.
 
-    It may, where nothing was declared. One that tried to write into what it was given raised only because the gate's arrays are read-only.
+    It may, where nothing was declared. One that tried to write into what it was given raised only because the
+    arrays of the gate are read-only.
     """
     cause = error.__cause__
     return cause is not None and not (isinstance(cause, ValueError) and "read-only" in str(cause))

@@ -159,6 +159,34 @@ def test_a_refused_op_is_named_by_the_command_line(tmp_path: Path) -> None:
         assert word in chosen.stdout + chosen.stderr
 
 
+def test_an_op_that_a_module_registers_itself_is_named_where_its_name_is_asked_for(tmp_path: Path) -> None:
+    source = MODULE.split("OPS = ")[0] + "mg.register(plug_wrong)\n"
+    install(tmp_path, "plug-dist", "plug_module", source, "plug_module")
+    said = ask(
+        tmp_path,
+        """
+        import minigrad as mg
+        answer = []
+        for name in ("plug_wrong", "plug_wrnog"):
+            try:
+                getattr(mg, name)
+            except AttributeError as error:
+                answer.append(str(error))
+        """,
+    )
+    assert isinstance(said, list)
+    for word in ("plug_wrong", "plug-dist 1.5", "GradientMismatch"):
+        assert word in said[0]
+    assert "plug-dist" not in said[1]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for arguments in (("ops", "plug_wrong"), ("selftest", "--ops", "plug_wrong")):
+        command = [sys.executable, "-m", "minigrad", *arguments]
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        for word in ("plug_wrong", "plug-dist 1.5", "GradientMismatch"):
+            assert word in done.stdout + done.stderr, arguments
+
+
 def test_pytest_in_the_folder_of_a_plugin_runs_its_ops(tmp_path: Path) -> None:
     install(tmp_path / "site", "plug-dist", "plug_module", MODULE, "plug_module:OPS")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "Plug_Dist"\n[tool.pytest.ini_options]\n')
