@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 
 import numpy as np
 
@@ -58,8 +56,8 @@ class _Threads:
     """How many threads the library uses, and who wants it to use one."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._users = 0
+        self._lock = RLock()  # a block may be forgotten, and so end, while another begins
+        self._users: set[int] = set()
         self._before = 1
         addresses = blas_thread_functions()
         self.is_known = addresses is not None
@@ -67,40 +65,57 @@ class _Threads:
         self._get = ctypes.CFUNCTYPE(ctypes.c_int)(get)
         self._set = ctypes.CFUNCTYPE(None, ctypes.c_int)(put)
 
-    def rest(self, begins: bool) -> None:
+    def rest(self, user: int, begins: bool) -> None:
         """One thread from now on, or as many as before.
 
-        That at the end of the last block that wants one.
+        That at the end of the last block that wants one. May be interrupted anywhere, and then be said once more.
         """
         with self._lock:
             if begins and not self._users:
                 self._before = self._get()
-            self._users += 1 if begins else -1
-            if self._before > 1 and self._users == int(begins):
-                self._set(1 if begins else self._before)
+            (self._users.add if begins else self._users.discard)(user)
+            if self._before > 1:
+                self._set(1 if self._users else self._before)
+
+    def go_on_in_child(self) -> None:
+        """Begin anew: the threads that held the lock or wanted one are not in a child."""
+        self._lock = RLock()
+        self._users.clear()
+        if self._before > 1:
+            self._set(self._before)
 
 
 @cache
-def _threads(process: int) -> _Threads:
-    """Those of this process: a fork may have left the lock held."""
-    return _Threads()
+def _threads() -> _Threads:
+    threads = _Threads()
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=threads.go_on_in_child)
+    return threads
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[bool]:
-    """Inside the block the library works on one thread, for all threads that call it.
+class one_blas_thread:
+    """Inside the block the library works on one thread, for all that call it.
 
-    Yields whether it does: False for a library that is not known.
+    The block's value is whether it does: False for a library that is not known. A block that Ctrl-C ends in the middle
+    of its own beginning or end gives the threads back when it is forgotten.
     """
-    threads = _threads(os.getpid())
-    if not threads.is_known:
-        yield False
-        return
-    threads.rest(True)
-    try:
-        yield True
-    finally:
-        threads.rest(False)
+
+    _is_inside = False
+
+    def __enter__(self) -> bool:
+        threads = _threads()
+        if threads.is_known:
+            self._is_inside = True
+            threads.rest(id(self), True)
+        return threads.is_known
+
+    def __exit__(self, *raised: object) -> None:
+        if self._is_inside:
+            _threads().rest(id(self), False)
+            self._is_inside = False
+
+    def __del__(self) -> None:
+        self.__exit__()
 
 
 @cache

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import nn
+from minigrad import MinigradError, engines, nn
 from minigrad.core.types import Array
 from minigrad.engines import EngineError
 from minigrad.engines.blas import _Threads, blas_thread_functions, one_blas_thread
 from minigrad.engines.products import OneBlasThread, SharedProduct
 from minigrad.engines.threads import AutoTuner, ParallelFor, processors, thread_count
+from support.interrupts import interrupted
 
 
 def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,3 +181,34 @@ def test_a_step_leaves_the_same_bits_on_any_number_of_threads(monkeypatch: pytes
         losses = [program(x, q).item() for _ in range(20)]
         bits.add((*losses, *(p.numpy().tobytes() for p in model.parameters())))
     assert len(bits) == 1
+
+
+@pytest.mark.parametrize("kind", ["numpy", "cc"])
+def test_the_library_has_its_threads_back_after_an_interrupt_anywhere(kind: str) -> None:
+    if blas_thread_functions() is None:
+        pytest.skip("NumPy has brought no OpenBLAS")
+    block: Callable[[], AbstractContextManager[object]] = one_blas_thread
+    folder = str(Path(engines.__file__).parent)
+    if kind == "cc":
+        library = pytest.importorskip("minigrad_cc.library")
+        try:
+            block = library.plan_library(pytest.importorskip("minigrad_cc.compiler").compiler()).one_blas_thread
+        except MinigradError as missing:
+            pytest.skip(str(missing))
+        folder = str(Path(library.__file__).parent)
+    get, put = _Threads()._get, _Threads()._set
+    before = get()
+    put(2)
+    try:
+        count = 0
+
+        def nested() -> None:
+            with block(), block():
+                assert get() == 1
+
+        while interrupted(nested, count + 1, opcodes=True, folder=folder):
+            count += 1
+            assert get() == 2, count
+        assert count > 20
+    finally:
+        put(before)

@@ -100,6 +100,16 @@ FOLLOWED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "x * P().k",
         ("S = 2.5",),
     ),
+    "registered with an abstract class": (
+        "class A(abc.ABC): pass\nclass B: pass\nclass C: pass\nb, c = B(), C()",
+        "x * 2 if isinstance(b, A) else x + len([1 for k in (b, c) if issubclass(type(k), numbers.Number)])",
+        ("A.register(B)", "numbers.Number.register(C)"),
+    ),
+    "singledispatch": (
+        "class A(abc.ABC): pass\nclass B: pass\nb = B()\n@functools.singledispatch\ndef k(o): return 1.0",
+        "x * k(b)",
+        ("k.register(A, lambda o: 5.0)", "A.register(B)", "k.register(B, lambda o: 7.0)"),
+    ),
     "forward hook": (
         "n = nn.Linear(3, 3, rng=0)\nk = {'k': 3.0}\nhooks = []",
         "n(x)",
@@ -253,7 +263,8 @@ REFUSED: dict[str, tuple[str, str]] = {
 }
 _BEFORE = (
     "import array, collections, contextvars, ctypes, datetime, enum, functools, io, math, operator, os, random, sys\n"
-    "import threading, time, types, uuid, weakref\nimport numpy as np\nimport minigrad as mg\nfrom minigrad import nn\n"
+    "import abc, numbers, threading, time, types, uuid, weakref\n"
+    "import numpy as np\nimport minigrad as mg\nfrom minigrad import nn\n"
 )
 
 

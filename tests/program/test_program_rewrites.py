@@ -148,7 +148,7 @@ def test_gradients_of_slices_are_joined() -> None:
     assert w.grad is not None
     expected = w.grad.numpy()
     program = traced(step)
-    assert np.array_equal(w.grad.numpy(), expected)
+    np.testing.assert_allclose(w.grad.numpy(), expected, rtol=1e-14)  # C and NumPy differ in the last bit of exp
     assert counts(program)["scatter"] == 0
     assert counts(program)["concatenate"] == 1
     assert counts(traced(step, disable=("scatter_to_concat",)))["scatter"] == 3

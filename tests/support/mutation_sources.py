@@ -64,15 +64,24 @@ class Mutant:
         return f"{self.path}:{self.line}:{self.number}: {self.change}"
 
     @property
+    def module(self) -> str:
+        """Its dotted name."""
+        return self.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+    @property
     def place(self) -> str:
         """Identifies the mutant also after lines around it have moved."""
         return f"{self.path} | {self.source} | {self.change}"
 
-    def code(self, file: str) -> CodeType:
-        """The changed module, compiled."""
+    def tree(self) -> ast.Module:
+        """The changed module."""
         changed = _Replace(self._node, self._make).visit(copy.deepcopy(self._tree))
         assert isinstance(changed, ast.Module)
-        return compile(ast.fix_missing_locations(changed), file, "exec", dont_inherit=True)
+        return ast.fix_missing_locations(changed)
+
+    def code(self, file: str) -> CodeType:
+        """The changed module, compiled."""
+        return compile(self.tree(), file, "exec", dont_inherit=True)
 
 
 def mutants_of(root: Path, path: str) -> list[Mutant]:
@@ -106,7 +115,8 @@ class _Replace(ast.NodeTransformer):
         self._position, self._make = getattr(node, "_position"), make  # noqa: B009
 
     def visit(self, node: ast.AST) -> ast.AST:
-        if getattr(node, "_position", None) == self._position:
+        # Python has one object for all that add, or load: it bears a position of whatever was parsed last.
+        if isinstance(node, ast.expr | ast.stmt) and getattr(node, "_position", None) == self._position:
             return self._make(node) or ast.Pass()
         visited: ast.AST = self.generic_visit(node)
         return visited

@@ -192,5 +192,5 @@ class ShufflesPythonsRandom(Descent):
 @LAWLESS.breaks("C14")
 class SetsTheEnvironment(Descent):
     def direction(self, w: Array, f: Objective, t: int) -> Array:
-        os.environ["OMP_NUM_THREADS"] = "1"
+        os.environ["OMP_NUM_THREADS"] = "96"
         return f.grad

@@ -4,10 +4,14 @@ For each room a sample of mutants is drawn; each is tried against the tests that
 `--budget` seconds. Results are appended to a file, a JSON object on a line, so that a run can be stopped and gone on
 with; those of sources that have changed since are tried again.
 
-  mutation_score.py --rooms checkpoint core --sample 100         about five seconds a mutant
+  mutation_score.py --rooms checkpoint core --sample 100         about a second a mutant
   mutation_score.py --rooms optim --sample 300 --seconds 600     go on for ten minutes, then print the table
+  mutation_score.py --confirm                                    survivors once more, each in a fresh process
   mutation_score.py --report                                     the table of what is known, and the survivors
 
+A mutant takes the place of the functions in a fork of a process that has collected the tests. A value that was computed
+before that is not changed, and what a class is made of cannot be: survivors are certain when `--confirm` has tried them
+from their import on.
 Survivors that change nothing that can be seen are listed by hand, with reasons, in tests/data/equivalent_mutants.txt.
 """
 
@@ -21,13 +25,16 @@ import random
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
+from itertools import repeat
 from pathlib import Path
 
 import attrs
 
-from support.mutation_runs import Outcome, TestMap, measure, try_mutant
+from support.mutation_forks import try_all
+from support.mutation_map import TestMap, measure
+from support.mutation_runs import Outcome, try_mutant
 from support.mutation_sources import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,14 +72,29 @@ def main() -> None:
     if not options.report:
         _preload()
         known = _test_map(options.rooms, Path(options.map))
-        todo = [(name, m) for name, mutants in rooms.items() for m in mutants if m.key not in results.by_key]
-        for number, (name, mutant) in enumerate(todo):
+        todo = [(name, m) for name, mutants in rooms.items() for m in mutants if results.wants(m, options.confirm)]
+        for number, (name, mutant, outcome) in enumerate(_outcomes(options, todo, known)):
+            results.add(name, mutant, outcome)
             if time.monotonic() > ends:
-                print(f"{len(todo) - number} mutants are left for another time")
+                print(f"{len(todo) - number - 1} mutants are left for another time")
                 break
-            tests = known.reaching(mutant, options.budget)
-            results.add(name, mutant, try_mutant(ROOT, mutant, tests, known.cost(tests)))
     _print_table(rooms, results)
+
+
+def _outcomes(
+    options: argparse.Namespace, todo: Sequence[tuple[str, Mutant]], known: TestMap
+) -> Iterator[tuple[str, Mutant, Outcome]]:
+    """Each mutant with its room and what became of it."""
+    work = [(mutant, known.reaching(mutant, options.budget)) for _, mutant in todo]
+    folders = sorted({tests for name in options.rooms for tests in ROOMS[name].tests})
+    folders += [f"--ignore={name}" for name in LEFT_OUT]
+    quick = repeat(None) if options.confirm else try_all(ROOT, folders, work, known)
+    for (name, mutant), (_, tests), outcome in zip(todo, work, quick, strict=False):
+        if options.confirm:
+            outcome = try_mutant(ROOT, mutant, tests, known.cost(tests))
+        elif outcome is None:
+            outcome = Outcome("survived" if tests else "unreached", "", 0.0, len(tests))
+        yield name, mutant, outcome
 
 
 def _options() -> argparse.Namespace:
@@ -80,10 +102,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--sample", type=int, default=100, help="mutants of each room; default 100")
     parser.add_argument("--seed", type=int, default=0, help="of the sample; default 0")
-    parser.add_argument("--budget", type=float, default=15.0, help="seconds of tests for a mutant; default 15")
+    parser.add_argument("--budget", type=float, default=3.0, help="seconds of tests for a mutant; default 3")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after this time")
     parser.add_argument("--results", default=str(SCRATCH / "results.jsonl"), help="what is known; default %(default)s")
     parser.add_argument("--map", default=str(SCRATCH), help="folder of the tests by line; default %(default)s")
+    parser.add_argument("--confirm", action="store_true", help="try survivors once more, each in a fresh process")
     parser.add_argument("--report", action="store_true", help="try nothing, print what is known")
     return parser.parse_args()
 
@@ -143,6 +166,11 @@ class _Results:
                 row = json.loads(line)
                 if row["digest"] == _digest(row["path"]):
                     self.by_key[row["key"]] = row
+
+    def wants(self, mutant: Mutant, confirm: bool) -> bool:
+        """Whether a mutant is to be tried: one that nobody has tried, or to confirm a survivor."""
+        row = self.by_key.get(mutant.key)
+        return row is None if not confirm else row is not None and row["state"] == "survived" and not row["confirmed"]
 
     def add(self, room: str, mutant: Mutant, outcome: Outcome) -> None:
         """Append one, and say it."""

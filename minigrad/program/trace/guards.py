@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 import sys
 import weakref
+from abc import get_cache_token
 from collections import deque
 from collections.abc import Callable, Collection, Hashable, ItemsView, KeysView, Mapping, Sequence, ValuesView
 from contextvars import ContextVar
@@ -101,6 +102,7 @@ class ValueGuards:
         sizes: (container, length) of everything in reach, which the step must not change.
         empty: variables of closures that have no value yet.
         absent: modules that the step imports, and that are not there yet.
+        registered: how often a class has been registered with an abstract one, on which answers of `isinstance` depend.
     """
 
     attributes: tuple[tuple[object, str, object], ...]
@@ -110,6 +112,7 @@ class ValueGuards:
     sizes: tuple[tuple[Collection[object], int], ...]
     empty: tuple[CellType, ...] = ()
     absent: tuple[str, ...] = ()
+    registered: object = attrs.field(factory=get_cache_token)
     _owners: Columns = attrs.field(init=False)
     _namespaces: Columns = attrs.field(init=False)
     _bare: tuple[object, ...] = attrs.field(init=False)  # containers without contents: cheaper to look at
@@ -152,6 +155,8 @@ class ValueGuards:
             if not _are_same(contents(container), parts):
                 return False
         if self.empty and any(map(_has_value, self.empty)):
+            return False
+        if self.registered != get_cache_token():
             return False
         return not self.arrays or all(guard.holds() for guard in self.arrays)
 

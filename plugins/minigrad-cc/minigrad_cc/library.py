@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.resources import files
 
@@ -28,24 +28,20 @@ class PlanLibrary:
         run: `run(address of a plan, first row, number of rows, whether work is shared)` gives the number of the row
             that refused, or how many rows there are.
         team_alone: `team_alone(yes)`: whether this thread shares no work with the team.
-        blas_alone: `blas_alone(begins)`: from now on the matrix library works on one thread, or again on its own.
+        blas_hold: `blas_hold(address of a number, begins)`: from now on the matrix library works on one thread, or
+            again on its own; the number, 0 at first, is of the block that wants it: what is said twice counts once.
         addresses: of the routines, as far as they have been asked for.
     """
 
     library: ctypes.CDLL
     run: Callable[[int, int, int, int], int]
     team_alone: Callable[[int], None]
-    blas_alone: Callable[[int], None]
+    blas_hold: Callable[[object, int], None]
     addresses: dict[str, int] = attrs.field(factory=dict)
 
-    @contextmanager
-    def one_blas_thread(self) -> Iterator[None]:
+    def one_blas_thread(self) -> AbstractContextManager[None]:
         """Inside the block the matrix library works on one thread, as it does inside a plan."""
-        self.blas_alone(1)
-        try:
-            yield
-        finally:
-            self.blas_alone(0)
+        return _OneBlasThread(self.blas_hold)
 
     def address(self, routine: str) -> int:
         """Where a routine of `plan.c` is.
@@ -60,6 +56,26 @@ class PlanLibrary:
                 raise CompilerError(f"plan.c has no routine {routine!r}") from missing
             self.addresses[routine] = ctypes.cast(function, ctypes.c_void_p).value or 0
         return self.addresses[routine]
+
+
+class _OneBlasThread:
+    """A block on one thread; where Ctrl-C cuts off its end, it ends when forgotten."""
+
+    __slots__ = ("_held", "_hold")
+
+    def __init__(self, hold: Callable[[object, int], None]) -> None:
+        self._hold = hold
+        self._held = ctypes.c_int64(0)
+
+    def __enter__(self) -> None:
+        self._hold(ctypes.byref(self._held), 1)
+
+    def __exit__(self, *raised: object) -> None:
+        self._hold(ctypes.byref(self._held), 0)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_held"):  # not where its making was interrupted
+            self._hold(ctypes.byref(self._held), 0)
 
 
 @cache
@@ -79,8 +95,9 @@ def plan_library(compiler: Compiler) -> PlanLibrary:
     run, team_alone, team_size = library.minigrad_run, library.minigrad_team_alone, library.minigrad_team_size
     run.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
     run.restype = ctypes.c_int64
-    blas_alone = library.minigrad_blas_alone
-    for function, n in ((team_alone, 1), (team_size, 2), (blas_alone, 1)):
+    blas_hold = library.minigrad_blas_hold
+    blas_hold.argtypes, blas_hold.restype = (ctypes.c_void_p, ctypes.c_int64), None
+    for function, n in ((team_alone, 1), (team_size, 2)):
         function.argtypes = (ctypes.c_int64,) * n
         function.restype = None
     team_size(thread_count(), processors())
@@ -89,4 +106,4 @@ def plan_library(compiler: Compiler) -> PlanLibrary:
         library.minigrad_blas_threads.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
         library.minigrad_blas_threads.restype = None
         library.minigrad_blas_threads(*blas)
-    return PlanLibrary(library, run, team_alone, blas_alone)
+    return PlanLibrary(library, run, team_alone, blas_hold)

@@ -30,8 +30,9 @@ static struct {
     int (*get)(void);
     void (*set)(int);
     int plans, threads;
+    i8 generation; /* of processes: what began in the parent does not end in the child */
     pthread_mutex_t lock;
-} blas = {0, 0, 0, 1, PTHREAD_MUTEX_INITIALIZER};
+} blas = {0, 0, 0, 1, 1, PTHREAD_MUTEX_INITIALIZER};
 
 static void blas_after_fork(void)
 {
@@ -39,6 +40,7 @@ static void blas_after_fork(void)
     if (blas.plans && blas.threads > 1)
         blas.set(blas.threads);
     blas.plans = 0;
+    ++blas.generation;
 }
 
 void minigrad_blas_threads(int (*get)(void), void (*set)(int))
@@ -48,17 +50,21 @@ void minigrad_blas_threads(int (*get)(void), void (*set)(int))
     pthread_atfork(0, 0, blas_after_fork);
 }
 
-void minigrad_blas_alone(i8 begins)
+/* *held: who wants it; 0 at first, and again after the end. What is said twice counts once. */
+void minigrad_blas_hold(i8 *held, i8 begins)
 {
     if (!blas.get)
         return;
     pthread_mutex_lock(&blas.lock);
-    if (begins && !blas.plans++) {
-        blas.threads = blas.get();
-        if (blas.threads > 1)
-            blas.set(1);
-    } else if (!begins && !--blas.plans && blas.threads > 1)
-        blas.set(blas.threads);
+    if (begins ? *held != blas.generation : *held == blas.generation) {
+        if (begins && !blas.plans++) {
+            blas.threads = blas.get();
+            if (blas.threads > 1)
+                blas.set(1);
+        } else if (!begins && !--blas.plans && blas.threads > 1)
+            blas.set(blas.threads);
+        *held = begins ? blas.generation : 0;
+    }
     pthread_mutex_unlock(&blas.lock);
 }
 
@@ -66,10 +72,11 @@ void minigrad_blas_alone(i8 begins)
 i8 minigrad_run(const entry_t *plan, i8 at, i8 n, i8 shares)
 {
     int before = alone;
+    i8 held = 0;
     alone = !shares;
-    minigrad_blas_alone(1);
+    minigrad_blas_hold(&held, 1);
     at = minigrad_plan(plan, at, n);
-    minigrad_blas_alone(0);
+    minigrad_blas_hold(&held, 0);
     alone = before;
     return at;
 }
