@@ -108,10 +108,15 @@ def _create_part(path: Path) -> tuple[BufferedWriter, Path]:
             continue
         if fcntl is None:
             return file, beside
-        with contextlib.suppress(OSError):  # a file system without locks: parts are then told by their age
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file, beside
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks: parts are then told by their age
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                return file, beside
+        except BaseException:
+            file.close()
+            beside.unlink(missing_ok=True)
+            raise
         file.close()  # between the two calls above somebody took it for a left-over
 
 

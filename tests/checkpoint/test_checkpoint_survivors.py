@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad import checkpoint, nn
-from minigrad.checkpoint import CheckpointError, contents
+from minigrad.checkpoint import CheckpointError, contents, files
 from minigrad.checkpoint.contents import Contents, read, write
 from minigrad.checkpoint.files import replace
 from support.run_damage import header_of
@@ -181,3 +183,109 @@ def test_a_failed_save_says_what_is_left(
         checkpoint.save(path, nn.Linear(1, 1))
     assert path.exists() == there
     assert len(list(tmp_path.iterdir())) == there
+
+
+@pytest.mark.parametrize("locks", ["none", "refused"])
+def test_without_locks_parts_are_left_over_after_a_day(
+    locks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("minigrad.checkpoint.files.fcntl.flock", refused) if locks == "refused" else monkeypatch.setattr(
+        files, "fcntl", None
+    )
+    day = 24 * 60 * 60
+    ages = {".c.0.part": 1.02 * day, ".c.1.part": 0.98 * day, ".c.2.part": 0.0}
+    for name, age in ages.items():
+        (tmp_path / name).write_bytes(b"part")
+        then = time.time() - age
+        os.utime(tmp_path / name, (then, then))
+    checkpoint.save(tmp_path / "c", nn.Linear(1, 1))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".c.1.part", ".c.2.part", "c"]
+    checkpoint.load(tmp_path / "c")
+
+
+@pytest.mark.parametrize("failing", ["fstat", "fsync"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_whatever_ends_a_save_no_part_is_left(
+    failing: str, error: type[BaseException], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, failing, fail)  # and not for pytest
+        with pytest.raises(error):
+            checkpoint.save(tmp_path / "c", nn.Linear(1, 1))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_messages_give_the_room_to_the_reason_and_then_to_the_path() -> None:
+    path = Path("/" + "p" * 400)
+    short, long_ = CheckpointError.of(path, "is short", "Do this"), CheckpointError.of(path, "w" * 400, "Do this")
+    assert len(str(short)) == len(str(long_)) == 299
+    assert str(short).startswith("...pp")
+    assert str(short).endswith("pp: is short. Do this")
+    assert str(long_).startswith("..." + "p" * 107 + ": w")
+    assert str(CheckpointError.of(Path("/p"), "w" * 400, "Do this")).startswith("/p: w")
+
+
+def test_what_is_no_path_optimizer_or_number(tmp_path: Path) -> None:
+    model: Any = nn.Linear(1, 1)
+    for call in (lambda: checkpoint.load(5), lambda: checkpoint.save(None, model)):  # type: ignore[arg-type]
+        with pytest.raises(CheckpointError, match=r"give its path, not a (int|NoneType)"):
+            call()
+    with pytest.raises(CheckpointError, match=r"comes from mg\.optimizer, this is a int"):
+        checkpoint.save(tmp_path / "c", model, 5)  # type: ignore[arg-type]
+    wrong: tuple[Any, ...] = ({"lr": {"float64": "0.1"}}, {"lr": [1]}, "lr")
+    for optimizer in wrong:
+        write(tmp_path / "c", Contents({}, {"versions": {}, "optimizer": optimizer, "generators": {}, "about": {}}))
+        with pytest.raises(CheckpointError, match="holds no model of minigrad: TypeError"):
+            checkpoint.load(tmp_path / "c")
+    write(tmp_path / "c", Contents({}, {"versions": {}, "optimizer": {"lr": {"float64": 0.1}, "t": 1},
+                                        "generators": {}, "about": {}}))  # fmt: skip
+    saved = checkpoint.load(tmp_path / "c").optimizer
+    assert saved == {"lr": 0.1, "t": 1}
+    assert type(saved["lr"]) is np.float64
+
+
+def test_gradients_under_way_are_saved_where_there_are_any(tmp_path: Path) -> None:
+    layers = nn.Linear(2, 2, rng=0), nn.Linear(2, 1, rng=1)
+    model = nn.Sequential(*layers)
+    optimizer = mg.optimizer("sgd", model.named_parameters(), lr=0.1, accumulate=2, missing="zero")
+    path, first = tmp_path / "c", layers[0].weight
+    checkpoint.save(path, model, optimizer)
+    assert checkpoint.load(path).gradients == {}
+    (first * 3.0).sum().backward()
+    optimizer.step()
+    checkpoint.save(path, model, optimizer)
+    saved = checkpoint.load(path)
+    assert list(saved.gradients) == ["layers.0.weight"]
+    model.zero_grad()
+    saved.restore(model, optimizer)
+    assert first.grad is not None
+    assert first.grad.numpy().tolist() == saved.gradients["layers.0.weight"].tolist() == [[3.0, 3.0]] * 2
+    assert layers[1].weight.grad is None
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError):
+        write(tmp_path / "c", Contents({"\ud800": np.zeros(1)}, {}))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_generators_of_unknown_kinds(tmp_path: Path) -> None:
+    class Odd(np.random.PCG64):
+        @property
+        def state(self) -> Any:
+            return {"bit_generator": "Odd", "state": 1.5}
+
+        @state.setter
+        def state(self, value: Any) -> None:
+            raise NotImplementedError
+
+    bag = Bag("")
+    bag.listed = [np.random.Generator(Odd())]
+    with pytest.raises(CheckpointError, match="holds a float cannot be saved"):
+        checkpoint.save(tmp_path / "c", bag)
