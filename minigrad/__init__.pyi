@@ -4,8 +4,9 @@
 
 # fmt: off
 from minigrad import (
-    calculus as calculus, checkpoint as checkpoint, core as core, data as data, fft as fft, linalg as linalg, nn as nn,
-    ops as ops, optim as optim, program as program, train as train, transforms as transforms, verify as verify,
+    array_api as array_api, calculus as calculus, checkpoint as checkpoint, core as core, data as data, fft as fft,
+    linalg as linalg, nn as nn, ops as ops, optim as optim, program as program, train as train,
+    transforms as transforms, verify as verify,
 )
 from minigrad.core import (
     GradientError as GradientError, GradientMismatch as GradientMismatch, InconclusiveCheck as InconclusiveCheck,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC: Mapping[str, str] = {
-    "": "checkpoint core data fft linalg nn ops optim program train transforms verify",
+    "": "array_api checkpoint core data fft linalg nn ops optim program train transforms verify",
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
         ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction tensor""",
     "runtime.no_grad": "no_grad",
@@ -150,7 +150,7 @@ OTHER_WORDS = {
     "Module": "nn.Module",
     "DataLoader": "data.Loader(x, y, batch_size, seed=0)",
     "utils": "data.Loader makes batches; optim.ClipNorm bounds gradients",
-    "einops": "einsum, reshape and transpose",
+    "einops": "einops itself takes Tensors: pip install ./plugins/minigrad-einops in a checkout, import minigrad_einops",
 }
 """Names that people know from elsewhere, and what stands in their place here."""
 

@@ -19,7 +19,7 @@ from minigrad.ops.elementwise import (  # noqa: E402
     piecewise_linear,
     transcendental,
 )
-from minigrad.ops.numpy import dispatch, signatures, tensor_methods  # noqa: E402
+from minigrad.ops.numpy import dispatch, signatures, standard_methods, tensor_methods  # noqa: E402
 from minigrad.runtime.malloc import raise_mmap_threshold  # noqa: E402
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
 
 dispatch.install()
 tensor_methods.install()
+standard_methods.install()
 raise_mmap_threshold()

@@ -56,11 +56,37 @@ def test_negative_zero_stays_negative() -> None:
     assert np.signbit((t * -0.0).numpy())[0]
 
 
-def test_comparisons_give_plain_arrays() -> None:
+def test_comparisons_give_constant_tensors_and_numpys_functions_plain_arrays() -> None:
     t = mg.tensor([1.0, 2.0], requires_grad=True)
-    for found in (t > 1.5, t == 2.0, t != t, np.isnan(t), np.greater(t, 1.5), t >= t, t < 3, t <= 0):
-        assert type(found) is np.ndarray
-        assert found.dtype == bool
+    for truth in (t > 1.5, t == 2.0, t != t, t >= t, t < 3, t <= 0, ~(t > 1.5), (t > 1) & (t < 2), True ^ (t > 1)):
+        assert type(truth) is mg.Tensor
+        assert truth.dtype == bool
+        assert not truth.requires_grad
+    for truth in (np.isnan(t), np.greater(t, 1.5)):
+        assert type(truth) is np.ndarray
+        assert truth.dtype == bool
+
+
+def test_a_tensor_of_truth_values_is_a_mask() -> None:
+    t = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    mask = t > 1.5
+    array = np.arange(3.0)
+    array[mask] = 7.0
+    np.testing.assert_array_equal(array, [0, 7, 7])
+    np.testing.assert_array_equal(np.arange(3)[mask], [1, 2])
+    t[mask].sum().backward()
+    np.testing.assert_array_equal(t.grad, [0, 1, 1])
+    np.testing.assert_array_equal(np.where(mask, 1, 2), [2, 1, 1])
+    assert mask.any()
+    assert not mask.all()
+    assert 2.0 in t
+    assert float(mask.mean()) == 2 / 3
+
+
+def test_a_python_number_is_compared_in_the_tensors_dtype() -> None:
+    t = mg.tensor(np.array([0.1], "f4"))
+    assert (t == 0.1).all()
+    assert ((t.numpy() == 0.1) == (t == 0.1)).all()
 
 
 def test_losing_a_gradient_is_an_error() -> None:

@@ -84,6 +84,7 @@ Written by tests/tools/write_stub.py.
 # fmt: off
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Self
 
 import numpy as np
@@ -99,13 +100,16 @@ class ArrayMethods(TensorBase):
 def array_methods() -> str:
     """The text of the stub of Tensor's installed methods."""
     from minigrad.ops.numpy.dispatch import TensorProtocols
+    from minigrad.ops.numpy.standard_methods import LOGIC, StandardMethods
     from minigrad.ops.numpy.tensor_methods import OPERATORS, TensorMethods
 
     lines = []
     for operator, reflected in OPERATORS.values():
         other = ", other: TensorLike" if reflected else ""
         lines += [f"    def {name}(self{other}) -> Tensor: ..." for name in (operator, reflected) if name]
-    for namespace in (TensorMethods, TensorProtocols):
+    for name in LOGIC:
+        lines += [f"    def __{side}{name}__(self, other: TensorLike) -> Tensor: ..." for side in ("", "r")]
+    for namespace in (TensorMethods, StandardMethods, TensorProtocols):
         for name, member in vars(namespace).items():
             function = member.fget if isinstance(member, property) else member
             if not inspect.isfunction(function) or name == "__getattr__":
@@ -114,7 +118,7 @@ def array_methods() -> str:
                 lines.append("    @property")
             signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
             doc = (function.__doc__ or "").strip()
-            override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # they give arrays
+            override = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # they give Tensors
             body = f'\n        """{doc}"""' if doc else f" ...{override}"
             lines.append(f"    def {name}{signature}:{body}")
     return _ARRAY_METHODS + "\n".join(lines) + "\n"

@@ -45,7 +45,6 @@ ATTRIBUTE_HINTS: Mapping[str, str] = MappingProxyType({
     "reshape_as": "use t.reshape(other.shape)",
     "cpu": "it is in main memory already",
     "cuda": "it is in main memory, and there is no other device",
-    "device": "it is in main memory, and there is no other device",
     "to": "use t.astype(dtype); there is one device, main memory",
     "type": "use t.astype(dtype), or read t.dtype",
     "double": "use t.astype(float)",

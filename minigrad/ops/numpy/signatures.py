@@ -16,6 +16,7 @@ import numpy as np
 
 from minigrad import lazy
 from minigrad.core.errors import UnsupportedFunction, nearest
+from minigrad.core.memory import weak_scalar
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
@@ -99,13 +100,14 @@ _NO_VALUE = getattr(np, "_NoValue", None)
 class NumpyHandler:
     """Answers for a NumPy function: binds its parameters and calls `target`.
 
-    A target is "module:function".
+    A target is "module:function". A ufunc reads a Python number in the dtype of the Tensor beside it.
     """
 
     shown: str
     arrays: tuple[str, ...]
     options: tuple[str, ...]
     target: str
+    is_ufunc: bool = False
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         function, known = _resolve(self.target)
@@ -116,6 +118,8 @@ class NumpyHandler:
         else:
             if self.arrays and self.arrays[-1].startswith("*"):
                 args, rest = args[: len(self.arrays) - 1], args[len(self.arrays) - 1 :]
+            if self.is_ufunc:
+                args = _weakly(args)
             bound = self._bind(args, kwargs)
             arrays = [self._operand(n, bound.pop(n), function) for n in self.arrays if n in bound]
             bound |= {n: self._operand(n, bound[n], function) for n in self.options if n in _OPERANDS and n in bound}
@@ -170,6 +174,14 @@ def as_operand(value: object) -> object:
     return np.asarray(value)
 
 
+def _weakly(args: tuple[object, ...]) -> tuple[object, ...]:
+    """Arguments with each Python number in the dtype of the Tensor beside it."""
+    if all(isinstance(a, Tensor) for a in args):
+        return args
+    dtype = next((a.dtype for a in args if isinstance(a, Tensor)), np.dtype(float))
+    return tuple(weak_scalar(a, dtype) if isinstance(a, bool | int | float) else a for a in args)
+
+
 def _operands(args: tuple[object, ...]) -> list[object]:
     return [a if isinstance(a, str) else as_operand(a) for a in args]
 
@@ -202,7 +214,14 @@ def _implement(table: Mapping[str, tuple[str, str]], home: str, module: object) 
             continue
         before, _, after = parameters.partition("|")
         REGISTRY.register_numpy_function(
-            function, NumpyHandler(f"{home}.{name}", tuple(before.split()), tuple(after.split()), f"minigrad.{target}")
+            function,
+            NumpyHandler(
+                f"{home}.{name}",
+                tuple(before.split()),
+                tuple(after.split()),
+                f"minigrad.{target}",
+                isinstance(function, np.ufunc),
+            ),
         )
 
 

@@ -18,12 +18,11 @@ from minigrad import lazy
 from minigrad.core.graph import Constant, Leaf
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.core.tensor import Tensor, as_array, tensor_of
+from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Axis, BoolArray, IndexArray, Shape
 from minigrad.ops import index, reduce
 from minigrad.ops.index import immutable_index
 from minigrad.ops.numpy.attribute_hints import count_entries, suggest
-from minigrad.ops.numpy.export import export_memory
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
 from minigrad.ops.shape import transpose as _transpose
@@ -292,25 +291,6 @@ class TensorMethods(Tensor):
         """Whether all entries are not zero."""
         return cast("BoolArray", _call("all", self, axis=axis))
 
-    # -- comparisons, which have no gradient and give plain arrays
-    def __eq__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.equal(as_array(self), as_array(other))
-
-    def __ne__(self, other: object) -> BoolArray:  # type: ignore[override]
-        return np.not_equal(as_array(self), as_array(other))
-
-    def __lt__(self, other: TensorLike) -> BoolArray:
-        return np.less(as_array(self), as_array(other))
-
-    def __le__(self, other: TensorLike) -> BoolArray:
-        return np.less_equal(as_array(self), as_array(other))
-
-    def __gt__(self, other: TensorLike) -> BoolArray:
-        return np.greater(as_array(self), as_array(other))
-
-    def __ge__(self, other: TensorLike) -> BoolArray:
-        return np.greater_equal(as_array(self), as_array(other))
-
     # -- a Tensor as a sequence and as a number
     def tolist(self) -> object:
         """The numbers as nested lists."""
@@ -343,13 +323,6 @@ class TensorMethods(Tensor):
                 "use .detach()"
             )
         return restore_tensor, (self.data, self.requires_grad)
-
-    def __dlpack__(self, *, copy: bool | None = None, **options: object) -> object:
-        """NumPy's export to other libraries, as `minigrad.ops.numpy.export.export_memory` says."""
-        return export_memory(self.__array__(), self._node.value, copy, options)
-
-    def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
 
     def __len__(self) -> int:
         if self.ndim == 0:
