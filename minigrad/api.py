@@ -150,7 +150,7 @@ OTHER_WORDS = {
     "Module": "nn.Module",
     "DataLoader": "data.Loader(x, y, batch_size, seed=0)",
     "utils": "data.Loader makes batches; optim.ClipNorm bounds gradients",
-    "einops": "einops itself takes Tensors: pip install ./plugins/minigrad-einops in a checkout, import minigrad_einops",
+    "einops": "einops itself takes Tensors after `import minigrad_einops`: pip install ./plugins/minigrad-einops",
 }
 """Names that people know from elsewhere, and what stands in their place here."""
 

@@ -62,9 +62,9 @@ def test_comparisons_give_constant_tensors_and_numpys_functions_plain_arrays() -
         assert type(truth) is mg.Tensor
         assert truth.dtype == bool
         assert not truth.requires_grad
-    for truth in (np.isnan(t), np.greater(t, 1.5)):
-        assert type(truth) is np.ndarray
-        assert truth.dtype == bool
+    for plain in (np.isnan(t), np.greater(t, 1.5)):
+        assert type(plain) is np.ndarray
+        assert plain.dtype == bool
 
 
 def test_a_tensor_of_truth_values_is_a_mask() -> None:

@@ -9,7 +9,10 @@ import pytest
 from minigrad.docs.sources import PAGES
 from support.docs_pages import every_page, fences, misses, run_page
 
-FAST = ("how-to/check-torch", "how-to/from-pytorch", "how-to/onnx", "how-to/schedules", "tutorials/an-op")
+FAST = (
+    *("how-to/array-api", "how-to/check-torch", "how-to/from-pytorch", "how-to/onnx", "how-to/schedules"),
+    "tutorials/an-op",
+)
 """Pages of the everyday suite; the others train, and run among the soaks."""
 CASES = [
     pytest.param(page, id=name, marks=[] if name in FAST else [pytest.mark.soak])
