@@ -12,7 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import checkpoint, nn
-from minigrad.checkpoint import CheckpointError, contents, files
+from minigrad.checkpoint import CheckpointError, contents
 from minigrad.checkpoint.contents import Contents, read, write
 from minigrad.checkpoint.files import replace
 from support.run_damage import header_of
@@ -192,9 +192,8 @@ def test_without_locks_parts_are_left_over_after_a_day(
     def refused(*_: object) -> None:
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr("minigrad.checkpoint.files.fcntl.flock", refused) if locks == "refused" else monkeypatch.setattr(
-        files, "fcntl", None
-    )
+    target = "minigrad.checkpoint.files.fcntl"
+    monkeypatch.setattr(*(target, None) if locks == "none" else (f"{target}.flock", refused))
     day = 24 * 60 * 60
     ages = {".c.0.part": 1.02 * day, ".c.1.part": 0.98 * day, ".c.2.part": 0.0}
     for name, age in ages.items():
