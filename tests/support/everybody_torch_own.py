@@ -11,8 +11,8 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from support.everybody_torch_forms import numbers
 from support.everybody_torch_right import spd
-from support.everybody_torch_wrong import numbers
 
 X, Y, Z = (numbers(3, 4, seed=s) for s in range(3))
 POSITIVE, POSITIVE_TOO = X.abs() + 0.3, Y.abs() + 0.3

@@ -11,7 +11,7 @@ import torch
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from support.everybody_torch_wrong import elementwise, numbers
+from support.everybody_torch_forms import elementwise, numbers
 
 Softplus = elementwise(lambda x: torch.logaddexp(x, torch.zeros_like(x)), torch.sigmoid, "Softplus")
 Sinh = elementwise(torch.sinh, torch.cosh, "Sinh")

@@ -6,35 +6,22 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 import torch
 from torch.autograd import Function
 
-
-def numbers(*shape, seed=0):
-    """Normal numbers in float64."""
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def elementwise(forward, backward, name, save=None):
-    """A Function from a formula for the value and one for the slope."""
-
-    class Formula(Function):
-        @staticmethod
-        def forward(ctx, x):
-            ctx.save_for_backward(x)
-            return forward(x)
-
-        @staticmethod
-        def backward(ctx, g):
-            (x,) = ctx.saved_tensors
-            return g * backward(x)
-
-    Formula.__name__ = name
-    return Formula
-
+from support.everybody_torch_forms import elementwise, numbers
+from support.everybody_torch_kept import (
+    KeptAsAttribute,
+    KeptOnTheClass,
+    MaskByShape,
+    OutputAsAttribute,
+    RawMemory,
+    ReusedBuffer,
+    SeedsTheWorld,
+    ViewOfGradient,
+    WritesIntoGradient,
+)
 
 CubeClipped = elementwise(lambda x: x**3, lambda x: 3 * x.clamp(-5, 5) ** 2, "CubeClipped")
 LogGuarded = elementwise(lambda x: x.abs().log(), lambda x: 1 / (x + 1e-7), "LogGuarded")
@@ -59,68 +46,6 @@ class SineByNumPy(Function):
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return g * torch.from_numpy(np.cos(x.detach().numpy()))
-
-
-class KeptAsAttribute(Function):
-    """ctx.x escapes the check for changes in place."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.x = x
-        return x**3
-
-    @staticmethod
-    def backward(ctx, g):
-        return 3 * g * ctx.x**2
-
-
-class OutputAsAttribute(Function):
-    """So does ctx.y."""
-
-    @staticmethod
-    def forward(ctx, x):
-        y = x.exp()
-        ctx.y = y.detach()
-        ctx.save_for_backward(x)
-        return y
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return g * ctx.y + 0 * x
-
-
-class KeptOnTheClass(Function):
-    """The second call overwrites what the first one keeps."""
-
-    kept = numbers(1)
-
-    @staticmethod
-    def forward(ctx, x):
-        KeptOnTheClass.kept = x
-        ctx.save_for_backward(x)
-        return x.cos()
-
-    @staticmethod
-    def backward(ctx, g):
-        return -g * KeptOnTheClass.kept.sin()
-
-
-class MaskByShape(Function):
-    """The mask of the first call of a shape serves all later ones."""
-
-    masks: ClassVar[dict] = {}
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        MaskByShape.masks.setdefault(tuple(x.shape), x > 0)
-        return x.clamp(min=0) ** 2
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return 2 * g * x * MaskByShape.masks[tuple(x.shape)]
 
 
 class NeedsSwapped(Function):
@@ -179,50 +104,6 @@ class HidesNaN(Function):
     def backward(ctx, g):
         (x,) = ctx.saved_tensors
         return torch.nan_to_num(g) * x.exp()
-
-
-class WritesIntoGradient(Function):
-    """The gradient of the output belongs to others too."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.sin()
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        with torch.no_grad():
-            g.mul_(x.cos())
-        return g.clone()
-
-
-class ViewOfGradient(Function):
-    """y.sum() gives an expanded gradient, which has no view."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return (x * x).reshape(-1)
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return 2 * x * torch.as_strided(g, x.shape, x.contiguous().stride())
-
-
-class RawMemory(Function):
-    """Reads the argument by its position in memory."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x * x
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        return 2 * g * torch.as_strided(x, x.shape, x.contiguous().stride())
 
 
 class SumAlong(Function):
@@ -300,42 +181,6 @@ class Gather(Function):
         out = torch.zeros_like(x)
         out = out.index_copy(0, index, 2 * g * x[index])
         return out, None
-
-
-class SeedsTheWorld(Function):
-    """Dropout with a seed of its own, which it gives to everybody."""
-
-    @staticmethod
-    def forward(ctx, x, seed):
-        torch.manual_seed(seed)
-        mask = (torch.rand(x.shape) < 0.5).to(x.dtype)
-        ctx.save_for_backward(mask)
-        return x * mask
-
-    @staticmethod
-    def backward(ctx, g):
-        (mask,) = ctx.saved_tensors
-        return g * mask, None
-
-
-class ReusedBuffer(Function):
-    """The next backward overwrites the gradient that this one returned."""
-
-    buffers: ClassVar[dict] = {}
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.tanh()
-
-    @staticmethod
-    def backward(ctx, g):
-        (x,) = ctx.saved_tensors
-        key = tuple(x.shape), x.dtype
-        buffer = ReusedBuffer.buffers.setdefault(key, torch.empty(x.shape, dtype=x.dtype))
-        with torch.no_grad():
-            buffer.copy_(g * (1 - x.tanh() ** 2))
-        return buffer.view(x.shape)
 
 
 class WrongJvp(Function):
