@@ -89,13 +89,13 @@ def base_shapes(op: Op) -> tuple[tuple[Shape, ...], ...]:
 
 def metadata(op: Op) -> tuple[Mapping[str, object], ...]:
     """The declared metadata combinations, defaults filled in."""
-    found = []
+    combinations = []
     for given in declaration_of(op).params:
         try:
-            found.append(op.bind_kwargs(given))
+            combinations.append(op.bind_kwargs(given))
         except TypeError as error:
             raise refuse(RegistrationError, op, f"params has {dict(given)!r}, but {error}") from error
-    return tuple(found)
+    return tuple(combinations)
 
 
 def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[CheckCase]:
@@ -112,8 +112,8 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Check
     options = metadata(op)
     rng = SeededRandom(seed)
     for k, shapes in enumerate(base_shapes(op)):
-        for meta in options if k == 0 else options[:1]:
-            yield CheckCase(draw(op, rng, shapes), meta, "base" if k == 0 else f"shapes {k}", seed)
+        for kwargs in options if k == 0 else options[:1]:
+            yield CheckCase(draw(op, rng, shapes), kwargs, "base" if k == 0 else f"shapes {k}", seed)
     if thorough:
         first = base_shapes(op)[0]
         fewest = min((prod(s) for s in first if prod(s)), default=_NUMBERS)
@@ -127,7 +127,7 @@ def fresh(op: Op, case: CheckCase, rng: SeededRandom) -> CheckCase:
     A rule that keeps something by shape is caught by it.
     """
     return CheckCase(
-        draw(op, rng, tuple(a.shape for a in case.arrays)), case.meta, f"{case.label}, second draw", case.seed
+        draw(op, rng, tuple(a.shape for a in case.arrays)), case.kwargs, f"{case.label}, second draw", case.seed
     )
 
 

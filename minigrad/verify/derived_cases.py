@@ -79,9 +79,9 @@ def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[s
     """
     names, values = _factors(op, options)
     for row in CoveringArray(tuple(map(len, values)), _MOST_OPTIONS):
-        meta = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row, strict=True))}
-        if not any(_same(meta, m) for m in options):
-            yield _label(options[0], meta), meta
+        kwargs = {name: values[f][v] for f, (name, v) in enumerate(zip(names, row, strict=True))}
+        if not any(_same(kwargs, m) for m in options):
+            yield _label(options[0], kwargs), kwargs
 
 
 def _factors(op: Op, options: Options) -> tuple[list[str], list[list[object]]]:
@@ -90,8 +90,10 @@ def _factors(op: Op, options: Options) -> tuple[list[str], list[list[object]]]:
     return list(factors), list(factors.values())
 
 
-def _label(first: Mapping[str, object], meta: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} changed" for name in meta if repr(meta[name]) != repr(first[name])) or "default options"
+def _label(first: Mapping[str, object], kwargs: Mapping[str, object]) -> str:
+    return (
+        ", ".join(f"{name} changed" for name in kwargs if repr(kwargs[name]) != repr(first[name])) or "default options"
+    )
 
 
 def _same(a: Mapping[str, object], b: Mapping[str, object]) -> bool:
@@ -268,11 +270,11 @@ class DerivedCases:
             if any(label.startswith(u) for u in self._unwelcome):
                 self._array.refuse(row)
                 continue
-            meta = {name: self.values[f][v] for f, (name, v) in enumerate(zip(self.names, chosen, strict=True))}
-            if which or not any(_same(meta, m) for m in self.options):
-                changed = "" if not any(chosen) else _label(first, meta)
+            kwargs = {name: self.values[f][v] for f, (name, v) in enumerate(zip(self.names, chosen, strict=True))}
+            if which or not any(_same(kwargs, m) for m in self.options):
+                changed = "" if not any(chosen) else _label(first, kwargs)
                 text = ", ".join(part for part in (label if which else "", changed) if part)
-                yield CheckCase(self._drawn(shapes), meta, text, self.seed, derived=True)
+                yield CheckCase(self._drawn(shapes), kwargs, text, self.seed, derived=True)
         self._row = ()
         base = CheckCase(draw(self.op, self.rng, self.shapes[0][1]), self.options[0], "", self.seed, derived=True)
         yield from _other_indices(self.op, base)
@@ -327,7 +329,7 @@ def _other_indices(op: Op, case: CheckCase) -> Iterator[CheckCase]:
             continue
         for label, other in others:
             arrays = (*case.arrays[:i], frozen(np.asarray(other)), *case.arrays[i + 1 :])
-            yield CheckCase(arrays, case.meta, label, case.seed, derived=True)
+            yield CheckCase(arrays, case.kwargs, label, case.seed, derived=True)
 
 
 def _orders(a: Array) -> tuple[tuple[str, Array], ...]:

@@ -200,8 +200,8 @@ def slope_at_some_step(phi: Phi, analytic: Array, gap: Array) -> BoolArray:
         near = off <= np.minimum(0.1 * gap, 1e-3 * size)
         seen = seen | (rough & (off <= 1e-3 * size)) | (near & was_near)
         was_near = near
-    found: BoolArray = seen & (size != 0.0)
-    return found
+    agrees: BoolArray = seen & (size != 0.0)
+    return agrees
 
 
 VERIFIED, MISMATCH, INCONCLUSIVE = 0, 1, 2

@@ -151,7 +151,7 @@ def _check_numbers(
     others = [e for e in cases if e is not first and not e.case.derived]
     if declaration_of(subject.op).samples is None:
         listed = {repr(options) for options in metadata(subject.op)}
-        others = [e for e in others if repr(e.case.meta) in listed]
+        others = [e for e in others if repr(e.case.kwargs) in listed]
     for e in others[:_MOST_OTHERS]:
         checks += check_far(subject, e, rng, thorough=False) + check_cotangents(subject, e, thorough=True)
         if subject.is_entrywise:
@@ -261,10 +261,10 @@ def _check_second_order(subject: OpUnderTest, cases: list[EvaluatedCase], rng: S
 
 
 def _one_per_metadata(examined: list[EvaluatedCase]) -> list[EvaluatedCase]:
-    found: dict[str, EvaluatedCase] = {}
+    by_options: dict[str, EvaluatedCase] = {}
     for e in examined:
         kind = "base" if e.case.derived else e.case.label.split(", ")[0]
-        key = kind + repr(sorted(e.case.meta.items(), key=lambda item: item[0]))
+        key = kind + repr(sorted(e.case.kwargs.items(), key=lambda item: item[0]))
         if all(a.size for a in e.case.arrays):
-            found.setdefault(key, e)
-    return list(found.values())
+            by_options.setdefault(key, e)
+    return list(by_options.values())

@@ -99,8 +99,8 @@ class _Probe:
             )
         self.v = [rng.signed_magnitudes(o.shape) for o in self.outputs]
         live = [(o, w) for o, w in zip(outputs, self.v, strict=True) if o.requires_grad]
-        found = gradients([o for o, _ in live], [w for _, w in live], leaves, create_graph=False)
-        self.grads = [np.zeros(x.shape) if g is None else np.asarray(g) for g, x in zip(found, xs, strict=True)]
+        partials = gradients([o for o, _ in live], [w for _, w in live], leaves, create_graph=False)
+        self.grads = [np.zeros(x.shape) if g is None else np.asarray(g) for g, x in zip(partials, xs, strict=True)]
         self.u = {i: real().direction(rng, x) for i, x in enumerate(xs)}
         for first, second in zip(self.outputs, self.evaluate(xs), strict=True):
             if not np.array_equal(first, second, equal_nan=True):
@@ -164,9 +164,9 @@ class _Probe:
         return worst_entry(f"argument {index}", x, self.grads[index], numeric, error)
 
 
-def _tensors(found: object) -> list[Tensor]:
+def _tensors(result: object) -> list[Tensor]:
     outputs: list[Tensor] = []
-    for o in found if isinstance(found, tuple | list) else (found,):
+    for o in result if isinstance(result, tuple | list) else (result,):
         if isinstance(o, Tensor):
             outputs.append(o)
         else:

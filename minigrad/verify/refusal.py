@@ -22,18 +22,18 @@ class CheckCase:
     """
 
     arrays: tuple[Array, ...]
-    meta: Mapping[str, object]
+    kwargs: Mapping[str, object]
     label: str
     seed: int
     derived: bool = False
 
     def on(self, arrays: tuple[Array, ...], label: str = "") -> CheckCase:
         """Replace the arrays, and the label if one is given."""
-        return CheckCase(arrays, self.meta, label or self.label, self.seed, self.derived)
+        return CheckCase(arrays, self.kwargs, label or self.label, self.seed, self.derived)
 
     def __str__(self) -> str:
         shapes = ", ".join(f"{a.shape} {a.dtype}" for a in self.arrays)
-        options = "".join(f", {k}={v!r}" for k, v in self.meta.items())
+        options = "".join(f", {k}={v!r}" for k, v in self.kwargs.items())
         return f"{self.label}: {shapes}{options}; seed {self.seed}"
 
 

@@ -131,7 +131,7 @@ class OpUnderTest:
         """All outputs, as arrays."""
         given = case.arrays if arrays is None else arrays
         try:
-            y = self.op.forward(*given, **case.meta)
+            y = self.op.forward(*given, **case.kwargs)
         except ValueError as error:
             if "read-only" in str(error):
                 raise refuse(
@@ -149,7 +149,7 @@ class OpUnderTest:
 
     def evaluate(self, case: CheckCase, arrays: Sequence[Array]) -> tuple[Array, ...]:
         """The outputs at other numbers, unchecked: for the many evaluations that differences take."""
-        y = self.op.forward(*arrays, **case.meta)
+        y = self.op.forward(*arrays, **case.kwargs)
         return y if isinstance(y, tuple) else (y,)
 
     def cotangents(self, rng: SeededRandom, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -171,21 +171,21 @@ class OpUnderTest:
         due = set(self.differentiable(case))
         if self.op.claims.piecewise_constant:
             return {i: np.zeros_like(case.arrays[i]) for i in due}
-        found: dict[int, Array] = {}
+        grads: dict[int, Array] = {}
         for rule in self.op.rules[::-1] if backwards else self.op.rules:
             indices = argument_positions(rule, len(case.arrays))
             if not due.intersection(indices):
                 continue
             try:
-                values = call_rule(self.op, rule, g, y, case.arrays, case.meta)
+                values = call_rule(self.op, rule, g, y, case.arrays, case.kwargs)
             except RegistrationError as error:
                 raise self.with_case(error, case, rule.names) from error
             except Exception as error:
                 raise self._rule_raised(case, rule.names, error) from error
             for i, r in zip(indices, values, strict=True):
                 if i in due:
-                    found[i] = self._gradient(case, i, r)
-        return found
+                    grads[i] = self._gradient(case, i, r)
+        return grads
 
     def run(self, case: CheckCase, rng: SeededRandom, outputs: tuple[Array, ...] | None = None) -> EvaluatedCase:
         """Outputs (unless given) and gradients on `case`, for random output gradients."""

@@ -107,15 +107,15 @@ def _until_every_entry_counts(first: EvaluatedCase, another: Callable[[], Evalua
 
     A maximum or a branch leaves entries without a gradient, and a rule that is wrong for one of them unseen.
     """
-    found: list[EvaluatedCase] = []
+    drawn: list[EvaluatedCase] = []
     dark = {i: g == 0.0 for i, g in first.grads.items()}
     idle = 0
-    while idle < 2 and len(found) < _MOST_DRAWS and any(d.any() for d in dark.values()):
-        found.append(another())
-        remaining = {i: d & (found[-1].grads[i] == 0.0) for i, d in dark.items()}
+    while idle < 2 and len(drawn) < _MOST_DRAWS and any(d.any() for d in dark.values()):
+        drawn.append(another())
+        remaining = {i: d & (drawn[-1].grads[i] == 0.0) for i, d in dark.items()}
         idle = idle + 1 if all(np.array_equal(d, remaining[i]) for i, d in dark.items()) else 0
         dark = remaining
-    return found
+    return drawn
 
 
 def _examine_derived(
@@ -281,17 +281,19 @@ def _examine_elementwise(
     checks = 0
     refused: list[str] = []
     listed = metadata(subject.op)
-    for meta in listed:
-        examined.append(examine_entries(subject, meta, rng, seed, thorough))
+    for kwargs in listed:
+        examined.append(examine_entries(subject, kwargs, rng, seed, thorough))
         checks += _repeat_entries(subject, examined[-1], rng, thorough)
         if thorough:
-            examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, meta, rng, seed))
-    for label, meta in unlisted_metadata(subject.op, listed) if thorough else ():
-        probe = CheckCase(draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), meta, label, seed)
+            examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, kwargs, rng, seed))
+    for label, kwargs in unlisted_metadata(subject.op, listed) if thorough else ():
+        probe = CheckCase(
+            draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), kwargs, label, seed
+        )
         outputs = _outputs_or_why(subject, probe, rng)
         why = outputs if isinstance(outputs, str) else ""
         try:
-            examined += [] if why else [examine_entries(subject, meta, rng, seed, thorough)]
+            examined += [] if why else [examine_entries(subject, kwargs, rng, seed, thorough)]
         except InconclusiveCheck:
             why = "inconclusive"
         refused += [f"{label}: {why}"] if why else []
@@ -302,7 +304,9 @@ def _examine_elementwise(
 
 
 def _repeat_entries(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, thorough: bool) -> int:
-    checks = check_relayouts(subject, e, thorough) + check_broadcasts(subject, rng, e.case.meta, e.case.seed, thorough)
+    checks = check_relayouts(subject, e, thorough) + check_broadcasts(
+        subject, rng, e.case.kwargs, e.case.seed, thorough
+    )
     checks += repeat_float32(subject, e) + repeat_shared(subject, e)
     checks += repeat_mixed(subject, e) if thorough else 0
     return checks + (check_linear(subject, e) if subject.op.claims.linear else 0)

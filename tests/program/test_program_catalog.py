@@ -23,7 +23,7 @@ def value_and_gradients(op: Op, case: CheckCase, xs: list[Any]) -> list[Any]:
     floats = [i for i, (a, x) in enumerate(zip(op.arguments, case.arrays, strict=False)) if x.dtype.kind == "f"]
 
     def outputs(*args: Any) -> list[Any]:
-        made: Any = op.apply(*(a if isinstance(a, mg.Tensor) else mg.tensor(a) for a in args), **case.meta)
+        made: Any = op.apply(*(a if isinstance(a, mg.Tensor) else mg.tensor(a) for a in args), **case.kwargs)
         return list(made) if isinstance(made, tuple) else [made]
 
     def loss(*args: Any) -> Any:

@@ -113,7 +113,7 @@ def targets(op: Op, seed: int) -> Iterator[Target]:
             i for i, a in enumerate(case.arrays) if a.dtype.kind == "f" and op.arguments[min(i, last)].differentiable
         ]
         if all(case.arrays[i].size for i in live):
-            yield Target(op, case.arrays, case.meta, tuple(live))
+            yield Target(op, case.arrays, case.kwargs, tuple(live))
 
 
 def _real(t: mg.Tensor) -> bool:

@@ -71,7 +71,7 @@ def _along(op: Op, index: int, case: CheckCase, x: Array) -> Iterator[tuple[Arra
             moved = np.array(case.arrays[index], dtype=np.float64)
             moved.reshape(-1)[entry] = place
             arrays = [moved if k == index else a for k, a in enumerate(case.arrays)]
-            value = _first(op(*arrays, **case.meta))
+            value = _first(op(*arrays, **case.kwargs))
             yield value.reshape(-1)[:_MOST], _slope(op, index, entry, arrays, case, value.size)
 
 
@@ -88,7 +88,7 @@ def _slope(op: Op, index: int, entry: int, arrays: list[Array], case: CheckCase,
     slopes = np.full(min(size, _MOST), np.nan)
     for k in range(len(slopes)):
         leaf = tensor(arrays[index], requires_grad=True)
-        output = _first_tensor(op(*[leaf if j == index else a for j, a in enumerate(arrays)], **case.meta))
+        output = _first_tensor(op(*[leaf if j == index else a for j, a in enumerate(arrays)], **case.kwargs))
         seed = np.zeros(output.shape)
         seed.reshape(-1)[k] = 1.0
         try:

@@ -97,7 +97,7 @@ def _other_values(op: Op, case: CheckCase, count: int, rng: SeededRandom) -> lis
     for k in range(1, 4 * count):
         for sample in declaration.samples(np.random.default_rng(case.seed + k)):
             alike = [np.shape(a) for a in sample.arrays] == shapes
-            if alike and len(sets) < count and op.bind_kwargs(sample.metadata) == case.meta:
+            if alike and len(sets) < count and op.bind_kwargs(sample.metadata) == case.kwargs:
                 pairs = zip(sample.arrays, case.arrays, strict=True)
                 sets.append(tuple(frozen(np.array(a, dtype=b.dtype)) for a, b in pairs))
     return sets if len(sets) == count else None
@@ -144,7 +144,7 @@ def _call(op: Op, case: CheckCase, batched: tuple[bool, ...], operands: Sequence
     alone = len(op.arguments) == 1 and not op.arguments[0].variadic
     rule = op.batch_rule or op
     try:
-        return rule(*(() if alone else (batched,)), *operands, **case.meta)
+        return rule(*(() if alone else (batched,)), *operands, **case.kwargs)
     except RegistrationError:
         raise
     except Exception as error:
@@ -192,7 +192,7 @@ def check_accumulation(subject: OpUnderTest, examined: Iterable[EvaluatedCase], 
         before = rng.signed_magnitudes(e.case.arrays[0].shape)
         total = before.copy()
         try:
-            done = op.accumulate_rule(total, e.cotangents[0], **e.case.meta)
+            done = op.accumulate_rule(total, e.cotangents[0], **e.case.kwargs)
         except Exception as error:
             raise _wrong_sum(op, f"raises {type(error).__name__}: {error}", e.case) from error
         if not isinstance(done, bool):

@@ -30,6 +30,9 @@ _MOST_SUSPECTS = 24
 NEARER = (2.0**-10, 2.0**-18)
 """Lengths of directions for samples that may lie a millionth from where the function ends."""
 
+_DROWNED = 1e-6
+"""Share of the largest output below which others are asked about on their own."""
+
 _SHORT = 2.0**-12
 _NEAR = 2e-7
 _SILENT = 1e-8
@@ -80,7 +83,7 @@ def examine(
             raise locate_error(subject, e, u)
         if not verdict.verified:
             continue
-        if verdict.late:
+        if verdict.late or _are_uneven(outputs):
             _refuse_small_outputs(subject, e, u)
         power = {i: _power(verdict, absolute(grads[i], u[i])) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
@@ -110,6 +113,13 @@ def _nearer(
         if nearer.verified or nearer.mismatch:
             return short, nearer
     return u, verdict
+
+
+def _are_uneven(outputs: tuple[Array, ...]) -> bool:
+    """Whether some outputs are so small that others drown what is wrong with them."""
+    sizes = np.concatenate([np.abs(o).ravel() for o in outputs if o.dtype.kind == "f"] or [np.zeros(1)])
+    largest = np.max(sizes, initial=0.0)
+    return bool(((sizes > 0.0) & (sizes < _DROWNED * largest)).any())
 
 
 def _refuse_small_outputs(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> None:
@@ -186,11 +196,11 @@ def refuse_unusable(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array,
 
 def directions(op: Op, case: CheckCase, rng: SeededRandom, indices: list[int]) -> dict[int, Array]:
     """A random direction for each differentiable argument, inside its domain."""
-    found = {}
+    u = {}
     for i in indices:
         domain = declaration_of(op).domain(i) or real()
-        found[i] = domain.direction(rng, case.arrays[i])
-    return found
+        u[i] = domain.direction(rng, case.arrays[i])
+    return u
 
 
 def longest_step(op: Op) -> float:

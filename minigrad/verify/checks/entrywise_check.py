@@ -40,7 +40,7 @@ A saturated tanh or the loser of a maximum cannot.
 
 
 def examine_entries(
-    subject: OpUnderTest, meta: Mapping[str, object], rng: SeededRandom, seed: int, thorough: bool = True
+    subject: OpUnderTest, kwargs: Mapping[str, object], rng: SeededRandom, seed: int, thorough: bool = True
 ) -> EvaluatedCase:
     """Compare every entry of a 1-d draw with differences.
 
@@ -55,7 +55,7 @@ def examine_entries(
     sharp: set[int] = set()
     for attempt in range(REDRAWS):
         arrays = with_small_checked_args(op, draw(op, rng, ((subject.entries,),) * count), sharp, attempt)
-        case = CheckCase(arrays, meta, "elementwise", seed)
+        case = CheckCase(arrays, kwargs, "elementwise", seed)
         outputs = subject.forward(case)
         refuse_unusable(subject, case, outputs)
         if outputs[0].shape != (subject.entries,) or len(outputs) != 1:
@@ -99,8 +99,8 @@ def _refuse_false_claim(subject: OpUnderTest, case: CheckCase, output: Array, ha
     It depends on other entries or on its place.
     """
     part = case.on(tuple(frozen(a[half][::-1]) for a in case.arrays))
-    found, expected = _attempt(subject, part)[0], output[half][::-1]
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
+    actual, expected = _attempt(subject, part)[0], output[half][::-1]
+    if actual.shape != expected.shape or not np.allclose(actual, expected, rtol=1e-9, atol=1e-12, equal_nan=True):
         raise not_elementwise(subject, part, "its output at an entry changes with the other entries or with its place")
 
 
@@ -286,24 +286,24 @@ def _attempt(subject: OpUnderTest, case: CheckCase) -> tuple[Array, ...]:
         raise not_elementwise(subject, case, f"it cannot take these shapes: {type(error).__name__}: {error}") from error
 
 
-def same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expected: Array, index: int | None) -> None:
+def same(subject: OpUnderTest, case: CheckCase, what: str, actual: Array, expected: Array, index: int | None) -> None:
     """Refuse an output or gradient that is another than for the same numbers in a 1-d array."""
     argument = "" if index is None else subject.name(index)
-    if found.shape != expected.shape or found.dtype != expected.dtype:
+    if actual.shape != expected.shape or actual.dtype != expected.dtype:
         raise refuse(
             InvalidRule, subject.op,
-            f"its {what} is {found.shape} {found.dtype} where {expected.shape} {expected.dtype} is due",
+            f"its {what} is {actual.shape} {actual.dtype} where {expected.shape} {expected.dtype} is due",
             case=case, argument=argument, remedy="the shape and layout of the arguments must not matter",
         )  # fmt: skip
-    if identical(found, expected):
+    if identical(actual, expected):
         return
     size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     allowed = 1e-9 * size + 1e-12 * np.max(size, initial=0.0)
-    gap = np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, np.abs(found - expected))
+    gap = np.where((actual == expected) | (np.isnan(actual) & np.isnan(expected)), 0.0, np.abs(actual - expected))
     if np.any(~(gap <= allowed)):
         k = np.unravel_index(int(np.argmax(np.where(np.isnan(gap), np.inf, gap - allowed))), gap.shape)
         at = "" if index is None else f" at {argument} = {float(case.arrays[index][k]):.6g}"
-        here, due = told_apart(float(found[k]), float(expected[k]))
+        here, due = told_apart(float(actual[k]), float(expected[k]))
         raise refuse(
             InvalidRule if index is None else GradientMismatch, subject.op,
             f"its {what}{at} is {here} for this layout, but {due} for the same "
@@ -313,7 +313,7 @@ def same(subject: OpUnderTest, case: CheckCase, what: str, found: Array, expecte
 
 
 def check_broadcasts(
-    subject: OpUnderTest, rng: SeededRandom, meta: Mapping[str, object], seed: int, thorough: bool
+    subject: OpUnderTest, rng: SeededRandom, kwargs: Mapping[str, object], seed: int, thorough: bool
 ) -> int:
     """Refuse what differs from the result for arguments that are broadcast beforehand."""
     count = len(subject.op.arguments)
@@ -322,7 +322,7 @@ def check_broadcasts(
     checks = 0
     for shapes in broadcasts(count, thorough):
         checks += 1
-        case = CheckCase(draw(subject.op, rng, shapes), meta, "broadcast", seed)
+        case = CheckCase(draw(subject.op, rng, shapes), kwargs, "broadcast", seed)
         full = np.broadcast_shapes(*shapes)
         wide = case.on(tuple(frozen(np.broadcast_to(a, full).copy()) for a in case.arrays))
         outputs, expected = _attempt(subject, case), _attempt(subject, wide)
@@ -338,7 +338,7 @@ def broadcast_case(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
     """Gradients for arguments that broadcast, for the check of second order."""
     one, rest = BROADCASTS[1]
     shapes = (one, *(rest for _ in subject.op.arguments[1:]))
-    case = CheckCase(draw(subject.op, rng, shapes), examined.case.meta, "broadcast", examined.case.seed)
+    case = CheckCase(draw(subject.op, rng, shapes), examined.case.kwargs, "broadcast", examined.case.seed)
     return subject.run(case, rng)
 
 

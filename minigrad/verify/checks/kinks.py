@@ -36,7 +36,7 @@ def check_kinks(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom
     placed = 0
     for k in range(draws):
         arrays, count = _on_kinks(subject, examined, rng, k)
-        case = CheckCase(arrays, examined.case.meta, f"on a kink ({examined.case.label})", examined.case.seed)
+        case = CheckCase(arrays, examined.case.kwargs, f"on a kink ({examined.case.label})", examined.case.seed)
         _check_at(subject, case, rng, ones=k == 0)
         placed += count
     return placed
@@ -78,7 +78,7 @@ def with_zeros(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom)
             hit += int(np.count_nonzero(where))
     if not hit:
         return None
-    return CheckCase(tuple(frozen(a) for a in arrays), examined.case.meta, "with zeros", examined.case.seed)
+    return CheckCase(tuple(frozen(a) for a in arrays), examined.case.kwargs, "with zeros", examined.case.seed)
 
 
 def check_pairs(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> int:
@@ -201,7 +201,7 @@ def _on_kinks(
     case = examined.case
     due = list(examined.grads)
     if callable(kinks):
-        moved = kinks(rng, *case.arrays, **case.meta)
+        moved = kinks(rng, *case.arrays, **case.kwargs)
         return tuple(frozen(np.array(a)) for a in moved), sum(a.size for a in moved)
     arrays = [a.copy() for a in case.arrays]
     if kinks == "ties":

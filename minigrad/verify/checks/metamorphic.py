@@ -44,8 +44,8 @@ def repeat_layouts(subject: OpUnderTest, examined: EvaluatedCase, thorough: bool
     for label, relaid, relaid_g in layouts:
         other = case.on(tuple(frozen(relaid(a)) for a in case.arrays), f"{case.label}, {label}")
         outputs = subject.forward(other)
-        for found, expected in zip(outputs, examined.outputs, strict=True):
-            _repeats(subject, other, found, expected, None)
+        for actual, expected in zip(outputs, examined.outputs, strict=True):
+            _repeats(subject, other, actual, expected, None)
         v = tuple(frozen(relaid_g(c)) for c in examined.cotangents)
         for i, g in subject.pull(other, outputs, v).items():
             _repeats(subject, other, g, examined.grads[i], i, floor=floor)
@@ -69,7 +69,7 @@ def repeat_expanded(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     other = case.on(views, f"{case.label}, arguments that are one row expanded")
     try:
         expected, outputs = subject.forward(whole), subject.forward(other)
-        due, found = (subject.pull(c, y, examined.cotangents) for c, y in ((whole, expected), (other, outputs)))
+        due, actual = (subject.pull(c, y, examined.cotangents) for c, y in ((whole, expected), (other, outputs)))
     except RegistrationError as error:
         if not raised_by_rule(error):
             raise
@@ -77,7 +77,7 @@ def repeat_expanded(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     except Exception:  # equal rows are not in its domain
         return 0
     floor = _EPS_FLOOR * natural_scale(case, examined.cotangents, examined.grads)
-    for i, g in found.items():
+    for i, g in actual.items():
         if np.isfinite(due[i]).all() and (np.abs(due[i]) < _TAME).all():
             _repeats(subject, other, g, due[i], i, floor=floor)
     return 1
@@ -114,22 +114,22 @@ _SHARED = ("when one array is passed for two arguments", "no comparison of argum
 def _repeats(
     subject: OpUnderTest,
     case: CheckCase,
-    found: Array,
+    actual: Array,
     expected: Array,
     index: int | None,
     cause: tuple[str, str] = _LAYOUT,
     floor: float = 0.0,
 ) -> None:
-    if found.shape == expected.shape and identical(found, expected):
+    if actual.shape == expected.shape and identical(actual, expected):
         return
     size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     allowed = 1e-9 * size + 1e-11 * np.max(size, initial=0.0) + floor
-    if found.shape == expected.shape and np.all(np.abs(found - expected) <= allowed):
+    if actual.shape == expected.shape and np.all(np.abs(actual - expected) <= allowed):
         return
     argument = "" if index is None else subject.name(index)
     worst = None
-    if index is not None and found.shape == expected.shape:
-        worst = worst_entry(argument, case.arrays[index], found, expected, allowed + 1e-300, "due is")
+    if index is not None and actual.shape == expected.shape:
+        worst = worst_entry(argument, case.arrays[index], actual, expected, allowed + 1e-300, "due is")
     raise refuse(
         GradientMismatch if index is not None else InvalidRule, subject.op,
         f"its {'gradient' if index is not None else 'output'} changes {cause[0]}",
@@ -259,7 +259,7 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
         try:
             outputs, expected = subject.forward(one), subject.forward(two)
             v = subject.cotangents(SeededRandom(case.seed), expected)
-            found = subject.pull(one, outputs, v)
+            actual = subject.pull(one, outputs, v)
         except RegistrationError as error:
             if not raised_by_rule(error):
                 raise
@@ -269,7 +269,7 @@ def repeat_integers(subject: OpUnderTest, examined: EvaluatedCase) -> tuple[int,
             refused.append(f"{label}: {type(error).__name__}: {error}")
             continue
         beforehand = subject.pull(two, expected, v)
-        for k, g in found.items():
+        for k, g in actual.items():
             _repeats(subject, one, g, beforehand[k], k, _INTEGERS, _EPS_FLOOR * natural_scale(two, v, due))
     return len(due), refused
 
@@ -316,10 +316,10 @@ def sweep_shapes(
 
     Returns these cases, and those that the op itself refuses.
     """
-    found: list[EvaluatedCase] = []
+    evaluated: list[EvaluatedCase] = []
     refused: list[str] = []
     for label, shapes in structure_shapes(subject.op, thorough):
-        case = CheckCase(draw(subject.op, rng, shapes), examined.case.meta, label, examined.case.seed)
+        case = CheckCase(draw(subject.op, rng, shapes), examined.case.kwargs, label, examined.case.seed)
         try:
             outputs = subject.forward(case)
         except RegistrationError:
@@ -330,8 +330,8 @@ def sweep_shapes(
         if label == "empty" and not all(np.all(np.isfinite(o)) for o in outputs):
             refused.append("empty: the output is not finite")
             continue
-        found.append(examine(subject, case, rng, redraw=True, quick=not thorough))
-    return found, refused
+        evaluated.append(examine(subject, case, rng, redraw=True, quick=not thorough))
+    return evaluated, refused
 
 
 def check_linear(subject: OpUnderTest, examined: EvaluatedCase) -> int:
@@ -345,9 +345,9 @@ def check_linear(subject: OpUnderTest, examined: EvaluatedCase) -> int:
     pairs = zip(case.arrays, other, strict=True)
     mixed = [frozen(2.0 * a - 3.0 * z) if i in due else a for i, (a, z) in enumerate(pairs)]
     left = subject.forward(case, mixed)
-    for found, x, z in zip(left, examined.outputs, subject.forward(case, other), strict=True):
+    for actual, x, z in zip(left, examined.outputs, subject.forward(case, other), strict=True):
         expected = 2.0 * x - 3.0 * z
-        if np.any(np.abs(found - expected) > 1e-10 * (1.0 + np.max(np.abs(expected), initial=0.0))):
+        if np.any(np.abs(actual - expected) > 1e-10 * (1.0 + np.max(np.abs(expected), initial=0.0))):
             raise refuse(
                 InvalidRule, subject.op, "it claims linear=True, but f(2x - 3z) is not 2 f(x) - 3 f(z)", case=case,
                 remedy="drop the claim",

@@ -60,12 +60,12 @@ def check_purity_by_entry(subject: OpUnderTest, e: EvaluatedCase, with_nan: bool
 
 
 def _not_linear(
-    subject: OpUnderTest, e: EvaluatedCase, index: int, problem: str, found: Array, due: Array, close: Array
+    subject: OpUnderTest, e: EvaluatedCase, index: int, problem: str, actual: Array, due: Array, close: Array
 ) -> RegistrationError:
     name = subject.name(index)
     return refuse(
         InvalidRule, subject.op, f"its rule is not linear in the output gradient: {problem}", case=e.case,
-        argument=name, worst=worst_entry(name, e.case.arrays[index], found, due, close + 1e-300, "due is"),
+        argument=name, worst=worst_entry(name, e.case.arrays[index], actual, due, close + 1e-300, "due is"),
         remedy="a vector-Jacobian product multiplies g: no abs, clip, constant term, threshold or random number; "
         "nothing may be divided by g",
     )  # fmt: skip
@@ -325,12 +325,12 @@ def _check_surroundings(subject: OpUnderTest, e: EvaluatedCase) -> int:
             expected = np.geterr()
             subject.forward(e.case)
             subject.pull(e.case, e.outputs, e.cotangents)
-            found = np.geterr()
+            state = np.geterr()
         touched = _global_numbers(chance) != middle
     finally:
         if chance is not None:
             chance.set_state(before)
-    if touched or found != expected:
+    if touched or state != expected:
         what = "NumPy's global random numbers" if touched else "NumPy's error state (np.seterr)"
         raise refuse(
             InvalidRule, subject.op, f"it changes {what} for the rest of the program", case=e.case,

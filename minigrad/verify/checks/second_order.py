@@ -105,8 +105,8 @@ def check_second_order_elsewhere(
 
 def _refuse_nan(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> None:
     e = subject.run(case, rng)
-    found = differentiated(subject, e, {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()})[0]
-    if all(np.isfinite(d).all() for d in found.values()):
+    derivatives = differentiated(subject, e, {i: rng.signed_magnitudes(g.shape) for i, g in e.grads.items()})[0]
+    if all(np.isfinite(d).all() for d in derivatives.values()):
         _refuse_mismatch(subject, e, rng)
         return
     verdict = _Probe(subject, e, rng).compare()
@@ -122,7 +122,7 @@ def _refuse_nan(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> Non
 
 def _compare_float32(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> None:
     """Detached in float32 only: the second derivatives must be about those of float64."""
-    found = []
+    by_dtype = []
     for dtype in (np.float64, np.float32):
         numbers = SeededRandom(examined.case.seed)
         arrays = tuple(frozen(a.astype(dtype)) if a.dtype.kind == "f" else a for a in examined.case.arrays)
@@ -131,12 +131,12 @@ def _compare_float32(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededR
         v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(examined.cotangents, outputs, strict=True))
         e = subject.answer(case, outputs, v)
         w = {i: numbers.signed_magnitudes(g.shape).astype(g.dtype) for i, g in e.grads.items()}
-        found.append(differentiated(subject, e, w)[0])
-    floor = 64.0 * float(np.finfo(np.float32).eps) * natural_scale(examined.case, examined.cotangents, found[0])
-    for i, due in found[0].items():
+        by_dtype.append(differentiated(subject, e, w)[0])
+    floor = 64.0 * float(np.finfo(np.float32).eps) * natural_scale(examined.case, examined.cotangents, by_dtype[0])
+    for i, due in by_dtype[0].items():
         held = np.abs(due) < 1e37  # what overflows in float32, and what is infinite in both, is no difference
         due = np.where(held, due, 0.0)
-        gap = np.linalg.norm(np.where(held, np.asarray(found[1][i], dtype=np.float64), 0.0) - due)
+        gap = np.linalg.norm(np.where(held, np.asarray(by_dtype[1][i], dtype=np.float64), 0.0) - due)
         if gap > 0.5 * np.linalg.norm(due) + floor * due.size**0.5:
             raise refuse(
                 GradientMismatch, subject.op, "in float32 the gradient of its rule is not near that in float64",
@@ -232,7 +232,7 @@ def differentiated(
     with mode_override(grad=True):
         xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
         gs = tuple(Tensor(c, requires_grad=True) if c.dtype.kind == "f" else Tensor(c) for c in v)
-        y: object = op.apply(*xs, **case.meta)
+        y: object = op.apply(*xs, **case.kwargs)
         g: object = gs if subject.several else gs[0]
         loss: list[Tensor] = []
         seeds: list[Array] = []
@@ -241,7 +241,7 @@ def differentiated(
             if not set(indices) & set(w):
                 continue
             try:
-                values = call_rule(op, rule, g, y, xs, case.meta)
+                values = call_rule(op, rule, g, y, xs, case.kwargs)
             except RegistrationError as error:
                 raise subject.with_case(error, case, rule.names) from error
             except Exception as error:
@@ -257,8 +257,8 @@ def differentiated(
                 loss.append(conformed)
                 seeds.append(w[i])
         targets = [x for x in xs if isinstance(x, Tensor)]
-        found = gradients(loss, seeds, [*targets, *gs], create_graph=False)
-    by_tensor = dict(zip(map(id, [*targets, *gs]), found, strict=True))
+        derivatives = gradients(loss, seeds, [*targets, *gs], create_graph=False)
+    by_tensor = dict(zip(map(id, [*targets, *gs]), derivatives, strict=True))
     dx: dict[int, Array] = {}
     for i in w:
         d = by_tensor[id(xs[i])]
@@ -267,17 +267,17 @@ def differentiated(
     return dx, [None if d is None else np.asarray(d) for d in dv]
 
 
-def _same_value(subject: OpUnderTest, case: CheckCase, index: int, found: Tensor, expected: Array) -> None:
+def _same_value(subject: OpUnderTest, case: CheckCase, index: int, actual: Tensor, expected: Array) -> None:
     relative = max(1e-10, 512.0 * float(np.finfo(expected.dtype).eps))
     size = np.where(np.isfinite(expected), np.abs(expected), 0.0)
     close = relative * (size + np.max(size, initial=0.0)) + 1e-300
-    value = as_array(found)
+    value = as_array(actual)
     alike = (value == expected) | (np.isnan(value) & np.isnan(expected))  # infinity on both sides is no difference
     if not (alike | (np.abs(value - expected) <= close)).all():
         name = subject.name(index)
         raise refuse(
             GradientMismatch, subject.op, "on Tensors its rule gives another value than on arrays", case=case,
-            argument=name, worst=worst_entry(name, case.arrays[index], as_array(found), expected, close, "due is"),
+            argument=name, worst=worst_entry(name, case.arrays[index], as_array(actual), expected, close, "due is"),
             remedy="write one rule for both: no isinstance, no branch on the kind of argument",
         )  # fmt: skip
 

@@ -40,7 +40,7 @@ def check_second_order_by_entry(subject: OpUnderTest, examined: EvaluatedCase, r
             arrays = list(draw(subject.op, rng, (x.shape,) * len(examined.case.arrays)))
             arrays[i] = frozen(x)
             case = CheckCase(
-                tuple(arrays), examined.case.meta, f"second order, {subject.name(i)} {label}", examined.case.seed
+                tuple(arrays), examined.case.kwargs, f"second order, {subject.name(i)} {label}", examined.case.seed
             )
             checks += _check(subject, case, i, rng)
     return checks

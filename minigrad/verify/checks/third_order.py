@@ -107,7 +107,7 @@ def _second(
     with mode_override(grad=True):
         xs = tuple(Tensor(a, requires_grad=True) if i in w else a for i, a in enumerate(case.arrays))
         gs = tuple(Tensor(c) for c in v)
-        y: object = op.apply(*xs, **case.meta)
+        y: object = op.apply(*xs, **case.kwargs)
         g: object = gs if subject.several else gs[0]
         loss: list[Tensor] = []
         seeds: list[Array] = []
@@ -115,7 +115,7 @@ def _second(
             indices = argument_positions(rule, len(xs))
             if not set(indices) & set(w):
                 continue
-            for i, r in zip(indices, call_rule(op, rule, g, y, xs, case.meta), strict=True):
+            for i, r in zip(indices, call_rule(op, rule, g, y, xs, case.kwargs), strict=True):
                 if i in w:
                     conformed = unbroadcast(op, subject.name(i), r, case.arrays[i])
                     assert isinstance(conformed, Tensor)
@@ -126,5 +126,5 @@ def _second(
         known = [(i, d, x) for i, d, x in zip(w, first, targets, strict=True) if isinstance(d, Tensor)]
         last = gradients([d for _, d, _ in known], [second[i] for i, _, _ in known], targets, create_graph=False)
     dx = {i: np.asarray(d.data) for i, d, _ in known}
-    found = {i: np.asarray(d) for i, d in zip(w, last, strict=True) if d is not None}
-    return dx, found
+    last_derivatives = {i: np.asarray(d) for i, d in zip(w, last, strict=True) if d is not None}
+    return dx, last_derivatives

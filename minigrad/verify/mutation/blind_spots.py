@@ -215,7 +215,7 @@ def option_places(op: Op) -> dict[str, Change]:
     values = option_values(listed, op.defaults, len(base_shapes(op)[0][0]))
 
     def has(name: str, value: object) -> Mask:
-        return lambda site: repr(site.meta.get(name)) == repr(value)
+        return lambda site: repr(site.kwargs.get(name)) == repr(value)
 
     single = {f"{n}={v!r}": has(n, v) for n, vs in values.items() for v in vs}
     masks = dict(list(single.items())[:_MOST_OPTIONS])

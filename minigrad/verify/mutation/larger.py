@@ -47,9 +47,9 @@ def _growths(factor: int) -> Iterator[Grow]:
     yield lambda n: n + factor if n > 2 else n
 
 
-def _accepts(op: Op, shapes: tuple[Shape, ...], meta: object) -> bool:
+def _accepts(op: Op, shapes: tuple[Shape, ...], kwargs: object) -> bool:
     try:
-        outputs = op.forward(*draw(op, SeededRandom(0), shapes), **op.bind_kwargs(meta))  # type: ignore[arg-type]
+        outputs = op.forward(*draw(op, SeededRandom(0), shapes), **op.bind_kwargs(kwargs))  # type: ignore[arg-type]
     except RegistrationError:
         raise
     except Exception:  # whatever the op says to arguments that nobody declared

@@ -35,7 +35,7 @@ class Site:
     g: object
     x: object
     args: tuple[object, ...]
-    meta: Mapping[str, object]
+    kwargs: Mapping[str, object]
 
     @property
     def value(self) -> Array:
@@ -173,9 +173,9 @@ MUTATIONS: dict[str, Change] = {
     "wrong for 0-d": changed_where(lambda s: s.value.ndim == 0),
     "wrong for 1-d": changed_where(lambda s: s.value.ndim == 1),
     "wrong for an axis of length 1": changed_where(lambda s: 1 in s.value.shape),
-    "wrong for keepdims": changed_where(lambda s: bool(s.meta.get("keepdims"))),
-    "wrong for axis 1": changed_where(lambda s: s.meta.get("axis") == 1),
-    "wrong for axis 0": changed_where(lambda s: s.meta.get("axis") == 0),
+    "wrong for keepdims": changed_where(lambda s: bool(s.kwargs.get("keepdims"))),
+    "wrong for axis 1": changed_where(lambda s: s.kwargs.get("axis") == 1),
+    "wrong for axis 0": changed_where(lambda s: s.kwargs.get("axis") == 0),
     "wrong for three axes or more": changed_where(lambda s: s.value.ndim > 2),
     "wrong for the same array twice": changed_where(lambda s: s.is_shared),
     "wrong for Fortran order": _in_memory(lambda x: x.flags.f_contiguous and not x.flags.c_contiguous),
@@ -235,8 +235,8 @@ def _twin(op: Op, rule: VJP, position: int, change: Change, touched: list[bool])
 
 
 def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[bool]) -> Callable[..., object]:
-    def function(g: object, y: object, *args: object, **meta: object) -> object:
-        result = rule.function(g, y, *args, **meta)
+    def function(g: object, y: object, *args: object, **kwargs: object) -> object:
+        result = rule.function(g, y, *args, **kwargs)
         several = isinstance(result, tuple | list)
         parts = list(result) if isinstance(result, tuple | list) else [result]
         where = position if not rule.variadic else 0
@@ -246,7 +246,7 @@ def _mutated(op: Op, rule: VJP, position: int, change: Change, touched: list[boo
         before = parts[where]
         if not isinstance(before, Tensor | np.ndarray | np.generic):
             return result
-        after = change(Site(g, args[index], args, meta), before)
+        after = change(Site(g, args[index], args, kwargs), before)
         bent = change is _wrong_derivative and after is not before  # the same value with another derivative
         if bent or _differs(op, before, after, as_array(args[index]).shape):
             touched.append(True)
