@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.errors import MinigradError, OpError, ShapeError, UnregisteredOp
+from minigrad.core.errors import IndexKeyError, MinigradError, OpError, ShapeError, UnregisteredOp
 from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, Parents, record_call
 from minigrad.core.memory import copy_writable_args, weak_scalar
 from minigrad.core.mode import MODE
@@ -127,7 +127,7 @@ def describe_error(op: Op, values: Arrays, kwargs: Kwargs, error: Exception) -> 
     options = "".join(f", {k}={v!r:.60}" for k, v in kwargs.items())
     message = f"op {op.name!r} cannot take ({shapes:.120}{options:.100}): {error}"[:299]
     if isinstance(error, ValueError | IndexError):
-        return ShapeError(message)
+        return (IndexKeyError if isinstance(error, IndexError) else ShapeError)(message)
     if isinstance(error, TypeError | ArithmeticError):
         return OpError(message)
     return error

@@ -51,8 +51,8 @@ class ArgumentError(OpError, TypeError):
     """An argument is of a kind that is no numbers, or none that fits."""
 
 
-class IndexKeyError(OpError, IndexError):
-    """Something in the brackets behind a Tensor is no index."""
+class IndexKeyError(ShapeError, IndexError):
+    """What stands in brackets behind a Tensor is no index, or is out of range."""
 
 
 class NumberTooLarge(OpError, OverflowError):

@@ -67,6 +67,13 @@ def test_comparisons_give_constant_tensors_and_numpys_functions_plain_arrays() -
         assert plain.dtype == bool
 
 
+@pytest.mark.parametrize("key", [5, (0, 0), np.zeros(2, bool), np.zeros((3, 2), bool), [7]])
+def test_an_index_out_of_range_is_an_index_error(key: object) -> None:
+    with pytest.raises(IndexError, match="getitem") as caught:
+        mg.tensor([1.0, 2.0, 3.0], requires_grad=True)[key]
+    assert isinstance(caught.value, mg.ShapeError)
+
+
 def test_a_tensor_of_truth_values_is_a_mask() -> None:
     t = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     mask = t > 1.5
