@@ -18,7 +18,7 @@ from minigrad import nn, optim
 from minigrad.typing import Array
 from support.program_recipes import BINARY, UNARY, Recipe, loss_of
 
-__all__ = ["Drawn", "difference", "draw_program", "outcome"]
+__all__ = ["PARTS", "Drawn", "difference", "draw_program", "outcome"]
 
 CALLS = 8
 """Of each program: C links its calls after five."""
@@ -58,7 +58,7 @@ def draw_program(seed: int) -> Drawn:
     names = [*UNARY, *BINARY]
     count = int(rng.integers(1, 9))
     recipe = [(str(rng.choice(names)), int(rng.integers(0, n + 3)), int(rng.integers(0, n + 3))) for n in range(count)]
-    parts = sorted(str(p) for p in rng.choice(list(_PARTS), int(rng.integers(0, 4)), replace=False))
+    parts = sorted(str(p) for p in rng.choice(list(PARTS), int(rng.integers(0, 4)), replace=False))
     shape = int(rng.integers(4, 40)), int(rng.integers(3, 24))
     return Drawn(
         seed, shape, bool(rng.integers(3) == 0), recipe, tuple(parts),
@@ -79,7 +79,7 @@ class _Setting:
         self.parameters = [self.w, self.b]
         self.scale, self.table, self.places = 1.0, {"k": np.ones(columns, self.dtype)}, np.arange(rows)[::-1].copy()
         self.buffers: list[mg.Tensor] = []
-        self.parts = [_PARTS[name](self) for name in drawn.parts]
+        self.parts = [PARTS[name](self) for name in drawn.parts]
 
     def parameter(self, *shape: int) -> Any:
         """A leaf with numbers of its own."""
@@ -194,7 +194,7 @@ def _index(s: _Setting) -> Part:
     return lambda x, labels: _mg.mean(x[s.places] * s.w)
 
 
-_PARTS: Mapping[str, Callable[[_Setting], Part]] = {
+PARTS: Mapping[str, Callable[[_Setting], Part]] = {
     "classifier": _classifier, "embedding": _embedding, "dropout": _dropout, "batch norm": _batch_norm,
     "convolution": _convolution, "lstm": _lstm, "attention": _attention, "gradient penalty": _penalty,
     "curvature": _curvature, "forward derivative": _forward_derivative, "recomputed block": _recomputed,
