@@ -101,7 +101,7 @@ def _run_in(path: Path, job: Job, arguments: Namespace, saved: Checkpoint | None
         _say_resumed(saved)
     console = [] if arguments.json else [Console()]
     loggers = [create_logger(name, path) for name in arguments.log]
-    watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments))
+    watching = None if arguments.no_diagnosis else Doctor(chosen_rules(arguments), start=path / "start.json")
     code = 0
     try:
         history = job.fit([*([watching] if watching else []), folder, saver, *loggers, *console], saved, link)

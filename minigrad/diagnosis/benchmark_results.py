@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import attrs
 
-__all__ = ["PATH", "Measured", "measured", "measured_of"]
+__all__ = ["PATH", "Measured", "measured", "measured_of", "probability_of"]
 
 PATH = Path(__file__).with_name("measured.json")
 
@@ -48,6 +49,25 @@ def measured() -> Mapping[str, Measured]:
         return {}
     document = json.loads(PATH.read_text(encoding="utf-8"))
     return {code: Measured(**figures) for code, figures in document["rules"].items()}
+
+
+@lru_cache
+def _probabilities() -> Mapping[str, float]:
+    document = json.loads(PATH.read_text(encoding="utf-8")) if PATH.exists() else {}
+    return dict(document.get("probabilities", {}))
+
+
+def probability_of(code: str) -> float | None:
+    """Probability that a FAULT of this code names what is wrong.
+
+    It is its share on held-out runs, some of them healthy.
+
+    A code that was never shown there has that of all codes together; a rule of another distribution has none.
+    """
+    if not PATH.exists() or code not in measured():
+        return None
+    known = _probabilities()
+    return known.get(code, known.get(""))
 
 
 def measured_of(code: str) -> str:

@@ -40,7 +40,7 @@ class LossCurve:
         pace: the same over a quarter of the whole fall: 1 for a straight line.
         straight: R^2 of a straight line.
         decay: R^2 of an exponential decay to a floor.
-        rises: share of the stretches that are higher than the one before by 2 % of the scale.
+        rises: share of the stretches that are higher than the one before by 2 % of the scale, and by more than chance.
         wiggle: standard deviation of the batch losses about their trend in the last quarter, over the scale.
         peak: the largest of the segments over the scale.
         verdict: the shape in a word.
@@ -86,7 +86,7 @@ def curve_of(losses: Sequence[float], scale: float | None = None) -> LossCurve |
         "pace": (before - after) * (count - 1) / quarter / (total if abs(total) > 1e-12 else 1e-12),
         "straight": _straight(means),
         "decay": _decay(means),
-        "rises": float(np.mean(np.diff(means) > 0.02 * unit)),
+        "rises": float(np.mean(np.diff(means) > np.maximum(0.02 * unit, _noise(parts)))),
         "wiggle": wiggle,
         "peak": float(means.max()) / unit,
     }
@@ -106,6 +106,16 @@ def _verdict(f: dict[str, float], unit: float, wiggle: float, count: int) -> Ver
     if level > 0.3 and (f["rises"] >= 0.3 or (f["recent"] < 0.01 and wiggle > 0.15)):
         return "stuck"
     return "good"
+
+
+def _noise(parts: Sequence[Array]) -> Array:
+    """Standard error of the difference between the means of neighbouring stretches.
+
+    As if batches were independent.
+    """
+    variance = np.array([p.var() / len(p) for p in parts])
+    errors: Array = np.sqrt(variance[1:] + variance[:-1])
+    return errors
 
 
 def _straight(y: Array) -> float:

@@ -13,6 +13,7 @@ from minigrad.data.arrays import row_keys
 from minigrad.data.measure import drift_of, repeated_rows, scale_of
 from minigrad.diagnosis.evidence import DataFacts, Leakage
 from minigrad.diagnosis.leakage import leakage_of
+from minigrad.diagnosis.probing.split_tests import can_repeat, missing_share, told_apart
 from minigrad.diagnosis.simple_rules import simple_rules
 
 __all__ = ["batch_order", "data_facts"]
@@ -61,10 +62,12 @@ def data_facts(
     val_rows = _some(count, _MOST, rng)
     v, w = _flat(x_val[val_rows]), y_val[val_rows]
     shared = _shared(x, x_val) if facts.scale is None or facts.scale.typical else 0.0
-    facts = attrs.evolve(facts, shared=shared, repeated=repeated_rows(x[rows]) if shared else 0.0)
+    repeated = repeated_rows(x[rows]) if shared and (symbols or can_repeat(x[rows])) else 0.0
+    facts = attrs.evolve(facts, shared=shared, repeated=repeated)
     if labels:
         unseen = float(np.mean(~np.isin(y_val, y)))
-        facts = attrs.evolve(facts, chance_accuracy=float(np.mean(w == facts.common)), unseen=unseen)
+        common = float(np.mean(w == facts.common))
+        facts = attrs.evolve(facts, chance_accuracy=common, unseen=unseen, missing=missing_share(y, y_val))
     else:
         facts = attrs.evolve(facts, target_shift=_distance(_columns(b), _columns(w)))
     if not symbols:
@@ -72,6 +75,8 @@ def data_facts(
         facts = attrs.evolve(
             facts,
             drift=drift_of(a, v, b, w),
+            told_apart=told_apart(a, v, seed),
+            told_within=told_apart(a[: len(a) // 2], a[len(a) // 2 :], seed),
             simple=simple_rules(a, targets, v, held_targets, classes=labels, seed=seed),
         )
     return facts
@@ -127,10 +132,13 @@ def batch_order(batches: list[Array], y: Array) -> float | None:
     classes: list[int | None] = np.unique(y)[:20].tolist() if y.dtype.kind in "iu" else [None]
     ratios = []
     for c in classes:
-        value = _indicator(y, c)
+        each = [_indicator(b, c) for b in batches]
+        value = np.concatenate(each)  # batches may hold other shares than the rows on purpose
+        if not float(value.var()):
+            value = _indicator(y, c)
         variance = float(value.var())
         if variance > 0.0:
-            means = np.array([_indicator(b, c).mean() for b in batches])
+            means = np.array([b.mean() for b in each])
             ratios.append(float(np.mean(sizes * (means - value.mean()) ** 2)) / variance)
     return float(np.median(ratios)) if ratios else None
 

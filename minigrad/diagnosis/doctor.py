@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog
@@ -37,11 +38,15 @@ class Doctor(Callback):
         evidence: what the verdict rests on; None before the run has ended.
     """
 
-    def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False) -> None:
-        """`gradients`: check them here.
+    def __init__(self, catalog: Catalog | None = None, *, gradients: bool = False, start: Path | None = None) -> None:
+        """Watch with these rules, by default all that are installed.
 
-        `fit` does so among its own checks, and what those found is used.
+        Args:
+            catalog: the rules.
+            gradients: check them here. `fit` does so among its own checks, and what those found is used.
+            start: file that keeps what was seen before the first update, for a run that is resumed.
         """
+        self._start = start
         self.observer: Observer | None = None
         self.evidence: Evidence | None = None
         self.diagnosis: Diagnosis | None = None
@@ -84,6 +89,8 @@ class Doctor(Callback):
             wrong=_wrong(run),
             resumed=bool(run.history.epochs),
         )
+        if self._start is not None:
+            self.observer.keep_start(self._start)
         for epoch in (run.history.initial, *run.history.epochs):
             if epoch is not None:
                 self._note(epoch)

@@ -8,19 +8,18 @@ A figure that could not be taken is None, and a rule that needs it keeps quiet.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from functools import cached_property
 
 import attrs
 
-from minigrad.data.measure import Drift, Scale
 from minigrad.diagnosis.curve import LossCurve, curve_of
+from minigrad.diagnosis.facts import Batches, DataFacts, Experiments, Leakage, Probes
 from minigrad.diagnosis.outcome import Gain
-from minigrad.diagnosis.simple_rules import SimpleRules
 
 __all__ = [
     "Activation",
+    "Batches",
     "DataFacts",
     "Evidence",
     "Experiments",
@@ -28,123 +27,11 @@ __all__ = [
     "ModelStats",
     "ParameterStats",
     "Point",
+    "Probes",
     "Sample",
     "Start",
     "Usage",
 ]
-
-
-@attrs.frozen(kw_only=True)
-class Leakage:
-    """What gives the target away.
-
-    Attributes:
-        column: the input column that leaves least of the target unexplained; -1 if none was looked at.
-        left: share of the target's variance that it leaves (of the column's own, within classes); 0 is the target.
-        others: share that least squares on all other columns leave, on other rows.
-        copied: share of the symbols to predict that are the input symbols at their own places.
-    """
-
-    column: int = -1
-    left: float = 1.0
-    others: float = 1.0
-    copied: float = 0.0
-
-
-@attrs.frozen(kw_only=True)
-class DataFacts:
-    """Figures of the rows, taken once.
-
-    Attributes:
-        rows: number of training rows.
-        val_rows: number of validation rows.
-        features: numbers in a row.
-        classes: 0 for quantities.
-        indices: whether inputs are integers, such as characters, that mean nothing as quantities.
-        broken: a value that cannot be trained on, in words with its place; empty if there is none.
-        scale: of the training inputs; None for symbols.
-        drift: between the splits; None without validation rows, and for symbols.
-        shared: share of the validation rows whose inputs are also training rows.
-        repeated: share of the training rows whose inputs occur more than once among them.
-        leakage: columns that give the target away.
-        majority: share of the largest class.
-        common: number of the largest class.
-        chance_accuracy: share of that class among the validation rows.
-        target_shift: largest distance between the distribution functions of training and validation quantities, where
-            it is beyond chance.
-        unseen: share of the validation rows whose class no training row has.
-        levels: distinct values of quantities.
-        whole: whether they are 0, 1, 2, ... without gaps, in one column.
-        target_mean: mean of quantities.
-        target_std: standard deviation of quantities.
-        order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
-            give, which is 1; None if no batch was seen.
-        simple: what simple rules reach; None where they cannot be tried.
-    """
-
-    rows: int
-    val_rows: int = 0
-    features: int
-    classes: int = 0
-    indices: bool = False
-    broken: str = ""
-    scale: Scale | None = None
-    drift: Drift | None = None
-    shared: float = 0.0
-    repeated: float = 0.0
-    leakage: Leakage = attrs.field(factory=Leakage)
-    majority: float = 0.0
-    common: int = 0
-    chance_accuracy: float = 0.0
-    target_shift: float = 0.0
-    unseen: float = 0.0
-    levels: int = 0
-    whole: bool = False
-    target_mean: float = 0.0
-    target_std: float = 1.0
-    order: float | None = None
-    simple: SimpleRules | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Experiments:
-    """Short experiments on the user's own model, loss and optimizer.
-
-    None of them can fail in a sound run.
-
-    Attributes:
-        mixed: how far the gradient of a row's outputs turns when another row is exchanged: 0 where each row's loss
-            depends on that row alone (up to a factor that all rows share). None where it could not be measured.
-        shapes: outputs and targets, where they are of a different number of axes without being classes.
-        low: least output that the model can give; -inf if there is no bound.
-        high: largest output that it can give; inf if there is no bound.
-        floor: loss of the best outputs within these bounds, over that of a constant answer; None without bounds.
-        loss_floor: what the loss levels off at as right scores of classes grow, over that of a constant answer; None
-            where it does not level off.
-        unbounded: whether the loss falls without end as outputs grow.
-        failed: checks of the run that failed before training, by name, with what they said.
-        repeated: share of the first batches whose targets are those of the first batch, in their order.
-        moved: how often weights changed by more than a twentieth between two updates, by something else than an update.
-        foreign: parameters that the optimizer holds and the model does not; None if it is not known.
-        covered: share of the model's parameters that the optimizer holds; None if it is not known.
-        spacing: distance between neighbouring numbers of the parameters' dtype, relative: 1e-3 for float16.
-        step_calls: how often the optimizer's step was called; None if it is not known.
-    """
-
-    mixed: float | None = None
-    shapes: str = ""
-    low: float = -math.inf
-    high: float = math.inf
-    floor: float | None = None
-    loss_floor: float | None = None
-    unbounded: bool = False
-    failed: Mapping[str, str] = attrs.field(factory=dict)
-    repeated: float = 0.0
-    moved: int = 0
-    foreign: int | None = None
-    covered: float | None = None
-    spacing: float = 1.2e-7
-    step_calls: int | None = None
 
 
 @attrs.frozen
@@ -258,6 +145,8 @@ class Sample:
         descent: cosine between the update and minus the gradient; negative when it climbs.
         stale: |gradient used - gradient of this batch's loss - gradient used before| over |gradient used before|: 0
             when old gradients were kept. None where it was not measured.
+        own: cosine between the gradient used and that of this batch's loss. None where it was not measured.
+        turned: parameters whose gradient was that of the loss with the opposite sign.
     """
 
     step: int
@@ -268,6 +157,8 @@ class Sample:
     grads: Mapping[str, float]
     descent: float
     stale: float | None = None
+    own: float | None = None
+    turned: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -326,6 +217,9 @@ class Evidence:
         failure: why the run ended in an error; empty if it did not.
         confusion: validation rows by class (row) and prediction (column); empty without classes.
         experiments: on model, loss and optimizer.
+        probes: what the untrained model and the loss answer when one thing is changed.
+        ignored_last: share of the input columns that no output of the trained model depends on.
+        batches: of a loop of one's own; None for those of `fit`, which are in order.
         train_gain: how far the trained model goes from chance to perfect on training rows; None if that has no meaning.
         val_gain: the same on validation rows.
         resumed: whether the run went on from a checkpoint, so that `first` is no untrained model.
@@ -349,6 +243,9 @@ class Evidence:
     failure: str = ""
     confusion: tuple[tuple[int, ...], ...] = ()
     experiments: Experiments = attrs.field(factory=Experiments)
+    probes: Probes = attrs.field(factory=Probes)
+    ignored_last: float | None = None
+    batches: Batches | None = None
     train_gain: Gain | None = None
     val_gain: Gain | None = None
     resumed: bool = False

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 import attrs
 
+from minigrad.diagnosis.benchmark_results import probability_of
+
 __all__ = ["Finding", "Kind"]
 
 Kind: TypeAlias = Literal["FAULT", "NOTE"]
@@ -36,6 +38,14 @@ class Finding:
     evidence: Mapping[str, float]
     why: str
     advice: tuple[str, ...] = attrs.field(default=(), validator=_at_most_three)
+
+    @property
+    def probability(self) -> float | None:
+        """How probably it names what is wrong; None for a NOTE.
+
+        As counted on the runs of the benchmark.
+        """
+        return probability_of(self.code) if self.kind == "FAULT" else None
 
     def __str__(self) -> str:
         place = f" at {self.where}" if self.where else ""

@@ -8,6 +8,7 @@ are seen as well as layers. Nothing of the model changes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
@@ -140,11 +141,12 @@ def _before(node: OpNode, names: Mapping[int, str]) -> str:
 def _stacked(order: Sequence[OpNode], names: Mapping[int, str]) -> Iterator[str]:
     """Yield weights applied to what another weight gave, with only sums in between.
 
-    Without a bottleneck.
+    Without a bottleneck. A sum that another path goes on with, too, as in a residual block, is no such place.
     """
+    uses = Counter(id(p) for n in order for p in n.parents if p is not None)
     for node in order:
         weight = _weight(node)
-        if weight is None or node.parents[0] is None:
+        if weight is None or node.parents[0] is None or uses[id(node.parents[0])] > 1:
             continue
         before = _linear_sources(node.parents[0])
         if before and all(w.value.shape[1] >= min(w.value.shape[0], weight.value.shape[1]) for w in before):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -15,19 +16,22 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.catalog import Catalog, rules
 from minigrad.diagnosis.data_stats import batch_order, data_facts
-from minigrad.diagnosis.evidence import Evidence, Experiments, ModelStats, Point, Sample, Start, Usage
-from minigrad.diagnosis.loss_tests import experiments_of, start_of, wrong_gradients
+from minigrad.diagnosis.evidence import Batches, Evidence, Experiments, ModelStats, Point, Probes, Sample, Start, Usage
 from minigrad.diagnosis.model_stats import inside_of
 from minigrad.diagnosis.outcome import Gain, gain_of
+from minigrad.diagnosis.probing.loss_probes import probe_loss
+from minigrad.diagnosis.probing.loss_tests import experiments_of, start_of, wrong_gradients
+from minigrad.diagnosis.probing.model_probes import ignored_share, probe_model
+from minigrad.diagnosis.start_file import read_start, write_start
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
-from minigrad.nn import Loss, Module
+from minigrad.nn import Loss, Module, find_baseline
 from minigrad.runtime.no_grad import no_grad
 from minigrad.train.evaluation import evaluate
 from minigrad.train.splits import Rows, Split
 
 __all__ = ["Observer", "Steps", "few"]
 
-_PROBE, _ROWS = 128, 500
+_PROBE, _ROWS, _FEW = 128, 500, 24
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +54,7 @@ class Steps:
         moved: as in `Experiments`.
         held: ids of the parameters that the optimizer holds; None if it is not known.
         step_calls: as in `Experiments`.
+        batches: as in `Evidence`.
     """
 
     losses: Sequence[float]
@@ -67,6 +72,7 @@ class Steps:
     moved: int = 0
     held: frozenset[int] | None = None
     step_calls: int | None = None
+    batches: Batches | None = None
 
 
 class Observer:
@@ -96,7 +102,7 @@ class Observer:
         val = () if split.val is None else (split.val.x, split.val.y)
         self.facts = data_facts(split.train.x, split.train.y, *val)
         self._probe = few(split.train, _PROBE)
-        self.experiments = Experiments()
+        self.experiments, self.probes = Experiments(), Probes()
         self._start, self._first = self._look_first(gradients, wrong)
         self._last: ModelStats | None = None
         self.seconds = time.process_time() - began
@@ -107,8 +113,25 @@ class Observer:
         x, y = self._probe.x, self._probe.y
         start = start_of(self.model, self.loss, x, y, self.split.train.y)
         self.experiments = experiments_of(self.model, self.loss, x, y, start.constant)
+        usage = self.usage
+        probes = probe_model(self.model, x, y, drops=usage.dropout > 0.0, recurrent=usage.recurrent)
+        self.probes = probe_loss(probes, self.loss, self._outputs(Rows(x[:_FEW], y[:_FEW])), y[:_FEW])
         wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
         return attrs.evolve(start, wrong_gradients=wrong), inside_of(self.model, self.loss, x, y)
+
+    def keep_start(self, path: Path) -> None:
+        """Write what was seen before the first update.
+
+        A run that goes on reads what its first part wrote.
+        """
+        if not self.resumed:
+            if self._first is not None:
+                write_start(path, (self._start, self._first, self.experiments, self.probes))
+            return
+        kept = read_start(path)
+        if kept is not None:
+            self._start, self._first, self.experiments, self.probes = kept
+            self.resumed = False  # what is known of the start is of the untrained model
 
     def measure(self, epoch: int) -> None:
         """Add an epoch: loss and score on up to 500 rows of either split."""
@@ -171,12 +194,21 @@ class Observer:
             failure=steps.failure,
             confusion=confusion,
             experiments=self._experiments(steps),
+            probes=self.probes,
+            ignored_last=self._ignored_last(),
+            batches=steps.batches,
             train_gain=train_gain,
             val_gain=val_gain,
             resumed=self.resumed,
         )
         self.seconds += time.process_time() - began
         return evidence
+
+    def _ignored_last(self) -> float | None:
+        """Looked at only where the untrained model ignored something."""
+        if not self.probes.ignored:
+            return self.probes.ignored
+        return ignored_share(self.model, self._probe.x, recurrent=self.usage.recurrent)
 
     def _experiments(self, steps: Steps) -> Experiments:
         own = {id(p) for p in self.model.parameters()}
@@ -197,12 +229,13 @@ class Observer:
         And its confusion of classes.
         """
         train, val = few(self.split.train, _ROWS), self.split.val
-        train_gain = gain_of(self._outputs(train), train.y)
+        linked = find_baseline(self.loss) is None
+        train_gain = gain_of(self._outputs(train), train.y, linked=linked)
         if val is None:
             return train_gain, None, ()
         rows = few(val, 2 * _ROWS)
         outputs = self._outputs(rows)
-        return train_gain, gain_of(outputs, rows.y), self._confusion(outputs, rows)
+        return train_gain, gain_of(outputs, rows.y, linked=linked), self._confusion(outputs, rows)
 
     def _outputs(self, rows: Rows) -> Array:
         with self.model.mode(training=False), no_grad(), np.errstate(all="ignore"):

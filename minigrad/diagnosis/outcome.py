@@ -43,7 +43,7 @@ def balanced_gain(right: Array, labels: Array) -> Gain | None:
     return Gain((recall - 1.0 / k) / (1.0 - 1.0 / k), float(np.sqrt(variance)) / (1.0 - 1.0 / k))
 
 
-def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | None:
+def gain_of(outputs: Array, y: Array, middle: Array | None = None, *, linked: bool = False) -> Gain | None:
     """The gain of a model's outputs.
 
     None where outputs and targets say nothing about each other.
@@ -55,6 +55,8 @@ def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | Non
         outputs: scores of classes, with one axis more than `y`; or quantities (or scores of yes/no), as many as `y`.
         y: integers are classes; floats are quantities, or answers if all are 0 or 1.
         middle: what a model that knows nothing predicts for quantities, one for each column; the mean of `y` if None.
+        linked: whether outputs may stand for quantities in units of their own, as the logarithm of a rate does; then
+            the best rising line through them is judged, where it is better.
     """
     if not np.isfinite(outputs).all():
         return None
@@ -79,4 +81,12 @@ def gain_of(outputs: Array, y: Array, middle: Array | None = None) -> Gain | Non
     total = float(((goal - (goal.mean(axis=0) if middle is None else middle)) ** 2).sum())
     if total <= 0.0:
         return None
-    return Gain(1.0 - float(((goal - predicted) ** 2).sum()) / total, 1.5 / len(goal) ** 0.5)
+    value = 1.0 - float(((goal - predicted) ** 2).sum()) / total
+    return Gain(max(value, _on_a_line(predicted, goal)) if linked else value, 1.5 / len(goal) ** 0.5)
+
+
+def _on_a_line(predicted: Array, goal: Array) -> float:
+    """R^2 of the best line through predictions, of each column; 0 for one that falls."""
+    a, b = predicted - predicted.mean(axis=0), goal - goal.mean(axis=0)
+    slope = np.maximum((a * b).sum(axis=0), 0.0) / np.maximum((a * a).sum(axis=0), 1e-300)
+    return 1.0 - float(((b - slope * a) ** 2).sum()) / max(float((b**2).sum()), 1e-300)

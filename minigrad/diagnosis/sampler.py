@@ -24,9 +24,12 @@ from minigrad.train.checks.parameter_check import Named
 __all__ = ["GROWTH", "Sampler", "Stepper", "held_by"]
 
 Stepper: TypeAlias = Callable[[Closure | None], Update]
+Comparison: TypeAlias = tuple[float | None, float | None, tuple[str, ...]]
+"""Staleness of a gradient, its cosine with that of the loss, parameters turned round."""
 
 EARLY = 3
 _EXCERPT, _WEIGHTS = 8, 3
+_TURNED = -0.999
 GROWTH = 1.25
 
 
@@ -39,6 +42,7 @@ class Sampler:
         samples: the figures.
         seconds: what they took.
         value: the loss of the batch at hand, while it is wanted (see `early`).
+        losses: how many losses there were since the last update.
         moved: how often something else than an update has changed the weights by more than a twentieth of their size.
     """
 
@@ -47,7 +51,7 @@ class Sampler:
         self.calls, self.updates, self.seconds = 0, 0, 0.0
         self.samples: list[Sample] = []
         self.value: Tensor | None = None
-        self.moved = 0
+        self.moved = self.losses = 0
         self._next = 1
         self._left: list[Array] = []
         self._used: list[Array] = []
@@ -64,7 +68,7 @@ class Sampler:
         done = step(closure) if self.updates + 1 < self._next else self._sampled(step, closure, loss)
         self._left = self._excerpt()
         self.updates += not done.skipped
-        self.value = None
+        self.value, self.losses = None, 0
         return done
 
     def _excerpt(self) -> list[Array]:
@@ -81,36 +85,41 @@ class Sampler:
     def _sampled(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         began = time.process_time()
         before = [t.numpy().copy() for _, t in self._named]
-        stale = self._staleness() if closure is None and self.early else None
+        compared = self._compared() if closure is None and self.early else (None, None, ())
         lr = self.optimizer.hyperparameters[0].get("lr")
         self.seconds += time.process_time() - began
         done = step(closure)
         began = time.process_time()
         if not done.skipped:
             rate = float(lr) if isinstance(lr, int | float) else None
-            self.samples.append(self._sample(before, rate, stale, loss()))
+            self.samples.append(self._sample(before, rate, compared, loss()))
             self._next = max(self.updates + 2, math.ceil(GROWTH * (self.updates + 1)))
         self.seconds += time.process_time() - began
         return done
 
-    def _staleness(self) -> float | None:
-        """Compute how stale the gradient is: its distance from a sum, relative to the earlier one.
+    def _compared(self) -> Comparison:
+        """Compare the gradient at hand with that of this batch's loss.
 
-        The sum is of this batch's gradient and the one used before.
+        Alone, and added to the one used before.
+
+        Returns how stale it is, its cosine with that of the loss, and the parameters for which its sign is opposite.
         """
         if self.value is None or self.optimizer.accumulates:
-            return None
+            return None, None, ()
         now = [_gradient(t) for _, t in self._named]
         before, self._used = self._used, now
-        size = _norm(before)
-        if not size:
-            return None
         targets = [t for _, t in self._named]
         fresh = gradients((self.value,), (np.ones_like(self.value.data),), targets, False)
         own = [np.zeros_like(a) if g is None else np.asarray(g) for a, g in zip(now, fresh, strict=True)]
-        return _norm([a - g - b for a, g, b in zip(now, own, before, strict=True)]) / size
+        size = _norm(before)
+        stale = _norm([a - g - b for a, g, b in zip(now, own, before, strict=True)]) / size if size else None
+        if self.losses != 1:  # the gradients of several losses were added up on purpose
+            return stale, None, ()
+        cosines = {name: _cosine([a], [g]) for (name, _), a, g in zip(self._named, now, own, strict=True)}
+        turned = tuple(name for name, cosine in cosines.items() if cosine is not None and cosine < _TURNED)
+        return stale, _cosine(now, own), turned
 
-    def _sample(self, before: Sequence[Array], lr: float | None, stale: float | None, loss: float) -> Sample:
+    def _sample(self, before: Sequence[Array], lr: float | None, compared: Comparison, loss: float) -> Sample:
         updates, weights, grads, dot, moved, steep = {}, {}, {}, 0.0, 0.0, 0.0
         for (name, t), old in zip(self._named, before, strict=True):
             change, g = (t.numpy() - old).ravel(), _gradient(t).ravel()
@@ -120,7 +129,7 @@ class Sampler:
             weights[name] = float(np.linalg.norm(old)) / size
             dot, moved, steep = dot + float(change @ g), moved + a * a, steep + b * b
         scale = math.sqrt(moved * steep)
-        return Sample(self.updates + 1, loss, lr, updates, weights, grads, -dot / scale if scale else 0.0, stale)
+        return Sample(self.updates + 1, loss, lr, updates, weights, grads, -dot / scale if scale else 0.0, *compared)
 
     def hook(self, wrap_step: Callable[[Stepper, Closure | None], Update]) -> Callable[[], None]:
         """Let `wrap_step(step, closure)` stand for `optimizer.step(closure)`.
@@ -153,3 +162,9 @@ def _gradient(t: Tensor) -> Array:
 
 def _norm(parts: Sequence[Array]) -> float:
     return math.sqrt(sum(float(np.vdot(p, p)) for p in parts))
+
+
+def _cosine(a: Sequence[Array], b: Sequence[Array]) -> float | None:
+    """Cosine of the angle between two gradients; None where one is 0."""
+    size = _norm(a) * _norm(b)
+    return sum(float(np.vdot(p, q)) for p, q in zip(a, b, strict=True)) / size if size > 0.0 else None

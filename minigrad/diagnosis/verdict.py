@@ -71,6 +71,9 @@ class Diagnosis:
     def __str__(self) -> str:
         head = [f"diagnosis  {line}" if i == 0 else f"           {line}" for i, line in enumerate(self.summary)]
         body = [str(f) for f in self.findings] or ["no fault found"]
+        sure = self.faults[0].probability if self.faults else None
+        if sure is not None:
+            body.append(f"probability {sure:.2f}: as often as {self.faults[0].code} was right on held-out runs")
         if self.effects:
             body.append("explained by these: " + ", ".join(f"{f.code} by {code}" for f, code in self.effects))
         body += [f"in order: {text}" for text in self.excluded]
@@ -80,6 +83,7 @@ class Diagnosis:
 
 def _plain(finding: Finding) -> dict[str, object]:
     values = {**attrs.asdict(finding), "evidence": finding.evidence, "advice": finding.advice}
+    values["probability"] = finding.probability
     return {name: finite_or_none(value) for name, value in values.items()}
 
 

@@ -10,6 +10,7 @@ from minigrad.data.arrays import any_real
 from minigrad.diagnosis.catalog import Catalog
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.observer import Observer, Steps
+from minigrad.diagnosis.probing.batches_seen import SeenBatches
 from minigrad.diagnosis.sampler import Sampler, Stepper, held_by
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
 from minigrad.nn import Loss, Module, Targets
@@ -84,8 +85,21 @@ class Watch:
         self._next_epoch = 1
         self._modal = self.observer.usage.normalised or self.observer.usage.dropout > 0.0
         self._frozen_mode = self._noisy_mode = 0
+        self._seen = SeenBatches(split)
         self._sampler = Sampler(optimizer, model.named_parameters())
-        self.close = self._sampler.hook(self._step)
+        hooks = model.register_forward_hook(self._look), self._sampler.hook(self._step)
+        self._unhook = hooks[0].remove, hooks[1]
+
+    def close(self) -> None:
+        """Let go of model and optimizer."""
+        for undo in self._unhook:
+            undo()
+
+    def _look(self, module: Module, inputs: tuple[object, ...], output: Tensor) -> None:
+        """Keep the inputs of a call in training until its loss is asked for."""
+        first = inputs[0] if inputs else None
+        if output.requires_grad and isinstance(first, Tensor | np.ndarray):
+            self._seen.inputs = any_real(first.numpy() if isinstance(first, Tensor) else first)
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """The loss itself. In training, the batch is taken note of."""
@@ -95,8 +109,10 @@ class Watch:
             return value
         self._frozen_mode += self._modal and not self.model.training
         self.losses.append(float(value.item()))
+        self._seen.note(targets)
         if self._sampler.early:
             self._sampler.value = value
+        self._sampler.losses += 1
         if len(self._batches) < _BATCHES:
             self._batches.append(any_real(np.asarray(targets.numpy() if isinstance(targets, Tensor) else targets)))
         return value
@@ -162,5 +178,6 @@ class Watch:
                 moved=self._sampler.moved,
                 held=held_by(self.optimizer),
                 step_calls=self._sampler.calls,
+                batches=self._seen.result(),
             )
         )

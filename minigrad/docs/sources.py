@@ -96,14 +96,19 @@ def _rooms() -> Iterator[Page]:
 
 
 def _link_inside(text: str, source: str, shown: Mapping[str, str]) -> str:
-    """Links of a README to shown files as links between pages, all others as text."""
+    """Links of a README to shown files as links between pages.
+
+    Its pictures stand inline, all other links are text.
+    """
 
     def replaced(match: re.Match[str]) -> str:
-        label, target = match[1], match[2]
+        picture, label, target = match[1], match[2], match[3]
         if "://" in target or target.startswith("#"):
             return match[0]
         file = (PACKAGE / source).parent.joinpath(target).resolve()
+        if picture and file.suffix == ".svg":
+            return file.read_text(encoding="utf-8").strip()
         inside = file.relative_to(PACKAGE).as_posix() if file.is_relative_to(PACKAGE) else ""
         return f"[{label}]({shown[inside]})" if inside in shown else label
 
-    return re.sub(r"\[([^\]]+)\]\(([^)\s]+)\)", replaced, text)
+    return re.sub(r"(!?)\[([^\]]+)\]\(([^)\s]+)\)", replaced, text)

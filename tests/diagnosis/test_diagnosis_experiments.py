@@ -10,7 +10,8 @@ from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.data.arrays import any_real
-from minigrad.diagnosis.loss_experiments import (
+from minigrad.diagnosis.outcome import gain_of
+from minigrad.diagnosis.probing.loss_experiments import (
     bounds_of,
     constant_loss,
     is_unbounded,
@@ -19,7 +20,6 @@ from minigrad.diagnosis.loss_experiments import (
     mixed_rows,
     odd_shapes,
 )
-from minigrad.diagnosis.outcome import gain_of
 from minigrad.nn import Loss
 
 RNG = np.random.default_rng(0)

@@ -188,7 +188,7 @@ def test_the_built_in_rules_stand_behind_one_entry_point() -> None:
     assert [entry.name for entry in own] == ["built-in"]
     found = rules()
     codes = [rule.code for origin, rule in found if origin == f"minigrad {minigrad.__version__}"]
-    assert len(codes) == 48
+    assert len(codes) == 54
     assert codes == sorted(codes)
     defined = {
         value.code

@@ -11,7 +11,7 @@ import pytest
 
 from minigrad.diagnosis import Catalog, Evidence, diagnose, rules
 from minigrad.diagnosis.catalog import thresholds_of
-from minigrad.diagnosis.evidence import Activation, Leakage, ParameterStats, Point, Sample
+from minigrad.diagnosis.evidence import Activation, Batches, Leakage, ParameterStats, Point, Sample
 from support.diagnosis_evidence import (
     NAMES,
     both,
@@ -67,6 +67,31 @@ def frozen(s: Sample) -> Sample:
     return attrs.evolve(s, updates={**s.updates, NAMES[0]: 0.0})
 
 
+def batches(**changes: Any) -> Change:
+    plain = Batches(fed=10_000, known=1.0, from_val=0.0, used=1.0, mispaired=0.0, size=1.0)
+    return lambda e: attrs.evolve(e, batches=attrs.evolve(plain, **changes))
+
+
+def probed(**changes: Any) -> Change:
+    return lambda e: attrs.evolve(e, probes=attrs.evolve(e.probes, **changes))
+
+
+OTHERS: dict[str, tuple[str, Change]] = {
+    "validation rows in batches": ("LEAK", batches(from_val=0.2)),
+    "a model that mixes rows": ("ROWS_MIXED", probed(mixed=0.5)),
+    "a model that looks ahead": ("TARGET_LEAK", probed(ahead=0.4)),
+    "dropout on the outputs": ("DROPOUT_HIGH", probed(dropped=0.5)),
+    "a loss of the first row": ("LOSS_BLIND", probed(blind_rows=0.9)),
+    "a loss of some columns": ("LOSS_BLIND", probed(blind_columns=0.25)),
+    "a layer that climbs": ("GRAD_CHANGED", samples(lambda s: attrs.evolve(s, own=0.6, turned=(NAMES[0],)))),
+    "a split by class": ("LABEL_MISMATCH", data(missing=0.3)),
+    "labels wrong in training": ("LABEL_MISMATCH", both(simple(train=0.4, val=0.7), gains(0.4, 0.8))),
+    "columns in another order": ("VAL_SHIFT", both(data(told_apart=0.9), gains(0.9, 0.5))),
+    "targets that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=200, target_std=1e-5), ends(2.3))),
+    "a loss that says nothing": ("UNDERFIT", both(ends(0.05), gains(0.0, 0.0))),
+}
+"""Second ways in which a rule speaks."""
+
 CASES: dict[str, Change] = {
     "BAD_DATA": data(broken="x_train[3, 1] is nan, and 2 values in all are not finite"),
     "INPUT_SCALE": scale(typical=70.0, widest=90.0),
@@ -101,7 +126,9 @@ CASES: dict[str, Change] = {
     "LR_LOW": both(ratios(1e-5), ends(2.2, 0.3)),
     "LR_DECAY_FAST": both(ends(1.5, 0.5), cooled),
     "BATCH_NOISE": both(
-        lambda e: attrs.evolve(e, batch_size=2), ends(1.5, 0.4), losses(lambda t: 2.0 + 1.9 * np.cos(1.0 + 7.0 * t * t))
+        lambda e: attrs.evolve(e, batch_size=2),
+        both(ends(1.5, 0.4), gains(0.5, 0.5)),
+        losses(lambda t: 2.0 + 1.9 * np.cos(1.0 + 7.0 * t * t)),
     ),
     "REG_DOMINATES": both(ends(2.0, 0.3), lambda e: attrs.evolve(e, extra_first=5.0, extra_last=3.0)),
     "DROPOUT_HIGH": both(usage(dropout=0.95), last(training_loss=2.2)),
@@ -117,8 +144,39 @@ CASES: dict[str, Change] = {
     "SAME_BATCH": tried(repeated=1.0),
     "WEIGHTS_RESET": tried(moved=9),
     "LOST_UPDATES": both(tried(spacing=1e-3), samples(lambda s: attrs.evolve(s, updates=dict.fromkeys(NAMES, 0.0)))),
-    "CHECK_FAILED": tried(failed={"overfit": "the model cannot even learn these by heart"}),
+    "CHECK_FAILED": tried(failed={"independence": "rows depend on each other"}),
+    "MISPAIRED": batches(mispaired=0.9),
+    "ROWS_UNUSED": batches(used=0.1),
+    "BATCH_SHIFT": batches(known=0.0, size=50.0),
+    "INPUT_IGNORED": both(probed(ignored=0.9), lambda e: attrs.evolve(e, ignored_last=0.9)),
+    "LOSS_BLIND": probed(blind_targets=True),
+    "GRAD_CHANGED": samples(lambda s: attrs.evolve(s, own=0.1 if s.step <= 3 else None)),
 }
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_second_ways_of_a_rule(name: str) -> None:
+    code, change = OTHERS[name]
+    found = list(rules().find(code)[1].look(change(sound())))
+    assert [(f.kind, f.code) for f in found] == [("FAULT", code)]
+
+
+@pytest.mark.parametrize(
+    ("code", "change"),
+    [
+        ("VAL_SHIFT", both(data(told_apart=0.9, told_within=0.8), gains(0.9, 0.5))),  # rows that drift anyway
+        ("GRAD_CHANGED", samples(lambda s: attrs.evolve(s, own=-1.0, turned=NAMES))),  # the loss is turned as a whole
+        ("SAME_BATCH", both(tried(repeated=1.0), batches())),  # batches with as many rows of each class
+        ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
+    ],
+)
+def test_what_only_looks_like_a_fault(code: str, change: Change) -> None:
+    assert list(rules().find(code)[1].look(change(sound()))) == []
+
+
+def test_a_check_that_the_run_refuted_is_a_note() -> None:
+    found = diagnose(tried(failed={"overfit": "these cannot be learnt"})(sound()), rules())
+    assert [(f.kind, f.code) for f in found.findings] == [("NOTE", "CHECK_FAILED")]
 
 
 def test_a_sound_run_has_no_finding() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from minigrad.core import Tensor
 from minigrad.data.arrays import any_real
 from minigrad.diagnosis import Doctor, watch
 from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.start_file import read_start
 from minigrad.diagnosis.verdict import Diagnosis
 from minigrad.nn import Module
 from minigrad.runtime.parameters import assign
@@ -147,6 +149,32 @@ def test_a_resumed_run_is_not_called_pretrained(tmp_path: Path, monkeypatch: pyt
     assert main(["run", str(script), "--no-checks"]) == 0
     assert main(["run", "--resume", "runs/0001-s", "--epochs", "6"]) == 0
     assert "pretrained" not in Path("runs/0001-s/diagnosis.json").read_text()
+
+
+def test_a_resumed_run_is_told_what_the_run_in_one_piece_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.py").write_text(
+        "from minigrad import data as sets, nn\ndata = sets.load('iris').scaled()\n"
+        "model = nn.Sequential(nn.Linear(4, 8, weight_init='zeros'), nn.Tanh(), nn.Linear(8, 3, rng=1))\n"
+        "loss = 'softmax'\nlr = 5e-2\nepochs = 8\n"
+    )
+
+    def codes(run: str) -> list[str]:
+        return [f["code"] for f in json.loads(Path(run, "diagnosis.json").read_text())["findings"]]
+
+    assert main(["run", "s.py", "--no-checks"]) == 0
+    assert main(["run", "s.py", "--no-checks", "--epochs", "4"]) == 0
+    assert main(["run", "--resume", "runs/0002-s", "--epochs", "8"]) == 0
+    assert codes("runs/0002-s") == codes("runs/0001-s")
+    assert codes("runs/0002-s")[0] == "SYMMETRY", "the weights of epoch 4 differ; those of the start do not"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"start": {}, "first": 3}'])
+def test_a_damaged_start_is_no_start(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "start.json"
+    path.write_text(text)
+    assert read_start(path) is None
+    assert read_start(tmp_path / "none.json") is None
 
 
 def test_where_no_cause_is_found_it_is_said_what_is_in_order() -> None:

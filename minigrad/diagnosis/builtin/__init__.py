@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from minigrad.diagnosis.builtin.data import (
-    BadData,
-    InputScale,
-    LabelMismatch,
-    LabelsRandom,
-    Leak,
-    TargetLeak,
-    Unshuffled,
-    ValShift,
-)
+from minigrad.diagnosis.builtin.batches import BatchShift, Mispaired, RowsUnused
+from minigrad.diagnosis.builtin.data import BadData, InputScale, LabelsRandom, TargetLeak, Unshuffled
 from minigrad.diagnosis.builtin.experiments import (
     CheckFailed,
     LossUnbounded,
@@ -33,6 +25,7 @@ from minigrad.diagnosis.builtin.fit import (
     RegularizationDominates,
     Underfit,
 )
+from minigrad.diagnosis.builtin.probes import GradientChanged, InputIgnored, LossBlind
 from minigrad.diagnosis.builtin.rate import (
     BatchNoise,
     DeadRelu,
@@ -43,6 +36,7 @@ from minigrad.diagnosis.builtin.rate import (
     RateLow,
 )
 from minigrad.diagnosis.builtin.rule import Builtin
+from minigrad.diagnosis.builtin.splits import LabelMismatch, Leak, ValShift
 from minigrad.diagnosis.builtin.start import (
     Explode,
     InitLoss,
@@ -74,6 +68,9 @@ def built_in_rules() -> Iterator[type[Builtin]]:
     yield from (
         BadData,
         InputScale,
+        Mispaired,
+        RowsUnused,
+        BatchShift,
         ValShift,
         Leak,
         TargetLeak,
@@ -81,7 +78,9 @@ def built_in_rules() -> Iterator[type[Builtin]]:
         LabelMismatch,
         Unshuffled,
         RepeatedBatch,
+        LossBlind,
         RowsMixed,
+        InputIgnored,
         OtherParameters,
         NoUpdate,
         LossUnbounded,
@@ -95,6 +94,7 @@ def built_in_rules() -> Iterator[type[Builtin]]:
         WrongLoss,
         SumLoss,
         StaleGradient,
+        GradientChanged,
         Ascent,
         FrozenParameter,
         LinearStack,

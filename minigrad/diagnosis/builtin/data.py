@@ -1,6 +1,6 @@
 """Rules about the rows of the data.
 
-Values, scales, splits, order, and whether targets have anything to do with inputs.
+Values, scales, order, and whether targets have anything to do with inputs.
 """
 
 from __future__ import annotations
@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import attrs
-import numpy as np
 
-from minigrad.data.measure import HUGE, LARGE, OFFSET, RATIO, SHIFT, SMALL, WIDE
+from minigrad.data.measure import HUGE, LARGE, OFFSET, SMALL, WIDE
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
 from minigrad.diagnosis.builtin.rate import update_ratio
 from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 
-__all__ = ["BadData", "InputScale", "LabelMismatch", "LabelsRandom", "Leak", "TargetLeak", "Unshuffled", "ValShift"]
+__all__ = ["BadData", "InputScale", "LabelsRandom", "TargetLeak", "Unshuffled"]
 
 
 @attrs.frozen
@@ -83,87 +82,6 @@ class InputScale(Builtin):
 
 
 @attrs.frozen
-class ValShift(Builtin):
-    """Validation inputs that were prepared in another way than training inputs.
-
-    Or that drifted away.
-
-    Attributes:
-        ratio: |log| of the ratio of standard deviations.
-        shift: difference of means in training standard deviations.
-        rows: least number of validation rows.
-    """
-
-    code = "VAL_SHIFT"
-    family = "data"
-    title = "validation inputs are unlike training inputs"
-    source = "own; drift is told from scaling by the order of the training rows and by the targets"
-    effects = frozenset({"OVERFIT", "LABEL_MISMATCH", "IMBALANCE", "UNDERFIT", "LABELS_RANDOM", "CHECK_FAILED"})
-
-    ratio: float = RATIO
-    shift: float = SHIFT
-    rows: int = 25
-
-    def look(self, evidence: Evidence) -> Iterator[Finding]:
-        d = evidence.data
-        if d.broken or d.drift is None or d.val_rows < self.rows:
-            return
-        drift = d.drift
-        if not drift.is_apart(ratio=self.ratio, shift=self.shift):
-            return
-        figures = {"std over training std": drift.ratio, "means apart, in training std": drift.shift}
-        if drift.is_drift:
-            figures |= {"training rows, first to last third": drift.within, "targets apart": drift.targets}
-            yield self.finding(
-                "validation inputs",
-                figures,
-                "the data drift from row to row, so validation rows lie beyond what was trained on",
-                "predict differences instead of levels, or take the trend out",
-                kind="NOTE",
-            )
-        else:
-            yield self.finding(
-                "validation inputs",
-                figures,
-                "validation rows were scaled in another way than training rows, so their figures mean nothing",
-                "apply the mean and std of the training rows to both splits",
-            )
-
-
-@attrs.frozen
-class Leak(Builtin):
-    """Validation rows that are also training rows.
-
-    Attributes:
-        share: of the validation rows.
-        few: that share with at most ten features, where chance makes equal rows.
-        more: times the share of training rows that repeat among themselves.
-    """
-
-    code = "LEAK"
-    family = "data"
-    title = "validation rows are also training rows"
-    source = "own: digests of rows"
-    effects = frozenset({"CHECK_FAILED"})
-
-    share: float = 0.01
-    few: float = 0.1
-    more: float = 1.5
-
-    def look(self, evidence: Evidence) -> Iterator[Finding]:
-        d = evidence.data
-        limit = max(self.few if d.features <= 10 or d.indices else self.share, self.more * d.repeated)
-        if not d.broken and d.shared > limit and d.shared * d.val_rows >= 2.0:
-            yield self.finding(
-                "validation inputs",
-                {"share": d.shared, "rows": d.val_rows, "training rows that repeat": d.repeated},
-                "validation figures show how well these rows were learnt by heart",
-                "split again, with identical rows on one side: minigrad.data.resplit",
-                "remove duplicates before splitting",
-            )
-
-
-@attrs.frozen
 class TargetLeak(Builtin):
     """A column, or the inputs themselves, that are the target in disguise.
 
@@ -171,6 +89,7 @@ class TargetLeak(Builtin):
         left: share of the target's variance that the column may leave.
         others: share that all other columns must leave, or the target is simply easy.
         copied: share of symbols that are their own target.
+        ahead: change of a prediction when later symbols change, over the spread of predictions.
     """
 
     code = "TARGET_LEAK"
@@ -181,6 +100,7 @@ class TargetLeak(Builtin):
     left: float = 1e-4
     others: float = 0.005
     copied: float = 0.95
+    ahead: float = 1e-3
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         leak = evidence.data.leakage
@@ -200,6 +120,13 @@ class TargetLeak(Builtin):
                 {"targets equal to the input at their place": leak.copied},
                 "the symbol to predict is the input symbol itself: the targets were not moved by one place",
                 "take x = text[:-1] and y = text[1:]",
+            )
+        elif (evidence.probes.ahead or 0.0) > self.ahead:
+            yield self.finding(
+                "model",
+                {"change by later symbols": evidence.probes.ahead or 0.0},
+                "what is predicted at a place changes with the symbols behind it, and the next of them is the target",
+                "mask attention, pad convolutions on the left, or go through the text in one direction only",
             )
 
 
@@ -255,95 +182,6 @@ class LabelsRandom(Builtin):
                 *(("choose columns, or get more rows",) if wide else ()),
                 kind="NOTE" if wide else "FAULT",
             )
-
-
-@attrs.frozen
-class LabelMismatch(Builtin):
-    """Training and validation targets that do not mean the same.
-
-    Attributes:
-        gain: accuracy that renaming the predicted classes would win.
-        lost: share of the way from chance to perfect that is lost from rows of the training split to the others.
-        unseen: share of the validation rows whose class no training row has.
-        shift: distance between the distributions of training and validation quantities, of rows with alike inputs.
-    """
-
-    code = "LABEL_MISMATCH"
-    family = "data"
-    title = "training and validation targets do not mean the same"
-    source = "own: best renaming of the confusion matrix"
-    effects = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
-
-    gain: float = 0.3
-    lost: float = 0.35
-    unseen: float = 0.05
-    shift: float = 0.4
-
-    def look(self, evidence: Evidence) -> Iterator[Finding]:
-        d = evidence.data
-        if d.broken:
-            return
-        if d.unseen > self.unseen:
-            yield self.finding(
-                "validation targets",
-                {"validation rows of a class that no training row has": d.unseen},
-                "what cannot be learnt from the training rows is asked for in validation",
-                "draw both splits from the same rows, shuffled, class by class",
-            )
-            return
-        alike = d.drift is not None and not d.drift.is_apart(ratio=0.5, shift=0.3) and abs(d.drift.within) < 0.3
-        if alike and d.target_shift > self.shift:
-            yield self.finding(
-                "validation targets",
-                {"distance between the distributions of targets": d.target_shift},
-                "inputs of both splits are alike, and their targets are not: other units, or a transform of one split",
-                "prepare the targets of both splits by the same steps",
-            )
-            return
-        if evidence.confusion:
-            table = np.array(evidence.confusion, dtype=np.float64)
-            total = max(float(table.sum()), 1.0)
-            now, renamed = float(np.trace(table)) / total, _renamed(table) / total
-            if renamed - now > self.gain:
-                yield self.finding(
-                    "class numbers",
-                    {"accuracy": now, "accuracy if renamed": renamed},
-                    "the network tells the validation classes apart, but calls them by other numbers",
-                    "number the classes of both splits in one go: from 0 or from 1, in the same order",
-                )
-                return
-        simple, val = d.simple, evidence.val_gain
-        if simple is None or val is None or (d.drift is not None and d.drift.is_drift):
-            return
-        train = evidence.train_gain
-        unknown = simple.val < max(0.13, 3.0 * simple.noise) and val.value < max(0.17, 3.0 * val.noise)
-        lost = max(self.lost, 6.0 * simple.noise, 6.0 * simple.train_noise)
-        worse = simple.train - simple.val > lost and train is not None and train.value - val.value > lost
-        if simple.train > max(self.gain, 5.0 * simple.train_noise) and (unknown or worse):
-            yield self.finding(
-                "validation targets",
-                {"simple rules, training rows": simple.train, "validation rows": simple.val, "network": val.value},
-                "what holds among the training rows does not hold for the validation rows",
-                "look at ten validation rows beside their targets",
-                "check how the two were split and prepared",
-            )
-
-
-def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    """Count rows that would be right if predicted classes were renamed.
-
-    Each predicted class is called by one true class, greedily one to one.
-    """
-    left = table.copy()
-    total = 0.0
-    for _ in range(len(table)):
-        i, j = np.unravel_index(int(left.argmax()), left.shape)
-        if left[i, j] <= 0.0:
-            break
-        total += float(left[i, j])
-        left[i, :] = -1.0
-        left[:, j] = -1.0
-    return total
 
 
 @attrs.frozen

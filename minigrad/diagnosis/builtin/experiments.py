@@ -10,35 +10,57 @@ from collections.abc import Iterator
 import attrs
 
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
+from minigrad.diagnosis.builtin.rate import does_as_simple_rules
 from minigrad.diagnosis.builtin.rule import Builtin
-from minigrad.diagnosis.evidence import Evidence
+from minigrad.diagnosis.evidence import Batches, Evidence
 from minigrad.diagnosis.finding import Finding
 
 __all__ = ["CheckFailed", "LostUpdates", "OtherParameters", "OutputRange", "RepeatedBatch", "RowsMixed", "WeightsReset"]
 
 _ALL = START | NUMERICS | RATE | FIT
+_STEADY = 1e-6
 
 
 @attrs.frozen
 class RowsMixed(Builtin):
-    """A loss in which rows are not each other's equals.
+    """A loss or a model in which one row depends on the others.
 
-    One row's gradient turns when another row is exchanged.
+    One row's gradient, or its outputs, change when another row is exchanged.
 
     Attributes:
         turn: sine of the angle by which it turns, above which rows are mixed.
+        model: change of a row's outputs when other rows are exchanged, over the spread of outputs.
     """
 
     code = "ROWS_MIXED"
     family = "wiring"
-    title = "the loss mixes rows up"
+    title = "rows are mixed up"
     source = "own: eight rows of the batch are exchanged one by one"
-    effects = _ALL | {"LABELS_RANDOM", "LABEL_MISMATCH", "SUM_LOSS", "ASCENT", "DOUBLE_SOFTMAX", "LOSS_UNBOUNDED"}
+    effects = _ALL | {
+        "LABELS_RANDOM",
+        "LABEL_MISMATCH",
+        "SUM_LOSS",
+        "ASCENT",
+        "DOUBLE_SOFTMAX",
+        "LOSS_UNBOUNDED",
+        "LOSS_BLIND",
+        "GRAD_CHANGED",
+    }
 
     turn: float = 0.01
+    model: float = 0.01
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
-        tried = evidence.experiments
+        tried, mixed = evidence.experiments, evidence.probes.mixed
+        if mixed is not None and mixed > self.model and evidence.start.repeat < _STEADY:
+            yield self.finding(
+                "model",
+                {"change of a row's outputs": mixed},
+                "what the model says of one row depends on which other rows are in the batch",
+                "look for a sum, mean or softmax over axis 0, and for a reshape or transpose of the batch axis",
+                "if rows are compared on purpose, leave this rule out: --without ROWS_MIXED",
+            )
+            return
         if tried.mixed is None or tried.mixed < self.turn:
             return
         advice = ["give the axis of the classes: axis=-1, not axis=0", "compare a batch with its rows one at a time"]
@@ -178,18 +200,22 @@ class RepeatedBatch(Builtin):
 
     Attributes:
         share: of the first batches that must equal the first.
+        many: share of the rows from which on they are others with the same targets.
     """
 
     code = "SAME_BATCH"
     family = "data"
     title = "every step sees the same batch"
-    source = "own: targets of the first batches are compared"
-    effects = RATE | FIT | {"UNSHUFFLED"}
+    source = "own: targets of the first batches are compared, and rows where they are known"
+    effects = RATE | FIT | {"UNSHUFFLED", "ROWS_UNUSED"}
 
     share: float = 0.9
+    many: float = 0.6
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
-        repeated = evidence.experiments.repeated
+        repeated, seen = evidence.experiments.repeated, evidence.batches
+        if seen is not None and seen.known > 0.5 and self._other_rows(evidence, seen):
+            return  # with the same targets, as batches with as many rows of each class have
         if repeated > self.share:
             yield self.finding(
                 "batches",
@@ -198,6 +224,11 @@ class RepeatedBatch(Builtin):
                 "look at how batches are cut: x[start : start + size], with start going up",
                 "make the iterator over batches once for each epoch, not for each step",
             )
+
+    def _other_rows(self, evidence: Evidence, seen: Batches) -> bool:
+        """Whether far more rows were used than one batch for each epoch holds."""
+        rows = max(evidence.data.rows, 1)
+        return seen.used > self.many or seen.used * rows > 1.5 * evidence.batch_size * max(1.0, seen.fed / rows)
 
 
 @attrs.frozen
@@ -277,15 +308,18 @@ class CheckFailed(Builtin):
     code = "CHECK_FAILED"
     family = "fit"
     title = "a check before training failed"
-    source = "the sanity checks of minigrad.train: what they ask for holds in every sound run"
+    source = "the sanity checks of minigrad.train; the trained network is the better witness"
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
+        learnt = does_as_simple_rules(evidence) and (evidence.train_gain is None or evidence.train_gain.value > 0.5)
         for name, message in evidence.experiments.failed.items():
+            refuted = learnt and name in ("overfit", "chance", "baseline")
             yield self.finding(
                 f"check {name}",
                 {},
                 message,
                 _NEXT.get(name, "minigrad check script.py shows more"),
+                kind="NOTE" if refuted else "FAULT",
             )
 
 

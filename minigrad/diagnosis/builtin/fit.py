@@ -80,19 +80,31 @@ class DropoutHigh(Builtin):
     Attributes:
         p: probability from which on it can be too much.
         gap: loss with dropout over loss without.
+        outputs: share of the outputs that are 0 in training mode only.
     """
 
     code = "DROPOUT_HIGH"
     family = "fit"
     title = "dropout is too strong"
     source = "Srivastava et al. 2014: 0.5 hidden, 0.2 inputs"
-    effects = frozenset({"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU"})
+    effects = frozenset(
+        {"UNDERFIT", "NO_LEARNING", "LR_LOW", "LR_HIGH", "BATCH_NOISE", "IMBALANCE", "DEAD_RELU", "CHECK_FAILED"}
+    )
 
     p: float = 0.75
     gap: float = 1.5
+    outputs: float = 0.03
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         inside = evidence.last
+        if evidence.probes.dropped > self.outputs:
+            yield self.finding(
+                "outputs",
+                {"outputs that are 0 in training only": evidence.probes.dropped},
+                "dropout sets predictions themselves to 0 at random, so the loss asks for what is not there",
+                "move dropout in front of the last layer",
+            )
+            return
         if inside is None or evidence.usage.dropout < self.p or inside.training_loss is None:
             return
         if inside.training_loss > self.gap * max(inside.loss, 1e-12) or inside.training_loss > 0.6 * (
@@ -215,7 +227,8 @@ class Underfit(Builtin):
         behind: share of the way from chance to perfect by which it is behind them, on validation rows.
         sigmas: that in standard errors, if it is more.
         train: what it reaches on training rows, below which it has not learnt them.
-        left: share of the loss of a constant answer that must be left.
+        left: share of the loss of a constant answer that must be left,
+        blank: or what it reaches on training rows although simple rules reach half: then the loss says nothing.
     """
 
     code = "UNDERFIT"
@@ -228,13 +241,15 @@ class Underfit(Builtin):
     sigmas: float = 3.0
     train: float = 0.9
     left: float = 0.1
+    blank: float = 0.1
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         simple, val, train, left = evidence.data.simple, evidence.val_gain, evidence.train_gain, evidence.left
         if simple is None or val is None or train is None or left is None or evidence.diverged:
             return
         behind = simple.val - val.value
-        unlearnt = train.value < min(self.train, simple.val - 0.5 * self.behind) and left > self.left
+        blank = train.value < self.blank and simple.val > 0.5
+        unlearnt = train.value < min(self.train, simple.val - 0.5 * self.behind) and (left > self.left or blank)
         if behind > max(self.behind, self.sigmas * simple.noise) and unlearnt:
             yield self.finding(
                 "network",

@@ -130,6 +130,7 @@ class RateHigh(Builtin):
         rises: share of the stretches that rise.
         worse: loss at the end over that of chance.
         leap: update over weight of the first three updates.
+        killed: share of the units of a layer that training has brought to 0 for every row.
         momentum: from which on momentum is named as the cause.
     """
 
@@ -144,6 +145,7 @@ class RateHigh(Builtin):
     rises: float = 0.27
     worse: float = 1.15
     leap: float = 0.6
+    killed: float = 0.95
     momentum: float = 0.98
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
@@ -159,7 +161,8 @@ class RateHigh(Builtin):
         jumping = jumps and left > self.left and not settled
         worse = left > self.worse and evidence.first.loss < self.worse * level
         leapt = left > self.left and _first_ratio(evidence) > self.leap
-        if not (long or jumping or peaked or worse or leapt):
+        killed = left > self.left and not settled and _killed(evidence) > self.killed
+        if not (long or jumping or peaked or worse or leapt or killed):
             return
         figures = {"loss left, chance 1": left, "share of rises": curve.rises}
         if ratio is not None:
@@ -286,6 +289,8 @@ class BatchNoise(Builtin):
         curve = evidence.curve
         if curve is None or evidence.end is None or evidence.diverged or not 0 < evidence.batch_size <= self.size:
             return
+        if does_as_simple_rules(evidence):
+            return  # what is left is the noise of the targets
         level = evidence.start.chance or max(curve.first, 1e-12)
         if curve.wiggle > self.wiggle and evidence.end.train_loss > self.left * level:
             yield self.finding(
@@ -313,6 +318,17 @@ def does_as_simple_rules(evidence: Evidence) -> bool:
 def update_ratio(evidence: Evidence) -> float | None:
     """Median over samples of the median over weights of update over weight."""
     return _median_ratio(evidence, evidence.samples[len(evidence.samples) // 4 :])
+
+
+def _killed(evidence: Evidence) -> float:
+    """Largest share of a layer of rectified units that training has killed.
+
+    Such a unit is 0 for every row at the end, and was not at the start.
+    """
+    if evidence.first is None or evidence.last is None:
+        return 0.0
+    pairs = zip(evidence.first.activations, evidence.last.activations, strict=False)
+    return max((b.dead for a, b in pairs if a.op == b.op == "relu" and a.dead < 0.6), default=0.0)
 
 
 def _first_ratio(evidence: Evidence) -> float:

@@ -47,6 +47,7 @@ class TargetScale(Builtin):
 
     Attributes:
         ratio: of mean square to 1, above which they are.
+        small: standard deviation below which they are too small, if most of the loss is left.
     """
 
     code = "TARGET_SCALE"
@@ -56,10 +57,19 @@ class TargetScale(Builtin):
     effects = RATE | FIT | NUMERICS | {"INIT_LOSS", "EXPLODE"}
 
     ratio: float = 50.0
+    small: float = 1e-3
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
         if d.classes or d.broken or d.whole or d.levels < 3:
+            return
+        if 0.0 < d.target_std < self.small and (evidence.left is None or evidence.left > 0.5):
+            yield self.finding(
+                "targets",
+                {"mean": d.target_mean, "std": d.target_std},
+                "targets are far smaller than the outputs of a new network, and than the steps that weights take",
+                "scale targets to mean 0 and std 1 (data.scaled() does), and scale predictions back",
+            )
             return
         if d.target_std**2 + d.target_mean**2 > self.ratio:
             yield self.finding(

@@ -227,7 +227,7 @@ class StaleGradient(Builtin):
     family = "wiring"
     title = "gradients are never cleared"
     source = "own: the gradient used, less that of the batch, is the one used before"
-    effects = RATE | NUMERICS | FIT | {"ASCENT"}
+    effects = RATE | NUMERICS | FIT | {"ASCENT", "GRAD_CHANGED"}
 
     distance: float = 0.02
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from functools import lru_cache
 
 from minigrad.diagnosis import rules
-from minigrad.diagnosis.benchmark_results import PATH, measured_of
+from minigrad.diagnosis.benchmark_results import PATH, measured_of, probability_of
+from minigrad.diagnosis.broken_scripts import SCRIPTS
 from minigrad.diagnosis.catalog import thresholds_of
 from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.docs.markdown import anchor, docstring, escape, table
@@ -50,6 +52,9 @@ def _section(origin: str, rule: Rule) -> str:
     named = [fault.replace("_", " ") for fault, code in _first_named() if code == rule.code]
     if named:
         facts.append(("mistakes of the benchmark that it named first", escape(", ".join(named))))
+    probability = probability_of(rule.code)
+    if probability is not None:
+        facts.append(("probability that a FAULT of it is right", f"{probability:.2f}"))
     if effects:
         facts.append(("explains", effects))
     parts = [
@@ -58,5 +63,20 @@ def _section(origin: str, rule: Rule) -> str:
         docstring(type(rule).__doc__),
         table(("", ""), facts),
         table(("threshold", "default"), values) if values else "",
+        _script(rule.code),
     ]
     return "\n".join(parts)
+
+
+def _script(code: str) -> str:
+    """The smallest script that is told the finding, and its mend, for the codes that have one."""
+    if code not in SCRIPTS:
+        return ""
+    script = SCRIPTS[code]
+    broken, mended = script.broken, script.mended
+    mend = list(difflib.unified_diff(broken.splitlines(), mended.splitlines(), lineterm="", n=1))[2:]
+    how = "run it" if script.watched else "minigrad doctor script.py"
+    return (
+        f"A script that is told {escape(code)} ({how}):\n\n```py\n{broken.strip()}\n```\n\n"
+        "Its mend:\n\n```diff\n" + "\n".join(mend) + "\n```\n"
+    )

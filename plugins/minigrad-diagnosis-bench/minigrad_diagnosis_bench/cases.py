@@ -35,18 +35,20 @@ class Part:
         tasks: by name.
         seeds: of data, weights and order.
         each: tasks for each fault and seed.
-        unseen: whether kinds of mistakes that no rule was tuned for are among the runs.
+        unseen: the same for each kind of mistake that no rule was tuned for; 0 leaves these out.
+        variants: healthy variants of each task and seed, the plain one among them; others for each seed.
     """
 
     tasks: Mapping[str, Task]
     seeds: tuple[int, ...]
     each: int
-    unseen: bool
+    unseen: int
+    variants: int
 
 
 PARTS: Mapping[str, Part] = {
-    "tuning": Part(TUNING, TUNING_SEEDS, 3, False),
-    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2, True),
+    "tuning": Part(TUNING, TUNING_SEEDS, 2, 0, 4),
+    "held-out": Part(HELD_OUT, HELD_OUT_SEEDS, 2, 4, 4),
 }
 
 
@@ -104,16 +106,17 @@ def cases(part: str, seeds: Sequence[int] | None = None) -> Iterator[Case]:
     """
     half = PARTS[part]
     for seed in half.seeds if seeds is None else seeds:
-        kinds = [*FAULTS.values(), *(UNSEEN.values() if half.unseen else ())]
-        for number, fault in enumerate(kinds):
-            fitting = [name for name in half.tasks if fault.happens(_sound(part, name, seed))]
+        kinds = [(fault, half.each) for fault in FAULTS.values()] + [(fault, half.unseen) for fault in UNSEEN.values()]
+        for number, (fault, each) in enumerate(kinds):
+            fitting = [name for name in half.tasks if each and fault.happens(_sound(part, name, seed))]
             rng = np.random.default_rng([seed, number])
-            for place in sorted(rng.permutation(len(fitting))[: half.each].tolist()):
+            for place in sorted(rng.permutation(len(fitting))[:each].tolist()):
                 yield Case(part, fitting[place], seed, fault.name)
-        for name in half.tasks:
-            for variant in VARIANTS:
-                if suits(variant, _sound(part, name, seed)):
-                    yield Case(part, name, seed, "", variant)
+        for number, name in enumerate(half.tasks):
+            suiting = [v for v in VARIANTS if v != "base" and suits(v, _sound(part, name, seed))]
+            order = np.random.default_rng([seed, 1000 + number]).permutation(len(suiting)).tolist()
+            for variant in ("base", *(suiting[k] for k in order[: half.variants - 1])):
+                yield Case(part, name, seed, "", variant)
 
 
 def fault_of(name: str) -> Fault:
@@ -121,7 +124,7 @@ def fault_of(name: str) -> Fault:
     return FAULTS[name] if name in FAULTS else UNSEEN[name]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _sound(part: str, task: str, seed: int) -> Setting:
     return PARTS[part].tasks[task](seed)
 
@@ -187,7 +190,7 @@ def _reference(case: Case) -> tuple[float, float]:
     return _reference_of(case.part, case.task, case.seed)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _reference_of(part: str, task: str, seed: int) -> tuple[float, float]:
     outcome = run(_sound(part, task, seed), seed, Catalog(()))
     data = outcome.evidence.data

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from minigrad.cli.output import write_json
 from minigrad.diagnosis import Catalog, rules
+from minigrad_diagnosis_bench.calibration import reliability, reliability_svg
 from minigrad_diagnosis_bench.cases import Case, Result, cases, graded, judged
 from minigrad_diagnosis_bench.table import document, markdown
 
@@ -44,6 +45,7 @@ def bench_diagnosis(arguments: Namespace) -> int:
         folder = Path(arguments.save)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
+        (folder / "reliability.svg").write_text(reliability_svg(reliability(results)), encoding="utf-8")
         (folder / "table.md").write_text(text, encoding="utf-8")
     return 0
 

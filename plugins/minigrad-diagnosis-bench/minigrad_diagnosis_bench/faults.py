@@ -8,89 +8,65 @@ the score), or by outcome (a learning rate is too high only if the result is bad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias
-
-import attrs
+from collections.abc import Mapping
 
 from minigrad_diagnosis_bench import changes as do
-from minigrad_diagnosis_bench.setting import Setting
+from minigrad_diagnosis_bench.fault import Fault
+from minigrad_diagnosis_bench.more_faults import MORE, UNSEEN_BY_FAMILY
 
-__all__ = ["FAULTS", "UNSEEN", "Fault"]
+__all__ = ["FAMILIES", "FAULTS", "UNSEEN", "UNSEEN_BY_FAMILY", "Fault"]
 
-Proof: TypeAlias = Literal["construction", "outcome"]
-
-_ANY = "mlp conv rnn svm regression lm"
 _ROWS = "mlp conv rnn svm regression"
 _CLASSES = "mlp conv rnn svm"
 _NETS = "mlp conv regression"
 _RUNAWAY = "LR_HIGH DIVERGE NONFINITE"
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-@attrs.frozen
-class Fault:
-    """A mistake.
-
-    Attributes:
-        change: what it does to a setting.
-        right: codes that name it.
-        families: kinds of tasks it can happen to.
-        proof: how a run is known to be broken.
-        also: what a task must have besides.
-    """
-
-    name: str
-    change: do.Change
-    right: frozenset[str] = attrs.field(converter=_words)
-    families: frozenset[str] = attrs.field(default=_ANY, converter=_words)
-    proof: Proof = "construction"
-    also: Callable[[Setting], bool] = lambda s: True
-
-    def happens(self, s: Setting) -> bool:
-        """Whether it can happen to this task."""
-        return s.family in self.families and self.also(s)
-
-
 _DATA = (
+    Fault("targets_not_moved", do.unshifted, "TARGET_LEAK", "lm"),
     Fault("nan_inputs", do.nan_x, "BAD_DATA", also=do.real),
-    Fault("infinite_target", do.inf_y, "BAD_DATA", "regression"),
     Fault("raw_inputs", do.inputs(lambda x: x * 100.0), "INPUT_SCALE", _ROWS),
     Fault("faint_inputs", do.inputs(lambda x: x * 1e-4), "INPUT_SCALE", _ROWS),
     Fault("constant_inputs", do.inputs(lambda x: x * 0.0), "INPUT_SCALE", "mlp conv rnn regression"),
     Fault("one_huge_column", do.inputs(do.column), "INPUT_SCALE", "mlp svm regression"),
+    Fault("target_among_inputs", do.telltale, "TARGET_LEAK", "mlp svm regression"),
+    Fault("sorted_rows", do.by_target, "UNSHUFFLED", _ROWS),
+)
+
+_SPLITS = (
+    Fault("leaked_validation", do.leak, "LEAK"),
+    Fault("val_not_scaled", do.val_scale, "VAL_SHIFT", _ROWS),
+    Fault("val_not_centred", do.val_mean, "VAL_SHIFT", _ROWS),
+    Fault("tiny_data", do.tiny, "OVERFIT", "mlp conv rnn lm", "outcome"),
+)
+
+_LABELS = (
+    Fault("infinite_target", do.inf_y, "BAD_DATA", "regression"),
     Fault("unscaled_targets", do.unscaled_targets, "TARGET_SCALE", "regression"),
     Fault("shuffled_labels", do.shuffled, "LABELS_RANDOM", _ROWS),
     Fault("labels_moved_by_a_row", do.moved, "LABELS_RANDOM", _ROWS),
     Fault("labels_off_by_one", do.off_by_one, "LABEL_MISMATCH", _CLASSES),
     Fault("val_labels_shuffled", do.val_shuffled, "LABEL_MISMATCH", _CLASSES),
-    Fault("leaked_validation", do.leak, "LEAK"),
-    Fault("target_among_inputs", do.telltale, "TARGET_LEAK", "mlp svm regression"),
-    Fault("val_not_scaled", do.val_scale, "VAL_SHIFT", _ROWS),
-    Fault("val_not_centred", do.val_mean, "VAL_SHIFT", _ROWS),
-    Fault("sorted_rows", do.by_target, "UNSHUFFLED", _ROWS),
     Fault("rare_classes", do.rare, "IMBALANCE", _CLASSES, "outcome"),
-    Fault("tiny_data", do.tiny, "OVERFIT", "mlp conv rnn lm", "outcome"),
 )
 
-_WIRING = (
-    Fault("double_softmax", do.arch(end="softmax"), "DOUBLE_SOFTMAX", "mlp conv rnn lm"),
-    Fault("double_sigmoid", do.binary, "DOUBLE_SOFTMAX", "mlp conv rnn"),
-    Fault("relu_at_the_end", do.arch(end="relu"), "CLIPPED_OUTPUT", "mlp conv rnn lm regression"),
+_LOSS = (
     Fault("classes_as_numbers", do.as_numbers, "WRONG_LOSS", "mlp conv rnn", also=lambda s: s.outputs > 2),
     Fault("softmax_of_one_score", do.one_output, "ONE_OUTPUT", "mlp conv rnn"),
     Fault("minus_the_loss", do.setting(sign=-1.0), "ASCENT LOSS_UNBOUNDED"),
-    Fault("maximise", do.setting(maximise=True), "ASCENT"),
-    Fault("no_zero_grad", do.setting(zero_grad=False), "STALE_GRAD"),
     Fault("summed_loss", do.setting(summed=True), "SUM_LOSS"),
-    Fault("frozen_layer", do.frozen_first, "FROZEN_PARAM", "mlp conv rnn regression lm"),
+    Fault("softmax_inside_the_loss", do.setting(own_loss="of shares"), "DOUBLE_SOFTMAX", "mlp conv rnn"),
+    Fault("softmax_over_rows", do.setting(own_loss="over rows"), "ROWS_MIXED", "mlp conv rnn"),
+    Fault("broadcast_difference", do.setting(own_loss="broadcast"), "ROWS_MIXED", "regression", also=do.one_column),
+)
+
+_WIRING = (
+    Fault("sigmoid_on_quantities", do.arch(end="sigmoid"), "OUTPUT_RANGE", "regression", also=do.quantities),
+    Fault("tanh_on_scores", do.arch(end="tanh"), "OUTPUT_RANGE", "mlp conv"),
+    Fault("double_softmax", do.arch(end="softmax"), "DOUBLE_SOFTMAX", "mlp conv rnn lm"),
+    Fault("double_sigmoid", do.binary, "DOUBLE_SOFTMAX", "mlp conv rnn"),
+    Fault("relu_at_the_end", do.arch(end="relu"), "CLIPPED_OUTPUT", "mlp conv rnn lm regression"),
     Fault("no_activation", do.arch(hidden=(32, 32), activation=""), "LINEAR_STACK", "mlp regression"),
     Fault("hidden_from_the_graph", do.arch(end="half"), "GRAD_BUG"),
-    Fault("trained_in_eval_mode", do.eval_norm, "EVAL_WHILE_TRAINING", _NETS),
-    Fault("evaluated_in_train_mode", do.noisy_val, "TRAIN_WHILE_EVAL", "mlp conv rnn regression"),
 )
 
 _START = (
@@ -127,33 +103,30 @@ _FIT = (
 )  # fmt: skip
 
 _LOOPS = (
+    Fault("maximise", do.setting(maximise=True), "ASCENT"),
+    Fault("no_zero_grad", do.setting(zero_grad=False), "STALE_GRAD"),
+    Fault("frozen_layer", do.frozen_first, "FROZEN_PARAM", "mlp conv rnn regression lm"),
+    Fault("trained_in_eval_mode", do.eval_norm, "EVAL_WHILE_TRAINING", _NETS),
+    Fault("evaluated_in_train_mode", do.noisy_val, "TRAIN_WHILE_EVAL", "mlp conv rnn regression"),
     Fault("optimizer_of_a_copy", do.setting(loop="other copy"), "OTHER_PARAMETERS"),
     Fault("the_same_batch", do.setting(loop="same batch"), "SAME_BATCH"),
     Fault("weights_drawn_each_epoch", do.setting(loop="redrawn"), "WEIGHTS_RESET"),
     Fault("step_forgotten", do.setting(loop="no step"), "NO_UPDATE"),
     Fault("cleared_before_step", do.setting(loop="cleared"), "NO_UPDATE"),
-    Fault("softmax_inside_the_loss", do.setting(own_loss="of shares"), "DOUBLE_SOFTMAX", "mlp conv rnn"),
-    Fault("targets_not_moved", do.unshifted, "TARGET_LEAK", "lm"),
-    Fault("softmax_over_rows", do.setting(own_loss="over rows"), "ROWS_MIXED", "mlp conv rnn"),
-    Fault("broadcast_difference", do.setting(own_loss="broadcast"), "ROWS_MIXED", "regression", also=do.one_column),
     Fault("float16_weights", do.half, "LOST_UPDATES LR_LOW", "mlp", "outcome"),
-    Fault("sigmoid_on_quantities", do.arch(end="sigmoid"), "OUTPUT_RANGE", "regression", also=do.quantities),
-    Fault("tanh_on_scores", do.arch(end="tanh"), "OUTPUT_RANGE", "mlp conv"),
 )
 
-_UNSEEN = (
-    Fault("outputs_cut_from_the_graph", do.arch(end="blind"), "", also=lambda s: s.family != "lm"),
-    Fault("weights_clamped", do.setting(loop="clamped"), "", "mlp conv regression", "outcome"),
-    Fault("noise_in_gradients", do.setting(loop="noisy gradients"), "", "mlp conv rnn regression", "outcome"),
-    Fault("targets_one_batch_late", do.setting(loop="late targets"), "", _ROWS, "outcome"),
-    Fault("rows_standardised", do.rows_standardised, "", "mlp regression svm", "outcome"),
-    Fault("val_columns_permuted", do.permuted_columns, "", "mlp svm regression", also=lambda s: s.x.shape[1] > 4),
-    Fault("most_labels_wrong", do.most_labels_wrong, "", "mlp svm conv", "outcome"),
-)
-"""Kinds of mistakes that no rule was written or tuned for.
+FAMILIES: Mapping[str, tuple[Fault, ...]] = {
+    "data": _DATA,
+    "splits": _SPLITS + MORE["splits"],
+    "labels": _LABELS + MORE["labels"],
+    "loss": _LOSS + MORE["loss"],
+    "wiring": _WIRING + MORE["wiring"],
+    "start": _START,
+    "rate and fit": _RATE + _FIT,
+    "loop": _LOOPS + MORE["loop"],
+}
+"""Eight families of mistakes."""
 
-A FAULT of any kind says that something is wrong.
-"""
-
-FAULTS: Mapping[str, Fault] = {f.name: f for f in (*_DATA, *_WIRING, *_START, *_RATE, *_FIT, *_LOOPS)}
-UNSEEN: Mapping[str, Fault] = {f.name: f for f in _UNSEEN}
+FAULTS: Mapping[str, Fault] = {f.name: f for kinds in FAMILIES.values() for f in kinds}
+UNSEEN: Mapping[str, Fault] = {f.name: f for kinds in UNSEEN_BY_FAMILY.values() for f in kinds}

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from minigrad.core.types import Array
 from minigrad.data.arrays import any_real
 
-__all__ = ["Rows", "categories", "lopsided", "many_targets", "rare_columns", "series", "topics", "wide"]
+__all__ = ["Rows", "categories", "lopsided", "many_targets", "rare_columns", "scaled", "series", "topics", "wide"]
 
 Rows: TypeAlias = tuple[Array, Array, Array, Array]
 """Training inputs and targets, validation inputs and targets."""
 
 
-def _scaled(x: NDArray[np.float64], y: NDArray[Any], train: int) -> Rows:
+def scaled(x: NDArray[np.float64], y: NDArray[Any], train: int) -> Rows:
     """Columns to mean 0 and standard deviation 1 by the training rows; quantities too."""
     spread = x[:train].std(axis=0)
     x = (x - x[:train].mean(axis=0)) / np.where(spread > 0.0, spread, 1.0)
@@ -42,7 +42,7 @@ def lopsided(seed: int, shares: Sequence[float], apart: float, features: int, ro
     centres = rng.standard_normal((len(shares), features))
     centres *= apart / np.linalg.norm(centres, axis=1, keepdims=True)
     centres[0] = 0.0
-    return _scaled(rng.standard_normal((rows, features)) + centres[y], y.astype(np.int64), rows * 3 // 4)
+    return scaled(rng.standard_normal((rows, features)) + centres[y], y.astype(np.int64), rows * 3 // 4)
 
 
 def series(seed: int, kind: str, lags: int = 12, length: int = 1200) -> Rows:
@@ -51,7 +51,7 @@ def series(seed: int, kind: str, lags: int = 12, length: int = 1200) -> Rows:
     Args:
         seed: of the noise and the phases.
         kind: "season" (two sines and noise), "trend" (a slope besides), "autoregressive" (of order 2), "smooth" (a slow
-            sine without noise).
+            sine without noise), "walk" (a random walk).
         lags: values in a row of inputs.
         length: of the series.
     """
@@ -62,12 +62,14 @@ def series(seed: int, kind: str, lags: int = 12, length: int = 1200) -> Rows:
         values = np.zeros(len(t))
         for i in range(2, len(t)):
             values[i] = 1.5 * values[i - 1] - 0.7 * values[i - 2] + rng.standard_normal()
+    elif kind == "walk":
+        values = np.cumsum(rng.standard_normal(len(t)))
     else:
         slow = np.sin(t / 40.0 + phase[0]) + (0.5 * np.sin(t / 11.0 + phase[1]) if kind != "smooth" else 0.0)
         noise = {"season": 0.1, "trend": 0.15, "smooth": 0.002}[kind] * rng.standard_normal(len(t))
         values = slow + noise + (0.002 * t if kind == "trend" else 0.0)
     x = np.stack([values[i : i + lags] for i in range(length)])
-    return _scaled(x, values[lags : lags + length], length * 3 // 4)
+    return scaled(x, values[lags : lags + length], length * 3 // 4)
 
 
 def categories(seed: int, levels: int, rows: int = 1600) -> Rows:
@@ -81,7 +83,7 @@ def categories(seed: int, levels: int, rows: int = 1600) -> Rows:
     numbers = rng.standard_normal((rows, 3))
     effect = rng.standard_normal(levels)
     y = (effect[chosen] + numbers @ np.array([1.0, -0.7, 0.0]) + 0.3 * rng.standard_normal(rows) > 0.0).astype(np.int64)
-    return _scaled(np.column_stack([np.eye(levels)[chosen], numbers]), y, rows * 3 // 4)
+    return scaled(np.column_stack([np.eye(levels)[chosen], numbers]), y, rows * 3 // 4)
 
 
 def topics(seed: int, words: int, count: int, rows: int = 900) -> Rows:
@@ -109,7 +111,7 @@ def wide(seed: int, rows: int, features: int, useful: int, classes: int = 2) -> 
     y = rng.integers(0, classes, rows)
     x = rng.standard_normal((rows, features))
     x[:, :useful] += 1.5 * rng.standard_normal((classes, useful))[y]
-    return _scaled(x, y.astype(np.int64), rows * 2 // 3)
+    return scaled(x, y.astype(np.int64), rows * 2 // 3)
 
 
 def many_targets(seed: int, columns: int, *, answers: bool = False, rows: int = 900) -> Rows:
@@ -119,7 +121,7 @@ def many_targets(seed: int, columns: int, *, answers: bool = False, rows: int = 
     hidden = np.tanh(x @ rng.standard_normal((8, 6)) * 0.6)
     y = hidden @ rng.standard_normal((6, columns)) + 0.2 * rng.standard_normal((rows, columns))
     targets = (y > 0.0).astype(np.float32) if answers else y
-    return _scaled(x, targets, rows * 3 // 4)
+    return scaled(x, targets, rows * 3 // 4)
 
 
 def rare_columns(seed: int, columns: int, share: float, rows: int = 1600) -> Rows:
@@ -131,4 +133,4 @@ def rare_columns(seed: int, columns: int, share: float, rows: int = 1600) -> Row
     x = (rng.uniform(size=(rows, columns)) < share).astype(np.float64)
     y = (x @ rng.standard_normal(columns) > 0.0).astype(np.int64)
     flipped = rng.uniform(size=rows) < 0.1
-    return _scaled(x, np.where(flipped, 1 - y, y), rows * 3 // 4)
+    return scaled(x, np.where(flipped, 1 - y, y), rows * 3 // 4)

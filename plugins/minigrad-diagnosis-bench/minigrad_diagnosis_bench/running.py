@@ -30,6 +30,7 @@ from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.evaluation import eval_mode, evaluate
 from minigrad.train.history import History
 from minigrad.train.splits import Rows
+from minigrad_diagnosis_bench.loops import BATCHES, GRADIENTS, WEIGHTS, Moment, plain_batch
 from minigrad_diagnosis_bench.setting import Setting, build
 
 __all__ = ["Outcome", "optimizer_for", "run", "score_on"]
@@ -90,7 +91,7 @@ class _Scaled(Schedule):
     def __call__(self, t: int) -> float:
         """The rate of update `t`, from 1."""
         factor = self.setting.schedule
-        return self.lr * (factor((t - 1) / self.total) if factor is not None else 1.0)
+        return self.lr * (factor(min(1.0, (t - 1) / self.total)) if factor is not None else 1.0)
 
 
 def optimizer_for(s: Setting, model: Module) -> StatefulOptimizer:
@@ -139,22 +140,22 @@ def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int,
                 _redraw(model, s, seed)
             before = rows[: s.batch]
             for start in range(0, len(rows), s.batch):
-                part = rows[: s.batch] if s.loop == "same batch" else rows[start : start + s.batch]
-                targets = s.y[before[: len(part)]] if s.loop == "late targets" else s.y[part]
-                value = loss(model(from_array(s.x[part])), targets)
+                at = Moment(rows, start, before, rng)
+                batch = BATCHES.get(s.loop, plain_batch)(s, at)
+                before = at.part(s)
+                if batch is None:
+                    break
+                value = loss(model(from_array(batch[0])), batch[1])
                 total: Tensor = value if term is None else value + term(model)
                 if s.zero_grad:
                     optimizer.zero_grad()
                 total.backward()
-                if s.loop == "noisy gradients":
-                    _shake(optimizer, rng)
-                if s.loop == "cleared":
-                    optimizer.zero_grad()
+                if s.loop in GRADIENTS:
+                    GRADIENTS[s.loop](optimizer, model, rng)
                 if s.loop != "no step":
                     optimizer.step()
-                if s.loop == "clamped":
-                    _clamp(model)
-                before = part
+                if s.loop in WEIGHTS:
+                    WEIGHTS[s.loop](model, rng)
             if not s.eval_mode:
                 _scored_in_train_mode(s, model, loss)
             vals.append(_val_loss(s, model))
@@ -171,20 +172,6 @@ def _redraw(model: Module, s: Setting, seed: int) -> None:
     fresh = build(s, seed + 1)
     for t, new in zip(model.parameters(), fresh.parameters(), strict=True):
         assign(t, new.numpy())
-
-
-def _shake(optimizer: StatefulOptimizer, rng: np.random.Generator) -> None:
-    """Add noise to every gradient, ten times as large as the gradient."""
-    for bucket in optimizer.buckets:
-        bucket.grads[...] += (10.0 * bucket.grads.std() * rng.standard_normal(bucket.grads.shape)).astype(
-            bucket.grads.dtype
-        )
-
-
-def _clamp(model: Module) -> None:
-    """Bound every weight by 0.01 after each update."""
-    for t in model.parameters():
-        assign(t, np.clip(t.numpy(), -0.01, 0.01))
 
 
 def _scored_in_train_mode(s: Setting, model: Module, loss: Watch) -> None:

@@ -12,9 +12,9 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
-from minigrad.data.arrays import any_real
 from minigrad.nn import Loss, Module
 from minigrad.runtime.parameters import assign
+from minigrad_diagnosis_bench.own_losses import OWN_LOSSES
 
 __all__ = ["Arch", "Setting", "build"]
 
@@ -28,15 +28,19 @@ class Arch:
     Attributes:
         kind: "mlp" on rows, "conv" on images, "rnn" on sequences of rows, "lm" on characters.
         hidden: widths; channels for "conv", units for "rnn" and "lm".
-        activation: "relu", "tanh", "sigmoid", or "" for none, which is a fault.
+        activation: "relu", "tanh", "sigmoid", or a fault: "" for none, "sign", "sine" (of 30 x) or "mean" over units.
         cell: "RNN", "GRU" or "LSTM".
         dropout: probability.
         norm: whether batch normalisation follows each layer.
+        begin: what comes before the first layer, a fault: "nothing" (a product with 0) or "first columns".
         end: what follows the output layer, "softmax", "sigmoid", "tanh" or "relu", all of them faults; "half", which
-            hides half of the computation from the graph; or "blind", which hides all of it.
+            hides half of the computation from the graph; "blind", which hides all of it; "dropout", "cut", "centred"
+            (less the mean of the batch), "scrambled" (rows and columns exchanged by a reshape) or "whole" (rounded).
         scale: factor on hidden weights, for faults; 0 makes them 0.
         constant: the value of all weights instead.
         bias: of hidden layers.
+        spread: standard deviation of the biases of hidden layers.
+        gain: of the output layer.
         out_bias: of the first output.
     """
 
@@ -46,10 +50,13 @@ class Arch:
     cell: str = "RNN"
     dropout: float = 0.0
     norm: bool = False
+    begin: str = ""
     end: str = ""
     scale: float = 1.0
     constant: float | None = None
     bias: float = 0.0
+    spread: float = 0.0
+    gain: float = 0.1
     out_bias: float = 0.0
 
 
@@ -80,10 +87,8 @@ class Setting:
         sign: of the loss.
         summed: loss times rows.
         group: class of the data, for false alarms by class.
-        own_loss: a loss of the user's own, with a mistake: "over rows" (softmax over the batch), "of shares"
-            (softmax of softmax) or "broadcast".
-        loop: a mistake of the user's own loop: "other copy", "same batch", "redrawn", "no step", "cleared", "clamped",
-            "noisy gradients", "late targets" or "every second".
+        own_loss: a loss of the user's own, with a mistake: a key of `OWN_LOSSES`.
+        loop: a mistake of the user's own loop: "other copy", "redrawn", "no step", or a key of `loops`.
         half: whether parameters are float16.
     """
 
@@ -120,7 +125,7 @@ class Setting:
     def loss_of(self) -> Loss:
         """The loss with its sign and scale."""
         if self.own_loss:
-            return {"over rows": _over_rows, "of shares": _of_shares, "broadcast": _broadcast}[self.own_loss]
+            return OWN_LOSSES[self.own_loss]
         plain = nn.find_loss(self.loss)
         if self.sign == 1.0 and not self.summed:
             return plain
@@ -155,23 +160,6 @@ class Setting:
         return attrs.evolve(self, arch=attrs.evolve(self.arch, **changes))  # type: ignore[arg-type]  # fields of Arch
 
 
-def _of_shares(outputs: Tensor, targets: nn.Targets) -> Tensor:
-    """Cross-entropy, which takes a softmax, of what has been through one."""
-    return nn.cross_entropy(mg.softmax(outputs), targets)
-
-
-def _over_rows(outputs: Tensor, targets: nn.Targets) -> Tensor:
-    """A softmax that runs over the rows of the batch."""
-    scores = outputs - mg.logsumexp(outputs, axis=0, keepdims=True)
-    return -scores[np.arange(outputs.shape[0]), np.asarray(targets)].mean()
-
-
-def _broadcast(outputs: Tensor, targets: nn.Targets) -> Tensor:
-    """A mean square of outputs (n, 1) less targets (n,), which is (n, n)."""
-    difference = outputs - (targets if isinstance(targets, Tensor) else mg.tensor(any_real(targets)))
-    return (difference * difference).mean()
-
-
 def build(s: Setting, seed: int) -> Module:
     """The network, untrained, with its faults."""
     a = s.arch
@@ -189,6 +177,9 @@ def build(s: Setting, seed: int) -> Module:
     if a.bias:
         for t in biases[:-1]:
             assign(t, np.full(t.shape, a.bias, t.dtype))
+    if a.spread:
+        for t in biases[:-1]:
+            assign(t, (a.spread * rng.standard_normal(t.shape)).astype(t.dtype))
     if a.out_bias:
         values = np.zeros(biases[-1].shape, biases[-1].dtype)
         values[0] = a.out_bias
@@ -197,8 +188,21 @@ def build(s: Setting, seed: int) -> Module:
 
 
 def _activation(a: Arch) -> list[nn.Layer]:
-    layers: dict[str, list[nn.Layer]] = {"relu": [nn.ReLU()], "tanh": [nn.Tanh()], "sigmoid": [nn.Sigmoid()], "": []}
+    layers: dict[str, list[nn.Layer]] = {"relu": [nn.ReLU()], "tanh": [nn.Tanh()], "sigmoid": [nn.Sigmoid()], "": [],
+        "sign": [lambda t: t * 0.0 + mg.sign(t)],
+        "sine": [lambda t: mg.sin(30.0 * t)],
+        "mean": [lambda t: t * 0.0 + t.mean(axis=-1, keepdims=True)],
+    }  # fmt: skip
     return layers[a.activation]
+
+
+def _begin(a: Arch) -> list[nn.Layer]:
+    begins: dict[str, list[nn.Layer]] = {
+        "": [],
+        "nothing": [lambda t: t * 0.0],
+        "first columns": [lambda t: t * (np.arange(t.shape[-1]) < max(1, t.shape[-1] // 8)).astype(np.float32)],
+    }
+    return begins[a.begin]
 
 
 def _end(a: Arch) -> list[nn.Layer]:
@@ -210,6 +214,11 @@ def _end(a: Arch) -> list[nn.Layer]:
         "tanh": [nn.Tanh()],
         "blind": [lambda t: t * 0.0 + 0.1 * t.detach()],
         "half": [lambda t: t * 0.5 + t.detach() * 0.5],
+        "dropout": [nn.Dropout(0.5)],
+        "cut": [lambda t: mg.clip(t, -0.3, 0.3)],
+        "centred": [lambda t: t - t.mean(axis=0, keepdims=True)],
+        "scrambled": [lambda t: mg.transpose(t).reshape(t.shape)],
+        "whole": [lambda t: t * 0.0 + mg.round(t)],
     }
     return ends[a.end]
 
@@ -223,13 +232,14 @@ def _mlp(s: Setting) -> Module:
     width = int(np.prod(s.x.shape[1:]))
     if s.x.ndim > 2:
         layers.append(nn.Flatten())
+    layers += _begin(a)
     for units in a.hidden:
         layers.append(nn.Linear(width, units, weight_init=_init(a)))
         layers += [nn.BatchNorm1d(units)] if a.norm else []
         layers += _activation(a)
         layers += [nn.Dropout(a.dropout)] if a.dropout else []
         width = units
-    gain = 0.1 if a.end != "relu" else 1.0
+    gain = a.gain if a.end != "relu" else 1.0
     return nn.Sequential(*layers, nn.Linear(width, s.outputs, weight_init=_init(a), gain=gain), *_end(a))
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.diagnosis.benchmark_results import Measured
 from minigrad.diagnosis.catalog import Catalog, rules
+from minigrad_diagnosis_bench.calibration import brier_score, probabilities, reliability
 from minigrad_diagnosis_bench.cases import Result
 from minigrad_diagnosis_bench.faults import UNSEEN
 
@@ -138,6 +139,9 @@ def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str
         "faults": {n: {"runs": a, "found": b, "top": c, "first": d} for n, (a, b, c, d) in by_fault(results).items()},
         "alarms": [_alarm(r) for r in results if not r.case.fault and r.valid and r.faults],
         "groups": _by_group(results),
+        "probabilities": probabilities(results),
+        "reliability": [attrs.asdict(b) for b in reliability(results)],
+        "brier": brier_score(results),
         "unseen": _of_unseen(unseen),
         "contradictions": [
             {"fault": r.case.fault, "task": r.case.task, "said": list(r.said)} for r in everything if r.said
@@ -217,7 +221,9 @@ def markdown(figures: dict[str, object], titles: dict[str, str]) -> str:
         lines += ["", "| class of data | healthy runs | with a FAULT |", "|---|---|---|"]
     for name, f in _table(figures.get("groups", {})):
         lines.append(f"| {name} | {f['healthy']} | {f['alarms']:.3f} |")
+    lines += _reliability(figures)
     if figures.get("unseen"):
+        lines += _unseen(figures)
         lines += ["", "| kind that no rule was tuned for | runs | with a FAULT | first findings |", "|---|---|---|---|"]
     for name, f in _table(figures.get("unseen", {})):
         firsts = f["first"]
@@ -239,6 +245,25 @@ def markdown(figures: dict[str, object], titles: dict[str, str]) -> str:
             f"{f['extra']} of {f['broken']} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _reliability(figures: dict[str, object]) -> list[str]:
+    bins = figures.get("reliability")
+    if not isinstance(bins, list) or not bins:
+        return []
+    head = ["", "| probability stated | share that was right | findings |", "|---|---|---|"]
+    return head + [f"| {b['stated']:.2f} | {b['seen']:.2f} | {b['count']} |" for b in bins]
+
+
+def _unseen(figures: dict[str, object]) -> list[str]:
+    rows = [f for _, f in _table(figures["unseen"])]
+    runs = sum(int(f["runs"]) for f in rows)
+    something, faults = (sum(int(f[name]) for f in rows) for name in ("something", "faults"))
+    return [
+        "",
+        f"Kinds that no rule was tuned for: {runs} runs of {len(rows)} kinds, with a FAULT "
+        f"{something / max(runs, 1):.3f}, FAULTs a run {faults / max(runs, 1):.2f}.",
+    ]
 
 
 def _table(value: object) -> Iterable[tuple[str, dict[str, float]]]:

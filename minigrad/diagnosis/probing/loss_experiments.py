@@ -25,9 +25,11 @@ __all__ = [
     "constant_loss",
     "is_unbounded",
     "level_at_sure_scores",
+    "loss_gradient",
     "lowest_loss",
     "mixed_rows",
     "odd_shapes",
+    "scattered",
 ]
 
 _ROWS = 8
@@ -80,13 +82,14 @@ def _value(loss: Loss, outputs: Array, y: Array) -> float | None:
         return None  # an own loss may want more than outputs of this shape; then it says nothing about constants
 
 
-def bounds_of(far: Array) -> tuple[float, float]:
+def bounds_of(far: Array, further: Array | None = None) -> tuple[float, float]:
     """The bounds that outputs keep to, from outputs for huge inputs of both signs.
 
-    They are those of a sigmoid, tanh or ReLU.
+    They are those of a sigmoid, tanh or ReLU; or any numbers that many outputs equal, however large the weights are.
 
     Args:
         far: outputs where a model without bounds gives huge numbers.
+        further: the same where these would be ten times as large.
     """
     low, high = float(far.min()), float(far.max())
     if high - low < 1e-3:
@@ -95,6 +98,10 @@ def bounds_of(far: Array) -> tuple[float, float]:
     at_high = float(np.mean(far >= high - 1e-3)) > _AT_BOUND and abs(high - 1.0) < 1e-3
     if low >= -1e-6 and high <= 1.0 + 1e-6 and min(np.mean(far < 0.01), np.mean(far > 0.99)) > 0.02:
         return 0.0, 1.0
+    if further is not None and further.shape == far.shape:
+        ends = [(low, float(further.min())), (high, float(further.max()))]
+        low_stays, high_stays = (abs(a - b) <= 1e-6 * abs(a) and float(np.mean(far == a)) > _AT_BOUND for a, b in ends)
+        at_low, at_high = at_low or low_stays, at_high or high_stays
     return (low if at_low else -np.inf), (high if at_high else np.inf)
 
 
@@ -164,8 +171,10 @@ def is_unbounded(loss: Loss, shape: Shape, y: Array) -> bool:
     directions = [ones, -ones]
     if right is not None:
         directions += [right, -right]
-    elif y.ndim == 1:
-        side = np.where(y > y.mean(), 1.0, -1.0).reshape(len(y), *[1] * len(shape)).astype(np.float32)
+    elif y.ndim == 1 or y[0].size == int(np.prod(shape)):
+        fits = y.size == ones.size
+        side = np.where(y > y.mean(), 1.0, -1.0).reshape(ones.shape if fits else (len(y), *[1] * len(shape)))
+        side = side.astype(np.float32)
         directions += [side * ones, -side * ones]
     for direction in directions:
         with np.errstate(all="ignore"):
@@ -197,16 +206,16 @@ def mixed_rows(loss: Loss, outputs: Array, y: Array) -> float | None:
     """
     if len(outputs) < _ROWS + 1:
         return None
-    outputs = _scattered(outputs[: _ROWS + 1].astype(np.float64))
+    outputs = scattered(outputs[: _ROWS + 1].astype(np.float64))
     base = outputs[:_ROWS]
-    plain = _gradient(loss, base, y[:_ROWS])
+    plain = loss_gradient(loss, base, y[:_ROWS])
     if plain is None:
         return None
     turns = []
     for k in range(_ROWS):
         changed, targets = base.copy(), y[:_ROWS].copy()
         changed[k], targets[k] = outputs[_ROWS], y[_ROWS]
-        other = _gradient(loss, changed, targets)
+        other = loss_gradient(loss, changed, targets)
         if other is None:
             return None
         rest = [i for i in range(_ROWS) if i != k]
@@ -214,9 +223,12 @@ def mixed_rows(loss: Loss, outputs: Array, y: Array) -> float | None:
     return float(np.mean(turns))
 
 
-def _scattered(outputs: Array) -> Array:
-    """Outputs of one kind that are not all alike: any numbers, numbers in [0, 1], or shares."""
-    rng = np.random.default_rng(29)
+def scattered(outputs: Array, draw: int = 0) -> Array:
+    """Outputs of one kind that are not all alike, others for each draw.
+
+    Any numbers, numbers in [0, 1], or shares.
+    """
+    rng = np.random.default_rng(29 + draw)
     if outputs.min() >= 0.0 and outputs.max() <= 1.0:
         inside = rng.uniform(0.05, 0.95, outputs.shape)
         whole = outputs.ndim > 1 and outputs.shape[-1] > 1 and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3)
@@ -226,7 +238,7 @@ def _scattered(outputs: Array) -> Array:
     return moved
 
 
-def _gradient(loss: Loss, outputs: Array, y: Array) -> Array | None:
+def loss_gradient(loss: Loss, outputs: Array, y: Array) -> Array | None:
     """Gradient of the loss by the outputs; None where it has none."""
     leaf = Tensor(outputs, requires_grad=True)
     with np.errstate(all="ignore"):

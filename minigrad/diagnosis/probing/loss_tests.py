@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.evidence import Experiments, Start
-from minigrad.diagnosis.loss_experiments import (
+from minigrad.diagnosis.probing.loss_experiments import (
     bounds_of,
     constant_loss,
     is_unbounded,
@@ -88,9 +88,8 @@ def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: floa
     with model.mode(training=False), np.errstate(all="ignore"):
         outputs = model(from_array(x)).numpy()
         if x.dtype.kind == "f" and constant:
-            wide = _widened(model)
-            far = np.concatenate([wide(from_array(x * x.dtype.type(s))).numpy() for s in (_FAR, -_FAR)])
-            low, high = bounds_of(far) if np.isfinite(far).all() else (low, high)
+            far, further = (_far_outputs(_widened(model, times), x) for times in (30.0, 300.0))
+            low, high = bounds_of(far, further) if np.isfinite(far).all() else (low, high)
             if math.isfinite(low) or math.isfinite(high):
                 least = lowest_loss(loss, outputs.shape[1:], y, low, high)
                 floor = None if least is None else least / constant
@@ -110,14 +109,19 @@ def experiments_of(model: Module, loss: Loss, x: Array, y: Array, constant: floa
     )
 
 
-def _widened(model: Module) -> Module:
-    """A copy in evaluation mode whose weights are thirty times as large.
+def _far_outputs(model: Module, x: Array) -> Array:
+    """Outputs for huge inputs of both signs."""
+    return np.concatenate([model(from_array(x * x.dtype.type(s))).numpy() for s in (_FAR, -_FAR)])
+
+
+def _widened(model: Module, times: float) -> Module:
+    """A copy in evaluation mode whose weights are many times as large.
 
     What is bounded in it is bounded by design.
     """
     copy = model.copy().eval()
     for t in copy.parameters():
-        assign(t, t.numpy() * t.dtype.type(30.0))
+        assign(t, t.numpy() * t.dtype.type(times))
     return copy
 
 

@@ -1,0 +1,1 @@
+"""Short experiments on the data, the model, the loss and the batches of a run."""

@@ -1,0 +1,109 @@
+"""Batches of a loop of one's own, compared with the rows that it was said to train on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core import Tensor
+from minigrad.core.types import Array
+from minigrad.diagnosis.facts import Batches
+from minigrad.train.splits import Rows, Split
+
+__all__ = ["SeenBatches"]
+
+_MOST, _TELLING, _SIZED, _NAMES = 300_000, 16, 8, 64
+
+
+class SeenBatches:
+    """Notes which rows the batches of a loop hold, and with which targets.
+
+    Attributes:
+        inputs: of the model's last call, while its loss is awaited.
+    """
+
+    def __init__(self, split: Split) -> None:
+        x = split.train.x
+        flat = x.reshape(len(x), -1)
+        self._telling = np.argsort(flat[:400].std(axis=0, dtype=np.float64))[-_TELLING:]
+        self._train = self._numbered(split.train)
+        val = {} if split.val is None else self._numbered(split.val)
+        self._val = val.keys() - self._train.keys()
+        self._y = np.asarray(split.train.y)
+        self._shape = x.shape[1:]
+        self._size = float(np.sqrt(np.mean(np.square(flat[:400], dtype=np.float64)))) if x.dtype.kind == "f" else 0.0
+        self.inputs: Array | None = None
+        self._used: set[int] = set()
+        self._fed = self._known = self._from_val = self._paired = self._wrong = 0
+        self._sizes: list[float] = []
+        self._pairs: dict[float, set[float]] = {}
+        self._strange = False
+
+    def _numbered(self, rows: Rows) -> dict[bytes, int]:
+        """Digest of each row -> its number; -1 where several rows share it."""
+        numbers: dict[bytes, int] = {}
+        for number, word in enumerate(self._words(rows.x)):
+            numbers[word] = -1 if word in numbers else number
+        return numbers
+
+    def _words(self, x: Array) -> list[bytes]:
+        part = np.ascontiguousarray(x.reshape(len(x), -1)[:, self._telling] + np.zeros(1, x.dtype))
+        return [row.tobytes() for row in part]
+
+    def note(self, targets: object) -> None:
+        """Take note of the inputs of the last call and of the targets that its loss was given."""
+        x, self.inputs = self.inputs, None
+        if x is None or self._fed >= _MOST or x.shape[1:] != self._shape:
+            return
+        words = self._words(x)
+        numbers = [self._train.get(word) for word in words]
+        self._fed += len(words)
+        self._known += sum(n is not None for n in numbers)
+        self._from_val += sum(word in self._val for word in words)
+        self._used.update(n for n in numbers if n is not None and n >= 0)
+        if self._size and len(self._sizes) < _SIZED:
+            self._sizes.append(float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))))
+        self._compare(numbers, np.asarray(targets.numpy() if isinstance(targets, Tensor) else targets))
+
+    def _compare(self, numbers: list[int | None], y: Array) -> None:
+        if self._strange or len(y) != len(numbers) or y.size != len(y) * int(np.prod(self._y.shape[1:])):
+            self._strange = True
+            return
+        rows = np.array([k for k, n in enumerate(numbers) if n is not None and n >= 0], dtype=np.intp)
+        if not len(rows):
+            return
+        own = self._y[np.array([numbers[k] for k in rows], dtype=np.intp)].reshape(len(rows), -1)
+        there = y[rows].reshape(len(rows), -1)
+        wrong = ~np.isclose(own, there, rtol=1e-5, atol=1e-8).all(axis=1)
+        self._paired += len(rows)
+        self._wrong += int(wrong.sum())
+        for a, b in zip(own[:, 0].tolist(), there[:, 0].tolist(), strict=True):
+            if a in self._pairs or len(self._pairs) < _NAMES:
+                self._pairs.setdefault(a, set()).add(b)
+
+    @property
+    def _renamed(self) -> bool:
+        """Whether targets were only called by other names, each by one.
+
+        Or brought to another scale.
+        """
+        if any(len(names) > 1 for names in self._pairs.values()):
+            return False
+        if len(self._pairs) < _NAMES:
+            return True
+        a, b = (np.argsort(np.argsort(v)) for v in zip(*((k, *v) for k, v in self._pairs.items()), strict=True))
+        return abs(float(np.corrcoef(a, b)[0, 1])) > 0.99
+
+    def result(self) -> Batches | None:
+        """What was seen; None for no batch."""
+        if not self._fed:
+            return None
+        unique = max(sum(n >= 0 for n in self._train.values()), 1)
+        usable = not self._strange and self._paired and not self._renamed
+        return Batches(
+            fed=self._fed,
+            known=self._known / self._fed,
+            from_val=self._from_val / self._fed,
+            used=len(self._used) / unique,
+            mispaired=self._wrong / self._paired if usable else None,
+            size=float(np.median(self._sizes)) / self._size if self._sizes and self._size else 1.0,
+        )

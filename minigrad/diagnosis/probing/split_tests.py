@@ -1,0 +1,72 @@
+"""Whether validation rows are of the same kind as training rows.
+
+Neighbours tell, whatever the kinds of columns.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minigrad.core.types import Array
+
+__all__ = ["can_repeat", "missing_share", "told_apart"]
+
+_ROWS, _EXPECTED, _COPIES, _KINDS = 200, 12.0, 0.8, 0.1
+
+
+def told_apart(a: Array, v: Array, seed: int = 0) -> float:
+    """How well a row's nearest neighbour tells which of two samples it is from.
+
+    0 where both are of one kind, 1 where no row of `v` has its nearest neighbour in `a` (Schilling 1986). As many rows
+    of each are compared; what chance may do, three standard errors, counts as 0.
+
+    Args:
+        a: rows of one sample, shape `(rows, features)`; columns are compared in its standard deviations.
+        v: rows of the other sample.
+        seed: of the choice of rows.
+    """
+    count = min(len(a), len(v), _ROWS)
+    if count < 25:
+        return 0.0
+    rng = np.random.default_rng([seed, 29])
+    a, v = (rows[rng.permutation(len(rows))[:count]] for rows in (a, v))
+    middle, spread = a.mean(axis=0), a.std(axis=0)
+    spread = np.where(spread > 1e-9, spread, max(float(np.median(spread)), 1e-9))
+    a, v = np.clip((a - middle) / spread, -30.0, 30.0), np.clip((v - middle) / spread, -30.0, 30.0)
+    both = np.concatenate([v, a])
+    distances = (v**2).sum(axis=1)[:, None] + (both**2).sum(axis=1) - 2.0 * v @ both.T
+    distances[np.arange(count), np.arange(count)] = np.inf
+    own = float(np.mean(distances.argmin(axis=1) < count))
+    chance = (count - 1.0) / (2.0 * count - 1.0)
+    told = (own - chance) / (1.0 - chance)
+    return told if told > 3.0 / np.sqrt(count) else 0.0
+
+
+def can_repeat(x: Array) -> bool:
+    """Whether equal rows are chance.
+
+    Then rows that agree in half of their telling columns often differ in the other half.
+
+    Rows of a few yes/no columns do; copies agree in the other half, too.
+    """
+    flat = x.reshape(len(x), -1)
+    telling = np.argsort(flat[:_ROWS].std(axis=0, dtype=np.float64))[-16:]
+    if len(telling) < 2 or len(np.unique(flat[:, telling], axis=0)) < _KINDS * len(flat):
+        return len(telling) > 1 or len(np.unique(flat[:, telling])) < 0.5 * len(flat)
+    halves = [
+        np.unique(flat[:, part], axis=0, return_inverse=True)[1].ravel() for part in (telling[::2], telling[1::2])
+    ]
+    both = np.unique(np.stack(halves, axis=1), axis=0, return_counts=True)[1]
+    pairs = [float((counts * (counts - 1)).sum()) for counts in (*map(np.bincount, halves), both)]
+    return pairs[2] < _COPIES * min(pairs[0], pairs[1])
+
+
+def missing_share(y: Array, y_val: Array) -> float:
+    """Share of the training rows whose class has no validation row.
+
+    Although twelve were to be expected.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    shares = counts / counts.sum()
+    gone = ~np.isin(classes, y_val) & (shares * y_val.size > _EXPECTED)
+    return float(shares[gone].sum())
