@@ -5,6 +5,7 @@ Values, scales, order, and whether targets have anything to do with inputs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import attrs
@@ -165,7 +166,7 @@ class LabelsRandom(Builtin):
         own = max(self.margin, self.sigmas * val.noise)
         if max(limit, others, own) > self.blunt:
             return
-        errors = 0.5 * (simple.val / max(simple.noise, 1e-9) + val.value / max(val.noise, 1e-9))
+        errors = 0.5 * (_errors(simple.val, simple.noise, evidence) + _errors(val.value, val.noise, evidence))
         if errors > self.surprise:  # few rows: both are near chance, and yet too good for it
             return
         trained = train.value - val.value > self.learnt or (update_ratio(evidence) or 0.0) > self.ratio
@@ -182,6 +183,17 @@ class LabelsRandom(Builtin):
                 *(("choose columns, or get more rows",) if wide else ()),
                 kind="NOTE" if wide else "FAULT",
             )
+
+
+def _errors(value: float, noise: float, evidence: Evidence) -> float:
+    """Standard errors by which a gain is above chance.
+
+    For quantities those of the correlation of predictions and targets, whose square R^2 is at most: an R^2 of 0.1 is
+    little, and yet far from chance.
+    """
+    if evidence.data.classes:
+        return value / max(noise, 1e-9)
+    return 1.5 * math.sqrt(max(value, 0.0)) / max(noise, 1e-9)
 
 
 @attrs.frozen
