@@ -60,6 +60,7 @@ def test_wrong_rule_is_refused(case: Wrong) -> None:
         ("max_all_winners_second_axis_only", 26),  # output gradients whose sum was 0
         ("label_smoothing_ignored", 80),  # a direction with one entry equal to the mean of all
         ("item_of_output", 98),  # a direction whose mean was 0
+        ("curve_of_a_ten_billionth", 30),  # outputs beside which what was wrong drowned
     ],
 )
 def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:
