@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -30,3 +31,17 @@ def pytest_configure(config: pytest.Config) -> None:
     """A run that may stop a merge must not fail by the luck of the draw."""
     everyday = "not soak" in str(config.getoption("markexpr"))
     settings.load_profile("everyday" if everyday else "soak")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Skip a test that asks for what only a plugin of this workspace offers, where that is not installed."""
+    try:
+        return (yield)
+    except Exception as error:
+        from support.missing_plugins import how_to_get, missing_plugin
+
+        plugin = missing_plugin(error)
+        if plugin is None:
+            raise
+        pytest.skip(how_to_get(plugin))

@@ -29,7 +29,7 @@ _PUBLIC = {
 _OTHER_WORDS = {
     "SGD": "mg.optimizer('sgd', model.named_parameters(), lr=0.1), with momentum 'momentum' or 'nesterov'",
     "lr_scheduler": "lr= takes a schedule: optim.Cosine(0.1, steps), optim.WarmUp(...), optim.ReduceOnPlateau(...)",
-    "LBFGS": "mg.optimizer('l-bfgs', model.named_parameters()), of the distribution minigrad-newton",
+    "LBFGS": "mg.optimizer('l-bfgs', model.named_parameters()), after pip install ./plugins/minigrad-newton",
 }
 
 

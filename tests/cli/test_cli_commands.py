@@ -13,6 +13,7 @@ from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.installed_commands import OWN_DISTRIBUTIONS
 from minigrad.plugins.entry_points import rescan
 from support.cli_calls import code_of
+from support.missing_plugins import needs
 
 GOLDEN = Path(__file__).parents[1] / "data" / "cli"
 
@@ -65,6 +66,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
+@needs("minigrad-compare", "minigrad-diagnosis-bench", "minigrad-sweep")
 def test_help_with_minigrads_own_plugins(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("--help") == 0
     assert words(capsys.readouterr().out) == words((GOLDEN / "help.txt").read_text())

@@ -16,6 +16,7 @@ from minigrad.cli import main
 from minigrad.cli.new import ScaffoldError, scaffold
 from minigrad.core import REGISTRY
 from minigrad.optim import available
+from support.missing_plugins import needs
 
 LONG = {"optimizer": "a-" + "long" * 9 + "-2", "op": "a_" + "long" * 9 + "_2"}
 
@@ -67,6 +68,7 @@ def test_the_style_is_clean_for_any_name(kind: str, name: str, tmp_path: Path) -
     assert not [p for p in folder.rglob("*.py") if "$" in p.read_text()]
 
 
+@needs("minigrad-modern")
 @pytest.mark.parametrize(
     ("kind", "name", "message"),
     [

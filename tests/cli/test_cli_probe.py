@@ -14,6 +14,7 @@ from minigrad.cli import main
 from minigrad.cli.check_laws import probe
 from minigrad.optim import UnknownOptimizer
 from minigrad.plugins import entry_points
+from support.missing_plugins import needs
 from support.optim_dists import GOOD, install
 
 SOURCES = {
@@ -99,6 +100,7 @@ def test_the_report_counts_and_the_exit_code_follows(capsys: pytest.CaptureFixtu
     assert document["ran"] + document["skipped"] == sum(law["claimed"] for law in document["laws"])
 
 
+@needs("minigrad-newton")
 def test_laws_without_an_opinion_say_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["optimizers", "check", "gauss-newton"]) == 0
     out = capsys.readouterr().out

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import minigrad
+from support.missing_plugins import needs
 
 RUN = [sys.executable, "-m", "minigrad"]
 PROBE = """
@@ -33,7 +34,9 @@ def call(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize(
     ("arguments", "loaded"),
-    [(["--help"], "LOADED attr attrs"), (["sweep", "--help"], "LOADED attr attrs"), (["train", "--help"], "LOADED"),
+    [(["--help"], "LOADED attr attrs"),
+     pytest.param(["sweep", "--help"], "LOADED attr attrs", marks=needs("minigrad-sweep")),
+     (["train", "--help"], "LOADED"),
      (["--version"], "LOADED")],
 )  # fmt: skip
 def test_help_and_version_load_no_numpy(arguments: list[str], loaded: str) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import minigrad
+from support.missing_plugins import needs
 from support.optim_dists import GOOD, ask, install
 
 LIST = """
@@ -85,6 +86,7 @@ def test_the_first_copy_of_a_distribution_on_the_path_counts(tmp_path: Path) -> 
     assert "ghost" not in answer
 
 
+@needs("minigrad-modern", "minigrad-newton")
 def test_allow_list(tmp_path: Path) -> None:
     install(tmp_path, "demo_plugin", {"alpha": "demo_rules:Rule", "beta": "demo_rules:Rule"}, {"demo_rules": GOOD})
     assert names([tmp_path], MINIGRAD_PLUGINS="none") == set(OWN)

@@ -32,6 +32,7 @@ from minigrad.optim import (
     optimizer,
 )
 from minigrad.typing import Array
+from support.missing_plugins import needs
 from support.optim_problems import PROBLEMS, build, golden
 
 RULES = sorted(name for name, entry in available().items() if entry.distribution == "minigrad")
@@ -374,6 +375,7 @@ def test_bad_parameters_are_named() -> None:
     assert len(optimizer("sgd", [w, w]).state_dict()) > 0
 
 
+@needs("minigrad-modern")
 def test_unknown_names_list_what_is_installed() -> None:
     w = tensor([1.0], requires_grad=True)
     with pytest.raises(UnknownOptimizer, match=r"'nwton'. Did you mean 'newton'\? Installed: .* more") as raised:
@@ -383,6 +385,7 @@ def test_unknown_names_list_what_is_installed() -> None:
         optimizer("adma", [w])
 
 
+@needs("minigrad-newton")
 def test_needs_are_checked_before_the_first_step() -> None:
     w = tensor([1.0], requires_grad=True)
     opt = optimizer("newton", [w])

@@ -15,6 +15,7 @@ import minigrad as mg
 from minigrad import nn
 from minigrad.optim import Constant, Ema, Linear, LookAhead, OptimizerError, ParameterError, StatefulOptimizer
 from minigrad.train import fit
+from support.missing_plugins import needs
 
 RULES = ("sgd", "momentum", "adam", "adamw", "nadam", "rprop", "adafactor", "muon", "schedule-free", "cautious-adamw")
 OPTIONS: dict[str, dict[str, Any]] = {"momentum": {"dampening": 0.5}, "adamw": {"weight_decay": 0.1}}
@@ -163,6 +164,7 @@ def test_a_state_that_knows_nothing_of_a_parameter_lets_it_begin() -> None:
     assert same(new, alone)
 
 
+@needs("minigrad-modern")
 def test_misuse_is_told() -> None:
     params = leaves("ab")
     opt = mg.optimizer("adam", params, lr=Constant(0.1))

@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from minigrad.train.lr_find import RateRange, lr_find
+from support.missing_plugins import needs
 
 SEARCH = ["Space", "SpaceError", "Sweep", "Trial", "parse_space", "sweep"]
 COMPARE = ["GRID", "CompareError", "Comparison", "Curve", "Plane", "Problem", "Result", "Trial", "compare"]
@@ -21,6 +22,7 @@ def test_the_range_test_is_found_where_it_was() -> None:
         assert tune.RateRange is RateRange
 
 
+@needs("minigrad-compare", "minigrad-sweep")
 @pytest.mark.parametrize(
     ("module", "name"), [*(("minigrad.tune", n) for n in SEARCH), *(("minigrad.train.compare", n) for n in COMPARE)]
 )

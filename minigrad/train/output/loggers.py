@@ -14,7 +14,7 @@ __all__ = ["GROUP", "create_logger"]
 GROUP = "minigrad.callbacks"
 """Entry points: what takes the folder of a run and returns a `Callback`."""
 
-_HINT = "; `tensorboard`, `mlflow`, `csv`, `jsonl` are of the plugin minigrad-loggers (plugins/minigrad-loggers)"
+_HINT = "; `tensorboard`, `mlflow`, `wandb`, `csv`, `jsonl` come with `pip install ./plugins/minigrad-loggers`"
 
 
 def create_logger(name: str, folder: Path) -> Callback:
