@@ -1,4 +1,4 @@
-"""What the plugins of this workspace offer, so that tests of what is not installed are skipped and say why."""
+"""What the plugins of this workspace offer, for tests that want one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from minigrad.optim import UnknownOptimizer
+from minigrad.optim.errors import UnknownOptimizer
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -35,7 +35,7 @@ def how_to_get(distribution: str) -> str:
 
 
 def missing_offers(root: Path = PLUGINS) -> dict[str, str]:
-    """Name of an optimizer or command -> the plugin of this workspace that would offer it, were it installed."""
+    """Name of an optimizer or command -> the plugin, not installed, that offers it."""
     offers: dict[str, str] = {}
     for path in sorted(root.glob("*/pyproject.toml")):
         project = tomllib.loads(path.read_text())["project"]

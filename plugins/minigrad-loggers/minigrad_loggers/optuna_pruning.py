@@ -11,7 +11,7 @@ __all__ = ["OptunaPruning"]
 
 
 class OptunaPruning(Callback):
-    """Reports a figure of each epoch to a trial, and ends the run when the trial's pruner says so.
+    """Reports a figure of each epoch to a trial, whose pruner may end the run.
 
     After the run, `raise_if_pruned` tells Optuna; the history up to then is that of any stopped run.
 

@@ -1,4 +1,4 @@
-"""Runs for Weights & Biases, offline: in a folder beside the run, which `wandb sync` sends on when you want."""
+"""Runs for Weights & Biases, offline, in a folder that `wandb sync` sends on."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class WandbLogger(Callback):
         self._run: Any = None
 
     def on_start(self, run: Run) -> None:
-        """Begin a run with its settings, without W&B's own output and without looking at the machine."""
+        """Begin a run with its settings; W&B prints nothing and does not watch the machine."""
         quiet = self._wandb.Settings(silent=True, console="off", x_disable_stats=True)
         self._run = self._wandb.init(config=settings_of(run), settings=quiet, **self._options)
 
