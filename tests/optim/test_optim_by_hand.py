@@ -28,6 +28,7 @@ from minigrad.optim import (
 )
 from minigrad.runtime.parameters import assign
 from minigrad.typing import Array
+from support.missing_plugins import needs
 
 
 def leaf(*values: float, dtype: type = np.float64) -> mg.Tensor:
@@ -242,6 +243,7 @@ def test_micro_batches_of_a_closure_rule_are_a_list_of_closures() -> None:
         mg.optimizer("newton", [w], accumulate=2)
 
 
+@needs("minigrad-newton")
 def test_gradients_of_a_closure_rule_are_clipped_where_that_agrees_with_the_rule() -> None:
     w = leaf(10.0)
     opt = mg.optimizer("nesterov", [w], lr=1.0, form="lookahead", clip=ClipNorm(0.5))
