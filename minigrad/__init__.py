@@ -11,5 +11,10 @@ from minigrad.api import find_op as _find_op
 
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy.names(
-    __name__, _PUBLIC, renamed=_RENAMED, requires="minigrad.ops", otherwise=_find_op
+    __name__,
+    _PUBLIC,
+    renamed=_RENAMED,
+    requires="minigrad.ops",
+    door="minigrad.ops.public_functions:accept_lists",
+    otherwise=_find_op,
 )

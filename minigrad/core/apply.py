@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.errors import IndexKeyError, MinigradError, OpError, ShapeError, UnregisteredOp
+from minigrad.core.errors import UnregisteredOp
 from minigrad.core.graph import Constant, MultiOutputNode, Node, OutputNode, Parents, record_call
 from minigrad.core.memory import copy_writable_args, weak_scalar
 from minigrad.core.mode import MODE
@@ -35,7 +35,7 @@ def apply(op: Op, args: tuple[object, ...], kwargs: Kwargs) -> Tensor:
     try:
         y = op.forward(*values, **full)
     except Exception as error:
-        raise describe_error(op, values, full, error) from error
+        raise op.describe_error(values, full, error) from error
     record = tracked and (mode is None or mode.grad) and not op.claims.piecewise_constant
     if record:
         values, y = copy_writable_args(args, values, y)
@@ -78,23 +78,13 @@ def unpack_args(op: Op, args: tuple[object, ...]) -> tuple[Arrays, Parents, bool
             weak[i] = a
             values.append(_NO_ARRAY)
         else:
-            values.append(_as_array(op, i, a))
+            values.append(op.as_array(i, a))
         parents.append(parent)
     if weak:
         dtype = np.result_type(*(v for i, v in enumerate(values) if i not in weak))
         for i, number in weak.items():
             values[i] = weak_scalar(number, dtype)
     return tuple(values), tuple(parents), tracked
-
-
-def _as_array(op: Op, index: int, a: object) -> Array:
-    array = np.asarray(a)
-    if array.dtype.kind not in "fiub":
-        name = op.arguments[min(index, len(op.arguments) - 1)].name
-        raise OpError(
-            f"op {op.name!r}: argument {name!r} is {type(a).__name__} of dtype {array.dtype}; real numbers are needed"
-        )
-    return array
 
 
 def apply_unregistered(op: Op, *args: object, **kwargs: object) -> Tensor:
@@ -112,22 +102,3 @@ def apply_unregistered(op: Op, *args: object, **kwargs: object) -> Tensor:
 
 
 Op.unregistered = apply_unregistered
-
-
-def describe_error(op: Op, values: Arrays, kwargs: Kwargs, error: Exception) -> Exception:
-    """Describe an error that the forward function of `op` raised.
-
-    Returns an error that names op, shapes and keyword arguments.
-    """
-    if isinstance(error, MinigradError):
-        return error
-    shapes = ", ".join(
-        f"{op.arguments[min(i, len(op.arguments) - 1)].name} {v.shape} {v.dtype}" for i, v in enumerate(values)
-    )
-    options = "".join(f", {k}={v!r:.60}" for k, v in kwargs.items())
-    message = f"op {op.name!r} cannot take ({shapes:.120}{options:.100}): {error}"[:299]
-    if isinstance(error, ValueError | IndexError):
-        return (IndexKeyError if isinstance(error, IndexError) else ShapeError)(message)
-    if isinstance(error, TypeError | ArithmeticError):
-        return OpError(message)
-    return error

@@ -88,6 +88,7 @@ class Claims:
     trailing: bool = False
 
 
+_NUMBERS = (bool, int, float, np.generic)
 REQUIRED = object()
 """Marks a keyword argument without a default."""
 
@@ -118,6 +119,9 @@ class Op:
     """
 
     unregistered: ClassVar[Callable[..., Tensor]]  # what an op does until it is registered; set by `core.apply`
+    as_array: ClassVar[Callable[..., Array]]  # these three are set by `runtime.call_errors`
+    as_arrays: ClassVar[Callable[..., tuple[Array, ...]]]
+    describe_error: ClassVar[Callable[..., Exception]]
 
     def __init__(
         self,
@@ -263,16 +267,20 @@ class Op:
     @overload
     def __call__(self, *args: Tensor | ArrayLike, **kwargs: object) -> Tensor: ...
     def __call__(self, *args: Tensor | ArrayLike, **kwargs: object) -> Tensor | Array:
+        plain = len(args) <= len(self.arguments)
         for a in args:
-            if type(a) is not np.ndarray and isinstance(a, TensorBase):
-                if len(args) != len(self.arguments) or (kwargs and not self.options):
-                    return self.apply_any(*args, **kwargs)
-                return self.apply(*args, **kwargs) if kwargs else self.apply(*args)
-        if len(args) > len(self.arguments) and not self.arguments[-1].variadic:
-            # A ufunc would take a surplus array for its output, and write into it.
-            names = ", ".join(a.name for a in self.arguments)
-            raise TypeError(f"op {self.name!r} takes ({names}), {len(args)} positional arguments given")
-        return self.forward(*args, **kwargs)  # type: ignore[return-value]  # several outputs: see `call_multi`
+            if type(a) is not np.ndarray:
+                if isinstance(a, TensorBase):
+                    if len(args) != len(self.arguments) or (kwargs and not self.options):
+                        return self.apply_any(*args, **kwargs)
+                    return self.apply(*args, **kwargs) if kwargs else self.apply(*args)
+                plain = plain and isinstance(a, _NUMBERS)
+        if not plain:
+            args = self.as_arrays(args)
+        try:
+            return self.forward(*args, **kwargs)  # type: ignore[return-value]  # several outputs: see `call_multi`
+        except (TypeError, AttributeError, IndexError, ZeroDivisionError) as error:
+            raise self.describe_error(args, kwargs, error) from error
 
     @overload
     def call_multi(  # type: ignore[overload-overlap]

@@ -27,6 +27,7 @@ from minigrad.fft.transforms import (
     rfftn,
 )
 from minigrad.ops.elementwise.complex import Complex
+from minigrad.ops.public_functions import install as _install_doors
 
 __all__ = [
     "Complex",
@@ -47,3 +48,5 @@ __all__ = [
     "rfft2",
     "rfftn",
 ]
+
+_install_doors(__name__, globals(), __all__)

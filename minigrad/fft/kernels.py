@@ -8,6 +8,7 @@ The discrete Fourier matrix F is symmetric, so the adjoint of x -> F x is g -> c
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.types import Array
 from minigrad.ops.family import OpFamily
@@ -54,7 +55,7 @@ def edges(n: int, axis: int, ndim: int, inner: float) -> Array:
     weights[0] = 1.0
     if n % 2 == 0:
         weights[-1] = 1.0
-    return weights.reshape([-1 if a == axis % ndim else 1 for a in range(ndim)])
+    return weights.reshape([-1 if a == normalize_axis_index(axis, ndim) else 1 for a in range(ndim)])
 
 
 @op(x=real(), linear=True, params=[{"axis": 0}, {"axis": -1}], shapes=[((5, 4),), ((2,),), ((1,),)], name="rfft")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import sqrt
 
+from numpy.lib.array_utils import normalize_axis_index
+
 from minigrad.core.types import Shape
 from minigrad.fft.kernels import inverse_real_transform, real_transform, transform
 from minigrad.ops.arrangement.manipulation import along, pad, roll
@@ -24,7 +26,7 @@ def _resized(x: V, n: int, axis: int) -> V:
         raise ValueError(f"fft: a transform of {n} points does not exist")
     if n < length:
         return getitem(x, key=along(axis, x.ndim, slice(0, n)))
-    return pad(x, [(0, n - length) if a == axis % x.ndim else (0, 0) for a in range(x.ndim)])
+    return pad(x, [(0, n - length) if a == normalize_axis_index(axis, x.ndim) else (0, 0) for a in range(x.ndim)])
 
 
 def _factor(n: int, norm: Norm, inverse: bool) -> float:

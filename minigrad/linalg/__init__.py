@@ -25,6 +25,7 @@ from minigrad.linalg.solve import (
     tensorsolve,
 )
 from minigrad.linalg.spectrum import eig, eigvals
+from minigrad.ops.public_functions import install as _install_doors
 
 __all__ = [
     "cholesky",
@@ -57,3 +58,5 @@ __all__ = [
     "trace",
     "vector_norm",
 ]
+
+_install_doors(__name__, globals(), __all__)

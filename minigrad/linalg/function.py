@@ -109,17 +109,27 @@ def _(g: V, x: V, a: V, b: V, q: V) -> tuple[V, V, V]:
 def sqrtm(a: Array) -> Array:
     """Compute the principal square root of real matrices (..., n, n).
 
-    Without eigenvalues <= 0 (Denman and Beavers, 1976).
+    By the iteration of Denman and Beavers (1976), each matrix at its own scale. NaN where an eigenvalue is a negative
+    number: that root is not real.
     """
+    exponent = np.frexp(_largest_entry(a))[1]
+    exponent += exponent & 1
+    a = np.ldexp(a, -exponent).astype(a.dtype)
     y, z = a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+    eps = np.finfo(a.dtype).eps
     for _ in range(60):
         new = 0.5 * (y + np.linalg.inv(z))
         z = 0.5 * (z + np.linalg.inv(y))
-        done = np.max(np.abs(new - y), initial=0.0) <= 4 * np.finfo(a.dtype).eps * np.max(np.abs(new), initial=0.0)
+        done = np.all(_largest_entry(new - y) <= 4 * eps * _largest_entry(new))
         y = new
         if done:
             break
-    return np.asarray(y)
+    is_root = _largest_entry(y @ y - a) <= 1e3 * np.sqrt(eps)
+    return np.asarray(np.where(is_root, np.ldexp(y, exponent // 2), np.nan).astype(a.dtype))
+
+
+def _largest_entry(a: Array) -> Array:
+    return np.asarray(np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=0.0))
 
 
 @sqrtm.vjp("a")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
@@ -124,8 +125,8 @@ def swapaxes(x: V, axis1: int, axis2: int) -> V:
 
 def moveaxis(x: V, source: int | Shape, destination: int | Shape) -> V:
     """Axes moved to other positions; the rest keep their order."""
-    sources = [a % x.ndim for a in ((source,) if isinstance(source, int) else source)]
-    targets = [a % x.ndim for a in ((destination,) if isinstance(destination, int) else destination)]
+    sources = normalize_axis_tuple(source, x.ndim)
+    targets = normalize_axis_tuple(destination, x.ndim)
     if len(sources) != len(targets):
         raise ValueError(f"moveaxis: {len(sources)} source axes and {len(targets)} destinations")
     order = [i for i in range(x.ndim) if i not in sources]
@@ -143,7 +144,7 @@ def expand_dims(x: V, axis: int | Shape) -> V:
     """x with new axes of length one at `axis` (positions in the result)."""
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     count = x.ndim + len(axes)
-    at = {a % count for a in axes}
+    at = {normalize_axis_index(a, count) for a in axes}
     lengths = iter(x.shape)
     return reshape(x, tuple(1 if i in at else next(lengths) for i in range(count)))
 
@@ -152,7 +153,7 @@ def squeeze(x: V, axis: int | Shape | None = None) -> V:
     """x without its axes of length one (without those at `axis`, which must have length one)."""
     if axis is None:
         return reshape(x, tuple(n for n in x.shape if n != 1))
-    at = {a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)}
+    at = normalize_axis_tuple(axis, x.ndim)
     if any(x.shape[a] != 1 for a in at):
         raise ValueError(f"squeeze: axis {axis} of shape {x.shape} has not length one")
     return reshape(x, tuple(n for i, n in enumerate(x.shape) if i not in at))
@@ -167,7 +168,7 @@ def concatenate(arrays: Sequence[V], axis: int | None = 0) -> V:
 
 def flip(x: V, axis: int | Shape | None = None) -> V:
     """Entries in reversed order along `axis` (all axes by default)."""
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     return index.getitem(x, key=tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim)))
 
 

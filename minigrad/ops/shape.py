@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.types import Array, Axis, Shape
 from minigrad.ops.family import OpFamily
@@ -158,7 +159,7 @@ def concatenate(*xs: Array, axis: int = 0) -> Array:
 
 @concatenate.vjp("xs")
 def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
-    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
+    before: tuple[slice, ...] = (slice(None),) * normalize_axis_index(axis, y.ndim)
     parts: list[V] = []
     start = 0
     for x in xs:

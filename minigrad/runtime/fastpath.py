@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from minigrad.core.apply import apply, describe_error
+from minigrad.core.apply import apply
 from minigrad.core.backward import Pullback, add_gradient
 from minigrad.core.graph import Constant, Node, OpNode, Parents, next_sequence, record_call
 from minigrad.core.memory import weak_scalar
@@ -73,7 +73,7 @@ def _unary(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x)
         except Exception as error:
-            raise describe_error(op, (x,), _NO_KWARGS, error) from error
+            raise op.describe_error((x,), _NO_KWARGS, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a,), _NO_KWARGS)
@@ -109,7 +109,7 @@ def _unary_with_options(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x, **full)
         except Exception as error:
-            raise describe_error(op, (x,), full, error) from error
+            raise op.describe_error((x,), full, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a,), kwargs)
@@ -173,7 +173,7 @@ def _binary(op: Op) -> Callable[..., Tensor]:
         try:
             y = forward(x, z)
         except Exception as error:
-            raise describe_error(op, (x, z), _NO_KWARGS, error) from error
+            raise op.describe_error((x, z), _NO_KWARGS, error) from error
         if type(y) is not ndarray:
             if type(y) is tuple:
                 return apply(op, (a, b), _NO_KWARGS)

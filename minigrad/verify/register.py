@@ -14,12 +14,14 @@ from minigrad.core.errors import RegistrationError
 from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
-from minigrad.runtime import fastpath
+from minigrad.runtime import call_errors, fastpath
 from minigrad.runtime.batch_rules import has_batch_rule
 from minigrad.verify.certificate import Certificate, certificate_of
 from minigrad.verify.checks.batching import batching_cases, check_batching
 from minigrad.verify.gate import verify
 from minigrad.verify.subject import OpUnderTest
+
+call_errors.install()
 
 
 def register(*ops: Op, seed: int | None = None) -> None:

@@ -268,3 +268,60 @@ def test_curvature_of_hypotenuses() -> None:
     size = np.hypot(x, y)
     h = bend(lambda t: mg.hypot(t[0], t[1]), [x, y])
     np.testing.assert_allclose(h, np.array([[y * y, -x * y], [-x * y, x * x]]) / size**3, rtol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_cross_entropy_of_certain_probabilities(dtype: Any) -> None:
+    def loss(p: Any, target: float) -> Any:
+        return mg.sum(mg.binary_cross_entropy(p, np.array([target], dtype)))
+
+    for p, target, slope in ((0.0, 0.0, 1.0), (1.0, 1.0, -1.0)):
+        x = np.array([p], dtype)
+        assert loss(x, target) == 0.0
+        assert np.asarray(mg.grad(lambda t, target=target: loss(t, target))(x)) == slope
+        assert np.asarray(mg.hessian(lambda t, target=target: loss(t, target))(x)) == 1.0
+    for p, target in ((0.0, 1.0), (1.0, 0.0)):
+        x = np.array([p], dtype)
+        with np.errstate(divide="ignore"):
+            assert loss(x, target) == np.inf
+            assert np.asarray(mg.grad(lambda t, target=target: loss(t, target))(x)) == (np.inf if p else -np.inf)
+
+
+def test_cross_entropy_of_probabilities_has_the_mixed_derivative() -> None:
+    for p, target in ((0.3, 0.0), (0.3, 1.0), (0.9, 0.4)):
+        slope_by_target = mg.grad(
+            lambda t, p=p: mg.sum(mg.grad(lambda x: mg.sum(mg.binary_cross_entropy(x, t)))(np.array([p])))
+        )
+        np.testing.assert_allclose(np.asarray(slope_by_target(np.array([target]))), -1.0 / (p * (1.0 - p)), rtol=1e-12)
+
+
+def test_layer_norm_without_eps_of_small_numbers() -> None:
+    x = np.array([[1.0, 2.0, 4.0]], np.float32) * np.float32(2e-38)
+    expected = (np.array([1.0, 2.0, 4.0]) - 7.0 / 3.0) / np.std([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(mg.layer_norm(x, eps=0.0)[0], expected, rtol=1e-5)
+    np.testing.assert_allclose(mg.rms_norm(x, eps=0.0)[0], np.array([1, 2, 4]) / np.sqrt(7), rtol=1e-5)
+
+
+def test_matrix_roots_at_their_own_scale_and_none_of_negative_numbers() -> None:
+    root = np.array([[2.0, 1.0], [0.5, 3.0]])
+    batch = np.stack([root @ root * s for s in (1e200, 1.0, 1e-200)])
+    expected = np.stack([root * s for s in (1e100, 1.0, 1e-100)])
+    np.testing.assert_allclose(mg.linalg.sqrtm(batch), expected, rtol=1e-12)
+    turned = np.array([[0.6, -0.8], [0.8, 0.6]])
+    without = turned @ np.diag([-2.0, 3.0]) @ turned.T
+    assert np.isnan(mg.linalg.sqrtm(np.stack([without, root]))).tolist() == [[[True] * 2] * 2, [[False] * 2] * 2]
+
+
+def test_times_of_a_differential_equation_have_slopes() -> None:
+    def last(t: Any) -> Any:
+        return mg.odeint(lambda y, now: -now * y, np.array([1.0]), t)[-1]
+
+    t = np.array([0.1, 0.4, 0.9])
+    slope = np.asarray(mg.grad(lambda times: mg.sum(last(times)))(t))
+    expected = np.array([0.1, 0.0, -0.9]) * np.exp((0.1**2 - 0.9**2) / 2.0)  # of exp((t0^2 - t1^2) / 2)
+    np.testing.assert_allclose(slope, expected, atol=2e-5)
+
+
+def test_rollaxis_takes_its_place_by_keyword() -> None:
+    x = np.arange(24.0).reshape(2, 3, 4)
+    assert np.array_equal(np.asarray(np.rollaxis(mg.tensor(x), 2, start=1)), np.rollaxis(x, 2, start=1))

@@ -7,7 +7,7 @@ Each calls the function of `minigrad` that its docstring names; classes of score
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import attrs
@@ -18,6 +18,8 @@ from minigrad.core.types import Array
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.losses.baseline import Targets
 from minigrad.nn.options import named_options
+from minigrad.ops.arguments import as_input
+from minigrad.ops.public_functions import accept_lists
 
 __all__ = [
     "BCELoss",
@@ -52,10 +54,11 @@ def _reduction(owner: object, field: attrs.Attribute[str], value: object) -> Non
         raise ModuleError(f"{type(owner).__name__}.reduction must be one of {', '.join(names)}, got {value!r}")
 
 
+@cache
 def _loss(name: str, module: str = "loss") -> Callable[..., Tensor]:
-    """A loss function of `minigrad`, whose ops register on first use."""
-    function: Callable[..., Tensor] = lazy.load(f"minigrad.ops.network.{module}", name)
-    return function
+    """A public loss function of `minigrad`, whose ops register on first use."""
+    function: Callable[..., object] = lazy.load(f"minigrad.ops.network.{module}", name)
+    return accept_lists("minigrad", name, function)  # type: ignore[return-value]
 
 
 def _tensor(value: Weights) -> Any:
@@ -84,6 +87,7 @@ class CrossEntropyLoss:
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Scores `(N, C, ...)` and labels `(N, ...)`, or probabilities of the shape of the scores."""
+        outputs = as_input("CrossEntropyLoss", "outputs", outputs)
         axis = 1 if outputs.ndim > 1 else 0
         options = (self.reduction, _tensor(self.weight), self.ignore_index, self.label_smoothing)
         return _loss("cross_entropy")(outputs, targets, axis, *options)
@@ -106,6 +110,7 @@ class NLLLoss:
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Log-probabilities `(N, C, ...)` and labels `(N, ...)`."""
+        outputs = as_input("NLLLoss", "outputs", outputs)
         order = (0, *range(2, outputs.ndim), 1) if outputs.ndim > 1 else (0,)
         options = (self.reduction, _tensor(self.weight), self.ignore_index)
         return _loss("nll_loss")(outputs.transpose(order), targets, *options)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from math import prod
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array, BoolArray, IndexArray
@@ -159,7 +160,9 @@ def gather(x: V, axis: int, indices: IndexArray) -> V:
 
     `indices` may be shorter than x on the other axes, whose first entries are then read.
     """
-    key = tuple(slice(None) if a == axis % x.ndim else slice(0, n) for a, n in enumerate(indices.shape))
+    key = tuple(
+        slice(None) if a == normalize_axis_index(axis, x.ndim) else slice(0, n) for a, n in enumerate(indices.shape)
+    )
     return pick(getitem(x, key=key), indices, axis=axis)
 
 
@@ -170,8 +173,8 @@ def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
     """
     key = tuple(slice(0, n) for n in indices.shape)
     part: V = getitem(source, key=key)
-    shape = tuple(x.shape[a] if a == axis % x.ndim else n for a, n in enumerate(part.shape))
-    added: V = unpick(part, indices, axis=axis % x.ndim, shape=shape)
+    shape = tuple(x.shape[a] if a == normalize_axis_index(axis, x.ndim) else n for a, n in enumerate(part.shape))
+    added: V = unpick(part, indices, axis=normalize_axis_index(axis, x.ndim), shape=shape)
     if shape != x.shape:
         added = pad(added, [(0, n - m) for n, m in zip(x.shape, shape, strict=True)])
     return x + added
@@ -179,7 +182,7 @@ def scatter_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
 
 def index_add(x: V, axis: int, indices: IndexArray, source: V) -> V:
     """x with the slices of `source` along `axis` added at `indices` (1-d, may repeat)."""
-    added: V = put_along(source, indices, axis=axis % x.ndim, length=x.shape[axis])
+    added: V = put_along(source, indices, axis=normalize_axis_index(axis, x.ndim), length=x.shape[axis])
     return x + added
 
 

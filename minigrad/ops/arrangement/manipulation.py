@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Array, Axis, IndexArray, Shape
@@ -32,7 +33,7 @@ from minigrad.typing import V
 
 def along(axis: int, ndim: int, part: slice | int | IndexArray) -> tuple[slice | int | IndexArray, ...]:
     """A key that picks `part` of one axis and everything of the axes before it."""
-    return (*(slice(None),) * (axis % ndim), part)
+    return (*(slice(None),) * normalize_axis_index(axis, ndim), part)
 
 
 def fliplr(x: V) -> V:
@@ -78,7 +79,7 @@ def roll(x: V, shift: int | Shape, axis: Axis = None) -> V:
 
 def rollaxis(x: V, axis: int, start: int = 0) -> V:
     """`axis` moved to stand before `start`."""
-    source = axis % x.ndim
+    source = normalize_axis_index(axis, x.ndim)
     before = start + x.ndim if start < 0 else start
     return moveaxis(x, source, before - 1 if source < before else before)
 
@@ -90,7 +91,7 @@ def repeat(x: V, repeats: int | Sequence[int], axis: int | None = None) -> V:
     """
     if axis is None:
         return repeat(ravel(x), repeats, 0)
-    at: int = axis % x.ndim
+    at: int = normalize_axis_index(axis, x.ndim)
     if isinstance(repeats, int | np.integer):
         wide: V = broadcast_to(expand_dims(x, at + 1), (*x.shape[: at + 1], int(repeats), *x.shape[at + 1 :]))
         return reshape(wide, (*x.shape[:at], x.shape[at] * int(repeats), *x.shape[at + 1 :]))
@@ -206,7 +207,7 @@ def _slope(x: V, spacing: float | Array, axis: int) -> V:
         places = np.asarray(spacing, dtype=x.dtype)
         if places.shape != (x.shape[axis],):
             raise ValueError(f"gradient: {places.shape} coordinates for axis {axis} of shape {x.shape}")
-        steps = np.diff(places).reshape([-1 if a == axis % x.ndim else 1 for a in range(x.ndim)])
+        steps = np.diff(places).reshape([-1 if a == normalize_axis_index(axis, x.ndim) else 1 for a in range(x.ndim)])
         slopes: V = (part(1, None) - part(None, -1)) / steps
         before, after = along(axis, x.ndim, slice(None, -1)), along(axis, x.ndim, slice(1, None))
         # The parabola through three places: its slope in the middle weighs each side with the other's step.

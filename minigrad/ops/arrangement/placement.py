@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Axis, IndexArray, Shape
@@ -38,7 +39,7 @@ def put_along_axis(x: V, indices: IndexArray, values: V, axis: int | None) -> V:
     """
     if axis is None:
         return reshape(put_along_axis(ravel(x), np.ravel(indices), values, 0), x.shape)
-    at = axis % x.ndim
+    at = normalize_axis_index(axis, x.ndim)
     places: Any = np.asarray(as_array(indices))
     grid: list[IndexArray] = list(np.ogrid[tuple(slice(n) for n in x.shape)])
     grid[at] = places
@@ -56,7 +57,7 @@ def insert(x: V, obj: int | slice | Sequence[int] | IndexArray, values: V, axis:
     """
     if axis is None:
         x, axis = ravel(x), 0
-    at = axis % x.ndim
+    at = normalize_axis_index(axis, x.ndim)
     values = astype(values, x.dtype)
     length = x.shape[at]
     # NumPy says where old and new entries come to lie: those below 0 are new ones.
@@ -129,11 +130,11 @@ def _blocks(arrays: Any, depth: int, ndim: int) -> Any:
     return reshape(leaf, (*(1,) * (ndim - leaf.ndim), *leaf.shape))
 
 
-def block_diag(*arrays: Any) -> Any:
+def block_diag(*arrays: V) -> V:
     """Matrices along a diagonal, zeros elsewhere."""
     if not arrays:
         raise ValueError("block_diag needs a matrix at least")
-    rows = [reshape(a, (1, -1)) if a.ndim < 2 else a for a in arrays]
+    rows: list[Any] = [reshape(a, (1, -1)) if a.ndim < 2 else a for a in arrays]
     if any(a.ndim > 2 for a in rows):
         raise ValueError(f"block_diag needs matrices, not arrays of {[a.shape for a in arrays]}")
     shape = (sum(a.shape[0] for a in rows), sum(a.shape[1] for a in rows))
@@ -143,7 +144,8 @@ def block_diag(*arrays: Any) -> Any:
         key = tuple(slice(start, start + n) for start, n in zip(at, a.shape, strict=True))
         y = setitem(y, a, key=key)
         at = [start + n for start, n in zip(at, a.shape, strict=True)]
-    return y
+    joined: V = y
+    return joined
 
 
 def choose(a: IndexArray, choices: Sequence[V], mode: str = "raise") -> V:
@@ -180,7 +182,7 @@ def resize(x: V, new_shape: int | Shape) -> V:
 def trim_zeros(x: V, trim: str = "fb", axis: Axis = None) -> V:
     """x without the zeros at its front ("f") and back ("b"), along all axes or these."""
     present = np.argwhere(as_array(x) != 0)
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     key = []
     for a, length in enumerate(x.shape):
         front, back = (present[:, a].min(), present[:, a].max() + 1) if len(present) else (length, length)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Shape
@@ -17,7 +18,7 @@ __all__ = ["apply_along_axis", "apply_over_axes"]
 
 def apply_along_axis(func1d: Callable[..., V], axis: int, x: V) -> V:
     """`func1d` of every slice of x along `axis`; its result takes the place of the axis."""
-    at = axis % x.ndim
+    at = normalize_axis_index(axis, x.ndim)
     rows: V = moveaxis(x, at, -1)
     lead: Shape = rows.shape[:-1]
     if not int(np.prod(lead)):
@@ -37,8 +38,8 @@ def apply_over_axes(func: Callable[[V, int], V], x: V, axes: int | Sequence[int]
     """
     y = x
     for axis in (axes,) if isinstance(axes, int) else axes:
-        result = func(y, axis % x.ndim)
-        y = expand_dims(result, axis % x.ndim) if result.ndim < y.ndim else result
+        result = func(y, normalize_axis_index(axis, x.ndim))
+        y = expand_dims(result, normalize_axis_index(axis, x.ndim)) if result.ndim < y.ndim else result
         if y.ndim != x.ndim:
             raise ValueError(f"apply_over_axes: the function gives {result.shape} for an array of {y.shape}")
     return y

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import as_array
 from minigrad.core.types import Array, Shape
@@ -78,7 +79,7 @@ def _with_parabolas(x: V, slope: V, spacing: float | Array, axis: int) -> V:
     if length < 3:
         raise ValueError(f"gradient: edge_order=2 needs three entries along axis {axis} of {x.shape}")
     places = np.arange(length) * spacing if np.ndim(spacing) == 0 else np.asarray(spacing)
-    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
+    before: tuple[slice, ...] = (slice(None),) * normalize_axis_index(axis, x.ndim)
     inner: V = getitem(slope, key=(*before, slice(1, -1)))
     ends = []
     for ids in ((0, 1, 2), (-1, -2, -3)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.errors import ArgumentError
 from minigrad.ops.arrangement.manipulation import along
@@ -44,7 +45,7 @@ def _stack(*xs: Array, axis: int = 0) -> Array:
 
 @_stack.vjp("xs")
 def _(g: V, y: V, *xs: V, axis: int) -> tuple[V, ...]:
-    before: tuple[slice, ...] = (slice(None),) * (axis % y.ndim)
+    before: tuple[slice, ...] = (slice(None),) * normalize_axis_index(axis, y.ndim)
     return tuple(getitem(g, key=(*before, k)) for k in range(len(xs)))
 
 

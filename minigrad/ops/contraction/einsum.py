@@ -15,6 +15,7 @@ from typing import cast
 
 import attrs
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.errors import ArgumentError, ShapeError
 from minigrad.core.types import Shape
@@ -201,7 +202,7 @@ def tensordot(a: V, b: V, axes: int | tuple[int | Shape, int | Shape] | Sequence
 
 
 def _axes(axes: int | Sequence[int], ndim: int) -> Shape:
-    return tuple(i % ndim for i in ((axes,) if isinstance(axes, int) else axes))
+    return tuple(normalize_axis_index(i, ndim) for i in ((axes,) if isinstance(axes, int) else axes))
 
 
 def _as_array(x: V) -> V:

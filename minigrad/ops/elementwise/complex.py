@@ -9,8 +9,13 @@ import attrs
 
 from minigrad import lazy
 from minigrad.core.types import Key, Shape
+from minigrad.ops.arguments import as_input
 from minigrad.ops.index import getitem
 from minigrad.typing import V
+
+
+def _as_part(part: V) -> V:
+    return as_input("Complex", "a part", part)  # type: ignore[no-any-return]
 
 
 @attrs.frozen(eq=False)
@@ -20,8 +25,8 @@ class Complex(Generic[V]):
     Gradients flow through both, as through any reals.
     """
 
-    real: V
-    imag: V
+    real: V = attrs.field(converter=_as_part)
+    imag: V = attrs.field(converter=_as_part)
 
     @property
     def shape(self) -> Shape:

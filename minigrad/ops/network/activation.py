@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import factorial, pi, sqrt
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.op import Op
 from minigrad.core.types import Array
@@ -151,6 +152,7 @@ def _(g: V, y: V, x: V) -> V:
 
 
 @declare(x=real(), elementwise=True)
+@of_floats
 @silent
 def tanhshrink(x: Array) -> Array:
     """x - tanh(x), with full relative precision near 0."""
@@ -266,6 +268,6 @@ def glu(x: V, axis: int = -1) -> V:
     half, odd = divmod(x.shape[axis], 2)
     if odd:
         raise ValueError(f"glu: axis {axis} of shape {x.shape} has odd length")
-    before: tuple[slice, ...] = (slice(None),) * (axis % x.ndim)
+    before: tuple[slice, ...] = (slice(None),) * normalize_axis_index(axis, x.ndim)
     gate: V = sigmoid(getitem(x, key=(*before, slice(half, None))))
     return getitem(x, key=(*before, slice(None, half))) * gate

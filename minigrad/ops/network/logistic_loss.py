@@ -56,9 +56,13 @@ def log_loss(p: Array, target: Array) -> Array:
 
 @log_loss.vjp("p")
 def _(g: V, y: V, p: V, target: V) -> V:
-    # (p - t) / (p (1 - p)): the difference of t / p and (1 - t) / (1 - p) would be rounded as these are.
-    limit: V = equal(p, 0.0) * equal(target, 0.0) - equal(p, 1.0) * equal(target, 1.0)  # certain and right: 0 / 0
-    return g * (ratio(ratio(p - target, p), 1.0 - p) + limit)
+    # (p - t) / (p (1 - p)): the difference of t / p and (1 - t) / (1 - p) would be rounded as these are. Beside a
+    # target that is certain one factor goes out, so that what is certain and right is no 0 / 0, at any order.
+    zero: V = equal(target, 0.0)
+    one: V = equal(target, 1.0)
+    other = 1.0 - p
+    gap: V = where(zero, 1.0 - ratio(target, p), where(one, ratio(1.0 - target, other) - 1.0, p - target))
+    return g * (gap / where(zero, 1.0, p) / where(one, 1.0, other))
 
 
 @log_loss.vjp("target")

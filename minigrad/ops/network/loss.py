@@ -232,7 +232,12 @@ def smooth_l1_loss(x: V, target: V, beta: float = 1.0, reduction: str = "mean") 
 
 
 def binary_cross_entropy(p: V, target: V, reduction: str = "mean", weight: V | float = 1.0) -> V:
-    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`."""
+    """-(target log p + (1 - target) log(1 - p)), where 0 log 0 is 0; times `weight`.
+
+    Infinite where p is certain and wrong, with an infinite slope, as the formula says; PyTorch has 100 and 1e12 there.
+    What is certain and right has loss 0, slope 1 or -1 and curvature 1. Scores cannot run into this:
+    `binary_cross_entropy_with_logits`.
+    """
     require_pairs("binary_cross_entropy", p, target)
     losses: V = log_loss(p, target)
     return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)

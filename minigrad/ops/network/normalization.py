@@ -33,6 +33,8 @@ _SWEEP: list[dict[str, object]] = [
     {"axis": (0, 2), "eps": 0.1},
     {"axis": -1, "eps": 1e-5, "centre": False},
 ]
+_NO_EPS = 1e-30
+"""An eps beside which float32 squares that underflow could tell."""
 
 
 @op(x=real(), params=_SWEEP, shapes=[((2, 3, 4),)])
@@ -48,14 +50,20 @@ def standardize(x: Array, *, axis: Axis = -1, eps: float = 1e-5, centre: bool = 
 
 @silent
 def spread_of(x: Array, axis: Axis, eps: float) -> Array:
-    """sqrt(mean of squares + eps) over `axis` (kept), also where the squares overflow."""
+    """sqrt(mean of squares + eps) over `axis` (kept).
+
+    Also where the squares overflow, or underflow beside no eps.
+    """
     squares = _mean(x * x, axis)
-    if not may_hold_nan(squares):
+    if eps > _NO_EPS and not may_hold_nan(squares):
         return np.sqrt(squares + eps)
+    info = np.finfo(squares.dtype)
+    least = float(info.tiny / info.eps)
     scale = power_of_two_above(x, axis)
     small = x / scale
     scaled = np.sqrt(_mean(small * small, axis) + eps / scale / scale) * scale
-    return np.where(np.isfinite(squares), np.sqrt(squares + eps), scaled)  # eps / scale / scale may overflow, too
+    fits = np.isfinite(squares) & (squares + eps >= least)  # else: eps / scale / scale may overflow, too
+    return np.where(fits, np.sqrt(squares + eps), scaled)
 
 
 def centred(x: Array, axis: Axis) -> Array:

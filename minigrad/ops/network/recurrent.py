@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
-from minigrad.core.types import Array
+from minigrad.core.tensor import Tensor
 from minigrad.ops.arrangement.split_join import stack
 from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.elementwise.transcendental import sigmoid, tanh
@@ -41,7 +42,7 @@ def gru(x: V, w_input: Sequence[V], w_state: Sequence[V], bias: Sequence[V], sta
     return stack(states)
 
 
-def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) -> V:
+def odeint(f: Callable[..., V], y0: V, t: V, *args: V, substeps: int = 4) -> V:
     """Solve dy/dt = f(y, t, *args) at the times t.
 
     By the classical Runge-Kutta method of order 4.
@@ -49,8 +50,8 @@ def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) ->
     Args:
         f: the right-hand side, as for scipy.integrate.odeint.
         y0: the value at t[0].
-        t: increasing or decreasing times, a plain array.
-        *args: further arguments of f; gradients flow into them and into y0.
+        t: increasing or decreasing times.
+        *args: further arguments of f; gradients flow into them, into y0 and into t.
         substeps: equal steps between neighbouring times; the error falls with its fourth power.
 
     Returns:
@@ -58,10 +59,11 @@ def odeint(f: Callable[..., V], y0: V, t: Array, *args: V, substeps: int = 4) ->
     """
     y = y0
     solution = [y]
-    for start, stop in pairwise(t):
-        h = float(stop - start) / substeps
+    times: list[Any] = list(t) if isinstance(t, Tensor) and t.requires_grad else [float(time) for time in t]
+    for start, stop in pairwise(times):
+        h = (stop - start) / substeps
         for k in range(substeps):
-            now = float(start) + k * h
+            now = start + h * k
             k1 = f(y, now, *args)
             k2 = f(y + k1 * (h / 2), now + h / 2, *args)
             k3 = f(y + k2 * (h / 2), now + h / 2, *args)

@@ -12,6 +12,7 @@ from itertools import product
 from types import EllipsisType
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.errors import ShapeError
@@ -152,10 +153,7 @@ def sliding_window_view(x: V, window_shape: int | Sequence[int], axis: int | Seq
         step: distance between windows.
         dilation: distance between neighbours in a window.
     """
-    if axis is None:
-        axes = tuple(range(x.ndim))
-    else:
-        axes = tuple(a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis))
+    axes = tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
     n: int = len(axes)
     kernel = each(window_shape, n)
     moved: V = moveaxis(x, axes, tuple(range(x.ndim - n, x.ndim)))

@@ -14,12 +14,12 @@ from inspect import signature
 import attrs
 import numpy as np
 
-from minigrad import lazy
 from minigrad.core.errors import UnsupportedFunction, nearest
 from minigrad.core.memory import weak_scalar
 from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
+from minigrad.ops.arguments import as_operand
 from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, UFUNCS
 
 IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
@@ -80,6 +80,9 @@ _OPERANDS = frozenset(
 )
 """Parameters of NumPy that are arrays."""
 
+_PLACES = frozenset(("start",))
+"""Parameters that are arrays before the bar, and integers behind it (in `rollaxis`)."""
+
 _SEQUENCES = frozenset(("arrays", "tup", "choicelist", "condlist", "choices"))
 """Parameters of NumPy that are lists of arrays."""
 
@@ -122,7 +125,9 @@ class NumpyHandler:
                 args = _weakly(args)
             bound = self._bind(args, kwargs)
             arrays = [self._operand(n, bound.pop(n), function) for n in self.arrays if n in bound]
-            bound |= {n: self._operand(n, bound[n], function) for n in self.options if n in _OPERANDS and n in bound}
+            bound |= {
+                n: self._operand(n, bound[n], function) for n in self.options if n in _OPERANDS - _PLACES and n in bound
+            }
         dtype = bound.pop("dtype", None)
         if dtype is not None and dtype is not _NO_VALUE:
             arrays[0] = _cast(arrays[0], np.dtype(dtype))  # type: ignore[call-overload]
@@ -164,16 +169,6 @@ class NumpyHandler:
         return False
 
 
-def as_operand(value: object) -> object:
-    """A Tensor as it is, a list with Tensors in it as one Tensor, and all else as an array."""
-    if isinstance(value, Tensor):
-        return value
-    if isinstance(value, list | tuple) and _holds_tensor(value):
-        stack: Callable[..., object] = lazy.load("minigrad.ops.arrangement.split_join", "stack")
-        return stack([as_operand(v) for v in value])
-    return np.asarray(value)
-
-
 def _weakly(args: tuple[object, ...]) -> tuple[object, ...]:
     """Arguments with each Python number in the dtype of the Tensor beside it."""
     if all(isinstance(a, Tensor) for a in args):
@@ -184,10 +179,6 @@ def _weakly(args: tuple[object, ...]) -> tuple[object, ...]:
 
 def _operands(args: tuple[object, ...]) -> list[object]:
     return [a if isinstance(a, str) else as_operand(a) for a in args]
-
-
-def _holds_tensor(value: object) -> bool:
-    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
 
 
 def _cast(value: object, dtype: np.dtype[np.generic]) -> object:

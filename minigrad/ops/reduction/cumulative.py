@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod as lengths_product
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minigrad.core.types import Array, Axis, IndexArray
 from minigrad.ops.arrangement.gather import pick
@@ -42,7 +43,7 @@ _DIRECTIONS: list[dict[str, object]] = [{"axis": 0}, {"axis": -1, "reverse": Tru
 
 
 def _steps(axis: int, ndim: int, steps: slice) -> tuple[slice, ...]:
-    return (*(slice(None),) * (axis % ndim), steps)
+    return (*(slice(None),) * normalize_axis_index(axis, ndim), steps)
 
 
 @op(x=real(), linear=True, params=_DIRECTIONS, shapes=[((2, 3, 4),), ((5,),)], name="cumsum")
@@ -95,7 +96,7 @@ def _shifted(x: V, axis: int, reverse: bool, fill: float) -> V:
 
     Towards the end; `reverse`: towards the start.
     """
-    shape = tuple(1 if i == axis % x.ndim else n for i, n in enumerate(x.shape))
+    shape = tuple(1 if i == normalize_axis_index(axis, x.ndim) else n for i, n in enumerate(x.shape))
     edge = np.full(shape, fill, dtype=x.dtype)
     if reverse:
         return concatenate(getitem(x, key=_steps(axis, x.ndim, slice(1, None))), edge, axis=axis)
@@ -308,10 +309,10 @@ def prod(x: V, axis: Axis = None, keepdims: bool = False) -> V:
 
     Zeros have exact gradients: nothing is divided by x.
     """
-    if x.ndim == 1 and axis != ():
+    if x.ndim == 1 and axis in (None, 0, -1):
         whole: V = product_last(x)
         return reshape(whole, (1,)) if keepdims else whole
-    axes = range(x.ndim) if axis is None else [a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)]
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     rest: list[int] = [i for i in range(x.ndim) if i not in axes]
     last: V = moveaxis(x, tuple(axes), tuple(range(x.ndim - len(axes), x.ndim))) if rest else x
     count = lengths_product(x.shape[a] for a in axes)
@@ -335,5 +336,7 @@ def trapezoid(y: V, x: V | None = None, dx: float = 1.0, axis: int = -1) -> V:
         return total(means * dx, axis=axis)
     step: V = diff(x, axis=-1 if x.ndim == 1 else axis)
     if x.ndim == 1:
-        step = reshape(step, tuple(step.shape[0] if i == axis % y.ndim else 1 for i in range(y.ndim)))
+        step = reshape(
+            step, tuple(step.shape[0] if i == normalize_axis_index(axis, y.ndim) else 1 for i in range(y.ndim))
+        )
     return total(means * step, axis=axis)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad import lazy
 from minigrad.core.types import Axis, BoolArray
@@ -119,7 +120,7 @@ def average(x: V, axis: Axis = None, weights: V | None = None, keepdims: bool = 
     if weights.shape != x.shape:
         if not isinstance(axis, int) or weights.ndim != 1:
             raise ValueError(f"average: weights {weights.shape} do not fit {x.shape} and axis {axis}")
-        at = axis % x.ndim
+        at = normalize_axis_index(axis, x.ndim)
         weights = functions.reshape(weights, tuple(n if i == at else 1 for i, n in enumerate(x.shape)))
         weights = functions.broadcast_to(weights, x.shape)
     total = functions.sum(weights, axis, keepdims)

@@ -6,6 +6,7 @@ Numbers joined to the ends, NaN left out, a first 0.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.ops.arrangement.manipulation import astype
@@ -54,7 +55,9 @@ def _end(x: V, axis: int, end: V | float) -> V:
     numbers: V = end if isinstance(end, Tensor) else np.asarray(end)  # type: ignore[assignment]
     if numbers.ndim:
         return numbers
-    return broadcast_to(numbers, tuple(1 if a == axis % x.ndim else n for a, n in enumerate(x.shape)))
+    return broadcast_to(
+        numbers, tuple(1 if a == normalize_axis_index(axis, x.ndim) else n for a, n in enumerate(x.shape))
+    )
 
 
 def ediff1d_joined(x: V, to_end: V | None = None, to_begin: V | None = None) -> V:
@@ -108,7 +111,7 @@ def _only_axis(name: str, x: V, axis: int | None) -> int:
 def _with_initial(y: V, x: V, axis: int | None, initial: float, include: bool) -> V:
     if not include:
         return y
-    at = 0 if axis is None else axis % x.ndim
+    at = 0 if axis is None else normalize_axis_index(axis, x.ndim)
     shape = tuple(1 if a == at else n for a, n in enumerate(x.shape))
     first: V = np.full(shape, initial, y.dtype)  # type: ignore[assignment]
     return concatenate([first, y], axis=at)
@@ -126,7 +129,7 @@ def cumulative_trapezoid(y: V, x: V | None = None, dx: float = 1.0, axis: int = 
         axis: along which to integrate.
         initial: 0 to put a 0 in front, so that the result has the length of y.
     """
-    at = axis % y.ndim
+    at = normalize_axis_index(axis, y.ndim)
     before: tuple[slice, ...] = (slice(None),) * at
     ahead: V = getitem(y, key=(*before, slice(1, None)))
     behind: V = getitem(y, key=(*before, slice(None, -1)))

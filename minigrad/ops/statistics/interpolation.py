@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import as_array
 from minigrad.core.types import BoolArray
@@ -78,7 +79,7 @@ def unwrap(p: V, discont: float | None = None, axis: int = -1, *, period: float 
     short = where(equal(short, -half) * greater(steps, 0.0), half, short)
     jump = half if discont is None else discont
     added: V = where(greater(jump, absolute(steps)), 0.0, short - steps)
-    before: tuple[slice, ...] = (slice(None),) * (axis % p.ndim)
+    before: tuple[slice, ...] = (slice(None),) * normalize_axis_index(axis, p.ndim)
     first: V = getitem(p, key=(*before, slice(0, 1)))
     rest: V = getitem(p, key=(*before, slice(1, None)))
     return concatenate([first, rest + cumsum(added, axis)], axis=axis)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.errors import UnsupportedFunction
 from minigrad.core.tensor import Tensor, as_array
@@ -120,7 +121,7 @@ def _shares(name: str, q: object) -> Array:
 def _last(x: V, axis: Axis) -> tuple[V, tuple[int, ...]]:
     """x with the reduced axes as one at the end, and the shape with those axes at length one."""
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int | np.integer) else axis
-    reduced = tuple(sorted(int(a) % x.ndim for a in axes)) if x.ndim else ()
+    reduced = tuple(sorted(normalize_axis_index(int(a), x.ndim) for a in axes)) if x.ndim else ()
     rest: Shape = tuple(n for i, n in enumerate(x.shape) if i not in reduced)
     moved: V = moveaxis(x, reduced, tuple(range(x.ndim - len(reduced), x.ndim)))
     count = int(np.prod([x.shape[a] for a in reduced], dtype=np.intp))

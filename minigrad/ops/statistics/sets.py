@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import as_array
 from minigrad.core.types import IndexArray
@@ -44,7 +45,7 @@ def unique(x: V, return_index: bool = False, return_inverse: bool = False, retur
     """
     numbers: Any = as_array(x)
     _, first, *rest = np.unique(numbers, True, return_inverse, return_counts, axis=axis, equal_nan=equal_nan)  # type: ignore[call-overload]
-    before: tuple[slice, ...] = () if axis is None else (slice(None),) * (axis % x.ndim)
+    before: tuple[slice, ...] = () if axis is None else (slice(None),) * normalize_axis_index(axis, x.ndim)
     values: V = getitem(ravel(x) if axis is None else x, key=(*before, first))
     extras: list[Any] = [first, *rest] if return_index else list(rest)
     return (values, *extras) if extras else values

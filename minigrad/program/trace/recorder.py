@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from minigrad.core.apply import describe_error
 from minigrad.core.memory import is_immutable
 from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
@@ -124,7 +123,7 @@ class Recorder:
             with mode_override(interceptor=False):
                 y = op.forward(*args, **actual)
         except Exception as error:
-            raise describe_error(op, args, actual, error) from error
+            raise op.describe_error(args, actual, error) from error
         numbers = tuple(np.asarray(o) for o in (y if isinstance(y, tuple) else (y,)))
         outs = tuple(self.add(Value(n.shape, n.dtype, "result"), n) for n in numbers)
         where = user_frame_location()
