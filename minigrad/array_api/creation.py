@@ -8,9 +8,9 @@ from minigrad.array_api.calls import apply, check_device
 from minigrad.array_api.dtypes import DType, astype
 from minigrad.core.tensor import Tensor, from_array, tensor
 from minigrad.core.types import Shape
+from minigrad.ops.arguments import as_operand
 from minigrad.ops.numpy.constants import constant_of
 from minigrad.ops.numpy.errors import NotProvided
-from minigrad.ops.numpy.signatures import as_operand
 
 
 def asarray(obj: object, /, *, dtype: DType | None = None, device: object = None, copy: bool | None = None) -> Tensor:
