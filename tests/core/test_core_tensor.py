@@ -67,6 +67,13 @@ def test_comparisons_give_constant_tensors_and_numpys_functions_plain_arrays() -
         assert plain.dtype == bool
 
 
+@pytest.mark.parametrize("other", ["a", None, ["a", "b"], object()])
+def test_what_is_no_number_is_not_equal(other: object) -> None:
+    t = mg.tensor([1.0, 2.0])
+    np.testing.assert_array_equal(t == other, [False, False])
+    np.testing.assert_array_equal(t != other, [True, True])
+
+
 @pytest.mark.parametrize("key", [5, (0, 0), np.zeros(2, bool), np.zeros((3, 2), bool), [7]])
 def test_an_index_out_of_range_is_an_index_error(key: object) -> None:
     with pytest.raises(IndexError, match="getitem") as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minigrad.core.graph import Constant
@@ -17,14 +19,14 @@ def constant_of(value: object) -> Tensor:
     return tensor_of(Constant(array))
 
 
-def apply_plain(ufunc: np.ufunc, *operands: object) -> Tensor:
-    """A ufunc with boolean or whole results, as a constant Tensor.
+def apply_plain(function: Callable[..., object], *operands: object) -> Tensor:
+    """A function of arrays with boolean or whole results, as a constant Tensor.
 
     Args:
-        ufunc: the function.
+        function: a ufunc, or an operator, which knows that an array and a text are not equal.
         operands: Tensors, arrays or numbers. A Python number takes the dtype of what stands beside it.
 
     Raises:
-        TypeError: the ufunc knows nothing of the operands' dtypes.
+        TypeError: the function knows nothing of the operands' dtypes.
     """
-    return constant_of(ufunc(*(x if isinstance(x, bool | int | float) else as_array(x) for x in operands)))
+    return constant_of(function(*(x if isinstance(x, bool | int | float) else as_array(x) for x in operands)))

@@ -5,6 +5,7 @@ Comparisons, logic, its namespace, its memory.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from functools import partialmethod
 from types import MappingProxyType, ModuleType
@@ -60,10 +61,10 @@ class StandardMethods(Tensor):
 
     # -- comparisons and logic, which have no gradient and give constant Tensors
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return apply_plain(np.equal, self, other)
+        return apply_plain(operator.eq, self, other)
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return apply_plain(np.not_equal, self, other)
+        return apply_plain(operator.ne, self, other)
 
     def __lt__(self, other: TensorLike) -> Tensor:
         return apply_plain(np.less, self, other)
