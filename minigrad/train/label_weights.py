@@ -5,8 +5,8 @@ Losses of minigrad say it in their fields. A function is asked by experiment: tw
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from typing import cast
 
 import attrs
 import numpy as np
@@ -17,6 +17,7 @@ from minigrad.core.types import Array, Shape
 from minigrad.data import check_labels
 from minigrad.nn import Loss, Module, find_baseline
 from minigrad.runtime.no_grad import no_grad
+from minigrad.text import finite_or_none
 from minigrad.train.splits import Split
 
 __all__ = ["LossTerms", "check_labels_of", "class_axis", "ignored_label", "loss_terms"]
@@ -165,4 +166,4 @@ def _value(loss: Loss, outputs: Array, targets: Array) -> float | None:
             value = float(loss(Tensor(outputs), targets).item())
         except Exception:
             return None
-    return value if math.isfinite(value) else None
+    return cast("float | None", finite_or_none(value))
