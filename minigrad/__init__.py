@@ -15,6 +15,6 @@ __getattr__, __dir__, __all__ = lazy.names(
     _PUBLIC,
     renamed=_RENAMED,
     requires="minigrad.ops",
-    door="minigrad.ops.public_functions:accept_lists",
+    wrapper="minigrad.ops.public_functions:accept_lists",
     otherwise=_find_op,
 )

@@ -62,7 +62,7 @@ def names(
     renamed: Mapping[str, str] | None = None,
     requires: str = "",
     other_words: Mapping[str, str] | None = None,
-    door: str = "",
+    wrapper: str = "",
     otherwise: Callable[[str], object] | None = None,
 ) -> tuple[Callable[[str], object], Callable[[], list[str]], list[str]]:
     """Make `__getattr__`, `__dir__` and `__all__` of a package.
@@ -73,7 +73,7 @@ def names(
         renamed: old name -> new name, or "package.module:name" where it left the package. Using one warns.
         requires: a module to import before the first name that is not a submodule.
         other_words: name that people know from elsewhere -> what stands in its place.
-        door: "module:function" that makes of (package, public name, function) of a module below `requires` what is
+        wrapper: "module:function" that makes of (package, public name, function) of a module below `requires` what is
             public; loaded when the first of them is.
         otherwise: answers for names that are neither public nor submodules, or raises AttributeError itself.
 
@@ -94,8 +94,8 @@ def names(
             if requires and attribute:
                 import_module(requires)
             value: object = load(module, attribute)
-            if door and module.startswith(f"{requires}."):
-                value = load(*door.split(":"))(package, name, value)
+            if wrapper and module.startswith(f"{requires}."):
+                value = load(*wrapper.split(":"))(package, name, value)
             vars(sys.modules[package])[name] = value
             return value
         from importlib.util import find_spec

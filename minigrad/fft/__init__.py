@@ -27,7 +27,7 @@ from minigrad.fft.transforms import (
     rfftn,
 )
 from minigrad.ops.elementwise.complex import Complex
-from minigrad.ops.public_functions import install as _install_doors
+from minigrad.ops.public_functions import install as _wrap_functions
 
 __all__ = [
     "Complex",
@@ -49,4 +49,4 @@ __all__ = [
     "rfftn",
 ]
 
-_install_doors(__name__, globals(), __all__)
+_wrap_functions(__name__, globals(), __all__)

@@ -25,7 +25,7 @@ from minigrad.linalg.solve import (
     tensorsolve,
 )
 from minigrad.linalg.spectrum import eig, eigvals
-from minigrad.ops.public_functions import install as _install_doors
+from minigrad.ops.public_functions import install as _wrap_functions
 
 __all__ = [
     "cholesky",
@@ -59,4 +59,4 @@ __all__ = [
     "vector_norm",
 ]
 
-_install_doors(__name__, globals(), __all__)
+_wrap_functions(__name__, globals(), __all__)

@@ -1,10 +1,10 @@
 """What a public function takes beside Tensors and arrays: lists and numbers.
 
 Functions of the library are written for Tensors and arrays (`minigrad.typing.V`). Under its public name each has a
-door, made from its annotations: a list becomes an array as NumPy makes it, a Python number takes the dtype of its
-partners, and what is no numbers is refused by name. Inside the library functions call each other without it. A door has
-the parameters of its function, since one with `*args` takes a tenth of a small op longer; errors cost nothing until one
-comes.
+wrapper, made from its annotations: a list becomes an array as NumPy makes it, a Python number takes the dtype of its
+partners, and what is no numbers is refused by name. Inside the library functions call each other without it. A wrapper
+has the parameters of its function, since one with `*args` takes a tenth of a small op longer; errors cost nothing until
+one comes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Input:
 
     @property
     def quick(self) -> frozenset[type]:
-        """The types that pass the door as they are."""
+        """The types that the wrapper passes on as they are."""
         numbers = _NUMBERS if self.words & {"float", "int"} else ()
         others = ((type(None), "None"), (slice, "slice"))
         return _ARRAYS.union(numbers, (kind for kind, word in others if word in self.words))
@@ -86,8 +86,8 @@ def _inputs_of(annotations: Mapping[str, str]) -> dict[str, _Input]:
 
 
 @attrs.frozen
-class _Door:
-    """What happens at the door of one function.
+class _Wrapper:
+    """What the wrapper of one function does.
 
     Attributes:
         shown: the public name, for messages.
@@ -189,7 +189,7 @@ def _is_callable(annotation: str) -> bool:
 
 
 def _text(name: str, parameters: Sequence[Parameter], inputs: Mapping[str, _Input]) -> str:
-    """The source of a door; its defaults are set afterwards."""
+    """The source of a wrapper; its defaults are set afterwards."""
     head = Signature([p.replace(default=Parameter.empty, annotation=Parameter.empty) for p in parameters])
     before = {Parameter.VAR_POSITIONAL: "*{0}", Parameter.VAR_KEYWORD: "**{0}", Parameter.KEYWORD_ONLY: "{0}={0}"}
     passed = ", ".join(before.get(p.kind, "{0}").format(p.name) for p in parameters)  # type: ignore[call-overload]
@@ -210,7 +210,7 @@ def _text(name: str, parameters: Sequence[Parameter], inputs: Mapping[str, _Inpu
 
 
 def accept_lists(package: str, name: str, function: Callable[..., object]) -> Callable[..., object]:
-    """Give a function the door of its public name.
+    """Wrap a function for its public name.
 
     Args:
         package: where the public name stands.
@@ -225,12 +225,12 @@ def accept_lists(package: str, name: str, function: Callable[..., object]) -> Ca
     parameters = dict(signature(function).parameters)
     annotations = {k: v for k, v in function.__annotations__.items() if isinstance(v, str)}
     inputs = _inputs_of({p: annotations.get(p, "") for p in parameters})
-    door = _Door(f"{package}.{name}".removeprefix("minigrad."), parameters, annotations, inputs)
-    place = f"{__file__.removesuffix('.py')}/{door.shown}"  # in the package: errors are traced to the user's line
+    wrapper = _Wrapper(f"{package}.{name}".removeprefix("minigrad."), parameters, annotations, inputs)
+    place = f"{__file__.removesuffix('.py')}/{wrapper.shown}"  # in the package: errors are traced to the user's line
     module = compile(_text(name, list(parameters.values()), inputs), place, "exec")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
     names: dict[str, object] = {f"_quick_{i.name}_": i.quick for i in inputs.values()}
-    names |= {"_function_": function, "_convert_": door.convert, "_explain_": door.explain, "_raw_": _RAW,
+    names |= {"_function_": function, "_convert_": wrapper.convert, "_explain_": wrapper.explain, "_raw_": _RAW,
               "_type_": type, "_lists_": (list, tuple)}  # fmt: skip
     public = FunctionType(code, names, name, function.__defaults__)
     public.__kwdefaults__ = function.__kwdefaults__
@@ -241,7 +241,7 @@ def accept_lists(package: str, name: str, function: Callable[..., object]) -> Ca
 
 
 def install(package: str, names: dict[str, object], public: Sequence[str]) -> None:
-    """Give the public functions among the variables of a package their doors."""
+    """Give the public functions among the variables of a package their wrappers."""
     for name in public:
         value = names[name]
         if isinstance(value, FunctionType):

@@ -125,7 +125,8 @@ def test_nan_in_quantiles() -> None:
 
 
 def test_blocks_on_a_diagonal_and_running_integrals() -> None:
-    y = mg.block_diag(mg.tensor(A), np.array([1.0, 2.0]))
+    blocks: list[Any] = [mg.tensor(A), np.array([1.0, 2.0])]
+    y = mg.block_diag(*blocks)
     assert y.shape == (4, 6)
     np.testing.assert_array_equal(y.numpy()[:3, :4], A)
     np.testing.assert_array_equal(y.numpy()[3], [0, 0, 0, 0, 1, 2])

@@ -261,14 +261,14 @@ def test_public_functions_are_pickled_by_their_public_name() -> None:
         assert pickle.loads(pickle.dumps(function)) is function
 
 
-def test_a_door_keeps_every_kind_of_parameter() -> None:
+def test_a_wrapper_keeps_every_kind_of_parameter() -> None:
     def function(x: V, /, y: V, *rest: V, axis: int = 1, w: V | None = None, **more: object) -> Any:
         """Doc."""
         return x, y, rest, axis, w, more
 
-    door: Any = accept_lists("minigrad", "function", function)
-    x, y, rest, axis, w, more = door([1.0], 2.0, [3.0], axis=4, w=[5.0], z=6)
+    wrapper: Any = accept_lists("minigrad", "function", function)
+    x, y, rest, axis, w, more = wrapper([1.0], 2.0, [3.0], axis=4, w=[5.0], z=6)
     assert [type(a) for a in (x, y, *rest, w)] == [np.ndarray] * 4
     assert (axis, more) == (4, {"z": 6})
-    assert inspect.signature(door) == inspect.signature(function)
-    assert door.__doc__ == "Doc."
+    assert inspect.signature(wrapper) == inspect.signature(function)
+    assert wrapper.__doc__ == "Doc."

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from minigrad.core.tensor import Tensor
+from minigrad.core.types import Array
 from minigrad.ops.arrangement.split_join import stack
 from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.elementwise.transcendental import sigmoid, tanh
@@ -42,7 +43,7 @@ def gru(x: V, w_input: Sequence[V], w_state: Sequence[V], bias: Sequence[V], sta
     return stack(states)
 
 
-def odeint(f: Callable[..., V], y0: V, t: V, *args: V, substeps: int = 4) -> V:
+def odeint(f: Callable[..., V], y0: V, t: V | Array, *args: V, substeps: int = 4) -> V:
     """Solve dy/dt = f(y, t, *args) at the times t.
 
     By the classical Runge-Kutta method of order 4.

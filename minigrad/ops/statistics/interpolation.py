@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minigrad.core.tensor import as_array
-from minigrad.core.types import BoolArray, TensorBase
+from minigrad.core.types import BoolArray
 from minigrad.ops.arrangement.gather import select, take
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.elementwise.elementwise_extra import mod
@@ -100,7 +100,7 @@ def piecewise(x: V, condlist: Sequence[BoolArray], funclist: Sequence[Callable[.
         *args: further arguments of the functions.
         **kwargs: keyword arguments of the functions.
     """
-    single = isinstance(condlist, np.ndarray | TensorBase) and condlist.ndim == x.ndim
+    single = not isinstance(condlist, list | tuple) and np.ndim(as_array(condlist)) == x.ndim
     conditions = [as_array(c).astype(bool) for c in ([condlist] if single else condlist)]
     if len(funclist) not in (len(conditions), len(conditions) + 1):
         raise ValueError(
