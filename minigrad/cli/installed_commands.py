@@ -11,7 +11,7 @@ from contextlib import redirect_stdout
 from importlib import import_module
 
 from minigrad.cli.command import Command
-from minigrad.plugins import entry_points
+from minigrad.plugins import entry_points, own
 from minigrad.plugins.entry_points import Entry
 
 __all__ = [
@@ -26,15 +26,8 @@ __all__ = [
 
 GROUP = "minigrad.commands"
 
-OWN_DISTRIBUTIONS = {
-    "bench-diagnosis": "minigrad-diagnosis-bench",
-    "compare": "minigrad-compare",
-    "sweep": "minigrad-sweep",
-}
-"""Commands of minigrad's repository in distributions of their own, by command name.
-
-Those distributions lie under plugins/.
-"""
+OWN_DISTRIBUTIONS = {name: owner for owner, names in own.OFFERS[GROUP].items() for name in names.split()}
+"""Commands of minigrad's repository in distributions of their own, by command name."""
 
 
 class CommandUnavailable(Exception):
@@ -88,8 +81,7 @@ def how_to_get(name: str) -> str:
     """
     owner = OWN_DISTRIBUTIONS[name]
     return (
-        f"the command {name!r} is a distribution of its own, {owner}, which is not installed. In a checkout of "
-        f"minigrad: pip install ./plugins/{owner}"
+        f"the command {name!r} is a distribution of its own, {owner}, which is not installed: {own.how_to_get(owner)}"
     )
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from minigrad.core.errors import MinigradError, nearest
-from minigrad.plugins import entry_points
+from minigrad.plugins import entry_points, own
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, imported, summary
 from minigrad.text import list_names
@@ -45,6 +45,8 @@ def chosen(group: str, name: str, kind: str, error: type[MinigradError], built_i
     notes = "".join(
         f". {problem}" for problem in (*entry_points.scan(group).problems, *entry_points.idle_allowances(group))
     )
+    if owner := own.owner_of(group, name):
+        raise error(f"{kind} {name!r} is of {owner}, which is not installed: {own.how_to_get(owner)}{notes}")
     raise error(
         f"there is no {kind} {name!r}.{nearest(name, [*built_in, *entries])} Installed: "
         f"{list_names(listing) or 'none'}{notes}"

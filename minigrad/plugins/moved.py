@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from minigrad import lazy
 from minigrad.plugins import entry_points
+from minigrad.plugins.own import how_to_get
 
 __all__ = ["moved_names"]
 
@@ -49,6 +50,6 @@ def _package(module: str, name: str, command: str) -> str:
     if not entries:
         raise ImportError(
             f"{module}.{name} belongs to the command {command!r} now, a distribution of its own that is not "
-            f"installed: in a checkout of minigrad, pip install ./plugins/minigrad-{command}"
+            f"installed: {how_to_get(f'minigrad-{command}')}"
         )
     return entries[0].value.partition(".")[0]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from minigrad.plugins.contract import chosen
 from minigrad.plugins.isolation import ImportFailure, imported, summary
+from minigrad.plugins.own import OFFERS, how_to_get, owner_of
 from minigrad.train.callbacks import Callback
 from minigrad.train.errors import TrainError
 
@@ -13,8 +14,6 @@ __all__ = ["GROUP", "create_logger"]
 
 GROUP = "minigrad.callbacks"
 """Entry points: what takes the folder of a run and returns a `Callback`."""
-
-_HINT = "; `tensorboard`, `mlflow`, `wandb`, `csv`, `jsonl` come with `pip install ./plugins/minigrad-loggers`"
 
 
 def create_logger(name: str, folder: Path) -> Callback:
@@ -26,7 +25,10 @@ def create_logger(name: str, folder: Path) -> Callback:
     try:
         entry = chosen(GROUP, name, "logger", TrainError)
     except TrainError as error:
-        raise TrainError(f"{error}{_HINT}") from None
+        if owner_of(GROUP, name):
+            raise
+        usual = "; ".join(f"{', '.join(n.split())} are of {o}: {how_to_get(o)}" for o, n in OFFERS[GROUP].items())
+        raise TrainError(f"{error}; {usual}") from None
     try:
         factory = imported(entry)
         logger: object = factory(folder) if callable(factory) else factory
