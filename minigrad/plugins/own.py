@@ -33,6 +33,6 @@ def owner_of(group: str, name: str) -> str | None:
 def how_to_get(owner: str) -> str:
     """Say what installs a distribution of minigrad's repository.
 
-    Its checkout, never an index of packages, which could answer with somebody else's.
+    Its checkout, never an index of packages, which could answer with a stranger's.
     """
     return f"in a checkout of minigrad, pip install ./plugins/{owner}"
