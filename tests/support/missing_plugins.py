@@ -37,4 +37,4 @@ def missing_plugin(error: BaseException) -> str | None:
     named = re.search(
         r"not installed: in a checkout of minigrad, pip install \./plugins/(minigrad-[a-z-]+)", str(error)
     )
-    return named[1] if named else None
+    return named[1] if named and not is_installed(named[1]) else None
