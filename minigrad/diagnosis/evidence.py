@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from math import isfinite
 
 import attrs
 
@@ -287,7 +288,7 @@ class Evidence:
         level = self.level
         return None if self.end is None or not level or self.end.epoch == 0 else self.end.train_loss / level
 
-    @property
+    @cached_property
     def diverged(self) -> bool:
         """Whether the loss or a gradient became infinite or NaN."""
-        return bool(self.failure) or any(loss != loss or abs(loss) == float("inf") for loss in self.losses)
+        return bool(self.failure) or not all(map(isfinite, self.losses))
