@@ -82,8 +82,7 @@ def check_labels_of(model: Module, split: Split, loss: Loss) -> LossTerms:
     Raises:
         DataValueError: a label is none of the model's classes, and the loss does not ignore it; names the row.
     """
-    with model.mode(training=False), no_grad():
-        shape = model(from_array(split.train.x[:2])).shape
+    shape = _output_shape(model, split)
     parts = [(name, rows) for name, rows in (("y_train", split.train), ("y_val", split.val)) if rows is not None]
     labelled = [(name, rows.y) for name, rows in parts if rows.has_labels and len(shape) == rows.y.ndim + 1]
     if not labelled:
@@ -99,9 +98,14 @@ def check_labels_of(model: Module, split: Split, loss: Loss) -> LossTerms:
 
 def ignored_label(model: Module, split: Split, loss: Loss) -> int | None:
     """The training label that a loss ignores, such as that of padding, or None."""
-    with model.mode(training=False), no_grad():
-        shape = model(from_array(split.train.x[:2])).shape
+    shape = _output_shape(model, split)
     return loss_terms(loss, shape, split.train.y).ignored
+
+
+def _output_shape(model: Module, split: Split) -> Shape:
+    """The shape of the outputs for two rows."""
+    with model.mode(training=False), no_grad():
+        return model(from_array(split.train.x[:2])).shape
 
 
 def class_axis(outputs: Shape, labels: Shape) -> int:
