@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
+import attrs
 import numpy as np
 
 from minigrad.core.types import Array, Shape
@@ -29,9 +30,33 @@ _BUSY = 250_000
 """Multiplications from which the library may use threads for a product of matrices."""
 _BUSY_ROWS = 9_000
 """Entries from which it may for the product of a matrix with a vector, or of two vectors."""
-_TILE = 16
-"""Rows or columns that the library's kernels take at once."""
+KERNEL_TILES = (16, 12)
+"""Rows or columns that the library's kernels take at once: for AVX-512, and for AVX2."""
 _NOTHING: tuple[Array, Array, Array] = (np.empty(0), np.empty(0), np.empty(0))
+
+
+@attrs.frozen
+class Cut:
+    """How the result of a product is cut in parts.
+
+    Attributes:
+        along: "stack", "rows" or "columns".
+        tile: parts begin at multiples of this.
+    """
+
+    along: str
+    tile: int
+
+    def length(self, out: Array) -> int:
+        """Entries of the axis that is cut."""
+        length: int = out.shape[1 if self.along == "columns" else 0]
+        return length
+
+    def part(self, out: Array, worker: int, of: int) -> slice:
+        """What a worker computes: whole tiles, but for the last one's."""
+        n = self.length(out)
+        low, high = ((n * k // of + self.tile // 2) // self.tile * self.tile for k in (worker, worker + 1))
+        return slice(low, n if worker == of - 1 else high)
 
 
 class SharedProduct:
@@ -41,10 +66,10 @@ class SharedProduct:
     parts have other bits is never cut.
     """
 
-    def __init__(self, whole: Product, cuts: Sequence[str], threads: int) -> None:
+    def __init__(self, whole: Product, cuts: Sequence[Cut], threads: int) -> None:
         self._whole = whole
         self._cuts = cuts
-        self._cut = ""
+        self._cut: Cut | None = None
         self._settled = False
         self._operands = _NOTHING
         self._shared = ParallelFor(self._multiply, threads)
@@ -60,18 +85,19 @@ class SharedProduct:
             return None
         if blas_thread_functions() is None:
             return None
-        stack = ["stack"] if out.ndim > 2 and out.shape[0] >= threads else []
-        rows, columns = out.shape[-2:]
-        longest = ["rows", "columns"] if rows >= columns else ["columns", "rows"]
-        lines = [cut for cut in longest if (rows if cut == "rows" else columns) >= _TILE * threads]
-        cuts = stack + (lines if out.ndim == 2 else [])
+        if out.ndim > 2:
+            cuts = [Cut("stack", 1)]
+        else:
+            longest = ("rows", "columns") if out.shape[0] >= out.shape[1] else ("columns", "rows")
+            cuts = [Cut(along, tile) for along in longest for tile in KERNEL_TILES]
+        cuts = [cut for cut in cuts if cut.length(out) >= cut.tile * threads]
         return cls(whole, cuts, threads) if cuts else None
 
     def __call__(self, a: Array, b: Array, out: Array) -> None:
         """One run."""
         if not self._settled:
             self._settle(a, b, out)
-        elif not self._cut:
+        elif self._cut is None:
             self._whole(a, b, out=out)
         else:
             self._operands = a, b, out
@@ -92,30 +118,23 @@ class SharedProduct:
             if out.tobytes() == expected.tobytes():
                 break
         else:
-            self._cut = ""
+            self._cut = None
             out[...] = expected
         self._settled = True
         self._operands = _NOTHING
 
     def _multiply(self, worker: int, of: int) -> None:
         a, b, out = self._operands
-        if of == 1:
+        if of == 1 or self._cut is None:
             self._whole(a, b, out=out)
-        elif self._cut == "stack":
-            part = _part(len(out), worker, of, 1)
+            return
+        part = self._cut.part(out, worker, of)
+        if self._cut.along == "stack":
             np.matmul(_of_stack(a, part, out), _of_stack(b, part, out), out=out[part])
-        elif self._cut == "rows":
-            part = _part(out.shape[0], worker, of, _TILE)
+        elif self._cut.along == "rows":
             self._whole(a[part], b, out=out[part])
         else:
-            part = _part(out.shape[1], worker, of, _TILE)
             np.matmul(a, b[:, part], out=out[:, part])
-
-
-def _part(n: int, worker: int, of: int, tile: int) -> slice:
-    """Part of a length, in whole tiles but for the last."""
-    low, high = (n * k // of // tile * tile for k in (worker, worker + 1))
-    return slice(low, n if worker == of - 1 else high)
 
 
 def _of_stack(x: Array, part: slice, out: Array) -> Array:

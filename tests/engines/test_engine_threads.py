@@ -53,12 +53,13 @@ CUT: list[tuple[tuple[int, ...], tuple[int, ...], bool]] = [
 ]
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize(("left", "right", "turned"), CUT)
 def test_a_product_has_the_same_bits_on_any_number_of_threads(
-    left: tuple[int, ...], right: tuple[int, ...], turned: bool, monkeypatch: pytest.MonkeyPatch
+    left: tuple[int, ...], right: tuple[int, ...], turned: bool, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
-    a, b = (rng.standard_normal(s) for s in (left, right))
+    a, b = (rng.standard_normal(s).astype(dtype) for s in (left, right))
     a = a.T.copy().T if turned else a
     with one_blas_thread():
         expected = a @ b

@@ -34,7 +34,7 @@ def _max_pool(call: Call, xs: list[Value], out: Value) -> Kernel:
         for part in parts[1:]:
             np.maximum(out, x[part], out=out)
 
-    return Kernel(pool)
+    return Kernel(pool, routine="max_pool", details=kwargs)
 
 
 def _winners(call: Call, xs: list[Value], out: Value) -> Kernel:
@@ -80,7 +80,7 @@ def _spread(call: Call, xs: list[Value], out: Value) -> Kernel:
         for part, mine in zip(parts, won, strict=True):
             np.multiply(g, mine, out=out[part])
 
-    return Kernel(put)
+    return Kernel(put, routine="max_pool_backward", details=kwargs)
 
 
 def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
@@ -100,7 +100,8 @@ def _overlap_add(call: Call, xs: list[Value], out: Value) -> Kernel | None:
             else:
                 np.add(out[part], g[at], out=out[part])
 
-    return Kernel(add) if xs[0].dtype == out.dtype else None
+    kernel_of = Kernel(add, routine="overlap_add", details=kwargs)
+    return kernel_of if xs[0].dtype == out.dtype else None
 
 
 WINDOWS: Mapping[str, Make] = MappingProxyType(

@@ -24,6 +24,9 @@ from minigrad_cc.routines import entries_of
 
 __all__ = ["ArrayRow", "Chain", "GroupRow", "Row", "Table", "nested_arguments"]
 
+_ANY_ZERO = frozenset(("max_pool",))
+"""Where the larger of 0 and -0 is asked for, NumPy gives the one or the other."""
+
 
 def nested_arguments() -> IndexArray:
     """What `minigrad_nested` reads: whether to run, address and length of the plan.
@@ -137,6 +140,10 @@ class ArrayRow:
             return None
         return cls(planned, planned.call, Entries(library, entries))
 
+    def is_shared(self) -> bool:
+        """Whether its work is cut in parts."""
+        return self.entries.table.is_shared()
+
     def late(self) -> Iterator[tuple[IndexArray, Late]]:
         return self.entries.late()
 
@@ -154,7 +161,8 @@ class ArrayRow:
                 out[...] = expected
                 return
             cuts = self.entries.cuts()
-            while not (same := _same_bits(out, expected)) and next(cuts, self) is None:
+            any_zero = self.call.name in _ANY_ZERO
+            while not (same := _same_bits(out, expected, any_zero)) and next(cuts, self) is None:
                 self._run(out, saved)
             if not same:
                 out[...] = expected
@@ -188,14 +196,14 @@ class ArrayRow:
         return self.entries.table.run()
 
 
-def _same_bits(a: Array, b: Array) -> bool:
-    """Whether two arrays hold the same numbers, the sign of zero included.
+def _same_bits(a: Array, b: Array, any_zero: bool) -> bool:
+    """Whether two arrays hold the same numbers, the sign of zero included unless `any_zero`.
 
     One NaN is like another.
     """
     if a.dtype.kind != "f":
         return bool(np.array_equal(a, b))
-    same = (a == b) & (np.signbit(a) == np.signbit(b)) | (np.isnan(a) & np.isnan(b))
+    same = (a == b) & (any_zero | (np.signbit(a) == np.signbit(b))) | (np.isnan(a) & np.isnan(b))
     return bool(same.all())
 
 

@@ -86,7 +86,9 @@ def plan_library(compiler: Compiler) -> PlanLibrary:
         CompilerError: they do not compile, or cannot be loaded.
     """
     place = files("minigrad_cc")
-    text = place.joinpath("plan.c").read_text().replace("/*team.h*/", place.joinpath("team.h").read_text())
+    text = place.joinpath("plan.c").read_text()
+    for name in ("team.h", "windows.h"):
+        text = text.replace(f"/*{name}*/", place.joinpath(name).read_text())
     path = compiler.library(text, default_directory())
     try:
         library = ctypes.CDLL(str(path))

@@ -66,8 +66,8 @@ class _Linker:
         return GroupRow(run) if run is not None else ArrayRow.of(self.library, planned)
 
     def _close(self) -> None:
-        """End a chain. A single call is quicker by itself."""
-        if len(self.rows) > 1:
+        """End a chain. A single call is quicker by itself, unless threads share it."""
+        if len(self.rows) > 1 or any(isinstance(row, ArrayRow) and row.is_shared() for row in self.rows):
             self.thunks.append(Chain(self.library, self.rows, self.effects, self.begin, self.recover))
         else:
             self.thunks.extend(self.calls)

@@ -100,26 +100,26 @@ typedef f4 (*dot_f4_t)(i8, const f4 *, i8, const f4 *, i8);
 typedef f8 (*dot_f8_t)(i8, const f8 *, i8, const f8 *, i8);
 enum { ROWS = 101 };
 
-enum { PLAIN = 111, UNIT = 16 };
+enum { PLAIN = 111, CUT_ROWS = 0, CUT_COLUMNS = 1, CUT_STACK = 2 };
 typedef struct {
     const i8 *a;
     i8 parts;
 } job_t;
 
-/* Where part k of a length begins, in whole tiles of the library's kernels. */
-static i8 cut(i8 n, i8 k, i8 parts) { return k == parts ? n : n * k / parts / UNIT * UNIT; }
+/* Where part k of a length begins, in whole tiles. */
+static i8 cut(i8 n, i8 k, i8 parts, i8 tile) { return k == parts ? n : (n * k / parts + tile / 2) / tile * tile; }
 
 /* a: function, A, B, C, op(A), op(B), m, n, k, lda, ldb, ldc, then twice: how many, bytes from one to the next in A, B
- * and C; what is cut in parts: 0 rows of C, 1 its columns, 2 the stack */
+ * and C; what is cut in parts (rows of C, its columns, or the stack) plus 4 times the rows or columns of a tile */
 #define DEFINE_PRODUCTS(T)                                                                                             \
     static void gemm_part_##T(void *job, i8 part)                                                                      \
     {                                                                                                                  \
         const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, count = a[12] * a[16];                         \
-        i8 m0 = 0, m1 = a[6], n0 = 0, n1 = a[7], first = 0, last = count;                                              \
-        if (a[20] == 0)                                                                                                \
-            m0 = cut(m1, part, parts), m1 = cut(m1, part + 1, parts);                                                  \
-        else if (a[20] == 1)                                                                                           \
-            n0 = cut(n1, part, parts), n1 = cut(n1, part + 1, parts);                                                  \
+        i8 m0 = 0, m1 = a[6], n0 = 0, n1 = a[7], first = 0, last = count, tile = a[20] / 4;                            \
+        if (a[20] % 4 == CUT_ROWS)                                                                                     \
+            m0 = cut(m1, part, parts, tile), m1 = cut(m1, part + 1, parts, tile);                                      \
+        else if (a[20] % 4 == CUT_COLUMNS)                                                                             \
+            n0 = cut(n1, part, parts, tile), n1 = cut(n1, part + 1, parts, tile);                                      \
         else                                                                                                           \
             first = count * part / parts, last = count * (part + 1) / parts;                                           \
         if (m0 == m1 || n0 == n1)                                                                                      \
@@ -394,3 +394,5 @@ int minigrad_scalars(const i8 *a, i8 parts)
             *(f8 *)step[0] = cells[step[2]];
     return 0;
 }
+
+/*windows.h*/

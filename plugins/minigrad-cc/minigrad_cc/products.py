@@ -14,19 +14,23 @@ import numpy as np
 
 from minigrad.engines.blas import blas_function
 from minigrad.engines.plan import ArrayCall, Operand
+from minigrad.engines.products import KERNEL_TILES
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
 from minigrad_cc.entries import Entry, entry, kind_of
 
 __all__ = ["column_sums", "matmul"]
 
-_PRODUCT = 3_000_000
-"""Additions and multiplications that are worth a thread.
+_PRODUCT, _SHALLOW = 700_000, 3_000_000
+"""Additions and multiplications that are worth a thread: some 15 microseconds, or 50 where sums are short.
 
-Some 50 microseconds.
+The result of such a product is as much memory to write as there is to compute.
 """
+_DEEP = 64
+"""Numbers in a sum from which it is not short."""
 _TILE = 32
 """Rows or columns of a product that are not cut further."""
+_ROWS, _COLUMNS, _STACK = 0, 1, 2
 _PLAIN, _TURNED = 111, 112
 _BY_ROWS, _BY_COLUMNS = 101, 102
 
@@ -86,9 +90,10 @@ def _matrices(a: Operand, b: Operand, out: Array, parts: int) -> Sequence[Entry]
     if axes is None:
         return None
     count = prod(batch)
-    cuts = [2] if count > 1 else [0, 1] if m >= n else [1, 0]
+    lines = [_ROWS, _COLUMNS] if m >= n else [_COLUMNS, _ROWS]
+    cuts = [_STACK] if count > 1 else [axis + 4 * tile for axis in lines for tile in KERNEL_TILES]
     length = count if count > 1 else max(m, n) // _TILE
-    parts = max(1, min(thread_count(), length, 2 * m * n * k * count // _PRODUCT))
+    parts = max(1, min(thread_count(), length, 2 * m * n * k * count // (_PRODUCT if k >= _DEEP else _SHALLOW)))
     rest = [function, first[0], second[0], m, n, k, first[1], second[1], third[1], *axes, cuts[0]]
     return [attrs.evolve(entry(f"gemm_{kind}", (a, b), out, rest, 1), parts=parts, cuts=tuple(cuts[1:]))]
 

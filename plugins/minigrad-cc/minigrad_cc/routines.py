@@ -20,6 +20,7 @@ from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
 from minigrad_cc.entries import Entry, entry, kind_of
 from minigrad_cc.products import column_sums, matmul
+from minigrad_cc.windows import max_pool, max_pool_backward, overlap_add, sum_rows
 
 __all__ = ["entries_of"]
 
@@ -166,9 +167,11 @@ def _ufunc(call: ArrayCall) -> Sequence[Entry] | None:
 
 
 def _reduce(call: ArrayCall) -> Sequence[Entry] | None:
-    """Sums over everything."""
+    """Sums over everything, or over the first axis."""
     (x,), out, kind, axis = call.operands, call.out, kind_of(call.operands[0].form), call.options["axis"]
-    if out is None or out.size != 1 or kind is None or call.options["name"] != "add" or not x.form.flags.c_contiguous:
+    if out is not None and out.size > 1:
+        return sum_rows(call)
+    if out is None or kind is None or call.options["name"] != "add" or not x.form.flags.c_contiguous:
         return None
     lengths = [n for n in x.form.shape if n > 1]
     if axis is not None and len(lengths) > 1:  # NumPy goes axis by axis
@@ -213,6 +216,9 @@ _ROUTINES: Mapping[str, Make] = MappingProxyType(
     {
         "matmul": matmul,
         "column_sums": column_sums,
+        "max_pool": max_pool,
+        "max_pool_backward": max_pool_backward,
+        "overlap_add": overlap_add,
         "reduce": _reduce,
         "ufunc": _ufunc,
         "copy": _copy,
