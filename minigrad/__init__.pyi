@@ -157,7 +157,7 @@ from minigrad.ops.statistics.sets import (
 from minigrad.optim import optimizer as optimizer
 from minigrad.optimize import least_squares as least_squares, minimize as minimize, root as root
 from minigrad.program import TraceError as TraceError, define as define
-from minigrad.runtime.no_grad import no_grad as no_grad
+from minigrad.runtime.no_grad import enable_grad as enable_grad, no_grad as no_grad
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load
 from minigrad.transforms.debug import NonFiniteValue as NonFiniteValue, debug as debug
 from minigrad.transforms.grad import (

@@ -17,7 +17,7 @@ PUBLIC: Mapping[str, str] = {
     "": "array_api checkpoint core data fft linalg nn ops optim program train transforms verify",
     "core": """GradientError GradientMismatch InconclusiveCheck InvalidRule MinigradError Op OpError RegistrationError
         ShapeError StaleGraphError Tensor UnregisteredOp UnsupportedFunction tensor""",
-    "runtime.no_grad": "no_grad",
+    "runtime.no_grad": "enable_grad no_grad",
     "verify.declare": "Sample op",
     "verify": "boolean distinct integer_index nonzero positive real register spd square_wellconditioned unit",
     "transforms.debug": "NonFiniteValue debug",
@@ -151,8 +151,7 @@ OTHER_WORDS = {
     "jit": "define(function) makes a program of a step",
     "autograd": "loss.backward(), or grad(function)",
     "inference_mode": "with no_grad():",
-    "enable_grad": "gradients are recorded unless inside no_grad()",
-    "set_grad_enabled": "with no_grad(): where none are wanted",
+    "set_grad_enabled": "with no_grad(): where none are wanted, with enable_grad(): inside it",
     "is_tensor": "isinstance(value, Tensor)",
     "Parameter": "nn.parameter(array)",
     "Module": "nn.Module",

@@ -44,7 +44,19 @@ class Interceptor:
         raise NotImplementedError
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
+class Override:
+    """What one block changes of the mode.
+
+    None leaves a field as it is, and an interceptor of False takes the present one off.
+    """
+
+    grad: bool | None
+    allow_unverified: Callable[[Op], bool] | None
+    interceptor: Interceptor | Literal[False] | None
+
+
+@attrs.frozen(eq=False)
 class Mode:
     """A departure from the default mode.
 
@@ -52,11 +64,13 @@ class Mode:
         grad: whether ops are recorded.
         allow_unverified: tells which ops may run before the gate has passed them, or None.
         interceptor: takes over every op call on Tensors, or None.
+        overrides: of the blocks that this thread or task is in, the innermost last.
     """
 
     grad: bool = True
     allow_unverified: Callable[[Op], bool] | None = None
     interceptor: Interceptor | None = None
+    overrides: tuple[Override, ...] = ()
 
 
 MODE: ContextVar[Mode | None] = ContextVar("minigrad_mode", default=None)
@@ -71,20 +85,29 @@ def mode_override(
 ) -> Iterator[Mode]:
     """Run the block in the current mode with some fields changed.
 
-    An interceptor of False takes the present one off.
+    An interceptor of False takes the present one off. Blocks may end in any order, as those of generators do: what is
+    left is the mode of the others. One that ends in another thread or task than it began in changes nothing there.
     """
-    before = MODE.get()
-    now = before or DEFAULT_MODE
-    mode = Mode(
-        now.grad if grad is None else grad,
-        now.allow_unverified if allow_unverified is None else allow_unverified,
-        now.interceptor if interceptor is None else interceptor or None,
-    )
+    override = Override(grad, allow_unverified, interceptor)
     try:
-        MODE.set(None if mode == DEFAULT_MODE else mode)
-        yield mode
+        before = MODE.get() or DEFAULT_MODE
+        MODE.set(_mode_of((*before.overrides, override)))
+        yield MODE.get() or DEFAULT_MODE
     finally:
-        MODE.set(before)
+        now = MODE.get()
+        if now is not None and override in now.overrides:
+            MODE.set(_mode_of(tuple(o for o in now.overrides if o is not override)))
+
+
+def _mode_of(overrides: tuple[Override, ...]) -> Mode | None:
+    grad, allow_unverified, interceptor = True, None, None
+    for o in overrides:
+        grad = grad if o.grad is None else o.grad
+        allow_unverified = o.allow_unverified or allow_unverified
+        interceptor = interceptor if o.interceptor is None else o.interceptor or None
+    if len(overrides) <= 1 and grad and allow_unverified is None and interceptor is None:
+        return None  # an only block that changes nothing need not be known to end
+    return Mode(grad, allow_unverified, interceptor, overrides)
 
 
 def is_recording() -> bool:

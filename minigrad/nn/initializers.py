@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ import numpy as np
 from minigrad.core.errors import nearest
 from minigrad.core.types import Array, Shape
 from minigrad.nn.errors import ModuleError
+from minigrad.runtime.blocks import Block, ContextStack
 
 __all__ = [
     "INITIALIZERS",
@@ -37,22 +37,29 @@ __all__ = [
 Initializer: TypeAlias = Callable[[Shape, np.random.Generator], Array]
 Source: TypeAlias = np.random.Generator | int | None
 
-_SEEDED: ContextVar[np.random.Generator | None] = ContextVar("minigrad_nn_seeded", default=None)
+_SEEDED: ContextStack[np.random.Generator] = ContextStack("nn_seeded")
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[np.random.Generator]:
+class seeded(Block[np.random.Generator]):
     """Layers built inside the block draw their weights from this seed, one after another.
 
     >>> with nn.seeded(0):
     ...     model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+
+    As a decorator it begins with the seed at each call.
     """
-    rng = generator(seed)
-    token = _SEEDED.set(rng)
-    try:
-        yield rng
-    finally:
-        _SEEDED.reset(token)
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(self._push)
+        self._seed = seed
+
+    def _push(self) -> AbstractContextManager[np.random.Generator]:
+        return _SEEDED.pushed(generator(self._seed))
+
+    def for_one_call(self) -> Block[np.random.Generator]:
+        """A block that goes on drawing where it was left."""
+        rng = generator(self._seed)
+        return Block(lambda: _SEEDED.pushed(rng))
 
 
 def generator(source: Source) -> np.random.Generator:
@@ -66,7 +73,7 @@ def generator(source: Source) -> np.random.Generator:
     if isinstance(source, np.random.Generator):
         return source
     if source is None:
-        return _SEEDED.get() or np.random.default_rng()
+        return _SEEDED.innermost() or np.random.default_rng()
     if isinstance(source, bool) or not isinstance(source, int | np.integer) or source < 0:
         raise ModuleError(f"rng={source!r}: expected a numpy Generator, a seed (an integer >= 0), or None")
     return np.random.default_rng(int(source))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
 from types import FunctionType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -21,6 +19,7 @@ from minigrad.nn.forward_hooks import FORWARD_HOOKS, ForwardHook, HookHandle, ad
 from minigrad.nn.module_tree import ModuleBase, copy_tree, set_training, walk, walk_children
 from minigrad.nn.options import check_options
 from minigrad.nn.unsupported import attribute_hint
+from minigrad.runtime.blocks import ContextStack, Overlays, block, context_block
 from minigrad.runtime.parameters import assign, is_parameter, set_requires_grad
 
 if TYPE_CHECKING:
@@ -44,17 +43,16 @@ class ModuleHook(Protocol):
         ...
 
 
-_HOOK: ContextVar[ModuleHook | None] = ContextVar("minigrad_nn_module_hook", default=None)
+_HOOKS: ContextStack[ModuleHook] = ContextStack("nn_module_hooks")
+_hooks = _HOOKS.entries.get
+_MODES: Overlays[bool] = Overlays()
 
 
-@contextmanager
+@context_block
 def module_hook(hook: ModuleHook) -> Iterator[None]:
     """Send every call of a module in the block, also of those inside others, through `hook`."""
-    token = _HOOK.set(hook)
-    try:
+    with _HOOKS.pushed(hook):
         yield
-    finally:
-        _HOOK.reset(token)
 
 
 class Module(ModuleBase):
@@ -81,9 +79,9 @@ class Module(ModuleBase):
 
     def __call__(self, *inputs: Tensor | AnyArray, **options: object) -> Tensor:
         """The output for a batch; which arguments and shapes fit is for `forward` to say."""
-        hook = _HOOK.get()
+        hooks = _hooks()
         try:
-            output = self.forward(*inputs, **options) if hook is None else hook.call(self, inputs, **options)
+            output = hooks[-1].value.call(self, inputs, **options) if hooks else self.forward(*inputs, **options)
         except AttributeError as error:
             if any(error.obj is x for x in inputs):
                 kind = type(error.obj).__name__
@@ -204,21 +202,27 @@ class Module(ModuleBase):
         """Switch this module and its parts to evaluation. Returns the module."""
         return self.train(False)
 
-    @contextmanager
+    @block
     def mode(self, *, training: bool) -> Iterator[Self]:
         """Put this module and its parts in training or evaluation for a block.
 
-        Each part gets its own mode back afterwards.
+        Each part gets its own mode back afterwards, in whatever order such blocks end.
 
         >>> with model.mode(training=False):
         ...     scores = model(x)
         """
-        before = [(part, part.training) for _, part in self.named_modules()]
+        parts = {id(part): part for _, part in self.named_modules()}
+        before: dict[int, bool] = {}
         try:
-            yield self.train(training)
+            with _MODES.lock:
+                before.update((key, part.training) for key, part in parts.items())
+                _MODES.begin(before)
+                self.train(training)
+            yield self
         finally:
-            for part, was_training in before:
-                set_training(part, was_training)
+            with _MODES.lock:
+                for key, was_training in _MODES.end(before).items():
+                    set_training(parts[key], was_training)
 
     # -- numbers in and out ----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Array]:

@@ -6,7 +6,7 @@ Forward or backward; the line is the user's.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from minigrad.core.mode import mode_override
 from minigrad.core.op import Op
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array
+from minigrad.runtime.blocks import context_block
 from minigrad.runtime.observer import Observer
 from minigrad.runtime.source_line import user_frame_location, with_source_text
 
@@ -24,7 +25,7 @@ class NonFiniteValue(MinigradError, ArithmeticError):
     """An op, or a rule, turned finite numbers into NaN or infinity inside `mg.debug()`."""
 
 
-@contextmanager
+@context_block
 def debug() -> Iterator[None]:
     """Check every value and every gradient in the block.
 
@@ -34,9 +35,35 @@ def debug() -> Iterator[None]:
         NonFiniteValue: names op, shapes, the first bad entry, and the line of the program that called the op; for a
             gradient, the line at which the forward value was made.
     """
-    observer = _NonFiniteObserver()
-    with mode_override(interceptor=observer), np.errstate(all="ignore"):
-        yield
+    with mode_override(interceptor=_NonFiniteObserver()):
+        before: dict[str, object] = {}
+        try:
+            before.update(np.geterr())
+            _ERROR_STATES.set((*_ERROR_STATES.get(), before))
+            np.seterr(all="ignore")
+            yield
+        finally:
+            _put_back(before)
+
+
+_ERROR_STATES: ContextVar[tuple[dict[str, object], ...]] = ContextVar("minigrad_debug_error_states", default=())
+"""What NumPy did about NaN and overflow before each block of this thread or task.
+
+The innermost last.
+"""
+
+
+def _put_back(before: dict[str, object]) -> None:
+    """NumPy does again what it did before a block; if another has begun since, after that one."""
+    states = _ERROR_STATES.get()
+    number = next((k for k, state in enumerate(states) if state is before), None)
+    if number is None:
+        return
+    if number + 1 < len(states):
+        states[number + 1].update(before)
+    else:
+        np.seterr(**before)  # type: ignore[arg-type]
+    _ERROR_STATES.set((*states[:number], *states[number + 1 :]))
 
 
 class _NonFiniteObserver(Observer):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import attrs
 import numpy as np
@@ -15,9 +14,31 @@ from minigrad.nn.module import Module
 from minigrad.nn.validators import share
 from minigrad.ops.elementwise.arithmetic import multiply
 from minigrad.ops.network.random import fill_dropout_mask
+from minigrad.runtime.blocks import block
 from minigrad.runtime.effects import random_array
 
 __all__ = ["Dropout", "fixed_masks", "reseed"]
+
+
+@attrs.define(eq=False)
+class _FixedMask:
+    """That a block fixes the masks of a layer.
+
+    And of the copies that are made of it inside the block.
+
+    Attributes:
+        seed: of the masks.
+        active: whether the block has not ended.
+    """
+
+    seed: int
+    active: bool = True
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _FixedMask:
+        return self
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _FixedMask, (self.seed, False)
 
 
 @attrs.define(eq=False, repr=False)
@@ -39,6 +60,7 @@ class Dropout(Module):
     rng: Source = attrs.field(default=None, kw_only=True)
     generator: np.random.Generator = attrs.field(init=False)
     _fixed_seed: int | None = attrs.field(init=False, default=None)
+    _fixed_blocks: tuple[_FixedMask, ...] = attrs.field(init=False, default=())
 
     def __attrs_post_init__(self) -> None:
         self.generator = np.random.default_rng(int(generator(self.rng).integers(2**63)))
@@ -53,9 +75,8 @@ class Dropout(Module):
         return x.shape
 
     def _mask(self, out: Array) -> None:
-        fill_dropout_mask(
-            out, self.p, self.generator if self._fixed_seed is None else np.random.default_rng(self._fixed_seed)
-        )
+        seeds = [b.seed for b in self._fixed_blocks if b.active] or [self._fixed_seed]
+        fill_dropout_mask(out, self.p, self.generator if seeds[-1] is None else np.random.default_rng(seeds[-1]))
 
     def reseed(self, seed: int) -> None:
         """Start the masks anew from a seed."""
@@ -82,7 +103,7 @@ def reseed(model: Module, seed: int) -> None:
         layer.reseed(child)
 
 
-@contextmanager
+@block
 def fixed_masks(model: Module, seed: int = 0) -> Iterator[None]:
     """Let every dropout layer of `model` use one mask (for each shape) inside the block.
 
@@ -92,15 +113,15 @@ def fixed_masks(model: Module, seed: int = 0) -> Iterator[None]:
     >>> with nn.fixed_masks(model):
     ...     mg.gradcheck(lambda x: model(x), batch)
     """
-    layers = _seeds(model, seed)
-    before = [layer._fixed_seed for layer, _ in layers]
-    for layer, child in layers:
-        layer.fix_masks(child)
+    masks = [(layer, _FixedMask(child)) for layer, child in _seeds(model, seed)]
     try:
+        for layer, mask in masks:
+            layer._fixed_blocks = (*layer._fixed_blocks, mask)
         yield
     finally:
-        for (layer, _), old in zip(layers, before, strict=True):
-            layer.fix_masks(old)
+        for layer, mask in masks:
+            mask.active = False
+            layer._fixed_blocks = tuple(b for b in layer._fixed_blocks if b.active)
 
 
 def _seeds(model: Module, seed: int) -> list[tuple[Dropout, int]]:

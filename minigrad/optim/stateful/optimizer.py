@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import NoReturn, Self
 
@@ -24,6 +24,7 @@ from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
 from minigrad.optim.stateful.managed_parameters import ManagedParameters
 from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
+from minigrad.runtime.blocks import block
 from minigrad.runtime.effects import current_tracer
 from minigrad.runtime.interrupts import complete
 
@@ -180,9 +181,18 @@ class StatefulOptimizer(ManagedParameters):
         Raises:
             OptimizerError: there is none, or none yet.
         """
+        self._check_ownership()
+        return self._as_averages()
+
+    @block
+    def _as_averages(self) -> Iterator[None]:
+        self._check_ownership()
+        with self._shadow_weights.averaged(self._transaction.rule_averages()):
+            yield
+
+    def _check_ownership(self) -> None:
         for bucket in self._buckets:
             bucket.check_ownership()
-        return self._shadow_weights.averaged(self._transaction.rule_averages())
 
     @property
     def accumulates(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
@@ -16,6 +16,7 @@ from minigrad.optim.errors import OptimizerError
 from minigrad.optim.hyperparameters import count, number
 from minigrad.optim.moment import Moment
 from minigrad.optim.stateful.buckets import ParamBucket
+from minigrad.runtime.blocks import Overlays
 
 __all__ = ["Average", "Ema", "LookAhead", "ShadowWeights", "Swa"]
 
@@ -77,7 +78,6 @@ class ShadowWeights:
 
     Attributes:
         n_averaged: how many results the averages are made of.
-        shown: whether the parameters are their averages at the moment.
     """
 
     def __init__(self, buckets: Sequence[ParamBucket], average: Average | None, lookahead: LookAhead | None) -> None:
@@ -85,10 +85,15 @@ class ShadowWeights:
         self.average = average
         self.lookahead = lookahead
         self.n_averaged = 0
-        self.shown = False
+        self._trained: Overlays[Array] = Overlays()
         self._noted = 0  # the latest step of which note was taken
         self.means = [Moment.zeros(bucket.params) for bucket in buckets] if average else []
         self.slow = [bucket.params.copy() for bucket in buckets] if lookahead else []
+
+    @property
+    def shown(self) -> bool:
+        """Whether the parameters are their averages at the moment."""
+        return bool(self._trained)
 
     def extend(self, buckets: Sequence[ParamBucket]) -> None:
         """Follow more buckets from now on, as if they had always been as they are."""
@@ -136,14 +141,16 @@ class ShadowWeights:
             raise OptimizerError(
                 "there is no average yet: pass average=Ema(rate=0.999) or average=Swa() to the optimizer, and step"
             )
-        trained = [bucket.params.copy() for bucket in self.buckets]
-        self._assign([w if m is None else m for m, w in zip(means, trained, strict=True)])
-        nested, self.shown = self.shown, True
+        trained: dict[int, Array] = {}
         try:
+            with self._trained.lock:
+                trained.update(enumerate([bucket.params.copy() for bucket in self.buckets]))
+                self._trained.begin(trained)
+                self._assign({k: m for k, m in enumerate(means) if m is not None})
             yield
         finally:
-            self.shown = nested
-            self._assign(trained)
+            with self._trained.lock:
+                self._assign(self._trained.end(trained))
 
     def parts(self) -> list[dict[str, Array]]:
         """For each bucket, its following weights by name.
@@ -170,7 +177,7 @@ class ShadowWeights:
         if self.lookahead is not None:
             self.slow = [part["slow"] for part in parts]
 
-    def _assign(self, values: Sequence[Array]) -> None:
-        for bucket, value in zip(self.buckets, values, strict=True):
-            bucket.params[...] = value
-            bucket.renew()
+    def _assign(self, values: Mapping[int, Array]) -> None:
+        for place, value in values.items():
+            self.buckets[place].params[...] = value
+            self.buckets[place].renew()
