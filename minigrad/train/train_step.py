@@ -16,6 +16,7 @@ from minigrad.core import Tensor
 from minigrad.nn.regularization import Regularization
 from minigrad.optim import Need, NonFiniteGradient, NonFiniteParameters
 from minigrad.program import TraceError
+from minigrad.runtime.repetition import Repetition, unmoved
 from minigrad.train.batch import Batch, BatchResult
 from minigrad.train.callbacks import Run
 from minigrad.train.compiled_step import NonFiniteSignal, StepProgram, define_step
@@ -25,6 +26,21 @@ from minigrad.train.process_group import ProcessGroup
 from minigrad.train.weighting import WeightedLoss
 
 __all__ = ["TrainStep"]
+
+
+def _all_or_nothing(step: Callable[[Batch], BatchResult]) -> Callable[[Batch], BatchResult]:
+    """A step that moves no running statistics and no generator if it comes to nothing."""
+
+    def run(batch: Batch) -> BatchResult:
+        repetition = Repetition()
+        try:
+            with repetition.first():
+                return step(batch)
+        except NonFiniteError:
+            repetition.put_back()
+            raise
+
+    return run
 
 
 @attrs.define(eq=False)
@@ -56,11 +72,11 @@ class TrainStep:
         if run.optimizer.needs != Need.GRAD:
             if not eager:
                 self.note(f"steps run eagerly: {run.optimizer.name} evaluates the loss as it likes")
-            return self.closure_step
+            return _all_or_nothing(self.closure_step)
         if eager:
-            return self.eager_step
+            return _all_or_nothing(self.eager_step)
         self.program = define_step(run, self.regularization, self.group.note_loss, self.weigh)
-        return self.compiled_step
+        return _all_or_nothing(self.compiled_step)
 
     def compiled_step(self, batch: Batch) -> BatchResult:
         """Make one update by the program.
@@ -153,7 +169,8 @@ class TrainStep:
         )
 
     def _rerun_debugged(self, batch: Batch) -> str:
-        return rerun_debugged(lambda: self._forward(batch).total)
+        with unmoved():
+            return rerun_debugged(lambda: self._forward(batch).total)
 
     def _no_update(self, error: NonFiniteGradient, batch: Batch, debugged: str) -> NonFiniteError:
         return NonFiniteError(f"no update was possible {self._place(batch)}: {error}{debugged}{REMEDY}")

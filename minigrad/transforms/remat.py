@@ -8,6 +8,7 @@ Source: Griewank and Walther, Algorithm 799 (2000); Chen et al., Training deep n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import ParamSpec, TypeVar, cast
 
@@ -21,6 +22,7 @@ from minigrad.core.op import VJP, Argument, Claims, Op
 from minigrad.core.rules import Gradient
 from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array
+from minigrad.runtime.repetition import Repetition
 
 P = ParamSpec("P")
 Result = Tensor | tuple[Tensor, ...]
@@ -31,13 +33,14 @@ def checkpointed(f: Callable[P, R]) -> Callable[P, R]:
     """`f`, storing nothing between its inputs and outputs: backward runs it again.
 
     Costs one more forward pass of `f`, saves the memory of its inner values. Gradients of every order, also with
-    respect to Tensors that `f` uses from outside, are those of `f`.
+    respect to Tensors that `f` uses from outside, are those of `f`. The second run begins with the running statistics
+    and random generators of the first, and leaves no trace in them.
 
     Args:
         f: returns a Tensor or a tuple of Tensors, and must return the same when it is called again.
 
     Raises:
-        GradientError: in backward, when the second run of `f` gives other values (random numbers, changed state).
+        GradientError: in backward, when the second run of `f` gives other values (random numbers of its own).
         StaleGraphError: in backward, when a parameter has been changed since.
     """
 
@@ -50,18 +53,20 @@ def checkpointed(f: Callable[P, R]) -> Callable[P, R]:
         # Handles of our own: `x[i] = v` on the caller's must not reach the second run.
         kept = tuple(tensor_of(a._node) if isinstance(a, Tensor) else a for a in args)
 
-        def again() -> Result:
-            with mode_override(grad=True):
+        repetition = Repetition()
+
+        def run_once(block: AbstractContextManager[None]) -> Result:
+            with block, mode_override(grad=True):
                 return f(*kept, **kwargs)  # type: ignore[arg-type]  # the same arguments in other handles
 
-        return cast("R", _record(again))
+        return cast("R", _record(lambda: run_once(repetition.first()), lambda: run_once(repetition.again())))
 
     return run
 
 
-def _record(again: Callable[[], Result]) -> Result:
+def _record(begin: Callable[[], Result], again: Callable[[], Result]) -> Result:
     start = next_sequence()
-    first = again()
+    first = begin()
     outputs = first if isinstance(first, tuple) else (first,)
     edge = _boundary(outputs, start)
     values = tuple(o._node.value for o in outputs)

@@ -12,6 +12,7 @@ from minigrad.core.errors import GradientError, GradientMismatch, InconclusiveCh
 from minigrad.core.mode import mode_override
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, ArrayLike
+from minigrad.runtime.repetition import Repetition
 from minigrad.verify.domains import real
 from minigrad.verify.finite_differences import Verdict, compare
 from minigrad.verify.refusal import WorstEntry, relative_error, worst_entry
@@ -54,6 +55,8 @@ class GradCheck:
 def gradcheck(f: Callable[..., object], *arrays: ArrayLike, seed: int = 0) -> GradCheck:
     """Compare the gradient of `f` at `arrays` with finite differences, in float64.
 
+    Running statistics and generators of dropout are the same at each evaluation, and afterwards what they were.
+
     Args:
         f: takes as many Tensors as there are arrays, returns a Tensor of any shape (or several, as a tuple or list).
         *arrays: where to check; converted to float64. Every one is differentiated.
@@ -89,9 +92,11 @@ class _Probe:
     def __init__(self, f: Callable[..., object], xs: list[Array], rng: SeededRandom) -> None:
         self.f = f
         self.xs = xs
+        self.repetition = Repetition()
         leaves = [Tensor(x, requires_grad=True) for x in xs]
-        with mode_override(grad=True):
+        with self.repetition.first(), mode_override(grad=True):
             outputs = _tensors(f(*leaves))
+        self.repetition.put_back()
         self.outputs = [as_array(o) for o in outputs]
         if not any(o.requires_grad for o in outputs):
             raise GradientError(
@@ -110,7 +115,7 @@ class _Probe:
                 )
 
     def evaluate(self, xs: Sequence[Array]) -> list[Array]:
-        with mode_override(grad=False):
+        with self.repetition.again(), mode_override(grad=False):
             return [as_array(o) for o in _tensors(self.f(*(Tensor(x) for x in xs)))]
 
     def phi(self, u: Mapping[int, Array]) -> Callable[[Array], Array]:

@@ -97,7 +97,9 @@ def _key(draw: Draw, shapes: Sequence[Shape]) -> Choice | None:
         options: list[Any] = [slice(low, high, step), slice(None, None, step), slice(None)]
         key.append(draw.among([*options, draw.between(-n, n - 1)] if n else options))
     key.insert(draw.between(0, len(key)), draw.among([None, np.newaxis, *key[:1]]) if draw.flag() else Ellipsis)
-    if sum(part is not None for part in key if part is not Ellipsis) > len(shapes[k]):
+    try:
+        np.empty(shapes[k])[tuple(key)]
+    except IndexError:  # a number that was drawn for a longer axis, or too many
         return None
     return (k,), {"key": tuple(key)}
 

@@ -15,6 +15,7 @@ from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.functions import max as largest
 from minigrad.ops.functions import softmax
 from minigrad.runtime.effects import random_array
+from minigrad.runtime.repetition import note_draw
 from minigrad.typing import V
 
 _TILE = 1 << 14
@@ -27,6 +28,7 @@ def random_uniform(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np
     """
 
     def fill(out: Array) -> None:
+        note_draw(rng)
         out[...] = rng.random(out.shape)
 
     return random_array(fill, shape, dtype)
@@ -39,6 +41,7 @@ def random_normal(shape: Shape, rng: np.random.Generator, dtype: DTypeLike = np.
     """
 
     def fill(out: Array) -> None:
+        note_draw(rng)
         out[...] = rng.standard_normal(out.shape)
 
     return random_array(fill, shape, dtype)
@@ -51,6 +54,7 @@ def fill_dropout_mask(out: Array, p: float, rng: np.random.Generator) -> None:
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout: the probability p = {p} is not in [0, 1]")
+    note_draw(rng)
     scale = 1.0 / (1.0 - p) if p < 1.0 else 0.0
     flat = out.reshape(-1)
     for start in range(0, flat.size, _TILE):  # in parts that stay in cache; the stream of numbers is the same
@@ -104,6 +108,7 @@ def gumbel_softmax(
         raise ValueError(f"gumbel_softmax: the temperature {temperature} is not above 0")
 
     def fill(out: Array) -> None:
+        note_draw(rng)
         out[...] = rng.gumbel(size=out.shape)
 
     soft: V = softmax((x + random_array(fill, x.shape, x.dtype)) / temperature, axis)

@@ -26,6 +26,7 @@ from minigrad.ops.numpy.attribute_hints import count_entries, suggest
 from minigrad.ops.shape import astype as _astype
 from minigrad.ops.shape import reshape as _reshape
 from minigrad.ops.shape import transpose as _transpose
+from minigrad.runtime.repetition import note_assignment
 
 if TYPE_CHECKING:
     from minigrad.core.tensor import TensorLike
@@ -133,6 +134,7 @@ class TensorMethods(Tensor):
         return index.getitem.apply(self, key=immutable_index(key))
 
     def __setitem__(self, key: object, value: TensorLike) -> None:
+        note_assignment(self)
         self._node = index.setitem.apply(self, value, key=immutable_index(key))._node
 
     # -- ops of the same name

@@ -17,6 +17,7 @@ from minigrad.optim.runner import is_finite
 from minigrad.optim.stateful.blocks import ParamBlock
 from minigrad.optim.stateful.hessian import HessianOfLoss, jacobian
 from minigrad.runtime.parameters import has_grad
+from minigrad.runtime.repetition import Repetition
 
 __all__ = ["Closure", "ClosureEvaluator", "Closures"]
 
@@ -62,6 +63,7 @@ class ClosureEvaluator:
         self._tensor: Tensor | None = None
         self._residual: Tensor | None = None
         self._delivered = False
+        self._repetition = Repetition()
         if not self.closures or not all(map(callable, self.closures)):
             raise NeedError(f"step() takes a closure or a list of closures, one for each micro-batch, got {closures!r}")
         if residuals and len(self.closures) > 1:
@@ -148,7 +150,9 @@ class ClosureEvaluator:
         for bucket in self.buckets:
             bucket.zero_grad()
         self._delivered = False
-        losses = [self._call(closure) for closure in self.closures]
+        # One step moves running statistics and generators once, however often it evaluates the loss.
+        with self._repetition.first() if self.loss is None else self._repetition.again():
+            losses = [self._call(closure) for closure in self.closures]
         self._tensor = losses[0] if len(losses) == 1 else reduce(lambda a, b: a + b, losses) * (1.0 / len(losses))
         if self.loss is None:
             self.loss = float(self._tensor.item())

@@ -40,6 +40,7 @@ from minigrad.program.graph import (
 from minigrad.program.kernels import Kernel, kernel_of
 from minigrad.program.passes.fusion.emit_group import GroupMemory, emit_group
 from minigrad.program.passes.fusion.fusible import group_instructions
+from minigrad.runtime.repetition import note_assignment
 from minigrad.runtime.source_line import with_source_text
 
 __all__ = ["bind"]
@@ -330,4 +331,5 @@ def _forward(registers: list[Array], call: Call, shapes: Sequence[Shape]) -> Non
 def _assign_buffer(registers: list[Array], step: AssignBuffer) -> None:
     number = registers[step.value].copy()
     number.flags.writeable = False
+    note_assignment(step.tensor)
     step.tensor._node = Constant(number)
