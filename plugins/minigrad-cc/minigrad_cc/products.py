@@ -22,9 +22,9 @@ from minigrad_cc.entries import Entry, entry, kind_of
 __all__ = ["column_sums", "matmul"]
 
 _PRODUCT, _SHALLOW = 700_000, 3_000_000
-"""Additions and multiplications that are worth a thread: some 15 microseconds, or 50 where sums are short.
+"""Operations that are worth a thread: some 15 microseconds, or 50 where sums are short.
 
-The result of such a product is as much memory to write as there is to compute.
+A product of short sums has as much to write as to compute.
 """
 _DEEP = 64
 """Numbers in a sum from which it is not short."""
