@@ -7,45 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from minigrad.core.types import Array, Axis
+from minigrad.core.types import Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
 from minigrad.ops.arrangement import manipulation
-from minigrad.ops.elementwise.arithmetic import masked_multiply, ratio
-from minigrad.ops.elementwise.piecewise_constant import equal, sign
+from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.elementwise.piecewise_linear import absolute
-from minigrad.ops.elementwise.transcendental import power
-from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import max, min, moveaxis, reshape, sum
-from minigrad.ops.reduce import broadcast_back, keepdims_shape, length
+from minigrad.ops.reduce import keepdims_shape, length
+from minigrad.ops.reduction.p_length import p_length
 from minigrad.typing import V
-from minigrad.verify.declare import op
-from minigrad.verify.domains import real
 
-family = OpFamily(lazy=True)
 Order = float | str | None
-
-
-@op(x=real(), params=[{"p": 3.0, "axis": 1}, {"p": 1.5, "axis": (0, 2), "keepdims": True}])
-def p_length(x: Array, *, p: float, axis: Axis = None, keepdims: bool = False) -> Array:
-    """(sum |x| ** p) ** (1 / p) over `axis`, without overflow; at 0 the gradient is 0."""
-    top = np.max(np.abs(x), axis=axis, keepdims=True, initial=0.0)
-    scale = np.where((top > 0) & np.isfinite(top), top, 1.0).astype(x.dtype)
-    y = np.power(np.sum(np.power(np.abs(x) / scale, p), axis=axis, keepdims=True), 1.0 / p) * scale
-    return y if keepdims else np.asarray(y.squeeze(axis))
-
-
-@p_length.vjp("x")
-def _(g: V, y: V, x: V, *, p: float, axis: Axis, keepdims: bool) -> V:
-    # At entries of 0 the gradient is 0, also where p < 1 makes the slope infinite (or p < 2 the curvature).
-    share: V = ratio(absolute(x), broadcast_back(y, x, axis))
-    nothing: V = equal(share, 0.0)
-    slope: V = masked_multiply(power(share + nothing, p - 1.0), sign(x) * (1.0 - nothing))
-    return broadcast_back(g, x, axis) * slope
-
-
-family.add(p_length)
-family.register()
 
 
 def vector_norm(x: V, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> V:

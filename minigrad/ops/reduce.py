@@ -10,7 +10,7 @@ import numpy as np
 from minigrad.core.types import Array, Axis
 from minigrad.ops.elementwise.arithmetic import masked_multiply, ratio
 from minigrad.ops.elementwise.piecewise_constant import equal
-from minigrad.ops.elementwise.piecewise_linear import minimum
+from minigrad.ops.elementwise.piecewise_linear import clip
 from minigrad.ops.elementwise.smooth_at_zero import slope_at_zero
 from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
@@ -204,7 +204,7 @@ def _reduced(shape: tuple[int, ...], axis: Axis) -> list[bool]:
 @logsumexp.vjp("x")
 def _(g: V, y: V, x: V, *, axis: Axis, keepdims: bool) -> V:
     # An infinite entry takes all of the gradient, as a very large one does.
-    return broadcast_back(g, x, axis) * softmax(minimum(x, float(np.finfo(x.dtype).max)), axis=axis)
+    return broadcast_back(g, x, axis) * softmax(clip(x, high=float(np.finfo(x.dtype).max)), axis=axis)
 
 
 @silent
@@ -257,7 +257,11 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     p: V = exp(y)
     due: V = g - p * sum(g, axis=axis, keepdims=True)
     # Entries of the sum 0: what rounding has left of it belongs to those whose probability is next to 1.
-    return due - p * sum(due, axis=axis, keepdims=True)
+    due = due - p * sum(due, axis=axis, keepdims=True)
+    whole: V = sum(p, axis=axis, keepdims=True)
+    if isinstance(whole, np.ndarray) and whole.all():
+        return due
+    return masked_multiply(due, 1.0 - equal(whole, 0.0))  # nothing but -inf
 
 
 @op(x=real(), params=[{"axis": -1}, {"axis": 0}, {"axis": (0, 2)}, {"axis": None}])

@@ -90,8 +90,18 @@ def reciprocal(x: Jet) -> Jet:
 
 def exp(x: Jet) -> Jet:
     """e ** x."""
-    y = mp.exp(x.value)
+    y = _exp(x.value)
     return x.through(y, y, y)
+
+
+def _exp(v: Number) -> Number:
+    """mp.exp, which takes e to the power of a whole number by multiplication, however large that is."""
+    if abs(v) < 1e6:
+        return mp.exp(v)
+    with mp.workprec(mp.prec + int(mp.mag(v)) + 10):
+        n = int(mp.floor(v / mp.ln2))
+        rest = mp.exp(v - n * mp.ln2)
+    return mp.ldexp(rest, n)
 
 
 def log(x: Jet) -> Jet:
@@ -189,8 +199,8 @@ def sigmoid(x: Jet) -> Jet:
 
 def softplus(x: Jet) -> Jet:
     """log(1 + e ** x)."""
-    e = mp.exp(-abs(x.value))
-    s = 1 / (1 + mp.exp(-x.value))
+    e = _exp(-abs(x.value))
+    s = 1 / (1 + _exp(-x.value))
     return x.through(mp.log1p(e) + max(x.value, 0), s, e / (1 + e) ** 2)
 
 

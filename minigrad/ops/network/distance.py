@@ -8,10 +8,10 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.ops.elementwise.piecewise_linear import absolute
-from minigrad.ops.elementwise.transcendental import power
 from minigrad.ops.functions import expand_dims, norm, sum
 from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
+from minigrad.ops.reduction.p_length import p_length
 from minigrad.typing import V
 
 __all__ = ["cdist", "pairwise_distance", "pdist"]
@@ -25,7 +25,7 @@ def _length(gap: V, p: float, keepdims: bool = False) -> V:
     sizes: V = absolute(gap)
     if p == inf:
         return largest(sizes, -1, keepdims)
-    return sum(sizes, -1, keepdims) if p == 1.0 else power(sum(power(sizes, p), -1, keepdims), 1.0 / p)
+    return sum(sizes, -1, keepdims) if p == 1.0 else p_length(gap, p=p, axis=-1, keepdims=keepdims)
 
 
 def cdist(x: V, z: V, p: float = 2.0) -> V:

@@ -15,7 +15,7 @@ from minigrad.core.types import Array, Axis, IndexArray
 from minigrad.ops.arrangement.gather import pick
 from minigrad.ops.elementwise.arithmetic import finite_part, masked_multiply, where
 from minigrad.ops.elementwise.piecewise_constant import equal
-from minigrad.ops.elementwise.piecewise_linear import minimum
+from minigrad.ops.elementwise.piecewise_linear import clip
 from minigrad.ops.elementwise.transcendental import exp
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import moveaxis, ravel, reshape
@@ -183,7 +183,7 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     # Differences of y, which is rounded, would not do: b and a are right for rows of any size.
     top: V = finite_part(pick(x, largest_so_far(x, axis=axis), axis=axis))
     top = top if isinstance(top, np.ndarray) else top.detach()
-    terms: V = exp(minimum(x, float(np.finfo(x.dtype).max)) - top)
+    terms: V = exp(clip(x, high=float(np.finfo(x.dtype).max)) - top)
     kept: V = exp(-diff(top, axis=axis))
     edge = np.zeros_like(getitem(g, key=_steps(axis, g.ndim, slice(0, 1))))
     sums: V = linear_recurrence(concatenate(edge, kept, axis=axis), terms, axis=axis)
@@ -259,9 +259,10 @@ def _others_of_any_size(x: Array) -> Array:
 def _running(rows: Array) -> tuple[Array, IndexArray]:
     """Products of the rows before each, as mantissas and binary exponents."""
     mantissas, exponents = np.ones_like(rows), np.zeros(rows.shape, np.int64)
+    parts, powers = np.frexp(rows)  # first: a product with a subnormal number is rounded to its few digits
     for k in range(1, len(rows)):
-        mantissas[k], step = np.frexp(mantissas[k - 1] * rows[k - 1])
-        exponents[k] = exponents[k - 1] + step
+        mantissas[k], step = np.frexp(mantissas[k - 1] * parts[k - 1])
+        exponents[k] = exponents[k - 1] + step + powers[k - 1]
     return mantissas, exponents
 
 

@@ -17,6 +17,7 @@ from minigrad.ops.elementwise.arithmetic import where as select
 from minigrad.ops.elementwise.piecewise_constant import equal, greater, rint
 from minigrad.ops.elementwise.piecewise_linear import maximum, minimum
 from minigrad.ops.reduction import variance
+from minigrad.runtime.effects import current_tracer
 from minigrad.typing import V
 
 Mask = BoolArray | bool
@@ -49,6 +50,8 @@ def max(x: V, axis: Axis = None, keepdims: bool = False, initial: float | None =
     """Largest of `initial` and the entries where `where` holds."""
     if where is not True and initial is None:
         raise ValueError("max with where= needs initial=, the result where nothing is left")
+    if initial == -np.inf and where is True and x.size:
+        initial = None  # an entry of -inf would share its slope with it
     y: V = functions.max(_masked(x, where, -np.inf), axis, keepdims)
     return y if initial is None else maximum(y, initial)
 
@@ -57,13 +60,15 @@ def min(x: V, axis: Axis = None, keepdims: bool = False, initial: float | None =
     """Smallest of `initial` and the entries where `where` holds."""
     if where is not True and initial is None:
         raise ValueError("min with where= needs initial=, the result where nothing is left")
+    if initial == np.inf and where is True and x.size:
+        initial = None
     y: V = functions.min(_masked(x, where, np.inf), axis, keepdims)
     return y if initial is None else minimum(y, initial)
 
 
 def mean(x: V, axis: Axis = None, keepdims: bool = False, where: Mask = True) -> V:
     """Mean over `axis` of the entries where `where` holds."""
-    if where is True:
+    if where is True or not x.size:
         return functions.mean(x, axis, keepdims)
     share: V = _masked(x, where, 0.0) / _counted(x, where, axis)
     return functions.sum(share, axis, keepdims)
@@ -76,7 +81,7 @@ def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     Divided by their number less `ddof`.
     """
     less = ddof if correction is None else correction
-    if where is True:
+    if where is True or not x.size:
         return variance.var(x, axis, less, keepdims)
     centred: V = _centred(x, axis, where)
     return functions.sum(centred * centred / (_counted(x, where, axis) - less), axis, keepdims)
@@ -96,7 +101,7 @@ def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where:
     Where it is 0 the gradient is 0.
     """
     less = ddof if correction is None else correction
-    if where is True:
+    if where is True or not x.size:
         return variance.std(x, axis, less, keepdims)
     centred = _centred(x, axis, where)
     return functions.norm(centred / (_counted(x, where, axis) - less) ** 0.5, axis, keepdims)
@@ -159,18 +164,25 @@ def nanstd(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False) -> 
 
 def nanmax(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Largest entry over `axis`, NaN left out."""
-    return _nan_if_none(max(x, axis, keepdims, initial=-np.inf, where=_present(x)), x, axis, keepdims)
+    return _extreme(x, axis, keepdims, functions.max, -np.inf)
 
 
 def nanmin(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     """Smallest entry over `axis`, NaN left out."""
-    return _nan_if_none(min(x, axis, keepdims, initial=np.inf, where=_present(x)), x, axis, keepdims)
+    return _extreme(x, axis, keepdims, functions.min, np.inf)
 
 
-def _nan_if_none(y: V, x: V, axis: Axis, keepdims: bool) -> V:
-    """y, with NaN where nothing but NaN was reduced."""
-    count: V = functions.sum(_masked(greater(x, np.inf) + 1.0, _present(x), 0.0), axis, keepdims)
-    return select(equal(count, 0.0), np.nan, y)
+def _extreme(x: V, axis: Axis, keepdims: bool, reduce: Callable[..., V], neutral: float) -> V:
+    """The largest or smallest of what is not NaN; NaN where there is nothing else."""
+    present = _present(x)
+    if current_tracer() is None and present.all():
+        return reduce(x, axis, keepdims)
+    y: V = reduce(_masked(x, present, neutral), axis, keepdims)
+    # Where all are as far out as what stands for NaN they would share their slope with it: their mean is that number.
+    count: V = _counted(x, present, axis)
+    only: V = functions.sum(_masked(x, present, 0.0) / maximum(count, 1.0), axis, keepdims)
+    none: V = equal(count if keepdims else functions.reshape(count, y.shape), 0.0)
+    return select(none, np.nan, select(equal(y, neutral), only, y))
 
 
 def clip(x: V, a_min: V | float | None = None, a_max: V | float | None = None, min: V | float | None = None,

@@ -47,7 +47,7 @@ def quantile(x: V, q: float | Sequence[float] | Array, axis: Axis = None, keepdi
     count = flat.shape[-1]
     if not count:
         y: V = mean(flat, -1)
-        return _arranged(expand_dims(y, 0) + np.zeros((shares.size, *(1,) * y.ndim)), shares, kept, keepdims)
+        return _arranged(expand_dims(y, 0) + np.zeros((shares.size, *(1,) * y.ndim), y.dtype), shares, kept, keepdims)
     ordered: V = sort(flat, -1)
     places = np.quantile(np.arange(float(count)), shares.ravel(), method=method)  # type: ignore[call-overload]
     low, high = np.floor(places).astype(np.intp), np.ceil(places).astype(np.intp)
@@ -85,7 +85,7 @@ def nanquantile(x: V, q: float | Sequence[float] | Array, axis: Axis = None, kee
     for count in np.unique(counts[counts > 0]):
         at: Array = np.quantile(np.arange(float(count)), shares.ravel(), method=method)  # type: ignore[call-overload]
         places[:, counts == count] = at[:, None]
-    ordered: V = sort(where(absent, np.inf, flat), -1)
+    ordered: V = sort(flat, -1)  # NaN last, behind infinity
     low, high = np.floor(places).astype(np.intp), np.ceil(places).astype(np.intp)
     lean = (places - low).astype(flat.dtype)
     picked: V = moveaxis(take_along_axis(ordered, np.moveaxis(low, 0, -1), axis=-1), -1, 0)
