@@ -25,7 +25,6 @@ from support import gate_wrong_reduce as reduce
 from support import gate_wrong_region as region
 from support import gate_wrong_second_order as second_order
 from support.gate_case import REAL, UNIT, Wrong, made, plain, unary
-from support.gate_corpus import WRONG
 
 TYPICAL: list[tuple[Wrong, str, str]] = [
     (elementwise.cos_without_minus, "x", "sign"),
@@ -172,14 +171,6 @@ def test_message_repeats_the_case_that_reproduces_it() -> None:
     assert re.search(r"axis=1\b", finding.case)
     assert "seed 17" in finding.case
     assert finding.case in message
-
-
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
-def test_every_refusal_names_its_op_and_carries_a_finding(case: Wrong) -> None:
-    message, finding = refused(case, seed=1)
-    assert finding.op == case.op().name
-    assert repr(finding.op) in message
-    assert "next:" in message
 
 
 def test_nearly_right_rule_reports_the_size_of_the_error() -> None:

@@ -52,8 +52,14 @@ def install(folder: Path, name: str, module: str, source: str, value: str) -> No
     (info / "entry_points.txt").write_text(f"[minigrad.ops]\n{name} = {value}\n")
 
 
+def environment_of(folder: Path) -> dict[str, str]:
+    """Where the plugins of a folder are installed, and no other: the gate would examine theirs in every process."""
+    names = sorted(info.name.partition("-")[0].replace("_", "-") for info in folder.glob("*.dist-info"))
+    return {**os.environ, "PYTHONPATH": str(folder), "MINIGRAD_PLUGINS": ",".join(names)}
+
+
 def ask(folder: Path, code: str, **environment: str) -> object:
-    env = {**os.environ, "PYTHONPATH": str(folder), **environment}
+    env = {**environment_of(folder), **environment}
     script = f"import json\n{dedent(code)}\nprint('ANSWER' + json.dumps(answer))"
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=False)
     assert "ANSWER" in done.stdout, done.stderr
@@ -144,7 +150,7 @@ def test_a_room_is_imported_without_the_ops_of_plugins(tmp_path: Path) -> None:
 
 def test_a_refused_op_is_named_by_the_command_line(tmp_path: Path) -> None:
     install(tmp_path, "plug-dist", "plug_module", MODULE, "plug_module:OPS")
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = environment_of(tmp_path)
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "minigrad", *arguments]
@@ -178,7 +184,7 @@ def test_an_op_that_a_module_registers_itself_is_named_where_its_name_is_asked_f
     for word in ("plug_wrong", "plug-dist 1.5", "GradientMismatch"):
         assert word in said[0]
     assert "plug-dist" not in said[1]
-    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    env = environment_of(tmp_path)
     for arguments in (("ops", "plug_wrong"), ("selftest", "--ops", "plug_wrong")):
         command = [sys.executable, "-m", "minigrad", *arguments]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
@@ -190,7 +196,7 @@ def test_an_op_that_a_module_registers_itself_is_named_where_its_name_is_asked_f
 def test_pytest_in_the_folder_of_a_plugin_runs_its_ops(tmp_path: Path) -> None:
     install(tmp_path / "site", "plug-dist", "plug_module", MODULE, "plug_module:OPS")
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "Plug_Dist"\n[tool.pytest.ini_options]\n')
-    env = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+    env = environment_of(tmp_path / "site")
     command = [sys.executable, "-m", "pytest", "--minigrad-ops", "--collect-only", "-q"]
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert "op-plug_good" in done.stdout, done.stdout + done.stderr

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 import minigrad as mg
 from minigrad import nn
@@ -37,8 +38,17 @@ def layer_step(layer: Module) -> Callable[[mg.Tensor, mg.Tensor], Pair]:
     return step
 
 
-@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def in_turn(modes: int) -> list[ParameterSet]:
+    """Every case in one mode, training and evaluation in turn; in the other as a soak."""
+    pairs = [(case, k % 2 == turn) for k, case in enumerate(CASES) for turn in range(modes)]
+    return [
+        pytest.param(case, training, id=f"{case.name}-{'train' if training else 'eval'}",
+            marks=[pytest.mark.soak] if k % modes else [])
+        for k, (case, training) in enumerate(pairs)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("case", "training"), in_turn(2))
 def test_layers(case: Case, training: bool) -> None:
     layer, twin = case.layer().train(training), case.layer().train(training)
     shape = case.layer()(mg.tensor(case.input())).shape

@@ -58,9 +58,8 @@ def runs(recipe: Recipe, kind: str, data: list[Array], dtype: type) -> list[Arra
     return found
 
 
-@settings(max_examples=60, deadline=None)
-@given(recipes(), st.sampled_from([np.float64, np.float32]), st.sampled_from(["all", "tiles"]))
-def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type, kind: str) -> None:
+def require_agreement(recipe: Recipe, dtype: type, kind: str) -> None:
+    """Eager, a program with no pass, and one with all of them, on whole arrays or on tiny tiles."""
     rng = np.random.default_rng(0)
     data: list[Array] = [rng.standard_normal(SHAPE).astype(dtype) for _ in range(3)]
     if not any(i >= 1 or (name in BINARY and j >= 1) for name, i, j in recipe):
@@ -73,6 +72,22 @@ def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type, kind:
     for a, b, c in zip(eager, none, full, strict=True):
         np.testing.assert_allclose(b, a, rtol=tolerance, atol=tolerance)
         np.testing.assert_allclose(c, a, rtol=tolerance, atol=tolerance)
+
+
+anything = given(recipes(), st.sampled_from([np.float64, np.float32]), st.sampled_from(["all", "tiles"]))
+
+
+@settings(max_examples=20, deadline=None)
+@anything
+def test_all_passes_no_passes_and_eager_agree(recipe: Recipe, dtype: type, kind: str) -> None:
+    require_agreement(recipe, dtype, kind)
+
+
+@pytest.mark.soak
+@settings(max_examples=200, deadline=None)
+@anything
+def test_all_passes_no_passes_and_eager_agree_on_many(recipe: Recipe, dtype: type, kind: str) -> None:
+    require_agreement(recipe, dtype, kind)
 
 
 @pytest.mark.soak

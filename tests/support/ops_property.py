@@ -13,7 +13,7 @@ from support.ops_draw import CODE, Draw
 
 TOGETHER = 20
 """Calls in one Hypothesis example: drawing an example costs Hypothesis as much time as several calls take."""
-CALLS = int(os.environ.get("MINIGRAD_OPS_CALLS", "200"))
+CALLS = int(os.environ.get("MINIGRAD_OPS_CALLS", "60"))
 codes = st.binary(min_size=TOGETHER * CODE, max_size=TOGETHER * CODE)
 """The bytes of `TOGETHER` calls."""
 

@@ -38,18 +38,21 @@ class Leaky(nn.Module):
         return self.two(h)
 
 
+seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2))])
+
+
+@seeds
 @pytest.mark.parametrize("loss", [nn.SoftmaxCrossEntropy(), nn.WestonWatkins(), nn.MeanSquaredError()])
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
 @pytest.mark.parametrize("hidden", [[], [16], [32, 16, 8]])
-def test_right_gradients_pass(loss: nn.Loss, activation: str, hidden: list[int]) -> None:
+def test_right_gradients_pass(loss: nn.Loss, activation: str, hidden: list[int], seed: int) -> None:
     targets = TARGETS if isinstance(loss, nn.MeanSquaredError) else LABELS
-    for seed in range(3):
-        model = nn.mlp(6, hidden, 4, activation=activation, rng=seed)
-        result = check_gradients(model, loss, (X, targets), seed=seed)
-        assert result.passed, result
-        assert result.relative_error < 1e-6
-        assert result.loss_after < result.loss_before
-        assert all(p.directions >= 2 for p in result.parameters)
+    model = nn.mlp(6, hidden, 4, activation=activation, rng=seed)
+    result = check_gradients(model, loss, (X, targets), seed=seed)
+    assert result.passed, result
+    assert result.relative_error < 1e-6
+    assert result.loss_after < result.loss_before
+    assert all(p.directions >= 2 for p in result.parameters)
 
 
 @pytest.mark.parametrize("leak", ["all", "half", "one unit", "a thousandth"])
@@ -142,12 +145,11 @@ def test_the_burn_in_stops_while_there_is_a_gradient_to_check() -> None:
     assert 0.0 < result.loss_after < result.loss_before
 
 
-def test_many_kinks_are_no_obstacle() -> None:
-    for seed in range(3):
-        result = check_gradients(
-            nn.mlp(6, [300, 300], 4, rng=seed), nn.WestonWatkins(), (X, LABELS), rows=20, seed=seed
-        )
-        assert result.passed, result
+@seeds
+def test_many_kinks_are_no_obstacle(seed: int) -> None:
+    model = nn.mlp(6, [300, 300], 4, rng=seed)
+    result = check_gradients(model, nn.WestonWatkins(), (X, LABELS), rows=20, seed=seed)
+    assert result.passed, result
 
 
 def test_parameters_without_axes_or_without_entries() -> None:

@@ -76,8 +76,15 @@ OPTIONS: dict[str, Callable[..., History]] = {
 }
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("stop", [1, 3, 4, 6, 11])
+STOPS = (1, 3, 4, 6, 11)
+MOMENTS = [(option, STOPS[(j + k) % len(STOPS)]) for j in range(len(STOPS)) for k, option in enumerate(OPTIONS)]
+"""Every option with every stop; among the first six each option once and each stop."""
+
+
+@pytest.mark.parametrize(
+    ("option", "stop"),
+    [pytest.param(*moment, marks=[pytest.mark.soak] * (k >= 2 * len(OPTIONS))) for k, moment in enumerate(MOMENTS)],
+)
 def test_resumed_after_any_batch_it_is_the_same_run(option: str, stop: int, tmp_path: Path) -> None:
     run, path = OPTIONS[option], tmp_path / "a"
     whole, model = net(), net(7)
