@@ -131,6 +131,8 @@ def eigh_op(a: Array) -> tuple[Array, Array]:
 @eigh_op.vjp("a")
 def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     w, v = y
+    if not w.shape[-1]:
+        return a * 0.0
     mixed: V = matmul(matrix_transpose(v), g[1])
     inner: V = _divide_by_gaps(mixed, w) + diag_embed(g[0]) + _undetermined(mixed, g[0], w)
     return _symmetric(matmul(matmul(v, inner), matrix_transpose(v)))
@@ -150,6 +152,8 @@ def reduced_svd(a: Array) -> tuple[Array, Array, Array]:
 def _(g: tuple[V, V, V], y: tuple[V, V, V], a: V) -> V:
     u, s, vt = y
     gu, gs, gvt = g
+    if not s.shape[-1]:
+        return a * 0.0
     ut, v = matrix_transpose(u), matrix_transpose(vt)
     turn_u: V = matmul(ut, gu)
     turn_v: V = matmul(gvt, v)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.core.errors import ShapeError
 from minigrad.core.types import Axis
 from minigrad.linalg.decompose import svdvals
 from minigrad.linalg.solve import inv
@@ -81,6 +82,8 @@ def cond(a: V, p: Order = None) -> V:
 
     By default the largest over the smallest singular value.
     """
+    if 0 in a.shape[-2:]:
+        raise ShapeError(f"cond: matrices without entries, of shape {a.shape}, have no condition number")
     if p in (None, 2, -2):
         values: V = svdvals(a)
         return values[..., -1] / values[..., 0] if p == -2 else values[..., 0] / values[..., -1]

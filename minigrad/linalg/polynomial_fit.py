@@ -6,8 +6,8 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.linalg.solve import lstsq
-from minigrad.ops.elementwise.transcendental import sqrt
-from minigrad.ops.functions import reshape, sum
+from minigrad.ops.elementwise.piecewise_constant import equal
+from minigrad.ops.functions import norm, reshape
 from minigrad.ops.polynomials import vander
 from minigrad.typing import V
 
@@ -38,7 +38,8 @@ def polyfit(x: V, y: V, deg: int, rcond: float | None = None, w: V | None = None
     if w is not None:
         rows = rows * reshape(w, (-1, 1))
         y = y * (w if y.ndim == 1 else reshape(w, (-1, 1)))
-    scale: V = sqrt(sum(rows * rows, 0))
+    size: V = norm(rows, 0)
+    scale: V = size + equal(size, 0.0)  # at places of 0 alone only the last column has a length
     cut = x.shape[0] * float(np.finfo(x.dtype).eps) if rcond is None else rcond
     fitted: V = lstsq(rows / scale, y, cut)[0]
     return fitted / (scale if y.ndim == 1 else reshape(scale, (-1, 1)))

@@ -86,6 +86,8 @@ def eig(a: V) -> tuple[Complex[V], Complex[V]]:
     w = eigvals(a)
     constant = np.linalg.eig(a if isinstance(a, np.ndarray) else a.data)[1]
     n = a.shape[-1]
+    if not n:
+        return w, Complex(a * 0.0, a * 0.0)
     real: list[V] = []
     imag: list[V] = []
     for i in range(n):

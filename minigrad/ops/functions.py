@@ -5,11 +5,12 @@ Arrays in, arrays out; Tensors in, Tensors out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad import lazy
 from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Axis, Shape
 from minigrad.ops import index, reduce, shape
@@ -37,12 +38,21 @@ def min(x: V, axis: Axis = None, keepdims: bool = False) -> V:
     return reduce.min(x, axis=axis, keepdims=keepdims)
 
 
-def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """log(sum(exp(x))) over `axis`, without overflow.
+def logsumexp(x: V, axis: Axis = None, keepdims: bool = False, b: V | float | None = None) -> V:
+    """log(sum(b * exp(x))) over `axis`, without overflow.
 
     Where all entries are -inf the gradient is 0.
+
+    Args:
+        x: exponents.
+        axis: one, several or (by default) all.
+        keepdims: whether the axes stay, with length one.
+        b: weights that broadcast with x, 1 by default; where their sum is negative the logarithm is NaN.
     """
-    return reduce.logsumexp(x, axis=axis, keepdims=keepdims)
+    if b is None:
+        return reduce.logsumexp(x, axis=axis, keepdims=keepdims)
+    weighted_logsumexp: Callable[..., V] = lazy.load("minigrad.ops.reduction.weighted", "weighted_logsumexp")
+    return weighted_logsumexp(x, b, axis, keepdims)
 
 
 def softmax(x: V, axis: int = -1) -> V:

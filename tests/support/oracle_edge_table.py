@@ -173,7 +173,7 @@ def conduct(function: RowFunction, block: Block) -> tuple[set[str], BoolArray, B
 def _nothing(function: RowFunction, x: Array) -> BoolArray:
     """Rows of which all entries, or (running) the first ones, are the -inf of nothing."""
     none: BoolArray = np.equal(x, np.inf if function.name == "softmin" else -np.inf)
-    rows: BoolArray = none[:, :1] if function.name == "logcumsumexp" else none.all(1, keepdims=True)
+    rows: BoolArray = none[:, :1] if function.name == "logcumsumexp" else np.asarray(none.all(1, keepdims=True))
     return rows & (function.name in _SHARES)
 
 

@@ -63,13 +63,18 @@ def _sigmoid(x: Array) -> Array:
 def _logistic_slope(x: Array) -> Array:
     e = np.exp(np.abs(x) * -1.0)
     below = e + 1.0
-    return e / below / below
+    e /= below
+    e /= below
+    return e
 
 
 def _sech_squared(x: Array) -> Array:
     e = np.exp(np.abs(x) * -2.0)
-    below = e * 0.5 + 0.5
-    return e / below / below
+    below = e * 0.5
+    below += 0.5
+    e /= below
+    e /= below
+    return e
 
 
 def _softplus(x: Array) -> Array:

@@ -174,7 +174,7 @@ def local_response_norm(x: V, size: int, alpha: float = 1e-4, beta: float = 0.75
     x / (k + alpha times that mean square) ** beta (Krizhevsky et al., 2012).
     """
     if not x.size:
-        return x / k**beta
+        return x * 1.0
     sliding_window_view: Callable[..., V] = lazy.load("minigrad.ops.network.windows", "sliding_window_view")
     widths = [(0, 0), (size // 2, (size - 1) // 2), *((0, 0),) * (x.ndim - 2)]
     shrink = square_scale(x.dtype, k)

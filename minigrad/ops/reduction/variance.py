@@ -32,11 +32,15 @@ def variance(x: Array, *, axis: Axis = None, ddof: float = 0.0, keepdims: bool =
 
     The divisor is the number of entries less `ddof`.
     """
-    entries = count(x.shape, axis)
-    centred = x - add_reduce(x, axis, keepdims=True) / (entries or 1)
-    # Once more, since the mean of equal numbers may differ from them by rounding.
-    centred = centred - add_reduce(centred, axis, keepdims=True) / (entries or 1)
+    centred = _centred_array(x, axis)
     return np.asarray(add_reduce(centred * centred, axis, keepdims) / divisor(x.shape, axis, ddof))
+
+
+def _centred_array(x: Array, axis: Axis) -> Array:
+    entries = count(x.shape, axis) or 1
+    x = x - add_reduce(x, axis, keepdims=True) / entries
+    # Once more, since the mean of equal numbers may differ from them by rounding.
+    return x - add_reduce(x, axis, keepdims=True) / entries
 
 
 def divisor(shape: Shape, axis: Axis, ddof: float) -> float:
@@ -51,6 +55,8 @@ def _(g: V, y: V, x: V, *, axis: Axis, ddof: float, keepdims: bool) -> V:
 
 
 def _centred(x: V, axis: Axis) -> V:
+    if isinstance(x, np.ndarray):
+        return _centred_array(x, axis)
     x = x - mean(x, axis=axis, keepdims=True)
     return x - mean(x, axis=axis, keepdims=True)
 

@@ -8,6 +8,7 @@ from scipy import special as sp
 import minigrad as mg
 from minigrad.ops.elementwise.arithmetic import masked_multiply
 from minigrad.ops.family import of_floats
+from minigrad.ops.reduction.weighted import signed_logsumexp
 from minigrad.typing import Array, Axis, V
 
 
@@ -59,6 +60,9 @@ def rel_entr(x: V, y: V) -> V:
     return x * gap  # not the difference of two products, which may overflow
 
 
-def logsumexp(x: V, axis: Axis = None, keepdims: bool = False) -> V:
-    """log(sum(exp(x))) over `axis`."""
-    return mg.logsumexp(x, axis=axis, keepdims=keepdims)
+def logsumexp(x: V, axis: Axis = None, keepdims: bool = False, b: V | float | None = None,
+              return_sign: bool = False) -> V | tuple[V, V]:  # fmt: skip
+    """log(sum(b * exp(x))) over `axis`; with `return_sign` of |sum|, and the sign of the sum."""
+    if return_sign:
+        return signed_logsumexp(x, 1.0 if b is None else b, axis, keepdims)
+    return mg.logsumexp(x, axis=axis, keepdims=keepdims, b=b)
