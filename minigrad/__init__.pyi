@@ -157,6 +157,7 @@ from minigrad.ops.statistics.sets import (
 from minigrad.optim import optimizer as optimizer
 from minigrad.optimize import least_squares as least_squares, minimize as minimize, root as root
 from minigrad.program import TraceError as TraceError, define as define
+from minigrad.program.vmap import vmap as vmap
 from minigrad.runtime.no_grad import enable_grad as enable_grad, no_grad as no_grad
 from minigrad.train import Monitor as Monitor, check_gradients as check_gradients, fit as fit, load as load
 from minigrad.transforms.debug import NonFiniteValue as NonFiniteValue, debug as debug
@@ -165,7 +166,6 @@ from minigrad.transforms.grad import (
     vjp as vjp,
 )
 from minigrad.transforms.remat import checkpointed as checkpointed
-from minigrad.transforms.vmap import vmap as vmap
 from minigrad.verify import (
     boolean as boolean, distinct as distinct, integer_index as integer_index, nonzero as nonzero, positive as positive,
     real as real, register as register, spd as spd, square_wellconditioned as square_wellconditioned, unit as unit,

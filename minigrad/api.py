@@ -28,7 +28,7 @@ PUBLIC: Mapping[str, str] = {
     "train": "Monitor check_gradients fit load",
     "verify.gradcheck": "gradcheck",
     "transforms.grad": "grad hessian hvp jacobian jvp value_and_grad vjp",
-    "transforms.vmap": "vmap",
+    "program.vmap": "vmap",
     "ops.elementwise.piecewise_constant": "ceil equal floor greater prefer rint sign trunc",
     "ops.elementwise.arithmetic": "add divide integer_power multiply negative ratio reciprocal square subtract where",
     "ops.elementwise.transcendental": "cos exp expm1 log log1p power sigmoid sin softplus sqrt tanh",

@@ -1,4 +1,4 @@
-"""What a function moves besides its results, noted so that it can be run again from the same state.
+"""What a function moves besides its results, so that it can be run again from there.
 
 Running statistics, counters and other Tensors that it assigns to, and the random generators that layers and
 `minigrad.ops.network.random` draw from. A second run leaves no trace in them.
@@ -33,6 +33,11 @@ class Repetition:
     def __init__(self) -> None:
         self._tensors: dict[int, tuple[ref[Tensor], Node]] = {}
         self._generators: dict[int, tuple[np.random.Generator, object]] = {}
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything that it notes has been moved."""
+        return bool(self._tensors or self._generators)
 
     def note(self, t: Tensor) -> None:
         """A Tensor is about to be assigned to."""
@@ -87,7 +92,7 @@ _entries = _NOTING.entries.get
 
 
 def note_assignment(t: Tensor) -> None:
-    """Note the value of a Tensor before it is assigned to, but not what a tracer has put in its place."""
+    """Note the value of a Tensor before it is assigned to, but not that of a tracer."""
     if (entries := _entries()) and type(t._node.value) is np.ndarray:
         for entry in entries:
             entry.value.note(t)

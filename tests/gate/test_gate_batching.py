@@ -219,7 +219,7 @@ def _elementwise() -> mg.Op:
 def test_the_library_s_own_rules_pass_when_they_are_first_needed() -> None:
     """At import they wait; here each is checked thoroughly."""
     ops = [op for op in REGISTRY if has_batch_rule(op) and op.module.startswith("minigrad.")]
-    assert len(ops) == 12
+    assert len(ops) >= 12
     for op in ops:
         assert verify(op).batching
 

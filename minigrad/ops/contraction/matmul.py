@@ -79,15 +79,29 @@ def _(g: V, y: V, a: V, b: V) -> V:
 
 
 @matmul.batch
-def _(batched: tuple[bool, bool], a: V, b: V) -> V | None:
+def _(batched: tuple[bool, bool], a: V, b: V) -> V:
     ndims = a.ndim - batched[0], b.ndim - batched[1]
     if 1 in ndims:
-        return None
+        return _with_vectors(batched, ndims, a, b)
     if ndims == (2, 2) and batched == (False, True):
         # a (m, k) with a stack (count, k, n): the transposed product (count * n, k) @ (k, m).
         product: V = matmul(_rows(matrix_transpose(b)), matrix_transpose(a))
         return matrix_transpose(reshape(product, shape=(b.shape[0], b.shape[2], a.shape[0])))
     return matmul(_aligned(a, max(ndims)) if batched[0] else a, _aligned(b, max(ndims)) if batched[1] else b)
+
+
+def _with_vectors(batched: tuple[bool, bool], ndims: tuple[int, int], a: V, b: V) -> V:
+    """Products of which an operand is a vector, or a stack of them."""
+    if batched == (True, False) and ndims == (1, 2):
+        return matmul(a, b)
+    if batched == (False, True) and ndims == (2, 1):
+        return matmul(b, matrix_transpose(a))
+    rows: V = reshape(a, shape=(*a.shape[:-1], 1, a.shape[-1])) if ndims[0] == 1 else a
+    columns: V = reshape(b, shape=(*b.shape, 1)) if ndims[1] == 1 else b
+    ndim = max(2, *ndims)
+    y: V = matmul(_aligned(rows, ndim) if batched[0] else rows, _aligned(columns, ndim) if batched[1] else columns)
+    dropped = [y.ndim - 2] * (ndims[0] == 1) + [y.ndim - 1] * (ndims[1] == 1)
+    return reshape(y, shape=tuple(n for axis, n in enumerate(y.shape) if axis not in dropped))
 
 
 def _aligned(stack: V, ndim: int) -> V:

@@ -18,6 +18,7 @@ from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, minimum
 from minigrad.ops.elementwise.transcendental import exp, expm1, log, power, softplus
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import (
+    broadcast_to,
     clip,
     log_softmax,
     moveaxis,
@@ -115,6 +116,29 @@ def _(g: V, y: V, logits: V, labels: V) -> V:
     p: V = softmax(logits, axis=-1)
     g = g - sum(g * p, -1, True)
     return p * (g - sum(g * p, -1, True))
+
+
+@softmax_cross_entropy.batch
+def _(batched: tuple[bool, bool], logits: V, labels: V) -> V:
+    return softmax_cross_entropy(*_both_stacks(batched, logits, labels))
+
+
+@softmax_cross_entropy_slope.batch
+def _(batched: tuple[bool, bool], logits: V, labels: V) -> V:
+    return softmax_cross_entropy_slope(*_both_stacks(batched, logits, labels))
+
+
+def _both_stacks(batched: tuple[bool, bool], logits: V, labels: V) -> tuple[V, V]:
+    """Scores and labels as stacks, of the same number of rows.
+
+    One of them may be one value for all, and one label that of all scores.
+    """
+    count = (logits if batched[0] else labels).shape[0]
+    scores: V = logits if batched[0] else broadcast_to(logits, (count, *logits.shape))
+    stack: V = labels if batched[1] else broadcast_to(labels, (count, *labels.shape))
+    if stack.size == count:
+        stack = broadcast_to(reshape(stack, (count, *(1,) * (scores.ndim - 2))), scores.shape[:-1])
+    return scores, stack
 
 
 for _op in (one_hot_like, softmax_cross_entropy, softmax_cross_entropy_slope):
