@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -119,7 +121,7 @@ def test_every_batching_rule_equals_one_value_after_the_other() -> None:
 def test_losses_of_labels_in_stacks(name: str, shapes: tuple[tuple[int, ...], ...], batched: tuple[bool, bool]) -> None:
     op = REGISTRY[name]
     scores, labels = RNG.normal(size=(5, *shapes[0])), RNG.integers(0, 4, (5, *shapes[1]))
-    operands = [x if b else x[0] for x, b in zip((scores, labels), batched, strict=True)]
+    operands: list[Any] = [x if b else x[0] for x, b in zip((scores, labels), batched, strict=True)]
     result = call_batched(op, batched, operands, {})
     each = [op.forward(*(x[k if b else 0] for x, b in zip((scores, labels), batched, strict=True))) for k in range(5)]
     np.testing.assert_allclose(np.asarray(result), np.stack(each), rtol=1e-13)
