@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
-
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
