@@ -33,6 +33,12 @@ _COUNTS = (
 )
 """Beginnings of names of options that count, for which no negative number is tried."""
 
+_PLACES = ("index", "idx", "axis")
+"""Ends of names of options that point at a place, from the end where they are negative."""
+
+_MOST_ALIASES = 2
+"""Integers that are listed for an option and tried as such of NumPy, too."""
+
 _AGAIN = 16
 """Rows for pairs that were refused beside other values."""
 
@@ -178,7 +184,7 @@ def _fullest_row(sizes: Sequence[int], uncovered: set[Pair], allowed: set[tuple[
     return tuple(row[f] for f in range(len(sizes)))
 
 
-def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
+def neighbours(name: str, listed: Sequence[object], ndim: int, words: Sequence[str] = ()) -> list[object]:
     """Values of an option to try.
 
     Those listed, the first of them first, and what a user passes beside them.
@@ -187,8 +193,11 @@ def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
         name: of the option; one that begins with "axis" counts axes.
         listed: its values in the declaration, and its default.
         ndim: the number of axes of the first argument.
+        words: in the code of the op, which an option that is a word may be compared with.
     """
     values = list(listed)
+    if any(isinstance(v, str) for v in listed):
+        values += words
     if name.startswith(("axis", "axes")):
         values += _axes(listed, ndim)
     else:
@@ -212,15 +221,23 @@ def neighbours(name: str, listed: Sequence[object], ndim: int) -> list[object]:
                 elif len(value) > 1:
                     values.append((value[0] + 1, *value[1:]))
     whole = [v for v in listed if type(v) is int and not isinstance(v, bool)]
-    if whole and (min(whole) < 0 or not name.startswith((*_COUNTS, "axis", "axes"))):
+    counts = name.startswith(_COUNTS) and not name.endswith(_PLACES)
+    axes = name.startswith(("axis", "axes"))
+    if whole and (min(whole) < 0 or not (counts or axes)):
         values.append(-1)
-    elif not name.startswith(("axis", "axes")):
+    elif not axes:
         values = [v for v in values if type(v) is not int or v >= 0]
-    values += [np.int64(max(whole, key=abs))] if whole else []
     distinct: dict[str, object] = {}
     for value in values:
         distinct.setdefault(repr(value), value)
     return list(distinct.values())
+
+
+def aliases(listed: Sequence[object]) -> list[object]:
+    """Other spellings of values that are listed: a flag as a number, a count as an integer of NumPy."""
+    flags: list[object] = [1, np.bool_(True)] if any(isinstance(v, bool) for v in listed) else []
+    whole = dict.fromkeys(v for v in listed if type(v) is int)
+    return [*flags, *(np.int64(v) for v in list(whole)[:_MOST_ALIASES])]
 
 
 def _turn(count: int) -> tuple[int, ...]:
@@ -245,10 +262,12 @@ def _axes(listed: Sequence[object], ndim: int) -> list[object]:
 
 
 def option_values(
-    options: Sequence[Mapping[str, object]], defaults: Mapping[str, object], ndim: int
+    options: Sequence[Mapping[str, object]], defaults: Mapping[str, object], ndim: int, words: Sequence[str] = ()
 ) -> dict[str, list[object]]:
     """For each option, the values to try, the one of the first listed combination first."""
-    return {
-        name: neighbours(name, [*(m[name] for m in options), *([defaults[name]] if name in defaults else [])], ndim)
-        for name in options[0]
-    }
+    return {name: neighbours(name, listed, ndim, words) for name, listed in listed_values(options, defaults).items()}
+
+
+def listed_values(options: Sequence[Mapping[str, object]], defaults: Mapping[str, object]) -> dict[str, list[object]]:
+    """For each option, the values that the declaration lists, and the default."""
+    return {n: [*(m[n] for m in options), *([defaults[n]] if n in defaults else [])] for n in options[0]}

@@ -28,6 +28,7 @@ from minigrad.verify.checks.special_entries import check_special_entries
 from minigrad.verify.checks.special_numbers import check_low_bits, check_special_numbers, evaluated_if_possible
 from minigrad.verify.checks.third_order import check_third_order
 from minigrad.verify.declare import declaration_of
+from minigrad.verify.derived_shapes import STACK, UNSTACKED
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import ENTRIES, EvaluatedCase, OpUnderTest
@@ -45,7 +46,11 @@ _MOST_OTHERS = 8
 _MOST_SPECIAL = 2
 """Those of them that rows of zeros, of ones and the like are tried with."""
 
-_SHAPES = ((3, 3), (2, 3, 2), (200,))
+_MOST_STACKS = 8
+"""Stacks with other options that second derivatives are compared for."""
+
+_SHAPES = ((3, 3), (2, 3, 2), (200,), (2, 1, 2, 2), (1, 2, 1, 2, 2), (2, 1, 1, 2, 1, 2))
+"""Shapes that the second derivatives of an elementwise op are compared in."""
 
 
 def verify(
@@ -180,7 +185,7 @@ def _alone(
 ) -> Iterator[EvaluatedCase]:
     """Cases for second order that the author did not declare.
 
-    Those that change one thing only.
+    Those that change one thing only, and some that change options of a stack.
     """
     if subject.is_entrywise:
         for shape in _SHAPES:
@@ -189,7 +194,10 @@ def _alone(
             if e is not None:
                 yield e
         return
-    yield from (e for e in cases if "," not in e.case.label and all(a.size for a in e.case.arrays))
+    full = [e for e in cases if all(a.size for a in e.case.arrays)]
+    yield from (e for e in full if "," not in e.case.label)
+    stacks = [e for e in full if "," in e.case.label and e.case.label.startswith((STACK, UNSTACKED))]
+    yield from stacks[:: max(1, -(-len(stacks) // _MOST_STACKS))]
 
 
 def _size(e: EvaluatedCase) -> float:

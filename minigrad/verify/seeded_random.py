@@ -16,6 +16,7 @@ _MIX2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31, _S11 = (np.uint64(s) for s in (30, 27, 31, 11))
 _BLOCK = 1024
 _FINE = 2.0**22
+_LOW_BITS = 2.0**-26
 
 
 class SeededRandom:
@@ -70,6 +71,10 @@ class SeededRandom:
         numbers = self._ready[self._handed_out : self._handed_out + count].reshape(shape)
         self._handed_out += count
         return numbers
+
+    def with_low_bits(self, a: Array) -> Array:
+        """The numbers of `a`, a little larger, which float32 cannot hold: it would round all of them down."""
+        return np.asarray(a * (1.0 + _LOW_BITS * (0.5 + self.uniform(a.shape))))
 
     def choice(self, values: Array, shape: Shape) -> Array:
         """Entries of the 1-d array `values`, each equally likely."""

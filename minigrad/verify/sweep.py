@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import attrs
 import numpy as np
 
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, difference_cases, draw, fresh, metadata
-from minigrad.verify.checks.directional_check import directions, examine, is_near
+from minigrad.verify.checks.directional_check import directions, examine, is_near, locate_error, project
 from minigrad.verify.checks.entrywise_check import check_broadcasts, check_relayouts, examine_entries
 from minigrad.verify.checks.metamorphic import (
     check_linear,
@@ -27,7 +28,8 @@ from minigrad.verify.checks.metamorphic import (
 )
 from minigrad.verify.covering import Coverage
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_cases import STACK, STACKS, UNSTACKED, WIDENED, DerivedCases, unlisted_metadata
+from minigrad.verify.derived_cases import DerivedCases, unlisted_metadata
+from minigrad.verify.derived_shapes import LONG, STACK, STACKS, UNSTACKED, WIDENED
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, raised_by_rule
@@ -141,6 +143,8 @@ def _examine_derived(
             return f"{case.label}: output is not finite"
         if not all(np.isfinite(a).all() for a in grads.values()):
             return f"{case.label}: gradient is not finite"
+        if case.label == LONG:
+            _refuse_rounded(subject, e, rng)
         near = rough and is_near(subject, e, directions(subject.op, case, rng, list(grads)))
         return e if near else examine(subject, case, rng, redraw=True, known=e)
     except InvalidRule as error:
@@ -149,6 +153,16 @@ def _examine_derived(
         return f"{case.label}: the rule raises {type(error.__cause__).__name__}: {error.__cause__}"
     except InconclusiveCheck:
         return f"{case.label}: inconclusive"
+
+
+def _refuse_rounded(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
+    """Refuse what rounds through float32 where arrays are long: along the gradient, errors of one sign add up."""
+    v = tuple(frozen(rng.with_low_bits(w)) if w.dtype.kind == "f" else w for w in e.cotangents)
+    longer = subject.answer(e.case, e.outputs, v)
+    u = directions(subject.op, e.case, rng, list(longer.grads))
+    along = {i: np.abs(d) * np.sign(longer.grads[i]) for i, d in u.items()}
+    if project(subject, longer, along).mismatch:
+        raise locate_error(subject, longer, along)
 
 
 def _outputs_or_why(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> tuple[Array, ...] | str:
@@ -164,7 +178,7 @@ def _outputs_or_why(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) ->
     if case.label.startswith(STACKS):
         return outputs if _stacks_broadcast(subject, case, outputs) else "stacks are not broadcast"
     if case.label.startswith(STACK) and not (
-        _is_stack(subject, case, outputs) or _has_merged_axes(subject, case, outputs)
+        _is_stack(subject, case, outputs) or _has_merged_axes(subject, case, outputs) or _counts_axes(subject, case)
     ):
         return "more axes are not taken for a stack"
     if case.label.startswith(UNSTACKED) and not (
@@ -249,6 +263,27 @@ def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...])
     return True
 
 
+def _counts_axes(subject: OpUnderTest, case: CheckCase) -> bool:
+    """Whether a stack is taken for one where options that name axes count those of the stack, too."""
+    more = max(a.ndim - len(s) for a, s in zip(case.arrays, base_shapes(subject.op)[0], strict=True))
+    kwargs = {name: _later(v, more) if name.startswith(("axis", "axes")) else v for name, v in case.kwargs.items()}
+    if kwargs == dict(case.kwargs):
+        return False
+    try:
+        outputs = subject.forward(attrs.evolve(case, kwargs=kwargs))
+    except RegistrationError:
+        raise
+    except Exception:  # it takes no such axes
+        return False
+    return _is_stack(subject, case, outputs)
+
+
+def _later(axis: object, more: int) -> object:
+    if isinstance(axis, tuple):
+        return tuple(_later(a, more) for a in axis)
+    return axis + more if type(axis) is int and axis >= 0 else axis
+
+
 def _is_stacked(subject: OpUnderTest, case: CheckCase, rng: SeededRandom) -> bool:
     """Whether outputs for fewer axes are members of those for the declared number."""
     ranks = [len(s) for s in base_shapes(subject.op)[0]]
@@ -281,9 +316,12 @@ def _examine_elementwise(
     checks = 0
     refused: list[str] = []
     listed = metadata(subject.op)
+    variadic = subject.op.arguments[-1].variadic
     for kwargs in listed:
-        examined.append(examine_entries(subject, kwargs, rng, seed, thorough))
+        examined.append(examine_entries(subject, kwargs, rng, seed, thorough, more=int(variadic)))
         checks += _repeat_entries(subject, examined[-1], rng, thorough)
+        if thorough and variadic:
+            examined += [examine_entries(subject, kwargs, rng, seed, thorough, more=more) for more in (0, 2)]
         if thorough:
             examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, kwargs, rng, seed))
     for label, kwargs in unlisted_metadata(subject.op, listed) if thorough else ():

@@ -40,16 +40,22 @@ A saturated tanh or the loser of a maximum cannot.
 
 
 def examine_entries(
-    subject: OpUnderTest, kwargs: Mapping[str, object], rng: SeededRandom, seed: int, thorough: bool = True
+    subject: OpUnderTest,
+    kwargs: Mapping[str, object],
+    rng: SeededRandom,
+    seed: int,
+    thorough: bool = True,
+    more: int = 0,
 ) -> EvaluatedCase:
     """Compare every entry of a 1-d draw with differences.
 
     Raises a `RegistrationError` unless all agree.
 
     Without `thorough` the claim itself is left to the other arrangements, and tested here only if something is amiss.
+    `more` is how many arrays beside the first a variadic argument gets.
     """
     op = subject.op
-    count = len(op.arguments)
+    count = len(op.arguments) + more
     verdict: Verdict | None = None
     best: EvaluatedCase | None = None
     sharp: set[int] = set()
@@ -316,11 +322,10 @@ def check_broadcasts(
     subject: OpUnderTest, rng: SeededRandom, kwargs: Mapping[str, object], seed: int, thorough: bool
 ) -> int:
     """Refuse what differs from the result for arguments that are broadcast beforehand."""
-    count = len(subject.op.arguments)
-    if count == 1:
-        return 0
+    variadic = subject.op.arguments[-1].variadic
+    counts = [len(subject.op.arguments) + more for more in ((1, 2) if thorough and variadic else (int(variadic),))]
     checks = 0
-    for shapes in broadcasts(count, thorough):
+    for shapes in (s for count in counts if count > 1 for s in broadcasts(count, thorough)):
         checks += 1
         case = CheckCase(draw(subject.op, rng, shapes), kwargs, "broadcast", seed)
         full = np.broadcast_shapes(*shapes)

@@ -98,11 +98,21 @@ def _reversed(a: Array) -> Array:
     return flipped[::-1, ..., ::-1] if a.ndim > 1 else flipped[::-1]
 
 
+def _narrow(a: Array) -> Array:
+    """A part of a wider array, as a concatenation passes on to each of its parts."""
+    if a.ndim == 0:
+        return a.copy()
+    wide = np.full((*a.shape[:-1], a.shape[-1] + 3), 7, a.dtype)
+    wide[..., 1:-2] = a
+    return wide[..., 1:-2]
+
+
 _LAYOUTS: tuple[tuple[str, Callable[[Array], Array], Callable[[Array], Array]], ...] = (
     ("arguments and g in Fortran order", _fortran, _fortran),
     ("arguments with reversed strides", _reversed, _same_layout),
     ("g with reversed strides", _same_layout, _reversed),
     ("g in Fortran order", _same_layout, _fortran),
+    ("arguments and g that are parts of wider arrays", _narrow, _narrow),
 )
 
 

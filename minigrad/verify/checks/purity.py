@@ -270,6 +270,7 @@ def check_memory(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom, thor
         _unchanged(subject, case, e.grads, after, "after it was called on something else, or before the other rules")
     if thorough:
         checks += _check_reused_memory(subject, case, v, rng) + _check_surroundings(subject, e)
+        _refuse_writing(subject, e)
     return checks
 
 
@@ -311,6 +312,26 @@ def _check_reused_memory(subject: OpUnderTest, case: CheckCase, v: tuple[Array, 
     due = subject.pull(fresh, outputs, v)
     _unchanged(subject, fresh, due, subject.pull(here, again, v), "when new numbers stand in the memory of old ones")
     return 1
+
+
+def _refuse_writing(subject: OpUnderTest, e: EvaluatedCase) -> None:
+    """Refuse what writes into an array that it was passed, where that array can be written to."""
+    arrays, v = (tuple(a.copy() for a in group) for group in (e.case.arrays, e.cotangents))
+    for what, before, after in (
+        ("forward function", e.case.arrays, _after(subject.forward, e.case.on(arrays), arrays)),
+        ("rule", (*e.case.arrays, *e.cotangents), _after(subject.pull, e.case.on(arrays), (*arrays, *v), e.outputs, v)),
+    ):
+        if not all(map(identical, before, after)):
+            raise refuse(
+                InvalidRule, subject.op, f"its {what} writes into an array that it is passed where it can", case=e.case,
+                remedy="make a new array: arguments and output gradients belong to the caller, and to other rules",
+            )  # fmt: skip
+
+
+def _after(function: Callable[..., object], case: CheckCase, arrays: Sequence[Array], *others: object) -> list[Array]:
+    """The arrays after a call."""
+    function(case, *others)
+    return list(arrays)
 
 
 def _check_surroundings(subject: OpUnderTest, e: EvaluatedCase) -> int:

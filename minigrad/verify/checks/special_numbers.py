@@ -36,8 +36,6 @@ _SPARE = 1e-3
 _UNSEEN = 0.5
 """Share of the slopes' range by which those of pieces that were not met may exceed it."""
 
-_LOW_BITS = 2.0**-26
-
 
 def check_special_numbers(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRandom) -> list[EvaluatedCase]:
     """Compare the rules with differences at special numbers; returns what was compared."""
@@ -98,7 +96,7 @@ def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
     if op.claims.piecewise_constant or any(d is None or d.matrix for d in domains):
         return 0
     drawn = draw(op, rng, tuple(a.shape for a in examined.case.arrays))
-    arrays = tuple(frozen(_longer(a, rng)) if a.dtype.kind == "f" else a for a in drawn)
+    arrays = tuple(frozen(rng.with_low_bits(a)) if a.dtype.kind == "f" else a for a in drawn)
     case = examined.case.on(arrays, f"{examined.case.label}, numbers of full length")
     try:
         outputs = subject.forward(case)
@@ -108,7 +106,7 @@ def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
         return 0
     if not all(np.isfinite(o).all() for o in outputs):
         return 0
-    v = tuple(frozen(_longer(w, rng)) if w.dtype.kind == "f" else w for w in subject.cotangents(rng, outputs))
+    v = tuple(frozen(rng.with_low_bits(w)) if w.dtype.kind == "f" else w for w in subject.cotangents(rng, outputs))
     e = subject.answer(case, outputs, v)
     u = directions(op, case, rng, list(e.grads))
     if subject.is_entrywise:
@@ -117,10 +115,6 @@ def check_low_bits(subject: OpUnderTest, examined: EvaluatedCase, rng: SeededRan
     elif project(subject, e, u).mismatch:
         raise locate_error(subject, e, u)
     return 1
-
-
-def _longer(a: Array, rng: SeededRandom) -> Array:
-    return np.asarray(a * (1.0 + _LOW_BITS * (0.5 + rng.uniform(a.shape))))
 
 
 def evaluated_if_possible(
