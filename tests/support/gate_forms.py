@@ -13,7 +13,8 @@ import minigrad as mg
 from support.gate_case import REAL, Tricky, array, honest, pair, unary
 
 __all__ = [
-    "along_axes", "by_matrix", "grown", "of_entries", "option_and_shape", "require_same_shape", "rows_of", "turned",
+    "along_axes", "axes_of", "by_matrix", "grown", "of_entries", "option_and_shape", "require_same_shape", "rows_of",
+    "spread", "turned", "unbroadcast",
 ]  # fmt: skip
 
 
@@ -25,6 +26,26 @@ def turned(a):
 def grown(a):
     """One more axis at the end."""
     return mg.expand_dims(a, -1)
+
+
+def axes_of(x, axis):
+    """The axes that an option names, all counted from the front."""
+    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(a % x.ndim for a in axes)
+
+
+def spread(g, x, axis, keepdims):
+    """The gradient of a reduction over some axes, put back along them."""
+    kept = tuple(1 if k in axes_of(x, axis) else n for k, n in enumerate(x.shape))
+    return mg.broadcast_to(mg.reshape(g, kept), x.shape)
+
+
+def unbroadcast(g, shape):
+    """A gradient summed over the axes that an argument was broadcast along."""
+    extra = g.ndim - len(shape)
+    g = mg.sum(g, axis=tuple(range(extra))) if extra else g
+    ones = tuple(k for k, n in enumerate(shape) if n == 1 and g.shape[k] != 1)
+    return mg.sum(g, axis=ones, keepdims=True) if ones else g
 
 
 def require_same_shape(a, b):

@@ -14,7 +14,7 @@ import numpy as np
 
 import minigrad as mg
 from support.gate_case import DISTINCT, REAL, Wrong, array, made, pair, plain
-from support.gate_forms import by_matrix, require_same_shape, rows_of
+from support.gate_forms import axes_of, by_matrix, require_same_shape, rows_of, spread, unbroadcast
 
 
 def _selected(x, mask):
@@ -127,25 +127,15 @@ def _mean(x, *, axis=None, keepdims=False):
     return np.asarray(np.mean(x, axis=axis, keepdims=keepdims))
 
 
-def _axes(x, axis):
-    axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else axis
-    return tuple(a % x.ndim for a in axes)
-
-
-def _spread(g, x, axis, keepdims):
-    kept = tuple(1 if k in _axes(x, axis) else n for k, n in enumerate(x.shape))
-    return mg.broadcast_to(mg.reshape(g, kept), x.shape)
-
-
 def _mean_rule(g, y, x, *, axis, keepdims):
-    count = float(np.prod([x.shape[k] for k in _axes(x, axis)]))
-    return _spread(g, x, axis, keepdims) / max(count, 1.0)
+    count = float(np.prod([x.shape[k] for k in axes_of(x, axis)]))
+    return spread(g, x, axis, keepdims) / max(count, 1.0)
 
 
 def _mean_by_the_last_of_several(g, y, x, *, axis, keepdims):
-    axes = _axes(x, axis)
+    axes = axes_of(x, axis)
     count = float(x.shape[axes[-1]] if len(axes) == 2 and keepdims else np.prod([x.shape[k] for k in axes]))
-    return _spread(g, x, axis, keepdims) / max(count, 1.0)
+    return spread(g, x, axis, keepdims) / max(count, 1.0)
 
 
 def _transposed(x, *, axes=(1, 0, 2)):
@@ -185,19 +175,12 @@ def _stack_product(a, b):
     return np.matmul(a, b)
 
 
-def _unbroadcast(g, shape):
-    extra = g.ndim - len(shape)
-    g = mg.sum(g, axis=tuple(range(extra))) if extra else g
-    ones = tuple(k for k, n in enumerate(shape) if n == 1 and g.shape[k] != 1)
-    return mg.sum(g, axis=ones, keepdims=True) if ones else g
-
-
 def _unbroadcast_outer(g, shape):
     """Forgets an axis of one that is neither the first nor among the last two."""
     if len(shape) >= 4 and shape[1] == 1 and g.shape[1] != 1:
         first = g[:, :1] if g.ndim == len(shape) else mg.sum(g, axis=tuple(range(g.ndim - len(shape))))[:, :1]
-        return _unbroadcast(first, shape)
-    return _unbroadcast(g, shape)
+        return unbroadcast(first, shape)
+    return unbroadcast(g, shape)
 
 
 def _turned(a):
@@ -328,8 +311,8 @@ STRUCTURES: tuple[Wrong, ...] = (
     ),
     pair(
         "stacks_that_broadcast_in_the_middle", "broadcasting", _stack_product,
-        {"a": lambda g, y, a, b: _unbroadcast(mg.matmul(g, _turned(b)), a.shape),
-         "b": lambda g, y, a, b: _unbroadcast(mg.matmul(_turned(a), g), b.shape)},
+        {"a": lambda g, y, a, b: unbroadcast(mg.matmul(g, _turned(b)), a.shape),
+         "b": lambda g, y, a, b: unbroadcast(mg.matmul(_turned(a), g), b.shape)},
         {"b": lambda g, y, a, b: _unbroadcast_outer(mg.matmul(_turned(a), g), b.shape)}, {"a": REAL, "b": REAL},
         shapes=[((2, 3, 4), (2, 4, 2)), ((3, 4), (2, 4, 2))], public="deeplearning4j/nd4j#2503",
     ),
