@@ -17,7 +17,7 @@ _MOST_NUMBERS = 8
 
 
 def constants(op: Op) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Words and numbers in the code of the forward function, of the rules, and of the functions that these call.
+    """Words and numbers in the code of the forward function and of the rules.
 
     Args:
         op: whose functions are read, two calls deep, within the module that each is from.
@@ -39,7 +39,7 @@ def constants(op: Op) -> tuple[tuple[str, ...], tuple[float, ...]]:
 
 
 def _of_function(function: Callable[..., object], seen: set[CodeType], depth: int) -> Iterator[object]:
-    """Constants of a function, of those that stand inside of it, and of those that it calls by name.
+    """Constants of a function, and of those inside of it and called by it.
 
     A docstring is among them, and no name.
     """

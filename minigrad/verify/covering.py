@@ -234,7 +234,7 @@ def neighbours(name: str, listed: Sequence[object], ndim: int, words: Sequence[s
 
 
 def aliases(listed: Sequence[object]) -> list[object]:
-    """Other spellings of values that are listed: a flag as a number, a count as an integer of NumPy."""
+    """Other spellings of values that are listed: a flag as 1, a count as NumPy's integer."""
     flags: list[object] = [1, np.bool_(True)] if any(isinstance(v, bool) for v in listed) else []
     whole = dict.fromkeys(v for v in listed if type(v) is int)
     return [*flags, *(np.int64(v) for v in list(whole)[:_MOST_ALIASES])]

@@ -31,7 +31,7 @@ _LENGTHS = (
 )
 
 _MOST_NAMED, _MOST_LENGTHS = 2_000, 2
-"""How long arrays are whose length the code of the op names, and how many such lengths are tried."""
+"""The longest axis that the code of an op can ask for, and how many such are tried."""
 
 _MOST_CUBE = 400
 _MOST_COUNT = 6
@@ -84,7 +84,7 @@ def unlisted_shapes(op: Op, options: Options) -> Iterator[tuple[str, tuple[Shape
 
 
 def _named_lengths(op: Op, declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """Last axes just above the numbers that the code of the op names, as the length of a block."""
+    """Last axes just above the numbers that the code of the op names."""
     lengths = [int(n) for n in constants(op)[1] if _LONG <= n <= _MOST_NAMED and n == int(n)]
     last = declared[0][-1] if declared[0] else 0
     for length in lengths[:_MOST_LENGTHS] if last else ():
@@ -131,7 +131,7 @@ def _numbers_of_axes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[S
 
 
 def _shared_axes(declared: tuple[Shape, ...]) -> Iterator[tuple[str, tuple[Shape, ...]]]:
-    """One axis of all arguments at once, where it has one length in all: those of stacks are among them."""
+    """One axis of all arguments at once, where it has one length in all, as in stacks."""
     for k in range(min(map(len, declared))):
         if len({s[k] for s in declared}) == 1 and declared[0][k] > 1:
             for other in (1, declared[0][k] + 1):

@@ -73,7 +73,7 @@ class SeededRandom:
         return numbers
 
     def with_low_bits(self, a: Array) -> Array:
-        """The numbers of `a`, a little larger, which float32 cannot hold: it would round all of them down."""
+        """The numbers of `a`, a little larger: float32 would round all of them down."""
         return np.asarray(a * (1.0 + _LOW_BITS * (0.5 + self.uniform(a.shape))))
 
     def choice(self, values: Array, shape: Shape) -> Array:

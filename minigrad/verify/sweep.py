@@ -156,7 +156,10 @@ def _examine_derived(
 
 
 def _refuse_rounded(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
-    """Refuse what rounds through float32 where arrays are long: along the gradient, errors of one sign add up."""
+    """Refuse what rounds through float32 in long arrays.
+
+    Along the gradient, errors of one sign add up.
+    """
     v = tuple(frozen(rng.with_low_bits(w)) if w.dtype.kind == "f" else w for w in e.cotangents)
     longer = subject.answer(e.case, e.outputs, v)
     u = directions(subject.op, e.case, rng, list(longer.grads))
@@ -264,7 +267,7 @@ def _is_stack(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array, ...])
 
 
 def _counts_axes(subject: OpUnderTest, case: CheckCase) -> bool:
-    """Whether a stack is taken for one where options that name axes count those of the stack, too."""
+    """Whether a stack is taken for one where options count its axes, too."""
     more = max(a.ndim - len(s) for a, s in zip(case.arrays, base_shapes(subject.op)[0], strict=True))
     kwargs = {name: _later(v, more) if name.startswith(("axis", "axes")) else v for name, v in case.kwargs.items()}
     if kwargs == dict(case.kwargs):
@@ -318,12 +321,14 @@ def _examine_elementwise(
     listed = metadata(subject.op)
     variadic = subject.op.arguments[-1].variadic
     for kwargs in listed:
-        examined.append(examine_entries(subject, kwargs, rng, seed, thorough, more=int(variadic)))
-        checks += _repeat_entries(subject, examined[-1], rng, thorough)
+        draw_again = partial(examine_entries, subject, kwargs, rng, seed, more=int(variadic))
+        first = draw_again(thorough=thorough)
+        examined.append(first)
+        checks += _repeat_entries(subject, first, rng, thorough)
         if thorough and variadic:
-            examined += [examine_entries(subject, kwargs, rng, seed, thorough, more=more) for more in (0, 2)]
+            examined += [examine_entries(subject, kwargs, rng, seed, more=more) for more in (0, 2)]
         if thorough:
-            examined += _until_every_entry_counts(examined[-1], partial(examine_entries, subject, kwargs, rng, seed))
+            examined += _until_every_entry_counts(first, draw_again)
     for label, kwargs in unlisted_metadata(subject.op, listed) if thorough else ():
         probe = CheckCase(
             draw(subject.op, SeededRandom(seed), ((5,),) * len(subject.op.arguments)), kwargs, label, seed
@@ -331,7 +336,7 @@ def _examine_elementwise(
         outputs = _outputs_or_why(subject, probe, rng)
         why = outputs if isinstance(outputs, str) else ""
         try:
-            examined += [] if why else [examine_entries(subject, kwargs, rng, seed, thorough)]
+            examined += [] if why else [examine_entries(subject, kwargs, rng, seed, thorough, more=int(variadic))]
         except InconclusiveCheck:
             why = "inconclusive"
         refused += [f"{label}: {why}"] if why else []

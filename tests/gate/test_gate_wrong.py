@@ -80,6 +80,8 @@ def test_wrong_rule_is_refused_by_name_and_leaves_no_trace(case: Wrong) -> None:
         ("label_smoothing_ignored", 80),  # a direction with one entry equal to the mean of all
         ("item_of_output", 98),  # a direction whose mean was 0
         ("curve_of_a_ten_billionth", 30),  # outputs beside which what was wrong drowned
+        ("gate_of_three_a_with_numbers_in_rising_order", 5),  # numbers in order, each three times
+        ("largest_of_a_single_segment", 1),  # a first entry that was the largest
     ],
 )
 def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:

@@ -18,7 +18,7 @@ from support.gate_forms import grown
 @wrong("state", MISMATCH, INVALID)
 def weights_kept_by_their_option(flaw: bool) -> Op:
     """A table made for the first dtype and length is kept for each value of the option."""
-    kept: dict[object, object] = {}
+    kept: dict[float, np.ndarray] = {}
 
     def weights(n, decay):
         return decay ** np.arange(n)
@@ -172,6 +172,21 @@ def outputs_used_together_only(flaw: bool) -> Op:
         return a + b * 0.5 if both else a + b
 
     return made(lambda x: (x * x, np.sin(x)), {"x": rule}, {"x": REAL}, shapes=[((3, 4),)])
+
+
+@wrong("faint entries", MISMATCH)
+def slope_of_a_hundred_millionth_of_its_row(flaw: bool) -> Op:
+    """The last entry of a row weighs 1e-8 of the others, and its slope is half of what it should be."""
+
+    def weights(x, last):
+        places = np.arange(x.shape[-1])
+        return np.where((places > 0) & (places == x.shape[-1] - 1), last, 1.0).astype(x.dtype)
+
+    return made(
+        lambda x: np.sum(np.sin(x) * weights(x, 1e-8), axis=-1),
+        {"x": lambda g, y, x: grown(g) * mg.cos(x) * weights(x, 0.5e-8 if flaw else 1e-8)},
+        {"x": REAL}, shapes=[((3, 4),)],
+    )  # fmt: skip
 
 
 @wrong("variadic", MISMATCH, INVALID)

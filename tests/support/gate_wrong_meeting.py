@@ -69,11 +69,13 @@ def _det_of_two(g, y, x):
 
 
 def _trace(x, *, offset=0):
+    if x.ndim != 2:
+        raise ValueError("matrix")
     return np.asarray(np.trace(x * x, offset=offset))
 
 
 def _trace_rule(g, y, x, *, offset, sign=1):
-    return g * 2.0 * x * np.eye(*x.shape, k=offset if offset > 0 else sign * offset).astype(x.dtype)
+    return g * 2.0 * x * np.eye(x.shape[0], x.shape[1], k=offset if offset > 0 else sign * offset).astype(x.dtype)
 
 
 def _corner(x, *, k=0):

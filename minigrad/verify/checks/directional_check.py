@@ -33,6 +33,9 @@ NEARER = (2.0**-10, 2.0**-18)
 _DROWNED = 1e-6
 """Share of the largest output below which others are asked about on their own."""
 
+_FAINT = 1e-7
+"""Share of the largest gradient below which entries are asked about on their own."""
+
 _SHORT = 2.0**-12
 _NEAR = 2e-7
 _SILENT = 1e-8
@@ -85,6 +88,7 @@ def examine(
             continue
         if verdict.late or _are_uneven(outputs):
             _refuse_small_outputs(subject, e, u)
+        _refuse_faint_entries(subject, e, u)
         power = {i: _power(verdict, absolute(grads[i], u[i])) for i in grads}
         for i in [i for i, p in power.items() if p > ENOUGH and len(grads) > 1]:
             # Drowned by the other arguments in the joint direction: give it a direction of its own.
@@ -120,6 +124,20 @@ def _are_uneven(outputs: tuple[Array, ...]) -> bool:
     sizes = np.concatenate([np.abs(o).ravel() for o in outputs if o.dtype.kind == "f"] or [np.zeros(1)])
     largest = np.max(sizes, initial=0.0)
     return bool(((sizes > 0.0) & (sizes < _DROWNED * largest)).any())
+
+
+def _refuse_faint_entries(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> None:
+    """Refuse what is wrong in entries whose gradients others drown.
+
+    Along those alone differences tell.
+    """
+    sizes = {i: np.abs(g) for i, g in e.grads.items()}
+    loudest = max(float(np.max(s, initial=0.0)) for s in sizes.values())
+    faint = {i: (s > 0.0) & (s < _FAINT * loudest) for i, s in sizes.items()}
+    if any(f.any() for f in faint.values()):
+        alone = {i: u[i] * f for i, f in faint.items()}
+        if project(subject, e, alone).mismatch:
+            raise locate_error(subject, e, alone)
 
 
 def _refuse_small_outputs(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> None:

@@ -99,7 +99,9 @@ def _selections(e: EvaluatedCase, index: int) -> Iterator[tuple[str, IndexArray]
     yield "of whole numbers", everything[x == np.rint(x)]
     yield "in rising order", np.argsort(x, kind="stable")
     yield "in falling order", np.argsort(-x, kind="stable")
-    order = np.unique(x)
+    order, first = np.unique(x, return_index=True)
+    yield "of unlike numbers in rising order", first
+    yield "of unlike numbers in falling order", first[::-1]
     rows = [everything[x == value] for value in order]
     if min(map(len, rows)) >= _TIMES:
         table = np.array([row[:_TIMES] for row in rows])

@@ -114,16 +114,16 @@ def _blocks(n, m, groups):
 
 
 def _grouped(x, w, *, groups=1):
-    return x @ (w * _blocks(*w.shape, groups).astype(w.dtype))
+    return x @ (w * _blocks(w.shape[0], w.shape[1], groups).astype(w.dtype))
 
 
 def _grouped_x(g, y, x, w, *, groups):
-    return mg.matmul(g, turned(w * _blocks(*w.shape, groups).astype(w.dtype)))
+    return mg.matmul(g, turned(w * _blocks(w.shape[0], w.shape[1], groups).astype(w.dtype)))
 
 
 def _grouped_w(g, y, x, w, *, groups, masked=True):
     full = mg.matmul(turned(x), g)
-    return full * _blocks(*w.shape, groups).astype(w.dtype) if masked else full
+    return full * _blocks(w.shape[0], w.shape[1], groups).astype(w.dtype) if masked else full
 
 
 def _depthwise(x, k, *, stride=1, shared=True):
