@@ -33,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("everyday" if everyday else "soak")
 
 
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minigrad that is alone: no distribution is found on the path, though what is imported already stays."""
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if "site-packages" not in place])
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Skip a test that asks for what only a plugin of this workspace offers, where that is not installed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,6 @@ GOLDEN = Path(__file__).parents[1] / "data" / "cli"
 def width(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.delenv("MINIGRAD_PLUGINS", raising=False)
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A minigrad that is alone: no distribution is found on the path, though what is imported already stays."""
-    monkeypatch.setattr(sys, "path", [place for place in sys.path if "site-packages" not in place])
 
 
 def offer(folder: Path, name: str, source: str, *, module: str = "", entry: str = "") -> None:

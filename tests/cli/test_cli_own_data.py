@@ -148,7 +148,7 @@ def test_a_text(capsys: pytest.CaptureFixture[str]) -> None:
     letters = sorted(set(text[:cut]))
     rest = "".join(c for c in text[cut:] if c in letters)
     Path("rest.txt").write_text(rest, encoding="utf-8")
-    trained(capsys, "--data", "begin.txt", "--hidden", "64", "--lr", "1e-2", "--epochs", "5", "--batch-size", "8")
+    trained(capsys, "--data", "begin.txt", "--hidden", "64", "--lr", "1e-2", "--epochs", "3", "--batch-size", "8")
     figures = scored(capsys, "runs/0001-begin", "rest.txt")
     assert main(["predict", "runs/0001-begin", "rest.txt", "--length", "40"]) == 0
     assert len(capsys.readouterr().out) >= 40

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from pathlib import Path
 
@@ -26,11 +25,6 @@ def test_the_table_says_what_the_distributions_say() -> None:
     assert {
         group: {owner: set(names.split()) for owner, names in own.items()} for group, own in OFFERS.items()
     } == offers
-
-
-@pytest.fixture
-def bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [place for place in sys.path if "site-packages" not in place])
 
 
 def test_what_is_not_installed_is_named_with_how_to_get_it(bare: None) -> None:
