@@ -61,8 +61,7 @@ def facts_of(op: Op) -> OpFacts:
     claims = [name for name, claimed in attrs.asdict(op.claims).items() if claimed]
     domains = [_domain(op, k) for k in range(len(op.arguments))]
     facts = [("domain", "; ".join(domains))]
-    if declared.kinks:
-        facts.append(("kinks", _kinks(declared.kinks)))
+    facts.append(("kinks", _kinks(declared.kinks) if declared.kinks else "none"))
     if declared.shapes:
         facts.append(("shapes checked", "; ".join(" and ".join(map(str, shapes)) for shapes in declared.shapes)))
     if any(declared.params):

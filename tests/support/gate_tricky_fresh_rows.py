@@ -1,8 +1,6 @@
 """Right ops of rows and matrices that look wrong: ties, decades, unused parts. Written before looking at the gate."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
-# Formulas stand on one line each.
-# ruff: noqa: E501
 # mypy: disable-error-code="no-untyped-def, no-untyped-call, operator, misc, var-annotated, no-any-return"
 
 from __future__ import annotations

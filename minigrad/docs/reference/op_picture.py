@@ -33,8 +33,11 @@ def op_picture(op: Op) -> Picture | None:
     case = next(iter(difference_cases(op, 1, thorough=False)), None)
     if index is None or case is None or not case.arrays[index].size:
         return None
-    x = _range(op, index, case)
-    points = list(_along(op, index, case, x))
+    place = next((k for k in _places(case.arrays[index]) if _matters(op, index, case, k)), None)
+    if place is None:
+        return None
+    x = _range(op, index, case, place)
+    points = list(_along(op, index, case, x, place))
     values = np.array([value for value, _ in points])
     spans = np.ptp(np.where(np.isfinite(values), values, 0.0), axis=0) if values.size else np.zeros(0)
     if not spans.size or not np.any(spans > 0.0):
@@ -56,16 +59,15 @@ def _is_function_of_a_number(op: Op) -> bool:
     return op.claims.elementwise and len(op.arguments) == 1
 
 
-def _range(op: Op, index: int, case: CheckCase) -> Array:
+def _range(op: Op, index: int, case: CheckCase, entry: int) -> Array:
     domain = declaration_of(op).domain(index)
-    middle = float(case.arrays[index].reshape(-1)[_entry(case.arrays[index])])
+    middle = float(case.arrays[index].reshape(-1)[entry])
     low, high = _RANGES.get(domain.kind if domain else "", (middle - _AROUND, middle + _AROUND))
     return np.linspace(low, high, _POINTS)
 
 
-def _along(op: Op, index: int, case: CheckCase, x: Array) -> Iterator[tuple[Array, Array]]:
+def _along(op: Op, index: int, case: CheckCase, x: Array, entry: int) -> Iterator[tuple[Array, Array]]:
     """Output and its derivative by the entry that runs, both flat, for each place in `x`."""
-    entry = _entry(case.arrays[index])
     with np.errstate(all="ignore"):
         for place in x:
             moved = np.array(case.arrays[index], dtype=np.float64)
@@ -79,9 +81,22 @@ _MOST = 12
 """Entries of the output that are looked at."""
 
 
-def _entry(array: Array) -> int:
-    """Which entry runs: one in the middle, of those whose place in the output is looked at."""
-    return min(array.size // 2, _MOST // 2)
+def _places(array: Array) -> list[int]:
+    """Which entry may run: one in the middle, of those whose place in the output is looked at, else another."""
+    middle = min(array.size // 2, _MOST // 2)
+    return [middle, *(k for k in range(min(array.size, _MOST)) if k != middle)]
+
+
+def _matters(op: Op, index: int, case: CheckCase, entry: int) -> bool:
+    """Whether the outputs that are looked at change while this entry runs."""
+    outputs = []
+    for place in _range(op, index, case, entry)[:: _POINTS // 3]:
+        moved = np.array(case.arrays[index], dtype=np.float64)
+        moved.reshape(-1)[entry] = place
+        with np.errstate(all="ignore"):
+            output = _first(op(*[moved if k == index else a for k, a in enumerate(case.arrays)], **case.kwargs))
+        outputs.append(output.reshape(-1)[:_MOST])
+    return any(not np.array_equal(output, outputs[0], equal_nan=True) for output in outputs)
 
 
 def _slope(op: Op, index: int, entry: int, arrays: list[Array], case: CheckCase, size: int) -> Array:

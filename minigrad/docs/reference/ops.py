@@ -15,7 +15,9 @@ from minigrad.docs.markdown import anchor, docstring, escape, fence, table
 from minigrad.docs.reference.op_picture import op_picture
 from minigrad.docs.reference.page import Page
 
-__all__ = ["op_pages"]
+__all__ = ["op_pages", "op_section"]
+
+_ORACLE = "largest error, in units in the last place"
 
 
 def op_pages() -> Iterator[Page]:
@@ -27,7 +29,7 @@ def op_pages() -> Iterator[Page]:
     for module, ops in sorted(families.items()):
         title = "NumPy's own functions" if module == "numpy" else _family(module).replace("_", " ")
         lead = f"# Ops: {title}\n\n{len(ops)} ops, defined in `{module}`.\n\n"
-        yield Page(_path(module), lead + "\n".join(map(_section, ops)))
+        yield Page(_path(module), lead + "\n".join(map(op_section, ops)))
     rows = [
         (f"[{escape(op.name)}]({anchor('op', op.name)})", ", ".join(f"`{a.name}`" for a in op.arguments),
             escape((op.__doc__ or "").strip().split("\n")[0]) if op.module != "numpy" else "NumPy's function")
@@ -59,16 +61,17 @@ def _oracle_rows() -> dict[str, list[str]]:
 
 
 def _oracle(name: str) -> list[tuple[str, str]]:
-    """What the comparison with 50 digits found, where there was one."""
+    """What the comparison with 50 digits found."""
     errors = _oracle_rows().get(name)
     if errors is None:
-        return []
+        return [(_ORACLE, "not measured by itself: its functions are compared with NumPy, SciPy and PyTorch")]
     wide, narrow = (", ".join(f"{what} {error}" for what, error in zip(("value", "slope", "curvature"), part,
         strict=True) if error) for part in (errors[:3], errors[3:]))  # fmt: skip
-    return [("largest error, in units in the last place", f"float64: {wide}; float32: {narrow}")]
+    return [(_ORACLE, f"float64: {wide}; float32: {narrow}")]
 
 
-def _section(op: Op) -> str:
+def op_section(op: Op) -> str:
+    """All about an op: what it computes, its rule, what was declared, checked and measured, a picture."""
     known = facts_of(op)
     rules = "\n\n".join(known.rules) or ("Its derivative is zero wherever it exists: there is no rule."
         if op.claims.piecewise_constant else "")  # fmt: skip
@@ -81,6 +84,8 @@ def _section(op: Op) -> str:
     picture = op_picture(op)
     if picture is not None:
         parts.append(f'```{{raw}} html\n<div class="mg">{picture.figure()}</div>\n```\n')
+    else:
+        parts.append("It has no picture: along one number of its first sample the first output stays as it is.\n")
     if known.forward:
         parts += ["**The function on arrays**\n", fence(known.forward, "py")]
     if rules:

@@ -44,6 +44,8 @@ class Inner:
 class SharpnessAware:
     """The inner rule, with the gradient at w + rho g / |g|, the steepest point nearby.
 
+    w <- inner(w, g'), g' = gradient at w + rho g / |g|.
+
     Source: Foret et al. 2021, algorithm 1, over all parameters at once. Needs a closure, which is evaluated twice.
     """
 
@@ -79,8 +81,9 @@ class SlowWeights:
 class LookAhead:
     """Slow weights that move to the inner rule's every few steps.
 
-    By the share `pull`; the inner rule goes on from there.
-        Source: Zhang et al. 2019, algorithm 1.
+    s <- s + pull (w - s), w <- s after each `every` steps of the inner rule, which goes on from there.
+
+    Source: Zhang et al. 2019, algorithm 1.
     """
 
     api: ClassVar[tuple[int, int]] = (1, 0)
@@ -107,6 +110,8 @@ class LookAhead:
 @attrs.frozen
 class Cautious:
     """The inner rule without the entries of its step that point against their gradient.
+
+    w <- w + c (d * [d g < 0]), d = inner(w, g) - w, c = n / (number kept + 1).
 
     Source: Liang et al. 2024, algorithm 1: within each parameter the n entries of the step are masked and multiplied by
     n / (number kept + 1).
