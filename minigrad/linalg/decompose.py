@@ -212,6 +212,8 @@ def eigh(a: V, UPLO: str = "L") -> tuple[V, V]:
     of the values, and of the spaces that belong to them, then have right gradients; one that needs f' between equal
     eigenvalues, as v f(w) v^T beside another matrix, gets NaN (see expm, sqrtm, matrix_power).
     """
+    if UPLO not in ("L", "U", "l", "u"):
+        raise ValueError(f"eigh: UPLO must be 'L' or 'U', not {UPLO!r}")
     w, v = eigh_op.call_multi(a)
     return w, v
 

@@ -193,6 +193,8 @@ def find_initializer(choice: str | Initializer) -> Initializer:
     """
     if callable(choice):
         return choice
+    if not isinstance(choice, str):
+        raise ModuleError(f"an initializer is a name or a function, got {choice!r:.60}")
     if choice not in INITIALIZERS:
         names = ", ".join(INITIALIZERS)
         raise ModuleError(f"there is no initializer {choice!r}.{nearest(choice, INITIALIZERS)} Known: {names}")

@@ -10,8 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from minigrad.core.errors import nearest
-from minigrad.nn.errors import UnknownOption
+from minigrad.core.errors import MinigradError, nearest
+from minigrad.nn.errors import ModuleError, UnknownOption
+from minigrad.ops.option_values import is_checked, limit_of, problem_with
 
 __all__ = ["NEUTRAL_OPTIONS", "SYNONYMS", "check_options", "named_options"]
 
@@ -74,14 +75,35 @@ def check_options(cls: type, construct: FunctionType) -> Callable[..., None]:
     if any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values()):
         return construct
     known = [name for name in parameters if name != "self"]
+    own = cls.__module__.startswith("minigrad.nn.")  # what other layers' annotations mean is not known
+    checked = {n: str(parameters[n].annotation) for n in known if own and is_checked(str(parameters[n].annotation))}
 
     @wraps(construct)
     def __init__(self: object, *args: object, **kwargs: object) -> None:
         if not kwargs.keys() <= parameters.keys():
             kwargs = _translate(cls.__name__, known, kwargs)
-        construct(self, *args, **kwargs)
+        if not checked:
+            construct(self, *args, **kwargs)
+            return
+        values = {**dict(zip(known, args, strict=False)), **kwargs}
+        try:
+            construct(self, *args, **kwargs)
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            if not isinstance(error, MinigradError):
+                _require(cls.__name__, checked, values, error)
+            raise
+        _require(cls.__name__, checked, values, None)
 
     return __init__
+
+
+def _require(layer: str, checked: Mapping[str, str], values: Mapping[str, object], error: Exception | None) -> None:
+    """Raise ModuleError where an option is not what its annotation and name say."""
+    for name, annotation in checked.items():
+        if name in values:
+            problem = problem_with(values[name], annotation, limit_of(layer, name))
+            if problem is not None:
+                raise ModuleError(f"{layer}.{name} must be {problem}, got {values[name]!r:.60}") from error
 
 
 def _translate(layer: str, known: list[str], kwargs: dict[str, object]) -> dict[str, object]:

@@ -155,6 +155,8 @@ def expand_dims(x: V, axis: int | Shape) -> V:
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     count = x.ndim + len(axes)
     at = {normalize_axis_index(a, count) for a in axes}
+    if len(at) < len(axes):
+        raise ValueError(f"expand_dims: axis {axes} names one axis of the result twice")
     lengths = iter(x.shape)
     return reshape(x, tuple(1 if i in at else next(lengths) for i in range(count)))
 

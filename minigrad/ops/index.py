@@ -51,8 +51,8 @@ def _frozen_part(key: object) -> KeyPart:
         if key._node.requires_grad:
             raise ArgumentError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value
-    if isinstance(key, list | bool | np.bool_):
-        key = np.asarray(key, dtype=np.intp if isinstance(key, list) and not key else None)
+    if isinstance(key, list | range | bool | np.bool_):
+        key = np.asarray(key, dtype=np.intp if isinstance(key, list | range) and not key else None)
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
             raise IndexKeyError(f"an index array must hold integers or booleans, not {key.dtype}")

@@ -25,6 +25,7 @@ from minigrad.core.memory import weak_scalar
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import TensorBase
 from minigrad.ops.arguments import as_real, described
+from minigrad.ops.option_values import Limit, is_checked, limit_of, problem_with
 
 __all__ = ["accept_lists", "install"]
 
@@ -94,12 +95,29 @@ class _Wrapper:
         parameters: of the function.
         annotations: of the parameters, as text.
         inputs: the parameters that are arrays.
+        options: the parameters that are numbers, truth values or texts, and where they lie.
     """
 
     shown: str
     parameters: Mapping[str, Parameter]
     annotations: Mapping[str, str]
     inputs: Mapping[str, _Input]
+    options: Mapping[str, Limit]
+
+    def check_options(self, *values: object) -> None:
+        """Look at the options, in the order of `options`.
+
+        Raises:
+            ArgumentError: one is of another kind than its annotation says.
+            ShapeError: a number is out of its range.
+        """
+        for (name, limit), value in zip(self.options.items(), values, strict=True):
+            if value is self.parameters[name].default:
+                continue
+            problem = problem_with(value, self.annotations[name], limit)
+            if problem is not None:
+                kind = ArgumentError if problem == self.annotations[name] else ShapeError
+                raise kind(f"{self.shown}: {name} must be {problem}, not {value!r:.60}")
 
     def convert(self, *values: Any) -> tuple[object, ...]:
         """The arguments that are arrays, in the order of the parameters, as arrays."""
@@ -188,7 +206,19 @@ def _is_callable(annotation: str) -> bool:
     return "Callable" in annotation
 
 
-def _text(name: str, parameters: Sequence[Parameter], inputs: Mapping[str, _Input]) -> str:
+def _quick_kinds(annotation: str, limit: Limit) -> frozenset[type]:
+    """The kinds of an option that need no second look."""
+    words = set(annotation.split(" | "))
+    kinds: dict[str, type] = {"bool": bool, "str": str, "None": type(None), "Axis": type(None)}
+    quick = {kind for word, kind in kinds.items() if word in words}
+    if limit.low == -np.inf and words & {"int", "Axis"}:
+        quick.add(int)
+    return frozenset(quick)
+
+
+def _text(
+    name: str, parameters: Sequence[Parameter], inputs: Mapping[str, _Input], options: Mapping[str, Limit]
+) -> str:
     """The source of a wrapper; its defaults are set afterwards."""
     head = Signature([p.replace(default=Parameter.empty, annotation=Parameter.empty) for p in parameters])
     before = {Parameter.VAR_POSITIONAL: "*{0}", Parameter.VAR_KEYWORD: "**{0}", Parameter.KEYWORD_ONLY: "{0}={0}"}
@@ -204,6 +234,9 @@ def _text(name: str, parameters: Sequence[Parameter], inputs: Mapping[str, _Inpu
     lines = [f"def {name}{head}:"]
     if conditions:
         lines += [f"    if {' or '.join(conditions)}:", f"        {names}, = _convert_({names})"]
+    looks = [f"{o} is not _default_{o}_ and _type_({o}) not in _plain_{o}_" for o in options]
+    if looks:
+        lines += [f"    if {' or '.join(looks)}:", f"        _check_options_({', '.join(options)})"]
     lines += ["    try:", f"        return _function_({passed})", "    except _raw_ as _error_:",
               f"        _explain_(_error_, {everything})", "        raise"]  # fmt: skip
     return "\n".join(lines)
@@ -225,13 +258,20 @@ def accept_lists(package: str, name: str, function: Callable[..., object]) -> Ca
     parameters = dict(signature(function).parameters)
     annotations = {k: v for k, v in function.__annotations__.items() if isinstance(v, str)}
     inputs = _inputs_of({p: annotations.get(p, "") for p in parameters})
-    wrapper = _Wrapper(f"{package}.{name}".removeprefix("minigrad."), parameters, annotations, inputs)
+    own_name = function.__name__
+    options = {
+        p: limit_of(own_name, p) for p in parameters if p not in inputs and is_checked(annotations.get(p, ""))
+        and parameters[p].kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    }  # fmt: skip
+    wrapper = _Wrapper(f"{package}.{name}".removeprefix("minigrad."), parameters, annotations, inputs, options)
     place = f"{__file__.removesuffix('.py')}/{wrapper.shown}"  # in the package: errors are traced to the user's line
-    module = compile(_text(name, list(parameters.values()), inputs), place, "exec")
+    module = compile(_text(name, list(parameters.values()), inputs, options), place, "exec")
     code = next(c for c in module.co_consts if isinstance(c, CodeType))
     names: dict[str, object] = {f"_quick_{i.name}_": i.quick for i in inputs.values()}
     names |= {"_function_": function, "_convert_": wrapper.convert, "_explain_": wrapper.explain, "_raw_": _RAW,
-              "_type_": type, "_lists_": (list, tuple)}  # fmt: skip
+              "_type_": type, "_lists_": (list, tuple), "_check_options_": wrapper.check_options}  # fmt: skip
+    names |= {f"_default_{o}_": parameters[o].default for o in options}
+    names |= {f"_plain_{o}_": _quick_kinds(annotations[o], limit) for o, limit in options.items()}
     public = FunctionType(code, names, name, function.__defaults__)
     public.__kwdefaults__ = function.__kwdefaults__
     public.__doc__, public.__annotations__ = function.__doc__, function.__annotations__

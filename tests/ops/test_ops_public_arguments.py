@@ -8,6 +8,8 @@ from __future__ import annotations
 import inspect
 import pickle
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import pytest
 import minigrad as mg
 from minigrad import lazy
 from minigrad.api import PUBLIC
+from minigrad.ops.option_values import is_checked
 from minigrad.ops.public_functions import accept_lists
 from minigrad.typing import Shape, V
 
@@ -41,6 +44,8 @@ def _functions() -> dict[str, Callable[..., Any]]:
     return {n: f for n, f in sorted(names.items()) if callable(f) and not inspect.isclass(f)}
 
 
+SIGNED = ("hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss")
+"""Losses whose y is 1 or -1."""
 UNLIKE = ("dropout", "dropout_mask", "einsum", "gumbel_softmax", "odeint", "random_normal", "random_uniform")
 """Functions that draw numbers, or take a text or a function that a call cannot be made up for."""
 free: Any = mg
@@ -78,7 +83,10 @@ def _arguments(function: Callable[..., Any], shape: Shape) -> dict[str, Any]:
         return {a.name: _value("V" if a.differentiable else "IndexArray", shape) for a in function.arguments} | options
     parameters = inspect.signature(function).parameters.values()
     needed = [p for p in parameters if p.default is EMPTY and p.kind is not p.VAR_KEYWORD]
-    return {p.name: _value(str(p.annotation), shape) for p in needed}
+    values = {p.name: _value(str(p.annotation), shape) for p in needed}
+    if function.__name__ in SIGNED:
+        values["y"] = np.ones(shape)
+    return values
 
 
 def _call(function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
@@ -218,6 +226,107 @@ def test_an_axis_beyond_the_array_is_refused(name: str) -> None:
 
 
 ARRAYS_AND_COUNTS = {"index_add": ["source"], "scatter_add": ["source"], "tensordot": ["axes"]}
+
+
+WRONG: dict[str, list[Any]] = {
+    "bool": ["yes", None, 2, 0.5, (True,), [0]],
+    "int": [1.5, np.nan, "1", True, object()],
+    "float": [np.nan, "1.0", True, object()],
+    "str": [3, object(), ("mean",)],
+    "Sequence[int]": [(1.5,), "ab", (True,), {1, 2}],
+    "Sequence[float]": ["ab", ("a",), {1.0}],
+    "tuple[int, int]": [(1.5, 2), "ab", 5.0],
+    "Shape": [(1.5,), "ab", (None,)],
+    "Axis": [1.5, "rows", True, (0.5,), ("a",)],
+}
+"""What an option of that annotation is not."""
+OUT_OF_RANGE: dict[str, list[Any]] = {
+    **{name: [0, -1, (-2,)] for name in ("kernel", "stride", "dilation", "window_shape", "step")},
+    **{name: [-1] for name in ("eps", "lambd", "gamma", "num", "output_padding")},
+    **{name: [0, -0.5] for name in ("p", "delta", "temperature")},
+    "label_smoothing": [-0.5, 1.5],
+    "groups": [0, -1],
+    **{name: [np.inf, -np.inf] for name in ("margin", "ddof", "scale", "dx")},
+}
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if not isinstance(f, mg.Op)])
+def test_options_of_another_kind_or_out_of_range_are_refused(name: str) -> None:
+    function = FUNCTIONS[name]
+    for option, parameter in inspect.signature(function).parameters.items():
+        annotation = str(parameter.annotation)
+        if not is_checked(annotation) or parameter.kind is parameter.VAR_POSITIONAL or _is_array(annotation):
+            continue
+        words = annotation.split(" | ")
+        wrong = [v for v in WRONG[words[0]] if not any(_is_right(v, word) for word in words)]
+        for value in (*wrong, *OUT_OF_RANGE.get(option, ())):
+            error = _error_of(function, _arguments(function, (2, 2)) | {option: value})
+            assert isinstance(error, mg.MinigradError | ValueError), f"{name}({option}={value!r}): {error!r}"
+            assert len(str(error)) < 300
+            assert option in str(error), f"{name}({option}={value!r}): {error}"
+
+
+def _is_right(value: Any, word: str) -> bool:
+    """Whether a wrong value for one alternative of an annotation is right for another."""
+    if word == "float" or "Sequence[float]" in word:
+        return isinstance(value, float) and value == value
+    return (value is None and word in ("None", "Axis")) or (isinstance(value, str) and word == "str")
+
+
+def _call_loss(loss: str, labels: Any, options: dict[str, Any], make: Callable[[Any], Any]) -> Any:
+    return getattr(free, loss)(make(np.zeros((3, 4))), labels, **options)
+
+
+def _labels_and_targets() -> Iterator[tuple[str, Callable[[Callable[[Any], Any]], Any]]]:
+    """Losses with labels, targets and weights out of range; the argument makes arrays or Tensors of scores."""
+    scores, row, signs, shares = np.zeros((3, 4)), np.zeros(3), np.array([1.0, 0.0, -1.0]), np.array([0.5, 1.5, 0.0])
+    losses = ("cross_entropy", "nll_loss", "multi_margin_loss", "multiclass_hinge", "softmax_focal_loss", "focal_loss",
+              "softmax_cross_entropy")  # fmt: skip
+    wrong = [[0, -1, 1], [0, 4, 1], [0.0, 1.0, 2.0], [[0], [1], [2]], [0, 1], [True, False, True]]
+    for loss, labels in product(losses, wrong):
+        yield f"{loss} {labels}", partial(_call_loss, loss, np.array(labels), {})
+    for loss, weight in product(losses[:3], [[1, -1, 1, 1], [1, np.nan, 1, 1], [[1], [1], [1], [1]], [1, 1]]):
+        options = {"weight": np.array(weight, float)}
+        yield f"{loss} weight {weight}", partial(_call_loss, loss, np.arange(3), options)
+    yield "hinge_embedding_loss", lambda a: free.hinge_embedding_loss(a(row), signs)
+    yield "soft_margin_loss", lambda a: free.soft_margin_loss(a(row), signs)
+    yield "margin_ranking_loss", lambda a: free.margin_ranking_loss(a(row), row, signs)
+    yield "binary_cross_entropy p", lambda a: free.binary_cross_entropy(a(shares), row)
+    yield "binary_cross_entropy target", lambda a: free.binary_cross_entropy(a(row + 0.5), shares)
+    yield "with logits", lambda a: free.binary_cross_entropy_with_logits(a(row), shares)
+    yield "multilabel_soft_margin_loss", lambda a: free.multilabel_soft_margin_loss(a(row), shares)
+    yield "kl_div", lambda a: free.kl_div(a(row), signs)
+    yield "poisson_nll_loss", lambda a: free.poisson_nll_loss(a(row), signs)
+    yield "gaussian_nll_loss", lambda a: free.gaussian_nll_loss(a(row), row, signs)
+    yield "gaussian_nll_loss column", lambda a: free.gaussian_nll_loss(a(row), row, np.ones((3, 1)))
+    yield "tensordot", lambda a: free.tensordot(a(scores), scores, axes=-8)
+    yield "eigh", lambda a: free.linalg.eigh(a(np.eye(2)), UPLO="X")
+    yield "index_select", lambda a: free.index_select(a(scores), 1, np.array([True, False]))
+    yield "expand_dims", lambda a: free.expand_dims(a(scores), (0, 0))
+
+
+@pytest.mark.parametrize(("name", "call"), list(_labels_and_targets()), ids=lambda v: v if isinstance(v, str) else "")
+def test_labels_targets_and_weights_out_of_range_are_refused(name: str, call: Any) -> None:
+    for make in (np.asarray, mg.tensor):
+        with pytest.raises((mg.MinigradError, ValueError)) as raised:
+            call(make)
+        assert len(str(raised.value)) < 300
+
+
+def test_a_cosine_is_one_at_most_whatever_broadcasts() -> None:
+    x, z = np.array([[3.0, 4.0], [1.0, 2.0]]), np.array([[2.0], [-1.0]])
+    wide = np.broadcast_to(z, x.shape)
+    right = (x * wide).sum(1) / np.linalg.norm(x, axis=1) / np.linalg.norm(wide, axis=1)
+    np.testing.assert_allclose(np.asarray(mg.cosine_similarity(x, z)), right, rtol=1e-14)
+    np.testing.assert_allclose(np.asarray(mg.cosine_similarity(z, x)), right, rtol=1e-14)
+    assert mg.gradcheck(lambda a, b: mg.cosine_similarity(a, b), x, z)
+
+
+def test_a_range_is_an_index() -> None:
+    x = np.arange(12.0).reshape(3, 4)
+    keys: list[Any] = [range(2), range(2, 0, -1), (slice(None), range(0, 4, 2)), range(0)]
+    for key in keys:
+        np.testing.assert_array_equal(mg.tensor(x)[key].numpy(), x[key])
 
 
 def test_options_are_refused_by_name() -> None:

@@ -59,7 +59,7 @@ class _TransformerLayer(Module):
     second_drop: Dropout = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        if isinstance(self.activation, str) and self.activation not in _ACTIVATIONS:
+        if self.activation not in _ACTIVATIONS if isinstance(self.activation, str) else not callable(self.activation):
             raise ModuleError(
                 f"{type(self).__name__}.activation must be 'relu', 'gelu' or a function, got {self.activation!r}"
             )

@@ -13,7 +13,8 @@ from math import prod
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.errors import ShapeError
+from minigrad.core.errors import IndexKeyError, ShapeError
+from minigrad.core.tensor import as_array
 from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.elementwise.arithmetic import where
@@ -135,7 +136,13 @@ def take(x: V, indices: IndexArray | int, axis: int | None = None) -> V:
 
 
 def index_select(x: V, axis: int, indices: IndexArray) -> V:
-    """Slices of x at `indices` along `axis`."""
+    """Slices of x at `indices` along `axis`.
+
+    Raises:
+        IndexKeyError: `indices` are truth values, which `compress` and `x[mask]` take.
+    """
+    if as_array(indices).dtype.kind == "b":
+        raise IndexKeyError("index_select: indices are places, not truth values: use compress(mask, x, axis)")
     return take_along(x, indices, axis=axis)
 
 

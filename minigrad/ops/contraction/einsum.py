@@ -186,6 +186,8 @@ def tensordot(a: V, b: V, axes: int | tuple[int | Shape, int | Shape] | Sequence
     Or over the given pairs of axes.
     """
     if isinstance(axes, int):
+        if not 0 <= axes <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot: axes={axes} of {a.shape} and {b.shape}; 0 to {min(a.ndim, b.ndim)} are there")
         axes = (tuple(range(a.ndim - axes, a.ndim)), tuple(range(axes)))
     over_a: Shape = _axes(axes[0], a.ndim)
     over_b: Shape = _axes(axes[1], b.ndim)

@@ -7,14 +7,15 @@ from math import inf
 import numpy as np
 
 from minigrad.core.errors import ShapeError
-from minigrad.ops.elementwise.piecewise_linear import absolute
+from minigrad.ops.arrangement.manipulation import broadcast_arrays
+from minigrad.ops.elementwise.piecewise_linear import absolute, maximum
 from minigrad.ops.functions import expand_dims, norm, sum
 from minigrad.ops.functions import max as largest
 from minigrad.ops.index import getitem
 from minigrad.ops.reduction.p_length import p_length
 from minigrad.typing import V
 
-__all__ = ["cdist", "pairwise_distance", "pdist"]
+__all__ = ["cdist", "cosine_similarity", "pairwise_distance", "pdist"]
 
 
 def _length(gap: V, p: float, keepdims: bool = False) -> V:
@@ -60,3 +61,12 @@ def pdist(x: V, p: float = 2.0) -> V:
 def pairwise_distance(x: V, z: V, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> V:
     """The p-norm of x - z + eps along the last axis, as PyTorch's."""
     return _length(x - z + eps, p, keepdim)
+
+
+def cosine_similarity(x: V, z: V, axis: int = -1, eps: float = 1e-8) -> V:
+    """Compute the cosine of the angle between x and z; lengths are at least `eps`."""
+    if x.shape != z.shape:  # the length of what is repeated is that of all its copies
+        x, z = broadcast_arrays(x, z)
+    # Divided first: products of entries may overflow where the cosine is an ordinary number.
+    unit: V = x / maximum(norm(x, axis, keepdims=True), eps)
+    return sum(unit * (z / maximum(norm(z, axis, keepdims=True), eps)), axis)

@@ -22,7 +22,6 @@ from minigrad.ops.functions import (
     clip,
     log_softmax,
     moveaxis,
-    norm,
     reshape,
     squeeze,
     sum,
@@ -31,7 +30,16 @@ from minigrad.ops.functions import (
 from minigrad.ops.index import all_below
 from minigrad.ops.network.distance import pairwise_distance
 from minigrad.ops.network.logistic_loss import log_loss, logistic_loss
-from minigrad.ops.network.loss_checks import apply_reduction, require_labels, require_pairs, require_shares
+from minigrad.ops.network.loss_checks import (
+    LabelError,
+    apply_reduction,
+    require_between,
+    require_class_weight,
+    require_labels,
+    require_pairs,
+    require_shares,
+    require_signs,
+)
 from minigrad.ops.reduce import finite_max, softmax
 from minigrad.runtime.numpy_fast import add_reduce
 from minigrad.typing import V
@@ -88,6 +96,10 @@ def softmax_cross_entropy(logits: Array, labels: IndexArray) -> Array:
     log(sum(exp(x)) / exp(x[label])), where the label's own part of the sum is left out and log1p taken instead: beside
     it the others would be rounded away.
     """
+    if labels.shape != logits.shape[:-1]:
+        raise ShapeError(f"scores of shape {logits.shape} need labels of shape {logits.shape[:-1]}, not {labels.shape}")
+    if labels.size and labels.min() < 0:
+        raise LabelError(f"softmax_cross_entropy: label {labels.min()} is out of range; a class is 0 or more")
     _, _, more, _, picked = _odds_against(logits, labels)
     y: Array = np.log1p(more) - picked
     return y.reshape(logits.shape[:-1])
@@ -170,6 +182,7 @@ def cross_entropy(logits: V, labels: IndexArray, axis: int = -1, reduction: str 
         shares: V = labels if axis in (-1, logits.ndim - 1) else moveaxis(labels, axis, -1)  # type: ignore[arg-type, assignment, type-var]
         return _soft_cross_entropy(scores, shares, reduction, weight, label_smoothing)
     require_labels("cross_entropy", labels, scores.shape, ignore_index)
+    require_class_weight("cross_entropy", weight, scores.shape[-1])
     if weight is None and ignore_index is None and label_smoothing == 0.0:
         return apply_reduction(softmax_cross_entropy(scores, labels), reduction)
     kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else as_array(labels) != ignore_index
@@ -193,6 +206,7 @@ def _soft_cross_entropy(scores: V, targets: V, reduction: str, weight: V | None,
     What has probability 0 costs nothing.
     """
     require_shares("cross_entropy", targets, scores.shape)
+    require_class_weight("cross_entropy", weight, scores.shape[-1])
     shares: V = targets * (1.0 - label_smoothing) + label_smoothing / scores.shape[-1] if label_smoothing else targets
     if weight is not None:
         shares = shares * weight
@@ -207,6 +221,7 @@ def negative_log_likelihood(log_probabilities: V, labels: IndexArray, reduction:
     "mean" divides by the total weight; the label `ignore_index` counts for nothing.
     """
     require_labels("negative_log_likelihood", labels, log_probabilities.shape, ignore_index)
+    require_class_weight("negative_log_likelihood", weight, log_probabilities.shape[-1])
     kept = np.ones(np.shape(labels), dtype=bool) if ignore_index is None else as_array(labels) != ignore_index
     valid = np.where(kept, labels, 0)
     picked: V = squeeze(pick(log_probabilities, valid[..., None], axis=-1), -1)
@@ -263,6 +278,8 @@ def binary_cross_entropy(p: V, target: V, reduction: str = "mean", weight: V | f
     `binary_cross_entropy_with_logits`.
     """
     require_pairs("binary_cross_entropy", p, target)
+    require_between("binary_cross_entropy", "p", p, 0.0, 1.0)
+    require_between("binary_cross_entropy", "target", target, 0.0, 1.0)
     losses: V = log_loss(p, target)
     return apply_reduction(losses if isinstance(weight, float) and weight == 1.0 else losses * weight, reduction)
 
@@ -279,6 +296,7 @@ def binary_cross_entropy_with_logits(x: V, target: V, reduction: str = "mean", p
         weight: factor of each loss, which broadcasts.
     """
     require_pairs("binary_cross_entropy_with_logits", x, target)
+    require_between("binary_cross_entropy_with_logits", "target", target, 0.0, 1.0)
     losses: V = logistic_loss(x, target, pos_weight)
     if losses.shape != np.shape(x):
         raise ShapeError(
@@ -295,6 +313,8 @@ def kl_div(log_q: V, p: V, reduction: str = "mean", log_target: bool = False) ->
     rows.
     """
     require_pairs("kl_div", log_q, p)
+    if not log_target:
+        require_between("kl_div", "p", p, 0.0, np.inf)
     if reduction == "batchmean":
         total: V = kl_div(log_q, p, "sum", log_target)
         return total / float(log_q.shape[0])
@@ -311,6 +331,7 @@ def margin_ranking_loss(x: V, z: V, y: V, margin: float = 0.0, reduction: str = 
     """max(0, margin - y (x - z)): y = 1 where x should rank above z, -1 below."""
     require_pairs("margin_ranking_loss", x, z)
     require_pairs("margin_ranking_loss", x, y)
+    require_signs("margin_ranking_loss", y)
     return apply_reduction(relu(margin - y * (x - z)), reduction)
 
 
@@ -325,12 +346,14 @@ def multiclass_hinge(scores: V, labels: IndexArray, margin: float = 1.0, reducti
 def hinge_embedding_loss(x: V, y: V, margin: float = 1.0, reduction: str = "mean") -> V:
     """x where y = 1, max(0, margin - x) where y = -1."""
     require_pairs("hinge_embedding_loss", x, y)
+    require_signs("hinge_embedding_loss", y)
     return apply_reduction(where(equal(y, 1.0), x, relu(margin - x)), reduction)
 
 
 def soft_margin_loss(x: V, y: V, reduction: str = "mean") -> V:
     """log(1 + exp(-y x)), for y = 1 and -1."""
     require_pairs("soft_margin_loss", x, y)
+    require_signs("soft_margin_loss", y)
     return apply_reduction(softplus(-(y * x)), reduction)
 
 
@@ -354,22 +377,19 @@ def _focal(log_p: V, missing: V, alpha: float, gamma: float) -> V:
     return -(alpha * power(relu(missing), gamma) * log_p)
 
 
-def cosine_similarity(x: V, z: V, axis: int = -1, eps: float = 1e-8) -> V:
-    """Compute the cosine of the angle between x and z; lengths are at least `eps`."""
-    # Divided first: products of entries may overflow where the cosine is an ordinary number.
-    unit: V = x / maximum(norm(x, axis, keepdims=True), eps)
-    return sum(unit * (z / maximum(norm(z, axis, keepdims=True), eps)), axis)
-
-
 def poisson_nll_loss(x: V, target: V, log_input: bool = True, eps: float = 1e-8, reduction: str = "mean") -> V:
     """Compute the negative log-likelihood of Poisson counts, up to a constant."""
     require_pairs("poisson_nll_loss", x, target)
+    require_between("poisson_nll_loss", "target", target, 0.0, np.inf)
     return apply_reduction(exp(x) - masked_multiply(x, target) if log_input else x - target * log(x + eps), reduction)
 
 
 def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction: str = "mean") -> V:
     """Compute half of log(v) + (x - target) ** 2 / v, for v the variance, at least `eps`."""
     require_pairs("gaussian_nll_loss", x, target)
+    if np.broadcast_shapes(np.shape(x), np.shape(variance)) != np.shape(x):
+        raise ShapeError(f"gaussian_nll_loss: a variance of {np.shape(variance)} does not fit {np.shape(x)}")
+    require_between("gaussian_nll_loss", "variance", variance, 0.0, np.inf)
     v: V = maximum(variance, eps)
     return apply_reduction((log(v) + (x - target) * ((x - target) / v)) * 0.5, reduction)
 

@@ -12,7 +12,16 @@ from minigrad.ops.functions import mean, sum
 from minigrad.runtime.effects import IntegersWithin, runtime_check
 from minigrad.typing import V
 
-__all__ = ["LabelError", "apply_reduction", "require_labels", "require_pairs", "require_shares"]
+__all__ = [
+    "LabelError",
+    "apply_reduction",
+    "require_between",
+    "require_class_weight",
+    "require_labels",
+    "require_pairs",
+    "require_shares",
+    "require_signs",
+]
 
 
 class LabelError(MinigradError, ValueError):
@@ -57,6 +66,43 @@ def _check_labels(loss: str, classes: int, ignore_index: int | None, labels: Arr
         raise LabelError(
             f"{loss}: label {labels[at]} at {list(at)} is out of range; {classes} scores allow 0 to {classes - 1}"
         )
+
+
+def require_signs(loss: str, y: V) -> None:
+    """Raise LabelError unless all entries of y are 1 or -1."""
+    runtime_check(y, partial(_check_signs, loss))
+
+
+def _check_signs(loss: str, y: Array) -> None:
+    wrong = np.abs(y) != 1
+    if wrong.any():
+        raise LabelError(f"{loss} needs a y of 1 and -1, got {np.asarray(y)[wrong].flat[0]:.6g}")
+
+
+def require_between(loss: str, name: str, values: V, low: float, high: float) -> None:
+    """Raise LabelError where a number is below `low` or above `high`; NaN passes, and stays NaN."""
+    runtime_check(values, partial(_check_between, loss, name, low, high))
+
+
+def _check_between(loss: str, name: str, low: float, high: float, values: Array) -> None:
+    wrong = (values < low) | (values > high)
+    if wrong.any():
+        bounds = f"in [{low:g}, {high:g}]" if high < np.inf else f"at least {low:g}"
+        raise LabelError(f"{loss}: {name} must be {bounds}, got {np.asarray(values)[wrong].flat[0]:.6g}")
+
+
+def require_class_weight(loss: str, weight: V | None, classes: int) -> None:
+    """Raise ShapeError unless there is one weight a class, LabelError where one is negative or NaN."""
+    if weight is None:
+        return
+    if np.shape(weight) != (classes,):
+        raise ShapeError(f"{loss}: {classes} classes need a weight of shape ({classes},), not {np.shape(weight)}")
+    runtime_check(weight, partial(_check_class_weight, loss))
+
+
+def _check_class_weight(loss: str, weight: Array) -> None:
+    if not (weight >= 0.0).all():
+        raise LabelError(f"{loss}: weights of classes must not be negative or NaN, got {weight.tolist()!s:.80}")
 
 
 def require_shares(loss: str, targets: V, shape: Shape) -> None:

@@ -16,10 +16,18 @@ from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.ops.elementwise.transcendental import power
 from minigrad.ops.functions import expand_dims, mean, sum
+from minigrad.ops.network.distance import cosine_similarity
 from minigrad.ops.network.logistic_loss import logistic_loss
-from minigrad.ops.network.loss import cosine_similarity, one_hot_like
-from minigrad.ops.network.loss_checks import LabelError, apply_reduction, require_labels, require_pairs
-from minigrad.runtime.effects import runtime_check
+from minigrad.ops.network.loss import one_hot_like
+from minigrad.ops.network.loss_checks import (
+    LabelError,
+    apply_reduction,
+    require_between,
+    require_class_weight,
+    require_labels,
+    require_pairs,
+    require_signs,
+)
 from minigrad.typing import V
 
 __all__ = ["cosine_embedding_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss"]
@@ -33,14 +41,9 @@ def cosine_embedding_loss(x1: V, x2: V, y: V, margin: float = 0.0, reduction: st
     require_pairs("cosine_embedding_loss", x1, x2)
     if np.shape(y) != x1.shape[:-1]:
         raise ShapeError(f"cosine_embedding_loss: inputs of {x1.shape} need a y of {x1.shape[:-1]}, not {np.shape(y)}")
-    runtime_check(y, _check_signs)
+    require_signs("cosine_embedding_loss", y)
     cosine: V = cosine_similarity(x1, x2)
     return apply_reduction(where(equal(y, 1.0), 1.0 - cosine, relu(cosine - margin)), reduction)
-
-
-def _check_signs(y: Array) -> None:
-    if not np.isin(y, (-1, 1)).all():
-        raise LabelError("cosine_embedding_loss needs a y of 1 and -1")
 
 
 def multi_margin_loss(scores: V, labels: IndexArray, p: float = 1.0, margin: float = 1.0, weight: V | None = None,
@@ -57,6 +60,7 @@ def multi_margin_loss(scores: V, labels: IndexArray, p: float = 1.0, margin: flo
         reduction: "mean", "sum" or "none".
     """
     require_labels("multi_margin_loss", labels, scores.shape)
+    require_class_weight("multi_margin_loss", weight, scores.shape[-1])
     index = as_array(labels)[..., None]
     over: V = relu(scores - pick(scores, index, axis=-1) + margin)
     losses: V = masked_multiply(over if p == 1.0 else power(over, p), 1.0 - one_hot_like(labels, scores))
@@ -99,5 +103,6 @@ def multilabel_soft_margin_loss(x: V, target: V, weight: V | None = None, reduct
     `weight` is of each class.
     """
     require_pairs("multilabel_soft_margin_loss", x, target)
+    require_between("multilabel_soft_margin_loss", "target", target, 0.0, 1.0)
     losses: V = logistic_loss(x, target, 1.0)
     return apply_reduction(mean(losses if weight is None else losses * weight, -1), reduction)
