@@ -103,11 +103,11 @@ from minigrad.ops.network.loss import (
     negative_log_likelihood as negative_log_likelihood, nll_loss as nll_loss, one_hot as one_hot,
     poisson_nll_loss as poisson_nll_loss, smooth_l1_loss as smooth_l1_loss, soft_margin_loss as soft_margin_loss,
     softmax_cross_entropy as softmax_cross_entropy, softmax_focal_loss as softmax_focal_loss,
-    triplet_margin_loss as triplet_margin_loss,
 )
 from minigrad.ops.network.margin_losses import (
     cosine_embedding_loss as cosine_embedding_loss, multi_margin_loss as multi_margin_loss,
     multilabel_margin_loss as multilabel_margin_loss, multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+    triplet_margin_loss as triplet_margin_loss,
 )
 from minigrad.ops.network.normalization import (
     batch_norm as batch_norm, group_norm as group_norm, instance_norm as instance_norm, layer_norm as layer_norm,

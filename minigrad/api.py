@@ -79,11 +79,11 @@ PUBLIC: Mapping[str, str] = {
     "ops.network.loss": """binary_cross_entropy binary_cross_entropy_with_logits cross_entropy
         focal_loss gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
         multiclass_hinge negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss
-        soft_margin_loss softmax_cross_entropy softmax_focal_loss triplet_margin_loss""",
+        soft_margin_loss softmax_cross_entropy softmax_focal_loss""",
     "ops.network.ctc": "ctc_loss",
     "ops.network.distance": "cdist cosine_similarity pairwise_distance pdist",
     "ops.network.margin_losses": """cosine_embedding_loss multi_margin_loss multilabel_margin_loss
-        multilabel_soft_margin_loss""",
+        multilabel_soft_margin_loss triplet_margin_loss""",
     "ops.network.random": "dropout dropout_mask gumbel_softmax random_normal random_uniform",
     "ops.network.recurrent": "gru odeint",
 }

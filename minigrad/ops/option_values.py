@@ -80,7 +80,10 @@ _LIMITS: Mapping[str, Limit] = MappingProxyType({
     "fold.padding": _NOT_NEGATIVE,
     "Upsample.size": _COUNT,
 })
-"""Name of an option, or of function and option -> where its numbers lie; finite for all others."""
+"""Name of an option, or of function and option -> where its numbers lie.
+
+Finite for all others.
+"""
 # fmt: on
 
 

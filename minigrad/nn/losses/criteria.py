@@ -368,7 +368,7 @@ class TripletMarginLoss:
     def __call__(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
         """Three inputs of one shape."""
         options = (self.margin, self.reduction, self.p, self.eps, self.swap)
-        return _loss("triplet_margin_loss")(anchor, positive, negative, *options)
+        return _loss("triplet_margin_loss", "margin_losses")(anchor, positive, negative, *options)
 
 
 @named_options

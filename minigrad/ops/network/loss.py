@@ -14,7 +14,7 @@ from minigrad.ops.arguments import require_array
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
 from minigrad.ops.elementwise.piecewise_constant import equal, greater
-from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, minimum, relu
+from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, relu
 from minigrad.ops.elementwise.transcendental import exp, expm1, log, power, softplus
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import (
@@ -28,7 +28,6 @@ from minigrad.ops.functions import (
     xlogy,
 )
 from minigrad.ops.index import all_below
-from minigrad.ops.network.distance import pairwise_distance
 from minigrad.ops.network.logistic_loss import log_loss, logistic_loss
 from minigrad.ops.network.loss_checks import (
     LabelError,
@@ -390,20 +389,6 @@ def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction
     require_between("gaussian_nll_loss", "variance", variance, 0.0, np.inf)
     v: V = maximum(variance, eps)
     return apply_reduction((log(v) + (x - target) * ((x - target) / v)) * 0.5, reduction)
-
-
-def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean",
-                        p: float = 2.0, eps: float = 0.0, swap: bool = False) -> V:  # fmt: skip
-    """max(0, |anchor - positive| - |anchor - negative| + margin), p-norms along the last axis.
-
-    `eps` is added to each difference (1e-6 in PyTorch); with `swap` the negative may be nearer to the positive instead.
-    """
-    require_pairs("triplet_margin_loss", anchor, positive)
-    require_pairs("triplet_margin_loss", anchor, negative)
-    far: V = pairwise_distance(anchor, negative, p, eps)
-    if swap:
-        far = minimum(far, pairwise_distance(positive, negative, p, eps))
-    return apply_reduction(relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
 
 
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:

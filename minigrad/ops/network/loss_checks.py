@@ -80,7 +80,7 @@ def _check_signs(loss: str, y: Array) -> None:
 
 
 def require_between(loss: str, name: str, values: V, low: float, high: float) -> None:
-    """Raise LabelError where a number is below `low` or above `high`; NaN passes, and stays NaN."""
+    """Raise LabelError where a number is below `low` or above `high`; NaN passes."""
     runtime_check(values, partial(_check_between, loss, name, low, high))
 
 
@@ -92,7 +92,10 @@ def _check_between(loss: str, name: str, low: float, high: float, values: Array)
 
 
 def require_class_weight(loss: str, weight: V | None, classes: int) -> None:
-    """Raise ShapeError unless there is one weight a class, LabelError where one is negative or NaN."""
+    """Raise ShapeError unless there is one weight a class.
+
+    And LabelError where one is negative or NaN.
+    """
     if weight is None:
         return
     if np.shape(weight) != (classes,):

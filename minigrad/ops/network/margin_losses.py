@@ -13,10 +13,10 @@ from minigrad.core.types import Array, BoolArray, IndexArray
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, where
 from minigrad.ops.elementwise.piecewise_constant import equal
-from minigrad.ops.elementwise.piecewise_linear import relu
+from minigrad.ops.elementwise.piecewise_linear import minimum, relu
 from minigrad.ops.elementwise.transcendental import power
 from minigrad.ops.functions import expand_dims, mean, sum
-from minigrad.ops.network.distance import cosine_similarity
+from minigrad.ops.network.distance import cosine_similarity, pairwise_distance
 from minigrad.ops.network.logistic_loss import logistic_loss
 from minigrad.ops.network.loss import one_hot_like
 from minigrad.ops.network.loss_checks import (
@@ -30,7 +30,13 @@ from minigrad.ops.network.loss_checks import (
 )
 from minigrad.typing import V
 
-__all__ = ["cosine_embedding_loss", "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss"]
+__all__ = [
+    "cosine_embedding_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "triplet_margin_loss",
+]
 
 
 def cosine_embedding_loss(x1: V, x2: V, y: V, margin: float = 0.0, reduction: str = "mean") -> V:
@@ -106,3 +112,17 @@ def multilabel_soft_margin_loss(x: V, target: V, weight: V | None = None, reduct
     require_between("multilabel_soft_margin_loss", "target", target, 0.0, 1.0)
     losses: V = logistic_loss(x, target, 1.0)
     return apply_reduction(mean(losses if weight is None else losses * weight, -1), reduction)
+
+
+def triplet_margin_loss(anchor: V, positive: V, negative: V, margin: float = 1.0, reduction: str = "mean",
+                        p: float = 2.0, eps: float = 0.0, swap: bool = False) -> V:  # fmt: skip
+    """max(0, |anchor - positive| - |anchor - negative| + margin), p-norms along the last axis.
+
+    `eps` is added to each difference (1e-6 in PyTorch); with `swap` the negative may be nearer to the positive instead.
+    """
+    require_pairs("triplet_margin_loss", anchor, positive)
+    require_pairs("triplet_margin_loss", anchor, negative)
+    far: V = pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = minimum(far, pairwise_distance(positive, negative, p, eps))
+    return apply_reduction(relu(pairwise_distance(anchor, positive, p, eps) - far + margin), reduction)
