@@ -120,6 +120,7 @@ def compose(outer: type[UpdateRule], inner: type[UpdateRule]) -> type[UpdateRule
         "trial": {**getattr(inner, "trial", {}), **getattr(outer, "trial", {})},
     }
     base = _Averaging if issubclass(outer, Averages) or issubclass(inner, Averages) else Composite
+    members["__doc__"] = outer.__doc__
     cls = attrs.make_class(name.replace(" ", "_"), fields, bases=(base,), frozen=True, class_body=members)
     composed: type[UpdateRule] = cls
     for outcome in examine(composed, name).broken:
