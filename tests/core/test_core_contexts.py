@@ -307,14 +307,13 @@ def test_copies_made_in_a_block_leave_it_too(world: World) -> None:
 def test_recording_again_inside_no_grad() -> None:
     x = mg.tensor(2.0, requires_grad=True)
 
-    bare: Any = mg.no_grad  # without parentheses
-
-    @bare
-    def value() -> mg.Tensor:
+    def compute() -> mg.Tensor:
         with mg.enable_grad():
             assert (x * x).requires_grad
         return x * x
 
+    bare: Any = mg.no_grad  # as `@mg.no_grad` calls it, without parentheses
+    value: Callable[[], mg.Tensor] = bare(compute)
     assert not value().requires_grad
     square: Callable[[], mg.Tensor] = mg.enable_grad()(lambda: x * x)
     assert square().requires_grad

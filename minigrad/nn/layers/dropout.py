@@ -75,7 +75,8 @@ class Dropout(Module):
         return x.shape
 
     def _mask(self, out: Array) -> None:
-        seeds = [b.seed for b in self._fixed_blocks if b.active] or [self._fixed_seed]
+        seeds: list[int | None] = [b.seed for b in self._fixed_blocks if b.active]
+        seeds = seeds or [self._fixed_seed]
         fill_dropout_mask(out, self.p, self.generator if seeds[-1] is None else np.random.default_rng(seeds[-1]))
 
     def reseed(self, seed: int) -> None:
