@@ -82,7 +82,7 @@ _MOST = 12
 
 
 def _places(array: Array) -> list[int]:
-    """Which entry may run: one in the middle, of those whose place in the output is looked at, else another."""
+    """Which entry may run: one in the middle, if possible one whose place is looked at."""
     middle = min(array.size // 2, _MOST // 2)
     return [middle, *(k for k in range(min(array.size, _MOST)) if k != middle)]
 

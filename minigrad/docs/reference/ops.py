@@ -71,7 +71,7 @@ def _oracle(name: str) -> list[tuple[str, str]]:
 
 
 def op_section(op: Op) -> str:
-    """All about an op: what it computes, its rule, what was declared, checked and measured, a picture."""
+    """All about an op: what it computes, its rule, what was checked and measured."""
     known = facts_of(op)
     rules = "\n\n".join(known.rules) or ("Its derivative is zero wherever it exists: there is no rule."
         if op.claims.piecewise_constant else "")  # fmt: skip
