@@ -258,9 +258,9 @@ def _(g: V, y: V, x: V, *, axis: int) -> V:
     due: V = g - p * sum(g, axis=axis, keepdims=True)
     # Entries of the sum 0: what rounding has left of it belongs to those whose probability is next to 1.
     due = due - p * sum(due, axis=axis, keepdims=True)
-    whole: V = sum(p, axis=axis, keepdims=True)
-    if isinstance(whole, np.ndarray) and whole.all():
+    if isinstance(p, np.ndarray) and p.all():
         return due
+    whole: V = sum(p, axis=axis, keepdims=True)
     return masked_multiply(due, 1.0 - equal(whole, 0.0))  # nothing but -inf
 
 
