@@ -6,8 +6,11 @@ from math import prod
 
 import numpy as np
 
+from minigrad import lazy
 from minigrad.core.errors import ShapeError
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, Shape
+from minigrad.linalg.errors import singular
 from minigrad.ops.arrangement.manipulation import tril, triu
 from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.family import OpFamily
@@ -26,7 +29,10 @@ _SQUARE = square_wellconditioned()
 @op(a=_SQUARE, shapes=[((2, 3, 3),), ((1, 1),)])
 def inv(a: Array) -> Array:
     """The inverse of matrices (..., n, n)."""
-    return np.asarray(np.linalg.inv(a), dtype=a.dtype)
+    try:
+        return np.asarray(np.linalg.inv(a), dtype=a.dtype)
+    except np.linalg.LinAlgError as error:
+        raise (singular("inv", a, "slogdet and det's second") if "Singular" in str(error) else error) from None
 
 
 @inv.vjp("a")
@@ -123,7 +129,10 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
 @op(a=_SQUARE, b=real(), shapes=[((2, 3, 3), (2, 3, 2)), ((3, 3), (2, 3, 1))], name="solve")
 def solve_columns(a: Array, b: Array) -> Array:
     """x with a x = b, for matrices a (..., n, n) and columns b (..., n, k)."""
-    return np.asarray(np.linalg.solve(a, b), dtype=np.result_type(a, b))
+    try:
+        return np.asarray(np.linalg.solve(a, b), dtype=np.result_type(a, b))
+    except np.linalg.LinAlgError as error:
+        raise (singular("solve", a, "qr and cholesky") if "Singular" in str(error) else error) from None
 
 
 @solve_columns.vjp("a", "b")
@@ -204,20 +213,21 @@ def solve_banded(l_and_u: tuple[int, int], ab: V, b: V) -> V:
     return solve(dense, b)
 
 
-def lstsq(a: V, b: V, rcond: float | None = None) -> tuple[V, V, int, Array]:
+def lstsq(a: V, b: V, rcond: float | None = None) -> tuple[V, V, int, V | Array]:
     """Find the x of least length that minimises |a x - b|.
 
     Returns (x, squared residuals, rank, singular values of a).
 
-    a is (m, n) of any shape and constant rank, b (m,) or (m, k). Rank and singular values are plain.
+    a is (m, n) of any shape and constant rank, b (m,) or (m, k). The rank is plain.
     """
     plain = a if isinstance(a, np.ndarray) else a.data
     values: Array = np.asarray(np.linalg.svd(plain, compute_uv=False), dtype=plain.dtype)
+    sloped = isinstance(a, Tensor) and a.requires_grad
     cut = np.finfo(values.dtype).eps * max(a.shape) if rcond is None else rcond
     rank = int(np.sum(values > cut * values[0])) if values.size else 0
     x: V = matmul(pinv(a, float(cut)), b)
     gap: V = b - matmul(a, x)
-    return x, total(gap * gap, axis=0), rank, values
+    return x, total(gap * gap, axis=0), rank, lazy.load("minigrad.linalg.decompose", "svdvals")(a) if sloped else values
 
 
 def tensorsolve(a: V, b: V, axes: Shape | None = None) -> V:
