@@ -58,8 +58,10 @@ class ArrayMethods(TensorBase):
         """Largest entry over `axis`; ties share the gradient equally."""
     def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Smallest entry over `axis`; ties share the gradient equally."""
-    def reshape(self, *shape: int | Shape) -> Tensor:
-        """Reshape: the entries in another shape, of which one length may be -1."""
+    def reshape(self, *shape: int | Shape, order: str = 'C') -> Tensor:
+        """Reshape: the entries in another shape, of which one length may be -1.
+
+        In "F" order the first axis runs fastest."""
     def transpose(self, *axes: int | Shape | None) -> Tensor:
         """Axes in another order (reversed by default)."""
     @property
@@ -85,10 +87,10 @@ class ArrayMethods(TensorBase):
         """numpy.dot."""
     def round(self, decimals: int = 0) -> Tensor:
         """Rounded entries; no gradient flows, since it is zero wherever it exists."""
-    def ravel(self) -> Tensor:
-        """All entries in one axis."""
-    def flatten(self) -> Tensor:
-        """All entries in one axis."""
+    def ravel(self, order: str = 'C') -> Tensor:
+        """All entries in one axis; in "F" order the first axis runs fastest."""
+    def flatten(self, order: str = 'C') -> Tensor:
+        """All entries in one axis; in "F" order the first axis runs fastest."""
     def squeeze(self, axis: int | Shape | None = None) -> Tensor:
         """Without axes of length one."""
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:

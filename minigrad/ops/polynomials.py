@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from minigrad.core.errors import ShapeError
+from minigrad.core.tensor import as_array
 from minigrad.ops.arrangement.manipulation import pad
 from minigrad.ops.arrangement.split_join import stack
 from minigrad.ops.functions import concatenate, flip, ravel
@@ -56,6 +58,18 @@ def polymul(a: V, b: V) -> V:
     return convolve1d(ravel(a), ravel(b))
 
 
+def polymul_shortened(a: V, b: V) -> V:
+    """The product of two polynomials without the zeros at their front, as numpy.polymul."""
+    return polymul(_without_zeros(a), _without_zeros(b))
+
+
+def _without_zeros(p: V) -> V:
+    """Coefficients from the first that is not 0 on; one 0 where all are."""
+    flat: V = ravel(p)
+    present = np.flatnonzero(as_array(flat))
+    return getitem(flat, key=(slice(int(present[0]) if len(present) else -1, None),))
+
+
 def polyder(p: V, m: int = 1) -> V:
     """The m-th derivative of a polynomial."""
     for _ in range(m):
@@ -86,6 +100,8 @@ def poly(roots: V) -> V:
 
 
 def _padded(a: V, b: V) -> tuple[V, V]:
+    if a.ndim > 1 or b.ndim > 1:
+        raise ShapeError(f"the coefficients of a polynomial have one axis, not {a.shape} and {b.shape}")
     a, b = flip(ravel(a)), flip(ravel(b))
     more = b.shape[0] - a.shape[0]
     return flip(pad(a, (0, max(more, 0)))), flip(pad(b, (0, max(-more, 0))))

@@ -228,7 +228,7 @@ def where_or_nonzero(condition: BoolArray, x: V | None = None, y: V | None = Non
 
 def extract(condition: BoolArray, x: V) -> V:
     """The entries of x where `condition` (as large as x) holds, in one axis."""
-    return getitem(ravel(x), key=(np.ravel(condition),))
+    return take(x, np.flatnonzero(as_array(condition)))
 
 
 def compress(condition: BoolArray, x: V, axis: int | None = None) -> V:

@@ -178,7 +178,7 @@ def linspace(start: V | float, stop: V | float, num: int = 50, endpoint: bool = 
     if isinstance(start, int | float) and isinstance(stop, int | float):
         return np.linspace(start, stop, num, endpoint)
     lean: V = start + stop  # type: ignore[assignment]  # one of them is no number
-    weights = steps.reshape(num, *(1,) * lean.ndim).astype(lean.dtype)
+    weights = steps.reshape(num, *(1,) * lean.ndim).astype(lean.dtype if lean.dtype.kind == "f" else float)
     return start * (1.0 - weights) + stop * weights
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from minigrad.core.errors import ArgumentError
 from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Axis, IndexArray, Shape
+from minigrad.ops.arguments import as_operand
 from minigrad.ops.arrangement.gather import take, take_along
 from minigrad.ops.arrangement.manipulation import astype
 from minigrad.ops.elementwise.arithmetic import where
@@ -21,7 +23,9 @@ __all__ = [
     "block",
     "block_diag",
     "choose",
+    "full_like",
     "insert",
+    "ix_",
     "meshgrid",
     "put_along_axis",
     "ravel_in_order",
@@ -104,6 +108,15 @@ def meshgrid(*xi: V, copy: bool = True, sparse: bool = False, indexing: str = "x
     return tuple(broadcast_to(x, shape) for x in lined)
 
 
+def ix_(*args: Any) -> tuple[Any, ...]:
+    """Each of some arrays of one axis along an axis of its own, as numpy.ix_.
+
+    Places, and truth values of which the true ones' places are taken, give arrays.
+    """
+    plain = np.ix_(*map(as_array, args))
+    return tuple(reshape(a, p.shape) if a.dtype.kind == "f" else p for a, p in zip(args, plain, strict=True))
+
+
 def block(arrays: Any) -> Any:
     """One array from nested lists of blocks, as numpy.block.
 
@@ -179,6 +192,15 @@ def resize(x: V, new_shape: int | Shape) -> V:
     return reshape(take_along(flat, np.arange(size) % flat.shape[0], axis=0), shape)
 
 
+def full_like(x: Any, fill_value: Any, shape: int | Shape | None = None) -> Any:
+    """`fill_value` in the shape and dtype of x, or in another shape, as numpy.full_like."""
+    fill: Any = as_operand(fill_value)
+    if not isinstance(fill, Tensor):
+        return np.full_like(as_array(x), fill_value, shape=shape)
+    lengths = x.shape if shape is None else (shape,) if isinstance(shape, int) else tuple(shape)
+    return broadcast_to(astype(fill, x.dtype), lengths)
+
+
 def trim_zeros(x: V, trim: str = "fb", axis: Axis = None) -> V:
     """x without the zeros at its front ("f") and back ("b"), along all axes or these."""
     present = np.argwhere(as_array(x) != 0)
@@ -194,7 +216,7 @@ def trim_zeros(x: V, trim: str = "fb", axis: Axis = None) -> V:
 
 def reshape_in_order(x: V, shape: int | Shape, order: str = "C") -> V:
     """x in another shape; in "F" order the first axis runs fastest."""
-    if order not in ("F",):
+    if not _first_runs_fastest(order):
         return reshape(x, shape)
     lengths = (shape,) if isinstance(shape, int) else tuple(shape)
     return transpose(reshape(transpose(x), lengths[::-1]))
@@ -202,7 +224,13 @@ def reshape_in_order(x: V, shape: int | Shape, order: str = "C") -> V:
 
 def ravel_in_order(x: V, order: str = "C") -> V:
     """All entries in one axis; in "F" order the first axis runs fastest."""
-    return ravel(transpose(x)) if order == "F" else ravel(x)
+    return ravel(transpose(x)) if _first_runs_fastest(order) else ravel(x)
+
+
+def _first_runs_fastest(order: str) -> bool:
+    if order not in ("C", "F", "A", "K"):
+        raise ArgumentError(f"order must be 'C', 'F', 'A' or 'K', not {order!r}; Tensors have no memory layout")
+    return order == "F"
 
 
 def take_in_mode(x: V, indices: IndexArray | int, axis: int | None = None, mode: str = "raise") -> V:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
-from minigrad.core.tensor import as_array
+from minigrad.core.tensor import Tensor, as_array
 from minigrad.core.types import Array, Shape
 from minigrad.ops.arrangement import manipulation
 from minigrad.ops.elementwise.piecewise_linear import absolute
@@ -30,11 +32,14 @@ def linspace_along(start: V, stop: V, num: int = 50, endpoint: bool = True, rets
     return y, (stop - start) / float(num - 1 if endpoint else num)
 
 
-def logspace(start: V, stop: V, num: int = 50, endpoint: bool = True, base: float = 10.0, axis: int = 0) -> V:
+def logspace(start: V, stop: V, num: int = 50, endpoint: bool = True, base: V | float = 10.0,
+             axis: int = 0) -> V:  # fmt: skip
     """`base` to powers evenly spaced from `start` to `stop`."""
     powers = linspace_along(start, stop, num, endpoint, axis=axis)
     assert not isinstance(powers, tuple)
-    return exp(powers * float(np.log(base)))
+    rate: Any = log(base) if isinstance(base, Tensor) else np.log(base).astype(powers.dtype)
+    y: V = exp(powers * rate)
+    return y
 
 
 def geomspace(start: V, stop: V, num: int = 50, endpoint: bool = True, axis: int = 0) -> V:

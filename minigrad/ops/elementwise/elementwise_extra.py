@@ -48,7 +48,7 @@ def _unit_sign(x: Array) -> Array:
 
 def _gap(x: V, y: V) -> V:
     """x - y, 0 where both are the same infinity."""
-    largest = float(np.finfo(y.dtype).max)
+    largest = float(np.finfo(np.result_type(x.dtype, y.dtype)).max)
     return clip(x, low=-largest, high=largest) - clip(y, low=-largest, high=largest)
 
 

@@ -36,12 +36,12 @@ PLAIN_FUNCTIONS = frozenset(
     (
         np.shape, np.ndim, np.size, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.argmax, np.argmin,
         np.argsort, np.argpartition, np.searchsorted, np.digitize, np.count_nonzero, np.nonzero, np.flatnonzero,
-        np.argwhere, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like, np.full_like, np.result_type,
+        np.argwhere, np.any, np.all, np.zeros_like, np.ones_like, np.empty_like, np.result_type,
         np.array2string, np.array_repr, np.array_str, np.may_share_memory, np.shares_memory, np.can_cast, np.isin,
-        np.histogram, np.histogram_bin_edges, np.bincount, np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal,
+        np.iscomplexobj, np.isrealobj, np.iscomplex, np.isreal,
         np.isposinf, np.isneginf, np.nanargmax, np.nanargmin, np.lexsort, np.tril_indices_from, np.triu_indices_from,
-        np.save, np.savez, np.min_scalar_type, np.common_type, np.savez_compressed, np.savetxt, np.histogram2d,
-        np.histogramdd, np.unravel_index, np.ravel_multi_index, np.ix_, np.diag_indices_from, np.einsum_path,
+        np.save, np.savez, np.min_scalar_type, np.common_type, np.savez_compressed, np.savetxt,
+        np.unravel_index, np.ravel_multi_index, np.diag_indices_from, np.einsum_path,
         np.packbits, np.unpackbits,
     )
 )  # fmt: skip

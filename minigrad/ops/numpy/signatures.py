@@ -20,7 +20,7 @@ from minigrad.core.op import Op
 from minigrad.core.registry import REGISTRY
 from minigrad.core.tensor import Tensor
 from minigrad.ops.arguments import as_operand
-from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, UFUNCS
+from minigrad.ops.numpy.table import LINEAR_ALGEBRA, NUMPY, SPECTRA, STRIDES, UFUNCS
 
 IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
     "order": ("C", "K", "A", "F"),  # where it matters the function knows it
@@ -44,6 +44,8 @@ IGNORED_OPTIONS: Mapping[str, tuple[object, ...]] = {
     "full": (False,),
     "cov": (False,),
     "sorted": (True, False),
+    "device": ("cpu",),
+    "writeable": (False,),
 }
 """Options of NumPy that mean nothing here, and the values with which they may be given."""
 
@@ -220,6 +222,7 @@ _implement(NUMPY, "numpy", np)
 _implement(UFUNCS, "numpy", np)
 _implement(LINEAR_ALGEBRA, "numpy.linalg", np.linalg)
 _implement(SPECTRA, "numpy.fft", np.fft)
+_implement(STRIDES, "numpy.lib.stride_tricks", np.lib.stride_tricks)
 for _alias, _name in {"amax": "max", "amin": "min"}.items():
     if getattr(np, _alias) is not getattr(np, _name):
         REGISTRY.register_numpy_function(getattr(np, _alias), REGISTRY.function(getattr(np, _name)))  # type: ignore[arg-type]

@@ -34,6 +34,11 @@ NUMPY: Table = {
     "nanquantile": ("a | q axis out overwrite_input method keepdims weights", "ops.statistics.quantiles:nanquantile"),
     "nanpercentile": (
         "a | q axis out overwrite_input method keepdims weights", "ops.statistics.quantiles:nanpercentile"),
+    "bincount": ("x | weights minlength", "ops.statistics.histograms:bincount"),
+    "histogram": ("a | bins range density weights", "ops.statistics.histograms:histogram"),
+    "histogram_bin_edges": ("a | bins range weights", "ops.statistics.histograms:histogram_bin_edges"),
+    "histogram2d": ("x y | bins range density weights", "ops.statistics.histograms:histogram2d"),
+    "histogramdd": ("sample | bins range density weights", "ops.statistics.histograms:histogramdd"),
     "cov": ("m y | rowvar bias ddof fweights aweights", "ops.statistics.covariance:cov"),
     "corrcoef": ("x y | rowvar", "ops.statistics.covariance:corrcoef"),
     "interp": ("x xp fp | left right period", "ops.statistics.interpolation:interp"),
@@ -88,6 +93,8 @@ NUMPY: Table = {
     "insert": ("arr obj values | axis", "ops.arrangement.placement:insert"),
     "resize": ("a new_shape", "ops.arrangement.placement:resize"),
     "trim_zeros": ("filt | trim axis", "ops.arrangement.placement:trim_zeros"),
+    "ix_": ("*args", "ops.arrangement.placement:ix_"),
+    "full_like": ("a fill_value | dtype order subok shape device", "ops.arrangement.placement:full_like"),
     "meshgrid": ("*xi | copy sparse indexing", "ops.arrangement.placement:meshgrid"),
     "block": ("blocks", "ops.arrangement.placement:block"),
     "append": ("arr values | axis", "ops.arrangement.split_join:append"),
@@ -150,7 +157,7 @@ NUMPY: Table = {
     "polyval": ("p x", "ops.polynomials:polyval"),
     "polyadd": ("a1 a2", "ops.polynomials:polyadd"),
     "polysub": ("a1 a2", "ops.polynomials:polysub"),
-    "polymul": ("a1 a2", "ops.polynomials:polymul"),
+    "polymul": ("a1 a2", "ops.polynomials:polymul_shortened"),
     "polyder": ("p | m", "ops.polynomials:polyder"),
     "polyint": ("p | m k", "ops.polynomials:polyint"),
     "polyfit": ("x y deg | rcond full w cov", "linalg:polyfit"),
@@ -222,6 +229,10 @@ LINEAR_ALGEBRA: Table = {
     "matrix_transpose": ("x", "ops.shape:matrix_transpose"),
     "tensordot": ("x1 x2 | axes", "ops.contraction.einsum:tensordot"),
     "vecdot": ("x1 x2 | axis", "ops.contraction.einsum:vecdot"),
+}
+
+STRIDES: Table = {
+    "sliding_window_view": ("x window_shape | axis subok writeable", "ops.network.windows:sliding_window_view"),
 }
 
 SPECTRA: Table = {

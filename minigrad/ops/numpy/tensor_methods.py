@@ -69,6 +69,11 @@ def _call(name: str, x: object, *args: object, **options: object) -> Tensor:
     return cast("Tensor", getattr(np, name)(x, *args, **options))
 
 
+def _in_order(name: str, x: object, *args: object) -> Tensor:
+    function: Callable[..., Tensor] = lazy.load("minigrad.ops.arrangement.placement", name)
+    return function(x, *args)
+
+
 def restore_tensor(data: Array, requires_grad: bool) -> Tensor:
     """Make the Tensor that a pickled one comes back as.
 
@@ -154,9 +159,14 @@ class TensorMethods(Tensor):
         """Smallest entry over `axis`; ties share the gradient equally."""
         return reduce.min.apply(self, axis=axis, keepdims=keepdims)
 
-    def reshape(self, *shape: int | Shape) -> Tensor:
-        """Reshape: the entries in another shape, of which one length may be -1."""
+    def reshape(self, *shape: int | Shape, order: str = "C") -> Tensor:
+        """Reshape: the entries in another shape, of which one length may be -1.
+
+        In "F" order the first axis runs fastest.
+        """
         target = shape[0] if len(shape) == 1 else shape
+        if order != "C":
+            return _in_order("reshape_in_order", self, target, order)
         return _reshape.apply(self, shape=tuple(target) if isinstance(target, tuple | list) else (target,))
 
     def transpose(self, *axes: int | Shape | None) -> Tensor:
@@ -211,13 +221,13 @@ class TensorMethods(Tensor):
         return _call("round", self, decimals)
 
     # -- shape
-    def ravel(self) -> Tensor:
-        """All entries in one axis."""
-        return _call("ravel", self)
+    def ravel(self, order: str = "C") -> Tensor:
+        """All entries in one axis; in "F" order the first axis runs fastest."""
+        return _call("ravel", self) if order == "C" else _in_order("ravel_in_order", self, order)
 
-    def flatten(self) -> Tensor:
-        """All entries in one axis."""
-        return _call("ravel", self)
+    def flatten(self, order: str = "C") -> Tensor:
+        """All entries in one axis; in "F" order the first axis runs fastest."""
+        return self.ravel(order)
 
     def squeeze(self, axis: int | Shape | None = None) -> Tensor:
         """Without axes of length one."""
