@@ -11,7 +11,7 @@ from minigrad.ops.elementwise.elementwise_extra import angle
 from minigrad.ops.elementwise.piecewise_constant import equal, greater, trunc
 from minigrad.typing import V
 
-__all__ = ["angle_of", "heaviside", "ldexp", "modf"]
+__all__ = ["angle_of", "frexp", "heaviside", "ldexp", "modf"]
 
 
 def heaviside(x: V, y: V) -> V:
@@ -28,6 +28,15 @@ def modf(x: V) -> tuple[V, V]:
     whole: V = trunc(x)
     fraction: V = where(np.isinf(as_array(x)), 0.0, x - where(np.isinf(as_array(x)), 0.0, whole))
     return fraction, whole
+
+
+def frexp(x: V) -> tuple[V, IndexArray]:
+    """The mantissa of x, of size in [0.5, 1), and the whole exponent of 2, which is an array.
+
+    The gradient flows into the mantissa.
+    """
+    exponents: IndexArray = np.frexp(as_array(x))[1]
+    return ldexp(x, -exponents), exponents
 
 
 def ldexp(x: V, exponents: IndexArray) -> V:

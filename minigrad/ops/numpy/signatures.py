@@ -64,6 +64,7 @@ _OPERANDS = frozenset(
         "start",
         "stop",
         "weights",
+        "mean",
         "condition",
         "to_end",
         "to_begin",

@@ -184,6 +184,7 @@ UFUNCS: Table = {
     "vecmat": ("x a", "ops.contraction.einsum:vecmat"),
     "heaviside": ("x y", "ops.elementwise.parts:heaviside"),
     "modf": ("x", "ops.elementwise.parts:modf"),
+    "frexp": ("x", "ops.elementwise.parts:frexp"),
     "ldexp": ("x exponents", "ops.elementwise.parts:ldexp"),
     **{
         name: ("x", f"ops.elementwise.trigonometric:{name}")

@@ -75,15 +75,15 @@ def mean(x: V, axis: Axis = None, keepdims: bool = False, where: Mask = True) ->
 
 
 def var(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where: Mask = True,
-        correction: float | None = None) -> V:  # fmt: skip
+        correction: float | None = None, mean: V | None = None) -> V:  # fmt: skip
     """Compute the variance over `axis` of the entries where `where` holds.
 
-    Divided by their number less `ddof`.
+    Divided by their number less `ddof`, around `mean` (by default their own; it keeps the axes).
     """
     less = ddof if correction is None else correction
-    if where is True or not x.size:
+    if mean is None and (where is True or not x.size):
         return variance.var(x, axis, less, keepdims)
-    centred: V = _centred(x, axis, where)
+    centred: V = _centred(x, axis, where) if mean is None else _masked(x - mean, where, 0.0)
     return functions.sum(centred * centred / (_counted(x, where, axis) - less), axis, keepdims)
 
 
@@ -95,15 +95,15 @@ def _centred(x: V, axis: Axis, where: Mask) -> V:
 
 
 def std(x: V, axis: Axis = None, ddof: float = 0, keepdims: bool = False, where: Mask = True,
-        correction: float | None = None) -> V:  # fmt: skip
+        correction: float | None = None, mean: V | None = None) -> V:  # fmt: skip
     """Standard deviation over `axis` of the entries where `where` holds.
 
-    Where it is 0 the gradient is 0.
+    Around `mean`, as for `var`. Where it is 0 the gradient is 0.
     """
     less = ddof if correction is None else correction
-    if where is True or not x.size:
+    if mean is None and (where is True or not x.size):
         return variance.std(x, axis, less, keepdims)
-    centred = _centred(x, axis, where)
+    centred = _centred(x, axis, where) if mean is None else _masked(x - mean, where, 0.0)
     return functions.norm(centred / (_counted(x, where, axis) - less) ** 0.5, axis, keepdims)
 
 
