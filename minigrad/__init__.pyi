@@ -95,13 +95,15 @@ from minigrad.ops.network.ctc import ctc_loss as ctc_loss
 from minigrad.ops.network.distance import (
     cdist as cdist, cosine_similarity as cosine_similarity, pairwise_distance as pairwise_distance, pdist as pdist,
 )
+from minigrad.ops.network.likelihood_losses import (
+    gaussian_nll_loss as gaussian_nll_loss, poisson_nll_loss as poisson_nll_loss,
+)
 from minigrad.ops.network.loss import (
     binary_cross_entropy as binary_cross_entropy, binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    cross_entropy as cross_entropy, focal_loss as focal_loss, gaussian_nll_loss as gaussian_nll_loss,
-    hinge_embedding_loss as hinge_embedding_loss, huber_loss as huber_loss, kl_div as kl_div, l1_loss as l1_loss,
-    margin_ranking_loss as margin_ranking_loss, mse_loss as mse_loss, multiclass_hinge as multiclass_hinge,
-    negative_log_likelihood as negative_log_likelihood, nll_loss as nll_loss, one_hot as one_hot,
-    poisson_nll_loss as poisson_nll_loss, smooth_l1_loss as smooth_l1_loss, soft_margin_loss as soft_margin_loss,
+    cross_entropy as cross_entropy, focal_loss as focal_loss, hinge_embedding_loss as hinge_embedding_loss,
+    huber_loss as huber_loss, kl_div as kl_div, l1_loss as l1_loss, margin_ranking_loss as margin_ranking_loss,
+    mse_loss as mse_loss, multiclass_hinge as multiclass_hinge, negative_log_likelihood as negative_log_likelihood,
+    nll_loss as nll_loss, one_hot as one_hot, smooth_l1_loss as smooth_l1_loss, soft_margin_loss as soft_margin_loss,
     softmax_cross_entropy as softmax_cross_entropy, softmax_focal_loss as softmax_focal_loss,
 )
 from minigrad.ops.network.margin_losses import (

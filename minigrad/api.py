@@ -77,11 +77,12 @@ PUBLIC: Mapping[str, str] = {
     "ops.network.normalization": """batch_norm group_norm instance_norm layer_norm local_response_norm normalize
         rms_norm scaled_dot_product_attention""",
     "ops.network.loss": """binary_cross_entropy binary_cross_entropy_with_logits cross_entropy
-        focal_loss gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
-        multiclass_hinge negative_log_likelihood nll_loss one_hot poisson_nll_loss smooth_l1_loss
+        focal_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse_loss
+        multiclass_hinge negative_log_likelihood nll_loss one_hot smooth_l1_loss
         soft_margin_loss softmax_cross_entropy softmax_focal_loss""",
     "ops.network.ctc": "ctc_loss",
     "ops.network.distance": "cdist cosine_similarity pairwise_distance pdist",
+    "ops.network.likelihood_losses": "gaussian_nll_loss poisson_nll_loss",
     "ops.network.margin_losses": """cosine_embedding_loss multi_margin_loss multilabel_margin_loss
         multilabel_soft_margin_loss triplet_margin_loss""",
     "ops.network.random": "dropout dropout_mask gumbel_softmax random_normal random_uniform",

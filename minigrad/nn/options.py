@@ -49,8 +49,26 @@ NEUTRAL_OPTIONS: Mapping[str, tuple[tuple[object, ...], str]] = MappingProxyType
     "sparse": ((False,), "gradients are dense: leave it out"),
     "size_average": ((None,), "use reduction="),
     "reduce": ((None,), "use reduction="),
+    **{f"{layer}.{option}": answer
+       for layer in ("Embedding", "EmbeddingBag")
+       for option, answer in {
+           "max_norm": ((None,), "shorten the rows that come out: "
+                        "y * mg.minimum(1.0, max_norm / mg.linalg.norm(y, axis=-1, keepdims=True))"),
+           "norm_type": ((2, 2.0), "it belongs to max_norm, which is not here: leave it out"),
+           "scale_grad_by_freq": ((False,), "divide layer.weight.grad by np.bincount(symbols) before the step"),
+       }.items()},
+    "EmbeddingBag.include_last_offset": ((False,), "bags are rows of an array (N, bag), filled up with padding_idx"),
+    **{f"MaxPool{n}d.return_indices": ((False,), "positions are for MaxUnpool, which is not here: nn.Upsample and "
+                                                 "nn.ConvTranspose make images larger") for n in (1, 2, 3)},
+    **{f"AdaptiveMaxPool{n}d.return_indices": ((False,), "MaxUnpool is not here: nn.Upsample and nn.ConvTranspose "
+                                                         "make images larger") for n in (1, 2, 3)},
+    "LSTM.proj_size": ((0,), "use nn.Linear(hidden_size, proj_size) behind it"),
+    "MultiHeadAttention.is_causal": ((False,), "use causal=True, or is_causal=True in the call"),
 })
-"""Option of PyTorch that means nothing here -> values it may have, and a hint for others."""
+"""Option of PyTorch that means nothing here -> values it may have, and a hint for others.
+
+An option of one layer stands behind its name.
+"""
 # fmt: on
 
 
@@ -116,8 +134,8 @@ def _translate(layer: str, known: list[str], kwargs: dict[str, object]) -> dict[
                 synonyms = " and ".join(n for n in kwargs if n == word or word in SYNONYMS.get(n, ()))
                 raise UnknownOption(f"{layer}: {synonyms} are one option; give {word} only")
             options[word] = value
-        elif name in NEUTRAL_OPTIONS:
-            values, hint = NEUTRAL_OPTIONS[name]
+        elif (neutral := NEUTRAL_OPTIONS.get(f"{layer}.{name}") or NEUTRAL_OPTIONS.get(name)) is not None:
+            values, hint = neutral
             if not any(value is v or (type(value) is type(v) and value == v) for v in values):
                 raise UnknownOption(f"{layer} has no option {name}={value!r}: {hint}")
         else:

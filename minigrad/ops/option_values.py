@@ -60,7 +60,7 @@ _FINITE = Limit()
 # fmt: off
 _LIMITS: Mapping[str, Limit] = MappingProxyType({
     **dict.fromkeys(("kernel", "kernel_size", "stride", "dilation", "window_shape", "step", "output_size", "groups",
-                     "size", "substeps"), _COUNT),
+                     "size", "substeps", "divisor_override"), _COUNT),
     **dict.fromkeys(("output_padding", "eps", "gamma", "lambd", "repeats", "num", "decay"), _NOT_NEGATIVE),
     **dict.fromkeys(("temperature", "period", "scale_factor"), _POSITIVE),
     **dict.fromkeys(("p", "delta", "norm_type"), Limit(0.0, open_low=True, finite=False)),

@@ -26,7 +26,10 @@ WRONG: dict[str, list[Any]] = {
     "str": [3, object(), ("mean",), np.array(["mean", "sum"])],
 }
 OUT_OF_RANGE: dict[str, list[Any]] = {
-    **{name: [0, -1, (0,) * 9] for name in ("kernel_size", "stride", "dilation", "groups", "output_size")},
+    **{
+        name: [0, -1, (0,) * 9]
+        for name in ("kernel_size", "stride", "dilation", "groups", "output_size", "divisor_override")
+    },
     **{name: [-1e-3, np.inf] for name in ("eps", "lambd", "dropout")},
     **{name: [-0.5, 1.5] for name in ("label_smoothing", "dropout")},
     "momentum": [-0.5, 1.5],

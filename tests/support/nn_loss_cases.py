@@ -20,6 +20,7 @@ WEIGHTS = np.array([0.5, 2.0, 1.0, 0.25])
 LOGS = np.log(RNG.dirichlet(np.ones(4), 5))
 PROBABILITIES = RNG.uniform(0.05, 0.95, (5, 4))
 LISTS = np.array([[1, 3, -1, 0], [2, -1, 0, 1], [-1, 0, 1, 2], [0, 1, 2, 3], [3, 0, 1, -1]])
+COUNTS = np.array([[0.0, 1.0, 2.0, 9.0]]).repeat(5, 0)
 FRAMES = np.log(RNG.dirichlet(np.ones(4), (7, 3)))
 SPELT = np.array([[1, 2, 2], [3, 1, 1], [2, 0, 0]])
 
@@ -86,7 +87,10 @@ def _cases() -> list[LossCase]:
         LossCase("KLDivLoss logarithms", (LOGS, np.log(SHARES)), {"log_target": True}),
         LossCase("PoissonNLLLoss", (SCORES, BITS), constant=(1,)),
         LossCase("PoissonNLLLoss rates", (PROBABILITIES, BITS), {"log_input": False}, (1,)),
+        LossCase("PoissonNLLLoss full", (SCORES, COUNTS), {"full": True}, (1,)),
+        LossCase("PoissonNLLLoss rates, full", (PROBABILITIES, COUNTS), {"log_input": False, "full": True}, (1,)),
         LossCase("GaussianNLLLoss", (SCORES, TARGETS, PROBABILITIES)),
+        LossCase("GaussianNLLLoss full", (SCORES, TARGETS, PROBABILITIES), {"full": True}),
         LossCase("HingeEmbeddingLoss", (SCORES, SIGNS), {"margin": 0.5}, (1,)),
         LossCase("MarginRankingLoss", (SCORES, OTHER, SIGNS), {"margin": 0.5}, (2,)),
         LossCase("CosineEmbeddingLoss", (SCORES, OTHER, SIGNS[:, 0]), {"margin": 0.1}, (2,)),

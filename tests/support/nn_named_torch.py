@@ -20,6 +20,9 @@ _WORDS = {
     "narrow": "linear2",
     "input_weight": "in_proj_weight",
     "input_bias": "in_proj_bias",
+    "query_weight": "q_proj_weight",
+    "key_weight": "k_proj_weight",
+    "value_weight": "v_proj_weight",
 }
 
 
@@ -34,7 +37,8 @@ def _name(layer: nn.Module, name: str) -> tuple[str, bool]:
             suffix = f"_l{number // ways}{'_reverse' * (number % ways)}"
         return kind[last] + suffix, "weight" in last
     owner = dict(layer.named_modules())[".".join(path)]
-    transposed = last == "input_weight" or (isinstance(owner, nn.Linear) and last == "weight")
+    projections = ("input_weight", "query_weight", "key_weight", "value_weight")
+    transposed = last in projections or (isinstance(owner, nn.Linear) and last == "weight")
     return ".".join(_WORDS.get(word, word) for word in (*path, last)), transposed
 
 

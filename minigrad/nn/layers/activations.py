@@ -11,6 +11,8 @@ from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
 from minigrad.nn.validators import finite, positive, size
 from minigrad.ops import reduce
+from minigrad.ops.elementwise.arithmetic import where
+from minigrad.ops.elementwise.piecewise_constant import greater
 from minigrad.ops.elementwise.piecewise_linear import relu
 from minigrad.ops.elementwise.transcendental import sigmoid, softplus, tanh
 from minigrad.ops.network.activation import elu, gelu, leaky_relu, silu
@@ -52,13 +54,17 @@ class Softplus(Module):
 
     Attributes:
         beta: how sharp the bend is.
+        threshold: where beta x is above it, x itself comes out, as in PyTorch, whose default is 20; None is exact.
     """
 
     beta: float = attrs.field(default=1.0, validator=positive)
+    threshold: float | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape; the same shape comes out."""
-        return softplus(x) if self.beta == 1.0 else softplus(x * self.beta) / self.beta
+        scaled = x if self.beta == 1.0 else x * self.beta
+        y = softplus(scaled) if self.beta == 1.0 else softplus(scaled) / self.beta
+        return y if self.threshold is None else where(greater(scaled, self.threshold), x, y)
 
 
 @lazy.renamed_fields(pieces="num_pieces")

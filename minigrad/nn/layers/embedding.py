@@ -13,7 +13,7 @@ from minigrad.nn.errors import LabelError, ModuleError
 from minigrad.nn.initializers import Source, generator
 from minigrad.nn.module import Module, parameter
 from minigrad.nn.validators import positive, size
-from minigrad.ops.arrangement.gather import embedding
+from minigrad.ops.arrangement.gather import take_along
 from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.elementwise.piecewise_constant import equal
 from minigrad.ops.elementwise.piecewise_linear import maximum
@@ -63,7 +63,7 @@ class Embedding(Module):
         if index.dtype.kind not in "iu":
             raise LabelError(f"{self!r} needs integers, the numbers of symbols; got dtype {index.dtype}")
         runtime_check(symbols, IntegersWithin(self._in_range, self.num_embeddings))
-        rows: Tensor = embedding(symbols if isinstance(symbols, Tensor) else index, self.weight)  # type: ignore[arg-type]
+        rows: Tensor = take_along(self.weight, symbols if isinstance(symbols, Tensor) else index, axis=0)
         if self.padding_idx is None:
             return rows
         padded: Tensor = equal(symbols, self.padding_idx)

@@ -181,28 +181,35 @@ class LayerNorm(Affine):
 @lazy.renamed_fields(width="normalized_shape")
 @attrs.define(eq=False, repr=False)
 class RMSNorm(Module):
-    """Each row to mean square 1 over its last axis, then times weight: no mean, no bias.
+    """Each row to mean square 1 over its last axes, then times weight: no mean, no bias.
 
     Source: Zhang & Sennrich 2019.
 
     Attributes:
-        normalized_shape: length of the last axis.
+        normalized_shape: lengths of the axes to normalise over; an integer for the last one.
         eps: added to the mean square; PyTorch's default is that of the dtype, about 1.2e-7 for float32.
-        weight: `(normalized_shape,)`, 1 at first.
+        affine: whether there is a weight.
+        weight: of that shape, 1 at first, or None.
     """
 
-    normalized_shape: int = attrs.field(validator=size)
+    normalized_shape: int | Shape
     eps: float = attrs.field(default=1e-5, kw_only=True, validator=positive)
-    weight: Tensor = attrs.field(init=False)
+    affine: bool = attrs.field(default=True, kw_only=True)
+    weight: Tensor | None = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.weight = parameter(np.ones(self.normalized_shape))
+        if not isinstance(self.normalized_shape, int):
+            count = len(self.normalized_shape)
+            self.normalized_shape = sizes(type(self).__name__, "normalized_shape", self.normalized_shape, count)
+        else:
+            sizes(type(self).__name__, "normalized_shape", self.normalized_shape, 1)
+        self.weight = parameter(np.ones(self.normalized_shape)) if self.affine else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalize x `(..., normalized_shape)`, whose shape stays.
+        """Normalize x `(..., *normalized_shape)`, whose shape stays.
 
         Raises:
-            ShapeError: x has another last axis.
+            ShapeError: x has other last axes.
         """
         _ends_with(self, x, self.normalized_shape)
         return rms_norm(x, self.normalized_shape, self.weight, self.eps)

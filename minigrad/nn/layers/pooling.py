@@ -10,6 +10,7 @@ import numpy as np
 
 from minigrad import lazy
 from minigrad.core.tensor import Tensor
+from minigrad.core.types import Shape
 from minigrad.nn.errors import ModuleError
 from minigrad.nn.module import Module
 from minigrad.nn.validators import images, positive, sizes
@@ -47,24 +48,54 @@ class _Pool(Module):
         stride: distance between windows; the window's length by default, so that windows do not overlap.
         padding: at both ends; at most half the window. It never wins a maximum, and counts as zeros in a mean.
         ceil_mode: windows that reach beyond the end count, too, as in PyTorch.
-        count_include_pad: whether a mean divides by the places of the padding as well.
     """
 
     axes: ClassVar[int]
-    largest: ClassVar[bool]
     kernel_size: int | Sequence[int]
     stride: int | Sequence[int] | None = attrs.field(default=None, kw_only=True)
     padding: int | Sequence[int] = attrs.field(default=0, kw_only=True)
     ceil_mode: bool = attrs.field(default=False, kw_only=True)
-    count_include_pad: bool = attrs.field(default=True, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         name = type(self).__name__
         self.kernel_size = kernel_size = sizes(name, "kernel_size", self.kernel_size, self.axes)
         self.stride = sizes(name, "stride", kernel_size if self.stride is None else self.stride, self.axes)
         self.padding = padding = sizes(name, "padding", self.padding, self.axes, least=0)
-        if any(2 * p > k for p, k in zip(padding, kernel_size, strict=True)):
-            raise ModuleError(f"{name}: padding {padding} is more than half of the window {kernel_size}")
+        reach = self._reach()
+        if any(2 * p > r for p, r in zip(padding, reach, strict=True)):
+            raise ModuleError(f"{name}: padding {padding} is more than half of the window {reach}")
+
+    def _reach(self) -> Shape:
+        """How many places a window stretches over."""
+        return self._lengths(self.kernel_size)
+
+    def _lengths(self, value: int | Sequence[int] | None) -> Shape:
+        return sizes(type(self).__name__, "field", value or 0, self.axes, least=0)
+
+    def _ends(self, x: Tensor) -> list[tuple[int, int]]:
+        """The padding of each axis of size, longer behind where windows reach beyond the end."""
+        padding, stride = self._lengths(self.padding), self._lengths(self.stride)
+        if not self.ceil_mode:
+            return [(p, p) for p in padding]
+        axes = zip(x.shape[2:], self._reach(), stride, padding, strict=True)
+        return [(p, p + _beyond(n, r, s, p)) for n, r, s, p in axes]
+
+
+@attrs.define(eq=False)
+class _MaxPool(_Pool):
+    __doc__ = f"""{_Pool.__doc__.rstrip() if _Pool.__doc__ else ""}
+        dilation: distance between neighbours in a window.
+    """
+
+    dilation: int | Sequence[int] = attrs.field(default=1, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        self.dilation = sizes(type(self).__name__, "dilation", self.dilation, self.axes)
+        super().__attrs_post_init__()
+
+    def _reach(self) -> Shape:
+        pairs = zip(self._lengths(self.kernel_size), self._lengths(self.dilation), strict=True)
+        return tuple(d * (k - 1) + 1 for k, d in pairs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x `(N, channels, *size)` to `(N, channels, *places)`.
@@ -72,73 +103,87 @@ class _Pool(Module):
         Equal winners of a maximum share the gradient.
         """
         images(self, x, None, self.axes)
-        if not self.ceil_mode and (self.largest or self.count_include_pad):
-            return (max_pool if self.largest else avg_pool)(x, self.kernel_size, self.stride, self.padding)
-        kernel_size, stride, padding = (
-            sizes(type(self).__name__, "field", v, self.axes, least=0)
-            for v in (self.kernel_size, self.stride or 1, self.padding)
-        )
-        extra = [
-            _beyond(n, k, s, p) if self.ceil_mode else 0
-            for n, k, s, p in zip(x.shape[2:], kernel_size, stride, padding, strict=True)
-        ]
-        ends = [(0, 0), (0, 0), *((p, p + e) for p, e in zip(padding, extra, strict=True))]
-        if self.largest:
-            return max_pool(pad(x, ends, constant_values=-np.inf), kernel_size, stride)
+        if not self.ceil_mode:
+            return max_pool(x, self.kernel_size, self.stride, self.padding, self.dilation)
+        wide = pad(x, [(0, 0), (0, 0), *self._ends(x)], constant_values=-np.inf)
+        return max_pool(wide, self.kernel_size, self.stride, 0, self.dilation)
+
+
+@attrs.define(eq=False)
+class _AvgPool(_Pool):
+    __doc__ = f"""{_Pool.__doc__.rstrip() if _Pool.__doc__ else ""}
+        count_include_pad: whether a mean divides by the places of the padding as well.
+        divisor_override: what the sum of each window is divided by instead of the number of its places.
+    """
+
+    count_include_pad: bool = attrs.field(default=True, kw_only=True)
+    divisor_override: int | None = attrs.field(default=None, kw_only=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x `(N, channels, *size)` to `(N, channels, *places)`."""
+        images(self, x, None, self.axes)
+        whole = self.count_include_pad or self.divisor_override is not None
+        if not self.ceil_mode and whole:
+            return avg_pool(x, self.kernel_size, self.stride, self.padding, self.divisor_override)
+        ends = self._ends(x)
+        wide = pad(x, [(0, 0), (0, 0), *ends])
+        if self.divisor_override is not None:
+            return avg_pool(wide, self.kernel_size, self.stride, 0, self.divisor_override)
         within = np.ones(x.shape[2:], x.dtype)
-        inner, outer = [(p, p) for p in padding], [(0, e) for e in extra]
+        inner = [(before, before) for before, _ in ends]
+        outer = [(0, after - before) for before, after in ends]
         counted = np.pad(np.pad(within, inner, constant_values=float(self.count_include_pad)), outer)
-        counts = avg_pool(counted[None, None], kernel_size, stride)
-        return avg_pool(pad(x, ends), kernel_size, stride) / counts
+        counts = avg_pool(counted[None, None], self.kernel_size, self.stride)
+        return avg_pool(wide, self.kernel_size, self.stride) / counts
 
 
-def _beyond(length: int, kernel_size: int, stride: int, padding: int) -> int:
+def _beyond(length: int, reach: int, stride: int, padding: int) -> int:
     """Places to add behind the padding, so that the last window that begins inside is whole."""
     whole = length + 2 * padding
-    count = -(-(whole - kernel_size) // stride) + 1
+    count = -(-(whole - reach) // stride) + 1
     if (count - 1) * stride >= length + padding:
         count -= 1
-    return max((count - 1) * stride + kernel_size - whole, 0)
+    return max((count - 1) * stride + reach - whole, 0)
 
 
 @lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
-class MaxPool1d(_Pool):
-    __doc__ = f"The largest entry of each window of `(N, channels, length)`. {_Pool.__doc__}"
-    axes, largest = 1, True
+class MaxPool1d(_MaxPool):
+    __doc__ = f"The largest entry of each window of `(N, channels, length)`. {_MaxPool.__doc__}"
+    axes = 1
 
 
 @lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
-class MaxPool2d(_Pool):
-    __doc__ = f"The largest entry of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
-    axes, largest = 2, True
+class MaxPool2d(_MaxPool):
+    __doc__ = f"The largest entry of each window of `(N, channels, height, width)`. {_MaxPool.__doc__}"
+    axes = 2
 
 
 @lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
-class AvgPool1d(_Pool):
-    __doc__ = f"The mean of each window of `(N, channels, length)`. {_Pool.__doc__}"
-    axes, largest = 1, False
+class AvgPool1d(_AvgPool):
+    __doc__ = f"The mean of each window of `(N, channels, length)`. {_AvgPool.__doc__}"
+    axes = 1
 
 
 @lazy.renamed_fields(kernel="kernel_size")
 @attrs.define(eq=False)
-class AvgPool2d(_Pool):
-    __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_Pool.__doc__}"
-    axes, largest = 2, False
+class AvgPool2d(_AvgPool):
+    __doc__ = f"The mean of each window of `(N, channels, height, width)`. {_AvgPool.__doc__}"
+    axes = 2
 
 
 @attrs.define(eq=False)
-class MaxPool3d(_Pool):
-    __doc__ = f"The largest entry of each window of `(N, channels, depth, height, width)`. {_Pool.__doc__}"
-    axes, largest = 3, True
+class MaxPool3d(_MaxPool):
+    __doc__ = f"The largest entry of each window of `(N, channels, depth, height, width)`. {_MaxPool.__doc__}"
+    axes = 3
 
 
 @attrs.define(eq=False)
-class AvgPool3d(_Pool):
-    __doc__ = f"The mean of each window of `(N, channels, depth, height, width)`. {_Pool.__doc__}"
-    axes, largest = 3, False
+class AvgPool3d(_AvgPool):
+    __doc__ = f"The mean of each window of `(N, channels, depth, height, width)`. {_AvgPool.__doc__}"
+    axes = 3
 
 
 @attrs.define(eq=False)

@@ -221,28 +221,32 @@ class KLDivLoss:
 @named_options
 @attrs.frozen
 class PoissonNLLLoss:
-    """`minigrad.poisson_nll_loss` of rates, or of their logarithms with `log_input`."""
+    """`minigrad.poisson_nll_loss` of rates or their logarithms; `full` adds log(target!)."""
 
     log_input: bool = True
+    full: bool = False
     eps: float = attrs.field(default=1e-8, kw_only=True)
     reduction: str = reduction()
 
     def __call__(self, outputs: Tensor, targets: Targets) -> Tensor:
         """Outputs and counts of one shape."""
-        return _loss("poisson_nll_loss")(outputs, targets, self.log_input, self.eps, self.reduction)
+        options = (self.log_input, self.eps, self.reduction, self.full)
+        return _loss("poisson_nll_loss", "likelihood_losses")(outputs, targets, *options)
 
 
 @named_options
 @attrs.frozen
 class GaussianNLLLoss:
-    """`minigrad.gaussian_nll_loss`; variances are at least `eps`."""
+    """`minigrad.gaussian_nll_loss`; variances are at least `eps`, `full` adds log(2 pi) / 2."""
 
+    full: bool = attrs.field(default=False, kw_only=True)
     eps: float = attrs.field(default=1e-6, kw_only=True)
     reduction: str = reduction()
 
     def __call__(self, outputs: Tensor, targets: Targets, variance: Tensor) -> Tensor:
         """Outputs, targets and variances of one shape."""
-        return _loss("gaussian_nll_loss")(outputs, targets, variance, self.eps, self.reduction)
+        options = (self.eps, self.reduction, self.full)
+        return _loss("gaussian_nll_loss", "likelihood_losses")(outputs, targets, variance, *options)
 
 
 @named_options

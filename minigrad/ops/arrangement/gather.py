@@ -8,6 +8,7 @@ Positions are arguments, not metadata: a traced program may be run again with ot
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -21,6 +22,7 @@ from minigrad.ops.elementwise.arithmetic import where
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import ravel
 from minigrad.ops.index import getitem
+from minigrad.runtime.effects import IntegersWithin, runtime_check
 from minigrad.runtime.numpy_fast import segment_sum
 from minigrad.typing import V
 from minigrad.verify.declare import op
@@ -150,8 +152,24 @@ def embedding(indices: IndexArray, table: V) -> V:
     """Look up rows of `table` (count, width) at `indices` (any shape).
 
     The result has shape (*indices.shape, width).
+
+    Raises:
+        IndexKeyError: an index is no integer in [0, count); negative ones do not count from the end, as in PyTorch.
     """
+    count: int = table.shape[0]
+    runtime_check(indices, IntegersWithin(partial(_check_rows, count), count))
     return take_along(table, indices, axis=0)
+
+
+def _check_rows(count: int, indices: Array) -> None:
+    if indices.dtype.kind not in "iu":
+        raise IndexKeyError(f"embedding: indices are integers, numbers of rows; got dtype {indices.dtype}")
+    wrong = (indices < 0) | (indices >= count)
+    if wrong.any():
+        at = tuple(int(i) for i in np.unravel_index(int(np.argmax(wrong)), wrong.shape))
+        raise IndexKeyError(
+            f"embedding: index {indices[at]} at {list(at)} is out of range; {count} rows allow 0 to {count - 1}"
+        )
 
 
 def take_along_axis(x: V, indices: IndexArray, axis: int | None = -1) -> V:

@@ -14,7 +14,7 @@ from minigrad.ops.arguments import require_array
 from minigrad.ops.arrangement.gather import pick, take_along
 from minigrad.ops.elementwise.arithmetic import masked_multiply, multiply, square, where
 from minigrad.ops.elementwise.piecewise_constant import equal, greater
-from minigrad.ops.elementwise.piecewise_linear import absolute, maximum, relu
+from minigrad.ops.elementwise.piecewise_linear import absolute, relu
 from minigrad.ops.elementwise.transcendental import exp, expm1, log, power, softplus
 from minigrad.ops.family import OpFamily
 from minigrad.ops.functions import (
@@ -373,22 +373,6 @@ def softmax_focal_loss(scores: V, labels: IndexArray, alpha: float = 1.0, gamma:
 
 def _focal(log_p: V, missing: V, alpha: float, gamma: float) -> V:
     return -(alpha * power(relu(missing), gamma) * log_p)
-
-
-def poisson_nll_loss(x: V, target: V, log_input: bool = True, eps: float = 1e-8, reduction: str = "mean") -> V:
-    """Compute the negative log-likelihood of Poisson counts, up to a constant."""
-    require_pairs("poisson_nll_loss", x, target)
-    return apply_reduction(exp(x) - masked_multiply(x, target) if log_input else x - target * log(x + eps), reduction)
-
-
-def gaussian_nll_loss(x: V, target: V, variance: V, eps: float = 1e-6, reduction: str = "mean") -> V:
-    """Compute half of log(v) + (x - target) ** 2 / v, for v the variance, at least `eps`."""
-    require_pairs("gaussian_nll_loss", x, target)
-    if np.broadcast_shapes(np.shape(x), np.shape(variance)) != np.shape(x):
-        raise ShapeError(f"gaussian_nll_loss: a variance of {np.shape(variance)} does not fit {np.shape(x)}")
-    require_between("gaussian_nll_loss", "variance", variance, 0.0, np.inf)
-    v: V = maximum(variance, eps)
-    return apply_reduction((log(v) + (x - target) * ((x - target) / v)) * 0.5, reduction)
 
 
 def one_hot(labels: IndexArray, classes: int, dtype: type[np.floating] = np.float64) -> Array:

@@ -99,15 +99,18 @@ max_pool1d = max_pool2d = max_pool3d = max_pool
 
 
 def avg_pool(x: V, kernel: int | Sequence[int], stride: int | Sequence[int] | None = None,
-             padding: int | Sequence[int] = 0) -> V:  # fmt: skip
-    """The mean of each window of images x (N, C, *size), zeros of the padding included."""
+             padding: int | Sequence[int] = 0, divisor_override: int | None = None) -> V:  # fmt: skip
+    """The mean of each window of images x (N, C, *size), zeros of the padding included.
+
+    With `divisor_override` the sum of each window is divided by that instead of the number of its places.
+    """
     n: int = x.ndim - 2
     k: Shape = each(kernel, n)
     p: Shape = each(padding, n)
     if any(p):
         x = pad(x, [(0, 0), (0, 0), *((q, q) for q in p)])
     y: V = window_sum(x, kernel=k, stride=each(k if stride is None else stride, n), dilation=(1,) * n)
-    return y * (1.0 / prod(k))
+    return y * (1.0 / (prod(k) if divisor_override is None else divisor_override))
 
 
 avg_pool1d = avg_pool2d = avg_pool3d = avg_pool

@@ -19,7 +19,10 @@ Read: TypeAlias = Callable[[Sequence[Array]], Array]
 Write: TypeAlias = Callable[[Array], tuple[Array, ...]]
 
 WORDS: Mapping[type[nn.Module], Mapping[str, str]] = MappingProxyType({
-    nn.MultiHeadAttention: {"output": "out_proj", "input_weight": "in_proj_weight", "input_bias": "in_proj_bias"},
+    nn.MultiHeadAttention: {
+        "output": "out_proj", "input_weight": "in_proj_weight", "input_bias": "in_proj_bias",
+        "query_weight": "q_proj_weight", "key_weight": "k_proj_weight", "value_weight": "v_proj_weight",
+    },
     nn.TransformerEncoderLayer: {},
     nn.TransformerDecoderLayer: {"cross_attention": "multihead_attn", "third_norm": "norm3"},
     nn.TransformerBlock: {},
@@ -36,7 +39,10 @@ _TRANSFORMER = {
     "widen": "linear1",
     "narrow": "linear2",
 }
-_TRANSPOSED = {nn.Linear: "weight", nn.MultiHeadAttention: "input_weight"}
+_TRANSPOSED = {
+    nn.Linear: ("weight",),
+    nn.MultiHeadAttention: ("input_weight", "query_weight", "key_weight", "value_weight"),
+}
 _RECURRENT = (nn.RNN, nn.GRU, nn.LSTM, nn.RNNCell, nn.GRUCell, nn.LSTMCell)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -95,7 +101,7 @@ def _member(
         if isinstance(owner, _BATCH_NORMS) and field == "num_batches":
             yield Slot(ours, value, (theirs,), ((),), _as_count, lambda a: (a.reshape(()).astype(np.int64),))
             return
-        transposed = any(isinstance(owner, cls) and field == name for cls, name in _TRANSPOSED.items())
+        transposed = any(isinstance(owner, cls) and field in names for cls, names in _TRANSPOSED.items())
         yield _transposed(ours, theirs, value) if transposed else _plain(ours, theirs, value)
     elif isinstance(value, nn.Module):
         yield from _visit(value, ours, theirs, above)
