@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["broken_links", "fetched", "missing_names"]
+__all__ = ["HtmlPage", "broken_links", "fetched", "missing_names", "read_pages"]
 
 _LOADING = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "video": "src"}
 """Elements that a browser loads something for, and the attribute that says what."""
 
 
-class _Page(HTMLParser):
+class HtmlPage(HTMLParser):
     """Links, targets and loaded files of a page."""
 
     def __init__(self) -> None:
@@ -32,21 +32,21 @@ class _Page(HTMLParser):
             self.loaded.add(values[_LOADING[tag]])
 
 
-def _read(folder: Path) -> dict[Path, _Page]:
+def read_pages(folder: Path) -> dict[Path, HtmlPage]:
+    """Every page below a folder, by its whole path."""
     pages = {}
     for path in sorted(folder.rglob("*.html")):
-        page = _Page()
+        page = HtmlPage()
         page.feed(path.read_text(encoding="utf-8"))
         pages[path.resolve()] = page
     return pages
 
 
-def broken_links(folder: Path) -> list[str]:
+def broken_links(folder: Path, pages: Mapping[Path, HtmlPage]) -> list[str]:
     """Links and loaded files that lead nowhere, as "page: link".
 
     Addresses outside the folder are not followed.
     """
-    pages = _read(folder)
     broken = []
     for path, page in pages.items():
         for link in sorted(page.links | page.loaded):
@@ -61,17 +61,17 @@ def broken_links(folder: Path) -> list[str]:
     return broken
 
 
-def fetched(folder: Path) -> list[str]:
+def fetched(pages: Mapping[Path, HtmlPage]) -> list[str]:
     """What pages would load from elsewhere, as "page: address"; offline ones have none."""
     return [
         f"{path.name}: {address}"
-        for path, page in _read(folder).items()
+        for path, page in pages.items()
         for address in sorted(page.loaded)
         if urlsplit(address).netloc
     ]
 
 
-def missing_names(folder: Path, anchors: Iterable[str]) -> list[str]:
+def missing_names(pages: Mapping[Path, HtmlPage], anchors: Iterable[str]) -> list[str]:
     """Anchors that no page has."""
-    known = {name for page in _read(folder).values() for name in page.ids}
+    known = {name for page in pages.values() for name in page.ids}
     return sorted(set(anchors) - known)

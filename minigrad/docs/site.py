@@ -5,12 +5,14 @@ Sphinx runs in a process of its own, with every warning an error.
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,7 +21,7 @@ import attrs
 import minigrad
 from minigrad.charts.style import switched_style
 from minigrad.core.errors import MinigradError
-from minigrad.docs.examine_site import broken_links, missing_names
+from minigrad.docs.examine_site import broken_links, missing_names, read_pages
 from minigrad.docs.sources import write_sources
 from minigrad.report.style import PAGE_STYLE
 
@@ -78,12 +80,17 @@ class Site:
         return self.folder / "index.html"
 
 
-def build_site(out: Path, parsers: Mapping[str, ArgumentParser]) -> Site:
+_PERCENT = re.compile(r"^(reading|writing).*\[ *(\d+)%\] *(.*)")
+Tell = Callable[[float, str], None]
+
+
+def build_site(out: Path, parsers: Mapping[str, ArgumentParser], tell: Tell = lambda share, text: None) -> Site:
     """Build the documentation into a folder; files of an older build are replaced.
 
     Args:
         out: the folder, which exists.
         parsers: name of each command -> its parser, for the reference.
+        tell: called with the share of the work that is done, in [0, 1], and "phase: page".
 
     Raises:
         DocsUnavailable: the extra `docs` is not installed, or Sphinx found a fault in a page.
@@ -92,14 +99,16 @@ def build_site(out: Path, parsers: Mapping[str, ArgumentParser]) -> Site:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="minigrad-docs-") as scratch:
         sources = Path(scratch) / "sources"
-        expected = write_sources(sources, parsers)
+        expected = write_sources(sources, parsers, lambda share, page: tell(0.35 * share, f"sources: {page}"))
         static = sources / "_static"
-        static.mkdir()
+        static.mkdir(exist_ok=True)
         (static / "minigrad.css").write_text(_style(), encoding="utf-8")
         written = time.perf_counter()
-        _run_sphinx(sources, out, Path(scratch) / "doctrees")
+        _run_sphinx(sources, out, Path(scratch), tell)
     built = time.perf_counter()
-    broken, missing = broken_links(out), missing_names(out, expected)
+    tell(0.9, "examined: links and names")
+    pages = read_pages(out)
+    broken, missing = broken_links(out, pages), missing_names(pages, expected)
     files = [path for path in out.rglob("*") if path.is_file()]
     return Site(
         out,
@@ -120,13 +129,23 @@ def _require_generator() -> None:
         )
 
 
-def _run_sphinx(sources: Path, out: Path, doctrees: Path) -> None:
+def _run_sphinx(sources: Path, out: Path, scratch: Path, tell: Tell) -> None:
     settings = [word for name, value in _SETTINGS.items() for word in ("-D", f"{name}={value}")]
-    command = [sys.executable, "-W", "ignore", "-m", "sphinx", "-C", "-W", "--keep-going", "-q", "-b", "html",
-        "-d", str(doctrees), *settings, str(sources), str(out)]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr or done.stdout).replace(f"{sources}/", "")
+    command = [sys.executable, "-W", "ignore", "-m", "sphinx", "-C", "-W", "--keep-going", "-b", "html",
+        "-d", str(scratch / "doctrees"), *settings, str(sources), str(out)]  # fmt: skip
+    faults, last = scratch / "faults.txt", ""
+    environment = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    with faults.open("w", encoding="utf-8") as file, subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=file, text=True, encoding="utf-8", errors="replace", env=environment
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        for line in running.stdout:
+            last = line.strip() or last
+            if step := _PERCENT.match(line):
+                begin = 0.35 if step[1] == "reading" else 0.6
+                tell(begin + 0.003 * int(step[2]), f"{step[1]}: {step[3].strip()}")
+    if running.returncode:
+        said = (faults.read_text(encoding="utf-8") or last).replace(f"{sources}/", "")
         log = out / "warnings.txt"
         log.write_text(said, encoding="utf-8")
         first = " ".join(said.split("\n")[0].split())[:_LONGEST]
@@ -138,4 +157,9 @@ def _style() -> str:
     tones = {"text": "foreground-primary", "soft": "foreground-secondary", "rule": "background-border"}
     variables = ";".join(f"--{name}:var(--color-{theirs})" for name, theirs in tones.items())
     own = f".mg{{{variables}" + ";margin:1rem 0;max-width:40rem}article table.docutils{margin-left:0}"
-    return f"{switched_style('data-theme')}{own}.mg{{{PAGE_STYLE}}}"
+    own += "thead:not(:has(th p:not(:empty))){display:none}"  # of tables that have labels only
+    changes = ".highlight-diff .gd{color:#b3261e}.highlight-diff .gi{color:#1a7f37}"
+    dark = changes.replace("#b3261e", "#ff7b72").replace("#1a7f37", "#56d364")
+    changes += f"body[data-theme=dark]{{{dark}}}"
+    changes += f"@media(prefers-color-scheme:dark){{body:not([data-theme=light]){{{dark}}}}}"
+    return f"{switched_style('data-theme')}{own}{changes}.mg{{{PAGE_STYLE}}}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from minigrad.api import PUBLIC
@@ -12,6 +12,7 @@ from minigrad.core import REGISTRY
 from minigrad.diagnosis import rules
 from minigrad.docs.markdown import anchor
 from minigrad.docs.reference.commands import command_page
+from minigrad.docs.reference.example_notebooks import NOTEBOOKS, write_notebooks
 from minigrad.docs.reference.example_table import example_sections
 from minigrad.docs.reference.findings import finding_page
 from minigrad.docs.reference.notes_pictures import fill_pictures
@@ -47,18 +48,25 @@ ROOM_PAGES = {
 _EXAMPLES = "<!-- examples -->"
 
 
-def write_sources(folder: Path, parsers: Mapping[str, ArgumentParser]) -> list[str]:
+def write_sources(folder: Path, parsers: Mapping[str, ArgumentParser], tell: Callable[[float, str], None]) -> list[str]:
     """Write all sources below a folder; returns the anchors that the pages must then have.
 
     Args:
         folder: made if it is missing.
         parsers: name of each command -> its parser.
+        tell: called after each page with the share that is done, in [0, 1], and the page.
     """
-    for page in (*_written(), *_rooms(), *name_pages(), *op_pages(), optimizer_page(), finding_page(),
-        command_page(parsers), plugin_page()):  # fmt: skip
-        path = folder / f"{page.path}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page.text, encoding="utf-8")
+    parts: list[Callable[[], Iterable[Page]]] = [
+        _written, _rooms, name_pages, op_pages, lambda: [optimizer_page()], lambda: [finding_page()],
+        lambda: [command_page(parsers)], lambda: [plugin_page()],
+    ]  # fmt: skip
+    for k, pages in enumerate(parts):
+        for page in pages():
+            path = folder / f"{page.path}.md"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(page.text, encoding="utf-8")
+            tell(k / len(parts), page.path)
+    write_notebooks(folder / NOTEBOOKS)
     return expected_anchors(parsers)
 
 

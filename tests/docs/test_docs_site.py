@@ -32,7 +32,7 @@ def test_the_whole_site_is_strict_complete_and_offline(tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert document["broken_links"] == document["missing_names"] == []
     assert document["pages"] > 80
-    assert not examine_site.fetched(tmp_path)
+    assert not examine_site.fetched(examine_site.read_pages(tmp_path))
     assert (tmp_path / "searchindex.js").exists()
 
 
@@ -53,23 +53,27 @@ def test_anchors_tell_everything_apart() -> None:
 def test_a_broken_link_a_missing_name_and_a_fetch_are_seen(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_text('<h1 id="here">a</h1><a href="b.html#there">b</a><a href="#here">a</a>')
     (tmp_path / "b.html").write_text('<a href="c.html">c</a><script src="https://elsewhere.example/x.js"></script>')
-    assert examine_site.broken_links(tmp_path) == ["a.html: b.html#there", "b.html: c.html"]
-    assert examine_site.missing_names(tmp_path, ["here", "there"]) == ["there"]
-    assert examine_site.fetched(tmp_path) == ["b.html: https://elsewhere.example/x.js"]
+    pages = examine_site.read_pages(tmp_path)
+    assert examine_site.broken_links(tmp_path, pages) == ["a.html: b.html#there", "b.html: c.html"]
+    assert examine_site.missing_names(pages, ["here", "there"]) == ["there"]
+    assert examine_site.fetched(pages) == ["b.html: https://elsewhere.example/x.js"]
 
 
 def test_a_page_that_is_wrong_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if not GENERATOR:
         pytest.skip("the extra docs is not installed")
 
-    def write(folder: Path, parsers: object) -> list[str]:
+    def write(folder: Path, parsers: object, tell: object) -> list[str]:
         folder.mkdir()
         (folder / "index.md").write_text("# One\n\n[nowhere](/no/such/page)\n")
         return []
 
     monkeypatch.setattr(site, "write_sources", write)
+    told: list[tuple[float, str]] = []
     with pytest.raises(site.DocsUnavailable, match=r"no/such/page"):
-        site.build_site(tmp_path, {})
+        site.build_site(tmp_path, {}, lambda share, text: told.append((share, text)))
+    assert told[0][1] == "reading: index"
+    assert [share for share, _ in told] == sorted(share for share, _ in told)
 
 
 def test_the_missing_extra_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import sys
 import webbrowser
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 import minigrad
@@ -17,6 +18,7 @@ from minigrad.docs.describe_op import describe_op
 from minigrad.docs.reference.notes_pictures import draw_picture
 from minigrad.docs.site import Site, build_site
 from minigrad.text import format_bytes, list_names
+from minigrad.train.output.progress_line import Live, live_line
 
 __all__ = ["docs"]
 
@@ -31,7 +33,12 @@ def docs(arguments: Namespace) -> int:
         return _tell(arguments, f"saved {path}")
     out = Path(arguments.out) if arguments.out else _cache()
     out.mkdir(parents=True, exist_ok=True)
-    site = build_site(out, all_parsers())
+    line = live_line(sys.stderr)
+    try:
+        site = build_site(out, all_parsers(), _progress(line))
+    finally:
+        if line is not None:
+            line.clear()
     if arguments.json:
         write_json(_document(site))
     else:
@@ -47,6 +54,24 @@ def _tell(arguments: Namespace, text: str) -> int:
     else:
         show_text(text)
     return 0
+
+
+def _progress(line: Live | None) -> Callable[[float, str], None]:
+    """What shows how far a build is.
+
+    On a terminal it is a line, elsewhere the beginning of each part.
+    """
+    begun: set[str] = set()
+
+    def tell(share: float, text: str) -> None:
+        part = text.partition(":")[0]
+        if line is not None:
+            line.show(share, text)
+        elif part not in begun:
+            print(f"{share:4.0%} {text}", file=sys.stderr, flush=True)
+        begun.add(part)
+
+    return tell
 
 
 def _cache() -> Path:

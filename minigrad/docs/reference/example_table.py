@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.charts import Line, LineChart, Picture
 from minigrad.docs.markdown import escape, fence
+from minigrad.docs.reference.example_notebooks import NOTEBOOKS
 from minigrad.examples import Example, examples
 from minigrad.text import format_bytes
 
@@ -39,6 +40,8 @@ def _section(example: Example, measured: Mapping[str, Any]) -> str:
         picture = Picture(name=f"example-{example.name}", title=example.name, subtitle="loss", plots=(chart,))
         parts.append(f'```{{raw}} html\n<div class="mg">{picture.figure()}</div>\n```\n')
     source = example.path.read_text(encoding="utf-8").split('"""', 2)[2].strip()
+    notebook = f"{NOTEBOOKS}/{example.name}.ipynb"
+    parts.append(f'<a href="{notebook}" download>{example.name}.ipynb</a>: the same as a notebook.\n')
     parts.append(f"<details><summary>Source</summary>\n\n{fence(source, 'py')}\n</details>\n")
     return "\n".join(parts)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 import numpy as np
 
@@ -37,13 +37,12 @@ def op_picture(op: Op) -> Picture | None:
     if place is None:
         return None
     x = _range(op, index, case, place)
-    points = list(_along(op, index, case, x, place))
-    values = np.array([value for value, _ in points])
+    values = np.array([_value(op, index, case, place, at).reshape(-1)[:_MOST] for at in x], dtype=np.float64)
     spans = np.ptp(np.where(np.isfinite(values), values, 0.0), axis=0) if values.size else np.zeros(0)
     if not spans.size or not np.any(spans > 0.0):
         return None
     entry = int(np.argmax(spans))
-    slopes = [float(slope[entry]) for _, slope in points]
+    slopes = [_slope(op, index, case, place, at, entry) for at in x]
     name = op.arguments[index].name
     single = _is_function_of_a_number(op)
     what = f"of {name}" if single else f"along one entry of {name}, the rest fixed"
@@ -66,17 +65,6 @@ def _range(op: Op, index: int, case: CheckCase, entry: int) -> Array:
     return np.linspace(low, high, _POINTS)
 
 
-def _along(op: Op, index: int, case: CheckCase, x: Array, entry: int) -> Iterator[tuple[Array, Array]]:
-    """Output and its derivative by the entry that runs, both flat, for each place in `x`."""
-    with np.errstate(all="ignore"):
-        for place in x:
-            moved = np.array(case.arrays[index], dtype=np.float64)
-            moved.reshape(-1)[entry] = place
-            arrays = [moved if k == index else a for k, a in enumerate(case.arrays)]
-            value = _first(op(*arrays, **case.kwargs))
-            yield value.reshape(-1)[:_MOST], _slope(op, index, entry, arrays, case, value.size)
-
-
 _MOST = 12
 """Entries of the output that are looked at."""
 
@@ -89,30 +77,37 @@ def _places(array: Array) -> list[int]:
 
 def _matters(op: Op, index: int, case: CheckCase, entry: int) -> bool:
     """Whether the outputs that are looked at change while this entry runs."""
-    outputs = []
-    for place in _range(op, index, case, entry)[:: _POINTS // 3]:
-        moved = np.array(case.arrays[index], dtype=np.float64)
-        moved.reshape(-1)[entry] = place
-        with np.errstate(all="ignore"):
-            output = _first(op(*[moved if k == index else a for k, a in enumerate(case.arrays)], **case.kwargs))
-        outputs.append(output.reshape(-1)[:_MOST])
+    outputs = [
+        _value(op, index, case, entry, at).reshape(-1)[:_MOST] for at in _range(op, index, case, entry)[:: _POINTS // 3]
+    ]
     return any(not np.array_equal(output, outputs[0], equal_nan=True) for output in outputs)
 
 
-def _slope(op: Op, index: int, entry: int, arrays: list[Array], case: CheckCase, size: int) -> Array:
-    slopes = np.full(min(size, _MOST), np.nan)
-    for k in range(len(slopes)):
-        leaf = tensor(arrays[index], requires_grad=True)
-        output = _first_tensor(op(*[leaf if j == index else a for j, a in enumerate(arrays)], **case.kwargs))
+def _moved(index: int, case: CheckCase, entry: int, at: float) -> list[Array]:
+    """The arrays of a sample, with one entry of one of them elsewhere."""
+    moved = np.array(case.arrays[index], dtype=np.float64)
+    moved.reshape(-1)[entry] = at
+    return [moved if k == index else a for k, a in enumerate(case.arrays)]
+
+
+def _value(op: Op, index: int, case: CheckCase, entry: int, at: float) -> Array:
+    with np.errstate(all="ignore"):
+        return _first(op(*_moved(index, case, entry, at), **case.kwargs))
+
+
+def _slope(op: Op, index: int, case: CheckCase, entry: int, at: float, shown: int) -> float:
+    """Derivative of the entry that is shown by the entry that runs; NaN without one."""
+    arrays = _moved(index, case, entry, at)
+    leaf = tensor(arrays[index], requires_grad=True)
+    with np.errstate(all="ignore"):
+        output = _first_tensor(op(*[leaf if k == index else a for k, a in enumerate(arrays)], **case.kwargs))
         seed = np.zeros(output.shape)
-        seed.reshape(-1)[k] = 1.0
+        seed.reshape(-1)[shown] = 1.0
         try:
             output.backward(seed)
         except MinigradError:
-            continue  # no gradient at this place: the line has a gap there
-        if leaf.grad is not None:
-            slopes[k] = np.asarray(leaf.grad.data).reshape(-1)[entry]
-    return slopes
+            return math.nan  # no gradient at this place: the line has a gap there
+    return math.nan if leaf.grad is None else float(np.asarray(leaf.grad.data).reshape(-1)[entry])
 
 
 def _first(output: object) -> Array:
