@@ -55,6 +55,7 @@ def _parameters(f: Any) -> tuple[list[str], list[str]]:
 
     Without those that NumPy reads as by float() beside an array, and does not ask a Tensor.
     """
+    numbers = NUMBERS | {"mean"} if f is np.nanstd else NUMBERS
     if isinstance(f, np.ufunc):
         return [f"x{k}" for k in range(f.nin)], []
     try:
@@ -64,7 +65,7 @@ def _parameters(f: Any) -> tuple[list[str], list[str]]:
     named = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     required = [p.name for p in named if p.default is p.empty]
     optional = [
-        p.name for p in parameters if p.default is not p.empty and p.name not in ("out", "like", "order", *NUMBERS)
+        p.name for p in parameters if p.default is not p.empty and p.name not in ("out", "like", "order", *numbers)
     ]
     return required or ["*"], optional
 
