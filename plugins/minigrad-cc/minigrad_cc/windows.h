@@ -88,12 +88,15 @@
         minigrad_team(unpool_part_##T, &job, job.parts);                                                               \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    static void add_windows_##T(const T *g, T *out, const i8 *axes, i8 depth)                                          \
+    static void add_windows_##T(const T *g, T *out, const i8 *axes, i8 depth, i8 apart)                                \
     {                                                                                                                  \
         i8 n = axes[0], there = axes[1], here = axes[2];                                                               \
         if (depth > 1)                                                                                                 \
             for (i8 i = 0; i < n; ++i)                                                                                 \
-                add_windows_##T(g + i * here, out + i * there, axes + 3, depth - 1);                                   \
+                add_windows_##T(g + i * here, out + i * there, axes + 3, depth - 1, apart);                            \
+        else if (apart)                                                                                                \
+            for (i8 j = 0; j < n; ++j)                                                                                 \
+                out[j * there] = g[j * here];                                                                          \
         else if (there == 1 && here == 1)                                                                              \
             for (i8 j = 0; j < n; ++j)                                                                                 \
                 out[j] += g[j];                                                                                        \
@@ -103,16 +106,17 @@
     }                                                                                                                  \
     static void overlap_part_##T(void *job, i8 part)                                                                   \
     {                                                                                                                  \
-        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, *axes = a + 7, *offsets = axes + 3 * a[2];     \
+        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, *axes = a + 8, *offsets = axes + 3 * a[2];     \
         for (i8 i = a[4] * part / parts; i < a[4] * (part + 1) / parts; ++i) {                                         \
+            const T *windows = (const T *)a[0] + i * a[6];                                                             \
             T *image = (T *)a[1] + i * a[5];                                                                           \
             memset(image, 0, (size_t)a[5] * sizeof(T));                                                                \
             for (i8 k = 0; k < a[3]; ++k)                                                                              \
-                add_windows_##T((const T *)a[0] + i * a[6] + offsets[2 * k + 1], image + offsets[2 * k], axes, a[2]);  \
+                add_windows_##T(windows + offsets[2 * k + 1], image + offsets[2 * k], axes, a[2], a[7]);               \
         }                                                                                                              \
     }                                                                                                                  \
     /* a: windows, result, number of axes, of offsets, of images, from one image to the next in the result (all of it) \
-     * and in the windows, axes, offsets in image and windows */                                                       \
+     * and in the windows, whether windows are apart, so that -0 stays -0, axes, offsets in image and windows */       \
     int minigrad_overlap_add_##T(const i8 *a, i8 parts)                                                                \
     {                                                                                                                  \
         job_t job = {a, parts < 1 ? 1 : parts};                                                                        \

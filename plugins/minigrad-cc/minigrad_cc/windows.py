@@ -118,7 +118,8 @@ def overlap_add(call: ArrayCall) -> Sequence[Entry] | None:
     inside = [sum(i * s for i, s in zip(at, steps, strict=False)) for at in product(*map(range, g.form.shape[:n]))]
     offsets = [number for pair in zip(windows.offsets, inside, strict=True) for number in pair]
     lines = [number for axis in axes or [(1, 1, 1)] for number in axis]
-    rest = [len(axes or "1"), len(inside), images, there, here, *lines, *offsets]
+    apart = g.form.shape[:n] == call.options["stride"] and set(cast("tuple[int, ...]", call.options["dilation"])) == {1}
+    rest = [len(axes or "1"), len(inside), images, there, here, int(apart), *lines, *offsets]
     parts = max(1, min(thread_count(), images, g.form.size // _SHARE))
     return [attrs.evolve(entry(f"overlap_add_{kind}", (g,), out, rest), parts=parts)]
 
