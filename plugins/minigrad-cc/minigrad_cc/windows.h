@@ -128,7 +128,8 @@
     {                                                                                                                  \
         const T *x = (const T *)a[0];                                                                                  \
         T *y = (T *)a[1];                                                                                              \
-        memcpy(y, x, (size_t)a[3] * sizeof(T));                                                                        \
+        for (i8 j = 0; j < a[3]; ++j) /* NumPy begins with 0: of -0 becomes 0 */                                       \
+            y[j] = 0 + x[j];                                                                                           \
         for (i8 i = 1; i < a[2]; ++i)                                                                                  \
             for (i8 j = 0; j < a[3]; ++j)                                                                              \
                 y[j] += x[i * a[3] + j];                                                                               \
