@@ -13,9 +13,10 @@ from types import MappingProxyType
 import attrs
 import numpy as np
 
+from minigrad.core.errors import ArgumentError, ShapeError
 from minigrad.core.types import TensorBase
 
-__all__ = ["Limit", "is_checked", "limit_of", "problem_with"]
+__all__ = ["Limit", "is_checked", "limit_of", "problem_with", "require_option"]
 
 _INTEGERS = (int, np.integer)
 _REALS = (int, float, np.integer, np.floating)
@@ -90,6 +91,22 @@ Finite for all others.
 def limit_of(owner: str, option: str) -> Limit:
     """Where the numbers of an option lie."""
     return _LIMITS.get(f"{owner}.{option}") or _LIMITS.get(option) or _FINITE
+
+
+def require_option(owner: str, option: str, value: object) -> None:
+    """Refuse what is no real number within the limits of an option of an op.
+
+    Raises:
+        ArgumentError: it is no number.
+        ShapeError: it is out of its range, or NaN.
+    """
+    limit = limit_of(owner, option)
+    if type(value) is float and limit.holds(value):
+        return
+    problem = problem_with(value, "float", limit)
+    if problem is not None:
+        kind = ArgumentError if problem == "float" else ShapeError
+        raise kind(f"{owner}: {option} must be {problem}, not {value!r:.60}")
 
 
 def is_checked(annotation: str) -> bool:

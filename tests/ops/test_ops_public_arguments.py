@@ -311,6 +311,25 @@ def test_labels_targets_and_weights_out_of_range_are_refused(name: str, call: An
         assert len(str(raised.value)) < 300
 
 
+def _ops_with_numbers() -> list[tuple[str, str]]:
+    """Public ops and those of their options that are numbers: an op has no wrapper, and must look itself."""
+    pairs = []
+    for name in dir(mg):
+        op = getattr(mg, name, None)
+        if isinstance(op, mg.Op):
+            options = inspect.signature(op.forward).parameters.values()
+            pairs += [(name, o.name) for o in options if o.annotation == "float" and name != "nan_to_num"]
+    return pairs
+
+
+@pytest.mark.parametrize(("name", "option"), _ops_with_numbers())
+@pytest.mark.parametrize("value", [np.nan, np.inf, True, "1"])
+def test_numbers_of_ops_are_refused_by_name(name: str, option: str, value: object) -> None:
+    for x in (np.ones(3), mg.tensor(np.ones(3), requires_grad=True)):
+        with pytest.raises(mg.MinigradError, match=f"{name}: {option} must be"):
+            getattr(mg, name)(x, **{option: value})
+
+
 def test_a_cosine_is_one_at_most_whatever_broadcasts() -> None:
     x, z = np.array([[3.0, 4.0], [1.0, 2.0]]), np.array([[2.0], [-1.0]])
     wide = np.broadcast_to(z, x.shape)

@@ -21,6 +21,7 @@ from minigrad.ops.elementwise.transcendental import exp, sigmoid, softplus, tanh
 from minigrad.ops.family import OpFamily, of_floats
 from minigrad.ops.functions import clip, softmax
 from minigrad.ops.index import getitem
+from minigrad.ops.option_values import require_option
 from minigrad.runtime.numpy_fast import may_hold_nan, silent
 from minigrad.typing import V
 from minigrad.verify.declare import op as declare
@@ -103,6 +104,7 @@ normal_density: Op = family.unary(
 @declare(x=real(), elementwise=True, params=[{"slope": 0.01}, {"slope": 0.25}], kinks=[0.0])
 def leaky_relu(x: Array, *, slope: float = 0.01) -> Array:
     """x for x > 0, slope * x below; the gradient at 0 is `slope`."""
+    require_option("leaky_relu", "slope", slope)
     return np.maximum(x, 0.0) + np.minimum(x, 0.0) * slope
 
 
@@ -117,6 +119,8 @@ def elu(x: Array, *, alpha: float = 1.0, rate: float = 1.0) -> Array:
 
     The gradient at 0 is `alpha * rate`, and its own gradient there 0.
     """
+    require_option("elu", "alpha", alpha)
+    require_option("elu", "rate", rate)
     return np.maximum(x, 0.0) + np.expm1(np.minimum(x, 0.0) * rate) * alpha
 
 
