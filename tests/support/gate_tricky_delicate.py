@@ -1,4 +1,4 @@
-"""Right but delicate: solvers, order statistics, saved results, any number of arguments. Written before looking at the gate."""
+"""Right but delicate: solvers, order statistics, saved results, any number of arguments. Written before trying them."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
 # Formulas stand on one line each.

@@ -1,4 +1,4 @@
-"""Right ops whose arguments depend on each other, or that are awkward to sample. Written before looking at the gate."""
+"""Right ops whose arguments depend on each other, or that are awkward to sample. Written before trying them."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
 # Formulas stand on one line each.

@@ -1,4 +1,4 @@
-"""Fresh honest mistakes in what a rule keeps, which dtype it meets, and which orders it forgets. Written before looking at the gate."""
+"""Fresh honest mistakes in what a rule keeps, which dtype it meets, and which orders it forgets. Written before trying them."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
 # Formulas stand on one line each.

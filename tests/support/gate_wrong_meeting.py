@@ -1,4 +1,4 @@
-"""Fresh honest mistakes where an option, a shape, a flag of memory or an order meet. Written before looking at the gate."""
+"""Fresh honest mistakes where an option, a shape, a flag of memory or an order meet. Written before trying them."""
 
 # Rules are passed without types: on arrays and on Tensors alike.
 # Formulas stand on one line each.
