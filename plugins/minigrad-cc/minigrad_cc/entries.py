@@ -9,7 +9,7 @@ import attrs
 from minigrad.engines.plan import Operand
 from minigrad.typing import Array
 
-__all__ = ["Entry", "Late", "entry", "kind_of"]
+__all__ = ["Entry", "Late", "entry", "joined_axes", "kind_of"]
 
 
 @attrs.frozen(eq=False)
@@ -64,3 +64,24 @@ def kind_of(*arrays: Array) -> str | None:
     """C name of the one floating type of some arrays."""
     dtypes = {a.dtype.str[1:] for a in arrays}
     return dtypes.pop() if len(dtypes) == 1 and dtypes <= {"f4", "f8"} else None
+
+
+def joined_axes(shape: Sequence[int], *steps: Sequence[int]) -> list[tuple[int, ...]]:
+    """Axes as C walks them: none of length one, and neighbours that lie like one joined.
+
+    Args:
+        shape: lengths, the outermost first.
+        *steps: from one entry to the next along each axis, for each array that is walked through.
+
+    Returns:
+        For each axis its length, then its steps.
+    """
+    axes: list[tuple[int, ...]] = []
+    for n, *own in zip(shape, *steps, strict=True):
+        if n == 1:
+            continue
+        if axes and all(outer == inner * n for outer, inner in zip(axes[-1][1:], own, strict=True)):
+            axes[-1] = (axes[-1][0] * n, *own)
+        else:
+            axes.append((n, *own))
+    return axes

@@ -17,7 +17,7 @@ from minigrad.engines.plan import ArrayCall, Operand
 from minigrad.engines.products import KERNEL_TILES
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.entries import Entry, entry, kind_of
+from minigrad_cc.entries import Entry, entry, joined_axes, kind_of
 
 __all__ = ["column_sums", "matmul"]
 
@@ -126,21 +126,11 @@ def _is_square_of(a: Operand, b: Operand) -> bool:
 
 def _batch_axes(batch: tuple[int, ...], arrays: Sequence[Array]) -> list[int] | None:
     """Two axes over stacks of matrices: lengths and strides; None where two are too few."""
-    axes: list[list[int]] = []
-    for axis, n in enumerate(batch):
-        steps = []
-        for x in arrays:
-            own = axis - (len(batch) - (x.ndim - 2))
-            steps.append(0 if own < 0 or x.shape[own] == 1 else x.strides[own])
-        if n == 1:
-            continue
-        if axes and all(outer == inner * n for outer, inner in zip(axes[-1][1:], steps, strict=True)):
-            axes[-1] = [axes[-1][0] * n, *steps]
-        else:
-            axes.append([n, *steps])
+    steps = [np.broadcast_to(x, (*batch, *x.shape[-2:])).strides[:-2] for x in arrays]  # 0 where one is for all
+    axes = joined_axes(batch, *steps)
     if len(axes) > 2:
         return None
-    padded = [[1, 0, 0, 0]] * (2 - len(axes)) + axes
+    padded = [(1, 0, 0, 0)] * (2 - len(axes)) + axes
     return [number for axis in padded for number in axis]
 
 

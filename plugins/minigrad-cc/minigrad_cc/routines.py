@@ -18,7 +18,7 @@ from minigrad.engines.blas import blas_function
 from minigrad.engines.plan import ArrayCall, Operand
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.entries import Entry, entry, kind_of
+from minigrad_cc.entries import Entry, entry, joined_axes, kind_of
 from minigrad_cc.products import column_sums, matmul
 from minigrad_cc.windows import max_pool, max_pool_backward, overlap_add, sum_rows
 
@@ -57,15 +57,7 @@ def _copied(x: Operand, out: Array) -> Sequence[Entry] | None:
         strides = np.broadcast_to(x.form, out.shape).strides
     except ValueError:
         return None
-    axes: list[tuple[int, int, int]] = []
-    for n, here, there in zip(out.shape, strides, out.strides, strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == here * n and axes[-1][2] == there * n:
-            axes[-1] = (axes[-1][0] * n, here, there)
-        else:
-            axes.append((n, here, there))
-    axes = axes or [(1, out.itemsize, out.itemsize)]
+    axes = joined_axes(out.shape, strides, out.strides) or [(1, out.itemsize, out.itemsize)]
     rest = [out.itemsize, len(axes), *(number for axis in axes for number in axis)]
     parts = max(1, min(thread_count(), axes[0][0], out.nbytes // _MOVED))
     return [attrs.evolve(entry("copy", (x,), out, rest), parts=parts)]

@@ -12,14 +12,13 @@ import attrs
 from minigrad.engines.plan import ArrayCall
 from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.entries import Entry, entry, kind_of
+from minigrad_cc.entries import Entry, entry, joined_axes, kind_of
 
 __all__ = ["max_pool", "max_pool_backward", "overlap_add", "sum_rows"]
 
 _SHARE = 1 << 16
 """Entries of an image that are worth a thread: some 20 microseconds."""
 _MOST_AXES = 32
-Axes = list[tuple[int, int, int]]
 
 
 @attrs.frozen
@@ -32,7 +31,7 @@ class _Windows:
     """
 
     offsets: Sequence[int]
-    axes: Axes
+    axes: list[tuple[int, ...]]
 
     @classmethod
     def of(cls, call: ArrayCall, kernel: Sequence[int], image: Array, places: Array) -> _Windows | None:
@@ -43,30 +42,17 @@ class _Windows:
         inside = [d * s for d, s in zip(dilation, steps[-n:], strict=True)]
         between = [*steps[:-n], *(t * s for t, s in zip(stride, steps[-n:], strict=True))]
         offsets = [sum(i * s for i, s in zip(at, inside, strict=True)) for at in product(*map(range, kernel))]
-        axes = _joined(places.shape, between, [step // places.itemsize for step in places.strides])
+        axes = joined_axes(places.shape, between, [step // places.itemsize for step in places.strides]) or [(1, 1, 1)]
         return cls(offsets, axes) if len(axes) <= _MOST_AXES else None
 
     @property
     def numbers(self) -> list[int]:
-        """Axes and offsets in the order in which C reads them."""
-        return [*(number for axis in self.axes for number in axis), *self.offsets]
+        """How many axes and offsets there are, and then these, as C reads them."""
+        return [len(self.axes), len(self.offsets), *(number for axis in self.axes for number in axis), *self.offsets]
 
     def parts(self, image: Array) -> int:
         """In how many parts the outermost axis is cut."""
         return max(1, min(thread_count(), self.axes[0][0], image.size // _SHARE))
-
-
-def _joined(shape: Sequence[int], there: Sequence[int], here: Sequence[int]) -> Axes:
-    """Axes with their steps; neighbours that lie like one are one."""
-    axes: Axes = []
-    for n, a, b in zip(shape, there, here, strict=True):
-        if n == 1:
-            continue
-        if axes and axes[-1][1] == a * n and axes[-1][2] == b * n:
-            axes[-1] = (axes[-1][0] * n, a, b)
-        else:
-            axes.append((n, a, b))
-    return axes or [(1, 1, 1)]
 
 
 def _kind(call: ArrayCall) -> str | None:
@@ -83,8 +69,7 @@ def max_pool(call: ArrayCall) -> Sequence[Entry] | None:
     windows = _Windows.of(call, cast("tuple[int, ...]", call.options["kernel"]), x.form, out)
     if windows is None:
         return None
-    rest = [len(windows.axes), len(windows.offsets), *windows.numbers]
-    return [attrs.evolve(entry(f"max_pool_{kind}", (x,), out, rest), parts=windows.parts(x.form))]
+    return [attrs.evolve(entry(f"max_pool_{kind}", (x,), out, windows.numbers), parts=windows.parts(x.form))]
 
 
 def max_pool_backward(call: ArrayCall) -> Sequence[Entry] | None:
@@ -95,8 +80,7 @@ def max_pool_backward(call: ArrayCall) -> Sequence[Entry] | None:
     windows = _Windows.of(call, cast("tuple[int, ...]", call.options["kernel"]), x.form, y.form)
     if windows is None:
         return None
-    rest = [len(windows.axes), len(windows.offsets), *windows.numbers]
-    put = attrs.evolve(entry(f"max_pool_backward_{kind}", (g, x, y), out, rest), parts=windows.parts(x.form))
+    put = attrs.evolve(entry(f"max_pool_backward_{kind}", (g, x, y), out, windows.numbers), parts=windows.parts(x.form))
     is_covered = len(windows.offsets) * y.form.size == out.size
     return [put] if is_covered else [entry("zero", (), out, [out.nbytes]), put]
 
