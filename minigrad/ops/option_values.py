@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.core.errors import ArgumentError, ShapeError
 from minigrad.core.types import TensorBase
 
-__all__ = ["Limit", "is_checked", "limit_of", "problem_with", "require_option"]
+__all__ = ["Limit", "is_checked", "limit_of", "problem_with", "refuse_problem", "require_option"]
 
 _INTEGERS = (int, np.integer)
 _REALS = (int, float, np.integer, np.floating)
@@ -101,12 +101,21 @@ def require_option(owner: str, option: str, value: object) -> None:
         ShapeError: it is out of its range, or NaN.
     """
     limit = limit_of(owner, option)
-    if type(value) is float and limit.holds(value):
-        return
-    problem = problem_with(value, "float", limit)
+    if type(value) is not float or not limit.holds(value):
+        refuse_problem(owner, option, value, "float", limit)
+
+
+def refuse_problem(shown: str, option: str, value: object, annotation: str, limit: Limit) -> None:
+    """Raise what is wrong with the value of an option, if anything is (see `problem_with`).
+
+    Raises:
+        ArgumentError: it is of another kind than the annotation says.
+        ShapeError: it is out of its range, or NaN.
+    """
+    problem = problem_with(value, annotation, limit)
     if problem is not None:
-        kind = ArgumentError if problem == "float" else ShapeError
-        raise kind(f"{owner}: {option} must be {problem}, not {value!r:.60}")
+        kind = ArgumentError if problem == annotation else ShapeError
+        raise kind(f"{shown}: {option} must be {problem}, not {value!r:.60}")
 
 
 def is_checked(annotation: str) -> bool:

@@ -25,7 +25,7 @@ from minigrad.core.memory import weak_scalar
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import TensorBase
 from minigrad.ops.arguments import as_real, described
-from minigrad.ops.option_values import Limit, is_checked, limit_of, problem_with
+from minigrad.ops.option_values import Limit, is_checked, limit_of, refuse_problem
 
 __all__ = ["accept_lists", "install"]
 
@@ -112,12 +112,8 @@ class _Wrapper:
             ShapeError: a number is out of its range.
         """
         for (name, limit), value in zip(self.options.items(), values, strict=True):
-            if value is self.parameters[name].default:
-                continue
-            problem = problem_with(value, self.annotations[name], limit)
-            if problem is not None:
-                kind = ArgumentError if problem == self.annotations[name] else ShapeError
-                raise kind(f"{self.shown}: {name} must be {problem}, not {value!r:.60}")
+            if value is not self.parameters[name].default:
+                refuse_problem(self.shown, name, value, self.annotations[name], limit)
 
     def convert(self, *values: Any) -> tuple[object, ...]:
         """The arguments that are arrays, in the order of the parameters, as arrays."""

@@ -160,10 +160,10 @@ class _RowTracer(StepTracer):
     def call(
         self, op: Op, args: tuple[object, ...], kwargs: Mapping[str, object], *, grad: bool
     ) -> Tensor | tuple[Tensor, ...]:
-        known = tuple(self._inside(a) if isinstance(a, Tensor) else a for a in args)
+        known = tuple(self.inside(a) if isinstance(a, Tensor) else a for a in args)
         return super().call(op, known, kwargs, grad=grad)
 
-    def _inside(self, t: Tensor) -> Tensor:
+    def inside(self, t: Tensor) -> Tensor:
         """What stands for a Tensor in the trace."""
         node = t._node
         if not node.requires_grad or node.seq >= self._start:
@@ -265,7 +265,7 @@ def _traced(tracer: _RowTracer, tree: object, axis: int | None, stacks: dict[int
 
 def _output(tracer: _RowTracer, leaf: object) -> int | Array:
     """The number of a value that the function returns, or what is the same in each row."""
-    value = tracer._inside(leaf)._node.value if isinstance(leaf, Tensor) else leaf
+    value = tracer.inside(leaf)._node.value if isinstance(leaf, Tensor) else leaf
     if isinstance(value, FakeArray):
         return tracer.recorder.index_of(value)
     return np.asarray(value)

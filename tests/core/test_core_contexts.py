@@ -255,25 +255,26 @@ async def _interleaved(make: Callable[[], Any], look: Callable[[], bool]) -> lis
     return list(await asyncio.gather(hold(1), hold(3), hold(2)))
 
 
-@pytest.mark.parametrize("kind", ["fixed_masks", "mode", "averaged"])
-def test_what_all_threads_see_ends_wherever_it_is_ended(kind: str, world: World) -> None:
+def _ended_elsewhere(kind: str, world: World) -> tuple[Any, Any]:
+    """A block that began here and was ended in another thread, and what tells whether it still holds."""
     make, look = world.kinds[kind]
     held = make()
     held.__enter__()
     thread = threading.Thread(target=held.__exit__, args=(None, None, None))
     thread.start()
     thread.join()
+    return held, look
+
+
+@pytest.mark.parametrize("kind", ["fixed_masks", "mode", "averaged"])
+def test_what_all_threads_see_ends_wherever_it_is_ended(kind: str, world: World) -> None:
+    _, look = _ended_elsewhere(kind, world)
     assert not look()
 
 
 @pytest.mark.parametrize("kind", ["no_grad", "debug", "seeded", "module_hook"])
 def test_what_is_of_one_thread_is_ended_there(kind: str, world: World) -> None:
-    make, look = world.kinds[kind]
-    held = make()
-    held.__enter__()
-    thread = threading.Thread(target=held.__exit__, args=(None, None, None))
-    thread.start()
-    thread.join()
+    held, look = _ended_elsewhere(kind, world)
     assert look()
     held.__exit__(None, None, None)
     assert not look()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from minigrad.core.types import Axis
 from minigrad.ops.elementwise.arithmetic import masked_multiply, where
 from minigrad.ops.elementwise.piecewise_constant import equal, sign
 from minigrad.ops.elementwise.piecewise_linear import absolute, clip
 from minigrad.ops.elementwise.transcendental import exp, log
-from minigrad.ops.functions import max, reshape, sum
+from minigrad.ops.functions import max, squeeze, sum
 from minigrad.typing import V
 
 __all__ = ["signed_logsumexp", "weighted_logsumexp"]
@@ -28,7 +27,8 @@ def weighted_logsumexp(x: V, b: V | float, axis: Axis = None, keepdims: bool = F
         keepdims: whether the axes stay, with length one.
     """
     total, top = _scaled_sum(x, b, axis)
-    return _shaped(_logarithm(total, top), x, b, axis, keepdims)
+    y = _logarithm(total, top)
+    return y if keepdims else squeeze(y, axis)
 
 
 def signed_logsumexp(x: V, b: V | float, axis: Axis = None, keepdims: bool = False) -> tuple[V, V]:
@@ -41,8 +41,8 @@ def signed_logsumexp(x: V, b: V | float, axis: Axis = None, keepdims: bool = Fal
         keepdims: whether the axes stay, with length one.
     """
     total, top = _scaled_sum(x, b, axis)
-    y = _logarithm(absolute(total), top)
-    return _shaped(y, x, b, axis, keepdims), _shaped(sign(total), x, b, axis, keepdims)
+    y, s = _logarithm(absolute(total), top), sign(total)
+    return (y, s) if keepdims else (squeeze(y, axis), squeeze(s, axis))
 
 
 def _scaled_sum(x: V, b: V | float, axis: Axis) -> tuple[V, V]:
@@ -62,12 +62,3 @@ def _logarithm(total: V, top: V) -> V:
     none: V = equal(total, 0.0)
     y: V = where(none, -np.inf, log(where(none, 1.0, total)) + top)
     return y
-
-
-def _shaped(y: V, x: V, b: V | float, axis: Axis, keepdims: bool) -> V:
-    """y, whose axes are kept, with or without the reduced ones."""
-    if keepdims:
-        return y
-    ndim = len(np.broadcast_shapes(x.shape, np.shape(b)))
-    reduced = range(ndim) if axis is None else normalize_axis_tuple(axis, ndim)
-    return reshape(y, tuple(n for i, n in enumerate(y.shape) if i not in reduced))
