@@ -158,6 +158,8 @@ class Trainer:
                 run.monitor.lap("data")
                 share = self.share_of(index, loader) if counts is None else counts[index - 1]
                 result = step(Batch(from_array(x), y, epoch, index, weight, share))
+                if index == history.steps_per_epoch:  # batches too few for an update of their own count in this step
+                    run.optimizer.flush()
                 run.monitor.lap("update")
                 run.monitor(
                     self.group.loss,
@@ -168,7 +170,6 @@ class Trainer:
                 )
                 self.on_step_end(Step(epoch, index, history.steps_per_epoch, self.group.loss))
                 run.monitor.resume_clock()
-            run.optimizer.flush()
             self.on_epoch_end(self.measure(epoch))
         run.monitor.look_at_layers()
         history.stopped = run.stop_reason

@@ -109,6 +109,23 @@ def test_resumed_between_micro_batches_the_monitor_looks_at_the_same_steps(stop:
     assert watched(resumed) == watched(whole)
 
 
+@pytest.mark.parametrize("accumulate", [2, 3, 4])
+def test_the_last_batches_of_an_epoch_are_an_update_that_the_monitor_sees_at_its_step(
+    accumulate: int, tmp_path: Path
+) -> None:
+    path, run = tmp_path / "a", partial(fit, accumulate=accumulate, batch_size=8, checks=False, quiet=True)
+    whole = run(net(), SMALL, epochs=3)
+    assert whole.steps_per_epoch % accumulate, "nothing to see"
+    run(net(), SMALL, epochs=1, callbacks=[Checkpoints(path)])
+    assert watched(run(net(7), SMALL, epochs=3, resume=path)) == watched(whole)
+    assert whole.monitor is not None
+    steps = whole.monitor.steps
+    norms = np.flatnonzero(np.isfinite(steps["gradient_norm"])) + 1
+    places = np.arange(len(steps)) % whole.steps_per_epoch + 1
+    ends = (places % accumulate == 0) | (places == whole.steps_per_epoch)
+    assert norms.tolist() == (np.flatnonzero(ends) + 1).tolist()
+
+
 @pytest.mark.parametrize("name", [n for n in available() if n in ("l-bfgs", "schedule-free", "muon", "newton-cg")])
 def test_rules_of_other_kinds(name: str, tmp_path: Path) -> None:
     whole, model, path = net(), net(7), tmp_path / "a"
