@@ -4,8 +4,9 @@
     python -m benchmarks.before_after --before /path/to/older/checkout [--only REGEX] [--seconds 2] [--json FILE]
 
 Each checkout runs in a process of its own with the Python of its `.venv`, its own packages and its own adapters in
-`tests/benchmarks`, on one thread. The two take turns, chunk by chunk, and begin in turn. The table gives the ratio of
-the p10 over all chunks, that of the medians, and the quartiles of the ratio of neighbouring chunks.
+`tests/benchmarks`, on one processor (older checkouts do not know `MINIGRAD_THREADS`). The two take turns, chunk by
+chunk, and begin in turn. The table gives the ratio of the p10 over all chunks, that of the medians, and the quartiles
+of the ratio of neighbouring chunks.
 """
 
 from __future__ import annotations
@@ -81,6 +82,8 @@ def serve() -> None:
     """Answers each line `name` of standard input with readiness, each empty line with the seconds of a chunk."""
     call: Call | None = None
     repeats = 1
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     for line in sys.stdin:
         request = json.loads(line)
         if "case" in request:
