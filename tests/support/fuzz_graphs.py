@@ -148,11 +148,16 @@ class _Noting(Draw):
 
     def __init__(self, code: bytes) -> None:
         super().__init__(code)
-        self.kinds: list[str] = []
+        self._drawn: list[tuple[Array, str]] = []
 
     def array(self, shape: Shape, kind: str = "real", dtype: type[np.floating[Any]] = np.float64) -> Array:
-        self.kinds.append(kind)
-        return super().array(shape, kind, dtype)
+        array = super().array(shape, kind, dtype)
+        self._drawn.append((array, kind))
+        return array
+
+    def kind_of(self, argument: Array) -> str:
+        """The domain that `argument` was drawn from; "careful" if it was made of what was drawn."""
+        return next((kind for array, kind in self._drawn if array is argument), "careful")
 
 
 @cache
@@ -206,8 +211,8 @@ def _draw_entry(rng: np.random.Generator, values: list[Array]) -> Step:
     entry = _entries()[int(rng.integers(len(_entries())))]
     noting = _Noting(rng.bytes(14))
     call = entry.calls(noting)
-    careful = entry.name.startswith("linalg") or len(noting.kinds) != len(call.arrays)
-    kinds = ["careful"] * len(call.arrays) if careful else noting.kinds
+    careful = entry.name.startswith("linalg")
+    kinds = ["careful" if careful else noting.kind_of(a) for a in call.arrays]
     feeds = tuple(_feed(rng, a, kind, values) for a, kind in zip(call.arrays, kinds, strict=True))
     return Step(entry, feeds=feeds, fixed=_copied(call).fixed, options=call.options)
 
