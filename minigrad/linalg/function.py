@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.core.errors import ShapeError
 from minigrad.core.types import Array
+from minigrad.linalg.errors import SingularMatrix
 from minigrad.linalg.solve import inv
 from minigrad.ops.contraction.matmul import matmul
 from minigrad.ops.family import OpFamily
@@ -94,8 +95,17 @@ def solve_sylvester(a: Array, b: Array, q: Array) -> Array:
     """x with a x + x b = q, for a (..., n, n), b (..., m, m), q (..., n, m).
 
     Costs (n m) ** 3: for small matrices.
+
+    Raises:
+        SingularMatrix: an eigenvalue of a is the opposite of one of b, so that there is no x or not one alone.
     """
-    return _sylvester(a, b, q)
+    try:
+        return _sylvester(a, b, q)
+    except np.linalg.LinAlgError:
+        raise SingularMatrix(
+            f"op 'solve_sylvester': a x + x b = q has not one x for an a {a.shape} of which an eigenvalue is the "
+            "opposite of one of b, such as 0 in both. The slope of sqrtm solves it, too: a singular matrix has none"
+        ) from None
 
 
 @solve_sylvester.vjp("a", "b", "q")
@@ -109,12 +119,23 @@ def _(g: V, x: V, a: V, b: V, q: V) -> tuple[V, V, V]:
 def sqrtm(a: Array) -> Array:
     """Compute the principal square root of real matrices (..., n, n).
 
-    By the iteration of Denman and Beavers (1976), each matrix at its own scale. NaN where an eigenvalue is a negative
-    number: that root is not real.
+    By the iteration of Denman and Beavers (1976), each matrix at its own scale, and by eigenvectors where one of them
+    is singular. NaN where an eigenvalue is a negative number, so that the root is not real, and where there is no root
+    or none that eigenvectors give, as for [[0, 1], [0, 0]].
     """
     exponent = np.frexp(_largest_entry(a))[1]
     exponent += exponent & 1
     a = np.ldexp(a, -exponent).astype(a.dtype)
+    try:
+        y = _root_by_iteration(a)
+    except np.linalg.LinAlgError:  # one of the stack is singular
+        y = np.reshape([_root_of_any(matrix) for matrix in a.reshape(-1, *a.shape[-2:])], a.shape)
+    is_root = _largest_entry(y @ y - a) <= 1e3 * np.sqrt(np.finfo(a.dtype).eps)
+    return np.asarray(np.where(is_root, np.ldexp(y, exponent // 2), np.nan).astype(a.dtype))
+
+
+def _root_by_iteration(a: Array) -> Array:
+    """Iterate to the principal roots of regular matrices (..., n, n); LinAlgError if one is singular."""
     y, z = a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
     eps = np.finfo(a.dtype).eps
     for _ in range(60):
@@ -124,8 +145,20 @@ def sqrtm(a: Array) -> Array:
         y = new
         if done:
             break
-    is_root = _largest_entry(y @ y - a) <= 1e3 * np.sqrt(eps)
-    return np.asarray(np.where(is_root, np.ldexp(y, exponent // 2), np.nan).astype(a.dtype))
+    return y
+
+
+def _root_of_any(a: Array) -> Array:
+    """Compute the root of one matrix; NaN where neither iteration nor eigenvectors give it."""
+    try:
+        return _root_by_iteration(a)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eig(a)
+    try:
+        y: Array = np.real(vectors * np.sqrt(values.astype(complex)) @ np.linalg.inv(vectors))
+    except np.linalg.LinAlgError:
+        return np.full_like(a, np.nan)
+    return y
 
 
 def _largest_entry(a: Array) -> Array:
