@@ -135,7 +135,11 @@ def sqrtm(a: Array) -> Array:
 
 
 def _root_by_iteration(a: Array) -> Array:
-    """Iterate to the principal roots of regular matrices (..., n, n); LinAlgError if one is singular."""
+    """Iterate to the principal roots of regular matrices (..., n, n).
+
+    Raises:
+        LinAlgError: one of them is singular.
+    """
     y, z = a, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
     eps = np.finfo(a.dtype).eps
     for _ in range(60):

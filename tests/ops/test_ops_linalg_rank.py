@@ -28,7 +28,7 @@ def matrix(array: Array) -> mp.matrix:
     return mp.matrix(array.tolist())
 
 
-def weighted(value: mp.matrix, weights: Array) -> Any:
+def weighted(value: Any, weights: Array) -> Any:
     return mp.fsum(mp.mpf(float(w)) * v for w, v in zip(weights.ravel(), value, strict=True))
 
 
@@ -41,8 +41,9 @@ def derivatives(function: Curve) -> tuple[float, float]:
 
 def our_derivatives(function: Curve) -> tuple[float, float]:
     t = mg.tensor(0.0, requires_grad=True)
-    first = mg.grad(function)
-    return float(first(t)), float(mg.grad(first)(t))
+    first: Curve = mg.grad(function)
+    second: Curve = mg.grad(first)
+    return float(first(t)), float(second(t))
 
 
 def close(ours: tuple[float, float], exact: tuple[float, float]) -> bool:
