@@ -23,6 +23,7 @@ from minigrad_cc.emit import emitted
 from minigrad_cc.entries import Late
 from minigrad_cc.errors import CompilerError, KernelWarning, NoCompiler
 from minigrad_cc.functions import cost, gives_same_bits
+from minigrad_cc.inner_sums import InnerSum, without_inner_sums
 from minigrad_cc.library import plan_library
 from minigrad_cc.link import linked
 from minigrad_cc.translate import Translated, Unknown, translated
@@ -70,16 +71,26 @@ class Engine:
                 self._warned = True
                 warnings.warn(f"engine cc: {self.unavailable}. Programs run on NumPy", KernelWarning, stacklevel=4)
             return None
+        written, sums = group.outputs, tuple[InnerSum, ...]()
         try:
             what = translated(group)
         except Unknown:
-            return None
+            apart = without_inner_sums(group)
+            if apart is None:
+                return None
+            group, sums = apart
+            try:
+                what = translated(group)
+            except Unknown:
+                return None
         pool = _compilations(os.getpid())
         future = pool.submit(_function, self._compiler, emitted(what.kernel))
         parts = _parts(what)
         run = _Run(group, what, future, parts, self.workers)
         note = f"C, {len(what.kernel.steps)} steps" + (f" in {parts} parts" if parts > 1 else "")
-        return CompiledGroup((run,), run.arguments.nbytes, note)
+        note += f", {len(sums)} sums by themselves" if sums else ""
+        scratch = sum(s.x.nbytes for s in sums if all(s.x is not o.array for o in written))
+        return CompiledGroup((run, *sums), run.arguments.nbytes + scratch, note)
 
     def single_threaded(self) -> AbstractContextManager[None]:
         """Inside the block the matrix library works on one thread, as it does in plans."""

@@ -8,6 +8,7 @@ from functools import partial
 from minigrad.engines.plan import PlannedCall, PlansUpdates
 from minigrad.engines.protocol import Thunk
 from minigrad_cc.chain import ArrayRow, Chain, CompiledRun, GroupRow, Row
+from minigrad_cc.inner_sums import described
 from minigrad_cc.library import PlanLibrary
 from minigrad_cc.updates import UpdateRow
 
@@ -60,6 +61,7 @@ class _Linker:
         return self.thunks
 
     def _row(self, planned: PlannedCall) -> Row | None:
+        planned = described(planned)
         if isinstance(planned.owner, PlansUpdates):
             return UpdateRow(self.library, planned, planned.owner, self.as_run)
         run = self.as_run(planned.run)

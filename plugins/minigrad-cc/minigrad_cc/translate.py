@@ -194,6 +194,8 @@ def _merged(group: FusionGroup) -> FusionGroup:
     if chosen != tuple(range(first, rank)):
         return group
     space = (*group.space[:first], n)
+    if any(0 < len(c.axes) < rank and c.axes != chosen for c in group.calls):  # an axis of length 1 by itself
+        raise Unknown(f"reductions over axes {chosen} and over others")
 
     def shape(old: tuple[int, ...]) -> tuple[int, ...]:
         full = (*(1,) * (rank - len(old)), *old)

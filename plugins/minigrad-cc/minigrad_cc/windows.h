@@ -123,16 +123,28 @@
         minigrad_team(overlap_part_##T, &job, job.parts);                                                              \
         return 0;                                                                                                      \
     }                                                                                                                  \
-    /* a: x, result, rows, width: rows added up one after another */                                                   \
+    static void sum_rows_part_##T(void *job, i8 part)                                                                  \
+    {                                                                                                                  \
+        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, rows = a[3], width = a[4];                     \
+        for (i8 k = a[2] * part / parts; k < a[2] * (part + 1) / parts; ++k) {                                         \
+            const T *x = (const T *)a[0] + k * rows * width;                                                           \
+            T *y = (T *)a[1] + k * width;                                                                              \
+            if (width == 1) {                                                                                          \
+                *y = 0 + pairwise_##T(x, rows);                                                                        \
+                continue;                                                                                              \
+            }                                                                                                          \
+            for (i8 j = 0; j < width; ++j) /* NumPy begins with 0: of -0 becomes 0 */                                  \
+                y[j] = 0 + x[j];                                                                                       \
+            for (i8 i = 1; i < rows; ++i)                                                                              \
+                for (i8 j = 0; j < width; ++j)                                                                         \
+                    y[j] += x[i * width + j];                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    /* a: x, result, length of the stack, rows, width: rows one after another, single numbers in pairs */              \
     int minigrad_sum_rows_##T(const i8 *a, i8 parts)                                                                   \
     {                                                                                                                  \
-        const T *x = (const T *)a[0];                                                                                  \
-        T *y = (T *)a[1];                                                                                              \
-        for (i8 j = 0; j < a[3]; ++j) /* NumPy begins with 0: of -0 becomes 0 */                                       \
-            y[j] = 0 + x[j];                                                                                           \
-        for (i8 i = 1; i < a[2]; ++i)                                                                                  \
-            for (i8 j = 0; j < a[3]; ++j)                                                                              \
-                y[j] += x[i * a[3] + j];                                                                               \
+        job_t job = {a, parts < 1 ? 1 : parts};                                                                        \
+        minigrad_team(sum_rows_part_##T, &job, job.parts);                                                             \
         return 0;                                                                                                      \
     }
 

@@ -1,4 +1,4 @@
-"""Pooling, windows added up, and sums over leading axes as entries of a C plan."""
+"""Pooling, windows added up, and sums over some axes as entries of a C plan."""
 
 from __future__ import annotations
 
@@ -109,9 +109,15 @@ def overlap_add(call: ArrayCall) -> Sequence[Entry] | None:
 
 
 def sum_rows(call: ArrayCall) -> Sequence[Entry] | None:
-    """Add up the rows of the first axis in NumPy's order; None for other reductions."""
-    (x,), out, kind = call.operands, call.out, _kind(call)
-    if out is None or kind is None or call.options["name"] != "add" or call.options["axis"] not in (0, (0,)):
+    """Add up neighbouring axes in NumPy's order; None for other reductions."""
+    (x,), out, kind, axis = call.operands, call.out, _kind(call), call.options["axis"]
+    if out is None or kind is None or call.options["name"] != "add" or not isinstance(axis, int | tuple):
         return None
-    rows, width = x.form.shape[0], prod(x.form.shape[1:])
-    return [entry(f"sum_rows_{kind}", (x,), out, [rows, width])] if width > 1 else None
+    shape = x.form.shape
+    axes = sorted(a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,)))
+    first, last = axes[0], axes[-1]
+    if last - first >= len(axes):
+        return None
+    stack, rows, width = prod(shape[:first]), prod(shape[first : last + 1]), prod(shape[last + 1 :])
+    parts = max(1, min(thread_count(), stack, x.form.size // _SHARE))
+    return [attrs.evolve(entry(f"sum_rows_{kind}", (x,), out, [stack, rows, width]), parts=parts)]

@@ -115,3 +115,25 @@ def test_windows_added_up_and_rows_to_the_last_bit(
     reduce = {"name": "add", "axis": 0, "keepdims": False}
     _call(library, ArrayCall("reduce", (Operand(rows),), total, reduce), 1)
     assert total.tobytes() == np.add.reduce(rows, axis=0).tobytes()
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=4), st.data(), st.integers(1, 4), st.sampled_from("fd"),
+    st.integers(0, 99), st.booleans(),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_sums_over_neighbouring_axes_to_the_last_bit(
+    library: PlanLibrary, shape: list[int], data: st.DataObject, parts: int, code: str, seed: int, keepdims: bool
+) -> None:
+    first = data.draw(st.integers(0, len(shape) - 1))
+    last = data.draw(st.integers(first, len(shape) - 1))
+    axes = tuple(range(first, last + 1))
+    numbers = np.random.default_rng(seed).normal(size=shape).astype(code)
+    numbers[numbers < -1.0] *= 0.0  # of either sign
+    expected: Array = numbers.sum(axis=axes, keepdims=keepdims)
+    if expected.size == 1:
+        return  # a sum over everything is another routine
+    total = np.full_like(expected, 7.0)
+    options = {"name": "add", "axis": axes, "keepdims": keepdims}
+    _call(library, ArrayCall("reduce", (Operand(numbers),), total, options), parts)
+    assert total.tobytes() == expected.tobytes(), (shape, axes)
