@@ -24,8 +24,8 @@ from pathlib import Path
 
 import attrs
 
-from minigrad_cc.emit import ENTRY, SHARE
 from minigrad_cc.errors import CompilerError, NoCompiler
+from minigrad_cc.writers.emit import ENTRY, SHARE
 
 __all__ = ["Compiler", "Function", "compiler", "default_directory"]
 

@@ -19,7 +19,6 @@ from minigrad.engines.threads import AutoTuner, processors, thread_count
 from minigrad.typing import Array, IndexArray
 from minigrad_cc.check import checked, packed
 from minigrad_cc.compiler import Compiler, Function, compiler
-from minigrad_cc.emit import emitted
 from minigrad_cc.entries import Late
 from minigrad_cc.errors import CompilerError, KernelWarning, NoCompiler
 from minigrad_cc.functions import cost, gives_same_bits
@@ -27,6 +26,7 @@ from minigrad_cc.inner_sums import InnerSum, without_inner_sums
 from minigrad_cc.library import plan_library
 from minigrad_cc.link import linked
 from minigrad_cc.translate import Translated, Unknown, translated
+from minigrad_cc.writers.emit import emitted
 
 __all__ = ["Engine"]
 

@@ -1,4 +1,7 @@
-"""Sums over inner axes, apart from the rest of their group: a kernel adds up rows alone, or everything."""
+"""Sums over inner axes, apart from the rest of their group.
+
+A kernel adds up rows alone, or everything.
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from minigrad.engines import CompiledGroup, ElementwiseCall, FusionGroup, Input,
 from minigrad.typing import Array
 from minigrad_cc import CompilerError, Engine, KernelWarning, NoCompiler
 from minigrad_cc.compiler import compiler
-from minigrad_cc.emit import emitted
+from minigrad_cc.writers.emit import emitted
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 HERE = Path(__file__).parent

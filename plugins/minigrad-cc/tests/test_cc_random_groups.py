@@ -16,10 +16,10 @@ from minigrad.typing import Array
 from minigrad_cc import Engine, default_directory
 from minigrad_cc.check import checked
 from minigrad_cc.compiler import Function, compiler
-from minigrad_cc.emit import ENTRY, emitted
 from minigrad_cc.inner_sums import InnerSum
 from minigrad_cc.reference import Expected, compared, expected
 from minigrad_cc.translate import Translated, Unknown, translated
+from minigrad_cc.writers.emit import ENTRY, emitted
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 UNARY = [np.negative, np.absolute, np.square, np.sign, np.rint, np.floor, np.ceil, np.trunc, np.exp, np.expm1, np.tanh]

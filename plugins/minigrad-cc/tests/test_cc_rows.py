@@ -10,8 +10,8 @@ import pytest
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, Output
 from minigrad.typing import Array
 from minigrad_cc import Engine
-from minigrad_cc.short_rows import has_short_rows
 from minigrad_cc.translate import translated
+from minigrad_cc.writers.short_rows import has_short_rows
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
 
 

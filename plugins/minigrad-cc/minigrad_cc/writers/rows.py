@@ -10,7 +10,7 @@ import attrs
 
 from minigrad_cc.functions import REDUCTIONS
 from minigrad_cc.kernel import KernelStep, Operand
-from minigrad_cc.loops import Writer
+from minigrad_cc.writers.loops import Writer
 
 __all__ = ["RowWriter"]
 

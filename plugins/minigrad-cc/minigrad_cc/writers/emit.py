@@ -11,9 +11,9 @@ from functools import cache
 from importlib.resources import files
 
 from minigrad_cc.kernel import KernelIR
-from minigrad_cc.loops import Writer
-from minigrad_cc.rows import RowWriter
-from minigrad_cc.short_rows import ShortRowWriter, has_short_rows
+from minigrad_cc.writers.loops import Writer
+from minigrad_cc.writers.rows import RowWriter
+from minigrad_cc.writers.short_rows import ShortRowWriter, has_short_rows
 
 __all__ = ["ENTRY", "SHARE", "emitted"]
 

@@ -15,7 +15,7 @@ import attrs
 
 from minigrad_cc.functions import REDUCTIONS
 from minigrad_cc.kernel import KernelIR
-from minigrad_cc.rows import RowWriter
+from minigrad_cc.writers.rows import RowWriter
 
 __all__ = ["ShortRowWriter", "has_short_rows"]
 

@@ -1,0 +1,1 @@
+"""The text of kernels: loops, rows, and short rows side by side."""
