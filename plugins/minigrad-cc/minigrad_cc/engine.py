@@ -71,25 +71,17 @@ class Engine:
                 self._warned = True
                 warnings.warn(f"engine cc: {self.unavailable}. Programs run on NumPy", KernelWarning, stacklevel=4)
             return None
-        written, sums = group.outputs, tuple[InnerSum, ...]()
-        try:
-            what = translated(group)
-        except Unknown:
-            apart = without_inner_sums(group)
-            if apart is None:
-                return None
-            group, sums = apart
-            try:
-                what = translated(group)
-            except Unknown:
-                return None
+        translation = _kernel_and_sums(group)
+        if translation is None:
+            return None
+        rest, what, sums = translation
         pool = _compilations(os.getpid())
         future = pool.submit(_function, self._compiler, emitted(what.kernel))
         parts = _parts(what)
-        run = _Run(group, what, future, parts, self.workers)
+        run = _Run(rest, what, future, parts, self.workers)
         note = f"C, {len(what.kernel.steps)} steps" + (f" in {parts} parts" if parts > 1 else "")
         note += f", {len(sums)} sums by themselves" if sums else ""
-        scratch = sum(s.x.nbytes for s in sums if all(s.x is not o.array for o in written))
+        scratch = sum(s.x.nbytes for s in sums if all(s.x is not o.array for o in group.outputs))
         return CompiledGroup((run, *sums), run.arguments.nbytes + scratch, note)
 
     def single_threaded(self) -> AbstractContextManager[None]:
@@ -109,6 +101,25 @@ class Engine:
             warnings.warn(f"engine cc: {error}. Calls are made one by one", KernelWarning, stacklevel=3)
             return [call.run for call in plan]
         return linked(plan, library, _as_run)
+
+
+def _kernel_and_sums(group: FusionGroup) -> tuple[FusionGroup, Translated, tuple[InnerSum, ...]] | None:
+    """Translate a group whole, or without its sums over inner axes.
+
+    Returns:
+        What the kernel makes of the group, the kernel, and the sums that are left. None if there is no kernel.
+    """
+    try:
+        return group, translated(group), ()
+    except Unknown:
+        apart = without_inner_sums(group)
+    if apart is None:
+        return None
+    rest, sums = apart
+    try:
+        return rest, translated(rest), sums
+    except Unknown:
+        return None
 
 
 def _parts(what: Translated) -> int:
