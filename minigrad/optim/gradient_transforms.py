@@ -80,6 +80,9 @@ class ClipNorm(Clip):
         size = norm(gradients)
         if size <= self.bound:
             return list(gradients)
+        if math.isinf(size):  # a norm beyond the largest number, of gradients that may be finite
+            peak = max(float(np.abs(g).max()) for g in gradients if g.size)
+            return self([g / peak * self.bound for g in gradients], weights, layouts)
         root = math.sqrt(self.bound / size)  # the ratio itself may be too small for float32
         return [g * (root * root) if root > 1e-12 else g * root * root for g in gradients]
 
@@ -105,16 +108,21 @@ class ClipAdaptive(Clip):
         for segment in layout:
             part, weight = segment.of(clipped), segment.of(w)
             axes = tuple(range(part.ndim - 1)) if part.ndim > 1 else None
-            size = _norms(part, axes)
-            limit = self.ratio * np.maximum(_norms(weight, axes), self.floor)
-            part *= np.where(size > limit, limit / np.where(size > 0.0, size, 1.0), 1.0)
+            unit, size = _norms(part, axes)
+            scale, length = _norms(weight, axes)
+            limit = self.ratio * np.maximum(scale * length, self.floor)
+            shorter = part / unit * (limit / np.where(size > 0.0, size, 1.0))
+            part[...] = np.where(size > limit / unit, shorter, part)
         return clipped
 
 
-def _norms(a: Array, axes: tuple[int, ...] | None) -> Array:
-    """Norms over `axes`, kept as axes of length 1, in float64 and without overflow."""
+def _norms(a: Array, axes: tuple[int, ...] | None) -> tuple[float, Array]:
+    """Norms over `axes` in float64: a common factor, and what it multiplies.
+
+    The axes stay, with length 1.
+    """
     peak = float(np.abs(a).max(initial=0.0)) or 1.0
-    return peak * np.sqrt(np.sum((a.astype(np.float64) / peak) ** 2, axis=axes, keepdims=True))
+    return peak, np.sqrt(np.sum((a.astype(np.float64) / peak) ** 2, axis=axes, keepdims=True))
 
 
 def with_weight_decay(f: Objective, w: Array, sign: float, decay: float | Array) -> Objective:

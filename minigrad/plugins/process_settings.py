@@ -85,6 +85,7 @@ class ProcessSettings:
         self._timers = _timers() if watch else {}
         self._spaces = [(name, space, dict(vars(space))) for name, space in _namespaces()]
         self._builtins = dict(vars(builtins))
+        self._watch = watch
 
     def restore(self) -> list[str]:
         """Put back what has changed; says what that was."""
@@ -99,6 +100,8 @@ class ProcessSettings:
                 changed.append("set a timer")
         for name, space, members in self._spaces:
             changed += [f"replaced {name}.{member}" for member in _put_back(space, members)]
+            if self._watch and space is not builtins:
+                changed += [f"added {name}.{member}" for member in _take_away(space, members)]
         for name in set(vars(builtins)) - set(self._builtins):
             if not name.startswith("_"):  # of an interactive interpreter
                 delattr(builtins, name)
@@ -125,6 +128,19 @@ def _put_back(space: ModuleType | type, members: Mapping[str, Any]) -> list[str]
         with contextlib.suppress(AttributeError, TypeError):  # of a class that cannot be written to
             setattr(space, name, members[name])
     return replaced
+
+
+def _take_away(space: ModuleType | type, members: Mapping[str, Any]) -> list[str]:
+    """Remove public names that a module or class did not have before.
+
+    Submodules stay, which NumPy imports when they are named.
+    """
+    now = vars(space).items()
+    added = [n for n, new in now if n not in members and n[:1] != "_" and not isinstance(new, ModuleType)]
+    for name in added:
+        with contextlib.suppress(AttributeError, TypeError):
+            delattr(space, name)
+    return added
 
 
 def _timers() -> dict[int, float]:

@@ -9,23 +9,7 @@ from typing import Any
 import pytest
 
 from support.optim_broken import BROKEN
-from support.optim_dists import GOOD, LOAD_ALL, ask, install
-
-CODE = f"""
-import os, sys, warnings
-import numpy as np
-import minigrad.optim
-before = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
-{LOAD_ALL}
-after = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
-from minigrad.core import tensor
-from minigrad.optim import optimizer
-w = tensor([1.0, 2.0], requires_grad=True)
-opt = optimizer("good", [w], lr=0.5)
-w.backward([1.0, 1.0])
-opt.step()
-answer = dict(refused=refused, wrong=wrong, same=before == after, good=w.numpy().tolist(), listed=sorted(available()))
-"""
+from support.optim_dists import GOOD, LOAD_ALL_AND_LOOK, ask, install
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +19,7 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> Any:
         module = f"broken_{number}"
         install(folder, f"mini-{name}", {name: f"{module}:Rule"}, {module: source}, version=f"0.{number}")
     install(folder, "sound-plugin", {"good": "sound_rule:Rule"}, {"sound_rule": GOOD})
-    return ask([folder], CODE)
+    return ask([folder], LOAD_ALL_AND_LOOK)
 
 
 def test_all_are_listed_and_none_escapes(verdict: Any) -> None:

@@ -283,10 +283,16 @@ def test_norms_neither_overflow_nor_vanish(size: float) -> None:
 
 @pytest.mark.parametrize("size", [1e30, 3e38])
 def test_adaptive_clipping_of_huge_gradients(size: float) -> None:
-    g: Array = np.full((2, 2), size, np.float32)
+    g: Array = np.full(4, size, np.float32)
     w: Array = np.ones(4, np.float32)
-    (clipped,) = ClipAdaptive(0.01)([g.reshape(-1)], [w], [(mg.optim.Segment("w", 0, (2, 2)),)])
+    (clipped,) = ClipAdaptive(0.01)([g], [w], [(mg.optim.Segment("w", 0, (2, 2)),)])
     np.testing.assert_allclose(clipped, 0.01, rtol=1e-6)
+
+
+@pytest.mark.parametrize("clip", [ClipNorm(0.02), ClipAdaptive(0.01)])
+def test_a_norm_beyond_the_largest_number_is_clipped_and_not_lost(clip: ClipNorm | ClipAdaptive) -> None:
+    (clipped,) = clip([np.full(4, 1e308)], [np.ones(4)], [(mg.optim.Segment("w", 0, (2, 2)),)])
+    np.testing.assert_allclose(clipped, 0.01, rtol=1e-12)
 
 
 # -- states by name ----------------------------------------------------------------------------------------------------

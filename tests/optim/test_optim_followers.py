@@ -59,6 +59,8 @@ def walk(opt: StatefulOptimizer, w: Tensor, gradients: list[float]) -> list[floa
         (Swa(start=3), [0.0, 0.0, 1.0, 1.0, 1.0]),
         (Swa(start=2, every=3), [0.0, 1.0, 0.0, 0.0, 1.0]),
         (Ema(rate=0.5), [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0]),
+        (Ema(0.5), [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0]),
+        (Swa(2, 3), [0.0, 1.0, 0.0, 0.0, 1.0]),
     ],
 )
 def test_averages_are_weighted_means_of_the_path(average: object, weights: list[float]) -> None:

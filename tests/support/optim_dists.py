@@ -46,6 +46,23 @@ for name in sorted(available()):
 """
 """Loads every optimizer that is installed: what was refused, by name, and what any other error escaped from."""
 
+LOAD_ALL_AND_LOOK = f"""
+import os, sys, warnings
+import numpy as np
+import minigrad.optim
+before = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
+{LOAD_ALL}
+after = [np.geterr(), os.getcwd(), dict(os.environ), list(sys.path), list(warnings.filters)]
+from minigrad.core import tensor
+from minigrad.optim import optimizer
+w = tensor([1.0, 2.0], requires_grad=True)
+opt = optimizer("good", [w], lr=0.5)
+w.backward([1.0, 1.0])
+opt.step()
+answer = dict(refused=refused, wrong=wrong, same=before == after, good=w.numpy().tolist(), listed=sorted(available()))
+"""
+"""The same, then a step of the plugin `good`, and whether the process is as before."""
+
 
 def install(
     folder: Path,

@@ -111,9 +111,10 @@ def optimizer(
         ParameterError: `params` are not trainable leaves.
     """
     options = OptimizerOptions(clip, maximise, accumulate, average, lookahead, missing, nonfinite)
-    names = (name, over) if isinstance(over, str) else (name, *over)
-    if not all(isinstance(word, str) for word in names):
-        raise UnknownOptimizer(f"an optimizer is named by a text such as 'adam', got {names[0]!r:.60}")
+    names = (name, *over) if isinstance(over, list | tuple) else (name, over)
+    for word in names:
+        if not isinstance(word, str):
+            raise UnknownOptimizer(f"an optimizer is named by a text such as 'adam', got {word!r:.60}")
     return assemble("/".join(names), params, groups, decoupled, options, hyper)
 
 
@@ -145,7 +146,7 @@ def _assign(
     params: tuple[NamedParameter, ...], groups: Sequence[Group]
 ) -> list[tuple[tuple[NamedParameter, ...], Mapping[str, Hyper], str]]:
     """Each group's parameters, changes and pattern; first those of no group, if there are any."""
-    if isinstance(groups, Group) or not all(isinstance(g, Group) for g in groups):
+    if not isinstance(groups, Sequence) or not all(isinstance(g, Group) for g in groups):
         raise ParameterError(f'groups must be a list of Groups, such as [Group("*.bias", lr=0.1)], got {groups!r}')
     owner = {p.name: next((i for i, g in enumerate(groups) if g.contains(p)), -1) for p in params}
     idle = [repr(g.match) for i, g in enumerate(groups) if i not in owner.values()]

@@ -21,7 +21,6 @@ from minigrad.runtime.blocks import Overlays
 __all__ = ["Average", "Ema", "LookAhead", "ShadowWeights", "Swa"]
 
 
-@attrs.frozen
 class Average(ABC):
     """A running average of the parameters, for evaluation: `with opt.averaged(): ...`.
 
@@ -30,8 +29,8 @@ class Average(ABC):
         every: how many steps lie between results that count.
     """
 
-    start: int = count(1, ge=1)
-    every: int = count(1, ge=1)
+    start: int
+    every: int
 
     @abstractmethod
     def decay(self, k: int) -> float:
@@ -46,6 +45,8 @@ class Ema(Average):
     """
 
     rate: float = number(0.999, ge=0.0, lt=1.0)
+    start: int = count(1, ge=1)
+    every: int = count(1, ge=1)
 
     def decay(self, k: int) -> float:
         return self.rate
@@ -57,6 +58,9 @@ class Swa(Average):
 
     Stochastic weight averaging, Izmailov et al. 2018.
     """
+
+    start: int = count(1, ge=1)
+    every: int = count(1, ge=1)
 
     def decay(self, k: int) -> float:
         return k / (k + 1.0)

@@ -20,7 +20,7 @@ from minigrad_compare.plots import draw_comparison
 from minigrad_compare.problems import CONTEST, find_problem
 from minigrad_compare.table import document, table
 
-__all__ = ["compare_optimizers"]
+__all__ = ["compare_optimizers", "usual_rules"]
 
 _USUAL = ("sgd", "momentum", "adam")
 
@@ -39,7 +39,7 @@ def compare_optimizers(arguments: Namespace) -> int:
     with errors_in(Path(arguments.problem)):
         comparison = compare(
             problem,
-            arguments.optimizers or _USUAL,
+            arguments.optimizers or usual_rules(),
             seeds=arguments.seeds,
             tuning_seeds=arguments.tuning_seeds,
             grid=arguments.lr or GRID,
@@ -59,6 +59,12 @@ def compare_optimizers(arguments: Namespace) -> int:
         print(f"{'note':<10} {note}", file=stream)
     print(f"{'saved':<10} {folder}/  {'  '.join(('comparison.json', 'table.txt', *pictures))}", file=stream)
     return 0
+
+
+def usual_rules() -> tuple[str, ...]:
+    """The rules of minigrad itself, whatever others offer rules of the same names."""
+    installed = available()
+    return tuple(name if name in installed else f"minigrad:{name}" for name in _USUAL)
 
 
 def _contest(arguments: Namespace) -> int:

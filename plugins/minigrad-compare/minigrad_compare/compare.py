@@ -176,14 +176,22 @@ def merit(curves: Sequence[Curve], target: float) -> tuple[float, float, float]:
     return len(curves) - len(hits), median(hits) if hits else math.inf, finals
 
 
-def run(problem: Problem, name: str, lr: float | None, seed: int) -> Curve:
-    """One run of `problem.budget` units, or as far as it gets."""
+def run(problem: Problem, name: str, lr: float | None, seed: int, *, whole: bool = True) -> Curve:
+    """One run of `problem.budget` units, or as far as it gets.
+
+    Args:
+        problem: what to solve.
+        name: of an installed optimizer.
+        lr: its learning rate; None leaves its default.
+        seed: of the starting point.
+        whole: whether to measure after every unit; otherwise before the first step and after the last one only.
+    """
     trial = problem.trial(seed)
     if lr is None:
         opt = make_optimizer(name, trial.parameters, nonfinite="raise")
     else:
         opt = make_optimizer(name, trial.parameters, nonfinite="raise", lr=lr)
-    record = _Record(problem, trial, opt)
+    record = _Record(problem, trial, opt, whole)
     record.measure()
     ended = ""
     with np.errstate(all="ignore"):
@@ -207,6 +215,7 @@ class _Record:
     problem: Problem
     trial: Trial
     opt: StatefulOptimizer
+    whole: bool = True
     batch: int = 0
     clock: float = 0.0
     calls: int = 0
@@ -241,7 +250,7 @@ class _Record:
         except (MinigradError, ArithmeticError) as error:
             return f"after {self.units:.3g} {self.problem.unit}: {error}"
         self.clock += time.perf_counter() - began
-        if self.batch // self.problem.batches > before:
+        if self.batch // self.problem.batches > before and (self.whole or self.units >= self.problem.budget):
             self.measure()
             if not math.isfinite(self.values[-1]):
                 return f"after {self.units:.3g} {self.problem.unit}: {self.problem.figure} is {self.values[-1]}"

@@ -14,6 +14,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.cli import main
+from minigrad_compare.command import usual_rules
 from minigrad_compare.compare import CompareError, Comparison, Curve, Plane, Problem, Result, Trial, compare, merit, run
 from minigrad_compare.plots import curves_figure, paths_figure
 from minigrad_compare.problems import digits_mlp, find_problem, quadratic, rosenbrock
@@ -49,6 +50,8 @@ def test_a_run_is_gradient_descent_measured_after_each_step() -> None:
         w = w - 0.2 * H @ w
     np.testing.assert_allclose(curve.values, wanted, rtol=1e-12)
     assert curve.units == tuple(range(13))
+    ends = run(bowl(12), "sgd", 0.2, 3, whole=False)
+    assert (ends.units, ends.values) == ((0, 12), (curve.values[0], curve.values[-1]))
     assert all(b > a for a, b in zip(curve.seconds, curve.seconds[1:], strict=False))
     np.testing.assert_allclose(curve.path[0], np.random.default_rng(3).uniform(1.0, 2.0, 2))
     assert curve.ended == ""
@@ -307,3 +310,9 @@ def test_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["compare", "--lr", "fast"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_usual_rules_are_minigrads_own_whoever_else_offers_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert usual_rules() == ("sgd", "momentum", "adam")
+    monkeypatch.setattr("minigrad_compare.command.available", lambda: {"sgd": 0, "momentum": 0, "mine:adam": 0})
+    assert usual_rules() == ("sgd", "momentum", "minigrad:adam")

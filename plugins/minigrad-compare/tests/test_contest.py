@@ -40,6 +40,10 @@ def test_the_rate_that_counts_is_the_best_on_other_seeds() -> None:
     assert standing.lr == best[0] == grid_of("sgd")[[f for _, f in standing.tuning].index(best[1])]
     assert standing.finals == tuple(run(PROBLEMS["quadratic"](), "sgd", standing.lr, seed).final for seed in (0, 1))
     assert entry("quadratic", "newton", 2, 1).lr is None
+    counted = entry("quadratic", "sgd", seeds=1, tuning_seeds=2).tuning
+    alone = dict(standing.tuning)
+    near = sorted(alone, key=lambda lr: alone[lr])[:3]
+    assert [lr for lr, figure in counted if figure != alone[lr]] == sorted(near), "the best three are tried again"
     assert "needs residuals" in entry("digits-mlp", "gauss-newton", 1, 1).skipped
 
 
