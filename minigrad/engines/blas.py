@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from pathlib import Path
 from threading import RLock
 
 import numpy as np
@@ -124,11 +123,14 @@ def _library() -> ctypes.CDLL | None:
 
     The file is loaded already, and is not loaded again.
     """
-    home = Path(np.__file__).parent
-    for folder in (home.parent / _FOLDERS[0], home / _FOLDERS[1]):
-        for path in sorted(folder.glob("lib*openblas*")):
+    home = os.path.dirname(np.__file__)
+    for folder in (os.path.join(os.path.dirname(home), _FOLDERS[0]), os.path.join(home, _FOLDERS[1])):
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else ()
+        for name in names:
+            if not name.startswith("lib") or "openblas" not in name:
+                continue
             try:
-                return ctypes.CDLL(str(path))
+                return ctypes.CDLL(os.path.join(folder, name))
             except OSError:
                 continue
     return None

@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from math import inf
-from queue import SimpleQueue
 from threading import Lock, Thread
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from minigrad.engines.protocol import EngineError
 from minigrad.runtime.interrupts import without_interrupts
+
+if TYPE_CHECKING:
+    from queue import SimpleQueue
 
 __all__ = ["AutoTuner", "ParallelFor", "processors", "thread_count"]
 
@@ -164,6 +167,8 @@ def _team(process: int) -> SimpleQueue[_Helper]:
 
     All users of threads share them; a fork takes none along.
     """
+    from queue import SimpleQueue  # takes long to import, and few programs need it
+
     jobs: SimpleQueue[_Helper] = SimpleQueue()
     for k in range(max(1, thread_count() - 1)):
         Thread(target=_serve, args=(jobs,), name=f"minigrad-{k}", daemon=True).start()

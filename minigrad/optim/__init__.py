@@ -18,8 +18,8 @@ _PUBLIC = {
     "moment": "Moment",
     "objective": "Objective",
     "protocol": "API Averages Need NeedsMore NoState Optimizer Segment",
-    "schedules": """Chain Constant Cosine Exponential InverseTime Linear OneCycle Piecewise ReduceOnPlateau Schedule
-        Stair WarmUp""",
+    "schedule": "Constant ReduceOnPlateau Schedule",
+    "schedules": "Chain Cosine Exponential InverseTime Linear OneCycle Piecewise Stair WarmUp",
     "stateful.factory": "Group optimizer",
     "stateful.optimizer": "StatefulOptimizer",
     "stateful.param_groups": "Hyper StepResult",

@@ -24,10 +24,10 @@ from minigrad.optim.protocol import (
     API as API, Averages as Averages, Need as Need, NeedsMore as NeedsMore, NoState as NoState, Optimizer as Optimizer,
     Segment as Segment,
 )
+from minigrad.optim.schedule import Constant as Constant, ReduceOnPlateau as ReduceOnPlateau, Schedule as Schedule
 from minigrad.optim.schedules import (
-    Chain as Chain, Constant as Constant, Cosine as Cosine, Exponential as Exponential, InverseTime as InverseTime,
-    Linear as Linear, OneCycle as OneCycle, Piecewise as Piecewise, ReduceOnPlateau as ReduceOnPlateau,
-    Schedule as Schedule, Stair as Stair, WarmUp as WarmUp,
+    Chain as Chain, Cosine as Cosine, Exponential as Exponential, InverseTime as InverseTime, Linear as Linear,
+    OneCycle as OneCycle, Piecewise as Piecewise, Stair as Stair, WarmUp as WarmUp,
 )
 from minigrad.optim.stateful.factory import Group as Group, optimizer as optimizer
 from minigrad.optim.stateful.optimizer import StatefulOptimizer as StatefulOptimizer

@@ -14,7 +14,7 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError, UpdateError
 from minigrad.optim.objective import Objective, read_only
 from minigrad.optim.protocol import Need, Optimizer, Segment, needs_of
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.state import State, leaves
 
 __all__ = ["RuleRunner", "UpdateRule", "is_finite", "resolve", "scheduled", "with_fields"]

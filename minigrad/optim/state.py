@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import attrs
@@ -43,7 +43,9 @@ def leaves(state: State) -> dict[str, Leaf]:
     Raises:
         StateError: for anything that is not plain data.
     """
-    return dict(_walk(state, ""))
+    found: dict[str, Leaf] = {}
+    _collect(state, "", found)
+    return found
 
 
 def rebuild(template: State, values: Mapping[str, Leaf]) -> State:
@@ -78,19 +80,20 @@ def _form(leaf: Leaf) -> str:
     return f"{leaf.dtype}{list(leaf.shape)}" if isinstance(leaf, np.ndarray) else type(leaf).__name__
 
 
-def _walk(state: State, prefix: str) -> Iterator[tuple[str, Leaf]]:
-    for field in attrs.fields(type(state)):
+def _collect(state: State, prefix: str, found: dict[str, Leaf]) -> None:
+    cls = type(state)
+    for field in getattr(cls, "__attrs_attrs__", None) or attrs.fields(cls):
         value: object = getattr(state, field.name)
         name = prefix + field.name
         if isinstance(value, np.ndarray | float | int):
-            yield name, value
+            found[name] = value
         elif isinstance(value, tuple) and all(isinstance(element, np.ndarray) for element in value):
-            yield from ((f"{name}.{k}", element) for k, element in enumerate(value))
+            found.update((f"{name}.{k}", element) for k, element in enumerate(value))
         elif attrs.has(type(value)):
-            yield from _walk(value, name + ".")  # type: ignore[arg-type]  # has() narrows only the class
+            _collect(value, name + ".", found)  # type: ignore[arg-type]  # has() narrows only the class
         elif value is not None:
             raise StateError(
-                f"{type(state).__name__}.{field.name} is a {type(value).__name__}: a state may hold arrays, Moments, "
+                f"{cls.__name__}.{field.name} is a {type(value).__name__}: a state may hold arrays, Moments, "
                 "numbers, None, tuples of arrays (one for each parameter) and attrs classes of these, so that it can "
                 "be saved and compared"
             )

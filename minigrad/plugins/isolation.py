@@ -16,7 +16,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
@@ -205,7 +204,7 @@ def summary(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} in {error.filename}, line {error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    where = f" ({os.path.basename(frames[-1].filename)}, line {frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}: {str(error)[:200]}{where}"
 
 

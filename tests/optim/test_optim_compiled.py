@@ -17,7 +17,8 @@ from minigrad.optim.compiled.traced_scalar import ScalarProgram
 from minigrad.optim.compiled.traced_vector import NotElementwise, UpdateTracer
 from minigrad.optim.protocol import NoState
 from minigrad.optim.runner import RuleRunner, UpdateRule, resolve, scheduled
-from minigrad.optim.schedules import Cosine, Schedule, WarmUp
+from minigrad.optim.schedule import Schedule
+from minigrad.optim.schedules import Cosine, WarmUp
 from minigrad.optim.state import leaves
 from minigrad.typing import Array
 

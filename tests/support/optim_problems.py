@@ -14,7 +14,7 @@ from minigrad.optim import StatefulOptimizer, optimizer
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Segment
 from minigrad.optim.runner import RuleRunner, UpdateRule
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.stateful.buckets import Parameters
 from minigrad.typing import Array
 

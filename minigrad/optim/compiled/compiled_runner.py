@@ -26,7 +26,7 @@ from minigrad.optim.laws import keeps_law
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment, needs_of
 from minigrad.optim.runner import RuleRunner, UpdateRule, is_finite, resolve, scheduled
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.state import State, leaves, rebuild
 from minigrad.runtime.interrupts import without_interrupts
 

@@ -15,7 +15,7 @@ from minigrad.optim.compiled.traced_scalar import Plain, ScalarProgram, TracedSc
 from minigrad.optim.compiled.traced_vector import NotElementwise, TracedVector, UpdateTracer
 from minigrad.optim.objective import Objective
 from minigrad.optim.runner import UpdateRule, resolve
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.state import State, leaves, rebuild
 
 __all__ = ["UpdateBuffers", "UpdateTrace", "trace_update"]

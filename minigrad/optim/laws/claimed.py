@@ -21,7 +21,7 @@ from minigrad.optim.laws.required import Check
 from minigrad.optim.laws.rule_under_test import STEPS, RuleUnderTest, across, differ, show
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need
-from minigrad.optim.schedules import Piecewise, Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.state import leaves
 
 __all__ = ["DECLARED", "elementwise"]
@@ -99,6 +99,13 @@ def homogeneous(s: RuleUnderTest, n: int) -> None:
     differ(large / 1024.0, small, "gradients multiplied by 1024", rtol=1e-9, atol=1e-12 * size)
 
 
+class _Jump(Schedule):
+    """From 0.5 to 0.95 at t = 3."""
+
+    def __call__(self, t: int) -> float:
+        return 0.5 if t < 3 else 0.95
+
+
 def constant_step(s: RuleUnderTest, n: int) -> None:
     """D6: a constant gradient makes constant steps, also while decay rates are scheduled."""
     if s.needs != Need.GRAD:
@@ -106,7 +113,7 @@ def constant_step(s: RuleUnderTest, n: int) -> None:
     steps = 10
     g = np.repeat(s.gradients(1, n), steps, axis=0)
     decays = [name for name, field in s.fields.items() if may_be_decay(field) and _acts_as_decay(s, name, g)]
-    scheduled: dict[str, Schedule] = {name: Piecewise((3,), (0.5, 0.95)) for name in decays}
+    scheduled: dict[str, Schedule] = {name: _Jump() for name in decays}
     for schedules, what in (({}, "constant gradient"), (scheduled, f"{' and '.join(decays)} from 0.5 to 0.95 at t=3")):
         if schedules or what == "constant gradient":
             path = s.run(np.zeros(n), tape(g), steps, schedules=schedules)

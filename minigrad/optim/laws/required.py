@@ -76,8 +76,9 @@ def _pure_run(
     form = leaves(runner.state)
     for t in range(1, steps + 1):
         f = environment(runner.w.copy(), t)
-        _guard(runner.state)
-        before = {k: copied(v) for k, v in leaves(runner.state).items()}
+        own = leaves(runner.state)
+        _guard(own)
+        before = {k: copied(v) for k, v in own.items()}
         here, g = runner.w.copy(), f.grad.copy()
         w, state = _tried(lambda: runner.propose(f, t), t)  # noqa: B023  # called at once
         again, twin = runner.propose(f, t)
@@ -85,14 +86,15 @@ def _pure_run(
             raise LawViolated(f"update wrote into its parameters at step {t}", "C2")
         if not np.array_equal(f.grad, g) or not all(same(v, before[k]) for k, v in leaves(runner.state).items()):
             raise LawViolated(f"update wrote into its gradient or state at step {t}", "C2")
-        _require_same(w, again, leaves(state), leaves(twin), n, t)
-        for name, leaf in leaves(state).items():
+        new = leaves(state)
+        _require_same(w, again, new, leaves(twin), n, t)
+        for name, leaf in new.items():
             if isinstance(leaf, np.ndarray) and (np.shares_memory(leaf, f.grad) or np.shares_memory(leaf, runner.w)):
                 raise LawViolated(
                     f"at step {t}, state {name!r} shares memory with the gradient or the parameters", "C3"
                 )
         try:
-            check_fits(s.plugin, leaves(state), form)
+            check_fits(s.plugin, new, form)
         except StateError as error:
             raise LawViolated(f"the state changes its form at step {t}: {error}", "C5") from None
         if not np.isfinite(w).all():
@@ -307,8 +309,8 @@ CORE: dict[str, tuple[str, Check]] = {
 }
 
 
-def _guard(state: State) -> None:
-    for leaf in leaves(state).values():
+def _guard(state: dict[str, Leaf]) -> None:
+    for leaf in state.values():
         if isinstance(leaf, np.ndarray):
             leaf.flags.writeable = False
 

@@ -15,7 +15,7 @@ from minigrad.optim.laws.report import LawViolated
 from minigrad.optim.objective import Objective
 from minigrad.optim.protocol import Need, Segment
 from minigrad.optim.runner import RuleRunner, UpdateRule
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 
 __all__ = ["STEPS", "RuleUnderTest", "across", "differ", "layout_of", "show"]
 

@@ -15,7 +15,7 @@ from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import range_of
 from minigrad.optim.loading import find, load
 from minigrad.optim.runner import UpdateRule
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.stateful.buckets import NamedParameter, Parameters, named_parameters
 from minigrad.optim.stateful.optimizer import StatefulOptimizer
 from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamGroup

@@ -16,7 +16,7 @@ from minigrad.core.types import Array
 from minigrad.optim.errors import HyperparameterError, OptimizerError, ParameterError, StateError
 from minigrad.optim.gradient_transforms import least_square
 from minigrad.optim.protocol import Need
-from minigrad.optim.schedules import Schedule
+from minigrad.optim.schedule import Schedule
 from minigrad.optim.stateful.accumulation import MicroBatches
 from minigrad.optim.stateful.apply_updates import UpdateTransaction
 from minigrad.optim.stateful.buckets import ParamBucket, Parameters, make_buckets, named_parameters

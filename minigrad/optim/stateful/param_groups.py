@@ -16,7 +16,7 @@ from minigrad.optim.errors import HyperparameterError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import choice, count, flag, instance_or_none, number
 from minigrad.optim.runner import UpdateRule, with_fields
-from minigrad.optim.schedules import Constant, Following, Plateau, ReduceOnPlateau, Schedule
+from minigrad.optim.schedule import Constant, Following, Plateau, ReduceOnPlateau, Schedule
 from minigrad.optim.stateful.buckets import NamedParameter
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
 

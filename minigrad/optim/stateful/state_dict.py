@@ -13,7 +13,6 @@ Nothing in it is aliased, pickled, or positional.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -38,6 +37,8 @@ _SHOWN = 4
 
 def pack(blocks: Sequence[ParamBlock], runners: Sequence[RuleRunner]) -> StateDict:
     """All leaves of all states, copied."""
+    import json  # which only those who save need
+
     packed: StateDict = {"format": FORMAT, "state_version": state_version(runners[0].rule)}
     for block, runner in zip(blocks, runners, strict=True):
         packed[f"order/{block.key}"] = json.dumps(block.names)
@@ -110,6 +111,8 @@ class SavedState:
                 self.orders[rest] = [self.rename.get(name, name) for name in self._names_in(key, value)]
 
     def _names_in(self, key: str, value: str) -> list[str]:
+        import json
+
         try:
             names = json.loads(value)
         except ValueError:
