@@ -5,9 +5,8 @@ Results are equal, but for the order in which sums are added up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -20,35 +19,20 @@ __all__ = ["RowSums", "bind_call", "fast_function", "reduction"]
 
 _NAMED_OUTPUT = (np.maximum, np.minimum)
 """Ufuncs that take an output by name only."""
+_REAL = ("f4", "f8")
 _SHORT, _FEW = 64, 1 << 14
 """Size of rows, and of matrices, that are quicker to reduce from a transposed copy.
 
 Up to so many entries in a row, and in the matrix.
 """
 
-_STEPS: Mapping[str, float] = MappingProxyType({"f4": 2.0**100, "f8": 2.0**600})
-"""Factors that take every number away from 0 out of [-1, 1].
-
-Twice this factor takes the smallest number above 1; once, it takes nothing from [-1, 1] to infinity.
-"""
-
 
 def sign(x: Array, out: Array) -> None:
-    """np.sign by limiting to [-1, 1] and multiplying, in a sixth of the time.
+    """np.sign, from a copy where it would write over what it reads.
 
-    np.sign asks about each entry.
+    There it takes twelve times as long, asking about each entry.
     """
-    factor = _STEPS.get(x.dtype.str[1:])
-    if factor is None or out.dtype != x.dtype:
-        np.sign(x, out=out)
-        return
-    low, high, grow = (np.array(n, x.dtype) for n in (-1.0, 1.0, factor))
-    np.maximum(x, low, out=out)
-    np.minimum(out, high, out=out)
-    for _ in range(2):
-        np.multiply(out, grow, out=out)
-        np.maximum(out, low, out=out)
-        np.minimum(out, high, out=out)
+    np.sign(x.copy() if np.may_share_memory(x, out) else x, out=out)
 
 
 class RowSums:
@@ -82,7 +66,7 @@ def fast_function(call: ElementwiseCall, operand: Shape) -> Function:
     if call.function is np.sign:
         return sign
     over_rows = call.function is np.add and call.axes == (len(operand) - 1,) and len(operand) > 1
-    if call.any_order and over_rows and call.dtype.str[1:] in _STEPS:
+    if call.any_order and over_rows and call.dtype.str[1:] in _REAL:
         return RowSums(operand[-1], call.dtype)
     return call.function
 

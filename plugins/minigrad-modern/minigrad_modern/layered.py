@@ -33,7 +33,7 @@ def _parts(w: Array, layout: Sequence[Segment]) -> Sequence[Segment]:
 
 
 def _size(a: Array) -> float:
-    return math.sqrt(float(np.sum(a * a)))
+    return math.sqrt(float(np.vdot(a, a)))
 
 
 @attrs.frozen
@@ -192,18 +192,26 @@ class Adafactor:
             _parts(w, self.layout), state.rows, state.columns, state.entries, strict=True
         ):
             g = part.of(f.grad)
+            scratch = np.square(
+                g, out=np.empty_like(g)
+            )  # for squares, variances and the step: fresh memory costs as much as the arithmetic
             if len(part.shape) == 2:
-                row = row + take * (np.mean(g * g, axis=1) - row)
-                column = column + take * (np.mean(g * g, axis=0) - column)
-                variance = np.outer(row, column) / max(float(np.mean(row)), tiny)
+                height, width = part.shape
+                row = row + take * (np.add.reduce(scratch, axis=1) / width - row)
+                column = column + take * (np.add.reduce(scratch, axis=0) / height - column)
+                np.multiply(row[:, None], column, out=scratch)
+                scratch /= max(float(np.mean(row)), tiny)
             else:
-                entry = entry + take * ((g * g).reshape(-1) - entry)
-                variance = entry.reshape(part.shape)
+                entry = entry + take * (scratch.reshape(-1) - entry)
+                scratch[...] = entry.reshape(part.shape)
             factors.append((row, column, entry))
-            step = g / np.sqrt(np.maximum(variance, tiny * tiny))
+            np.maximum(scratch, tiny * tiny, out=scratch)
+            np.sqrt(scratch, out=scratch)
+            step = np.divide(g, scratch, out=scratch)
             root = math.sqrt(part.size)
             length = max(self.floor, _size(part.of(w)) / root) * min(self.lr, 1.0 / math.sqrt(t))
-            part.of(moved)[...] -= length / max(1.0, _size(step) / (root * self.clip)) * step
+            step *= length / max(1.0, _size(step) / (root * self.clip))
+            part.of(moved)[...] -= step
         rows, columns, entries = zip(*factors, strict=True)
         return moved, Factors(rows, columns, entries)
 

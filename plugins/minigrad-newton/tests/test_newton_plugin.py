@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -60,3 +63,34 @@ def test_hyperparameters() -> None:
         mg.optimizer("newton", [w], lr=0.1)
     with pytest.raises(HyperparameterError, match=r"Newton\.damping must be a finite number >= 0"):
         mg.optimizer("newton", [w], damping=-1.0)
+
+
+def test_a_monotone_step_is_the_formulas_on_a_convex_quadratic() -> None:
+    rng = np.random.default_rng(0)
+    m = mg.tensor(rng.standard_normal((6, 4)))
+    ends = []
+    for monotone in (False, True):
+        w = mg.tensor(np.ones(4), requires_grad=True)
+        mg.optimizer("newton", [w], monotone=monotone).step(lambda w=w: mg.sum((m @ w - 1.0) ** 2))
+        ends.append(w.numpy())
+    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-12)
+
+
+def test_a_monotone_step_never_rises_on_rosenbrocks_function_nor_at_a_saddle() -> None:
+    def losses(start: list[float], f: Callable[[mg.Tensor], mg.Tensor], monotone: bool) -> list[float]:
+        w = mg.tensor(start, requires_grad=True)
+        opt = mg.optimizer("newton", [w], monotone=monotone)
+        return [value for _ in range(30) if (value := opt.step(lambda: f(w)).loss) is not None]
+
+    def rosenbrock(w: mg.Tensor) -> mg.Tensor:
+        return (1.0 - w[0]) ** 2 + 100.0 * (w[1] - w[0] ** 2) ** 2
+
+    def saddle(w: mg.Tensor) -> mg.Tensor:
+        return w[0] ** 2 - w[1] ** 2 + 0.25 * w[1] ** 4
+
+    for start, f, least in (([-1.2, 1.0], rosenbrock, 0.0), ([1.0, 0.1], saddle, -1.0)):
+        values = losses(start, f, monotone=True)
+        assert all(b <= a for a, b in pairwise(values))
+        np.testing.assert_allclose(values[-1], least, atol=1e-12)
+    assert max(losses([-1.2, 1.0], rosenbrock, monotone=False)) > 1000.0
+    np.testing.assert_allclose(losses([1.0, 0.1], saddle, monotone=False)[-1], 0.0, atol=1e-12)
