@@ -65,7 +65,10 @@ class Newton:
 
 
 def _downhill(h: Array, g: Array) -> Array:
-    """-|H|^-1 g, where |H| has the absolute values of H's eigenvalues, none much smaller than the largest."""
+    """Return -|H|^-1 g.
+
+    |H| has the absolute values of H's eigenvalues, none much smaller than the largest.
+    """
     values, vectors = np.linalg.eigh(h)
     sizes = np.abs(values)
     least = float(np.sqrt(np.finfo(h.dtype).eps)) * float(sizes.max(initial=0.0))
@@ -74,7 +77,10 @@ def _downhill(h: Array, g: Array) -> Array:
 
 
 def _lower(f: Objective, w: Array, step: Array) -> Array:
-    """The first of w + step, w + step / 2, ... that lies lower by a share of what the slope says; else w."""
+    """Return the first of w + step, w + step / 2, ... that lies low enough, or else w.
+
+    That is lower than w by a share of what the slope says.
+    """
     slope, here = float(f.grad @ step), f.value()
     for k in range(_HALVINGS):
         there: Array = w + 0.5**k * step
