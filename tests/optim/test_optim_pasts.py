@@ -171,7 +171,8 @@ def test_misuse_is_told() -> None:
     mistakes: list[tuple[Callable[[], object], type[Exception], str]] = [
         (lambda: opt.freeze("z*"), ParameterError, r"no parameter 'z\*'; it has 'a', 'b'"),
         (lambda: opt.freeze("*"), OptimizerError, "nothing would be left"),
-        (lambda: opt.unfreeze("a"), ParameterError, "'a' are not frozen"),
+        (lambda: opt.freeze(), ParameterError, "freeze takes the name of at least one parameter: 'a', 'b'"),
+        (lambda: opt.unfreeze("a"), ParameterError, "of 'a' none is frozen"),
         (lambda: opt.add({"b": leaves("c")["c"]}), ParameterError, "already has 'b'"),
         (lambda: opt.add({"x": params["a"]}), ParameterError, "already has 'x'"),
         (lambda: mg.optimizer("l-bfgs", leaves("ab")).freeze("a"), OptimizerError, "sees all parameters as one"),
@@ -179,6 +180,9 @@ def test_misuse_is_told() -> None:
     for act, error, words in mistakes:
         with pytest.raises(error, match=words):
             act()
+    opt.freeze("a")
+    opt.unfreeze("*")  # those that are not frozen are let be
+    assert not any(bucket.frozen for bucket in opt.buckets)
     half = mg.optimizer("adam", leaves("ab"), accumulate=2)
     half.buckets[0].tensors[0].backward(np.ones(SHAPES["a"]))
     half.buckets[0].tensors[1].backward(np.ones(SHAPES["b"]))

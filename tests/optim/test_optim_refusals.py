@@ -65,6 +65,7 @@ def test_bad_options_are_named(options: dict[str, object], error: type[Exception
 def test_what_is_no_number_state_or_name_is_refused() -> None:
     opt = build("adam", leaves())
     state = opt.state_dict()
+    onto_another = dict([list(leaves())[:2]])
     calls: list[tuple[Callable[[], object], type[Exception], str]] = [
         (lambda: setattr(opt, "t", "x"), OptimizerError, "number of completed updates"),
         (lambda: opt.report(cast("float", "low")), OptimizerError, "the loss as one number, not 'low'"),
@@ -72,6 +73,13 @@ def test_what_is_no_number_state_or_name_is_refused() -> None:
         (lambda: opt.freeze(cast(str, 3)), ParameterError, "freeze takes names of parameters"),
         (lambda: opt.load_state_dict(cast("dict[str, object]", 3)), StateError, "is a mapping, not a int"),
         (lambda: opt.load_state_dict({**state, "order/0.float64": "[3"}), StateError, "damaged: order/0.float64 is"),
+        (
+            lambda: opt.load_state_dict(state, rename=cast("dict[str, str]", ["m"])),
+            StateError,
+            "a mapping of names, not",
+        ),
+        (lambda: opt.load_state_dict(state, strict=cast(bool, "no")), StateError, "strict is True or False, not 'no'"),
+        (lambda: opt.load_state_dict(state, strict=False, rename=onto_another), StateError, "states of several param"),
         (lambda: optimizer(cast(str, 5), leaves()), UnknownOptimizer, "named by a text such as"),
         (lambda: optimizer("sgd", cast("list[Tensor]", [(1, 2, 3)])), ParameterError, "is a pair"),
         (lambda: optimizer("sgd", cast("list[Tensor]", [{"params": []}])), ParameterError, "groups=.Group"),

@@ -156,10 +156,10 @@ class ManagedParameters:
             OptimizerError: gradients are being accumulated.
             ParameterError: there is no frozen parameter of such a name.
         """
-        names = self._chosen(patterns, "unfreeze")
-        frozen = {name for bucket in self._buckets for name in bucket.frozen}
-        if not names <= frozen:
-            raise ParameterError(f"{self.name}: {quote_names(sorted(names - frozen))} are not frozen")
+        chosen = self._chosen(patterns, "unfreeze")
+        names = chosen & {name for bucket in self._buckets for name in bucket.frozen}
+        if not names:
+            raise ParameterError(f"{self.name}: of {quote_names(sorted(chosen))} none is frozen")
         self._transaction.regroup(self._transaction.pasts.waking(names, self.t), self.t)
         for bucket in self._buckets:
             bucket.frozen.difference_update(names)
@@ -265,7 +265,9 @@ class ManagedParameters:
         Raises:
             StateError: with the optimizer unchanged, if the state is not of this optimizer and these parameters.
         """
-        state = SavedState(self.name, saved, strict, dict(rename or {}))
+        if not isinstance(strict, bool):
+            raise StateError(f"{self.name}: load_state_dict's strict is True or False, not {strict!r:.60}")
+        state = SavedState(self.name, saved, strict, {} if rename is None else rename)
         counts = {key: state.count(key) for key in ("t", "micro", "averaged", "state_version")}
         state.check_names(self._transaction.blocks)
         known = self._transaction.pasts
@@ -305,7 +307,9 @@ class ManagedParameters:
         if not all(isinstance(p, str) for p in patterns):
             raise ParameterError(f"{self.name}: {verb} takes names of parameters, with * and ?, got {patterns!r:.80}")
         idle = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
-        if idle or not patterns:
+        if not patterns:
+            raise ParameterError(f"{self.name}: {verb} takes the name of at least one parameter: {quote_names(names)}")
+        if idle:
             raise ParameterError(f"{self.name} has no parameter {quote_names(idle)}; it has {quote_names(names)}")
         return frozenset(name for name in names if any(fnmatchcase(name, p) for p in patterns))
 

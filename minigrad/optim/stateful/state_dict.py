@@ -97,6 +97,8 @@ class SavedState:
         theirs = str(self.saved.get("optimizer", ""))
         if theirs.split(" ")[0] != self.owner.split(" ")[0]:
             raise StateError(f"{self.owner}: this state was saved by {theirs!r}")
+        if not isinstance(self.rename, Mapping):
+            raise StateError(f"{self.owner}: rename={{saved: present}} is a mapping of names, not {self.rename!r:.60}")
         for key, value in self.saved.items():
             kind, _, rest = key.partition("/")
             if kind == "state" and isinstance(value, np.ndarray):
@@ -150,6 +152,9 @@ class SavedState:
         stray = [old for old, new in self.rename.items() if new not in saved or new not in here]
         if stray:
             raise StateError(f"{self.owner}: rename= mentions {quote_names(stray)}, which is not both saved and here")
+        twice = [new for new in self.rename.values() if len(self._origins(new)) > 1]
+        if twice:
+            raise StateError(f"{self.owner}: rename= gives {quote_names(twice[:1])} the states of several parameters")
         if not self.strict or not saved:
             return
         unknown, absent = sorted(saved - here), sorted(here - saved) if self.orders or self.parameters else []
@@ -160,6 +165,11 @@ class SavedState:
                 f"{self.owner}: the saved state is of other parameters: {' and '.join(parts)}. "
                 "rename={saved: present} gives other names, strict=False takes what fits"
             )
+
+    def _origins(self, name: str) -> set[str]:
+        """The saved parameters whose state goes to the one of that name here."""
+        keys = (key.removeprefix("state/").rpartition("/")[0] for key in self.saved if key.startswith("state/"))
+        return {old for old in keys if self.rename.get(old, old) == name}
 
     def state_for(self, block: ParamBlock, runner: RuleRunner, version: int) -> State:
         """The state that a block's rule goes on with.
