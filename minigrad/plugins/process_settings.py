@@ -11,6 +11,7 @@ import contextlib
 import decimal
 import faulthandler
 import gc
+import logging
 import signal
 import sys
 import threading
@@ -24,7 +25,6 @@ import numpy as np
 
 __all__ = ["ProcessSettings"]
 
-_WARNING = 30
 _SHARED = ("numpy", "numpy.linalg", "numpy.random", "math", "random")
 _OURS = tuple(f"minigrad.optim.{name}" for name in ("moment", "objective", "protocol", "runner", "state", "schedule"))
 """Modules whose functions and classes every plugin relies on."""
@@ -39,18 +39,7 @@ class _Setting:
     write: Callable[[Any], object]
 
 
-def _logging() -> tuple[int, tuple[object, ...]]:
-    """Level and handlers of the root logger.
-
-    Until logging is imported, those that it will begin with.
-    """
-    module: Any = sys.modules.get("logging")
-    return (_WARNING, ()) if module is None else (module.root.level, tuple(module.root.handlers))
-
-
-def _restore_logging(setup: tuple[int, tuple[Any, ...]]) -> None:
-    import logging  # which has been imported, or there would be nothing to restore
-
+def _restore_logging(setup: tuple[int, tuple[logging.Handler, ...]]) -> None:
     logging.root.setLevel(setup[0])
     logging.root.handlers[:] = setup[1]
 
@@ -75,7 +64,11 @@ _WATCHED = (
     ),
     _Setting("switched the fault handler", faulthandler.is_enabled, lambda on: None if on else faulthandler.disable()),
     _Setting("registered something with atexit", lambda: getattr(atexit, "_ncallbacks", int)(), lambda count: None),
-    _Setting("set up logging", _logging, _restore_logging),
+    _Setting(
+        "set up logging",
+        lambda: (logging.root.level, tuple(logging.root.handlers)),
+        _restore_logging,
+    ),
     _Setting("changed warning filters", lambda: tuple(warnings.filters), lambda filters: None),
 )
 

@@ -187,7 +187,8 @@ def across(g: Array, w: Array) -> Array:
     flat = g.copy()
     for part in layout_of(w.size):
         slope, weights = part.of(flat), part.of(w)
-        slope -= weights * np.sum(slope * weights, axis=0) / np.sum(weights * weights, axis=0)
+        squares = np.sum(weights * weights, axis=0)
+        slope -= weights * np.sum(slope * weights, axis=0) / np.where(squares > 0.0, squares, 1.0)
     return flat
 
 
