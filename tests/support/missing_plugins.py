@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+from minigrad.cli.parser import UsageError
 from minigrad.optim.errors import UnknownOptimizer
 
 
@@ -32,7 +33,7 @@ def how_to_get(distribution: str) -> str:
 
 def missing_plugin(error: BaseException) -> str | None:
     """The plugin for want of which minigrad refused a name; None if that is not what happened."""
-    if not isinstance(error, UnknownOptimizer | ImportError):
+    if not isinstance(error, UnknownOptimizer | UsageError | ImportError):
         return None
     named = re.search(
         r"not installed: in a checkout of minigrad, pip install \./plugins/(minigrad-[a-z-]+)", str(error)
