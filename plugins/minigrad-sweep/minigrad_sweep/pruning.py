@@ -1,4 +1,4 @@
-"""Trials that fall behind end early: Optuna's pruners, over curves of trials that have ended.
+"""Trials that fall behind end early, by Optuna's pruners.
 
 A trial is compared with trials that are settled before it begins, never with those that run beside it: which trials are
 ended depends on the seed alone, not on how many run at a time.
@@ -30,7 +30,10 @@ def _percentile(optuna: Any, first: int) -> Any:
 
 
 PRUNERS: Mapping[str, Callable[[Any, int], Any]] = MappingProxyType({"median": _median, "percentile": _percentile})
-"""Name -> what makes the pruner from the package and the first epoch in which it may end a trial."""
+"""Name -> what makes the pruner.
+
+Of the package and the first epoch in which it may end a trial.
+"""
 
 
 class MissingOptuna(MinigradError, ImportError):
