@@ -63,7 +63,10 @@ def _nodes(graph: Graph, names: Mapping[int, str]) -> Iterator[Any]:
 
 # -- pictures ----------------------------------------------------------------------------------------------------------
 def pictures_of(run: Run) -> dict[str, bytes]:
-    """Name -> PNG: weights of the first layer that look at pixels, and which class was taken for which."""
+    """Name -> PNG of what there is to see of a run.
+
+    Weights of the first layer that look at pixels, and which class was taken for which.
+    """
     pictures: dict[str, bytes] = {}
     first = next((w for w in run.model.state_dict().values() if w.ndim >= 2), None)
     images = None if first is None else images_of(first)
