@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
@@ -37,17 +36,3 @@ def pytest_configure(config: pytest.Config) -> None:
 def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     """A minigrad that is alone: no distribution is found on the path, though what is imported already stays."""
     monkeypatch.setattr(sys, "path", [place for place in sys.path if "site-packages" not in place])
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Skip a test that asks for what only a plugin of this workspace offers, where that is not installed."""
-    try:
-        return (yield)
-    except Exception as error:
-        from support.missing_plugins import how_to_get, missing_plugin
-
-        plugin = missing_plugin(error)
-        if plugin is None:
-            raise
-        pytest.skip(how_to_get(plugin))

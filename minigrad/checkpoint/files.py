@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from io import BufferedWriter
 from pathlib import Path
 
+from minigrad.runtime.interrupts import without_interrupts
+
 try:
     import fcntl
 except ImportError:  # Windows: left-over parts are then told by their age
@@ -50,9 +52,12 @@ def replace(path: Path, parts: Iterable[Bytes], *, durable: bool = True) -> int:
         raise ValueError(f"{str(path)!r} is not the name of a file")
     _refuse_no_file(path)
     _remove_left_over_parts(path)
-    file, beside = _create_part(path)
+    file: BufferedWriter | None = None
+    beside: Path | None = None
     size = 0
     try:
+        with without_interrupts():  # a Ctrl-C as the part appears would leave it behind unknown
+            file, beside = _create_part(path)
         with file:
             for part in parts:
                 size += file.write(part)
@@ -64,8 +69,10 @@ def replace(path: Path, parts: Iterable[Bytes], *, durable: bool = True) -> int:
         if fcntl is None:
             os.replace(beside, path)  # Windows renames no open file
     except BaseException:
-        with contextlib.suppress(OSError):
-            beside.unlink()
+        if file is not None and beside is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+                beside.unlink()
         raise
     if durable:
         try:

@@ -11,6 +11,7 @@ _PUBLIC = {
     "errors": """HyperparameterError LawError MissingGradient NeedError NonFiniteGradient NonFiniteParameters
         NonFiniteWarning OptimizerError ParameterError PluginError SlowPluginWarning StateError UnknownOptimizer
         UpdateError""",
+    "clip_chain": "ClipChain",
     "gradient_transforms": "Clip ClipAdaptive ClipNorm ClipValue",
     "hyperparameters": "choice count decay flag number share",
     "laws": "examine",

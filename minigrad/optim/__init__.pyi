@@ -3,6 +3,7 @@
 # isort: skip_file
 
 # fmt: off
+from minigrad.optim.clip_chain import ClipChain as ClipChain
 from minigrad.optim.errors import (
     HyperparameterError as HyperparameterError, LawError as LawError, MissingGradient as MissingGradient,
     NeedError as NeedError, NonFiniteGradient as NonFiniteGradient, NonFiniteParameters as NonFiniteParameters,

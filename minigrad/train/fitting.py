@@ -50,7 +50,7 @@ def fit(
     lr: float | Schedule | None = None,
     schedule: str | None = None,
     warmup: int = 0,
-    clip: float | Clip | None = None,
+    clip: float | Clip | Sequence[Clip] | None = None,
     accumulate: int = 1,
     epochs: int = 20,
     batch_size: int = 64,
@@ -85,7 +85,7 @@ def fit(
         schedule: how the learning rate, `lr` at its highest, changes over the run, by name: see
             `minigrad.train.lr_schedules.SCHEDULES`.
         warmup: updates in which the learning rate climbs to `lr` first.
-        clip: bound on the norm of the whole gradient, or a Clip of another kind.
+        clip: bound on the norm of the whole gradient, a Clip of another kind, or several in turn.
         accumulate: number of batches whose mean gradient makes one update; at the end of an epoch those that are left.
         epochs: passes over the training rows.
         batch_size: rows in a step.
@@ -209,7 +209,7 @@ class _OptimizerArgs:
     lr: float | Schedule | None = None
     schedule: str | None = None
     warmup: int = 0
-    clip: float | Clip | None = None
+    clip: float | Clip | Sequence[Clip] | None = None
     accumulate: int = 1
     hyperparameters: Mapping[str, object] = attrs.field(factory=dict)
 

@@ -10,7 +10,6 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minigrad.charts import Band, Dot, Heatmap, Line, LineChart, Picture, Span, Tiles, thin_out
 from minigrad.charts.axis import format_tick, text_width
@@ -208,9 +207,10 @@ def test_heatmap_cells_are_shares_of_their_row() -> None:
 
 
 def test_a_png_is_what_another_reader_sees() -> None:
+    reader = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (5, 7, 4), dtype=np.uint8)
-    with Image.open(io.BytesIO(png(pixels))) as image:
+    with reader.open(io.BytesIO(png(pixels))) as image:
         assert image.mode == "RGBA"
         np.testing.assert_array_equal(np.asarray(image), pixels)
     with pytest.raises(ValueError, match=r"\(height, width, 4\) uint8, got \(5, 7, 3\)"):

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -209,3 +211,20 @@ def test_models_of_two_trainings_are_never_mixed(tmp_path: Path) -> None:
         for _ in pool.map(lambda k: checkpoint.save(path, models[k % 3]), range(24)):
             saved = checkpoint.load(path)
             assert any(not saved._model_differences(model) for model in models)
+
+
+@pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="Ctrl-C is for the main thread")
+def test_a_ctrl_c_as_the_part_appears_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "best"
+    path.write_bytes(b"old")
+
+    def interrupted(*args: Any) -> Any:
+        file = open(*args)  # noqa: SIM115 - the caller closes it
+        signal.raise_signal(signal.SIGINT)
+        return file
+
+    monkeypatch.setattr(files, "open", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        files.replace(path, [b"new"])
+    assert [p.name for p in tmp_path.iterdir()] == ["best"]
+    assert path.read_bytes() == b"old"

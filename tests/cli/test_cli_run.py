@@ -10,6 +10,7 @@ import pytest
 
 from minigrad import checkpoint
 from support.cli_calls import code_of
+from support.missing_plugins import needs
 
 SCRIPT = """\
 print("a line of the script's own")
@@ -152,12 +153,23 @@ def test_json_holds_for_check_and_for_misuse(capsys: pytest.CaptureFixture[str])
     assert "a script is needed" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
-@pytest.mark.parametrize("arguments", ["compare --lr ,", "compare --optimizers ,", "selftest --ops ,"])
+COMPARE = needs("minigrad-compare")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param("compare --lr ,", marks=COMPARE),
+        pytest.param("compare --optimizers ,", marks=COMPARE),
+        "selftest --ops ,",
+    ],
+)
 def test_an_empty_list_is_misuse(arguments: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of(*arguments.split()) == 2
     assert "',' holds none: give one or more" in capsys.readouterr().err
 
 
+@COMPARE
 def test_every_name_of_a_comparison_is_looked_up_before_anything_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("compare", "--optimizers", "sgd,adm", "--problem", "quadratic") == 1
     err = capsys.readouterr().err

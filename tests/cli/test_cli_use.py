@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minigrad.cli import main
 
@@ -99,13 +98,14 @@ def test_mistakes_are_one_line_that_names_them(capsys: pytest.CaptureFixture[str
 def test_pictures_and_arrays_are_scored_where_their_targets_stand_beside_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
     rng = np.random.default_rng(0)
     for part, count in (("train", 12), ("test", 4)):
         for name, level in (("dark", 40), ("light", 200)):
             Path(f"lamps/{part}/{name}").mkdir(parents=True)
             for k in range(count):
                 pixels = rng.integers(level - 40, level + 40, size=(6, 6, 3), dtype=np.uint8)
-                Image.fromarray(pixels).save(f"lamps/{part}/{name}/{k}.png")
+                image.fromarray(pixels).save(f"lamps/{part}/{name}/{k}.png")
     assert main(["train", "--data", "lamps", "--epochs", "20", "--lr", "0.01", "--no-checks"]) == 0
     capsys.readouterr()
     run = "runs/0001-lamps"
@@ -117,7 +117,7 @@ def test_pictures_and_arrays_are_scored_where_their_targets_stand_beside_them(
     assert main(["predict", run, "lamps/test/dark"]) == 0
     assert capsys.readouterr().out.splitlines() == ["file,class", *(f"{k}.png,dark" for k in range(4))]
 
-    pictures = np.stack([np.asarray(Image.open(f"lamps/test/light/{k}.png")) for k in range(4)])
+    pictures = np.stack([np.asarray(image.open(f"lamps/test/light/{k}.png")) for k in range(4)])
     np.savez("more.npz", test_images=pictures, test_labels=np.array(["light"] * 4))
     assert main(["evaluate", run, "more.npz", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["figures"]["accuracy"] == 1.0, "channels may come last"

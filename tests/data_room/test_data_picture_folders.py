@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minigrad import data
 
+Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
 RNG = np.random.default_rng(0)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minigrad import data, nn, tensor
 from minigrad.core.errors import ShapeError
@@ -50,10 +49,11 @@ def test_arrays_of_one_class_are_refused(tmp_path: Path, targets: np.ndarray) ->
 
 
 def test_a_text_of_one_character_and_a_folder_of_one_class_are_refused(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
     with pytest.raises(DataError, match="only the character 'a'"):
         data.load(str(written(tmp_path / "a.txt", b"a" * 500)))
     (tmp_path / "pets" / "cats").mkdir(parents=True)
-    Image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(tmp_path / "pets" / "cats" / "a.png")
+    image.fromarray(np.zeros((4, 4), dtype=np.uint8)).save(tmp_path / "pets" / "cats" / "a.png")
     with pytest.raises(DataError, match="one folder alone, 'cats'"):
         data.load(str(tmp_path / "pets"))
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from minigrad import data
 from minigrad.data import DataError, DataFileError, Preparation
@@ -253,12 +252,13 @@ def test_sets_of_the_package_carry_their_recipe() -> None:
 
 
 def test_a_folder_of_pictures_by_class(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
     rng = np.random.default_rng(0)
     for name, light in (("dark", 60), ("light", 190)):
         (tmp_path / "pets" / name).mkdir(parents=True)
         for k in range(12):
             pixels = rng.integers(light - 50, light + 50, (6, 8), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "pets" / name / f"{k}.png")
+            image.fromarray(pixels).save(tmp_path / "pets" / name / f"{k}.png")
     pets = data.load(tmp_path / "pets")
     assert (pets.class_names, pets.kind, pets.input_shape) == (("dark", "light"), "image", (6, 8))
     assert len(pets.x_train) + len(pets.x_val) == 24
@@ -267,9 +267,9 @@ def test_a_folder_of_pictures_by_class(tmp_path: Path) -> None:
     recipe = pets.scaled(normalize="unit").preparation
     assert recipe is not None
     (encoded, _), *_ = recipe.chunks(tmp_path / "pets" / "light")
-    with Image.open(tmp_path / "pets" / "light" / "0.png") as picture:
+    with image.open(tmp_path / "pets" / "light" / "0.png") as picture:
         np.testing.assert_allclose(encoded[0], np.asarray(picture).reshape(-1) / np.float32(255), rtol=1e-6)
-    Image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "small.png")
+    image.fromarray(np.zeros((5, 5), np.uint8)).save(tmp_path / "small.png")
     with pytest.raises(
         DataFileError, match=r"small\.png: a picture of 5 x 5 pixels. Expected 8 x 6 pixels, as all others"
     ):

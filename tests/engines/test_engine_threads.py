@@ -18,6 +18,7 @@ from minigrad.engines.blas import _Threads, blas_thread_functions, one_blas_thre
 from minigrad.engines.products import OneBlasThread, SharedProduct
 from minigrad.engines.threads import AutoTuner, ParallelFor, processors, thread_count
 from support.interrupts import interrupted
+from support.missing_plugins import import_plugin
 
 
 def test_the_environment_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,9 +192,9 @@ def test_the_library_has_its_threads_back_after_an_interrupt_anywhere(kind: str)
     block: Callable[[], AbstractContextManager[object]] = one_blas_thread
     folder = str(Path(engines.__file__).parent)
     if kind == "cc":
-        library = pytest.importorskip("minigrad_cc.library")
+        library = import_plugin("minigrad_cc.library")
         try:
-            block = library.plan_library(pytest.importorskip("minigrad_cc.compiler").compiler()).one_blas_thread
+            block = library.plan_library(import_plugin("minigrad_cc.compiler").compiler()).one_blas_thread
         except MinigradError as missing:
             pytest.skip(str(missing))
         folder = str(Path(library.__file__).parent)

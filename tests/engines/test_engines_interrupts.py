@@ -11,8 +11,9 @@ import minigrad as mg
 from minigrad import engines, nn
 from minigrad.typing import Array
 from support.interrupts import interrupted
+from support.missing_plugins import import_plugin
 
-PLUGIN = str(Path(pytest.importorskip("minigrad_cc").__file__).parent)
+PLUGIN = str(Path(import_plugin("minigrad_cc").__file__).parent)
 
 X = np.random.default_rng(0).normal(size=(8, 6)).astype(np.float32)
 Y = np.arange(8) % 3

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("mpmath", reason="the oracle's functions are written in mpmath")
-pytest.importorskip("minigrad_special", reason="its functions are among the oracle's")
+pytest.importorskip(
+    "minigrad_special", reason="minigrad-special is not installed: pip install ./plugins/minigrad-special"
+)
 
 import minigrad
 from minigrad.core.types import Array

@@ -8,7 +8,9 @@ from __future__ import annotations
 import pytest
 
 pytest.importorskip("mpmath", reason="the right answers are computed with mpmath")
-pytest.importorskip("minigrad_special", reason="its functions are in the table")
+pytest.importorskip(
+    "minigrad_special", reason="minigrad-special is not installed: pip install ./plugins/minigrad-special"
+)
 
 from support import policy_table
 from support.policy_peers import NUMBERS

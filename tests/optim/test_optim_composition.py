@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import optim
 from minigrad.optim import (
     HyperparameterError,
     Linear,
@@ -124,3 +126,33 @@ def test_a_rate_of_zero_keeps_the_velocity() -> None:
         path.append(float(runner.w[0]))
     assert path[1] == path[2] == path[3]
     assert path[4] < path[3]
+
+
+class _Centred(optim.Clip):
+    """Gradients without their mean, as gradient centralization has it."""
+
+    def __call__(self, gradients: Sequence[Array], weights: object, layouts: object) -> list[Array]:
+        return [np.asarray(g - g.mean()) for g in gradients]
+
+
+def _moved(clip: Any) -> Array:
+    w = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    opt = mg.optimizer("sgd", [w], lr=1.0, clip=clip)
+    w.backward(np.array([3.0, -4.0, 7.0]))
+    opt.step()
+    step: Array = np.array([1.0, 2.0, 3.0]) - w.numpy()
+    return step
+
+
+def test_clips_are_applied_in_turn() -> None:
+    first, second = optim.ClipNorm(0.5), optim.ClipValue(0.3)
+    g = np.array([3.0, -4.0, 7.0])
+    np.testing.assert_allclose(_moved([first, second]), np.clip(0.5 * g / np.linalg.norm(g), -0.3, 0.3))
+    np.testing.assert_allclose(_moved((second, first)), np.array([0.5, -0.5, 0.5]) / np.sqrt(3.0))
+    np.testing.assert_allclose(_moved([_Centred(), optim.ClipValue(4.0)]), np.clip(g - 2.0, -4.0, 4.0))
+    np.testing.assert_array_equal(_moved([first]), _moved(first))
+    np.testing.assert_array_equal(_moved([optim.ClipChain((first,)), second]), _moved([first, second]))
+    np.testing.assert_array_equal(_moved([]), g)
+    with pytest.raises(HyperparameterError, match=r"clip\[1\] must be ClipNorm.*got 1\.0") as caught:
+        _moved([first, 1.0])
+    assert len(str(caught.value)) < 300

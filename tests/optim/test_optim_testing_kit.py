@@ -11,6 +11,7 @@ import pytest
 from minigrad.optim import PluginError, load
 from minigrad.optim.laws import CORE
 from minigrad.optim.testing import Law, laws_of_class, parametrize_with_laws
+from support.missing_plugins import needs
 from support.optim_dists import GOOD, install
 from support.optim_lawful import Descent
 from support.optim_lawless_conduct import Climbs, HasASmallestStep
@@ -38,6 +39,7 @@ def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
+@needs("minigrad-newton")
 def test_the_option_checks_installed_optimizers(tmp_path: Path) -> None:
     climbing = GOOD.replace("w - self.lr", "w + self.lr")
     install(tmp_path, "up", {"up": "up_rule:Rule"}, {"up_rule": climbing})

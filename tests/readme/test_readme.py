@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.missing_plugins import needs
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("minigrad/*/README.md")), *sorted(ROOT.glob("plugins/*/README.md"))]
@@ -19,10 +21,15 @@ def blocks(page: str) -> list[str]:
     return re.findall(r"```python\n(.*?)```", page, re.S)
 
 
+def plugin_of(page: Path) -> list[str]:
+    """The plugin whose README a page is."""
+    return [page.parent.name] if page.parent.parent.name == "plugins" else []
+
+
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param(b, id=f"{page.relative_to(ROOT)}-{k}")
+        pytest.param(b, id=f"{page.relative_to(ROOT)}-{k}", marks=needs(*plugin_of(page)))
         for page in PAGES
         for k, b in enumerate(blocks(page.read_text()))
     ],

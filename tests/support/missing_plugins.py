@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import pytest
-
-from minigrad.optim.errors import UnknownOptimizer
 
 
 def is_installed(distribution: str) -> bool:
@@ -30,11 +30,33 @@ def how_to_get(distribution: str) -> str:
     return f"{distribution} is not installed: pip install ./plugins/{distribution}"
 
 
+def import_plugin(module: str) -> Any:
+    """A module of a plugin; the test, or the file that asks while it is imported, is skipped where there is none."""
+    distribution = module.partition(".")[0].replace("_", "-")
+    return pytest.importorskip(module, reason=how_to_get(distribution))
+
+
 def missing_plugin(error: BaseException) -> str | None:
     """The plugin for want of which minigrad refused a name; None if that is not what happened."""
-    if not isinstance(error, UnknownOptimizer | ImportError):
+    # Not before: conftest.py limits the threads of a NumPy that is not loaded yet.
+    from minigrad.cli.parser import UsageError
+    from minigrad.optim.errors import UnknownOptimizer
+
+    if not isinstance(error, UnknownOptimizer | UsageError | ImportError):
         return None
     named = re.search(
         r"not installed: in a checkout of minigrad, pip install \./plugins/(minigrad-[a-z-]+)", str(error)
     )
     return named[1] if named and not is_installed(named[1]) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Skip a test that asks for what only a plugin of this workspace offers, where that is not installed."""
+    try:
+        return (yield)
+    except Exception as error:
+        plugin = missing_plugin(error)
+        if plugin is None:
+            raise
+        pytest.skip(how_to_get(plugin))

@@ -10,9 +10,10 @@ import pytest
 
 from minigrad import data, nn
 from minigrad.core import Tensor, tensor
-from minigrad.optim import Constant, available, optimizer
+from minigrad.optim import Constant, optimizer
 from minigrad.train import Check, Epoch, History, evaluate, fit
 from minigrad.train.splits import Rows
+from support.missing_plugins import needs
 from support.train_quick import DIGITS, Recorder, X, Y, quick
 
 
@@ -143,7 +144,7 @@ def test_a_driver_with_options_and_a_schedule_can_be_given() -> None:
     assert driver.t == history.steps_per_epoch == len(history.batch_losses)
 
 
-@pytest.mark.skipif("newton" not in available(), reason="the plugin minigrad-newton is not installed")
+@needs("minigrad-newton")
 def test_an_optimizer_that_evaluates_the_loss_itself() -> None:
     """A step of Newton's method solves least squares: the weights are those of the normal equations."""
     model = nn.Linear(5, 1, rng=0, use_bias=False).astype(np.float64)

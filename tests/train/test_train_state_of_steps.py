@@ -11,6 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn, train
 from minigrad.core.errors import GradientError
+from support.missing_plugins import import_plugin
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(24, 4)).astype(np.float32), RNG.integers(0, 3, 24)
@@ -122,7 +123,7 @@ def test_an_optimizer_that_evaluates_often_moves_them_once() -> None:
         return loss_of(model)
 
     loss_of(once)
-    pytest.importorskip("minigrad_newton")
+    import_plugin("minigrad_newton")
     mg.optimizer("l-bfgs", model.parameters()).step(loss)
     assert calls[0] > 1
     assert moved(model) == moved(once)

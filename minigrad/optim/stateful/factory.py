@@ -73,7 +73,7 @@ def optimizer(
     over: str | Sequence[str] = (),
     groups: Sequence[Group] = (),
     decoupled: bool = False,
-    clip: Clip | None = None,
+    clip: Clip | Sequence[Clip] | None = None,
     maximise: bool = False,
     accumulate: int = 1,
     average: Average | None = None,
@@ -95,7 +95,8 @@ def optimizer(
         groups: parameters that need other hyperparameters than the rest.
         decoupled: whether `weight_decay` shrinks the parameters themselves, w <- w (1 - lr weight_decay), as in AdamW,
             or adds `weight_decay * w` to the gradient (default).
-        clip: `ClipNorm(1.0)`, `ClipValue(1.0)` or `ClipAdaptive(0.01)`, after averaging and before weight decay.
+        clip: `ClipNorm(1.0)`, `ClipValue(1.0)`, `ClipAdaptive(0.01)` or a Clip of your own, after averaging and before
+            weight decay; several are applied in turn.
         maximise: climb instead of descend.
         accumulate: number of `backward`, `step` rounds whose mean gradient makes one update.
         average: `Ema(rate=0.999)` or `Swa(start=100)`, averages of the parameters for `with opt.averaged(): ...`.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, cast
 import attrs
 
 from minigrad.core.errors import nearest
+from minigrad.optim.clip_chain import chained
 from minigrad.optim.errors import HyperparameterError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import choice, count, flag, instance_or_none, number
@@ -36,7 +37,9 @@ class OptimizerOptions:
     spoken_name: ClassVar[str] = "optimizer"
 
     clip: Clip | None = attrs.field(
-        default=None, validator=instance_or_none(Clip, "ClipNorm, ClipValue or ClipAdaptive")
+        default=None,
+        converter=chained,
+        validator=instance_or_none(Clip, "ClipNorm, ClipValue or ClipAdaptive"),
     )
     maximise: bool = flag(False)
     accumulate: int = count(1, ge=1)

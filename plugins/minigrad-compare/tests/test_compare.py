@@ -130,6 +130,7 @@ def test_divergence_is_an_ending_not_an_error() -> None:
     assert "sgd broke off in 2 runs: seed 0 after" in table(found)
     plain = json.dumps(document(found), allow_nan=False)
     assert json.loads(plain)["results"][0]["final"] is None
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed: pip install '.[plots]'")
     curves_figure(found)
 
 
@@ -192,6 +193,7 @@ def test_pictures_hold_every_rule_and_the_scale_of_the_target() -> None:
 
 
 def test_the_command_saves_table_figures_and_pictures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib", reason="the extra plots is not installed: pip install '.[plots]'")
     script = tmp_path / "mine.py"
     script.write_text(
         dedent(

@@ -12,6 +12,7 @@ import numpy as np
 from minigrad.train import Callback, Epoch, Run, Step
 from minigrad.typing import Array
 from minigrad_loggers.figures import figures_of, load_tool
+from minigrad_loggers.tensorboard_parts import graph_of, pictures_of
 
 __all__ = ["TensorBoardLogger"]
 
@@ -20,6 +21,8 @@ _BINS = 30
 
 class TensorBoardLogger(Callback):
     """`tensorboard/`: figures of epochs, the loss of each step, histograms of parameters.
+
+    Also the model as a graph of ops, where it can be a program, and at the end pictures.
 
     Raises:
         MissingTool: tensorboard is not installed.
@@ -37,6 +40,12 @@ class TensorBoardLogger(Callback):
         self.path.mkdir(parents=True, exist_ok=True)
         self._writer = self._writer_module.EventFileWriter(str(self.path))
 
+    def on_train(self, run: Run) -> None:
+        """Write the graph of the model."""
+        graph = graph_of(run)
+        if graph is not None:
+            self._writer.add_event(self._event(wall_time=time.time(), graph_def=graph))
+
     def on_step(self, run: Run, step: Step) -> None:
         """Write the loss of a step."""
         self._write([self._scalar("step/loss", step.loss)], (step.epoch - 1) * step.batches + step.batch)
@@ -49,9 +58,13 @@ class TensorBoardLogger(Callback):
         self._writer.flush()
 
     def on_end(self, run: Run) -> None:
-        """Close the event file."""
-        if self._writer is not None:
-            self._writer.close()
+        """Write pictures and close the event file."""
+        if self._writer is None:
+            return
+        if run.history.epochs:
+            values = [self._image(name, content) for name, content in pictures_of(run).items()]
+            self._write(values, run.history.epochs[-1].epoch)
+        self._writer.close()
 
     def _write(self, values: list[Any], step: int) -> None:
         summary = self._summary.Summary(value=values)
@@ -59,6 +72,11 @@ class TensorBoardLogger(Callback):
 
     def _scalar(self, tag: str, value: float) -> Any:
         return self._summary.Summary.Value(tag=tag, simple_value=value)
+
+    def _image(self, name: str, content: bytes) -> Any:
+        width, height = (int.from_bytes(content[k : k + 4], "big") for k in (16, 20))  # of a PNG's first chunk
+        image = self._summary.Summary.Image(width=width, height=height, colorspace=4, encoded_image_string=content)
+        return self._summary.Summary.Value(tag=f"pictures/{name}", image=image)
 
     def _histogram(self, name: str, numbers: Array) -> Any:
         finite = numbers[np.isfinite(numbers)].astype(np.float64)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 
@@ -57,6 +59,74 @@ def test_tensorboards_reader_finds_scalars_and_histograms(tmp_path: Path) -> Non
     assert last.step == 3
     assert last.histogram_value.num == 16
     assert sum(last.histogram_value.bucket) == 16
+
+
+@attrs.define(eq=False)
+class Looking(nn.Module):
+    """A model that no program can hold: it looks at numbers while it runs."""
+
+    inner: nn.Module
+
+    def forward(self, x: Any) -> Any:
+        y = self.inner(x)
+        return y if float(y.sum()) > -1e9 else y * 2.0
+
+
+def _events(folder: Path) -> Any:
+    reader: Any = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator", reason="tensorboard is not installed"
+    )
+    events = reader.EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    return events
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensorboards_reader_finds_graph_and_pictures_and_the_run_is_the_same(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed: pip install tensorboard")
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed: pip install pillow")
+    digits = data.load("digits").scaled()
+
+    def fit(*callbacks: train.Callback) -> tuple[nn.Module, list[float]]:
+        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 9, rng=0), nn.Dropout(0.2, rng=1), nn.Linear(9, 10, rng=2))
+        history = train.fit(model, digits, epochs=2, batch_size=100, callbacks=callbacks, quiet=True)
+        return model, history.batch_losses
+
+    model, losses = fit(TensorBoardLogger(tmp_path))
+    assert losses == fit()[1]
+    events = _events(tmp_path)
+    graph = events.Graph()
+    nodes = {node.name: node for node in graph.node}
+    assert {"layers/1/weight", "layers/3/bias"} <= set(nodes)
+    products = [node for node in graph.node if node.op == "matmul"]
+    assert ["layers/1/weight" in node.input for node in products] == [True, False]
+    *_, last = graph.node
+    reached, waiting = set(), [last.name]
+    while waiting:
+        name = waiting.pop()
+        reached.add(name)
+        waiting += nodes[name].input
+    assert reached == set(nodes)
+    (weights,), (classes,) = (events.Images(f"pictures/{n}") for n in ("first layer", "true class by predicted class"))
+    with image.open(io.BytesIO(weights.encoded_image_string)) as picture:
+        assert picture.size == (weights.width, weights.height) == (24, 24)  # nine units of 8 x 8
+    with image.open(io.BytesIO(classes.encoded_image_string)) as picture:
+        pixels = np.asarray(picture)
+    side = len(pixels) // 10
+    model.eval()
+    right = model(digits.x_val).numpy().argmax(axis=1) == digits.y_val
+    shares = [right[digits.y_val == k].mean() for k in range(10)]
+    np.testing.assert_allclose(pixels[side // 2 :: side, side // 2 :: side, 0].diagonal() / 255.0, shares, atol=0.01)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_model_that_is_no_program_has_no_graph(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed: pip install tensorboard")
+    spiral = data.spiral(90, classes=3, noise=0.1, seed=0).scaled()
+    train.fit(Looking(nn.mlp(2, [4], 3, rng=0)), spiral, epochs=1, callbacks=[TensorBoardLogger(tmp_path)], quiet=True)
+    events = _events(tmp_path)
+    assert not events.Tags()["graph"]
+    assert events.Scalars("epoch/val_loss")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,45 +1,36 @@
-"""`export_onnx`: a model of minigrad as an ONNX file."""
+"""`export_onnx` and `export_run`: a model, or a run with its preparation, as ONNX."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, nn
+from minigrad import Tensor, nn, train
+from minigrad.data.prepare.preparation import Preparation, TableInputs
+from minigrad.data.prepare.text import TextInputs
+from minigrad.data.scaling import Scaling
 from minigrad.nn.module_tree import walk
 from minigrad.text import nearest
 from minigrad_onnx.errors import OnnxExportError, load_onnx
 from minigrad_onnx.traced import Dim, Length, trace
+from minigrad_onnx.write_composed import COMPOSED
 from minigrad_onnx.write_elementwise import ELEMENTWISE, WriteCall
 from minigrad_onnx.write_images import IMAGES
+from minigrad_onnx.write_preparation import write_answers, write_rows, write_scaling
 from minigrad_onnx.write_shapes import SHAPES
 from minigrad_onnx.writer import CallSite, Writer
 
-__all__ = ["WRITERS", "Scaling", "export_onnx"]
+__all__ = ["WRITERS", "export_onnx", "export_run"]
 
 OPSET = 23
 """The newest that onnxruntime runs without a warning."""
 
-WRITERS: Mapping[str, WriteCall] = MappingProxyType({**ELEMENTWISE, **SHAPES, **IMAGES})
+WRITERS: Mapping[str, WriteCall] = MappingProxyType({**ELEMENTWISE, **COMPOSED, **SHAPES, **IMAGES})
 """Op -> what writes it as nodes."""
-
-
-class Scaling(Protocol):
-    """`(x - offset) * factor`: what `minigrad.data` has fitted to the training rows."""
-
-    @property
-    def offset(self) -> Any:
-        """What is subtracted."""
-        ...
-
-    @property
-    def factor(self) -> Any:
-        """What the difference is multiplied by."""
-        ...
 
 
 def export_onnx(
@@ -48,6 +39,7 @@ def export_onnx(
     path: str | PathLike[str] | None = None,
     *,
     scaling: Scaling | None = None,
+    preparation: Preparation | None = None,
     dynamic_batch: bool = True,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
@@ -62,46 +54,89 @@ def export_onnx(
         example: a batch of inputs, or several inputs; their shapes and dtypes are those of the file.
         path: of the file; None writes none.
         scaling: what raw inputs go through first: nodes for it come before the model's, and the file takes raw rows.
+        preparation: of a run, whose encoded rows `example` has. The file then takes rows as people have them: an input
+            for each column, `rows` of an array or pictures, `characters`; its outputs are `prediction`, for classes and
+            labels `probabilities`, and the model's own.
         dynamic_batch: the first axis of all inputs may have any length; otherwise that of the example.
         input_names: names of the inputs; "x", or "x0", "x1" ... by default.
-        output_names: names of the outputs; "y", or "y0", "y1" ... by default.
+        output_names: names of the model's outputs; "y", or "y0", "y1" ... by default.
 
     Returns:
         The `onnx.ModelProto`, which the checker of onnx has seen.
 
     Raises:
         OnnxExportError: an op has no counterpart (it is named, with the line that calls it), or the model depends on
-            the size of the batch in another way than by its shape.
+            the size of the batch in another way than by its shape, or cannot have this preparation.
         TraceError: the model looks at numbers while it runs.
         MissingOnnx: the package onnx is not installed.
     """
     onnx = load_onnx()
     arrays = [np.asarray(x) for x in (example if isinstance(example, list | tuple) else [example])]
+    if preparation is not None and (scaling is not None or len(arrays) > 1 or input_names or not dynamic_batch):
+        raise OnnxExportError("a preparation has inputs of its own: leave out scaling, input_names and dynamic_batch")
     raw = arrays[0].dtype
     if scaling is not None:
         arrays[0] = ((arrays[0] - scaling.offset) * scaling.factor).astype(np.float32)
     traced = trace(model, arrays, dynamic_batch)
     parameters = {id(part): name for name, part in walk(model) if isinstance(part, Tensor)}
     writer = Writer(onnx, traced, parameters)
-    inputs = _inputs(writer, _names("x", input_names, len(arrays)), raw, scaling)
+    if preparation is None:
+        inputs = _inputs(writer, _names("x", input_names, len(arrays)), raw, scaling)
+    else:
+        inputs = _prepared_inputs(writer, preparation)
     for call, twin in traced.calls:
         write = WRITERS.get(call.op.name)
         site = CallSite(writer, call, twin)
         if write is None or not site.is_plain:
             raise site.refusal(f"it is not among the {len(WRITERS)} that are written.{nearest(call.op.name, WRITERS)}")
         writer.bind(call.outs[0], write(site))
-    outputs = _outputs(writer, output_names)
-    graph = onnx.helper.make_graph(writer.nodes, type(model).__name__, inputs, outputs, writer.initializers)
-    opset = onnx.helper.make_opsetid("", min(OPSET, onnx.defs.onnx_opset_version()))
-    proto = onnx.helper.make_model(
-        graph,
-        opset_imports=[opset],
-        ir_version=onnx.helper.find_min_ir_version_for([opset]),
-        producer_name="minigrad",
-    )
-    onnx.checker.check_model(proto, full_check=True)
+    answers = [] if preparation is None else _answers(writer, preparation)
+    outputs = answers + _outputs(writer, output_names)
+    proto = _model(writer, type(model).__name__, inputs, outputs)
     if path is not None:
         onnx.save(proto, fspath(path))
+    return proto
+
+
+def export_run(run: str | PathLike[str] | train.SavedRun, path: str | PathLike[str] | None = None) -> Any:
+    """Write a saved run with its preparation to an ONNX file.
+
+    The file takes rows as people have them.
+
+    Args:
+        run: the folder of a run, its `best.safetensors`, or what `train.load` made of it.
+        path: of the file; None writes none.
+
+    Returns:
+        The `onnx.ModelProto`. See `export_onnx` for its inputs and outputs.
+
+    Raises:
+        OnnxExportError: the run was given plain arrays and has no preparation, or an op has no counterpart.
+        TrainError: there is no such run, or its file is damaged.
+        MissingOnnx: the package onnx is not installed.
+    """
+    saved = run if isinstance(run, train.SavedRun) else train.load(run)
+    if saved.preparation is None:
+        raise OnnxExportError(
+            f"{str(saved.path)[-100:]}: the run was given plain arrays, and has no preparation: "
+            "export_onnx(run.model, example, path)"
+        )
+    inputs = saved.preparation.inputs
+    if isinstance(inputs, TextInputs):
+        example: Any = np.zeros((2, inputs.window), np.int64)
+    else:
+        shape = (len(inputs.features),) if isinstance(inputs, TableInputs) else inputs.layout
+        example = np.zeros((2, *shape), np.float32)
+    return export_onnx(saved.model, example, path, preparation=saved.preparation)
+
+
+def _model(writer: Writer, name: str, inputs: list[Any], outputs: list[Any]) -> Any:
+    onnx = writer.onnx
+    graph = onnx.helper.make_graph(writer.nodes, name, inputs, outputs, writer.initializers)
+    opset = onnx.helper.make_opsetid("", min(OPSET, onnx.defs.onnx_opset_version()))
+    version = onnx.helper.find_min_ir_version_for([opset])
+    proto = onnx.helper.make_model(graph, opset_imports=[opset], ir_version=version, producer_name="minigrad")
+    onnx.checker.check_model(proto, full_check=True)
     return proto
 
 
@@ -122,14 +157,29 @@ def _inputs(writer: Writer, names: Sequence[str], raw: np.dtype[Any], scaling: S
         scaled = scaling is not None and position == 0
         infos.append(_info(writer.onnx, name, raw if scaled else value.dtype, traced.lengths(a, b)))
         writer.batch_of = writer.batch_of or name
-        writer.bind(a, _scaled(writer, name, scaling) if scaling is not None and scaled else name)
+        writer.bind(a, write_scaling(writer, name, scaling, raw) if scaling is not None and scaled else name)
     return infos
 
 
-def _scaled(writer: Writer, name: str, scaling: Scaling) -> str:
-    wide = writer.cast(name, np.float32)
-    moved = writer.node("Sub", wide, writer.constant(scaling.offset, np.float32))
-    return writer.node("Mul", moved, writer.constant(scaling.factor, np.float32))
+def _prepared_inputs(writer: Writer, preparation: Preparation) -> list[Any]:
+    inputs = preparation.inputs
+    if isinstance(inputs, TableInputs):
+        writer.taken |= {column.name for column in inputs.columns}
+    ports, encoded = write_rows(writer, inputs)
+    writer.batch_of = ports[0].name
+    (value,) = (i for i, v in enumerate(writer.traced.graphs[0].values) if v.kind == "input")
+    writer.bind(value, encoded)
+    return [_info(writer.onnx, p.name, p.dtype, (Dim(1, 0), *p.shape), p.about) for p in ports]
+
+
+def _answers(writer: Writer, preparation: Preparation) -> list[Any]:
+    (value,), (twin,) = (graph.outputs for graph in writer.traced.graphs)
+    lengths = writer.traced.lengths(value, twin)
+    shape = [n for n in lengths[1:] if isinstance(n, int)]
+    if len(shape) < len(lengths) - 1:
+        raise OnnxExportError("outputs of the model have a batch in several axes: the preparation cannot read them")
+    ports = write_answers(writer, preparation.target, writer.value(value, twin), shape)
+    return [_named(writer, p.name, p.value, p.dtype, (lengths[0], *p.shape), p.about) for p in ports]
 
 
 def _outputs(writer: Writer, names: Sequence[str]) -> list[Any]:
@@ -137,15 +187,24 @@ def _outputs(writer: Writer, names: Sequence[str]) -> list[Any]:
     infos = []
     labels = _names("y", names, len(first.outputs))
     for label, a, b in zip(labels, first.outputs, second.outputs, strict=True):
-        inner = writer.value(a, b)
-        writer.nodes.append(writer.onnx.helper.make_node("Identity", [inner], [label], name=label))
-        infos.append(_info(writer.onnx, label, first.values[a].dtype, writer.traced.lengths(a, b)))
+        lengths = writer.traced.lengths(a, b)
+        infos.append(_named(writer, label, writer.value(a, b), first.values[a].dtype, lengths))
     return infos
 
 
-def _info(onnx: Any, name: str, dtype: np.dtype[Any], lengths: Sequence[Length]) -> Any:
+def _named(
+    writer: Writer, name: str, value: str, dtype: np.dtype[Any], lengths: Sequence[Length], about: str = ""
+) -> Any:
+    """An output under its name, or one with a line behind it where an input has that."""
+    name = writer.free(name)
+    writer.nodes.append(writer.onnx.helper.make_node("Identity", [value], [name], name=name))
+    return _info(writer.onnx, name, dtype, lengths, about)
+
+
+def _info(onnx: Any, name: str, dtype: np.dtype[Any], lengths: Sequence[Length], about: str = "") -> Any:
     shape = [n if isinstance(n, int) else _unknown(n) for n in lengths]
-    return onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(dtype), shape)
+    kind = onnx.TensorProto.STRING if dtype.kind == "O" else onnx.helper.np_dtype_to_tensor_dtype(dtype)
+    return onnx.helper.make_tensor_value_info(name, kind, shape, doc_string=about)
 
 
 def _unknown(length: Dim) -> str:

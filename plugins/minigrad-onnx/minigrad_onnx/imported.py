@@ -39,7 +39,7 @@ class Node:
 class OnnxModel(nn.Module):
     """The graph of an ONNX file.
 
-    Floating initializers of one axis and more are parameters and can be trained.
+    Floating initializers of one axis and more are parameters and can be trained, but for constants of `export_onnx`.
 
     Attributes:
         weights: initializers by name.
@@ -108,7 +108,12 @@ def import_onnx(source: str | PathLike[str] | Any) -> OnnxModel:
             held[node.output[0]] = _constant(onnx, options)
         else:
             nodes.append(_node(onnx, node, options))
-    weights = {name: nn.parameter(a, a.dtype) for name, a in held.items() if a.dtype.kind == "f" and a.ndim}
+    ours = proto.producer_name == "minigrad"  # whose parameters have names, and whose constants have numbers
+    weights = {
+        name: nn.parameter(a, a.dtype)
+        for name, a in held.items()
+        if a.dtype.kind == "f" and a.ndim and not (ours and name.startswith("constant_"))
+    }
     constants = {n: mg.tensor(a) if a.dtype.kind == "f" else a for n, a in held.items() if n not in weights}
     inputs = tuple(i.name for i in graph.input if i.name not in held)
     return OnnxModel(weights, constants, tuple(nodes), inputs, tuple(o.name for o in graph.output))

@@ -245,6 +245,31 @@ def _clip(xs: Sequence[Any], o: Options) -> Any:
     return mg.clip(xs[0], o.get("min", low), o.get("max", high))
 
 
+def _gather_elements(xs: Sequence[Any], o: Options) -> Any:
+    indices, axis = _numbers(xs[1]), o.get("axis", 0)
+    if not isinstance(xs[0], mg.Tensor):
+        return np.take_along_axis(xs[0], indices, axis=axis)
+    return mg.take_along_axis(xs[0], indices, axis=axis)
+
+
+def _argmax(xs: Sequence[Any], o: Options) -> Any:
+    if o.get("select_last_index", 0):
+        raise OnnxImportError("ArgMax with select_last_index is not read")
+    return np.argmax(_numbers(xs[0]), axis=o.get("axis", 0), keepdims=bool(o.get("keepdims", 1)))
+
+
+def _mod(xs: Sequence[Any], o: Options) -> Any:
+    if any(isinstance(x, mg.Tensor) for x in xs):
+        return mg.fmod(*xs)
+    return (np.fmod if o.get("fmod", 0) else np.mod)(*xs)
+
+
+def _is_infinite(xs: Sequence[Any], o: Options) -> Any:
+    x = _numbers(xs[0])
+    signs = (o.get("detect_positive", 1), o.get("detect_negative", 1))
+    return np.isinf(x) & np.where(x > 0, *map(bool, signs))
+
+
 def _where(xs: Sequence[Any], _: Options) -> Any:
     return mg.where(*xs) if any(isinstance(x, mg.Tensor) for x in xs) else np.where(*xs)
 
@@ -276,6 +301,7 @@ READERS: Mapping[str, ReadNode] = MappingProxyType({
     "Mul": _either(mg.multiply, np.multiply),
     "Div": _either(mg.divide, np.floor_divide),
     "Pow": _either(mg.power, np.power),
+    "Mod": _mod,
     "Max": _either(mg.maximum, np.maximum),
     "Min": _either(mg.minimum, np.minimum),
     "Equal": lambda xs, _: xs[0] == xs[1],
@@ -283,11 +309,15 @@ READERS: Mapping[str, ReadNode] = MappingProxyType({
     "GreaterOrEqual": lambda xs, _: xs[0] >= xs[1],
     "Less": lambda xs, _: xs[0] < xs[1],
     "LessOrEqual": lambda xs, _: xs[0] <= xs[1],
+    "IsNaN": lambda xs, _: np.isnan(_numbers(xs[0])),
+    "IsInf": _is_infinite,
     "Not": lambda xs, _: np.logical_not(xs[0]),
     "And": lambda xs, _: np.logical_and(xs[0], xs[1]),
     "Or": lambda xs, _: np.logical_or(xs[0], xs[1]),
     "Where": _where,
+    "ArgMax": _argmax,
     "Clip": _clip,
+    "Det": lambda xs, _: mg.linalg.det(xs[0]),
     "Elu": _elu,
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
@@ -319,6 +349,7 @@ READERS: Mapping[str, ReadNode] = MappingProxyType({
     "Expand": _expand,
     "Slice": _slice,
     "Gather": _gather,
+    "GatherElements": _gather_elements,
     "Pad": _pad,
     "Shape": _shape,
     "Range": lambda xs, _: np.arange(*(_numbers(x).item() for x in xs)),

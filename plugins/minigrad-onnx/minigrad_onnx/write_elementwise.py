@@ -121,6 +121,16 @@ def _reduce(kind: str) -> WriteCall:
     )
 
 
+def _p_length(c: CallSite) -> str:
+    """Entries are divided by the largest, so that no power overflows."""
+    w, x, axes = c.writer, c.writer.node("Abs", c.operand(0, c.dtype)), c.writer.integers(_axes(c))
+    top, p = w.node("ReduceMax", x, axes, keepdims=1), c.option("p")
+    scale = w.node("Where", w.node("Greater", top, _number(c, 0.0)), top, _number(c, 1.0))
+    total = w.node("ReduceSum", w.node("Pow", w.node("Div", x, scale), _number(c, p)), axes, keepdims=1)
+    y = w.node("Mul", w.node("Pow", total, _number(c, 1.0 / p)), scale)
+    return y if c.option("keepdims") else w.node("Squeeze", y, axes)
+
+
 def _along_axis(kind: str) -> WriteCall:
     return lambda c: c.writer.node(kind, c.operand(0, c.dtype), axis=int(c.option("axis")))
 
@@ -151,8 +161,13 @@ def _squared(c: CallSite, x: str) -> str:
 
 
 def _hypot(c: CallSite) -> str:
-    squares = [_squared(c, c.operand(i, c.dtype)) for i in (0, 1)]
-    return c.writer.node("Sqrt", c.writer.node("Add", *squares))
+    """The larger side times a root that cannot overflow."""
+    w = c.writer
+    sides = [w.node("Abs", c.operand(i, c.dtype)) for i in (0, 1)]
+    longer = w.node("Max", *sides)
+    divisor = w.node("Where", w.node("Equal", longer, _number(c, 0.0)), _number(c, 1.0), longer)
+    share = _squared(c, w.node("Div", w.node("Min", *sides), divisor))
+    return w.node("Mul", longer, w.node("Sqrt", w.node("Add", share, _number(c, 1.0))))
 
 
 def _exp2(c: CallSite) -> str:
@@ -199,8 +214,6 @@ ELEMENTWISE: Mapping[str, WriteCall] = MappingProxyType({
     "power": _binary("Pow"),
     "maximum": _binary("Max"),
     "minimum": _binary("Min"),
-    "fmax": _binary("Max"),
-    "fmin": _binary("Min"),
     "equal": _compare("Equal"),
     "greater": _compare("Greater"),
     # What NumPy computes without a gradient goes by its name there.
@@ -221,6 +234,7 @@ ELEMENTWISE: Mapping[str, WriteCall] = MappingProxyType({
     "max": _reduce("ReduceMax"),
     "min": _reduce("ReduceMin"),
     "length": _reduce("ReduceL2"),
+    "p_length": _p_length,
     "logsumexp": _reduce("ReduceLogSumExp"),
     "cumsum": _cumsum,
     "softmax": _along_axis("Softmax"),

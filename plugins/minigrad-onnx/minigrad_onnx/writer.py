@@ -31,6 +31,7 @@ class Writer:
         self.nodes: list[Any] = []
         self.initializers: list[Any] = []
         self.batch_of = ""  # name of an input whose first axis is the batch
+        self.taken: set[str] = set()  # names of inputs, which nothing else may have
         self._parameter_names = parameter_names
         self._names: dict[int, str] = {}
         self._constants: dict[tuple[object, ...], str] = {}
@@ -41,16 +42,22 @@ class Writer:
     def node(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Write a node with one output, and return its name."""
         self._count += 1
-        name = f"{kind.lower()}_{self._count}"
+        name = self.free(f"{kind.lower()}_{self._count}")
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [name], name=name, **attributes))
+        return name
+
+    def free(self, name: str) -> str:
+        """A name that no input has: `name`, or that with lines behind it."""
+        while name in self.taken:
+            name += "_"
         return name
 
     def constant(self, value: Any, dtype: Any = None) -> str:
         """The name of an initializer that holds `value`; equal ones are written once."""
         array = np.asarray(value, dtype=dtype)
-        key = (array.shape, array.dtype, array.tobytes())
+        key = (array.shape, array.dtype, tuple(array.flat) if array.dtype.kind == "O" else array.tobytes())
         if key not in self._constants:
-            name = f"constant_{len(self._constants)}"
+            name = self.free(f"constant_{len(self._constants)}")
             self.initializers.append(
                 self.onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
             )
@@ -107,7 +114,7 @@ class Writer:
         held, other = self.traced.values(first, second)
         if first not in self._names and held.tensor is not None:
             array = held.tensor.numpy()
-            name = self._parameter_names.get(id(held.tensor), f"state_{first}")
+            name = self.free(self._parameter_names.get(id(held.tensor), f"state_{first}"))
             self.initializers.append(self.onnx.numpy_helper.from_array(np.array(array, order="C"), name))
             self._names[first] = name
         if first not in self._names:

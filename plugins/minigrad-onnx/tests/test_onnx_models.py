@@ -30,8 +30,25 @@ def _run(proto: Any, *inputs: np.ndarray) -> list[np.ndarray]:
     return session.run(None, {i.name: x for i, x in zip(session.get_inputs(), inputs, strict=True)})
 
 
-def _example(name: str) -> tuple[nn.Module, np.ndarray]:
+EXAMPLES = ("fashion_conv", "fashion_mlp", "linear_svm", "spiral", "oscillator", "char_lstm", "char_transformer")
+"""Those that have a model: the others count, or fit matrices."""
+
+
+@attrs.define(eq=False)
+class Oscillator(nn.Module):
+    """What the example of that name differentiates: 1 at first, at rest."""
+
+    net: nn.Module
+
+    def forward(self, t: Any) -> Any:
+        return 1.0 + mg.tanh(t) ** 2 * self.net(t * 0.5 - 1.0)
+
+
+def build_example(name: str) -> tuple[nn.Module, np.ndarray]:
     letters = np.random.default_rng(0).integers(0, 20, (3, LENGTH))
+    if name == "oscillator":
+        net = nn.mlp(1, [32, 32], 1, activation="tanh", rng=0)
+        return Oscillator(net), np.linspace(0.0, 4.0, 9, dtype=np.float32)[:, None]
     if name == "char_transformer":
         return Transformer(20, depth=1), letters
     if name == "char_lstm":
@@ -42,11 +59,9 @@ def _example(name: str) -> tuple[nn.Module, np.ndarray]:
     return module.model, rows[:3]
 
 
-@pytest.mark.parametrize(
-    "name", ["fashion_conv", "fashion_mlp", "linear_svm", "spiral", "char_lstm", "char_transformer"]
-)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_an_example_agrees_with_onnxruntime(name):
-    model, x = _example(name)
+    model, x = build_example(name)
     proto = export_onnx(model, x)
     with model.mode(training=False), mg.no_grad():
         np.testing.assert_allclose(_run(proto, x)[0], model(mg.tensor(x)).numpy(), rtol=1e-5, atol=1e-5)
@@ -76,11 +91,23 @@ class Apply(nn.Module):
 _UNARY = ["abs", "negative", "exp", "log", "sqrt", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh",
           "arcsinh", "arctanh", "tanh", "sigmoid", "softplus", "softsign", "erf", "floor", "ceil", "rint", "sign",
           "reciprocal", "square", "log1p", "expm1", "exp2", "log2", "log10", "normal_cdf", "mean", "sum", "max", "min",
-          "logsumexp", "var", "std", "norm", "softmax", "log_softmax"]  # fmt: skip
+          "logsumexp", "var", "std", "norm", "softmax", "log_softmax", "trunc", "cbrt", "cot", "csch", "sech", "arccot",
+          "arccsch", "erfc", "sinc"]  # fmt: skip
 _CALLS = {
     **{name: getattr(mg, name) for name in _UNARY},
     "arccosh": lambda x: mg.arccosh(x + 1.0),
+    "inverses of 1 / x": lambda x: mg.arccoth(x + 1.0) + mg.arcsec(x + 1.0) + mg.arccsc(x + 1.0),
     "hypot": lambda x: mg.hypot(x, x[:, ::-1]),
+    "hypot of large numbers": lambda x: mg.hypot(x * 1e30, 1e30) / 1e30,
+    "angles in all quadrants": lambda x: mg.arctan2(x - 0.5, x[:, ::-1] - 0.4),
+    "remainders": lambda x: mg.mod(x - 0.5, 0.2) + mg.fmod(x - 0.5, 0.2) + mg.mod(0.5 - x, -0.2),
+    "signs of zeros too": lambda x: mg.copysign(x, mg.where(x > 0.5, x - 0.7, x * -0.0)),
+    "whole quotients": lambda x: x + (x - 0.5) // 0.2,
+    "sums of exponentials": lambda x: mg.logaddexp(x, 90.0 * x[:, ::-1]) + mg.logaddexp2(x, -x),
+    "the larger, NaN left out": lambda x: mg.fmax(_gaps(x), x[:, ::-1]) + mg.fmin(x[:, ::-1], _gaps(x)),
+    "gaps filled": lambda x: mg.nan_to_num(_gaps(x), nan=7.0) + mg.nan_to_num(_gaps(1.0 / _gaps(x)), posinf=3.0),
+    "determinant": lambda x: mg.linalg.det(mg.matmul(x[:, :, None], x[:, None, :]) + np.eye(4, dtype=np.float32)),
+    "along an axis": lambda x: mg.take_along_axis(x, np.zeros(1, int) + np.arange(2)[None], axis=1) + x[:, :2],
     "sample variance": lambda x: mg.var(x, axis=1, ddof=1, keepdims=True),
     "cumsum": lambda x: mg.cumsum(x, axis=1),
     "cube": lambda x: x**3,
@@ -99,6 +126,10 @@ _CALLS = {
     "different": lambda x: mg.where(x != x[:1], x, 2.0),
     "as integers": lambda x: (x > 0.5).astype(np.float32) * x,
 }
+
+
+def _gaps(x: Any) -> Any:
+    return mg.where(x > 0.6, np.nan, x)
 
 
 def _write(x: Any, key: Any, value: float) -> Any:

@@ -36,6 +36,8 @@ def _arguments(parser: ArgumentParser) -> None:
     add("--rungs", type=count, default=2, metavar="N", help="lengths of training, each three times the last; default 2")
     add("--rounds", type=count, default=2, metavar="N", help="each in a third of the range of the last; default 2")
     add("--jobs", type=count, default=2, metavar="N", help="trainings at a time; default 2")
+    add("--prune", metavar="NAME", choices=("median", "percentile"), help="end trials early that fall behind, by this "
+        "pruner of Optuna's: median, or percentile, which keeps a quarter (pip install optuna)")  # fmt: skip
     add("--out", default="runs", metavar="FOLDER", help="where the search is saved, as <n>-sweep-<name>; default runs")
     add("--resume", metavar="FOLDER", help="go on with the search in this folder")
     add_trust(parser)

@@ -17,6 +17,7 @@ from minigrad.train.output.origin import refuse_foreign, seal
 from minigrad.train.output.run_lock import folder_lock
 from minigrad.train.script.script import load_script
 from minigrad.train.setup import SetupOptions
+from minigrad_sweep.pruning import load_optuna
 from minigrad_sweep.space import parse_space
 from minigrad_sweep.subject import command_of, known_names, options_of, refuse_useless_values
 from minigrad_sweep.sweep import CONFIG_FILE, Sweep, SweepConfig, Trial, sweep
@@ -60,7 +61,9 @@ def _new_search(arguments: Namespace) -> tuple[SweepConfig, Path | SetupOptions,
         words.insert(0, arguments.script)
         arguments.script = None
     plan = {"space_args": tuple(words), "trials": arguments.trials, "rungs": arguments.rungs,
-            "rounds": arguments.rounds, "seed": arguments.seed}  # fmt: skip
+            "rounds": arguments.rounds, "seed": arguments.seed, "prune": arguments.prune or ""}  # fmt: skip
+    if arguments.prune:
+        load_optuna()
     own = [name for name in arguments.given if name not in ("epochs", "seed")]
     if arguments.script is None:
         if not own:
@@ -96,6 +99,7 @@ def _saved_subject(folder: Path, config: SweepConfig, trust: bool) -> Path | Set
 
 def _line(t: Trial) -> str:
     result = f"failed: {t.error[:70]}" if t.score is None else f"score {t.score:.4f}"
+    result += f", ended after {len(t.curve)}" if t.pruned else ""
     return f"trial {t.key:<8} {t.epochs:>3} epochs  {_values(t)}  {result}"
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import attrs
@@ -24,6 +25,7 @@ import numpy as np
 from minigrad.checkpoint.files import replace
 from minigrad.text import clip_middle, describe_error
 from minigrad.train.errors import TrainError
+from minigrad_sweep.pruning import Rivals
 from minigrad_sweep.space import Choice, Range, Space, Value
 
 __all__ = ["Sweep", "SweepConfig", "Trial", "sweep"]
@@ -46,6 +48,8 @@ class Trial:
         score: validation accuracy, or minus the validation loss: the larger the better; None if it failed.
         figures: loss, accuracy and number of the best epoch.
         error: why it failed.
+        curve: the score after each epoch, where the search ends trials early.
+        pruned: whether it was ended early.
     """
 
     round: int
@@ -56,6 +60,8 @@ class Trial:
     score: float | None = None
     figures: Mapping[str, float | None] = attrs.field(factory=dict)
     error: str = ""
+    curve: tuple[float, ...] = attrs.field(default=(), converter=tuple)
+    pruned: bool = False
 
     def __attrs_post_init__(self) -> None:
         if not all(type(n) is int for n in (self.round, self.rung, self.number, self.epochs)):
@@ -64,6 +70,8 @@ class Trial:
             raise TypeError("values and figures are objects, and error is a text")
         if self.score is not None and (isinstance(self.score, bool) or not isinstance(self.score, int | float)):
             raise TypeError("score is a number or null")
+        if type(self.pruned) is not bool or not all(type(v) in (int, float) for v in self.curve):
+            raise TypeError("pruned is true or false, and curve holds numbers")
 
     @property
     def key(self) -> str:
@@ -100,6 +108,7 @@ class SweepConfig:
         rounds: each in a third of the range of the one before.
         seed: of everything that is drawn.
         options: of `minigrad train`, where there is no script.
+        prune: name of the pruner that ends trials early; empty where none does.
         sealed: shows that the search was begun by this user on this machine; see `minigrad.train.output.origin`.
     """
 
@@ -111,6 +120,7 @@ class SweepConfig:
     rounds: int
     seed: int
     options: Mapping[str, object] = attrs.field(factory=dict)
+    prune: str = ""
     sealed: str = ""
 
     def __attrs_post_init__(self) -> None:
@@ -134,8 +144,9 @@ class SweepConfig:
     def as_json(self) -> str:
         """The text of `plan.json`, in which `space_args` are called `words`."""
         values = {"words" if name == "space_args" else name: v for name, v in attrs.asdict(self).items()}
-        if not self.options:
-            del values["options"]
+        for name in ("options", "prune"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, indent=2)
 
     @classmethod
@@ -174,7 +185,7 @@ def sweep(
         folder: where trials are written down; made if it is not there.
         jobs: trainings at a time, each a process with one BLAS thread.
         told: called for each finished trial.
-        run: trains a trial; by default in a process of its own.
+        run: trains a trial; by default in a process of its own, in which it may be ended early.
 
     Returns:
         All trials, and what their places in the space say.
@@ -185,27 +196,52 @@ def sweep(
     folder.mkdir(parents=True, exist_ok=True)
     _same_config(config, folder / CONFIG_FILE)
     done = _read(folder / JOURNAL)
-    run = run or (lambda trial: in_process(config.subject, trial))
     finished: list[Trial] = []
     with open(folder / JOURNAL, "a", encoding="utf-8") as journal, ThreadPoolExecutor(jobs) as pool:
         for number in range(config.rounds):
             current = list(_draw_trials(config, _narrow(space, finished, number), number))
             for rung in range(config.rungs):
                 current = [attrs.evolve(t, rung=rung, epochs=config.budget(rung)) for t in current]
-                waiting = [t for t in current if t.key not in done]
-                for trial in pool.map(run, waiting):
-                    done[trial.key] = trial
-                    journal.write(json.dumps(attrs.asdict(trial)) + "\n")
-                    journal.flush()
-                    os.fsync(journal.fileno())
-                    told(trial)
-                current = _rank([done[t.key] for t in current])
-                finished += current
-                current = [t for t in current if t.score is not None][: max(1, len(current) // _KEEP)]
+                for group in _groups(config, current):
+                    train = run or partial(in_process, config.subject, rivals=_rivals(config, finished, rung))
+                    for trial in pool.map(train, [t for t in group if t.key not in done]):
+                        done[trial.key] = trial
+                        journal.write(_as_line(trial))
+                        journal.flush()
+                        os.fsync(journal.fileno())
+                        told(trial)
+                    finished += [done[t.key] for t in group]
+                ranked = _rank([done[t.key] for t in current])
+                current = [t for t in ranked if t.score is not None and not t.pruned]
+                current = current[: max(1, len(ranked) // _KEEP)]
     ranked = _rank(finished)
     if not ranked or ranked[0].score is None:
         raise TrainError(f"every trial failed; the first: {finished[0].error if finished else 'there was none'}")
     return Sweep(tuple(ranked), tuple(_remarks(space, ranked)))
+
+
+def _groups(config: SweepConfig, trials: Sequence[Trial]) -> list[Sequence[Trial]]:
+    """Trials that run beside each other: all of them.
+
+    Where trials are ended early, first a third that is not, and then those that it is the measure of.
+    """
+    if not config.prune:
+        return [trials]
+    first = -(-len(trials) // _KEEP)
+    return [trials[:first], trials[first:]]
+
+
+def _rivals(config: SweepConfig, finished: Sequence[Trial], rung: int) -> Rivals | None:
+    """Trials of the same length that have ended by themselves."""
+    if not config.prune:
+        return None
+    settled = [t for t in finished if t.rung == rung and t.curve and not t.pruned]
+    return Rivals(config.prune, [t.curve for t in settled if np.isfinite(t.curve).all()])
+
+
+def _as_line(trial: Trial) -> str:
+    values = {name: v for name, v in attrs.asdict(trial).items() if v or name not in ("curve", "pruned")}
+    return json.dumps(values) + "\n"
 
 
 def _draw_trials(config: SweepConfig, space: Space, number: int) -> Iterator[Trial]:
@@ -225,8 +261,8 @@ def _narrow(space: Space, trials: Sequence[Trial], number: int) -> Space:
 
 
 def _rank(trials: Sequence[Trial]) -> list[Trial]:
-    """Longest first, then best first; failed ones last."""
-    return sorted(trials, key=lambda t: (t.score is None, -t.rung, -(t.score or 0.0), t.key))
+    """Longest first, then best first; those ended early behind all others, failed ones last."""
+    return sorted(trials, key=lambda t: (t.score is None, t.pruned, -t.rung, -(t.score or 0.0), t.key))
 
 
 def _remarks(space: Space, ranked: Sequence[Trial]) -> Iterator[str]:
@@ -239,6 +275,8 @@ def _remarks(space: Space, ranked: Sequence[Trial]) -> Iterator[str]:
                 yield f"the best {name}, {value:.3g}, lies at the {edge} edge of its range: search beyond it"
     if failed:
         yield f"{failed} of {len(ranked)} trials failed, most likely by diverging"
+    if pruned := sum(t.pruned for t in ranked):
+        yield f"{pruned} of {len(ranked)} trials were ended early"
     if isinstance(next(iter(space.values())), Choice) and len(space) == 1:
         yield "a search over a few values only needs no halving: --rungs 1"
 
@@ -275,12 +313,17 @@ def _read(path: Path) -> dict[str, Trial]:
     return by_key
 
 
-def in_process(subject: Mapping[str, object], trial: Trial) -> Trial:
+def in_process(subject: Mapping[str, object], trial: Trial, rivals: Rivals | None = None) -> Trial:
     """Train a trial in a process of its own, with one BLAS thread.
+
+    `rivals` may end it early.
 
     Whatever becomes of it is in the trial returned.
     """
-    request = json.dumps({"subject": subject, "changed": {**trial.values, "epochs": trial.epochs}})
+    request = json.dumps({
+        "subject": subject, "changed": {**trial.values, "epochs": trial.epochs},
+        "rivals": None if rivals is None else attrs.asdict(rivals),
+    })  # fmt: skip
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "minigrad_sweep.worker"]
     done = subprocess.run(command, input=request, capture_output=True, text=True, env=environment, check=False)
