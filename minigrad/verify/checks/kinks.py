@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.core.errors import RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.checks.corners import refuse_outside
-from minigrad.verify.checks.directional_check import directions
+from minigrad.verify.checks.projection import directions
 from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom

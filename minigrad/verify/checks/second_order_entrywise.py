@@ -10,8 +10,8 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array, BoolArray
 from minigrad.verify.cases import draw
-from minigrad.verify.checks.directional_check import directions
 from minigrad.verify.checks.extreme_scales import sizes_to_try
+from minigrad.verify.checks.projection import directions
 from minigrad.verify.checks.second_order import differentiated
 from minigrad.verify.checks.special_numbers import evaluated_if_possible
 from minigrad.verify.declare import declaration_of
