@@ -32,6 +32,9 @@ from minigrad.verify.refusal import CheckCase, refuse, told_apart, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
 
+_AROUND = 16
+"""Neighbours whose second derivatives are looked at before a rule is accused."""
+
 _SHORT = 2.0**-12
 """Step of the difference that lost derivatives are looked for with first."""
 
@@ -197,7 +200,7 @@ class _Probe:
     def is_smooth(self, gap: float, rng: SeededRandom) -> bool:
         """Whether second derivatives are about the same nearby, as at ties they are not."""
         around = []
-        for moved in neighbours(self.case, self.u, rng):
+        for moved in neighbours(self.case, self.u, rng, _AROUND):
             e = self.subject.answer(moved, self.subject.forward(moved), self.e.cotangents)
             dx, dv = differentiated(self.subject, e, self.w)
             terms = [dx[i] * self.u[i] for i in self.u]
