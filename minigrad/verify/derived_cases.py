@@ -17,10 +17,10 @@ from minigrad.verify.cases import base_shapes, draw
 from minigrad.verify.code_constants import constants
 from minigrad.verify.covering import Coverage, CoveringArray, Row, aliases, listed_values, option_values
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.derived_shapes import CUBE, STACK, TELLING, UNSTACKED, Options, unlisted_shapes
+from minigrad.verify.derived_shapes import CUBE, LONG, NAMED, STACK, TELLING, UNSTACKED, Options, unlisted_shapes
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import frozen
+from minigrad.verify.subject import EvaluatedCase, frozen
 
 _SMALLER = 0.25
 _MOST_PAIRS = 60
@@ -31,6 +31,11 @@ _ANY = frozenset(("real", "positive", "nonzero", "distinct"))
 """Domains that the numbers which float32 cannot hold are in, too."""
 
 _MOST_SMALL = 256
+COSTLY = 0.05
+"""Seconds that rules may take on a short case where longer ones are tried.
+
+Second derivatives are not compared where they take more.
+"""
 
 
 def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[str, object]]]:
@@ -45,6 +50,10 @@ def unlisted_metadata(op: Op, options: Options) -> Iterator[tuple[str, Mapping[s
             yield _label(options[0], kwargs), kwargs
     for name, other in _aliases(op, options):
         yield f"{name} changed", {**options[0], name: other}
+
+
+def _is_long(shape: tuple[str, tuple[Shape, ...]]) -> bool:
+    return shape[0] == LONG or shape[0].startswith(NAMED)
 
 
 def _aliases(op: Op, options: Options) -> Iterator[tuple[str, object]]:
@@ -80,7 +89,7 @@ class DerivedCases:
     def __init__(self, op: Op, options: Options, rng: SeededRandom, seed: int, few_shapes: bool = False) -> None:
         self.op, self.options, self.rng, self.seed = op, options, rng, seed
         names, values = _factors(op, options)
-        unlisted = list(unlisted_shapes(op, options))
+        unlisted = sorted(unlisted_shapes(op, options), key=_is_long)  # first those that say what length costs
         if few_shapes:
             unlisted = list({label: (label, shapes) for label, shapes in unlisted[::-1] if label in TELLING}.values())
         self.shapes = [("base", base_shapes(op)[0]), *unlisted]
@@ -91,6 +100,8 @@ class DerivedCases:
         self._row: Row = ()
         self._label = ""
         self._unwelcome: set[str] = set()
+        self.left_out: list[str] = []
+        self._slowest = 0.0
 
     def __iter__(self) -> Iterator[CheckCase]:
         for row in self._array:
@@ -100,6 +111,10 @@ class DerivedCases:
             self._label = label
             if any(label.startswith(u) for u in self._unwelcome):
                 self._array.refuse(row)
+                continue
+            if _is_long((label, shapes)) and self._slowest > COSTLY:
+                self._array.refuse(row)
+                self.left_out.append(f"{label}: shorter ones took {self._slowest:.2g} s each")
                 continue
             kwargs = {name: self.values[f][v] for f, (name, v) in enumerate(zip(self.names, chosen, strict=True))}
             if which or not any(_same(kwargs, m) for m in self.options):
@@ -127,6 +142,10 @@ class DerivedCases:
         if self.in_company:
             return tuple(frozen(a * _SMALLER) if kind == "real" else a for a, kind in pairs)
         return tuple(frozen(self.rng.with_low_bits(a)) if kind in _ANY else a for a, kind in pairs)
+
+    def note(self, e: EvaluatedCase) -> None:
+        """Take down how long the rules took: where that is much, no longer axes are tried."""
+        self._slowest = max(self._slowest, e.seconds)
 
     @property
     def in_company(self) -> bool:

@@ -18,6 +18,9 @@ _LONG = 211
 LONG = "long"
 """Label of cases with a long axis."""
 
+NAMED = "more than"
+"""Beginning of the labels of cases with an axis longer than a number in the code."""
+
 _BLOCK = 64
 """A whole number of the blocks and vectors that hand-written loops work in."""
 
@@ -89,7 +92,7 @@ def _named_lengths(op: Op, declared: tuple[Shape, ...]) -> Iterator[tuple[str, t
     last = declared[0][-1] if declared[0] else 0
     for length in lengths[:_MOST_LENGTHS] if last else ():
         if all(s.count(last) < 2 for s in declared):
-            yield f"more than {length}", tuple(tuple(length + 1 if n == last else n for n in s) for s in declared)
+            yield f"{NAMED} {length}", tuple(tuple(length + 1 if n == last else n for n in s) for s in declared)
 
 
 def _free_shapes(count: int) -> Iterator[tuple[str, tuple[Shape, ...]]]:

@@ -48,6 +48,12 @@ _FAINTEST = 1e-14
 _ROUND_OFF = 32.0
 """Ulps allowed to one evaluation of the function, relative to sum |v f|."""
 
+_SILT = 4.0
+"""Ulps of a function that a difference within them says nothing about."""
+
+_SURELY = 16.0
+"""Times the round-off that was measured, beyond which a difference is none."""
+
 Phi: TypeAlias = Callable[[Array], Array]
 """F(t), evaluated for an array of steps t.
 
@@ -124,6 +130,11 @@ def one_sided(phi: Phi, at_zero: Array, h: float, slack: Array) -> tuple[Array, 
     return left, right, bar + 4.0 * _ROUND_OFF * EPS * slack / (_SIDES[3] * h)
 
 
+def drowned(roundoff: float, h: float) -> float:
+    """What round-off, which scales with `roundoff`, may make of one central difference."""
+    return _SILT * EPS * roundoff / h
+
+
 _FINE = (3.0**0.5 * 1e-6, 5.0**0.5 * 6e-7, 7.0**0.5 * 9e-7)
 """Spacings at which round-off is measured: several, and not dyadic.
 
@@ -177,29 +188,36 @@ def _smallest_move(phi: Phi, at_zero: Array) -> Array:
     return np.where(least <= _QUANTUM * np.maximum(np.abs(at_zero), 1.0), least, 0.0)
 
 
-def slope_at_some_step(phi: Phi, analytic: Array, gap: Array) -> BoolArray:
+def slope_at_some_step(phi: Phi, analytic: Array, gap: Array, noise: Array) -> BoolArray:
     """Whether differences agree with a slope other than 0 at small steps.
 
     fmod(5, 1e-9) is a saw whose teeth all ordinary steps skip; its slope is 1 at steps below 1e-10 only. A rule that is
-    far off agrees with no step to a thousandth; one that is nearly right with no two steps to a tenth of what it is
-    off, unless there are teeth.
+    far off agrees with no step to a thousandth where round-off is less; one that is nearly right with no two steps to a
+    tenth of what it is off, unless there are teeth.
 
     Args:
         phi: F(t) along the direction.
         analytic: the slope by the rule.
         gap: how far ordinary steps are from it.
+        noise: the round-off in F.
+
+    Returns:
+        Whether they do, or F jumps at 0, so that differences grow as the step shrinks.
     """
     seen = np.zeros(np.shape(analytic), dtype=bool)
     size = np.abs(np.asarray(analytic))
     rough = gap > _NEARLY * size
-    was_near = seen
+    was_near = was_grown = seen
+    off_before = np.full(np.shape(analytic), np.inf)
     for k in range(8, 46, 2):
         h = np.full(np.shape(analytic), 2.0**-k)
         ahead, behind = phi(np.array([h, -h]))
         off = np.abs((ahead - behind) / (2.0 * h) - analytic)
-        near = off <= np.minimum(0.1 * gap, 1e-3 * size)
-        seen = seen | (rough & (off <= 1e-3 * size)) | (near & was_near)
-        was_near = near
+        near = off <= np.where(rough, 1e-3 * size, np.minimum(0.1 * gap, 1e-3 * size))
+        quiet = rough & (_SURELY * noise <= 1e-3 * size * h)  # else round-off may give the slope by chance
+        grown = (np.abs(off - 4.0 * off_before) <= 0.01 * off) & (off * h > _SILT * _SURELY * EPS * np.abs(ahead))
+        seen = seen | (near & (was_near | quiet)) | (grown & was_grown)
+        was_near, was_grown, off_before = near, grown, off
     agrees: BoolArray = seen & (size != 0.0)
     return agrees
 
@@ -362,6 +380,6 @@ def compare(
         factor = np.where(e.kink | differ, 0.25, np.where(e.noisy, 4.0, 0.25))
         h = np.where(state == INCONCLUSIVE, np.minimum(h * factor, longest), h)
     if far and np.any(state == MISMATCH):
-        saw = slope_at_some_step(phi, analytic, np.abs(analytic - numeric))
+        saw = slope_at_some_step(phi, analytic, np.abs(analytic - numeric), noise)
         state = np.where((state == MISMATCH) & saw, INCONCLUSIVE, state)
     return Verdict(state, np.asarray(analytic), numeric, error, np.asarray(weights), used)

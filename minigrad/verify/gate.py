@@ -28,6 +28,7 @@ from minigrad.verify.checks.special_entries import check_special_entries
 from minigrad.verify.checks.special_numbers import check_low_bits, check_special_numbers, evaluated_if_possible
 from minigrad.verify.checks.third_order import check_third_order
 from minigrad.verify.declare import declaration_of
+from minigrad.verify.derived_cases import COSTLY
 from minigrad.verify.derived_shapes import STACK, UNSTACKED
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
@@ -194,7 +195,7 @@ def _alone(
             if e is not None:
                 yield e
         return
-    full = [e for e in cases if all(a.size for a in e.case.arrays)]
+    full = [e for e in cases if all(a.size for a in e.case.arrays) and e.seconds <= COSTLY]
     yield from (e for e in full if "," not in e.case.label)
     stacks = [e for e in full if "," in e.case.label and e.case.label.startswith((STACK, UNSTACKED))]
     yield from stacks[:: max(1, -(-len(stacks) // _MOST_STACKS))]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from time import thread_time
 from typing import TypeGuard
 
 import attrs
@@ -65,7 +66,8 @@ class EvaluatedCase:
 
     Once that has been compared, with the power of the comparison per argument.
 
-    `grads` and `power` go by the positions of the differentiable arguments.
+    `grads` and `power` go by the positions of the differentiable arguments. `seconds` of processor time went into
+    `grads`.
     """
 
     case: CheckCase
@@ -73,6 +75,7 @@ class EvaluatedCase:
     cotangents: tuple[Array, ...]
     grads: Mapping[int, Array]
     power: Mapping[int, float] = attrs.field(factory=dict)
+    seconds: float = 0.0
 
 
 class WrongShape(ValueError):
@@ -194,7 +197,9 @@ class OpUnderTest:
 
     def answer(self, case: CheckCase, outputs: tuple[Array, ...], cotangents: tuple[Array, ...]) -> EvaluatedCase:
         """Gradients on `case` for these output gradients."""
-        return EvaluatedCase(case, outputs, cotangents, self.pull(case, outputs, cotangents))
+        start = thread_time()
+        grads = self.pull(case, outputs, cotangents)
+        return EvaluatedCase(case, outputs, cotangents, grads, seconds=thread_time() - start)
 
     def by_rule(self) -> Iterator[OpUnderTest]:
         """Split the op into ops with one rule each.

@@ -14,8 +14,9 @@ import numpy as np
 from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, difference_cases, draw, fresh, metadata
-from minigrad.verify.checks.directional_check import directions, examine, is_near, locate_error, project
+from minigrad.verify.checks.directional_check import examine
 from minigrad.verify.checks.entrywise_check import check_broadcasts, check_relayouts, examine_entries
+from minigrad.verify.checks.locate import locate_error
 from minigrad.verify.checks.metamorphic import (
     check_linear,
     repeat_expanded,
@@ -26,6 +27,7 @@ from minigrad.verify.checks.metamorphic import (
     repeat_shared,
     sweep_shapes,
 )
+from minigrad.verify.checks.projection import directions, is_near, project
 from minigrad.verify.covering import Coverage
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.derived_cases import DerivedCases, unlisted_metadata
@@ -74,6 +76,8 @@ def examine_all(
                 derived.refuse(bool(why))
             else:
                 examined.append(e)
+                derived.note(e)
+        refused += derived.left_out
         coverage = derived.coverage()
     if thorough and samples is None:
         for e in [e for e in examined if not e.case.derived]:

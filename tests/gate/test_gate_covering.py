@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from time import thread_time
 
 import numpy as np
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ import minigrad as mg
 from minigrad.typing import Array
 from minigrad.verify import verify
 from minigrad.verify.covering import CoveringArray
+from minigrad.verify.derived_cases import COSTLY
 from support.gate_case import REAL, made
 
 Row = tuple[int, ...]
@@ -84,3 +86,19 @@ def test_the_certificate_tells_what_was_combined() -> None:
     assert any("one axis less" in text and "axis=1" in text for text in coverage.refused)
     assert not any("one more axis" in text for text in coverage.refused)  # axes of a stack are counted from its front
     assert "combinations: " in str(certificate)
+
+
+def test_no_long_axis_is_tried_where_short_ones_take_long() -> None:
+    """A rule whose steps grow with the cube of a length would take minutes, and gigabytes of tape."""
+    seen = set()
+
+    def rule(g: Array, y: Array, x: Array) -> Array:
+        seen.add(x.shape[-1])
+        start = thread_time()
+        while x.shape[-1] == 64 and thread_time() - start < 2.0 * COSTLY:
+            pass
+        return g * 2.0 * x
+
+    certificate = verify(made(lambda x: x * x, {"x": rule}, {"x": REAL}, shapes=[((3,),)]), seed=0)
+    assert max(seen) == 64
+    assert any(text.startswith("long: shorter ones took 0.1") for text in certificate.refused)

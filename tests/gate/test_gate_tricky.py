@@ -46,6 +46,10 @@ def test_tricky_op_is_accepted(case: Tricky) -> None:
         ("power_with_both_arguments", 147),  # a finite value whose slope is too large for float64
         ("pseudo_huber", 281),  # round-off that repeated from point to point where it was measured
         ("layer_norm_of_nearly_constant_rows", 699),  # two bars off, before the round-off was measured
+        ("beta_function_of_powers", 2),  # 1 - y where y was the number below 1
+        ("generated_253", 14),  # a piece that was not met among 24
+        ("remainder_with_many_teeth", 85),  # a jump a billionth beside a number, seen as a slope at every step
+        ("remainder_with_many_teeth", 122),  # teeth that all steps of the second derivative skipped
     ],
 )
 def test_draws_that_were_refused_once(name: str, seed: int) -> None:

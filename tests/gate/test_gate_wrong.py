@@ -14,8 +14,10 @@ import pytest
 
 import minigrad as mg
 import minigrad.verify as verify_room
+from minigrad import api
 from minigrad.core.registry import REGISTRY
 from minigrad.verify import GateFinding, verify
+from minigrad.verify.checks.extreme_scales import sizes_to_try
 from minigrad.verify.seeded_random import SeededRandom
 from support.everyday import one_in
 from support.gate_case import Wrong
@@ -59,6 +61,7 @@ def test_wrong_rule_is_refused_by_name_and_leaves_no_trace(case: Wrong) -> None:
     op = case.op()
     stand_in = np.frompyfunc(lambda *xs: xs[0], len(op.arguments), 1)
     op.numpy = stand_in
+    api.register_all()  # a family that the rule is the first to use is no trace of it
     before = [o.name for o in REGISTRY]
     with pytest.raises(mg.RegistrationError) as caught:
         mg.register(op, seed=1)
@@ -82,10 +85,22 @@ def test_wrong_rule_is_refused_by_name_and_leaves_no_trace(case: Wrong) -> None:
         ("curve_of_a_ten_billionth", 30),  # outputs beside which what was wrong drowned
         ("gate_of_three_a_with_numbers_in_rising_order", 5),  # numbers in order, each three times
         ("largest_of_a_single_segment", 1),  # a first entry that was the largest
+        ("sine_and_cosine_x_with_numbers_between_50_and_60", 15),  # round-off that gave the slope at one small step
+        ("distance_of_order_three_halves", 51),  # slopes that nearly cancelled, as at a corner
+        ("distance_of_order_three_halves", 77),  # a draw without zeros where zeros were meant
+        ("diagonal_matrices_take_a_short_cut", 41),  # a direction along which the mistake was nearly none
     ],
 )
 def test_draws_that_let_a_flaw_through_once(name: str, seed: int) -> None:
     assert all(refusal(case, seed) for case in WRONG if case.name == name)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_large_numbers_are_tried_without_gaps(seed: int) -> None:
+    sizes = np.sort(np.abs(sizes_to_try(mg.positive(), SeededRandom(seed))))
+    large = sizes[sizes >= 8.0]
+    assert large[-1] > 1000.0
+    assert np.max(large[1:] / large[:-1]) < 1.2
 
 
 def test_sums_of_a_few_steps_are_not_zero_by_chance() -> None:

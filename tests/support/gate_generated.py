@@ -176,11 +176,12 @@ VACUOUS = frozenset(
 )
 """Numbers of ops that hardly depend on their arguments, by `is_vacuous`."""
 
-OUTSIDE = frozenset((157,))
+OUTSIDE = frozenset((69, 157))
 """Numbers of ops whose corners meet in such a way that the chain rule gives what no piece has.
 
 The maximum of expm1(min(x, 1)) is constant where one entry is 2 and another is 1; half of the tie goes to the 1, whose
-own tie has a slope.
+own tie has a slope. The median of x max(x) is the product of the two largest of four where these are equal; the median
+gives the tie to one of them, the maximum half to each.
 """
 
 GENERATED: tuple[Tricky, ...] = tuple(

@@ -53,7 +53,7 @@ def _expm1_ratio_rule(g, y, x):
         factorial *= k
         series = series + term * ((k - 1) / factorial)
         term = term * z
-    return g * mg.where(small, series, (mg.exp(s) * (s - 1.0) + 1.0) / (s * s))
+    return g * mg.where(small, series, (mg.exp(s) * ((s - 1.0) / s) + 1.0 / s) / s)
 
 
 def _signed_power(x):

@@ -54,6 +54,17 @@ def softplus_slope_overflows(flaw: bool) -> Op:
 
 
 @wrong("far from zero", MISMATCH)
+def numerator_overflows_before_the_function(flaw: bool) -> Op:
+    """exp(x) (x - 1) is infinite in float32 from x = 84.3 on, exp(x) / x is not below 88.7."""
+
+    def rule(g, y, x):
+        e = mg.exp(x)
+        return g * e * (x - 1.0) / (x * x) if flaw else g * e / x * ((x - 1.0) / x)
+
+    return unary(lambda x: np.exp(x) / x, rule, POSITIVE)
+
+
+@wrong("far from zero", MISMATCH)
 def tanh_slope_by_exponentials(flaw: bool) -> Op:
     def rule(g, y, x):
         e = mg.exp(x * 2.0)

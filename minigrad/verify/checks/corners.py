@@ -12,8 +12,8 @@ import numpy as np
 
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array, BoolArray
-from minigrad.verify.checks.directional_check import directions, stepped
 from minigrad.verify.checks.neighbours import slopes_of_pieces
+from minigrad.verify.checks.projection import directions, stepped
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.finite_differences import EPS, FIRST_STEP, measured_noise, one_sided
 from minigrad.verify.refusal import WorstEntry, refuse, told_apart

@@ -10,23 +10,23 @@ from collections.abc import Collection, Mapping
 import attrs
 import numpy as np
 
-from minigrad.core.errors import GradientMismatch, InconclusiveCheck, InvalidRule, RegistrationError
+from minigrad.core.errors import InconclusiveCheck, InvalidRule, RegistrationError
 from minigrad.core.op import Op
-from minigrad.core.types import Array, IndexArray
+from minigrad.core.types import Array
 from minigrad.verify.cases import draw
+from minigrad.verify.checks.locate import locate_error
+from minigrad.verify.checks.projection import absolute, directions, project, projected, stepped
 from minigrad.verify.checks.purity import check_purity
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.domains import real
-from minigrad.verify.finite_differences import EPS, INCONCLUSIVE, TOLERANCE, Verdict, agreement, compare
-from minigrad.verify.refusal import CheckCase, refuse, worst_entry
+from minigrad.verify.finite_differences import INCONCLUSIVE, TOLERANCE, Verdict, agreement
+from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
 REDRAWS = 6
 ENOUGH = 1e-5
 """Relative error of a gradient that some case of each argument must be able to reveal."""
 
-_MOST_SUSPECTS = 24
 NEARER = (2.0**-10, 2.0**-18)
 """Lengths of directions for samples that may lie a millionth from where the function ends."""
 
@@ -35,12 +35,6 @@ _DROWNED = 1e-6
 
 _FAINT = 1e-7
 """Share of the largest gradient below which entries are asked about on their own."""
-
-_SHORT = 2.0**-12
-_NEAR = 2e-7
-_SILENT = 1e-8
-"""Share of sum |g u| that round-off may have in one difference that acquits."""
-LONGEST_MATRIX_STEP = 2.0**-5
 
 
 def examine(
@@ -212,96 +206,6 @@ def refuse_unusable(subject: OpUnderTest, case: CheckCase, outputs: tuple[Array,
             )  # fmt: skip
 
 
-def directions(op: Op, case: CheckCase, rng: SeededRandom, indices: list[int]) -> dict[int, Array]:
-    """A random direction for each differentiable argument, inside its domain."""
-    u = {}
-    for i in indices:
-        domain = declaration_of(op).domain(i) or real()
-        u[i] = domain.direction(rng, case.arrays[i])
-    return u
-
-
-def longest_step(op: Op) -> float:
-    """The largest step that no domain of `op` is left with."""
-    return LONGEST_MATRIX_STEP if any(d is not None and d.matrix for d in declaration_of(op).domains) else 0.5
-
-
-def stepped(case: CheckCase, u: Mapping[int, Array], t: float | Array) -> tuple[Array, ...]:
-    """Arguments of the case moved by t along u."""
-    return tuple(np.asarray(a + t * u[i]) if i in u else a for i, a in enumerate(case.arrays))
-
-
-def absolute(a: Array, b: Array) -> float:
-    """sum |a b|."""
-    return float(np.vdot(np.abs(a), np.abs(b)))
-
-
-def projected(v: tuple[Array, ...], outputs: tuple[Array, ...]) -> float:
-    """<v, outputs> over the real outputs."""
-    return sum(float(np.vdot(w, o)) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
-
-
-def project(
-    subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], far: bool = False, rule_alone: bool = False
-) -> Verdict:
-    """Differences of F(t) = <v, f(x + t u)> against <g, u>.
-
-    With `rule_alone` the round-off of the rule is not measured at neighbouring numbers: it is asked about these alone.
-    """
-    case, outputs, v, grads = e.case, e.outputs, e.cotangents, e.grads
-
-    def phi(steps: Array) -> Array:
-        values = []
-        for t in steps.ravel():
-            try:
-                values.append(projected(v, subject.evaluate(case, stepped(case, u, float(t)))))
-            except (RegistrationError, MemoryError):
-                raise
-            except Exception:
-                values.append(np.nan)  # off the domain: the step shrinks, and the case is never skipped
-        return np.array(values).reshape(steps.shape)
-
-    analytic = sum(float(np.vdot(grads[i], u[i])) for i in u)
-    weights = sum(absolute(grads[i], u[i]) for i in u)
-    roundoff = sum(absolute(w, o) for w, o in zip(v, outputs, strict=True) if o.dtype.kind == "f")
-    roundoff += sum(absolute(grads[i], case.arrays[i]) for i in u)
-
-    def analytic_phi(steps: Array) -> Array:
-        values = []
-        for t in steps.ravel():
-            moved = case.on(stepped(case, u, float(t)))
-            g = subject.pull(moved, subject.forward(moved), v)
-            values.append(sum(float(np.sum(g[i] * u[i])) for i in u))
-        return np.array(values).reshape(steps.shape)
-
-    return compare(
-        phi, np.array(projected(v, outputs)), np.array(analytic), np.array(weights), np.array(roundoff),
-        natural=lambda: natural_scale(case, v, u),
-        analytic_phi=None if rule_alone else analytic_phi, longest=longest_step(subject.op),
-        far=far,
-    )  # fmt: skip
-
-
-def is_near(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> bool:
-    """Whether one short difference along u agrees to seven digits.
-
-    That is enough where each of the things that meet in the case was compared by itself.
-    """
-    case, v, grads = e.case, e.cotangents, e.grads
-    weights = sum(absolute(grads[i], u[i]) for i in u)
-    roundoff = sum(absolute(w, o) for w, o in zip(v, e.outputs, strict=True) if o.dtype.kind == "f")
-    if not roundoff * EPS / _SHORT <= _SILENT * weights:
-        return False
-    try:
-        ahead, behind = (projected(v, subject.evaluate(case, stepped(case, u, t))) for t in (_SHORT, -_SHORT))
-    except RegistrationError:
-        raise
-    except Exception:  # off the domain
-        return False
-    analytic = sum(float(np.vdot(grads[i], u[i])) for i in u)
-    return bool(abs((ahead - behind) / (2.0 * _SHORT) - analytic) <= _NEAR * weights)
-
-
 def _secant(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> Verdict | None:
     """The verdict from one step, without truncation, for an op that claims to be linear.
 
@@ -316,45 +220,6 @@ def _secant(subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array]) -> V
         sum(absolute(grads[i], u[i]) for i in u),
         size + sum(absolute(grads[i], case.arrays[i]) for i in u),
     )
-
-
-def locate_error(
-    subject: OpUnderTest, e: EvaluatedCase, u: Mapping[int, Array], rule_alone: bool = False
-) -> RegistrationError:
-    """Find the guilty argument and its worst entry (one direction each), and say so."""
-    case, grads = e.case, e.grads
-    guilty = [i for i in grads if not project(subject, e, {i: u[i]}, rule_alone=rule_alone).verified] or list(grads)
-    i = guilty[0]
-    numeric, error = grads[i].copy(), np.ones(grads[i].shape)
-    for k in _suspects(subject, e, i, u[i]):
-        one = np.zeros(grads[i].shape)
-        one.flat[k] = step = u[i].flat[k]
-        entry = project(subject, e, {i: one}, rule_alone=rule_alone)
-        numeric.flat[k], error.flat[k] = float(entry.numeric) / step, float(entry.error) / abs(step)
-    return refuse(
-        GradientMismatch, subject.op, "its rule disagrees with finite differences", case=case,
-        argument=subject.name(i), worst=worst_entry(subject.name(i), case.arrays[i], grads[i], numeric, error),
-        remedy=f"mend the rule for {subject.name(i)!r}, or declare kinks= if the function has a corner there",
-    )  # fmt: skip
-
-
-def _suspects(subject: OpUnderTest, e: EvaluatedCase, index: int, u: Array) -> IndexArray:
-    """The entries to look at one by one.
-
-    The half of the direction that disagrees more, halved until few remain.
-    """
-    remaining = np.arange(u.size)
-    while remaining.size > _MOST_SUSPECTS:
-        halves = np.array_split(remaining, 2)
-        gaps = []
-        for half in halves:
-            part = np.zeros(u.shape)
-            part.flat[half] = u.flat[half]
-            verdict = project(subject, e, {index: part})
-            gap = abs(float(verdict.analytic) - float(verdict.numeric)) / max(float(verdict.error), 1e-300)
-            gaps.append(0.0 if verdict.verified or np.isnan(gap) else gap)
-        remaining = halves[int(gaps[1] > gaps[0])]
-    return remaining
 
 
 def undecided(op: Op, case: CheckCase, verdict: Verdict) -> RegistrationError:

@@ -21,11 +21,11 @@ from minigrad.verify.checks.directional_check import (
     ENOUGH,
     REDRAWS,
     best_of,
-    directions,
     refuse_unusable,
     undecided,
     with_small_checked_args,
 )
+from minigrad.verify.checks.projection import directions
 from minigrad.verify.checks.purity import check_purity_by_entry
 from minigrad.verify.finite_differences import MISMATCH, Verdict, compare
 from minigrad.verify.refusal import CheckCase, WorstEntry, refuse, told_apart

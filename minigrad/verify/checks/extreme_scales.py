@@ -14,16 +14,23 @@ import numpy as np
 from minigrad.core.errors import GradientMismatch, RegistrationError
 from minigrad.core.types import Array
 from minigrad.verify.cases import base_shapes, draw
-from minigrad.verify.checks.directional_check import directions, locate_error, project
 from minigrad.verify.checks.entrywise_check import entrywise, locate_entry_error
+from minigrad.verify.checks.locate import locate_error
+from minigrad.verify.checks.projection import directions, project
 from minigrad.verify.checks.purity import refuse_not_finite
 from minigrad.verify.declare import Domain, declaration_of
 from minigrad.verify.refusal import CheckCase, refuse, worst_entry
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 
-_SIZES = (*(2.0**k for k in range(-30, -9)), *(2.0 ** (k / 4) for k in range(12, 41)))
-"""Sizes without gaps: a quarter of an octave apart where numbers are large."""
+_SIZES = (*(2.0**k for k in range(-30, -9)), *(2.0 ** (k / 8) for k in range(24, 81)))
+"""Sizes without gaps: an eighth of an octave apart where numbers are large."""
+
+_BELOW_OVERFLOW = (84.875, 85.0, 85.125)
+"""Where exp of a number can be held in float32, and exp times the number cannot."""
+
+_SPREAD = 2.0**-20 * 0.75
+"""Share of a size that it is moved by, times up to 2**17: to the next one at most."""
 
 _SCALES = (2.0**-26, 2.0**-20, 2.0**-13)
 _OCTAVES = range(3, 10)
@@ -78,7 +85,8 @@ def sizes_to_try(domain: Domain, rng: SeededRandom) -> Array:
     if domain.kind not in _UNBOUNDED:
         return np.zeros(0)
     # Not whole multiples of one another, or a remainder would stand on the edge of its jump; exact in float32.
-    sizes = np.array(_SIZES) * (1.0 + np.floor(2.0**17 * rng.uniform((len(_SIZES),))) / 2.0**20)
+    sizes = np.array(_SIZES) * (1.0 + np.floor(2.0**17 * rng.uniform((len(_SIZES),))) * _SPREAD)
+    sizes = np.append(sizes, _BELOW_OVERFLOW)
     return np.concatenate([sizes, -sizes]) if domain.kind in _SIGNED else sizes
 
 
@@ -114,7 +122,8 @@ def _refuse_overflow(subject: OpUnderTest, e: EvaluatedCase) -> None:
     outputs = _outputs(subject, case, arrays)
     if outputs is None:
         return
-    held = np.isfinite(outputs[0]) & (np.abs(e.outputs[0]) < _HUGE32)
+    largest = np.max(np.abs(e.case.arrays), axis=0, initial=1.0)  # expm1(x) / x carries x times its value
+    held = np.isfinite(outputs[0]) & (np.abs(e.outputs[0]) * largest < _HUGE32)
     v = tuple(frozen(c.astype(o.dtype)) for c, o in zip(e.cotangents, outputs, strict=True))
     for i, g in subject.pull(case, outputs, v).items():
         lost = held & ~np.isfinite(g) & (np.abs(e.grads[i]) < _HUGE32)

@@ -17,7 +17,7 @@ _AT_RANDOM = 4
 _NEARBY = 2.0**-20
 """How far neighbours of a gradient are."""
 
-_PIECES = 24
+_PIECES = 64
 _PIECE = 2.0**-14
 """How far neighbours of a slope are."""
 

@@ -16,9 +16,9 @@ from minigrad.core.mode import mode_override
 from minigrad.core.rules import argument_positions, call_rule, unbroadcast
 from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array
-from minigrad.verify.checks.directional_check import directions, longest_step, stepped
+from minigrad.verify.checks.projection import directions, longest_step, stepped
 from minigrad.verify.declare import declaration_of
-from minigrad.verify.finite_differences import compare
+from minigrad.verify.finite_differences import compare, drowned
 from minigrad.verify.refusal import CheckCase, refuse, told_apart
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
@@ -73,12 +73,13 @@ def _compare(subject: OpUnderTest, e: EvaluatedCase, rng: SeededRandom) -> None:
     terms = [third[i] * u[i] for i in third]
     analytic = sum(float(np.sum(t)) for t in terms)
     weights = sum(float(np.sum(np.abs(t))) for t in terms)
-    ahead, behind = phi(np.array([_SHORT, -_SHORT]))
-    if abs((ahead - behind) / (2.0 * _SHORT) - analytic) <= _NEAR * weights or not np.isfinite(analytic):
-        return
     at_zero = sum(float(np.sum(second[i] * d)) for i, d in dx.items())
     roundoff = sum(float(np.sum(np.abs(second[i] * d))) for i, d in dx.items())
     roundoff += sum(float(np.sum(np.abs(t * case.arrays[i]))) for i, t in third.items())
+    ahead, behind = phi(np.array([_SHORT, -_SHORT]))
+    gap = abs((ahead - behind) / (2.0 * _SHORT) - analytic)
+    if gap <= _NEAR * weights + drowned(roundoff, _SHORT) or not np.isfinite(analytic):
+        return
     verdict = compare(
         phi, np.array(at_zero), np.array(analytic), np.array(weights), np.array(roundoff),
         natural=lambda: natural_scale(case, e.cotangents, u), longest=longest_step(subject.op), far=True,
