@@ -150,7 +150,7 @@ def test_a_script_with_a_loop_of_its_own_is_told_how_to_run_before_anything_runs
     text = "raise SystemExit('it ran')\nmodel = 1\nfor i in range(3):\n    total.backward()\n    opt.step()\n"
     message = refused(path, text)
     assert message.startswith("s.py:4: the script trains by itself (backward) and defines no 'data' and no 'loss'")
-    assert f"run it with 'python {path}'" in message
+    assert "run it with python" in message
     assert "minigrad.diagnosis.watch(loss, model, optimizer, data)" in message
 
 

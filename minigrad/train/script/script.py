@@ -175,7 +175,7 @@ def _refuse_loop(script: ScriptNames, missing: Sequence[str]) -> None:
     )  # fmt: skip
     raise ScriptError(
         f"{script.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)}: "
-        f"run it with 'python {script.path}'. For findings: {watch}"
+        f"run it with python. For findings: {watch}"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.text import nearest_file
 from minigrad.train.errors import TrainError
 
 __all__ = ["ScriptError", "ScriptNames", "outline"]
@@ -56,7 +57,8 @@ def outline(path: Path) -> ScriptNames:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:
-        raise ScriptError(f"{path}: {error.strerror or error}") from error
+        close = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise ScriptError(f"{path}: {error.strerror or error}.{close}".rstrip(".")) from error
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ScriptError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
