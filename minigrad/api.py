@@ -96,8 +96,10 @@ RENAMED: Mapping[str, str] = {"calculus": "minigrad.transforms.grad:"}
 
 OTHER_WORDS = {
     "save": "checkpoint.save(path, model, optimizer) saves a run in progress; train.RunFolder a model to be used",
+    "save_checkpoint": "checkpoint.save(path, model, optimizer)",
     "load_state_dict": "model.load_state_dict(weights)",
     "manual_seed": "give seeds where numbers are drawn: nn.mlp(..., rng=0), Loader(..., seed=0), fit(..., seed=0)",
+    "seed": "give seeds where numbers are drawn: nn.mlp(..., rng=0), Loader(..., seed=0), fit(..., seed=0)",
     "set_default_dtype": "give arrays of the dtype you want, or model.astype(dtype)",
     "set_num_threads": "set OPENBLAS_NUM_THREADS, or MINIGRAD_THREADS for the C engine, before the program starts",
     "cat": "concatenate(tensors, axis)",
@@ -153,6 +155,8 @@ OTHER_WORDS = {
     "autograd": "loss.backward(), or grad(function)",
     "inference_mode": "with no_grad():",
     "set_grad_enabled": "with no_grad(): where none are wanted, with enable_grad(): inside it",
+    "lr_scheduler": "optimizer(..., lr=optim.Cosine(0.1, steps)), optim.WarmUp(...), optim.ReduceOnPlateau(...)",
+    "clip_grad_norm_": "optimizer(..., clip=optim.ClipNorm(1.0))",
     "is_tensor": "isinstance(value, Tensor)",
     "Parameter": "nn.parameter(array)",
     "Module": "nn.Module",

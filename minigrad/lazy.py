@@ -134,7 +134,10 @@ def renamed(
     def __getattr__(name: str) -> object:
         refuse_other_word(f"module {module!r}", name, other_words)
         if name not in table:
-            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+            from minigrad.text import nearest
+
+            known = vars(sys.modules[module]).get("__all__", ())
+            raise AttributeError(f"module {module!r} has no attribute {name!r}.{nearest(name, known)}")
         home, _, attribute = table[name].rpartition(":")
         warn_renamed(f"{module}.{name}", f"{home or module}.{attribute}")
         return load(home or module, attribute)

@@ -8,6 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+TYPE_CHECKING = False  # as `typing.TYPE_CHECKING`, whose module would take longer to import than this package
+if TYPE_CHECKING:
+    from pathlib import Path
+
 __all__ = [
     "as_html",
     "clip_middle",
@@ -18,6 +22,7 @@ __all__ = [
     "format_count",
     "join_cells",
     "nearest",
+    "nearest_file",
     "table",
 ]
 
@@ -173,3 +178,13 @@ def nearest(word: str, options: Iterable[str]) -> str:
     swapped = [option for option in by_lower if sorted(option) == sorted(typed)]  # adma for adam
     matches = swapped or get_close_matches(typed, by_lower, n=1, cutoff=0.5)
     return f" Did you mean {by_lower[matches[0]]!r}?" if matches else ""
+
+
+def nearest_file(path: Path) -> str:
+    """Name what lies beside a missing file under the closest name, in a sentence."""
+    try:
+        beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+    except OSError:  # there is no such folder either
+        return ""
+    close = nearest(path.name, beside)
+    return close.replace("'", f"'{path.parent.as_posix()}/", 1) if close and path.parent.name else close

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import textwrap
 from argparse import Action, HelpFormatter
+from collections.abc import Iterator
 from itertools import groupby
 
-__all__ = ["WrappedHelp"]
+__all__ = ["WrappedHelp", "blocks_of", "fold_examples"]
 
 _MOST_CHOICES = 24
 """Characters of choices that may stand in the place of a value.
@@ -25,10 +26,9 @@ class WrappedHelp(HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         blocks: list[str] = []
-        for kind, group in groupby(text.splitlines(), _kind_of):
-            lines = list(group)
+        for kind, lines in blocks_of(text):
             if kind == "example":
-                blocks += _examples(lines, width)
+                blocks += fold_examples(lines, width)
             elif kind == "paragraph":
                 blocks += textwrap.wrap(" ".join(lines), width)
             else:
@@ -55,13 +55,18 @@ def _choices_in_help(action: Action) -> bool:
     return len(",".join(map(str, action.choices))) > _MOST_CHOICES
 
 
+def blocks_of(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Kind ("paragraph", "example" or "gap") and lines of each block of a description."""
+    return ((kind, list(group)) for kind, group in groupby(text.splitlines(), _kind_of))
+
+
 def _kind_of(line: str) -> str:
     if not line.strip():
         return "gap"
     return "example" if line.startswith(" ") else "paragraph"
 
 
-def _examples(lines: list[str], width: int) -> list[str]:
+def fold_examples(lines: list[str], width: int) -> list[str]:
     """Examples as they are, or each under its command where one is too wide.
 
     A command that is continued ends in a backslash, so that it can be pasted into a shell.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Protocol, cast
 
 from minigrad.data.errors import DataFileError
+from minigrad.text import nearest_file
 
 CHUNK = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
@@ -48,7 +49,7 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
             with CountedReader(path, cast("IO[bytes]", gzip.GzipFile(fileobj=file))) as stream:
                 return _chunks(io.BufferedReader(stream, CHUNK), limit)
     except FileNotFoundError:
-        raise DataFileError(path, "no such file", what) from None
+        raise DataFileError(path, "no such file", what, nearest_file(path).lstrip()) from None
     except (EOFError, zlib.error, OSError) as error:
         if not isinstance(error, OSError) or error.errno is None:
             problem = f"truncated or corrupt gzip stream ({error})"

@@ -70,6 +70,8 @@ class Catalog:
         by_code = {rule.code: rule for _, rule in self.rules}
         for name, value in thresholds.items():
             code, _, field = name.partition(".")
+            if code.upper() not in by_code and nearest(code, ["optimizer", *by_code]).endswith("'optimizer'?"):
+                raise RuleError(f"there is no rule {code!r}. Did you mean 'optimizer.{field}'?")
             rule = self.find(code)[1]
             fields = list(thresholds_of(rule))
             if field not in fields:

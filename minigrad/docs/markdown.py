@@ -120,6 +120,8 @@ def signature(name: str, target: Callable[..., object]) -> str:
         parameters = inspect.signature(target)
     except (TypeError, ValueError):  # written in C, as NumPy's own functions are
         return f"{name}(...)"
+    if inspect.isclass(target):
+        parameters = parameters.replace(return_annotation=parameters.empty)
     text = readable(f"{name}{parameters}")
     if len(text) <= _NARROW:
         return text

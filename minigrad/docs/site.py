@@ -157,6 +157,8 @@ def _style() -> str:
     tones = {"text": "foreground-primary", "soft": "foreground-secondary", "rule": "background-border"}
     variables = ";".join(f"--{name}:var(--color-{theirs})" for name, theirs in tones.items())
     own = f".mg{{{variables}" + ";margin:1rem 0;max-width:40rem}article table.docutils{margin-left:0}"
+    own += "@media(max-width:46em){td code{overflow-wrap:anywhere}td:nth-child(n+3):last-child{min-width:14rem}"
+    own += "td a code{overflow-wrap:normal}.headerlink{display:none}}"
     own += "thead:not(:has(th p:not(:empty))){display:none}"  # of tables that have labels only
     changes = ".highlight-diff .gd{color:#b3261e}.highlight-diff .gi{color:#1a7f37}"
     dark = changes.replace("#b3261e", "#ff7b72").replace("#1a7f37", "#56d364")

@@ -30,6 +30,16 @@ _PUBLIC = {
 _OTHER_WORDS = {
     "SGD": "mg.optimizer('sgd', model.named_parameters(), lr=0.1), with momentum 'momentum' or 'nesterov'",
     "lr_scheduler": "lr= takes a schedule: optim.Cosine(0.1, steps), optim.WarmUp(...), optim.ReduceOnPlateau(...)",
+    "CosineAnnealingLR": "lr=optim.Cosine(0.1, steps); schedules count updates, not epochs",
+    "CosineAnnealingWarmRestarts": "lr=optim.Chain((optim.Cosine(0.1, 500), optim.Cosine(0.1, 1000)), (500,))",
+    "StepLR": "lr=optim.Stair(0.1, factor=0.1, every=steps); schedules count updates, not epochs",
+    "MultiStepLR": "lr=optim.Piecewise((300, 800), (0.1, 0.01, 0.001)); schedules count updates, not epochs",
+    "ExponentialLR": "lr=optim.Exponential(0.1, factor=0.999), after each update",
+    "LinearLR": "lr=optim.Linear(0.1, 0.01, steps); a rise at the start is optim.WarmUp(then, steps)",
+    "CyclicLR": "lr=optim.OneCycle(peak, steps), or a subclass of optim.Schedule",
+    "SequentialLR": "lr=optim.Chain(schedules, lengths)",
+    "LambdaLR": "a subclass of optim.Schedule, whose __call__(t) is the rate at update t = 1, 2, ...",
+    "swa_utils": "mg.optimizer(..., average=optim.Swa(...)) or optim.Ema(...)",
     "LBFGS": "mg.optimizer('l-bfgs', model.named_parameters()), after pip install ./plugins/minigrad-newton",
 }
 

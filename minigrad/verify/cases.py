@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from math import prod
 
-import numpy as np
-
 from minigrad.core.errors import RegistrationError
 from minigrad.core.op import Op
 from minigrad.core.types import Array, Shape
+from minigrad.verify.authored import sampled
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.refusal import CheckCase, refuse
 from minigrad.verify.seeded_random import SeededRandom
@@ -103,11 +102,8 @@ def difference_cases(op: Op, seed: int, thorough: bool = True) -> Iterator[Check
 
     Drawn lazily.
     """
-    samples = declaration_of(op).samples
-    if samples is not None:
-        for k, sample in enumerate(samples(np.random.default_rng(seed))):
-            arrays = tuple(frozen(np.array(a)) for a in sample.arrays)
-            yield CheckCase(arrays, op.bind_kwargs(sample.metadata), f"sample {k}", seed)
+    if declaration_of(op).samples is not None:
+        yield from sampled(op, seed)
         return
     options = metadata(op)
     rng = SeededRandom(seed)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import isfinite
+from numbers import Real
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -153,7 +155,8 @@ def op(
             of `params`.
         samples: `samples(rng)` yields `Sample(*arrays, **metadata)`, for arguments that depend on each other.
         kinks: where the function is not differentiable: values of the argument (`[0.0]`), `"ties"` (equal entries),
-            or a function `(rng, *arrays, **metadata) -> arrays` that moves arrays onto kinks.
+            or a function `(rng, *arrays, **metadata) -> arrays` that moves arrays onto kinks. As for `samples`, `rng`
+            is a `np.random.Generator`.
         elementwise: claim that each output entry depends on the entries at its place only (after broadcasting).
         linear: claim that the output is linear in all differentiable arguments together.
         piecewise_constant: claim that the derivative is zero wherever it exists; such an op needs no rule.
@@ -170,6 +173,7 @@ def op(
 
     def declare(forward: Forward) -> Op:
         title = name or str(getattr(forward, "__name__", "op"))
+        _check_kinds(title, params, shapes, samples, kinks)
         arguments, kwargs = _signature(title, forward, domains, samples is not None)
         if trailing and (len(arguments) != 1 or arguments[0].variadic):
             raise RegistrationError(f"op {title!r} claims trailing=True, which is for ops of one argument: use .batch")
@@ -181,6 +185,32 @@ def op(
         )
 
     return declare
+
+
+_OPTIONS = [p.name for p in inspect.signature(op).parameters.values() if p.kind is p.KEYWORD_ONLY]
+
+
+def _check_kinds(name: str, params: object, shapes: object, samples: object, kinks: object) -> None:
+    """Refuse what is not of the kind that a declaration needs."""
+    faults = []
+    if isinstance(params, Mapping) or not all(isinstance(p, Mapping) for p in _entries(params)):
+        faults.append(f"params={params!r:.60} is no list of dicts; write params=[{{'axis': 0}}, ...]")
+    if not all(isinstance(s, tuple | list) for case in _entries(shapes) for s in _entries(case)):
+        faults.append(
+            f"shapes={shapes!r:.60} is no list of cases, each with a shape an argument; [((2, 3), (3,)), ...]"
+        )
+    if samples is not None and not callable(samples):
+        faults.append("samples= is no function; write samples=lambda rng: [minigrad.Sample(rng.normal(size=3))]")
+    numbers = isinstance(kinks, list | tuple) and all(isinstance(k, Real) and isfinite(k) for k in kinks)
+    if not (numbers or callable(kinks) or (isinstance(kinks, str) and kinks == "ties")):
+        faults.append(f"kinks={kinks!r:.60} is neither a list of numbers such as [0.0], nor 'ties', nor a function")
+    if faults:
+        raise RegistrationError(f"op {name!r}: {faults[0]}")
+
+
+def _entries(listed: object) -> list[object]:
+    """What a list or tuple holds; anything else by itself."""
+    return list(listed) if isinstance(listed, list | tuple) else [listed]
 
 
 def _signature(
@@ -207,6 +237,10 @@ def _signature(
                     "make it keyword-only if it is metadata"
                 )
             domain = domains.get(p.name)
+            if domain is not None and not hasattr(domain, "differentiable"):
+                raise RegistrationError(
+                    f"op {name!r}: the domain of {p.name!r} is {domain!r:.60}; write it as minigrad.real()"
+                )
             arguments.append(Argument(p.name, domain is None or domain.differentiable, p.kind is p.VAR_POSITIONAL))
     unknown = domains.keys() - {a.name for a in arguments}
     names = [a.name for a in arguments]
@@ -214,7 +248,7 @@ def _signature(
         word = sorted(unknown)[0]
         raise RegistrationError(
             f"op {name!r}: a domain is given for {word!r}, which is no array argument of "
-            f"{name}({', '.join(names)}).{nearest(word, names)}"
+            f"{name}({', '.join(names)}).{nearest(word, [*names, *_OPTIONS])}"
         )
     if not arguments:
         raise RegistrationError(f"op {name!r} has no array argument")

@@ -216,7 +216,8 @@ def _check_rules_declared(op: Op) -> None:
         if a.differentiable and a.name not in declared and not op.claims.piecewise_constant:
             raise refuse(
                 InvalidRule, op, "it has no rule", argument=a.name,
-                remedy=f"write @{op.name}.vjp({a.name!r}), or give the argument an integer or boolean domain",
+                remedy=f"write @{op.name}.vjp({a.name!r}); without a gradient it is an option (keyword-only), or has "
+                "an integer or boolean domain",
             )  # fmt: skip
         if not a.differentiable and a.name in declared:
             raise refuse(

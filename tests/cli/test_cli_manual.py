@@ -70,6 +70,17 @@ def test_fish_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("train")
 
 
+@SHTAB
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="needs zsh")
+@pytest.mark.parametrize("how", ["source {path}", 'eval "$(cat {path})"'])
+def test_zsh_registers_what_is_sourced(how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "completion.zsh"
+    path.write_text(script("zsh", capsys))
+    program = f"autoload -Uz compinit; compinit -u -d {tmp_path}/dump; {how.format(path=path)}; print $_comps[minigrad]"
+    done = subprocess.run(["zsh", "-f", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("_shtab_minigrad\n", "")
+
+
 def test_the_missing_extra_is_named_with_its_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,6 +105,12 @@ def test_groff_finds_nothing_wrong_with_the_manual_page() -> None:
     command = ["groff", "-man", "-Tutf8", "-ww", "-z"]
     done = subprocess.run(command, input=manual_page(), capture_output=True, text=True, check=True)
     assert not done.stderr
+    shown = subprocess.run(
+        ["groff", "-man", "-Tascii", "-P-cbou", "-rLL=80n"],
+        input=manual_page(), capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "minigrad train --data pets/" in shown
+    assert not [line for line in shown.splitlines() if len(line) > 80]
 
 
 def test_long_text_goes_through_the_pager_on_a_terminal_only(

@@ -175,3 +175,26 @@ def test_every_name_of_a_comparison_is_looked_up_before_anything_runs(capsys: py
     err = capsys.readouterr().err
     assert "Did you mean 'adam'?" in err
     assert "tuned" not in err
+
+
+def test_a_missing_file_leads_to_the_one_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(SCRIPT)
+    Path("data").mkdir()
+    Path("data/houses.csv").write_text("a,b\n1,2\n")
+    Path("runs/0001-net").mkdir(parents=True)
+    for arguments, wanted in (
+        ("run nett.py", "nett.py: No such file or directory. Did you mean 'net.py'?"),
+        ("train --data data/house.csv --target b", "Did you mean 'data/houses.csv'?"),
+        ("show runs/0001-nett", "Did you mean 'runs/0001-net'?"),
+        ("run far/nett.py", "far/nett.py: No such file or directory\n"),
+    ):
+        assert code_of(*arguments.split()) == 1
+        assert wanted in capsys.readouterr().err, arguments
+
+
+def test_a_misspelt_optimizer_in_set_is_no_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    assert code_of("train", "--data", "iris", "--set", "optimzer.beta1=0.9") == 1
+    assert "Did you mean 'optimizer.beta1'?" in capsys.readouterr().err

@@ -112,3 +112,20 @@ def test_signatures_are_as_one_would_write_them() -> None:
         return ""
 
     assert signature("mg.example", example) == "mg.example(x: int, *, dtype: type = float) -> str"
+
+
+def test_a_name_leads_to_the_function_behind_its_wrapper_and_to_its_section() -> None:
+    pages = {page.path: page.text for page in name_pages()}
+    functions = pages["reference/mg/ops-functions"]
+    assert "Source: `minigrad/ops/functions.py`, line" in functions
+    assert "public_functions/" not in "".join(pages.values())
+    index = pages["reference/names"]
+    assert [name for name in public_names()["minigrad"] if name not in PUBLIC[""].split()
+        and f"]({anchor('name', f'mg.{name}')})" not in index] == []  # fmt: skip
+
+
+def test_what_every_module_has_stands_with_module_alone() -> None:
+    layers = next(page.text for page in name_pages() if page.path == "reference/rooms/nn")
+    assert layers.count("| `named_parameters(self)") == 1
+    assert "## nn.Linear\n\n```py\nnn.Linear(" in layers
+    assert "nn.ReLU() -> None" not in layers

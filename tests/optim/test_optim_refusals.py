@@ -94,6 +94,9 @@ def test_bad_parameters_are_named() -> None:
     w = tensor([1.0], requires_grad=True)
     with pytest.raises(ParameterError, match="frozen"):
         optimizer("sgd", {"frozen": tensor([1.0])})
+    for copied in (w.copy(), w * 2.0):
+        with pytest.raises(ParameterError, match="'w' is no leaf"):
+            optimizer("sgd", {"w": copied})
     with pytest.raises(ParameterError, match="at least one"):
         optimizer("sgd", [])
     with pytest.raises(ParameterError, match="two different"):

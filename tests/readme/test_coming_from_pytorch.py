@@ -14,7 +14,9 @@ from minigrad import data, nn, optim, train
 PAGE = (Path(mg.__file__).parent / "train" / "COMING_FROM_PYTORCH.md").read_text(encoding="utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ") and not line.startswith("| PyTorch")]
 NOT_CODE = ("fit(..., ", "callbacks=", "with mg.no_grad():", "with nn.seeded(0):", "report.html", "self.m = ", "rng=0",
-            'data.load("pets/"', "mg.load(path", "mg.register", "mg.check_gradients")  # fmt: skip
+            'data.load("pets/"', "mg.load(path", "mg.register", "mg.check_gradients",
+            "train, val", "data.Loader(x[train]", "mg.checkpoint", "def forward", "sched.", "StepLR",
+            "MultiStepLR", "LambdaLR")  # fmt: skip
 
 
 def environment() -> dict[str, object]:
@@ -63,6 +65,12 @@ def test_every_line_of_the_tables_runs() -> None:
         ("t.unsqueeze(0)", r"t\[None\]"),
         ("t.add_(1)", "Tensors do not change"),
         ("t.scatter_(0, t, t)", "put_along_axis"),
+        ("optim.CosineAnnealingLR", "Cosine.*updates, not epochs"),
+        ("optim.LambdaLR", "Schedule"),
+        ("mg.clip_grad_norm_", "ClipNorm"),
+        ("data.train_test_split", "split_rows"),
+        ("data.Loder", "Did you mean 'Loader'"),
+        ("np.add.at(t, np.array([0]), t)", "index_add"),
         ("mg.cat", "concatenate"),
         ("mg.concat", "concatenate"),
         ("mg.mm", "matmul"),

@@ -18,6 +18,9 @@ from minigrad.docs.reference.example_table import MEASURED
 from minigrad.examples import examples
 
 _PRINTED = re.compile(r"^\s*(step|epoch|iteration)\s+(\d+)\D+?([\d.]+(?:e[-+]?\d+)?)", re.M)
+_COLUMN = re.compile(r"^step +(\S+)", re.M)
+_ROW = re.compile(r"^ *\d+ +([\d.]+e[-+]\d+) ", re.M)
+_PERPLEXITY = re.compile(r"^\w+ +perplexity ([\d.]+)", re.M)
 
 
 def measure(name: str) -> dict[str, object]:
@@ -31,16 +34,25 @@ def measure(name: str) -> dict[str, object]:
         if status:
             raise SystemExit(f"{name} ended with status {status}: {printed[-300:]}")
         figures = sorted(Path(folder).glob("runs/*/metrics.csv"))
-        curves = _of_run(figures[0]) if figures else {"loss": [float(m[3]) for m in _PRINTED.finditer(printed)]}
+        curves = _of_run(figures[0]) if figures else _of_lines(printed)
     curves = {label: values for label, values in curves.items() if len(values) > 1}
     every = [v for values in curves.values() for v in values]
     return {
         "seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "mib": round(usage.ru_maxrss / 1024),
+        "measure": "loss" if figures else next(iter(curves), "loss"),
         "unit": "epoch" if figures else "line printed",
         "log": bool(every) and min(every) > 0 and max(every) > 100 * min(every),
         "curves": curves,
     }
+
+
+def _of_lines(printed: str) -> dict[str, list[float]]:
+    """The loss of lines such as "step 100 loss 1.5", the first column of a table by step, or perplexities."""
+    if column := _COLUMN.search(printed):
+        return {column[1]: [float(m[1]) for m in _ROW.finditer(printed)]}
+    losses = [float(m[3]) for m in _PRINTED.finditer(printed)]
+    return {"loss": losses} if losses else {"perplexity": [float(m[1]) for m in _PERPLEXITY.finditer(printed)]}
 
 
 def _of_run(path: Path) -> dict[str, list[float]]:

@@ -150,7 +150,32 @@ def test_a_script_with_a_loop_of_its_own_is_told_how_to_run_before_anything_runs
     text = "raise SystemExit('it ran')\nmodel = 1\nfor i in range(3):\n    total.backward()\n    opt.step()\n"
     message = refused(path, text)
     assert message.startswith("s.py:4: the script trains by itself (backward) and defines no 'data' and no 'loss'")
-    assert f"run it with 'python {path}'" in message
+    assert "run it with python" in message
+    assert "minigrad.diagnosis.watch(loss, model, optimizer, data)" in message
+
+
+LOOP = """\
+from minigrad import data, nn
+model = nn.mlp(64, [8], 10, rng=0)
+digits = data.load("digits").scaled()
+raise SystemExit("it ran")
+for x, y in data.batches(digits.x_train, digits.y_train, 32):
+    loss = nn.cross_entropy(model(x), y)
+    loss.backward()
+"""
+
+
+def test_a_module_and_what_a_loop_computes_are_no_fields(path: Path) -> None:
+    message = refused(path, LOOP)
+    assert message.startswith("s.py:7: the script trains by itself (backward) and defines no 'data' and no 'loss'")
+    assert "(backward) and defines no 'loss': " in refused(path, LOOP.replace("digits =", "data ="))
+    assert len(message) < 300
+
+
+def test_a_call_of_fit_is_told_of_the_callback_that_diagnoses(path: Path) -> None:
+    message = refused(path, "from minigrad import train\nmodel = 1\ntrain.fit(model, (1, 2))\n")
+    assert message.startswith("s.py:3: the script trains by itself (fit)")
+    assert "callbacks=[doctor := minigrad.diagnosis.Doctor()]" in message
 
 
 def test_names_that_are_read_or_private_or_of_functions_are_the_scripts_own(path: Path) -> None:

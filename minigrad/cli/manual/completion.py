@@ -34,6 +34,8 @@ def completion(arguments: Namespace) -> int:
     parser = whole_parser()
     _add_values(parser, shtab.FILE)
     script = str(shtab.complete(parser, shell=arguments.shell))
+    if arguments.shell == "zsh":  # shtab's registers itself when it is evaluated, but not when it is sourced
+        script = script.replace("$zsh_eval_context[-1] == eval ", "$zsh_eval_context[-1] == (eval|file) ")
     if arguments.json:
         write_json({"command": "completion", "shell": arguments.shell, "script": script})
     else:

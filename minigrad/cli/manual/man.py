@@ -11,12 +11,15 @@ from argparse import ArgumentParser, Namespace
 from datetime import UTC, datetime
 
 import minigrad
+from minigrad.cli.help_format import blocks_of, fold_examples
 from minigrad.cli.manual.all_parsers import all_parsers, whole_parser
 from minigrad.cli.manual.pager import show_text
 from minigrad.cli.output import write_json
 
 __all__ = ["man", "manual_page"]
 
+_WIDTH = 70
+"""Characters of an example beside the margin, for terminals of 80."""
 _EXITS = (
     ("0", "All went well."),
     ("1", "An error, which one line on standard error tells."),
@@ -71,9 +74,16 @@ def manual_page() -> str:
 
 def _command(name: str, parser: ArgumentParser) -> list[str]:
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-    text = (parser.description or "").strip().splitlines()
+    text = [line for kind, lines in blocks_of((parser.description or "").strip()) for line in _block(kind, lines)]
     shown = [part for action in parser._actions for part in _option(action)]
-    return [f'.SS "{_plain(name)}"', f".B {_plain(usage)}", ".PP", ".nf", *map(_plain, text), ".fi", *shown]
+    return [f'.SS "{_plain(name)}"', f".B {_plain(usage)}", *text, *shown]
+
+
+def _block(kind: str, lines: list[str]) -> list[str]:
+    """A paragraph, which troff fills, or examples, which stay as they are."""
+    if kind == "paragraph":
+        return [".PP", *map(_plain, lines)]
+    return [".PP", ".nf", *map(_plain, fold_examples(lines, _WIDTH)), ".fi"] if kind == "example" else []
 
 
 def _option(action: argparse.Action) -> list[str]:

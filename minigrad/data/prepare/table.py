@@ -9,6 +9,7 @@ import attrs
 
 from minigrad.core.errors import nearest
 from minigrad.data.errors import DataError, DataFileError
+from minigrad.text import nearest_file
 
 __all__ = ["Table", "listed", "no_file"]
 
@@ -62,11 +63,7 @@ class Table:
 
 def no_file(path: Path, expected: str) -> DataFileError:
     """The error of a file that is not there; names the nearest one in its folder."""
-    try:
-        others = [other.name for other in path.parent.iterdir()]
-    except OSError:
-        others = []
-    return DataFileError(path, "no such file", expected, nearest(path.name, others).strip())
+    return DataFileError(path, "no such file", expected, nearest_file(path).lstrip())
 
 
 def listed(names: Sequence[str]) -> str:

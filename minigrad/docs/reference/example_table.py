@@ -28,7 +28,7 @@ def example_sections() -> str:
 
 def _section(example: Example, measured: Mapping[str, Any]) -> str:
     text = " ".join(line for line in example.text.splitlines() if "minigrad run --example" not in line)
-    reached = re.sub(r"^reaches", "It reaches", " ".join(text.split()))
+    reached = re.sub(r"(^|[.] )reaches", r"\1It reaches", " ".join(text.split()))
     parts = [f"### {escape(example.name)}\n", f"{escape(example.title)} {escape(reached)}\n"]
     parts.append(f"`minigrad run --example {example.name}`" + _cost(measured) + ".\n")
     if measured.get("curves"):
@@ -36,8 +36,9 @@ def _section(example: Example, measured: Mapping[str, Any]) -> str:
             Line(name, list(range(len(values))), values, k)
             for k, (name, values) in enumerate(measured["curves"].items())
         )
-        chart = LineChart(lines=lines, ylabel="loss", xlabel=measured["unit"], log=bool(measured["log"]), height=220.0)
-        picture = Picture(name=f"example-{example.name}", title=example.name, subtitle="loss", plots=(chart,))
+        measure = measured.get("measure", "loss")
+        chart = LineChart(lines=lines, ylabel=measure, xlabel=measured["unit"], log=bool(measured["log"]), height=220.0)
+        picture = Picture(name=f"example-{example.name}", title=example.name, subtitle=measure, plots=(chart,))
         parts.append(f'```{{raw}} html\n<div class="mg">{picture.figure()}</div>\n```\n')
     source = example.path.read_text(encoding="utf-8").split('"""', 2)[2].strip()
     notebook = f"{NOTEBOOKS}/{example.name}.ipynb"

@@ -31,7 +31,7 @@ def op_pages() -> Iterator[Page]:
         lead = f"# Ops: {title}\n\n{len(ops)} ops, defined in `{module}`.\n\n"
         yield Page(_path(module), lead + "\n".join(map(op_section, ops)))
     rows = [
-        (f"[{escape(op.name)}]({anchor('op', op.name)})", ", ".join(f"`{a.name}`" for a in op.arguments),
+        (f"[{_breakable(op.name)}]({anchor('op', op.name)})", ", ".join(f"`{a.name}`" for a in op.arguments),
             escape((op.__doc__ or "").strip().split("\n")[0]) if op.module != "numpy" else "NumPy's function")
         for op in sorted(REGISTRY, key=lambda op: op.name)
     ]  # fmt: skip
@@ -42,6 +42,11 @@ def op_pages() -> Iterator[Page]:
     )
     contents = f"```{{toctree}}\n:maxdepth: 1\n:hidden:\n\n{toc}\n```\n\n"
     yield Page("reference/ops", text + contents + table(("op", "arguments", "what it computes"), rows))
+
+
+def _breakable(name: str) -> str:
+    """A name that a narrow column may break after an underscore."""
+    return escape(name).replace("\\_", "\\_<wbr>")
 
 
 def _family(module: str) -> str:

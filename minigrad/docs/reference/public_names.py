@@ -6,6 +6,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
+from itertools import groupby
 from types import ModuleType
 
 import minigrad
@@ -13,6 +14,7 @@ from minigrad import api, lazy
 from minigrad.core import Op
 from minigrad.docs.markdown import anchor, docstring, escape, fence, readable, signature, table
 from minigrad.docs.reference.page import Page
+from minigrad.nn import Module
 
 __all__ = ["ROOMS", "name_pages", "public_names"]
 
@@ -49,10 +51,11 @@ def name_pages() -> Iterator[Page]:
         path = f"reference/rooms/{room}"
         pages.append((path, f"minigrad.{room}", len(_names_of(module))))
         yield Page(path, _page(f"minigrad.{room}", module, f"minigrad.{room}", _names_of(module), room))
-    yield Page("reference/names", _index(pages, homes[""]))
+    functions = sorted((name for home, names in homes.items() if home for name in names), key=str.lower)
+    yield Page("reference/names", _index(pages, homes[""], functions))
 
 
-def _index(pages: list[tuple[str, str, int]], modules: list[str]) -> str:
+def _index(pages: list[tuple[str, str, int]], modules: list[str], functions: list[str]) -> str:
     def listed(prefix: str) -> str:
         entries = [p for p in pages if p[0].startswith(prefix)]
         body = "\n".join(path.removeprefix("reference/") for path, _, _ in entries)
@@ -63,9 +66,18 @@ def _index(pages: list[tuple[str, str, int]], modules: list[str]) -> str:
     return (
         f"# Public names\n\n`import minigrad as mg` gives {count} names and the modules {rooms}. Each is loaded on its "
         "first use. Functions take arrays and Tensors alike: arrays in give arrays out, one Tensor among the arguments "
-        "gives Tensors.\n\n## Behind `mg.`, by subject\n\n" + listed("reference/mg/") + "\n## Modules\n\n"
-        + listed("reference/rooms/")
+        "gives Tensors.\n\n## Behind `mg.`, A to Z\n\n" + _letters(functions)
+        + "\n## Behind `mg.`, by subject\n\n" + listed("reference/mg/")
+        + "\n## Modules\n\n" + listed("reference/rooms/")
     )  # fmt: skip
+
+
+def _letters(names: list[str]) -> str:
+    """Links to names, a paragraph for each first letter."""
+    letters = groupby(names, key=lambda name: name[0].lower())
+    return "\n\n".join(
+        ", ".join(f"[{escape(name)}]({anchor('name', f'mg.{name}')})" for name in group) for _, group in letters
+    ) + "\n"  # fmt: skip
 
 
 def _page(title: str, module: ModuleType, home: str, names: list[str], prefix: str) -> str:
@@ -98,9 +110,13 @@ def _value(target: object) -> str:
 
 
 def _methods(target: type) -> str:
-    """Methods and properties of a class that the house defines, with their first lines."""
+    """Methods and properties of a class that the house defines, with their first lines.
+
+    Those of `nn.Module` stand with it alone.
+    """
     rows = []
-    for base in reversed([c for c in target.__mro__ if c.__module__.startswith("minigrad")]):
+    shared = set() if target is Module else set(Module.__mro__)
+    for base in reversed([c for c in target.__mro__ if c.__module__.startswith("minigrad") and c not in shared]):
         for name, member in vars(base).items():
             function = getattr(member, "fget", None) or getattr(member, "__func__", member)
             if name.startswith("_") or not callable(function) or not function.__doc__:
@@ -108,11 +124,14 @@ def _methods(target: type) -> str:
             called = name if isinstance(member, property) else signature(name, function).replace("\n", " ")
             rows.append((f"`{called}`".replace("|", "\\|"), escape(inspect.cleandoc(function.__doc__).split("\n")[0])))
     unique = {row[0]: row for row in rows}
-    return table(("member", "what it is"), list(unique.values())) if rows else ""
+    own = table(("member", "what it is"), list(unique.values())) if rows else ""
+    inherits = issubclass(target, Module) and target is not Module
+    return own + (f"\nAnd those of every [module]({anchor('name', 'nn.Module')}).\n" if inherits else "")
 
 
 def _place(target: object) -> str:
-    """File and line that define a name, below the package."""
+    """File and line below the package that define a name, not its wrapper."""
+    target = inspect.unwrap(target) if callable(target) else target
     try:
         file, line = inspect.getsourcefile(target), inspect.getsourcelines(target)[1]  # type: ignore[arg-type]
     except (OSError, TypeError):

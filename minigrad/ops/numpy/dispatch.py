@@ -125,6 +125,9 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: tuple[object, ...], options
     elif method in ("reduce", "accumulate") and ufunc.nin == 2 and (REGISTRY.ufunc(ufunc) or REGISTRY.function(ufunc)):
         fold: Callable[..., object] = lazy.load("minigrad.ops.numpy.folds", method)
         return fold(ufunc, *inputs, **{k: v for k, v in options.items() if v is not None or k == "axis"})
+    elif method == "at":
+        instead = "minigrad.index_add or minigrad.scatter_add" if ufunc is np.add else "what returns a new Tensor"
+        raise UnsupportedFunction(f"numpy.{ufunc.__name__}.at: Tensors do not change; use {instead}")
     shown = f"numpy.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}")
     raise unsupported(shown, ufunc.__name__)
 

@@ -13,7 +13,7 @@ from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.optim.errors import MissingGradient, ParameterError
 from minigrad.optim.protocol import Segment
-from minigrad.runtime.parameters import aligned_zeros, bind_to_buffers, has_grad, mark_updated
+from minigrad.runtime.parameters import aligned_zeros, bind_to_buffers, has_grad, is_parameter, mark_updated
 
 __all__ = ["NamedParameter", "ParamBucket", "Parameters", "make_buckets", "named_parameters"]
 
@@ -165,6 +165,11 @@ def named_parameters(params: Parameters) -> tuple[NamedParameter, ...]:
             raise ParameterError(
                 f"parameter {name!r} has requires_grad=False: leave frozen parameters out, "
                 "[p for p in model.parameters() if p.requires_grad]"
+            )
+        if not is_parameter(t) or t._own_sink() is None:
+            raise ParameterError(
+                f"parameter {name!r} is no leaf: it was computed, or copied by t.copy(). Give the Tensor made with "
+                "requires_grad=True, or another of its numbers, mg.tensor(t.numpy(), requires_grad=True)"
             )
         if id(t) in seen_ids or t.size == 0:  # nothing to train, and rules would have to mind division by no rows
             continue

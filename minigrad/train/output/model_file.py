@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from minigrad.core.types import Array
-from minigrad.text import clip_middle, describe_error
+from minigrad.text import clip_middle, describe_error, nearest_file
 from minigrad.train.errors import TrainError
 from minigrad.train.output.origin import seal
 
@@ -38,7 +38,7 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
             metadata = opened.metadata() or {}
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
     except FileNotFoundError:
-        what = f"there is no such file. A run's folder holds {MODEL_FILE} once an epoch is over"
+        what = f"there is no such file.{nearest_file(file)} A run's folder holds {MODEL_FILE} once an epoch is over"
         raise about_file(file, what) from None
     except (SafetensorError, OSError, MemoryError, OverflowError, ValueError, TypeError, KeyError) as error:
         raise about_file(file, f"cannot be read ({describe_error(error)})") from None

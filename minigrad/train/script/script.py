@@ -155,6 +155,7 @@ def load_script(path: Path) -> Script:
         raise ScriptError(f"{path}: is no Python file. Data is given by --data {path}, without a script")
     outlined = outline(path)
     if outlined.complete:
+        _refuse_loop(outlined, [name for name in REQUIRED if name not in outlined.settled])
         _complete(outlined, outlined.lines)
     module = import_file(path)
     _complete(outlined, vars(module))
@@ -163,20 +164,29 @@ def load_script(path: Path) -> Script:
     return Script(path, ready.model, ready.split, ready.loss, ready.regularization, fields, outlined)
 
 
+def _refuse_loop(script: ScriptNames, missing: Sequence[str]) -> None:
+    """Refuse a script that lacks fields and trains by itself, with what watches its loop."""
+    if not missing or script.loop is None:
+        return
+    line, call = script.loop
+    watch = (
+        "callbacks=[doctor := minigrad.diagnosis.Doctor()] there, print(doctor.diagnosis) at the end" if call == "fit"
+        else "loss = minigrad.diagnosis.watch(loss, model, optimizer, data) first, print(loss.diagnose()) at the end"
+    )  # fmt: skip
+    raise ScriptError(
+        f"{script.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)}: "
+        f"run it with python. For findings: {watch}"
+    )
+
+
 def _complete(script: ScriptNames, names: Mapping[str, object]) -> None:
     """Refuse required fields that are missing, and names that look like fields.
 
     The latter do nothing. The error is ScriptError.
     """
     missing = [name for name in REQUIRED if name not in names]
+    _refuse_loop(script, missing)
     own = {name: line for name, line in script.lines.items() if name not in FIELDS and not name.startswith("_")}
-    if missing and script.loop is not None:
-        line, call = script.loop
-        raise ScriptError(
-            f"{script.path}:{line}: the script trains by itself ({call}) and defines no {_listed(missing)} at its top "
-            f"level: run it with 'python {script.path}'; or, for checks, plots and checkpoints, leave out the loop and "
-            "define these"
-        )
     if missing:
         near = next(((name, field) for name in own if (field := suggest_field(name, missing))), None)
         line = own[near[0]] if near else max(script.lines.values(), default=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from minigrad.text import nearest_file
 from minigrad.train.errors import TrainError
 
 __all__ = ["ScriptError", "ScriptNames", "outline"]
@@ -31,6 +32,7 @@ class ScriptNames:
         lines: name -> line of its last definition at the top level; what stands under `if __name__ ...` is left out.
         unused: names of plain assignments that nothing in the file reads.
         complete: whether `lines` holds every name (no `import *`, no `globals()`).
+        settled: those of `lines` that a loop does not change and that are no module (`from minigrad import data`).
         loop: line and name of a call that trains (`loss.backward()`, `opt.step()`, `fit(...)`), if there is one.
     """
 
@@ -38,6 +40,7 @@ class ScriptNames:
     lines: Mapping[str, int]
     unused: frozenset[str]
     complete: bool
+    settled: frozenset[str]
     loop: tuple[int, str] | None
 
     def wrong(self, name: str, why: str) -> ScriptError:
@@ -54,11 +57,17 @@ def outline(path: Path) -> ScriptNames:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:
-        raise ScriptError(f"{path}: {error.strerror or error}") from error
+        close = nearest_file(path) if isinstance(error, FileNotFoundError) else ""
+        raise ScriptError(f"{path}: {error.strerror or error}.{close}".rstrip(".")) from error
     except (SyntaxError, ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None) or 1
         raise ScriptError(f"{path}:{line}: {type(error).__name__}: {getattr(error, 'msg', error)}") from error
     lines, plain = dict[str, int](), set[str]()
+    imported = {name for node in _top_level(tree) for name in _modules(node)}
+    values = {name for node in _top_level(tree) if not isinstance(node, ast.Import | ast.ImportFrom)
+        for name in _bound(node)}  # fmt: skip
+    turning = {name for node in _top_level(tree) if isinstance(node, ast.For | ast.While)
+        for inner in _top_level(node) for name in _bound(inner)}  # fmt: skip
     for node in _top_level(tree):
         for name in _bound(node):
             lines[name] = node.lineno
@@ -70,10 +79,17 @@ def outline(path: Path) -> ScriptNames:
     starred = any(isinstance(n, ast.ImportFrom) and n.names[0].name == "*" for n in everything)
     calls = ((n.lineno, _called(n)) for n in everything if isinstance(n, ast.Call))
     loop = min(((line, name) for line, name in calls if name in _TRAINS), default=None)
-    return ScriptNames(path, lines, frozenset(plain - read), not starred and "globals" not in read, loop)
+    settled = frozenset(lines.keys() - (imported - values) - turning)
+    return ScriptNames(path, lines, frozenset(plain - read), not starred and "globals" not in read, settled, loop)
 
 
-def _top_level(tree: ast.Module) -> Iterator[ast.stmt]:
+def _modules(node: ast.stmt) -> Iterator[str]:
+    """The names that an import statement certainly gives to modules."""
+    if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and node.module == "minigrad"):
+        yield from _bound(node)
+
+
+def _top_level(tree: ast.AST) -> Iterator[ast.stmt]:
     """Statements that run when the module is imported, those inside if, for, with and try too."""
     waiting: list[ast.AST] = [tree]
     while waiting:

@@ -11,6 +11,7 @@ import numpy as np
 
 from minigrad.core.errors import RegistrationError
 from minigrad.core.types import Array
+from minigrad.verify.authored import moved_onto_kinks
 from minigrad.verify.checks.corners import refuse_outside
 from minigrad.verify.checks.projection import directions
 from minigrad.verify.declare import Domain, declaration_of
@@ -210,8 +211,8 @@ def _on_kinks(
     case = examined.case
     due = list(examined.grads)
     if callable(kinks):
-        moved = kinks(rng, *case.arrays, **case.kwargs)
-        return tuple(frozen(np.array(a)) for a in moved), sum(a.size for a in moved)
+        moved = moved_onto_kinks(subject.op, case, case.seed + k)
+        return moved, sum(a.size for a in moved)
     arrays = [a.copy() for a in case.arrays]
     if kinks == "ties":
         if len(due) > 1:
