@@ -10,6 +10,10 @@ import threading
 import pytest
 from hypothesis import settings
 
+from support.missing_plugins import (
+    pytest_runtest_call as pytest_runtest_call,
+)  # a hook: skips, says how to get a plugin
+
 # Small matrices gain nothing from two threads, and lose much on a busy machine. Where a plugin has loaded NumPy already
 # it is too late for this process, and its children, which are compared with it to the last bit, shall be as it is.
 if "numpy" not in sys.modules:

@@ -1,4 +1,4 @@
-"""Tests that name a plugin which is not installed are skipped, and say how to get it: in the rooms and in plugins."""
+"""Tests of plugins that name another one, which is not installed, say how to get it."""
 
 from __future__ import annotations
 
