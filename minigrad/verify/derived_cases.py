@@ -30,6 +30,7 @@ _MOST_OPTIONS = 32
 _ANY = frozenset(("real", "positive", "nonzero", "distinct"))
 """Domains that the numbers which float32 cannot hold are in, too."""
 
+_DRAWS = 4
 _MOST_SMALL = 256
 COSTLY = 0.05
 """Seconds that rules may take on a short case where longer ones are tried.
@@ -127,7 +128,7 @@ class DerivedCases:
             for which, label in telling.items():
                 arrays, kwargs = self._drawn(self.shapes[which][1]), {**self.options[0], name: other}
                 yield CheckCase(arrays, kwargs, f"{label}{name} changed", self.seed, derived=True)
-        for _ in range(2):  # what a rule gives the first entry may happen to be right for it
+        for _ in range(_DRAWS):  # what a rule gives the first entry may happen to be right for it
             base = CheckCase(draw(self.op, self.rng, self.shapes[0][1]), self.options[0], "", self.seed, derived=True)
             yield from _other_indices(self.op, base)
 

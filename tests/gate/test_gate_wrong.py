@@ -85,6 +85,7 @@ def test_wrong_rule_is_refused_by_name_and_leaves_no_trace(case: Wrong) -> None:
         ("curve_of_a_ten_billionth", 30),  # outputs beside which what was wrong drowned
         ("gate_of_three_a_with_numbers_in_rising_order", 5),  # numbers in order, each three times
         ("largest_of_a_single_segment", 1),  # a first entry that was the largest
+        ("largest_of_a_single_segment", 65),  # the same at both draws
         ("sine_and_cosine_x_with_numbers_between_50_and_60", 15),  # round-off that gave the slope at one small step
         ("distance_of_order_three_halves", 51),  # slopes that nearly cancelled, as at a corner
         ("distance_of_order_three_halves", 77),  # a draw without zeros where zeros were meant
