@@ -16,7 +16,8 @@ from support.optimize_problems import PROBLEMS, Problem, rosenbrock
 optimize = pytest.importorskip("scipy.optimize", reason="SciPy is not installed: pip install scipy")
 
 
-@pytest.mark.filterwarnings("ignore:invalid value encountered in multiply")  # of SciPy's trust-krylov
+@pytest.mark.filterwarnings("ignore:invalid value encountered in multiply")  # of SciPy's trust-krylov, which also
+@pytest.mark.filterwarnings("ignore:overflow encountered in dot")  # multiplies memory that nobody has written to
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_finds_the_minimum(method: str) -> None:
     start = np.array([0.9, 0.8]) if method == "dogleg" else np.array([-1.2, 1.0])  # dogleg needs a positive Hessian
