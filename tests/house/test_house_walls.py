@@ -85,9 +85,8 @@ def test_the_contracts_on_imports_are_kept(contracts: subprocess.CompletedProces
 def test_the_contracts_name_every_plugin() -> None:
     options = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     forbidden = next(c for c in options if c["id"] == "plugins")["forbidden_modules"]
-    assert sorted(forbidden) == sorted(
-        p.name.replace("-", "_") for p in (ROOT / "plugins").iterdir() if (p / "pyproject.toml").exists()
-    )
+    everything = (ROOT / "plugins").iterdir()  # which is what `pip install ./plugins/*` takes
+    assert sorted(forbidden) == sorted(p.name.replace("-", "_") for p in everything)
 
 
 def test_imports_stand_at_the_top() -> None:

@@ -42,10 +42,17 @@ def environment_with(folder: Path, packages: list[str]) -> Path:
 def run_tests(python: Path, place: Path, marks: str) -> tuple[int, str, Counter[str]]:
     """Run the tests in a folder: exit code, pytest's last line, reasons to skip and how often."""
     command = [str(python), "-m", "pytest", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", "-rfEs"]
+    hook = [] if place.parent.name == "tests" else ["-p", "support.missing_plugins"]
     outside = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
     environment = {name: value for name, value in os.environ.items() if name not in outside}
+    environment["PYTHONPATH"] = str(ROOT / "tests")  # for the hook below, which tests/conftest.py brings to the rooms
     done = subprocess.run(
-        [*command, "-m", marks, str(place)], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [*command, *hook, "-m", marks, str(place)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lines = done.stdout.strip().splitlines() or [done.stderr.strip()[-300:]]
     skipped = re.findall(r"^SKIPPED \[(\d+)\] \S+ (.*)$", done.stdout, re.M)
