@@ -102,3 +102,4 @@ def test_no_long_axis_is_tried_where_short_ones_take_long() -> None:
     certificate = verify(made(lambda x: x * x, {"x": rule}, {"x": REAL}, shapes=[((3,),)]), seed=0)
     assert max(seen) == 64
     assert any(text.startswith("long: shorter ones took 0.1") for text in certificate.refused)
+    assert any("at second order: its rules took 0.1" in text for text in certificate.refused)
