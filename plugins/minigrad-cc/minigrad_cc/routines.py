@@ -159,7 +159,7 @@ def _ufunc(call: ArrayCall) -> Sequence[Entry] | None:
 
 
 def _reduce(call: ArrayCall) -> Sequence[Entry] | None:
-    """Sums over everything, or over the first axis."""
+    """Sums over everything, or over neighbouring axes."""
     (x,), out, kind, axis = call.operands, call.out, kind_of(call.operands[0].form), call.options["axis"]
     if out is not None and out.size > 1:
         return sum_rows(call)

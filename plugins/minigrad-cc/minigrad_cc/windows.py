@@ -115,9 +115,9 @@ def sum_rows(call: ArrayCall) -> Sequence[Entry] | None:
         return None
     shape = x.form.shape
     axes = sorted(a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,)))
-    first, last = axes[0], axes[-1]
-    if last - first >= len(axes):
+    if not axes or axes[-1] - axes[0] >= len(axes):
         return None
+    first, last = axes[0], axes[-1]
     stack, rows, width = prod(shape[:first]), prod(shape[first : last + 1]), prod(shape[last + 1 :])
     parts = max(1, min(thread_count(), stack, x.form.size // _SHARE))
     return [attrs.evolve(entry(f"sum_rows_{kind}", (x,), out, [stack, rows, width]), parts=parts)]

@@ -137,3 +137,11 @@ def test_sums_over_neighbouring_axes_to_the_last_bit(
     options = {"name": "add", "axis": axes, "keepdims": keepdims}
     _call(library, ArrayCall("reduce", (Operand(numbers),), total, options), parts)
     assert total.tobytes() == expected.tobytes(), (shape, axes)
+
+
+@pytest.mark.parametrize("axis", [(), (0, 2)])
+def test_sums_over_no_axis_or_over_axes_apart_are_left_to_numpy(axis: tuple[int, ...]) -> None:
+    numbers: Array = np.ones((3, 4, 5), np.float32)
+    total = np.zeros_like(numbers.sum(axis=axis, keepdims=True))
+    options = {"name": "add", "axis": axis, "keepdims": True}
+    assert entries_of(ArrayCall("reduce", (Operand(numbers),), total, options)) is None
