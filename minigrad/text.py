@@ -16,6 +16,7 @@ __all__ = [
     "as_html",
     "clip_middle",
     "clip_text",
+    "closest",
     "describe_error",
     "finite_or_none",
     "format_bytes",
@@ -164,6 +165,17 @@ def finite_or_none(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def closest(word: str, options: Iterable[str]) -> str:
+    """Find the option that a misspelt `word` is meant to be; an empty string if none is close."""
+    from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
+
+    by_lower = {option.lower(): option for option in sorted(options)}
+    typed = word.lower()
+    swapped = [option for option in by_lower if sorted(option) == sorted(typed)]  # adma for adam
+    matches = swapped or get_close_matches(typed, by_lower, n=1, cutoff=0.5)
+    return by_lower[matches[0]] if matches else ""
+
+
 def nearest(word: str, options: Iterable[str]) -> str:
     """Name the closest of `options` to a misspelt `word`, in a sentence.
 
@@ -171,13 +183,8 @@ def nearest(word: str, options: Iterable[str]) -> str:
 
     The result starts with a space, so that it can be appended to a message as it is.
     """
-    from difflib import get_close_matches  # a millisecond of every import, for a message that is rarely needed
-
-    by_lower = {option.lower(): option for option in sorted(options)}
-    typed = word.lower()
-    swapped = [option for option in by_lower if sorted(option) == sorted(typed)]  # adma for adam
-    matches = swapped or get_close_matches(typed, by_lower, n=1, cutoff=0.5)
-    return f" Did you mean {by_lower[matches[0]]!r}?" if matches else ""
+    meant = closest(word, options)
+    return f" Did you mean {meant!r}?" if meant else ""
 
 
 def nearest_file(path: Path) -> str:
@@ -186,5 +193,6 @@ def nearest_file(path: Path) -> str:
         beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
     except OSError:  # there is no such folder either
         return ""
-    close = nearest(path.name, beside)
-    return close.replace("'", f"'{path.parent.as_posix()}/", 1) if close and path.parent.name else close
+    meant = closest(path.name, beside)
+    shown = f"{path.parent.as_posix()}/{meant}" if path.parent.name else meant
+    return f" Did you mean {shown!r}?" if meant else ""

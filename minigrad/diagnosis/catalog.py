@@ -16,6 +16,7 @@ from minigrad.diagnosis.rule import FAMILIES, Rule
 from minigrad.plugins import entry_points
 from minigrad.plugins.entry_points import Entry
 from minigrad.plugins.isolation import ImportFailure, contained, imported, summary
+from minigrad.text import closest
 
 __all__ = ["GROUP", "Catalog", "RuleError", "rules", "thresholds_of"]
 
@@ -70,7 +71,7 @@ class Catalog:
         by_code = {rule.code: rule for _, rule in self.rules}
         for name, value in thresholds.items():
             code, _, field = name.partition(".")
-            if code.upper() not in by_code and nearest(code, ["optimizer", *by_code]).endswith("'optimizer'?"):
+            if code.upper() not in by_code and closest(code, ["optimizer", *by_code]) == "optimizer":
                 raise RuleError(f"there is no rule {code!r}. Did you mean 'optimizer.{field}'?")
             rule = self.find(code)[1]
             fields = list(thresholds_of(rule))

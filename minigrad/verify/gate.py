@@ -196,9 +196,10 @@ def _alone(
                 yield e
         return
     full = [e for e in cases if all(a.size for a in e.case.arrays)]
-    costly = [e for e in full if e.seconds > COSTLY]
-    subject.notes += [f"{e.case.label}, at second order: its rules took {e.seconds:.2g} s" for e in costly]
-    full = [e for e in full if e not in costly]
+    subject.notes += [
+        f"{e.case.label}, at second order: its rules took {e.seconds:.2g} s" for e in full if e.seconds > COSTLY
+    ]
+    full = [e for e in full if e.seconds <= COSTLY]
     yield from (e for e in full if "," not in e.case.label)
     stacks = [e for e in full if "," in e.case.label and e.case.label.startswith((STACK, UNSTACKED))]
     yield from stacks[:: max(1, -(-len(stacks) // _MOST_STACKS))]

@@ -269,7 +269,7 @@ mistake(
     "logs-to-a-file",
     "load",
     plugin(
-        "with open('/tmp/minigrad-honest.log', 'a') as log:\n    log.write(str(t))\nreturn w - self.lr * g, state",
+        "with open(__file__ + '.log', 'a') as log:\n    log.write(str(t))\nreturn w - self.lr * g, state",
         laws="set()",
     ),
 )
