@@ -69,6 +69,17 @@ FOLLOWED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "x * a.k",
         ("a.base = 5.0; vars(a).pop('k', None)",),
     ),
+    "attributes of names that no code could write": (
+        "class A: pass\na = A()\nfor n in ('a b', 'class', '\u017f', 's'): setattr(a, n, 1.0)",
+        "x * getattr(a, 'a b') * getattr(a, 'class') * getattr(a, '\u017f')",
+        ("setattr(a, 'a b', 2.0)", "setattr(a, 'class', 3.0)", "setattr(a, '\u017f', 4.0)"),
+    ),
+    "getter made in the step": (
+        "import operator\nclass A: pass\na = A()\na.k = 1.0",
+        "x * operator.attrgetter('k')(a)",
+        ("a.k = 3.0",),
+    ),
+    "attribute gone": ("class A:\n k = 1.0\na = A()\na.k = 2.0", "x * a.k", ("del a.k", "a.k = 5.0")),
     "static and class method": (
         "class A:\n k = 1.0\n @staticmethod\n def f(x): return x * A.k\n @classmethod\n def g(c, x): return x + c.k",
         "A.f(x) + A.g(x)",

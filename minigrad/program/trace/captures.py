@@ -10,7 +10,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
-from operator import attrgetter, is_, methodcaller
+from operator import attrgetter, methodcaller
 from types import FunctionType, MappingProxyType, MethodType, ModuleType
 
 import attrs
@@ -30,6 +30,7 @@ from minigrad.program.trace.code_names import (
     module_of,
 )
 from minigrad.program.trace.guards import Source, ValueGuards
+from minigrad.program.trace.identity_checks import identity_check
 from minigrad.program.trace.reads import find_reads
 from minigrad.program.trace.signature import is_optimized
 
@@ -60,20 +61,15 @@ class Captures:
     values: ValueGuards
     mentions_clock: bool
     forms: tuple[tuple[Shape, np.dtype[np.generic], Node | None], ...]
-    _switches: tuple[tuple[object, ...], tuple[str, ...], tuple[bool, ...]] = attrs.field(init=False)
+    _modes_hold: Callable[[], bool] = attrs.field(init=False)
 
-    @_switches.default
-    def _switch_columns(self) -> tuple[tuple[object, ...], tuple[str, ...], tuple[bool, ...]]:
-        columns = [(item, *_switch(item, mode)) for item, mode in self.modes]
-        items, names, values = zip(*columns, strict=True) if columns else ((), (), ())
-        return items, names, values
+    @_modes_hold.default
+    def _mode_check(self) -> Callable[[], bool]:
+        return identity_check([(item, *_switch(item, mode)) for item, mode in self.modes])
 
     def hold(self) -> bool:
         """Whether modes, values and the forms of Tensors are as they were found."""
-        items, names, modes = self._switches
-        if not all(map(is_, map(getattr, items, names), modes)):
-            return False
-        return (not self.state or self._forms_hold()) and self.values.hold()
+        return self._modes_hold() and (not self.state or self._forms_hold()) and self.values.hold()
 
     def _forms_hold(self) -> bool:
         for t, (shape, dtype, node) in zip(self.state, self.forms, strict=True):

@@ -29,7 +29,10 @@ _PACKAGE = str(Path(__file__).parents[2])
 _LIBRARIES = frozenset(("numpy", "builtins", "attr", "attrs", "abc", "typing", "re", "threading", "_thread"))
 _BY_NAME = frozenset(("getattr", "hasattr"))
 _BY_ANY_NAME = frozenset(
-    ("vars", "__dict__", "dir", "eval", "exec", "__getattribute__", "getattr_static", "getmembers", "asdict", "astuple")
+    {
+        *("vars", "__dict__", "dir", "eval", "exec", "__getattribute__", "getattr_static", "getmembers"),
+        *("asdict", "astuple", "attrgetter", "methodcaller"),
+    }
 )
 _OF_NAMESPACE = frozenset(("globals", "eval", "exec", "vars", "locals"))
 _IMPORTING = frozenset(("import_module", "__import__", "modules"))
@@ -148,7 +151,7 @@ def facts_of(code: CodeType) -> CodeFacts:
             elif i.argval in part.co_names:
                 loaded.add(i.argval)
         if not _BY_NAME.isdisjoint(part.co_names):
-            lookups |= {c for c in part.co_consts if isinstance(c, str) and c.isidentifier()}
+            lookups |= {c for c in part.co_consts if isinstance(c, str)}
         if "AttributeError" in part.co_names:
             lookups |= set(part.co_names)
         if not _OF_NAMESPACE.isdisjoint(part.co_names):

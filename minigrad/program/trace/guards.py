@@ -19,11 +19,9 @@ from collections.abc import Callable, Collection, Hashable, ItemsView, KeysView,
 from contextvars import ContextVar
 from functools import partial
 from io import BytesIO, IOBase, StringIO
-from itertools import repeat
 from math import copysign
-from operator import call, is_
 from types import CellType, NoneType
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 import numpy as np
@@ -31,13 +29,10 @@ from numpy.typing import NDArray
 
 from minigrad.core.types import Array, Shape
 from minigrad.program.errors import StepChanged, TraceError
+from minigrad.program.trace.identity_checks import MISSING, identity_check
 
-__all__ = ["MISSING", "ArrayGuard", "RandomStateGuard", "Source", "ValueGuards", "contents", "has_memory", "is_same"]
+__all__ = ["ArrayGuard", "RandomStateGuard", "Source", "ValueGuards", "contents", "has_memory", "is_same"]
 
-MISSING = object()
-"""Stands for an attribute or entry that is not there."""
-_ALWAYS_MISSING = repeat(MISSING)
-Columns: TypeAlias = tuple[tuple[Any, ...], tuple[str, ...], tuple[object, ...]]
 _SMALL = 1 << 12
 """Bytes up to which numbers are compared as a string."""
 _BARE = (list, dict, set)
@@ -113,19 +108,13 @@ class ValueGuards:
     empty: tuple[CellType, ...] = ()
     absent: tuple[str, ...] = ()
     registered: object = attrs.field(factory=get_cache_token)
-    _owners: Columns = attrs.field(init=False)
-    _namespaces: Columns = attrs.field(init=False)
+    _holds_same: Callable[[], bool] = attrs.field(init=False)  # attributes and entries, the very objects
     _bare: tuple[object, ...] = attrs.field(init=False)  # containers without contents: cheaper to look at
     _filled: tuple[tuple[object, tuple[object, ...]], ...] = attrs.field(init=False)
 
-    @_owners.default
-    def _attribute_columns(self) -> Columns:
-        return _columns(self.attributes)
-
-    @_namespaces.default
-    def _entry_columns(self) -> Columns:
-        gets, names, values = _columns(self.entries)
-        return tuple(namespace.get for namespace in gets), names, values
+    @_holds_same.default
+    def _identity_check(self) -> Callable[[], bool]:
+        return identity_check(self.attributes, self.entries)
 
     @_bare.default
     def _containers_without_contents(self) -> tuple[object, ...]:
@@ -143,11 +132,11 @@ class ValueGuards:
             return False
 
     def _all_hold(self) -> bool:
-        owners, names, values = self._owners
-        if not all(map(is_, map(getattr, owners, names, _ALWAYS_MISSING), values)) and not self._attributes_hold():
+        try:
+            same = self._holds_same()
+        except AttributeError:
             return False
-        gets, names, values = self._namespaces
-        if not all(map(is_, map(call, gets, names, _ALWAYS_MISSING), values)) and not self._entries_hold():
+        if not same and not (self._attributes_hold() and self._entries_hold()):
             return False
         if any(self._bare):
             return False
@@ -234,11 +223,6 @@ def _state(source: Source) -> Hashable:
         return hash(source.getstate()) if isinstance(source, random.Random) else source.tell()
     except (OSError, ValueError, NotImplementedError):  # a pipe, a closed file, the system's random numbers
         return None
-
-
-def _columns(guards: Sequence[tuple[object, str, object]]) -> Columns:
-    owners, names, values = zip(*guards, strict=True) if guards else ((), (), ())
-    return owners, names, values
 
 
 def contents(container: object) -> tuple[object, ...]:

@@ -55,7 +55,8 @@ from minigrad.program.trace.code_names import (
     is_users,
     module_of,
 )
-from minigrad.program.trace.guards import MISSING, ArrayGuard, ValueGuards, contents, has_memory
+from minigrad.program.trace.guards import ArrayGuard, ValueGuards, contents, has_memory
+from minigrad.program.trace.identity_checks import MISSING
 
 __all__ = ["find_reads"]
 

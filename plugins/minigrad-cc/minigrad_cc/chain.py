@@ -63,9 +63,18 @@ class Table:
         """Let row k stop the plan."""
         self.rows[k, 0] = self.library.address("refuse")
 
+    def span(self, first: int, shares: bool) -> IndexArray:
+        """The rows from `first` on, as `PlanLibrary.run` reads them."""
+        return np.array((self.address, first, len(self), shares), np.int64)
+
+    def run_from(self, first: int) -> int:
+        """Run the rows from `first` on; the number of the one that refuses, or how many there are."""
+        span = self.span(first, shares=True)  # lives until C has read it
+        return self.library.run(span.ctypes.data)
+
     def run(self) -> bool:
         """Run all rows; False if one refuses."""
-        return self.library.run(self.address, 0, len(self), 1) == len(self)
+        return self.run_from(0) == len(self)
 
     def is_shared(self) -> bool:
         """Whether work of a row is cut in parts."""
@@ -268,7 +277,9 @@ class Chain:
         self._begin = tuple(begin)
         self._run = library.run
         self._tuner: AutoTuner | None = None  # once it is known whether anything is shared
-        self._address, self._n = self.table.address, len(rows)
+        self._n = len(rows)
+        self._spans = self.table.span(0, shares=False), self.table.span(0, shares=True)
+        self._alone, self._shared = (span.ctypes.data for span in self._spans)
         by_fetch: dict[Callable[[], Array], list[tuple[IndexArray, int, int]]] = {}
         for row in rows:
             for arguments, late in row.late():
@@ -276,11 +287,11 @@ class Chain:
         self._late = tuple((fetch, tuple(places)) for fetch, places in by_fetch.items())
 
     def __call__(self) -> None:
-        held = [self._point(fetch, places) for fetch, places in self._late]  # until C has read them
+        held = self._late and [self._point(fetch, places) for fetch, places in self._late]  # until C has read them
         try:
             for begin in self._begin:
                 begin()
-            at = self._run(self._address, 0, self._n, 0) if self._tuner is None else self._tuned(self._tuner)
+            at = self._run(self._alone) if self._tuner is None else self._tuned(self._tuner)
             if at == self._n:
                 for effect in self._every:
                     effect()
@@ -296,7 +307,7 @@ class Chain:
         """Run by one thread or by all, whichever is quicker."""
         share = tuner.choose()
         began = perf_counter()
-        at = self._run(self._address, 0, self._n, int(share > 1))
+        at = self._run(self._shared if share > 1 else self._alone)
         tuner.note(perf_counter() - began)
         return at
 
@@ -314,7 +325,7 @@ class Chain:
         while at < self._n:
             with self.table.library.one_blas_thread():
                 self.rows[at].settle(self.table, at)
-            at = self._run(self._address, at + 1, self._n, 1)
+            at = self.table.run_from(at + 1)
             done = self._up_to(done, at)
         threads = thread_count()
         self._tuner = AutoTuner(threads) if threads > 1 and self.table.is_shared() else None

@@ -25,8 +25,8 @@ class PlanLibrary:
     """The compiled routines.
 
     Attributes:
-        run: `run(address of a plan, first row, number of rows, whether work is shared)` gives the number of the row
-            that refused, or how many rows there are.
+        run: given where four numbers are (the address of a plan, its first row, number of rows, whether work is
+            shared), it gives the number of the row that refused, or how many rows there are.
         team_alone: `team_alone(yes)`: whether this thread shares no work with the team.
         blas_hold: `blas_hold(address of a number, begins)`: from now on the matrix library works on one thread, or
             again on its own; the number, 0 at first, is of the block that wants it: what is said twice counts once.
@@ -34,7 +34,7 @@ class PlanLibrary:
     """
 
     library: ctypes.CDLL
-    run: Callable[[int, int, int, int], int]
+    run: Callable[[int], int]
     team_alone: Callable[[int], None]
     blas_hold: Callable[[object, int], None]
     addresses: dict[str, int] = attrs.field(factory=dict)
@@ -95,7 +95,7 @@ def plan_library(compiler: Compiler) -> PlanLibrary:
     except OSError as error:
         raise CompilerError(f"{path} could not be loaded: {error}") from error
     run, team_alone, team_size = library.minigrad_run, library.minigrad_team_alone, library.minigrad_team_size
-    run.argtypes = (ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    run.argtypes = (ctypes.c_void_p,)
     run.restype = ctypes.c_int64
     blas_hold = library.minigrad_blas_hold
     blas_hold.argtypes, blas_hold.restype = (ctypes.c_void_p, ctypes.c_int64), None

@@ -68,14 +68,15 @@ void minigrad_blas_hold(i8 *held, i8 begins)
     pthread_mutex_unlock(&blas.lock);
 }
 
-/* A plan from outside; whether it may share its work. */
-i8 minigrad_run(const entry_t *plan, i8 at, i8 n, i8 shares)
+/* A plan from outside. a: its address, the first entry, n, whether it may share its work: in memory, since each argument
+ * of a call from Python costs a tenth of a microsecond. */
+i8 minigrad_run(const i8 *a)
 {
     int before = alone;
-    i8 held = 0;
-    alone = !shares;
+    i8 held = 0, at;
+    alone = !a[3];
     minigrad_blas_hold(&held, 1);
-    at = minigrad_plan(plan, at, n);
+    at = minigrad_plan((const entry_t *)a[0], a[1], a[2]);
     minigrad_blas_hold(&held, 0);
     alone = before;
     return at;
