@@ -51,8 +51,8 @@ def _frozen_part(key: object) -> KeyPart:
         if key._node.requires_grad:
             raise ArgumentError("an index has no gradient: use .detach() on the Tensor inside the brackets")
         key = key._node.value
-    if isinstance(key, list | range | bool | np.bool_):
-        key = np.asarray(key, dtype=np.intp if isinstance(key, list | range) and not key else None)
+    if isinstance(key, list | bool | np.bool_):
+        key = _array_of(key)
     if isinstance(key, np.ndarray):
         if key.dtype.kind not in "iub":
             raise IndexKeyError(f"an index array must hold integers or booleans, not {key.dtype}")
@@ -67,9 +67,22 @@ def _frozen_part(key: object) -> KeyPart:
     try:
         return index(key)  # type: ignore[arg-type]
     except TypeError:
+        pass  # no integer: a sequence, a buffer, or what gives an array
+    array = _array_of(key)
+    if array.dtype.kind not in "iub":
         raise IndexKeyError(
             f"a Tensor is indexed by integers, slices, ..., None, integer or boolean arrays, not {type(key).__name__}"
-        ) from None
+        )
+    return _frozen_part(array)
+
+
+def _array_of(key: object) -> Array:
+    """A key as NumPy takes it; of nothing, integers."""
+    try:
+        array = np.asarray(key)
+    except (TypeError, ValueError) as error:
+        raise IndexKeyError(f"no array of indices can be made of the {type(key).__name__}: {error}"[:250]) from None
+    return array if array.size else array.astype(np.intp)
 
 
 def _frozen_slice(key: slice) -> slice:

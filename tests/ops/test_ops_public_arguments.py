@@ -339,13 +339,6 @@ def test_a_cosine_is_one_at_most_whatever_broadcasts() -> None:
     assert mg.gradcheck(lambda a, b: mg.cosine_similarity(a, b), x, z)
 
 
-def test_a_range_is_an_index() -> None:
-    x = np.arange(12.0).reshape(3, 4)
-    keys: list[Any] = [range(2), range(2, 0, -1), (slice(None), range(0, 4, 2)), range(0)]
-    for key in keys:
-        np.testing.assert_array_equal(mg.tensor(x)[key].numpy(), x[key])
-
-
 def test_options_are_refused_by_name() -> None:
     wrong: list[tuple[Callable[[], Any], str]] = [
         (lambda: free.softmax([1.0, 2.0], axis="rows"), "softmax: axis must be int"),

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import random
 import sys
 import tempfile
 import time
 import traceback
 import warnings
+from array import array
+from collections import deque
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -86,7 +89,7 @@ def _index(mg: Any, content: bytes) -> None:
 
 def _key(rng: random.Random, depth: int = 0) -> Any:
     number = rng.choice([0, 1, -1, 2, -3, 3, 4, 10**20, True, np.int64(1), np.uint8(2), np.float64(1.0)])
-    kind = rng.randrange(11 if depth else 14)
+    kind = rng.randrange(12 if depth else 15)
     if kind < 3:
         return number
     if kind < 5:
@@ -105,6 +108,9 @@ def _key(rng: random.Random, depth: int = 0) -> Any:
         return [rng.random() < 0.5 for _ in range(3)]
     if kind == 10:
         return rng.choice(["x", 1.5, {}, object, b"", np.zeros((0,), int), np.array(1), np.ones((3, 4), bool)])
+    if kind == 11:
+        sequence = [rng.choice([0, 1, -1]) for _ in range(rng.randrange(3))]
+        return rng.choice([tuple(sequence), deque(sequence), array("q", sequence), memoryview(b"\0\1"), range(-1, 2)])
     return tuple(_key(rng, 1) for _ in range(rng.randrange(5)))
 
 
@@ -134,7 +140,8 @@ def main() -> int:
     corpus.mkdir()
     for k, seed in enumerate(seeds):
         (corpus / str(k)).write_bytes(seed)
-    arguments = [sys.argv[0], str(corpus), f"-seed={options.seed + 1}", "-max_len=4096", "-verbosity=0"]
+    arguments = [sys.argv[0], str(corpus), f"-seed={options.seed + 1}", "-max_len=4096", "-verbosity=0",
+                 f"-artifact_prefix={FOLDER}/"]  # fmt: skip
     atheris.Setup(arguments, watched.one_of_many)
     atheris.Fuzz()
     return 0
@@ -164,10 +171,11 @@ class _Watched:
         self._slowest = max(self._slowest, time.process_time() - began)
 
     def one_of_many(self, content: bytes) -> None:
-        """Called by atheris, which never returns."""
+        """Called by atheris, which never returns, and takes any way out but this for a crash."""
         self(content)
         if self.is_over():
-            raise SystemExit(self.told())
+            code = self.told()
+            os._exit(code)
 
     def is_over(self) -> bool:
         """Whether the time is up."""
