@@ -6,8 +6,9 @@ A node never refers to a Tensor or to a later node, so a graph has no reference 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from itertools import count
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NoReturn, TypeAlias
 from weakref import ref
 
 from minigrad.core.op import Op
@@ -123,6 +124,12 @@ class OutputNode(Node):
     def parents(self) -> Parents:
         """The node of all outputs."""
         return (self.producer,)
+
+
+class UnreadableGradient(TensorBase):
+    """Stands for a gradient that is not known while a step is recorded; `refuse` says so."""
+
+    refuse: Callable[[], NoReturn]
 
 
 class GradAccumulator:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minigrad.core.errors import ArgumentError, GradientError, ShapeError
-from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode
+from minigrad.core.graph import Constant, GradAccumulator, Leaf, Node, OpNode, UnreadableGradient
 from minigrad.core.memory import readonly
 from minigrad.core.types import Array, ArrayLike, Shape, TensorBase
 
@@ -104,28 +104,24 @@ class Tensor(ArrayMethods):
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has accumulated in a leaf since `zero_grad`, or None.
-
-        None where no gradient has arrived.
-        """
+        """The gradient that `backward` has accumulated in a leaf since `zero_grad`, or None."""
         sink = self._own_sink()
         if sink is None or not sink.has_grad:
             return None
         if isinstance(sink.grad, Tensor):
             return sink.grad
+        if isinstance(sink.grad, UnreadableGradient):
+            sink.grad.refuse()
         return None if sink.buffer is None else tensor_of(Constant(readonly(sink.buffer)))
 
     def zero_grad(self) -> None:
         """Forget the accumulated gradient."""
-        sink = self._own_sink()
-        if sink is not None:
+        if (sink := self._own_sink()) is not None:
             sink.clear()
 
     def _own_sink(self) -> GradAccumulator | None:
-        try:
-            return self._sink
-        except AttributeError:
-            return None
+        sink: GradAccumulator | None = getattr(self, "_sink", None)
+        return sink
 
     def backward(self, gradient: TensorLike | None = None, create_graph: bool = False) -> None:
         """Accumulate the gradient of this Tensor into `.grad` of every leaf it was made from.
@@ -157,9 +153,7 @@ class Tensor(ArrayMethods):
                 "this Tensor requires a gradient, which an array would lose: use .detach().numpy(), "
                 "or the minigrad function of the same name"
             )
-        value = readonly(self._node.value)
-        converted = value if dtype is None else value.astype(dtype, copy=False)
-        return converted.copy() if copy and converted is value else converted
+        return np.array(readonly(self._node.value), dtype, copy=copy or None)
 
 
 def tensor_of(node: Node) -> Tensor:

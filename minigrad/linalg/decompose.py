@@ -115,7 +115,22 @@ def _(g: tuple[V, V], y: tuple[V, V], a: V) -> V:
     inner: V = matmul(r, matrix_transpose(g[1])) - matmul(matrix_transpose(g[0]), q)
     copied: V = tril(inner) + matrix_transpose(tril(inner, -1))
     back: V = g[0] + matmul(q, copied)
-    return matrix_transpose(solve_columns(r, matrix_transpose(back)))
+    return matrix_transpose(solve_columns(_of_full_rank(r), matrix_transpose(back)))
+
+
+def _of_full_rank(r: V) -> V:
+    """Triangles (..., n, n) with 0 for what rounding has left of zeros on the diagonal.
+
+    These tell that columns depend on others, and are exactly 0 on one processor, a few units of rounding on another;
+    what inverts such triangles refuses them.
+    """
+    n = r.shape[-1]
+    if not n:
+        return r
+    size: V = absolute(r)
+    rounding = 4 * (n + 8) * float(np.finfo(r.dtype).eps)
+    matters: V = maximum(greater(size, largest(size, (-2, -1), True) * rounding), 1.0 - np.eye(n, dtype=r.dtype))
+    return matters * r
 
 
 @op(a=spd(), shapes=[((2, 3, 3),), ((3, 3),)], name="eigh")

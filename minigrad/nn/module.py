@@ -20,6 +20,7 @@ from minigrad.nn.module_tree import ModuleBase, copy_tree, set_training, walk, w
 from minigrad.nn.options import check_options
 from minigrad.nn.unsupported import attribute_hint
 from minigrad.runtime.blocks import ContextStack, Overlays, block, context_block
+from minigrad.runtime.effects import refuse_inside_program
 from minigrad.runtime.parameters import assign, is_parameter, set_requires_grad
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ class Module(ModuleBase):
     # -- numbers in and out ----------------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Array]:
         """A copy of all parameters and buffers, by name."""
+        refuse_inside_program("model.state_dict()")
         return {name: part.numpy().copy() for name, part in walk(self) if isinstance(part, Tensor)}
 
     def load_state_dict(self, state: Mapping[str, Array]) -> None:
@@ -235,6 +237,7 @@ class Module(ModuleBase):
         Raises:
             StateMismatch: names or shapes are not those of this model, which is left unchanged.
         """
+        refuse_inside_program("model.load_state_dict(...)")
         own = {name: part for name, part in walk(self) if isinstance(part, Tensor)}
         if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
             raise StateMismatch(f"weights are a mapping of names to arrays, not this {type(state).__name__}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 import numpy as np
@@ -24,7 +24,15 @@ from minigrad.core.types import Array, Shape
 if TYPE_CHECKING:
     from minigrad.core.op import Op
 
-__all__ = ["Check", "IntegersWithin", "Tracer", "current_tracer", "random_array", "runtime_check"]
+__all__ = [
+    "Check",
+    "IntegersWithin",
+    "Tracer",
+    "current_tracer",
+    "random_array",
+    "refuse_inside_program",
+    "runtime_check",
+]
 
 Check = Callable[[Array], None]
 """Looks at an array and raises what is to be raised."""
@@ -89,6 +97,10 @@ class Tracer(Interceptor, ABC):
         """
 
     @abstractmethod
+    def refuse(self, what: str) -> NoReturn:
+        """Say that `what` happens in a step, which a repetition would not do again."""
+
+    @abstractmethod
     def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
         """Do something with parameters and gradients that is no op.
 
@@ -111,6 +123,19 @@ def current_tracer() -> Tracer | None:
     if mode is None or not isinstance(mode.interceptor, Tracer):
         return None
     return mode.interceptor
+
+
+def refuse_inside_program(what: str) -> None:
+    """Refuse in a defined program what happens, or is read, while it is recorded only.
+
+    Elsewhere nothing happens.
+
+    Args:
+        what: as a user writes it, "opt.set(...)" say.
+    """
+    tracer = current_tracer()
+    if tracer is not None:
+        tracer.refuse(what)
 
 
 def runtime_check(value: object, check: Check) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import minigrad.ops.network.loss
 from minigrad.core.registry import REGISTRY
 from minigrad.runtime.batch_rules import call_batched, has_batch_rule
 from minigrad.transforms import batching, jacobians

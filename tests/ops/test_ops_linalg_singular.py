@@ -11,6 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.errors import ShapeError
 from minigrad.linalg.errors import SingularMatrix
+from minigrad.typing import Array
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "inv": np.linalg.inv,
@@ -34,3 +35,16 @@ def test_singular_matrices_are_refused_by_name(name: str, requires_grad: bool) -
     assert isinstance(caught.value, np.linalg.LinAlgError)
     assert "(3, 3)" in str(caught.value)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [2, 3, 6, 40])
+def test_slopes_of_qr_are_refused_where_columns_depend_on_others_but_for_rounding(n: int, dtype: type) -> None:
+    slope = mg.grad(lambda t: mg.sum(np.linalg.qr(t)[0]))
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        a: Array = rng.normal(size=(n, n)).astype(dtype)
+        assert np.isfinite(np.asarray(slope(mg.tensor(a)))).all()
+        a[:, -1] = a[:, :-1] @ rng.normal(size=n - 1).astype(dtype)
+        with pytest.raises(SingularMatrix, match="The slopes of"):
+            slope(mg.tensor(a))

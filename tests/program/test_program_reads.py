@@ -79,6 +79,36 @@ FOLLOWED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "x * operator.attrgetter('k')(a)",
         ("a.k = 3.0",),
     ),
+    "pattern of a class": (
+        "class A:\n __match_args__ = ('k',)\na = A()\na.k = 1.0\n"
+        "def step(x):\n match a:\n  case A(1.0): return x * 5\n  case A(k): return x * k",
+        "",
+        ("a.k = 2.0", "a.k = 1.0"),
+    ),
+    "whether it can be called": (
+        "class A: pass\na = A()",
+        "x * 2 if callable(a) else x",
+        ("A.__call__ = lambda s: 1", "del A.__call__"),
+    ),
+    "as a string": ("class A:\n k = '1'\n def __str__(s): return s.k\na = A()", "x * float(str(a))", ("a.k = '3'",)),
+    "within a string": (
+        "class A:\n k = '1'\n def __format__(s, f): return s.k\na = A()",
+        "x * float(f'{a}')",
+        ("a.k = '3'",),
+    ),
+    "printed": ("class A:\n k = '1'\n def __repr__(s): return s.k\na = A()", "x * float(repr(a))", ("a.k = '3'",)),
+    "polynomial": ("p = np.polynomial.Polynomial([1.0, 2.0])", "x * p.coef[1]", ("p.coef[1] = 5.0",)),
+    "former polynomial": ("p = np.poly1d([1.0, 2.0])", "p(x)", ("p.c[1] = 5.0",)),
+    "attribute of sys": (
+        "sys.factor = 1.0",
+        "x * sys.factor",
+        ("sys.factor = 2.0", "sys.factor = 4.0"),
+    ),
+    "environment in bytes": (
+        "os.environ['MINIGRAD_TEST'] = '1'",
+        "x * float(os.environb[b'MINIGRAD_TEST'])",
+        ("os.environ['MINIGRAD_TEST'] = '3'",),
+    ),
     "attribute gone": ("class A:\n k = 1.0\na = A()\na.k = 2.0", "x * a.k", ("del a.k", "a.k = 5.0")),
     "static and class method": (
         "class A:\n k = 1.0\n @staticmethod\n def f(x): return x * A.k\n @classmethod\n def g(c, x): return x + c.k",

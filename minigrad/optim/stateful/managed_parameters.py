@@ -24,6 +24,7 @@ from minigrad.optim.stateful.param_groups import Hyper, OptimizerOptions, ParamG
 from minigrad.optim.stateful.pasts import Pasts
 from minigrad.optim.stateful.shadow_weights import ShadowWeights
 from minigrad.optim.stateful.state_dict import SavedState, StateDict, pack, pack_vectors, quote_names
+from minigrad.runtime.effects import refuse_inside_program
 from minigrad.text import nearest
 
 __all__ = ["ManagedParameters"]
@@ -47,13 +48,12 @@ class ManagedParameters:
 
     Attributes:
         name: the optimizer, with its distribution and version.
-        t: number of completed updates.
         needs: what the rule asks for.
     """
 
     def __init__(self, name: str, groups: Sequence[ParamGroup], options: OptimizerOptions) -> None:
         self.name = name
-        self.t = 0
+        self._t = 0
         self._groups = tuple(groups)
         self._options = options
         self._buckets = make_buckets([group.parameters for group in groups])
@@ -69,8 +69,6 @@ class ManagedParameters:
             raise AttributeError(
                 f"an optimizer has no settable {name!r}; hyperparameters change with opt.set({name}=...)"
             )
-        if name == "t" and (type(value) is not int or value < 0):
-            raise OptimizerError(f"t is the number of completed updates, an integer >= 0, not {value!r}")
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -80,6 +78,19 @@ class ManagedParameters:
                 raise AttributeError(f"an optimizer has no {name!r}: read opt.hyperparameters[0][{name!r}]")
             raise AttributeError(f"an optimizer has no {name!r}.{nearest(name, dir(self))}")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def t(self) -> int:
+        """Number of completed updates. It can be set, to an integer of 0 or more."""
+        refuse_inside_program("opt.t")
+        return self._t
+
+    @t.setter
+    def t(self, count: int) -> None:
+        refuse_inside_program("opt.t")
+        if type(count) is not int or count < 0:
+            raise OptimizerError(f"t is the number of completed updates, an integer >= 0, not {count!r}")
+        self._t = count
 
     @property
     def buckets(self) -> tuple[ParamBucket, ...]:
@@ -92,6 +103,7 @@ class ManagedParameters:
 
         They are writable views, to edit before `step`.
         """
+        refuse_inside_program("opt.gradients")
         return {
             p.name: segment.of(bucket.grads)
             for bucket in self._buckets
@@ -105,7 +117,8 @@ class ManagedParameters:
 
         To read: `set` changes them.
         """
-        return tuple(_Shown(group.hyperparameters(self.t + 1)) for group in self._groups)
+        refuse_inside_program("opt.hyperparameters")
+        return tuple(_Shown(group.hyperparameters(self._t + 1)) for group in self._groups)
 
     def set(self, group: int | str | None = None, /, **changes: Hyper) -> None:
         """Change hyperparameters from the next step on.
@@ -121,6 +134,7 @@ class ManagedParameters:
         Raises:
             HyperparameterError: a name or group is unknown, or a value out of its range; then nothing has changed.
         """
+        refuse_inside_program("opt.set(...)")
         chosen = [i for i, g in enumerate(self._groups) if group is None or group in (i, g.label)]
         if not chosen:
             labels = ", ".join(repr(g.label or i) for i, g in enumerate(self._groups))
@@ -145,7 +159,7 @@ class ManagedParameters:
         names = self._chosen(patterns, "freeze")
         if len(names) == sum(len(b.parameters) - len(b.frozen - names) for b in self._buckets):
             raise OptimizerError(f"{self.name}: with {quote_names(patterns)} frozen nothing would be left to train")
-        self._transaction.regroup(self._transaction.pasts.resting(names, self.t), self.t)
+        self._transaction.regroup(self._transaction.pasts.resting(names, self._t), self._t)
         for bucket in self._buckets:
             bucket.frozen.update(names.intersection(bucket.names))
 
@@ -160,7 +174,7 @@ class ManagedParameters:
         names = chosen & {name for bucket in self._buckets for name in bucket.frozen}
         if not names:
             raise ParameterError(f"{self.name}: of {quote_names(sorted(chosen))} none is frozen")
-        self._transaction.regroup(self._transaction.pasts.waking(names, self.t), self.t)
+        self._transaction.regroup(self._transaction.pasts.waking(names, self._t), self._t)
         for bucket in self._buckets:
             bucket.frozen.difference_update(names)
 
@@ -178,6 +192,7 @@ class ManagedParameters:
             OptimizerError: the rule evaluates the loss itself, or gradients are being accumulated.
             ParameterError: `params` are no trainable leaves, or have names that are taken.
         """
+        refuse_inside_program("opt.add(...)")
         self._check_change("add parameters")
         parameters = named_parameters(params)
         known = {name: t for bucket in self._buckets for name, t in zip(bucket.names, bucket.tensors, strict=True)}
@@ -188,7 +203,7 @@ class ManagedParameters:
         buckets = make_buckets([*[()] * len(self._groups), parameters])
         self._groups = (*self._groups, group)
         self._buckets = (*self._buckets, *buckets)
-        self._transaction.extend(group, buckets, self.t)
+        self._transaction.extend(group, buckets, self._t)
         self._shadow_weights.extend(buckets)
         self._micro_batches = MicroBatches(self._buckets, self._options.accumulate)
         self._least_squares = [least_square(b.grads.dtype, b.grads.size) for b in self._buckets]
@@ -204,6 +219,7 @@ class ManagedParameters:
         Raises:
             OptimizerError: the loss is no number.
         """
+        refuse_inside_program("opt.report(...)")
         try:
             number = float(loss)
         except (TypeError, ValueError):
@@ -226,6 +242,7 @@ class ManagedParameters:
 
     def rates(self, t: int) -> tuple[float, ...]:
         """For each parameter group, the learning rate of update `t`; NaN where the rule has none."""
+        refuse_inside_program("opt.rates(...)")
         return tuple(group.rate(t) for group in self._groups)
 
     def state_dict(self) -> StateDict:
@@ -233,18 +250,19 @@ class ManagedParameters:
 
         Copies, keyed by parameter name.
         """
-        values: StateDict = {"optimizer": self.name, "t": self.t, "micro": self._micro_batches.count}
+        refuse_inside_program("opt.state_dict()")
+        values: StateDict = {"optimizer": self.name, "t": self._t, "micro": self._micro_batches.count}
         values["averaged"] = self._shadow_weights.n_averaged
         values["average_weight"] = self._shadow_weights.weight
         values.update(pack(self._transaction.blocks, self._transaction.runners))
         pasts = self._transaction.pasts
-        ages = {name: pasts.age(name, self.t) for name in {*pasts.offsets, *pasts.idle}}
+        ages = {name: pasts.age(name, self._t) for name in {*pasts.offsets, *pasts.idle}}
         values.update({f"age/{name}": age for name, age in sorted(ages.items())})
         for vectors in (self._shadow_weights.parts(), self._micro_batches.vectors()):
             values.update(pack_vectors(self._buckets, vectors))
         for index, group in enumerate(self._groups):
             values.update({f"followed/{index}/{name}": value for name, value in group.followed().items()})
-            for name, value in group.hyperparameters(self.t + 1).items():
+            for name, value in group.hyperparameters(self._t + 1).items():
                 if isinstance(value, int | float | str):
                     values[f"hyper/{index}/{name}"] = value
         return values
@@ -265,6 +283,7 @@ class ManagedParameters:
         Raises:
             StateError: with the optimizer unchanged, if the state is not of this optimizer and these parameters.
         """
+        refuse_inside_program("opt.load_state_dict(...)")
         if not isinstance(strict, bool):
             raise StateError(f"{self.name}: load_state_dict's strict is True or False, not {strict!r:.60}")
         state = SavedState(self.name, saved, strict, {} if rename is None else rename)
@@ -273,17 +292,17 @@ class ManagedParameters:
         known = self._transaction.pasts
         if self._gradient_only:
             idle = [name for bucket in self._buckets for name in bucket.frozen]
-            ages = {n: state.age(n, known.age(n, self.t)) for bucket in self._buckets for n in bucket.names}
-            self._transaction.regroup(Pasts.of_ages(ages, idle, counts["t"]), self.t, strict=False)
+            ages = {n: state.age(n, known.age(n, self._t)) for bucket in self._buckets for n in bucket.names}
+            self._transaction.regroup(Pasts.of_ages(ages, idle, counts["t"]), self._t, strict=False)
         try:
             self._take_over(state, counts)
         except StateError:
-            self._transaction.regroup(known, self.t, strict=False)
+            self._transaction.regroup(known, self._t, strict=False)
             raise
         for index, group in enumerate(self._groups):
             prefix = f"followed/{index}/"
             group.follow({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
-        self.t = counts["t"]
+        self._t = counts["t"]
 
     def _take_over(self, state: SavedState, counts: Mapping[str, int]) -> None:
         transaction, shadow = self._transaction, self._shadow_weights
@@ -302,6 +321,7 @@ class ManagedParameters:
 
     def _chosen(self, patterns: Sequence[str], verb: str) -> frozenset[str]:
         """The names that patterns match."""
+        refuse_inside_program(f"opt.{verb}(...)")
         self._check_change(verb)
         names = [name for bucket in self._buckets for name in bucket.names]
         if not all(isinstance(p, str) for p in patterns):

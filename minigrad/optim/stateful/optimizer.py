@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import NoReturn, Self
+from typing import NoReturn, Self, cast
 
 import attrs
 import numpy as np
@@ -23,9 +23,9 @@ from minigrad.optim.gradient_transforms import norm
 from minigrad.optim.protocol import Averages, Need
 from minigrad.optim.stateful.closure import ClosureEvaluator, Closures
 from minigrad.optim.stateful.managed_parameters import ManagedParameters
-from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, StepResult
+from minigrad.optim.stateful.param_groups import OptimizerOptions, ParamGroup, RecordedStep, StepResult
 from minigrad.runtime.blocks import block
-from minigrad.runtime.effects import current_tracer
+from minigrad.runtime.effects import current_tracer, refuse_inside_program
 from minigrad.runtime.interrupts import complete
 
 __all__ = ["StatefulOptimizer"]
@@ -45,6 +45,7 @@ class StatefulOptimizer(ManagedParameters):
     """
 
     def __init__(self, name: str, groups: Sequence[ParamGroup], options: OptimizerOptions) -> None:
+        refuse_inside_program("mg.optimizer(...)")
         super().__init__(name, groups, options)
         self._waits = self._gradient_only and options.missing == "zero"
         self._norm = (-1, 0.0)  # for which update, norm of the sum over its micro-batches
@@ -88,8 +89,9 @@ class StatefulOptimizer(ManagedParameters):
     @property
     def gradient_norm(self) -> float:
         """Norm of the latest update's gradient, averaged over micro-batches, before clipping."""
+        refuse_inside_program("opt.gradient_norm")
         t, size = self._norm
-        return (size if t == self.t else norm([b.grads for b in self._buckets])) / self._options.accumulate
+        return (size if t == self._t else norm([b.grads for b in self._buckets])) / self._options.accumulate
 
     def zero_grad(self) -> None:
         """Forget the gradients, unless micro-batches are being accumulated."""
@@ -120,7 +122,7 @@ class StatefulOptimizer(ManagedParameters):
             OptimizerError: the parameters are their averages at the moment, see `averaged`.
             ParameterError: another optimizer has taken over a parameter.
 
-        Inside a defined program the StepResult that is returned tells nothing: what happens differs from run to run.
+        Inside a defined program the StepResult that is returned cannot be read: it differs from run to run.
         """
         tracer = current_tracer()
         if tracer is None:
@@ -131,21 +133,22 @@ class StatefulOptimizer(ManagedParameters):
             tracer.record_effect_with_closure(self, self.name, self._step, closure)
         else:
             raise NeedError("a defined program takes one closure for opt.step(), not a list of them")
-        return StepResult(self.t)
+        return cast(StepResult, RecordedStep())
 
     def flush(self) -> StepResult:
         """Make an update from the micro-batches accumulated so far, by their mean.
 
         At the end of a run, say.
         """
+        refuse_inside_program("opt.flush()")
         count = self._micro_batches.count
         if not count:
-            return StepResult(self.t, None, "no gradients are accumulated")
+            return StepResult(self._t, None, "no gradients are accumulated")
         if self._shadow_weights.shown:
             self._refuse_step()
         if self._waits:
-            self._transaction.settle(self.t)
-        return self._done(self._transaction.apply_gradients(self.t + 1, count), None)
+            self._transaction.settle(self._t)
+        return self._done(self._transaction.apply_gradients(self._t + 1, count), None)
 
     def _step(self, closure: Closures | None = None) -> StepResult:
         if self._shadow_weights.shown:
@@ -170,7 +173,7 @@ class StatefulOptimizer(ManagedParameters):
         evaluator = ClosureEvaluator(self._transaction.blocks, closure, missing, residuals, hook)
         if self._gradient_only:
             return self._from_gradients(evaluator.run())
-        return self._done(self._transaction.apply_closure(self.t + 1, evaluator), evaluator.loss)
+        return self._done(self._transaction.apply_closure(self._t + 1, evaluator), evaluator.loss)
 
     def averaged(self) -> AbstractContextManager[None]:
         """A block in which the parameters are their running averages; then they come back.
@@ -181,6 +184,7 @@ class StatefulOptimizer(ManagedParameters):
         Raises:
             OptimizerError: there is none, or none yet.
         """
+        refuse_inside_program("opt.averaged()")
         self._check_ownership()
         return self._as_averages()
 
@@ -228,11 +232,11 @@ class StatefulOptimizer(ManagedParameters):
         return self._transaction.plan(self._least_squares, step) if self._gradient_only else None
 
     def _next_planned(self) -> int:
-        return 0 if self._shadow_weights.shown or self.grad_hook is not None else self.t + 1
+        return 0 if self._shadow_weights.shown or self.grad_hook is not None else self._t + 1
 
     def _note_planned(self, size: float) -> None:
-        self.__dict__["_norm"] = (self.t + 1, size)
-        complete(self._take_note, self.t + 1)
+        self.__dict__["_norm"] = (self._t + 1, size)
+        complete(self._take_note, self._t + 1)
 
     def _check_options(self) -> None:
         """Refuse at once what could only fail later."""
@@ -265,21 +269,21 @@ class StatefulOptimizer(ManagedParameters):
             squares += square
         progress = self.__dict__  # past __setattr__, which costs as much as the rest of a small step
         size = math.sqrt(squares) if exact else norm([bucket.grads for bucket in self._buckets])
-        progress["_norm"] = (self.t + 1, size)
+        progress["_norm"] = (self._t + 1, size)
         count = self._options.accumulate
         if count > 1 and not self._micro_batches.add():
-            return StepResult(self.t, loss, f"accumulating: {self._micro_batches.count} of {count} gradients")
+            return StepResult(self._t, loss, f"accumulating: {self._micro_batches.count} of {count} gradients")
         if self._waits:
-            self._transaction.settle(self.t)
-        return self._done(self._transaction.apply_gradients(self.t + 1, count), loss)
+            self._transaction.settle(self._t)
+        return self._done(self._transaction.apply_gradients(self._t + 1, count), loss)
 
     def _done(self, refused: str, loss: float | None) -> StepResult:
         """After an update that was made, or refused for a reason."""
         if refused:
             self._micro_batches.count = 0
             return self._skip(refused, loss)
-        complete(self._commit, self.t + 1)
-        return StepResult(self.t, loss)
+        complete(self._commit, self._t + 1)
+        return StepResult(self._t, loss)
 
     def _commit(self, t: int) -> None:
         """Make update number `t` as a whole. May be begun anew after an interrupt."""
@@ -293,18 +297,18 @@ class StatefulOptimizer(ManagedParameters):
         for bucket in self._buckets:
             bucket.renew()
         self._micro_batches.count = 0
-        self.__dict__["t"] = t
+        self.__dict__["_t"] = t
 
     def _skip(self, reason: str, loss: float | None) -> StepResult:
         if self._options.nonfinite == "raise":
-            raise NonFiniteGradient(f"{self.name}, step {self.t + 1}: {reason}")
+            raise NonFiniteGradient(f"{self.name}, step {self._t + 1}: {reason}")
         warnings.warn(
-            f"{self.name} skipped step {self.t + 1}: {reason}. Parameters and state are unchanged. A lower learning "
+            f"{self.name} skipped step {self._t + 1}: {reason}. Parameters and state are unchanged. A lower learning "
             "rate, clip=ClipNorm(1.0), or a look at the data usually helps",
             NonFiniteWarning,
             stacklevel=5,
         )
-        return StepResult(self.t, loss, reason)
+        return StepResult(self._t, loss, reason)
 
 
 def _words(needs: Need) -> str:

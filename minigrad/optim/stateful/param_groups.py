@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from typing import Any, ClassVar, Literal, NoReturn, TypeAlias, cast
 
 import attrs
 
 from minigrad.core.errors import nearest
 from minigrad.optim.clip_chain import chained
-from minigrad.optim.errors import HyperparameterError
+from minigrad.optim.errors import HyperparameterError, OptimizerError
 from minigrad.optim.gradient_transforms import Clip
 from minigrad.optim.hyperparameters import choice, count, flag, instance_or_none, number
 from minigrad.optim.runner import UpdateRule, with_fields
 from minigrad.optim.schedule import Constant, Following, Plateau, ReduceOnPlateau, Schedule
 from minigrad.optim.stateful.buckets import NamedParameter
 from minigrad.optim.stateful.shadow_weights import Average, LookAhead
+from minigrad.runtime.effects import refuse_inside_program
 
 __all__ = ["Hyper", "OptimizerOptions", "ParamGroup", "StepResult"]
 
@@ -180,3 +181,21 @@ class StepResult:
     t: int
     loss: float | None = None
     skipped: str = ""
+
+
+class RecordedStep:
+    """Stands for a StepResult while a program is recorded: only its runs make the step.
+
+    It is no StepResult, whose fields would be looked at where a step returns it.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name not in ("t", "loss", "skipped"):
+            raise AttributeError(f"a StepResult has no {name!r}")
+        refuse_inside_program(f"opt.step().{name}")
+        raise OptimizerError(f"what opt.step() returns inside a program tells no {name}: read opt.t after a run")
+
+    def __repr__(self) -> str:
+        return "RecordedStep()"

@@ -34,6 +34,18 @@ _BY_ANY_NAME = frozenset(
         *("asdict", "astuple", "attrgetter", "methodcaller"),
     }
 )
+_CALLED_BY = {
+    "callable": ("__call__",),
+    "str": ("__str__", "__repr__"),
+    "repr": ("__repr__",),
+    "ascii": ("__repr__",),
+    "print": ("__str__", "__repr__"),
+    "format": ("__format__", "__str__", "__repr__"),
+}
+"""Methods that a step comes to by these functions.
+
+By the last also where a string has braces.
+"""
 _OF_NAMESPACE = frozenset(("globals", "eval", "exec", "vars", "locals"))
 _IMPORTING = frozenset(("import_module", "__import__", "modules"))
 _UNREAD = frozenset(
@@ -118,6 +130,7 @@ class CodeFacts:
         loaded: those that it does not only assign.
         global_names: variables of the module, or built-in ones.
         lookups: attributes that may be missing.
+        methods: that it comes to by built-in functions.
         imports: (module, level) of import statements.
         by_any_name: whether it looks attributes up by names that only a run knows.
     """
@@ -126,6 +139,7 @@ class CodeFacts:
     loaded: frozenset[str]
     global_names: frozenset[str]
     lookups: frozenset[str]
+    methods: frozenset[str]
     imports: frozenset[tuple[str, int]]
     by_any_name: bool
 
@@ -134,7 +148,7 @@ class CodeFacts:
 def facts_of(code: CodeType) -> CodeFacts:
     """Read the names in a piece of code and those inside it."""
     names, stored, loaded, of_module = set[str](), set[str](), set[str](), set[str]()
-    lookups, imports, by_any_name = set[str](), set[tuple[str, int]](), False
+    lookups, methods, imports, by_any_name = set[str](), set[str](), set[tuple[str, int]](), False
     for part in _parts(code):
         names.update(part.co_names)
         instructions = list(dis.get_instructions(part))
@@ -144,7 +158,12 @@ def facts_of(code: CodeType) -> CodeFacts:
             elif i.opname == "IMPORT_NAME":
                 level = instructions[k - 2].argval if k >= 2 else 0
                 imports.add((i.argval, level if isinstance(level, int) else 0))
+            elif i.opname in ("FORMAT_VALUE", "FORMAT_SIMPLE", "FORMAT_WITH_SPEC"):
+                methods.update(_CALLED_BY["format"])
+            elif i.opname == "MATCH_CLASS":  # a pattern names attributes by their places
+                by_any_name = True
             elif i.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                methods.update(_CALLED_BY.get(i.argval, ()))
                 loaded.add(i.argval)
                 of_module.add(i.argval)
                 by_any_name = by_any_name or (i.argval in _BY_NAME and not _names_a_constant(instructions[k:]))
@@ -162,7 +181,13 @@ def facts_of(code: CodeType) -> CodeFacts:
         by_any_name = by_any_name or not _BY_ANY_NAME.isdisjoint(part.co_names)
     read = frozenset(loaded | lookups)
     return CodeFacts(
-        frozenset(names) | read, read, frozenset(of_module), frozenset(lookups), frozenset(imports), by_any_name
+        frozenset(names) | read,
+        read,
+        frozenset(of_module),
+        frozenset(lookups),
+        frozenset(methods),
+        frozenset(imports),
+        by_any_name,
     )
 
 
@@ -240,6 +265,7 @@ class CodeNames:
 
     Attributes:
         lookups: attributes that are looked up by name, and may be missing.
+        methods: that are come to by built-in functions.
         by_any_name: whether attributes are looked up by names that only a run knows.
     """
 
@@ -249,6 +275,7 @@ class CodeNames:
         self._classes: set[type] = set()
         self._called: set[type] = set()
         self._strings: set[str] = set()
+        self.methods: set[str] = set()
         self.lookups: set[str] = set()
         self.by_any_name = False
 
@@ -269,7 +296,7 @@ class CodeNames:
 
     def comes_to(self, cls: type, method: str) -> bool:
         """Whether code may call a method of a class without naming it."""
-        return is_implicit(method) and (method not in _MAKING or cls in self._called)
+        return method in self.methods or (is_implicit(method) and (method not in _MAKING or cls in self._called))
 
     def add_owner(self, owner: object) -> None:
         """Enter a class, or a module, whose methods the step may call."""
@@ -296,9 +323,10 @@ class CodeNames:
                 facts = facts_of(code)
                 names |= facts.names
                 self.lookups |= facts.lookups
+                self.methods |= facts.methods
                 if facts.by_any_name and not code.co_filename.startswith(_PACKAGE):
                     self.by_any_name = True
-            left = {f.__code__ for name, f in methods if name in names} - seen
+            left = {f.__code__ for name, f in methods if name in names or name in self.methods} - seen
         return frozenset(names - _OF_EVERY_OBJECT)
 
 

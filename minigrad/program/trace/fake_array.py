@@ -219,3 +219,15 @@ def _bare(a: object) -> object:
     if isinstance(a, FakeArray):
         return np.broadcast_to(np.zeros((), a.dtype), a.shape)
     return a
+
+
+def refuse_once(what: str) -> NoReturn:
+    """Refuse what happens while a step is recorded, and would not happen again.
+
+    Raises:
+        TraceError: always; names the line.
+    """
+    raise TraceError(
+        f"the step uses {what}\n  at {with_source_text(user_frame_location())}\nA program is recorded once, and each "
+        "run would find it as it was then: do this outside the step, or leave @mg.define off"
+    )

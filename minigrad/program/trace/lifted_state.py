@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 import attrs
-import numpy as np
 
-from minigrad.core.graph import OUTDATED, Constant, GradAccumulator, Leaf, Node
+from minigrad.core.graph import OUTDATED, Constant, GradAccumulator, Leaf, Node, UnreadableGradient
 from minigrad.core.mode import mode_override
-from minigrad.core.tensor import Tensor, tensor_of
+from minigrad.core.tensor import Tensor
 from minigrad.core.types import Array, TensorBase
 from minigrad.program.errors import TraceError
 from minigrad.program.graph import AccumulateGrad, AssignBuffer, HostCall, Value, ZeroGrad
 from minigrad.program.trace.captures import Captures
 from minigrad.program.trace.closure import ClosureReplay
-from minigrad.program.trace.fake_array import fake_array
+from minigrad.program.trace.fake_array import refuse_once
 from minigrad.program.trace.recorder import Recorder
 from minigrad.runtime.interrupts import complete
 
@@ -45,6 +45,15 @@ class _LiftedParameter:
     cleared: bool = False
 
 
+class _GradientOfBefore(UnreadableGradient):
+    """What has come together in an accumulator before the program, and perhaps in it."""
+
+    __slots__ = ()
+
+    def refuse(self) -> NoReturn:
+        refuse_once("t.grad where only a run knows it: read it between backward() and opt.step()")
+
+
 class LiftedState:
     """Puts fake arrays into everything the step holds, and takes them out again."""
 
@@ -52,7 +61,6 @@ class LiftedState:
         self._recorder = recorder
         self._parameters: list[_LiftedParameter] = []
         self._by_sink: dict[GradAccumulator, _LiftedParameter] = {}
-        self._marker = Constant(fake_array(recorder, -1, (0,), np.dtype(np.float64)))
         self._buffers: list[tuple[Tensor, Node]] = []
 
     @contextmanager
@@ -101,7 +109,7 @@ class LiftedState:
             return
         self._record_zero_grad(parameter)
         steps, index_of = self._recorder.steps, self._recorder.index_of
-        if isinstance(sink.grad, Tensor) and sink.grad._node is not self._marker:
+        if isinstance(sink.grad, Tensor):
             total = sink.grad + g
             steps.append(AccumulateGrad(sink, index_of(total._node.value), True))
             sink.grad = total
@@ -109,7 +117,7 @@ class LiftedState:
         steps.append(AccumulateGrad(sink, index_of(g._node.value), not sink.has_grad))
         parameter.cleared = False
         # With something there from before the program, what it adds up to is known at run time only.
-        sink.grad = tensor_of(self._marker) if sink.has_grad else g
+        sink.grad = _GradientOfBefore() if sink.has_grad else g
         sink.has_grad = True
 
     def record_host_call(self, call: HostCall) -> None:
@@ -163,7 +171,7 @@ class LiftedState:
         for p in self._parameters:
             sink, value = p.leaf.sink, p.leaf.value
             p.cleared = False
-            sink.has_grad, sink.grad = True, tensor_of(self._marker)
+            sink.has_grad, sink.grad = True, _GradientOfBefore()
             index = self._recorder.add(Value(value.shape, value.dtype, "parameter", tensor=p.tensor), value)
             p.tensor._node = Leaf(self._recorder.fake(index), sink)
 

@@ -172,6 +172,8 @@ class _Reader:
             return (_referent(item),)
         if isinstance(item, np.vectorize):
             return (item.pyfunc,)
+        if isinstance(item, np.poly1d) or type(item).__module__.startswith("numpy.polynomial."):
+            return (vars(item),)
         if isinstance(item, Enum):
             return type(item), item.value
         if isinstance(item, Iterator) and type(item).__module__ in ("builtins", "itertools"):
@@ -240,11 +242,11 @@ class _Reader:
     # -- modules and classes -------------------------------------------------------------------------------------------
     def _of_module(self, module: ModuleType) -> Iterable[object]:
         if module is sys:
-            if "argv" in self.names:
-                self.entries.append((vars(sys), "argv", sys.argv))
-            return (sys.argv,) if "argv" in self.names else ()
+            present = self.names & vars(sys).keys() - {"modules"}
+            self.entries.extend((vars(sys), name, vars(sys)[name]) for name in present)
+            return (sys.argv,) if "argv" in present else ()
         if module is os:
-            if not self.names.isdisjoint(("environ", "getenv")):
+            if not self.names.isdisjoint(("environ", "environb", "getenv")):
                 self.containers.append((os.environ, contents(os.environ)))
             return ()
         if not _is_users_module(module):
@@ -266,7 +268,8 @@ class _Reader:
             present = {n for n in vars(c) if self._is_read(n) or self.code.comes_to(c, n)}
             if _is_written_by_user(c):
                 namespace = vars(c)
-                self.entries.extend((namespace, name, namespace.get(name, MISSING)) for name in present | inherited)
+                looked_at = present | inherited | self.code.methods
+                self.entries.extend((namespace, name, namespace.get(name, MISSING)) for name in looked_at)
                 members += [namespace[name] for name in present]
             if _is_written_by_user(c) or c.__module__.startswith("minigrad.nn."):
                 inherited |= present

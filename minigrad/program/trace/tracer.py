@@ -8,6 +8,7 @@ Nothing that the step does besides ops happens: no update, no draw. The first ru
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from minigrad.core.tensor import Tensor, tensor_of
 from minigrad.core.types import Array, Shape
 from minigrad.program.errors import TraceError, UsesGraphOutside
 from minigrad.program.graph import Assert, FillRandom, HostCall, Value
-from minigrad.program.trace.fake_array import FakeArray
+from minigrad.program.trace.fake_array import FakeArray, refuse_once
 from minigrad.program.trace.lifted_state import LiftedState
 from minigrad.program.trace.recorder import Recorder
 from minigrad.runtime.effects import Check, Tracer
@@ -127,6 +128,10 @@ class StepTracer(Tracer):
         index = self.recorder.add(value, numbers)
         self.recorder.steps.append(FillRandom(fill, index))
         return tensor_of(Constant(self.recorder.fake(index)))
+
+    def refuse(self, what: str) -> NoReturn:
+        """Say that the step does something that only recording it would do."""
+        refuse_once(what)
 
     def record_effect(self, owner: object, name: str, run: Callable[[], object]) -> None:
         """Write down a host call, such as an optimizer's step."""
