@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.data.arrays import AnyDtypeArray, flat_rows, row_keys
 from minigrad.data.dataset import Dataset
 from minigrad.data.errors import DataValueError
-from minigrad.data.measure import RATIO, SHIFT, drift_of, repeated_rows, scale_of
+from minigrad.data.measure import RATIO, SHIFT, drift_of, moments_of, repeated_rows, scale_of
 
 Level = Literal["FAULT", "NOTE"]
 
@@ -117,7 +117,7 @@ def _leak(data: Dataset) -> Iterator[Finding]:
 def _scale(data: Dataset) -> Iterator[Finding]:
     if data.x_train.dtype.kind != "f" or not data.x_train.size:
         return
-    scale = scale_of(data.x_train)
+    scale = scale_of(moments_of(data.x_train))
     problem = scale.problem()
     if problem:
         message = (
@@ -129,7 +129,7 @@ def _scale(data: Dataset) -> Iterator[Finding]:
 def _shift(data: Dataset) -> Iterator[Finding]:
     if data.kind == "text" or len(data.x_val) < 50 or not data.x_train.size:
         return
-    drift = drift_of(data.x_train, data.x_val, data.y_train, data.y_val)
+    drift = drift_of(moments_of(data.x_train), moments_of(data.x_val), data.y_train, data.y_val)
     if not drift.is_apart(ratio=RATIO, shift=SHIFT):
         return
     apart = (

@@ -11,9 +11,10 @@ import math
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from minigrad.core.types import Array
-from minigrad.data.arrays import row_keys
+from minigrad.data.arrays import flat_rows, row_keys
 
 __all__ = [
     "HUGE",
@@ -24,8 +25,10 @@ __all__ = [
     "SMALL",
     "WIDE",
     "Drift",
+    "Moments",
     "Scale",
     "drift_of",
+    "moments_of",
     "repeated_rows",
     "scale_of",
 ]
@@ -37,6 +40,74 @@ _FAINT = 0.2
 
 Rows of word weights have a norm of 1.
 """
+
+
+_BLOCK = 1 << 16  # numbers that are worked on at once: those of a block stay in the cache
+
+
+@attrs.frozen(eq=False)
+class Moments:
+    """Means and spreads of the columns and rows of inputs, from one reading of them.
+
+    Attributes:
+        means: of the columns, shape `(columns,)`.
+        deviations: standard deviations of the columns, shape `(columns,)`; exactly 0 for a constant column.
+        row_means: shape `(rows,)`, in the order of the rows.
+        row_norms: Euclidean norms, shape `(rows,)`.
+        largest: largest magnitude.
+    """
+
+    means: Array
+    deviations: Array
+    row_means: Array
+    row_norms: Array
+    largest: float
+
+    @property
+    def mean(self) -> float:
+        """Mean of all numbers."""
+        return float(self.row_means.mean())
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of all numbers."""
+        return math.sqrt(float((self.deviations**2).mean() + self.means.var()))
+
+
+def moments_of(x: Array, rows: NDArray[np.intp] | None = None) -> Moments:
+    """Means and spreads of inputs of shape `(rows, ...)`, in double precision.
+
+    Squares are those of the distances from the first row, which as one of the rows bounds what cancels.
+
+    Args:
+        x: inputs, at least one row.
+        rows: numbers of the rows to read; all of them if None.
+    """
+    flat = flat_rows(x)
+    count, columns = len(flat) if rows is None else len(rows), flat.shape[1]
+    origin = flat[0 if rows is None else rows[0]].astype(np.float64)
+    sums, squares, largest = np.zeros(columns), np.zeros(columns), 0.0
+    row_sums, row_squares = np.empty(count), np.empty(count)
+    step = max(1, _BLOCK // max(columns, 1))
+    ones = np.ones(max(columns, step))
+    for start in range(0, count, step):
+        part = slice(start, min(start + step, count))
+        block = (flat[part] if rows is None else flat[rows[part]]).astype(np.float64)
+        row_sums[part] = block @ ones[:columns]
+        row_squares[part] = np.einsum("ij,ij->i", block, block)
+        largest = max(largest, float(block.max(initial=0.0)), -float(block.min(initial=0.0)))
+        block -= origin
+        sums += ones[: len(block)] @ block
+        np.square(block, out=block)
+        squares += ones[: len(block)] @ block
+    sums, squares = sums / count, squares / count
+    return Moments(
+        means=origin + sums,
+        deviations=np.sqrt(np.maximum(squares - sums**2, 0.0)),
+        row_means=row_sums / max(columns, 1),
+        row_norms=np.sqrt(row_squares),
+        largest=largest,
+    )
 
 
 @attrs.frozen
@@ -92,19 +163,18 @@ class Scale:
         return ""
 
 
-def scale_of(x: Array) -> Scale:
-    """The scale of inputs of shape `(rows, ...)`."""
-    flat = x.reshape(len(x), -1).astype(np.float64)
-    each, size = flat.std(axis=0), np.sqrt((flat**2).mean(axis=0))
-    varying = each > 1e-9 * max(float(np.abs(flat).max(initial=0.0)), 1e-300)
+def scale_of(inputs: Moments) -> Scale:
+    """The scale of inputs."""
+    each, size = inputs.deviations, np.sqrt(inputs.deviations**2 + inputs.means**2)
+    varying = each > 1e-9 * max(inputs.largest, 1e-300)
     return Scale(
-        std=float(flat.std()),
-        largest=float(np.abs(flat).max(initial=0.0)),
+        std=inputs.std,
+        largest=inputs.largest,
         typical=float(np.median(each[varying])) if varying.any() else 0.0,
         widest=float(size.max(initial=0.0)),
         column=int(size.argmax()) if size.size else 0,
-        offset=float(np.median(np.abs(flat.mean(axis=0)[varying]))) if varying.any() else 0.0,
-        norm=float(np.median(np.sqrt((flat**2).sum(axis=1)))),
+        offset=float(np.median(np.abs(inputs.means[varying]))) if varying.any() else 0.0,
+        norm=float(np.median(inputs.row_norms)),
     )
 
 
@@ -141,19 +211,18 @@ class Drift:
         return abs(self.within) > 0.3 * abs(self.shift) + 0.2 or abs(self.targets) > 0.5
 
 
-def drift_of(x: Array, x_val: Array, y: Array | None = None, y_val: Array | None = None) -> Drift:
+def drift_of(train: Moments, val: Moments, y: Array | None = None, y_val: Array | None = None) -> Drift:
     """Compare the splits; rows in the order in which they are stored, targets of any shape."""
-    train, val = (a.reshape(len(a), -1).astype(np.float64) for a in (x, x_val))
-    spread = float(train.std()) or 1.0
-    third = max(1, len(train) // 3)
+    spread = train.std or 1.0
+    third = max(1, len(train.row_means) // 3)
     moved = 0.0
     if y is not None and y_val is not None and y.dtype.kind == "f":
-        goal, goal_val = (a.reshape(len(a), -1).astype(np.float64) for a in (y, y_val))
+        goal, goal_val = (flat_rows(a).astype(np.float64) for a in (y, y_val))
         moved = float(np.max(np.abs(goal_val.mean(axis=0) - goal.mean(axis=0)) / np.maximum(goal.std(axis=0), 1e-12)))
     return Drift(
-        ratio=float(val.std()) / spread,
-        shift=float(val.mean() - train.mean()) / spread,
-        within=float(train[-third:].mean() - train[:third].mean()) / spread,
+        ratio=val.std / spread,
+        shift=(val.mean - train.mean) / spread,
+        within=float(train.row_means[-third:].mean() - train.row_means[:third].mean()) / spread,
         targets=moved,
     )
 

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
-from minigrad.data.arrays import row_keys
-from minigrad.data.measure import drift_of, repeated_rows, scale_of
+from minigrad.data.arrays import flat_rows, row_keys
+from minigrad.data.measure import drift_of, moments_of, repeated_rows, scale_of
 from minigrad.diagnosis.evidence import DataFacts, Leakage
-from minigrad.diagnosis.leakage import leakage_of
+from minigrad.diagnosis.probing.leakage import leakage_of
+from minigrad.diagnosis.probing.row_words import row_words, telling_columns
 from minigrad.diagnosis.probing.split_tests import can_repeat, missing_share, told_apart
 from minigrad.diagnosis.simple_rules import simple_rules
 
 __all__ = ["batch_order", "data_facts"]
 
-_MOST = 2_000
-_TRIED = 400
-_TELLING = 16
+_MOST, _REPEATING = 1_000, 2_000
 
 
 def data_facts(
@@ -28,7 +27,7 @@ def data_facts(
 ) -> DataFacts:
     """Look at training and validation rows.
 
-    At most 2,000 of each for scales, 400 for what simple rules reach.
+    At most 1,000 of each for scales, 400 for what simple rules reach.
 
     Leaks are looked for among all rows. Non-finite values are reported, and then nothing else is measured.
 
@@ -50,36 +49,37 @@ def data_facts(
     labels = y.dtype.kind in "iu" and (y.ndim == 1 or symbols)
     rng = np.random.default_rng([seed, 17])
     rows = _some(len(x), _MOST, rng)
-    a, b = _flat(x[rows]), y[rows]
+    flat, b = flat_rows(x), y[rows] if labels else _columns(y[rows])
     facts = DataFacts(rows=len(x), val_rows=count, features=features, indices=symbols)
-    facts = _with_labels(facts, y) if labels else _with_quantities(facts, _columns(b))
-    if symbols:
+    facts = _with_labels(facts, y) if labels else _with_quantities(facts, b)
+    moments = None if symbols else moments_of(flat, rows)
+    if moments is None:
         facts = attrs.evolve(facts, leakage=_copied(x, y))
     else:
-        facts = attrs.evolve(facts, scale=scale_of(a), leakage=leakage_of(a, b if labels else _columns(b), labels))
+        facts = attrs.evolve(facts, scale=scale_of(moments), leakage=leakage_of(flat, rows, b, labels))
     if x_val is None or y_val is None or not len(x_val):
         return facts
     val_rows = _some(count, _MOST, rng)
-    v, w = _flat(x_val[val_rows]), y_val[val_rows]
-    shared = _shared(x, x_val) if facts.scale is None or facts.scale.typical else 0.0
-    repeated = repeated_rows(x[rows]) if shared and (symbols or can_repeat(x[rows])) else 0.0
-    facts = attrs.evolve(facts, shared=shared, repeated=repeated)
+    flat_val, w = flat_rows(x_val), y_val[val_rows] if labels else _columns(y_val[val_rows])
+    shared = _shared(flat, flat_val) if facts.scale is None or facts.scale.typical else 0.0
+    facts = attrs.evolve(facts, shared=shared, repeated=_repeated(x, symbols, rng) if shared else 0.0)
     if labels:
         unseen = float(np.mean(~np.isin(y_val, y)))
         common = float(np.mean(w == facts.common))
         facts = attrs.evolve(facts, chance_accuracy=common, unseen=unseen, missing=missing_share(y, y_val))
     else:
-        facts = attrs.evolve(facts, target_shift=_distance(_columns(b), _columns(w)))
-    if not symbols:
-        targets, held_targets = (b, w) if labels else (_columns(b), _columns(w))
-        facts = attrs.evolve(
-            facts,
-            drift=drift_of(a, v, b, w),
-            told_apart=told_apart(a, v, seed),
-            told_within=told_apart(a[: len(a) // 2], a[len(a) // 2 :], seed),
-            simple=simple_rules(a, targets, v, held_targets, classes=labels, seed=seed),
-        )
-    return facts
+        facts = attrs.evolve(facts, target_shift=_distance(b, w))
+    if moments is None:
+        return facts
+    half, told = len(flat) // 2, told_apart(flat, flat_val, seed)
+    targets = (y, y_val) if labels else (y.reshape(len(y), -1), y_val.reshape(count, -1))
+    return attrs.evolve(
+        facts,
+        drift=drift_of(moments, moments_of(flat_val, val_rows), b, w),
+        told_apart=told,
+        told_within=told_apart(flat[:half], flat[half:], seed) if told else 0.0,
+        simple=simple_rules(flat, targets[0], flat_val, targets[1], classes=labels, seed=seed),
+    )
 
 
 def _with_labels(facts: DataFacts, y: Array) -> DataFacts:
@@ -114,7 +114,7 @@ def _copied(x: Array, y: Array) -> Leakage:
     """
     if y.shape != x.shape or y.dtype.kind not in "iu" or not y.size:
         return Leakage()
-    same = y[:_MOST] == x[:_MOST]
+    same = y[:_REPEATING] == x[:_REPEATING]
     return Leakage(copied=float(same.mean()))
 
 
@@ -152,7 +152,10 @@ def _indicator(y: Array, c: int | None) -> Array:
 def _broken(x: Array, y: Array, x_val: Array | None, y_val: Array | None) -> str:
     for name, array in (("x_train", x), ("y_train", y), ("x_val", x_val), ("y_val", y_val)):
         if array is not None and array.dtype.kind == "f":
-            bad = ~np.isfinite(array)
+            numbers = np.ravel(array)
+            with np.errstate(all="ignore"):
+                sound = np.isfinite(np.dot(numbers, numbers))  # one pass; huge numbers are looked at once more
+            bad = np.zeros(0, dtype=bool) if sound else ~np.isfinite(array)
             if bad.any():
                 place = np.argwhere(bad)[0].tolist()
                 return f"{name}{place} is {array[tuple(place)]}, and {int(bad.sum())} values in all are not finite"
@@ -181,20 +184,21 @@ def _distance(a: Array, b: Array) -> float:
     return largest if largest > 3.0 * math.sqrt((n + m) / (n * m)) else 0.0
 
 
-def _flat(x: Array) -> Array:
-    return x.reshape(len(x), -1).astype(np.float64)
-
-
 def _shared(x: Array, x_val: Array) -> float:
-    a, b = x.reshape(len(x), -1), x_val.reshape(len(x_val), -1)
-    telling = np.argsort(a[:_TRIED].std(axis=0, dtype=np.float64))[-_TELLING:]  # rows that differ mostly do so here
-    words, words_val = _words(a[:, telling]), _words(b[:, telling])
-    both = set(words).intersection(words_val)
-    train, val = ([word in both for word in w] for w in (words, words_val))
-    full = set(row_keys(x[train]))
-    return sum(key in full for key in row_keys(x_val[val])) / len(x_val)
+    """Share of the rows of `x_val` that are rows of `x`, too.
+
+    They are looked up by a few columns, and compared in full.
+    """
+    columns = telling_columns(x)
+    words, words_val = row_words(x, columns), row_words(x_val, columns)
+    suspects = np.isin(words_val, words)
+    if not suspects.any():
+        return 0.0
+    full = set(row_keys(x[np.isin(words, words_val[suspects])]))
+    return sum(key in full for key in row_keys(x_val[suspects])) / len(x_val)
 
 
-def _words(x: Array) -> list[bytes]:
-    """The bytes of each row; 0 and -0 are alike."""
-    return [row.tobytes() for row in np.ascontiguousarray(x + np.zeros(1, x.dtype))]
+def _repeated(x: Array, symbols: bool, rng: np.random.Generator) -> float:
+    """Share of the rows that repeat by chance."""
+    rows = x[_some(len(x), _REPEATING, rng)]
+    return repeated_rows(rows) if symbols or can_repeat(rows) else 0.0

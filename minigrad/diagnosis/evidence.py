@@ -84,7 +84,7 @@ class ModelStats:
         outputs_std: spread of the outputs over rows, averaged over columns.
         stacked: names of weights that are multiplied onto another weight with no nonlinearity between the two.
         score: accuracy or R^2 on the batch.
-        training_loss: the same with the model in training mode (dropout, batch statistics).
+        training_loss: of the batch with the model in training mode; None without dropout.
     """
 
     activations: tuple[Activation, ...]

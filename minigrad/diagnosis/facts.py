@@ -23,13 +23,14 @@ class Leakage:
     Attributes:
         column: the input column that leaves least of the target unexplained; -1 if none was looked at.
         left: share of the target's variance that it leaves (of the column's own, within classes); 0 is the target.
-        others: share that least squares on all other columns leave, on other rows.
+        others: share that least squares on all other columns leave, on other rows; None where the column leaves more
+            than a tenth.
         copied: share of the symbols to predict that are the input symbols at their own places.
     """
 
     column: int = -1
     left: float = 1.0
-    others: float = 1.0
+    others: float | None = None
     copied: float = 0.0
 
 
@@ -50,7 +51,8 @@ class DataFacts:
         repeated: share of the training rows whose inputs occur more than once among them by chance: 0 where a column
             hardly repeats a value, so that equal rows are copies.
         told_apart: how well the nearest neighbour tells validation rows from training rows: 0 not at all, 1 always.
-        told_within: the same for the two halves of the training rows, in the order in which they are stored.
+        told_within: the same for the two halves of the training rows, in the order in which they are stored; 0 where
+            the splits are not told apart.
         missing: share of the training rows whose class no validation row has, although 12 were to be expected.
         leakage: columns that give the target away.
         majority: share of the largest class.

@@ -33,10 +33,10 @@ _LINEAR = frozenset(
 )
 
 
-def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
+def inside_of(model: Module, loss: Loss, x: Array, y: Array, *, drops: bool) -> ModelStats:
     """Look at `model` on the rows `x`, `y`.
 
-    It runs twice forward and once backward; it stays as it is.
+    It runs once forward and backward, and stays as it is; with dropout a copy runs forward once more.
     """
     named = model.named_parameters()
     with np.errstate(all="ignore"):
@@ -44,7 +44,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array) -> ModelStats:
             outputs = model(from_array(x))
             value = loss(outputs, y)
             grads = gradients((value,), (np.ones_like(value.data),), [t for _, t in named], False)
-        moving = _training_loss(model, loss, x, y)
+        moving = _training_loss(model, loss, x, y) if drops else None
         order = [n for n in reversed(topological_order((outputs._node,))) if isinstance(n, OpNode)]
         names = {id(t._node): name for name, t in named}
         spread = outputs.numpy().reshape(len(x), -1).astype(np.float64)
@@ -80,7 +80,7 @@ def score_of(outputs: Array, y: Array) -> float | None:
 
 
 def _training_loss(model: Module, loss: Loss, x: Array, y: Array) -> float | None:
-    """The loss in training mode, of a copy: dropout and batch statistics leave traces."""
+    """The loss in training mode, of a copy: dropout leaves traces."""
     twin = model.copy()
     twin.train()
     with no_grad():

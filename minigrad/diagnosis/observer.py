@@ -110,14 +110,17 @@ class Observer:
     def _look_first(self, check: bool, wrong: tuple[str, ...]) -> tuple[Start, ModelStats | None]:
         if self.facts.broken:
             return Start(), None
-        x, y = self._probe.x, self._probe.y
-        start = start_of(self.model, self.loss, x, y, self.split.train.y)
-        self.experiments = experiments_of(self.model, self.loss, x, y, start.constant)
-        usage = self.usage
+        x, y, usage = self._probe.x, self._probe.y, self.usage
+        outputs = self._outputs(self._probe)
+        start = start_of(self.model, self.loss, outputs, x, y, self.split.train.y)
+        self.experiments = experiments_of(self.model, self.loss, outputs, x, y, start.constant)
         probes = probe_model(self.model, x, y, drops=usage.dropout > 0.0, recurrent=usage.recurrent)
-        self.probes = probe_loss(probes, self.loss, self._outputs(Rows(x[:_FEW], y[:_FEW])), y[:_FEW])
+        self.probes = probe_loss(probes, self.loss, outputs[:_FEW], y[:_FEW])
         wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
-        return attrs.evolve(start, wrong_gradients=wrong), inside_of(self.model, self.loss, x, y)
+        return attrs.evolve(start, wrong_gradients=wrong), self._inside()
+
+    def _inside(self) -> ModelStats:
+        return inside_of(self.model, self.loss, self._probe.x, self._probe.y, drops=self.usage.dropout > 0.0)
 
     def keep_start(self, path: Path) -> None:
         """Write what was seen before the first update.
@@ -160,7 +163,7 @@ class Observer:
         """Look at the inside of the model as it stands now, and not when the diagnosis is made."""
         if not self.facts.broken:
             began = time.process_time()
-            self._last = inside_of(self.model, self.loss, self._probe.x, self._probe.y)
+            self._last = self._inside()
             self.seconds += time.process_time() - began
 
     def diagnose(self, steps: Steps) -> Diagnosis:

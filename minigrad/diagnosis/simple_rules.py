@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
+from minigrad.diagnosis.neighbours import nearest, squared_distances, standardised
 from minigrad.diagnosis.outcome import Gain, balanced_gain, gain_of
 
 __all__ = ["SimpleRules", "simple_rules"]
 
-_ROWS = 400
+_ROWS, _MOST = 400, 2_000
 
 
 @attrs.frozen(kw_only=True)
@@ -42,29 +43,31 @@ class SimpleRules:
     ordinal: float | None = None
 
 
-def simple_rules(a: Array, b: Array, v: Array, w: Array, *, classes: bool, seed: int = 0) -> SimpleRules | None:
+def simple_rules(x: Array, y: Array, x_val: Array, y_val: Array, *, classes: bool, seed: int = 0) -> SimpleRules | None:
     """Try both rules; None for too few rows, or where the targets of a split are all alike.
 
+    All inner products of the rows are taken once, in single precision, and every rule reads them.
+
     Args:
-        a: training inputs, shape `(rows, features)`.
-        b: their targets, shape `(rows,)` for classes and `(rows, columns)` for quantities.
-        v: validation inputs.
-        w: their targets.
+        x: training inputs, shape `(rows, features)`.
+        y: their targets, shape `(rows,)` for classes and `(rows, columns)` for quantities.
+        x_val: validation inputs.
+        y_val: their targets.
         classes: whether targets are numbers of classes.
         seed: of the choice of rows.
     """
     rng = np.random.default_rng([seed, 23])
-    rows, held = (_even(t, rng, classes) for t in (b, w))
-    a, b, v, w = a[rows], b[rows], v[held], w[held]
-    if len(a) < 20 or len(v) < 5:
+    rows, held = (_even(t, rng, classes) for t in (y, y_val))
+    if len(rows) < 20 or len(held) < 5:
         return None
-    middle, spread = a.mean(axis=0), a.std(axis=0)
-    spread = np.where(spread > 1e-12, spread, 1.0)
-    a, v = (a - middle) / spread, np.clip((v - middle) / spread, -30.0, 30.0)
+    a, v = standardised(x[rows], x_val[held])
+    b, w = (t if classes else t.astype(np.float64) for t in (y[rows], y_val[held]))
+    own = _Pairs(a @ a.T, np.einsum("ij,ij->i", a, a))
     order = rng.permutation(len(a))
     one, two = order[: len(a) // 2], order[len(a) // 2 :]
-    val = _reached(a, b, v, w, classes)
-    train = _reached(a[one], b[one], a[two], b[two], classes)
+    inner = own.part(one), own.part(two, one)
+    val = _reached(own, _Pairs(v @ a.T, np.einsum("ij,ij->i", v, v)), b, w, classes)
+    train = _reached(*inner, b[one], b[two], classes)
     if val is None or train is None:
         return None
     return SimpleRules(
@@ -73,26 +76,55 @@ def simple_rules(a: Array, b: Array, v: Array, w: Array, *, classes: bool, seed:
         noise=val.noise,
         train_noise=train.noise,
         rows=len(w),
-        ordinal=_ordinal(a[one], b[one], a[two], b[two]),
+        ordinal=_ordinal(*inner, b[one], b[two]),
     )
+
+
+@attrs.frozen(eq=False)
+class _Pairs:
+    """Some rows, by their inner products with the rows that are known.
+
+    Attributes:
+        products: shape `(rows, known)`.
+        squares: of the norms of the rows, shape `(rows,)`.
+    """
+
+    products: Array
+    squares: Array
+
+    def part(self, rows: NDArray[np.intp], known: NDArray[np.intp] | None = None) -> _Pairs:
+        """Some of the rows, with the known ones among them, which are the same if `known` is None."""
+        return _Pairs(self.products[np.ix_(rows, rows if known is None else known)], self.squares[rows])
+
+    def near(self, known: _Pairs) -> NDArray[np.intp]:
+        """The five nearest of the known rows."""
+        return nearest(squared_distances(self.products, self.squares, known.squares), 5)
 
 
 def _even(y: Array, rng: np.random.Generator, classes: bool) -> NDArray[np.intp]:
     """Some rows, of each class as many where there are enough."""
-    order = rng.permutation(len(y))
+    order = rng.permutation(len(y))[:_MOST]
     if not classes:
         return order[:_ROWS]
-    labels, counts = np.unique(y, return_counts=True)
+    labels, counts = np.unique(y[order], return_counts=True)
     most = max(_ROWS // max(len(labels), 1), 5)
     while most < counts.max() and np.minimum(counts, most + 5).sum() <= _ROWS and most < 3 * max(counts.min(), 5):
         most += 5
     return np.concatenate([order[y[order] == c][:most] for c in labels])
 
 
-def _reached(a: Array, b: Array, v: Array, w: Array, classes: bool) -> Gain | None:
-    """The better of the two rules."""
+def _reached(known: _Pairs, asked: _Pairs, b: Array, w: Array, classes: bool) -> Gain | None:
+    """The better of the two rules.
+
+    Args:
+        known: rows with their targets `b`.
+        asked: rows that are predicted; their targets are `w`.
+        b: shape `(known,)` for classes and `(known, columns)` for quantities.
+        w: the same for `asked`.
+        classes: whether targets are numbers of classes.
+    """
     targets = np.eye(int(max(b.max(), w.max())) + 1)[b.astype(np.intp)] if classes else b
-    answers = (_neighbours(a, targets, v), _ridge(a, targets, v))
+    answers = (targets[asked.near(known)].mean(axis=1), _ridge(known, asked, targets))
     if classes:
         gains = [balanced_gain(p.argmax(axis=1) == w, w) for p in answers]
     else:
@@ -101,25 +133,16 @@ def _reached(a: Array, b: Array, v: Array, w: Array, classes: bool) -> Gain | No
     return max((g for g in gains if g is not None), key=lambda g: g.value, default=None)
 
 
-def _neighbours(a: Array, targets: Array, v: Array) -> Array:
-    """Mean of the targets of the five nearest rows."""
-    distances = (v**2).sum(1)[:, None] + (a**2).sum(1) - 2.0 * v @ a.T
-    near = np.argpartition(distances, min(4, len(a) - 1), axis=1)[:, :5]
-    votes: Array = targets[near].mean(axis=1)
-    return votes
-
-
-def _ridge(a: Array, targets: Array, v: Array) -> Array:
+def _ridge(known: _Pairs, asked: _Pairs, targets: Array) -> Array:
     """Ridge regression with a strength of a tenth of the rows, in its dual form: rows x rows."""
-    mean = targets.mean(axis=0)
-    kernel = a @ a.T
-    strength = 0.1 * float(np.trace(kernel)) / len(a) + 1e-9
-    weights = np.linalg.solve(kernel + strength * np.eye(len(a)), targets - mean)
-    predicted: Array = v @ (a.T @ weights) + mean
+    mean, kernel = targets.mean(axis=0), known.products.astype(np.float64)
+    strength = 0.1 * float(np.trace(kernel)) / len(kernel) + 1e-9
+    kernel[np.diag_indices_from(kernel)] += strength
+    predicted: Array = asked.products @ np.linalg.solve(kernel, targets - mean) + mean
     return predicted
 
 
-def _ordinal(a: Array, b: Array, v: Array, w: Array) -> float | None:
+def _ordinal(known: _Pairs, asked: _Pairs, b: Array, w: Array) -> float | None:
     """How near the wrong answers of the neighbours are to the right ones, for whole numbers.
 
     Chance is 1.
@@ -130,7 +153,7 @@ def _ordinal(a: Array, b: Array, v: Array, w: Array) -> float | None:
     levels = np.unique(answers)
     if not 2 < len(levels) <= 50:
         return None
-    votes = _neighbours(a, (answers[:, None] == levels).astype(np.float64), v)
+    votes = (answers[:, None] == levels).astype(np.float64)[asked.near(known)].mean(axis=1)
     predicted = levels[votes.argmax(axis=1)]
     wrong = predicted != goal
     if wrong.sum() < 8:

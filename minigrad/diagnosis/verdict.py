@@ -58,7 +58,7 @@ class Diagnosis:
         return {
             "healthy": self.healthy,
             "findings": [_plain(f) for f in self.findings],
-            "effects": [{"code": f.code, "kind": f.kind, "of": code} for f, code in self.effects],
+            "effects": [{"code": f.code, "kind": f.kind, "where": f.where, "of": code} for f, code in self.effects],
             "summary": list(self.summary),
             "excluded": list(self.excluded),
             "broken_rules": list(self.broken),
@@ -75,10 +75,22 @@ class Diagnosis:
         if sure is not None:
             body.append(f"probability {sure:.2f}: as often as {self.faults[0].code} was right on held-out runs")
         if self.effects:
-            body.append("explained by these: " + ", ".join(f"{f.code} by {code}" for f, code in self.effects))
+            body.append("explained by these: " + ", ".join(_after_effects(self.effects)))
         body += [f"in order: {text}" for text in self.excluded]
         body += [f"rule left out: {text}" for text in self.broken]
         return "\n".join([*head, *body])
+
+
+def _after_effects(effects: Sequence[tuple[Finding, str]]) -> Iterable[str]:
+    """Each code with its cause, once.
+
+    Of several findings of a code the places, such as the names of checks.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for finding, cause in effects:
+        places.setdefault((finding.code, cause), []).append(finding.where)
+    for (code, cause), where in places.items():
+        yield f"{code} ({', '.join(where)}) by {cause}" if len(where) > 1 else f"{code} by {cause}"
 
 
 def _plain(finding: Finding) -> dict[str, object]:

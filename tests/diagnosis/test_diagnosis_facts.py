@@ -7,9 +7,12 @@ import pytest
 
 from minigrad import data
 from minigrad.data.arrays import any_real, row_keys
+from minigrad.data.measure import moments_of
 from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.data_stats import batch_order, data_facts
 from minigrad.diagnosis.evidence import DataFacts
+from minigrad.diagnosis.probing.leakage import leakage_of
+from minigrad.diagnosis.probing.row_words import row_words
 
 Raw = np.ndarray
 
@@ -56,6 +59,83 @@ def test_simple_rules_know_what_can_be_known() -> None:
     assert linear.simple.val > 0.95
     column = facts(x[:200], y[:200, None], x[200:], y[200:, None])
     assert column.simple == linear.simple, "a column of targets is what a vector is"
+
+
+def explained(y: Raw, predicted: Raw) -> float:
+    """R^2."""
+    return 1.0 - float(((y - predicted) ** 2).sum() / ((y - y.mean()) ** 2).sum())
+
+
+@pytest.mark.parametrize(("columns", "curved"), [(60, False), (5, True)])
+def test_simple_rules_are_five_neighbours_and_ridge_regression(columns: int, curved: bool) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((400, columns))
+    x[:, 1] *= 100.0
+    y = np.abs(x[:, 0]) if curved else x[:, 0] + 0.01 * x[:, 1] + 0.3 * rng.standard_normal(400)
+    a, v = ((part - x[:300].mean(axis=0)) / x[:300].std(axis=0) for part in (x[:300], x[300:]))
+    apart = ((v[:, None] - a) ** 2).sum(axis=2)
+    near = y[:300][np.argsort(apart, axis=1)[:, :5]].mean(axis=1)
+    strength = 0.1 * (a**2).sum() / 300
+    ridge = v @ np.linalg.solve(a.T @ a + strength * np.eye(columns), a.T @ (y[:300] - y[:300].mean())) + y[:300].mean()
+    simple = facts(x[:300], y[:300], x[300:], y[300:]).simple
+    assert simple is not None
+    best = max(explained(y[300:], near), explained(y[300:], ridge))
+    mean = y[:300].mean()
+    total, own = (((y[300:] - middle) ** 2).sum() for middle in (mean, y[300:].mean()))
+    assert simple.val == pytest.approx(1.0 - (1.0 - best) * own / total, abs=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_moments_are_those_of_numpy_whatever_the_first_row(dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    x: Raw = (rng.standard_normal((500, 300)) * np.geomspace(1e-3, 1e3, 300) + 50.0).astype(dtype)
+    x[0] = 1e6  # far from all others
+    x[:, 4] = 7.3
+    rows = np.sort(rng.permutation(500)[:400])
+    for taken in (None, rows):
+        part = (x if taken is None else x[taken]).astype(np.float64)
+        moments = moments_of(any_real(x), taken)
+        assert moments.deviations[4] == 0.0
+        np.testing.assert_allclose(moments.means, part.mean(axis=0), rtol=1e-9)
+        np.testing.assert_allclose(moments.deviations, np.where(np.arange(300) == 4, 0.0, part.std(axis=0)), rtol=1e-7)
+        np.testing.assert_allclose(moments.row_means, part.mean(axis=1), rtol=1e-9)
+        np.testing.assert_allclose(moments.row_norms, np.linalg.norm(part, axis=1), rtol=1e-9)
+        assert moments.largest == np.abs(part).max()
+        assert moments.std == pytest.approx(part.std(), rel=1e-9)
+        assert moments.mean == pytest.approx(part.mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["few levels", "tiny differences", "symbols"])
+def test_words_are_equal_where_rows_are_equal(kind: str) -> None:
+    rng = np.random.default_rng(11)
+    x: Raw = rng.integers(0, 4, (3000, 6))
+    if kind != "symbols":
+        x = (x * (1.0 if kind == "few levels" else 2.0**-50) + (kind == "tiny differences")).astype(np.float64)
+    columns = np.array([5, 0, 3, 2, 4])
+    words = row_words(any_real(x), columns).tolist()
+    rows = [tuple(row) for row in x[:, columns].tolist()]
+    assert len(set(zip(rows, words, strict=True))) == len(set(rows)) == len(set(words))
+    if kind == "few levels":
+        assert row_words(any_real(-x.astype(np.float32) * -1.0), columns).tolist() == words
+
+
+def test_what_a_column_leaves_of_the_target() -> None:
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((300, 6))
+    labels = rng.integers(0, 4, 300)
+    x[:, 2] += 3.0 * labels
+    within = sum(((x[labels == c] - x[labels == c].mean(axis=0)) ** 2).sum(axis=0) for c in range(4))
+    expected = within / ((x - x.mean(axis=0)) ** 2).sum(axis=0)
+    leak = leakage_of(any_real(x), np.arange(300), any_real(labels), classes=True)
+    assert (leak.column, leak.others is None) == (2, bool(expected[2] >= 0.1))
+    assert leak.left == pytest.approx(expected[2])
+    y = np.stack([x[:, 0] + x[:, 1], 2.0 * x[:, 3] + 0.01 * x[:, 1]], axis=1)
+    leak = leakage_of(any_real(x), np.arange(300), any_real(y), classes=False)
+    r = np.array([[np.corrcoef(column, goal)[0, 1] for column in x.T] for goal in y.T])
+    assert leak.left == pytest.approx((1.0 - r**2).min())
+    assert leak.column == 3
+    assert leak.others is not None
+    assert leak.others > 0.3
 
 
 def test_the_order_of_batches() -> None:

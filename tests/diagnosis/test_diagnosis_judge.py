@@ -44,6 +44,15 @@ class Later(Always):
 
 
 @attrs.frozen
+class LaterTwice(Later):
+    """Two findings of one code."""
+
+    def look(self, seen: Evidence) -> Iterable[Finding]:
+        for where in ("here", "there"):
+            yield Finding("FAULT", self.code, where, {}, "it is so")
+
+
+@attrs.frozen
 class Mutual(Always):
     """One that explains LATER and is explained by it, and comes after it."""
 
@@ -84,6 +93,14 @@ def test_a_cause_hides_its_effect_whatever_family_comes_first() -> None:
     found = diagnose(sound(), of(Later(), Always()))
     assert [f.code for f in found.findings] == ["ALWAYS"]
     assert [(f.code, by) for f, by in found.effects] == [("LATER", "ALWAYS")]
+
+
+def test_findings_of_one_code_that_one_fault_explains_are_named_once_with_their_places() -> None:
+    found = diagnose(sound(), of(LaterTwice(), Always()))
+    assert str(found).endswith("explained by these: LATER (here, there) by ALWAYS")
+    explained = [{"code": "LATER", "kind": "FAULT", "where": where, "of": "ALWAYS"} for where in ("here", "there")]
+    assert found.as_document()["effects"] == explained
+    assert str(diagnose(sound(), of(Later(), Always()))).endswith("explained by these: LATER by ALWAYS")
 
 
 def test_a_note_hides_nothing() -> None:

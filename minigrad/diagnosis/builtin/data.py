@@ -87,7 +87,7 @@ class TargetLeak(Builtin):
     """A column, or the inputs themselves, that are the target in disguise.
 
     Attributes:
-        left: share of the target's variance that the column may leave.
+        left: share of the target's variance that the column may leave, at most 0.1.
         others: share that all other columns must leave, or the target is simply easy.
         copied: share of symbols that are their own target.
         ahead: change of a prediction when later symbols change, over the spread of predictions.
@@ -107,7 +107,7 @@ class TargetLeak(Builtin):
         leak = evidence.data.leakage
         if evidence.data.broken:
             return
-        if leak.column >= 0 and leak.left < self.left and leak.others > self.others:
+        if leak.others is not None and leak.left < self.left and leak.others > self.others:
             yield self.finding(
                 f"column {leak.column}",
                 {"left unexplained": max(leak.left, 0.0), "by all others": leak.others},

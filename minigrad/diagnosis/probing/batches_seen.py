@@ -7,11 +7,12 @@ import numpy as np
 from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.diagnosis.facts import Batches
+from minigrad.diagnosis.probing.row_words import row_words, telling_columns
 from minigrad.train.splits import Rows, Split
 
 __all__ = ["SeenBatches"]
 
-_MOST, _TELLING, _SIZED, _NAMES = 300_000, 16, 8, 64
+_MOST, _SAMPLE, _SIZED, _NAMES = 300_000, 400, 8, 64
 
 
 class SeenBatches:
@@ -23,14 +24,13 @@ class SeenBatches:
 
     def __init__(self, split: Split) -> None:
         x = split.train.x
-        flat = x.reshape(len(x), -1)
-        self._telling = np.argsort(flat[:400].std(axis=0, dtype=np.float64))[-_TELLING:]
+        self._telling = telling_columns(x)
         self._train = self._numbered(split.train)
         val = {} if split.val is None else self._numbered(split.val)
         self._val = val.keys() - self._train.keys()
         self._y = np.asarray(split.train.y)
         self._shape = x.shape[1:]
-        self._size = float(np.sqrt(np.mean(np.square(flat[:400], dtype=np.float64)))) if x.dtype.kind == "f" else 0.0
+        self._size = float(np.sqrt(np.mean(np.square(x[:_SAMPLE], dtype=np.float64)))) if x.dtype.kind == "f" else 0.0
         self.inputs: Array | None = None
         self._used: set[int] = set()
         self._fed = self._known = self._from_val = self._paired = self._wrong = 0
@@ -38,16 +38,16 @@ class SeenBatches:
         self._pairs: dict[float, set[float]] = {}
         self._strange = False
 
-    def _numbered(self, rows: Rows) -> dict[bytes, int]:
-        """Digest of each row -> its number; -1 where several rows share it."""
-        numbers: dict[bytes, int] = {}
+    def _numbered(self, rows: Rows) -> dict[int, int]:
+        """Word of each row -> its number; -1 where several rows share it."""
+        numbers: dict[int, int] = {}
         for number, word in enumerate(self._words(rows.x)):
             numbers[word] = -1 if word in numbers else number
         return numbers
 
-    def _words(self, x: Array) -> list[bytes]:
-        part = np.ascontiguousarray(x.reshape(len(x), -1)[:, self._telling] + np.zeros(1, x.dtype))
-        return [row.tobytes() for row in part]
+    def _words(self, x: Array) -> list[int]:
+        words: list[int] = row_words(x, self._telling).tolist()
+        return words
 
     def note(self, targets: object) -> None:
         """Take note of the inputs of the last call and of the targets that its loss was given."""

@@ -12,7 +12,7 @@ from minigrad.core.tensor import from_array
 from minigrad.core.types import Array
 from minigrad.diagnosis.facts import Probes
 from minigrad.nn import Module
-from minigrad.runtime.no_grad import no_grad
+from minigrad.train.evaluation import eval_mode
 
 __all__ = ["ignored_share", "probe_model"]
 
@@ -31,17 +31,18 @@ def probe_model(model: Module, x: Array, y: Array, *, drops: bool, recurrent: bo
     """
     if len(x) < 3 * _HALF:
         return Probes()
-    base = _outputs(model, x[: 2 * _HALF])
-    if len(base) != 2 * _HALF or not np.isfinite(base).all():
-        return Probes()
-    exchanged = x[: 2 * _HALF].copy()
-    exchanged[::2] = x[2 * _HALF : 3 * _HALF]
-    return Probes(
-        mixed=_change(base[1::2], _outputs(model, exchanged)[1::2]),
-        ignored=ignored_share(model, x, recurrent=recurrent),
-        ahead=_ahead(model, x, y),
-        dropped=_dropped(model, x[: 2 * _HALF], base) if drops else 0.0,
-    )
+    with eval_mode(model), np.errstate(all="ignore"):
+        base = _outputs(model, x[: 2 * _HALF])
+        if len(base) != 2 * _HALF or not np.isfinite(base).all():
+            return Probes()
+        exchanged = x[: 2 * _HALF].copy()
+        exchanged[::2] = x[2 * _HALF : 3 * _HALF]
+        return Probes(
+            mixed=_change(base[1::2], _outputs(model, exchanged)[1::2]),
+            ignored=_ignored(model, x, base, recurrent=recurrent),
+            ahead=_ahead(model, x, y),
+            dropped=_dropped(model, x[: 2 * _HALF], base) if drops else 0.0,
+        )
 
 
 def ignored_share(model: Module, x: Array, *, recurrent: bool) -> float | None:
@@ -56,11 +57,15 @@ def ignored_share(model: Module, x: Array, *, recurrent: bool) -> float | None:
     """
     if len(x) < 3 * _HALF:
         return None
+    with eval_mode(model), np.errstate(all="ignore"):
+        return _ignored(model, x, _outputs(model, x[: 2 * _HALF]), recurrent=recurrent)
+
+
+def _ignored(model: Module, x: Array, base: Array, *, recurrent: bool) -> float | None:
     rows, others = x[: 2 * _HALF].reshape(2 * _HALF, -1), x[_HALF : 3 * _HALF].reshape(2 * _HALF, -1)
     varying = np.flatnonzero((rows != others).any(axis=0))
     if len(varying) < 2:
         return None
-    base = _outputs(model, x[: 2 * _HALF])
     ignored = 0
     for group in np.array_split(varying, min(_GROUPS, len(varying))):
         changed = rows.copy()
@@ -91,14 +96,13 @@ def _ahead(model: Module, x: Array, y: Array) -> float | None:
 def _dropped(model: Module, x: Array, base: Array) -> float:
     twin = model.copy()
     twin.train()
-    with no_grad(), np.errstate(all="ignore"):
-        moving = twin(from_array(x)).numpy()
+    moving = _outputs(twin, x)
     return float(np.mean((moving == 0.0) & (base != 0.0)))
 
 
 def _outputs(model: Module, x: Array) -> Array:
-    with model.mode(training=False), no_grad(), np.errstate(all="ignore"):
-        return model(from_array(np.ascontiguousarray(x))).numpy()
+    """Outputs in the mode that the model is in, which costs less than to ask for it each time."""
+    return model(from_array(np.ascontiguousarray(x))).numpy()
 
 
 def _change(before: Array, after: Array) -> float | None:

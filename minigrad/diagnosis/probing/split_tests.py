@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from minigrad.core.types import Array
+from minigrad.diagnosis.neighbours import distances, standardised
+from minigrad.diagnosis.probing.row_words import telling_columns
 
 __all__ = ["can_repeat", "missing_share", "told_apart"]
 
@@ -29,14 +31,10 @@ def told_apart(a: Array, v: Array, seed: int = 0) -> float:
     if count < 25:
         return 0.0
     rng = np.random.default_rng([seed, 29])
-    a, v = (rows[rng.permutation(len(rows))[:count]] for rows in (a, v))
-    middle, spread = a.mean(axis=0), a.std(axis=0)
-    spread = np.where(spread > 1e-9, spread, max(float(np.median(spread)), 1e-9))
-    a, v = np.clip((a - middle) / spread, -30.0, 30.0), np.clip((v - middle) / spread, -30.0, 30.0)
-    both = np.concatenate([v, a])
-    distances = (v**2).sum(axis=1)[:, None] + (both**2).sum(axis=1) - 2.0 * v @ both.T
-    distances[np.arange(count), np.arange(count)] = np.inf
-    own = float(np.mean(distances.argmin(axis=1) < count))
+    a, v = standardised(*(rows[rng.permutation(len(rows))[:count]] for rows in (a, v)))
+    apart = distances(v, np.concatenate([v, a]))
+    np.fill_diagonal(apart, np.inf)
+    own = float(np.mean(apart.argmin(axis=1) < count))
     chance = (count - 1.0) / (2.0 * count - 1.0)
     told = (own - chance) / (1.0 - chance)
     return told if told > 3.0 / np.sqrt(count) else 0.0
@@ -50,7 +48,7 @@ def can_repeat(x: Array) -> bool:
     Rows of a few yes/no columns do; copies agree in the other half, too.
     """
     flat = x.reshape(len(x), -1)
-    telling = np.argsort(flat[:_ROWS].std(axis=0, dtype=np.float64))[-16:]
+    telling = telling_columns(x)
     if len(telling) < 2 or len(np.unique(flat[:, telling], axis=0)) < _KINDS * len(flat):
         return len(telling) > 1 or len(np.unique(flat[:, telling])) < 0.5 * len(flat)
     halves = [
