@@ -69,6 +69,12 @@ class Moments:
         return float(self.row_means.mean())
 
     @property
+    def varying(self) -> NDArray[np.bool_]:
+        """Columns that are not constant, shape `(columns,)`."""
+        varying: NDArray[np.bool_] = self.deviations > 1e-9 * max(self.largest, 1e-300)
+        return varying
+
+    @property
     def std(self) -> float:
         """Standard deviation of all numbers."""
         return math.sqrt(float((self.deviations**2).mean() + self.means.var()))
@@ -166,7 +172,7 @@ class Scale:
 def scale_of(inputs: Moments) -> Scale:
     """The scale of inputs."""
     each, size = inputs.deviations, np.sqrt(inputs.deviations**2 + inputs.means**2)
-    varying = each > 1e-9 * max(inputs.largest, 1e-300)
+    varying = inputs.varying
     return Scale(
         std=inputs.std,
         largest=inputs.largest,

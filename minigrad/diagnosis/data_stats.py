@@ -14,7 +14,7 @@ from minigrad.data.measure import drift_of, moments_of, repeated_rows, scale_of
 from minigrad.diagnosis.evidence import DataFacts, Leakage
 from minigrad.diagnosis.probing.leakage import leakage_of
 from minigrad.diagnosis.probing.row_words import row_words, telling_columns
-from minigrad.diagnosis.probing.split_tests import can_repeat, missing_share, told_apart
+from minigrad.diagnosis.probing.split_tests import blank_share, can_repeat, missing_share, told_apart
 from minigrad.diagnosis.simple_rules import simple_rules
 
 __all__ = ["batch_order", "data_facts"]
@@ -71,11 +71,13 @@ def data_facts(
         facts = attrs.evolve(facts, target_shift=_distance(b, w))
     if moments is None:
         return facts
+    held = moments_of(flat_val, val_rows)
     half, told = len(flat) // 2, told_apart(flat, flat_val, seed)
     targets = (y, y_val) if labels else (y.reshape(len(y), -1), y_val.reshape(count, -1))
     return attrs.evolve(
         facts,
-        drift=drift_of(moments, moments_of(flat_val, val_rows), b, w),
+        drift=drift_of(moments, held, b, w),
+        blank=blank_share(flat_val, ~moments.varying & held.varying, int(held.varying.sum()), len(rows)),
         told_apart=told,
         told_within=told_apart(flat[:half], flat[half:], seed) if told else 0.0,
         simple=simple_rules(flat, targets[0], flat_val, targets[1], classes=labels, seed=seed),

@@ -53,6 +53,8 @@ class DataFacts:
         told_apart: how well the nearest neighbour tells validation rows from training rows: 0 not at all, 1 always.
         told_within: the same for the two halves of the training rows, in the order in which they are stored; 0 where
             the splits are not told apart.
+        blank: share of the columns that vary among validation rows and are constant among training rows, where chance
+            does not do that.
         missing: share of the training rows whose class no validation row has, although 12 were to be expected.
         leakage: columns that give the target away.
         majority: share of the largest class.
@@ -82,6 +84,7 @@ class DataFacts:
     repeated: float = 0.0
     told_apart: float = 0.0
     told_within: float = 0.0
+    blank: float = 0.0
     missing: float = 0.0
     leakage: Leakage = attrs.field(factory=Leakage)
     majority: float = 0.0

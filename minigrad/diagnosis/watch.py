@@ -21,7 +21,7 @@ from minigrad.train.splits import Rows, Source, Split, as_split
 
 __all__ = ["Watch", "watch"]
 
-_BATCHES = 512
+_BATCHES, _SOME = 512, 8
 
 
 def watch(
@@ -160,7 +160,8 @@ class Watch:
     def evidence(self) -> Evidence:
         """Everything that was seen."""
         seen, steps = self.observer, self.steps_per_epoch
-        done = self._sampler.updates // steps
+        updates = self._sampler.updates
+        done = max(updates // steps, updates >= _SOME)  # a loop that ends within its first epoch has an outcome, too
         if done and not seen.facts.broken and (not seen.points or seen.points[-1].epoch < done):
             seen.measure(done)
         return seen.evidence(

@@ -108,6 +108,20 @@ def test_wrong_scaling_of_one_split_is_told_from_drift() -> None:
     assert "VAL_SHIFT" not in faults(drifting, y)
 
 
+def test_columns_that_only_validation_rows_have_values_in() -> None:
+    blank = NORMAL.copy()
+    blank[:600, 6:] = 0.25
+    assert faults(blank, CLASSES) == ["VAL_SHIFT"]
+    facts = data_facts(any_real(blank[:600]), any_real(CLASSES[:600]), any_real(blank[600:]), any_real(CLASSES[600:]))
+    assert facts.blank == 2 / 8
+    rare = np.column_stack([NORMAL, np.zeros((800, 4))])
+    rare[798:, 8:] = 1.0  # a switch that is seldom on may never be on among the training rows
+    assert faults(rare, CLASSES) == []
+    turned = NORMAL.copy()
+    turned[600:, 6:] = 0.0  # the other way round nothing is lost: what was learnt of these columns is not asked for
+    assert "VAL_SHIFT" not in faults(turned, CLASSES)
+
+
 def test_doctor_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, x=(100.0 * NORMAL).astype(np.float32), y=CLASSES)

@@ -87,6 +87,7 @@ OTHERS: dict[str, tuple[str, Change]] = {
     "a split by class": ("LABEL_MISMATCH", data(missing=0.3)),
     "labels wrong in training": ("LABEL_MISMATCH", both(simple(train=0.4, val=0.7), gains(0.4, 0.8))),
     "columns in another order": ("VAL_SHIFT", both(data(told_apart=0.9), gains(0.9, 0.5))),
+    "columns without values in training": ("VAL_SHIFT", data(blank=0.5)),
     "targets that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=200, target_std=1e-5), ends(2.3))),
     "a loss that says nothing": ("UNDERFIT", both(ends(0.05), gains(0.0, 0.0))),
 }

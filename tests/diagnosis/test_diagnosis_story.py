@@ -138,6 +138,22 @@ def test_loops_with_mistakes_that_no_list_names() -> None:
     assert by_hand(net, net, one_batch=True).faults[0].code == "SAME_BATCH"
 
 
+def test_a_loop_that_ends_within_its_first_epoch_has_an_outcome() -> None:
+    d = data.load("digits").scaled()
+    model = nn.mlp(64, [24], 10, rng=0)
+    optimizer = mg.optimizer("sgd", model.named_parameters(), lr=0.01)
+    loss = watch(nn.find_loss("softmax"), model, optimizer, d, gradients=False)
+    for first in range(0, 12 * 16, 16):
+        value = loss(model(mg.tensor(d.x_train[first : first + 16])), d.y_train[first : first + 16])
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    loss.close()
+    diagnosis = loss.diagnose()
+    codes = {f.code for f in (*diagnosis.faults, *(f for f, _ in diagnosis.effects))}
+    assert {"ROWS_UNUSED", "UNDERFIT"} <= codes
+
+
 def test_a_resumed_run_is_not_called_pretrained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     script = tmp_path / "s.py"

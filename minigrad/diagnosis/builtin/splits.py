@@ -30,6 +30,7 @@ class ValShift(Builtin):
         rows: least number of validation rows.
         told: how well neighbours tell the splits apart beyond the halves of the training rows, for a FAULT.
         lost: share of the way from chance to perfect that validation rows must be behind then.
+        blank: share of the columns that only validation rows have values in.
         mix: difference between the shares of the largest class, above which the splits hold other classes.
     """
 
@@ -45,10 +46,21 @@ class ValShift(Builtin):
     told: float = 0.5
     lost: float = 0.15
     mix: float = 0.15
+    blank: float = 0.1
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
         if d.broken or d.drift is None or d.val_rows < self.rows:
+            return
+        if d.blank > self.blank:
+            yield self.finding(
+                "training inputs",
+                {"share of the columns": d.blank},
+                "these columns are the same in all training rows and differ among validation rows, so nothing could be "
+                "learnt of them",
+                "look at how the training columns were filled: a join that failed, a default, a constant",
+                "draw both splits from the same rows, shuffled",
+            )
             return
         drift = d.drift
         if not drift.is_apart(ratio=self.ratio, shift=self.shift):

@@ -6,14 +6,15 @@ Neighbours tell, whatever the kinds of columns.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minigrad.core.types import Array
 from minigrad.diagnosis.neighbours import distances, standardised
 from minigrad.diagnosis.probing.row_words import telling_columns
 
-__all__ = ["can_repeat", "missing_share", "told_apart"]
+__all__ = ["blank_share", "can_repeat", "missing_share", "told_apart"]
 
-_ROWS, _EXPECTED, _COPIES, _KINDS = 200, 12.0, 0.8, 0.1
+_ROWS, _EXPECTED, _COPIES, _KINDS, _DRAWN, _CHANCE = 200, 12.0, 0.8, 0.1, 1_000, 1e-9
 
 
 def told_apart(a: Array, v: Array, seed: int = 0) -> float:
@@ -38,6 +39,23 @@ def told_apart(a: Array, v: Array, seed: int = 0) -> float:
     chance = (count - 1.0) / (2.0 * count - 1.0)
     told = (own - chance) / (1.0 - chance)
     return told if told > 3.0 / np.sqrt(count) else 0.0
+
+
+def blank_share(val: Array, suspects: NDArray[np.bool_], varying: int, rows: int) -> float:
+    """Share of the columns in which only validation rows differ, though not by chance.
+
+    Training rows drawn one by one as the validation rows were would hardly all be equal there: rare words, and switches
+    that are seldom on, do not count.
+
+    Args:
+        val: validation inputs, shape `(rows, features)`.
+        suspects: columns that are constant among the training rows and not among these, shape `(features,)`.
+        varying: how many columns vary at all.
+        rows: number of training rows that are equal there.
+    """
+    part = val[:: max(1, len(val) // _DRAWN), np.flatnonzero(suspects)]
+    usual = [int(np.unique(column, return_counts=True)[1].max()) / len(part) for column in part.T]
+    return sum(share**rows < _CHANCE for share in usual) / max(varying, 1)
 
 
 def can_repeat(x: Array) -> bool:
