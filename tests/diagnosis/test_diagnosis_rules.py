@@ -168,6 +168,7 @@ def test_second_ways_of_a_rule(name: str) -> None:
         ("VAL_SHIFT", both(data(told_apart=0.9, told_within=0.8), gains(0.9, 0.5))),  # rows that drift anyway
         ("GRAD_CHANGED", samples(lambda s: attrs.evolve(s, own=-1.0, turned=NAMES))),  # the loss is turned as a whole
         ("SAME_BATCH", both(tried(repeated=1.0), batches())),  # batches with as many rows of each class
+        ("IMBALANCE", both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if i == j else 0))),  # all are known
         ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
     ],
 )

@@ -172,7 +172,7 @@ class Imbalance(Builtin):
 
     Attributes:
         majority: share of the largest class in the training rows, in shares of equal classes (0.8 at most).
-        recall: of the other classes, below which it is a FAULT.
+        recall: of the other classes, from which on nothing is said.
         over: how often the largest class is predicted, over how often it occurs among the validation rows.
         lopsided: share of it among the validation rows, over that among the training rows, below which rows to come
             are of another kind.
@@ -203,10 +203,12 @@ class Imbalance(Builtin):
         total, per_class = max(float(table.sum()), 1.0), table.sum(axis=1)
         others = [table[i, i] / n for i, n in enumerate(per_class) if i != d.common and n > 0]
         rare = float(np.mean(others)) if others else 1.0
+        if rare >= self.recall:
+            return  # however rare they are, the network knows them
         predicted, present = float(table[:, d.common].sum()) / total, float(per_class[d.common]) / total
         figures = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
         # Rows to come that are less lopsided than the training rows will mostly be called by the common class.
-        missed = rare < self.recall and predicted > self.over * present and present < self.lopsided * d.majority
+        missed = predicted > self.over * present and present < self.lopsided * d.majority
         known = d.simple.val if d.simple is not None else 0.0
         ignored = rare < self.never and known > self.known
         yield self.finding(
