@@ -87,6 +87,10 @@ OTHERS: dict[str, tuple[str, Change]] = {
     "a split by class": ("LABEL_MISMATCH", data(missing=0.3)),
     "labels wrong in training": ("LABEL_MISMATCH", both(simple(train=0.4, val=0.7), gains(0.4, 0.8))),
     "columns in another order": ("VAL_SHIFT", both(data(told_apart=0.9), gains(0.9, 0.5))),
+    "rare classes that are less rare among validation rows": (
+        "IMBALANCE",
+        both(data(majority=0.998, common=0), confusion(lambda i, j: (6 if i else 940) if j == 0 else int(i == j))),
+    ),
     "columns without values in training": ("VAL_SHIFT", data(blank=0.5)),
     "targets that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=200, target_std=1e-5), ends(2.3))),
     "a loss that says nothing": ("UNDERFIT", both(ends(0.05), gains(0.0, 0.0))),
@@ -168,6 +172,10 @@ def test_second_ways_of_a_rule(name: str) -> None:
         ("VAL_SHIFT", both(data(told_apart=0.9, told_within=0.8), gains(0.9, 0.5))),  # rows that drift anyway
         ("GRAD_CHANGED", samples(lambda s: attrs.evolve(s, own=-1.0, turned=NAMES))),  # the loss is turned as a whole
         ("SAME_BATCH", both(tried(repeated=1.0), batches())),  # batches with as many rows of each class
+        (  # a handful of validation rows of a rare class
+            "LABEL_MISMATCH",
+            both(simple(train=0.857, train_noise=0.143, val=0.75, noise=0.252), gains(1.0, 0.7, 0.25)),
+        ),
         ("IMBALANCE", both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if i == j else 0))),  # all are known
         ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
     ],

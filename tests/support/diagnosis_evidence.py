@@ -112,8 +112,8 @@ def tried(**changes: Any) -> Callable[[Evidence], Evidence]:
     return lambda e: attrs.evolve(e, experiments=attrs.evolve(e.experiments, **changes))
 
 
-def gains(train: float, val: float) -> Callable[[Evidence], Evidence]:
-    return lambda e: attrs.evolve(e, train_gain=Gain(train, 0.02), val_gain=Gain(val, 0.02))
+def gains(train: float, val: float, noise: float = 0.02) -> Callable[[Evidence], Evidence]:
+    return lambda e: attrs.evolve(e, train_gain=Gain(train, noise), val_gain=Gain(val, noise))
 
 
 def usage(**changes: Any) -> Callable[[Evidence], Evidence]:

@@ -5,6 +5,7 @@ Regularisation, overfitting, too little capacity, nothing at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import attrs
@@ -176,6 +177,9 @@ class Imbalance(Builtin):
         over: how often the largest class is predicted, over how often it occurs among the validation rows.
         lopsided: share of it among the validation rows, over that among the training rows, below which rows to come
             are of another kind.
+        times: or how often the other classes occur among the validation rows, over how often among the training rows,
+        errors: with so many standard errors beyond it,
+        named: while less than this share of them is called by their names.
         never: recall of the other classes below which they are never predicted.
         known: what simple rules reach, from which on they could be.
         few: validation rows of other classes, below which nothing is a FAULT.
@@ -191,6 +195,9 @@ class Imbalance(Builtin):
     recall: float = 0.82
     over: float = 1.1
     lopsided: float = 0.85
+    times: float = 3.0
+    errors: float = 5.0
+    named: float = 0.5
     never: float = 0.03
     known: float = 0.5
     few: int = 8
@@ -209,6 +216,9 @@ class Imbalance(Builtin):
         figures = {"largest class": d.majority, "predicted": predicted, "recall of the others": rare}
         # Rows to come that are less lopsided than the training rows will mostly be called by the common class.
         missed = predicted > self.over * present and present < self.lopsided * d.majority
+        due = total * (1.0 - d.majority)
+        surplus = total * (1.0 - present) - max(self.times * due, due + self.errors * math.sqrt(due + 1.0))
+        missed |= surplus > 0.0 and 1.0 - predicted < self.named * (1.0 - present)
         known = d.simple.val if d.simple is not None else 0.0
         ignored = rare < self.never and known > self.known
         yield self.finding(

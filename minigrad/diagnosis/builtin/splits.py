@@ -5,6 +5,7 @@ Whether validation rows are others, of the same kind, and with targets of the sa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import attrs
@@ -160,6 +161,8 @@ class LabelMismatch(Builtin):
         missing: share of the training rows whose class no validation row has.
         noisier: share of the way to perfect by which validation rows are easier for the network than its own rows.
         also: the same for simple rules.
+        apart: standard errors by which simple rules must do worse on validation rows than among the training rows:
+            beside a few rows of a rare class what they reach on either says little.
     """
 
     code = "LABEL_MISMATCH"
@@ -175,6 +178,7 @@ class LabelMismatch(Builtin):
     missing: float = 0.03
     noisier: float = 0.12
     also: float = 0.05
+    apart: float = 2.0
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
@@ -238,6 +242,7 @@ class LabelMismatch(Builtin):
             )
             return
         unknown = simple.val < max(0.13, 3.0 * simple.noise) and val.value < max(0.17, 3.0 * val.noise)
+        unknown &= simple.train - simple.val > self.apart * math.hypot(simple.noise, simple.train_noise)
         lost = max(self.lost, 6.0 * simple.noise, 6.0 * simple.train_noise)
         worse = simple.train - simple.val > lost and train is not None and train.value - val.value > lost
         if simple.train > max(self.gain, 5.0 * simple.train_noise) and (unknown or worse):
