@@ -75,15 +75,21 @@ def scaffold(kind: str, name: str, parent: Path) -> tuple[Path, list[str]]:
         parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{distribution}-", dir=parent))
     except OSError as error:
-        raise ScaffoldError(f"cannot write to {parent}: {error.strerror or error}") from error
+        raise _unwritable(parent, error) from error
     try:
         files = _filled(_TEMPLATES / kind, work, words)
         work.chmod(0o755)
         work.rename(target)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(work, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise _unwritable(parent, error) from error
         raise
     return target, files
+
+
+def _unwritable(parent: Path, error: OSError) -> ScaffoldError:
+    return ScaffoldError(f"cannot write to {parent}: {error.strerror or error}; nothing is left there")
 
 
 def _filled(source: Path, target: Path, words: dict[str, str]) -> list[str]:

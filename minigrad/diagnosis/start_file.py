@@ -12,6 +12,7 @@ from typing import TypeAlias
 import attrs
 
 from minigrad.diagnosis.evidence import Activation, Experiments, ModelStats, ParameterStats, Probes, Start
+from minigrad.train.output.written_file import write_file
 
 __all__ = ["Beginning", "read_start", "write_start"]
 
@@ -20,7 +21,11 @@ Beginning: TypeAlias = tuple[Start, ModelStats, Experiments, Probes]
 
 
 def write_start(path: Path, beginning: Beginning) -> None:
-    """Write them as JSON."""
+    """Write them as JSON.
+
+    Raises:
+        TrainError: the file cannot be written.
+    """
     start, first, experiments, probes = beginning
     document = {
         "start": attrs.asdict(start),
@@ -28,7 +33,7 @@ def write_start(path: Path, beginning: Beginning) -> None:
         "experiments": attrs.asdict(experiments),
         "probes": attrs.asdict(probes),
     }
-    path.write_text(json.dumps(document) + "\n", encoding="utf-8")
+    write_file(path, json.dumps(document) + "\n")
 
 
 def read_start(path: Path) -> Beginning | None:

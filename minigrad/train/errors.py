@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from minigrad.core.errors import MinigradError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-__all__ = ["NonFiniteError", "NonFiniteLoss", "TrainError"]
+from minigrad.core.errors import MinigradError
+from minigrad.text import clip_middle
+
+__all__ = ["NonFiniteError", "NonFiniteLoss", "TrainError", "name_unwritable"]
 
 
 class TrainError(MinigradError):
@@ -27,3 +32,17 @@ class NonFiniteError(TrainError, ArithmeticError):
 
 class NonFiniteLoss(NonFiniteError):
     """The loss of a batch is NaN or infinite; the message names the first op whose result was."""
+
+
+@contextmanager
+def name_unwritable(path: Path, advice: str = "Make room, or name another place") -> Iterator[None]:
+    """Say which file it is that cannot be written inside the block, such as on a full disk, and what to do.
+
+    Raises:
+        TrainError: the system, or the path, allows no file there.
+    """
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise TrainError(f"{clip_middle(path, 120)}: cannot be written ({reason}). {advice}") from error

@@ -205,7 +205,7 @@ def main() -> int:
 
 
 def _pytest(arguments: str) -> tuple[str, bool]:
-    command = f"{sys.executable} -m pytest -q -p no:cacheprovider {arguments}"
+    command = f"{sys.executable} -m pytest -v -p no:cacheprovider {arguments}"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
     last = [line for line in done.stdout.splitlines() if line.strip()] or [done.stderr[-200:]]
     return last[-1].strip("= "), done.returncode == 0

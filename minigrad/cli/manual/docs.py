@@ -19,6 +19,7 @@ from minigrad.docs.reference.notes_pictures import draw_picture
 from minigrad.docs.site import Site, build_site
 from minigrad.text import format_bytes, list_names
 from minigrad.train.output.progress_line import Live, live_line
+from minigrad.train.output.written_file import write_file
 
 __all__ = ["docs"]
 
@@ -29,7 +30,7 @@ def docs(arguments: Namespace) -> int:
         return _tell(arguments, describe_op(arguments.op))
     if arguments.picture is not None:
         path = Path(arguments.out or f"{arguments.picture}.svg")
-        path.write_text(draw_picture(arguments.picture).svg(), encoding="utf-8")
+        write_file(path, draw_picture(arguments.picture).svg())
         return _tell(arguments, f"saved {path}")
     out = Path(arguments.out) if arguments.out else _cache()
     out.mkdir(parents=True, exist_ok=True)

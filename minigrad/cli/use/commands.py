@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minigrad.checkpoint.files import replace
 from minigrad.cli.output import wrapped, write_json
 from minigrad.data.prepare.pictures import picture_files
 from minigrad.data.prepare.preparation import ArrayInputs
@@ -21,6 +20,7 @@ from minigrad.data.prepare.text import TextInputs, read_text
 from minigrad.text import format_bytes
 from minigrad.train import SavedRun, TrainError, load
 from minigrad.train.evaluation import probabilities_of, shares_of
+from minigrad.train.output.written_file import write_file
 
 __all__ = ["evaluate_run", "predict", "show_run"]
 
@@ -57,10 +57,7 @@ def _hand_over(lines: Iterable[str], out: str | None) -> int:
     path = Path(out)
     if not path.name or path.is_dir():
         raise TrainError(f"--out {out!r}: is no name of a file")
-    try:
-        replace(path, (line.encode() for line in lines), durable=False)
-    except OSError as error:
-        raise TrainError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_file(path, (line.encode() for line in lines))
     print(f"saved      {path}")
     return 0
 

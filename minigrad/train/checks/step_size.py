@@ -19,7 +19,7 @@ from minigrad.nn import Loss, Module
 from minigrad.runtime.no_grad import no_grad
 from minigrad.train.checks.gradients import BURN_IN, ROWS, prepare_check, private_buffers, run_burn_in
 from minigrad.train.checks.kink_crossings import activation_patterns, crossings, module_names
-from minigrad.train.errors import TrainError
+from minigrad.train.errors import TrainError, name_unwritable
 from minigrad.train.splits import Raw
 from minigrad.verify.finite_differences import FIRST_STEP
 
@@ -158,10 +158,8 @@ def draw_steps(curve: StepSizeCurve, path: Path) -> None:
     Raises:
         TrainError: the file cannot be written.
     """
-    try:
+    with name_unwritable(path):
         replace(path, [step_size_picture(curve).svg().encode()], durable=False)
-    except OSError as error:
-        raise TrainError(f"{path}: the picture cannot be saved: {error.strerror or error}") from error
 
 
 def step_size_picture(curve: StepSizeCurve) -> Picture:

@@ -24,7 +24,7 @@ from minigrad.charts import Picture
 from minigrad.checkpoint.files import replace
 from minigrad.text import finite_or_none
 from minigrad.train.callbacks import Callback, Run
-from minigrad.train.errors import TrainError
+from minigrad.train.errors import TrainError, name_unwritable
 from minigrad.train.history import Epoch
 from minigrad.train.output.model_charts import run_pictures
 from minigrad.train.output.model_file import MODEL_FILE, SCRIPT_FILE, model_bytes, script_recipe
@@ -163,14 +163,8 @@ class RunFolder(Callback):
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
         """Name the file that cannot be written, such as on a full disk, and say how to go on."""
-        try:
+        with name_unwritable(self.path / name, "Make room; --resume goes on from the last checkpoint"):
             yield
-        except OSError as error:
-            reason = error.strerror or error
-            raise TrainError(
-                f"{self.path / name}: cannot be written ({reason}). Make room; --resume {self.path} goes on from the "
-                "last checkpoint"
-            ) from error
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file in one go: a reader sees the old one or the new one, never half of it."""

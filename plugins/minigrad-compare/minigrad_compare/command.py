@@ -13,6 +13,7 @@ from minigrad.cli.output import write_json
 from minigrad.optim import available
 from minigrad.text import finite_or_none
 from minigrad.train.output.run_folder import new_folder
+from minigrad.train.output.written_file import write_file
 from minigrad.train.script.user_code import errors_in
 from minigrad_compare.compare import GRID, compare
 from minigrad_compare.contest import contest, markdown
@@ -47,8 +48,8 @@ def compare_optimizers(arguments: Namespace) -> int:
         )
     folder = new_folder(Path(arguments.out), f"compare-{problem.name}")
     values = document(comparison)
-    (folder / "comparison.json").write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-    (folder / "table.txt").write_text(table(comparison) + "\n", encoding="utf-8")
+    write_file(folder / "comparison.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
+    write_file(folder / "table.txt", table(comparison) + "\n")
     pictures, note = draw_comparison(comparison, folder)
     if arguments.json:
         write_json(values)
@@ -79,7 +80,7 @@ def _contest(arguments: Namespace) -> int:
         processes=arguments.processes,
         told=lambda line: print(line, file=sys.stderr),
     )
-    (folder / "table.md").write_text(markdown(standings) + "\n", encoding="utf-8")
+    write_file(folder / "table.md", markdown(standings) + "\n")
     if arguments.json:
         write_json({"command": "compare", "contest": [finite_or_none(attrs.asdict(s)) for s in standings]})
     else:

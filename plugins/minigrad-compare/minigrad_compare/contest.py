@@ -21,6 +21,7 @@ import numpy as np
 
 from minigrad.core.types import Array
 from minigrad.optim import load as load_rule
+from minigrad.train.output.written_file import write_file
 from minigrad_compare.compare import CompareError, Problem, infeasible, run
 from minigrad_compare.problems import PROBLEMS
 
@@ -127,9 +128,7 @@ def contest(
         for future in as_completed(futures):
             standing = future.result()
             path = _file(folder, standing.problem, standing.optimizer)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(attrs.asdict(standing)) + "\n", encoding="utf-8")
-            part.replace(path)
+            write_file(path, json.dumps(attrs.asdict(standing)) + "\n")
             told(f"{standing.optimizer} on {standing.problem}: {standing.skipped or format(standing.middle, '.3g')}")
     return [s for s in read_standings(folder) if s.problem in problems and s.optimizer in names]
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from minigrad.cli.output import write_json
 from minigrad.diagnosis import Catalog, rules
+from minigrad.train.output.written_file import write_file
 from minigrad_diagnosis_bench.calibration import reliability, reliability_svg
 from minigrad_diagnosis_bench.cases import Case, Result, cases, graded, judged
 from minigrad_diagnosis_bench.table import document, markdown
@@ -44,9 +45,9 @@ def bench_diagnosis(arguments: Namespace) -> int:
     if arguments.save:
         folder = Path(arguments.save)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "measured.json").write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
-        (folder / "reliability.svg").write_text(reliability_svg(reliability(results)), encoding="utf-8")
-        (folder / "table.md").write_text(text, encoding="utf-8")
+        write_file(folder / "measured.json", json.dumps(measured, indent=1) + "\n")
+        write_file(folder / "reliability.svg", reliability_svg(reliability(results)))
+        write_file(folder / "table.md", text)
     return 0
 
 

@@ -15,6 +15,7 @@ from minigrad.text import clip_middle, table
 from minigrad.train import TrainError, new_folder
 from minigrad.train.output.origin import refuse_foreign, seal
 from minigrad.train.output.run_lock import folder_lock
+from minigrad.train.output.written_file import write_file
 from minigrad.train.script.script import load_script
 from minigrad.train.setup import SetupOptions
 from minigrad_sweep.pruning import load_optuna
@@ -46,7 +47,7 @@ def search(arguments: Namespace) -> int:
         )
     document = {"command": "sweep", "folder": str(folder), "best": attrs.asdict(result.best),
                 "remarks": list(result.remarks), "trials": [attrs.asdict(t) for t in result.trials]}  # fmt: skip
-    (folder / "sweep.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_file(folder / "sweep.json", json.dumps(document, indent=2) + "\n")
     if arguments.json:
         write_json(document)
     else:

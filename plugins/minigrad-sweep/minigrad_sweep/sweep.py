@@ -24,7 +24,7 @@ import numpy as np
 
 from minigrad.checkpoint.files import replace
 from minigrad.text import clip_middle, describe_error
-from minigrad.train.errors import TrainError
+from minigrad.train.errors import TrainError, name_unwritable
 from minigrad_sweep.pruning import Rivals
 from minigrad_sweep.space import Choice, Range, Space, Value
 
@@ -197,7 +197,7 @@ def sweep(
     _same_config(config, folder / CONFIG_FILE)
     done = _read(folder / JOURNAL)
     finished: list[Trial] = []
-    with open(folder / JOURNAL, "a", encoding="utf-8") as journal, ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         for number in range(config.rounds):
             current = list(_draw_trials(config, _narrow(space, finished, number), number))
             for rung in range(config.rungs):
@@ -206,9 +206,7 @@ def sweep(
                     train = run or partial(in_process, config.subject, rivals=_rivals(config, finished, rung))
                     for trial in pool.map(train, [t for t in group if t.key not in done]):
                         done[trial.key] = trial
-                        journal.write(_as_line(trial))
-                        journal.flush()
-                        os.fsync(journal.fileno())
+                        _append(trial, folder)
                         told(trial)
                     finished += [done[t.key] for t in group]
                 ranked = _rank([done[t.key] for t in current])
@@ -281,13 +279,23 @@ def _remarks(space: Space, ranked: Sequence[Trial]) -> Iterator[str]:
         yield "a search over a few values only needs no halving: --rungs 1"
 
 
+def _append(trial: Trial, folder: Path) -> None:
+    """Add a line to the journal, and see it on the disk."""
+    path = folder / JOURNAL
+    with name_unwritable(path, "Make room; --resume goes on"), path.open("a", encoding="utf-8") as journal:
+        journal.write(_as_line(trial))
+        journal.flush()
+        os.fsync(journal.fileno())
+
+
 def _same_config(config: SweepConfig, path: Path) -> None:
     text = config.as_json()
     if path.exists():
         if attrs.evolve(SweepConfig.load(path), sealed=config.sealed) != config:
             raise TrainError(f"{path.parent} holds another search: continue it as it was begun, or name a new folder")
         return
-    replace(path, [f"{text}\n".encode()])
+    with name_unwritable(path):
+        replace(path, [f"{text}\n".encode()])
 
 
 def _read(path: Path) -> dict[str, Trial]:
@@ -309,7 +317,8 @@ def _read(path: Path) -> dict[str, Trial]:
             ) from None
         by_key[trial.key] = trial
     if len(whole) < len(content):
-        replace(path, [whole])
+        with name_unwritable(path):
+            replace(path, [whole])
     return by_key
 
 
