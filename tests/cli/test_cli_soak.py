@@ -52,7 +52,7 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def command_line(rng: random.Random) -> list[str]:
-    """A command, some of its options with some words, and perhaps a word too many; no contest, which takes minutes."""
+    """A command, some of its options with some words, and perhaps a word too many."""
     name = rng.choice([*BUILTIN, "sweep", "compare", "nope", ""])
     if name in SLOW:
         return [name, rng.choice(SLOW[name]), rng.choice(["x", "-1", "nope", "", "x" * 3_000])]
@@ -80,7 +80,7 @@ def _options(name: str) -> list[str]:
     for action in parser._actions:
         choices = action.choices if isinstance(action.choices, dict) else {}
         if name in choices:
-            return [
+            return [  # no contest, which takes minutes
                 o
                 for a in choices[name]._actions
                 for o in a.option_strings

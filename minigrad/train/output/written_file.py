@@ -1,4 +1,7 @@
-"""Files that a command leaves behind: whole or as they were, and the error names the file and what to do."""
+"""Files that a command leaves behind: whole, or as they were.
+
+The error names the file, the reason and what to do.
+"""
 
 from __future__ import annotations
 
