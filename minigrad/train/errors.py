@@ -36,7 +36,11 @@ class NonFiniteLoss(NonFiniteError):
 
 @contextmanager
 def name_unwritable(path: Path, advice: str = "Make room, or name another place") -> Iterator[None]:
-    """Say which file it is that cannot be written inside the block, such as on a full disk, and what to do.
+    """Say which file cannot be written inside the block, such as on a full disk.
+
+    Args:
+        path: of the file.
+        advice: what to do, at the end of the message.
 
     Raises:
         TrainError: the system, or the path, allows no file there.
