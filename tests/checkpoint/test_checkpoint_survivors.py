@@ -15,6 +15,7 @@ from minigrad import checkpoint, nn
 from minigrad.checkpoint import CheckpointError, contents
 from minigrad.checkpoint.contents import Contents, read, write
 from minigrad.checkpoint.files import replace
+from minigrad.checkpoint.generators import generators, misfits, state_of
 from support.run_damage import header_of
 
 
@@ -45,8 +46,9 @@ def digits(count: int) -> int:
         ({"a": [1.0, 2**62, "x", digits(3_997)]}, {"a": [1.0, 2**62, "x", digits(4_002)]}),
         ({"a": [2**63 - 1, -(2**63) + 1, 2**63, 2**64]}, {"a": ["fine", None, b"not"]}),
         ({"a": [True, None, 1.5]}, {"a": [1, "x", 2.0, {"b": {1: 2}}]}),
+        ({"a": [None, np.float64(1.5)]}, {"a": [b"not", None]}),
     ],
-    ids=["levels", "digits", "bytes behind texts", "keys inside"],
+    ids=["levels", "digits", "bytes behind texts", "keys inside", "bytes before nothing"],
 )
 def test_what_about_may_hold_to_the_last_level_and_digit(
     right: dict[str, Any], wrong: dict[str, Any], tmp_path: Path
@@ -288,3 +290,43 @@ def test_generators_of_unknown_kinds(tmp_path: Path) -> None:
     bag.listed = [np.random.Generator(Odd())]
     with pytest.raises(CheckpointError, match="holds a float cannot be saved"):
         checkpoint.save(tmp_path / "c", bag)
+
+
+@pytest.mark.parametrize("role", ["arrays", "about"])
+def test_what_is_added_has_names(role: str, tmp_path: Path) -> None:
+    for value in ([1, 2], 5, "text"):
+        with pytest.raises(CheckpointError, match=f"{role} is a {type(value).__name__}: give a dict"):
+            checkpoint.save(tmp_path / "c", nn.Linear(1, 1), **{role: value})  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
+def test_only_parts_of_this_file_are_taken_for_left_over_ones(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in (".c.notes", ".d.0123.part", "c.part", ".cc.0123.part")]
+    for other in others:
+        other.write_text("somebody else's")
+    left_over = tmp_path / ".c.0123.part"
+    left_over.write_text("of a writer that was killed")
+    replace(tmp_path / "c", [b"new"])
+    assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "c"])
+
+
+def test_a_path_without_a_name_is_no_file() -> None:
+    with pytest.raises(ValueError, match=r"'\.' is not the name of a file"):
+        replace(Path(), [b""])
+
+
+def test_a_file_that_is_cut_off_as_it_is_read_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    size = checkpoint.save(path, nn.Linear(3, 2))
+    os.truncate(path, size - 1)
+    with path.open("rb") as file, pytest.raises(CheckpointError, match="ends early"):
+        contents._read(path, file, size)
+
+
+def test_states_that_are_none_are_told_by_name() -> None:
+    model = Bag("a")
+    states: dict[str, Any] = {name: state_of(generator) for name, generator in generators(model).items()}
+    assert misfits(model, states) == []
+    for wrong in (5, [1], None, {"bit_generator": "PCG64", "state": 3}, {}):
+        [said] = misfits(model, {**states, "rngs.a": wrong})  # type: ignore[dict-item]
+        assert said.startswith("generator 'rngs.a' cannot take the saved state")
