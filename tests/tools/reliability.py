@@ -150,7 +150,9 @@ ROWS = {
     "R1b": Row("SIGKILL in `minigrad train`, then --resume", "as if unbroken, bit for bit",
                "-m soak tests/cli/test_cli_resume.py"),
     "R2": Row("each call of the system fails in turn", "old or new, no part left", probe=failing_calls),
-    "R3": Row("the disk is full", "the old file stays", "tests/checkpoint/test_checkpoint_file.py -k Trouble"),
+    "R3": Row("the disk is full", "the old file stays",
+              "-m 'soak or not soak' tests/checkpoint/test_checkpoint_file.py tests/cli/test_cli_full_disk.py "
+              "-k 'Trouble or full_disk'"),
     "R4": Row("damaged files", "one error, none accepted",
               "-m soak tests/checkpoint/test_checkpoint_damage.py tests/train/test_train_damaged_runs.py"),
     "R4b": Row("damaged data files, figures, bombs", "one error",
@@ -171,15 +173,25 @@ ROWS = {
                "tests/optim/test_optim_interrupts.py"),
     "R14": Row("threads, forks, asyncio", "bit-equal",
                "tests/engines plugins/minigrad-cc/tests/test_cc_team.py -k 'thread or fork'"),
+    "R15": Row("derivatives inside derivatives, backward twice, programs inside programs", "defined results",
+               "tests/core/test_core_calculus.py tests/core/test_core_backward.py "
+               "tests/program/test_program_outside.py -k 'not deep and not hundred_thousand'"),
+    "R16": Row("NaN, infinities, zeros of either sign, the largest numbers", "as the table of policies says",
+               "tests/ops/test_ops_policy.py tests/ops/test_ops_infinities.py tests/ops/test_ops_special_points.py "
+               "tests/core/test_core_debug.py"),
     "R17": Row("writes to what a graph has taken or handed out", "noticed or harmless",
                "tests/core/test_core_nothing_silent.py tests/core/test_core_copies.py "
                "tests/program/test_program_reads.py"),
     "R18": Row("broken plugins", "named; the others work", "tests/optim/test_optim_broken_plugins.py tests/plugins"),
+    "R19": Row("the plugin of a checkpoint is missing, older, newer or renamed", "named; the parameters load",
+               "tests/optim/test_optim_old_checkpoints.py tests/optim/test_optim_discovery.py "
+               "tests/train/test_train_moved.py"),
     "R20": Row("2,000 random command lines", "no traceback, exit codes as documented",
                "-m soak tests/cli/test_cli_soak.py"),
     "R21": Row("1,000 small changes of the source", "90 % noticed", "see tests/tools/mutation_score.py"),
     "R22": Row("Ctrl-C, SIGTERM, closed pipes, no memory", "last checkpoint good", "tests/cli/test_cli_process.py"),
     "R23": Row("import in strange surroundings", "works, nothing else happens", probe=imports),
+    "R24": Row("the everyday suite in a random order", "0 failures", "-n 2 -p support.random_order tests plugins"),
 }  # fmt: skip
 
 
