@@ -6,6 +6,7 @@ import inspect
 import itertools
 import weakref
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.backward import exhaust, gradients
-from minigrad.core.errors import InvalidRule
+from minigrad.core.errors import InvalidRule, UnregisteredOp
 from minigrad.core.op import _name_in_tracebacks
 from minigrad.core.registry import REGISTRY
 from minigrad.core.rules import broadcasts_to
@@ -59,9 +60,23 @@ def test_a_registered_op_takes_no_further_rules() -> None:
     declared = op.accumulate_rule, op.batch_rule
     decorators: list[Callable[[Any], Any]] = [op.vjp("x"), op.batch, op.accumulate]
     for decorate in decorators:
-        with pytest.raises(InvalidRule, match=r"registered|already"):
+        with pytest.raises(InvalidRule, match="is registered: its rules cannot change"):
             decorate(lambda *_, **__: True)
     assert (op.accumulate_rule, op.batch_rule) == declared
+
+
+def test_names_and_roles_are_taken_once() -> None:
+    op = REGISTRY["exp"]
+    assert op._certificate is not None
+    with pytest.raises(mg.RegistrationError, match="'exp' is registered already"):
+        REGISTRY.add(op, op._certificate)
+    role = next(iter(REGISTRY.roles))
+    stranger: Any = SimpleNamespace(name="mine", role=role, numpy=None)
+    with pytest.raises(mg.RegistrationError, match=f"has the role '{role}' already"):
+        REGISTRY.check_unregistered(stranger)
+    assert "mine" not in REGISTRY.ops
+    with pytest.raises(UnregisteredOp, match="no op named 'mine' is registered"):
+        REGISTRY["mine"]
 
 
 def test_rules_without_a_name_get_one_for_tracebacks() -> None:
