@@ -115,7 +115,7 @@ class Program(Generic[P, R]):
             entry, quick = self._latest, self._forms
             if entry is not None and not kwargs and quick is not None and quick.records == records:
                 inputs = quick.match(args)
-                if inputs is not None and entry.holds() and self._is_bound(entry):
+                if inputs is not None and entry.holds():
                     return cast(R, self._run(entry, inputs))
             self._forms = None
             arrays: list[Array] = []
@@ -126,7 +126,7 @@ class Program(Generic[P, R]):
             if (tracked and records) or (self._continuing and key in self._continuing):
                 return self._run_step(args, kwargs)
             for entry in self._entries.get(key, ()):
-                if entry.holds() and self._is_bound(entry):
+                if entry.holds():
                     self._forms = None if kwargs else InputForms.of(records, args)
                     return cast(R, self._run(entry, tuple(arrays)))
             try:
@@ -190,21 +190,11 @@ class Program(Generic[P, R]):
     # -- running it ----------------------------------------------------------------------------------------------------
     def _run(self, entry: ConcreteProgram, arrays: tuple[Array, ...]) -> object:
         self._latest = entry
+        if not entry.executable.valid():
+            entry.executable = bind(entry.graph, self._options, self._engine)
         results = entry.results
         saved = results.before(arrays)
         return results.make(entry.executable.run(arrays), saved)
-
-    def _is_bound(self, entry: ConcreteProgram) -> bool:
-        """Bind the code anew where parameters or gradients have moved.
-
-        False if they have other shapes or dtypes.
-        """
-        if entry.executable.valid():
-            return True
-        if not entry.executable.fits():
-            return False
-        entry.executable = bind(entry.graph, self._options, self._engine)
-        return True
 
     def _define(self, key: Hashable, args: tuple[object, ...], kwargs: Mapping[str, object]) -> ConcreteProgram:
         try:

@@ -6,7 +6,7 @@ with; those of sources that have changed since are tried again.
 
   mutation_score.py --rooms checkpoint core --sample 100         about a second a mutant
   mutation_score.py --rooms optim --sample 300 --seconds 600     go on for ten minutes, then print the table
-  mutation_score.py --confirm                                    survivors once more, each in a fresh process
+  mutation_score.py --confirm --budget 15                        survivors once more, each in a fresh process
   mutation_score.py --report                                     the table of what is known, and the survivors
 
 A mutant takes the place of the functions in a fork of a process that has collected the tests. A value that was computed
@@ -26,9 +26,11 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import repeat
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -44,18 +46,33 @@ EQUIVALENT = ROOT / "tests" / "data" / "equivalent_mutants.txt"
 
 @attrs.frozen
 class Room:
-    """Sources, and the tests that are run to see what they reach."""
+    """Sources, and the tests that are run to see what they reach.
+
+    Attributes:
+        engines: what runs programs, as CI tries it: "" for the engine that is there. A mutant has to survive all.
+    """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    engines: tuple[str, ...] = ("",)
 
 
 ROOMS = {
     "core": Room(("minigrad/core", "minigrad/runtime"), ("tests/core", "tests/gate")),
     "verify": Room(("minigrad/verify",), ("tests/gate",)),
     "checkpoint": Room(("minigrad/checkpoint",), ("tests/checkpoint", "tests/train/test_train_resume.py")),
-    "optim": Room(("minigrad/optim",), ("tests/optim", "tests/checkpoint")),
-    "compile": Room(("minigrad/program/compile",), ("tests/program",)),
+    "optim": Room(
+        ("minigrad/optim",),
+        (
+            "tests/optim",
+            "tests/checkpoint",
+            "tests/program/test_program_optimizers.py",
+            "plugins/minigrad-cc/tests/test_cc_optimizers.py",
+            "plugins/minigrad-modern/tests",
+            "plugins/minigrad-newton/tests",
+        ),
+    ),
+    "compile": Room(("minigrad/program/compile",), ("tests/program",), ("", "numpy")),
 }
 LEFT_OUT = ("tests/optim/test_optim_wheels.py",)
 """Test files that see no mutant, since they install packages elsewhere."""
@@ -71,22 +88,38 @@ def main() -> None:
     rooms = {name: _sampled(ROOMS[name], options.sample, options.seed) for name in options.rooms}
     if not options.report:
         _preload()
-        known = _test_map(options.rooms, Path(options.map))
-        todo = [(name, m) for name, mutants in rooms.items() for m in mutants if results.wants(m, options.confirm)]
-        for number, (name, mutant, outcome) in enumerate(_outcomes(options, todo, known)):
-            results.add(name, mutant, outcome)
-            if time.monotonic() > ends:
-                print(f"{len(todo) - number - 1} mutants are left for another time")
-                break
+        for engine in dict.fromkeys(engine for name in options.rooms for engine in ROOMS[name].engines):
+            names = [name for name in options.rooms if engine in ROOMS[name].engines]
+            todo = [(name, m) for name in names for m in rooms[name] if results.wants(m, options.confirm, engine)]
+            with _engine(engine):
+                known = _test_map(names, Path(options.map) / engine)
+                for number, (name, mutant, outcome) in enumerate(_outcomes(options, names, todo, known)):
+                    results.add(name, mutant, outcome, engine)
+                    if time.monotonic() > ends:
+                        print(f"{len(todo) - number - 1} mutants are left for another time")
+                        break
     _print_table(rooms, results)
 
 
+@contextmanager
+def _engine(name: str) -> Iterator[None]:
+    """Programs are run by this engine in processes that are started meanwhile."""
+    before = dict(os.environ)
+    if name:
+        os.environ["MINIGRAD_ENGINE"] = name
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def _outcomes(
-    options: argparse.Namespace, todo: Sequence[tuple[str, Mutant]], known: TestMap
+    options: argparse.Namespace, names: Sequence[str], todo: Sequence[tuple[str, Mutant]], known: TestMap
 ) -> Iterator[tuple[str, Mutant, Outcome]]:
     """Each mutant with its room and what became of it."""
     work = [(mutant, known.reaching(mutant, options.budget)) for _, mutant in todo]
-    folders = sorted({tests for name in options.rooms for tests in ROOMS[name].tests})
+    folders = sorted({tests for name in names for tests in ROOMS[name].tests})
     folders += [f"--ignore={name}" for name in LEFT_OUT]
     quick = repeat(None) if options.confirm else try_all(ROOT, folders, work, known)
     for (name, mutant), (_, tests), outcome in zip(todo, work, quick, strict=False):
@@ -167,15 +200,30 @@ class _Results:
                 if row["digest"] == _digest(row["path"]):
                     self.by_key[row["key"]] = row
 
-    def wants(self, mutant: Mutant, confirm: bool) -> bool:
-        """Whether a mutant is to be tried: one that nobody has tried, or to confirm a survivor."""
+    def wants(self, mutant: Mutant, confirm: bool, engine: str) -> bool:
+        """Whether a mutant is to be tried: one that nobody has tried with an engine, or to confirm a survivor."""
         row = self.by_key.get(mutant.key)
-        return row is None if not confirm else row is not None and row["state"] == "survived" and not row["confirmed"]
+        if row is None or row["state"] == "killed":
+            return row is None and not confirm
+        tried = row["confirmed_by"] if confirm else row["engines"]
+        return engine not in cast("list[str]", tried)
 
-    def add(self, room: str, mutant: Mutant, outcome: Outcome) -> None:
+    def add(self, room: str, mutant: Mutant, outcome: Outcome, engine: str) -> None:
         """Append one, and say it."""
-        row = {"room": room, "key": mutant.key, "path": mutant.path, "place": mutant.place,
-               "digest": _digest(mutant.path), **attrs.asdict(outcome)}  # fmt: skip
+        old = self.by_key.get(mutant.key, {"engines": [], "confirmed_by": [], "state": ""})
+        engines, confirmed = (cast("list[str]", old[name]) for name in ("engines", "confirmed_by"))
+        state = outcome.state if outcome.state == "killed" or old["state"] != "survived" else "survived"
+        row = {
+            "room": room,
+            "key": mutant.key,
+            "path": mutant.path,
+            "place": mutant.place,
+            "digest": _digest(mutant.path),
+            **attrs.asdict(outcome),
+            "state": state,
+            "engines": [*engines, engine],
+            "confirmed_by": [*confirmed, *([engine] if outcome.confirmed else [])],
+        }
         self.by_key[mutant.key] = row
         with open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

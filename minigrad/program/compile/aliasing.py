@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.core.types import Array, Key, Shape
 from minigrad.ops.index import is_basic
-from minigrad.program.graph import Call, FusedCall, Graph, defs, eval_call
+from minigrad.program.graph import Call, Graph, defs, eval_call
 
 __all__ = ["contiguous_form", "view_calls"]
 
@@ -28,20 +28,19 @@ def view_calls(graph: Graph, kernels: Container[Call]) -> tuple[set[Call], dict[
     neither a kernel nor a group behind it may have any strides, and a call on it that NumPy might answer with a copy
     counts as one that copies.
     """
-    forms = {k: contiguous_form(v.shape, v.dtype) for k, v in enumerate(graph.values) if v.kind != "result"}
-    for k, v in enumerate(graph.values):
-        if v.data is not None:
-            forms[k] = v.data
+    forms = {
+        k: contiguous_form(v.shape, v.dtype) if v.data is None else v.data
+        for k, v in enumerate(graph.values)
+        if v.kind != "result"
+    }
     views: set[Call] = set()
     for step in graph.steps:
         view = _viewed(step, forms.get(step.args[0])) if isinstance(step, Call) and step.args else None
         if isinstance(step, Call) and view is not None:
             views.add(step)
             forms[step.outs[0]] = view
-        elif step in kernels or not isinstance(step, Call | FusedCall):
+        elif step in kernels or not isinstance(step, Call):
             forms.update((k, contiguous_form(graph.values[k].shape, graph.values[k].dtype)) for k in defs(step))
-        elif isinstance(step, FusedCall):
-            forms.update((k, contiguous_form(graph.values[k].shape, graph.values[k].dtype)) for k in step.defs)
     return views, forms
 
 

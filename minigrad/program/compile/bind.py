@@ -71,7 +71,6 @@ class _Binder:
         self.ends: dict[int, list[int]] = {}
         for root, end in self.last.items():
             self.ends.setdefault(end, []).append(root)
-        self._dying_at: tuple[int, list[int]] = -1, []
         self.pool = BufferPool(options.reuse)
         self.memory: dict[int, Array] = {}
         self.registers: list[Array] = [np.empty(0)] * len(self.values)
@@ -80,7 +79,7 @@ class _Binder:
         self.code: list[PlannedCall] = []
         self.prologue: list[Thunk] = []
         self.sinks: dict[GradAccumulator, Array | None] = {}
-        self.n_dynamic = self.scratch = self.n_allocating = 0
+        self.scratch = self.n_allocating = 0
         self.notes: dict[int, str] = {}
         self.landing = direct_gradients(graph, self.kernels) if options.direct else {}
         self.joins = in_place_concats(graph, self.kernels, self.landing) if options.direct else InPlaceConcats()
@@ -96,7 +95,7 @@ class _Binder:
             self._release(i)
         return Executable(
             self.registers, self.code, inputs, state, self.graph.outputs, parameters, tuple(self.sinks.items()),
-            self.pool.total + self.joins.bytes, self.n_dynamic, len(self.landing),
+            self.pool.total + self.joins.bytes, len(self.landing),
             tuple(self.registers[k] if k in self.fixed else None for k in inputs), self.scratch,
             (*spans, len(self.code)), self.notes, self.n_allocating, self.prologue, self.binder,
         )  # fmt: skip
@@ -107,16 +106,17 @@ class _Binder:
         state: list[tuple[int, Tensor]] = []
         parameters: dict[int, tuple[Tensor, Array]] = {}
         for k, v in enumerate(self.values):
-            if v.kind == "constant" and v.data is not None:
+            if v.data is not None:
                 self._fix(k, v.data)
-            elif v.kind == "parameter" and v.tensor is not None:
+            elif v.tensor is None:
+                if v.kind == "input":
+                    inputs.append(k)
+                    if 0 < v.nbytes <= _COPIED:
+                        self._fix(k, np.empty(v.shape, v.dtype))
+            elif v.kind == "parameter":
                 self._fix(k, v.tensor._node.value)
                 parameters.setdefault(id(v.tensor), (v.tensor, v.tensor._node.value))
-            elif v.kind == "input":
-                inputs.append(k)
-                if 0 < v.nbytes <= _COPIED:
-                    self._fix(k, np.empty(v.shape, v.dtype))
-            elif v.kind == "state" and v.tensor is not None:
+            else:
                 state.append((k, v.tensor))
         return tuple(inputs), tuple(state), tuple(parameters.values())
 
@@ -188,7 +188,6 @@ class _Binder:
             self._fix(call.outs[0], eval_call(call, [self.registers[a] for a in call.args])[0])
         else:
             self.n_allocating += call not in self.views
-            self.n_dynamic += 1
             run = partial(_forward, self.registers, call, [self.values[k].shape for k in call.outs])
             if call in self.views and self.described.operand(call.outs[0]) is not None:
                 self.prologue.append(run)  # a view of an argument
@@ -215,7 +214,6 @@ class _Binder:
             operands = (*(r[a] for a in call.args), *kernel.more)
             run = partial(function, *operands, out=out, **options) if options else bind_call(function, operands, out)
         else:
-            self.n_dynamic += 1
             fixed, args, more = partial(function, out=out, **options), call.args, kernel.more
             if len(args) == 2 and not more:
                 a, b = args
@@ -226,14 +224,14 @@ class _Binder:
 
     def _fused(self, i: int, step: FusedCall) -> None:
         """A group, bound by the engine. Results may take the memory of operands that die here."""
-        outputs = {k: self._place_of_group(i, step, k) for k in step.defs}
+        dying = self._dying(i, step) if self.options.in_place and self.options.reuse else []
+        outputs = {k: self._place_of_group(step, k, dying) for k in step.defs}
         any_order = self.options.any_order
         memory = GroupMemory(self.registers, self.fixed, outputs, self.described.fetch)
         group = emit_group(step, self.values, memory, any_order)
         bound = self.binder.bind(group)
         for k, array in outputs.items():
             self._fix(k, array)
-        self.n_dynamic += sum(k not in self.fixed for k in step.reads)
         alone = self.binder.engine is None and sums_keep_blas_busy(group)
         self.code += [PlannedCall(OneBlasThread((run,)) if alone else run) for run in bound.calls]
         self.notes[i] = bound.note
@@ -246,23 +244,20 @@ class _Binder:
         if k in self.places:
             return self.places[k]
         if self.options.in_place and self.options.reuse and kernel.in_place:
-            operands = [self.values[a] for a in call.args]
-            for n, a in enumerate(call.args):
-                dying = self.last.get(a) == i and a in self.memory and self.roots.get(a) == frozenset((a,))
-                if dying and fits_in_place(value, operands, n):
-                    memory = self.memory.pop(a)
-                    self.memory[k] = memory
-                    return BufferPool.view(memory, value)
+            for a in call.args:
+                if self.last.get(a) == i and a in self.memory and fits_in_place(value, self.values[a]):
+                    self.memory[k] = self.memory.pop(a)
+                    return BufferPool.view(self.memory[k], value)
         array, self.memory[k] = self.pool.take(value)
         return array
 
-    def _place_of_group(self, i: int, step: FusedCall, k: int) -> Array:
+    def _place_of_group(self, step: FusedCall, k: int, dying: Sequence[int]) -> Array:
         value = self.values[k]
         if k in self.places:
             return self.places[k]
-        if self.options.in_place and self.options.reuse and value.shape == step.space:
-            for a in self._dying(i, step):
-                if a in self.memory and fits_in_place(value, [self.values[a]], 0):
+        if value.shape == step.space:
+            for a in dying:
+                if a in self.memory and fits_in_place(value, self.values[a]):
                     self.memory[k] = self.memory.pop(a)
                     return BufferPool.view(self.memory[k], value)
         array, self.memory[k] = self.pool.take(value)
@@ -270,11 +265,8 @@ class _Binder:
 
     def _dying(self, i: int, step: FusedCall) -> list[int]:
         """What a group reads for the last time, and through no other of its operands."""
-        if self._dying_at[0] != i:
-            dying = [a for a in step.reads if self.last.get(a) == i and a in self.memory]
-            met = Counter(root for r in step.reads for root in self.roots.get(r, (r,))) if dying else Counter[int]()
-            self._dying_at = i, [a for a in dying if met[a] == 1 and a in self.roots.get(a, (a,))]
-        return self._dying_at[1]
+        met = Counter(root for r in step.reads for root in self.roots.get(r, (r,)))
+        return [a for a in step.reads if self.last.get(a) == i and a in self.memory and met[a] == 1]
 
     def _release(self, i: int) -> None:
         for k in (*self.ends.get(i, ()), *defs(self.graph.steps[i])):
@@ -293,7 +285,6 @@ class _Binder:
         elif k in self.fixed:
             self.code.append(PlannedCall(partial(accumulate_into, sink, self.registers[k], fresh)))
         else:
-            self.n_dynamic += 1
             self.code.append(PlannedCall(lambda: accumulate_into(sink, self.registers[k], fresh)))
 
     def _mark_delivered(self, sink: GradAccumulator) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import nullcontext
 from itertools import pairwise
 from time import perf_counter
 
@@ -62,7 +61,6 @@ class Executable:
         parameters: where parameters were when the code was bound to them.
         sinks: where gradients were when the code was bound to them.
         bytes: memory of all results that the executable owns.
-        n_dynamic: calls whose operands are looked up at each run, since they come with the arguments.
         n_direct: gradients that are computed where the optimizer wants them.
         copied: for each input fixed memory that it is copied to, or None.
         scratch: bytes that engines use within groups.
@@ -83,27 +81,18 @@ class Executable:
     outputs: tuple[int, ...]
     parameters: tuple[tuple[Tensor, Array], ...]
     sinks: tuple[tuple[GradAccumulator, Array | None], ...]
-    bytes: int = 0
-    n_dynamic: int = 0
-    n_direct: int = 0
-    copied: tuple[Array | None, ...] = ()
-    scratch: int = 0
-    spans: tuple[int, ...] = ()
-    notes: dict[int, str] = attrs.field(factory=dict)
-    n_allocating: int = 0
-    prologue: Sequence[Thunk] = ()
-    engine: EngineWithFallback | None = None
+    bytes: int
+    n_direct: int
+    copied: tuple[Array | None, ...]
+    scratch: int
+    spans: tuple[int, ...]
+    notes: dict[int, str]
+    n_allocating: int
+    prologue: Sequence[Thunk]
+    engine: EngineWithFallback
     linked: Sequence[Thunk] = ()
     runs: int = 0
     seconds: list[float] = attrs.field(factory=list)
-
-    def fits(self) -> bool:
-        """Whether parameters have the shapes and dtypes that the code was made for."""
-        for t, array in self.parameters:
-            value = t._node.value
-            if value is not array and (value.shape, value.dtype) != (array.shape, array.dtype):
-                return False
-        return True
 
     def valid(self) -> bool:
         """Whether parameters and gradients still live where the code was bound to."""
@@ -136,7 +125,7 @@ class Executable:
         """The calls of one of the first runs; after them these are linked."""
         if self.runs < _TIMED:
             return (self._timed,)
-        self.linked = (_nothing,) if not self.code else link(self.engine, self.code)
+        self.linked = self.engine.link(self.code) if self.code else (_nothing,)
         return self.linked
 
     def _timed(self) -> None:
@@ -144,7 +133,7 @@ class Executable:
 
         Of several such runs the quickest counts.
         """
-        with nullcontext() if self.engine is None else self.engine.single_threaded():
+        with self.engine.single_threaded():
             self._timed_steps()
 
     def _timed_steps(self) -> None:
@@ -164,11 +153,6 @@ class Executable:
     def step_seconds(self) -> list[float]:
         """What each step of the graph took in the quickest of the first runs; empty before them."""
         return self.seconds
-
-
-def link(engine: EngineWithFallback | None, code: Sequence[PlannedCall]) -> Sequence[Thunk]:
-    """What runs planned calls, by the engine if it takes plans."""
-    return [call.run for call in code] if engine is None else engine.link(code)
 
 
 def _nothing() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 
 import attrs
 import numpy as np
@@ -94,10 +94,6 @@ def aligned(nbytes: int) -> Array:
     return memory
 
 
-def fits_in_place(out: Value, operands: Sequence[Value], k: int) -> bool:
-    """Tell whether the output may take the memory of operand k.
-
-    They have one shape and dtype, and no other operand is smaller.
-    """
-    x = operands[k]
+def fits_in_place(out: Value, x: Value) -> bool:
+    """Tell whether a result may take the memory of an operand: they have one shape and dtype."""
     return x.shape == out.shape and x.dtype == out.dtype
