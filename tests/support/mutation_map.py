@@ -24,8 +24,6 @@ __all__ = ["OPTIONS", "TestMap", "measure"]
 
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--assert=plain")
 """Of pytest. It rewrites the modules of distributions with plugins by a hook of its own, which would hide a mutant."""
-_DIVERSE = 25
-"""Tests of one file that are run before those of other files have had their turn."""
 
 
 @attrs.frozen
@@ -45,30 +43,29 @@ class TestMap:
     lines: Mapping[str, Sequence[str]]
 
     def reaching(self, mutant: Mutant, budget: float) -> list[str]:
-        """The cheapest tests that run a line of the mutant, for about `budget` seconds of processor time."""
+        """Tests that run a line of the mutant, for about `budget` seconds of processor time.
+
+        First the cheapest case of each test function, cheapest functions first, then the second of each, and so on:
+        cases of one function look at much the same, and what is cheap looks at little.
+        """
         wanted = {mutant.statement, *range(mutant.line, mutant.last + 1)}
         ids = {test for line in wanted for test in self.lines.get(f"{mutant.path}:{line}", ())}
         if mutant.on_import:
             own = f"{mutant.path}:"
             ids |= {test for line, tests in self.lines.items() if line.startswith(own) for test in tests}
+        cases: dict[str, list[str]] = defaultdict(list)
+        for test in sorted(ids, key=lambda t: (self.seconds[t], t)):
+            cases[test.partition("[")[0]].append(test)
+        turns = sorted((k, self.seconds[t], t) for tests in cases.values() for k, t in enumerate(tests))
         chosen: list[str] = []
-        count: dict[str, int] = defaultdict(int)
-        spent, later = 0.0, []
-        for test in sorted(ids, key=lambda t: (self.seconds[t] + self._joining(t, count), t)):
+        spent, files = 0.0, set[str]()
+        for _, seconds, test in turns:
             file = test.partition("::")[0]
-            if count[file] >= _DIVERSE:
-                later.append(test)
-                continue
-            cost = self.seconds[test] + self._joining(test, count)
-            if spent + cost > budget and chosen:
-                continue
-            chosen.append(test)
-            count[file] += 1
-            spent += cost
-        for test in later:
-            if spent + self.seconds[test] <= budget:
+            cost = seconds + (0.0 if file in files else self.collecting.get(file, 0.0))
+            if spent + cost <= budget or not chosen:
                 chosen.append(test)
-                spent += self.seconds[test]
+                files.add(file)
+                spent += cost
         return chosen
 
     def cost(self, tests: Iterable[str]) -> float:
@@ -76,10 +73,6 @@ class TestMap:
         chosen = list(tests)
         files = {test.partition("::")[0] for test in chosen}
         return sum(self.seconds[t] for t in chosen) + sum(self.collecting.get(f, 0.0) for f in files)
-
-    def _joining(self, test: str, count: Mapping[str, int]) -> float:
-        file = test.partition("::")[0]
-        return 0.0 if count.get(file) else self.collecting.get(file, 0.0)
 
     @classmethod
     def merged(cls, maps: Iterable[TestMap]) -> TestMap:

@@ -63,10 +63,9 @@ class _Part:
 
     def feed(self, t: int) -> None:
         """Take over the numbers of step `t`."""
-        cells, group = self.cells, self.group_now()
+        cells = self.cells
         cells[0] = t
-        if group.decoupled or callable(group.weight_decay):
-            cells[1:3] = group.weight_decays(t)
+        cells[1:3] = self.group_now().weight_decays(t)
         schedules = self.runner.schedules
         if schedules:
             cells[3 : 3 + len(schedules)] = scheduled(self.runner.rule, schedules, t)
