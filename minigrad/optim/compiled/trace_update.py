@@ -157,10 +157,7 @@ def trace_update(
         tape,
         group,
         feeds,
-        {
-            n: (v.index, 0) if isinstance(v := leaves_after[n], TracedScalar) else (None, cast(Plain, v))
-            for n in numbers
-        },
+        {n: _counter(leaves_after[n]) for n in numbers},
         tuple(recorder.numbers),
         squares,
     )
