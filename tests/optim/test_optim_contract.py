@@ -177,9 +177,11 @@ class _Other(NoState):
 RETURNED: list[tuple[Callable[[Array], Any], str]] = [
     (lambda w: w, "update must return \\(parameters, state\\), got an array of shape \\(3,\\) and dtype float64"),
     (lambda w: None, "update must return \\(parameters, state\\), got NoneType"),
-    (lambda w: (w[:2], NoState()), "update returned parameters as an array of shape .2,. and dtype float64, expected an "
-                                   "array of shape .3,. and dtype float64"),
-    (lambda w: (w.astype(np.float32), NoState()), "update returned parameters as an array of shape .* float32, expected"),
+    (
+        lambda w: (w[:2], NoState()),
+        "update returned parameters as an array of shape .2,. and dtype float64, expected an array of shape .3,. and",
+    ),
+    (lambda w: (w.astype(np.float32), NoState()), "update returned parameters as an array .* float32, expected"),
     (lambda w: (w.tolist(), NoState()), "update returned parameters as list"),
     (lambda w: (w, _Other()), "init gave a NoState as state, update a _Other"),
 ]  # fmt: skip

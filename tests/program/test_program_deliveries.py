@@ -127,7 +127,7 @@ def setting(owns: str, before: bool) -> Setting:
     w, v = (mg.tensor(0.3 * rng.standard_normal((4, 4)), requires_grad=True) for _ in "wv")
     opt = mg.optimizer("momentum", {"w": w, "v": v} if owns == "both" else {"w": w}, lr=0.1) if owns else _Nobody()
     if before:
-        (mg.sum(w * 2.0) + mg.sum(v * 3.0)).backward()
+        (mg.sum(w * w) + mg.sum(v * 3.0)).backward(create_graph=owns == "w")
     return Setting(w, v, opt)
 
 
@@ -165,11 +165,18 @@ def test_gradients_arrive_as_in_eager(case: Callable[..., Any], owns: str, befor
                     np.testing.assert_allclose(now, right, rtol=1e-11, atol=1e-13)
             np.testing.assert_allclose(mine.w.numpy(), eager.w.numpy(), rtol=1e-11, atol=1e-13)
             assert all(np.array_equal(tensor.numpy(), then) for tensor, then in read)
+            assert not any(p.grad.numpy().flags.writeable for p in (mine.w, mine.v) if p.grad is not None)
             read += [(p.grad, p.grad.numpy().copy()) for p in (mine.w, mine.v) if p.grad is not None]
         made = program._last().executable
         direct = [s for s in program.graph.steps if isinstance(s, AccumulateGrad) and s.sink.buffer is not None
                   and np.shares_memory(made.registers[s.value], s.sink.buffer)]  # fmt: skip
         assert made.n_direct == len(direct) == (0 if disable else DIRECT[case][("both", "w", "").index(owns)])
+        for i, step in enumerate(program.graph.steps):
+            if isinstance(step, AccumulateGrad) and step not in direct and case is not update_in_between:
+                planned = made.code[made.spans[i]]
+                buffer = step.sink.buffer
+                assert (planned.call is not None) == (step.fresh and buffer is not None)
+                assert planned.call is None or (planned.call.name, planned.call.out) == ("copy", buffer)
         assert program.traces == 1
 
 

@@ -19,7 +19,7 @@ from minigrad.program.compile.aliasing import contiguous_form, view_calls
 from minigrad.program.compile.bind import bind
 from minigrad.program.compile.executable import LIBERTIES, CompileOptions
 from minigrad.program.compile.liveness import BufferPool, aligned
-from minigrad.program.graph import Assert, Call, FusedCall, Graph, Value, defs, eval_call
+from minigrad.program.graph import Assert, Call, FusedCall, Graph, Value, defs, eval_call, uses
 from minigrad.program.kernels import kernel_of
 from support.program_audit import audited, operand_array, owner_of
 
@@ -52,9 +52,11 @@ def rows(x: Any, ids: Any) -> Any:
 
 
 def joins(x: Any, ids: Any) -> Any:
+    """In place, along another axis, and in place again."""
     a, b = mg.exp(x), x @ WEIGHT
     whole = mg.concatenate([np.ones((1, 4)), a * 2.0, b], axis=0)
-    return mg.concatenate([whole * 1.0, mg.concatenate([a, x], axis=1).reshape(12, 4)], axis=0)
+    wide = mg.concatenate([a, x], axis=1)
+    return [whole, wide, mg.concatenate([x @ WEIGHT @ WEIGHT, mg.tanh(b)], axis=0)]
 
 
 def without_kernels(x: Any, ids: Any) -> Any:
@@ -129,6 +131,44 @@ def test_after_each_step_all_that_is_still_read_is_what_the_graph_says(name: str
         fresh = [s for s in graph.steps if isinstance(s, Call) and s.outs[0] in audit.replaced]
         assert audit.made.n_allocating == sum(not audit.looks_into_operands(s) for s in fresh)
         assert len(audit.made.step_seconds()) == len(graph.steps)
+        if options == CompileOptions():
+            assert audit.made.bytes <= most_at_once(graph) + joined(graph)
+        entered = [k for k, v in enumerate(graph.values) if v.kind in ("input", "state")]
+        assert all(audit.made.registers[k].flags.c_contiguous for k in entered)
+
+
+def most_at_once(graph: Graph) -> int:
+    """Bytes of the results that are wanted at the same time, where these are most."""
+    last = {k: i for i, step in enumerate(graph.steps) for k in uses(step)} | dict.fromkeys(graph.outputs, len(graph))
+    alive: set[int] = set()
+    most = 0
+    for i, step in enumerate(graph.steps):
+        alive |= set(defs(step))
+        most = max(most, sum(graph.values[k].nbytes for k in alive))
+        alive = {k for k in alive if last.get(k, -1) > i}
+    return most
+
+
+def joined(graph: Graph) -> int:
+    """Bytes of joins, which may have memory of their own."""
+    return sum(graph.values[c.outs[0]].nbytes for c in graph.calls if c.op.name == "concatenate")
+
+
+def test_each_join_that_can_is_made_in_place() -> None:
+    made = audited(graph_of("joins"), CompileOptions()).made
+    joins = [i for i, s in enumerate(graph_of("joins").steps) if isinstance(s, Call) and s.op.name == "concatenate"]
+    assert [made.spans[i] == made.spans[i + 1] for i in joins] == [True, False, True]
+
+
+@pytest.mark.parametrize("rows", [6, 5000])
+def test_a_label_that_is_too_large_is_seen_at_each_run(rows: int) -> None:
+    """In arguments that are copied, and in those that are read where they are."""
+    table = mg.tensor(np.eye(4))
+    program: Any = mg.define(lambda ids: mg.sum(mg.embedding(ids, table)), engine="numpy")
+    for k in range(4):
+        assert program(np.full(rows, k)).item() == rows
+        with pytest.raises(IndexError):
+            program(np.full(rows, 4 + k))
 
 
 VIEWING = ("reshape", "transpose", "matrix_transpose", "broadcast_to", "windows", "getitem", "swapaxes")
@@ -143,7 +183,12 @@ def test_views_are_what_numpy_makes_views_of(name: str) -> None:
     audit = audited(graph, CompileOptions(reuse=False))
     audit.run(arguments(name, 0))
     registers = audit.made.registers
-    for step in (s for s in graph.steps if isinstance(s, Call)):
+    for i, step in enumerate(graph.steps):
+        if not isinstance(step, Call):
+            continue
+        if step not in kernels:
+            threads = [c.uses_blas_threads for c in audit.made.code[audit.made.spans[i] : audit.made.spans[i + 1]]]
+            assert threads == ([step not in found] if threads else [])
         x = registers[step.args[0]]
         forward = eval_call(step, [registers[a] for a in step.args])[0]
         is_view = forward.base is not None and x.size > 0 and (not forward.size or np.shares_memory(forward, x))
@@ -173,7 +218,7 @@ def test_engines_are_told_where_operands_are(name: str) -> None:
         if not isinstance(step, Call) or kernel is None or not has_code:
             assert calls == []
             continue
-        tellable = bool(kernel.routine) and (not kernel.more or kernel.routine == "matmul")
+        tellable = bool(kernel.routine) and not kernel.more
         assert len(calls) == (tellable and all(audit.has_place(a) for a in step.args))
         for call in calls:
             assert (call.name, call.options.keys()) == (kernel.routine, kernel.details.keys())
@@ -309,9 +354,9 @@ def test_the_liberties_of_the_planner_are_all_taken_unless_named() -> None:
 
 
 def test_the_quickest_of_the_timed_runs_counts_and_the_rest_is_linked(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = graph_of("products")
     clock = iter([0.0, 3.0, 10.0, 14.0, 20.0, 22.0, 30.0, 35.0])
     monkeypatch.setattr(executable, "perf_counter", lambda: next(clock))
-    graph = graph_of("products")
     made = bind(attrs.evolve(graph, steps=graph.steps[:2], outputs=defs(graph.steps[1])), CompileOptions())
     for runs in (1, 2, 2, 2):
         made.run(tuple(arguments("products", 0)))

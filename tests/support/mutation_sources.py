@@ -87,8 +87,8 @@ class Mutant:
 def mutants_of(root: Path, path: str) -> list[Mutant]:
     """Every mutant of a module, in the order of its source.
 
-    Not changed: messages of errors and other text, annotations, decorators, assertions, imports, what only type
-    checkers see.
+    Not changed: messages of errors and other text, annotations, decorators, assertions (and `strict` of zip), imports,
+    what only type checkers see.
     """
     text = (root / path).read_text(encoding="utf-8")
     tree, lines = ast.parse(text), text.splitlines()
@@ -218,6 +218,8 @@ def _in_expression(expression: ast.expr, statement: ast.stmt) -> Iterator[_Site]
                 yield node, statement, change, make
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
             pending.append(node.args[0])  # A | B -> A & B is no union of types, and no test is needed to see it
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "zip":
+            pending += node.args  # its `strict` is an assertion
         else:
             pending += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.arg)]
 

@@ -123,10 +123,8 @@ def _outcomes(
     folders += [f"--ignore={name}" for name in LEFT_OUT]
     quick = repeat(None) if options.confirm else try_all(ROOT, folders, work, known)
     for (name, mutant), (_, tests), outcome in zip(todo, work, quick, strict=False):
-        if options.confirm:
+        if outcome is None:  # also what runs on import, such as the default of a field
             outcome = try_mutant(ROOT, mutant, tests, known.cost(tests))
-        elif outcome is None:
-            outcome = Outcome("survived" if tests else "unreached", "", 0.0, len(tests))
         yield name, mutant, outcome
 
 

@@ -42,7 +42,7 @@ class ArrayCalls:
         """A call with a kernel, into `out`."""
         operands = [self.operand(k) for k in call.args]
         named = [o for o in operands if o is not None]
-        if not kernel.routine or len(named) < len(operands) or (kernel.more and kernel.routine != "matmul"):
+        if not kernel.routine or len(named) < len(operands) or kernel.more:
             return None
         return ArrayCall(kernel.routine, tuple(named), out, kernel.details)
 
@@ -70,7 +70,7 @@ class ArrayCalls:
         if form is None or len(roots) != 1:
             return None
         (base,) = roots
-        if not self._comes_in(base) or self.forms.get(base) is None:
+        if not self._comes_in(base):
             return None
         return Operand(form, self.fetch(base), form.ctypes.data - self.forms[base].ctypes.data)
 
