@@ -293,8 +293,8 @@ class SavedState:
             if part is None or part.shape != segment.shape or (kind is not None and part.dtype != kind):
                 form = f"{part.dtype}{list(part.shape)}" if part is not None else "nothing"
                 raise StateError(
-                    f"{self.owner}: {name!r} of parameter {segment.name!r} should be {kind}{list(segment.shape)}, the "
-                    f"saved state has {form}"
+                    f"{self.owner}: {name!r} of parameter {segment.name!r} should be {kind or ''}{list(segment.shape)}, "
+                    f"the saved state has {form}"
                 )
             segment.of(flat)[...] = part
         return flat
