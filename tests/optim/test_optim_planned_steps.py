@@ -176,9 +176,10 @@ def test_what_is_changed_between_steps_is_seen_by_the_plan() -> None:
 @pytest.mark.parametrize("spoilt", [math.nan, math.inf, 1e200, 1e-200])
 def test_an_unusual_gradient_is_left_to_the_optimizer(spoilt: float) -> None:
     pair = Pair("adam", {})
-    for k in range(13):
-        pair.step(spoilt if k == 9 else 1.0)
-        pair.check()
+    with np.errstate(all="ignore"):  # C overflows in silence or with NumPy's warning, as it goes
+        for k in range(13):
+            pair.step(spoilt if k == 9 else 1.0)
+            pair.check()
     assert pair.planned >= 4
     assert issubclass(NonFiniteWarning, Warning)
 
