@@ -220,6 +220,14 @@ def test_rules_that_differ_move_one_after_another_and_none_if_one_fails() -> Non
     assert opt.t == 1
 
 
+def test_groups_that_differ_in_their_decay_are_moved_as_one() -> None:
+    w, v = (mg.tensor(A, requires_grad=True) for _ in "wv")
+    opt = mg.optimizer("newton", {"w": w, "v": v}, groups=[mg.optim.Group("v", weight_decay=1.0)], weight_decay=0.5)
+    opt.step(lambda: mg.sum((w - 1.0) ** 2) + mg.sum((v - 1.0) ** 2))
+    np.testing.assert_allclose(w.numpy(), 2.0 / 2.5, rtol=1e-12)
+    np.testing.assert_allclose(v.numpy(), 2.0 / 3.0, rtol=1e-12)
+
+
 # -- second derivatives ------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_products_with_a_hessian_are_those_of_the_matrix(dtype: type) -> None:

@@ -210,6 +210,33 @@ def test_in_part_and_of_several_groups() -> None:
     assert len(two) == len(three) == 3
 
 
+def test_parameters_that_began_late_go_on_as_late_as_they_were() -> None:
+    def make() -> tuple[State, StatefulOptimizer]:
+        tensors = {n: mg.tensor(np.full(SHAPES[n], 1.0), requires_grad=True) for n in "abc"}
+        return tensors, mg.optimizer("adam", tensors, lr=0.1, missing="zero")
+
+    def step(tensors: State, opt: StatefulOptimizer, t: int) -> None:
+        opt.zero_grad()
+        for n in "abc" if t > 3 else "ab":
+            (tensors[n] * float(t)).backward(mg.tensor(np.full(SHAPES[n], 0.5)))
+        opt.step()
+
+    one, opt = make()
+    for t in range(1, 6):
+        step(one, opt, t)
+    saved = opt.state_dict()
+    assert {k: v for k, v in saved.items() if k.startswith("age/")} == {"age/c": 2}
+    two, other = make()
+    for n in "abc":
+        mg.runtime.parameters.assign(two[n], one[n].numpy())
+    other.load_state_dict(saved)
+    assert other.state_dict()["age/c"] == 2
+    for t in range(6, 9):
+        step(one, opt, t)
+        step(two, other, t)
+        assert all(np.array_equal(one[n].numpy(), two[n].numpy()) for n in "abc")
+
+
 # -- leaves ------------------------------------------------------------------------------------------------------------
 def test_leaves_are_named_copied_and_put_together_again() -> None:
     state: Any = Everything(np.ones(2), np.eye(2), (np.ones(1), np.zeros(3)), 0.5, 3)

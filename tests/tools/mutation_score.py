@@ -66,6 +66,7 @@ ROOMS = {
         (
             "tests/optim",
             "tests/checkpoint",
+            "tests/program/test_program_deliveries.py",
             "tests/program/test_program_optimizers.py",
             "plugins/minigrad-cc/tests/test_cc_optimizers.py",
             "plugins/minigrad-modern/tests",
