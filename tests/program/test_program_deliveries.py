@@ -113,10 +113,18 @@ def cleared_by_hand(s: Setting, x: Any) -> Any:
     return loss
 
 
+def cleared_after(s: Setting, x: Any) -> Any:
+    loss = mg.sum(mg.tanh(s.w * x) @ s.v)
+    loss.backward()
+    for p in (s.w, s.v):
+        p.zero_grad()
+    return loss
+
+
 DIRECT: dict[Callable[..., Any], tuple[int, int, int]] = {
     fresh_then_step: (2, 1, 0), adding_up: (0, 0, 0), two_deliveries: (0, 0, 0), one_gradient_for_both: (0, 0, 0),
     constant_gradient: (1, 0, 0), update_in_between: (0, 0, 0), update_first: (1, 0, 0), left_at_zero: (0, 0, 0),
-    zero_and_nothing: (0, 0, 0), cleared_by_hand: (2, 2, 2),
+    zero_and_nothing: (0, 0, 0), cleared_by_hand: (2, 2, 2), cleared_after: (0, 0, 0),
 }  # fmt: skip
 """How many gradients are computed where they are wanted, where an optimizer owns both parameters, one, and none."""
 
@@ -178,6 +186,31 @@ def test_gradients_arrive_as_in_eager(case: Callable[..., Any], owns: str, befor
                 assert (planned.call is not None) == (step.fresh and buffer is not None)
                 assert planned.call is None or (planned.call.name, planned.call.out) == ("copy", buffer)
         assert program.traces == 1
+
+
+def test_a_run_that_fails_leaves_gradients_that_are_there() -> None:
+    """A buffer of the program's own takes over the gradient that it finds."""
+    w, table = mg.tensor(np.ones(3), requires_grad=True), mg.tensor(np.eye(4))
+
+    def step(ids: Any) -> Any:
+        looked_up = mg.sum(mg.embedding(ids, table))
+        w.zero_grad()
+        mg.sum(mg.tanh(w) * looked_up).backward()
+        return looked_up
+
+    program: Any = mg.define(step, engine="numpy")
+    for first in (True, False):
+        if first:
+            mg.sum(w * 2.0).backward()
+        with pytest.raises(IndexError):
+            program(np.array([7]))
+        if not first or w.grad is None:
+            continue
+        assert w.grad.numpy().tolist() == [2.0] * 3
+        mg.sum(w * 5.0).backward()
+        assert w.grad.numpy().tolist() == [7.0] * 3
+        program(np.array([1]))
+        np.testing.assert_allclose(w.grad.numpy(), 1.0 - np.tanh(1.0) ** 2, rtol=1e-13)
 
 
 def updates(program: Any) -> list[PlannedCall]:

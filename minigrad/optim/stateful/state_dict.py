@@ -292,9 +292,10 @@ class SavedState:
                 continue
             if part is None or part.shape != segment.shape or (kind is not None and part.dtype != kind):
                 form = f"{part.dtype}{list(part.shape)}" if part is not None else "nothing"
+                wanted = f"{kind or ''}{list(segment.shape)}"
                 raise StateError(
-                    f"{self.owner}: {name!r} of parameter {segment.name!r} should be {kind or ''}{list(segment.shape)}, "
-                    f"the saved state has {form}"
+                    f"{self.owner}: {name!r} of parameter {segment.name!r} should be {wanted}, the saved "
+                    f"state has {form}"
                 )
             segment.of(flat)[...] = part
         return flat

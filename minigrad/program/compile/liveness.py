@@ -8,8 +8,7 @@ import attrs
 import numpy as np
 
 from minigrad.core.types import Array
-from minigrad.program.graph import Call, FusedCall, Graph, Value, uses
-from minigrad.program.kernels import Kernel
+from minigrad.program.graph import Call, Graph, Value, uses
 
 __all__ = ["BufferPool", "Roots", "alias_roots", "aligned", "last_uses"]
 
@@ -19,22 +18,19 @@ Roots = Mapping[int, frozenset[int]]
 _ALIGNMENT = 64
 
 
-def alias_roots(graph: Graph, kernels: Mapping[Call, Kernel], views: Container[Call]) -> Roots:
+def alias_roots(graph: Graph, kernels: Container[Call], views: Container[Call]) -> Roots:
     """Find for each value those whose memory it may share.
 
-    A kernel's or group's result has memory of its own; a forward function may return a view of any operand.
+    A kernel's or group's result has memory of its own, as what is not listed has; a forward function may return a view
+    of any operand.
     """
     roots: dict[int, frozenset[int]] = {}
     for step in graph.steps:
-        if isinstance(step, Call):
-            below = frozenset[int]().union(*(roots.get(a, frozenset((a,))) for a in step.args))
-            for out in step.outs:
-                if step in views:
-                    roots[out] = below
-                else:
-                    roots[out] = frozenset((out,)) if step in kernels else below | {out}
-        elif isinstance(step, FusedCall):
-            roots.update((out, frozenset((out,))) for out in step.defs)
+        if not isinstance(step, Call) or step in kernels:
+            continue
+        below = frozenset[int]().union(*(roots.get(a, frozenset((a,))) for a in step.args))
+        for out in step.outs:
+            roots[out] = below if step in views else below | {out}
     return roots
 
 
