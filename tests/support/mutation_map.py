@@ -60,14 +60,11 @@ class TestMap:
             cases[test.partition("[")[0]].append(test)
         turns = sorted((self.seconds[t] + k * _FURTHER, t) for tests in cases.values() for k, t in enumerate(tests))
         chosen: list[str] = []
-        spent, files = 0.0, set[str]()
+        spent = 0.0
         for _, test in turns:
-            file = test.partition("::")[0]
-            cost = self.seconds[test] + (0.0 if file in files else self.collecting.get(file, 0.0))
-            if spent + cost <= budget or not chosen:
+            if spent + self.seconds[test] <= budget or not chosen:
                 chosen.append(test)
-                files.add(file)
-                spent += cost
+                spent += self.seconds[test]
         return chosen
 
     def cost(self, tests: Iterable[str]) -> float:
