@@ -10,17 +10,24 @@ import attrs
 import numpy as np
 import pytest
 
+import minigrad as mg
 from minigrad.optim import (
     Exponential,
+    Group,
+    HyperparameterError,
+    Linear,
     Need,
     NeedError,
     NoState,
     Objective,
+    ParameterError,
     PluginError,
     UpdateError,
+    number,
 )
+from minigrad.optim.composition import compose, usual_inner, wraps
 from minigrad.optim.loading import conform
-from minigrad.optim.runner import RuleRunner, is_finite
+from minigrad.optim.runner import RuleRunner, is_finite, scheduled
 from minigrad.typing import Array
 from support.optim_lawful import Descent, Rolling
 
@@ -227,3 +234,61 @@ def test_schedules_go_by_the_step_and_the_rule_counts_its_own() -> None:
     runner.configure(cast(Any, _Seen(lr=2.0)), {})
     runner.step(Objective(np.ones(2)), 9)
     assert (_Seen.told[-1], runner.w.tolist()) == ((2.0, 9), [-2.0, -2.0])
+
+
+def test_a_schedule_that_leaves_the_range_is_told_with_its_step() -> None:
+    runner = RuleRunner("mine", cast(Any, _Seen()), np.ones(2), {"lr": Linear(1.0, -1.0, 2)})
+    for t in (1, 2):
+        runner.step(Objective(np.ones(2)), t)
+    with pytest.raises(HyperparameterError, match=r"_Seen.lr must be .* got -1.0 \(at step 3, from its schedule\)"):
+        runner.step(Objective(np.ones(2)), 3)
+    fields = scheduled(cast(Any, _Seen()), {"lr": Exponential(1.0, 0.5)}, 3)
+    assert (fields, scheduled(cast(Any, _Seen()), {}, 3)) == ([0.25], [])
+    with pytest.raises(HyperparameterError, match=r"got -1.0 \(at step 3, from its schedule\)"):
+        scheduled(cast(Any, _Seen()), {"lr": Linear(1.0, -1.0, 2)}, 3)
+
+
+@attrs.frozen
+class _Outer(Descent):
+    """Over another rule, with its fields in an unusual order."""
+
+    inner: Any = attrs.field(factory=Rolling)
+    layout: tuple[Any, ...] = ()
+    pull: float = number(0.5)
+
+    def init(self, w: Array) -> Any:
+        return self.inner.init(w)
+
+    def update(self, w: Array, f: Objective, state: Any, t: int) -> tuple[Array, Any]:
+        moved, new = self.inner.update(w, f, state, t)
+        return w + (self.pull * (moved - w) if self.lr else 0.0), new
+
+
+def test_a_composed_rule_has_the_fields_of_both() -> None:
+    cls: Any = compose(cast(Any, _Outer), cast(Any, Rolling))
+    assert [f.name for f in attrs.fields(cls)] == ["lr", "pull", "inner_lr", "momentum", "layout"]
+    rule = cls(lr=0.5, pull=0.25, inner_lr=0.125, momentum=0.75).rule()
+    assert (rule.lr, rule.pull, rule.inner.lr, rule.inner.momentum) == (0.5, 0.25, 0.125, 0.75)
+    assert wraps(cast(Any, _Outer))
+    assert not wraps(cast(Any, Rolling))
+    assert usual_inner(cast(Any, _Outer)) is cast(Any, Rolling)
+    with pytest.raises(HyperparameterError, match="Rolling is no rule over another: it has no field 'inner'"):
+        compose(cast(Any, Rolling), cast(Any, _Outer))
+    with pytest.raises(HyperparameterError, match="momentum must be"):
+        cls(momentum=1.0)
+
+
+def test_what_an_optimizer_tells_of_itself() -> None:
+    w, v = (mg.tensor(np.ones(2), requires_grad=True) for _ in "wv")
+    opt = mg.optimizer("adam", {"w": w, "v": v}, lr=Exponential(1.0, 0.5), groups=[Group("v", lr=0.25)], accumulate=2)
+    assert (opt.accumulates, opt.maximises, opt.has_average) == (True, False, False)
+    assert (opt.rates(3), opt.schedules) == ((0.25, 0.25), ({"lr": Exponential(1.0, 0.5)}, {}))
+    assert opt.options["accumulate"] == 2
+    assert opt.gradients == {}
+    plain = mg.optimizer("sgd", {"w": w, "v": v}, lr=0.5, maximise=True)
+    assert (plain.accumulates, plain.maximises) == (False, True)
+    assert plain.gradient_sinks() == {w._sink, v._sink}
+    assert [h["lr"] for h in opt.hyperparameters] == [1.0, 0.25]
+    mg.sum(w * v).backward()
+    with pytest.raises(ParameterError, match="'w' moved to an optimizer that was made after this one"):
+        opt.step()

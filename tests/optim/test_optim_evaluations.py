@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.optim import MissingGradient, Need, NeedError, NonFiniteGradient, NonFiniteWarning
+from minigrad.optim import MissingGradient, Need, NeedError, NonFiniteGradient, NonFiniteWarning, Objective
+from minigrad.optim.gradient_transforms import with_weight_decay
 from minigrad.optim.stateful.closure import ClosureEvaluator
 from minigrad.optim.stateful.hessian import (
     HessianOfLoss,
@@ -226,6 +227,33 @@ def test_groups_that_differ_in_their_decay_are_moved_as_one() -> None:
     opt.step(lambda: mg.sum((w - 1.0) ** 2) + mg.sum((v - 1.0) ** 2))
     np.testing.assert_allclose(w.numpy(), 2.0 / 2.5, rtol=1e-12)
     np.testing.assert_allclose(v.numpy(), 2.0 / 3.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("decay", [0.0, 0.5, [0.5, 0.25]])
+def test_decay_and_sign_reach_all_that_is_seen_of_a_function(sign: float, decay: Any) -> None:
+    a, k = np.array([[2.0, 1.0], [1.0, 3.0]]), np.asarray(decay) if isinstance(decay, list) else decay
+    r = np.array([[1.0, 2.0], [0.0, 1.0], [3.0, 1.0]])
+    plain = Objective.of(
+        np.array([1.0, -2.0]), lambda w: a @ w, value=lambda w: float(0.5 * w @ a @ w), hvp=lambda w, v: a @ v,
+        hessian=lambda w: a, residual=lambda w: r @ w, jacobian=lambda w: r,
+    )  # fmt: skip
+    f = with_weight_decay(plain, np.array([1.0, -2.0]), sign, k)
+    assert (f is plain) == (sign == 1.0 and decay == 0.0)
+    d = np.diag(np.broadcast_to(k, 2))
+    for w in (np.array([1.0, -2.0]), np.array([0.5, 3.0])):
+        g, v = f.at(w) if w[0] != 1.0 else f, np.array([2.0, -1.0])
+        np.testing.assert_allclose(g.grad, sign * a @ w + d @ w, rtol=1e-14)
+        assert g.value() == pytest.approx(sign * 0.5 * w @ a @ w + 0.5 * w @ d @ w, rel=1e-14)
+        np.testing.assert_allclose(g.hvp(v), sign * a @ v + d @ v, rtol=1e-14)
+        np.testing.assert_allclose(g.hessian(), sign * a + d, rtol=1e-14)
+        if sign == 1.0:
+            assert 0.5 * g.residual() @ g.residual() == pytest.approx(0.5 * (w @ r.T @ r @ w + w @ d @ w), rel=1e-14)
+            np.testing.assert_allclose(g.jacobian().T @ g.jacobian(), r.T @ r + d, rtol=1e-14)
+        else:
+            for look in (g.residual, g.jacobian):
+                with pytest.raises(NeedError, match="RESIDUAL"):
+                    look()
 
 
 # -- second derivatives ------------------------------------------------------------------------------------------------

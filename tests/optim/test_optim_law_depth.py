@@ -170,6 +170,10 @@ def test_what_a_rule_raises_is_told_and_an_interrupt_is_not_swallowed() -> None:
         "with 1 parameters it raised ZeroDivisionError: oh"
         in check_law(rule(fail(ZeroDivisionError("oh"))), "C4").detail
     )
+    assert "ValueError: odd" in check_law(rule(fail(ValueError("odd"))), "C1").detail
+    readonly = check_law(rule(fail(ValueError("assignment destination is read-only"))), "C1")
+    assert readonly.law == "C2"
+    assert readonly.detail.startswith("update wrote into its parameters, gradient or state at step 1: ")
     assert "SystemExit" in check_law(rule(fail(SystemExit(3))), "C4").detail
     with pytest.raises(KeyboardInterrupt):
         check_law(rule(fail(KeyboardInterrupt())), "C4")
@@ -193,3 +197,23 @@ def test_one_law_of_one_configured_rule() -> None:
     assert keeps_law(cast(UpdateRule, Descent(lr=0.3)), "negation")
     assert not keeps_law(cast(UpdateRule, Scaled(noisy=True)), "negation")
     assert keeps_law(cast(UpdateRule, Scaled(noisy=False)), "negation")
+
+
+class _Remembers(Rolling):
+    """Knows a state again by its identity."""
+
+    seen: ClassVar[set[int]] = set()
+
+    def update(self, w: Array, f: Objective, state: Any, t: int) -> tuple[Array, Any]:
+        known = t == 1 or id(state) in self.seen
+        moved, new = super().update(w, f, state, t)
+        self.seen.add(id(new))
+        return (moved if known else moved - 1e-9), new
+
+
+def test_a_state_that_does_not_say_all_breaks_the_round_trip() -> None:
+    outcome = check_law(cast("type[UpdateRule]", _Remembers), "C4")
+    assert outcome.detail.startswith(
+        "the state was saved and reloaded before each step: with 1 parameter, after step 2,"
+    )
+    assert check_law(cast("type[UpdateRule]", Rolling), "C4").verdict == "held"

@@ -105,3 +105,31 @@ def test_a_moment_of_a_value_shows_that_value() -> None:
         made = Moment.of(value, 0.25)  # type: ignore[arg-type]  # a Scaled passes for an array
         np.testing.assert_allclose(np.asarray(made.value), np.asarray(value))
         np.testing.assert_allclose(np.asarray(made.hat), 4.0 * np.asarray(value))
+
+
+LAZY: dict[str, tuple[Callable[[Any, Any], Any], bool, bool]] = {
+    "c f": (lambda s, y: 3.0 * s, True, True), "f c": (lambda s, y: s * 3.0, True, True),
+    "root": (lambda s, y: np.sqrt(s), True, False), "f + c": (lambda s, y: s + 2.0, True, False),
+    "c + f": (lambda s, y: 2.0 + s, True, False), "f / y": (lambda s, y: s / y, True, True),
+    "y / f": (lambda s, y: y / s, True, False), "c / f": (lambda s, y: 2.0 / s, True, False),
+    "f / f": (lambda s, y: s / s, True, False), "f / c": (lambda s, y: s / 4.0, False, False),
+    "f y": (lambda s, y: s * y, False, False), "f - c": (lambda s, y: s - 2.0, False, False),
+    "f + y": (lambda s, y: s + y, False, False), "power": (lambda s, y: s**2, False, False),
+}  # fmt: skip
+"""What stays lazy: where the factor is certainly above 0, and where it may not be."""
+
+
+@pytest.mark.parametrize("what", LAZY)
+def test_what_stays_lazy_is_no_pass_over_memory(what: str) -> None:
+    operate, positive, unsure = LAZY[what]
+    y = np.array([1.0, 2.0])
+    for is_positive, is_lazy in ((True, positive), (False, unsure)):
+        made = operate(Scaled(0.25, np.array([4.0, 9.0]), is_positive), y)
+        assert isinstance(made, Scaled) == is_lazy
+        np.testing.assert_allclose(np.asarray(made), operate(np.array([1.0, 2.25]), y), rtol=1e-15)
+    assert np.asarray(Scaled(0.5, y), np.float32).dtype == np.float32
+    one = Scaled(0.5, np.array(3.0))
+    assert (float(one), bool(one), bool(Scaled(0.0, np.array(3.0)))) == (1.5, True, False)
+    assert list(Scaled(0.5, y)) == [0.5, 1.0]
+    assert len(Scaled(0.5, y)) == 2
+    assert Scaled(0.5, y)[1] == 1.0
