@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.program.compile.aliasing import contiguous_form
+from minigrad.core.types import Array
+from minigrad.program.compile.aliasing import _reshaped_strides, contiguous_form
 from minigrad.program.compile.liveness import BufferPool, aligned
 from minigrad.program.graph import Value
 
@@ -62,3 +63,25 @@ def test_the_form_of_an_array_is_that_of_an_array(shape: tuple[int, ...]) -> Non
         form, right = contiguous_form(shape, np.dtype(dtype)), np.empty(shape, dtype)
         assert (form.shape, form.strides, form.dtype) == (right.shape, right.strides, right.dtype)
         assert not form.flags.writeable
+
+
+BASE = np.arange(240.0).reshape(4, 5, 12)
+RESHAPES: list[tuple[Array, tuple[int, ...]]] = [
+    (BASE, (20, 12)), (BASE, (240,)), (BASE, (2, 2, 5, 3, 4)), (BASE, (4, 1, 60)), (BASE, (1, 4, 5, 1, 12, 1)),
+    (BASE[:, :, ::2], (20, 6)), (BASE[:, :, ::2], (120,)), (BASE[:, ::-1], (4, 60)), (BASE[:, :3], (12, 12)),
+    (BASE[:, :3], (2, 2, 36)), (BASE[:, :3], (144,)), (BASE.transpose(1, 0, 2), (20, 12)), (BASE.T, (12, 20)),
+    (BASE.T, (3, 4, 5, 2, 2)), (BASE[:, :1], (4, 12)), (BASE[:, :1], (48,)), (BASE[1:2, 2:3], (12,)),
+    (BASE[1:2, 2:3, 3:4], ()), (np.broadcast_to(BASE[0, 0], (3, 12)), (36,)),
+    (np.broadcast_to(BASE[0, 0], (3, 12)), (3, 2, 6)), (np.broadcast_to(BASE[0, :, :1], (5, 12)), (5, 3, 4)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("k", range(len(RESHAPES)))
+def test_strides_of_reshapes_are_those_numpy_finds(k: int) -> None:
+    x, shape = RESHAPES[k]
+    expected = x.reshape(shape)
+    strides = _reshaped_strides(x, shape)
+    assert (strides is not None) == np.shares_memory(x, expected)
+    if strides is not None:
+        assert all(a == b for a, b, n in zip(strides, expected.strides, shape, strict=True) if n != 1)
+        assert all(a == 8 for a, n in zip(strides, shape, strict=True) if n == 1)

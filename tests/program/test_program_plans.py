@@ -177,6 +177,12 @@ def test_a_label_that_is_too_large_is_seen_at_each_run(rows: int) -> None:
             program(np.full(rows, 4 + k))
 
 
+def test_results_over_operands_that_die_save_memory() -> None:
+    for name in ("chain", "rows"):
+        used = {options.in_place: audited(graph_of(name), options).made.bytes for options in OPTIONS[::2]}
+        assert used[True] < used[False], name
+
+
 VIEWING = ("reshape", "transpose", "matrix_transpose", "broadcast_to", "windows", "getitem", "swapaxes")
 
 

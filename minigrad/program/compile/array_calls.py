@@ -66,10 +66,10 @@ class ArrayCalls:
             return Operand(self.registers[k])
         if self._comes_in(k):
             return Operand(contiguous_form(self.values[k].shape, self.values[k].dtype), self.fetch(k))
-        form, roots = self.forms.get(k), self.roots.get(k, frozenset())
-        if form is None or len(roots) != 1:
+        form = self.forms.get(k)
+        if form is None:
             return None
-        (base,) = roots
+        (base,) = self.roots[k]  # a view looks into one value's memory
         if not self._comes_in(base):
             return None
         return Operand(form, self.fetch(base), form.ctypes.data - self.forms[base].ctypes.data)
