@@ -25,6 +25,7 @@ from minigrad.optim import (
     UpdateError,
     number,
 )
+from minigrad.optim.compiled.compiled_runner import CompiledRunner
 from minigrad.optim.composition import compose, usual_inner, wraps
 from minigrad.optim.loading import conform
 from minigrad.optim.runner import RuleRunner, is_finite, scheduled
@@ -292,3 +293,16 @@ def test_what_an_optimizer_tells_of_itself() -> None:
     mg.sum(w * v).backward()
     with pytest.raises(ParameterError, match="'w' moved to an optimizer that was made after this one"):
         opt.step()
+
+
+def test_a_parameter_that_is_met_twice_or_empty_is_passed_over() -> None:
+    w, v, none = (mg.tensor(np.ones(n), requires_grad=True) for n in (2, 3, 0))
+    opt = mg.optimizer("sgd", [w, none, w, v], lr=0.5, maximise=True)
+    (mg.sum(w) * 3.0 + mg.sum(v)).backward()
+    opt.step()
+    assert (w.numpy().tolist(), v.numpy().tolist()) == ([2.5, 2.5], [1.5, 1.5, 1.5])
+    assert list(opt.gradients) == ["param0", "param3"]
+    with pytest.raises(AttributeError, match="'StatefulOptimizer' object has no attribute '_nothing'"):
+        _ = opt._nothing
+    with pytest.raises(UpdateError, match="mine: no update has been prepared"):
+        CompiledRunner("mine", cast(Any, Descent()), np.ones(2)).execute(1)

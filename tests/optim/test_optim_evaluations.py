@@ -305,3 +305,5 @@ def test_differences_of_fourth_order() -> None:
     np.testing.assert_allclose(hessian_by_differences(slopes, w), 0.5 * (right + right.T), rtol=1e-9, atol=1e-9)
     single = hvp_by_differences(slopes, w.astype(np.float32), v.astype(np.float32))
     np.testing.assert_allclose(single, right @ v, rtol=1e-3)
+    far = hvp_by_differences(lambda w: w**2, np.array([1e4, -3e4]), np.ones(2))
+    np.testing.assert_allclose(far, [2e4, -6e4], rtol=1e-10)

@@ -228,3 +228,9 @@ def test_a_plateau_is_left_as_pytorch_leaves_it() -> None:
     assert rates == expected
     assert min(rates) == 0.3
     assert ReduceOnPlateau(0.7)(99) == 0.7
+    unlucky = Following(ReduceOnPlateau(1.0, 0.5, patience=1))
+    values = []
+    for _ in range(3):
+        unlucky.report(NAN)
+        values.append(unlucky(1))
+    assert values == [1.0, 0.5, 0.5]

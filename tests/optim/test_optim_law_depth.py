@@ -217,3 +217,18 @@ def test_a_state_that_does_not_say_all_breaks_the_round_trip() -> None:
         "the state was saved and reloaded before each step: with 1 parameter, after step 2,"
     )
     assert check_law(cast("type[UpdateRule]", Rolling), "C4").verdict == "held"
+
+
+class _Borrows(Rolling):
+    """Writes into its state, and puts back what was there."""
+
+    def update(self, w: Array, f: Objective, state: Any, t: int) -> tuple[Array, Any]:
+        state.v[...] += 1.0
+        moved, new = super().update(w, f, attrs.evolve(state, v=state.v - 1.0), t)
+        state.v[...] -= 1.0
+        return moved, new
+
+
+def test_a_state_that_is_written_to_for_a_moment_is_written_to() -> None:
+    outcome = check_law(cast("type[UpdateRule]", _Borrows), "C1")
+    assert (outcome.law, outcome.verdict) == ("C2", "broken")

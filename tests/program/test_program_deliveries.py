@@ -114,9 +114,12 @@ def cleared_by_hand(s: Setting, x: Any) -> Any:
 
 
 def cleared_after(s: Setting, x: Any) -> Any:
+    """And before: nothing is left of the gradients."""
+    for p in (s.w, s.v):
+        p.zero_grad()
     loss = mg.sum(mg.tanh(s.w * x) @ s.v)
     loss.backward()
-    for p in (s.w, s.v):
+    for p in (s.v, s.w):
         p.zero_grad()
     return loss
 
@@ -132,7 +135,7 @@ def allocated(s: Setting, x: Any) -> Any:
 DIRECT: dict[Callable[..., Any], tuple[int, int, int]] = {
     fresh_then_step: (2, 1, 0), adding_up: (0, 0, 0), two_deliveries: (0, 0, 0), one_gradient_for_both: (0, 0, 0),
     constant_gradient: (1, 0, 0), update_in_between: (0, 0, 0), update_first: (1, 0, 0), left_at_zero: (0, 0, 0),
-    zero_and_nothing: (0, 0, 0), cleared_by_hand: (2, 2, 2), cleared_after: (0, 0, 0),
+    zero_and_nothing: (0, 0, 0), cleared_by_hand: (2, 2, 2), cleared_after: (2, 2, 2),
     allocated: (1, 0, 0),
 }  # fmt: skip
 """How many gradients are computed where they are wanted, where an optimizer owns both parameters, one, and none."""
