@@ -101,7 +101,7 @@ typedef f4 (*dot_f4_t)(i8, const f4 *, i8, const f4 *, i8);
 typedef f8 (*dot_f8_t)(i8, const f8 *, i8, const f8 *, i8);
 enum { ROWS = 101 };
 
-enum { PLAIN = 111, CUT_ROWS = 0, CUT_COLUMNS = 1, CUT_STACK = 2 };
+enum { PLAIN = 111, TURNED = 112, CUT_ROWS = 0, CUT_COLUMNS = 1, CUT_STACK = 2 };
 typedef struct {
     const i8 *a;
     i8 parts;
@@ -346,6 +346,68 @@ int minigrad_take(const i8 *a, i8 parts)
         }
     return 0;
 }
+
+/* a: places, matrix, how many, length, bytes of a number, its bits for 1: a row of the matrix for each place, 1 where a
+ * column's place is that one */
+int minigrad_place_matrix(const i8 *a, i8 parts)
+{
+    const i8 *places = (const i8 *)a[0];
+    i8 n = a[2], length = a[3];
+    if (!all_below(places, n, length))
+        return 1;
+    memset((void *)a[1], 0, (size_t)(n * length * a[4]));
+    if (a[4] == 4)
+        for (i8 k = 0; k < n; ++k)
+            ((uint32_t *)a[1])[places[k] * n + k] = (uint32_t)a[5];
+    else
+        for (i8 k = 0; k < n; ++k)
+            ((uint64_t *)a[1])[places[k] * n + k] = (uint64_t)a[5];
+    return 0;
+}
+
+/* a: rows, places, sums, how many rows, how many sums, width, gemv, ones, memory for rows, for their numbers and for where
+ * each place's begin: the rows of a place, in their order, are brought together and multiplied with ones, as NumPy does */
+#define DEFINE_PUT_ALONG(T)                                                                                            \
+    static void put_along_part_##T(void *job, i8 part)                                                                 \
+    {                                                                                                                  \
+        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, width = a[5];                                  \
+        const i8 *numbers = (const i8 *)a[9], *starts = (const i8 *)a[10];                                             \
+        i8 first = a[4] * part / parts, last = a[4] * (part + 1) / parts;                                              \
+        T *together = (T *)a[8] + starts[first] * width;                                                               \
+        for (i8 place = first; place < last; ++place) {                                                                \
+            i8 n = starts[place + 1] - starts[place];                                                                  \
+            const i8 *row = numbers + starts[place];                                                                   \
+            T *sum = (T *)a[2] + place * width;                                                                        \
+            if (n < 2)                                                                                                 \
+                for (i8 j = 0; j < width; ++j)                                                                         \
+                    sum[j] = n ? 0 + ((const T *)a[0])[*row * width + j] : 0;                                          \
+            else {                                                                                                     \
+                for (i8 k = 0; k < n; ++k)                                                                             \
+                    memcpy(together + k * width, (const T *)a[0] + row[k] * width, (size_t)width * sizeof(T));         \
+                ((gemv_##T##_t)a[6])(ROWS, TURNED, n, width, 1, together, width, (const T *)a[7], 1, 0, sum, 1);       \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    int minigrad_put_along_##T(const i8 *a, i8 parts)                                                                  \
+    {                                                                                                                  \
+        const i8 *places = (const i8 *)a[1];                                                                           \
+        i8 *numbers = (i8 *)a[9], *starts = (i8 *)a[10];                                                               \
+        job_t job = {a, parts < 1 ? 1 : parts};                                                                        \
+        if (!all_below(places, a[3], a[4]))                                                                            \
+            return 1;                                                                                                  \
+        memset(starts, 0, (size_t)(a[4] + 1) * sizeof(i8));                                                            \
+        for (i8 k = 0; k < a[3]; ++k)                                                                                  \
+            ++starts[places[k]];                                                                                       \
+        for (i8 p = 0; p < a[4]; ++p) /* where each ends, and below, counted down, where it begins */                  \
+            starts[p + 1] += starts[p];                                                                                \
+        for (i8 k = a[3]; k-- > 0;)                                                                                    \
+            numbers[--starts[places[k]]] = k;                                                                          \
+        minigrad_team(put_along_part_##T, &job, job.parts);                                                            \
+        return 0;                                                                                                      \
+    }
+
+DEFINE_PUT_ALONG(f4)
+DEFINE_PUT_ALONG(f8)
 
 /* -- numbers of an optimizer's step ----------------------------------------------------------------------------------- */
 enum { ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, NEGATIVE, POSITIVE, ABSOLUTE,
