@@ -17,7 +17,10 @@ from minigrad.program.passes.rewrite import use_counts
 __all__ = ["InPlaceConcats", "in_place_concats"]
 
 _SHORTEST = 32
-"""Numbers of a row of a part that are not worth a copy: shorter rows slow down whoever writes them apart."""
+"""Numbers of a row that is written apart.
+
+To write shorter ones takes longer than to copy them.
+"""
 
 
 @attrs.frozen(eq=False)

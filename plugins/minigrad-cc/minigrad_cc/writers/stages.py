@@ -16,9 +16,9 @@ __all__ = ["stages_of"]
 _MOST = 25
 """Cost of a stage, in additions: one elementary function and a few steps."""
 _DEEPEST = 40
-"""Cost of what depends on each other from which there are stages: two elementary functions."""
+"""Cost of a chain that is worth stages: two elementary functions."""
 _SHORTEST = 512
-"""Places of a row from which there are: each stage is a loop of its own, which takes a while to begin."""
+"""Places of a row that is: each stage is a loop of its own, which takes a while to begin."""
 
 
 def stages_of(kernel: KernelIR) -> list[range]:
