@@ -50,7 +50,8 @@ class Writer:
     def in_stages(self, stages: Sequence[range], low: str, high: str) -> list[str]:
         """A row in tiles, each stage a loop over the tile.
 
-        What later stages want lies in arrays meanwhile. Results are written by the last stage: one may take the memory of what an earlier one still reads.
+        What later stages want lies in arrays meanwhile. Results are written by the last stage: one may take the memory
+        of what an earlier one still reads.
         """
         kernel, reads = self.kernel, len(self.kernel.reads)
         made = {reads + n: s for s, stage in enumerate(stages) for n in stage}
