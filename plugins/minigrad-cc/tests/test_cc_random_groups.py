@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import re
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +10,16 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, convert, select, sum_squares
 from minigrad.typing import Array
-from minigrad_cc import Engine, default_directory
+from minigrad_cc import Engine
 from minigrad_cc.check import checked
-from minigrad_cc.compiler import Function, compiler
+from minigrad_cc.compiler import compiler
 from minigrad_cc.inner_sums import InnerSum
 from minigrad_cc.reference import Expected, compared, expected
 from minigrad_cc.translate import Translated, Unknown, translated
 from minigrad_cc.writers import loops, stages
-from minigrad_cc.writers.emit import ENTRY, SHARE, emitted
+from minigrad_cc.writers.emit import emitted
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
+from support.joint_kernels import joint_functions
 
 UNARY = [np.negative, np.absolute, np.square, np.sign, np.rint, np.floor, np.ceil, np.trunc, np.exp, np.expm1, np.tanh]
 GUARDED = [np.log, np.log1p, np.sqrt, np.reciprocal]
@@ -211,18 +209,6 @@ def test_random_groups_agree_with_numpy(engine: Engine) -> None:
     agree(range(16), engine)
 
 
-def functions(texts: list[str]) -> list[Function]:
-    """Many kernels from one run of the compiler."""
-    library = files("minigrad_cc").joinpath("vmath.h").read_text()
-    own = re.compile(rf"\b(part|written|shared|one_share|share_t|TOTALS|MOST|{SHARE}|{ENTRY})\b")
-    parts = [own.sub(rf"\1_{n}", text.removeprefix(library)) for n, text in enumerate(texts)]
-    joined = ctypes.CDLL(str(compiler().library("".join([library, *parts]), default_directory())))
-    found = [getattr(joined, f"{ENTRY}_{n}") for n in range(len(texts))]
-    for function in found:
-        function.argtypes = (ctypes.c_void_p, ctypes.c_int64)
-    return found
-
-
 @pytest.fixture
 def short_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages of some three steps, from the shortest rows on, over tiles of seven places."""
@@ -236,7 +222,7 @@ def check_kernels(seeds: range) -> None:
     drawn = [Drawn(np.random.default_rng(seed)).group() for seed in seeds]
     kernels = {seed: what for seed, group in zip(seeds, drawn, strict=True) if (what := kernel_of(group)) is not None}
     for (seed, what), function in zip(
-        kernels.items(), functions([emitted(what.kernel) for what in kernels.values()]), strict=True
+        kernels.items(), joint_functions(compiler(), [emitted(what.kernel) for what in kernels.values()]), strict=True
     ):
         for workers in (1, 3):
             alone = what.kernel.rows and len(what.kernel.shape) == 1
