@@ -219,12 +219,41 @@ DEFINE_SUMS(f8)
     for (i8 j = 0; j < n; ++j)                                                                                         \
         *(U *)(to + j * to_step) = *(const U *)(from + j * from_step)
 
+/* A transposed matrix, square by square: row by row each entry read would be in another line of the cache. */
+enum { SQUARE = 16 };
+#define DEFINE_TURN(U)                                                                                                 \
+    static void turn_##U(const char *from, char *to, i8 rows, i8 columns, i8 down, i8 across)                          \
+    {                                                                                                                  \
+        for (i8 i = 0; i < rows; i += SQUARE)                                                                          \
+            for (i8 j = 0; j < columns; j += SQUARE) {                                                                 \
+                i8 m = rows - i < SQUARE ? rows - i : SQUARE, n = columns - j < SQUARE ? columns - j : SQUARE;         \
+                const char *x = from + i * (i8)sizeof(U) + j * across;                                                 \
+                for (i8 k = 0; k < m; ++k, x += sizeof(U)) {                                                           \
+                    U *y = (U *)(to + (i + k) * down) + j;                                                             \
+                    if (n == SQUARE)                                                                                   \
+                        for (int l = 0; l < SQUARE; ++l)                                                               \
+                            y[l] = *(const U *)(x + l * across);                                                       \
+                    else                                                                                               \
+                        for (int l = 0; l < n; ++l)                                                                    \
+                            y[l] = *(const U *)(x + l * across);                                                       \
+                }                                                                                                      \
+            }                                                                                                          \
+    }
+
+DEFINE_TURN(uint32_t)
+DEFINE_TURN(uint64_t)
+
 enum { MOST_AXES = 32 };
 
 static void copy_axes(const char *from, char *to, const i8 *axes, i8 count, i8 size)
 {
     i8 n = axes[0], from_step = axes[1], to_step = axes[2];
-    if (count > 1) {
+    int turned = count == 2 && from_step == size && axes[5] == size && axes[4] != size;
+    if (turned && size == 4)
+        turn_uint32_t(from, to, n, axes[3], to_step, axes[4]);
+    else if (turned && size == 8)
+        turn_uint64_t(from, to, n, axes[3], to_step, axes[4]);
+    else if (count > 1) {
         for (i8 i = 0; i < n; ++i)
             copy_axes(from + i * from_step, to + i * to_step, axes + 3, count - 1, size);
     } else if (from_step == size && to_step == size)

@@ -78,13 +78,14 @@ def test_products_are_those_of_numpy_to_the_last_bit(case: int, library: PlanLib
 
 def test_moves_are_those_of_numpy(library: PlanLibrary) -> None:
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(4, 5, 6))
+    x, wide = rng.normal(size=(4, 5, 6)), rng.normal(size=(37, 50))
     places = rng.integers(5, size=(3, 2))
     key = (slice(1, 3), slice(None, None, 2), slice(None, None, -1))
     put = np.zeros_like(x)
     put[key] = x[key]
     cases: list[tuple[str, tuple[Any, ...], dict[str, object], Any]] = [
         ("copy", (x.transpose(2, 0, 1),), {}, np.ascontiguousarray(x.transpose(2, 0, 1))),
+        ("copy", (wide.T,), {}, np.ascontiguousarray(wide.T)),
         ("copy", (x[:, :1],), {}, np.broadcast_to(x[:, :1], x.shape).copy()),
         ("concatenate", (x, x[:, :2], x[:, 4:]), {"axis": 1}, np.concatenate([x, x[:, :2], x[:, 4:]], axis=1)),
         ("get_part", (x,), {"key": key}, x[key].copy()),
