@@ -20,6 +20,8 @@ _VIEWS = frozenset(("getitem", "reshape", "matrix_transpose", "transpose"))
 _ROUNDS = 4
 """A slope that has moved may join another factor, and what that spares may let another slope move."""
 
+_MANY = 3
+
 
 def compute_early(graph: Graph) -> Graph:
     """Move elementwise calls of the backward pass to the forward pass, where that makes what is kept no larger."""
@@ -61,9 +63,9 @@ class _Stretches:
             self.writes.append(written)
         self.maker = {k: i for i, step in enumerate(graph.steps) for k in defs(step)}
         number = {id(step): i for i, step in enumerate(graph.steps)}
-        self.readers: dict[int, set[int | None]] = {
-            k: {None if step is None else number[id(step)] for step in steps} for k, steps in readers(graph).items()
-        }
+        self.readers: defaultdict[int, set[int | None]] = defaultdict(set)
+        for k, steps in readers(graph).items():
+            self.readers[k] = {None if step is None else number[id(step)] for step in steps}
 
     def is_kept_for(self, k: int, calls: set[int], place: int) -> bool:
         """Whether an elementwise call's value waits from step `place` on for these calls.
@@ -125,12 +127,16 @@ class _Slopes(_Stretches):
         return [a for a in step.args if self.values[a].data is None] if isinstance(step, Call) else []
 
     def _gains(self, calls: set[int]) -> bool:
-        """Whether what they leave for the backward pass takes no more memory than what only they want to be kept."""
+        """Whether what they leave for the backward pass takes less memory than what only they want to be kept.
+
+        As much is enough where they are many. One or two, a mask of a rectifier say, cost nothing in a group.
+        """
         place = max(self.place[i] for i in calls)
         wanted = {a for i in calls for a in self._computed(i) if self.maker[a] not in calls}
         spared = sum(self.values[a].nbytes for a in wanted if self.is_kept_for(a, set(calls), place))
         left = {k for i in calls for k in defs(self.graph.steps[i]) if not self.readers[k] <= calls}
-        return 0 < sum(self.values[k].nbytes for k in left) <= spared
+        kept = sum(self.values[k].nbytes for k in left)
+        return 0 < kept < spared or (kept == spared > 0 and len(calls) >= _MANY)
 
 
 class _Factors(_Stretches):
