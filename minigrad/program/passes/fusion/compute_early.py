@@ -1,4 +1,4 @@
-"""Slopes with values: what the backward pass would compute from the forward pass's results is computed there.
+"""Slopes with values: what needs the forward pass's results only is computed with them.
 
 The gradient of a sigmoid needs e / (1 + e)^2 with the e and 1 + e of the forward pass. Where the quotient is computed
 beside them one array is kept for the backward pass instead of two. The same goes for factors: of (g a) b, where nothing
@@ -18,13 +18,16 @@ __all__ = ["compute_early"]
 
 _VIEWS = frozenset(("getitem", "reshape", "matrix_transpose", "transpose"))
 _ROUNDS = 4
-"""A slope that has moved may join another factor, and what that spares may let another slope move."""
+"""A slope that has moved may join a factor, and what that spares lets another move."""
 
 _MANY = 3
 
 
 def compute_early(graph: Graph) -> Graph:
-    """Move elementwise calls of the backward pass to the forward pass, where that makes what is kept no larger."""
+    """Move elementwise calls from the backward to the forward pass.
+
+    Only where that makes what is kept between the two no larger.
+    """
     for _ in range(_ROUNDS):
         changed = _Factors(_Slopes(graph).moved()).joined()
         if changed.steps == graph.steps:
@@ -127,7 +130,7 @@ class _Slopes(_Stretches):
         return [a for a in step.args if self.values[a].data is None] if isinstance(step, Call) else []
 
     def _gains(self, calls: set[int]) -> bool:
-        """Whether what they leave for the backward pass takes less memory than what only they want to be kept.
+        """Whether what they leave takes less memory than what is kept for them only.
 
         As much is enough where they are many. One or two, a mask of a rectifier say, cost nothing in a group.
         """

@@ -1,6 +1,7 @@
-"""Sums that are only read in parts: a recurrent layer adds what a product makes of its state, then takes gates apart.
+"""Sums that are only read in parts.
 
-The parts are added instead, each in the group that reads it, and the whole sum is never written.
+A recurrent layer adds what a product makes of its state, then takes gates apart. The parts are added instead, each in
+the group that reads it, and the whole sum is never written.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ _MOST = 8
 
 
 def split_sums(graph: Graph) -> Graph:
-    """(a + b)[k], (a + b)[l], ... become a[k] + b[k], a[l] + b[l], ..., where a or b is a product."""
+    """(a + b)[k], (a + b)[l], ... become a[k] + b[k], a[l] + b[l], ...
+
+    Where a or b is a product.
+    """
     defined, read = producers(graph), readers(graph)
     values, steps = list(graph.values), list[Instruction]()
     split: dict[int, Call] = {}
@@ -39,7 +43,10 @@ def split_sums(graph: Graph) -> Graph:
 def _is_read_in_parts(
     call: Call, graph: Graph, defined: Mapping[int, Call], read: Mapping[int, Sequence[Instruction | None]]
 ) -> bool:
-    """Whether it is a sum with a product, of which nothing but a few parts that do not overlap is read."""
+    """Whether it is a sum with a product of which only a few parts are read.
+
+    The parts do not overlap.
+    """
     (out,), values = call.outs, graph.values
     if not is_call_of(call, "add") or not any(is_call_of(defined.get(a), "matmul") for a in call.args):
         return False
