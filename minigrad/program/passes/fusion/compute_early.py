@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeAlias
 
-from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, Value, defs
+from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, Value, defs, uses
 from minigrad.program.passes.fusion.fusible import group_instructions
-from minigrad.program.passes.rewrite import Builder, is_call_of, readers
+from minigrad.program.passes.rewrite import Builder, is_call_of
 
 __all__ = ["compute_early"]
 
@@ -21,6 +22,8 @@ _ROUNDS = 4
 """A slope that has moved may join a factor, and what that spares lets another move."""
 
 _MANY = 3
+_Kinds: TypeAlias = dict[int, tuple[Instruction, bool, bool]]
+"""For steps, by identity, what `_kind` says of them."""
 
 
 def compute_early(graph: Graph) -> Graph:
@@ -28,8 +31,9 @@ def compute_early(graph: Graph) -> Graph:
 
     Only where that makes what is kept between the two no larger.
     """
+    known: _Kinds = {}
     for _ in range(_ROUNDS):
-        changed = _Factors(_Slopes(graph).moved()).joined()
+        changed = _Factors(_Slopes(graph, known).moved(), known).joined()
         if changed.steps == graph.steps:
             break
         graph = changed
@@ -49,7 +53,7 @@ class _Stretches:
         readers: numbers of the steps that read a value, None where it is returned.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, known: _Kinds) -> None:
         self.graph = graph
         self.values: Sequence[Value] = graph.values
         self.elementwise: set[int] = set()
@@ -57,18 +61,22 @@ class _Stretches:
         self.writes: list[int] = []
         count = written = 0
         for i, step in enumerate(graph.steps):
-            parts = group_instructions(step, graph.values) if isinstance(step, Call) else ()
-            if parts and not any(part.axes for part in parts):
+            if id(step) not in known:
+                known[id(step)] = step, *_kind(step, graph.values)
+            _, is_elementwise, is_large = known[id(step)]
+            if is_elementwise:
                 self.elementwise.add(i)
-            count += not parts and not (isinstance(step, Call) and step.op.name in _VIEWS)
+            count += is_large
             self.stretch.append(count)
             written += isinstance(step, HostCall | AssignBuffer)
             self.writes.append(written)
         self.maker = {k: i for i, step in enumerate(graph.steps) for k in defs(step)}
-        number = {id(step): i for i, step in enumerate(graph.steps)}
         self.readers: defaultdict[int, set[int | None]] = defaultdict(set)
-        for k, steps in readers(graph).items():
-            self.readers[k] = {None if step is None else number[id(step)] for step in steps}
+        for i, step in enumerate(graph.steps):
+            for k in uses(step):
+                self.readers[k].add(i)
+        for k in graph.outputs:
+            self.readers[k].add(None)
 
     def is_kept_for(self, k: int, calls: set[int], place: int) -> bool:
         """Whether an elementwise call's value waits from step `place` on for these calls.
@@ -79,6 +87,13 @@ class _Stretches:
         quarter = (self.stretch[min(calls)] - began) // 4
         early = all(i is not None and self.stretch[i] <= began + quarter for i in others)
         return early and self.maker[k] in self.elementwise
+
+
+def _kind(step: Instruction, values: Sequence[Value]) -> tuple[bool, bool]:
+    """Whether a step is elementwise, and whether it is neither that nor a reduction or a view."""
+    parts = group_instructions(step, values) if isinstance(step, Call) else ()
+    is_view = isinstance(step, Call) and step.op.name in _VIEWS
+    return bool(parts) and not any(part.axes for part in parts), not parts and not is_view
 
 
 class _Slopes(_Stretches):
@@ -121,8 +136,9 @@ class _Slopes(_Stretches):
                     self.root[self._root(m)] = i
 
     def _root(self, i: int) -> int:
-        while self.root[i] != i:
-            i = self.root[i]
+        root = self.root
+        while root[i] != i:
+            root[i] = i = root[root[i]]  # the way is shorter next time
         return i
 
     def _computed(self, i: int) -> list[int]:
