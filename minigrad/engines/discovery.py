@@ -119,6 +119,11 @@ class EngineWithFallback:
         """The engine itself; None for NumPy alone."""
         return self._choice()[1]
 
+    @property
+    def writes_rows_apart(self) -> bool:
+        """Whether outputs of groups may have any strides: since version 1.2 of the contract."""
+        return self.engine is None or tuple(self.engine.api) >= (1, 2)
+
     def _choice(self) -> tuple[str, Engine | None]:
         if self._chosen is None:
             assert self._choose is not None

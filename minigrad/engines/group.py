@@ -151,7 +151,8 @@ class ElementwiseCall:
 class Output:
     """An output of a group: value `value` goes to `array`.
 
-    The array is fixed memory in C order, of the value's own shape and dtype.
+    The array is fixed memory of the value's own shape and dtype, in C order. Rows of it may lie apart, as part of a
+    larger array, for engines that say so with version 1.2 of the contract.
 
     It may be the memory of an input of the same shape: each entry is written after the last read of that entry.
     """

@@ -12,7 +12,7 @@ from minigrad.engines.group import FusionGroup
 
 __all__ = ["API", "CompiledGroup", "Engine", "EngineError", "Thunk", "UnknownEngine"]
 
-API = (1, 1)
+API = (1, 2)
 """Version of this contract.
 
 A change of the first number breaks engines; one of the second adds to it.

@@ -10,7 +10,10 @@ import pytest
 import minigrad as mg
 from minigrad import nn
 from minigrad.core.types import IndexArray
+from minigrad.engines import CompiledGroup, EngineWithFallback, FusionGroup, NumpyEngine
 from minigrad.program import Program
+from minigrad.program.compile.bind import bind
+from minigrad.program.compile.executable import CompileOptions
 
 
 def parts(x: Any) -> tuple[Any, Any, Any]:
@@ -70,6 +73,56 @@ def test_parts_are_computed_in_their_places() -> None:
     program(x), copying(x)
     assert spans(program) == 0
     assert spans(copying) == 1
+
+
+def wide(x: Any) -> list[Any]:
+    return [mg.exp(x) * 2.0 + 1.0, mg.tanh(x) - x, mg.exp(-x) * x]
+
+
+def beside(x: Any) -> Any:
+    return mg.concatenate(wide(x), axis=1) @ np.linspace(0.0, 1.0, 120)[:, None]
+
+
+def beside_and_below(x: Any) -> Any:
+    """Joins of columns in a join of rows, as a recurrent layer's gradient has them."""
+    joined = [mg.concatenate(wide(y), axis=1) for y in (x, x * 0.5)]
+    return mg.transpose(mg.concatenate(joined, axis=0)) @ mg.concatenate(joined, axis=0)
+
+
+def read_elsewhere_too(x: Any) -> Any:
+    a, b, c = wide(x)
+    return mg.concatenate([a, b, c], axis=1) @ mg.transpose(mg.concatenate([b, a, c * 1.5 + 1.0], axis=1)) + a @ b.T
+
+
+@pytest.mark.parametrize("disable", [(), ("direct",), ("fuse",), ("reuse",)])
+@pytest.mark.parametrize("step", [beside, beside_and_below, read_elsewhere_too])
+def test_columns_are_computed_in_their_places(step: Any, disable: tuple[str, ...]) -> None:
+    program = mg.define(step, disable=disable)
+    for seed in range(3):
+        x = np.random.default_rng(seed).standard_normal((5, 40))
+        np.testing.assert_allclose(program(x).numpy(), step(mg.tensor(x)).numpy(), rtol=1e-12, atol=1e-12)
+    if step is beside:
+        assert spans(program) == (1 if disable in (("direct",), ("fuse",)) else 0)
+
+
+class Older(NumpyEngine):
+    """An engine of the days when outputs lay in one piece."""
+
+    api = (1, 1)
+
+    def bind(self, group: FusionGroup) -> CompiledGroup:
+        assert all(o.array.flags.c_contiguous for o in group.outputs)
+        return super().bind(group)
+
+
+def test_engines_that_do_not_know_of_rows_apart_get_none() -> None:
+    x = np.random.default_rng(0).standard_normal((5, 40))
+    for engine, expected in ((Older(), 1), (NumpyEngine(), 0)):
+        graph = mg.define(beside)
+        graph(x)
+        bound = bind(graph._last().graph, CompileOptions(), EngineWithFallback("older", engine))
+        (at,) = [i for i, s in enumerate(graph._last().graph.steps) if getattr(s, "op", None) is not None and _joins(s)]
+        assert bound.spans[at + 1] - bound.spans[at] == expected
 
 
 def spans(program: Program[Any, Any]) -> int:

@@ -82,7 +82,9 @@ class _Binder:
         self.scratch = self.n_allocating = 0
         self.notes: dict[int, str] = {}
         self.landing = direct_gradients(graph, self.kernels) if options.direct else {}
-        self.joins = in_place_concats(graph, self.kernels, self.landing) if options.direct else InPlaceConcats()
+        self.joins = InPlaceConcats()
+        if options.direct:
+            self.joins = in_place_concats(graph, self.kernels, self.landing, self.binder.writes_rows_apart)
         self.places = {**self.joins.places, **self.landing}
 
     def compile(self) -> Executable:

@@ -130,8 +130,10 @@ def _put_along(call: Call, xs: list[Value], out: Value) -> Kernel | None:
     count, length, total = prod(places.shape), cast(int, call.kwargs["length"]), prod(g.shape)
     if cast(int, call.kwargs["axis"]) != 0 or g.dtype != out.dtype or not 0 < total <= _MOST or not length:
         return None
-    add = _added_by_product if length * total <= _FEW else _added_in_order
-    return Kernel(add(count, length, out.dtype))
+    by_place = length * total > _FEW
+    add = _added_by_place if by_place else _added_by_product
+    details = {"length": length, "by_place": by_place}
+    return Kernel(add(count, length, out.dtype), routine="put_along", details=details)
 
 
 def _added_by_product(count: int, length: int, dtype: np.dtype[np.generic]) -> Callable[..., None]:
@@ -147,7 +149,7 @@ def _added_by_product(count: int, length: int, dtype: np.dtype[np.generic]) -> C
     return add
 
 
-def _added_in_order(count: int, length: int, dtype: np.dtype[np.generic]) -> Callable[..., None]:
+def _added_by_place(count: int, length: int, dtype: np.dtype[np.generic]) -> Callable[..., None]:
     """Rows of the same place are brought together; their sum is ones times rows."""
     ones = np.ones(count, dtype)
     quick = np.int16 if length <= np.iinfo(np.int16).max else np.int64  # 16 bits are sorted by counting

@@ -13,6 +13,7 @@ from minigrad.program.passes.cleanup.dce import eliminate_dead_code
 from minigrad.program.passes.cleanup.simplify import simplify
 from minigrad.program.passes.decompose.decompose import decompose
 from minigrad.program.passes.decompose.inline_ufuncs import inline_ufuncs
+from minigrad.program.passes.fusion.compute_early import compute_early
 from minigrad.program.passes.fusion.fuse_elementwise import fuse_elementwise
 from minigrad.program.passes.fusion.precompute_local_grads import precompute_local_grads
 from minigrad.program.passes.images.conv_layout import layout_convolutions
@@ -23,6 +24,7 @@ from minigrad.program.passes.matmul.gather_after_matmul import gather_after_matm
 from minigrad.program.passes.matmul.merge_matmuls import flatten_stacked_matmuls, merge_summed_matmuls
 from minigrad.program.passes.matmul.pack_transposed import pack_transposed
 from minigrad.program.passes.matmul.scatter_to_concat import scatter_to_concat
+from minigrad.program.passes.matmul.split_sums import split_sums
 from minigrad.program.passes.matmul.sums_as_matmul import sums_as_matmul
 from minigrad.program.passes.matmul.time_major_concat import concat_time_major
 
@@ -145,10 +147,30 @@ PIPELINE: tuple[Pass, ...] = (
         ("inline_ufuncs", "relu_mask", "merge_matmuls"),
     ),
     Pass(
+        "split_sums",
+        split_sums,
+        "when products are final: sums with them are what it takes apart",
+        ("gather_after_matmul", "merge_matmuls"),
+    ),
+    Pass(
+        "compute_early",
+        compute_early,
+        "moves elementwise calls to those with which they will be fused; after all passes that make or remove some",
+        ("inline_ufuncs", "relu_mask", "precompute_local_grads", "split_sums"),
+    ),
+    Pass(
         "fuse",
         fuse_elementwise,
         "last: no other pass looks into groups",
-        ("pack_transposed", "precompute_local_grads", "sums_as_matmul", "relu_mask", "time_major_concat"),
+        (
+            "pack_transposed",
+            "compute_early",
+            "split_sums",
+            "precompute_local_grads",
+            "sums_as_matmul",
+            "relu_mask",
+            "time_major_concat",
+        ),
     ),
 )
 

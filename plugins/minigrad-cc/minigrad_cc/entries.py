@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import attrs
+import numpy as np
 
 from minigrad.engines.plan import Operand
+from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
 
-__all__ = ["Entry", "Late", "entry", "joined_axes", "kind_of"]
+__all__ = ["Entry", "Late", "copied", "entry", "joined_axes", "kind_of"]
+
+_MOVED = 1 << 18
+"""Bytes that are worth a thread."""
 
 
 @attrs.frozen(eq=False)
@@ -58,6 +63,23 @@ def entry(routine: str, operands: Sequence[Operand], out: Array | None, rest: Se
     addresses += [] if out is None else [out.ctypes.data]
     kept = (*(o.form for o in operands), *(() if out is None else (out,)))
     return Entry(routine, [*rest[:start], *addresses, *rest[start:]], late, kept)
+
+
+def copied(x: Operand, out: Array) -> Sequence[Entry] | None:
+    """A copy, broadcast to the result.
+
+    None where dtypes differ or shapes do not fit.
+    """
+    if x.form.dtype != out.dtype:
+        return None
+    try:
+        strides = np.broadcast_to(x.form, out.shape).strides
+    except ValueError:
+        return None
+    axes = joined_axes(out.shape, strides, out.strides) or [(1, out.itemsize, out.itemsize)]
+    rest = [out.itemsize, len(axes), *(number for axis in axes for number in axis)]
+    parts = max(1, min(thread_count(), axes[0][0], out.nbytes // _MOVED))
+    return [attrs.evolve(entry("copy", (x,), out, rest), parts=parts)]
 
 
 def kind_of(*arrays: Array) -> str | None:

@@ -101,7 +101,7 @@ typedef f4 (*dot_f4_t)(i8, const f4 *, i8, const f4 *, i8);
 typedef f8 (*dot_f8_t)(i8, const f8 *, i8, const f8 *, i8);
 enum { ROWS = 101 };
 
-enum { PLAIN = 111, CUT_ROWS = 0, CUT_COLUMNS = 1, CUT_STACK = 2 };
+enum { PLAIN = 111, TURNED = 112, CUT_ROWS = 0, CUT_COLUMNS = 1, CUT_STACK = 2 };
 typedef struct {
     const i8 *a;
     i8 parts;
@@ -219,12 +219,41 @@ DEFINE_SUMS(f8)
     for (i8 j = 0; j < n; ++j)                                                                                         \
         *(U *)(to + j * to_step) = *(const U *)(from + j * from_step)
 
+/* A transposed matrix, square by square: row by row each entry read would be in another line of the cache. */
+enum { SQUARE = 16 };
+#define DEFINE_TURN(U)                                                                                                 \
+    static void turn_##U(const char *from, char *to, i8 rows, i8 columns, i8 down, i8 across)                          \
+    {                                                                                                                  \
+        for (i8 i = 0; i < rows; i += SQUARE)                                                                          \
+            for (i8 j = 0; j < columns; j += SQUARE) {                                                                 \
+                i8 m = rows - i < SQUARE ? rows - i : SQUARE, n = columns - j < SQUARE ? columns - j : SQUARE;         \
+                const char *x = from + i * (i8)sizeof(U) + j * across;                                                 \
+                for (i8 k = 0; k < m; ++k, x += sizeof(U)) {                                                           \
+                    U *y = (U *)(to + (i + k) * down) + j;                                                             \
+                    if (n == SQUARE)                                                                                   \
+                        for (int l = 0; l < SQUARE; ++l)                                                               \
+                            y[l] = *(const U *)(x + l * across);                                                       \
+                    else                                                                                               \
+                        for (int l = 0; l < n; ++l)                                                                    \
+                            y[l] = *(const U *)(x + l * across);                                                       \
+                }                                                                                                      \
+            }                                                                                                          \
+    }
+
+DEFINE_TURN(uint32_t)
+DEFINE_TURN(uint64_t)
+
 enum { MOST_AXES = 32 };
 
 static void copy_axes(const char *from, char *to, const i8 *axes, i8 count, i8 size)
 {
     i8 n = axes[0], from_step = axes[1], to_step = axes[2];
-    if (count > 1) {
+    int turned = count == 2 && from_step == size && axes[5] == size && axes[4] != size;
+    if (turned && size == 4)
+        turn_uint32_t(from, to, n, axes[3], to_step, axes[4]);
+    else if (turned && size == 8)
+        turn_uint64_t(from, to, n, axes[3], to_step, axes[4]);
+    else if (count > 1) {
         for (i8 i = 0; i < n; ++i)
             copy_axes(from + i * from_step, to + i * to_step, axes + 3, count - 1, size);
     } else if (from_step == size && to_step == size)
@@ -346,6 +375,68 @@ int minigrad_take(const i8 *a, i8 parts)
         }
     return 0;
 }
+
+/* a: places, matrix, how many, length, bytes of a number, its bits for 1: a row of the matrix for each place, 1 where a
+ * column's place is that one */
+int minigrad_place_matrix(const i8 *a, i8 parts)
+{
+    const i8 *places = (const i8 *)a[0];
+    i8 n = a[2], length = a[3];
+    if (!all_below(places, n, length))
+        return 1;
+    memset((void *)a[1], 0, (size_t)(n * length * a[4]));
+    if (a[4] == 4)
+        for (i8 k = 0; k < n; ++k)
+            ((uint32_t *)a[1])[places[k] * n + k] = (uint32_t)a[5];
+    else
+        for (i8 k = 0; k < n; ++k)
+            ((uint64_t *)a[1])[places[k] * n + k] = (uint64_t)a[5];
+    return 0;
+}
+
+/* a: rows, places, sums, how many rows, how many sums, width, gemv, ones, memory for rows, for their numbers and for where
+ * each place's begin: the rows of a place, in their order, are brought together and multiplied with ones, as NumPy does */
+#define DEFINE_PUT_ALONG(T)                                                                                            \
+    static void put_along_part_##T(void *job, i8 part)                                                                 \
+    {                                                                                                                  \
+        const i8 *a = ((job_t *)job)->a, parts = ((job_t *)job)->parts, width = a[5];                                  \
+        const i8 *numbers = (const i8 *)a[9], *starts = (const i8 *)a[10];                                             \
+        i8 first = a[4] * part / parts, last = a[4] * (part + 1) / parts;                                              \
+        T *together = (T *)a[8] + starts[first] * width;                                                               \
+        for (i8 place = first; place < last; ++place) {                                                                \
+            i8 n = starts[place + 1] - starts[place];                                                                  \
+            const i8 *row = numbers + starts[place];                                                                   \
+            T *sum = (T *)a[2] + place * width;                                                                        \
+            if (n < 2)                                                                                                 \
+                for (i8 j = 0; j < width; ++j)                                                                         \
+                    sum[j] = n ? 0 + ((const T *)a[0])[*row * width + j] : 0;                                          \
+            else {                                                                                                     \
+                for (i8 k = 0; k < n; ++k)                                                                             \
+                    memcpy(together + k * width, (const T *)a[0] + row[k] * width, (size_t)width * sizeof(T));         \
+                ((gemv_##T##_t)a[6])(ROWS, TURNED, n, width, 1, together, width, (const T *)a[7], 1, 0, sum, 1);       \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    int minigrad_put_along_##T(const i8 *a, i8 parts)                                                                  \
+    {                                                                                                                  \
+        const i8 *places = (const i8 *)a[1];                                                                           \
+        i8 *numbers = (i8 *)a[9], *starts = (i8 *)a[10];                                                               \
+        job_t job = {a, parts < 1 ? 1 : parts};                                                                        \
+        if (!all_below(places, a[3], a[4]))                                                                            \
+            return 1;                                                                                                  \
+        memset(starts, 0, (size_t)(a[4] + 1) * sizeof(i8));                                                            \
+        for (i8 k = 0; k < a[3]; ++k)                                                                                  \
+            ++starts[places[k]];                                                                                       \
+        for (i8 p = 0; p < a[4]; ++p) /* where each ends, and below, counted down, where it begins */                  \
+            starts[p + 1] += starts[p];                                                                                \
+        for (i8 k = a[3]; k-- > 0;)                                                                                    \
+            numbers[--starts[places[k]]] = k;                                                                          \
+        minigrad_team(put_along_part_##T, &job, job.parts);                                                            \
+        return 0;                                                                                                      \
+    }
+
+DEFINE_PUT_ALONG(f4)
+DEFINE_PUT_ALONG(f8)
 
 /* -- numbers of an optimizer's step ----------------------------------------------------------------------------------- */
 enum { ADD, SUBTRACT, MULTIPLY, DIVIDE, POWER, NEGATIVE, POSITIVE, ABSOLUTE,

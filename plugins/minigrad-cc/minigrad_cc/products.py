@@ -19,7 +19,7 @@ from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
 from minigrad_cc.entries import Entry, entry, joined_axes, kind_of
 
-__all__ = ["column_sums", "matmul"]
+__all__ = ["column_sums", "matmul", "reshaped"]
 
 _PRODUCT, _SHALLOW = 700_000, 3_000_000
 """Operations that are worth a thread: some 15 microseconds, or 50 where sums are short.
@@ -138,11 +138,11 @@ def column_sums(call: ArrayCall) -> Sequence[Entry] | None:
     (x,), out, ones = call.operands, call.out, cast(Array, call.options["ones"])
     if out is None or not x.form.flags.c_contiguous or not out.flags.c_contiguous or out.size < 2 or ones.size < 2:
         return None
-    matrix = attrs.evolve(x, form=_reshaped(x.form, (ones.size, out.size)))
+    matrix = attrs.evolve(x, form=reshaped(x.form, (ones.size, out.size)))
     return _row_times_matrix(Operand(ones), matrix, out.reshape(-1))
 
 
-def _reshaped(form: Array, shape: tuple[int, ...]) -> Array:
+def reshaped(form: Array, shape: tuple[int, ...]) -> Array:
     """A contiguous form in another shape; its entries are not looked at."""
     strides = [form.itemsize * prod(shape[k + 1 :]) for k in range(len(shape))]
     view: Array = np.lib.stride_tricks.as_strided(form, shape, strides, writeable=False)

@@ -16,16 +16,14 @@ import numpy as np
 from minigrad.core.types import Key
 from minigrad.engines.blas import blas_function
 from minigrad.engines.plan import ArrayCall, Operand
-from minigrad.engines.threads import thread_count
 from minigrad.typing import Array
-from minigrad_cc.entries import Entry, entry, joined_axes, kind_of
+from minigrad_cc.entries import Entry, copied, entry, kind_of
 from minigrad_cc.products import column_sums, matmul
+from minigrad_cc.row_sums import put_along
 from minigrad_cc.windows import max_pool, max_pool_backward, overlap_add, sum_rows
 
 __all__ = ["entries_of"]
 
-_MOVED = 1 << 18
-"""Bytes that are."""
 _ARITHMETIC = (
     "add", "subtract", "multiply", "divide", "power", "negative", "positive", "absolute",
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "truth",
@@ -47,20 +45,7 @@ def entries_of(call: ArrayCall) -> Sequence[Entry] | None:
 # -- moves ---------------------------------------------------------------------------------------------------------
 def _copy(call: ArrayCall) -> Sequence[Entry] | None:
     (x,), out = call.operands, call.out
-    return None if out is None else _copied(x, out)
-
-
-def _copied(x: Operand, out: Array) -> Sequence[Entry] | None:
-    if x.form.dtype != out.dtype:
-        return None
-    try:
-        strides = np.broadcast_to(x.form, out.shape).strides
-    except ValueError:
-        return None
-    axes = joined_axes(out.shape, strides, out.strides) or [(1, out.itemsize, out.itemsize)]
-    rest = [out.itemsize, len(axes), *(number for axis in axes for number in axis)]
-    parts = max(1, min(thread_count(), axes[0][0], out.nbytes // _MOVED))
-    return [attrs.evolve(entry("copy", (x,), out, rest), parts=parts)]
+    return None if out is None else copied(x, out)
 
 
 def _concatenate(call: ArrayCall) -> Sequence[Entry] | None:
@@ -74,7 +59,7 @@ def _concatenate(call: ArrayCall) -> Sequence[Entry] | None:
         if not length:
             continue
         part = out[(slice(None),) * (axis % out.ndim) + (slice(start, start + length),)]
-        one = _copied(x, part)
+        one = copied(x, part)
         if one is None:
             return None
         entries += one
@@ -87,7 +72,7 @@ def _get_part(call: ArrayCall) -> Sequence[Entry] | None:
     part = x.form[cast(Key, call.options["key"])]
     if out is None or not isinstance(part, np.ndarray) or part.base is None:
         return None
-    return _copied(attrs.evolve(x, form=part, offset=x.offset + part.ctypes.data - x.form.ctypes.data), out)
+    return copied(attrs.evolve(x, form=part, offset=x.offset + part.ctypes.data - x.form.ctypes.data), out)
 
 
 def _put_part(call: ArrayCall) -> Sequence[Entry] | None:
@@ -95,10 +80,10 @@ def _put_part(call: ArrayCall) -> Sequence[Entry] | None:
     if out is None or not out.flags.c_contiguous:
         return None
     part = out[cast(Key, call.options["key"])]
-    copied = _copied(g, part) if isinstance(part, np.ndarray) and part.base is not None else None
-    if copied is None:
+    put = copied(g, part) if isinstance(part, np.ndarray) and part.base is not None else None
+    if put is None:
         return None
-    return [entry("zero", (), out, [out.nbytes], 0), *copied]
+    return [entry("zero", (), out, [out.nbytes], 0), *put]
 
 
 def _is_integer(x: Operand) -> bool:
@@ -222,6 +207,7 @@ _ROUTINES: Mapping[str, Make] = MappingProxyType(
         "take_of_rows": _take_of_rows,
         "take": _take,
         "take_flat": _take_flat,
+        "put_along": put_along,
         "squared_norm": _squared_norm,
         "finite": _finite,
         "scalars": _scalars,

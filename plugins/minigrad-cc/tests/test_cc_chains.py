@@ -13,10 +13,13 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
+from minigrad.core.registry import REGISTRY
 from minigrad.engines import ArrayCall, Operand, PlannedCall
 from minigrad.optim import NonFiniteWarning, StatefulOptimizer
 from minigrad.program import Program
 from minigrad.program.compile import executable
+from minigrad.program.graph import Call, Value
+from minigrad.program.kernels import kernel_of
 from minigrad.typing import Array
 from minigrad_cc import KernelWarning
 from minigrad_cc.chain import Chain
@@ -75,13 +78,14 @@ def test_products_are_those_of_numpy_to_the_last_bit(case: int, library: PlanLib
 
 def test_moves_are_those_of_numpy(library: PlanLibrary) -> None:
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(4, 5, 6))
+    x, wide = rng.normal(size=(4, 5, 6)), rng.normal(size=(37, 50))
     places = rng.integers(5, size=(3, 2))
     key = (slice(1, 3), slice(None, None, 2), slice(None, None, -1))
     put = np.zeros_like(x)
     put[key] = x[key]
     cases: list[tuple[str, tuple[Any, ...], dict[str, object], Any]] = [
         ("copy", (x.transpose(2, 0, 1),), {}, np.ascontiguousarray(x.transpose(2, 0, 1))),
+        ("copy", (wide.T,), {}, np.ascontiguousarray(wide.T)),
         ("copy", (x[:, :1],), {}, np.broadcast_to(x[:, :1], x.shape).copy()),
         ("concatenate", (x, x[:, :2], x[:, 4:]), {"axis": 1}, np.concatenate([x, x[:, :2], x[:, 4:]], axis=1)),
         ("get_part", (x,), {"key": key}, x[key].copy()),
@@ -97,6 +101,35 @@ def test_moves_are_those_of_numpy(library: PlanLibrary) -> None:
             out: Array = np.full(expected.shape, np.nan, dtype)
             assert _made(library, ArrayCall(name, tuple(map(Operand, arrays)), out, options)), name
             np.testing.assert_array_equal(out, expected.astype(dtype), err_msg=name)
+
+
+@pytest.mark.parametrize(("count", "length", "width"), [(9, 5, 6), (700, 40, 65), (900, 700, 2), (2000, 3, 250)])
+def test_rows_are_added_up_by_place_with_the_bits_of_numpy(
+    count: int, length: int, width: int, library: PlanLibrary
+) -> None:
+    """By one product or one for each place: places without rows, with one of -0.0, and integers that lie apart."""
+    mg.take  # noqa: B018  # register the family
+    rng = np.random.default_rng(count)
+    for dtype in (np.float32, np.float64):
+        rows: Any = rng.normal(size=(count, width)).astype(dtype)
+        places: Any = rng.integers(length, size=count)
+        places[places == 1], places[1], rows[1] = 0, 1, -0.0
+        places[places == 2] = 0
+        values = [Value(rows.shape, rows.dtype, "input"), Value((count,), places.dtype, "input")]
+        values.append(Value((length, width), rows.dtype, "result"))
+        kernel = kernel_of(Call(REGISTRY["put_along"], (0, 1), {"axis": 0, "length": length}, (2,)), values)
+        assert kernel is not None
+        expected: Any = np.empty((length, width), dtype)
+        out: Any = np.empty_like(expected)
+        with library.one_blas_thread():
+            kernel.function(rows, places, out=expected)
+        for lies in (places, np.repeat(places, 2)[::2]):
+            out.fill(np.nan)
+            assert _made(library, ArrayCall(kernel.routine, (Operand(rows), Operand(lies)), out, kernel.details))
+            assert out.tobytes() == expected.tobytes()
+        for wrong in (-1, length):
+            call = ArrayCall(kernel.routine, (Operand(rows), Operand(np.full_like(places, wrong))), out, kernel.details)
+            assert not _made(library, call)
 
 
 def test_what_is_out_of_range_is_refused(library: PlanLibrary) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import re
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +10,16 @@ from numpy.lib.stride_tricks import as_strided
 
 from minigrad.engines import ElementwiseCall, FusionGroup, Input, NumpyEngine, Output, convert, select, sum_squares
 from minigrad.typing import Array
-from minigrad_cc import Engine, default_directory
+from minigrad_cc import Engine
 from minigrad_cc.check import checked
-from minigrad_cc.compiler import Function, compiler
+from minigrad_cc.compiler import compiler
 from minigrad_cc.inner_sums import InnerSum
 from minigrad_cc.reference import Expected, compared, expected
 from minigrad_cc.translate import Translated, Unknown, translated
-from minigrad_cc.writers.emit import ENTRY, emitted
+from minigrad_cc.writers import loops, stages
+from minigrad_cc.writers.emit import emitted
 from support.compiled_at_once import compiled_at_once as compiled_at_once  # in use in all tests
+from support.joint_kernels import joint_functions
 
 UNARY = [np.negative, np.absolute, np.square, np.sign, np.rint, np.floor, np.ceil, np.trunc, np.exp, np.expm1, np.tanh]
 GUARDED = [np.log, np.log1p, np.sqrt, np.reciprocal]
@@ -210,35 +209,44 @@ def test_random_groups_agree_with_numpy(engine: Engine) -> None:
     agree(range(16), engine)
 
 
-def functions(texts: list[str]) -> list[Function]:
-    """Many kernels from one run of the compiler."""
-    library = files("minigrad_cc").joinpath("vmath.h").read_text()
-    own = re.compile(rf"\b(part|written|shared|one_share|share_t|TOTALS|MOST|{ENTRY})\b")
-    parts = [own.sub(rf"\1_{n}", text.removeprefix(library)) for n, text in enumerate(texts)]
-    joined = ctypes.CDLL(str(compiler().library("".join([library, *parts]), default_directory())))
-    found = [getattr(joined, f"{ENTRY}_{n}") for n in range(len(texts))]
-    for function in found:
-        function.argtypes = (ctypes.c_void_p, ctypes.c_int64)
-    return found
+@pytest.fixture
+def short_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stages of some three steps, from the shortest rows on, over tiles of seven places."""
+    for name, number in (("_MOST", 4), ("_DEEPEST", 0), ("_SHORTEST", 1)):
+        monkeypatch.setattr(stages, name, number)
+    monkeypatch.setattr(loops, "_TILE", 7)
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("block", range(500))
-def test_ten_thousand_random_groups_agree_with_numpy(
-    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path))
-    seeds = range(1000 + 20 * block, 1020 + 20 * block)
+def check_kernels(seeds: range) -> None:
+    """Compile the groups of some seeds at once, and compare them with NumPy, whole and cut in three."""
     drawn = [Drawn(np.random.default_rng(seed)).group() for seed in seeds]
     kernels = {seed: what for seed, group in zip(seeds, drawn, strict=True) if (what := kernel_of(group)) is not None}
     for (seed, what), function in zip(
-        kernels.items(), functions([emitted(what.kernel) for what in kernels.values()]), strict=True
+        kernels.items(), joint_functions(compiler(), [emitted(what.kernel) for what in kernels.values()]), strict=True
     ):
         for workers in (1, 3):
             alone = what.kernel.rows and len(what.kernel.shape) == 1
             wrong, _ = checked(what, function, 1 if alone else workers)
             assert not wrong, f"seed {seed}: {wrong}"
     assert len(kernels) > 0.4 * len(seeds)
+
+
+def test_random_groups_in_stages_agree_with_numpy(
+    short_stages: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path))
+    check_kernels(range(900, 912))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("block", range(500))
+def test_ten_thousand_random_groups_agree_with_numpy(
+    block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path))
+    if block % 2:
+        request.getfixturevalue("short_stages")
+    check_kernels(range(1000 + 20 * block, 1020 + 20 * block))
 
 
 def kernel_of(group: FusionGroup) -> Translated | None:

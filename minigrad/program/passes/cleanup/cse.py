@@ -6,23 +6,31 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from minigrad.program.graph import Call, Graph, Instruction, OperandRef
+from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, OperandRef
 
 _SMALL = 64
+_VIEWS = frozenset(("getitem", "reshape", "transpose", "matrix_transpose", "broadcast_to"))
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
     """Replace repeated calls by the first one.
 
-    A call is repeated if op, values and keyword arguments are equal.
+    A call is repeated if op, values and keyword arguments are equal; of views of weights and buffers, which move with
+    these, if nothing has moved them in between.
     """
     names: dict[int, int] = {}
     same = _equal_constants(graph)
     first: dict[Hashable, Call] = {}
     kept: list[Instruction] = []
+    lent = {k for k, value in enumerate(graph.values) if value.kind in ("parameter", "state")}
+    writes = 0
     for step in graph.steps:
+        writes += isinstance(step, HostCall | AssignBuffer)
         if isinstance(step, Call):
             key = _key(step, same)
+            if not lent.isdisjoint(step.args) and key is not None:
+                key = (writes, key)
+                lent.update(step.outs if step.op.name in _VIEWS else ())
             earlier = None if key is None else first.setdefault(key, step)
             if earlier is not None and earlier is not step:
                 replaced = dict(zip(step.outs, earlier.outs, strict=True))

@@ -29,7 +29,7 @@ def _sigmoid(b: Builder, x: int, out: int) -> None:
 
     Nothing overflows, and no call is silenced as in the op itself.
     """
-    e = b.op("exp", b.op("negative", b.op("abs", x)))
+    e = b.op("exp", b.op("multiply", b.op("abs", x), b.constant(-1.0, x)))
     above = b.op("maximum", e, b.op("greater", x, b.constant(0.0, x)))
     b.op("divide", above, b.op("add", e, b.constant(1.0, x)), out=out)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
 
 from minigrad_cc.functions import FUNCTIONS
 from minigrad_cc.kernel import KernelIR, KernelStep, Operand
+from minigrad_cc.writers.stages import stages_of
 
 __all__ = ["Writer"]
 
 _CHOICES: Mapping[str, str] = MappingProxyType({"maximum": "larger", "minimum": "smaller"})
+_TILE = 256
+"""Places of a tile: some dozen arrays of them stay in the first cache."""
 
 
 @attrs.define
@@ -36,9 +39,45 @@ class Writer:
 
     def text(self) -> list[str]:
         start, clauses, inside, end = self.totals(self.kernel.totals)
+        low, high = ("0", f"a[{self.axes - 1}]") if self.axes > 1 else ("first", "last")
+        stages = stages_of(self.kernel)
+        if len(stages) > 1:
+            return self.outer([*self.fixed(), *start, *self.in_stages(stages, low, high), *end])
         inner = [*self.loads(), *self.computed(range(len(self.kernel.steps))), *self.stores(), *inside]
-        low, high = ("", "") if self.axes > 1 else ("first", "last")
         return self.outer([*self.fixed(), *start, *self.loop(inner, low, high, clauses), *end])
+
+    # -- stages --------------------------------------------------------------------------------------------------------
+    def in_stages(self, stages: Sequence[range], low: str, high: str) -> list[str]:
+        """A row in tiles, each stage a loop over the tile.
+
+        What later stages want lies in arrays meanwhile. Results are written by the last stage: one may take the memory
+        of what an earlier one still reads.
+        """
+        kernel, reads = self.kernel, len(self.kernel.reads)
+        made = {reads + n: s for s, stage in enumerate(stages) for n in stage}
+        wanted: list[set[int]] = [{k for n in stage for k in kernel.steps[n].operands} for stage in stages]
+        for _, k, _ in kernel.totals:
+            wanted[made.get(k, 0)].add(k)
+        wanted[-1].update(k for k, _ in kernel.writes)
+        kept = sorted({k for s, values in enumerate(wanted) for k in values if made.get(k, s) < s})
+        lines = [f"{kernel.type(k)} t{k}[TILE] __attribute__((aligned(64)));" for k in kept]
+        inner = [f"const int64_t n = {high} - j0 < TILE ? {high} - j0 : TILE;"]
+        for s, stage in enumerate(stages):
+            _, clauses, totals, _ = self.totals([t for t in kernel.totals if made.get(t[1], 0) == s])
+            body = ["const int64_t j = j0 + r;"]
+            body += self.loads(wanted[s])
+            body += [f"const {kernel.type(k)} v{k} = t{k}[r];" for k in kept if k in wanted[s] and made[k] < s]
+            body += self.computed(stage)
+            body += [f"t{k}[r] = v{k};" for k in kept if made[k] == s]
+            body += [*totals, *(self.stores() if s == len(stages) - 1 else ())]
+            inner += self.loop(body, "0", "n", clauses, "r")
+        return [
+            f"enum {{ TILE = {_TILE} }};",
+            *lines,
+            f"for (int64_t j0 = {low}; j0 < {high}; j0 += TILE) {{",
+            *(f"    {line}" for line in inner),
+            "}",
+        ]
 
     # -- loops ---------------------------------------------------------------------------------------------------------
     def outer(self, inner: Sequence[str]) -> list[str]:
@@ -50,11 +89,13 @@ class Writer:
         lines += [f"    {line}" for line in inner]
         return lines + ["}"] * (self.axes - 1)
 
-    def loop(self, inner: Sequence[str], low: str = "", high: str = "", reductions: Sequence[str] = ()) -> list[str]:
+    def loop(
+        self, inner: Sequence[str], low: str = "", high: str = "", reductions: Sequence[str] = (), at: str = "j"
+    ) -> list[str]:
         clauses = "".join(f" {r}" for r in reductions)
         return [
             f"#pragma omp simd{clauses}",
-            f"for (int64_t j = {low or '0'}; j < {high or f'a[{self.axes - 1}]'}; ++j) {{",
+            f"for (int64_t {at} = {low or '0'}; {at} < {high or f'a[{self.axes - 1}]'}; ++{at}) {{",
             *(f"    {line}" for line in inner),
             "}",
         ]
@@ -77,11 +118,12 @@ class Writer:
         """Array k at place j of the row."""
         return {"one": f"*p{k}", "next": f"p{k}[j]", "apart": f"p{k}[j * s{k}]"}[self.arrays[k].kind]
 
-    def loads(self) -> list[str]:
+    def loads(self, wanted: Collection[int] | None = None) -> list[str]:
+        """Numbers read at each place: all, or those that are wanted."""
         return [
             f"const {array.type} v{k} = {self.at(k)};"
             for k, array in enumerate(self.kernel.reads)
-            if array.kind != "one"
+            if array.kind != "one" and (wanted is None or k in wanted)
         ]
 
     def stores(self) -> list[str]:
