@@ -12,6 +12,8 @@ from minigrad import nn
 from minigrad.core.types import Array
 from minigrad.program import Program
 from minigrad.program.graph import Call, FusedCall
+from minigrad.program.passes.fusion.intervals import UNKNOWN, intervals_of
+from minigrad.program.passes.pipeline import PASS_NAMES
 from support.program_steps import with_gradients
 
 PASSES = ("compute_early", "split_sums")
@@ -152,3 +154,33 @@ def test_what_an_optimizer_moves_in_between_is_read_afterwards() -> None:
     for got, plain, right in zip(trained(()), trained(PASSES), trained(None), strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-12)
         np.testing.assert_allclose(plain, right, rtol=1e-12)
+
+
+def test_factors_that_may_be_large_are_not_joined() -> None:
+    def product(x: Any, w: Any) -> Any:
+        return (w @ w @ w * mg.exp(x)) * mg.exp(x + 1.0)
+
+    large, none = np.full((3, 3), 60.0, np.float32), np.zeros((3, 3), np.float32)
+    assert (mg.define(product)(large, none).numpy() == 0.0).all()
+
+
+def test_values_lie_in_their_intervals() -> None:
+    """Each value of a graph, computed on inputs of all sizes."""
+
+    def step(x: Any, y: Any) -> Any:
+        e = mg.exp(-abs(x))
+        parts = [e, e / (1.0 + e), mg.maximum(e, x > y), mg.minimum(x, 3.0) - mg.tanh(y), 2.0 / (1.5 - mg.sigmoid(x))]
+        return [*parts, parts[1] * parts[4] * -3.0, (e + mg.tanh(y))[1:] * (y <= x)[1:], x * e]
+
+    program = mg.define(step, disable=PASS_NAMES)
+    numbers = np.array([-1e300, -700.0, -3.0, -1e-300, 0.0, 0.5, 2.0, 40.0, 1e300])
+    x, y = (a.ravel() for a in np.meshgrid(numbers, numbers))
+    outputs = program(x, y)
+    intervals = intervals_of(program.graph)
+    bounded = 0
+    for k, output in zip(program.graph.outputs, outputs, strict=True):
+        low, high = intervals.get(k, UNKNOWN)
+        assert (low <= output.numpy()).all()
+        assert (output.numpy() <= high).all()
+        bounded += high < 1e6
+    assert bounded >= 5

@@ -2,7 +2,8 @@
 
 The gradient of a sigmoid needs e / (1 + e)^2 with the e and 1 + e of the forward pass. Where the quotient is computed
 beside them one array is kept for the backward pass instead of two. The same goes for factors: of (g a) b, where nothing
-else in the backward pass reads a or b, a b is kept, and the gradient g is multiplied once. Rounding differs then.
+else in the backward pass reads a or b, a b is kept, and the gradient g is multiplied once. Rounding differs then; so
+this is done only where a and b cannot be large, lest a b overflow where g is 0.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TypeAlias
 
 from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, Value, defs, uses
 from minigrad.program.passes.fusion.fusible import group_instructions
+from minigrad.program.passes.fusion.intervals import UNKNOWN, intervals_of
 from minigrad.program.passes.rewrite import Builder, is_call_of
 
 __all__ = ["compute_early"]
@@ -22,6 +24,8 @@ _ROUNDS = 4
 """A slope that has moved may join a factor, and what that spares lets another move."""
 
 _MANY = 3
+_LARGEST = 1e6
+"""A factor is joined with another only if neither can be larger, whatever the inputs are."""
 _Kinds: TypeAlias = dict[int, tuple[Instruction, bool, bool]]
 """For steps, by identity, what `_kind` says of them."""
 
@@ -163,6 +167,7 @@ class _Factors(_Stretches):
 
     def joined(self) -> Graph:
         """The graph with g (a b) in their place, where a or b is kept for that only."""
+        self.intervals = intervals_of(self.graph)
         steps: list[Instruction | None] = list(self.graph.steps)
         after: defaultdict[int, list[Instruction]] = defaultdict(list)
         values = list(self.graph.values)
@@ -190,7 +195,7 @@ class _Factors(_Stretches):
                 continue
             for g, a in (first.args, first.args[::-1]):
                 alike = all(k in self.maker and self._form(k) == self._form(call.outs[0]) for k in (g, a, b))
-                if not alike or a == b:
+                if not alike or a == b or self._size(a) > _LARGEST or self._size(b) > _LARGEST:
                     continue
                 place = max(self.maker[a], self.maker[b])
                 early = self.stretch[place] < self.stretch[self.maker[g]]
@@ -198,6 +203,10 @@ class _Factors(_Stretches):
                 if early and same and (self.is_kept_for(a, {j}, place) or self.is_kept_for(b, {i}, place)):
                     return j, g, a, b
         return None
+
+    def _size(self, k: int) -> float:
+        """The largest that entries of a value can be."""
+        return max(map(abs, self.intervals.get(k, UNKNOWN)))
 
     def _form(self, k: int) -> object:
         return self.values[k].shape, self.values[k].dtype
