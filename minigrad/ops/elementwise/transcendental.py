@@ -63,7 +63,7 @@ def _sigmoid(x: Array) -> Array:
 def _logistic_slope(x: Array) -> Array:
     e = np.exp(np.abs(x) * -1.0)
     below = e + 1.0
-    below *= below
+    e /= below
     e /= below
     return e
 
@@ -72,7 +72,7 @@ def _sech_squared(x: Array) -> Array:
     e = np.exp(np.abs(x) * -2.0)
     below = e * 0.5
     below += 0.5
-    below *= below
+    e /= below
     e /= below
     return e
 

@@ -1,6 +1,7 @@
 """Between which numbers the values of a graph lie, whatever its inputs are.
 
-By interval arithmetic: Moore, Interval Analysis (1966). Of what is not listed nothing is known. NaN is in no interval, and stays NaN.
+By interval arithmetic: Moore, Interval Analysis (1966). Of what is not listed nothing is known. NaN is in no interval,
+and stays NaN.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ def _is_read_in_parts(
 
     The parts do not overlap.
     """
-    (out,), values = call.outs, graph.values
+    out, values = call.outs[0], graph.values
     if not is_call_of(call, "add") or not any(is_call_of(defined.get(a), "matmul") for a in call.args):
         return False
     if any((values[a].shape, values[a].dtype) != (values[out].shape, values[out].dtype) for a in call.args):
