@@ -173,8 +173,9 @@ def test_a_bias_set_from_the_class_shares_is_no_fault() -> None:
     ],
 )
 def test_regression_may_start_at_zero_or_at_the_mean(loss: nn.Loss, bias: float, expected: float) -> None:
-    y = 30.0 + 2.0 * RNG.normal(size=4000)
-    found = checks(biased(1, np.array([bias])), loss, split=split_of(RNG.normal(size=(4000, 6)), y))["chance"]
+    rng = np.random.default_rng(1)  # of its own: in another order of the tests 4,000 numbers were 2.5 deviations off
+    y = 30.0 + 2.0 * rng.normal(size=4000)
+    found = checks(biased(1, np.array([bias])), loss, split=split_of(rng.normal(size=(4000, 6)), y))["chance"]
     assert found.status == "ok"
     assert found.expected == pytest.approx(expected, rel=0.05)
     assert checks(biased(1, np.array([100.0])), loss, split=split_of(ROWS, y[:400]))["chance"].status == "fault"
