@@ -173,7 +173,7 @@ def test_a_bias_set_from_the_class_shares_is_no_fault() -> None:
     ],
 )
 def test_regression_may_start_at_zero_or_at_the_mean(loss: nn.Loss, bias: float, expected: float) -> None:
-    rng = np.random.default_rng(1)  # of its own: in another order of the tests 4,000 numbers were 2.5 deviations off
+    rng = np.random.default_rng(0)  # of its own: what comes from RNG depends on which tests ran before
     y = 30.0 + 2.0 * rng.normal(size=4000)
     found = checks(biased(1, np.array([bias])), loss, split=split_of(rng.normal(size=(4000, 6)), y))["chance"]
     assert found.status == "ok"
