@@ -11,7 +11,13 @@ from minigrad.core.registry import REGISTRY
 from minigrad.core.types import Shape
 from minigrad.program.graph import Call, Graph, Instruction, Value, uses
 
-__all__ = ["Builder", "is_call_of", "producers", "readers", "use_counts"]
+__all__ = ["VIEW_OPS", "Builder", "is_call_of", "producers", "readers", "use_counts"]
+
+VIEW_OPS = frozenset(("getitem", "reshape", "transpose", "matrix_transpose", "broadcast_to", "windows"))
+"""Ops whose result may lie in their operand's memory.
+
+It holds no other numbers.
+"""
 
 
 class Builder:

@@ -317,22 +317,29 @@ int minigrad_within(const i8 *a, i8 parts)
     return 0;
 }
 
-/* a: labels, result, how many, width, bytes of a number, its bits for 1 */
-int minigrad_one_hot(const i8 *a, i8 parts)
+/* a: places, matrix, how many, length, bytes of a number, its bits for 1. Of a matrix of zeros an entry for each place
+ * becomes 1, `by_number` entries on from one to the next, and `by_place` for each that the place counts. */
+static int set_ones(const i8 *a, i8 by_number, i8 by_place)
 {
-    const i8 *labels = (const i8 *)a[0];
-    i8 n = a[2], width = a[3];
-    if (!all_below(labels, n, width))
+    const i8 *places = (const i8 *)a[0];
+    i8 n = a[2];
+    if (!all_below(places, n, a[3]))
         return 1;
-    memset((void *)a[1], 0, (size_t)(n * width * a[4]));
+    memset((void *)a[1], 0, (size_t)(n * a[3] * a[4]));
     if (a[4] == 4)
         for (i8 k = 0; k < n; ++k)
-            ((uint32_t *)a[1])[k * width + labels[k]] = (uint32_t)a[5];
+            ((uint32_t *)a[1])[k * by_number + places[k] * by_place] = (uint32_t)a[5];
     else
         for (i8 k = 0; k < n; ++k)
-            ((uint64_t *)a[1])[k * width + labels[k]] = (uint64_t)a[5];
+            ((uint64_t *)a[1])[k * by_number + places[k] * by_place] = (uint64_t)a[5];
     return 0;
 }
+
+/* a: see set_ones; a row for each label */
+int minigrad_one_hot(const i8 *a, i8 parts) { return set_ones(a, a[3], 1); }
+
+/* a: see set_ones; a row for each place, 1 where a column's place is that one */
+int minigrad_place_matrix(const i8 *a, i8 parts) { return set_ones(a, 1, a[2]); }
 
 /* a: x, places, result, rows, width, bytes of a number: the entry of each row that its place names */
 int minigrad_take_of_rows(const i8 *a, i8 parts)
@@ -373,24 +380,6 @@ int minigrad_take(const i8 *a, i8 parts)
             for (i8 k = 0; k < count; ++k)
                 memcpy(to + k * size, from + places[k] * size, (size_t)size);
         }
-    return 0;
-}
-
-/* a: places, matrix, how many, length, bytes of a number, its bits for 1: a row of the matrix for each place, 1 where a
- * column's place is that one */
-int minigrad_place_matrix(const i8 *a, i8 parts)
-{
-    const i8 *places = (const i8 *)a[0];
-    i8 n = a[2], length = a[3];
-    if (!all_below(places, n, length))
-        return 1;
-    memset((void *)a[1], 0, (size_t)(n * length * a[4]));
-    if (a[4] == 4)
-        for (i8 k = 0; k < n; ++k)
-            ((uint32_t *)a[1])[places[k] * n + k] = (uint32_t)a[5];
-    else
-        for (i8 k = 0; k < n; ++k)
-            ((uint64_t *)a[1])[places[k] * n + k] = (uint64_t)a[5];
     return 0;
 }
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 import numpy as np
 
 from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, OperandRef
+from minigrad.program.passes.rewrite import VIEW_OPS
 
 _SMALL = 64
-_VIEWS = frozenset(("getitem", "reshape", "transpose", "matrix_transpose", "broadcast_to"))
 
 
 def eliminate_common_subexpressions(graph: Graph) -> Graph:
@@ -30,7 +30,7 @@ def eliminate_common_subexpressions(graph: Graph) -> Graph:
             key = _key(step, same)
             if not lent.isdisjoint(step.args) and key is not None:
                 key = (writes, key)
-                lent.update(step.outs if step.op.name in _VIEWS else ())
+                lent.update(step.outs if step.op.name in VIEW_OPS else ())
             earlier = None if key is None else first.setdefault(key, step)
             if earlier is not None and earlier is not step:
                 replaced = dict(zip(step.outs, earlier.outs, strict=True))

@@ -15,11 +15,10 @@ from typing import TypeAlias
 from minigrad.program.graph import AssignBuffer, Call, Graph, HostCall, Instruction, Value, defs, uses
 from minigrad.program.passes.fusion.fusible import group_instructions
 from minigrad.program.passes.fusion.intervals import UNKNOWN, intervals_of
-from minigrad.program.passes.rewrite import Builder, is_call_of
+from minigrad.program.passes.rewrite import VIEW_OPS, Builder, is_call_of
 
 __all__ = ["compute_early"]
 
-_VIEWS = frozenset(("getitem", "reshape", "matrix_transpose", "transpose"))
 _ROUNDS = 4
 """A slope that has moved may join a factor, and what that spares lets another move."""
 
@@ -96,7 +95,7 @@ class _Stretches:
 def _kind(step: Instruction, values: Sequence[Value]) -> tuple[bool, bool]:
     """Whether a step is elementwise, and whether it is neither that nor a reduction or a view."""
     parts = group_instructions(step, values) if isinstance(step, Call) else ()
-    is_view = isinstance(step, Call) and step.op.name in _VIEWS
+    is_view = isinstance(step, Call) and step.op.name in VIEW_OPS
     return bool(parts) and not any(part.axes for part in parts), not parts and not is_view
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from minigrad.program.graph import Call, Graph, Value
+from minigrad.program.passes.rewrite import VIEW_OPS
 
 __all__ = ["UNKNOWN", "Interval", "intervals_of"]
 
@@ -76,5 +77,5 @@ _RULES: Mapping[str, Callable[..., Interval]] = {
     "tanh": lambda x: (-1.0, 1.0),
     "sigmoid": lambda x: (0.0, 1.0),
     **dict.fromkeys(("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"), lambda x, y: (0.0, 1.0)),
-    **dict.fromkeys(("getitem", "reshape", "transpose", "matrix_transpose"), _same),
+    **dict.fromkeys(VIEW_OPS, _same),
 }
