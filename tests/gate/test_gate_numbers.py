@@ -1,0 +1,139 @@
+"""The numbers that an op is tried on: the random source against its reference, domains by what they promise."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.verify.declare import Domain
+from minigrad.verify.seeded_random import SeededRandom
+
+
+def splitmix(seed: int, count: int) -> list[float]:
+    """The reference, one number after the other (Steele, Lea and Flood, 2014)."""
+    mask = 2**64 - 1
+    state = seed * 0x632BE59BD9B4E019 & mask
+    numbers = []
+    for _ in range(count):
+        state = state + 0x9E3779B97F4A7C15 & mask
+        z = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+        numbers.append(((z ^ z >> 31) >> 11) * 2.0**-53)
+    return numbers
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**70 + 5, -3])
+def test_the_random_numbers_are_those_of_splitmix(seed: int) -> None:
+    rng, due = SeededRandom(seed), splitmix(seed, 1024 + 3000 + 10)
+    assert rng.uniform((2, 3)).tolist() == [due[:3], due[3:6]]
+    assert rng.uniform((1017,)).tolist() == due[6:1023]
+    assert rng.uniform(()).tolist() == due[1023]
+    assert rng.uniform((3000,)).tolist() == due[1024:4024]  # a block of its own
+    assert rng.uniform((2,)).tolist() == splitmix(seed, 4026)[4024:]
+
+
+def test_numbers_made_of_random_ones() -> None:
+    u = np.array(splitmix(7, 1024))
+    rng = SeededRandom(7)
+    due = (0.5 + np.floor(np.abs(2.0**23 * u - 2.0**22)) / 2.0**22) * np.where(u < 0.5, -1.0, 1.0)
+    assert rng.signed_magnitudes((2, 100)).tolist() == due[:200].reshape(2, 100).tolist()
+    assert rng.signed_magnitudes((56,)).tolist() == due[200:256].tolist()
+    assert rng.signed_magnitudes((1,)).tolist() == due[256:257].tolist()
+    assert SeededRandom(7).signed_magnitudes((300,)).tolist() == due[:300].tolist()
+    assert SeededRandom(7).choice(np.array([3.0, 5.0, 9.0]), (50,)).tolist() == [
+        (3.0, 5.0, 9.0)[int(3.0 * number)] for number in u[:50]
+    ]
+    assert SeededRandom(7).permutation(9).tolist() == sorted(range(9), key=lambda k: u[k])
+    raised = SeededRandom(7).with_low_bits(np.array([4.0, -4.0]))
+    assert raised == pytest.approx(
+        [4.0 * (1.0 + 2.0**-26 * (0.5 + u[0])), -4.0 * (1.0 + 2.0**-26 * (0.5 + u[1]))], abs=0
+    )
+    assert raised.astype(np.float32).tolist() == [4.0, -4.0]
+
+
+BANDS = {  # edges of the strata of each domain, and its ends
+    "real": ([2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0], True),
+    "positive": ([2.0**-10, 2.0**-4, 1.0, 2.0, 4.0, 8.0], False),
+    "nonzero": ([2.0**-4, 2.0**-3, 1.0, 2.0, 4.0, 8.0], True),
+    "unit": ([2.0**-10, 2.0**-4, 0.5, 0.9, 0.99], True),
+}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", BANDS)
+def test_each_stratum_of_a_domain_has_its_share(kind: str, seed: int) -> None:
+    edges, signed = BANDS[kind]
+    domain: Domain = getattr(mg, kind)()
+    cells = (len(edges) - 1) * (1 + signed)
+    x = domain.draw(SeededRandom(seed), (20, cells))
+    assert x.shape == (20, cells)
+    assert (x * 4096.0 == np.rint(x * 4096.0)).all()
+    assert (np.abs(x) >= edges[0]).all()
+    assert (np.abs(x) <= edges[-1]).all()
+    for low, high in pairwise(edges):
+        for sign in (1.0, -1.0) if signed else (1.0,):
+            inside = np.sort((sign * x)[(sign * x > low) & (sign * x < high)])
+            assert 17 <= inside.size <= 20  # one may be rounded onto an edge
+            if (high - low) > 0.1:
+                assert inside[0] < low + 0.1 * (high - low)
+                assert inside[-1] > high - 0.12 * (high - low)
+                assert np.max(np.diff(inside)) < 0.11 * (high - low)
+    few = np.concatenate([domain.draw(SeededRandom(100 * seed + k), (3,)) for k in range(60)])
+    for low, high in pairwise(edges):  # few numbers favour none
+        assert np.count_nonzero((np.abs(few) >= low) & (np.abs(few) <= high)) > 0.4 * few.size / (len(edges) - 1)
+
+
+@pytest.mark.parametrize("kind", ["real", "positive", "nonzero", "unit", "distinct"])
+def test_no_step_of_a_direction_leaves_its_domain(kind: str) -> None:
+    domain: Domain = getattr(mg, kind)()
+    x = domain.draw(SeededRandom(3), (400,))
+    u = domain.direction(SeededRandom(4), x)
+    for t in (2.0**-5, -(2.0**-5), 2.0**-6):
+        moved = x + t * u
+        assert (np.sign(moved) == np.sign(x)).all()
+        assert kind != "unit" or (np.abs(moved) < 1.0).all()
+        assert ((moved - x) == t * u).all()
+    room = np.minimum(np.abs(x), 1.0 - np.abs(x)) if kind == "unit" else np.minimum(np.abs(x), 1.0)
+    size = np.abs(u) / room
+    assert (size > 0.2).all()
+    assert (size < 1.5).all()
+    assert np.max(size) > 1.2
+    assert np.min(size) < 0.4
+
+
+def test_matrices_numbers_apart_indices_and_masks() -> None:
+    x = mg.distinct().draw(SeededRandom(2), (5, 60))
+    gaps = np.diff(np.sort(x, axis=None))
+    assert np.min(gaps) >= 0.25
+    assert np.max(gaps) <= 0.5
+    assert abs(float(np.mean(x))) < 0.2
+    assert (x != 0.0).all()
+    assert x.tolist() != np.sort(x, axis=None).reshape(5, 60).tolist()
+    a = mg.spd().draw(SeededRandom(5), (7, 3, 3))
+    assert (a == np.swapaxes(a, 1, 2)).all()
+    values = np.linalg.eigvalsh(a)
+    assert np.min(values) >= 1.0
+    assert np.max(values) < 3.0
+    u = mg.spd().direction(SeededRandom(6), a)
+    assert (u == np.swapaxes(u, 1, 2)).all()
+    assert np.max(np.abs(u)) <= 0.5 * 0.5 * 3.0
+    assert np.max(np.abs(u)) > 0.3
+    b = mg.square_wellconditioned().draw(SeededRandom(5), (200, 3, 3))
+    assert np.max(np.linalg.cond(b)) < 10.0
+    assert np.max(np.abs(b - np.eye(3) * [1.5, 2.0, 2.5])) <= 0.5
+    assert (np.swapaxes(b, 1, 2) != b).any()
+    w = mg.square_wellconditioned().direction(SeededRandom(6), b)
+    assert np.min(np.abs(w)) >= 0.5
+    assert np.max(np.abs(w)) <= 1.5
+    index = mg.integer_index(5).draw(SeededRandom(1), (2, 6))
+    assert sorted(set(index.ravel().tolist())) == [0, 1, 2, 3, 4]
+    assert np.max(np.unique(index, return_counts=True)[1]) == 3
+    masks = mg.boolean().draw(SeededRandom(1), (4000,))
+    assert abs(float(np.mean(masks)) - 0.5) < 0.05
+    assert mg.spd(4).shape == (4, 4)
+    assert mg.square_wellconditioned((2, 3, 3)).shape == (2, 3, 3)
+    assert mg.spd((2, 3, 3)).shape == (2, 3, 3)
+    assert mg.integer_index().high == 2
