@@ -190,9 +190,9 @@ def nearest(word: str, options: Iterable[str]) -> str:
 def nearest_file(path: Path) -> str:
     """Name what lies beside a missing file under the closest name, in a sentence."""
     try:
-        beside = [entry.name for entry in path.parent.iterdir() if not entry.name.startswith(".")]
+        entries = [entry.name for entry in path.parent.iterdir()]
     except OSError:  # there is no such folder either
         return ""
-    meant = closest(path.name, beside)
+    meant = closest(path.name, [name for name in entries if name != path.name and not name.startswith(".")])
     shown = f"{path.parent.as_posix()}/{meant}" if path.parent.name else meant
     return f" Did you mean {shown!r}?" if meant else ""

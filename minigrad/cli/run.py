@@ -14,7 +14,7 @@ import attrs
 
 from minigrad.checkpoint import Checkpoint
 from minigrad.cli.output import wrapped, write_json
-from minigrad.cli.resuming.options import CHANGEABLE, as_command, restore_options, saved_run
+from minigrad.cli.resuming.options import CHANGEABLE, CHECKPOINT, as_command, restore_options, saved_run
 from minigrad.cli.run_command import Job, run_job
 from minigrad.examples import Example, examples, find_example
 from minigrad.parallel import Communicator
@@ -47,6 +47,8 @@ def run_script(arguments: Namespace) -> int:
         arguments.script = asked or arguments.script
     if arguments.script is None:
         arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
+    if saved is None and (Path(arguments.script) / CHECKPOINT).is_file():
+        arguments.parser.error(f"{arguments.script} is the folder of a run: go on with it by --resume")
     script = load_script(Path(arguments.script))
     arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder
     return run_job(_job(script, arguments), arguments, saved)

@@ -43,10 +43,13 @@ def name_unwritable(path: Path, advice: str = "Make room, or name another place"
         advice: what to do, at the end of the message.
 
     Raises:
-        TrainError: the system, or the path, allows no file there.
+        TrainError: the system, or the path, allows no file there. Errors of minigrad, such as of rows that are read
+            while the file is written, pass as they are.
     """
     try:
         yield
+    except MinigradError:
+        raise
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise TrainError(f"{clip_middle(path, 120)}: cannot be written ({reason}). {advice}") from error

@@ -63,7 +63,9 @@ def test_a_resumed_run_ends_like_one_in_one_piece(tmp_path: Path, capsys: pytest
     (tmp_path / "mine.py").write_text(SCRIPT.replace('"cosine"', "None") + "patience = 50\n")
     assert code_of("run", "mine.py", "--no-checks", "--epochs", "4", "--out", "whole") == 0
     assert code_of("run", "mine.py", "--no-checks", "--epochs", "2") == 0
-    assert code_of("run", "--resume", "runs/0001-mine", "--epochs", "4") == 0
+    assert code_of("run", "runs/0001-mine", "--epochs", "4") == 2
+    assert "is the folder of a run: go on with it by --resume" in capsys.readouterr().err
+    assert code_of("run", "--resume", "runs/0001-mine/checkpoint.safetensors", "--epochs", "4") == 0
     assert "resumed    from runs/0001-mine" in capsys.readouterr().out
     ends = [checkpoint.load(Path(p) / "checkpoint.safetensors") for p in ("whole/0001-mine", "runs/0001-mine")]
     for name, value in ends[0].model.items():
@@ -118,6 +120,13 @@ def test_errors_are_one_line_exit_with_1_and_leave_no_folder(
     assert not (tmp_path / "runs").exists()
     if as_json:
         assert wanted.split(": ", 1)[1] in json.loads(out)["error"]["message"]
+
+
+def test_a_script_may_change_the_working_folder(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "mine.py").write_text(f"import os\nos.chdir(os.path.dirname(__file__))\n{SCRIPT}")
+    assert code_of("run", "own/mine.py", "--no-checks", "--epochs", "1") == 0
+    assert (tmp_path / "runs/0001-mine/script.py").exists()
 
 
 def test_a_run_is_resumed_by_the_command_it_began_with(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,8 +89,20 @@ def test_mistakes_are_one_line_that_names_them(capsys: pytest.CaptureFixture[str
         assert main(["predict", "runs/0001-boats", "more.csv", *more]) == 1
         told = capsys.readouterr()
         assert told.out == ""
-        assert "more.csv row 1, column 'hull': 'glass' is no category that was trained on" in told.err
+        assert told.err.startswith("minigrad: DataError: more.csv row 1, column 'hull': 'glass' is no category")
     assert not Path("prices.csv").exists()
+    Path("ring").symlink_to("ring")
+    assert main(["predict", "runs/0001-boats", "boats.csv", "--out", "ring"]) == 1
+    assert "ring: cannot be written (Too many levels of symbolic links)" in capsys.readouterr().err
+    Path("lost.csv").symlink_to("nowhere")
+    assert main(["predict", "runs/0001-boats", "lost.csv"]) == 1
+    assert "Did you mean 'lost.csv'" not in capsys.readouterr().err
+    Path("hollow/best.safetensors").mkdir(parents=True)
+    assert main(["show", "hollow"]) == 1
+    assert "hollow/best.safetensors: is a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", "runs/0001-boats", "boats.csv", "--json", "--out", "prices.csv"])
+    assert "--json goes to standard output: leave out --out" in capsys.readouterr().err
     assert main(["predict", "runs/0001-boats", "boats.csv", "--proba"]) == 1
     assert "leave out --proba" in capsys.readouterr().err
 

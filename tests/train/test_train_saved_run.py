@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from safetensors.numpy import save_file
 import minigrad as mg
 from minigrad import data, nn, train
 from minigrad.data import Dataset
+from minigrad.data.prepare.targets import ClassTarget, LabelTarget, NumberTarget, Target
 from minigrad.train import RunFolder, SavedRun, TrainError, fit
 from minigrad.train.evaluation import eval_mode
+from minigrad.train.use.given_targets import as_answers, as_labels, as_numbers, as_targets
 from minigrad.train.use.scores import ClassCounts, NumberSums
 from minigrad.typing import Array
 
@@ -47,6 +50,46 @@ def test_a_loaded_run_predicts_the_same_to_the_last_bit(tmp_path: Path, name: st
         units = expected[:, 0].astype(np.float64) * raw.y_train.std() + raw.y_train.mean()
         np.testing.assert_allclose(np.asarray(again.predict(raw.x_val), dtype=np.float64), units, rtol=1e-9)
         assert figures["rmse"] == pytest.approx(math.sqrt(np.mean((units - raw.y_val) ** 2)))
+
+
+CLASSES, NUMBER = ClassTarget("kind", ("a", "b")), NumberTarget(("price",), (0.0,), (1.0,))
+PAIR, LABELS = NumberTarget(("p", "q"), (0.0, 0.0), (1.0, 1.0), False), LabelTarget(("l", "m"), (("0", "1"),) * 2)
+
+
+@pytest.mark.parametrize(("target", "given", "told"), [
+    (CLASSES, [[0, 1]], r"targets of shape \(1, 2\): what the model predicts, 2 classes: a, b, is \(N,\)"),
+    (CLASSES, [2], "class numbers run from 0 to 1, got 2 to 2"),
+    (CLASSES, ["a", None], r"targets row 2, column 'kind': no class is given\. Classes: a, b"),
+    (NUMBER, [[1.0, 2.0]], r"targets of shape \(1, 2\): .* is \(N,\)"),
+    (NUMBER, [1.0, math.nan], "targets row 2: 'nan' is no finite number"),
+    (NUMBER, ["x"], "targets such as 'x' are no finite number"),
+    (NUMBER, [1j], "targets such as '1j' are no finite number"),
+    (PAIR, [1.0, 2.0], r"targets of shape \(2,\): .* is \(N, 2\)"),
+    (LABELS, [[1], [0]], r"targets of shape \(2, 1\): .* is \(N, 2\)"),
+    (LABELS, [[1, 0], [0, 7.5]], "targets row 2: '7.5' is neither 0 nor 1"),
+    (LABELS, [[1], [2, 3]], "lists of different lengths"),
+    (NUMBER, 3.0, r"targets of shape \(\)"),
+])  # fmt: skip
+def test_targets_that_do_not_fit_are_refused(target: Target, given: Any, told: str) -> None:
+    """Of another width they would be spread over the outputs, and scored."""
+    with pytest.raises((TrainError, data.DataError), match=told):
+        read_targets(target, given)
+
+
+def read_targets(target: Target, given: Any) -> list[Any]:
+    array = as_targets(target, given)
+    if isinstance(target, ClassTarget):
+        return list(as_labels(target, array, None))
+    read = as_answers(target, array, None) if isinstance(target, LabelTarget) else as_numbers(target, array, None)
+    return cast("list[Any]", read.tolist())
+
+
+def test_targets_that_fit_come_in_many_forms() -> None:
+    assert read_targets(CLASSES, [[1], [0]]) == read_targets(CLASSES, ["b", "a"]) == [1, 0]
+    assert read_targets(NUMBER, [[1], [0]]) == read_targets(NUMBER, np.array([1, 0], dtype=object)) == [1.0, 0.0]
+    assert read_targets(PAIR, ()) == []
+    assert read_targets(LABELS, np.array([[True, False]])) == [[1.0, 0.0]]
+    assert read_targets(LabelTarget(("l",), (("0", "1"),)), [1, 0]) == [[1.0], [0.0]]
 
 
 def test_a_table_goes_the_whole_way(tmp_path: Path) -> None:

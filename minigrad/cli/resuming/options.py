@@ -52,7 +52,8 @@ def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
     """
     if arguments.resume is None:
         return None
-    saved = checkpoint.load(Path(arguments.resume) / CHECKPOINT)
+    path = Path(arguments.resume)
+    saved = checkpoint.load(path if path.name == CHECKPOINT and path.is_file() else path / CHECKPOINT)
     command = saved.about.get("command")
     if not isinstance(command, dict):
         raise CheckpointError.of(saved.path, f"is not of a run of 'minigrad {kind}'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,8 +28,10 @@ __all__ = ["evaluate_run", "predict", "show_run"]
 
 def predict(arguments: Namespace) -> int:
     """Write a prediction for each row of a file, as CSV or JSON. Returns the exit code."""
+    if arguments.json and arguments.out:
+        arguments.parser.error("--json goes to standard output: leave out --out, or send it on by > FILE")
     run = load(arguments.run, trust=arguments.trust)
-    if arguments.out and Path(arguments.out).resolve() == Path(arguments.file).resolve():
+    if arguments.out and os.path.realpath(arguments.out) == os.path.realpath(arguments.file):
         raise TrainError(f"--out {arguments.out}: is the file with the rows, and would take its place")
     if run.preparation is not None and isinstance(run.preparation.inputs, TextInputs):
         return _continue(run, arguments)

@@ -58,7 +58,8 @@ class Table:
 
     def place(self, row: int, name: str) -> str:
         """Where a cell is, for errors: file, row (from 1, without the head) and column."""
-        return f"{self.source} row {self.first_row + row}, column {name!r:.60}"
+        column = f", column {name!r:.60}" if name else ""
+        return f"{self.source} row {self.first_row + row}{column}"
 
 
 def no_file(path: Path, expected: str) -> DataFileError:

@@ -49,11 +49,10 @@ class ClassTarget:
             number = index.get(cell)
             if number is None:
                 word = as_word(cell)
-                problem = "no class is given" if is_missing(cell) else f"{word!r:.40} is no class that was trained on."
+                unknown = f"{word!r:.40} is no class that was trained on.{nearest(word, self.classes)}"
+                problem = "no class is given." if is_missing(cell) else unknown
                 known = ", ".join(self.classes[:8]) + (", ..." if len(self.classes) > 8 else "")
-                raise DataError(
-                    f"{table.place(row, self.name)}: {problem}{nearest(word, self.classes)} Classes: {known:.120}"
-                )
+                raise DataError(f"{table.place(row, self.name)}: {problem} Classes: {known:.120}")
             numbers[row] = number
         return numbers
 

@@ -33,6 +33,8 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
     Raises:
         TrainError: the file is missing, damaged, or holds weights of something else.
     """
+    if file.is_dir():
+        raise about_file(file, "is a folder, not a file of weights")
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}

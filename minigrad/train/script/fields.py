@@ -5,6 +5,7 @@ What each must be, and which of them a misspelt name is meant to be.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
@@ -14,6 +15,7 @@ import numpy as np
 from minigrad.data import Dataset, Loader
 from minigrad.nn import Module
 from minigrad.optim import StatefulOptimizer
+from minigrad.text import clip_middle
 from minigrad.train.callbacks import Callback
 from minigrad.train.splits import Split
 
@@ -128,11 +130,11 @@ def problem(name: str, value: object) -> str:
         return f"it is the class {value.__name__}, not an object of it (is '()' missing?)"
     if FIELDS[name].fits(value):
         return ""
-    return (
-        f"it is {value!r}"
-        if value is None or isinstance(value, int | float | str)
-        else f"it is of type {type(value).__name__}"
-    )
+    if value is None or isinstance(value, int | float | str):
+        return f"it is {clip_middle(repr(value), 100)}"
+    if isinstance(value, list | tuple | dict) and name != "data":  # the kind is right, what is in it is not
+        return f"it is {clip_middle(reprlib.repr(value), 100)}"
+    return f"it is of type {type(value).__name__}"
 
 
 def suggest_field(name: str, fields: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ Whatever happens in one is an error with its file and line.
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ __all__ = ["errors_in", "import_file", "line_in"]
 def import_file(path: Path, prefix: str = "minigrad_script") -> ModuleType:
     """Run a file as a module, called `<prefix>_<name of the file>`; leaves no bytecode behind.
 
+    A file that changes the working folder, as `os.chdir(os.path.dirname(__file__))` does, has it changed while it runs:
+    what the command line names, such as where runs go, is meant from where it was typed.
+
     Raises:
         ScriptError: the file cannot be read, is no Python, raises something, or ends the process.
     """
@@ -37,6 +41,10 @@ def import_file(path: Path, prefix: str = "minigrad_script") -> ModuleType:
         sys.path.insert(0, folder)  # as `python script.py` has it
     arguments, sys.argv = sys.argv, [str(path)]
     try:
+        here = os.getcwd()
+    except OSError:  # it is gone
+        here = None
+    try:
         loader.exec_module(module)
     except KeyboardInterrupt:
         raise
@@ -46,6 +54,8 @@ def import_file(path: Path, prefix: str = "minigrad_script") -> ModuleType:
         raise ScriptError(f"{path}:{line}: {describe_error(error)}") from error
     finally:
         sys.argv = arguments
+        if here is not None:
+            os.chdir(here)
     return module
 
 

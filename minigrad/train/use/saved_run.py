@@ -28,6 +28,7 @@ from minigrad.train.evaluation import EVAL_BATCH_SIZE, eval_mode, probabilities_
 from minigrad.train.output.model_file import MODEL_FILE, about_file, digest_of, read_model
 from minigrad.train.output.origin import refuse_foreign
 from minigrad.train.script.script import load_script
+from minigrad.train.use.given_targets import as_answers, as_labels, as_numbers, as_targets
 from minigrad.train.use.labelled_rows import labelled_rows
 from minigrad.train.use.scores import ClassCounts, LabelCounts, NumberSums
 
@@ -103,7 +104,7 @@ class SavedRun:
             accuracy, exact_match, f1, log_loss; of numbers rows, rmse, mae, r2.
 
         Raises:
-            TrainError: no targets were given, or the run says nothing about them.
+            TrainError: no targets were given, not one for each row, or the run says nothing about them.
             DataError: as for `predict`, and a target that is unknown.
         """
         if self.preparation is None:
@@ -113,21 +114,21 @@ class SavedRun:
             return self._evaluate_text(inputs, rows)
         if targets is None and not isinstance(inputs, TableInputs):
             rows, targets = labelled_rows(rows, self.preparation)
-        counts = _counts(target)
-        start = 0
+        counts, start = _counts(target), 0
+        given = None if targets is None else as_targets(target, targets)
         for outputs, table in self.chunks(rows):
-            part = None if targets is None else np.asarray(targets[start : start + len(outputs)])
+            part = None if given is None else given[start : start + len(outputs)]
             start += len(outputs)
             if not len(outputs):
                 continue
             if isinstance(target, ClassTarget) and isinstance(counts, ClassCounts):
-                counts.add(probabilities_of(outputs), _labels(target, table, part))
+                counts.add(probabilities_of(outputs), as_labels(target, part, table))
             elif isinstance(target, NumberTarget) and isinstance(counts, NumberSums):
-                counts.add(target.decode(outputs), _numbers(target, table, part))
+                counts.add(target.decode(outputs), as_numbers(target, part, table))
             elif isinstance(target, LabelTarget) and isinstance(counts, LabelCounts):
-                counts.add(outputs, _answers(target, table, part))
-        if targets is not None and start != len(targets):
-            raise TrainError(f"{start} rows and {len(targets)} targets: give one for each row")
+                counts.add(outputs, as_answers(target, part, table))
+        if given is not None and start != len(given):
+            raise TrainError(f"{start} rows and {len(given)} targets: give one for each row")
         if not start:
             raise TrainError(f"{self.path}: there are no rows to score")
         return counts.figures()
@@ -249,35 +250,7 @@ def _build(recipe: object, folder: Path, trust: bool) -> Module:
     return load_script(script).model
 
 
-def _labels(target: ClassTarget, table: Table | None, targets: NDArray[np.generic] | None) -> NDArray[np.int64]:
-    if targets is not None and targets.dtype.kind in "iu":
-        labels = targets.astype(np.int64)
-        if labels.size and (labels.min() < 0 or labels.max() >= len(target.classes)):
-            raise TrainError(
-                f"class numbers run from 0 to {len(target.classes) - 1}, got {labels.min()} to {labels.max()}"
-            )
-        return labels
-    if targets is not None:
-        table = Table({target.name: targets.tolist()}, "targets")
-    assert table is not None
-    return target.encode(table)
-
-
 def _counts(target: Target) -> ClassCounts | NumberSums | LabelCounts:
     if isinstance(target, ClassTarget):
         return ClassCounts(target.classes)
     return LabelCounts(target.outputs) if isinstance(target, LabelTarget) else NumberSums(target.outputs)
-
-
-def _answers(target: LabelTarget, table: Table | None, given: NDArray[np.generic] | None) -> Array:
-    if given is not None:
-        return given.astype(np.float64)
-    assert table is not None
-    return target.encode(table)
-
-
-def _numbers(target: NumberTarget, table: Table | None, targets: NDArray[np.generic] | None) -> Array:
-    if targets is not None:
-        return targets.astype(np.float64)
-    assert table is not None
-    return target.read(table)

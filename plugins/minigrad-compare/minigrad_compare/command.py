@@ -37,16 +37,20 @@ def compare_optimizers(arguments: Namespace) -> int:
     for field in ("budget", "target"):
         if getattr(arguments, field) is not None:
             problem = attrs.evolve(problem, **{field: getattr(arguments, field)})
-    with errors_in(Path(arguments.problem)):
-        comparison = compare(
-            problem,
-            arguments.optimizers or usual_rules(),
-            seeds=arguments.seeds,
-            tuning_seeds=arguments.tuning_seeds,
-            grid=arguments.lr or GRID,
-            told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
-        )
-    folder = new_folder(Path(arguments.out), f"compare-{problem.name}")
+    folder = new_folder(Path(arguments.out), f"compare-{problem.name}")  # before hours that need it
+    try:
+        with errors_in(Path(arguments.problem)):
+            comparison = compare(
+                problem,
+                arguments.optimizers or usual_rules(),
+                seeds=arguments.seeds,
+                tuning_seeds=arguments.tuning_seeds,
+                grid=arguments.lr or GRID,
+                told=lambda line: print(f"{'tuned':<10} {line}", file=sys.stderr),
+            )
+    except BaseException:
+        folder.rmdir()
+        raise
     values = document(comparison)
     write_file(folder / "comparison.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
     write_file(folder / "table.txt", table(comparison) + "\n")

@@ -314,6 +314,17 @@ def test_misuse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_place_for_the_figures_is_made_before_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "taken").write_text("")
+    words = ["compare", "--problem", "quadratic", "--budget", "2", "--seeds", "1", "--tuning-seeds", "1"]
+    assert main([*words, "--optimizers", "sgd", "--out", str(tmp_path / "taken")]) == 1
+    told = capsys.readouterr().err
+    assert "cannot make a folder" in told
+    assert "tuned" not in told
+    assert main([*words, "--optimizers", "nope", "--out", str(tmp_path / "runs")]) == 1
+    assert not list((tmp_path / "runs").iterdir())
+
+
 def test_the_usual_rules_are_minigrads_own_whoever_else_offers_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert usual_rules() == ("sgd", "momentum", "adam")
     monkeypatch.setattr("minigrad_compare.command.available", lambda: {"sgd": 0, "momentum": 0, "mine:adam": 0})
