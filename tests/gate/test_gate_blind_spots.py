@@ -82,7 +82,7 @@ def test_a_blind_spot_of_some_numbers(name: str) -> None:
     hits, misses = NUMBERS[name]
     for x, where in hits:
         hit = changed(PLACES[name], site(np.array(x)))
-        assert (hit == np.broadcast_to(np.array(where, dtype=bool), np.shape(x))).all(), x
+        assert (hit == np.broadcast_to(np.array(where, dtype=bool), np.asarray(x).shape)).all(), x
     for x in misses:
         assert not changed(PLACES[name], site(np.array(x))).any(), x
 
@@ -164,7 +164,7 @@ ORDERS: dict[str, tuple[object, object]] = {  # numbers, and where the second or
 def test_a_derivative_is_lost_where_its_value_is_right(name: str) -> None:
     numbers, lost = (
         np.array(ORDERS[name][0]),
-        np.broadcast_to(np.array(ORDERS[name][1], dtype=bool), np.shape(ORDERS[name][0])),
+        np.broadcast_to(np.array(ORDERS[name][1], dtype=bool), np.asarray(ORDERS[name][0]).shape),
     )
     value, first, _ = slopes(PLACES[name], numbers)
     assert value == pytest.approx(numbers**3, rel=1e-12)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 
 import attrs
 import hypothesis
@@ -171,15 +171,35 @@ def _changes(root: Path, mutant: Mutant, functions: Mapping[_Place, list[Functio
 
 
 def _constant(root: Path, mutant: Mutant) -> Callable[[], None] | None:
-    """What gives a name of the module its value in the mutant, where the line does no more than that."""
+    """What gives a name of the module its value in the mutant, where nothing else was made of the name on import."""
+    module = sys.modules[mutant.module]
     for node in mutant.tree().body:
         match node:
-            case ast.Assign(targets=[ast.Name()]) | ast.AnnAssign(value=ast.expr()) if node.lineno == mutant.statement:
-                code = compile(ast.Module([node], []), str(root / mutant.path), "exec", dont_inherit=True)
-                return partial(exec, code, vars(sys.modules[mutant.module]))
+            case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name), value=ast.expr()):
+                if node.lineno == mutant.statement and not _is_passed_on(name, module, mutant.tree()):
+                    code = compile(ast.Module([node], []), str(root / mutant.path), "exec", dont_inherit=True)
+                    return partial(exec, code, vars(module))
             case _:
                 pass
     return None
+
+
+def _is_passed_on(name: str, module: ModuleType, tree: ast.Module) -> bool:
+    """Whether a value was used on import by its own module, outside of functions, or lies in another one too."""
+    value = vars(module).get(name)
+    others = (other for other in sys.modules.values() if other is not module and isinstance(other, ModuleType))
+    if any(vars(other).get(name) is value for other in others):
+        return True
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+            return True
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            pending += [*node.decorator_list, node.args]
+        elif not isinstance(node, ast.Lambda):
+            pending += ast.iter_child_nodes(node)
+    return False
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

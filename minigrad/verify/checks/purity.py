@@ -329,9 +329,9 @@ def _refuse_writing(subject: OpUnderTest, e: EvaluatedCase) -> None:
 
 
 def _after(function: Callable[..., object], case: CheckCase, arrays: Sequence[Array], *others: object) -> list[Array]:
-    """The arrays after a call."""
+    """What the arrays hold after a call."""
     function(case, *others)
-    return list(arrays)
+    return [a.copy() for a in arrays]
 
 
 def _check_surroundings(subject: OpUnderTest, e: EvaluatedCase) -> int:
