@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.verify.checks.special_entries import _numbers, _selections
+from minigrad.verify.checks.special_numbers import _variants
 from minigrad.verify.declare import Domain
+from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
+from minigrad.verify.subject import EvaluatedCase
+from support.gate_case import POSITIVE, REAL, UNIT
 
 
 def splitmix(seed: int, count: int) -> list[float]:
@@ -137,3 +142,57 @@ def test_matrices_numbers_apart_indices_and_masks() -> None:
     assert mg.square_wellconditioned((2, 3, 3)).shape == (2, 3, 3)
     assert mg.spd((2, 3, 3)).shape == (2, 3, 3)
     assert mg.integer_index().high == 2
+
+
+def test_round_numbers_and_how_they_are_put_together() -> None:
+    assert _numbers(POSITIVE).tolist() == [1.0, 2.0, 3.0, 4.0, 5.0, 8.0, 10.0, 0.5, 0.25, 0.1, 1.5, 2.5]
+    assert _numbers(mg.nonzero()).tolist() == [*_numbers(POSITIVE), *(-_numbers(POSITIVE))]
+    assert list(map(repr, _numbers(REAL).tolist()[-2:])) == ["0.0", "-0.0"]
+    assert _numbers(UNIT).tolist() == [0.0, 0.5, -0.5, 0.25, -0.25, 0.75, -0.75]
+    assert not _numbers(mg.spd()).size
+    x = np.array([2.5, 0.0, 1.0, -1.0, 0.0, 1.0, 2.5, -1.0, 2.5, 0.0, 1.0, -1.0])
+    other = np.linspace(-2.0, 2.0, 12)
+    case = CheckCase((x, other), {}, "base", 3)
+    found = {label: np.asarray(places) for label, places in _selections(EvaluatedCase(case, (), (), {}), 0)}
+    assert x[found["0 throughout"]].tolist() == [0.0] * 3
+    assert x[found["1 throughout"]].tolist() == [1.0] * 3
+    assert x[found["-1 throughout"]].tolist() == [-1.0] * 3
+    assert sorted(found["with a single zero"].tolist()) == [0, 1, 2, 3, 5, 6, 7, 8, 10, 11]
+    assert set(x[found["of whole numbers"]].tolist()) == {0.0, 1.0, -1.0}
+    assert len(found["of whole numbers"]) == 9
+    assert x[found["in rising order"]].tolist() == sorted(x.tolist())
+    assert x[found["in falling order"]].tolist() == sorted(x.tolist(), reverse=True)
+    assert x[found["of unlike numbers in rising order"]].tolist() == [-1.0, 0.0, 1.0, 2.5]
+    assert x[found["of unlike numbers in falling order"]].tolist() == [2.5, 1.0, 0.0, -1.0]
+    assert x[found["in rows of equal numbers"]].tolist() == [[v] * 3 for v in (-1.0, 0.0, 1.0, 2.5)]
+    assert x[found["in equal rows"]].tolist() == [[-1.0, 0.0, 1.0, 2.5]] * 3
+    assert (x < other)[found["below another argument"]].all()
+    assert len(found["below another argument"]) == np.count_nonzero(x < other)
+    assert len(found["above another argument"]) == np.count_nonzero(x > other)
+    bare = EvaluatedCase(CheckCase((np.array([2.5, 1.5, 2.5]),), {}, "base", 3), (), (), {})
+    assert [label for label, _ in _selections(bare, 0)] == [
+        "of whole numbers", "in rising order", "in falling order", "of unlike numbers in rising order",
+        "of unlike numbers in falling order",
+    ]  # fmt: skip
+
+
+def test_arrays_of_numbers_that_stand_out() -> None:
+    x = np.array([[1.5, -2.25], [3.0, 0.5]])
+    found = dict(_variants(x, zeros=True, fixed=False))
+    assert {label: a.tolist() for label, a in list(found.items())[:11]} == {
+        "of zeros": [[0.0, 0.0], [0.0, 0.0]],
+        "with a row of zeros": [[0.0, 0.0], [3.0, 0.5]],
+        "of equal numbers": [[1.5, 1.5], [1.5, 1.5]],
+        "of ones": [[1.0, 1.0], [1.0, 1.0]],
+        "of whole numbers": [[2.0, -3.0], [3.0, 1.0]],
+        "in rising order": [[-2.25, 1.5], [0.5, 3.0]],
+        "in falling order": [[1.5, -2.25], [3.0, 0.5]],
+        "of minus ones": [[-1.0, -1.0], [-1.0, -1.0]],
+        "with a single zero": [[1.5, -2.25], [3.0, 0.0]],
+        "with equal rows": [[1.5, -2.25], [1.5, -2.25]],
+        "with rows of equal numbers": [[1.5, 1.5], [3.0, 3.0]],
+    }
+    assert [label for label, _ in _variants(x[0], zeros=False, fixed=True)][:1] == ["of equal numbers"]
+    assert "of zeros" not in dict(_variants(x, zeros=False, fixed=False))
+    assert "of ones" not in dict(_variants(x, zeros=True, fixed=True))
+    assert "with a row of zeros" not in dict(_variants(x[0], zeros=True, fixed=False))

@@ -58,7 +58,10 @@ class Room:
 
 
 ROOMS = {
-    "core": Room(("minigrad/core", "minigrad/runtime"), ("tests/core", "tests/gate")),
+    "core": Room(
+        ("minigrad/core", "minigrad/runtime"),
+        ("tests/core", "tests/gate", "tests/ops", "tests/engines", "tests/optim/test_optim_custody.py"),
+    ),
     "verify": Room(("minigrad/verify",), ("tests/gate",)),
     "checkpoint": Room(("minigrad/checkpoint",), ("tests/checkpoint", "tests/train/test_train_resume.py")),
     "optim": Room(

@@ -84,7 +84,7 @@ def sizes_to_try(domain: Domain, rng: SeededRandom) -> Array:
     """
     if domain.kind not in _UNBOUNDED:
         return np.zeros(0)
-    # Not whole multiples of one another, or a remainder would stand on the edge of its jump; exact in float32.
+    # Not whole multiples of one another, or a remainder would stand on the edge of its jump; small ones fit float32.
     sizes = np.array(_SIZES) * (1.0 + np.floor(2.0**17 * rng.uniform((len(_SIZES),))) * _SPREAD)
     sizes = np.append(sizes, _BELOW_OVERFLOW)
     return np.concatenate([sizes, -sizes]) if domain.kind in _SIGNED else sizes
