@@ -60,7 +60,13 @@ class Room:
 ROOMS = {
     "core": Room(
         ("minigrad/core", "minigrad/runtime"),
-        ("tests/core", "tests/gate", "tests/ops", "tests/engines", "tests/optim/test_optim_custody.py"),
+        (
+            "tests/core",
+            "tests/gate",
+            "tests/engines",
+            "tests/optim/test_optim_custody.py",
+            "tests/program/test_program_effects.py",
+        ),
     ),
     "verify": Room(("minigrad/verify",), ("tests/gate",)),
     "checkpoint": Room(("minigrad/checkpoint",), ("tests/checkpoint", "tests/train/test_train_resume.py")),

@@ -1,0 +1,185 @@
+"""How much the gate tries on some plain ops: a check that is silently left out, or made twice, is seen here.
+
+The figures are those of the gate as it is. Whoever lets it try more or less writes the new ones: what stands beside
+them says what is counted.
+"""
+
+# Rules are untyped.
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-calls, no-warn-return-any
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeAlias
+
+import attrs
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.core.op import Op
+from minigrad.verify import verify
+from minigrad.verify.declare import Domain
+from support.gate_case import POSITIVE, REAL, made
+
+
+@attrs.frozen
+class Counts:
+    """What the gate has done.
+
+    Attributes:
+        cases: compared with differences.
+        checks: all comparisons.
+        kinks: entries on kinks.
+        refused: cases that the op refuses.
+        sharp: cases in which each argument had a gradient.
+        forward: calls of the forward function.
+        rules: calls of rules.
+        kinds: kinds of arrays that it was called on: shapes, types, strides.
+    """
+
+    cases: int
+    checks: int
+    kinks: int
+    refused: int
+    sharp: tuple[int, ...]
+    forward: int
+    rules: int
+    kinds: int
+
+
+class Tally:
+    """Functions that count their calls."""
+
+    def __init__(self) -> None:
+        self.forward = self.rules = 0
+        self.kinds: set[object] = set()
+
+    def of_forward(self, function: Callable[..., object]) -> Callable[..., object]:
+        """A forward function that also notes what it is called on."""
+
+        @wraps(function)
+        def call(*arrays, **options):
+            self.forward += 1
+            self.kinds.add(
+                (*((np.shape(a), np.asarray(a).dtype.str, np.asarray(a).strides) for a in arrays), repr(options))
+            )
+            return function(*arrays, **options)
+
+        return call
+
+    def of_rule(self, function: Callable[..., object]) -> Callable[..., object]:
+        """A rule that counts."""
+
+        @wraps(function)
+        def call(*arrays, **options):
+            self.rules += 1
+            return function(*arrays, **options)
+
+        return call
+
+
+def op_of(name: str, tally: Tally) -> Op:
+    """An op whose functions count."""
+    forward, rules, domains, more = OPS[name]
+    counting = {argument: tally.of_rule(rule) for argument, rule in rules.items()}
+    return made(tally.of_forward(forward), counting, domains, name=name.replace(" ", "_"), **more)
+
+
+def _spread(g, x, axis):
+    return mg.expand_dims(g, axis=axis) + x * 0.0
+
+
+def _total(x, *, axis: int = 0):
+    return np.sum(x, axis=axis)
+
+
+def _shifted(x, *, by: float = 0.5):
+    return x + by
+
+
+Function: TypeAlias = Callable[..., object]
+OPS: dict[str, tuple[Function, Mapping[str, Function], Mapping[str, Domain], dict[str, Any]]] = {
+    "square": (lambda x: x * x, {"x": lambda g, y, x: g * 2.0 * x}, {"x": REAL}, {"elementwise": True}),
+    "size": (
+        lambda x: np.abs(x),
+        {"x": lambda g, y, x: g * mg.sign(x)},
+        {"x": REAL},
+        {"elementwise": True, "kinks": [0.0]},
+    ),
+    "product": (
+        lambda a, b: a * b,
+        {"a": lambda g, y, a, b: g * b, "b": lambda g, y, a, b: g * a},
+        {"a": REAL, "b": POSITIVE},
+        {"elementwise": True},
+    ),
+    "shifted": (
+        _shifted,
+        {"x": lambda g, y, x, by: g * 1.0},
+        {"x": REAL},
+        {"elementwise": True, "params": [{"by": 0.25}]},
+    ),
+    "total": (
+        _total,
+        {"x": lambda g, y, x, axis: _spread(g, x, axis)},
+        {"x": REAL},
+        {"params": [{}, {"axis": 1}], "shapes": [((3, 4),)]},
+    ),
+    "turned": (
+        lambda x: x[..., ::-1] * 2.0,
+        {"x": lambda g, y, x: mg.flip(g, axis=-1) * 2.0},
+        {"x": REAL},
+        {"linear": True, "shapes": [((2, 3),)]},
+    ),
+    "scaled rows": (
+        lambda a, b: a * b[..., None],
+        {"a": lambda g, y, a, b: g * mg.expand_dims(b, axis=-1), "b": lambda g, y, a, b: mg.sum(g * a, axis=-1)},
+        {"a": REAL, "b": REAL},
+        {"shapes": [((2, 3), (2,))]},
+    ),
+    "sampled": (
+        lambda x: x * x * x,
+        {"x": lambda g, y, x: g * 3.0 * x * x},
+        {"x": REAL},
+        {"samples": lambda rng: [mg.Sample(rng.uniform(1.0, 2.0, 4)), mg.Sample(rng.uniform(1.0, 2.0, (2, 3)))]},
+    ),
+    "signs": (lambda x: np.sign(x), {}, {"x": REAL}, {"piecewise_constant": True, "elementwise": True}),
+}
+
+TRIED: dict[tuple[str, bool], Counts] = {  # by op, and whether the check is thorough
+    ("square", True): Counts(1, 48, 0, 0, (1,), 151, 159, 42),
+    ("square", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
+    ("size", True): Counts(1, 48, 120, 0, (1,), 223, 228, 42),
+    ("size", False): Counts(1, 8, 120, 0, (1,), 23, 18, 7),
+    ("product", True): Counts(1, 95, 0, 0, (1, 1), 235, 472, 95),
+    ("product", False): Counts(1, 10, 0, 0, (1, 1), 29, 54, 10),
+    ("shifted", True): Counts(8, 58, 0, 0, (8,), 234, 228, 73),
+    ("shifted", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
+    ("total", True): Counts(84, 187, 0, 5, (25,), 969, 450, 104),
+    ("total", False): Counts(2, 10, 0, 0, (2,), 42, 24, 4),
+    ("turned", True): Counts(26, 139, 0, 1, (24,), 628, 277, 25),
+    ("turned", False): Counts(1, 9, 0, 0, (1,), 20, 15, 3),
+    ("scaled rows", True): Counts(34, 149, 0, 4, (32, 32), 898, 754, 40),
+    ("scaled rows", False): Counts(1, 9, 0, 0, (1, 1), 28, 32, 3),
+    ("sampled", True): Counts(2, 28, 0, 0, (2,), 74, 78, 9),
+    ("sampled", False): Counts(2, 11, 0, 0, (2,), 43, 25, 4),
+    ("signs", True): Counts(3, 28, 0, 0, (0,), 36, 0, 22),
+    ("signs", False): Counts(1, 7, 0, 0, (0,), 8, 0, 6),
+}
+
+
+@pytest.mark.parametrize("thorough", [True, False])
+@pytest.mark.parametrize("name", OPS)
+def test_what_is_tried_on_plain_ops(name: str, thorough: bool) -> None:
+    assert counted(name, thorough) == TRIED[name, thorough]
+
+
+def counted(name: str, thorough: bool) -> Counts:
+    """What the gate does on an op at seed 0."""
+    tally = Tally()
+    op = op_of(name, tally)
+    found = verify(op, 0, thorough=thorough)
+    sharp = tuple(p.cases for p in found.powers)
+    refused = len(found.refused)
+    return Counts(found.cases, found.checks, found.kinks, refused, sharp, tally.forward, tally.rules, len(tally.kinds))
