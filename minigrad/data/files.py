@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import zlib
 from pathlib import Path
 from typing import IO, Protocol, cast
@@ -55,6 +56,15 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
             problem = f"truncated or corrupt gzip stream ({error})"
             raise DataFileError(path, problem, what, "Get the file again.") from error
         raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
+
+
+def is_device(path: Path) -> bool:
+    """Whether it is a device such as /dev/zero, which is read for ever."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # whoever opens it says why
+        return False
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
 
 
 def refuse_bomb(path: Path, unpacked: int, packed: int) -> None:

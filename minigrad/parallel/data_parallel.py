@@ -29,6 +29,7 @@ from minigrad.parallel.laws import examine
 from minigrad.parallel.message import GradientAllReduce
 from minigrad.parallel.protocol import Communicator
 from minigrad.parallel.watchdog import Watchdog
+from minigrad.runtime.interrupts import complete
 from minigrad.runtime.parameters import assign
 
 __all__ = ["TIMEOUT", "DataParallel", "distribute", "shard_bounds"]
@@ -102,10 +103,15 @@ def distribute(
                 f"{optimizer.name} evaluates the loss itself, at points of its own, which {link.size} processes cannot "
                 "share: choose an optimizer that needs gradients only, or train in one process"
             )
-        with group.watched("starting, with the handshake"):
-            examine(link)
-            agree(link, {"seed of dropout": str(seed), **config_fingerprint(optimizer, about or {})})
-            group.enter()
+        try:
+            with group.watched("starting, with the handshake"):
+                examine(link)
+                agree(link, {"seed of dropout": str(seed), **config_fingerprint(optimizer, about or {})})
+                group.enter()
+            return group
+        except BaseException:
+            complete(group.leave)  # the optimizer must not wait for processes that have gone
+            raise
     return group
 
 
@@ -170,20 +176,24 @@ class DataParallel:
     @contextmanager
     def watched(self, doing: str) -> Iterator[None]:
         """A block that ends the job if it waits for others in vain."""
-        self._watchdog.start()
-        self._watchdog.mark(doing, waiting=True)
         try:
+            self._watchdog.start()
+            self._watchdog.mark(doing, waiting=True)
             yield
         finally:
             self._watchdog.stop()
 
     def __enter__(self) -> Self:
-        if self.size > 1:
-            self._watchdog.start()
+        try:
+            if self.size > 1:
+                self._watchdog.start()
+        except BaseException:  # a block that was not begun is not left either
+            complete(self.leave)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.leave()
+        complete(self.leave)
 
     def local_slice(self, x: NDArray[A], y: NDArray[B]) -> tuple[NDArray[A], NDArray[B]]:
         """Return this process's rows of the joined batch `x`, `y`.

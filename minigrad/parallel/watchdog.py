@@ -45,8 +45,9 @@ class Watchdog:
         if self._thread is None:
             self.mark("starting", waiting=False)
             self._over.clear()
-            self._thread = threading.Thread(target=self._watch, name="minigrad watchdog", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._watch, name="minigrad watchdog", daemon=True)
+            thread.start()  # before it is known: one that never began cannot be waited for
+            self._thread = thread
 
     def stop(self) -> None:
         """Stop looking."""

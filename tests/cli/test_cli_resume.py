@@ -142,6 +142,7 @@ def test_resume_takes_the_options_of_the_run(capsys: pytest.CaptureFixture[str])
     [
         (("--lr", "0.001"), "leave out --lr"),
         (("--data", "iris"), "leave out --data"),
+        (("--set", "optimizer.beta1=0.5"), "leave out --set, or start"),
         (("--batch-size", "64", "--optimizer", "adam"), "leave out --batch-size, --optimizer"),
     ],
 )

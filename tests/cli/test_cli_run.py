@@ -100,6 +100,7 @@ def test_misuse_exits_with_2(arguments: str, wanted: str, capsys: pytest.Capture
     [
         ("run nothing.py", "ScriptError: nothing.py: No such file or directory"),
         ("run empty.py", "ScriptError: empty.py:1: the script defines no 'model' and no 'data' and no 'loss'"),
+        ("run /dev/null", "ScriptError: /dev/null: is a device, not a file"),
         ("run loop.py", "ScriptError: loop.py:2: the script trains by itself (backward)"),
         ("run typo.py", "ScriptError: typo.py:11: optimiser: there is no such field"),
         ("run --example sprial", "UnknownExample: there is no example 'sprial'. Did you mean 'spiral'?"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +17,8 @@ import pytest
 from minigrad.cli.builtin_commands import BUILTIN
 from minigrad.cli.parser import build_parser
 from support.cli_calls import code_of
+from support.cli_stranger_files import furnish
+from support.cli_strangers import Draw
 
 CODES = {0, 1, 2, 3, 130}
 WORDS = (
@@ -110,6 +115,47 @@ def test_random_command_lines(count: int, capsys: pytest.CaptureFixture[str]) ->
         codes[code] += 1
     print(f"{count} command lines, exit codes {dict(codes)}")
     assert len(codes) > 2
+
+
+@pytest.mark.soak
+def test_lines_of_strangers(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Most are valid; whatever is wrong with the others, no file but those they name is touched."""
+    os.chdir(tmp_path)
+    furnish(tmp_path)
+    seed = random.randrange(10**9)
+    draw, codes = Draw(random.Random(seed)), Counter[int]()
+    capfd.readouterr()
+    for number in range(2_000):
+        words, before = draw.line(), files(tmp_path)
+        code = code_of(*words)
+        out, err = capfd.readouterr()
+        told = (seed, number, [word[:60] for word in words])
+        assert not {"Traceback", "InternalError"} & set(re.findall(r"\w+", err)), (told, err[-600:])
+        assert code in CODES - {130}, (told, code, err[-300:])
+        lines = [line for line in err.splitlines() if line.startswith(("minigrad: ", "minigrad "))]
+        assert lines or code in (0, 3) or words[0] == "lr-find", (told, code, err[-300:])
+        assert all(len(line) < 300 for line in err.splitlines()), (told, err[-600:])
+        assert code == 2 or "--json" not in words or json.loads(out), (told, out[:200])
+        assert Path.cwd() == tmp_path, told
+        lost = [path for path, state in before.items() if files(tmp_path).get(path) != state and not named(path, words)]
+        assert not lost, (told, lost)
+        codes[code] += 1
+    print(f"seed {seed}, exit codes {dict(codes)}")
+    assert codes[2] < 500
+
+
+def files(folder: Path) -> dict[str, tuple[int, int]]:
+    """Size and time of every file; what a part is called that was left behind makes it a file of its own."""
+    found = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    assert not [path for path in found if path.name.endswith(".part")]
+    return {str(path.relative_to(folder)): (path.stat().st_size, path.stat().st_mtime_ns) for path in found}
+
+
+def named(path: str, words: list[str]) -> bool:
+    """Whether a command line says that this file is written: the run that goes on, or where a result goes."""
+    given = {option: value for option, value in itertools.pairwise(words) if option.startswith("--")}
+    run = os.path.normpath(given.get("--resume", "none")).removesuffix("/checkpoint.safetensors")
+    return path in (given.get("--out"), given.get("--plot"), given.get("--save")) or path.startswith(f"{run}/")
 
 
 @pytest.mark.soak

@@ -74,6 +74,15 @@ def test_idx_images_whose_header_claims_more_than_they_hold(tmp_path: Path) -> N
     assert most < 200 * MIB
 
 
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="devices of Unix")
+@pytest.mark.parametrize("name", ["a.txt", "a.npz"])
+def test_a_device_is_not_read_for_ever(name: str, tmp_path: Path) -> None:
+    """/dev/zero, that is, which must not be tried where it is."""
+    (tmp_path / name).symlink_to("/dev/null")
+    with pytest.raises(DataFileError, match="is a device, not a file"):
+        data.load(tmp_path / name)
+
+
 def test_too_many_members_and_two_of_one_name(tmp_path: Path) -> None:
     small = npy(np.zeros(1))
     with zipfile.ZipFile(tmp_path / "many.npz", "w") as file:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import minigrad.data as data
+from minigrad.data.prepare.npy import read_rows
 
 
 def saved(**arrays: object) -> bytes:
@@ -43,6 +44,11 @@ def test_a_pickle_inside_is_never_opened(tmp_path: Path) -> None:
     stream = io.BytesIO()
     np.savez(stream, x=np.array([Fire()], dtype=object), y=np.zeros(1))
     (tmp_path / "bad.npz").write_bytes(stream.getvalue())
+    np.save(tmp_path / "alone.npy", np.array([{}], dtype=object))
+    with pytest.raises(
+        data.DataFileError, match=r"alone\.npy: holds Python objects \(a pickle\), which are never opened"
+    ):
+        read_rows(tmp_path / "alone.npy")
     with pytest.raises(data.DataFileError, match=r"\(a pickle\), which minigrad never opens"):
         data.load(tmp_path / "bad.npz")
     assert not (tmp_path / "fired").exists()

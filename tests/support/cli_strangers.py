@@ -63,7 +63,8 @@ class Draw:
             {
                 dest: value
                 for dest, value in QUICK.items()
-                if dest in options and dest not in given and (is_own or dest not in SETUP or name == "run")
+                if dest in options and dest not in given
+                if dest not in SETUP or name == "run" or (is_own and ("resume" not in given or dest == "epochs"))
             }
         )
         words = [name]

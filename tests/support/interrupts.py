@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import minigrad
 
-__all__ = ["interrupted", "places"]
+__all__ = ["first_and_last", "interrupted", "places"]
 
 _PACKAGE = str(Path(minigrad.__file__).parent)
 
@@ -54,6 +54,38 @@ def interrupted(work: Callable[[], object], number: int, *, opcodes: bool = Fals
     finally:
         sys.settrace(before)
     return place
+
+
+def first_and_last(work: Callable[[], object], folders: Sequence[str] = ("",)) -> list[int]:
+    """Numbers for `interrupted` at which each line of a package comes for the first and for the last time.
+
+    Args:
+        work: is run once.
+        folders: of minigrad, such as "/train"; lines elsewhere are left out, though counted.
+    """
+    seen: dict[tuple[str, int], tuple[int, int]] = {}
+    count = 0
+    wanted = tuple(_PACKAGE + folder for folder in folders)
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        name = frame.f_code.co_filename
+        if not name.startswith(_PACKAGE):
+            return None
+        if event == "line" and not _is_finalizer(frame):
+            count += 1
+            if name.startswith(wanted):
+                place = name, frame.f_lineno
+                seen[place] = seen.get(place, (count, count))[0], count
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return sorted({number for pair in seen.values() for number in pair})
 
 
 def _is_finalizer(frame: FrameType) -> bool:

@@ -75,7 +75,8 @@ def restore_options(arguments: Namespace, saved: Checkpoint) -> Namespace:
         TrainError: an option is given that may not change.
         CheckpointError: a saved option could not have been given.
     """
-    fixed = [f"--{name.replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
+    typed = {"hyperparameters": "set"}
+    fixed = [f"--{typed.get(name, name).replace('_', '-')}" for name in arguments.given if name not in CHANGEABLE]
     if fixed:
         raise TrainError(f"--resume goes on as the run began: leave out {', '.join(fixed)}, or start a new run")
     command = saved.about["command"]

@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray, make_readonly
 from minigrad.data.errors import DataFileError
-from minigrad.data.files import refuse_bomb
+from minigrad.data.files import is_device, refuse_bomb
 from minigrad.text import clip_text
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def read_rows(path: Path) -> AnyDtypeArray:
     except FileNotFoundError:
         raise DataFileError(path, "no such file", expected) from None
     except DAMAGE as error:
+        if "pickled" in str(error):  # NumPy goes on to say how to open it all the same
+            raise DataFileError(path, "holds Python objects (a pickle), which are never opened", expected) from error
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
     return array
 
@@ -104,6 +106,8 @@ def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArra
         DataFileError: it is anything else.
     """
     expected = "an .npz file as numpy.savez writes it, without Python objects"
+    if content is None and is_device(path):
+        raise DataFileError(path, "is a device, not a file", expected)
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
 
     try:
