@@ -45,9 +45,7 @@ def test_a_pickle_inside_is_never_opened(tmp_path: Path) -> None:
     np.savez(stream, x=np.array([Fire()], dtype=object), y=np.zeros(1))
     (tmp_path / "bad.npz").write_bytes(stream.getvalue())
     np.save(tmp_path / "alone.npy", np.array([{}], dtype=object))
-    with pytest.raises(
-        data.DataFileError, match=r"alone\.npy: holds Python objects \(a pickle\), which are never opened"
-    ):
+    with pytest.raises(data.DataFileError, match=r"alone\.npy: holds Python objects \(a pickle\), which are never"):
         read_rows(tmp_path / "alone.npy")
     with pytest.raises(data.DataFileError, match=r"\(a pickle\), which minigrad never opens"):
         data.load(tmp_path / "bad.npz")

@@ -80,7 +80,7 @@ def read_rows(path: Path) -> AnyDtypeArray:
     except FileNotFoundError:
         raise DataFileError(path, "no such file", expected) from None
     except DAMAGE as error:
-        if "pickled" in str(error):  # NumPy goes on to say how to open it all the same
+        if "pickled" in str(error) or "Python objects" in str(error):  # NumPy tells how to open them all the same
             raise DataFileError(path, "holds Python objects (a pickle), which are never opened", expected) from error
         raise DataFileError(path, f"cannot be read ({type(error).__name__}: {error})", expected) from error
     return array
