@@ -249,6 +249,10 @@ def test_sets_of_the_package_carry_their_recipe() -> None:
         list(recipe.chunks(np.zeros((2, 3))))
     with pytest.raises(DataError, match="row 1: a value is NaN or infinite"):
         list(recipe.chunks(np.array([[0.0] * 10, [np.nan] * 10])))
+    with pytest.raises(DataError, match="row 3: a value is NaN or infinite"):
+        list(recipe.chunks(np.array([[0.0] * 10] * 3 + [[np.inf] * 10]), 2))
+    with pytest.raises(DataError, match="row 2: a value is too far from the rows that were trained on"):
+        list(recipe.chunks(np.array([[0.0] * 10] * 2 + [[1e300] * 10]), 2))
 
 
 def test_a_folder_of_pictures_by_class(tmp_path: Path) -> None:

@@ -110,6 +110,11 @@ def test_a_table_goes_the_whole_way(tmp_path: Path) -> None:
     assert figures["rows"] == 300.0
     with pytest.raises(data.DataError, match="row 2, column 'kind': 'c' is no category that was trained on"):
         run.predict({"size": [3.0, 8.0], "kind": ["a", "c"]})
+    with pytest.raises(data.DataError, match="row 1, column 'size': '1e300' is too far from the rows"):
+        run.predict({"size": ["1e300", 8.0], "kind": ["a", "b"]})
+    run.model.load_state_dict({k: np.full_like(v, np.nan) for k, v in run.model.state_dict().items()})
+    with pytest.raises(TrainError, match="the model gives NaN for row 1: its numbers overflow there"):
+        run.predict({"size": [30.0, 80.0], "kind": ["a", "b"]})
     with pytest.raises(TrainError, match="predicts numbers, which have no probabilities"):
         run.predict_proba(tmp_path / "t.csv")
 

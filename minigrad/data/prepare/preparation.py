@@ -26,6 +26,7 @@ __all__ = ["ArrayInputs", "Inputs", "Preparation", "TableInputs"]
 
 VERSION = 1
 """Of `as_dict`; another one is refused."""
+_TOO_LARGE = "is too far from the rows that were trained on to be computed with"
 
 
 @attrs.frozen
@@ -58,7 +59,14 @@ class TableInputs:
                 f"{', '.join(missing[:8])}. There are: {', '.join(table.names[:12])}"
             )
         encoded = np.concatenate([column.encode(table) for column in self.columns], axis=1)
-        return encoded.astype(np.float32)
+        with np.errstate(over="ignore"):
+            narrow: Array = encoded.astype(np.float32)
+        if not np.isfinite(narrow).all():
+            row, feature = (int(k) for k in np.argwhere(~np.isfinite(narrow))[0])
+            ends = np.cumsum([len(column.features) for column in self.columns])
+            name = self.columns[int(np.searchsorted(ends, feature, side="right"))].name
+            raise DataError(f"{table.place(row, name)}: {str(table.column(name)[row])!r:.40} {_TOO_LARGE}")
+        return narrow
 
     def decode(self, rows: Array) -> list[tuple[str, ...]]:
         """The cells of each row `(N, features)` as texts, a cell for each column."""
@@ -83,8 +91,12 @@ class ArrayInputs:
     layout: tuple[int, ...]
     picture: PictureFormat | None = None
 
-    def encode(self, rows: AnyDtypeArray) -> Array:
+    def encode(self, rows: AnyDtypeArray, first: int = 0) -> Array:
         """The rows `(N, *shape)` as `(N, *layout)` float32.
+
+        Args:
+            rows: as they are given.
+            first: number of the first of them, for errors.
 
         Raises:
             DataError: rows of another shape, or values that are not finite; names the row.
@@ -96,9 +108,12 @@ class ArrayInputs:
         if rows.dtype.kind not in "biuf":
             raise DataError(f"rows are of dtype {rows.dtype}: give numbers")
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-            bad = int(np.argwhere(~np.isfinite(rows))[0][0])
-            raise DataError(f"row {bad}: a value is NaN or infinite")
-        return self.scaling(rows).reshape(len(rows), *self.layout)
+            raise DataError(f"row {first + _first_bad(rows)}: a value is NaN or infinite")
+        with np.errstate(over="ignore"):
+            scaled = self.scaling(rows).reshape(len(rows), *self.layout)
+        if not np.isfinite(scaled).all():
+            raise DataError(f"row {first + _first_bad(scaled)}: a value {_TOO_LARGE}")
+        return scaled
 
 
 Inputs: TypeAlias = TableInputs | ArrayInputs | TextInputs
@@ -148,7 +163,7 @@ class Preparation:
         else:
             array = rows if isinstance(rows, np.ndarray) else _read_rows(inputs, rows)
             for start in range(0, max(len(array), 1), size):
-                yield inputs.encode(array[start : start + size]), None
+                yield inputs.encode(array[start : start + size], start), None
 
     def describe(self) -> list[str]:
         """Lines that say what happens to every column, and what is predicted."""
@@ -209,6 +224,10 @@ class Preparation:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"holds no preparation of rows ({type(error).__name__}: {error})") from None
+
+
+def _first_bad(rows: AnyDtypeArray) -> int:
+    return int(np.argwhere(~np.isfinite(rows))[0][0])
 
 
 def _is_array_file(rows: object) -> bool:

@@ -175,7 +175,12 @@ class SavedRun:
         return inputs.decode(np.array(numbers))
 
     def chunks(self, rows: Rows) -> Iterator[tuple[Array, Table | None]]:
-        """Compute outputs for a few thousand rows at a time, with the table they came from."""
+        """Compute outputs for a few thousand rows at a time, with the table they came from.
+
+        Raises:
+            DataError: as for `predict`.
+            TrainError: an output is NaN, which would be taken for an answer; names the row as `predict` does.
+        """
         encoded: Iterator[tuple[Array, Table | None]]
         if self.preparation is None:
             if not isinstance(rows, np.ndarray):
@@ -185,11 +190,18 @@ class SavedRun:
             encoded = ((np.asarray(rows[k : k + _CHUNK]), None) for k in range(0, max(len(rows), 1), _CHUNK))
         else:
             encoded = self.preparation.chunks(rows, _CHUNK)
+        count = 0
         with eval_mode(self.model):
             for x, table in encoded:
                 starts = range(0, max(len(x), 1), EVAL_BATCH_SIZE)
-                parts = [self.model(from_array(x[k : k + EVAL_BATCH_SIZE])).numpy() for k in starts]
-                yield np.concatenate(parts), table
+                with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                    parts = [self.model(from_array(x[k : k + EVAL_BATCH_SIZE])).numpy() for k in starts]
+                outputs = np.concatenate(parts)
+                if np.isnan(outputs).any():
+                    row = count + int(np.argwhere(np.isnan(outputs))[0][0]) + (table is not None)
+                    raise TrainError(f"{self.path}: the model gives NaN for row {row}: its numbers overflow there")
+                count += len(outputs)
+                yield outputs, table
 
 
 def load(run: str | os.PathLike[str], *, model: Module | None = None, trust: bool = True) -> SavedRun:

@@ -100,7 +100,14 @@ class NumberSums:
         self._mean, self._spread = np.zeros(count), np.zeros(count)
 
     def add(self, predicted: Array, true: Array) -> None:
-        """Count a batch of predictions and targets in their own units, `(N,)` or `(N, count)`."""
+        """Count a batch of predictions and targets in their own units, `(N,)` or `(N, count)`.
+
+        Figures of numbers whose squares overflow are infinite.
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._add(predicted, true)
+
+    def _add(self, predicted: Array, true: Array) -> None:
         predicted, true = (a.reshape(len(a), -1).astype(np.float64) for a in (predicted, true))
         error = predicted - true
         self._squares += np.square(error).sum(axis=0)
