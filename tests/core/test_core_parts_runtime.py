@@ -23,6 +23,7 @@ from minigrad.runtime.numpy_fast import add_reduce, as_row_operand, column_sums,
 from minigrad.runtime.parameters import aligned_zeros, assign, bind_to_buffers, is_parameter, set_requires_grad
 from minigrad.runtime.repetition import Repetition, note_assignment, note_draw, unmoved
 from minigrad.runtime.source_line import user_frame_location, with_source_text
+from minigrad.runtime.square_scale import square_scale
 
 
 def op(*names: str, forward=lambda *xs, **options: xs[0] * 1.0, **options: object) -> Op:
@@ -134,8 +135,8 @@ def test_a_leaf_outside_of_buffers_and_one_that_is_switched_off() -> None:
     before = (x * x).sum()
     assign(x, new)
     new[0] = 9.0
-    assert x.data.tolist() == [3.0, 4.0]
     assert not x._node.value.flags.writeable
+    assert x.data.tolist() == [3.0, 4.0]
     with pytest.raises(mg.StaleGraphError):
         before.backward()
     (x * x).sum().backward()
@@ -280,3 +281,21 @@ def test_stacks_of_values() -> None:
     alone.check_batching = lambda: checked.append(1)
     call_batched(alone, (True,), (stack,), {})
     assert checked == [1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squares_are_scaled_as_far_as_the_smallest_allow(dtype: type) -> None:
+    """The next power of two would lose squares that count, or leave the sixth of the range that powers of sums need."""
+    info, scales = np.finfo(dtype), []
+    for least in (1.0, 1e-3, 1e-8, 1e-12, 1e-20, 0.0):
+        scale = square_scale(np.dtype(dtype), least)
+        rest, exponent = np.frexp(scale)
+        assert rest == 0.5
+        room = least * float(info.eps) ** 2 / float(info.tiny)
+        assert scale == 1.0 or scale**2 * room >= 1.0
+        furthest = scale == 2.0 ** -(int(info.maxexp) // 6)
+        assert furthest or (scale / 2.0) ** 2 * room < 1.0
+        assert 1 - exponent <= int(info.maxexp) // 6
+        scales.append(scale)
+    assert scales == sorted(scales)
+    assert scales[-1] == 1.0
