@@ -26,7 +26,6 @@ class SeededRandom:
     """
 
     def __init__(self, seed: int) -> None:
-        self.seed = seed
         self._counter = (seed * 0x632BE59BD9B4E019) & 0xFFFFFFFFFFFFFFFF
         self._block: Array = np.empty(0)
         self._used = 0

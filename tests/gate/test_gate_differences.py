@@ -330,6 +330,16 @@ def test_round_off_hides_nothing_that_is_larger() -> None:
     assert float(quiet.h) > 2.0**-6
 
 
+@pytest.mark.parametrize(("slope", "size"), [(3.0, 2.0), (-0.5, 7.0)])
+def test_the_bar_of_a_straight_line_is_the_round_off_of_its_numbers(slope: float, size: float) -> None:
+    """32 ulps of |F| and of what the slope makes of the step there and back, over the smallest step."""
+    h = 2.0**-6
+    found = verdict(lambda t: slope * t, slope, size)
+    assert float(found.error) == pytest.approx(32.0 * EPS * (size + 2.0 * h * abs(slope)) / (h / 4.0), rel=1e-12)
+    assert float(found.h) == h
+    assert float(found.scale) == abs(slope)
+
+
 def test_a_difference_over_a_step_of_one() -> None:
     bar = 64.0 * EPS * 8.0
     found = agreement(3.0, 3.0, 1.0, 8.0)

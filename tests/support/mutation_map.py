@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
@@ -67,6 +67,12 @@ class TestMap:
                 chosen.append(test)
                 spent += self.seconds[test]
         return chosen
+
+    def only(self, tests: Container[str]) -> TestMap:
+        """Without the tests that are no longer there."""
+        seconds = {test: cost for test, cost in self.seconds.items() if test in tests}
+        lines = {line: [t for t in reaching if t in seconds] for line, reaching in self.lines.items()}
+        return TestMap(seconds, self.collecting, lines)
 
     def cost(self, tests: Iterable[str]) -> float:
         """Seconds that these tests take together."""

@@ -25,7 +25,7 @@ import pytest
 from support.mutation_map import OPTIONS
 from support.mutation_sources import Mutant
 
-__all__ = ["Outcome", "in_fork", "try_mutant"]
+__all__ = ["Outcome", "collected", "in_fork", "try_mutant"]
 
 _MEMORY = 6 << 30
 """Bytes that a mutant may ask for."""
@@ -69,6 +69,25 @@ def try_mutant(root: Path, mutant: Mutant, tests: Sequence[str], cost: float) ->
     return attrs.evolve(in_fork(run, len(tests), cost), confirmed=True)
 
 
+def collected(folders: Sequence[str]) -> set[str]:
+    """Ids of the tests that are there now: pytest ends with an error where it is asked for one that is not."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            quiet = os.open(os.devnull, os.O_RDWR)
+            for stream in (1, 2):
+                os.dup2(quiet, stream)
+            pytest.main([*folders, *OPTIONS, "--collect-only"], plugins=[_Collected(writing)])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        ids = set(pipe.read().splitlines())
+    os.waitpid(child, 0)
+    return ids
+
+
 def in_fork(run: Callable[[int], int], tests: int, cost: float) -> Outcome:
     """Run something that writes the name of a failed test to a pipe, and returns 0 where none failed.
 
@@ -110,6 +129,17 @@ def _as_child(run: Callable[[int], int], pipe: int, seconds: int) -> None:
         code = run(pipe)
     finally:
         os._exit(code)
+
+
+class _Collected:
+    """A plugin of pytest that tells which tests there are."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        with os.fdopen(os.dup(self._pipe), "w", encoding="utf-8") as pipe:
+            pipe.writelines(f"{item.nodeid}\n" for item in session.items)
 
 
 class _FirstFailure:

@@ -36,7 +36,7 @@ import attrs
 
 from support.mutation_forks import try_all
 from support.mutation_map import TestMap, measure
-from support.mutation_runs import Outcome, try_mutant
+from support.mutation_runs import Outcome, collected, try_mutant
 from support.mutation_sources import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,9 +128,10 @@ def _outcomes(
     options: argparse.Namespace, names: Sequence[str], todo: Sequence[tuple[str, Mutant]], known: TestMap
 ) -> Iterator[tuple[str, Mutant, Outcome]]:
     """Each mutant with its room and what became of it."""
-    work = [(mutant, known.reaching(mutant, options.budget)) for _, mutant in todo]
     folders = sorted({tests for name in names for tests in ROOMS[name].tests})
     folders += [f"--ignore={name}" for name in LEFT_OUT]
+    known = known.only(collected(folders))
+    work = [(mutant, known.reaching(mutant, options.budget)) for _, mutant in todo]
     quick = repeat(None) if options.confirm else try_all(ROOT, folders, work, known)
     for (name, mutant), (_, tests), outcome in zip(todo, work, quick, strict=False):
         if outcome is None:  # also what runs on import, such as the default of a field
