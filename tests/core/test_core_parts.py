@@ -261,3 +261,12 @@ def test_nodes_hold_what_rules_need() -> None:
     assert from_array(given)._node.value is given
     assert not given.flags.writeable
     assert tensor_of(Constant(given)).data.tolist() == [1.0, 1.0]
+
+
+def test_what_has_no_slope_is_not_recorded() -> None:
+    flat = [op for op in REGISTRY if op.claims.piecewise_constant and len(op.arguments) == 1 and not op.required]
+    assert {"sign", "floor"} <= {op.name for op in flat}
+    for op in flat:
+        outputs = op(T)
+        for y in outputs if isinstance(outputs, tuple) else (outputs,):
+            assert not y.requires_grad, op.name

@@ -19,9 +19,10 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.op import Op
+from minigrad.core.tensor import as_array
 from minigrad.verify import verify
 from minigrad.verify.declare import Domain
-from support.gate_case import POSITIVE, REAL, made
+from support.gate_case import REAL, made
 
 
 @attrs.frozen
@@ -91,6 +92,16 @@ def _spread(g, x, axis):
     return mg.expand_dims(g, axis=axis) + x * 0.0
 
 
+def _top(x):
+    numbers = as_array(x)
+    hit = numbers == np.max(numbers, axis=-1, keepdims=True)
+    return (hit / np.sum(hit, axis=-1, keepdims=True)).astype(numbers.dtype)
+
+
+def _places(index, x):
+    return (as_array(index)[:, None] % 4 == np.arange(len(as_array(x)))).astype(as_array(x).dtype)
+
+
 def _total(x, *, axis: int = 0):
     return np.sum(x, axis=axis)
 
@@ -111,7 +122,7 @@ OPS: dict[str, tuple[Function, Mapping[str, Function], Mapping[str, Domain], dic
     "product": (
         lambda a, b: a * b,
         {"a": lambda g, y, a, b: g * b, "b": lambda g, y, a, b: g * a},
-        {"a": REAL, "b": POSITIVE},
+        {"a": REAL, "b": REAL},
         {"elementwise": True},
     ),
     "shifted": (
@@ -144,6 +155,43 @@ OPS: dict[str, tuple[Function, Mapping[str, Function], Mapping[str, Domain], dic
         {"x": REAL},
         {"samples": lambda rng: [mg.Sample(rng.uniform(1.0, 2.0, 4)), mg.Sample(rng.uniform(1.0, 2.0, (2, 3)))]},
     ),
+    "largest": (
+        lambda x: np.max(x, axis=-1),
+        {"x": lambda g, y, x: mg.expand_dims(g, axis=-1) * _top(x)},
+        {"x": REAL},
+        {"shapes": [((2, 3),)], "kinks": "ties"},
+    ),
+    "everything": (
+        lambda x: np.sum(x),
+        {"x": lambda g, y, x: g + x * 0.0},
+        {"x": REAL},
+        {"shapes": [((2, 3),)], "linear": True},
+    ),
+    "joined": (
+        lambda *xs: sum(xs[1:], xs[0] * 1.0),
+        {"xs": lambda g, y, *xs: tuple(g * 1.0 for _ in xs)},
+        {"xs": REAL},
+        {"elementwise": True, "linear": True},
+    ),
+    "picked": (
+        lambda x, index, mask: x[index] * mask,
+        {"x": lambda g, y, x, index, mask: mg.sum(mg.expand_dims(g * mask, axis=-1) * _places(index, x), axis=0)},
+        {"x": REAL, "index": mg.integer_index(4), "mask": mg.boolean()},
+        {"shapes": [((4,), (3,), (3,))]},
+    ),
+    "both": (
+        lambda x: (x * 2.0, x * x),
+        {"x": lambda g, y, x: g[0] * 2.0 + g[1] * 2.0 * x},
+        {"x": REAL},
+        {"shapes": [((3,),)]},
+    ),
+    "copied": (
+        lambda x: np.stack([x, x[..., ::-1] * 2.0]),
+        {"x": lambda g, y, x: g[0] + mg.flip(g[1], axis=-1) * 2.0},
+        {"x": REAL},
+        {"shapes": [((2, 3),)]},
+    ),
+    "matrix": (lambda x: x * x, {"x": lambda g, y, x: g * 2.0 * x}, {"x": mg.spd(2)}, {}),
     "signs": (lambda x: np.sign(x), {}, {"x": REAL}, {"piecewise_constant": True, "elementwise": True}),
 }
 
@@ -152,8 +200,8 @@ TRIED: dict[tuple[str, bool], Counts] = {  # by op, and whether the check is tho
     ("square", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
     ("size", True): Counts(1, 48, 120, 0, (1,), 223, 228, 42),
     ("size", False): Counts(1, 8, 120, 0, (1,), 23, 18, 7),
-    ("product", True): Counts(1, 95, 0, 0, (1, 1), 235, 472, 95),
-    ("product", False): Counts(1, 10, 0, 0, (1, 1), 29, 54, 10),
+    ("product", True): Counts(1, 100, 0, 0, (1, 1), 249, 502, 87),
+    ("product", False): Counts(1, 11, 0, 0, (1, 1), 31, 58, 10),
     ("shifted", True): Counts(8, 58, 0, 0, (8,), 234, 228, 73),
     ("shifted", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
     ("total", True): Counts(84, 187, 0, 5, (25,), 969, 450, 104),
@@ -164,6 +212,20 @@ TRIED: dict[tuple[str, bool], Counts] = {  # by op, and whether the check is tho
     ("scaled rows", False): Counts(1, 9, 0, 0, (1, 1), 28, 32, 3),
     ("sampled", True): Counts(2, 28, 0, 0, (2,), 74, 78, 9),
     ("sampled", False): Counts(2, 11, 0, 0, (2,), 43, 25, 4),
+    ("largest", True): Counts(61, 329, 18, 2, (60,), 1615, 819, 26),
+    ("largest", False): Counts(1, 9, 18, 0, (1,), 55, 19, 3),
+    ("everything", True): Counts(27, 140, 0, 0, (25,), 640, 282, 28),
+    ("everything", False): Counts(1, 9, 0, 0, (1,), 20, 15, 3),
+    ("joined", True): Counts(3, 145, 0, 0, (6,), 327, 332, 143),
+    ("joined", False): Counts(1, 11, 0, 0, (2,), 23, 20, 9),
+    ("picked", True): Counts(94, 329, 0, 12, (92,), 1373, 687, 36),
+    ("picked", False): Counts(1, 9, 0, 0, (1,), 28, 16, 2),
+    ("both", True): Counts(21, 109, 0, 0, (20,), 484, 244, 15),
+    ("both", False): Counts(1, 9, 0, 0, (1,), 28, 16, 2),
+    ("copied", True): Counts(26, 113, 0, 1, (24,), 573, 277, 27),
+    ("copied", False): Counts(1, 9, 0, 0, (1,), 28, 16, 3),
+    ("matrix", True): Counts(14, 78, 0, 0, (14,), 213, 148, 10),
+    ("matrix", False): Counts(1, 8, 0, 0, (1,), 18, 15, 3),
     ("signs", True): Counts(3, 28, 0, 0, (0,), 36, 0, 22),
     ("signs", False): Counts(1, 7, 0, 0, (0,), 8, 0, 6),
 }

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.verify.checks.directional_check import _are_uneven
 from minigrad.verify.checks.special_entries import _numbers, _selections
 from minigrad.verify.checks.special_numbers import _variants
 from minigrad.verify.declare import Domain
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase
+from minigrad.verify.sweep import _until_every_entry_counts
 from support.gate_case import POSITIVE, REAL, UNIT
 
 
@@ -196,3 +198,35 @@ def test_arrays_of_numbers_that_stand_out() -> None:
     assert "of zeros" not in dict(_variants(x, zeros=False, fixed=False))
     assert "of ones" not in dict(_variants(x, zeros=True, fixed=True))
     assert "with a row of zeros" not in dict(_variants(x[0], zeros=True, fixed=False))
+
+
+def test_outputs_are_uneven_where_some_are_a_millionth_of_the_largest() -> None:
+    whole = np.array([1, 5_000_000])
+    for sizes, uneven in (
+        ([2e3, 1.9e-3], True),
+        ([-2e3, 1.9e-3], True),
+        ([2e3, 2.1e-3], False),
+        ([2e3, 0.0], False),
+        ([2e-3, 1.9e-9], True),
+        ([2e-3, 2.1e-9], False),
+        ([], False),
+    ):
+        assert _are_uneven((np.array(sizes), whole)) is uneven
+    assert not _are_uneven((whole,))
+
+
+def test_numbers_are_drawn_until_each_entry_has_had_a_gradient() -> None:
+    """Two draws that show nothing new are enough, and eight whatever they show."""
+
+    def drawn(*lit: str) -> int:
+        cases = [EvaluatedCase(case, (), (), {0: np.array([float(c) for c in row])}) for row in lit]
+        following = iter(cases[1:])
+        return len(_until_every_entry_counts(cases[0], lambda: next(following)))
+
+    case = CheckCase((), {}, "base", 3)
+    assert drawn("111") == 0
+    assert drawn("110", "001") == 1
+    assert drawn("100", "100", "010", "100", "010", "001") == 4
+    assert drawn("100", "110", "100", "110") == 3
+    assert drawn("100", "100", "010", "001") == 3
+    assert drawn("1000000000", *(f"{'0' * k}1{'0' * (9 - k)}" for k in range(1, 9)), "0000000001") == 8
