@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad import core
 from minigrad.core.apply import apply
 from minigrad.core.errors import IndexKeyError, NumberTooLarge, OpError
 from minigrad.core.graph import Constant, OpNode
@@ -270,3 +271,9 @@ def test_what_has_no_slope_is_not_recorded() -> None:
         outputs = op(T)
         for y in outputs if isinstance(outputs, tuple) else (outputs,):
             assert not y.requires_grad, op.name
+
+
+def test_names_that_have_moved_are_still_found() -> None:
+    for old, new in (("no_grad", mg.no_grad), ("adopt", from_array), ("switched", mode_override)):
+        with pytest.warns(DeprecationWarning, match=f"minigrad.core.{old} is now"):
+            assert getattr(core, old) is new

@@ -236,6 +236,7 @@ def test_a_gradient_wider_than_the_only_argument_is_refused_not_summed() -> None
     op = lower_triangle()
     assert any("WrongShape" in why for why in verify(op).refused)
     mg.register(op)
+    assert op.check_second_order is None  # which was not put off
     x = mg.tensor(np.ones((3, 1)), requires_grad=True)
     loss = op(x).sum()
     with pytest.raises(mg.InvalidRule, match=r"\(3, 3\) for an argument of shape \(3, 1\)"):

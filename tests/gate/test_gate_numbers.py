@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.typing import Array
+from minigrad.verify.cases import base_shapes, difference_cases
 from minigrad.verify.checks.directional_check import _are_uneven
+from minigrad.verify.checks.entrywise_check import ARRANGEMENTS, FEW, THOROUGH
 from minigrad.verify.checks.special_entries import _numbers, _selections
 from minigrad.verify.checks.special_numbers import _variants
 from minigrad.verify.declare import Domain
 from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase
+from minigrad.verify.subject import EvaluatedCase, OpUnderTest
 from minigrad.verify.sweep import _until_every_entry_counts
-from support.gate_case import POSITIVE, REAL, UNIT
+from support.gate_case import POSITIVE, REAL, UNIT, made
 
 
 def splitmix(seed: int, count: int) -> list[float]:
@@ -230,3 +233,50 @@ def test_numbers_are_drawn_until_each_entry_has_had_a_gradient() -> None:
     assert drawn("100", "110", "100", "110") == 3
     assert drawn("100", "100", "010", "001") == 3
     assert drawn("1000000000", *(f"{'0' * k}1{'0' * (9 - k)}" for k in range(1, 9)), "0000000001") == 8
+
+
+def test_the_shapes_and_strides_that_entries_are_arranged_in() -> None:
+    a = np.arange(40.0)
+    arranged = {label: arrange(a) for label, arrange in THOROUGH}
+    assert {label: x.shape for label, x in arranged.items()} == {
+        "square in Fortran order, reversed strides": (1, 6, 6),
+        "0-d": (),
+        "empty": (2, 0, 3),
+        "3 x 3": (3, 3),
+        "20 x 2": (20, 2),
+        "3 x 12": (3, 12),
+        "one row": (1, 40),
+        "one column": (40, 1),
+        "two axes of one": (1, 9, 1),
+        "4-d": (2, 1, 5, 4),
+        "5-d": (2, 1, 2, 2, 5),
+        "6-d": (1, 2, 2, 1, 2, 5),
+        "2-d Fortran order": (5, 8),
+        "every other entry": (20,),
+        "one element": (1, 1, 1),
+        "3-d": (2, 4, 5),
+        "many entries": (2120,),
+    }
+    square = arranged["square in Fortran order, reversed strides"]
+    assert square[0].T.tolist() == a[:-37:-1].reshape(6, 6).tolist()
+    assert max(square.strides[1:]) < 0
+    assert arranged["2-d Fortran order"].flags.f_contiguous
+    assert arranged["every other entry"].tolist() == a[::2].tolist()
+    assert arranged["0-d"] == 7.0
+    assert arranged["one element"] == 3.0
+    assert (arranged["many entries"].reshape(-1, 40) == a).all()
+    assert arranged["4-d"].ravel().tolist() == a.tolist()
+    assert [label for label, _ in ARRANGEMENTS] == list(arranged)[:3]
+    assert [label for label, _ in FEW] == [*list(arranged)[:4], "many entries"]
+
+
+def test_samples_are_numbered_and_a_variadic_argument_stands_for_two() -> None:
+    def total(*xs: Array) -> Array:
+        return sum(xs[1:], xs[0])
+
+    assert base_shapes(made(total, {}, {"xs": REAL})) == (((2, 3, 4), (2, 3, 4)),)
+    sampled = made(lambda x: x, {}, {"x": REAL}, samples=lambda rng: [mg.Sample(rng.normal(size=k)) for k in (2, 3, 4)])
+    cases = list(difference_cases(sampled, 3))
+    assert [(c.label, c.arrays[0].size) for c in cases] == [("sample 0", 2), ("sample 1", 3), ("sample 2", 4)]
+    e = OpUnderTest(sampled).run(cases[0], SeededRandom(1))
+    assert 0.0 <= e.seconds < 0.5
