@@ -126,29 +126,39 @@ def batch_order(batches: list[Array], y: Array) -> float | None:
     It is 1 for shuffled rows, up to the size of a batch for sorted ones. Each batch counts by its own size: all rows of
     a rare class may be in the last one, which is not full.
 
-    For classes the median over the indicators of each class, so that any order by class is seen.
+    For classes the median over the indicators of each class, so that any order by class is seen; for several columns of
+    quantities the one that goes with the order most.
     """
     sizes = np.array([len(b) for b in batches] or [0], dtype=np.float64)
     if len(batches) < 4 or sizes.max() < 4.0:
         return None
-    classes: list[int | None] = np.unique(y)[:20].tolist() if y.dtype.kind in "iu" else [None]
+    labels = y.dtype.kind in "iu"
+    take = _indicator if labels else _column
     ratios = []
-    for c in classes:
-        each = [_indicator(b, c) for b in batches]
+    for c in np.unique(y)[:20].tolist() if labels else range(y[0].size):
+        each = [take(b, c) for b in batches]
         value = np.concatenate(each)  # batches may hold other shares than the rows on purpose
         if not float(value.var()):
-            value = _indicator(y, c)
+            value = take(y, c)
         variance = float(value.var())
         if variance > 0.0:
             means = np.array([b.mean() for b in each])
             ratios.append(float(np.mean(sizes * (means - value.mean()) ** 2)) / variance)
-    return float(np.median(ratios)) if ratios else None
+    if not ratios:
+        return None
+    return float(np.median(ratios)) if labels else max(ratios)
 
 
-def _indicator(y: Array, c: int | None) -> Array:
-    """1 where a label is `c`, 0 elsewhere; the targets themselves where there are no classes."""
-    targets: Array = np.asarray(y if c is None else y == c, dtype=np.float64)
-    return targets
+def _indicator(y: Array, c: int) -> Array:
+    """1 where a label is `c`, 0 elsewhere."""
+    ones: Array = np.asarray(y == c, dtype=np.float64)
+    return ones
+
+
+def _column(y: Array, c: int) -> Array:
+    """One column of quantities."""
+    column: Array = y.reshape(len(y), -1)[:, c].astype(np.float64)
+    return column
 
 
 def _broken(x: Array, y: Array, x_val: Array | None, y_val: Array | None) -> str:

@@ -85,6 +85,8 @@ class ModelStats:
         stacked: names of weights that are multiplied onto another weight with no nonlinearity between the two.
         score: accuracy or R^2 on the batch.
         training_loss: of the batch with the model in training mode; None without dropout.
+        breadth: of the outputs, over their length: 0 where those of all rows lie on a line. None for fewer than three
+            columns.
     """
 
     activations: tuple[Activation, ...]
@@ -94,6 +96,7 @@ class ModelStats:
     stacked: tuple[str, ...] = ()
     score: float | None = None
     training_loss: float | None = None
+    breadth: float | None = None
 
     @property
     def weights(self) -> tuple[ParameterStats, ...]:
@@ -116,6 +119,8 @@ class Start:
         doubling: loss of two halves together over the mean of both: 1 for a mean, 2 for a sum.
         repeat: largest difference between two evaluations of the same rows.
         outputs: columns of the output.
+        even: loss of the untrained model with every class counted alike, and that of the shares of the classes as
+            answer; None where no class is rare.
         wrong_gradients: parameters whose gradient disagrees with differences.
     """
 
@@ -129,6 +134,7 @@ class Start:
     doubling: float | None = None
     repeat: float = 0.0
     outputs: int = 1
+    even: tuple[float, float] | None = None
     wrong_gradients: tuple[str, ...] = ()
 
 

@@ -176,9 +176,12 @@ class Batches:
         fed: rows in all batches together.
         known: share of them that are training rows.
         from_val: share of them that are validation rows.
-        used: share of the training rows that were in a batch.
+        used: share of the training rows that were in a batch, they or rows that are equal to them.
         mispaired: share of those whose target was that of another row; None where targets were changed on the way.
         size: root mean square of the inputs, over that of the training rows.
+        by_chance: share of the rows whose target would be another if targets were dealt out at random.
+        alike: share of the first batches of the first epoch that hold the same rows as the first; None for fewer than
+            four.
     """
 
     fed: int
@@ -187,3 +190,5 @@ class Batches:
     used: float
     mispaired: float | None
     size: float
+    by_chance: float = 1.0
+    alike: float | None = None

@@ -26,7 +26,7 @@ from minigrad.train.evaluation import count_correct
 
 __all__ = ["inside_of", "score_of"]
 
-_FLAT = ("tanh", "sigmoid")
+_FLAT, _COLUMNS = ("tanh", "sigmoid"), 100
 _NONLINEAR = frozenset({"relu", "tanh", "sigmoid", "softplus", "leaky_relu", "elu", "gaussian_gate", "maximum", "max"})
 _LINEAR = frozenset(
     {"add", "subtract", "reshape", "transpose", "matrix_transpose", "broadcast_to", "negative", "astype"}
@@ -58,10 +58,24 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array, *, drops: bool) -> 
             ),
             loss=float(value.item()),
             outputs_std=float(spread.std(axis=0).mean()),
+            breadth=_breadth(outputs.numpy()),
             stacked=tuple(_stacked(order, names)),
             score=score_of(outputs.numpy(), y),
             training_loss=moving,
         )
+
+
+def _breadth(outputs: Array) -> float | None:
+    """Second largest singular value of the outputs about their mean, over the largest.
+
+    None for fewer than three columns, more than a hundred, and where all rows have the same outputs.
+    """
+    rows = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64) if outputs.ndim > 1 else outputs
+    if rows.ndim < 2 or not 3 <= rows.shape[1] <= _COLUMNS or not np.isfinite(rows).all():
+        return None
+    about = rows - rows.mean(axis=0)
+    squares = np.linalg.eigvalsh(about.T @ about)
+    return float(np.sqrt(max(squares[-2], 0.0) / squares[-1])) if squares[-1] > 0.0 else None
 
 
 def score_of(outputs: Array, y: Array) -> float | None:

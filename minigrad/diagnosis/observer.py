@@ -19,8 +19,9 @@ from minigrad.diagnosis.data_stats import batch_order, data_facts
 from minigrad.diagnosis.evidence import Batches, Evidence, Experiments, ModelStats, Point, Probes, Sample, Start, Usage
 from minigrad.diagnosis.model_stats import inside_of
 from minigrad.diagnosis.outcome import Gain, gain_of
+from minigrad.diagnosis.probing.loss_experiments import mixed_rows, varied_rows
 from minigrad.diagnosis.probing.loss_probes import probe_loss
-from minigrad.diagnosis.probing.loss_tests import experiments_of, start_of, wrong_gradients
+from minigrad.diagnosis.probing.loss_tests import even_losses, experiments_of, start_of, wrong_gradients
 from minigrad.diagnosis.probing.model_probes import ignored_share, probe_model
 from minigrad.diagnosis.start_file import read_start, write_start
 from minigrad.diagnosis.verdict import Diagnosis, diagnose
@@ -31,7 +32,7 @@ from minigrad.train.splits import Rows, Split
 
 __all__ = ["Observer", "Steps", "few"]
 
-_PROBE, _ROWS, _FEW = 128, 500, 24
+_PROBE, _ROWS, _VARIED = 128, 500, 9
 
 
 @attrs.frozen(kw_only=True)
@@ -113,9 +114,15 @@ class Observer:
         x, y, usage = self._probe.x, self._probe.y, self.usage
         outputs = self._outputs(self._probe)
         start = start_of(self.model, self.loss, outputs, x, y, self.split.train.y)
-        self.experiments = experiments_of(self.model, self.loss, outputs, x, y, start.constant)
+        if self.facts.classes and start.chance is not None and self.split.train.y.ndim == 1:
+            rows = self.split.train
+            start = attrs.evolve(start, even=even_losses(self.model, self.loss, rows.x, rows.y))
+        varied = self.split.train.take(varied_rows(self.split.train.y, _VARIED))
+        told = self._outputs(varied)
+        tried = experiments_of(self.model, self.loss, outputs, x, y, start.constant)
+        self.experiments = attrs.evolve(tried, mixed=mixed_rows(self.loss, told, varied.y))
         probes = probe_model(self.model, x, y, drops=usage.dropout > 0.0, recurrent=usage.recurrent)
-        self.probes = probe_loss(probes, self.loss, outputs[:_FEW], y[:_FEW])
+        self.probes = probe_loss(probes, self.loss, told, varied.y)
         wrong += wrong_gradients(self.model, self.loss, x, y) if check else ()
         return attrs.evolve(start, wrong_gradients=wrong), self._inside()
 

@@ -30,6 +30,7 @@ Comparison: TypeAlias = tuple[float | None, float | None, tuple[str, ...]]
 EARLY = 3
 _EXCERPT, _WEIGHTS = 8, 3
 _TURNED = -0.999
+_LARGE, _UNDONE, _SEEN = 0.05, 1.5, 1e-3
 GROWTH = 1.25
 
 
@@ -43,7 +44,8 @@ class Sampler:
         seconds: what they took.
         value: the loss of the batch at hand, while it is wanted (see `early`).
         losses: how many losses there were since the last update.
-        moved: how often something else than an update has changed the weights by more than a twentieth of their size.
+        moved: how often something else than an update has changed the weights, by more than a twentieth of their size,
+            or by more than the update had.
     """
 
     def __init__(self, optimizer: StatefulOptimizer, named: Named) -> None:
@@ -53,6 +55,7 @@ class Sampler:
         self.value: Tensor | None = None
         self.moved = self.losses = 0
         self._next = 1
+        self._found: list[Array] = []
         self._left: list[Array] = []
         self._used: list[Array] = []
 
@@ -77,10 +80,11 @@ class Sampler:
 
     def _compare(self) -> None:
         """Look whether the weights are those that the last update left behind."""
+        now = self._excerpt()
         if self._left:
-            now = self._excerpt()
-            size = _norm(self._left)
-            self.moved += size > 0.0 and _norm([a - b for a, b in zip(now, self._left, strict=True)]) > 0.05 * size
+            size, step = _norm(self._left), _distance(self._left, self._found)
+            self.moved += _distance(now, self._left) > min(_LARGE * size, max(_UNDONE * step, _SEEN * size)) > 0.0
+        self._found = now
 
     def _sampled(self, step: Stepper, closure: Closure | None, loss: Callable[[], float]) -> Update:
         began = time.process_time()
@@ -158,6 +162,10 @@ def held_by(optimizer: StatefulOptimizer) -> frozenset[int]:
 def _gradient(t: Tensor) -> Array:
     g = t.grad
     return np.zeros(t.shape, dtype=t.dtype) if g is None else g.numpy().copy()
+
+
+def _distance(a: Sequence[Array], b: Sequence[Array]) -> float:
+    return _norm([p - q for p, q in zip(a, b, strict=True)])
 
 
 def _norm(parts: Sequence[Array]) -> float:

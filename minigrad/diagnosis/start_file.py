@@ -47,7 +47,9 @@ def read_start(path: Path) -> Beginning | None:
             "parameters": tuple(ParameterStats(**p) for p in first["parameters"]),
             "stacked": tuple(first["stacked"]),
         }
-        tests = Start(**{**start, "wrong_gradients": tuple(start["wrong_gradients"])})
+        even = start.get("even")  # files of older versions have none
+        lists = {"wrong_gradients": tuple(start["wrong_gradients"]), "even": None if even is None else tuple(even)}
+        tests = Start(**{**start, **lists})
         return tests, ModelStats(**inside), Experiments(**document["experiments"]), Probes(**document["probes"])
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

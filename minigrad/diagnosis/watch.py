@@ -179,6 +179,6 @@ class Watch:
                 moved=self._sampler.moved,
                 held=held_by(self.optimizer),
                 step_calls=self._sampler.calls,
-                batches=self._seen.result(),
+                batches=self._seen.result(steps),
             )
         )

@@ -10,6 +10,7 @@ from minigrad import nn
 from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.data.arrays import any_real
+from minigrad.diagnosis.model_stats import inside_of
 from minigrad.diagnosis.outcome import gain_of
 from minigrad.diagnosis.probing.loss_experiments import (
     bounds_of,
@@ -19,8 +20,11 @@ from minigrad.diagnosis.probing.loss_experiments import (
     lowest_loss,
     mixed_rows,
     odd_shapes,
+    varied_rows,
 )
+from minigrad.diagnosis.probing.loss_tests import even_losses, experiments_of
 from minigrad.nn import Loss
+from minigrad.runtime.parameters import assign
 
 RNG = np.random.default_rng(0)
 SCORES, LABELS = 0.05 * RNG.standard_normal((64, 3)), any_real(RNG.integers(0, 3, 64))
@@ -127,6 +131,76 @@ def test_bounds_show_at_huge_inputs(end: str) -> None:
         low, high = bounds_of(any_real(far))
         assert (low, high) == pytest.approx(expected, abs=1e-5)
     assert bounds_of(np.zeros((8, 3))) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_bounds_show_behind_saturated_layers(end: str) -> None:
+    layer, expected = ENDS[end]
+    with nn.seeded(1):
+        units = [part for _ in range(3) for part in (nn.Linear(32, 32), nn.Tanh())]
+        last = nn.Linear(32, 10, gain=0.1)
+        model = nn.Sequential(nn.Linear(64, 32), nn.Tanh(), *units, last, *([layer] if layer is not None else []))
+    rng = np.random.default_rng(7)
+    x, y = rng.standard_normal((100, 64)).astype(np.float32), rng.integers(0, 10, 100)
+    outputs = model(mg.tensor(any_real(x))).numpy()
+    tried = experiments_of(model, nn.find_loss("softmax"), outputs, any_real(x), any_real(y), np.log(10))
+    assert (tried.low, tried.high) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("shares", [(0.97, 0.03), (0.9, 0.06, 0.04), (0.5, 0.3, 0.2)])
+def test_the_loss_with_every_class_counted_alike(shares: tuple[float, ...]) -> None:
+    rng, k = np.random.default_rng(0), len(shares)
+    x, y = rng.standard_normal((2000, 4)).astype(np.float32), rng.choice(k, 2000, p=shares)
+    with nn.seeded(0):
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, k, gain=0.0))
+    even = even_losses(model, nn.find_loss("softmax"), any_real(x), any_real(y))
+    if shares[0] < 0.8:
+        assert even is None
+        return
+    assert even is not None
+    counts = np.bincount(y) / 2000
+    assert even == pytest.approx((np.log(k), -np.log(counts).mean()), rel=1e-5)
+    named = [value for _, value in model.named_parameters()][-1]
+    assign(named, np.eye(k, dtype=np.float32)[0] * np.float32(30.0))
+    surer = even_losses(model, nn.find_loss("softmax"), any_real(x), any_real(y))
+    assert surer is not None
+    assert surer[0] == pytest.approx(30.0 * (k - 1) / k, rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["trend", "a rare class", "columns", "many classes"])
+def test_rows_for_experiments_have_unlike_targets(kind: str) -> None:
+    rng = np.random.default_rng(9)
+    targets: dict[str, np.ndarray] = {
+        "trend": np.linspace(-1.0, 1.0, 3000),
+        "a rare class": np.repeat([0, 1], [2990, 10]),
+        "columns": rng.standard_normal((5000, 3)),
+        "many classes": rng.integers(0, 40, 700),
+    }
+    y = targets[kind]
+    rows = varied_rows(any_real(y), 9)
+    assert len(set(rows.tolist())) == 9
+    first = y.reshape(len(y), -1)[rows, 0]
+    if kind == "a rare class":
+        assert np.bincount(first).tolist() == [5, 4]
+    elif kind == "many classes":
+        assert len(set(first.tolist())) == 9
+    else:
+        assert np.ptp(first) > 0.8 * np.ptp(y[:, 0] if y.ndim > 1 else y)
+        assert np.diff(np.sort(first)).min() > 0.01
+
+
+def test_outputs_that_one_number_decides_lie_on_a_line() -> None:
+    rng = np.random.default_rng(8)
+    x, y = rng.standard_normal((80, 6)).astype(np.float32), rng.integers(0, 5, 80)
+    breadths = []
+    for units in (1, 2, 16):
+        with nn.seeded(2):
+            model = nn.Sequential(nn.Linear(6, units), nn.Tanh(), nn.Linear(units, 5))
+        breadth = inside_of(model, nn.find_loss("softmax"), any_real(x), any_real(y), drops=False).breadth
+        assert breadth is not None
+        breadths.append(breadth)
+    assert breadths[0] == pytest.approx(0.0, abs=1e-5)
+    assert min(breadths[1:]) > 0.01
 
 
 def smoothed(outputs: Tensor, targets: nn.Targets) -> Tensor:

@@ -11,8 +11,11 @@ from minigrad.data.measure import moments_of
 from minigrad.diagnosis.curve import curve_of
 from minigrad.diagnosis.data_stats import batch_order, data_facts
 from minigrad.diagnosis.evidence import DataFacts
+from minigrad.diagnosis.probing.batches_seen import SeenBatches
 from minigrad.diagnosis.probing.leakage import leakage_of
-from minigrad.diagnosis.probing.row_words import row_words
+from minigrad.diagnosis.probing.row_words import row_words, telling_columns
+from minigrad.diagnosis.probing.split_tests import told_apart
+from minigrad.train.splits import Rows, Split
 
 Raw = np.ndarray
 
@@ -117,6 +120,51 @@ def test_words_are_equal_where_rows_are_equal(kind: str) -> None:
     assert len(set(zip(rows, words, strict=True))) == len(set(rows)) == len(set(words))
     if kind == "few levels":
         assert row_words(any_real(-x.astype(np.float32) * -1.0), columns).tolist() == words
+
+
+@pytest.mark.parametrize("categories", [40, 300])
+def test_one_hot_rows_are_told_apart_by_nearly_all_columns(categories: int) -> None:
+    rng = np.random.default_rng(2)
+    x = np.eye(categories, dtype=np.float32)[rng.integers(0, categories, 2000)]
+    words = row_words(any_real(x), telling_columns(any_real(x)))
+    assert len(np.unique(words)) > 0.95 * len(np.unique(x, axis=0))
+    pictures = any_real(rng.uniform(size=(500, 784)).astype(np.float32))
+    assert len(telling_columns(pictures)) == 16
+
+
+def test_rows_in_the_order_of_one_column_are_seen() -> None:
+    rng = np.random.default_rng(10)
+    y = any_real(rng.standard_normal((640, 5)))
+    for order, sorted_by in ((rng.permutation(640), None), (np.argsort(y[:, 0]), 0), (np.argsort(y[:, 3]), 3)):
+        batches = [y[order[start : start + 32]] for start in range(0, 640, 32)]
+        ratio = batch_order(batches, y)
+        assert ratio is not None
+        assert ratio > 20.0 if sorted_by is not None else ratio < 3.0
+
+
+def test_equal_rows_of_two_samples_are_of_one_kind() -> None:
+    """Each row has equal ones in both samples, and none of these is nearer than the others."""
+    rng = np.random.default_rng(4)
+    kinds = (rng.uniform(size=(12, 30)) < 0.1).astype(np.float32)
+    a, v = (any_real(kinds[rng.integers(0, 12, 60)]) for _ in range(2))
+    assert told_apart(a, v) == 0.0
+    assert told_apart(a, any_real(1.0 - v)) > 0.9
+
+
+def test_rows_of_batches_are_those_of_the_data_or_equal_to_them() -> None:
+    rng = np.random.default_rng(6)
+    x = any_real(np.eye(5, dtype=np.float32)[rng.integers(0, 4, 200)])  # every row is like some fifty others
+    y = any_real(rng.integers(0, 2, 200))
+    for rows, used, alike in ((200, 1.0, 0.0), (1, np.mean((x == x[0]).all(axis=1)), 1.0)):
+        seen = SeenBatches(Split(Rows(x, y), None, ""))
+        for start in range(0, 200, 20):
+            part = np.arange(start, start + 20) % rows
+            seen.inputs = x[part]
+            seen.note(y[part])
+        result = seen.result(10)
+        assert result is not None
+        assert result.used == pytest.approx(used)
+        assert result.alike == alike
 
 
 def test_what_a_column_leaves_of_the_target() -> None:

@@ -76,6 +76,29 @@ def probed(**changes: Any) -> Change:
     return lambda e: attrs.evolve(e, probes=attrs.evolve(e.probes, **changes))
 
 
+def noisy(level: float) -> Change:
+    """Losses of single rows about a level, of a network that does as simple rules do."""
+    return both(losses(lambda t: level + 2.2 * np.cos(1.0 + 7.0 * t * t)), gains(0.9, 0.89))
+
+
+def heavy(**changes: float) -> Change:
+    """Other hyperparameters."""
+    return lambda e: attrs.evolve(e, hyper={**e.hyper, **changes})
+
+
+def shrunk(e: Evidence) -> Evidence:
+    """Weights a tenth as large as they were."""
+    return last(parameters=tuple(attrs.evolve(p, rms=0.1 * p.rms) for p in inside(1.0).parameters))(e)
+
+
+def jumping(e: Evidence) -> Evidence:
+    """Losses of some stretches that lie above those before, most of the loss left."""
+    return both(ratios(0.02), both(ends(1.8), losses(lambda t: 1.8 + 0.15 * (t // 17 % 2))))(e)
+
+
+never_named = both(data(majority=0.97, common=0), confusion(lambda i, j: (2 if i else 582) if j == 0 else 0))
+
+
 OTHERS: dict[str, tuple[str, Change]] = {
     "validation rows in batches": ("LEAK", batches(from_val=0.2)),
     "a model that mixes rows": ("ROWS_MIXED", probed(mixed=0.5)),
@@ -94,6 +117,40 @@ OTHERS: dict[str, tuple[str, Change]] = {
     "columns without values in training": ("VAL_SHIFT", data(blank=0.5)),
     "targets that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=200, target_std=1e-5), ends(2.3))),
     "a loss that says nothing": ("UNDERFIT", both(ends(0.05), gains(0.0, 0.0))),
+    "losses that jump about": ("LR_HIGH", both(jumping, gains(0.2, 0.1))),
+    "weights that grew without end": (
+        "LR_HIGH",
+        both(ends(0.7), last(parameters=tuple(attrs.evolve(p, rms=1.0) for p in inside(1.0).parameters))),
+    ),
+    "targets of others, mostly of the same class": ("MISPAIRED", batches(mispaired=0.019, by_chance=0.02)),
+    "one common class lifts the score": (
+        "DEAD_RELU",
+        both(
+            last(activations=(Activation("relu after layers.0", "relu", 0.1, 0.99),)),
+            both(ends(0.3, 0.98), gains(0.0, 0.0)),
+        ),
+    ),
+    "answers that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=2, target_std=1e-5), ends(2.3))),
+    "outputs on a line": ("UNDERFIT", both(last(breadth=1e-7), ends(1.2))),
+    "sure of the common class": ("INIT_LOSS", start(even=(15.0, 2.0))),
+    "a run that goes nowhere": ("LR_LOW", both(ratios(3e-4), ends(2.2))),
+    "one batch whose targets say nothing": ("SAME_BATCH", batches(alike=1.0)),
+    "updates that are of no use": ("BATCH_NOISE", both(lambda e: attrs.evolve(e, batch_size=1), noisy(2.9))),
+    "weight decay as strong as the data": ("REG_DOMINATES", both(ends(1.0), heavy(weight_decay=1.0))),
+    "weights that decay while the loss falls": (
+        "REG_DOMINATES",
+        both(
+            ends(0.3),
+            both(gains(0.6, 0.5), both(heavy(weight_decay=1.0, beta2=0.999), shrunk)),
+        ),
+    ),
+    "a few validation rows where simple rules are sure": (
+        "LABEL_MISMATCH",
+        both(
+            data(classes=2, majority=0.5),
+            both(simple(train=1.0, val=-0.25, noise=0.228, train_noise=0.228), gains(1.0, -0.25, 0.2)),
+        ),
+    ),
 }
 """Second ways in which a rule speaks."""
 
@@ -171,17 +228,30 @@ def test_second_ways_of_a_rule(name: str) -> None:
     [
         ("VAL_SHIFT", both(data(told_apart=0.9, told_within=0.8), gains(0.9, 0.5))),  # rows that drift anyway
         ("GRAD_CHANGED", samples(lambda s: attrs.evolve(s, own=-1.0, turned=NAMES))),  # the loss is turned as a whole
-        ("SAME_BATCH", both(tried(repeated=1.0), batches())),  # batches with as many rows of each class
+        ("SAME_BATCH", both(tried(repeated=1.0), batches(alike=0.0))),  # batches with as many rows of each class
+        ("LABEL_MISMATCH", both(CASES["LABEL_MISMATCH"], gains(0.1, 0.1))),  # an untrained network
+        ("UNDERFIT", both(last(breadth=1e-7), ends(0.4))),  # it learnt, on a line
+        ("INIT_LOSS", start(even=(5.0, 2.0))),  # the log of the class shares as biases
+        ("BATCH_NOISE", both(lambda e: attrs.evolve(e, batch_size=1), noisy(2.3))),  # targets that are noise
+        ("REG_DOMINATES", both(ends(1.0), heavy(weight_decay=1.0, beta2=0.999))),  # Adam's steps know no gradient
         (  # a handful of validation rows of a rare class
             "LABEL_MISMATCH",
             both(simple(train=0.857, train_noise=0.143, val=0.75, noise=0.252), gains(1.0, 0.7, 0.25)),
         ),
         ("IMBALANCE", both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if i == j else 0))),  # all are known
+        ("LR_HIGH", both(jumping, both(simple(val=0.1, noise=0.1), gains(0.2, 0.1, 0.05)))),  # targets that are noise
+        ("MISPAIRED", batches(mispaired=0.1)),  # some labels are changed on purpose
         ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
     ],
 )
 def test_what_only_looks_like_a_fault(code: str, change: Change) -> None:
     assert list(rules().find(code)[1].look(change(sound()))) == []
+
+
+@pytest.mark.parametrize(("reached", "kind"), [(0.55, "NOTE"), (0.3, "FAULT")])
+def test_a_rare_class_that_is_known_and_never_named_is_a_note(reached: float, kind: str) -> None:
+    seen = both(never_named, both(simple(val=0.6), gains(0.9, reached)))(sound())
+    assert [f.kind for f in rules().find("IMBALANCE")[1].look(seen)] == [kind]
 
 
 def test_a_check_that_the_run_refuted_is_a_note() -> None:

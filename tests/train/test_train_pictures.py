@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minigrad import data, nn
 from minigrad.charts import Heatmap, Line, LineChart, Picture
+from minigrad.data.arrays import any_real
 from minigrad.train import Callback, Epoch, History, Monitor, Run, fit
+from minigrad.train.monitor.histograms import Histograms
 from minigrad.train.output.model_charts import images_of, run_pictures
 from minigrad.train.output.run_charts import USUAL_RATIO, history_charts, spread_over
 from minigrad.typing import Array
@@ -114,6 +117,27 @@ def test_histograms_show_beginning_middle_and_end(kept: Keep, name: str, panels:
     np.testing.assert_allclose(shares, found.counts[0, 0] / found.counts[0, 0].sum())
     np.testing.assert_allclose([first.lines[0].x[0], first.lines[0].x[-1]], [found.low[0, 0], found.high[0, 0]])
     assert picture.legend()[-1].name == "epoch 4"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("ends", ["largest", "least", "one number", "neighbours", "both"])
+def test_histograms_count_numbers_of_any_size(dtype: type[np.floating[Any]], ends: str) -> None:
+    """A gradient of 1e38 beside others must not end the training that it is a picture of."""
+    info = np.finfo(dtype)
+    one = np.array(1.0, dtype)
+    samples: dict[str, list[Any]] = {
+        "largest": [info.max, -info.max, 0.0, 1.0],
+        "least": [info.smallest_subnormal, 0.0, -info.smallest_subnormal],
+        "one number": [info.max],
+        "neighbours": [one, np.nextafter(one, one + one)],
+        "both": [info.max, info.smallest_subnormal, 1.0],
+    }
+    sample = np.array(samples[ends], dtype=dtype)
+    histograms = Histograms()
+    histograms.append(1, {"w": any_real(sample)})
+    assert histograms.counts.sum() == len(sample)
+    assert np.isfinite([histograms.low, histograms.high]).all()
+    assert histograms.low[0, 0] <= sample.min() <= sample.max() <= histograms.high[0, 0]
 
 
 def test_histograms_count_what_numpy_counts() -> None:

@@ -22,7 +22,9 @@ class Mispaired(Builtin):
     """Rows that stand beside the targets of other rows in the batches, though not in the data.
 
     Attributes:
-        share: of the rows that are recognised.
+        share: of the rows that are recognised, over what chance gives: rows of a common class mostly have the targets
+            of each other.
+        rows: that many must have another target.
     """
 
     code = "MISPAIRED"
@@ -32,10 +34,13 @@ class Mispaired(Builtin):
     effects = RATE | FIT | NUMERICS | {"LABELS_RANDOM", "SAME_BATCH", "UNSHUFFLED"}
 
     share: float = 0.25
+    rows: int = 12
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         seen = evidence.batches
-        if seen is not None and seen.mispaired is not None and seen.mispaired > self.share:
+        if seen is None or seen.mispaired is None or seen.mispaired * seen.known * seen.fed < self.rows:
+            return
+        if seen.mispaired > self.share * seen.by_chance:
             yield self.finding(
                 "batches",
                 {"rows with another target than in the data": seen.mispaired},

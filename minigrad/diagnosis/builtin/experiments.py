@@ -12,7 +12,7 @@ import attrs
 from minigrad.diagnosis.builtin.effects import FIT, NUMERICS, RATE, START
 from minigrad.diagnosis.builtin.rate import does_as_simple_rules
 from minigrad.diagnosis.builtin.rule import Builtin
-from minigrad.diagnosis.evidence import Batches, Evidence
+from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
 
 __all__ = ["CheckFailed", "LostUpdates", "OtherParameters", "OutputRange", "RepeatedBatch", "RowsMixed", "WeightsReset"]
@@ -200,7 +200,7 @@ class RepeatedBatch(Builtin):
 
     Attributes:
         share: of the first batches that must equal the first.
-        many: share of the rows from which on they are others with the same targets.
+        known: share of the batches' rows from which on rows are compared, and not their targets alone.
     """
 
     code = "SAME_BATCH"
@@ -210,12 +210,12 @@ class RepeatedBatch(Builtin):
     effects = RATE | FIT | {"UNSHUFFLED", "ROWS_UNUSED"}
 
     share: float = 0.9
-    many: float = 0.6
+    known: float = 0.5
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         repeated, seen = evidence.experiments.repeated, evidence.batches
-        if seen is not None and seen.known > 0.5 and self._other_rows(evidence, seen):
-            return  # with the same targets, as batches with as many rows of each class have
+        if seen is not None and seen.known > self.known and seen.alike is not None:
+            repeated = seen.alike  # the same targets may be those of other rows
         if repeated > self.share:
             yield self.finding(
                 "batches",
@@ -224,11 +224,6 @@ class RepeatedBatch(Builtin):
                 "look at how batches are cut: x[start : start + size], with start going up",
                 "make the iterator over batches once for each epoch, not for each step",
             )
-
-    def _other_rows(self, evidence: Evidence, seen: Batches) -> bool:
-        """Whether far more rows were used than one batch for each epoch holds."""
-        rows = max(evidence.data.rows, 1)
-        return seen.used > self.many or seen.used * rows > 1.5 * evidence.batch_size * max(1.0, seen.fed / rows)
 
 
 @attrs.frozen

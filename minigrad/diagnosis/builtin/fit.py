@@ -24,9 +24,11 @@ class RegularizationDominates(Builtin):
 
     Attributes:
         share: of the penalty in the data loss.
-        left: share of the loss of chance that is left.
+        left: share of the loss of chance that is left, unless simple rules do far better.
         shrunk: last over first size of the weights, with weight decay.
         decay: weight decay from which on it can be why.
+        pull: or weight decay times the weights at the end, over their gradient before training, for optimizers whose
+            steps are in proportion to the gradient.
     """
 
     code = "REG_DOMINATES"
@@ -41,13 +43,14 @@ class RegularizationDominates(Builtin):
     left: float = 0.2
     shrunk: float = 0.5
     decay: float = 0.05
+    pull: float = 0.2
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         end, level = evidence.end, evidence.level
         if end is None or level is None or evidence.first is None or evidence.last is None or evidence.diverged:
             return
         left = end.train_loss / level
-        if left < self.left:
+        if left < self.left and not is_behind_simple_rules(evidence):
             return
         heavy = evidence.extra_last > self.share * max(end.train_loss, 1e-12)
         if evidence.extra_first > max(evidence.first.loss, 1e-12) or heavy:
@@ -65,7 +68,12 @@ class RegularizationDominates(Builtin):
             return
         rate = evidence.hyper.get("weight_decay", 0.0)
         first, last = (np.median([p.rms for p in i.weights]) for i in (evidence.first, evidence.last))
-        if rate > self.decay and last < self.shrunk * first:
+        pulls = [
+            rate * b.rms / max(a.grad, 1e-12)
+            for a, b in zip(evidence.first.weights, evidence.last.weights, strict=True)
+        ]
+        held = "beta2" not in evidence.hyper and bool(pulls) and np.median(pulls) > self.pull
+        if rate > self.decay and (last < self.shrunk * first or held):
             yield self.finding(
                 "weight decay",
                 {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
@@ -181,7 +189,8 @@ class Imbalance(Builtin):
         errors: with so many standard errors beyond it,
         named: while less than this share of them is called by their names.
         never: recall of the other classes below which they are never predicted.
-        known: what simple rules reach, from which on they could be.
+        known: what simple rules reach, from which on they could be,
+        behind: and by how much the network is behind them, each class alike, whether it dares to name it or not.
         few: validation rows of other classes, below which nothing is a FAULT.
     """
 
@@ -200,6 +209,7 @@ class Imbalance(Builtin):
     named: float = 0.5
     never: float = 0.03
     known: float = 0.5
+    behind: float = 0.12
     few: int = 8
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
@@ -220,7 +230,8 @@ class Imbalance(Builtin):
         surplus = total * (1.0 - present) - max(self.times * due, due + self.errors * math.sqrt(due + 1.0))
         missed |= surplus > 0.0 and 1.0 - predicted < self.named * (1.0 - present)
         known = d.simple.val if d.simple is not None else 0.0
-        ignored = rare < self.never and known > self.known
+        reached = 0.0 if evidence.val_gain is None else evidence.val_gain.value
+        ignored = rare < self.never and known > self.known and known - reached > self.behind
         yield self.finding(
             "classes",
             figures if not ignored else {**figures, "simple rules, each class alike": known},
@@ -241,6 +252,8 @@ class Underfit(Builtin):
         train: what it reaches on training rows, below which it has not learnt them.
         left: share of the loss of a constant answer that must be left,
         blank: or what it reaches on training rows although simple rules reach half: then the loss says nothing.
+        breadth: of the outputs of all rows, over their length, below which they lie on a line.
+        poor: share of the loss of a constant answer that must be left then.
     """
 
     code = "UNDERFIT"
@@ -254,15 +267,16 @@ class Underfit(Builtin):
     train: float = 0.9
     left: float = 0.1
     blank: float = 0.1
+    breadth: float = 1e-4
+    poor: float = 0.3
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         simple, val, train, left = evidence.data.simple, evidence.val_gain, evidence.train_gain, evidence.left
-        if simple is None or val is None or train is None or left is None or evidence.diverged:
+        if not is_behind_simple_rules(evidence, behind=self.behind, sigmas=self.sigmas, train=self.train):
+            yield from self._on_a_line(evidence)
+        elif simple is None or val is None or train is None or left is None:
             return
-        behind = simple.val - val.value
-        blank = train.value < self.blank and simple.val > 0.5
-        unlearnt = train.value < min(self.train, simple.val - 0.5 * self.behind) and (left > self.left or blank)
-        if behind > max(self.behind, self.sigmas * simple.noise) and unlearnt:
+        elif left > self.left or (train.value < self.blank and simple.val > 0.5):
             yield self.finding(
                 "network",
                 {"network": val.value, "training rows": train.value, "simple rules": simple.val},
@@ -272,6 +286,36 @@ class Underfit(Builtin):
                 "more epochs, or a higher learning rate",
                 "look for a layer with very few units",
             )
+
+    def _on_a_line(self, evidence: Evidence) -> Iterator[Finding]:
+        """A single number between two layers is less than the outputs have room for.
+
+        Whatever simple rules reach.
+        """
+        breadth = None if evidence.last is None else evidence.last.breadth
+        if breadth is None or evidence.left is None or evidence.diverged:
+            return
+        if breadth < self.breadth and evidence.left > self.poor:
+            yield self.finding(
+                "network",
+                {"breadth of the outputs over their length": breadth, "loss left, chance 1": evidence.left},
+                "the outputs of all rows lie on one line: some layer lets a single number through",
+                "look for a layer with one unit, and for a mean or a sum over units",
+            )
+
+
+def is_behind_simple_rules(
+    evidence: Evidence, *, behind: float = 0.12, sigmas: float = 3.0, train: float = 0.9
+) -> bool:
+    """Whether simple rules do better than a network that has not learnt its training rows.
+
+    They are compared on validation rows.
+    """
+    simple, reached, own = evidence.data.simple, evidence.val_gain, evidence.train_gain
+    if simple is None or reached is None or own is None or evidence.diverged:
+        return False
+    unlearnt = own.value < min(train, simple.val - 0.5 * behind)
+    return unlearnt and simple.val - reached.value > max(behind, sigmas * simple.noise)
 
 
 @attrs.frozen

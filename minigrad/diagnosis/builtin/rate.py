@@ -106,6 +106,8 @@ class DeadRelu(Builtin):
             return
         worst = max(bad, key=lambda a: a.dead)
         score = evidence.end.train_score if evidence.end is not None else None
+        if score is not None and evidence.train_gain is not None:  # which one common class does not lift
+            score = min(score, max(evidence.train_gain.value, 0.0))
         poor = score is not None and score < self.fault
         severe = poor or (worst.dead >= self.severe and (score is None or score < 0.9))
         when = "from the start" if start else "by the end"
@@ -131,6 +133,7 @@ class RateHigh(Builtin):
         worse: loss at the end over that of chance.
         leap: update over weight of the first three updates.
         killed: share of the units of a layer that training has brought to 0 for every row.
+        grown: last over first size of the largest weights, in networks of several layers.
         momentum: from which on momentum is named as the cause.
     """
 
@@ -146,6 +149,7 @@ class RateHigh(Builtin):
     worse: float = 1.15
     leap: float = 0.6
     killed: float = 0.95
+    grown: float = 5.0
     momentum: float = 0.98
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
@@ -156,13 +160,14 @@ class RateHigh(Builtin):
         ratio = update_ratio(evidence)
         peaked = curve.peak * curve.scale > 3.0 * max(level, evidence.first.loss) and left > 0.1
         long = ratio is not None and ratio > self.ratio and left > self.left
-        settled = does_as_simple_rules(evidence)  # then what is left may be noise of the targets, and so may rises
+        settled = does_as_simple_rules(evidence) or _knows_what_little_there_is(evidence)
         jumps = curve.rises >= self.rises and (ratio is None or ratio > 0.2 * self.ratio)
         jumping = jumps and left > self.left and not settled
         worse = left > self.worse and evidence.first.loss < self.worse * level
         leapt = left > self.left and _first_ratio(evidence) > self.leap
         killed = left > self.left and not settled and _killed(evidence) > self.killed
-        if not (long or jumping or peaked or worse or leapt or killed):
+        grown = left > self.left and _growth(evidence) > self.grown
+        if not (long or jumping or peaked or worse or leapt or killed or grown):
             return
         figures = {"loss left, chance 1": left, "share of rises": curve.rises}
         if ratio is not None:
@@ -189,6 +194,7 @@ class RateLow(Builtin):
 
     Attributes:
         ratio: median update over weight.
+        travel: or that times the number of updates: by how much of their size all of them could change the weights.
         left: share of the loss of chance that is left.
         linear: the same as `ratio`, for a loss that falls in a straight line.
     """
@@ -200,6 +206,7 @@ class RateLow(Builtin):
     effects = RESULT
 
     ratio: float = 2.5e-4
+    travel: float = 0.15
     left: float = 0.5
     linear: float = 2e-3
 
@@ -211,7 +218,8 @@ class RateLow(Builtin):
         if ratio is None or left < self.left:
             return
         straight = curve.straight > 0.8 and curve.straight > curve.decay - 0.01 and curve.drop > 0.0 and left > 0.8
-        if ratio < self.ratio or ((curve.verdict == "linear" or straight) and ratio < self.linear):
+        short = ratio < self.ratio or ratio * len(evidence.losses) / evidence.accumulate < self.travel
+        if short or ((curve.verdict == "linear" or straight) and ratio < self.linear):
             figures = {"update over weight": ratio, "loss left, chance 1": left, "drop": curve.drop}
             if "lr" in evidence.hyper:
                 figures["lr"] = evidence.hyper["lr"]
@@ -273,6 +281,8 @@ class BatchNoise(Builtin):
         size: batches up to this size can be too small.
         wiggle: of the batch losses, chance 1.
         left: as for LR_HIGH.
+        worse: last batch losses, each before its own update, over the loss of a constant answer: none of the updates
+            before was of any use then, whatever the network knows of its training rows.
     """
 
     code = "BATCH_NOISE"
@@ -284,15 +294,18 @@ class BatchNoise(Builtin):
     size: int = 4
     wiggle: float = 0.5
     left: float = 0.4
+    worse: float = 1.15
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         curve = evidence.curve
         if curve is None or evidence.end is None or evidence.diverged or not 0 < evidence.batch_size <= self.size:
             return
-        if does_as_simple_rules(evidence):
-            return  # what is left is the noise of the targets
         level = evidence.start.chance or max(curve.first, 1e-12)
-        if curve.wiggle > self.wiggle and evidence.end.train_loss > self.left * level:
+        left = evidence.end.train_loss > self.left * level and not does_as_simple_rules(
+            evidence
+        )  # or it is their noise
+        worse = curve.last > self.worse * (evidence.level or math.inf)
+        if curve.wiggle > self.wiggle and (left or worse):
             yield self.finding(
                 f"batches of {evidence.batch_size}",
                 {"wiggle, chance 1": curve.wiggle},
@@ -315,6 +328,17 @@ def does_as_simple_rules(evidence: Evidence) -> bool:
     return val.value >= simple.val - max(0.03, simple.noise)
 
 
+def _knows_what_little_there_is(evidence: Evidence) -> bool:
+    """Whether simple rules know next to nothing, the network as much, and more of its own rows.
+
+    What is left of the loss is noise of the targets then, and so may rises be.
+    """
+    simple, val, train = evidence.data.simple, evidence.val_gain, evidence.train_gain
+    if simple is None or val is None or train is None or simple.val > 3.0 * simple.noise:
+        return False
+    return val.value >= simple.val - simple.noise and train.value > 2.0 * train.noise
+
+
 def update_ratio(evidence: Evidence) -> float | None:
     """Median over samples of the median over weights of update over weight."""
     return _median_ratio(evidence, evidence.samples[len(evidence.samples) // 4 :])
@@ -329,6 +353,17 @@ def _killed(evidence: Evidence) -> float:
         return 0.0
     pairs = zip(evidence.first.activations, evidence.last.activations, strict=False)
     return max((b.dead for a, b in pairs if a.op == b.op == "relu" and a.dead < 0.6), default=0.0)
+
+
+def _growth(evidence: Evidence) -> float:
+    """Last over first size of the weights that were largest.
+
+    Those of a last layer may begin at 0.
+    """
+    if evidence.first is None or evidence.last is None or len(evidence.first.weights) < 2:
+        return 0.0
+    before, after = max((a.rms, b.rms) for a, b in zip(evidence.first.weights, evidence.last.weights, strict=True))
+    return after / before if before else 0.0
 
 
 def _first_ratio(evidence: Evidence) -> float:

@@ -12,9 +12,12 @@ import attrs
 import numpy as np
 
 from minigrad.data.measure import RATIO, SHIFT
+from minigrad.diagnosis.builtin.effects import RATE
 from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
+from minigrad.diagnosis.outcome import Gain
+from minigrad.diagnosis.simple_rules import SimpleRules
 
 __all__ = ["LabelMismatch", "Leak", "ValShift"]
 
@@ -163,13 +166,15 @@ class LabelMismatch(Builtin):
         also: the same for simple rules.
         apart: standard errors by which simple rules must do worse on validation rows than among the training rows:
             beside a few rows of a rare class what they reach on either says little.
+        sure: of classes of about the same size, standard errors at the rate that training rows show, by which simple
+            rules must be worse: what is all but certain among few training rows needs few validation rows to fail.
     """
 
     code = "LABEL_MISMATCH"
     family = "data"
     title = "training and validation targets do not mean the same"
     source = "own: best renaming of the confusion matrix"
-    effects = frozenset({"OVERFIT", "NO_LEARNING", "IMBALANCE"})
+    effects = RATE | {"OVERFIT", "NO_LEARNING", "IMBALANCE"}
 
     gain: float = 0.3
     lost: float = 0.35
@@ -179,6 +184,7 @@ class LabelMismatch(Builtin):
     noisier: float = 0.12
     also: float = 0.05
     apart: float = 2.0
+    sure: float = 7.0
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
@@ -209,7 +215,8 @@ class LabelMismatch(Builtin):
                 "prepare the targets of both splits by the same steps",
             )
             return
-        if evidence.confusion:
+        learnt = evidence.train_gain is None or evidence.train_gain.value > self.gain
+        if evidence.confusion and learnt:  # a network that knows nothing may call classes by each other's names
             table = np.array(evidence.confusion, dtype=np.float64)
             total = max(float(table.sum()), 1.0)
             now, renamed = float(np.trace(table)) / total, _renamed(table) / total
@@ -225,9 +232,10 @@ class LabelMismatch(Builtin):
         if simple is None or val is None or (d.drift is not None and d.drift.is_drift):
             return
         train = evidence.train_gain
-        noise = 4.0 * max(val.noise, train.noise) if train is not None else 1.0
+        noise = math.inf if train is None else 3.0 * math.hypot(val.noise, train.noise)
         easier = 0.0 if train is None or not d.classes else val.value - train.value
-        if easier > max(self.noisier, noise) and simple.val - simple.train > self.also:
+        also = max(self.also, 2.0 * math.hypot(simple.noise, simple.train_noise))
+        if easier > max(self.noisier, noise) and simple.val - simple.train > also:
             yield self.finding(
                 "training targets",
                 {
@@ -245,7 +253,8 @@ class LabelMismatch(Builtin):
         unknown &= simple.train - simple.val > self.apart * math.hypot(simple.noise, simple.train_noise)
         lost = max(self.lost, 6.0 * simple.noise, 6.0 * simple.train_noise)
         worse = simple.train - simple.val > lost and train is not None and train.value - val.value > lost
-        if simple.train > max(self.gain, 5.0 * simple.train_noise) and (unknown or worse):
+        known = simple.train > max(self.gain, 5.0 * simple.train_noise)
+        if (known and (unknown or worse)) or self._fails_where_sure(evidence, simple, val):
             yield self.finding(
                 "validation targets",
                 {"simple rules, training rows": simple.train, "validation rows": simple.val, "network": val.value},
@@ -253,6 +262,27 @@ class LabelMismatch(Builtin):
                 "look at ten validation rows beside their targets",
                 "check how the two were split and prepared",
             )
+
+    def _fails_where_sure(self, evidence: Evidence, simple: SimpleRules, val: Gain) -> bool:
+        d, train = evidence.data, evidence.train_gain
+        if train is None or not d.classes or d.majority > 2.0 / d.classes:
+            return False
+        apart = min(simple.train, train.value) - max(simple.val, val.value)
+        return apart > max(self.lost, self.sure * _noise_at(simple, d.classes))
+
+
+def _noise_at(simple: SimpleRules, classes: int) -> float:
+    """Standard error of the difference of two gains, if both splits are told equally well.
+
+    That of an answer at random is known; a binomial variable of another mean has that of q (1 - q). The rule of
+    succession keeps few rows without a mistake from being certain.
+    """
+    chance = 1.0 / classes
+    unit = chance * (1.0 - chance)
+    rows = unit / (simple.train_noise * (1.0 - chance)) ** 2
+    right = (simple.train * (1.0 - chance) + chance) * rows
+    share = (right + 1.0) / (rows + 2.0)
+    return math.hypot(simple.noise, simple.train_noise) * math.sqrt(share * (1.0 - share) / unit)
 
 
 def _renamed(table: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

@@ -5,6 +5,7 @@ Chance loss, symmetry, and the size of signals and gradients through its depth.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import attrs
@@ -61,7 +62,7 @@ class TargetScale(Builtin):
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
-        if d.classes or d.broken or d.whole or d.levels < 3:
+        if d.classes or d.broken or d.whole:
             return
         if 0.0 < d.target_std < self.small and (evidence.left is None or evidence.left > 0.5):
             yield self.finding(
@@ -71,7 +72,7 @@ class TargetScale(Builtin):
                 "scale targets to mean 0 and std 1 (data.scaled() does), and scale predictions back",
             )
             return
-        if d.target_std**2 + d.target_mean**2 > self.ratio:
+        if d.levels > 2 and d.target_std**2 + d.target_mean**2 > self.ratio:
             yield self.finding(
                 "targets",
                 {"mean": d.target_mean, "std": d.target_std},
@@ -122,6 +123,10 @@ class InitLoss(Builtin):
         least = chance if evidence.data.classes else max(chance, self.unit)  # small targets are no mistake
         ratio = evidence.first.loss / (least if evidence.first.loss > chance else chance)
         figures = {"loss": evidence.first.loss, "chance": chance}
+        reached, known = evidence.start.even or (0.0, 0.0)
+        if reached > self.high * max(chance, known):  # though few rows are of the classes that it rules out
+            ratio = math.inf
+            figures = {"loss, each class alike": reached, "of the class shares": known, "chance": chance}
         if ratio > self.high or ratio != ratio:
             yield self.finding(
                 "untrained model",

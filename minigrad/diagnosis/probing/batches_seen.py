@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from minigrad.core import Tensor
@@ -12,7 +14,7 @@ from minigrad.train.splits import Rows, Split
 
 __all__ = ["SeenBatches"]
 
-_MOST, _SAMPLE, _SIZED, _NAMES = 300_000, 400, 8, 64
+_MOST, _SAMPLE, _SIZED, _NAMES, _FIRST = 300_000, 400, 8, 64, 40
 
 
 class SeenBatches:
@@ -25,6 +27,7 @@ class SeenBatches:
     def __init__(self, split: Split) -> None:
         x = split.train.x
         self._telling = telling_columns(x)
+        self._rows = Counter(self._words(x))
         self._train = self._numbered(split.train)
         val = {} if split.val is None else self._numbered(split.val)
         self._val = val.keys() - self._train.keys()
@@ -32,11 +35,12 @@ class SeenBatches:
         self._shape = x.shape[1:]
         self._size = float(np.sqrt(np.mean(np.square(x[:_SAMPLE], dtype=np.float64)))) if x.dtype.kind == "f" else 0.0
         self.inputs: Array | None = None
-        self._used: set[int] = set()
+        self._seen: set[int] = set()  # words of training rows
         self._fed = self._known = self._from_val = self._paired = self._wrong = 0
         self._sizes: list[float] = []
         self._pairs: dict[float, set[float]] = {}
         self._strange = False
+        self._first: list[list[int]] = []
 
     def _numbered(self, rows: Rows) -> dict[int, int]:
         """Word of each row -> its number; -1 where several rows share it."""
@@ -57,9 +61,11 @@ class SeenBatches:
         words = self._words(x)
         numbers = [self._train.get(word) for word in words]
         self._fed += len(words)
+        if len(self._first) < _FIRST:
+            self._first.append(sorted(words))
         self._known += sum(n is not None for n in numbers)
         self._from_val += sum(word in self._val for word in words)
-        self._used.update(n for n in numbers if n is not None and n >= 0)
+        self._seen.update(word for word in words if word in self._rows)
         if self._size and len(self._sizes) < _SIZED:
             self._sizes.append(float(np.sqrt(np.mean(np.square(x, dtype=np.float64)))))
         self._compare(numbers, np.asarray(targets.numpy() if isinstance(targets, Tensor) else targets))
@@ -93,17 +99,28 @@ class SeenBatches:
         a, b = (np.argsort(np.argsort(v)) for v in zip(*((k, *v) for k, v in self._pairs.items()), strict=True))
         return abs(float(np.corrcoef(a, b)[0, 1])) > 0.99
 
-    def result(self) -> Batches | None:
-        """What was seen; None for no batch."""
+    def _differing(self) -> float:
+        """Share of the pairs of training rows that have different targets."""
+        counts = np.unique(self._y.reshape(len(self._y), -1)[:, 0], return_counts=True)[1]
+        return 1.0 - float(np.sum((counts / counts.sum()) ** 2))
+
+    def result(self, per_epoch: int = _FIRST) -> Batches | None:
+        """What was seen; None for no batch.
+
+        Args:
+            per_epoch: batches in an epoch.
+        """
         if not self._fed:
             return None
-        unique = max(sum(n >= 0 for n in self._train.values()), 1)
+        first = self._first[:per_epoch]
         usable = not self._strange and self._paired and not self._renamed
         return Batches(
             fed=self._fed,
             known=self._known / self._fed,
             from_val=self._from_val / self._fed,
-            used=len(self._used) / unique,
+            used=sum(self._rows[word] for word in self._seen) / max(self._rows.total(), 1),
+            by_chance=self._differing(),
             mispaired=self._wrong / self._paired if usable else None,
+            alike=None if len(first) < 4 else sum(b == first[0] for b in first[1:]) / (len(first) - 1),
             size=float(np.median(self._sizes)) / self._size if self._sizes and self._size else 1.0,
         )

@@ -18,7 +18,6 @@ from minigrad.diagnosis.probing.loss_experiments import (
     is_unbounded,
     level_at_sure_scores,
     lowest_loss,
-    mixed_rows,
     odd_shapes,
 )
 from minigrad.nn import Loss, Module, find_baseline
@@ -28,9 +27,10 @@ from minigrad.train.checks.gradients import check_gradients
 from minigrad.train.errors import TrainError
 from minigrad.train.evaluation import eval_mode
 
-__all__ = ["experiments_of", "start_of", "wrong_gradients"]
+__all__ = ["even_losses", "experiments_of", "start_of", "wrong_gradients"]
 
-_ROWS, _FAR, _FAR_ROWS, _OFTEN = 500, 1e3, 64, 0.2
+_ROWS, _FAR, _FAR_ROWS, _OFTEN, _MODEST = 500, 1e3, 64, 0.2, 100.0
+_CLASSES, _COMMON, _EACH = 50, 0.8, 8
 
 
 def start_of(model: Module, loss: Loss, outputs: Array, x: Array, y: Array, targets: Array) -> Start:
@@ -66,13 +66,57 @@ def start_of(model: Module, loss: Loss, outputs: Array, x: Array, y: Array, targ
         formula="" if chance is None else chance.formula,
         probabilities=bool(inside and wide and np.allclose(outputs.sum(axis=-1), 1.0, atol=1e-3)),
         between=inside,
-        clipped=float(np.mean(outputs == 0.0)) if outputs.min() >= 0.0 else 0.0,
+        clipped=_clipped(outputs),
         constant=None if outputs.ndim > 2 else constant_loss(loss, outputs.shape[1:], few_targets),
         shift=shift,
         doubling=whole / parts if parts else None,
         repeat=repeat,
         outputs=int(outputs.shape[-1]) if outputs.ndim > 1 else 1,
     )
+
+
+def _clipped(outputs: Array) -> float:
+    """Share of the outputs that are 0 where none is negative.
+
+    Rows that are 0 throughout come from hidden units that are 0, so that only others count if there are columns.
+    """
+    if not outputs.size or not outputs.min() >= 0.0:
+        return 0.0
+    rows = outputs.reshape(-1, outputs.shape[-1]) if outputs.ndim > 1 else outputs.reshape(-1, 1)
+    telling = rows[(rows != 0.0).any(axis=1)] if rows.shape[1] > 1 else rows
+    return float(np.mean(telling == 0.0)) if telling.size else 1.0
+
+
+def even_losses(model: Module, loss: Loss, x: Array, y: Array) -> tuple[float, float] | None:
+    """The loss with every class counted alike: of the model, and of the class shares.
+
+    The logarithms of the shares are the scores of the best answer that does not look at its inputs.
+    The plain loss of an untrained model that is sure of the most common class says little: most rows are of that class.
+
+    Args:
+        model: run in evaluation mode on up to eight rows of each class.
+        loss: of scores and classes, whose level of chance is known.
+        x: inputs of all rows.
+        y: classes of all rows, shape `(rows,)`.
+
+    Returns:
+        Both losses; None where no class is rare, or where there are more than 50.
+    """
+    classes, counts = np.unique(y, return_counts=True)
+    if not 1 < len(classes) <= _CLASSES or counts.max() < _COMMON * len(y) or classes[0] < 0:
+        return None
+    reached = known = 0.0
+    with eval_mode(model), np.errstate(all="ignore"):
+        for c in classes:
+            rows = np.flatnonzero(y == c)[:_EACH]
+            outputs = model(from_array(x[rows])).numpy()
+            if outputs.ndim != 2 or outputs.shape[1] <= classes[-1]:
+                return None
+            shares = np.full(outputs.shape, math.log(0.5 / len(y)), outputs.dtype)
+            shares[:, classes.astype(np.intp)] = np.log(counts / len(y))
+            reached += float(loss(from_array(outputs), y[rows]).item()) / len(classes)
+            known += float(loss(from_array(shares), y[rows]).item()) / len(classes)
+    return reached, known
 
 
 def experiments_of(
@@ -93,10 +137,7 @@ def experiments_of(
     low, high, floor, loss_floor = -math.inf, math.inf, None, None
     with no_grad(), np.errstate(all="ignore"):
         if x.dtype.kind == "f" and constant:
-            far, further = _far_outputs(_widened(model, 30.0), x[:_FAR_ROWS]), None
-            if max(float(np.mean(far == end)) for end in (far.min(), far.max())) > _OFTEN:
-                further = _far_outputs(_widened(model, 300.0), x[:_FAR_ROWS])
-            low, high = bounds_of(far, further) if np.isfinite(far).all() else (low, high)
+            low, high = _bounds(model, x[:_FAR_ROWS])
             if math.isfinite(low) or math.isfinite(high):
                 least = lowest_loss(loss, outputs.shape[1:], y, low, high)
                 floor = None if least is None else least / constant
@@ -105,7 +146,6 @@ def experiments_of(
             loss_floor = None if least is None else least / constant
     dtypes = [t.dtype for t in model.parameters()]
     return Experiments(
-        mixed=mixed_rows(loss, outputs, y),
         shapes=odd_shapes(outputs, y),
         low=low,
         high=high,
@@ -114,6 +154,20 @@ def experiments_of(
         unbounded=is_unbounded(loss, outputs.shape[1:], y),
         spacing=max((float(np.finfo(d).eps) for d in dtypes if d.kind == "f"), default=1.2e-7),
     )
+
+
+def _bounds(model: Module, x: Array) -> tuple[float, float]:
+    """The bounds that outputs keep to, however large inputs and weights are.
+
+    Saturated hidden units keep outputs small at first, so that a bound at the end shows with larger weights only.
+    """
+    far, further = _far_outputs(_widened(model, 30.0), x), None
+    if max(float(np.mean(far == end)) for end in (far.min(), far.max())) > _OFTEN:
+        further = _far_outputs(_widened(model, 300.0), x)
+    low, high = bounds_of(far, further) if np.isfinite(far).all() else (-math.inf, math.inf)
+    if math.isfinite(low) or math.isfinite(high) or not np.abs(far).max() < _MODEST:
+        return low, high
+    return bounds_of(*(_far_outputs(_widened(model, times), x) for times in (300.0, 3000.0)))
 
 
 def _far_outputs(model: Module, x: Array) -> Array:

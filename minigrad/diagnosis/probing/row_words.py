@@ -6,25 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.core.types import Array
-from minigrad.data.arrays import flat_rows
+from minigrad.data.arrays import flat_rows, row_keys
 
 __all__ = ["row_words", "telling_columns"]
 
-_TRIED, _TELLING = 400, 16
+_TRIED, _COUNTED, _TELLING, _ENOUGH = 400, 100, 16, 0.98
 
 
 def telling_columns(x: Array) -> NDArray[np.intp]:
-    """16 columns of `x`, shape `(rows, ...)`, in which different rows mostly differ.
+    """Columns of `x`, shape `(rows, ...)`, that tell different rows apart.
 
-    The eight that vary most, and eight spread over the others: those that vary most are often neighbours, which say the
-    same, and black or white in most pictures.
+    They are 16, or more where these do not. One half are those that vary most, and one half is spread over the others:
+    those that vary most are often neighbours, which say the same, and black or white in most pictures. Of one-hot
+    columns nearly all are needed.
     """
     order: NDArray[np.intp] = np.argsort(flat_rows(x)[:_TRIED].std(axis=0, dtype=np.float64))[::-1]
-    if len(order) <= _TELLING:
-        return order
-    half = _TELLING // 2
-    spread_out = np.linspace(half, len(order) - 1, half).astype(np.intp)
-    return np.concatenate([order[:half], order[spread_out]])
+    tried, most = x[:_COUNTED], _TELLING
+    distinct = len(set(row_keys(tried))) if len(order) > most else 0
+    while len(order) > most:
+        half = most // 2
+        spread_out = np.linspace(half, len(order) - 1, most - half).astype(np.intp)
+        columns = np.concatenate([order[:half], order[spread_out]])
+        if len(np.unique(row_words(tried, columns))) >= _ENOUGH * distinct:
+            return columns
+        most *= 2
+    return order
 
 
 def row_words(x: Array, columns: NDArray[np.intp]) -> NDArray[np.uint64]:

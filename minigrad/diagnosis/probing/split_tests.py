@@ -14,7 +14,7 @@ from minigrad.diagnosis.probing.row_words import telling_columns
 
 __all__ = ["blank_share", "can_repeat", "missing_share", "told_apart"]
 
-_ROWS, _EXPECTED, _COPIES, _KINDS, _DRAWN, _CHANCE = 200, 12.0, 0.8, 0.1, 1_000, 1e-9
+_ROWS, _EXPECTED, _COPIES, _KINDS, _DRAWN, _CHANCE, _TIED = 200, 12.0, 0.8, 0.1, 1_000, 1e-9, 1e-5
 
 
 def told_apart(a: Array, v: Array, seed: int = 0) -> float:
@@ -35,7 +35,8 @@ def told_apart(a: Array, v: Array, seed: int = 0) -> float:
     a, v = standardised(*(rows[rng.permutation(len(rows))[:count]] for rows in (a, v)))
     apart = distances(v, np.concatenate([v, a]))
     np.fill_diagonal(apart, np.inf)
-    own = float(np.mean(apart.argmin(axis=1) < count))
+    near = apart <= apart.min(axis=1, keepdims=True) + _TIED * a.shape[1]  # of equal rows none is nearer
+    own = float(np.mean(near[:, :count].sum(axis=1) / near.sum(axis=1)))
     chance = (count - 1.0) / (2.0 * count - 1.0)
     told = (own - chance) / (1.0 - chance)
     return told if told > 3.0 / np.sqrt(count) else 0.0

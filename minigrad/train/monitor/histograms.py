@@ -88,6 +88,9 @@ class Histograms:
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.entries), last)
 
 
+_LARGEST = float(np.finfo(np.float64).max)
+
+
 def _counted(sample: Array) -> tuple[tuple[float, float], Array]:
     finite = sample if np.isfinite(sample).all() else sample[np.isfinite(sample)]
     if not finite.size:
@@ -95,9 +98,12 @@ def _counted(sample: Array) -> tuple[tuple[float, float], Array]:
     low, high = float(finite.min()), float(finite.max())
     if low == high:
         margin = 0.5 * abs(low) or 0.5
-        low, high = low - margin, high + margin
-    # The same as np.histogram, at a third of its time.
-    places = ((finite - low) * (BINS / (high - low))).astype(np.intp)
+        low, high = max(low - margin, -_LARGEST), min(high + margin, _LARGEST)
+    # The same as np.histogram, at a third of its time. In shares of the largest, ends of +-1e308 have a distance, and
+    # so have ends of 0 and 1e-320.
+    size = max(abs(low), abs(high))
+    least = low / size
+    places = ((finite / np.float64(size) - least) * (BINS / (high / size - least))).astype(np.intp)
     counts = np.bincount(np.minimum(places, BINS - 1), minlength=BINS)
     return (low, high), counts.astype(np.float64)
 

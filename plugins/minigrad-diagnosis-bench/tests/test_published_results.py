@@ -6,10 +6,10 @@ import json
 
 from minigrad.diagnosis import Diagnosis, Finding, rules
 from minigrad.diagnosis.benchmark_results import PATH
-from minigrad_diagnosis_bench.calibration import probabilities, reliability, reliability_svg
 from minigrad_diagnosis_bench.cases import PARTS, Case, Result, cases, contradictions
 from minigrad_diagnosis_bench.faults import FAMILIES, FAULTS, UNSEEN, UNSEEN_BY_FAMILY
-from minigrad_diagnosis_bench.table import markdown
+from minigrad_diagnosis_bench.results.calibration import probabilities, reliability, reliability_svg
+from minigrad_diagnosis_bench.results.table import markdown
 from minigrad_diagnosis_bench.tasks import HELD_OUT, HELD_OUT_SEEDS, TUNING, TUNING_SEEDS
 
 DOCUMENT = json.loads(PATH.read_text(encoding="utf-8"))

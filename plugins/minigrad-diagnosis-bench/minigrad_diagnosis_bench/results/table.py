@@ -13,9 +13,9 @@ import numpy as np
 
 from minigrad.diagnosis.benchmark_results import Measured
 from minigrad.diagnosis.catalog import Catalog, rules
-from minigrad_diagnosis_bench.calibration import brier_score, probabilities, reliability
 from minigrad_diagnosis_bench.cases import Result
 from minigrad_diagnosis_bench.faults import UNSEEN
+from minigrad_diagnosis_bench.results.calibration import brier_score, probabilities, reliability
 
 __all__ = ["Figures", "by_fault", "by_rule", "document", "figures", "markdown"]
 
@@ -143,9 +143,7 @@ def document(part: str, results: Sequence[Result], catalog: Catalog) -> dict[str
         "reliability": [attrs.asdict(b) for b in reliability(results)],
         "brier": brier_score(results),
         "unseen": _of_unseen(unseen),
-        "contradictions": [
-            {"fault": r.case.fault, "task": r.case.task, "said": list(r.said)} for r in everything if r.said
-        ],
+        "contradictions": [_contradiction(r) for r in everything if r.said],
         "watching": _mean(r.watching / r.seconds for r in results if r.seconds),
     }
 

@@ -1,0 +1,1 @@
+"""What is made of the runs: figures, their calibration, and a file that keeps them."""
