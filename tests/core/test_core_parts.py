@@ -11,6 +11,7 @@ import pytest
 import minigrad as mg
 from minigrad import core
 from minigrad.core.apply import apply
+from minigrad.core.backward import gradients
 from minigrad.core.errors import IndexKeyError, NumberTooLarge, OpError
 from minigrad.core.graph import Constant, OpNode
 from minigrad.core.memory import copy_writable_args, is_immutable, readonly, weak_scalar
@@ -19,7 +20,7 @@ from minigrad.core.op import REQUIRED, Argument, Claims, Op
 from minigrad.core.registry import REGISTRY, Registry
 from minigrad.core.rules import argument_positions, call_rule
 from minigrad.core.tensor import from_array, tensor_of
-from minigrad.runtime.call_errors import describe_error
+from minigrad.runtime.call_errors import as_arrays, describe_error
 from minigrad.runtime.observer import Observer
 from minigrad.runtime.parameters import aligned_zeros
 
@@ -277,3 +278,50 @@ def test_names_that_have_moved_are_still_found() -> None:
     for old, new in (("no_grad", mg.no_grad), ("adopt", from_array), ("switched", mode_override)):
         with pytest.warns(DeprecationWarning, match=f"minigrad.core.{old} is now"):
             assert getattr(core, old) is new
+
+
+def test_a_check_that_was_put_off_is_made_before_a_second_derivative() -> None:
+    made, checked = op("x"), []
+    made.vjp("x")(lambda g, y, x: g * 1.0)
+    y = apply(made, (T,), {})
+    made.check_second_order = lambda: checked.append(made.name)
+    gradients([y], [np.ones(2)], [T], create_graph=False)
+    assert not checked
+    gradients([y], [np.ones(2)], [T], create_graph=True)
+    assert checked == ["odd"]
+
+
+def test_lists_among_arguments_become_arrays_and_numbers_stay() -> None:
+    two = op("x", "y")
+    given = (np.ones(2), 3, np.float32(1.0))
+    assert all(a is b for a, b in zip(as_arrays(op("x", "y", "z"), given), given, strict=True))
+    made = as_arrays(two, ([1.0, 2.0], [[3]]))
+    assert [type(a) for a in made] == [np.ndarray, np.ndarray]
+    with pytest.raises(OpError, match=r"argument 'y' is list of dtype object; real numbers are needed"):
+        as_arrays(two, (1.0, [[1.0], [2.0, 3.0]]))
+    with pytest.raises(OpError, match=r"argument 'y' is str of dtype"):
+        as_arrays(two, (1.0, "two"))
+    assert as_arrays(two, (1.0, 2.0)) == (1.0, 2.0)
+
+
+def test_a_tensor_says_what_its_array_says() -> None:
+    x = mg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    assert (x.shape, x.ndim, x.size, x.dtype.name) == ((2, 3), 2, 6, "float64")
+    assert x.numpy().tolist() == x.data.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    assert x.item(1, 2) == 5.0
+    assert mg.tensor([[2.5]]).item() == 2.5
+    with pytest.raises(mg.ShapeError, match=r"item\(\) needs one element"):
+        x.item()
+    assert x.detach().requires_grad is False
+    assert x.detach()._node.value is x._node.value
+
+
+def test_a_gradient_of_one_has_the_axes_of_its_output() -> None:
+    for shape in ((), (1,), (1, 1)):
+        x = mg.tensor(np.full(shape, 3.0), requires_grad=True)
+        x.backward()
+        assert x.grad is not None
+        assert x.grad.shape == shape
+        assert x.grad.dtype.name == "float64"
+        (x * x).backward()
+        assert x.grad.data.tolist() == np.full(shape, 7.0).tolist()

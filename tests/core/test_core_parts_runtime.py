@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
 from itertools import product
@@ -14,6 +15,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.core.graph import Constant
+from minigrad.core.mode import is_recording
 from minigrad.core.op import Argument, Claims, Op
 from minigrad.core.registry import REGISTRY
 from minigrad.runtime.batch_rules import call_batched, has_batch_rule
@@ -299,3 +301,17 @@ def test_squares_are_scaled_as_far_as_the_smallest_allow(dtype: type) -> None:
         scales.append(scale)
     assert scales == sorted(scales)
     assert scales[-1] == 1.0
+
+
+def test_what_a_decorated_function_returns_runs_in_the_block_too() -> None:
+    async def later() -> bool:
+        await asyncio.sleep(0.0)
+        return is_recording()
+
+    def several():
+        yield is_recording()
+
+    assert asyncio.run(mg.no_grad()(lambda: later())()) is False
+    assert list(mg.no_grad()(lambda: several())()) == [False]
+    assert mg.no_grad()(is_recording)() is False
+    assert is_recording()

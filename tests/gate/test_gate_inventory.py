@@ -35,6 +35,7 @@ class Counts:
         kinks: entries on kinks.
         refused: cases that the op refuses.
         sharp: cases in which each argument had a gradient.
+        reveals: the relative error that the sharpest and the bluntest case of each argument would have revealed.
         forward: calls of the forward function.
         rules: calls of rules.
         kinds: kinds of arrays that it was called on: shapes, types, strides.
@@ -45,6 +46,7 @@ class Counts:
     kinks: int
     refused: int
     sharp: tuple[int, ...]
+    reveals: tuple[str, ...]
     forward: int
     rules: int
     kinds: int
@@ -192,42 +194,50 @@ OPS: dict[str, tuple[Function, Mapping[str, Function], Mapping[str, Domain], dic
         {"shapes": [((2, 3),)]},
     ),
     "matrix": (lambda x: x * x, {"x": lambda g, y, x: g * 2.0 * x}, {"x": mg.spd(2)}, {}),
+    "capped": (
+        lambda x: np.minimum(x, 0.125),
+        {"x": lambda g, y, x: g * (as_array(x) < 0.125).astype(as_array(x).dtype)},
+        {"x": mg.positive()},
+        {"shapes": [((2,),)]},
+    ),
     "signs": (lambda x: np.sign(x), {}, {"x": REAL}, {"piecewise_constant": True, "elementwise": True}),
 }
 
 TRIED: dict[tuple[str, bool], Counts] = {  # by op, and whether the check is thorough
-    ("square", True): Counts(1, 48, 0, 0, (1,), 151, 159, 42),
-    ("square", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
-    ("size", True): Counts(1, 48, 120, 0, (1,), 223, 228, 42),
-    ("size", False): Counts(1, 8, 120, 0, (1,), 23, 18, 7),
-    ("product", True): Counts(1, 100, 0, 0, (1, 1), 249, 502, 87),
-    ("product", False): Counts(1, 11, 0, 0, (1, 1), 31, 58, 10),
-    ("shifted", True): Counts(8, 58, 0, 0, (8,), 234, 228, 73),
-    ("shifted", False): Counts(1, 8, 0, 0, (1,), 17, 15, 7),
-    ("total", True): Counts(84, 187, 0, 5, (25,), 969, 450, 104),
-    ("total", False): Counts(2, 10, 0, 0, (2,), 42, 24, 4),
-    ("turned", True): Counts(26, 139, 0, 1, (24,), 628, 277, 25),
-    ("turned", False): Counts(1, 9, 0, 0, (1,), 20, 15, 3),
-    ("scaled rows", True): Counts(34, 149, 0, 4, (32, 32), 898, 754, 40),
-    ("scaled rows", False): Counts(1, 9, 0, 0, (1, 1), 28, 32, 3),
-    ("sampled", True): Counts(2, 28, 0, 0, (2,), 74, 78, 9),
-    ("sampled", False): Counts(2, 11, 0, 0, (2,), 43, 25, 4),
-    ("largest", True): Counts(61, 329, 18, 2, (60,), 1615, 819, 26),
-    ("largest", False): Counts(1, 9, 18, 0, (1,), 55, 19, 3),
-    ("everything", True): Counts(27, 140, 0, 0, (25,), 640, 282, 28),
-    ("everything", False): Counts(1, 9, 0, 0, (1,), 20, 15, 3),
-    ("joined", True): Counts(3, 145, 0, 0, (6,), 327, 332, 143),
-    ("joined", False): Counts(1, 11, 0, 0, (2,), 23, 20, 9),
-    ("picked", True): Counts(94, 329, 0, 12, (92,), 1373, 687, 36),
-    ("picked", False): Counts(1, 9, 0, 0, (1,), 28, 16, 2),
-    ("both", True): Counts(21, 109, 0, 0, (20,), 484, 244, 15),
-    ("both", False): Counts(1, 9, 0, 0, (1,), 28, 16, 2),
-    ("copied", True): Counts(26, 113, 0, 1, (24,), 573, 277, 27),
-    ("copied", False): Counts(1, 9, 0, 0, (1,), 28, 16, 3),
-    ("matrix", True): Counts(14, 78, 0, 0, (14,), 213, 148, 10),
-    ("matrix", False): Counts(1, 8, 0, 0, (1,), 18, 15, 3),
-    ("signs", True): Counts(3, 28, 0, 0, (0,), 36, 0, 22),
-    ("signs", False): Counts(1, 7, 0, 0, (0,), 8, 0, 6),
+    ("square", True): Counts(1, 48, 0, 0, (1,), ("3e-12 3e-12",), 151, 159, 42),
+    ("square", False): Counts(1, 8, 0, 0, (1,), ("3e-12 3e-12",), 17, 15, 7),
+    ("size", True): Counts(1, 48, 120, 0, (1,), ("4e-12 4e-12",), 223, 228, 42),
+    ("size", False): Counts(1, 8, 120, 0, (1,), ("4e-12 4e-12",), 23, 18, 7),
+    ("product", True): Counts(1, 100, 0, 0, (1, 1), ("5e-12 5e-12", "6e-12 6e-12"), 249, 502, 87),
+    ("product", False): Counts(1, 11, 0, 0, (1, 1), ("5e-12 5e-12", "6e-12 6e-12"), 31, 58, 10),
+    ("shifted", True): Counts(8, 58, 0, 0, (8,), ("3e-12 4e-12",), 234, 228, 73),
+    ("shifted", False): Counts(1, 8, 0, 0, (1,), ("4e-12 4e-12",), 17, 15, 7),
+    ("total", True): Counts(84, 187, 0, 5, (25,), ("3e-12 2e-11",), 969, 450, 104),
+    ("total", False): Counts(2, 10, 0, 0, (2,), ("9e-12 1e-11",), 42, 24, 4),
+    ("turned", True): Counts(26, 139, 0, 1, (24,), ("5e-12 2e-11",), 628, 277, 25),
+    ("turned", False): Counts(1, 9, 0, 0, (1,), ("2e-11 2e-11",), 20, 15, 3),
+    ("scaled rows", True): Counts(34, 149, 0, 4, (32, 32), ("6e-12 4e-11", "5e-12 3e-10"), 898, 754, 40),
+    ("scaled rows", False): Counts(1, 9, 0, 0, (1, 1), ("2e-11 2e-11", "2e-11 2e-11"), 28, 32, 3),
+    ("sampled", True): Counts(2, 28, 0, 0, (2,), ("4e-12 4e-12",), 74, 78, 9),
+    ("sampled", False): Counts(2, 11, 0, 0, (2,), ("4e-12 4e-12",), 43, 25, 4),
+    ("largest", True): Counts(61, 329, 18, 2, (60,), ("4e-12 4e-11",), 1615, 819, 26),
+    ("largest", False): Counts(1, 9, 18, 0, (1,), ("2e-11 2e-11",), 55, 19, 3),
+    ("everything", True): Counts(27, 140, 0, 0, (25,), ("5e-12 2e-11",), 640, 282, 28),
+    ("everything", False): Counts(1, 9, 0, 0, (1,), ("8e-12 8e-12",), 20, 15, 3),
+    ("joined", True): Counts(3, 145, 0, 0, (6,), ("3e-12 1e-11",), 327, 332, 143),
+    ("joined", False): Counts(1, 11, 0, 0, (2,), ("4e-12 5e-12",), 23, 20, 9),
+    ("picked", True): Counts(94, 329, 0, 12, (92,), ("3e-12 5e-11",), 1373, 687, 36),
+    ("picked", False): Counts(1, 9, 0, 0, (1,), ("9e-12 9e-12",), 28, 16, 2),
+    ("both", True): Counts(21, 109, 0, 0, (20,), ("5e-12 3e-11",), 484, 244, 15),
+    ("both", False): Counts(1, 9, 0, 0, (1,), ("8e-12 8e-12",), 28, 16, 2),
+    ("copied", True): Counts(26, 113, 0, 1, (24,), ("6e-12 4e-11",), 573, 277, 27),
+    ("copied", False): Counts(1, 9, 0, 0, (1,), ("1e-11 1e-11",), 28, 16, 3),
+    ("matrix", True): Counts(14, 78, 0, 0, (14,), ("7e-12 1e-11",), 213, 148, 10),
+    ("matrix", False): Counts(1, 8, 0, 0, (1,), ("8e-12 8e-12",), 18, 15, 3),
+    ("capped", True): Counts(42, 235, 0, 0, (39,), ("8e-12 4e-10",), 1375, 455, 14),
+    ("capped", False): Counts(1, 8, 0, 0, (1,), ("2e-11 2e-11",), 18, 15, 2),
+    ("signs", True): Counts(3, 28, 0, 0, (0,), ("inf inf",), 36, 0, 22),
+    ("signs", False): Counts(1, 7, 0, 0, (0,), ("inf inf",), 8, 0, 6),
 }
 
 
@@ -243,5 +253,8 @@ def counted(name: str, thorough: bool) -> Counts:
     op = op_of(name, tally)
     found = verify(op, 0, thorough=thorough)
     sharp = tuple(p.cases for p in found.powers)
+    reveals = tuple(f"{p.resolution:.0e} {p.worst:.0e}" for p in found.powers)
     refused = len(found.refused)
-    return Counts(found.cases, found.checks, found.kinks, refused, sharp, tally.forward, tally.rules, len(tally.kinds))
+    return Counts(
+        found.cases, found.checks, found.kinks, refused, sharp, reveals, tally.forward, tally.rules, len(tally.kinds)
+    )
