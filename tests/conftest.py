@@ -10,7 +10,7 @@ import threading
 import pytest
 from hypothesis import settings
 
-from support import missing_plugins
+from support import missing_plugins, same_draws
 
 # Small matrices gain nothing from two threads, and lose much on a busy machine. Where a plugin has loaded NumPy already
 # it is too late for this process, and its children, which are compared with it to the last bit, shall be as it is.
@@ -31,6 +31,7 @@ settings.register_profile("soak", deadline=None, print_blob=True)
 def pytest_configure(config: pytest.Config) -> None:
     """A run that may stop a merge must not fail by the luck of the draw, nor for want of a plugin."""
     config.pluginmanager.register(missing_plugins)
+    config.pluginmanager.register(same_draws)
     everyday = "not soak" in str(config.getoption("markexpr"))
     settings.load_profile("everyday" if everyday else "soak")
 

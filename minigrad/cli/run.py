@@ -5,6 +5,7 @@ A run includes checks, training, pictures and checkpoints.
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def run_script(arguments: Namespace) -> int:
         arguments.script = asked or arguments.script
     if arguments.script is None:
         arguments.parser.error("a script is needed: minigrad run script.py, or --example NAME, or --resume RUN")
-    if saved is None and (Path(arguments.script) / CHECKPOINT).is_file():
+    if saved is None and os.path.isfile(Path(arguments.script) / CHECKPOINT):
         arguments.parser.error(f"{arguments.script} is the folder of a run: go on with it by --resume")
     script = load_script(Path(arguments.script))
     arguments.script = str(script.path.resolve())  # so that the run can be resumed from another folder

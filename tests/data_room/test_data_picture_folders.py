@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from pathlib import Path
 
@@ -39,6 +40,21 @@ def test_folders_below_a_class_belong_to_it(tmp_path: Path) -> None:
     painted(tmp_path / "dog" / "x" / "y", ["a.png", "b.png", "c.png"])
     loaded = data.load(tmp_path)
     assert len(loaded.x_train) + len(loaded.x_val) == 6
+
+
+def test_a_class_that_cannot_be_read_is_not_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cat", "dog", "owl"):
+        painted(tmp_path / name, ["a.png", "b.png", "c.png"])
+    scandir = os.scandir
+
+    def locked(path: str | Path) -> object:
+        if Path(path).name == "dog":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(data.DataFileError, match=r"dog: cannot be read \(Permission denied\)"):
+        data.load(tmp_path)
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32])

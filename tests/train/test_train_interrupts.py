@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -19,16 +21,15 @@ ROOMS = ("/train", "/checkpoint", "/data", "/optim", "/runtime")
 ROWS = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32), np.arange(24) % 2
 LOADER = data.Loader(*ROWS, 6, seed=1, prefetch=1)
 
-quiet = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""A file that was opened and not yet known when the interrupt came is closed by Python, which says so."""
-
 
 @pytest.fixture(autouse=True)
 def surroundings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("minigrad.train.output.run_folder.run_pictures", lambda *_, **__: [])
     monkeypatch.setattr(os, "fsync", lambda handle: None)
-    with np.errstate():  # what NumPy's own is left as where it is interrupted as it is entered
+    with np.errstate(), warnings.catch_warnings():  # NumPy's own may be left as it was entered
+        warnings.simplefilter("ignore", ResourceWarning)  # a file whose closing was interrupted is closed by Python
         yield
+        gc.collect()
 
 
 def bits(model: nn.Module) -> bytes:
@@ -106,12 +107,10 @@ def note_stop(stops: list[BaseException], work: Callable[[], object]) -> None:
         stops.append(stop)
 
 
-@quiet
 def test_at_lines_far_apart(tmp_path: Path) -> None:
     assert check_runs(tmp_path, 1201) > 1
 
 
-@quiet
 @pytest.mark.soak
 def test_at_every_line_for_the_first_and_the_last_time(tmp_path: Path) -> None:
     assert check_runs(tmp_path, 1) > 500

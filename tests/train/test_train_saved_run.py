@@ -152,9 +152,13 @@ def test_a_run_of_a_script_is_built_by_its_copy(tmp_path: Path) -> None:
         mg.load(folder, model=nn.mlp(4, [3], 3, rng=0))
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(TrainError, match="there is no such file"):
         mg.load(tmp_path)
+    with monkeypatch.context() as locked:
+        locked.setattr(Path, "open", lambda *_: (_ for _ in ()).throw(PermissionError(13, "Permission denied")))
+        with pytest.raises(TrainError, match=r"cannot be read \(Permission denied\)"):
+            mg.load(tmp_path)
     (tmp_path / "best.safetensors").write_bytes(b"not this")
     with pytest.raises(TrainError, match="cannot be read"):
         mg.load(tmp_path)

@@ -6,6 +6,7 @@ A file may say anything.
 from __future__ import annotations
 
 import argparse
+import os
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,7 +54,7 @@ def saved_run(arguments: Namespace, kind: str) -> Checkpoint | None:
     if arguments.resume is None:
         return None
     path = Path(arguments.resume)
-    saved = checkpoint.load(path if path.name == CHECKPOINT and path.is_file() else path / CHECKPOINT)
+    saved = checkpoint.load(path if path.name == CHECKPOINT and os.path.isfile(path) else path / CHECKPOINT)
     command = saved.about.get("command")
     if not isinstance(command, dict):
         raise CheckpointError.of(saved.path, f"is not of a run of 'minigrad {kind}'")

@@ -80,10 +80,21 @@ def pictures_by_class(folder: Path) -> dict[str, list[Path]]:
     """Name of each folder inside -> the pictures in it and below it.
 
     Folders that are hidden or without pictures are left out.
+
+    Raises:
+        DataFileError: beside folders of pictures there is one that cannot be read: a class would be left out.
     """
-    subs = [sub for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.name.startswith(".")]
-    below = {sub.name: sorted(file for file in sub.rglob("*") if _is_picture(file)) for sub in subs}
-    return {name: files for name, files in below.items() if files}
+    unread: list[OSError] = []
+    found = dict[str, list[Path]]()
+    for sub in sorted(folder.iterdir()):
+        if sub.is_dir() and not sub.name.startswith(".") and sub.name != "lost+found":
+            walk = os.walk(sub, onerror=unread.append)
+            files = sorted(Path(place, name) for place, _, names in walk for name in names if _is_picture(Path(name)))
+            found |= {sub.name: files} if files else {}
+    if found and unread:
+        why = unread[0].strerror or unread[0]
+        raise DataFileError(Path(unread[0].filename), f"cannot be read ({why})", "a folder of pictures")
+    return found
 
 
 def picture_files(path: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,13 +34,14 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
     Raises:
         TrainError: the file is missing, damaged, or holds weights of something else.
     """
-    if file.is_dir():
+    if os.path.isdir(file):
         raise about_file(file, "is a folder, not a file of weights")
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
             weights = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no dict
     except FileNotFoundError:
+        _refuse_unreadable(file)
         what = f"there is no such file.{nearest_file(file)} A run's folder holds {MODEL_FILE} once an epoch is over"
         raise about_file(file, what) from None
     except (SafetensorError, OSError, MemoryError, OverflowError, ValueError, TypeError, KeyError) as error:
@@ -51,6 +53,20 @@ def read_model(file: Path) -> tuple[dict[str, Array], Mapping[str, object]]:
     if not isinstance(about, dict):
         raise about_file(file, "what is said about the weights is no object")
     return weights, about
+
+
+def _refuse_unreadable(file: Path) -> None:
+    """Say why a file that is there cannot be opened: safetensors tells all reasons alike.
+
+    Raises:
+        TrainError: it is there.
+    """
+    try:
+        file.open("rb").close()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise about_file(file, f"cannot be read ({error.strerror or error})") from None
 
 
 def about_file(file: Path, what: str) -> TrainError:
