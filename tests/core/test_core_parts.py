@@ -95,8 +95,9 @@ def test_options_are_bound_by_name() -> None:
     declared = op("x", axis=0, shape=REQUIRED)
     assert declared.bind_kwargs({"shape": 3}) == {"axis": 0, "shape": 3}
     assert declared.bind_kwargs({"shape": 3, "axis": 1}) == {"axis": 1, "shape": 3}
-    with pytest.raises(TypeError, match="op 'odd' needs the option 'shape'"):
-        declared.bind_kwargs({"axis": 1})
+    for given in ({}, {"axis": 1}):
+        with pytest.raises(TypeError, match="op 'odd' needs the option 'shape'"):
+            declared.bind_kwargs(given)
     with pytest.raises(TypeError, match=r"op 'odd' has no option 'axes': it has shape, axis\..*axis"):
         declared.bind_kwargs({"axes": 1, "shape": 2})
     with pytest.raises(TypeError, match=r"has no option 'k': it has none"):
@@ -325,3 +326,14 @@ def test_a_gradient_of_one_has_the_axes_of_its_output() -> None:
         assert x.grad.dtype.name == "float64"
         (x * x).backward()
         assert x.grad.data.tolist() == np.full(shape, 7.0).tolist()
+
+
+def test_numbers_beside_whole_ones_keep_their_kind() -> None:
+    """An op keeps the arrays of numbers that it has met; 2 and 2.0 are one key."""
+    x = mg.tensor([1, 2])
+    for number, kind in ((2, "i"), (2.0, "f"), (3.0, "f"), (3, "i"), (0.0, "f"), (-0.0, "f")):
+        assert (x * number).dtype.kind == kind
+        assert (number * x).dtype.kind == kind
+    y = mg.tensor([1.0, 2.0])
+    assert np.signbit((y * 0.0).data).tolist() == [False, False]
+    assert np.signbit((y * -0.0).data).tolist() == [True, True]

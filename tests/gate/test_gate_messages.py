@@ -19,6 +19,7 @@ from minigrad.verify import GateFinding, verify
 from minigrad.verify.checks.directional_check import undecided
 from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
 from minigrad.verify.refusal import CheckCase
+from minigrad.verify.register import _second_order_later
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg
@@ -142,6 +143,16 @@ def test_second_order_says_that_the_first_is_right() -> None:
     assert "+-" in message
     assert ".data" in message
     assert finding.kind == "GradientMismatch"
+
+
+def test_a_check_that_was_put_off_is_made_again_after_it_has_failed() -> None:
+    op = second_order.output_detached.op()
+    check = _second_order_later(op, 0)
+    op.check_second_order = check
+    for _ in range(2):
+        with pytest.raises(mg.GradientMismatch, match="second derivative"):
+            op.check_second_order()
+        assert op.check_second_order is check
 
 
 def test_a_gap_of_a_few_error_bars_shows_both_numbers() -> None:

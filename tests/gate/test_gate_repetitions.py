@@ -184,6 +184,13 @@ def test_single_precision_may_lose_what_the_function_loses() -> None:
         assert repeat_float32(subject, e) == 1
 
 
+def test_small_gradients_may_be_lost_beside_large_ones() -> None:
+    """(x - 1)^2 at 3 and beside 1: float32 holds no number between 1 and the next, and its gradient there is 0."""
+    op = made(lambda x: (x - 1.0) ** 2, {"x": lambda g, y, x: g * 2.0 * (x - 1.0)}, {"x": REAL})
+    subject, e = evaluated(op, np.array([3.0, 1.0 + 2.0**-30]))
+    assert repeat_float32(subject, e) == 1
+
+
 def test_single_precision_stays_single() -> None:
     wide = made(lambda x: x * np.ones(1), {"x": lambda g, y, x: g * 1.0}, {"x": REAL})
     subject, e = evaluated(wide, X)
