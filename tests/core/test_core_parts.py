@@ -337,3 +337,19 @@ def test_numbers_beside_whole_ones_keep_their_kind() -> None:
     y = mg.tensor([1.0, 2.0])
     assert np.signbit((y * 0.0).data).tolist() == [False, False]
     assert np.signbit((y * -0.0).data).tolist() == [True, True]
+
+
+def test_an_output_gradient_of_any_kind_takes_the_type_of_its_output() -> None:
+    for given in ([1, 2], np.array([1, 2]), np.array([1.0, 2.0], np.float32), mg.tensor([1.0, 2.0])):
+        x = mg.tensor([3.0, 4.0], requires_grad=True)
+        (x * x).backward(given)
+        assert x.grad is not None
+        assert x.grad.data.tolist() == [6.0, 16.0]
+        assert x.grad.dtype.name == "float64"
+    v = mg.tensor([1.0, 2.0], requires_grad=True)
+    x = mg.tensor([3.0, 4.0], requires_grad=True)
+    (x * x).backward(v, create_graph=True)
+    assert x.grad is not None
+    x.grad.sum().backward()
+    assert v.grad is not None
+    assert v.grad.data.tolist() == [6.0, 8.0]

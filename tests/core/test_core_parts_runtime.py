@@ -313,5 +313,19 @@ def test_what_a_decorated_function_returns_runs_in_the_block_too() -> None:
 
     assert asyncio.run(mg.no_grad()(lambda: later())()) is False
     assert list(mg.no_grad()(lambda: several())()) == [False]
+
+    async def stream():
+        try:
+            yield is_recording()
+        except ValueError:
+            yield "caught", is_recording()
+
+    async def follow() -> list[object]:
+        running = mg.no_grad()(stream)()
+        seen = [await anext(running), await running.athrow(ValueError("out")), is_recording()]
+        await running.aclose()
+        return seen
+
+    assert asyncio.run(follow()) == [False, ("caught", False), True]
     assert mg.no_grad()(is_recording)() is False
     assert is_recording()

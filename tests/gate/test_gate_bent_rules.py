@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad.core.op import Op
+from minigrad.core.registry import REGISTRY
 from minigrad.typing import Array, V
 from minigrad.verify.declare import declaration_of
 from minigrad.verify.mutation.larger import enlarged
@@ -167,6 +168,9 @@ def test_larger_shapes_are_multiples_where_the_op_takes_them() -> None:
         assert isinstance(twin, Op)
         assert declaration_of(twin).shapes == shapes
         assert not twin.registered
+    whole = enlarged(REGISTRY["exp"], 2)
+    assert isinstance(whole, Op)
+    assert not whole.registered
     with np.errstate(all="ignore"):
         unfit = made(odd, {}, {"x": REAL}, shapes=[((1, 3),)], params=[{"start": 9}])
         assert enlarged(unfit, 3) == "its metadata fit the declared shapes only"

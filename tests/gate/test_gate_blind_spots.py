@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+from minigrad.core.backward import gradients
 from minigrad.core.op import Op
+from minigrad.core.tensor import as_array
 from minigrad.typing import Array, V
 from minigrad.verify.mutation.blind_spots import PLACES, option_places
 from support.gate_case import REAL, made
@@ -172,6 +174,19 @@ def test_a_derivative_is_lost_where_its_value_is_right(name: str) -> None:
     elsewhere = np.array([[1.5, 2.5, 3.5]])
     assert slopes(PLACES[name], elsewhere)[1] == pytest.approx(3.0 * elsewhere**2, rel=1e-12)
     assert PLACES[name](site(numbers), numbers) is numbers  # nothing to lose in an array
+
+
+def test_a_derivative_that_is_lost_in_single_precision_or_beside_an_equal() -> None:
+    x = np.array([1.5, 2.5])
+    lost = PLACES["second order in float32"]
+    assert slopes(lost, x)[1] == pytest.approx(3.0 * x**2)
+    assert slopes(lost, x.astype(np.float32))[1].tolist() == [0.0, 0.0]
+    t = mg.tensor(x, requires_grad=True)
+    for other, kept in ((x.copy(), False), (x + 1.0, True)):
+        r = PLACES["second order of equal arrays"](site(t, None, other), t * t)
+        assert isinstance(r, mg.Tensor)
+        (first,) = gradients([r], [np.ones(2)], [t], create_graph=False)
+        assert first is None if not kept and not r.requires_grad else as_array(first).any() == kept
 
 
 def test_a_third_derivative_is_wrong_where_two_are_right() -> None:

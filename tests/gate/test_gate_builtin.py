@@ -33,6 +33,7 @@ def test_passes_the_thorough_gate_at_both_orders(op: Op) -> None:
     """The check that is made when a gradient of its rules is first needed; other tests of this process need it too."""
     if op.check_second_order is not None:
         op.check_second_order()
+        assert op.check_batching is None  # which that has done as well
     certificate = verify(op) if op.claims.piecewise_constant else certificate_of(op)
     assert certificate.second_order
     assert op.claims.piecewise_constant or certificate.resolution <= 1e-5

@@ -18,7 +18,7 @@ from minigrad.typing import Array, V
 from minigrad.verify import GateFinding, verify
 from minigrad.verify.checks.directional_check import undecided
 from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
-from minigrad.verify.refusal import CheckCase
+from minigrad.verify.refusal import CheckCase, WorstEntry, told_apart
 from minigrad.verify.register import _second_order_later
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
@@ -143,6 +143,36 @@ def test_second_order_says_that_the_first_is_right() -> None:
     assert "+-" in message
     assert ".data" in message
     assert finding.kind == "GradientMismatch"
+
+
+@pytest.mark.parametrize(
+    ("analytic", "hint"),
+    [
+        (-2.0, ": the sign is wrong"),
+        (4.0, ": twice too large"),
+        (1.0, ": half of what it should be"),
+        (-4.0, ": wrong sign and twice too large"),
+        (0.0, ", the rule gives no gradient at all"),
+        (4.0 + 1e-7, ": twice too large"),
+        (4.0 + 1e-5, ""),
+        (3.0, ""),
+        (-1.0, ""),
+    ],
+)
+def test_a_usual_mistake_is_guessed_from_two_numbers(analytic: float, hint: str) -> None:
+    worst = WorstEntry("x", (1, 2), 0.5, analytic, 2.0, 1e-9)
+    gap = abs(analytic - 2.0) / max(abs(analytic), 2.0)
+    assert str(worst).startswith("x[1, 2] = 0.5: the rule gives ")
+    assert str(worst).endswith(f"+- 1.0e-09 (relative error {gap:.2g}{hint})")
+    assert worst.relative == gap
+    assert WorstEntry("x", (), 0.5, 0.0, 0.0, 1e-9).relative == 0.0
+
+
+def test_numbers_are_told_apart_by_as_many_digits_as_it_takes() -> None:
+    assert told_apart(1.0, 2.0) == ("1", "2")
+    assert told_apart(1.23456789012, 1.2345679) == ("1.2345678901", "1.2345679")
+    assert told_apart(1.0, 1.0 + 1e-9) == ("1", "1.000000001")
+    assert told_apart(1.0, 1.0) == ("1", "1")
 
 
 def test_a_check_that_was_put_off_is_made_again_after_it_has_failed() -> None:
