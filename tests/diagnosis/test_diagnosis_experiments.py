@@ -22,7 +22,7 @@ from minigrad.diagnosis.probing.loss_experiments import (
     odd_shapes,
     varied_rows,
 )
-from minigrad.diagnosis.probing.loss_tests import even_losses, experiments_of
+from minigrad.diagnosis.probing.loss_tests import even_losses, experiments_of, start_of
 from minigrad.nn import Loss
 from minigrad.runtime.parameters import assign
 
@@ -189,6 +189,24 @@ def test_rows_for_experiments_have_unlike_targets(kind: str) -> None:
         assert np.diff(np.sort(first)).min() > 0.01
 
 
+def test_zeros_of_hidden_units_are_not_those_of_a_relu_at_the_end() -> None:
+    x, y = np.random.default_rng(3).standard_normal((100, 4)).astype(np.float32), np.arange(100) % 3
+    loss = nn.find_loss("softmax")
+    clipped = []
+    for end in (None, nn.ReLU()):
+        with nn.seeded(4):
+            model = nn.Sequential(nn.Linear(4, 1), nn.ReLU(), nn.Linear(1, 3))
+            if end is not None:
+                model = nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 3), end)
+        if end is None:
+            assign(model.named_parameters()[-2][1], np.ones((1, 3), np.float32))  # no output is below 0
+        outputs = model(mg.tensor(any_real(x))).numpy()
+        assert np.mean(outputs == 0.0) > 0.3
+        clipped.append(start_of(model, loss, outputs, any_real(x), any_real(y), any_real(y)).clipped)
+    assert clipped[0] == 0.0
+    assert clipped[1] > 0.25
+
+
 def test_outputs_that_one_number_decides_lie_on_a_line() -> None:
     rng = np.random.default_rng(8)
     x, y = rng.standard_normal((80, 6)).astype(np.float32), rng.integers(0, 5, 80)
@@ -196,6 +214,7 @@ def test_outputs_that_one_number_decides_lie_on_a_line() -> None:
     for units in (1, 2, 16):
         with nn.seeded(2):
             model = nn.Sequential(nn.Linear(6, units), nn.Tanh(), nn.Linear(units, 5))
+        assign(model.named_parameters()[-1][1], rng.standard_normal(5).astype(np.float32))  # the line is not through 0
         breadth = inside_of(model, nn.find_loss("softmax"), any_real(x), any_real(y), drops=False).breadth
         assert breadth is not None
         breadths.append(breadth)

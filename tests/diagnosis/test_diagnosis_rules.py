@@ -240,6 +240,8 @@ def test_second_ways_of_a_rule(name: str) -> None:
         ),
         ("IMBALANCE", both(data(majority=0.9, common=0), confusion(lambda i, j: 20 if i == j else 0))),  # all are known
         ("LR_HIGH", both(jumping, both(simple(val=0.1, noise=0.1), gains(0.2, 0.1, 0.05)))),  # targets that are noise
+        ("INIT_LOSS", start(even=(8.0, 3.0))),  # of very rare classes
+        ("TARGET_SCALE", both(data(classes=0, levels=2, target_mean=9.0, target_std=1.0), ends(2.3))),  # two answers
         ("MISPAIRED", batches(mispaired=0.1)),  # some labels are changed on purpose
         ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
     ],

@@ -107,6 +107,25 @@ def test_a_loop_that_updates_nothing(lost: str, why: str, digits: Dataset) -> No
     assert why in found.faults[0].why
 
 
+@pytest.mark.parametrize("every", [0, 3])
+def test_weights_that_are_put_back_after_a_few_short_steps(every: int, digits: Dataset) -> None:
+    """Each way back is far shorter than the weights are, and longer than the update before it."""
+    model = model_of()
+    optimizer = mg.optimizer("adam", model.named_parameters(), lr=1e-3)
+    loss = watch(nn.find_loss("softmax"), model, optimizer, digits, gradients=False)
+    saved = model.state_dict()
+    for step in range(40):
+        rows = slice(32 * (step % 30), 32 * (step % 30) + 32)
+        value = loss(model(mg.tensor(digits.x_train[rows])), digits.y_train[rows])
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        if every and step % every == every - 1:
+            model.load_state_dict(saved)
+    loss.close()
+    assert ("WEIGHTS_RESET" in {f.code for f in loss.diagnose().faults}) == bool(every)
+
+
 def test_climbing(digits: Dataset) -> None:
     assert by_hand(digits, model_of(), maximise=True).faults[0].code == "ASCENT"
 
