@@ -58,13 +58,23 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
         raise DataFileError(path, f"cannot be read ({error.strerror or error})", what) from error
 
 
-def is_device(path: Path) -> bool:
-    """Whether it is a device such as /dev/zero, which is read for ever."""
+def no_file_but(path: Path, *, pipes: bool = False) -> str:
+    """What is there in the place of a file, in words; empty for files, folders, and what cannot be looked at.
+
+    A device such as /dev/zero is read for ever, and a pipe once.
+
+    Args:
+        path: that is to be read.
+        pipes: whether one will do.
+    """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # whoever opens it says why
-        return False
-    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
+        return ""
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        return "is a device, not a file"
+    is_pipe = (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and not pipes
+    return "is a pipe, which can be read only once: save it as a file first" if is_pipe else ""
 
 
 def refuse_bomb(path: Path, unpacked: int, packed: int) -> None:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import struct
 import time
 import warnings
@@ -81,6 +82,15 @@ def test_a_device_is_not_read_for_ever(name: str, tmp_path: Path) -> None:
     (tmp_path / name).symlink_to("/dev/null")
     with pytest.raises(DataFileError, match="is a device, not a file"):
         data.load(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of Unix")
+@pytest.mark.parametrize("name", ["a.csv", "a.npz"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    """Nobody writes to it; and `<(sort a.csv)` of a shell could be read once, and is read twice."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataFileError, match="is a pipe, which can be read only once: save it as a file first"):
+        data.load(tmp_path / name, target="y" if name == "a.csv" else None)
 
 
 def test_too_many_members_and_two_of_one_name(tmp_path: Path) -> None:

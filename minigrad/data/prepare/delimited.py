@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from minigrad.data.errors import DataFileError
-from minigrad.data.files import CountedReader
+from minigrad.data.files import CountedReader, no_file_but
 from minigrad.data.prepare.encodings import encoding_of, undecodable
 from minigrad.data.prepare.table import Table, no_file
 
@@ -42,6 +42,8 @@ def delimited_chunks(path: Path, rows: int) -> Iterator[Table]:
     Raises:
         DataFileError: it is missing, no such text, or a row has another length than the head; names the row.
     """
+    if found := no_file_but(path):
+        raise DataFileError(path, found, _EXPECTED)
     encoding = "utf-8"
     try:
         with _unpacked(path) as binary:

@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.data.arrays import AnyDtypeArray, make_readonly
 from minigrad.data.errors import DataFileError
-from minigrad.data.files import is_device, refuse_bomb
+from minigrad.data.files import no_file_but, refuse_bomb
 from minigrad.text import clip_text
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ def read_npz(path: Path, content: bytes | None = None) -> dict[str, AnyDtypeArra
         DataFileError: it is anything else.
     """
     expected = "an .npz file as numpy.savez writes it, without Python objects"
-    if content is None and is_device(path):
-        raise DataFileError(path, "is a device, not a file", expected)
+    if content is None and (found := no_file_but(path)):
+        raise DataFileError(path, found, expected)
     from zipfile import BadZipFile, ZipFile  # costs milliseconds of every import of minigrad
 
     try:

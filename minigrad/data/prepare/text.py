@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minigrad.data.errors import DataError, DataFileError
-from minigrad.data.files import is_device
+from minigrad.data.files import no_file_but
 from minigrad.data.prepare.encodings import encoding_of, undecodable
 
 __all__ = ["TextInputs", "read_text"]
@@ -93,8 +93,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
         DataFileError: it is missing, cannot be read, or is not in UTF-8; names the line.
     """
     file = Path(path)
-    if is_device(file):
-        raise DataFileError(file, "is a device, not a file", _EXPECTED)
+    if found := no_file_but(file, pipes=True):
+        raise DataFileError(file, found, _EXPECTED)
     content = b""
     try:
         content = file.read_bytes()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import attrs
 
-from minigrad.data.files import is_device
+from minigrad.data.files import no_file_but
 from minigrad.text import nearest_file
 from minigrad.train.errors import TrainError
 
@@ -55,8 +55,8 @@ def outline(path: Path) -> ScriptNames:
     Raises:
         ScriptError: the file is missing or no Python; names the line.
     """
-    if is_device(path):
-        raise ScriptError(f"{path}: is a device, not a file")
+    if found := no_file_but(path):
+        raise ScriptError(f"{path}: {found}")
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except OSError as error:
