@@ -59,7 +59,7 @@ def read_at_most(path: Path, limit: int, what: str) -> bytes:
 
 
 def no_file_but(path: Path, *, pipes: bool = False) -> str:
-    """What is there in the place of a file, in words; empty for files, folders, and what cannot be looked at.
+    """What is there in the place of a file, in words; empty where a file may be.
 
     A device such as /dev/zero is read for ever, and a pipe once.
 
