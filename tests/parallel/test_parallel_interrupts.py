@@ -12,7 +12,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import nn
-from minigrad.parallel import distribute
+from minigrad.parallel import DataParallel, distribute
 from support.interrupts import first_and_last, interrupted
 from support.parallel_threads import Ended, Threads, bits, in_threads
 
@@ -33,6 +33,7 @@ class Training:
         self.link = link
         self.model = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Dropout(0.2, rng=1), nn.Linear(4, 2, rng=2))
         self.optimizer = mg.optimizer("momentum", self.model.named_parameters(), lr=0.1)
+        self.group: DataParallel | None = None
         self.states = [self.state()]
 
     def state(self) -> tuple[int, bytes]:
@@ -40,7 +41,8 @@ class Training:
         return self.optimizer.t, bits([*self.model.state_dict().values(), *values])
 
     def run(self) -> None:
-        with distribute(self.model, self.optimizer, self.link) as group:
+        self.group = distribute(self.model, self.optimizer, self.link)
+        with self.group as group:
             for _ in range(2):
                 x, y = group.local_slice(X, Y)
                 self.optimizer.zero_grad()
@@ -112,6 +114,10 @@ def check_both(every: int) -> int:
         if not place.endswith(WAYS_OUT):
             assert both[0].optimizer.grad_hook is None, place
             assert no_more(before), place
+        for training in both:  # what is left all the same must not watch over the tests that follow
+            if training.group is not None:
+                training.group.leave()
+        assert no_more(before), place
     return hits
 
 

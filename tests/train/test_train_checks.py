@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -45,10 +46,12 @@ def split_of(x: np.ndarray, y: np.ndarray, *held_out: np.ndarray) -> Split:
 
 @pytest.mark.parametrize("loss", [nn.SoftmaxCrossEntropy(), nn.WestonWatkins()])
 def test_a_sound_model_passes_within_two_seconds(loss: nn.Loss) -> None:
+    began = time.process_time()
     found = checks(nn.mlp(64, [32], 10, rng=0), loss, nn.L2(1e-4))
+    assert time.process_time() - began < 2.0  # seconds of the clock are those of other processes too
     assert list(found) == ALL
     assert {c.status for name, c in found.items() if name != "data"} == {"ok"}, found
-    assert sum(c.seconds for c in found.values()) < 2.0
+    assert all(c.seconds > 0.0 for c in found.values())
     chance = found["chance"]
     assert chance.expected == pytest.approx(math.log(10) if isinstance(loss, nn.SoftmaxCrossEntropy) else 9.0)
     assert chance.value == pytest.approx(chance.expected, rel=0.05)
