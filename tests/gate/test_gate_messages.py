@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -16,10 +17,12 @@ import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array, V
 from minigrad.verify import GateFinding, verify
-from minigrad.verify.checks.directional_check import undecided
+from minigrad.verify.checks.directional_check import refuse_unusable, undecided
+from minigrad.verify.checks.entrywise_check import same
 from minigrad.verify.finite_differences import INCONCLUSIVE, Verdict
 from minigrad.verify.refusal import CheckCase, WorstEntry, told_apart
 from minigrad.verify.register import _second_order_later
+from minigrad.verify.subject import OpUnderTest
 from support import gate_wrong_contract as contract
 from support import gate_wrong_elementwise as elementwise
 from support import gate_wrong_linalg as linalg
@@ -192,6 +195,18 @@ def test_a_gap_of_a_few_error_bars_shows_both_numbers() -> None:
     assert "the rule gives 2 and differences 2.000000003 +- 1.0e-09: too far apart to pass" in message
     wide = str(undecided(op, case, Verdict(state, analytic, numeric, np.array([1.0]), scale, h)))
     assert "differences are inconclusive (value 2 +- 1.0e+00, needed 1e-6 of 2)" in wide
+    small, bar = np.array([1e-3]), np.array([5e-9])
+    assert "inconclusive" in str(undecided(op, case, Verdict(state, small, small + 1e-8, bar, small, h)))
+
+
+def test_outputs_of_samples_are_numbers_of_the_arguments_type() -> None:
+    subject = OpUnderTest(unary(lambda x: x * 1.0, lambda g, y, x: g * 1.0))
+    case = CheckCase((np.ones(2),), {}, "base", 0)
+    whole, narrow = np.array([1, 2]), np.ones(2, np.float32)
+    refuse_unusable(subject, case, (whole, np.ones(2)))  # type: ignore[arg-type]
+    for bad, word in ((np.array([1.0, np.nan]), "NaN or infinity"), (narrow, "turns float64 into float32")):
+        with pytest.raises(mg.RegistrationError, match=word):
+            refuse_unusable(subject, case, (whole, bad))  # type: ignore[arg-type]
 
 
 def test_domain_violations_suggest_a_domain() -> None:
@@ -289,3 +304,53 @@ def test_gradients_of_broadcast_arguments_are_summed() -> None:
     (a * b).sum().backward()
     assert a.grad is not None
     assert np.array_equal(a.grad.numpy(), np.full((3, 1), 4.0))
+
+
+@pytest.mark.parametrize(
+    ("forward", "why"),
+    [
+        (lambda x: x - np.mean(x), "its output at an entry changes with the other entries or with its place"),
+        (lambda x: x * np.linspace(1.0, 2.0, x.size).reshape(x.shape), "with the other entries or with its place"),
+        (lambda x: x[::-1] * 1.0, "with the other entries or with its place"),
+        (lambda x: x[:1] * 1.0, r"its output has shape \(1,\) for 1-d arguments"),
+        (lambda x: np.sum(x), r"its output has shape \(\) for 1-d arguments"),
+        (lambda x: x * np.ones(x.shape[0]), "it cannot take 2-d arguments|it cannot take these shapes|has shape"),
+        (lambda x: (x * 1.0, x * 2.0), "its output has shape"),
+    ],
+)
+def test_a_false_claim_to_be_elementwise(forward: Callable[..., object], why: str) -> None:
+    for thorough in (True, False):
+        op = made(
+            forward, {"x": lambda g, y, x: g[0] if isinstance(g, tuple) else g * 1.0}, {"x": REAL}, elementwise=True
+        )
+        with pytest.raises(mg.RegistrationError, match=f"elementwise=True, but .*({why})|for this layout, but"):
+            verify(op, 0, thorough=thorough)
+
+
+def test_what_has_to_be_the_same_in_another_layout() -> None:
+    subject = OpUnderTest(unary(lambda x: x * 1.0, lambda g, y, x: g * 1.0))
+    case = CheckCase((np.array([1.0, 2.0, 3.0]),), {}, "3 x 3", 0)
+    due = np.array([1.0, 100.0, np.nan])
+
+    def said(actual: Array, index: int | None = 0, expected: Array = due) -> str:
+        try:
+            same(subject, case, "gradient", actual, expected, index)
+        except mg.RegistrationError as error:
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+    assert not said(due.copy())
+    assert not said(due + np.array([5e-11, 5e-8, 0.0]))  # 1e-9 of each, and 1e-12 of the largest
+    assert not said(due + np.array([1e-9, 9e-8, 0.0]))
+    assert "at x = 2 is 100.0000003 for this layout, but 100 for the same numbers" in said(
+        due + np.array([0.0, 3e-7, 0.0])
+    )
+    assert "GradientMismatch" in said(due + np.array([3e-9, 0.0, 0.0]))
+    assert "InvalidRule" in said(due + np.array([3e-9, 0.0, 0.0]), None)
+    assert said(np.array([1.0, 100.0, 5.0]))
+    assert "at x = 1 is nan" in said(np.array([np.nan, 100.0, np.nan]))
+    infinite = np.array([np.inf, 1.0, 1.0])
+    assert not said(infinite.copy(), 0, infinite)
+    assert said(-infinite, 0, infinite)
+    assert "its gradient is (3, 1) float64 where (3,) float64 is due" in said(due[:, None])
+    assert "its gradient is (3,) float32 where (3,) float64 is due" in said(due.astype(np.float32))
