@@ -203,7 +203,7 @@ def test_outputs_of_samples_are_numbers_of_the_arguments_type() -> None:
     subject = OpUnderTest(unary(lambda x: x * 1.0, lambda g, y, x: g * 1.0))
     case = CheckCase((np.ones(2),), {}, "base", 0)
     whole, narrow = np.array([1, 2]), np.ones(2, np.float32)
-    refuse_unusable(subject, case, (whole, np.ones(2)))  # type: ignore[arg-type]
+    refuse_unusable(subject, case, (whole, np.ones(2)))
     for bad, word in ((np.array([1.0, np.nan]), "NaN or infinity"), (narrow, "turns float64 into float32")):
         with pytest.raises(mg.RegistrationError, match=word):
             refuse_unusable(subject, case, (whole, bad))  # type: ignore[arg-type]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from support.mutation_order import Reach
 from support.mutation_sources import Mutant
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ __all__ = ["OPTIONS", "TestMap", "measure"]
 
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--assert=plain")
 """Of pytest. It rewrites the modules of distributions with plugins by a hook of its own, which would hide a mutant."""
-_FURTHER = 0.03
-"""Seconds that each case of a test function before it adds to the rank of one."""
 
 
 @attrs.frozen
@@ -43,30 +42,20 @@ class TestMap:
     seconds: Mapping[str, float]
     collecting: Mapping[str, float]
     lines: Mapping[str, Sequence[str]]
+    _reach: dict[str, Reach] = attrs.field(factory=dict, init=False, repr=False)
 
     def reaching(self, mutant: Mutant, budget: float) -> list[str]:
-        """Tests that run a line of the mutant, for about `budget` seconds of processor time.
-
-        The cheapest first, where each further case of a test function counts as if it took longer: cases of one
-        function look at much the same, and what is cheap looks at little.
-        """
+        """Tests that run a line of the mutant, for about `budget` seconds of processor time, the most telling first."""
         wanted = {mutant.statement, *range(mutant.line, mutant.last + 1)}
         ids = {test for line in wanted for test in self.lines.get(f"{mutant.path}:{line}", ())}
         if mutant.on_import:
             own = f"{mutant.path}:"
             ids |= {test for line, tests in self.lines.items() if line.startswith(own) for test in tests}
             ids = ids or set(self.seconds)  # it has no functions, but may end every import
-        cases: dict[str, list[str]] = defaultdict(list)
-        for test in sorted(ids, key=lambda t: (self.seconds[t], t)):
-            cases[test.partition("[")[0]].append(test)
-        turns = sorted((self.seconds[t] + k * _FURTHER, t) for tests in cases.values() for k, t in enumerate(tests))
-        chosen: list[str] = []
-        spent = 0.0
-        for _, test in turns:
-            if spent + self.seconds[test] <= budget or not chosen:
-                chosen.append(test)
-                spent += self.seconds[test]
-        return chosen
+        room = "/".join(mutant.path.split("/")[:2])
+        if room not in self._reach:
+            self._reach[room] = Reach.of(self.lines, room)
+        return self._reach[room].ordered(ids, mutant.path, self.seconds, budget)
 
     def only(self, tests: Container[str]) -> TestMap:
         """Without the tests that are no longer there."""
@@ -95,7 +84,7 @@ class TestMap:
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        path.write_text(json.dumps(attrs.asdict(self)), encoding="utf-8")
+        path.write_text(json.dumps(attrs.asdict(self, filter=lambda field, _: field.init)), encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> TestMap:
