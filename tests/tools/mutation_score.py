@@ -1,8 +1,8 @@
 """How many small wrong changes of the source the tests notice: `PYTHONPATH=tests python tests/tools/mutation_score.py`
 
 For each room a sample of mutants is drawn; each is tried against the tests that reach its line, those first that see
-most for their time, for `--budget` seconds. Results are appended to a file, a JSON object on a line, so that a run can be stopped and gone on
-with; those of sources that have changed since are tried again.
+most for their time, for `--budget` seconds. Results are appended to a file, a JSON object on a line, so that a run can
+be stopped and gone on with; those of sources that have changed since are tried again.
 
   mutation_score.py --rooms checkpoint core --sample 100         about a second a mutant
   mutation_score.py --rooms optim --sample 300 --seconds 600     go on for ten minutes, then print the table
