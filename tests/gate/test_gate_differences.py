@@ -62,7 +62,7 @@ def test_central_differences_are_exact_up_to_the_sixth_power(h: float) -> None:
 
 def test_the_bar_of_central_differences_allows_32_ulps_at_the_smallest_step() -> None:
     e = central(of(np.zeros_like), np.zeros(2), np.array([0.5, 0.25]), np.array([3.0, 1.0]))
-    assert e.error == pytest.approx([32.0 * EPS * 3.0 / 0.125, 32.0 * EPS / 0.0625], rel=1e-12)
+    assert e.error == pytest.approx([32.0 * EPS * 3.0 / 0.125, 32.0 * EPS / 0.0625], rel=1e-12, abs=0.0)
     assert e.noisy.all()
     assert e.still.all()
 
@@ -131,7 +131,7 @@ def test_one_sided_derivatives_are_exact_up_to_the_fourth_power() -> None:
     assert left == pytest.approx([h**4 / 64.0])
     assert again == pytest.approx(bar)
     noise = one_sided(lambda t: np.zeros((8, 1)), NOTHING, h, np.array([3.0]))[2]
-    assert noise == pytest.approx([4.0 * 32.0 * EPS * 3.0 / (0.125 * h)])
+    assert noise == pytest.approx([4.0 * 32.0 * EPS * 3.0 / (0.125 * h)], abs=0.0)
 
 
 def test_a_slope_that_grows_with_every_halving_is_infinite() -> None:
@@ -147,7 +147,7 @@ def test_a_slope_that_grows_with_every_halving_is_infinite() -> None:
 
 
 def test_round_off_of_one_difference() -> None:
-    assert drowned(3.0, 0.25) == pytest.approx(4.0 * EPS * 3.0 / 0.25, rel=1e-15)
+    assert drowned(3.0, 0.25) == pytest.approx(4.0 * EPS * 3.0 / 0.25, rel=1e-15, abs=0.0)
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,9 @@ def test_the_bar_of_a_straight_line_is_the_round_off_of_its_numbers(slope: float
     """32 ulps of |F| and of what the slope makes of the step there and back, over the smallest step."""
     h = 2.0**-6
     found = verdict(lambda t: slope * t, slope, size)
-    assert float(found.error) == pytest.approx(32.0 * EPS * (size + 2.0 * h * abs(slope)) / (h / 4.0), rel=1e-12)
+    assert float(found.error) == pytest.approx(
+        32.0 * EPS * (size + 2.0 * h * abs(slope)) / (h / 4.0), rel=1e-12, abs=0.0
+    )
     assert float(found.h) == h
     assert float(found.scale) == abs(slope)
 
@@ -345,7 +347,7 @@ def test_a_difference_over_a_step_of_one() -> None:
     found = agreement(3.0, 3.0, 1.0, 8.0)
     assert found is not None
     assert found.verified
-    assert float(found.error) == pytest.approx(bar, rel=1e-12)
+    assert float(found.error) == pytest.approx(bar, rel=1e-12, abs=0.0)
     assert (float(found.numeric), float(found.analytic), float(found.h)) == (3.0, 3.0, 1.0)
     assert agreement(3.0, 3.0 + 0.9 * bar, 1.0, 8.0) is not None
     assert agreement(3.0, 3.0 + 1.2 * bar, 1.0, 8.0) is None
