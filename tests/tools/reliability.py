@@ -171,6 +171,9 @@ ROWS = {
     "R13": Row("10^5 steps, derivatives, interrupts", "+2 MB, all or nothing",
                "-m 'soak or not soak' tests/core/test_core_soak.py tests/core/test_core_interrupts.py "
                "tests/optim/test_optim_interrupts.py"),
+    "R13b": Row("Ctrl-C at any line of runs that save, and of two that train together", "of some step, whole",
+                "-m 'soak or not soak' tests/train/test_train_interrupts.py "
+                "tests/parallel/test_parallel_interrupts.py"),
     "R14": Row("threads, forks, asyncio", "bit-equal",
                "tests/engines plugins/minigrad-cc/tests/test_cc_team.py -k 'thread or fork'"),
     "R15": Row("derivatives inside derivatives, backward twice, programs inside programs", "defined results",
@@ -186,7 +189,7 @@ ROWS = {
     "R19": Row("the plugin of a checkpoint is missing, older, newer or renamed", "named; the parameters load",
                "tests/optim/test_optim_old_checkpoints.py tests/optim/test_optim_discovery.py "
                "tests/train/test_train_moved.py"),
-    "R20": Row("2,000 random command lines", "no traceback, exit codes as documented",
+    "R20": Row("2,000 random command lines, 2,000 as strangers type them", "no traceback, exit codes as documented",
                "-m soak tests/cli/test_cli_soak.py"),
     "R21": Row("1,000 small changes of the source", "90 % noticed", "see tests/tools/mutation_score.py"),
     "R22": Row("Ctrl-C, SIGTERM, closed pipes, no memory", "last checkpoint good", "tests/cli/test_cli_process.py"),
@@ -219,8 +222,9 @@ def main() -> int:
 def _pytest(arguments: str) -> tuple[str, bool]:
     command = f"{sys.executable} -m pytest -v -p no:cacheprovider {arguments}"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True)
-    last = [line for line in done.stdout.splitlines() if line.strip()] or [done.stderr[-200:]]
-    return last[-1].strip("= "), done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if line.strip()] or [done.stderr[-200:]]
+    why = [line for line in lines if line.startswith(("E  ", "FAILED")) or "seed" in line] if done.returncode else []
+    return "\n     ".join([lines[-1].strip("= "), *why]), done.returncode == 0
 
 
 if __name__ == "__main__":
