@@ -329,7 +329,7 @@ def does_as_simple_rules(evidence: Evidence) -> bool:
 
 
 def _knows_what_little_there_is(evidence: Evidence) -> bool:
-    """Whether simple rules know next to nothing, the network as much, and more of its own rows.
+    """Whether simple rules know next to nothing, and the network more of its own rows alone.
 
     What is left of the loss is noise of the targets then, and so may rises be.
     """
