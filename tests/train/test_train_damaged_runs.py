@@ -77,8 +77,7 @@ def test_changed_bytes(name: str, count: int, whole: Path, tmp_path: Path) -> No
 def about_cases(content: bytes) -> Iterator[tuple[str, bytes]]:
     """`best.safetensors` with every field of its metadata replaced."""
     header, tensors = header_of(content)
-    junk = tuple(value for value in JUNK if value != 1e300)  # which NumPy warns of, as a float32
-    for what, about in damaged_fields(json.loads(header["__metadata__"]["minigrad"]), junk):
+    for what, about in damaged_fields(json.loads(header["__metadata__"]["minigrad"])):
         yield what, with_header({**header, "__metadata__": {"minigrad": json.dumps(about)}}, tensors)
 
 
@@ -119,7 +118,9 @@ def test_changed_fields_of_a_checkpoint(
             document = {**contents.about, **changed} if part != "run" else {
                 **contents.about, "about": {**inner, **changed}}  # fmt: skip
             write(file, Contents(contents.tensors, document))
-            if not soak and ("monitor" in what or "config" in what or "checks" in what):
+            if not soak and (
+                ("monitor" in what and "'entries', 'steps'" not in what) or "config" in what or "checks" in what
+            ):
                 continue
             assert code_of("train", "--resume", str(tmp_path), "--epochs", "1") in (0, 1), what
             said = capsys.readouterr().err

@@ -120,6 +120,8 @@ class RunMetrics:
         for name in self._parts():
             names, columns = _names(entries[name]), _below(arrays, f"{name}/")
             columns = _in_order(columns, about.get("columns"), name)
+            if names and name in ("steps", "epochs"):
+                raise ValueError(f"{name} have one number in each column, not one for each of {len(names)} entries")
             if name in ("activations", "gradients"):
                 histograms = Histograms()
                 histograms.restore(names, columns)
@@ -187,7 +189,10 @@ class RunMetrics:
 def _names(value: Json) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise TypeError(f"a {type(value).__name__} where names should be")
-    return tuple(str(name) for name in value)
+    for name in value:
+        if not isinstance(name, str):
+            raise TypeError(f"a {type(name).__name__} where a name should be")
+    return tuple(map(str, value))
 
 
 def _in_order(columns: dict[str, Array], orders: Json, part: str) -> dict[str, Array]:
