@@ -315,6 +315,9 @@ def test_a_corner_is_neither_verified_nor_a_mismatch() -> None:
         at_corner = verdict(np.abs, slope)
         assert int(at_corner.state) == INCONCLUSIVE
         assert not at_corner.mismatch
+    one = np.ones(1)
+    flat = compare(of(np.abs), 0.0 * one, 0.0 * one, one, one)  # the differences of both sides agree with a slope of 0
+    assert flat.state.tolist() == [INCONCLUSIVE]
     near = verdict(lambda t: np.abs(t - 2.0**-9), -1.0)  # smaller steps do not reach it
     assert near.verified
     assert float(near.h) < 2.0**-9

@@ -199,6 +199,16 @@ def test_a_gap_of_a_few_error_bars_shows_both_numbers() -> None:
     assert "inconclusive" in str(undecided(op, case, Verdict(state, small, small + 1e-8, bar, small, h)))
 
 
+def test_a_gradient_that_is_not_a_number_at_a_corner_is_noted() -> None:
+    def rule(g: V, y: V, x: V) -> V:
+        return mg.expand_dims(g / y, axis=-1) * x
+
+    length = made(lambda x: np.sqrt(np.sum(x * x, axis=-1)), {"x": rule}, {"x": REAL}, shapes=[((2, 3),)])
+    notes = verify(length, 0).refused
+    assert "x of zeros: the gradient is not a number" in notes
+    assert "x with a row of zeros: the gradient is not a number" in notes
+
+
 def test_outputs_of_samples_are_numbers_of_the_arguments_type() -> None:
     subject = OpUnderTest(unary(lambda x: x * 1.0, lambda g, y, x: g * 1.0))
     case = CheckCase((np.ones(2),), {}, "base", 0)
