@@ -142,9 +142,14 @@ def test_a_leaf_outside_of_buffers_and_one_that_is_switched_off() -> None:
     with pytest.raises(mg.StaleGraphError):
         before.backward()
     (x * x).sum().backward()
+    leaf = x._node
     set_requires_grad(x, True)
+    assert x._node is leaf  # which graphs lead to
     assert x.grad is not None
     set_requires_grad(x, False)
+    constant = x._node
+    set_requires_grad(x, False)
+    assert x._node is constant
     assert x.grad is None
     assert not x.requires_grad
     assert is_parameter(x)
@@ -328,4 +333,7 @@ def test_what_a_decorated_function_returns_runs_in_the_block_too() -> None:
 
     assert asyncio.run(follow()) == [False, ("caught", False), True]
     assert mg.no_grad()(is_recording)() is False
+    with mg.no_grad():
+        mg.no_grad().__exit__(None, None, None)  # one that was never begun ends no other
+        assert not is_recording()
     assert is_recording()

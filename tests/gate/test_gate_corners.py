@@ -13,6 +13,7 @@ import pytest
 import minigrad as mg
 from minigrad.core.op import Op
 from minigrad.typing import Array
+from minigrad.verify import verify
 from minigrad.verify.checks.corners import check_between, refuse_outside
 from minigrad.verify.checks.extreme_scales import sizes_to_try
 from minigrad.verify.checks.kinks import _pairs, check_kinks, check_pairs, check_zeros, with_zeros
@@ -344,3 +345,14 @@ def test_the_entry_that_is_wrong_is_named(place: int) -> None:
     assert worst.analytic == pytest.approx(e.grads[1][place])
     assert worst.numeric == pytest.approx(e.grads[1][place] / off[place], rel=1e-6)
     assert 0.0 < worst.error < 1e-6
+
+
+def test_samples_a_millionth_from_where_a_function_ends() -> None:
+    for share, passes in ((1.0, True), (1.001, False)):
+        op = made(
+            lambda x: np.sqrt(1.0 - x),
+            {"x": lambda g, y, x, s=share: g * -0.5 / y * s},
+            {"x": REAL},
+            samples=lambda rng: [mg.Sample(np.array([1.0 - 2.0**-21, 1.0 - 2.0**-20]))],
+        )
+        assert bool(refused(lambda op=op: verify(op, 0, second_order=False))) is not passes  # type: ignore[misc]

@@ -200,6 +200,12 @@ OPS: dict[str, tuple[Function, Mapping[str, Function], Mapping[str, Domain], dic
         {"x": mg.positive()},
         {"shapes": [((2,),)]},
     ),
+    "sampled entries": (
+        lambda x: x * x,
+        {"x": lambda g, y, x: g * 2.0 * x},
+        {"x": REAL},
+        {"samples": lambda rng: [mg.Sample(rng.uniform(1.0, 2.0, 4))], "elementwise": True},
+    ),
     "signs": (lambda x: np.sign(x), {}, {"x": REAL}, {"piecewise_constant": True, "elementwise": True}),
 }
 
@@ -236,8 +242,14 @@ TRIED: dict[tuple[str, bool], Counts] = {  # by op, and whether the check is tho
     ("matrix", False): Counts(1, 8, 0, 0, (1,), ("8e-12 8e-12",), 18, 15, 3),
     ("capped", True): Counts(42, 235, 0, 0, (39,), ("8e-12 4e-10",), 1375, 455, 14),
     ("capped", False): Counts(1, 8, 0, 0, (1,), ("2e-11 2e-11",), 18, 15, 2),
+    ("sampled entries", True): Counts(1, 18, 0, 0, (1,), ("4e-12 4e-12",), 49, 48, 5),
+    ("sampled entries", False): Counts(1, 9, 0, 0, (1,), ("4e-12 4e-12",), 23, 16, 3),
     ("signs", True): Counts(3, 28, 0, 0, (0,), ("inf inf",), 36, 0, 22),
     ("signs", False): Counts(1, 7, 0, 0, (0,), ("inf inf",), 8, 0, 6),
+}
+FEW_TRIED: dict[str, Counts] = {  # thorough, of the shapes that are not declared the most telling ones
+    "product": Counts(1, 66, 0, 0, (1, 1), ("5e-12 5e-12", "6e-12 6e-12"), 215, 434, 64),
+    "turned": Counts(15, 116, 0, 0, (14,), ("5e-12 2e-11",), 488, 224, 14),
 }
 
 
@@ -247,11 +259,19 @@ def test_what_is_tried_on_plain_ops(name: str, thorough: bool) -> None:
     assert counted(name, thorough) == TRIED[name, thorough]
 
 
-def counted(name: str, thorough: bool) -> Counts:
+@pytest.mark.parametrize("name", ["product", "turned"])
+def test_few_shapes_are_fewer(name: str) -> None:
+    few, all_of_them = counted(name, True, few_shapes=True), TRIED[name, True]
+    assert few == FEW_TRIED[name]
+    assert few.kinds < all_of_them.kinds
+    assert few.checks < all_of_them.checks
+
+
+def counted(name: str, thorough: bool, few_shapes: bool = False) -> Counts:
     """What the gate does on an op at seed 0."""
     tally = Tally()
     op = op_of(name, tally)
-    found = verify(op, 0, thorough=thorough)
+    found = verify(op, 0, thorough=thorough, few_shapes=few_shapes)
     sharp = tuple(p.cases for p in found.powers)
     reveals = tuple(f"{p.resolution:.0e} {p.worst:.0e}" for p in found.powers)
     refused = len(found.refused)
