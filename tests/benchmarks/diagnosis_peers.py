@@ -1,11 +1,12 @@
 """What other frameworks' own watching says of broken and sound runs, beside the diagnosis.
 
-    python -m benchmarks.diagnosis_peers PYTHON [seed]        (from `tests/`)
+    python -m benchmarks.diagnosis_peers PYTHON [seed [minutes]]        (from `tests/`)
 
 PYTHON is that of an environment with torch, keras, lightning and skorch, which are not dependencies. The runs are those
 of the benchmark of the diagnosis that all four can express: networks of dense layers on two data sets of the tuning
 half, one run for each kind of mistake, and the healthy variants. Each framework trains them itself from the same first
-weights (`peers/doctors.py`), so that what is counted is what it says, not what could be read from our losses.
+weights (`peers/doctors.py`), so that what is counted is what it says, not what could be read from our losses. Their
+order is drawn by lot, so that those that the minutes suffice for are a sample.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -97,14 +99,29 @@ def write(folder: Path, cases: Sequence[Case]) -> None:
     (folder / "runs.json").write_text(json.dumps(runs))
 
 
-def asked(python: str, cases: Sequence[Case]) -> list[Said]:
-    """What each framework says of each run."""
+def asked(python: str, cases: Sequence[Case], seconds: float) -> list[Said]:
+    """What each framework says of each run, of the first of them if the time is up before.
+
+    Raises:
+        RuntimeError: the worker failed.
+    """
+    said: list[Said] = []
+    ends = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), cases)
         worker = Path(__file__).parent / "peers" / "doctors.py"
-        lines = subprocess.run([python, str(worker), folder], check=True, stdout=subprocess.PIPE, text=True).stdout
-    replies = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
-    return [reply["said"] for reply in sorted(replies, key=lambda reply: int(reply["name"]))]
+        with subprocess.Popen([python, str(worker), folder], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for reply in process.stdout:
+                if reply.startswith("{"):
+                    said.append(json.loads(reply)["said"])
+                    print(f"{len(said)} of {len(cases)}", file=sys.stderr)
+                if time.monotonic() > ends:
+                    process.kill()
+                    return said
+        if process.returncode:
+            raise RuntimeError(f"{worker.name} ended with code {process.returncode}")
+    return said
 
 
 def line(judge: str, results: Sequence[Result], words: Sequence[Sequence[str]]) -> str:
@@ -120,10 +137,12 @@ def line(judge: str, results: Sequence[Result], words: Sequence[Sequence[str]]) 
     return f"| {judge} | {len(broken)} | {spoken} | {hits} | {wrong} | {len(sound)} | {false} |"
 
 
-def main(python: str, seed: int) -> None:
+def main(python: str, seed: int, minutes: float) -> None:
     """Print what was said of each run, and the table."""
     cases = list(chosen(seed))
-    said = asked(python, cases)
+    np.random.default_rng(seed).shuffle(cases)
+    said = asked(python, cases, 60.0 * minutes)
+    cases = cases[: len(said)]
     results = graded([judged(case) for case in cases])
     words: dict[str, list[Sequence[str]]] = {"minigrad": [r.faults for r in results]}
     words |= {name: [reply[name] for reply in said] for name in said[0]}
@@ -137,4 +156,4 @@ def main(python: str, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    main(sys.argv[1], int((sys.argv[2:] or ["0"])[0]), float((sys.argv[3:] or ["1e6"])[0]))
