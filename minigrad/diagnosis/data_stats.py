@@ -100,6 +100,7 @@ def _with_quantities(facts: DataFacts, b: Array) -> DataFacts:
         whole=bool(whole) and b.shape[1] == 1,
         target_mean=float(b.mean()),
         target_std=float(b.std()),
+        target_low=float(b.min()),
     )
 
 

@@ -85,6 +85,7 @@ class ModelStats:
         stacked: names of weights that are multiplied onto another weight with no nonlinearity between the two.
         score: accuracy or R^2 on the batch.
         training_loss: of the batch with the model in training mode; None without dropout.
+        end: name of the op that gave the outputs; empty if it is not known.
         breadth: of the outputs, over their length: 0 where those of all rows lie on a line. None for fewer than three
             columns.
     """
@@ -97,6 +98,7 @@ class ModelStats:
     score: float | None = None
     training_loss: float | None = None
     breadth: float | None = None
+    end: str = ""
 
     @property
     def weights(self) -> tuple[ParameterStats, ...]:

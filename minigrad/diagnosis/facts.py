@@ -67,6 +67,7 @@ class DataFacts:
         whole: whether they are 0, 1, 2, ... without gaps, in one column.
         target_mean: mean of quantities.
         target_std: standard deviation of quantities.
+        target_low: the least of them.
         order: variance of the means of batches of the targets in the order they were used, over what shuffled rows
             give, which is 1; None if no batch was seen.
         simple: what simple rules reach; None where they cannot be tried.
@@ -96,6 +97,7 @@ class DataFacts:
     whole: bool = False
     target_mean: float = 0.0
     target_std: float = 1.0
+    target_low: float = 0.0
     order: float | None = None
     simple: SimpleRules | None = None
 

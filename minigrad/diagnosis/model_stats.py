@@ -59,6 +59,7 @@ def inside_of(model: Module, loss: Loss, x: Array, y: Array, *, drops: bool) -> 
             loss=float(value.item()),
             outputs_std=float(spread.std(axis=0).mean()),
             breadth=_breadth(outputs.numpy()),
+            end=outputs._node.op.name if isinstance(outputs._node, OpNode) else "",
             stacked=tuple(_stacked(order, names)),
             score=score_of(outputs.numpy(), y),
             training_loss=moving,

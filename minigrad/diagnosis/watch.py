@@ -161,7 +161,7 @@ class Watch:
         """Everything that was seen."""
         seen, steps = self.observer, self.steps_per_epoch
         updates = self._sampler.updates
-        done = max(updates // steps, updates >= _SOME)  # a loop that ends within its first epoch has an outcome, too
+        done = max(updates // steps, int(updates >= _SOME))  # a loop that ends in its first epoch has an outcome, too
         if done and not seen.facts.broken and (not seen.points or seen.points[-1].epoch < done):
             seen.measure(done)
         return seen.evidence(

@@ -222,6 +222,15 @@ def test_outputs_that_one_number_decides_lie_on_a_line() -> None:
     assert min(breadths[1:]) > 0.01
 
 
+def test_a_bound_that_is_hardly_ever_reached() -> None:
+    """Nearly all outputs are at the upper end; that the others stay within 1, too, shows the lower one."""
+    far, further = np.ones((100, 1)), np.ones((100, 1))
+    far[:2, 0], further[:2, 0] = (-0.3, 0.2), (-0.97, 0.4)
+    assert bounds_of(far, further) == (-1.0, 1.0)
+    assert bounds_of(np.abs(far), np.abs(further)) == (0.0, 1.0)
+    assert bounds_of(0.1 * far, 1.2 * further)[0] == -np.inf
+
+
 def smoothed(outputs: Tensor, targets: nn.Targets) -> Tensor:
     return nn.cross_entropy(outputs, targets, label_smoothing=0.2)
 

@@ -131,6 +131,8 @@ OTHERS: dict[str, tuple[str, Change]] = {
         ),
     ),
     "answers that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=2, target_std=1e-5), ends(2.3))),
+    "scores behind a ReLU": ("CLIPPED_OUTPUT", first(end="relu")),
+    "quantities below 0 behind a ReLU": ("CLIPPED_OUTPUT", both(data(classes=0, target_low=-2.0), first(end="relu"))),
     "outputs on a line": ("UNDERFIT", both(last(breadth=1e-7), ends(1.2))),
     "sure of the common class": ("INIT_LOSS", start(even=(15.0, 2.0))),
     "a run that goes nowhere": ("LR_LOW", both(ratios(3e-4), ends(2.2))),
@@ -242,6 +244,7 @@ def test_second_ways_of_a_rule(name: str) -> None:
         ("LR_HIGH", both(jumping, both(simple(val=0.1, noise=0.1), gains(0.2, 0.1, 0.05)))),  # targets that are noise
         ("INIT_LOSS", start(even=(8.0, 3.0))),  # of very rare classes
         ("TARGET_SCALE", both(data(classes=0, levels=2, target_mean=9.0, target_std=1.0), ends(2.3))),  # two answers
+        ("CLIPPED_OUTPUT", both(data(classes=0, target_low=0.0), first(end="relu"))),  # of amounts
         ("MISPAIRED", batches(mispaired=0.1)),  # some labels are changed on purpose
         ("ROWS_UNUSED", batches(used=0.1, known=0.5)),  # augmented rows are not recognised
     ],

@@ -111,7 +111,7 @@ class ClippedOutput(Builtin):
     family = "wiring"
     title = "a ReLU after the output layer"
     source = "own"
-    effects = RATE | FIT | NUMERICS | {"INIT_LOSS", "OUTPUT_RANGE"}
+    effects = RATE | FIT | NUMERICS | {"INIT_LOSS", "OUTPUT_RANGE", "INPUT_IGNORED"}
 
     share: float = 0.15
 
@@ -119,7 +119,9 @@ class ClippedOutput(Builtin):
         first, clipped = evidence.first, evidence.start.clipped
         if first is None or not any(p.rms > 0.0 for p in first.weights):
             return
-        if clipped > self.share and first.outputs_std > 0.0:
+        d = evidence.data
+        wanted = evidence.start.chance is not None if d.classes else d.target_low < 0.0  # outputs below 0
+        if (clipped > self.share and first.outputs_std > 0.0) or (first.end == "relu" and wanted):
             yield self.finding(
                 "output layer",
                 {"outputs that are exactly 0": clipped},

@@ -101,6 +101,9 @@ def bounds_of(far: Array, further: Array | None = None) -> tuple[float, float]:
     if low >= -1e-6 and high <= 1.0 + 1e-6 and min(np.mean(far < 0.01), np.mean(far > 0.99)) > 0.02:
         return 0.0, 1.0
     if further is not None and further.shape == far.shape:
+        reach = max(float(np.abs(a).max()) for a in (far, further))
+        if 0.5 < reach <= 1.0 + 1e-6:  # whatever has been reached of it: nothing but a squashing end stays so small
+            return (-1.0 if min(low, float(further.min())) < -1e-6 else 0.0), 1.0
         ends = [(low, float(further.min())), (high, float(further.max()))]
         low_stays, high_stays = (abs(a - b) <= 1e-6 * abs(a) and float(np.mean(far == a)) > _AT_BOUND for a, b in ends)
         at_low, at_high = at_low or low_stays, at_high or high_stays

@@ -165,7 +165,7 @@ def _bounds(model: Module, x: Array) -> tuple[float, float]:
     if max(float(np.mean(far == end)) for end in (far.min(), far.max())) > _OFTEN:
         further = _far_outputs(_widened(model, 300.0), x)
     low, high = bounds_of(far, further) if np.isfinite(far).all() else (-math.inf, math.inf)
-    if math.isfinite(low) or math.isfinite(high) or not np.abs(far).max() < _MODEST:
+    if (math.isfinite(low) and math.isfinite(high)) or not np.abs(far).max() < _MODEST:
         return low, high
     return bounds_of(*(_far_outputs(_widened(model, times), x) for times in (300.0, 3000.0)))
 

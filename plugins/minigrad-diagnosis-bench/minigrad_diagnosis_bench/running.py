@@ -159,8 +159,8 @@ def _by_hand(s: Setting, model: Module, optimizer: StatefulOptimizer, seed: int,
             if not s.eval_mode:
                 _scored_in_train_mode(s, model, loss)
             vals.append(_val_loss(s, model))
-    except mg.optim.NonFiniteGradient as error:
-        loss.failure = f"NonFiniteGradient: {error}"
+    except (mg.optim.NonFiniteGradient, nn.LabelError) as error:  # as a user asks why, after it
+        loss.failure = f"{type(error).__name__}: {error}"
     finally:
         loss.close()
     evidence, spent = loss.evidence(), time.perf_counter() - began
