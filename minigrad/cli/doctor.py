@@ -19,7 +19,7 @@ from minigrad.diagnosis.benchmark_results import measured_of
 from minigrad.diagnosis.catalog import thresholds_of
 from minigrad.diagnosis.data_stats import data_facts
 from minigrad.diagnosis.rule import Rule
-from minigrad.text import table
+from minigrad.text import clip_middle, table
 from minigrad.train import Console, TrainError
 from minigrad.train.errors import NonFiniteError, NonFiniteLoss
 from minigrad.train.script.script import ScriptError, Settings, load_script
@@ -58,7 +58,8 @@ def _diagnosed(arguments: Namespace, catalog: Catalog) -> Diagnosis:
     try:
         script.fit(changed, callbacks=[watching, *console], quiet=True)
     except (NonFiniteError, NonFiniteLoss) as error:
-        print(f"minigrad: {type(error).__name__}: {error}", file=sys.stderr)
+        told = clip_middle(" ".join(str(error).split()), 250)
+        print(wrapped(f"minigrad: {type(error).__name__}: {told}", sys.stderr), file=sys.stderr)
     if watching.diagnosis is None:
         raise TrainError(f"{arguments.script}: the run ended before it began")
     return addressed(watching.diagnosis, shlex.quote(arguments.script))

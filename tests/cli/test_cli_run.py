@@ -130,6 +130,14 @@ def test_a_script_may_change_the_working_folder(tmp_path: Path) -> None:
     assert (tmp_path / "runs/0001-mine/script.py").exists()
 
 
+def test_what_ends_a_run_of_doctor_is_a_short_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "far.py").write_text(SCRIPT.replace('"cosine"', "None") + "lr = 1e300\n")
+    assert code_of("doctor", "far.py", "--epochs", "1") == 0
+    line = capsys.readouterr().err.removesuffix("\n")
+    assert line.startswith("minigrad: NonFinite")
+    assert len(line) < 300
+
+
 def test_a_run_is_resumed_by_the_command_it_began_with(capsys: pytest.CaptureFixture[str]) -> None:
     assert code_of("run", "mine.py", "--no-checks", "--epochs", "1") == 0
     assert code_of("train", "--resume", "runs/0001-mine") == 1

@@ -131,6 +131,8 @@ class RunMetrics:
                 table.restore(columns)
                 setattr(new, "_steps" if name == "steps" else name, table)
         new.layer_kinds = _names(kinds)
+        if len(new.layer_kinds) != len(new.layers.entries):
+            raise ValueError(f"{len(new.layers.entries)} layers of {len(new.layer_kinds)} kinds")
         new.seconds, new.seconds_monitor = float(str(about["seconds"])), float(str(about["seconds_monitor"]))
         per = about["steps_per_epoch"]
         new.steps_per_epoch = per if isinstance(per, int) else None
