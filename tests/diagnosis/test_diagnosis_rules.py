@@ -133,6 +133,20 @@ OTHERS: dict[str, tuple[str, Change]] = {
     "answers that are tiny": ("TARGET_SCALE", both(data(classes=0, levels=2, target_std=1e-5), ends(2.3))),
     "scores behind a ReLU": ("CLIPPED_OUTPUT", first(end="relu")),
     "quantities below 0 behind a ReLU": ("CLIPPED_OUTPUT", both(data(classes=0, target_low=-2.0), first(end="relu"))),
+    "signals too faint beside a common class": (
+        "VANISH",
+        both(
+            start(constant=0.35),
+            both(first(activations=(Activation("tanh after layers.0", "tanh", 1e-5),)), ends(0.2)),
+        ),
+    ),
+    "a heavy penalty of a network that did learn": (
+        "REG_DOMINATES",
+        both(
+            both(ends(0.25), lambda e: attrs.evolve(e, extra_first=20.0, extra_last=0.3)),
+            both(simple(val=0.99, noise=0.087), gains(0.85, 0.8)),
+        ),
+    ),
     "outputs on a line": ("UNDERFIT", both(last(breadth=1e-7), ends(1.2))),
     "sure of the common class": ("INIT_LOSS", start(even=(15.0, 2.0))),
     "a run that goes nowhere": ("LR_LOW", both(ratios(3e-4), ends(2.2))),
@@ -257,6 +271,11 @@ def test_what_only_looks_like_a_fault(code: str, change: Change) -> None:
 def test_a_rare_class_that_is_known_and_never_named_is_a_note(reached: float, kind: str) -> None:
     seen = both(never_named, both(simple(val=0.6), gains(0.9, reached)))(sound())
     assert [f.kind for f in rules().find("IMBALANCE")[1].look(seen)] == [kind]
+
+
+def test_classes_that_outputs_on_a_line_have_no_room_for_are_no_cause() -> None:
+    seen = both(never_named, both(simple(val=0.6), both(gains(0.9, 0.3), last(breadth=1e-7))))(sound())
+    assert [f.kind for f in rules().find("IMBALANCE")[1].look(seen)] == ["NOTE"]
 
 
 def test_a_check_that_the_run_refuted_is_a_note() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import attrs
 import numpy as np
 
+from minigrad.diagnosis.builtin.rate import largest_weights
 from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence
 from minigrad.diagnosis.finding import Finding
@@ -24,8 +25,9 @@ class RegularizationDominates(Builtin):
 
     Attributes:
         share: of the penalty in the data loss.
-        left: share of the loss of chance that is left, unless simple rules do far better.
-        shrunk: last over first size of the weights, with weight decay.
+        left: share of the loss of chance that is left, unless simple rules do far better,
+        sigmas: by so many standard errors.
+        shrunk: last over first size of the weights that were largest, with weight decay.
         decay: weight decay from which on it can be why.
         pull: or weight decay times the weights at the end, over their gradient before training, for optimizers whose
             steps are in proportion to the gradient.
@@ -41,6 +43,7 @@ class RegularizationDominates(Builtin):
 
     share: float = 0.4
     left: float = 0.2
+    sigmas: float = 1.5
     shrunk: float = 0.5
     decay: float = 0.05
     pull: float = 0.2
@@ -50,7 +53,7 @@ class RegularizationDominates(Builtin):
         if end is None or level is None or evidence.first is None or evidence.last is None or evidence.diverged:
             return
         left = end.train_loss / level
-        if left < self.left and not is_behind_simple_rules(evidence):
+        if left < self.left and not is_behind_simple_rules(evidence, sigmas=self.sigmas):
             return
         heavy = evidence.extra_last > self.share * max(end.train_loss, 1e-12)
         if evidence.extra_first > max(evidence.first.loss, 1e-12) or heavy:
@@ -67,16 +70,16 @@ class RegularizationDominates(Builtin):
             )
             return
         rate = evidence.hyper.get("weight_decay", 0.0)
-        first, last = (np.median([p.rms for p in i.weights]) for i in (evidence.first, evidence.last))
+        first, last = largest_weights(evidence)
         pulls = [
             rate * b.rms / max(a.grad, 1e-12)
             for a, b in zip(evidence.first.weights, evidence.last.weights, strict=True)
         ]
-        held = "beta2" not in evidence.hyper and bool(pulls) and np.median(pulls) > self.pull
+        held = "beta2" not in evidence.hyper and bool(pulls) and float(np.median(pulls)) > self.pull
         if rate > self.decay and (last < self.shrunk * first or held):
             yield self.finding(
                 "weight decay",
-                {"weight_decay": rate, "weights, last over first": float(last / first), "loss left, chance 1": left},
+                {"weight_decay": rate, "weights, last over first": last / max(first, 1e-12), "loss left": left},
                 "weight decay shrinks the weights faster than the data can make them grow",
                 "divide weight_decay by 10 or 100; 1e-4 to 1e-2 is usual",
             )
@@ -192,6 +195,8 @@ class Imbalance(Builtin):
         known: what simple rules reach, from which on they could be,
         behind: and by how much the network is behind them, each class alike, whether it dares to name it or not.
         few: validation rows of other classes, below which nothing is a FAULT.
+        breadth: of the outputs, over their length, below which they lie on a line, on which there is no room for all
+            classes: that is the cause then.
     """
 
     code = "IMBALANCE"
@@ -211,6 +216,7 @@ class Imbalance(Builtin):
     known: float = 0.5
     behind: float = 0.12
     few: int = 8
+    breadth: float = 1e-4
 
     def look(self, evidence: Evidence) -> Iterator[Finding]:
         d = evidence.data
@@ -232,13 +238,15 @@ class Imbalance(Builtin):
         known = d.simple.val if d.simple is not None else 0.0
         reached = 0.0 if evidence.val_gain is None else evidence.val_gain.value
         ignored = rare < self.never and known > self.known and known - reached > self.behind
+        breadth = None if evidence.last is None else evidence.last.breadth
+        narrow = breadth is not None and breadth < self.breadth
         yield self.finding(
             "classes",
             figures if not ignored else {**figures, "simple rules, each class alike": known},
             "one class is so common that the network hardly learns the others; accuracy does not show it",
             "repeat or weigh rows of rare classes",
             "judge by the recall of each class",
-            kind="FAULT" if (missed or ignored) and total * (1.0 - present) >= self.few else "NOTE",
+            kind="FAULT" if (missed or ignored) and not narrow and total * (1.0 - present) >= self.few else "NOTE",
         )
 
 

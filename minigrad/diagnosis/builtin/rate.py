@@ -16,7 +16,17 @@ from minigrad.diagnosis.builtin.rule import Builtin
 from minigrad.diagnosis.evidence import Evidence, Sample
 from minigrad.diagnosis.finding import Finding
 
-__all__ = ["BatchNoise", "DeadRelu", "Diverge", "NonFinite", "RateDecayFast", "RateHigh", "RateLow", "update_ratio"]
+__all__ = [
+    "BatchNoise",
+    "DeadRelu",
+    "Diverge",
+    "NonFinite",
+    "RateDecayFast",
+    "RateHigh",
+    "RateLow",
+    "largest_weights",
+    "update_ratio",
+]
 
 _LOWER = ("divide the learning rate by 10, and look again", "minigrad lr-find script.py finds a range")
 
@@ -147,7 +157,7 @@ class RateHigh(Builtin):
     left: float = 0.25
     rises: float = 0.27
     worse: float = 1.15
-    leap: float = 0.6
+    leap: float = 0.5
     killed: float = 0.95
     grown: float = 5.0
     momentum: float = 0.98
@@ -355,15 +365,22 @@ def _killed(evidence: Evidence) -> float:
     return max((b.dead for a, b in pairs if a.op == b.op == "relu" and a.dead < 0.6), default=0.0)
 
 
-def _growth(evidence: Evidence) -> float:
-    """Last over first size of the weights that were largest.
+def largest_weights(evidence: Evidence) -> tuple[float, float]:
+    """First and last size of the weights that were largest; 0 where there are none.
 
     Those of a last layer may begin at 0.
     """
-    if evidence.first is None or evidence.last is None or len(evidence.first.weights) < 2:
-        return 0.0
-    before, after = max((a.rms, b.rms) for a, b in zip(evidence.first.weights, evidence.last.weights, strict=True))
-    return after / before if before else 0.0
+    if evidence.first is None or evidence.last is None:
+        return 0.0, 0.0
+    sizes = [(a.rms, b.rms) for a, b in zip(evidence.first.weights, evidence.last.weights, strict=True)]
+    return max(sizes, default=(0.0, 0.0))
+
+
+def _growth(evidence: Evidence) -> float:
+    """Last over first size of the largest weights of a network of several layers."""
+    before, after = largest_weights(evidence)
+    several = evidence.first is not None and len(evidence.first.weights) > 1
+    return after / before if before and several else 0.0
 
 
 def _first_ratio(evidence: Evidence) -> float:

@@ -271,5 +271,7 @@ class Saturated(Builtin):
 
 def _learnt(evidence: Evidence, left: float) -> bool:
     """Whether the network ended well below the loss of chance."""
-    end, chance = evidence.end, evidence.start.chance
-    return end is not None and end.epoch > 0 and chance is not None and end.train_loss < left * chance
+    end, chance, level = evidence.end, evidence.start.chance, evidence.level
+    if end is None or end.epoch == 0 or chance is None:
+        return False
+    return end.train_loss < left * min(chance, level or chance)  # beside a common class chance alone is no bar

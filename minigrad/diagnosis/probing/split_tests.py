@@ -15,6 +15,7 @@ from minigrad.diagnosis.probing.row_words import telling_columns
 __all__ = ["blank_share", "can_repeat", "missing_share", "told_apart"]
 
 _ROWS, _EXPECTED, _COPIES, _KINDS, _DRAWN, _CHANCE, _TIED = 200, 12.0, 0.8, 0.1, 1_000, 1e-9, 1e-5
+_SEVERAL, _RARER = 5, 1e-5
 
 
 def told_apart(a: Array, v: Array, seed: int = 0) -> float:
@@ -56,7 +57,9 @@ def blank_share(val: Array, suspects: NDArray[np.bool_], varying: int, rows: int
     """
     part = val[:: max(1, len(val) // _DRAWN), np.flatnonzero(suspects)]
     usual = [int(np.unique(column, return_counts=True)[1].max()) / len(part) for column in part.T]
-    return sum(share**rows < _CHANCE for share in usual) / max(varying, 1)
+    chances = [share**rows for share in usual]
+    likely = sum(chance < _RARER for chance in chances)  # of several columns at once less is needed of each
+    return (likely if likely >= _SEVERAL else sum(chance < _CHANCE for chance in chances)) / max(varying, 1)
 
 
 def can_repeat(x: Array) -> bool:

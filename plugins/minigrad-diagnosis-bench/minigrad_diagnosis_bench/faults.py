@@ -40,8 +40,8 @@ _SPLITS = (
 )
 
 _LABELS = (
-    Fault("infinite_target", do.inf_y, "BAD_DATA", "regression"),
-    Fault("unscaled_targets", do.unscaled_targets, "TARGET_SCALE", "regression"),
+    Fault("infinite_target", do.inf_y, "BAD_DATA", "regression", also=do.quantities),  # the loss refuses such answers
+    Fault("unscaled_targets", do.unscaled_targets, "TARGET_SCALE", "regression", also=do.quantities),
     Fault("shuffled_labels", do.shuffled, "LABELS_RANDOM", _ROWS),
     Fault("labels_moved_by_a_row", do.moved, "LABELS_RANDOM", _ROWS),
     Fault("labels_off_by_one", do.off_by_one, "LABEL_MISMATCH", _CLASSES),

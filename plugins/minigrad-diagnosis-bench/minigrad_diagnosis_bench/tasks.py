@@ -201,4 +201,4 @@ HELD_OUT: Mapping[str, Task] = {
     "kjv-lstm": kjv_lm,
     **MORE_HELD_OUT,
 }
-HELD_OUT_SEEDS = (100, 101, 102, 103, 104, 105, 106, 107, 108)
+HELD_OUT_SEEDS = (100, 101, 102, 103, 104, 105, 106, 107, 108, 109)
