@@ -147,6 +147,13 @@ OTHERS: dict[str, tuple[str, Change]] = {
             both(simple(val=0.99, noise=0.087), gains(0.85, 0.8)),
         ),
     ),
+    "first updates that leap": (
+        "LR_HIGH",
+        both(
+            ends(0.7),
+            samples(lambda s: attrs.evolve(s, updates=dict.fromkeys(NAMES, 0.055 if s.step <= 3 else 1e-4))),
+        ),
+    ),
     "outputs on a line": ("UNDERFIT", both(last(breadth=1e-7), ends(1.2))),
     "sure of the common class": ("INIT_LOSS", start(even=(15.0, 2.0))),
     "a run that goes nowhere": ("LR_LOW", both(ratios(3e-4), ends(2.2))),
