@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
 import minigrad as mg
 from minigrad.core.op import Op
-from minigrad.typing import Array
 from minigrad.verify import verify
 from minigrad.verify.checks.corners import check_between, refuse_outside
 from minigrad.verify.checks.extreme_scales import sizes_to_try
@@ -32,21 +29,9 @@ from minigrad.verify.checks.projection import (
 from minigrad.verify.declare import Domain, Kinks
 from minigrad.verify.refusal import CheckCase, GateFinding
 from minigrad.verify.seeded_random import SeededRandom
-from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen, natural_scale
+from minigrad.verify.subject import frozen, natural_scale
 from support.gate_case import DISTINCT, POSITIVE, REAL, UNIT, made
-
-
-def evaluated(op: Op, *arrays: Array) -> tuple[OpUnderTest, EvaluatedCase]:
-    subject = OpUnderTest(op)
-    return subject, subject.run(CheckCase(tuple(map(frozen, arrays)), {}, "base", 3), SeededRandom(5))
-
-
-def refused(check: Callable[[], object]) -> str:
-    try:
-        check()
-    except mg.RegistrationError as error:
-        return str(error)
-    return ""
+from support.gate_checks import evaluated, refused
 
 
 def cornered(slope: float, elementwise: bool, kinks: Kinks = ()) -> Op:

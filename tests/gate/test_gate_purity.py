@@ -26,6 +26,7 @@ from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 from support.gate_case import REAL, made
+from support.gate_checks import evaluated, refused
 
 X = np.array([1.5, -2.25, 0.75, 2.0, -1.25, 1.0, -0.5, 1.75, 2.5, -3.0])
 FIRST = SeededRandom(5).signed_magnitudes((10,))  # which `of` draws as output gradient
@@ -34,18 +35,7 @@ Rule: TypeAlias = Callable[[Array, Array, Array], object]
 
 def of(rule: Rule, x: Array = X, elementwise: bool = False) -> tuple[OpUnderTest, EvaluatedCase]:
     """x^2 with some rule, and what it gives on a case."""
-    subject = OpUnderTest(made(lambda x: x * x, {"x": rule}, {"x": REAL}, elementwise=elementwise))
-    case = CheckCase((frozen(x),), {}, "base", 3)
-    return subject, subject.run(case, SeededRandom(5))
-
-
-def refused(check: Callable[[], object]) -> str:
-    """What a check says, or "" where it lets pass."""
-    try:
-        check()
-    except mg.RegistrationError as error:
-        return str(error)
-    return ""
+    return evaluated(made(lambda x: x * x, {"x": rule}, {"x": REAL}, elementwise=elementwise), x)
 
 
 @pytest.mark.parametrize(
@@ -196,8 +186,7 @@ def test_a_gradient_is_a_number_where_the_function_is() -> None:
 
 def memory(op: Op, thorough: bool = True, x: Array = X) -> str:
     """What the check of what is kept says of an op."""
-    subject = OpUnderTest(op)
-    e = subject.run(CheckCase((frozen(x),), {}, "base", 3), SeededRandom(5))
+    subject, e = evaluated(op, x)
     return refused(lambda: check_memory(subject, e, SeededRandom(6), thorough))
 
 

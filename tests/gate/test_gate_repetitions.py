@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -29,6 +29,7 @@ from minigrad.verify.refusal import CheckCase
 from minigrad.verify.seeded_random import SeededRandom
 from minigrad.verify.subject import EvaluatedCase, OpUnderTest, frozen
 from support.gate_case import REAL, made
+from support.gate_checks import evaluated, refused
 
 Hit: TypeAlias = Callable[[Array, Array], object]
 
@@ -43,22 +44,6 @@ def squares(hit: Hit, share: float, forward_too: bool = False, domain: Domain = 
         return g * 2.0 * x if forward_too else g * 2.0 * x * (1.0 + share * np.asarray(hit(g, x))).astype(g.dtype)
 
     return made(forward, {"x": rule}, {"x": domain}, **more)  # type: ignore[arg-type]
-
-
-def evaluated(op: Op, *arrays: Any, options: Mapping[str, object] = {}) -> tuple[OpUnderTest, EvaluatedCase]:
-    """The op, and what it gives on a case, with output gradients of both signs."""
-    subject = OpUnderTest(op)
-    case = CheckCase(tuple(frozen(np.asarray(a)) for a in arrays), op.bind_kwargs(options), "base", 3)
-    return subject, subject.run(case, SeededRandom(5))
-
-
-def refused(check: Callable[[], object], kind: type[mg.RegistrationError] = mg.RegistrationError) -> str:
-    """What a check says, or "" where it lets pass."""
-    try:
-        check()
-    except kind as error:
-        return str(error)
-    return ""
 
 
 X = np.array([[1.5, -2.25, 0.75, 2.0], [-1.25, 1.0, -0.5, 1.75], [2.5, -3.0, 1.125, -0.625]])

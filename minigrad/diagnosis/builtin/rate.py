@@ -311,9 +311,8 @@ class BatchNoise(Builtin):
         if curve is None or evidence.end is None or evidence.diverged or not 0 < evidence.batch_size <= self.size:
             return
         level = evidence.start.chance or max(curve.first, 1e-12)
-        left = evidence.end.train_loss > self.left * level and not does_as_simple_rules(
-            evidence
-        )  # or it is their noise
+        # A network that does as simple rules do leaves the noise of the targets.
+        left = evidence.end.train_loss > self.left * level and not does_as_simple_rules(evidence)
         worse = curve.last > self.worse * (evidence.level or math.inf)
         if curve.wiggle > self.wiggle and (left or worse):
             yield self.finding(

@@ -10,7 +10,7 @@ from minigrad.core import Tensor
 from minigrad.core.types import Array
 from minigrad.diagnosis.facts import Batches
 from minigrad.diagnosis.probing.row_words import row_words, telling_columns
-from minigrad.train.splits import Rows, Split
+from minigrad.train.splits import Split
 
 __all__ = ["SeenBatches"]
 
@@ -27,10 +27,11 @@ class SeenBatches:
     def __init__(self, split: Split) -> None:
         x = split.train.x
         self._telling = telling_columns(x)
-        self._rows = Counter(self._words(x))
-        self._train = self._numbered(split.train)
-        val = {} if split.val is None else self._numbered(split.val)
-        self._val = val.keys() - self._train.keys()
+        words = self._words(x)
+        self._rows = Counter(words)
+        self._train = {word: number if self._rows[word] == 1 else -1 for number, word in enumerate(words)}
+        """Word of each row -> its number; -1 where several rows share it."""
+        self._val = set() if split.val is None else set(self._words(split.val.x)) - self._rows.keys()
         self._y = np.asarray(split.train.y)
         self._shape = x.shape[1:]
         self._size = float(np.sqrt(np.mean(np.square(x[:_SAMPLE], dtype=np.float64)))) if x.dtype.kind == "f" else 0.0
@@ -41,13 +42,6 @@ class SeenBatches:
         self._pairs: dict[float, set[float]] = {}
         self._strange = False
         self._first: list[list[int]] = []
-
-    def _numbered(self, rows: Rows) -> dict[int, int]:
-        """Word of each row -> its number; -1 where several rows share it."""
-        numbers: dict[int, int] = {}
-        for number, word in enumerate(self._words(rows.x)):
-            numbers[word] = -1 if word in numbers else number
-        return numbers
 
     def _words(self, x: Array) -> list[int]:
         words: list[int] = row_words(x, self._telling).tolist()

@@ -87,11 +87,11 @@ def _by_lot(chosen: Iterable[Case]) -> list[list[Case]]:
 
     A process does them one after the other.
     """
-    groups: dict[tuple[int, str], list[Case]] = {}
+    by_kind: dict[tuple[int, str], list[Case]] = {}
     for case in chosen:
-        groups.setdefault((case.seed, case.fault or f"sound {case.task}"), []).append(case)
-    order = np.random.default_rng(len(groups)).permutation(len(groups)).tolist()
-    return [list(groups.values())[place] for place in order]
+        by_kind.setdefault((case.seed, case.fault or f"sound {case.task}"), []).append(case)
+    groups = list(by_kind.values())
+    return [groups[place] for place in np.random.default_rng(len(groups)).permutation(len(groups)).tolist()]
 
 
 def _run(groups: Sequence[list[Case]], jobs: int, end: float) -> Iterator[list[Result]]:
